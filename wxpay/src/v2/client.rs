@@ -1,0 +1,140 @@
+//! The calls that we make to WeChat.
+
+use std::time::Duration;
+
+use axum::Router;
+use rand::RngExt;
+use rand::distr::Alphanumeric;
+
+use super::merchant::Merchant;
+use super::order_query::Trade;
+use super::transport::{Budget, Transport};
+use super::unified_order::{Prepay, TradeType, UnifiedOrder};
+use super::xml::Fields;
+use super::{close_order, order_query, reply, sign};
+use crate::error::Error;
+use crate::types::{InvalidValue, OutTradeNo};
+use crate::verified::Verified;
+
+/// Where WeChat Pay is, or the sandbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Such as `https://api.mch.weixin.qq.com`; a path is kept and put before `/pay/…`.
+    pub base_url: String,
+    /// Asked when the first one fails. `None` means WeChat's own second host where `base_url` is WeChat's own first
+    /// one, else no second host.
+    pub backup_url: Option<String>,
+}
+
+/// Asks WeChat, and believes only what is signed. Cheap to clone; all clones share their connections.
+///
+/// Every call ends within 7 s by default, both hosts together.
+#[derive(Debug, Clone)]
+pub struct Client {
+    merchant: Merchant,
+    transport: Transport,
+    budget: Budget,
+}
+
+impl Client {
+    /// # Errors
+    /// [`Error::Invalid`] if an address is not one; [`Error::Transport`] if TLS cannot be set up on this machine.
+    pub fn new(merchant: Merchant, endpoint: Endpoint) -> Result<Self, Error> {
+        Ok(Self::over(merchant, Transport::http(&endpoint)?))
+    }
+
+    /// Speaks to `router` without sockets; all else is the same.
+    pub fn in_process(merchant: Merchant, router: Router) -> Self {
+        Self::over(merchant, Transport::InProcess(router))
+    }
+
+    fn over(merchant: Merchant, transport: Transport) -> Self {
+        let budget = Budget {
+            first: Duration::from_secs(4),
+            total: Duration::from_secs(7),
+        };
+        Client {
+            merchant,
+            transport,
+            budget,
+        }
+    }
+
+    /// The same client with other limits: at most `total_ms` a call, of which at most `first_ms` at the first host if
+    /// there are two.
+    #[must_use]
+    pub fn with_budget(self, first_ms: u64, total_ms: u64) -> Self {
+        let budget = Budget {
+            first: Duration::from_millis(first_ms.min(total_ms)),
+            total: Duration::from_millis(total_ms),
+        };
+        Client { budget, ..self }
+    }
+
+    pub fn merchant(&self) -> &Merchant {
+        &self.merchant
+    }
+
+    /// Asks for a QR code. For an order that WeChat knows already, with exactly the same fields, the answer is a fresh
+    /// code, and the former one stops working.
+    /// # Errors
+    /// [`Error::Refused`] with `ORDERPAID`, `OUT_TRADE_NO_USED` or `INVALID_REQUEST`: query before deciding anything.
+    /// [`Error::Invalid`] if a field cannot be sent, or the order is not for [`TradeType::Native`].
+    /// Source: protocol A4.
+    pub async fn unified_order(&self, order: &UnifiedOrder) -> Result<Prepay, Error> {
+        order.check().map_err(Error::Invalid)?;
+        if order.trade_type != TradeType::Native {
+            let must_be = "NATIVE, the only one that is paid by a code";
+            return Err(Error::Invalid(InvalidValue {
+                what: "trade_type",
+                must_be,
+            }));
+        }
+        let fields = self
+            .call("/pay/unifiedorder", order.to_fields(&self.merchant))
+            .await?;
+        // The answer names neither the order nor the amount, so this is all that can be compared.
+        reply::must_be(&fields, "trade_type", order.trade_type.as_str())?;
+        Prepay::read(&fields).map_err(Error::BadField)
+    }
+
+    /// Asks what became of an order.
+    /// # Errors
+    /// [`Error::Refused`] with `ORDERNOTEXIST` if WeChat never heard of it.
+    /// Source: protocol A5.
+    pub async fn order_query(&self, out_trade_no: &OutTradeNo) -> Result<Trade, Error> {
+        let request = order_query::request(&self.merchant, out_trade_no);
+        let fields = self.call("/pay/orderquery", request).await?;
+        reply::must_be(&fields, "out_trade_no", out_trade_no.as_str())?;
+        Trade::read(&fields, self.merchant.sign_type).map_err(Error::BadField)
+    }
+
+    /// Ends an unpaid order. WeChat refuses that in the first five minutes.
+    /// # Errors
+    /// [`Error::Refused`] with `ORDERPAID`: the payer was faster, query. With `ORDERCLOSED`: it is closed already.
+    /// Source: protocol A6.
+    pub async fn close_order(&self, out_trade_no: &OutTradeNo) -> Result<(), Error> {
+        let request = close_order::request(&self.merchant, out_trade_no);
+        self.call("/pay/closeorder", request).await.map(drop)
+    }
+
+    async fn call(&self, path: &str, mut request: Fields) -> Result<Verified<Fields>, Error> {
+        request.set("nonce_str", nonce());
+        let sign = sign::sign(&request, &self.merchant.key, self.merchant.sign_type);
+        request.set("sign", sign);
+        let body = self
+            .transport
+            .post(path, request.to_xml(), self.budget)
+            .await?;
+        reply::read(&body, &self.merchant)
+    }
+}
+
+/// New for every request: 32 random letters and digits. Source: protocol A1.2.
+fn nonce() -> String {
+    rand::rng()
+        .sample_iter(Alphanumeric)
+        .take(32)
+        .map(char::from)
+        .collect()
+}

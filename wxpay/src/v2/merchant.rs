@@ -1,0 +1,90 @@
+//! Who we are to WeChat.
+
+use super::sign::{ApiKey, SignType};
+use super::xml::Fields;
+use crate::types::{AppId, MchId};
+
+/// One merchant identity: its numbers, its key, and the signature it asks for.
+/// `Debug` shows no key.
+#[derive(Debug, Clone)]
+pub struct Merchant {
+    pub appid: AppId,
+    pub mch_id: MchId,
+    pub key: ApiKey,
+    /// What requests are signed with; replies must be signed the same way.
+    pub sign_type: SignType,
+}
+
+/// The values that WeChat prints in its own documentation. Source: protocol 0.2.
+const SANDBOX: (&str, &str, &str) = (
+    "wxd930ea5d5a258f4f",
+    "10000100",
+    "192006250b4c09247ec02edce69f6a2d",
+);
+
+impl Merchant {
+    /// The public test identity, whose key everybody knows: for the sandbox and for tests only.
+    #[expect(clippy::expect_used, reason = "three constants, checked by a test")]
+    pub fn sandbox() -> Self {
+        let (appid, mch_id, key) = SANDBOX;
+        Merchant {
+            appid: AppId::parse(appid).expect("a constant"),
+            mch_id: MchId::parse(mch_id).expect("a constant"),
+            key: ApiKey::parse(key).expect("a constant"),
+            sign_type: SignType::Md5,
+        }
+    }
+
+    /// What every request begins with. `sign_type` is said always, though MD5 needs no saying.
+    pub(crate) fn fields(&self) -> Fields {
+        Fields::new()
+            .with("appid", self.appid.as_str())
+            .with("mch_id", self.mch_id.as_str())
+            .with("sign_type", self.sign_type.as_str())
+    }
+
+    /// Whether any part of it is the public test identity, which must never meet real money.
+    pub fn is_sandbox(&self) -> bool {
+        let (_, mch_id, key) = SANDBOX;
+        self.mch_id.as_str() == mch_id || self.key.as_bytes() == key.as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sandbox_merchant_knows_that_it_is_one() {
+        assert!(Merchant::sandbox().is_sandbox());
+        let key = ApiKey::parse("A".repeat(32).as_str()).unwrap();
+        assert!(
+            Merchant {
+                key: key.clone(),
+                ..Merchant::sandbox()
+            }
+            .is_sandbox()
+        );
+        let mch_id = MchId::parse("1900000109").unwrap();
+        assert!(
+            Merchant {
+                mch_id: mch_id.clone(),
+                ..Merchant::sandbox()
+            }
+            .is_sandbox()
+        );
+        assert!(
+            !Merchant {
+                mch_id,
+                key,
+                ..Merchant::sandbox()
+            }
+            .is_sandbox()
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_key() {
+        assert!(!format!("{:?}", Merchant::sandbox()).contains("192006250b4c"));
+    }
+}
