@@ -1,0 +1,9 @@
+-- The time line of an order: everything that happened to it. `detail` is a JSON object.
+CREATE TABLE events (
+    out_trade_no TEXT COLLATE "C" NOT NULL,
+    id           TEXT COLLATE "C" NOT NULL,
+    at           BIGINT NOT NULL,
+    kind         TEXT NOT NULL,
+    detail       TEXT NOT NULL,
+    PRIMARY KEY (out_trade_no, id)
+);

@@ -1,0 +1,488 @@
+//! What a batch of commands does, worked out in memory. Pure: the writer reads the orders, this decides, the writer writes.
+//!
+//! A second command for the same order is decided on the first one's result, and movements are summed per account:
+//! an `UPDATE … FROM` set that names an account twice would apply only one of the two.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::{Map, Value, json};
+use wxpay::v2::notify::Payment;
+use wxpay::{CodeUrl, Fen, OutTradeNo, UnixMillis};
+
+use crate::event::{Event, EventKind};
+use crate::exception::{Exception, ExceptionKind, Settled};
+use crate::order::{Order, Paid, Proof, Rules, Verdict};
+
+/// One thing to write. Everything that moves an order goes through here.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Write a new order, or find the open one of the same user and amount.
+    Place(Box<Order>),
+    /// Take the right to ask WeChat for this order's code.
+    Ordering {
+        out_trade_no: OutTradeNo,
+        now: UnixMillis,
+    },
+    /// Store the code that unified order answered.
+    Prepaid {
+        out_trade_no: OutTradeNo,
+        url: CodeUrl,
+        now: UnixMillis,
+    },
+    /// Unified order brought no code: say why on the time line, and let the next press try.
+    PrepayFailed {
+        out_trade_no: OutTradeNo,
+        result: String,
+        now: UnixMillis,
+    },
+    /// A proof of payment.
+    Settle {
+        payment: Box<Payment>,
+        proof: Proof,
+        from: String,
+        now: UnixMillis,
+    },
+    /// WeChat refunded it at its own desk before we credited it.
+    RefundedOutside {
+        payment: Box<Payment>,
+        now: UnixMillis,
+    },
+    /// WeChat says that it cannot be paid any more.
+    Close {
+        out_trade_no: OutTradeNo,
+        by: String,
+        now: UnixMillis,
+    },
+    /// A row for the time line, nothing else.
+    Record(Event),
+}
+
+/// What a command led to, once it is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The order as it is now, and whether this command changed it.
+    Order {
+        order: Box<Order>,
+        changed: bool,
+    },
+    /// There is no such order.
+    UnknownOrder,
+    /// What a payment led to.
+    Settled(Outcome),
+    Recorded,
+}
+
+/// What a payment led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Credited {
+        late: bool,
+    },
+    KeptForRefund,
+    AlreadyPaid,
+    /// Kept as an exception, seen first at this time.
+    Exception {
+        id: String,
+        kind: ExceptionKind,
+        first_seen_at: UnixMillis,
+    },
+    /// Nothing was done; a query decides.
+    AskWeChat,
+}
+
+/// A movement of a balance. `entry` is `credit` for the one credit of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerEntry {
+    pub out_trade_no: OutTradeNo,
+    pub entry: &'static str,
+    pub user_id: String,
+    pub amount: Fen,
+    pub at: UnixMillis,
+    pub author: String,
+    pub reason: String,
+}
+
+/// What is added to an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Movement {
+    pub user_name: String,
+    pub amount: Fen,
+    pub at: UnixMillis,
+}
+
+/// What is added to a day's sums (Beijing time).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DaySums {
+    pub orders: i64,
+    pub paid: i64,
+    pub paid_fen: i64,
+    pub by_query: i64,
+}
+
+/// An order in the batch: as read, and as it is by now.
+#[derive(Debug)]
+pub struct Slot {
+    /// The version in the database; `None` for an order that this batch inserts.
+    pub read: Option<i64>,
+    pub order: Order,
+    pub changed: bool,
+}
+
+#[derive(Debug)]
+pub struct Batch<'a> {
+    rules: &'a Rules,
+    pub orders: BTreeMap<OutTradeNo, Slot>,
+    open: HashMap<String, OutTradeNo>,
+    pub ledger: Vec<LedgerEntry>,
+    pub accounts: BTreeMap<String, Movement>,
+    pub events: Vec<Event>,
+    pub exceptions: BTreeMap<String, Exception>,
+    pub days: BTreeMap<String, DaySums>,
+    repeated: HashSet<OutTradeNo>,
+}
+
+impl<'a> Batch<'a> {
+    /// A batch over the orders that its commands name, as read from the database.
+    pub fn new(rules: &'a Rules, read: Vec<Order>) -> Self {
+        let mut batch = Batch {
+            rules,
+            orders: BTreeMap::new(),
+            open: HashMap::new(),
+            ledger: Vec::new(),
+            accounts: BTreeMap::new(),
+            events: Vec::new(),
+            exceptions: BTreeMap::new(),
+            days: BTreeMap::new(),
+            repeated: HashSet::new(),
+        };
+        for order in read {
+            batch.put(Some(order.version), order, false);
+        }
+        batch
+    }
+
+    /// Whether there is anything to write.
+    pub fn writes(&self) -> bool {
+        !self.events.is_empty()
+            || !self.exceptions.is_empty()
+            || self.orders.values().any(|slot| slot.changed)
+    }
+
+    pub fn apply(&mut self, command: &Command) -> Reply {
+        match command {
+            Command::Place(order) => self.place(order),
+            Command::Ordering { out_trade_no, now } => {
+                self.step(out_trade_no, |order| order.ordering(*now))
+            }
+            Command::Prepaid {
+                out_trade_no,
+                url,
+                now,
+            } => {
+                let reply = self.step(out_trade_no, |order| order.prepaid(url.clone(), *now));
+                if let Reply::Order {
+                    order,
+                    changed: true,
+                } = &reply
+                {
+                    let version = order.code().map_or(0, |code| code.version);
+                    self.event(
+                        out_trade_no,
+                        *now,
+                        EventKind::Prepaid,
+                        json!({ "code_version": version }),
+                    );
+                }
+                reply
+            }
+            Command::PrepayFailed {
+                out_trade_no,
+                result,
+                now,
+            } => {
+                self.event(
+                    out_trade_no,
+                    *now,
+                    EventKind::PrepayFailed,
+                    json!({ "result": result }),
+                );
+                self.step(out_trade_no, Order::not_ordering)
+            }
+            Command::Settle {
+                payment,
+                proof,
+                from,
+                now,
+            } => Reply::Settled(self.settle(payment, *proof, from, *now)),
+            Command::RefundedOutside { payment, now } => {
+                Reply::Settled(self.keep(payment, ExceptionKind::RefundedOutside, *now))
+            }
+            Command::Close {
+                out_trade_no,
+                by,
+                now,
+            } => {
+                let reply = self.step(out_trade_no, |order| order.closed(*now));
+                if let Reply::Order { changed: true, .. } = reply {
+                    self.event(out_trade_no, *now, EventKind::Closed, json!({ "by": by }));
+                }
+                reply
+            }
+            Command::Record(event) => {
+                self.events.push(event.clone());
+                Reply::Recorded
+            }
+        }
+    }
+
+    fn place(&mut self, new: &Order) -> Reply {
+        let now = new.created_at;
+        let key = new.open_key();
+        if let Some(number) = key.as_ref().and_then(|key| self.open.get(key)).cloned() {
+            match self.orders.get(&number) {
+                Some(slot) if slot.order.can_be_reused(now) => {
+                    return Reply::Order {
+                        order: Box::new(slot.order.clone()),
+                        changed: false,
+                    };
+                }
+                // Its time is nearly up: it can still be paid, but the page goes on with a new one.
+                Some(_) => {
+                    self.step(&number, Order::superseded);
+                }
+                None => {}
+            }
+        }
+        let detail =
+            json!({ "total_fee": new.total_fee, "bonus": new.bonus, "from": new.spbill_create_ip });
+        self.event(&new.out_trade_no, now, EventKind::Created, detail);
+        self.day(now).orders += 1;
+        self.put(None, new.clone(), true);
+        Reply::Order {
+            order: Box::new(new.clone()),
+            changed: true,
+        }
+    }
+
+    fn settle(&mut self, payment: &Payment, proof: Proof, from: &str, now: UnixMillis) -> Outcome {
+        let Some(slot) = self.orders.get(&payment.out_trade_no) else {
+            let kind = if payment.appid == self.rules.appid {
+                ExceptionKind::UnknownOrder
+            } else {
+                ExceptionKind::OtherApp
+            };
+            return self.keep(payment, kind, now);
+        };
+        let verdict = slot.order.settle(payment, proof, self.rules, now);
+        match verdict {
+            Verdict::AlreadyPaid => {
+                if proof == Proof::Notice && self.repeated.insert(payment.out_trade_no.clone()) {
+                    let detail = json!({ "from": from });
+                    let mut event =
+                        Event::new(&payment.out_trade_no, now, EventKind::Repeated, &detail);
+                    // A recorded notice that is played again and again adds a row a minute at most.
+                    event.once = Some(format!("repeated {}", now.get() / 60_000));
+                    self.events.push(event);
+                }
+                Outcome::AlreadyPaid
+            }
+            Verdict::AskWeChat => Outcome::AskWeChat,
+            Verdict::Exception(kind) => self.keep(payment, kind, now),
+            Verdict::Credit(paid) => {
+                self.evidence(payment, proof, from, now);
+                let late = paid.late;
+                self.pay(payment, paid, now);
+                Outcome::Credited { late }
+            }
+            Verdict::KeepForRefund(paid) => {
+                self.evidence(payment, proof, from, now);
+                self.pay(payment, paid, now);
+                Outcome::KeptForRefund
+            }
+        }
+    }
+
+    /// Marks the order paid and, where it is credited, moves the balance. Both or neither: they are one transaction.
+    fn pay(&mut self, payment: &Payment, paid: Paid, now: UnixMillis) {
+        let number = &payment.out_trade_no;
+        let Some(slot) = self.orders.get_mut(number) else {
+            return;
+        };
+        let Some(order) = slot.order.paid(paid.clone()) else {
+            return;
+        };
+        let (user, total_fee, credit) = (order.user.clone(), order.total_fee, order.credit());
+        slot.order = order;
+        slot.changed = true;
+
+        let day = self.day(paid.paid_at);
+        day.paid += 1;
+        day.paid_fen += total_fee.get();
+        day.by_query += i64::from(paid.proof == Proof::Query);
+
+        match (paid.credited_at, credit) {
+            (Some(at), Some(amount)) => {
+                self.ledger.push(LedgerEntry {
+                    out_trade_no: number.clone(),
+                    entry: "credit",
+                    user_id: user.id.clone(),
+                    amount,
+                    at,
+                    author: paid.proof.name().to_owned(),
+                    reason: if paid.late { "late payment" } else { "payment" }.to_owned(),
+                });
+                let account = self.accounts.entry(user.id).or_default();
+                account.amount = account
+                    .amount
+                    .checked_add(amount)
+                    .unwrap_or(Fen::new(i64::MAX));
+                account.user_name = user.name;
+                account.at = now;
+                self.event(
+                    number,
+                    now,
+                    EventKind::Credited,
+                    json!({ "amount": amount }),
+                );
+            }
+            _ => self.event(
+                number,
+                now,
+                EventKind::KeptForRefund,
+                json!({ "total_fee": total_fee }),
+            ),
+        }
+        if paid.late {
+            let settled = paid.credited_at.map(|at| Settled {
+                at,
+                by: "rule".to_owned(),
+                how: "credited".to_owned(),
+            });
+            self.except(payment, ExceptionKind::Late, Some(total_fee), settled, now);
+        }
+    }
+
+    /// Keeps real money that does not fit, with its evidence.
+    fn keep(&mut self, payment: &Payment, kind: ExceptionKind, now: UnixMillis) -> Outcome {
+        let expected = self
+            .orders
+            .get(&payment.out_trade_no)
+            .map(|slot| slot.order.total_fee);
+        let id = self.except(payment, kind, expected, None, now);
+        let first_seen_at = self
+            .exceptions
+            .get(&id)
+            .map_or(now, |known| known.first_seen_at);
+        Outcome::Exception {
+            id,
+            kind,
+            first_seen_at,
+        }
+    }
+
+    fn except(
+        &mut self,
+        payment: &Payment,
+        kind: ExceptionKind,
+        expected_fee: Option<Fen>,
+        settled: Option<Settled>,
+        now: UnixMillis,
+    ) -> String {
+        let exception = Exception {
+            kind,
+            out_trade_no: payment.out_trade_no.clone(),
+            transaction_id: payment.transaction_id.clone(),
+            total_fee: payment.total_fee,
+            fee_type: payment.fee_type.clone(),
+            expected_fee,
+            first_seen_at: now,
+            evidence: fields(payment).to_string(),
+            settled,
+        };
+        let id = exception.id();
+        if self.exceptions.contains_key(&id) {
+            return id;
+        }
+        let detail = json!({
+            "kind": kind.name(),
+            "expected_fee": expected_fee,
+            "time_end": payment.time_end,
+            "sign_type": payment.sign_type.as_str(),
+            "fields": fields(payment),
+        });
+        // An unknown number has no time line of its own.
+        if self.orders.contains_key(&payment.out_trade_no) {
+            let mut event = Event::new(&payment.out_trade_no, now, EventKind::Exception, &detail);
+            // A repeated notice repeats the exception, which is on the time line once.
+            event.once = Some(id.clone());
+            self.events.push(event);
+        }
+        self.exceptions.insert(id.clone(), exception);
+        id
+    }
+
+    fn evidence(&mut self, payment: &Payment, proof: Proof, from: &str, now: UnixMillis) {
+        let kind = match proof {
+            Proof::Notice => EventKind::Notice,
+            Proof::Query => EventKind::Queried,
+        };
+        let detail = json!({
+            "from": from,
+            "result": "SUCCESS",
+            "sign_type": payment.sign_type.as_str(),
+            "fields": fields(payment),
+        });
+        self.event(&payment.out_trade_no, now, kind, detail);
+    }
+
+    /// Applies a rule that may move an order.
+    fn step(&mut self, number: &OutTradeNo, rule: impl Fn(&Order) -> Option<Order>) -> Reply {
+        let Some(slot) = self.orders.get_mut(number) else {
+            return Reply::UnknownOrder;
+        };
+        let next = rule(&slot.order);
+        let changed = next.is_some();
+        if let Some(order) = next {
+            slot.order = order;
+            slot.changed = true;
+        }
+        Reply::Order {
+            order: Box::new(slot.order.clone()),
+            changed,
+        }
+    }
+
+    fn put(&mut self, read: Option<i64>, order: Order, changed: bool) {
+        if let Some(key) = order.open_key() {
+            self.open.insert(key, order.out_trade_no.clone());
+        }
+        self.orders.insert(
+            order.out_trade_no.clone(),
+            Slot {
+                read,
+                order,
+                changed,
+            },
+        );
+    }
+
+    fn event(&mut self, number: &OutTradeNo, at: UnixMillis, kind: EventKind, detail: Value) {
+        self.events.push(Event::new(number, at, kind, &detail));
+    }
+
+    fn day(&mut self, at: UnixMillis) -> &mut DaySums {
+        let mut day = at.to_beijing();
+        day.truncate(8);
+        self.days.entry(day).or_default()
+    }
+}
+
+/// The redacted message, as kept for evidence.
+fn fields(payment: &Payment) -> Value {
+    let fields: Map<String, Value> = payment
+        .evidence
+        .iter()
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .collect();
+    Value::Object(fields)
+}

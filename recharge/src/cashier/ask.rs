@@ -1,0 +1,226 @@
+//! Asking WeChat what became of an order, and closing one there.
+
+use serde_json::json;
+use wxpay::v2::TradeState;
+use wxpay::{ErrCode, Error, OutTradeNo};
+
+use super::{Cashier, Inner};
+use crate::batch::Command;
+use crate::db::orders;
+use crate::db::writer::WriteError;
+use crate::event::EventKind;
+use crate::order::{CLOSE_NOT_BEFORE_MS, Order, OrderState, Proof};
+use crate::schedule;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("there is no such order")]
+    NotFound,
+    /// No clear answer; the order is as it was.
+    #[error("WeChat gave no clear answer")]
+    WeChat(#[source] Error),
+    #[error("the answer could not be written")]
+    Write(#[from] WriteError),
+}
+
+/// Why an order was not closed.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// WeChat closes no order in its first five minutes.
+    #[error("WeChat closes no order in its first five minutes; {wait_s} s to go")]
+    TooEarly { wait_s: i64 },
+}
+
+impl From<sqlx::Error> for AskError {
+    fn from(error: sqlx::Error) -> Self {
+        AskError::Write(error.into())
+    }
+}
+
+impl Cashier {
+    /// Asks WeChat about an order now and writes down what it says: a payment is settled, an order past its expiry
+    /// closed. Answers WeChat's word (`SUCCESS`, `NOTPAY`, …). `by` stands on the time line.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub async fn ask(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<String, AskError> {
+        let inner = std::sync::Arc::clone(&self.inner);
+        let (number, by) = (out_trade_no.clone(), by.to_owned());
+        let asked = tokio::spawn(async move {
+            let order = orders::find(&inner.db, &number)
+                .await?
+                .ok_or(AskError::NotFound)?;
+            inner.ask(&order, &by).await
+        });
+        asked
+            .await
+            .unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+    }
+
+    /// Closes an unpaid order at WeChat and here. A payment that is found on the way is settled instead, and the order
+    /// comes back paid.
+    ///
+    /// # Errors
+    /// [`CloseError`].
+    pub async fn close(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<Order, CloseError> {
+        let inner = std::sync::Arc::clone(&self.inner);
+        let (number, by) = (out_trade_no.clone(), by.to_owned());
+        let closed = tokio::spawn(async move { inner.close(&number, &by).await });
+        closed
+            .await
+            .unwrap_or_else(|_| Err(AskError::from(sqlx::Error::WorkerCrashed).into()))
+    }
+
+    /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s or nothing
+    /// can change any more.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn hurry(&self, out_trade_no: &OutTradeNo) -> Result<bool, sqlx::Error> {
+        crate::db::due::hurry(&self.inner.db, out_trade_no, 5_000, self.now()).await
+    }
+}
+
+impl Inner {
+    /// See [`Cashier::ask`].
+    pub(super) async fn ask(&self, order: &Order, by: &str) -> Result<String, AskError> {
+        let number = &order.out_trade_no;
+        let trade = match self.wechat.order_query(number).await {
+            Ok(trade) => trade,
+            Err(Error::Refused {
+                code: ErrCode::OrderNotExist,
+                ..
+            }) => {
+                self.health.understood();
+                self.queried(number, "ORDERNOTEXIST", by).await?;
+                // WeChat never got it, and after its expiry it will not take it any more.
+                if schedule::is_past_expiry(order, self.clock.now()) {
+                    self.mark_closed(number, by).await?;
+                }
+                return Ok("ORDERNOTEXIST".to_owned());
+            }
+            Err(error) => {
+                if matches!(error, Error::NotUnderstood { .. }) {
+                    self.health.stop(&error.to_string(), self.clock.now());
+                }
+                tracing::warn!(out_trade_no = %number, "order query for {number}: {error}");
+                return Err(AskError::WeChat(error));
+            }
+        };
+        self.health.understood();
+        let word = trade.state.as_str().to_owned();
+        match (&trade.state, trade.payment) {
+            (TradeState::Success, Some(payment)) => {
+                self.settle(payment, Proof::Query, by).await?;
+            }
+            (TradeState::Refund, payment) => {
+                self.queried(number, &word, by).await?;
+                if let (Some(payment), false) =
+                    (payment, matches!(order.state, OrderState::Paid(_)))
+                {
+                    let payment = Box::new(payment.into_inner());
+                    let command = Command::RefundedOutside {
+                        payment,
+                        now: self.clock.now(),
+                    };
+                    self.writer.write(command).await?;
+                    self.mark_closed(number, by).await?;
+                }
+            }
+            (TradeState::Closed | TradeState::Revoked, _) => {
+                self.queried(number, &word, by).await?;
+                self.mark_closed(number, by).await?;
+            }
+            (TradeState::NotPay | TradeState::PayError, _) => {
+                self.queried(number, &word, by).await?;
+                if order.is_open() && schedule::is_past_expiry(order, self.clock.now()) {
+                    self.close_at_wechat(order, by).await?;
+                }
+            }
+            // Not final, or a word that we do not know: unknown is not failed.
+            _ => self.queried(number, &word, by).await?,
+        }
+        Ok(word)
+    }
+
+    async fn close(&self, number: &OutTradeNo, by: &str) -> Result<Order, CloseError> {
+        let find = || async {
+            let order = orders::find(&self.db, number)
+                .await
+                .map_err(AskError::from)?;
+            order.ok_or(AskError::NotFound)
+        };
+        let order = find().await?;
+        if order.is_open() {
+            let wait = order
+                .created_at
+                .plus_ms(CLOSE_NOT_BEFORE_MS)
+                .minus(self.clock.now());
+            if wait > 0 {
+                return Err(CloseError::TooEarly {
+                    wait_s: wait / 1000 + 1,
+                });
+            }
+            let word = self.ask(&order, by).await?;
+            if word == "NOTPAY" || word == "ORDERNOTEXIST" {
+                let order = find().await?;
+                if order.is_open() {
+                    self.close_at_wechat(&order, by).await?;
+                }
+            }
+        }
+        Ok(find().await?)
+    }
+
+    /// Closes at WeChat an order that it says nobody has paid. A payer may pay in the instant before: then the answer is
+    /// ORDERPAID, and a query brings the payment.
+    async fn close_at_wechat(&self, order: &Order, by: &str) -> Result<(), AskError> {
+        let number = &order.out_trade_no;
+        let now = self.clock.now();
+        if now.minus(order.created_at) < CLOSE_NOT_BEFORE_MS {
+            return Ok(());
+        }
+        let error = match self.wechat.close_order(number).await {
+            Ok(()) => return self.mark_closed(number, by).await,
+            Err(error) => error,
+        };
+        match error.code() {
+            Some(ErrCode::OrderClosed | ErrCode::OrderNotExist) => {
+                self.mark_closed(number, by).await
+            }
+            Some(ErrCode::OrderPaid) => {
+                let trade = self
+                    .wechat
+                    .order_query(number)
+                    .await
+                    .map_err(AskError::WeChat)?;
+                if let (TradeState::Success, Some(payment)) = (&trade.state, trade.payment) {
+                    self.settle(payment, Proof::Query, by).await?;
+                }
+                Ok(())
+            }
+            _ => {
+                let detail = json!({ "result": error.to_string(), "by": by });
+                self.record(number, EventKind::CloseFailed, &detail).await?;
+                Err(AskError::WeChat(error))
+            }
+        }
+    }
+
+    async fn mark_closed(&self, number: &OutTradeNo, by: &str) -> Result<(), AskError> {
+        let command = Command::Close {
+            out_trade_no: number.clone(),
+            by: by.to_owned(),
+            now: self.clock.now(),
+        };
+        self.writer.write(command).await?;
+        Ok(())
+    }
+
+    async fn queried(&self, number: &OutTradeNo, word: &str, by: &str) -> Result<(), AskError> {
+        let detail = json!({ "result": word, "by": by });
+        Ok(self.record(number, EventKind::Queried, &detail).await?)
+    }
+}

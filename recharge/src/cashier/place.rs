@@ -1,0 +1,326 @@
+//! Placing: one order for one wish, and its code from WeChat.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use wxpay::v2::{TradeType, UnifiedOrder};
+use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo};
+
+use super::{Cashier, Inner, Stopped};
+use crate::batch::{Command, Reply};
+use crate::db::orders;
+use crate::db::writer::WriteError;
+use crate::order::{NewOrder, Order};
+use crate::user::User;
+
+/// How long a payer waits for another process that is asking WeChat for the same order.
+const PATIENCE: Duration = Duration::from_secs(7);
+
+/// What a payer asks for. The price and the bonus are the server's own figures, never the page's.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    pub user: User,
+    pub total_fee: Fen,
+    pub bonus: Fen,
+    /// Where the payer is, for WeChat's `spbill_create_ip`.
+    pub ip: IpAddr,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum PlaceError {
+    #[error("this cannot be ordered")]
+    Invalid(#[from] InvalidValue),
+    /// The cap on open orders; these can be paid or expire.
+    #[error("{} orders are still open", .0.len())]
+    TooManyOpen(Vec<Order>),
+    /// Nobody knows what became of it, or WeChat is busy. The order is kept: the next press goes on with it.
+    #[error("WeChat gave no clear answer for order {out_trade_no}")]
+    TryAgain { out_trade_no: OutTradeNo },
+    /// WeChat named a mistake of ours.
+    #[error("WeChat refused order {out_trade_no}: {reason}")]
+    Refused {
+        out_trade_no: OutTradeNo,
+        reason: String,
+    },
+    /// New orders are stopped.
+    #[error("no new orders are taken: {}", .0.reason)]
+    Stopped(Stopped),
+    /// There is no such order.
+    #[error("there is no such order")]
+    NotFound,
+    #[error("the order could not be written")]
+    Write(#[from] WriteError),
+}
+
+impl From<sqlx::Error> for PlaceError {
+    fn from(error: sqlx::Error) -> Self {
+        PlaceError::Write(error.into())
+    }
+}
+
+impl Cashier {
+    /// An order with a live code: a new one, or the open one of the same user and amount. Runs to its end even if the
+    /// caller goes away.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub async fn place(&self, wish: Wish) -> Result<Order, PlaceError> {
+        let inner = std::sync::Arc::clone(&self.inner);
+        tokio::spawn(async move { inner.place(&wish).await })
+            .await
+            .unwrap_or_else(|_| crashed())
+    }
+
+    /// A fresh code for an open order; WeChat is asked first whether it was paid. Where the code is newer than
+    /// `seen_version` already (another tab was faster), that one is the answer.
+    ///
+    /// # Errors
+    /// [`PlaceError`].
+    pub async fn new_code(
+        &self,
+        out_trade_no: OutTradeNo,
+        seen_version: i64,
+    ) -> Result<Order, PlaceError> {
+        let inner = std::sync::Arc::clone(&self.inner);
+        tokio::spawn(async move { inner.new_code(&out_trade_no, seen_version).await })
+            .await
+            .unwrap_or_else(|_| crashed())
+    }
+}
+
+fn crashed() -> Result<Order, PlaceError> {
+    Err(PlaceError::Write(sqlx::Error::WorkerCrashed.into()))
+}
+
+impl Inner {
+    async fn place(&self, wish: &Wish) -> Result<Order, PlaceError> {
+        // Twice, because the open order may turn out to be closed at WeChat: then a new one follows.
+        for _ in 0..2 {
+            let order = self.written(wish).await?;
+            let order = self.with_code(order, None).await?;
+            if order.is_open() || matches!(order.state, crate::OrderState::Paid(_)) {
+                return Ok(order);
+            }
+        }
+        Err(PlaceError::NotFound)
+    }
+
+    /// The order for this wish, in the database.
+    async fn written(&self, wish: &Wish) -> Result<Order, PlaceError> {
+        let now = self.clock.now();
+        let open = orders::open_of(&self.db, &wish.user.id, now, 100).await?;
+        let same = open.iter().any(|order| {
+            (order.total_fee, order.bonus) == (wish.total_fee, wish.bonus)
+                && order.can_be_reused(now)
+        });
+        if !same {
+            if let Some(stopped) = self.health.refuses(now) {
+                return Err(PlaceError::Stopped(stopped));
+            }
+            if open.len() >= self.settings.max_open_orders {
+                return Err(PlaceError::TooManyOpen(open));
+            }
+        }
+        let new = NewOrder {
+            user: wish.user.clone(),
+            total_fee: wish.total_fee,
+            bonus: wish.bonus,
+            body: self.settings.body.clone(),
+            notify_url: self.settings.notify_url.clone(),
+            spbill_create_ip: wish.ip,
+            sign_type: self.wechat.merchant().sign_type,
+            life_ms: self.settings.time_expire_ms,
+        };
+        let new = Order::new(new, now, rand::random())?;
+        let number = new.out_trade_no.clone();
+        match self.writer.write(Command::Place(Box::new(new))).await? {
+            Reply::Order { order, changed } => {
+                if changed {
+                    tracing::info!(out_trade_no = %number, "placed {number}");
+                }
+                Ok(*order)
+            }
+            _ => Err(PlaceError::NotFound),
+        }
+    }
+
+    /// The order with a live code. With `renew`, a code newer than that version.
+    async fn with_code(&self, order: Order, renew: Option<i64>) -> Result<Order, PlaceError> {
+        let number = order.out_trade_no.clone();
+        // This call wrote it a moment ago, so the right to ask WeChat is its own.
+        let mut mine = order.version == 1 && renew.is_none();
+        let mut order = order;
+        let began = Instant::now();
+        loop {
+            let turn = self.turn(&number).await;
+            if !mine {
+                order = orders::find(&self.db, &number)
+                    .await?
+                    .ok_or(PlaceError::NotFound)?;
+            }
+            let now = self.clock.now();
+            let fresh = order
+                .code()
+                .is_some_and(|code| renew.is_none_or(|seen| code.version > seen));
+            if !order.is_open() || (fresh && order.has_live_code(now)) {
+                return Ok(order);
+            }
+            if mine || self.may_ask(&number).await? {
+                return self.ask_for_code(&order).await;
+            }
+            mine = false;
+            drop(turn);
+            if began.elapsed() > PATIENCE {
+                return Err(PlaceError::TryAgain {
+                    out_trade_no: number,
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Takes the right to ask for this order's code; `false` while another process has it.
+    async fn may_ask(&self, number: &OutTradeNo) -> Result<bool, PlaceError> {
+        let now = self.clock.now();
+        let reply = self
+            .writer
+            .write(Command::Ordering {
+                out_trade_no: number.clone(),
+                now,
+            })
+            .await?;
+        Ok(matches!(reply, Reply::Order { changed: true, .. }))
+    }
+
+    async fn ask_for_code(&self, order: &Order) -> Result<Order, PlaceError> {
+        let number = &order.out_trade_no;
+        let error = match self.wechat.unified_order(&unified_order(order)).await {
+            Ok(prepay) => {
+                self.health.understood();
+                let (url, now) = (prepay.code_url.clone(), self.clock.now());
+                let command = Command::Prepaid {
+                    out_trade_no: number.clone(),
+                    url,
+                    now,
+                };
+                return self.stored(number, command).await;
+            }
+            Err(error) => error,
+        };
+        let command = Command::PrepayFailed {
+            out_trade_no: number.clone(),
+            result: error.to_string(),
+            now: self.clock.now(),
+        };
+        tracing::warn!(out_trade_no = %number, "unified order for {number}: {error}");
+        let order = self.stored(number, command).await?;
+        self.judge(order, error).await
+    }
+
+    async fn stored(&self, number: &OutTradeNo, command: Command) -> Result<Order, PlaceError> {
+        match self.writer.write(command).await? {
+            Reply::Order { order, .. } => Ok(*order),
+            _ => orders::find(&self.db, number)
+                .await?
+                .ok_or(PlaceError::NotFound),
+        }
+    }
+
+    /// What an answer without a code means for the payer.
+    async fn judge(&self, order: Order, error: Error) -> Result<Order, PlaceError> {
+        let number = order.out_trade_no.clone();
+        let now = self.clock.now();
+        match error {
+            Error::Refused {
+                code: ErrCode::OrderClosed,
+                ..
+            } => {
+                self.health.understood();
+                let by = "wechat".to_owned();
+                self.stored(
+                    &number,
+                    Command::Close {
+                        out_trade_no: number.clone(),
+                        by,
+                        now,
+                    },
+                )
+                .await
+            }
+            // WeChat knows this number: what it knows decides.
+            Error::Refused {
+                code: ErrCode::OrderPaid | ErrCode::OutTradeNoUsed | ErrCode::InvalidRequest,
+                ..
+            } => {
+                self.health.understood();
+                if self.ask(&order, "unified order").await.is_err() {
+                    return Err(PlaceError::TryAgain {
+                        out_trade_no: number,
+                    });
+                }
+                let order = orders::find(&self.db, &number)
+                    .await?
+                    .ok_or(PlaceError::NotFound)?;
+                if order.is_open() {
+                    return Err(PlaceError::Refused {
+                        out_trade_no: number,
+                        reason: error.to_string(),
+                    });
+                }
+                Ok(order)
+            }
+            Error::NotUnderstood { .. } => {
+                self.health.stop(&error.to_string(), now);
+                Err(PlaceError::Refused {
+                    out_trade_no: number,
+                    reason: error.to_string(),
+                })
+            }
+            Error::Refused { ref code, .. } if code.class() == ErrClass::Fix => {
+                self.health.stop(&error.to_string(), now);
+                Err(PlaceError::Refused {
+                    out_trade_no: number,
+                    reason: error.to_string(),
+                })
+            }
+            Error::Invalid(invalid) => Err(PlaceError::Invalid(invalid)),
+            _ => Err(PlaceError::TryAgain {
+                out_trade_no: number,
+            }),
+        }
+    }
+
+    async fn new_code(&self, number: &OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
+        let order = orders::find(&self.db, number)
+            .await?
+            .ok_or(PlaceError::NotFound)?;
+        let newer = order.code().is_some_and(|code| code.version > seen_version);
+        if !order.is_open() || newer {
+            return Ok(order);
+        }
+        if self.ask(&order, "new code").await.is_err() {
+            return Err(PlaceError::TryAgain {
+                out_trade_no: number.clone(),
+            });
+        }
+        self.with_code(order, Some(seen_version)).await
+    }
+}
+
+/// The stored fields, as they were sent the first time: WeChat refuses the same number with others.
+fn unified_order(order: &Order) -> UnifiedOrder {
+    UnifiedOrder {
+        body: order.body.clone(),
+        attach: None,
+        out_trade_no: order.out_trade_no.clone(),
+        total_fee: order.total_fee,
+        spbill_create_ip: order.spbill_create_ip,
+        time_start: order.created_at,
+        time_expire: order.time_expire,
+        notify_url: order.notify_url.clone(),
+        product_id: order.product_id.clone(),
+        trade_type: TradeType::Native,
+        openid: None,
+    }
+}

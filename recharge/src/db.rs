@@ -1,0 +1,274 @@
+//! The database: SQLite or PostgreSQL behind one text of SQL. The one place that names the drivers.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::migrate::Migrator;
+use sqlx::{Any, AnyPool, Executor, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
+
+pub mod accounts;
+pub mod due;
+pub mod events;
+pub mod exceptions;
+pub mod facts;
+pub mod ledger;
+pub mod list;
+pub mod orders;
+mod sets;
+pub mod writer;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// The channel on which instances tell each other which orders changed (PostgreSQL only).
+const CHANNEL: &str = "saoma_orders";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// The pool of connections, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: AnyPool,
+    engine: Engine,
+    url: Arc<str>,
+    /// SQLite has one writer at a time and its busy handler is not fair: writers of this process queue here instead.
+    turn: Arc<Mutex<()>>,
+}
+
+/// Why a database could not be opened; says which setting is meant.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("DATABASE_URL must begin with sqlite: or postgres:")]
+    UnknownEngine,
+    #[error("DATABASE_URL: the folder {folder} cannot be made")]
+    Folder {
+        folder: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("DATABASE_URL: the database cannot be opened")]
+    Connect(#[source] sqlx::Error),
+    #[error("the database cannot be brought up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+}
+
+impl Db {
+    /// Opens the database and brings its tables up to date. A SQLite file and its folder are made when missing.
+    ///
+    /// # Errors
+    /// [`OpenError`], which names the setting.
+    pub async fn open(url: &str) -> Result<Db, OpenError> {
+        let db = Db::connect(url).await?;
+        let migrations = match db.engine {
+            Engine::Sqlite => &SQLITE,
+            Engine::Postgres => &POSTGRES,
+        };
+        migrations.run(&db.pool).await.map_err(OpenError::Migrate)?;
+        Ok(db)
+    }
+
+    async fn connect(url: &str) -> Result<Db, OpenError> {
+        sqlx::any::install_default_drivers();
+        let engine = match url.split(':').next() {
+            Some("sqlite") => Engine::Sqlite,
+            Some("postgres" | "postgresql") => Engine::Postgres,
+            _ => return Err(OpenError::UnknownEngine),
+        };
+        let url = match engine {
+            Engine::Sqlite => sqlite_url(url)?,
+            Engine::Postgres => url.to_owned(),
+        };
+        let pool = AnyPoolOptions::new()
+            .max_connections(if engine == Engine::Sqlite { 4 } else { 8 })
+            .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(engine == Engine::Postgres)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    if engine == Engine::Sqlite {
+                        connection.execute(SQLITE_SETTINGS).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(&url)
+            .await
+            .map_err(OpenError::Connect)?;
+        Ok(Db {
+            pool,
+            engine,
+            url: url.into(),
+            turn: Arc::default(),
+        })
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// For reading, and for the sandbox, which keeps its orders in the same database.
+    pub fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// A transaction that may write. It has to run in a task that nobody drops halfway: see [`Db::settled`].
+    ///
+    /// # Errors
+    /// When no connection can be had in 5 s or the database refuses.
+    pub async fn begin(&self) -> Result<WriteTransaction, sqlx::Error> {
+        let turn = match self.engine {
+            Engine::Sqlite => Some(Arc::clone(&self.turn).lock_owned().await),
+            Engine::Postgres => None,
+        };
+        let transaction = match self.engine {
+            // A deferred transaction that reads first can fail on upgrade without the busy handler being called.
+            Engine::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
+            Engine::Postgres => self.pool.begin().await?,
+        };
+        Ok(WriteTransaction {
+            transaction,
+            _turn: turn,
+        })
+    }
+
+    /// Runs one write in a task of its own, so that a dropped request cannot leave a connection half way.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn settled<T: Send + 'static>(
+        &self,
+        write: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
+    ) -> Result<T, sqlx::Error> {
+        tokio::spawn(write)
+            .await
+            .unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT 1")
+            .execute(&self.pool)
+            .await
+            .map(|_| ())
+    }
+
+    /// The numbers of orders that other instances changed, as they change; `None` where there can be no other (SQLite).
+    /// A lost connection is opened again; what was said meanwhile is missed, so nobody may rely on it alone.
+    pub fn changes(&self) -> Option<mpsc::Receiver<String>> {
+        if self.engine == Engine::Sqlite {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(1024);
+        let url = Arc::clone(&self.url);
+        tokio::spawn(async move {
+            while !sender.is_closed() {
+                if let Err(error) = listen(&url, &sender).await {
+                    tracing::warn!(%error, "listening to other instances ended; trying again");
+                }
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+        });
+        Some(receiver)
+    }
+}
+
+async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), sqlx::Error> {
+    let mut listener = sqlx::postgres::PgListener::connect(url).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        let message = listener.recv().await?;
+        for number in message.payload().split(',') {
+            if sender.send(number.to_owned()).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A transaction that writes, with this process's turn at SQLite.
+#[derive(Debug)]
+pub struct WriteTransaction {
+    transaction: Transaction<'static, Any>,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl WriteTransaction {
+    pub fn connection(&mut self) -> &mut sqlx::AnyConnection {
+        &mut self.transaction
+    }
+
+    /// # Errors
+    /// When it is not known to be on disk.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.transaction.commit().await
+    }
+
+    /// Undoes everything. A connection that cannot even do that is closed by the pool.
+    pub async fn rollback(self) {
+        if let Err(error) = self.transaction.rollback().await {
+            tracing::warn!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    /// Tells other instances which orders this transaction changes, when it commits (PostgreSQL only).
+    async fn announce(&mut self, engine: Engine, numbers: &str) -> Result<(), sqlx::Error> {
+        if engine == Engine::Postgres && !numbers.is_empty() {
+            sqlx::query("SELECT pg_notify($1, $2)")
+                .bind(CHANNEL)
+                .bind(numbers)
+                .execute(self.connection())
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// `synchronous = FULL`: what was answered is on disk. The wait is for other processes; this one queues by itself.
+const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY;";
+
+/// The address with `mode=rwc`, without which `Any` makes no file; makes the folder.
+fn sqlite_url(url: &str) -> Result<String, OpenError> {
+    let (path, options) = url.split_once('?').unwrap_or((url, ""));
+    let file = path.trim_start_matches("sqlite:").trim_start_matches("//");
+    if let Some(folder) = Path::new(file)
+        .parent()
+        .filter(|f| !f.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
+            folder: folder.display().to_string(),
+            source,
+        })?;
+    }
+    Ok(if options.contains("mode=") {
+        url.to_owned()
+    } else {
+        format!("{path}?mode=rwc&{options}")
+    })
+}
+
+/// Reads one column by name, for the rows of every table.
+fn column<T>(row: &AnyRow, name: &str) -> Result<T, sqlx::Error>
+where
+    T: for<'r> sqlx::Decode<'r, Any> + sqlx::Type<Any>,
+{
+    use sqlx::Row;
+    row.try_get(name)
+}
+
+/// A stored value that the types refuse: the row was written by something else.
+fn broken(name: &'static str, why: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::ColumnDecode {
+        index: name.to_owned(),
+        source: Box::new(why),
+    }
+}

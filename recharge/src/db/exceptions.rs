@@ -1,0 +1,152 @@
+//! All SQL on `exceptions`: real money that does not fit an open order.
+
+use serde::Serialize;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe};
+use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
+
+use super::events::UnknownKind;
+use super::sets::{self, Key};
+use super::{Db, broken, column};
+use crate::exception::{Exception, ExceptionKind, Settled};
+
+const COLUMNS: &str = "kind, out_trade_no, transaction_id, total_fee, fee_type, expected_fee, \
+     first_seen_at, evidence, settled_at, settled_by, settled_how";
+
+#[derive(Serialize)]
+struct Row<'a> {
+    i: String,
+    k: &'a str,
+    n: &'a str,
+    x: &'a str,
+    f: i64,
+    c: &'a str,
+    e: Option<i64>,
+    t: i64,
+    v: &'a str,
+    sa: Option<i64>,
+    sb: Option<&'a str>,
+    sh: Option<&'a str>,
+}
+
+// A repeated notice finds its exception there already, with the time at which it was seen first.
+const INSERT: &str = "INSERT INTO exceptions (id, kind, out_trade_no, transaction_id, total_fee, \
+     fee_type, expected_fee, first_seen_at, evidence, settled_at, settled_by, settled_how) \
+     SELECT j.value->>'i', j.value->>'k', j.value->>'n', j.value->>'x', \
+     CAST(j.value->>'f' AS BIGINT), j.value->>'c', CAST(j.value->>'e' AS BIGINT), \
+     CAST(j.value->>'t' AS BIGINT), j.value->>'v', CAST(j.value->>'sa' AS BIGINT), \
+     j.value->>'sb', j.value->>'sh' FROM json_each($1) AS j WHERE true ON CONFLICT (id) DO NOTHING";
+
+pub(super) async fn keep<'a>(
+    connection: &mut AnyConnection,
+    exceptions: impl Iterator<Item = &'a Exception>,
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<_> = exceptions
+        .map(|exception| Row {
+            i: exception.id(),
+            k: exception.kind.name(),
+            n: exception.out_trade_no.as_str(),
+            x: exception.transaction_id.as_str(),
+            f: exception.total_fee.get(),
+            c: &exception.fee_type,
+            e: exception.expected_fee.map(Fen::get),
+            t: exception.first_seen_at.get(),
+            v: &exception.evidence,
+            sa: exception.settled.as_ref().map(|settled| settled.at.get()),
+            sb: exception
+                .settled
+                .as_ref()
+                .map(|settled| settled.by.as_str()),
+            sh: exception
+                .settled
+                .as_ref()
+                .map(|settled| settled.how.as_str()),
+        })
+        .collect();
+    sets::write(connection, INSERT, &rows).await.map(|_| ())
+}
+
+/// When each of these exceptions was seen first.
+pub(super) async fn first_seen(
+    connection: &mut AnyConnection,
+    ids: &[&str],
+) -> Result<Vec<(String, UnixMillis)>, sqlx::Error> {
+    let keys: Vec<_> = ids.iter().map(|n| Key { n }).collect();
+    let rows = sqlx::query(
+        "SELECT id, first_seen_at FROM exceptions \
+         WHERE id IN (SELECT j.value->>'n' FROM json_each($1) AS j)",
+    )
+    .bind(sets::json(&keys)?)
+    .fetch_all(connection)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok((
+                column(row, "id")?,
+                UnixMillis::new(column(row, "first_seen_at")?),
+            ))
+        })
+        .collect()
+}
+
+/// The exceptions of these orders, oldest first.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Exception>, sqlx::Error> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<_> = numbers.iter().map(|n| Key { n }).collect();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM exceptions \
+         WHERE out_trade_no IN (SELECT j.value->>'n' FROM json_each($1) AS j) \
+         ORDER BY first_seen_at, id"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(sets::json(&keys)?)
+        .fetch_all(db.pool())
+        .await?;
+    rows.iter().map(exception).collect()
+}
+
+/// Exceptions that wait for a person, oldest first, at most `limit`.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn open(db: &Db, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM exceptions WHERE settled_at IS NULL \
+         ORDER BY first_seen_at, id LIMIT $1"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(limit)
+        .fetch_all(db.pool())
+        .await?;
+    rows.iter().map(exception).collect()
+}
+
+fn exception(row: &AnyRow) -> Result<Exception, sqlx::Error> {
+    let kind: String = column(row, "kind")?;
+    let settled = match column::<Option<i64>>(row, "settled_at")? {
+        Some(at) => Some(Settled {
+            at: UnixMillis::new(at),
+            by: column(row, "settled_by")?,
+            how: column(row, "settled_how")?,
+        }),
+        None => None,
+    };
+    Ok(Exception {
+        kind: ExceptionKind::from_name(&kind).ok_or_else(|| broken("kind", UnknownKind(kind)))?,
+        out_trade_no: OutTradeNo::parse(column::<String>(row, "out_trade_no")?)
+            .map_err(|e| broken("out_trade_no", e))?,
+        transaction_id: TransactionId::parse(column::<String>(row, "transaction_id")?)
+            .map_err(|e| broken("transaction_id", e))?,
+        total_fee: Fen::new(column(row, "total_fee")?),
+        fee_type: column(row, "fee_type")?,
+        expected_fee: column::<Option<i64>>(row, "expected_fee")?.map(Fen::new),
+        first_seen_at: UnixMillis::new(column(row, "first_seen_at")?),
+        evidence: column(row, "evidence")?,
+        settled,
+    })
+}

@@ -1,0 +1,22 @@
+//! All SQL on `facts`: what belongs to this database as a whole.
+
+use super::{Db, column};
+
+/// The value of `name`; where there is none yet, `value` becomes it. Two processes that start together agree.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn get_or_set(db: &Db, name: &str, value: &str) -> Result<String, sqlx::Error> {
+    let mut transaction = db.begin().await?;
+    sqlx::query("INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+        .bind(name)
+        .bind(value)
+        .execute(transaction.connection())
+        .await?;
+    let row = sqlx::query("SELECT value FROM facts WHERE name = $1")
+        .bind(name)
+        .fetch_one(transaction.connection())
+        .await?;
+    transaction.commit().await?;
+    column(&row, "value")
+}

@@ -1,0 +1,97 @@
+//! Real money that does not fit an open order: its kinds, and what is known of each.
+
+use serde::{Deserialize, Serialize};
+use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
+
+/// For how long after it was first seen an order number that we do not know is answered with FAIL: a restored
+/// database may catch up. Source: fault scenario 11.
+pub const RETRY_UNKNOWN_MS: i64 = 60 * 60 * 1000;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExceptionKind {
+    /// Paid after the order was closed or after its `time_expire`.
+    Late,
+    /// A second `transaction_id` for a paid order.
+    Duplicate,
+    AmountMismatch,
+    CurrencyMismatch,
+    UnknownOrder,
+    /// Another appid of the same merchant.
+    OtherApp,
+    /// Refunded at WeChat's own desk.
+    RefundedOutside,
+}
+
+impl ExceptionKind {
+    pub const ALL: [ExceptionKind; 7] = [
+        ExceptionKind::Late,
+        ExceptionKind::Duplicate,
+        ExceptionKind::AmountMismatch,
+        ExceptionKind::CurrencyMismatch,
+        ExceptionKind::UnknownOrder,
+        ExceptionKind::OtherApp,
+        ExceptionKind::RefundedOutside,
+    ];
+
+    /// The name in the database and in the integrator's API.
+    pub fn name(self) -> &'static str {
+        match self {
+            ExceptionKind::Late => "late",
+            ExceptionKind::Duplicate => "duplicate",
+            ExceptionKind::AmountMismatch => "amount_mismatch",
+            ExceptionKind::CurrencyMismatch => "currency_mismatch",
+            ExceptionKind::UnknownOrder => "unknown_order",
+            ExceptionKind::OtherApp => "other_app",
+            ExceptionKind::RefundedOutside => "refunded_outside",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Whether WeChat is asked to repeat the notice for a while, because the order may still turn up.
+    pub fn asks_for_repeat(self) -> bool {
+        matches!(self, ExceptionKind::UnknownOrder | ExceptionKind::OtherApp)
+    }
+}
+
+/// One exception with its evidence: what WeChat states beside what we hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exception {
+    pub kind: ExceptionKind,
+    pub out_trade_no: OutTradeNo,
+    pub transaction_id: TransactionId,
+    /// What WeChat states, in fen (of `fee_type`).
+    pub total_fee: Fen,
+    pub fee_type: String,
+    /// What the order asks for, in fen; `None` where there is no order.
+    pub expected_fee: Option<Fen>,
+    pub first_seen_at: UnixMillis,
+    /// The redacted message as a JSON object.
+    pub evidence: String,
+    /// When and by whom it was settled; `None` while it waits for a person.
+    pub settled: Option<Settled>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    pub at: UnixMillis,
+    /// `rule`, or the operator's name.
+    pub by: String,
+    /// What was done: `credited`.
+    pub how: String,
+}
+
+impl Exception {
+    /// The same payment makes the same exception only once.
+    pub fn id(&self) -> String {
+        format!(
+            "{}:{}:{}",
+            self.kind.name(),
+            self.out_trade_no,
+            self.transaction_id
+        )
+    }
+}

@@ -1,0 +1,20 @@
+//! What a recharge is: the rules of an order, the ledger, and the [`Cashier`] that places, settles and closes.
+//! No HTTP server, no HTML.
+
+pub mod batch;
+pub mod cashier;
+mod clock;
+pub mod db;
+pub mod event;
+pub mod exception;
+pub mod order;
+pub mod schedule;
+mod user;
+mod watched;
+
+pub use cashier::{Cashier, Settings};
+pub use clock::Clock;
+pub use db::Db;
+pub use exception::{Exception, ExceptionKind};
+pub use order::{LatePayment, Order, OrderState};
+pub use user::User;

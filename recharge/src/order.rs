@@ -1,0 +1,377 @@
+//! An order and every rule that moves it. Pure: no IO, and `now` is a parameter.
+
+use std::net::IpAddr;
+
+use wxpay::v2::notify::Payment;
+use wxpay::{AppId, CodeUrl, Fen, InvalidValue, OutTradeNo, SignType, TransactionId, UnixMillis};
+
+use crate::exception::ExceptionKind;
+use crate::user::User;
+
+/// A `code_url` dies two hours after it was issued (protocol A3); one that a payer still has to scan is renewed earlier.
+const CODE_LIFE_MS: i64 = 115 * 60 * 1000;
+
+/// WeChat refuses to close an order in its first five minutes. Source: protocol A6.
+pub const CLOSE_NOT_BEFORE_MS: i64 = 5 * 60 * 1000;
+
+/// How long one process may be busy with unified order before another may try.
+pub const ORDERING_LEASE_MS: i64 = 8_000;
+
+/// One recharge with one `out_trade_no`. What was sent to WeChat is stored, so that a repeat sends the same fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    pub out_trade_no: OutTradeNo,
+    pub user: User,
+    /// What the payer pays, in fen.
+    pub total_fee: Fen,
+    /// What is added on top when it is credited, in fen; fixed when the order is made.
+    pub bonus: Fen,
+    pub body: String,
+    pub product_id: String,
+    pub notify_url: String,
+    pub spbill_create_ip: IpAddr,
+    pub sign_type: SignType,
+    pub created_at: UnixMillis,
+    pub time_expire: UnixMillis,
+    pub state: OrderState,
+    /// Rises with every change; whoever changes the row names the version that was read.
+    pub version: i64,
+    /// Until when some process is asking WeChat for this order's code; 0 when none is.
+    pub ordering_until: UnixMillis,
+    /// The secret of the order link; gone when the order ends.
+    pub link_token: Option<String>,
+    /// Whether another press for the same amount may still get this order.
+    pub reusable: bool,
+}
+
+/// Data that exists only in one state lives in that state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OrderState {
+    /// Written, WeChat's answer not stored.
+    Created,
+    /// Has a code that can be paid.
+    Pending(Code),
+    /// Closed at WeChat without a payment.
+    Closed { closed_at: UnixMillis },
+    /// Paid, by proof. Nothing leaves this state.
+    Paid(Paid),
+}
+
+/// A live `code_url`. Its version tells pages apart that show an older one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Code {
+    pub url: CodeUrl,
+    pub version: i64,
+    pub issued_at: UnixMillis,
+}
+
+/// How a payment became known first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    Notice,
+    Query,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paid {
+    pub transaction_id: TransactionId,
+    /// When the payer paid, as WeChat states it.
+    pub paid_at: UnixMillis,
+    /// When the balance rose; `None` where the rule for late payments is to refund.
+    pub credited_at: Option<UnixMillis>,
+    /// When it was closed before, if it was.
+    pub closed_at: Option<UnixMillis>,
+    pub late: bool,
+    pub proof: Proof,
+}
+
+/// What becomes of a payment that arrives late (setting `late_payment`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LatePayment {
+    Credit,
+    Refund,
+}
+
+/// What the rules need to know besides the order and the payment.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    pub appid: AppId,
+    pub late_payment: LatePayment,
+}
+
+/// What a verified payment means for an order. An exception is a verdict, not an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It fits: the order is paid and its credit due.
+    Credit(Paid),
+    /// It fits but came late, and the rule is to give it back: paid, not credited.
+    KeepForRefund(Paid),
+    /// The same payment is on record already.
+    AlreadyPaid,
+    /// Real money that does not fit.
+    Exception(ExceptionKind),
+    /// The proof is weaker than the order asked for; a query decides.
+    AskWeChat,
+}
+
+impl OrderState {
+    /// The name in the database and in the integrator's API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            OrderState::Created => "created",
+            OrderState::Pending(_) => "pending",
+            OrderState::Closed { .. } => "closed",
+            OrderState::Paid(_) => "paid",
+        }
+    }
+}
+
+impl Proof {
+    pub fn name(self) -> &'static str {
+        match self {
+            Proof::Notice => "notice",
+            Proof::Query => "query",
+        }
+    }
+}
+
+impl Order {
+    /// What the balance rises by: the payment and the bonus. `None` only if the sum overflows, which creation refuses.
+    pub fn credit(&self) -> Option<Fen> {
+        self.total_fee.checked_add(self.bonus)
+    }
+
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, OrderState::Created | OrderState::Pending(_))
+    }
+
+    pub fn code(&self) -> Option<&Code> {
+        match &self.state {
+            OrderState::Pending(code) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whole seconds until `time_expire`, never negative.
+    pub fn expires_in_s(&self, now: UnixMillis) -> i64 {
+        (self.time_expire.minus(now) / 1000).max(0)
+    }
+
+    /// Whether a payer who presses again gets this order: it is open and there is time left to scan and pay.
+    pub fn can_be_reused(&self, now: UnixMillis) -> bool {
+        let life = self.time_expire.minus(self.created_at);
+        self.is_open() && self.reusable && self.time_expire.minus(now) > (life / 10).min(30_000)
+    }
+
+    /// Whether the stored code can still be shown.
+    pub fn has_live_code(&self, now: UnixMillis) -> bool {
+        self.code()
+            .is_some_and(|code| now.minus(code.issued_at) < CODE_LIFE_MS)
+    }
+
+    /// Which of two presses for the same thing meet in one order.
+    pub fn open_key(&self) -> Option<String> {
+        (self.is_open() && self.reusable)
+            .then(|| open_key(&self.user.id, self.total_fee, self.bonus))
+    }
+
+    /// Judges a verified payment. Does not change the order: [`Order::paid`] does.
+    ///
+    /// The amount is `total_fee`, never what coupons left to pay (protocol trap 40).
+    pub fn settle(
+        &self,
+        payment: &Payment,
+        proof: Proof,
+        rules: &Rules,
+        now: UnixMillis,
+    ) -> Verdict {
+        if payment.appid != rules.appid {
+            return Verdict::Exception(ExceptionKind::OtherApp);
+        }
+        if payment.sign_type == SignType::Md5 && self.sign_type == SignType::HmacSha256 {
+            return Verdict::AskWeChat;
+        }
+        if let OrderState::Paid(paid) = &self.state {
+            return if paid.transaction_id == payment.transaction_id {
+                Verdict::AlreadyPaid
+            } else {
+                Verdict::Exception(ExceptionKind::Duplicate)
+            };
+        }
+        if payment.fee_type != "CNY" {
+            return Verdict::Exception(ExceptionKind::CurrencyMismatch);
+        }
+        if payment.total_fee != self.total_fee {
+            return Verdict::Exception(ExceptionKind::AmountMismatch);
+        }
+        let closed_at = match self.state {
+            OrderState::Closed { closed_at } => Some(closed_at),
+            _ => None,
+        };
+        let late = closed_at.is_some() || payment.time_end > self.time_expire;
+        let credited = !late || rules.late_payment == LatePayment::Credit;
+        let paid = Paid {
+            transaction_id: payment.transaction_id.clone(),
+            paid_at: payment.time_end,
+            credited_at: credited.then_some(now),
+            closed_at,
+            late,
+            proof,
+        };
+        if credited {
+            Verdict::Credit(paid)
+        } else {
+            Verdict::KeepForRefund(paid)
+        }
+    }
+
+    /// The order after a payment; `None` if it is paid already.
+    pub fn paid(&self, paid: Paid) -> Option<Order> {
+        (!matches!(self.state, OrderState::Paid(_))).then(|| self.ended(OrderState::Paid(paid)))
+    }
+
+    /// The order after WeChat said that it cannot be paid any more; `None` if it is closed or paid already.
+    pub fn closed(&self, now: UnixMillis) -> Option<Order> {
+        self.is_open()
+            .then(|| self.ended(OrderState::Closed { closed_at: now }))
+    }
+
+    /// The order with the code that unified order answered; `None` where a notice was faster or it was closed meanwhile.
+    pub fn prepaid(&self, url: CodeUrl, now: UnixMillis) -> Option<Order> {
+        let version = match &self.state {
+            OrderState::Created => 1,
+            OrderState::Pending(code) => code.version + 1,
+            OrderState::Closed { .. } | OrderState::Paid(_) => return None,
+        };
+        let code = Code {
+            url,
+            version,
+            issued_at: now,
+        };
+        Some(Order {
+            state: OrderState::Pending(code),
+            ordering_until: UnixMillis::default(),
+            version: self.version + 1,
+            ..self.clone()
+        })
+    }
+
+    /// The order while this process asks WeChat for its code; `None` if it has ended or another process is asking.
+    pub fn ordering(&self, now: UnixMillis) -> Option<Order> {
+        (self.is_open() && self.ordering_until <= now).then(|| Order {
+            ordering_until: now.plus_ms(ORDERING_LEASE_MS),
+            version: self.version + 1,
+            ..self.clone()
+        })
+    }
+
+    /// The order after an answer of WeChat that brought no code: another press may try again at once.
+    pub fn not_ordering(&self) -> Option<Order> {
+        (self.ordering_until != UnixMillis::default()).then(|| Order {
+            ordering_until: UnixMillis::default(),
+            version: self.version + 1,
+            ..self.clone()
+        })
+    }
+
+    /// The order after a newer one for the same amount took its place on the page. It can still be paid.
+    pub fn superseded(&self) -> Option<Order> {
+        self.reusable.then(|| Order {
+            reusable: false,
+            version: self.version + 1,
+            ..self.clone()
+        })
+    }
+
+    fn ended(&self, state: OrderState) -> Order {
+        Order {
+            state,
+            version: self.version + 1,
+            ordering_until: UnixMillis::default(),
+            link_token: None,
+            ..self.clone()
+        }
+    }
+}
+
+/// The key under which presses of one user for one amount meet. A user id has no control characters, so a line feed parts.
+pub fn open_key(user_id: &str, total_fee: Fen, bonus: Fen) -> String {
+    format!("{user_id}\n{}\n{}", total_fee.get(), bonus.get())
+}
+
+/// What an order is made from; the rest follows from it.
+#[derive(Debug, Clone)]
+pub struct NewOrder {
+    pub user: User,
+    pub total_fee: Fen,
+    pub bonus: Fen,
+    /// What the payer reads in WeChat, at most 127 bytes.
+    pub body: String,
+    pub notify_url: String,
+    pub spbill_create_ip: IpAddr,
+    pub sign_type: SignType,
+    /// How long it can be paid, in milliseconds.
+    pub life_ms: i64,
+}
+
+impl Order {
+    /// A new order with every field that will be sent, so that it can be stored before WeChat is called and a repeat
+    /// sends the same. `random` makes its number and the secret of its link.
+    ///
+    /// # Errors
+    /// [`InvalidValue`] if the amount is not positive or with its bonus larger than [`MOST_FEE`].
+    pub fn new(new: NewOrder, now: UnixMillis, random: [u8; 26]) -> Result<Order, InvalidValue> {
+        let sum = new.total_fee.checked_add(new.bonus);
+        if new.total_fee < Fen::new(1)
+            || new.bonus < Fen::ZERO
+            || sum.is_none_or(|sum| sum > MOST_FEE)
+        {
+            return Err(InvalidValue {
+                what: "amount",
+                must_be: "1 fen to 10,000,000 yuan",
+            });
+        }
+        let (number, secret) = random.split_at(10);
+        Ok(Order {
+            out_trade_no: OutTradeNo::parse(format!("SM{}{}", now.to_beijing(), base32(number)))?,
+            product_id: format!("recharge-{}", new.total_fee.get()),
+            user: new.user,
+            total_fee: new.total_fee,
+            bonus: new.bonus,
+            body: new.body,
+            notify_url: new.notify_url,
+            spbill_create_ip: new.spbill_create_ip,
+            sign_type: new.sign_type,
+            created_at: now,
+            // WeChat's times have whole seconds; the stored one is the one that is sent.
+            time_expire: UnixMillis::new(now.plus_ms(new.life_ms).get() / 1000 * 1000),
+            state: OrderState::Created,
+            version: 1,
+            ordering_until: now.plus_ms(ORDERING_LEASE_MS),
+            link_token: Some(base32(secret)),
+            reusable: true,
+        })
+    }
+}
+
+/// The most one order can be for, bonus included: sums of a million million of them fit in an `i64`.
+pub const MOST_FEE: Fen = Fen::new(1_000_000_000);
+
+/// Crockford's alphabet, which leaves out letters that are mistaken for digits; 5 bits a letter, the last one padded.
+fn base32(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let (mut text, mut bits, mut held) = (String::new(), 0u32, 0u32);
+    for byte in bytes {
+        held = (held << 8) | u32::from(*byte);
+        bits += 8;
+        while bits >= 5 {
+            bits -= 5;
+            text.push(char::from(LETTERS[(held >> bits) as usize & 31]));
+        }
+        held &= (1 << bits) - 1;
+    }
+    if bits > 0 {
+        text.push(char::from(LETTERS[(held << (5 - bits)) as usize & 31]));
+    }
+    text
+}
