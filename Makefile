@@ -1,0 +1,41 @@
+# Each command makes ready what it needs, and does nothing the second time. Scripts say what they do in their first lines.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.PHONY: help run test build check test-rust test-browser audit bench clean setup site
+
+help: ## This list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+run: site ## Build and serve on http://127.0.0.1:3000 with the built-in sandbox
+	@bash scripts/run.sh
+
+test: check site test-rust test-browser ## Everything: formatting, clippy, licences, tests on both databases, tests in a browser
+	@echo "everything passed"
+
+build: site ## The release binary with the site's files inside: target/release/saoma
+	@bash scripts/cargo.sh build --release -p server
+
+check: setup ## Formatting, clippy, licences and bans
+	@bash scripts/check.sh
+
+test-rust: setup ## Tests of the server's side, on SQLite and on a throw-away PostgreSQL
+	@bash scripts/test.sh
+
+test-browser: site ## Tests in Chromium, with the binary that test-rust built
+	@bash scripts/cargo.sh build -p server
+	@bash scripts/end2end.sh
+
+audit: setup ## Known security advisories of our dependencies (needs the network)
+	@bash scripts/deny.sh advisories
+
+bench: build ## Speed, beside peers
+	@bash bench/run.sh
+
+clean: ## Remove what was built (not the data)
+	rm -rf target site .tools end2end/node_modules end2end/test-results bench/results/tmp
+
+setup:
+	@bash scripts/setup.sh
+
+site: setup
+	@bash scripts/site.sh

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Formatting, clippy with warnings denied, licences and bans. Clippy runs for each side as it is built: all that runs on
+# the server, `wxpay` alone (as another project would take it), and the two crates of the browser.
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+cd "$root"
+say "checking formatting"
+cargo fmt --all --check
+say "clippy, server side"
+cargo clippy --quiet --workspace --exclude frontend --all-targets --features "$all_features" -- -D warnings
+cargo clippy --quiet -p wxpay -- -D warnings
+say "clippy, browser side"
+cargo clippy --quiet --profile wasm-release -p frontend --target wasm32-unknown-unknown -- -D warnings
+cargo clippy --quiet --profile wasm-release -p app --features hydrate --target wasm32-unknown-unknown -- -D warnings
+say "licences and bans"
+bash scripts/deny.sh licenses bans sources

@@ -1,0 +1,26 @@
+# Sourced by the other scripts: where things are, which compiler to use, and how to install a Debian package.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export SAOMA_TOOLS="${SAOMA_TOOLS:-$root/.tools}"
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
+# What the server's side is built with in tests and checks: one set, so that nothing is compiled twice.
+all_features=app/ssr,wxpay/client
+export PATH="$SAOMA_TOOLS/bin:$SAOMA_TOOLS/node_modules/.bin:$PATH"
+# scripts/setup.sh writes down the compiler that can build for the browser. Empty: the default one can.
+if [ -s "$SAOMA_TOOLS/toolchain" ]; then
+    RUSTUP_TOOLCHAIN=$(cat "$SAOMA_TOOLS/toolchain")
+    export RUSTUP_TOOLCHAIN
+fi
+
+say() { echo "saoma: $*" >&2; }
+fail() { say "$*"; exit 1; }
+
+# Installs Debian packages. Elsewhere it says what is missing, in words that a user of any system can act on.
+apt_install() {
+    command -v apt-get >/dev/null || fail "please install (names as on Debian): $*"
+    local sudo=""
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    say "installing $*"
+    $sudo apt-get update -qq >&2
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
+}
