@@ -82,7 +82,7 @@ pub enum NoticeError {
     ReturnCode,
     #[error("the notice's signature is not WeChat's")]
     BadSignature(#[source] SignError),
-    #[error("the notice is for another mch_id")]
+    #[error("the notice is for another mch_id, or for a sub-merchant")]
     OtherMerchant,
     /// Signed by WeChat, and yet not readable: needs a person, and a query decides.
     #[error("the notice is signed, but a field of it cannot be read")]
@@ -128,7 +128,9 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<Notice, NoticeError> {
         return Err(NoticeError::ReturnCode);
     }
     let sign_type = sign::verify(&fields, &merchant.key).map_err(NoticeError::BadSignature)?;
-    if fields.get("mch_id") != Some(merchant.mch_id.as_str()) {
+    // A sub-merchant's money is not ours, though its provider's notices carry our number.
+    let of_sub_merchant = fields.present("sub_mch_id").is_some();
+    if fields.get("mch_id") != Some(merchant.mch_id.as_str()) || of_sub_merchant {
         return Err(NoticeError::OtherMerchant);
     }
     let fields = Verified::vouch(fields);

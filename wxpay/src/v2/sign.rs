@@ -151,3 +151,37 @@ pub fn verify(fields: &Fields, key: &ApiKey) -> Result<SignType, SignError> {
         Err(SignError::Mismatch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_exactly_32_ascii_letters_and_digits() {
+        assert!(ApiKey::parse("192006250b4c09247ec02edce69f6a2d").is_ok());
+        for bad in [
+            "",
+            "192006250b4c09247ec02edce69f6a2",
+            "192006250b4c09247ec02edce69f6a2d0",
+            " 92006250b4c09247ec02edce69f6a2d",
+            "192006250b4c09247ec02edce69f6a2-",
+            "密钥密钥密钥密钥密钥ab",
+        ] {
+            assert!(ApiKey::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_nothing_of_a_key() {
+        let key = ApiKey::parse("192006250b4c09247ec02edce69f6a2d").unwrap();
+        assert_eq!(format!("{key:?}"), "ApiKey(•••)");
+    }
+
+    #[test]
+    fn a_sign_type_is_one_of_two_exact_words() {
+        for sign_type in [SignType::Md5, SignType::HmacSha256] {
+            assert_eq!(SignType::parse(sign_type.as_str()), Ok(sign_type));
+        }
+        assert!(SignType::parse("md5").is_err() && SignType::parse("HMAC_SHA256").is_err());
+    }
+}

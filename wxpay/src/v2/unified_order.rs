@@ -55,7 +55,8 @@ impl TradeType {
 pub struct UnifiedOrder {
     /// What the payer reads, at most 127 bytes; "shop name-goods" is the recommended form.
     pub body: String,
-    /// Comes back unchanged in queries, notices and bills; at most 127 bytes.
+    /// Comes back unchanged in queries, notices and bills; at most 127 bytes. Nothing from a stranger: the string to
+    /// sign is ambiguous where a value has `&` and `=`.
     pub attach: Option<String>,
     pub out_trade_no: OutTradeNo,
     pub total_fee: Fen,
