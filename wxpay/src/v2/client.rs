@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use rand::RngExt;
 use rand::distr::Alphanumeric;
+use reqwest::Url;
 
 use super::merchant::Merchant;
 use super::order_query::Trade;
@@ -24,6 +25,33 @@ pub struct Endpoint {
     /// Asked when the first one fails. `None` means WeChat's own second host where `base_url` is WeChat's own first
     /// one, else no second host.
     pub backup_url: Option<String>,
+}
+
+impl Endpoint {
+    /// WeChat's own address. Source: protocol A1.
+    pub const WECHAT: &str = "https://api.mch.weixin.qq.com";
+
+    pub fn new(base_url: impl Into<String>) -> Self {
+        Endpoint {
+            base_url: base_url.into(),
+            backup_url: None,
+        }
+    }
+
+    /// Whether real money moves there.
+    pub fn is_wechat(&self) -> bool {
+        [Some(&self.base_url), self.backup_url.as_ref()]
+            .into_iter()
+            .flatten()
+            .any(|url| {
+                let host = Url::parse(url)
+                    .ok()
+                    .and_then(|url| url.host_str().map(str::to_owned));
+                host.is_some_and(|host| {
+                    host.ends_with(".weixin.qq.com") || host.ends_with(".wechatpay.cn")
+                })
+            })
+    }
 }
 
 /// Asks WeChat, and believes only what is signed. Cheap to clone; all clones share their connections.

@@ -16,7 +16,6 @@ use crate::error::Error;
 use crate::types::InvalidValue;
 
 /// Source: protocol A1.
-const PRIMARY: &str = "https://api.mch.weixin.qq.com";
 const BACKUP: &str = "https://api2.mch.weixin.qq.com";
 
 const XML: &str = "text/xml; charset=utf-8";
@@ -49,7 +48,7 @@ impl Transport {
         let primary = base_url("base_url", &endpoint.base_url)?;
         let backup = match &endpoint.backup_url {
             Some(backup) => Some(base_url("backup_url", backup)?),
-            None if primary.as_str().trim_end_matches('/') == PRIMARY => {
+            None if primary.as_str().trim_end_matches('/') == Endpoint::WECHAT => {
                 Some(base_url("backup_url", BACKUP)?)
             }
             None => None,
@@ -95,7 +94,7 @@ impl Transport {
                     within(budget.first, budget, ask(http, primary, path, body.clone())).await;
                 match first {
                     Err(error) if is_of_the_host(&error) => {
-                        tracing::warn!(%error, "asking the second host, the first one failed");
+                        report(&error);
                         let rest = budget.total.saturating_sub(start.elapsed());
                         within(rest, budget, ask(http, backup, path, body)).await
                     }
@@ -104,6 +103,11 @@ impl Transport {
             }
         }
     }
+}
+
+/// Logged here, because the caller may never hear of it.
+fn report(error: &(dyn std::error::Error + 'static)) {
+    tracing::warn!(error, "asking the second host, the first one failed");
 }
 
 /// Whether another host might do better: nothing came, or an error that is not WeChat's word.

@@ -1,8 +1,4 @@
 //! The client over real sockets: hosts that hang, break off, redirect or never stop talking.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a panic is how a test fails, in its helpers too"
-)]
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -323,4 +319,31 @@ fn an_address_that_is_not_one_is_refused_by_its_name() {
     assert!(wechat.contains("api2.mch.weixin.qq.com"), "{wechat}");
     let other = format!("{:?}", new("https://pay.example.com", None).unwrap());
     assert!(!other.contains("api2"), "{other}");
+}
+
+#[test]
+fn an_address_of_wechats_is_known_as_one() {
+    for real in [
+        Endpoint::WECHAT,
+        "https://API.mch.weixin.qq.com/",
+        "https://apihk.mch.weixin.qq.com",
+        "https://api2.wechatpay.cn",
+    ] {
+        assert!(Endpoint::new(real).is_wechat(), "{real}");
+    }
+    for other in [
+        "http://127.0.0.1:3080",
+        "https://weixin.qq.com.example",
+        "api.mch.weixin.qq.com",
+    ] {
+        assert!(!Endpoint::new(other).is_wechat(), "{other}");
+    }
+    let backup_url = Some(Endpoint::WECHAT.to_owned());
+    assert!(
+        Endpoint {
+            backup_url,
+            ..Endpoint::new("http://127.0.0.1:3080")
+        }
+        .is_wechat()
+    );
 }

@@ -4,15 +4,17 @@
     reason = "a panic is how a test fails, in its helpers too"
 )]
 
-use std::sync::{Arc, Mutex};
+mod over_http;
+mod requests;
+mod verdicts;
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use wxpay::client::Client;
 use wxpay::v2::sign::{self, SignError};
-use wxpay::v2::{Fields, Trade, TradeState, TradeType, UnifiedOrder};
-use wxpay::{ErrClass, ErrCode, Error, Fen, Merchant, OutTradeNo, SignType, UnixMillis};
+use wxpay::v2::{Fields, Trade, TradeType, UnifiedOrder};
+use wxpay::{Error, Fen, Merchant, OutTradeNo, SignType, UnixMillis};
 
 const NUMBER: &str = "BK20260315000001";
 
@@ -99,60 +101,6 @@ async fn a_signed_success_gives_the_code() {
         .close_order(&number())
         .await
         .unwrap();
-}
-
-#[tokio::test]
-async fn a_request_carries_all_fields_a_new_nonce_and_a_right_signature() {
-    let seen = Arc::new(Mutex::new(Vec::new()));
-    let keep = Arc::clone(&seen);
-    let router = Router::new().fallback(move |request: axum::extract::Request| async move {
-        let (head, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-        let kind = head.headers["content-type"].to_str().unwrap().to_owned();
-        let head = format!("{} {} {kind}", head.method, head.uri);
-        keep.lock()
-            .unwrap()
-            .push((head, Fields::read(&body, 64 * 1024).unwrap()));
-        StatusCode::BAD_GATEWAY
-    });
-    let merchant = Merchant {
-        sign_type: SignType::HmacSha256,
-        ..Merchant::sandbox()
-    };
-    let client = Client::in_process(merchant, router);
-    client.unified_order(&order()).await.unwrap_err();
-    client.order_query(&number()).await.unwrap_err();
-    client.close_order(&number()).await.unwrap_err();
-
-    let seen = seen.lock().unwrap();
-    let heads: Vec<&str> = seen.iter().map(|(head, _)| head.as_str()).collect();
-    assert_eq!(
-        heads,
-        ["/pay/unifiedorder", "/pay/orderquery", "/pay/closeorder"]
-            .map(|path| format!("POST {path} text/xml; charset=utf-8"))
-    );
-    let mut nonces = Vec::new();
-    for (_, fields) in seen.iter() {
-        assert_eq!(
-            sign::verify(fields, &Merchant::sandbox().key),
-            Ok(SignType::HmacSha256)
-        );
-        assert_eq!(fields.get("sign_type"), Some("HMAC-SHA256"));
-        assert_eq!(fields.get("out_trade_no"), Some(NUMBER));
-        let nonce = fields.get("nonce_str").unwrap();
-        assert!(nonce.len() == 32 && nonce.bytes().all(|b| b.is_ascii_alphanumeric()));
-        nonces.push(nonce);
-    }
-    nonces.sort_unstable();
-    nonces.dedup();
-    assert_eq!(nonces.len(), 3);
-    let ordered = &seen[0].1;
-    assert_eq!(ordered.get("time_start"), Some("20260315100000"));
-    assert_eq!(ordered.get("time_expire"), Some("20260315120000"));
-    assert_eq!(
-        (ordered.get("total_fee"), ordered.get("openid")),
-        (Some("1990"), None)
-    );
 }
 
 #[tokio::test]
@@ -310,206 +258,6 @@ async fn every_http_status_but_200_is_unknown_even_with_a_signed_success() {
             matches!(error, Error::Status(is) if is == status) && error.is_unknown(),
             "{error:?}"
         );
-    }
-}
-
-#[tokio::test]
-async fn an_unsigned_failure_is_the_third_class() {
-    let failed = Fields::from_iter([("return_code", "FAIL"), ("return_msg", "签名错误")]);
-    let error = order_answered(failed.to_xml()).await.unwrap_err();
-    assert!(!error.is_unknown());
-    match error {
-        Error::NotUnderstood { return_msg } => assert_eq!(return_msg, "签名错误"),
-        error => panic!("{error:?}"),
-    }
-}
-
-/// The table of protocol A18.
-const CODES: [(&str, ErrClass); 27] = [
-    ("SYSTEMERROR", ErrClass::Same),
-    ("BIZERR_NEED_RETRY", ErrClass::Same),
-    ("FREQUENCY_LIMITED", ErrClass::Wait),
-    ("INVALID_REQ_TOO_MUCH", ErrClass::Wait),
-    ("NOTENOUGH", ErrClass::Wait),
-    ("ORDERPAID", ErrClass::Final),
-    ("ORDERCLOSED", ErrClass::Final),
-    ("ORDERNOTEXIST", ErrClass::Final),
-    ("REFUNDNOTEXIST", ErrClass::Final),
-    ("TRADE_OVERDUE", ErrClass::Final),
-    ("USER_ACCOUNT_ABNORMAL", ErrClass::Final),
-    ("ERROR", ErrClass::Query),
-    ("OUT_TRADE_NO_USED", ErrClass::Fix),
-    ("INVALID_REQUEST", ErrClass::Fix),
-    ("INVALID_TRANSACTIONID", ErrClass::Fix),
-    ("PARAM_ERROR", ErrClass::Fix),
-    ("LACK_PARAMS", ErrClass::Fix),
-    ("NOAUTH", ErrClass::Fix),
-    ("APPID_NOT_EXIST", ErrClass::Fix),
-    ("MCHID_NOT_EXIST", ErrClass::Fix),
-    ("APPID_MCHID_NOT_MATCH", ErrClass::Fix),
-    ("SIGNERROR", ErrClass::Fix),
-    ("XML_FORMAT_ERROR", ErrClass::Fix),
-    ("REQUIRE_POST_METHOD", ErrClass::Fix),
-    ("POST_DATA_EMPTY", ErrClass::Fix),
-    ("NOT_UTF8", ErrClass::Fix),
-    ("TRADE_STATE_ERROR", ErrClass::Query),
-];
-
-#[tokio::test]
-async fn every_err_code_is_typed_and_says_what_to_do() {
-    assert_eq!(ErrCode::ALL.len(), CODES.len());
-    for (word, class) in CODES {
-        let refused = answer().with("result_code", "FAIL").with("err_code", word);
-        let error = order_answered(signed(refused.with("err_code_des", "原因")))
-            .await
-            .unwrap_err();
-        let code = error.code().unwrap();
-        assert!(!matches!(code, ErrCode::Other(_)), "{word}");
-        assert_eq!((code.as_str(), code.class()), (word, class));
-        assert_eq!(
-            error.is_unknown(),
-            !matches!(class, ErrClass::Fix | ErrClass::Final),
-            "{word}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn an_err_code_never_seen_before_is_kept_and_counts_as_unknown() {
-    let refused = answer()
-        .with("result_code", "FAIL")
-        .with("err_code", "NEW_IN_2031");
-    let error = order_answered(signed(refused)).await.unwrap_err();
-    assert_eq!(error.code(), Some(&ErrCode::Other("NEW_IN_2031".into())));
-    assert!(error.is_unknown());
-}
-
-#[tokio::test]
-async fn only_a_paid_order_has_a_payment() {
-    let states = [
-        ("NOTPAY", TradeState::NotPay),
-        ("CLOSED", TradeState::Closed),
-        ("REVOKED", TradeState::Revoked),
-        ("USERPAYING", TradeState::UserPaying),
-        ("PAYERROR", TradeState::PayError),
-        ("ACCEPT", TradeState::Accept),
-        ("NEW_IN_2031", TradeState::Other("NEW_IN_2031".into())),
-    ];
-    for (word, state) in states {
-        // Even where the fields of a payment come along.
-        let trade = query_answered(paid(word)).await.unwrap();
-        assert_eq!((trade.state, trade.payment), (state, None));
-    }
-    let trade = query_answered(paid("SUCCESS")).await.unwrap();
-    let payment = trade.payment.unwrap();
-    assert_eq!(
-        (payment.total_fee, payment.fee_type.as_str()),
-        (Fen::new(1990), "CNY")
-    );
-    assert_eq!(payment.sign_type, SignType::Md5);
-    assert!(
-        query_answered(paid("REFUND"))
-            .await
-            .unwrap()
-            .payment
-            .is_some()
-    );
-    let bare = query_answered(trade_refunded()).await.unwrap();
-    assert_eq!((bare.state, bare.payment), (TradeState::Refund, None));
-}
-
-fn trade_refunded() -> Fields {
-    trade("REFUND")
-}
-
-#[tokio::test]
-async fn what_wechat_would_refuse_is_not_sent() {
-    let client = client("never asked");
-    let base = order();
-    let refused = [
-        (
-            "body",
-            UnifiedOrder {
-                body: String::new(),
-                ..base.clone()
-            },
-        ),
-        (
-            "body",
-            UnifiedOrder {
-                body: "书".repeat(43),
-                ..base.clone()
-            },
-        ),
-        (
-            "body",
-            UnifiedOrder {
-                body: "a\nb".into(),
-                ..base.clone()
-            },
-        ),
-        (
-            "attach",
-            UnifiedOrder {
-                attach: Some("\0".into()),
-                ..base.clone()
-            },
-        ),
-        (
-            "total_fee",
-            UnifiedOrder {
-                total_fee: Fen::ZERO,
-                ..base.clone()
-            },
-        ),
-        (
-            "time_expire",
-            UnifiedOrder {
-                time_expire: base.time_start,
-                ..base.clone()
-            },
-        ),
-        (
-            "notify_url",
-            UnifiedOrder {
-                notify_url: "https://a.example/n?x=1".into(),
-                ..base.clone()
-            },
-        ),
-        (
-            "notify_url",
-            UnifiedOrder {
-                notify_url: "/wxpay/notify".into(),
-                ..base.clone()
-            },
-        ),
-        (
-            "product_id",
-            UnifiedOrder {
-                product_id: String::new(),
-                ..base.clone()
-            },
-        ),
-        (
-            "openid",
-            UnifiedOrder {
-                trade_type: TradeType::Jsapi,
-                ..base.clone()
-            },
-        ),
-        (
-            "trade_type",
-            UnifiedOrder {
-                trade_type: TradeType::App,
-                ..base.clone()
-            },
-        ),
-    ];
-    for (what, order) in refused {
-        match client.unified_order(&order).await {
-            Err(Error::Invalid(invalid)) => assert_eq!(invalid.what, what),
-            other => panic!("{what}: {other:?}"),
-        }
     }
 }
 

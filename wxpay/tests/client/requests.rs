@@ -1,0 +1,165 @@
+//! What the client sends, and what it does not.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::http::StatusCode;
+use wxpay::client::Client;
+use wxpay::v2::{Fields, TradeType, UnifiedOrder, sign};
+use wxpay::{Error, Fen, Merchant, SignType};
+
+use crate::{NUMBER, client, number, order};
+
+#[tokio::test]
+async fn a_request_carries_all_fields_a_new_nonce_and_a_right_signature() {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let keep = Arc::clone(&seen);
+    let router = Router::new().fallback(move |request: axum::extract::Request| async move {
+        let (head, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let kind = head.headers["content-type"].to_str().unwrap().to_owned();
+        let head = format!("{} {} {kind}", head.method, head.uri);
+        keep.lock()
+            .unwrap()
+            .push((head, Fields::read(&body, 64 * 1024).unwrap()));
+        StatusCode::BAD_GATEWAY
+    });
+    let merchant = Merchant {
+        sign_type: SignType::HmacSha256,
+        ..Merchant::sandbox()
+    };
+    let client = Client::in_process(merchant, router);
+    client.unified_order(&order()).await.unwrap_err();
+    client.order_query(&number()).await.unwrap_err();
+    client.close_order(&number()).await.unwrap_err();
+
+    let seen = seen.lock().unwrap();
+    let heads: Vec<&str> = seen.iter().map(|(head, _)| head.as_str()).collect();
+    assert_eq!(
+        heads,
+        ["/pay/unifiedorder", "/pay/orderquery", "/pay/closeorder"]
+            .map(|path| format!("POST {path} text/xml; charset=utf-8"))
+    );
+    let mut nonces = Vec::new();
+    for (_, fields) in seen.iter() {
+        assert_eq!(
+            sign::verify(fields, &Merchant::sandbox().key),
+            Ok(SignType::HmacSha256)
+        );
+        assert_eq!(fields.get("sign_type"), Some("HMAC-SHA256"));
+        assert_eq!(fields.get("out_trade_no"), Some(NUMBER));
+        let nonce = fields.get("nonce_str").unwrap();
+        assert!(nonce.len() == 32 && nonce.bytes().all(|b| b.is_ascii_alphanumeric()));
+        nonces.push(nonce);
+    }
+    nonces.sort_unstable();
+    nonces.dedup();
+    assert_eq!(nonces.len(), 3);
+    let ordered = &seen[0].1;
+    assert_eq!(ordered.get("time_start"), Some("20260315100000"));
+    assert_eq!(ordered.get("time_expire"), Some("20260315120000"));
+    assert_eq!(
+        (ordered.get("total_fee"), ordered.get("openid")),
+        (Some("1990"), None)
+    );
+}
+
+#[tokio::test]
+async fn what_wechat_would_refuse_is_not_sent() {
+    let client = client("never asked");
+    let base = order();
+    let refused = [
+        (
+            "body",
+            UnifiedOrder {
+                body: String::new(),
+                ..base.clone()
+            },
+        ),
+        (
+            "body",
+            UnifiedOrder {
+                body: "书".repeat(43),
+                ..base.clone()
+            },
+        ),
+        (
+            "body",
+            UnifiedOrder {
+                body: "a\nb".into(),
+                ..base.clone()
+            },
+        ),
+        (
+            "attach",
+            UnifiedOrder {
+                attach: Some("\0".into()),
+                ..base.clone()
+            },
+        ),
+        (
+            "total_fee",
+            UnifiedOrder {
+                total_fee: Fen::ZERO,
+                ..base.clone()
+            },
+        ),
+        (
+            "time_expire",
+            UnifiedOrder {
+                time_expire: base.time_start,
+                ..base.clone()
+            },
+        ),
+        (
+            "notify_url",
+            UnifiedOrder {
+                notify_url: "https://a.example/n?x=1".into(),
+                ..base.clone()
+            },
+        ),
+        (
+            "notify_url",
+            UnifiedOrder {
+                notify_url: "/wxpay/notify".into(),
+                ..base.clone()
+            },
+        ),
+        (
+            "product_id",
+            UnifiedOrder {
+                product_id: String::new(),
+                ..base.clone()
+            },
+        ),
+        (
+            "openid",
+            UnifiedOrder {
+                trade_type: TradeType::Jsapi,
+                ..base.clone()
+            },
+        ),
+        (
+            "trade_type",
+            UnifiedOrder {
+                trade_type: TradeType::App,
+                ..base.clone()
+            },
+        ),
+    ];
+    for (what, order) in refused {
+        match client.unified_order(&order).await {
+            Err(Error::Invalid(invalid)) => assert_eq!(invalid.what, what),
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_call_can_run_on_any_thread() {
+    fn needs_send<T: Send>(_: T) {}
+    let (client, order, number) = (client(""), order(), number());
+    needs_send(client.unified_order(&order));
+    needs_send(client.order_query(&number));
+    needs_send(client.close_order(&number));
+}
