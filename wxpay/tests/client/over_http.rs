@@ -86,8 +86,8 @@ fn http(status: &str, headers: &str, body: &str) -> Does {
     Does::Says([head.as_bytes(), body.as_bytes()].concat())
 }
 
-fn not_paid() -> String {
-    let fields = Fields::from_iter([
+fn not_paid_unsigned() -> Fields {
+    Fields::from_iter([
         ("return_code", "SUCCESS"),
         ("appid", "wxd930ea5d5a258f4f"),
         ("mch_id", "10000100"),
@@ -95,9 +95,16 @@ fn not_paid() -> String {
         ("result_code", "SUCCESS"),
         ("out_trade_no", "BK20260315000001"),
         ("trade_state", "NOTPAY"),
-    ]);
-    let sign = sign::sign(&fields, &Merchant::sandbox().key, SignType::Md5);
+    ])
+}
+
+fn signed(fields: Fields, sign_type: SignType) -> String {
+    let sign = sign::sign(&fields, &Merchant::sandbox().key, sign_type);
     fields.with("sign", sign).to_xml()
+}
+
+fn not_paid() -> String {
+    signed(not_paid_unsigned(), SignType::Md5)
 }
 
 async fn query(client: &Client) -> Result<TradeState, Error> {
@@ -127,6 +134,22 @@ async fn an_answer_comes_back_over_a_socket() {
         sign::verify(&sent, &Merchant::sandbox().key),
         Ok(SignType::Md5)
     );
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_believed_is_unknown_over_a_socket_too() {
+    let other = not_paid_unsigned().with("out_trade_no", "BK20260315000002");
+    let bodies = [
+        not_paid_unsigned().to_xml(),
+        signed(not_paid_unsigned(), SignType::HmacSha256),
+        signed(other, SignType::Md5),
+        "<html><body>maintenance</body></html>".into(),
+    ];
+    for body in bodies {
+        let host = Host::start(http("200 OK", "", &body)).await;
+        let error = query(&host.client(None)).await.unwrap_err();
+        assert!(error.is_unknown(), "{error:?}");
+    }
 }
 
 #[tokio::test]
