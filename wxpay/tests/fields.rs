@@ -1,7 +1,7 @@
 //! Documents from strangers: one meaning, or an error that says why not.
 #![allow(
     clippy::unwrap_used,
-    reason = "a panic is how a test fails, in its helpers too"
+    reason = "a panic is how a test fails, also in what the tests share"
 )]
 
 use proptest::prelude::*;

@@ -1,7 +1,7 @@
 //! Documents and signatures as they are published: whatever else changes, these must read and verify.
 #![allow(
     clippy::unwrap_used,
-    reason = "a panic is how a test fails, in its helpers too"
+    reason = "a panic is how a test fails, also in what the tests share"
 )]
 
 #[path = "published/documents.rs"]
