@@ -8,8 +8,9 @@ use wxpay::client::Client;
 use wxpay::v2::notify::Payment;
 use wxpay::{Fen, OutTradeNo, UnixMillis, Verified};
 
-use crate::batch::{Command, DaySums, Outcome, Reply};
+use crate::batch::DaySums;
 use crate::clock::Clock;
+use crate::command::{Command, Outcome, Reply};
 use crate::db::list::{self, Cursor, Filter, Page, Totals};
 use crate::db::writer::{Committer, WriteError, Writer};
 use crate::db::{Db, accounts, due, events, exceptions, orders};

@@ -16,6 +16,7 @@ pub mod exceptions;
 pub mod facts;
 pub mod ledger;
 pub mod list;
+pub mod operators;
 pub mod orders;
 mod sets;
 pub mod writer;

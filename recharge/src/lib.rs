@@ -4,13 +4,14 @@
 pub mod batch;
 pub mod cashier;
 mod clock;
+pub mod command;
 pub mod db;
 pub mod event;
 pub mod exception;
 pub mod order;
 pub mod schedule;
 mod user;
-mod watched;
+pub mod watched;
 
 pub use cashier::{Cashier, Settings};
 pub use clock::Clock;

@@ -14,6 +14,9 @@ const CODE_LIFE_MS: i64 = 115 * 60 * 1000;
 /// WeChat refuses to close an order in its first five minutes. Source: protocol A6.
 pub const CLOSE_NOT_BEFORE_MS: i64 = 5 * 60 * 1000;
 
+/// How long the order link still shows how the order ended.
+const LINK_AFTER_END_MS: i64 = 10 * 60 * 1000;
+
 /// How long one process may be busy with unified order before another may try.
 pub const ORDERING_LEASE_MS: i64 = 8_000;
 
@@ -38,8 +41,8 @@ pub struct Order {
     pub version: i64,
     /// Until when some process is asking WeChat for this order's code; 0 when none is.
     pub ordering_until: UnixMillis,
-    /// The secret of the order link; gone when the order ends.
-    pub link_token: Option<String>,
+    /// The secret of the order link; see [`Order::link_opens`].
+    pub link_token: String,
     /// Whether another press for the same amount may still get this order.
     pub reusable: bool,
 }
@@ -169,6 +172,24 @@ impl Order {
             .is_some_and(|code| now.minus(code.issued_at) < CODE_LIFE_MS)
     }
 
+    /// Whether this is the secret of the order's link and the link still holds: while the order is open, and ten minutes
+    /// after it ended, so that the other screen sees how it ended.
+    pub fn link_opens(&self, token: &str, now: UnixMillis) -> bool {
+        let ended_at = match &self.state {
+            OrderState::Created | OrderState::Pending(_) => now,
+            OrderState::Closed { closed_at } => *closed_at,
+            OrderState::Paid(paid) => paid.credited_at.unwrap_or(paid.paid_at),
+        };
+        // Every byte is compared, so that the time it takes tells nothing.
+        let same = token.len() == self.link_token.len()
+            && token
+                .bytes()
+                .zip(self.link_token.bytes())
+                .fold(0, |difference, (a, b)| difference | (a ^ b))
+                == 0;
+        same && now.minus(ended_at) < LINK_AFTER_END_MS
+    }
+
     /// Which of two presses for the same thing meet in one order.
     pub fn open_key(&self) -> Option<String> {
         (self.is_open() && self.reusable)
@@ -288,7 +309,6 @@ impl Order {
             state,
             version: self.version + 1,
             ordering_until: UnixMillis::default(),
-            link_token: None,
             ..self.clone()
         }
     }
@@ -348,7 +368,7 @@ impl Order {
             state: OrderState::Created,
             version: 1,
             ordering_until: now.plus_ms(ORDERING_LEASE_MS),
-            link_token: Some(base32(secret)),
+            link_token: base32(secret),
             reusable: true,
         })
     }
@@ -375,3 +395,6 @@ fn base32(bytes: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

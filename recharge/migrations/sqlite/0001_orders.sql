@@ -15,7 +15,7 @@ CREATE TABLE orders (
     state            TEXT NOT NULL CHECK (state IN ('created', 'pending', 'closed', 'paid')),
     version          BIGINT NOT NULL,
     ordering_until   BIGINT NOT NULL,
-    link_token       TEXT,
+    link_token       TEXT NOT NULL,
     reusable         BIGINT NOT NULL,
     -- Two presses of one user for one amount meet here; empty once the order is no longer offered.
     open_key         TEXT UNIQUE,

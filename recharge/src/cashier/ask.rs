@@ -5,7 +5,7 @@ use wxpay::v2::TradeState;
 use wxpay::{ErrCode, Error, OutTradeNo};
 
 use super::{Cashier, Inner};
-use crate::batch::Command;
+use crate::command::Command;
 use crate::db::orders;
 use crate::db::writer::WriteError;
 use crate::event::EventKind;

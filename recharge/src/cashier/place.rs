@@ -8,7 +8,7 @@ use wxpay::v2::{TradeType, UnifiedOrder};
 use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo};
 
 use super::{Cashier, Inner, Stopped};
-use crate::batch::{Command, Reply};
+use crate::command::{Command, Reply};
 use crate::db::orders;
 use crate::db::writer::WriteError;
 use crate::order::{NewOrder, Order};

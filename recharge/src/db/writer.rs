@@ -9,7 +9,8 @@ use tokio::sync::{mpsc, oneshot};
 use wxpay::{OutTradeNo, UnixMillis};
 
 use super::{Db, Engine, accounts, events, exceptions, ledger, orders};
-use crate::batch::{Batch, Command, Outcome, Reply};
+use crate::batch::Batch;
+use crate::command::{Command, Outcome, Reply};
 use crate::order::{Order, Rules};
 use crate::watched::Watched;
 

@@ -1,0 +1,153 @@
+//! What a batch decides, without a database.
+
+use wxpay::{CodeUrl, TransactionId};
+
+use super::*;
+use crate::order::tests::{order, payment, rules};
+
+fn pending() -> Order {
+    let url = CodeUrl::parse("weixin://wxpay/bizpayurl?pr=one").unwrap();
+    order().prepaid(url, order().created_at).unwrap()
+}
+
+/// The same order under another number, of another or the same user.
+fn another(number: &str, user: &str) -> Order {
+    let mut other = pending();
+    other.out_trade_no = OutTradeNo::parse(number).unwrap();
+    other.user.id = user.to_owned();
+    other
+}
+
+fn settle(payment: Payment) -> Command {
+    let now = order().created_at.plus_ms(61_000);
+    Command::Settle {
+        payment: Box::new(payment),
+        proof: Proof::Notice,
+        from: "203.0.113.41".to_owned(),
+        now,
+    }
+}
+
+fn payment_of(number: &str, transaction: &str) -> Payment {
+    Payment {
+        out_trade_no: OutTradeNo::parse(number).unwrap(),
+        transaction_id: TransactionId::parse(transaction).unwrap(),
+        ..payment()
+    }
+}
+
+#[test]
+fn a_second_notice_in_the_same_batch_is_decided_on_the_first_ones_result() {
+    let rules = rules();
+    let mut batch = Batch::new(&rules, vec![pending()]);
+    let replies: Vec<_> = (0..3).map(|_| batch.apply(&settle(payment()))).collect();
+    assert_eq!(
+        replies[0],
+        Reply::Settled(Outcome::Credited { late: false })
+    );
+    assert_eq!(replies[1], Reply::Settled(Outcome::AlreadyPaid));
+    assert_eq!(replies[2], Reply::Settled(Outcome::AlreadyPaid));
+    assert_eq!(batch.ledger.len(), 1);
+    assert_eq!(batch.accounts["u_1"].amount, Fen::new(2090));
+    let kinds: Vec<_> = batch.events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["notice", "credited", "repeated"]);
+}
+
+#[test]
+fn two_credits_of_one_account_are_summed_before_they_are_written() {
+    let rules = rules();
+    let read = vec![
+        another("SMaaaaaa", "u_1"),
+        another("SMbbbbbb", "u_1"),
+        another("SMcccccc", "u_2"),
+    ];
+    let mut batch = Batch::new(&rules, read);
+    for (number, transaction) in [("SMaaaaaa", "1"), ("SMbbbbbb", "2"), ("SMcccccc", "3")] {
+        batch.apply(&settle(payment_of(number, transaction)));
+    }
+    assert_eq!(batch.ledger.len(), 3);
+    assert_eq!(batch.accounts["u_1"].amount, Fen::new(2 * 2090));
+    assert_eq!(batch.accounts["u_2"].amount, Fen::new(2090));
+    let day = batch.days["20260315"];
+    assert_eq!((day.paid, day.paid_fen, day.by_query), (3, 3 * 1990, 0));
+}
+
+#[test]
+fn a_second_transaction_in_the_same_batch_is_an_exception() {
+    let rules = rules();
+    let mut batch = Batch::new(&rules, vec![pending()]);
+    batch.apply(&settle(payment()));
+    let second = payment_of(order().out_trade_no.as_str(), "4200009999");
+    let Reply::Settled(Outcome::Exception { kind, .. }) = batch.apply(&settle(second)) else {
+        panic!("it does not fit");
+    };
+    assert_eq!(kind, ExceptionKind::Duplicate);
+    assert_eq!(batch.ledger.len(), 1);
+    assert_eq!(batch.exceptions.len(), 1);
+}
+
+#[test]
+fn a_payment_of_an_unknown_number_is_kept_and_grows_no_time_line() {
+    let rules = rules();
+    let mut batch = Batch::new(&rules, Vec::new());
+    batch.apply(&settle(payment()));
+    batch.apply(&settle(payment()));
+    assert_eq!(batch.exceptions.len(), 1);
+    assert!(batch.events.is_empty() && batch.ledger.is_empty());
+    assert!(batch.writes());
+}
+
+#[test]
+fn two_presses_in_the_same_batch_meet_in_one_order() {
+    let rules = rules();
+    let mut batch = Batch::new(&rules, Vec::new());
+    let (first, mut second) = (order(), order());
+    second.out_trade_no = OutTradeNo::parse("SMsecond").unwrap();
+    batch.apply(&Command::Place(Box::new(first.clone())));
+    let Reply::Order { order, changed } = batch.apply(&Command::Place(Box::new(second))) else {
+        panic!("an order");
+    };
+    assert_eq!((order.out_trade_no, changed), (first.out_trade_no, false));
+    assert_eq!(batch.orders.len(), 1);
+}
+
+#[test]
+fn an_order_that_is_nearly_over_makes_room_for_a_new_one() {
+    let rules = rules();
+    let old = pending();
+    let mut batch = Batch::new(&rules, vec![old.clone()]);
+    let mut new = order();
+    new.out_trade_no = OutTradeNo::parse("SMsecond").unwrap();
+    new.created_at = old.time_expire.plus_ms(-10_000);
+    new.time_expire = new.created_at.plus_ms(600_000);
+    let Reply::Order {
+        order,
+        changed: true,
+    } = batch.apply(&Command::Place(Box::new(new)))
+    else {
+        panic!("a new order");
+    };
+    assert_eq!(order.out_trade_no.as_str(), "SMsecond");
+    assert_eq!(batch.orders[&old.out_trade_no].order.open_key(), None);
+    assert!(batch.orders[&old.out_trade_no].order.is_open());
+}
+
+#[test]
+fn a_payment_before_the_code_is_stored_ends_as_in_the_natural_order() {
+    let rules = rules();
+    let url = CodeUrl::parse("weixin://wxpay/bizpayurl?pr=one").unwrap();
+    let mut batch = Batch::new(&rules, vec![order()]);
+    batch.apply(&settle(payment()));
+    let now = order().created_at.plus_ms(62_000);
+    let number = order().out_trade_no;
+    let reply = batch.apply(&Command::Prepaid {
+        out_trade_no: number.clone(),
+        url,
+        now,
+    });
+    let Reply::Order { order, changed } = reply else {
+        panic!("an order")
+    };
+    assert_eq!((order.state.name(), changed), ("paid", false));
+    assert_eq!(batch.ledger.len(), 1);
+}

@@ -1,0 +1,85 @@
+//! What can be written, and what it led to. Everything that moves an order is one of these commands.
+
+use wxpay::v2::notify::Payment;
+use wxpay::{CodeUrl, OutTradeNo, UnixMillis};
+
+use crate::event::Event;
+use crate::exception::ExceptionKind;
+use crate::order::{Order, Proof};
+
+/// One thing to write. Everything that moves an order goes through here.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// Write a new order, or find the open one of the same user and amount.
+    Place(Box<Order>),
+    /// Take the right to ask WeChat for this order's code.
+    Ordering {
+        out_trade_no: OutTradeNo,
+        now: UnixMillis,
+    },
+    /// Store the code that unified order answered.
+    Prepaid {
+        out_trade_no: OutTradeNo,
+        url: CodeUrl,
+        now: UnixMillis,
+    },
+    /// Unified order brought no code: say why on the time line, and let the next press try.
+    PrepayFailed {
+        out_trade_no: OutTradeNo,
+        result: String,
+        now: UnixMillis,
+    },
+    /// A proof of payment.
+    Settle {
+        payment: Box<Payment>,
+        proof: Proof,
+        from: String,
+        now: UnixMillis,
+    },
+    /// WeChat refunded it at its own desk before we credited it.
+    RefundedOutside {
+        payment: Box<Payment>,
+        now: UnixMillis,
+    },
+    /// WeChat says that it cannot be paid any more.
+    Close {
+        out_trade_no: OutTradeNo,
+        by: String,
+        now: UnixMillis,
+    },
+    /// A row for the time line, nothing else.
+    Record(Event),
+}
+
+/// What a command led to, once it is on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The order as it is now, and whether this command changed it.
+    Order {
+        order: Box<Order>,
+        changed: bool,
+    },
+    /// There is no such order.
+    UnknownOrder,
+    /// What a payment led to.
+    Settled(Outcome),
+    Recorded,
+}
+
+/// What a payment led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Credited {
+        late: bool,
+    },
+    KeptForRefund,
+    AlreadyPaid,
+    /// Kept as an exception, seen first at this time.
+    Exception {
+        id: String,
+        kind: ExceptionKind,
+        first_seen_at: UnixMillis,
+    },
+    /// Nothing was done; a query decides.
+    AskWeChat,
+}
