@@ -95,57 +95,26 @@ impl<'a> Batch<'a> {
     pub fn apply(&mut self, command: &Command) -> Reply {
         match command {
             Command::Place(order) => self.place(order),
-            Command::Ordering { out_trade_no, now } => {
-                self.step(out_trade_no, |order| order.ordering(*now))
-            }
-            Command::Prepaid {
-                out_trade_no,
-                url,
-                now,
-            } => {
+            Command::Ordering { out_trade_no, now } => self.step(out_trade_no, |order| order.ordering(*now)),
+            Command::Prepaid { out_trade_no, url, now } => {
                 let reply = self.step(out_trade_no, |order| order.prepaid(url.clone(), *now));
-                if let Reply::Order {
-                    order,
-                    changed: true,
-                } = &reply
-                {
+                if let Reply::Order { order, changed: true } = &reply {
                     let version = order.code().map_or(0, |code| code.version);
-                    self.event(
-                        out_trade_no,
-                        *now,
-                        EventKind::Prepaid,
-                        json!({ "code_version": version }),
-                    );
+                    self.event(out_trade_no, *now, EventKind::Prepaid, json!({ "code_version": version }));
                 }
                 reply
             }
-            Command::PrepayFailed {
-                out_trade_no,
-                result,
-                now,
-            } => {
-                self.event(
-                    out_trade_no,
-                    *now,
-                    EventKind::PrepayFailed,
-                    json!({ "result": result }),
-                );
+            Command::PrepayFailed { out_trade_no, result, now } => {
+                self.event(out_trade_no, *now, EventKind::PrepayFailed, json!({ "result": result }));
                 self.step(out_trade_no, Order::not_ordering)
             }
-            Command::Settle {
-                payment,
-                proof,
-                from,
-                now,
-            } => Reply::Settled(self.settle(payment, *proof, from, *now)),
+            Command::Settle { payment, proof, from, now } => {
+                Reply::Settled(self.settle(payment, *proof, from, *now))
+            }
             Command::RefundedOutside { payment, now } => {
                 Reply::Settled(self.keep(payment, ExceptionKind::RefundedOutside, *now))
             }
-            Command::Close {
-                out_trade_no,
-                by,
-                now,
-            } => {
+            Command::Close { out_trade_no, by, now } => {
                 let reply = self.step(out_trade_no, |order| order.closed(*now));
                 if let Reply::Order { changed: true, .. } = reply {
                     self.event(out_trade_no, *now, EventKind::Closed, json!({ "by": by }));
@@ -165,10 +134,7 @@ impl<'a> Batch<'a> {
         if let Some(number) = key.as_ref().and_then(|key| self.open.get(key)).cloned() {
             match self.orders.get(&number) {
                 Some(slot) if slot.order.can_be_reused(now) => {
-                    return Reply::Order {
-                        order: Box::new(slot.order.clone()),
-                        changed: false,
-                    };
+                    return Reply::Order { order: Box::new(slot.order.clone()), changed: false };
                 }
                 // Its time is nearly up: it can still be paid, but the page goes on with a new one.
                 Some(_) => {
@@ -177,15 +143,11 @@ impl<'a> Batch<'a> {
                 None => {}
             }
         }
-        let detail =
-            json!({ "total_fee": new.total_fee, "bonus": new.bonus, "from": new.spbill_create_ip });
+        let detail = json!({ "total_fee": new.total_fee, "bonus": new.bonus, "from": new.spbill_create_ip });
         self.event(&new.out_trade_no, now, EventKind::Created, detail);
         self.day(now).orders += 1;
         self.put(None, new.clone(), true);
-        Reply::Order {
-            order: Box::new(new.clone()),
-            changed: true,
-        }
+        Reply::Order { order: Box::new(new.clone()), changed: true }
     }
 
     fn settle(&mut self, payment: &Payment, proof: Proof, from: &str, now: UnixMillis) -> Outcome {
@@ -202,8 +164,7 @@ impl<'a> Batch<'a> {
             Verdict::AlreadyPaid => {
                 if proof == Proof::Notice && self.repeated.insert(payment.out_trade_no.clone()) {
                     let detail = json!({ "from": from });
-                    let mut event =
-                        Event::new(&payment.out_trade_no, now, EventKind::Repeated, &detail);
+                    let mut event = Event::new(&payment.out_trade_no, now, EventKind::Repeated, &detail);
                     // A recorded notice that is played again and again adds a row a minute at most.
                     event.once = Some(format!("repeated {}", now.get() / 60_000));
                     self.events.push(event);
@@ -256,52 +217,26 @@ impl<'a> Batch<'a> {
                     reason: if paid.late { "late payment" } else { "payment" }.to_owned(),
                 });
                 let account = self.accounts.entry(user.id).or_default();
-                account.amount = account
-                    .amount
-                    .checked_add(amount)
-                    .unwrap_or(Fen::new(i64::MAX));
+                account.amount = account.amount.checked_add(amount).unwrap_or(Fen::new(i64::MAX));
                 account.user_name = user.name;
                 account.at = now;
-                self.event(
-                    number,
-                    now,
-                    EventKind::Credited,
-                    json!({ "amount": amount }),
-                );
+                self.event(number, now, EventKind::Credited, json!({ "amount": amount }));
             }
-            _ => self.event(
-                number,
-                now,
-                EventKind::KeptForRefund,
-                json!({ "total_fee": total_fee }),
-            ),
+            _ => self.event(number, now, EventKind::KeptForRefund, json!({ "total_fee": total_fee })),
         }
         if paid.late {
-            let settled = paid.credited_at.map(|at| Settled {
-                at,
-                by: "rule".to_owned(),
-                how: "credited".to_owned(),
-            });
+            let settled =
+                paid.credited_at.map(|at| Settled { at, by: "rule".to_owned(), how: "credited".to_owned() });
             self.except(payment, ExceptionKind::Late, Some(total_fee), settled, now);
         }
     }
 
     /// Keeps real money that does not fit, with its evidence.
     fn keep(&mut self, payment: &Payment, kind: ExceptionKind, now: UnixMillis) -> Outcome {
-        let expected = self
-            .orders
-            .get(&payment.out_trade_no)
-            .map(|slot| slot.order.total_fee);
+        let expected = self.orders.get(&payment.out_trade_no).map(|slot| slot.order.total_fee);
         let id = self.except(payment, kind, expected, None, now);
-        let first_seen_at = self
-            .exceptions
-            .get(&id)
-            .map_or(now, |known| known.first_seen_at);
-        Outcome::Exception {
-            id,
-            kind,
-            first_seen_at,
-        }
+        let first_seen_at = self.exceptions.get(&id).map_or(now, |known| known.first_seen_at);
+        Outcome::Exception { id, kind, first_seen_at }
     }
 
     fn except(
@@ -370,24 +305,14 @@ impl<'a> Batch<'a> {
             slot.order = order;
             slot.changed = true;
         }
-        Reply::Order {
-            order: Box::new(slot.order.clone()),
-            changed,
-        }
+        Reply::Order { order: Box::new(slot.order.clone()), changed }
     }
 
     fn put(&mut self, read: Option<i64>, order: Order, changed: bool) {
         if let Some(key) = order.open_key() {
             self.open.insert(key, order.out_trade_no.clone());
         }
-        self.orders.insert(
-            order.out_trade_no.clone(),
-            Slot {
-                read,
-                order,
-                changed,
-            },
-        );
+        self.orders.insert(order.out_trade_no.clone(), Slot { read, order, changed });
     }
 
     fn event(&mut self, number: &OutTradeNo, at: UnixMillis, kind: EventKind, detail: Value) {
@@ -403,11 +328,8 @@ impl<'a> Batch<'a> {
 
 /// The redacted message, as kept for evidence.
 fn fields(payment: &Payment) -> Value {
-    let fields: Map<String, Value> = payment
-        .evidence
-        .iter()
-        .map(|(name, value)| (name.to_owned(), Value::from(value)))
-        .collect();
+    let fields: Map<String, Value> =
+        payment.evidence.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
     Value::Object(fields)
 }
 

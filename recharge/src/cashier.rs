@@ -75,18 +75,9 @@ pub enum NoticeAnswer {
 
 impl Cashier {
     /// Starts the writer of this process. `instance` tells the processes that share a database apart.
-    pub fn start(
-        db: Db,
-        wechat: Client,
-        settings: Settings,
-        clock: Clock,
-        instance: &str,
-    ) -> Cashier {
+    pub fn start(db: Db, wechat: Client, settings: Settings, clock: Clock, instance: &str) -> Cashier {
         let watched = Watched::default();
-        let rules = Rules {
-            appid: wechat.merchant().appid.clone(),
-            late_payment: settings.late_payment,
-        };
+        let rules = Rules { appid: wechat.merchant().appid.clone(), late_payment: settings.late_payment };
         let committer = Committer::new(db.clone(), Arc::new(rules), watched.clone(), instance);
         let inner = Inner {
             writer: Writer::start(committer),
@@ -98,9 +89,7 @@ impl Cashier {
             health: health::HealthWatch::default(),
             turns: Mutex::default(),
         };
-        Cashier {
-            inner: Arc::new(inner),
-        }
+        Cashier { inner: Arc::new(inner) }
     }
 
     pub fn db(&self) -> &Db {
@@ -116,11 +105,7 @@ impl Cashier {
     ///
     /// # Errors
     /// [`WriteError`]: nothing is known to be written, so WeChat must repeat the notice.
-    pub async fn settle(
-        &self,
-        payment: Verified<Payment>,
-        from: &str,
-    ) -> Result<NoticeAnswer, WriteError> {
+    pub async fn settle(&self, payment: Verified<Payment>, from: &str) -> Result<NoticeAnswer, WriteError> {
         let number = payment.out_trade_no.clone();
         let now = self.now();
         let outcome = self.inner.settle(payment, Proof::Notice, from).await?;
@@ -129,11 +114,9 @@ impl Cashier {
                 self.inner.hurry(&number).await;
                 NoticeAnswer::Fail(outcome)
             }
-            Outcome::Exception {
-                kind,
-                first_seen_at,
-                ..
-            } if kind.asks_for_repeat() && now.minus(*first_seen_at) < RETRY_UNKNOWN_MS => {
+            Outcome::Exception { kind, first_seen_at, .. }
+                if kind.asks_for_repeat() && now.minus(*first_seen_at) < RETRY_UNKNOWN_MS =>
+            {
                 NoticeAnswer::Fail(outcome)
             }
             _ => NoticeAnswer::Success(outcome),
@@ -144,16 +127,10 @@ impl Cashier {
     ///
     /// # Errors
     /// [`WriteError`].
-    pub async fn not_paid(
-        &self,
-        out_trade_no: &OutTradeNo,
-        err_code: &str,
-    ) -> Result<(), WriteError> {
+    pub async fn not_paid(&self, out_trade_no: &OutTradeNo, err_code: &str) -> Result<(), WriteError> {
         if orders::find(&self.inner.db, out_trade_no).await?.is_some() {
             let detail = serde_json::json!({ "err_code": err_code });
-            self.inner
-                .record(out_trade_no, EventKind::NotPaid, &detail)
-                .await?;
+            self.inner.record(out_trade_no, EventKind::NotPaid, &detail).await?;
         }
         Ok(())
     }
@@ -162,26 +139,16 @@ impl Cashier {
     ///
     /// # Errors
     /// [`WriteError`].
-    pub async fn note(
-        &self,
-        out_trade_no: &OutTradeNo,
-        by: &str,
-        text: &str,
-    ) -> Result<(), WriteError> {
+    pub async fn note(&self, out_trade_no: &OutTradeNo, by: &str, text: &str) -> Result<(), WriteError> {
         let detail = serde_json::json!({ "by": by, "text": text });
-        self.inner
-            .record(out_trade_no, EventKind::Note, &detail)
-            .await
+        self.inner.record(out_trade_no, EventKind::Note, &detail).await
     }
 
     /// An order as a page polls it: from memory while it is watched, and watched from now on.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn status(
-        &self,
-        out_trade_no: &OutTradeNo,
-    ) -> Result<Option<Arc<Order>>, sqlx::Error> {
+    pub async fn status(&self, out_trade_no: &OutTradeNo) -> Result<Option<Arc<Order>>, sqlx::Error> {
         let (watched, now) = (&self.inner.watched, self.now());
         if let Some(order) = watched.get(out_trade_no, now) {
             return Ok(Some(order));
@@ -192,11 +159,7 @@ impl Cashier {
             return Ok(None);
         };
         watched.publish(std::iter::once(order.clone()));
-        Ok(Some(
-            watched
-                .get(out_trade_no, now)
-                .unwrap_or_else(|| Arc::new(order)),
-        ))
+        Ok(Some(watched.get(out_trade_no, now).unwrap_or_else(|| Arc::new(order))))
     }
 
     /// # Errors
@@ -217,10 +180,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn exceptions(
-        &self,
-        out_trade_no: &OutTradeNo,
-    ) -> Result<Vec<Exception>, sqlx::Error> {
+    pub async fn exceptions(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Exception>, sqlx::Error> {
         exceptions::of_orders(&self.inner.db, &[out_trade_no.as_str()]).await
     }
 
@@ -308,12 +268,7 @@ impl Inner {
         let now = self.clock.now();
         let payment = Box::new(payment.into_inner());
         let number = payment.out_trade_no.clone();
-        let command = Command::Settle {
-            payment,
-            proof,
-            from: from.to_owned(),
-            now,
-        };
+        let command = Command::Settle { payment, proof, from: from.to_owned(), now };
         let Reply::Settled(outcome) = self.writer.write(command).await? else {
             return Err(sqlx::Error::WorkerCrashed.into());
         };

@@ -18,15 +18,11 @@ impl Clock {
 
     /// A clock that stands at `at` until it is moved.
     pub fn manual(at: UnixMillis) -> Clock {
-        Clock {
-            manual: Some(Arc::new(AtomicI64::new(at.get()))),
-        }
+        Clock { manual: Some(Arc::new(AtomicI64::new(at.get()))) }
     }
 
     pub fn now(&self) -> UnixMillis {
-        self.manual.as_ref().map_or_else(UnixMillis::now, |at| {
-            UnixMillis::new(at.load(Ordering::SeqCst))
-        })
+        self.manual.as_ref().map_or_else(UnixMillis::now, |at| UnixMillis::new(at.load(Ordering::SeqCst)))
     }
 
     /// Moves a manual clock on; the machine's clock is not touched.

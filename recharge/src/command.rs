@@ -13,40 +13,17 @@ pub enum Command {
     /// Write a new order, or find the open one of the same user and amount.
     Place(Box<Order>),
     /// Take the right to ask WeChat for this order's code.
-    Ordering {
-        out_trade_no: OutTradeNo,
-        now: UnixMillis,
-    },
+    Ordering { out_trade_no: OutTradeNo, now: UnixMillis },
     /// Store the code that unified order answered.
-    Prepaid {
-        out_trade_no: OutTradeNo,
-        url: CodeUrl,
-        now: UnixMillis,
-    },
+    Prepaid { out_trade_no: OutTradeNo, url: CodeUrl, now: UnixMillis },
     /// Unified order brought no code: say why on the time line, and let the next press try.
-    PrepayFailed {
-        out_trade_no: OutTradeNo,
-        result: String,
-        now: UnixMillis,
-    },
+    PrepayFailed { out_trade_no: OutTradeNo, result: String, now: UnixMillis },
     /// A proof of payment.
-    Settle {
-        payment: Box<Payment>,
-        proof: Proof,
-        from: String,
-        now: UnixMillis,
-    },
+    Settle { payment: Box<Payment>, proof: Proof, from: String, now: UnixMillis },
     /// WeChat refunded it at its own desk before we credited it.
-    RefundedOutside {
-        payment: Box<Payment>,
-        now: UnixMillis,
-    },
+    RefundedOutside { payment: Box<Payment>, now: UnixMillis },
     /// WeChat says that it cannot be paid any more.
-    Close {
-        out_trade_no: OutTradeNo,
-        by: String,
-        now: UnixMillis,
-    },
+    Close { out_trade_no: OutTradeNo, by: String, now: UnixMillis },
     /// A row for the time line, nothing else.
     Record(Event),
 }

@@ -101,12 +101,7 @@ impl Db {
             .connect(&url)
             .await
             .map_err(OpenError::Connect)?;
-        Ok(Db {
-            pool,
-            engine,
-            url: url.into(),
-            turn: Arc::default(),
-        })
+        Ok(Db { pool, engine, url: url.into(), turn: Arc::default() })
     }
 
     pub fn engine(&self) -> Engine {
@@ -132,10 +127,7 @@ impl Db {
             Engine::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
             Engine::Postgres => self.pool.begin().await?,
         };
-        Ok(WriteTransaction {
-            transaction,
-            _turn: turn,
-        })
+        Ok(WriteTransaction { transaction, _turn: turn })
     }
 
     /// Runs one write in a task of its own, so that a dropped request cannot leave a connection half way.
@@ -146,9 +138,7 @@ impl Db {
         &self,
         write: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
     ) -> Result<T, sqlx::Error> {
-        tokio::spawn(write)
-            .await
-            .unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
+        tokio::spawn(write).await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
     }
 
     /// Whether the database answers.
@@ -156,10 +146,7 @@ impl Db {
     /// # Errors
     /// Whatever the database says.
     pub async fn ping(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("SELECT 1")
-            .execute(&self.pool)
-            .await
-            .map(|_| ())
+        sqlx::query("SELECT 1").execute(&self.pool).await.map(|_| ())
     }
 
     /// The numbers of orders that other instances changed, as they change; `None` where there can be no other (SQLite).
@@ -241,20 +228,11 @@ const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = F
 fn sqlite_url(url: &str) -> Result<String, OpenError> {
     let (path, options) = url.split_once('?').unwrap_or((url, ""));
     let file = path.trim_start_matches("sqlite:").trim_start_matches("//");
-    if let Some(folder) = Path::new(file)
-        .parent()
-        .filter(|f| !f.as_os_str().is_empty())
-    {
-        std::fs::create_dir_all(folder).map_err(|source| OpenError::Folder {
-            folder: folder.display().to_string(),
-            source,
-        })?;
+    if let Some(folder) = Path::new(file).parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| OpenError::Folder { folder: folder.display().to_string(), source })?;
     }
-    Ok(if options.contains("mode=") {
-        url.to_owned()
-    } else {
-        format!("{path}?mode=rwc&{options}")
-    })
+    Ok(if options.contains("mode=") { url.to_owned() } else { format!("{path}?mode=rwc&{options}") })
 }
 
 /// Reads one column by name, for the rows of every table.
@@ -268,8 +246,5 @@ where
 
 /// A stored value that the types refuse: the row was written by something else.
 fn broken(name: &'static str, why: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::ColumnDecode {
-        index: name.to_owned(),
-        source: Box::new(why),
-    }
+    sqlx::Error::ColumnDecode { index: name.to_owned(), source: Box::new(why) }
 }

@@ -86,20 +86,9 @@ pub struct Event {
 }
 
 impl Event {
-    pub fn new(
-        out_trade_no: &OutTradeNo,
-        at: UnixMillis,
-        kind: EventKind,
-        detail: &impl Serialize,
-    ) -> Event {
+    pub fn new(out_trade_no: &OutTradeNo, at: UnixMillis, kind: EventKind, detail: &impl Serialize) -> Event {
         // The details are plain structs and maps of text and numbers, which serialise without fail.
         let detail = serde_json::to_string(detail).unwrap_or_else(|_| "{}".to_owned());
-        Event {
-            out_trade_no: out_trade_no.clone(),
-            at,
-            kind,
-            detail,
-            once: None,
-        }
+        Event { out_trade_no: out_trade_no.clone(), at, kind, detail, once: None }
     }
 }

@@ -87,11 +87,6 @@ pub struct Settled {
 impl Exception {
     /// The same payment makes the same exception only once.
     pub fn id(&self) -> String {
-        format!(
-            "{}:{}:{}",
-            self.kind.name(),
-            self.out_trade_no,
-            self.transaction_id
-        )
+        format!("{}:{}:{}", self.kind.name(), self.out_trade_no, self.transaction_id)
     }
 }

@@ -168,8 +168,7 @@ impl Order {
 
     /// Whether the stored code can still be shown.
     pub fn has_live_code(&self, now: UnixMillis) -> bool {
-        self.code()
-            .is_some_and(|code| now.minus(code.issued_at) < CODE_LIFE_MS)
+        self.code().is_some_and(|code| now.minus(code.issued_at) < CODE_LIFE_MS)
     }
 
     /// Whether this is the secret of the order's link and the link still holds: while the order is open, and ten minutes
@@ -182,30 +181,20 @@ impl Order {
         };
         // Every byte is compared, so that the time it takes tells nothing.
         let same = token.len() == self.link_token.len()
-            && token
-                .bytes()
-                .zip(self.link_token.bytes())
-                .fold(0, |difference, (a, b)| difference | (a ^ b))
+            && token.bytes().zip(self.link_token.bytes()).fold(0, |difference, (a, b)| difference | (a ^ b))
                 == 0;
         same && now.minus(ended_at) < LINK_AFTER_END_MS
     }
 
     /// Which of two presses for the same thing meet in one order.
     pub fn open_key(&self) -> Option<String> {
-        (self.is_open() && self.reusable)
-            .then(|| open_key(&self.user.id, self.total_fee, self.bonus))
+        (self.is_open() && self.reusable).then(|| open_key(&self.user.id, self.total_fee, self.bonus))
     }
 
     /// Judges a verified payment. Does not change the order: [`Order::paid`] does.
     ///
     /// The amount is `total_fee`, never what coupons left to pay (protocol trap 40).
-    pub fn settle(
-        &self,
-        payment: &Payment,
-        proof: Proof,
-        rules: &Rules,
-        now: UnixMillis,
-    ) -> Verdict {
+    pub fn settle(&self, payment: &Payment, proof: Proof, rules: &Rules, now: UnixMillis) -> Verdict {
         if payment.appid != rules.appid {
             return Verdict::Exception(ExceptionKind::OtherApp);
         }
@@ -239,11 +228,7 @@ impl Order {
             late,
             proof,
         };
-        if credited {
-            Verdict::Credit(paid)
-        } else {
-            Verdict::KeepForRefund(paid)
-        }
+        if credited { Verdict::Credit(paid) } else { Verdict::KeepForRefund(paid) }
     }
 
     /// The order after a payment; `None` if it is paid already.
@@ -253,8 +238,7 @@ impl Order {
 
     /// The order after WeChat said that it cannot be paid any more; `None` if it is closed or paid already.
     pub fn closed(&self, now: UnixMillis) -> Option<Order> {
-        self.is_open()
-            .then(|| self.ended(OrderState::Closed { closed_at: now }))
+        self.is_open().then(|| self.ended(OrderState::Closed { closed_at: now }))
     }
 
     /// The order with the code that unified order answered; `None` where a notice was faster or it was closed meanwhile.
@@ -264,11 +248,7 @@ impl Order {
             OrderState::Pending(code) => code.version + 1,
             OrderState::Closed { .. } | OrderState::Paid(_) => return None,
         };
-        let code = Code {
-            url,
-            version,
-            issued_at: now,
-        };
+        let code = Code { url, version, issued_at: now };
         Some(Order {
             state: OrderState::Pending(code),
             ordering_until: UnixMillis::default(),
@@ -297,20 +277,11 @@ impl Order {
 
     /// The order after a newer one for the same amount took its place on the page. It can still be paid.
     pub fn superseded(&self) -> Option<Order> {
-        self.reusable.then(|| Order {
-            reusable: false,
-            version: self.version + 1,
-            ..self.clone()
-        })
+        self.reusable.then(|| Order { reusable: false, version: self.version + 1, ..self.clone() })
     }
 
     fn ended(&self, state: OrderState) -> Order {
-        Order {
-            state,
-            version: self.version + 1,
-            ordering_until: UnixMillis::default(),
-            ..self.clone()
-        }
+        Order { state, version: self.version + 1, ordering_until: UnixMillis::default(), ..self.clone() }
     }
 }
 
@@ -342,14 +313,8 @@ impl Order {
     /// [`InvalidValue`] if the amount is not positive or with its bonus larger than [`MOST_FEE`].
     pub fn new(new: NewOrder, now: UnixMillis, random: [u8; 26]) -> Result<Order, InvalidValue> {
         let sum = new.total_fee.checked_add(new.bonus);
-        if new.total_fee < Fen::new(1)
-            || new.bonus < Fen::ZERO
-            || sum.is_none_or(|sum| sum > MOST_FEE)
-        {
-            return Err(InvalidValue {
-                what: "amount",
-                must_be: "1 fen to 10,000,000 yuan",
-            });
+        if new.total_fee < Fen::new(1) || new.bonus < Fen::ZERO || sum.is_none_or(|sum| sum > MOST_FEE) {
+            return Err(InvalidValue { what: "amount", must_be: "1 fen to 10,000,000 yuan" });
         }
         let (number, secret) = random.split_at(10);
         Ok(Order {

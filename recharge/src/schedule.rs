@@ -25,22 +25,14 @@ pub fn next_query(order: &Order, now: UnixMillis) -> UnixMillis {
         _ => 1_800_000,
     });
     let expiry = order.time_expire.plus_ms(GRACE_MS);
-    if now < expiry {
-        by_age.min(expiry)
-    } else {
-        retry_after_expiry(order, now)
-    }
+    if now < expiry { by_age.min(expiry) } else { retry_after_expiry(order, now) }
 }
 
 /// Past its expiry an order is asked about and closed, as soon as WeChat allows closing; then every half minute.
 fn retry_after_expiry(order: &Order, now: UnixMillis) -> UnixMillis {
     let closable = order.created_at.plus_ms(CLOSE_NOT_BEFORE_MS + 1_000);
     let soon = now.plus_ms(30_000);
-    if closable > now {
-        soon.min(closable)
-    } else {
-        soon
-    }
+    if closable > now { soon.min(closable) } else { soon }
 }
 
 /// Whether it is time to close an order that WeChat says nobody has paid.

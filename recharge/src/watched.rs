@@ -34,9 +34,7 @@ impl Watched {
         // The end of a number is random.
         let last = number.as_str().bytes().last().map_or(0, usize::from);
         // A panic while it was held leaves whole entries, so a poisoned lock can be taken.
-        self.shards[last % SHARDS]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shards[last % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The order as this process knows it, and a note that somebody asked.
@@ -51,10 +49,7 @@ impl Watched {
     pub fn expect(&self, number: &OutTradeNo, now: UnixMillis) {
         let mut shard = self.shard(number);
         if shard.len() < MOST / SHARDS {
-            shard.entry(number.clone()).or_insert(Seen {
-                order: None,
-                asked_at: now,
-            });
+            shard.entry(number.clone()).or_insert(Seen { order: None, asked_at: now });
         }
     }
 
@@ -71,10 +66,7 @@ impl Watched {
         for order in orders {
             let mut shard = self.shard(&order.out_trade_no);
             if let Some(seen) = shard.get_mut(&order.out_trade_no)
-                && seen
-                    .order
-                    .as_ref()
-                    .is_none_or(|known| known.version < order.version)
+                && seen.order.as_ref().is_none_or(|known| known.version < order.version)
             {
                 seen.order = Some(Arc::new(order));
             }
@@ -108,13 +100,7 @@ impl Watched {
     fn entries(&self) -> Vec<Seen> {
         let mut all = Vec::new();
         for shard in self.shards.iter() {
-            all.extend(
-                shard
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .values()
-                    .cloned(),
-            );
+            all.extend(shard.lock().unwrap_or_else(PoisonError::into_inner).values().cloned());
         }
         all
     }

@@ -12,42 +12,23 @@ use tokio::task::JoinSet;
 use wxpay::v2::notify::{self, Notice};
 
 fn answer(answer: AnswerFault) -> Faults {
-    Faults {
-        answer,
-        ..Faults::default()
-    }
+    Faults { answer, ..Faults::default() }
 }
 
 fn notices(notify: NotifyFaults) -> Faults {
-    Faults {
-        notify,
-        ..Faults::default()
-    }
+    Faults { notify, ..Faults::default() }
 }
 
 #[tokio::test]
 async fn a_payment_raises_the_balance_once_and_stands_on_the_time_line() {
     on_both(|desk| async move {
         let order = desk.place(1000).await;
-        assert!(
-            order
-                .code()
-                .unwrap()
-                .url
-                .as_str()
-                .starts_with("weixin://wxpay/bizpayurl?pr=")
-        );
+        assert!(order.code().unwrap().url.as_str().starts_with("weixin://wxpay/bizpayurl?pr="));
         desk.pay_and_notify(&order).await;
         assert_eq!(desk.state(&order).await, "paid");
         assert_eq!(desk.balance().await, 1000);
-        assert_eq!(
-            desk.line(&order).await,
-            ["created", "prepaid", "notice", "credited"]
-        );
-        assert_eq!(
-            desk.sandbox.notices().last().unwrap().answer,
-            notify::success()
-        );
+        assert_eq!(desk.line(&order).await, ["created", "prepaid", "notice", "credited"]);
+        assert_eq!(desk.sandbox.notices().last().unwrap().answer, notify::success());
         desk.check().await;
     })
     .await;
@@ -56,17 +37,13 @@ async fn a_payment_raises_the_balance_once_and_stands_on_the_time_line() {
 #[tokio::test]
 async fn a_notice_repeated_a_thousand_times_at_once_credits_once_and_is_always_answered_success() {
     on_both(|desk| async move {
-        desk.sandbox.set_faults(notices(NotifyFaults {
-            lose: true,
-            ..NotifyFaults::default()
-        }));
+        desk.sandbox.set_faults(notices(NotifyFaults { lose: true, ..NotifyFaults::default() }));
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
         let body = desk.sandbox.notices().last().unwrap().body.clone();
         let mut all = JoinSet::new();
         for _ in 0..1000 {
-            let (cashier, merchant, body) =
-                (desk.cashier.clone(), desk.merchant.clone(), body.clone());
+            let (cashier, merchant, body) = (desk.cashier.clone(), desk.merchant.clone(), body.clone());
             all.spawn(async move {
                 let Ok(Notice::Paid(payment)) = notify::read(body.as_bytes(), &merchant) else {
                     panic!("the notice verifies");
@@ -75,10 +52,7 @@ async fn a_notice_repeated_a_thousand_times_at_once_credits_once_and_is_always_a
             });
         }
         let answers = all.join_all().await;
-        let successes = answers
-            .iter()
-            .filter(|a| matches!(a, Ok(NoticeAnswer::Success(_))))
-            .count();
+        let successes = answers.iter().filter(|a| matches!(a, Ok(NoticeAnswer::Success(_)))).count();
         assert_eq!(successes, 1000);
         assert_eq!(desk.balance().await, 1000);
         assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 1);
@@ -90,17 +64,10 @@ async fn a_notice_repeated_a_thousand_times_at_once_credits_once_and_is_always_a
 #[tokio::test]
 async fn two_instances_that_get_the_same_notices_credit_each_order_once() {
     on_both(|desk| async move {
-        desk.sandbox.set_faults(notices(NotifyFaults {
-            lose: true,
-            ..NotifyFaults::default()
-        }));
+        desk.sandbox.set_faults(notices(NotifyFaults { lose: true, ..NotifyFaults::default() }));
         let mut bodies = Vec::new();
         for n in 0..20 {
-            let order = desk
-                .cashier
-                .place(wish(&format!("u_{n}"), 1000))
-                .await
-                .unwrap();
+            let order = desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
             desk.pay_and_notify(&order).await;
             bodies.push(desk.sandbox.notices().last().unwrap().body.clone());
         }
@@ -136,10 +103,8 @@ async fn fifty_presses_at_once_make_one_order_with_one_code() {
             presses.spawn(async move { cashier.place(wish("u_1", 3000)).await.unwrap() });
         }
         let orders = presses.join_all().await;
-        let codes: std::collections::HashSet<_> = orders
-            .iter()
-            .map(|o| (o.out_trade_no.clone(), o.code().unwrap().url.clone()))
-            .collect();
+        let codes: std::collections::HashSet<_> =
+            orders.iter().map(|o| (o.out_trade_no.clone(), o.code().unwrap().url.clone())).collect();
         assert_eq!(codes.len(), 1);
         assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
         desk.pay_and_notify(&orders[0]).await;
@@ -151,10 +116,7 @@ async fn fifty_presses_at_once_make_one_order_with_one_code() {
 #[tokio::test]
 async fn a_lost_notice_is_made_up_for_by_a_query() {
     on_both(|desk| async move {
-        desk.sandbox.set_faults(notices(NotifyFaults {
-            lose: true,
-            ..NotifyFaults::default()
-        }));
+        desk.sandbox.set_faults(notices(NotifyFaults { lose: true, ..NotifyFaults::default() }));
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
         assert_eq!(desk.state(&order).await, "pending");
@@ -163,10 +125,7 @@ async fn a_lost_notice_is_made_up_for_by_a_query() {
         assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
         assert_eq!(desk.state(&order).await, "paid");
         assert_eq!(desk.balance().await, 1000);
-        assert_eq!(
-            desk.line(&order).await,
-            ["created", "prepaid", "queried", "credited"]
-        );
+        assert_eq!(desk.line(&order).await, ["created", "prepaid", "queried", "credited"]);
         assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 0);
     })
     .await;
@@ -175,16 +134,9 @@ async fn a_lost_notice_is_made_up_for_by_a_query() {
 #[tokio::test]
 async fn a_watched_order_is_asked_about_every_seven_seconds() {
     on_both(|desk| async move {
-        desk.sandbox.set_faults(notices(NotifyFaults {
-            lose: true,
-            ..NotifyFaults::default()
-        }));
+        desk.sandbox.set_faults(notices(NotifyFaults { lose: true, ..NotifyFaults::default() }));
         let order = desk.place(1000).await;
-        desk.cashier
-            .status(&order.out_trade_no)
-            .await
-            .unwrap()
-            .unwrap();
+        desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
         assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 0);
         desk.advance(7_000);
         assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
@@ -192,12 +144,7 @@ async fn a_watched_order_is_asked_about_every_seven_seconds() {
         desk.pay(&order).await;
         desk.advance(7_000);
         assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
-        let seen = desk
-            .cashier
-            .status(&order.out_trade_no)
-            .await
-            .unwrap()
-            .unwrap();
+        let seen = desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
         assert_eq!(seen.state.name(), "paid");
     })
     .await;
@@ -208,10 +155,7 @@ async fn a_query_and_a_notice_at_the_same_time_credit_once() {
     on_both(|desk| async move {
         let order = desk.place(1000).await;
         desk.pay(&order).await;
-        let (asked, ()) = tokio::join!(
-            desk.cashier.ask(&order.out_trade_no, "chen"),
-            desk.deliver()
-        );
+        let (asked, ()) = tokio::join!(desk.cashier.ask(&order.out_trade_no, "chen"), desk.deliver());
         assert_eq!(asked.unwrap(), "SUCCESS");
         assert_eq!(desk.balance().await, 1000);
         desk.check().await;
@@ -227,21 +171,10 @@ async fn an_unpaid_order_is_closed_after_its_expiry_and_a_later_payment_is_credi
         desk.cashier.ask_due(20).await.unwrap();
         assert_eq!(desk.state(&order).await, "closed");
         let url = order.code().unwrap().url.as_str();
-        desk.sandbox
-            .pay(
-                url,
-                Pay {
-                    force: true,
-                    ..Pay::default()
-                },
-            )
-            .await
-            .unwrap();
+        desk.sandbox.pay(url, Pay { force: true, ..Pay::default() }).await.unwrap();
         desk.deliver().await;
         let order = desk.order(&order).await;
-        let OrderState::Paid(paid) = &order.state else {
-            panic!("{:?}", order.state)
-        };
+        let OrderState::Paid(paid) = &order.state else { panic!("{:?}", order.state) };
         assert!(paid.late && paid.closed_at.is_some() && paid.credited_at.is_some());
         assert_eq!(desk.balance().await, 1000);
         let exceptions = desk.cashier.exceptions(&order.out_trade_no).await.unwrap();
@@ -261,33 +194,18 @@ async fn a_late_payment_under_the_refund_rule_is_kept_open_and_not_credited() {
             None => format!("sqlite://{}/saoma.db", folder.path().display()),
             Some(()) => common::fresh_postgres().await,
         };
-        let settings = recharge::Settings {
-            late_payment: LatePayment::Refund,
-            ..settings()
-        };
+        let settings = recharge::Settings { late_payment: LatePayment::Refund, ..settings() };
         let desk = common::Desk::open(&url, settings, folder).await;
         let order = desk.place(1000).await;
         desk.advance(604_000);
         desk.cashier.ask_due(20).await.unwrap();
         let code = order.code().unwrap().url.as_str();
-        desk.sandbox
-            .pay(
-                code,
-                Pay {
-                    force: true,
-                    ..Pay::default()
-                },
-            )
-            .await
-            .unwrap();
+        desk.sandbox.pay(code, Pay { force: true, ..Pay::default() }).await.unwrap();
         desk.deliver().await;
         assert_eq!(desk.state(&order).await, "paid");
         assert_eq!(desk.balance().await, 0);
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
-        assert_eq!(
-            desk.sandbox.notices().last().unwrap().answer,
-            notify::success()
-        );
+        assert_eq!(desk.sandbox.notices().last().unwrap().answer, notify::success());
         desk.check().await;
     }
 }
@@ -295,10 +213,7 @@ async fn a_late_payment_under_the_refund_rule_is_kept_open_and_not_credited() {
 #[tokio::test]
 async fn a_wrong_amount_is_not_credited_but_kept_with_both_figures() {
     on_both(|desk| async move {
-        let wrong = NotifyFaults {
-            total_fee: Some(999),
-            ..NotifyFaults::default()
-        };
+        let wrong = NotifyFaults { total_fee: Some(999), ..NotifyFaults::default() };
         desk.sandbox.set_faults(notices(wrong));
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
@@ -306,15 +221,9 @@ async fn a_wrong_amount_is_not_credited_but_kept_with_both_figures() {
         assert_eq!(desk.balance().await, 0);
         let open = desk.cashier.open_exceptions(10).await.unwrap();
         assert_eq!(open[0].kind, ExceptionKind::AmountMismatch);
-        assert_eq!(
-            (open[0].total_fee.get(), open[0].expected_fee.unwrap().get()),
-            (999, 1000)
-        );
+        assert_eq!((open[0].total_fee.get(), open[0].expected_fee.unwrap().get()), (999, 1000));
         assert!(!open[0].evidence.contains("oUpF8") && open[0].evidence.contains("999"));
-        assert_eq!(
-            desk.sandbox.notices().last().unwrap().answer,
-            notify::success()
-        );
+        assert_eq!(desk.sandbox.notices().last().unwrap().answer, notify::success());
     })
     .await;
 }
@@ -325,25 +234,13 @@ async fn a_second_payment_of_one_order_is_an_exception_and_answered_success() {
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
         let code = order.code().unwrap().url.as_str();
-        desk.sandbox
-            .pay(
-                code,
-                Pay {
-                    again: true,
-                    ..Pay::default()
-                },
-            )
-            .await
-            .unwrap();
+        desk.sandbox.pay(code, Pay { again: true, ..Pay::default() }).await.unwrap();
         desk.deliver().await;
         assert_eq!(desk.balance().await, 1000);
         let open = desk.cashier.open_exceptions(10).await.unwrap();
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].kind, ExceptionKind::Duplicate);
-        assert_eq!(
-            desk.sandbox.notices().last().unwrap().answer,
-            notify::success()
-        );
+        assert_eq!(desk.sandbox.notices().last().unwrap().answer, notify::success());
         desk.check().await;
     })
     .await;
@@ -355,10 +252,7 @@ async fn an_unknown_order_is_kept_and_answered_fail_for_an_hour_then_success() {
         let order = desk.place(1000).await;
         desk.pay(&order).await;
         // The database of another installation, or a backup that is older than the order.
-        sqlx::query("DELETE FROM orders")
-            .execute(desk.cashier.db().pool())
-            .await
-            .unwrap();
+        sqlx::query("DELETE FROM orders").execute(desk.cashier.db().pool()).await.unwrap();
         desk.deliver().await;
         let fail = notify::fail("稍后再试");
         assert_eq!(desk.sandbox.notices().last().unwrap().answer, fail);
@@ -367,10 +261,7 @@ async fn an_unknown_order_is_kept_and_answered_fail_for_an_hour_then_success() {
         assert_eq!(desk.sandbox.notices().last().unwrap().answer, fail);
         desk.advance(1_800_000);
         desk.deliver().await;
-        assert_eq!(
-            desk.sandbox.notices().last().unwrap().answer,
-            notify::success()
-        );
+        assert_eq!(desk.sandbox.notices().last().unwrap().answer, notify::success());
         let open = desk.cashier.open_exceptions(10).await.unwrap();
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].kind, ExceptionKind::UnknownOrder);
@@ -390,10 +281,7 @@ async fn an_unclear_answer_keeps_the_order_and_the_next_press_goes_on_with_it() 
         ] {
             desk.sandbox.set_faults(answer(fault));
             let error = desk.cashier.place(wish("u_1", 1000)).await.unwrap_err();
-            assert!(
-                matches!(error, PlaceError::TryAgain { .. }),
-                "{fault:?}: {error:?}"
-            );
+            assert!(matches!(error, PlaceError::TryAgain { .. }), "{fault:?}: {error:?}");
         }
         assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
         desk.sandbox.set_faults(Faults::default());
@@ -413,18 +301,10 @@ async fn an_order_that_wechat_never_got_is_closed_after_its_expiry() {
         desk.sandbox.set_faults(Faults::default());
         desk.advance(60_000);
         desk.cashier.ask_due(20).await.unwrap();
-        assert_eq!(
-            desk.count("SELECT COUNT(*) FROM orders WHERE state = 'created'")
-                .await,
-            1
-        );
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'created'").await, 1);
         desk.advance(545_000);
         desk.cashier.ask_due(20).await.unwrap();
-        assert_eq!(
-            desk.count("SELECT COUNT(*) FROM orders WHERE state = 'closed'")
-                .await,
-            1
-        );
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'closed'").await, 1);
     })
     .await;
 }
@@ -433,21 +313,13 @@ async fn an_order_that_wechat_never_got_is_closed_after_its_expiry() {
 async fn a_new_code_comes_under_the_same_number_and_the_old_one_dies() {
     on_both(|desk| async move {
         let first = desk.place(1000).await;
-        let second = desk
-            .cashier
-            .new_code(first.out_trade_no.clone(), 1)
-            .await
-            .unwrap();
+        let second = desk.cashier.new_code(first.out_trade_no.clone(), 1).await.unwrap();
         assert_eq!(second.out_trade_no, first.out_trade_no);
         assert_eq!(second.code().unwrap().version, 2);
         let old = first.code().unwrap().url.as_str();
         assert!(desk.sandbox.pay(old, Pay::default()).await.is_err());
         // A second tab that still shows version 1 gets version 2, not a third one.
-        let third = desk
-            .cashier
-            .new_code(first.out_trade_no.clone(), 1)
-            .await
-            .unwrap();
+        let third = desk.cashier.new_code(first.out_trade_no.clone(), 1).await.unwrap();
         assert_eq!(third.code(), second.code());
         desk.pay_and_notify(&second).await;
         assert_eq!(desk.balance().await, 1000);
@@ -458,17 +330,10 @@ async fn a_new_code_comes_under_the_same_number_and_the_old_one_dies() {
 #[tokio::test]
 async fn asking_for_a_new_code_finds_a_payment_whose_notice_is_lost() {
     on_both(|desk| async move {
-        desk.sandbox.set_faults(notices(NotifyFaults {
-            lose: true,
-            ..NotifyFaults::default()
-        }));
+        desk.sandbox.set_faults(notices(NotifyFaults { lose: true, ..NotifyFaults::default() }));
         let order = desk.place(1000).await;
         desk.pay(&order).await;
-        let order = desk
-            .cashier
-            .new_code(order.out_trade_no.clone(), 1)
-            .await
-            .unwrap();
+        let order = desk.cashier.new_code(order.out_trade_no.clone(), 1).await.unwrap();
         assert_eq!(order.state.name(), "paid");
         assert_eq!(desk.balance().await, 1000);
     })
@@ -482,9 +347,7 @@ async fn the_cap_on_open_orders_names_those_that_are_open() {
             desk.place(fen * 100).await;
         }
         let error = desk.cashier.place(wish("u_1", 9900)).await.unwrap_err();
-        let PlaceError::TooManyOpen(open) = error else {
-            panic!("{error:?}")
-        };
+        let PlaceError::TooManyOpen(open) = error else { panic!("{error:?}") };
         assert_eq!(open.len(), 5);
         // One of the five is still to be had, and another user is not concerned.
         desk.place(300).await;
@@ -497,21 +360,10 @@ async fn the_cap_on_open_orders_names_those_that_are_open() {
 async fn an_operator_closes_after_five_minutes_and_not_before() {
     on_both(|desk| async move {
         let order = desk.place(1000).await;
-        let error = desk
-            .cashier
-            .close(&order.out_trade_no, "chen")
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(error, CloseError::TooEarly { wait_s: 301 }),
-            "{error:?}"
-        );
+        let error = desk.cashier.close(&order.out_trade_no, "chen").await.unwrap_err();
+        assert!(matches!(error, CloseError::TooEarly { wait_s: 301 }), "{error:?}");
         desk.advance(301_000);
-        let order = desk
-            .cashier
-            .close(&order.out_trade_no, "chen")
-            .await
-            .unwrap();
+        let order = desk.cashier.close(&order.out_trade_no, "chen").await.unwrap();
         assert_eq!(order.state.name(), "closed");
         let nobody = desk.place(1000).await;
         assert_ne!(nobody.out_trade_no, order.out_trade_no);
@@ -522,18 +374,11 @@ async fn an_operator_closes_after_five_minutes_and_not_before() {
 #[tokio::test]
 async fn closing_a_paid_order_whose_notice_is_lost_settles_it() {
     on_both(|desk| async move {
-        desk.sandbox.set_faults(notices(NotifyFaults {
-            lose: true,
-            ..NotifyFaults::default()
-        }));
+        desk.sandbox.set_faults(notices(NotifyFaults { lose: true, ..NotifyFaults::default() }));
         let order = desk.place(1000).await;
         desk.pay(&order).await;
         desk.advance(301_000);
-        let order = desk
-            .cashier
-            .close(&order.out_trade_no, "chen")
-            .await
-            .unwrap();
+        let order = desk.cashier.close(&order.out_trade_no, "chen").await.unwrap();
         assert_eq!(order.state.name(), "paid");
         assert_eq!(desk.balance().await, 1000);
     })
@@ -566,9 +411,7 @@ async fn a_key_that_wechat_refuses_stops_new_orders_and_is_tried_again() {
     let error = desk.cashier.place(wish("u_1", 1000)).await.unwrap_err();
     assert!(matches!(error, PlaceError::Refused { .. }), "{error:?}");
     let error = desk.cashier.place(wish("u_2", 1000)).await.unwrap_err();
-    let PlaceError::Stopped(stopped) = error else {
-        panic!("{error:?}")
-    };
+    let PlaceError::Stopped(stopped) = error else { panic!("{error:?}") };
     assert!(stopped.reason.contains("签名错误"), "{}", stopped.reason);
     desk.advance(30_000);
     let error = desk.cashier.place(wish("u_3", 1000)).await.unwrap_err();
@@ -579,10 +422,7 @@ async fn a_key_that_wechat_refuses_stops_new_orders_and_is_tried_again() {
 async fn asking_about_an_order_that_is_not_there_says_so() {
     on_both(|desk| async move {
         let number = wxpay::OutTradeNo::parse("SM20260315100000NOBODYNOBODYNOBO").unwrap();
-        assert!(matches!(
-            desk.cashier.ask(&number, "chen").await,
-            Err(AskError::NotFound)
-        ));
+        assert!(matches!(desk.cashier.ask(&number, "chen").await, Err(AskError::NotFound)));
         assert!(desk.cashier.status(&number).await.unwrap().is_none());
     })
     .await;

@@ -20,12 +20,7 @@ fn another(number: &str, user: &str) -> Order {
 
 fn settle(payment: Payment) -> Command {
     let now = order().created_at.plus_ms(61_000);
-    Command::Settle {
-        payment: Box::new(payment),
-        proof: Proof::Notice,
-        from: "203.0.113.41".to_owned(),
-        now,
-    }
+    Command::Settle { payment: Box::new(payment), proof: Proof::Notice, from: "203.0.113.41".to_owned(), now }
 }
 
 fn payment_of(number: &str, transaction: &str) -> Payment {
@@ -41,10 +36,7 @@ fn a_second_notice_in_the_same_batch_is_decided_on_the_first_ones_result() {
     let rules = rules();
     let mut batch = Batch::new(&rules, vec![pending()]);
     let replies: Vec<_> = (0..3).map(|_| batch.apply(&settle(payment()))).collect();
-    assert_eq!(
-        replies[0],
-        Reply::Settled(Outcome::Credited { late: false })
-    );
+    assert_eq!(replies[0], Reply::Settled(Outcome::Credited { late: false }));
     assert_eq!(replies[1], Reply::Settled(Outcome::AlreadyPaid));
     assert_eq!(replies[2], Reply::Settled(Outcome::AlreadyPaid));
     assert_eq!(batch.ledger.len(), 1);
@@ -56,11 +48,7 @@ fn a_second_notice_in_the_same_batch_is_decided_on_the_first_ones_result() {
 #[test]
 fn two_credits_of_one_account_are_summed_before_they_are_written() {
     let rules = rules();
-    let read = vec![
-        another("SMaaaaaa", "u_1"),
-        another("SMbbbbbb", "u_1"),
-        another("SMcccccc", "u_2"),
-    ];
+    let read = vec![another("SMaaaaaa", "u_1"), another("SMbbbbbb", "u_1"), another("SMcccccc", "u_2")];
     let mut batch = Batch::new(&rules, read);
     for (number, transaction) in [("SMaaaaaa", "1"), ("SMbbbbbb", "2"), ("SMcccccc", "3")] {
         batch.apply(&settle(payment_of(number, transaction)));
@@ -120,11 +108,7 @@ fn an_order_that_is_nearly_over_makes_room_for_a_new_one() {
     new.out_trade_no = OutTradeNo::parse("SMsecond").unwrap();
     new.created_at = old.time_expire.plus_ms(-10_000);
     new.time_expire = new.created_at.plus_ms(600_000);
-    let Reply::Order {
-        order,
-        changed: true,
-    } = batch.apply(&Command::Place(Box::new(new)))
-    else {
+    let Reply::Order { order, changed: true } = batch.apply(&Command::Place(Box::new(new))) else {
         panic!("a new order");
     };
     assert_eq!(order.out_trade_no.as_str(), "SMsecond");
@@ -140,14 +124,8 @@ fn a_payment_before_the_code_is_stored_ends_as_in_the_natural_order() {
     batch.apply(&settle(payment()));
     let now = order().created_at.plus_ms(62_000);
     let number = order().out_trade_no;
-    let reply = batch.apply(&Command::Prepaid {
-        out_trade_no: number.clone(),
-        url,
-        now,
-    });
-    let Reply::Order { order, changed } = reply else {
-        panic!("an order")
-    };
+    let reply = batch.apply(&Command::Prepaid { out_trade_no: number.clone(), url, now });
+    let Reply::Order { order, changed } = reply else { panic!("an order") };
     assert_eq!((order.state.name(), changed), ("paid", false));
     assert_eq!(batch.ledger.len(), 1);
 }

@@ -49,14 +49,10 @@ impl Cashier {
         let inner = std::sync::Arc::clone(&self.inner);
         let (number, by) = (out_trade_no.clone(), by.to_owned());
         let asked = tokio::spawn(async move {
-            let order = orders::find(&inner.db, &number)
-                .await?
-                .ok_or(AskError::NotFound)?;
+            let order = orders::find(&inner.db, &number).await?.ok_or(AskError::NotFound)?;
             inner.ask(&order, &by).await
         });
-        asked
-            .await
-            .unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+        asked.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
     }
 
     /// Closes an unpaid order at WeChat and here. A payment that is found on the way is settled instead, and the order
@@ -68,9 +64,7 @@ impl Cashier {
         let inner = std::sync::Arc::clone(&self.inner);
         let (number, by) = (out_trade_no.clone(), by.to_owned());
         let closed = tokio::spawn(async move { inner.close(&number, &by).await });
-        closed
-            .await
-            .unwrap_or_else(|_| Err(AskError::from(sqlx::Error::WorkerCrashed).into()))
+        closed.await.unwrap_or_else(|_| Err(AskError::from(sqlx::Error::WorkerCrashed).into()))
     }
 
     /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s or nothing
@@ -89,10 +83,7 @@ impl Inner {
         let number = &order.out_trade_no;
         let trade = match self.wechat.order_query(number).await {
             Ok(trade) => trade,
-            Err(Error::Refused {
-                code: ErrCode::OrderNotExist,
-                ..
-            }) => {
+            Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
                 self.health.understood();
                 self.queried(number, "ORDERNOTEXIST", by).await?;
                 // WeChat never got it, and after its expiry it will not take it any more.
@@ -117,14 +108,9 @@ impl Inner {
             }
             (TradeState::Refund, payment) => {
                 self.queried(number, &word, by).await?;
-                if let (Some(payment), false) =
-                    (payment, matches!(order.state, OrderState::Paid(_)))
-                {
+                if let (Some(payment), false) = (payment, matches!(order.state, OrderState::Paid(_))) {
                     let payment = Box::new(payment.into_inner());
-                    let command = Command::RefundedOutside {
-                        payment,
-                        now: self.clock.now(),
-                    };
+                    let command = Command::RefundedOutside { payment, now: self.clock.now() };
                     self.writer.write(command).await?;
                     self.mark_closed(number, by).await?;
                 }
@@ -147,21 +133,14 @@ impl Inner {
 
     async fn close(&self, number: &OutTradeNo, by: &str) -> Result<Order, CloseError> {
         let find = || async {
-            let order = orders::find(&self.db, number)
-                .await
-                .map_err(AskError::from)?;
+            let order = orders::find(&self.db, number).await.map_err(AskError::from)?;
             order.ok_or(AskError::NotFound)
         };
         let order = find().await?;
         if order.is_open() {
-            let wait = order
-                .created_at
-                .plus_ms(CLOSE_NOT_BEFORE_MS)
-                .minus(self.clock.now());
+            let wait = order.created_at.plus_ms(CLOSE_NOT_BEFORE_MS).minus(self.clock.now());
             if wait > 0 {
-                return Err(CloseError::TooEarly {
-                    wait_s: wait / 1000 + 1,
-                });
+                return Err(CloseError::TooEarly { wait_s: wait / 1000 + 1 });
             }
             let word = self.ask(&order, by).await?;
             if word == "NOTPAY" || word == "ORDERNOTEXIST" {
@@ -187,15 +166,9 @@ impl Inner {
             Err(error) => error,
         };
         match error.code() {
-            Some(ErrCode::OrderClosed | ErrCode::OrderNotExist) => {
-                self.mark_closed(number, by).await
-            }
+            Some(ErrCode::OrderClosed | ErrCode::OrderNotExist) => self.mark_closed(number, by).await,
             Some(ErrCode::OrderPaid) => {
-                let trade = self
-                    .wechat
-                    .order_query(number)
-                    .await
-                    .map_err(AskError::WeChat)?;
+                let trade = self.wechat.order_query(number).await.map_err(AskError::WeChat)?;
                 if let (TradeState::Success, Some(payment)) = (&trade.state, trade.payment) {
                     self.settle(payment, Proof::Query, by).await?;
                 }
@@ -210,11 +183,8 @@ impl Inner {
     }
 
     async fn mark_closed(&self, number: &OutTradeNo, by: &str) -> Result<(), AskError> {
-        let command = Command::Close {
-            out_trade_no: number.clone(),
-            by: by.to_owned(),
-            now: self.clock.now(),
-        };
+        let command =
+            Command::Close { out_trade_no: number.clone(), by: by.to_owned(), now: self.clock.now() };
         self.writer.write(command).await?;
         Ok(())
     }

@@ -21,17 +21,12 @@ impl Cashier {
     pub async fn ask_due(&self, limit: usize) -> Result<usize, sqlx::Error> {
         let inner = &self.inner;
         let now = inner.clock.now();
-        let every = if inner.health.notices_arrive() {
-            WATCHED_EVERY_WITH_NOTICES_MS
-        } else {
-            WATCHED_EVERY_MS
-        };
+        let every =
+            if inner.health.notices_arrive() { WATCHED_EVERY_WITH_NOTICES_MS } else { WATCHED_EVERY_MS };
         let watched = inner.watched.open(now);
         let db = inner.db.clone();
-        let numbers = inner
-            .db
-            .settled(async move { due::claim(&db, &watched, every, now, limit).await })
-            .await?;
+        let numbers =
+            inner.db.settled(async move { due::claim(&db, &watched, every, now, limit).await }).await?;
         let mut asking = JoinSet::new();
         let asked = numbers.len();
         for number in numbers {

@@ -45,13 +45,8 @@ impl HealthWatch {
     pub(super) fn stop(&self, reason: &str, now: UnixMillis) {
         self.with(|health| {
             if health.stopped.is_none() {
-                tracing::error!(
-                    "WeChat refuses our requests ({reason}); new orders stop until it takes one"
-                );
-                health.stopped = Some(Stopped {
-                    reason: reason.to_owned(),
-                    since: now,
-                });
+                tracing::error!("WeChat refuses our requests ({reason}); new orders stop until it takes one");
+                health.stopped = Some(Stopped { reason: reason.to_owned(), since: now });
                 health.probed_at = now;
             }
         });

@@ -39,10 +39,7 @@ pub enum PlaceError {
     TryAgain { out_trade_no: OutTradeNo },
     /// WeChat named a mistake of ours.
     #[error("WeChat refused order {out_trade_no}: {reason}")]
-    Refused {
-        out_trade_no: OutTradeNo,
-        reason: String,
-    },
+    Refused { out_trade_no: OutTradeNo, reason: String },
     /// New orders are stopped.
     #[error("no new orders are taken: {}", .0.reason)]
     Stopped(Stopped),
@@ -67,9 +64,7 @@ impl Cashier {
     /// [`PlaceError`].
     pub async fn place(&self, wish: Wish) -> Result<Order, PlaceError> {
         let inner = std::sync::Arc::clone(&self.inner);
-        tokio::spawn(async move { inner.place(&wish).await })
-            .await
-            .unwrap_or_else(|_| crashed())
+        tokio::spawn(async move { inner.place(&wish).await }).await.unwrap_or_else(|_| crashed())
     }
 
     /// A fresh code for an open order; WeChat is asked first whether it was paid. Where the code is newer than
@@ -77,11 +72,7 @@ impl Cashier {
     ///
     /// # Errors
     /// [`PlaceError`].
-    pub async fn new_code(
-        &self,
-        out_trade_no: OutTradeNo,
-        seen_version: i64,
-    ) -> Result<Order, PlaceError> {
+    pub async fn new_code(&self, out_trade_no: OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
         let inner = std::sync::Arc::clone(&self.inner);
         tokio::spawn(async move { inner.new_code(&out_trade_no, seen_version).await })
             .await
@@ -111,8 +102,7 @@ impl Inner {
         let now = self.clock.now();
         let open = orders::open_of(&self.db, &wish.user.id, now, 100).await?;
         let same = open.iter().any(|order| {
-            (order.total_fee, order.bonus) == (wish.total_fee, wish.bonus)
-                && order.can_be_reused(now)
+            (order.total_fee, order.bonus) == (wish.total_fee, wish.bonus) && order.can_be_reused(now)
         });
         if !same {
             if let Some(stopped) = self.health.refuses(now) {
@@ -155,14 +145,10 @@ impl Inner {
         loop {
             let turn = self.turn(&number).await;
             if !mine {
-                order = orders::find(&self.db, &number)
-                    .await?
-                    .ok_or(PlaceError::NotFound)?;
+                order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
             }
             let now = self.clock.now();
-            let fresh = order
-                .code()
-                .is_some_and(|code| renew.is_none_or(|seen| code.version > seen));
+            let fresh = order.code().is_some_and(|code| renew.is_none_or(|seen| code.version > seen));
             if !order.is_open() || (fresh && order.has_live_code(now)) {
                 return Ok(order);
             }
@@ -172,9 +158,7 @@ impl Inner {
             mine = false;
             drop(turn);
             if began.elapsed() > PATIENCE {
-                return Err(PlaceError::TryAgain {
-                    out_trade_no: number,
-                });
+                return Err(PlaceError::TryAgain { out_trade_no: number });
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -183,13 +167,7 @@ impl Inner {
     /// Takes the right to ask for this order's code; `false` while another process has it.
     async fn may_ask(&self, number: &OutTradeNo) -> Result<bool, PlaceError> {
         let now = self.clock.now();
-        let reply = self
-            .writer
-            .write(Command::Ordering {
-                out_trade_no: number.clone(),
-                now,
-            })
-            .await?;
+        let reply = self.writer.write(Command::Ordering { out_trade_no: number.clone(), now }).await?;
         Ok(matches!(reply, Reply::Order { changed: true, .. }))
     }
 
@@ -199,11 +177,7 @@ impl Inner {
             Ok(prepay) => {
                 self.health.understood();
                 let (url, now) = (prepay.code_url.clone(), self.clock.now());
-                let command = Command::Prepaid {
-                    out_trade_no: number.clone(),
-                    url,
-                    now,
-                };
+                let command = Command::Prepaid { out_trade_no: number.clone(), url, now };
                 return self.stored(number, command).await;
             }
             Err(error) => error,
@@ -221,9 +195,7 @@ impl Inner {
     async fn stored(&self, number: &OutTradeNo, command: Command) -> Result<Order, PlaceError> {
         match self.writer.write(command).await? {
             Reply::Order { order, .. } => Ok(*order),
-            _ => orders::find(&self.db, number)
-                .await?
-                .ok_or(PlaceError::NotFound),
+            _ => orders::find(&self.db, number).await?.ok_or(PlaceError::NotFound),
         }
     }
 
@@ -232,21 +204,10 @@ impl Inner {
         let number = order.out_trade_no.clone();
         let now = self.clock.now();
         match error {
-            Error::Refused {
-                code: ErrCode::OrderClosed,
-                ..
-            } => {
+            Error::Refused { code: ErrCode::OrderClosed, .. } => {
                 self.health.understood();
                 let by = "wechat".to_owned();
-                self.stored(
-                    &number,
-                    Command::Close {
-                        out_trade_no: number.clone(),
-                        by,
-                        now,
-                    },
-                )
-                .await
+                self.stored(&number, Command::Close { out_trade_no: number.clone(), by, now }).await
             }
             // WeChat knows this number: what it knows decides.
             Error::Refused {
@@ -255,54 +216,35 @@ impl Inner {
             } => {
                 self.health.understood();
                 if self.ask(&order, "unified order").await.is_err() {
-                    return Err(PlaceError::TryAgain {
-                        out_trade_no: number,
-                    });
+                    return Err(PlaceError::TryAgain { out_trade_no: number });
                 }
-                let order = orders::find(&self.db, &number)
-                    .await?
-                    .ok_or(PlaceError::NotFound)?;
+                let order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
                 if order.is_open() {
-                    return Err(PlaceError::Refused {
-                        out_trade_no: number,
-                        reason: error.to_string(),
-                    });
+                    return Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() });
                 }
                 Ok(order)
             }
             Error::NotUnderstood { .. } => {
                 self.health.stop(&error.to_string(), now);
-                Err(PlaceError::Refused {
-                    out_trade_no: number,
-                    reason: error.to_string(),
-                })
+                Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() })
             }
             Error::Refused { ref code, .. } if code.class() == ErrClass::Fix => {
                 self.health.stop(&error.to_string(), now);
-                Err(PlaceError::Refused {
-                    out_trade_no: number,
-                    reason: error.to_string(),
-                })
+                Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() })
             }
             Error::Invalid(invalid) => Err(PlaceError::Invalid(invalid)),
-            _ => Err(PlaceError::TryAgain {
-                out_trade_no: number,
-            }),
+            _ => Err(PlaceError::TryAgain { out_trade_no: number }),
         }
     }
 
     async fn new_code(&self, number: &OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
-        let order = orders::find(&self.db, number)
-            .await?
-            .ok_or(PlaceError::NotFound)?;
+        let order = orders::find(&self.db, number).await?.ok_or(PlaceError::NotFound)?;
         let newer = order.code().is_some_and(|code| code.version > seen_version);
         if !order.is_open() || newer {
             return Ok(order);
         }
         if self.ask(&order, "new code").await.is_err() {
-            return Err(PlaceError::TryAgain {
-                out_trade_no: number.clone(),
-            });
+            return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
         }
         self.with_code(order, Some(seen_version)).await
     }

@@ -35,9 +35,7 @@ async fn due(db: &Db, now: UnixMillis, limit: usize) -> Result<Vec<(Order, i64)>
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(db.pool())
         .await?;
-    rows.iter()
-        .map(|row| Ok((super::orders::order(row)?, column(row, "last_query_at")?)))
-        .collect()
+    rows.iter().map(|row| Ok((super::orders::order(row)?, column(row, "last_query_at")?))).collect()
 }
 
 /// Claims up to `limit` orders to ask about: those in `watched` that were not asked for `every_ms`, then those that are
@@ -59,10 +57,7 @@ pub(crate) async fn claim(
         })
         .collect();
     for (order, last) in due(db, now, limit.saturating_sub(wanted.len())).await? {
-        if wanted
-            .iter()
-            .all(|(number, ..)| *number != order.out_trade_no)
-        {
+        if wanted.iter().all(|(number, ..)| *number != order.out_trade_no) {
             let next = schedule::next_query(&order, now).get();
             wanted.push((order.out_trade_no, next, last));
         }
@@ -70,26 +65,15 @@ pub(crate) async fn claim(
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let claims: Vec<_> = wanted
-        .iter()
-        .map(|(number, nx, li)| Claim {
-            n: number.as_str(),
-            nx: *nx,
-            li: *li,
-        })
-        .collect();
+    let claims: Vec<_> =
+        wanted.iter().map(|(number, nx, li)| Claim { n: number.as_str(), nx: *nx, li: *li }).collect();
     let json = sets::json(&claims)?;
     let mut transaction = db.begin().await?;
-    let rows = sqlx::query(CLAIM)
-        .bind(json)
-        .bind(now.get())
-        .fetch_all(transaction.connection())
-        .await?;
+    let rows = sqlx::query(CLAIM).bind(json).bind(now.get()).fetch_all(transaction.connection()).await?;
     transaction.commit().await?;
     rows.iter()
         .map(|row| {
-            OutTradeNo::parse(column::<String>(row, "out_trade_no")?)
-                .map_err(|e| broken("out_trade_no", e))
+            OutTradeNo::parse(column::<String>(row, "out_trade_no")?).map_err(|e| broken("out_trade_no", e))
         })
         .collect()
 }
@@ -129,8 +113,5 @@ pub async fn backlog(db: &Db, now: UnixMillis) -> Result<(i64, Option<UnixMillis
     .bind(now.get())
     .fetch_one(db.pool())
     .await?;
-    Ok((
-        column(&row, "orders")?,
-        column::<Option<i64>>(&row, "oldest")?.map(UnixMillis::new),
-    ))
+    Ok((column(&row, "orders")?, column::<Option<i64>>(&row, "oldest")?.map(UnixMillis::new)))
 }

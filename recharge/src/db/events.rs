@@ -32,10 +32,7 @@ pub(super) async fn append(
         .iter()
         .map(|event| Row {
             n: event.out_trade_no.as_str(),
-            i: event
-                .once
-                .clone()
-                .unwrap_or_else(|| next_id(instance, event.at)),
+            i: event.once.clone().unwrap_or_else(|| next_id(instance, event.at)),
             t: event.at.get(),
             k: event.kind.name(),
             d: &event.detail,
@@ -56,11 +53,7 @@ fn next_id(instance: &str, at: UnixMillis) -> String {
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn of_order(
-    db: &Db,
-    out_trade_no: &OutTradeNo,
-    limit: i64,
-) -> Result<Vec<Event>, sqlx::Error> {
+pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo, limit: i64) -> Result<Vec<Event>, sqlx::Error> {
     let rows = sqlx::query(
         "SELECT id, at, kind, detail FROM events WHERE out_trade_no = $1 ORDER BY at, id LIMIT $2",
     )
@@ -74,8 +67,7 @@ pub async fn of_order(
             Ok(Event {
                 out_trade_no: out_trade_no.clone(),
                 at: UnixMillis::new(column(row, "at")?),
-                kind: EventKind::from_name(&kind)
-                    .ok_or_else(|| broken("kind", UnknownKind(kind)))?,
+                kind: EventKind::from_name(&kind).ok_or_else(|| broken("kind", UnknownKind(kind)))?,
                 detail: column(row, "detail")?,
                 once: None,
             })

@@ -53,14 +53,8 @@ pub(super) async fn keep<'a>(
             t: exception.first_seen_at.get(),
             v: &exception.evidence,
             sa: exception.settled.as_ref().map(|settled| settled.at.get()),
-            sb: exception
-                .settled
-                .as_ref()
-                .map(|settled| settled.by.as_str()),
-            sh: exception
-                .settled
-                .as_ref()
-                .map(|settled| settled.how.as_str()),
+            sb: exception.settled.as_ref().map(|settled| settled.by.as_str()),
+            sh: exception.settled.as_ref().map(|settled| settled.how.as_str()),
         })
         .collect();
     sets::write(connection, INSERT, &rows).await.map(|_| ())
@@ -79,14 +73,7 @@ pub(super) async fn first_seen(
     .bind(sets::json(&keys)?)
     .fetch_all(connection)
     .await?;
-    rows.iter()
-        .map(|row| {
-            Ok((
-                column(row, "id")?,
-                UnixMillis::new(column(row, "first_seen_at")?),
-            ))
-        })
-        .collect()
+    rows.iter().map(|row| Ok((column(row, "id")?, UnixMillis::new(column(row, "first_seen_at")?)))).collect()
 }
 
 /// The exceptions of these orders, oldest first.
@@ -103,10 +90,7 @@ pub async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Exception>, sqlx
          WHERE out_trade_no IN (SELECT j.value->>'n' FROM json_each($1) AS j) \
          ORDER BY first_seen_at, id"
     );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(sets::json(&keys)?)
-        .fetch_all(db.pool())
-        .await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(sets::json(&keys)?).fetch_all(db.pool()).await?;
     rows.iter().map(exception).collect()
 }
 
@@ -119,10 +103,7 @@ pub async fn open(db: &Db, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
         "SELECT {COLUMNS} FROM exceptions WHERE settled_at IS NULL \
          ORDER BY first_seen_at, id LIMIT $1"
     );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(limit)
-        .fetch_all(db.pool())
-        .await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(db.pool()).await?;
     rows.iter().map(exception).collect()
 }
 

@@ -123,14 +123,12 @@ impl Conditions {
         }
         match filter.exception {
             Some(WithException::Any) => {
-                all.sql
-                    .push("out_trade_no IN (SELECT out_trade_no FROM exceptions)".to_owned());
+                all.sql.push("out_trade_no IN (SELECT out_trade_no FROM exceptions)".to_owned());
             }
             Some(WithException::Of(kind)) => {
                 let p = all.text(kind.name());
-                all.sql.push(format!(
-                    "out_trade_no IN (SELECT out_trade_no FROM exceptions WHERE kind = {p})"
-                ));
+                all.sql
+                    .push(format!("out_trade_no IN (SELECT out_trade_no FROM exceptions WHERE kind = {p})"));
             }
             None => {}
         }
@@ -161,11 +159,7 @@ impl Conditions {
     }
 
     fn to_sql(&self) -> String {
-        if self.sql.is_empty() {
-            "true".to_owned()
-        } else {
-            self.sql.join(" AND ")
-        }
+        if self.sql.is_empty() { "true".to_owned() } else { self.sql.join(" AND ") }
     }
 
     fn query(&self, sql: String) -> Query<'_, Any, sqlx::any::AnyArguments> {
@@ -217,14 +211,9 @@ async fn page(
 ) -> Result<Page, sqlx::Error> {
     let newest_first = !matches!(cursor, Some(Cursor::After(..)));
     if let Some(Cursor::Before(at, number) | Cursor::After(at, number)) = cursor {
-        let (at, number) = (
-            conditions.number(at.get()),
-            conditions.text(number.as_str()),
-        );
+        let (at, number) = (conditions.number(at.get()), conditions.text(number.as_str()));
         let side = if newest_first { "<" } else { ">" };
-        conditions.sql.push(format!(
-            "(created_at, out_trade_no) {side} ({at}, {number})"
-        ));
+        conditions.sql.push(format!("(created_at, out_trade_no) {side} ({at}, {number})"));
     }
     let order = if newest_first { "DESC" } else { "ASC" };
     let more = conditions.number(i64::try_from(limit + 1).unwrap_or(i64::MAX));
@@ -251,31 +240,18 @@ async fn page(
         (false, Some((at, number))) => Some(Cursor::Before(at, number)),
         _ => None,
     };
-    Ok(Page {
-        rows: with_exceptions(db, found).await?,
-        newer,
-        older,
-    })
+    Ok(Page { rows: with_exceptions(db, found).await?, newer, older })
 }
 
 async fn with_exceptions(db: &Db, found: Vec<Order>) -> Result<Vec<Listed>, sqlx::Error> {
-    let numbers: Vec<_> = found
-        .iter()
-        .map(|order| order.out_trade_no.as_str())
-        .collect();
+    let numbers: Vec<_> = found.iter().map(|order| order.out_trade_no.as_str()).collect();
     let mut by_order: HashMap<OutTradeNo, Vec<Exception>> = HashMap::new();
     for exception in exceptions::of_orders(db, &numbers).await? {
-        by_order
-            .entry(exception.out_trade_no.clone())
-            .or_default()
-            .push(exception);
+        by_order.entry(exception.out_trade_no.clone()).or_default().push(exception);
     }
     Ok(found
         .into_iter()
-        .map(|order| Listed {
-            exceptions: by_order.remove(&order.out_trade_no).unwrap_or_default(),
-            order,
-        })
+        .map(|order| Listed { exceptions: by_order.remove(&order.out_trade_no).unwrap_or_default(), order })
         .collect())
 }
 

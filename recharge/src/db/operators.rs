@@ -53,12 +53,7 @@ impl AuditEntry {
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn add(
-    db: &Db,
-    name: &str,
-    password_hash: &str,
-    entry: AuditEntry,
-) -> Result<bool, sqlx::Error> {
+pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) -> Result<bool, sqlx::Error> {
     const ADD: &str = "INSERT INTO operators (name, password_hash, created_at, password_at) \
          VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
     let (db, name, hash) = (db.clone(), name.to_owned(), password_hash.to_owned());
@@ -94,14 +89,13 @@ pub async fn set_password(
     db.clone()
         .settled(async move {
             let mut transaction = db.begin().await?;
-            let set = sqlx::query(
-                "UPDATE operators SET password_hash = $1, password_at = $2 WHERE name = $3",
-            )
-            .bind(&hash)
-            .bind(entry.at.get())
-            .bind(&name)
-            .execute(transaction.connection())
-            .await?;
+            let set =
+                sqlx::query("UPDATE operators SET password_hash = $1, password_at = $2 WHERE name = $3")
+                    .bind(&hash)
+                    .bind(entry.at.get())
+                    .bind(&name)
+                    .execute(transaction.connection())
+                    .await?;
             if set.rows_affected() == 1 {
                 sqlx::query("DELETE FROM operator_sessions WHERE operator = $1")
                     .bind(&name)
@@ -120,9 +114,7 @@ pub async fn set_password(
 /// # Errors
 /// Whatever the database says.
 pub async fn any(db: &Db) -> Result<bool, sqlx::Error> {
-    let row = sqlx::query("SELECT name FROM operators LIMIT 1")
-        .fetch_optional(db.pool())
-        .await?;
+    let row = sqlx::query("SELECT name FROM operators LIMIT 1").fetch_optional(db.pool()).await?;
     Ok(row.is_some())
 }
 
@@ -140,11 +132,7 @@ pub async fn password_hash(db: &Db, name: &str) -> Result<Option<String>, sqlx::
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn begin_session(
-    db: &Db,
-    token_hash: &str,
-    entry: AuditEntry,
-) -> Result<(), sqlx::Error> {
+pub async fn begin_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result<(), sqlx::Error> {
     const BEGIN: &str = "INSERT INTO operator_sessions (token_hash, operator, address, created_at, seen_at) \
          VALUES ($1, $2, $3, $4, $4)";
     let (db, token_hash) = (db.clone(), token_hash.to_owned());
@@ -173,15 +161,10 @@ pub async fn begin_session(
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn session(
-    db: &Db,
-    token_hash: &str,
-    now: UnixMillis,
-) -> Result<Option<String>, sqlx::Error> {
+pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Option<String>, sqlx::Error> {
     const FIND: &str = "SELECT operator, seen_at FROM operator_sessions \
          WHERE token_hash = $1 AND created_at > $2 AND seen_at > $3";
-    const SEEN: &str =
-        "UPDATE operator_sessions SET seen_at = $1 WHERE token_hash = $2 AND seen_at < $1";
+    const SEEN: &str = "UPDATE operator_sessions SET seen_at = $1 WHERE token_hash = $2 AND seen_at < $1";
     let row = sqlx::query(FIND)
         .bind(token_hash)
         .bind(now.plus_ms(-LONGEST_MS).get())
@@ -195,11 +178,7 @@ pub async fn session(
         db.clone()
             .settled(async move {
                 let mut transaction = db.begin().await?;
-                sqlx::query(SEEN)
-                    .bind(now.get())
-                    .bind(&token_hash)
-                    .execute(transaction.connection())
-                    .await?;
+                sqlx::query(SEEN).bind(now.get()).bind(&token_hash).execute(transaction.connection()).await?;
                 transaction.commit().await
             })
             .await?;
@@ -232,12 +211,7 @@ pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn knows_address(
-    db: &Db,
-    name: &str,
-    address: &str,
-    now: UnixMillis,
-) -> Result<bool, sqlx::Error> {
+pub async fn knows_address(db: &Db, name: &str, address: &str, now: UnixMillis) -> Result<bool, sqlx::Error> {
     const FIND: &str = "SELECT id FROM audit \
          WHERE operator = $1 AND action = 'login' AND address = $2 AND at > $3 LIMIT 1";
     let row = sqlx::query(FIND)

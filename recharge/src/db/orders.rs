@@ -125,10 +125,8 @@ pub(super) async fn store<'a>(
     connection: &mut AnyConnection,
     slots: impl Iterator<Item = &'a Slot> + Clone,
 ) -> Result<bool, sqlx::Error> {
-    let updates: Vec<_> = slots
-        .clone()
-        .filter_map(|slot| slot.read.map(|read| row(&slot.order, read)))
-        .collect();
+    let updates: Vec<_> =
+        slots.clone().filter_map(|slot| slot.read.map(|read| row(&slot.order, read))).collect();
     if sets::write(connection, UPDATE, &updates).await? != updates.len() as u64 {
         return Ok(false);
     }
@@ -154,11 +152,7 @@ pub(super) async fn store<'a>(
 }
 
 /// The orders of these numbers, and those that are open under these keys.
-pub(super) async fn read(
-    db: &Db,
-    numbers: &[&str],
-    open_keys: &[String],
-) -> Result<Vec<Order>, sqlx::Error> {
+pub(super) async fn read(db: &Db, numbers: &[&str], open_keys: &[String]) -> Result<Vec<Order>, sqlx::Error> {
     let mut rows = Vec::new();
     if !numbers.is_empty() {
         let keys: Vec<_> = numbers.iter().map(|n| Key { n }).collect();
@@ -166,10 +160,7 @@ pub(super) async fn read(
             "SELECT {COLUMNS} FROM orders \
              WHERE out_trade_no IN (SELECT j.value->>'n' FROM json_each($1) AS j)"
         );
-        let found = sqlx::query(AssertSqlSafe(sql))
-            .bind(sets::json(&keys)?)
-            .fetch_all(db.pool())
-            .await?;
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(sets::json(&keys)?).fetch_all(db.pool()).await?;
         rows.extend(found);
     }
     if !open_keys.is_empty() {
@@ -178,10 +169,7 @@ pub(super) async fn read(
             "SELECT {COLUMNS} FROM orders \
              WHERE open_key IN (SELECT j.value->>'n' FROM json_each($1) AS j)"
         );
-        let found = sqlx::query(AssertSqlSafe(sql))
-            .bind(sets::json(&keys)?)
-            .fetch_all(db.pool())
-            .await?;
+        let found = sqlx::query(AssertSqlSafe(sql)).bind(sets::json(&keys)?).fetch_all(db.pool()).await?;
         rows.extend(found);
     }
     rows.iter().map(order).collect()
@@ -191,10 +179,7 @@ pub(super) async fn read(
 /// Whatever the database says.
 pub async fn find(db: &Db, out_trade_no: &OutTradeNo) -> Result<Option<Order>, sqlx::Error> {
     let sql = format!("SELECT {COLUMNS} FROM orders WHERE out_trade_no = $1");
-    let row = sqlx::query(AssertSqlSafe(sql))
-        .bind(out_trade_no.as_str())
-        .fetch_optional(db.pool())
-        .await?;
+    let row = sqlx::query(AssertSqlSafe(sql)).bind(out_trade_no.as_str()).fetch_optional(db.pool()).await?;
     row.as_ref().map(order).transpose()
 }
 
@@ -202,12 +187,7 @@ pub async fn find(db: &Db, out_trade_no: &OutTradeNo) -> Result<Option<Order>, s
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn open_of(
-    db: &Db,
-    user_id: &str,
-    now: UnixMillis,
-    limit: i64,
-) -> Result<Vec<Order>, sqlx::Error> {
+pub async fn open_of(db: &Db, user_id: &str, now: UnixMillis, limit: i64) -> Result<Vec<Order>, sqlx::Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM orders WHERE user_id = $1 AND state IN ('created', 'pending') \
          AND time_expire > $2 ORDER BY created_at DESC, out_trade_no DESC LIMIT $3"
@@ -226,14 +206,11 @@ pub(super) fn order(row: &AnyRow) -> Result<Order, sqlx::Error> {
     let state: String = column(row, "state")?;
     let state = match state.as_str() {
         "pending" => OrderState::Pending(Code {
-            url: CodeUrl::parse(column::<String>(row, "code_url")?)
-                .map_err(|e| broken("code_url", e))?,
+            url: CodeUrl::parse(column::<String>(row, "code_url")?).map_err(|e| broken("code_url", e))?,
             version: column(row, "code_version")?,
             issued_at: UnixMillis::new(column(row, "code_issued_at")?),
         }),
-        "closed" => OrderState::Closed {
-            closed_at: UnixMillis::new(column(row, "closed_at")?),
-        },
+        "closed" => OrderState::Closed { closed_at: UnixMillis::new(column(row, "closed_at")?) },
         "paid" => OrderState::Paid(Paid {
             transaction_id: TransactionId::parse(column::<String>(row, "transaction_id")?)
                 .map_err(|e| broken("transaction_id", e))?,
@@ -252,10 +229,7 @@ pub(super) fn order(row: &AnyRow) -> Result<Order, sqlx::Error> {
     Ok(Order {
         out_trade_no: OutTradeNo::parse(column::<String>(row, "out_trade_no")?)
             .map_err(|e| broken("out_trade_no", e))?,
-        user: User {
-            id: column(row, "user_id")?,
-            name: column(row, "user_name")?,
-        },
+        user: User { id: column(row, "user_id")?, name: column(row, "user_name")? },
         total_fee: Fen::new(column(row, "total_fee")?),
         bonus: Fen::new(column(row, "bonus")?),
         body: column(row, "body")?,

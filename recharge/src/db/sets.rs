@@ -12,10 +12,7 @@ pub(super) async fn write<T: Serialize>(
     if rows.is_empty() {
         return Ok(0);
     }
-    let done = sqlx::query(sql)
-        .bind(json(rows)?)
-        .execute(connection)
-        .await?;
+    let done = sqlx::query(sql).bind(json(rows)?).execute(connection).await?;
     Ok(done.rows_affected())
 }
 

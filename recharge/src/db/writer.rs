@@ -79,12 +79,8 @@ impl Writer {
     /// [`WriteError`].
     pub async fn write(&self, command: Command) -> Answer {
         let (asker, answer) = oneshot::channel();
-        self.queue
-            .try_send((command, asker))
-            .map_err(|_| WriteError::Busy)?;
-        answer
-            .await
-            .unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+        self.queue.try_send((command, asker)).map_err(|_| WriteError::Busy)?;
+        answer.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
     }
 
     /// How many commands wait.
@@ -105,12 +101,7 @@ pub struct Committer {
 
 impl Committer {
     pub fn new(db: Db, rules: Arc<Rules>, watched: Watched, instance: &str) -> Committer {
-        Committer {
-            db,
-            rules,
-            watched,
-            instance: instance.into(),
-        }
+        Committer { db, rules, watched, instance: instance.into() }
     }
 
     /// Commits all `commands` in one transaction, in their order. If the database refuses one of them, each is tried
@@ -134,10 +125,7 @@ impl Committer {
     async fn together(&self, commands: &[Command]) -> Result<Vec<Reply>, WriteError> {
         for _ in 0..ATTEMPTS {
             let mut batch = Batch::new(&self.rules, self.read(commands).await?);
-            let mut replies: Vec<_> = commands
-                .iter()
-                .map(|command| batch.apply(command))
-                .collect();
+            let mut replies: Vec<_> = commands.iter().map(|command| batch.apply(command)).collect();
             if !batch.writes() {
                 return Ok(replies);
             }
@@ -173,8 +161,7 @@ impl Committer {
                 Command::Record(_) => {}
             }
         }
-        let (numbers, keys): (Vec<_>, Vec<_>) =
-            (numbers.into_iter().collect(), keys.into_iter().collect());
+        let (numbers, keys): (Vec<_>, Vec<_>) = (numbers.into_iter().collect(), keys.into_iter().collect());
         orders::read(&self.db, &numbers, &keys).await
     }
 
@@ -204,9 +191,7 @@ impl Committer {
             date(replies, &seen);
         }
         if self.db.engine() == Engine::Postgres {
-            transaction
-                .announce(Engine::Postgres, &numbers(batch))
-                .await?;
+            transaction.announce(Engine::Postgres, &numbers(batch)).await?;
         }
         transaction.commit().await?;
         Ok(true)
@@ -216,9 +201,7 @@ impl Committer {
 /// An exception that was on record already is dated back to when it was seen first.
 fn date(replies: &mut [Reply], seen: &[(String, UnixMillis)]) {
     for reply in replies {
-        if let Reply::Settled(Outcome::Exception {
-            id, first_seen_at, ..
-        }) = reply
+        if let Reply::Settled(Outcome::Exception { id, first_seen_at, .. }) = reply
             && let Some((_, at)) = seen.iter().find(|(known, _)| known == id)
         {
             *first_seen_at = *at;
@@ -251,9 +234,7 @@ fn is_of_one_item(error: &WriteError) -> bool {
         // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH
         Some(primary) => matches!(primary, 18..=20),
         // Data exceptions, constraint violations, what triggers raise.
-        None => ["22", "23", "P0"]
-            .iter()
-            .any(|class| code.starts_with(class)),
+        None => ["22", "23", "P0"].iter().any(|class| code.starts_with(class)),
     }
 }
 

@@ -26,10 +26,7 @@ pub(crate) fn order() -> Order {
 }
 
 pub(crate) fn rules() -> Rules {
-    Rules {
-        appid: AppId::parse("wxd930ea5d5a258f4f").unwrap(),
-        late_payment: LatePayment::Credit,
-    }
+    Rules { appid: AppId::parse("wxd930ea5d5a258f4f").unwrap(), late_payment: LatePayment::Credit }
 }
 
 /// The payment that fits [`order`], made a minute after it was placed.
@@ -69,13 +66,7 @@ fn states() -> Vec<(&'static str, Order)> {
         panic!("the payment fits, late");
     };
     let late = closed.paid(late).unwrap();
-    vec![
-        ("created", created),
-        ("pending", pending),
-        ("closed", closed),
-        ("paid", paid),
-        ("late", late),
-    ]
+    vec![("created", created), ("pending", pending), ("closed", closed), ("paid", paid), ("late", late)]
 }
 
 /// One word for what a proof leads to.
@@ -93,108 +84,43 @@ fn word(verdict: &Verdict) -> &'static str {
 #[test]
 fn every_state_meets_every_proof() {
     let in_time = payment();
-    let after_expiry = Payment {
-        time_end: PLACED.plus_ms(TEN_MINUTES + 1000),
-        ..payment()
-    };
-    let at_expiry = Payment {
-        time_end: PLACED.plus_ms(TEN_MINUTES),
-        ..payment()
-    };
-    let one_less = Payment {
-        total_fee: Fen::new(1989),
-        ..payment()
-    };
-    let one_more = Payment {
-        total_fee: Fen::new(1991),
-        ..payment()
-    };
-    let dollars = Payment {
-        fee_type: "USD".to_owned(),
-        ..payment()
-    };
-    let other_app = Payment {
-        appid: AppId::parse("wx0000000000000000").unwrap(),
-        ..payment()
-    };
-    let second = Payment {
-        transaction_id: TransactionId::parse("4200009999").unwrap(),
-        ..payment()
-    };
+    let after_expiry = Payment { time_end: PLACED.plus_ms(TEN_MINUTES + 1000), ..payment() };
+    let at_expiry = Payment { time_end: PLACED.plus_ms(TEN_MINUTES), ..payment() };
+    let one_less = Payment { total_fee: Fen::new(1989), ..payment() };
+    let one_more = Payment { total_fee: Fen::new(1991), ..payment() };
+    let dollars = Payment { fee_type: "USD".to_owned(), ..payment() };
+    let other_app = Payment { appid: AppId::parse("wx0000000000000000").unwrap(), ..payment() };
+    let second = Payment { transaction_id: TransactionId::parse("4200009999").unwrap(), ..payment() };
     let expected: [(&str, &Payment, [&str; 5]); 8] = [
         // proof, in the states created, pending, closed, paid, late
-        (
-            "in time",
-            &in_time,
-            [
-                "credit",
-                "credit",
-                "late credit",
-                "already paid",
-                "already paid",
-            ],
-        ),
+        ("in time", &in_time, ["credit", "credit", "late credit", "already paid", "already paid"]),
         (
             "in the last second",
             &at_expiry,
-            [
-                "credit",
-                "credit",
-                "late credit",
-                "already paid",
-                "already paid",
-            ],
+            ["credit", "credit", "late credit", "already paid", "already paid"],
         ),
         (
             "after expiry",
             &after_expiry,
-            [
-                "late credit",
-                "late credit",
-                "late credit",
-                "already paid",
-                "already paid",
-            ],
+            ["late credit", "late credit", "late credit", "already paid", "already paid"],
         ),
         (
             "one fen less",
             &one_less,
-            [
-                "amount_mismatch",
-                "amount_mismatch",
-                "amount_mismatch",
-                "already paid",
-                "already paid",
-            ],
+            ["amount_mismatch", "amount_mismatch", "amount_mismatch", "already paid", "already paid"],
         ),
         (
             "one fen more",
             &one_more,
-            [
-                "amount_mismatch",
-                "amount_mismatch",
-                "amount_mismatch",
-                "already paid",
-                "already paid",
-            ],
+            ["amount_mismatch", "amount_mismatch", "amount_mismatch", "already paid", "already paid"],
         ),
         (
             "dollars",
             &dollars,
-            [
-                "currency_mismatch",
-                "currency_mismatch",
-                "currency_mismatch",
-                "already paid",
-                "already paid",
-            ],
+            ["currency_mismatch", "currency_mismatch", "currency_mismatch", "already paid", "already paid"],
         ),
         ("another app", &other_app, ["other_app"; 5]),
-        (
-            "second transaction",
-            &second,
-            ["credit", "credit", "late credit", "duplicate", "duplicate"],
-        ),
+        ("second transaction", &second, ["credit", "credit", "late credit", "duplicate", "duplicate"]),
     ];
     for (proof, payment, verdicts) in expected {
         for ((state, order), expected) in states().into_iter().zip(verdicts) {
@@ -209,31 +135,11 @@ fn every_state_meets_every_other_event() {
     // event, the name of the state it leads to from created, pending, closed, paid, late; "-" where nothing moves
     type Event = fn(&Order) -> Option<Order>;
     let events: [(&str, Event, [&str; 5]); 5] = [
-        (
-            "prepaid",
-            |o| o.prepaid(url("two"), now()),
-            ["pending", "pending", "-", "-", "-"],
-        ),
-        (
-            "closed",
-            |o| o.closed(now()),
-            ["closed", "closed", "-", "-", "-"],
-        ),
-        (
-            "ordering",
-            |o| o.ordering(now()),
-            ["created", "pending", "-", "-", "-"],
-        ),
-        (
-            "not ordering",
-            Order::not_ordering,
-            ["created", "-", "-", "-", "-"],
-        ),
-        (
-            "superseded",
-            Order::superseded,
-            ["created", "pending", "closed", "paid", "paid"],
-        ),
+        ("prepaid", |o| o.prepaid(url("two"), now()), ["pending", "pending", "-", "-", "-"]),
+        ("closed", |o| o.closed(now()), ["closed", "closed", "-", "-", "-"]),
+        ("ordering", |o| o.ordering(now()), ["created", "pending", "-", "-", "-"]),
+        ("not ordering", Order::not_ordering, ["created", "-", "-", "-", "-"]),
+        ("superseded", Order::superseded, ["created", "pending", "closed", "paid", "paid"]),
     ];
     for (event, step, expected) in events {
         for ((state, before), expected) in states().into_iter().zip(expected) {
@@ -249,15 +155,10 @@ fn every_state_meets_every_other_event() {
 
 #[test]
 fn a_late_payment_under_the_refund_rule_is_paid_but_not_credited() {
-    let rules = Rules {
-        late_payment: LatePayment::Refund,
-        ..rules()
-    };
+    let rules = Rules { late_payment: LatePayment::Refund, ..rules() };
     let (_, closed) = states().swap_remove(2);
     let verdict = closed.settle(&payment(), Proof::Notice, &rules, now());
-    let Verdict::KeepForRefund(paid) = verdict else {
-        panic!("{verdict:?}")
-    };
+    let Verdict::KeepForRefund(paid) = verdict else { panic!("{verdict:?}") };
     assert_eq!((paid.credited_at, paid.late), (None, true));
     assert!(paid.closed_at.is_some());
 }
@@ -265,15 +166,8 @@ fn a_late_payment_under_the_refund_rule_is_paid_but_not_credited() {
 #[test]
 fn an_md5_notice_for_an_hmac_order_decides_nothing() {
     for (state, order) in states() {
-        let order = Order {
-            sign_type: SignType::HmacSha256,
-            ..order
-        };
-        assert_eq!(
-            order.settle(&payment(), Proof::Notice, &rules(), now()),
-            Verdict::AskWeChat,
-            "{state}"
-        );
+        let order = Order { sign_type: SignType::HmacSha256, ..order };
+        assert_eq!(order.settle(&payment(), Proof::Notice, &rules(), now()), Verdict::AskWeChat, "{state}");
     }
 }
 
@@ -292,13 +186,7 @@ fn only_one_process_at_a_time_asks_for_a_code() {
     assert_eq!(asking.ordering(PLACED.plus_ms(ORDERING_LEASE_MS - 1)), None);
     let taken = asking.ordering(PLACED.plus_ms(ORDERING_LEASE_MS)).unwrap();
     assert_eq!(taken.ordering(PLACED.plus_ms(ORDERING_LEASE_MS + 1)), None);
-    assert!(
-        taken
-            .not_ordering()
-            .unwrap()
-            .ordering(PLACED.plus_ms(ORDERING_LEASE_MS + 1))
-            .is_some()
-    );
+    assert!(taken.not_ordering().unwrap().ordering(PLACED.plus_ms(ORDERING_LEASE_MS + 1)).is_some());
 }
 
 #[test]
@@ -321,10 +209,7 @@ fn a_code_is_shown_while_wechat_still_takes_it() {
 fn a_number_is_sm_the_beijing_time_and_sixteen_letters() {
     let order = order();
     // Ten bytes of 0x07 in Crockford's base32, by hand: 00000 11100 00011 10000 01110 00001 11000 00111, twice.
-    assert_eq!(
-        order.out_trade_no.as_str(),
-        "SM202603151000000W3GE1R70W3GE1R7"
-    );
+    assert_eq!(order.out_trade_no.as_str(), "SM202603151000000W3GE1R70W3GE1R7");
     assert_eq!(order.link_token.len(), 26);
 }
 
@@ -357,14 +242,9 @@ fn amounts_that_make_no_sense_are_refused() {
         };
         Order::new(new, PLACED, [0; 26])
     };
-    for (total_fee, bonus) in [
-        (0, 0),
-        (-1, 0),
-        (1, -1),
-        (i64::MAX, 0),
-        (i64::MAX, i64::MAX),
-        (1_000_000_000, 1),
-    ] {
+    for (total_fee, bonus) in
+        [(0, 0), (-1, 0), (1, -1), (i64::MAX, 0), (i64::MAX, i64::MAX), (1_000_000_000, 1)]
+    {
         assert!(with(total_fee, bonus).is_err(), "{total_fee} + {bonus}");
     }
     assert!(with(1, 0).is_ok());

@@ -54,10 +54,7 @@ pub async fn fresh_postgres() -> String {
     sqlx::any::install_default_drivers();
     let name = format!("t{:016x}", rand::random::<u64>());
     let mut connection = sqlx::AnyConnection::connect(&server).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
     let (base, _) = server.rsplit_once('/').unwrap();
     format!("{base}/{name}")
 }
@@ -67,12 +64,7 @@ impl Desk {
         Desk::open_as(url, settings, folder, Merchant::sandbox()).await
     }
 
-    pub async fn open_as(
-        url: &str,
-        settings: Settings,
-        folder: TempDir,
-        merchant: Merchant,
-    ) -> Desk {
+    pub async fn open_as(url: &str, settings: Settings, folder: TempDir, merchant: Merchant) -> Desk {
         let db = Db::open(url).await.unwrap();
         let clock = Clock::manual(PLACED);
         let wechat_clock = sandbox::Clock::manual(PLACED);
@@ -89,15 +81,7 @@ impl Desk {
         let client = Client::in_process(merchant.clone(), sandbox.router());
         let cashier = Cashier::start(db, client, settings, clock.clone(), "a");
         *slot.0.lock().unwrap() = Some(cashier.clone());
-        Desk {
-            cashier,
-            sandbox,
-            merchant,
-            url: url.to_owned(),
-            clock,
-            wechat_clock,
-            _folder: folder,
-        }
+        Desk { cashier, sandbox, merchant, url: url.to_owned(), clock, wechat_clock, _folder: folder }
     }
 
     /// Another process on the same database.
@@ -117,10 +101,7 @@ impl Desk {
     }
 
     pub async fn pay(&self, order: &Order) {
-        self.sandbox
-            .pay(order.code().unwrap().url.as_str(), Pay::default())
-            .await
-            .unwrap();
+        self.sandbox.pay(order.code().unwrap().url.as_str(), Pay::default()).await.unwrap();
     }
 
     /// Pays, and lets the notice arrive.
@@ -135,11 +116,7 @@ impl Desk {
     }
 
     pub async fn order(&self, order: &Order) -> Order {
-        self.cashier
-            .order(&order.out_trade_no)
-            .await
-            .unwrap()
-            .unwrap()
+        self.cashier.order(&order.out_trade_no).await.unwrap().unwrap()
     }
 
     pub async fn state(&self, order: &Order) -> &'static str {
@@ -158,11 +135,7 @@ impl Desk {
 
     /// A number out of the database itself.
     pub async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query(sql)
-            .fetch_one(self.cashier.db().pool())
-            .await
-            .unwrap()
-            .get(0)
+        sqlx::query(sql).fetch_one(self.cashier.db().pool()).await.unwrap().get(0)
     }
 
     /// What must hold at every instant: one credit an order at most, balances are the sums of the ledger.
@@ -172,21 +145,13 @@ impl Desk {
         assert_eq!(self.count(twice).await, 0, "credited twice");
         let unbalanced = "SELECT COUNT(*) FROM accounts WHERE balance <> \
              (SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE ledger.user_id = accounts.user_id)";
-        assert_eq!(
-            self.count(unbalanced).await,
-            0,
-            "a balance is not the sum of its ledger"
-        );
+        assert_eq!(self.count(unbalanced).await, 0, "a balance is not the sum of its ledger");
         let unpaid = "SELECT COUNT(*) FROM ledger JOIN orders USING (out_trade_no) \
              WHERE entry = 'credit' AND state <> 'paid'";
         assert_eq!(self.count(unpaid).await, 0, "credited and not paid");
         let uncredited = "SELECT COUNT(*) FROM orders WHERE credited_at IS NOT NULL AND out_trade_no \
              NOT IN (SELECT out_trade_no FROM ledger WHERE entry = 'credit')";
-        assert_eq!(
-            self.count(uncredited).await,
-            0,
-            "said to be credited and is not"
-        );
+        assert_eq!(self.count(uncredited).await, 0, "said to be credited and is not");
     }
 }
 
@@ -204,15 +169,10 @@ struct Slot(std::sync::Arc<std::sync::Mutex<Option<Cashier>>>);
 
 /// The notify address, as the server has it.
 fn notices(slot: Slot, merchant: Merchant) -> Router {
-    Router::new()
-        .route("/wxpay/notify", post(notice))
-        .with_state((slot, merchant))
+    Router::new().route("/wxpay/notify", post(notice)).with_state((slot, merchant))
 }
 
-async fn notice(
-    State((slot, merchant)): State<(Slot, Merchant)>,
-    body: Bytes,
-) -> (StatusCode, String) {
+async fn notice(State((slot, merchant)): State<(Slot, Merchant)>, body: Bytes) -> (StatusCode, String) {
     let cashier = slot.0.lock().unwrap().clone().unwrap();
     let answer = match notify::read(&body, &merchant) {
         Ok(Notice::Paid(payment)) => match cashier.settle(payment, "203.0.113.41").await {
