@@ -45,12 +45,16 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     let bundle = get(|Path(name): Path<String>, headers: HeaderMap| async move {
         serve(&format!("pkg/{name}"), Keep::ForEver, &headers)
     });
-    Files::iter()
-        .filter(|path| is_public(path))
-        .fold(Router::new().route("/pkg/{name}", bundle), |router, path| {
+    Files::iter().filter(|path| is_public(path)).fold(
+        Router::new().route("/pkg/{name}", bundle),
+        |router, path| {
             let address = format!("/{path}");
-            router.route(&address, get(move |headers: HeaderMap| async move { serve(&path, Keep::Ask, &headers) }))
-        })
+            router.route(
+                &address,
+                get(move |headers: HeaderMap| async move { serve(&path, Keep::Ask, &headers) }),
+            )
+        },
+    )
 }
 
 /// Files of `public/` lie at the top of the folder, beside two of our own notes and their Brotli copies.

@@ -1,0 +1,127 @@
+//! What the server was told: read from file and environment, checked once, trusted after. Secrets never show.
+
+mod check;
+mod read;
+pub mod settings;
+pub mod text;
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use ipnet::IpNet;
+use wxpay::{Fen, Merchant};
+
+pub use self::{
+    check::{PublicUrl, is_loopback_name},
+    read::load,
+    settings::Preset,
+};
+
+/// A setting that is not usable: one line that names it and says what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} {problem}")]
+pub struct ConfigError {
+    pub setting: String,
+    pub problem: String,
+}
+
+impl ConfigError {
+    pub(crate) fn new(setting: &str, problem: impl Into<String>) -> Self {
+        ConfigError { setting: setting.to_owned(), problem: problem.into() }
+    }
+}
+
+/// A text that must not show in logs, errors or pages.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Secret(text.into())
+    }
+
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// The settings of a server that may start.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub addr: SocketAddr,
+    /// `None` in sandbox mode without the setting: then it is where the server really listens.
+    pub public_url: Option<PublicUrl>,
+    pub database_url: Secret,
+    pub mode: Mode,
+    /// At least 32 bytes. `None` only in sandbox mode, where one is made and kept with the database.
+    pub user_token_secret: Option<Secret>,
+    pub admin_password: Option<Secret>,
+    pub site_name: String,
+    /// Price of one unit.
+    pub unit_price: Fen,
+    /// Units of an own amount.
+    pub min_quantity: u32,
+    pub max_quantity: u32,
+    pub presets: Vec<Preset>,
+    pub time_expire_s: u32,
+    pub late_payment: LatePayment,
+    pub max_open_orders: u32,
+    pub query_limit_per_s: u32,
+    pub max_connections: u32,
+    pub trusted_proxies: Vec<IpNet>,
+    pub metrics_from: Vec<IpNet>,
+    /// Origins, `https://www.example.com`.
+    pub frame_ancestors: Vec<String>,
+    pub log_format: LogFormat,
+}
+
+/// Who takes the money.
+#[derive(Debug, Clone)]
+pub enum Mode {
+    /// The built-in sandbox on this address; no real money.
+    Sandbox { addr: SocketAddr },
+    Merchant {
+        merchant: Merchant,
+        /// `None`: WeChat's own addresses.
+        base_url: Option<String>,
+        /// PEM files of the certificate for refunds and its key.
+        certificate: Option<(PathBuf, PathBuf)>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LatePayment {
+    Credit,
+    Refund,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Human,
+    Json,
+}
+
+impl Config {
+    /// Nothing but play money: the built-in sandbox, or the public test identity at a sandbox elsewhere.
+    pub fn is_sandbox(&self) -> bool {
+        match &self.mode {
+            Mode::Sandbox { .. } => true,
+            Mode::Merchant { merchant, .. } => merchant.is_sandbox(),
+        }
+    }
+
+    /// What a database is marked with at its first start, so that play money never meets real balances.
+    pub fn identity(&self) -> String {
+        match &self.mode {
+            Mode::Merchant { merchant, .. } if !self.is_sandbox() => {
+                format!("mch_id {} appid {}", merchant.mch_id, merchant.appid)
+            }
+            _ => "sandbox".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,354 @@
+//! The rules a set of settings must keep before the server starts.
+
+use std::{fmt, net::SocketAddr, path::PathBuf};
+
+use ipnet::IpNet;
+use wxpay::{ApiKey, AppId, Fen, InvalidValue, MchId, Merchant, SignType};
+
+use super::{Config, ConfigError, LatePayment, LogFormat, Mode, Secret, settings::Settings};
+
+/// WeChat closes nothing before five minutes, so an order must live longer. Source: protocol A6.
+const SHORTEST_EXPIRE_S: u32 = 360;
+/// A `code_url` lives two hours. Source: protocol A4.4.
+const LONGEST_EXPIRE_S: u32 = 7200;
+/// The most that one order may cost: 1,000,000 yuan keeps every sum far from overflow.
+const MOST_FEN: u64 = 100_000_000;
+
+/// The public address: `http(s)://host[:port]`, nothing behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicUrl {
+    text: String,
+    host: String,
+}
+
+impl PublicUrl {
+    pub(crate) fn parse(setting: &str, text: &str) -> Result<Self, ConfigError> {
+        let must = || {
+            ConfigError::new(
+                setting,
+                "must be http:// or https://, a host and maybe a port, nothing behind it",
+            )
+        };
+        let trimmed = text.strip_suffix('/').unwrap_or(text);
+        let (scheme, authority) = trimmed.split_once("://").ok_or_else(must)?;
+        let uri: http::Uri = trimmed.parse().map_err(|_| must())?;
+        let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+        let plain = matches!(scheme, "http" | "https")
+            && !host.is_empty()
+            && !authority.contains(['/', '?', '#', '@', '\\']);
+        // A port that is no number is dropped by the parser without a word.
+        let port_ok = uri.authority().is_some_and(|a| a.as_str() == authority)
+            && (uri.port_u16().is_some() || authority.len() == host.len());
+        if plain && port_ok { Ok(PublicUrl { text: trimmed.to_owned(), host }) } else { Err(must()) }
+    }
+
+    /// Where a server without the setting really listens.
+    pub fn local(addr: SocketAddr) -> Self {
+        PublicUrl { text: format!("http://{addr}"), host: addr.ip().to_string() }
+    }
+
+    /// Without a slash at the end.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    pub fn is_https(&self) -> bool {
+        self.text.starts_with("https://")
+    }
+
+    /// `host` or `host:port`, as browsers put it into `Host` and `Origin`.
+    pub fn authority(&self) -> &str {
+        self.text.split_once("://").map_or("", |(_, authority)| authority)
+    }
+
+    pub fn is_loopback(&self) -> bool {
+        is_loopback_name(&self.host)
+    }
+}
+
+impl fmt::Display for PublicUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// `localhost`, 127.0.0.0/8 or ::1, with or without brackets.
+pub fn is_loopback_name(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+impl Config {
+    pub(super) fn check(s: Settings) -> Result<Config, ConfigError> {
+        let addr = socket_addr("SAOMA_ADDR", &s.addr)?;
+        let public_url = match &s.public_url {
+            Some(text) => Some(PublicUrl::parse("SAOMA_PUBLIC_URL", text)?),
+            None => None,
+        };
+        let mode = mode(&s, addr, public_url.as_ref())?;
+        let in_sandbox = match &mode {
+            Mode::Sandbox { .. } => true,
+            Mode::Merchant { merchant, .. } => merchant.is_sandbox(),
+        };
+        let user_token_secret = at_least("SAOMA_USER_TOKEN_SECRET", s.user_token_secret.as_deref(), 32)?;
+        if matches!(mode, Mode::Merchant { .. }) {
+            if public_url.is_none() {
+                return Err(ConfigError::new(
+                    "SAOMA_PUBLIC_URL",
+                    "must be set with a merchant: it is where WeChat sends notices",
+                ));
+            }
+            if user_token_secret.is_none() {
+                return Err(ConfigError::new(
+                    "SAOMA_USER_TOKEN_SECRET",
+                    "must be set with a merchant: at least 32 bytes",
+                ));
+            }
+        }
+        let shortest = if in_sandbox { 1 } else { SHORTEST_EXPIRE_S };
+        let frame_ancestors = frame_ancestors(&s.frame_ancestors, public_url.as_ref())?;
+        let (unit_price, min_quantity, max_quantity) = amounts(&s)?;
+        Ok(Config {
+            addr,
+            database_url: database_url(s.database_url.as_deref(), in_sandbox)?,
+            user_token_secret,
+            admin_password: at_least("SAOMA_ADMIN_PASSWORD", s.admin_password.as_deref(), 12)?,
+            site_name: text("SAOMA_SITE_NAME", &s.site_name)?,
+            unit_price,
+            min_quantity,
+            max_quantity,
+            time_expire_s: between("SAOMA_TIME_EXPIRE_S", s.time_expire_s, shortest, LONGEST_EXPIRE_S)?,
+            late_payment: match s.late_payment.as_str() {
+                "credit" => LatePayment::Credit,
+                "refund" => LatePayment::Refund,
+                _ => return Err(ConfigError::new("SAOMA_LATE_PAYMENT", "must be \"credit\" or \"refund\"")),
+            },
+            max_open_orders: between("SAOMA_MAX_OPEN_ORDERS", s.max_open_orders, 1, 1000)?,
+            query_limit_per_s: between("SAOMA_QUERY_LIMIT_PER_S", s.query_limit_per_s, 1, 1000)?,
+            max_connections: between("SAOMA_MAX_CONNECTIONS", s.max_connections, 10, 1_000_000)?,
+            trusted_proxies: networks("SAOMA_TRUSTED_PROXIES", &s.trusted_proxies)?,
+            metrics_from: networks("SAOMA_METRICS_FROM", &s.metrics_from)?,
+            log_format: match s.log_format.as_str() {
+                "human" => LogFormat::Human,
+                "json" => LogFormat::Json,
+                _ => return Err(ConfigError::new("SAOMA_LOG_FORMAT", "must be \"human\" or \"json\"")),
+            },
+            presets: s.presets,
+            frame_ancestors,
+            public_url,
+            mode,
+        })
+    }
+}
+
+/// All of appid, mch_id and key make a merchant, none of them the sandbox.
+fn mode(s: &Settings, addr: SocketAddr, public_url: Option<&PublicUrl>) -> Result<Mode, ConfigError> {
+    match (&s.wechat_appid, &s.wechat_mch_id, &s.wechat_api_key) {
+        (None, None, None) => sandbox_mode(s, addr, public_url),
+        (Some(appid), Some(mch_id), Some(key)) => merchant_mode(s, appid, mch_id, key),
+        (appid, mch_id, _) => {
+            let missing = if appid.is_none() {
+                "SAOMA_WECHAT_APPID"
+            } else if mch_id.is_none() {
+                "SAOMA_WECHAT_MCH_ID"
+            } else {
+                "SAOMA_WECHAT_API_KEY"
+            };
+            Err(ConfigError::new(
+                missing,
+                "must be set: appid, mch_id and key are all set, or none for the sandbox",
+            ))
+        }
+    }
+}
+
+fn sandbox_mode(s: &Settings, addr: SocketAddr, public_url: Option<&PublicUrl>) -> Result<Mode, ConfigError> {
+    if s.wechat_base_url.is_some() {
+        return Err(ConfigError::new("SAOMA_WECHAT_BASE_URL", "must not be set without a merchant"));
+    }
+    if s.wechat_cert.is_some() || s.wechat_cert_key.is_some() {
+        return Err(ConfigError::new("SAOMA_WECHAT_CERT", "must not be set without a merchant"));
+    }
+    // Play money must not be reachable by others: everybody could pay.
+    if !addr.ip().is_loopback() {
+        return Err(ConfigError::new(
+            "SAOMA_ADDR",
+            "must be a loopback address such as 127.0.0.1:3000 while no merchant is set",
+        ));
+    }
+    if public_url.is_some_and(|url| !url.is_loopback()) {
+        return Err(ConfigError::new(
+            "SAOMA_PUBLIC_URL",
+            "must be a loopback address while no merchant is set",
+        ));
+    }
+    let addr = socket_addr("SAOMA_SANDBOX_ADDR", s.sandbox_addr.as_deref().unwrap_or("127.0.0.1:3080"))?;
+    if !addr.ip().is_loopback() {
+        return Err(ConfigError::new(
+            "SAOMA_SANDBOX_ADDR",
+            "must be a loopback address such as 127.0.0.1:3080",
+        ));
+    }
+    Ok(Mode::Sandbox { addr })
+}
+
+fn merchant_mode(s: &Settings, appid: &str, mch_id: &str, key: &str) -> Result<Mode, ConfigError> {
+    if s.sandbox_addr.is_some() {
+        return Err(ConfigError::new("SAOMA_SANDBOX_ADDR", "must not be set together with a merchant"));
+    }
+    let bad =
+        |setting: &'static str, what: &'static str| move |_: InvalidValue| ConfigError::new(setting, what);
+    let merchant = Merchant {
+        appid: AppId::parse(appid)
+            .map_err(bad("SAOMA_WECHAT_APPID", "must be 1 to 32 ASCII letters and digits"))?,
+        mch_id: MchId::parse(mch_id).map_err(bad("SAOMA_WECHAT_MCH_ID", "must be 1 to 32 digits"))?,
+        key: ApiKey::parse(key).map_err(bad(
+            "SAOMA_WECHAT_API_KEY",
+            "must be exactly 32 ASCII letters and digits, as set in the merchant platform",
+        ))?,
+        sign_type: SignType::parse(&s.wechat_sign_type)
+            .map_err(bad("SAOMA_WECHAT_SIGN_TYPE", "must be \"MD5\" or \"HMAC-SHA256\""))?,
+    };
+    let base_url = match &s.wechat_base_url {
+        Some(text) => Some(PublicUrl::parse("SAOMA_WECHAT_BASE_URL", text)?),
+        None => None,
+    };
+    let at_wechat = base_url.as_ref().is_none_or(|url| {
+        url.host == "weixin.qq.com"
+            || url.host.ends_with(".weixin.qq.com")
+            || url.host.ends_with(".wechat.com")
+    });
+    if at_wechat && merchant.is_sandbox() {
+        let its_number = merchant.mch_id == Merchant::sandbox().mch_id;
+        let setting = if its_number { "SAOMA_WECHAT_MCH_ID" } else { "SAOMA_WECHAT_API_KEY" };
+        return Err(ConfigError::new(
+            setting,
+            "must be your own: this is the public test identity's, whose key everybody knows",
+        ));
+    }
+    let certificate = match (&s.wechat_cert, &s.wechat_cert_key) {
+        (None, None) => None,
+        (Some(cert), Some(key)) => {
+            Some((readable("SAOMA_WECHAT_CERT", cert)?, readable("SAOMA_WECHAT_CERT_KEY", key)?))
+        }
+        (Some(_), None) => {
+            return Err(ConfigError::new(
+                "SAOMA_WECHAT_CERT_KEY",
+                "must be set together with SAOMA_WECHAT_CERT",
+            ));
+        }
+        (None, Some(_)) => {
+            return Err(ConfigError::new(
+                "SAOMA_WECHAT_CERT",
+                "must be set together with SAOMA_WECHAT_CERT_KEY",
+            ));
+        }
+    };
+    Ok(Mode::Merchant { merchant, base_url: base_url.map(|url| url.text), certificate })
+}
+
+fn readable(setting: &str, path: &str) -> Result<PathBuf, ConfigError> {
+    match std::fs::File::open(path) {
+        Ok(_) => Ok(PathBuf::from(path)),
+        Err(e) => Err(ConfigError::new(setting, format!("must be a PEM file this user can read: {e}"))),
+    }
+}
+
+fn socket_addr(setting: &str, text: &str) -> Result<SocketAddr, ConfigError> {
+    text.parse()
+        .map_err(|_| ConfigError::new(setting, "must be an IP address and a port, such as 127.0.0.1:3000"))
+}
+
+fn database_url(given: Option<&str>, in_sandbox: bool) -> Result<Secret, ConfigError> {
+    let text =
+        given.unwrap_or(if in_sandbox { "sqlite://data/sandbox.db" } else { "sqlite://data/saoma.db" });
+    if ["sqlite:", "postgres://", "postgresql://"].iter().any(|p| text.starts_with(p)) {
+        Ok(Secret::new(text))
+    } else {
+        Err(ConfigError::new("DATABASE_URL", "must begin with sqlite:// or postgres://"))
+    }
+}
+
+fn at_least(setting: &str, given: Option<&str>, bytes: usize) -> Result<Option<Secret>, ConfigError> {
+    match given {
+        Some(text) if text.len() < bytes => {
+            Err(ConfigError::new(setting, format!("must have at least {bytes} bytes, it has {}", text.len())))
+        }
+        Some(text) => Ok(Some(Secret::new(text))),
+        None => Ok(None),
+    }
+}
+
+fn text(setting: &str, given: &str) -> Result<String, ConfigError> {
+    let length = given.chars().count();
+    if (1..=64).contains(&length) && !given.chars().any(char::is_control) {
+        Ok(given.to_owned())
+    } else {
+        Err(ConfigError::new(setting, "must be 1 to 64 characters without control characters"))
+    }
+}
+
+fn between(setting: &str, given: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
+    if (least..=most).contains(&given) {
+        Ok(given)
+    } else {
+        Err(ConfigError::new(setting, format!("must be from {least} to {most}, it is {given}")))
+    }
+}
+
+fn amounts(s: &Settings) -> Result<(Fen, u32, u32), ConfigError> {
+    let price = between("SAOMA_UNIT_PRICE", s.unit_price, 1, 10_000_000)?;
+    let most = u32::try_from(MOST_FEN / u64::from(price)).unwrap_or(u32::MAX);
+    let max = between("SAOMA_MAX_QUANTITY", s.max_quantity, 1, most)?;
+    let min = between("SAOMA_MIN_QUANTITY", s.min_quantity, 1, max)?;
+    if s.presets.len() > 24 {
+        return Err(ConfigError::new("SAOMA_PRESETS", "must be at most 24 amounts"));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for preset in &s.presets {
+        if preset.quantity == 0 || preset.quantity > max || !seen.insert(preset.quantity) {
+            return Err(ConfigError::new(
+                "SAOMA_PRESETS",
+                format!("must be different quantities from 1 to {max}"),
+            ));
+        }
+        if u64::from(preset.bonus) > MOST_FEN {
+            return Err(ConfigError::new(
+                "SAOMA_PRESETS",
+                format!("must have bonuses of at most {MOST_FEN} fen"),
+            ));
+        }
+    }
+    Ok((Fen::new(i64::from(price)), min, max))
+}
+
+/// Networks, or single addresses.
+fn networks(setting: &str, given: &[String]) -> Result<Vec<IpNet>, ConfigError> {
+    let parse = |text: &String| {
+        let text = text.trim();
+        let net =
+            text.parse::<IpNet>().ok().or_else(|| text.parse().ok().map(|ip: std::net::IpAddr| ip.into()));
+        net.ok_or_else(|| {
+            ConfigError::new(setting, "must be networks such as 10.0.0.0/8, separated by commas")
+        })
+    };
+    given.iter().filter(|text| !text.trim().is_empty()).map(parse).collect()
+}
+
+fn frame_ancestors(given: &[String], public_url: Option<&PublicUrl>) -> Result<Vec<String>, ConfigError> {
+    let setting = "SAOMA_FRAME_ANCESTORS";
+    let mut sites = Vec::new();
+    for text in given.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
+        sites.push(PublicUrl::parse(setting, text)?.text);
+    }
+    // A cookie in somebody else's frame must be Secure.
+    if !sites.is_empty() && !public_url.is_some_and(PublicUrl::is_https) {
+        return Err(ConfigError::new(setting, "must not be set unless SAOMA_PUBLIC_URL is https"));
+    }
+    Ok(sites)
+}
+
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

@@ -1,0 +1,195 @@
+use confique::{Config as _, Layer as _};
+
+use super::*;
+
+fn defaults() -> Settings {
+    Settings::from_layer(<Settings as confique::Config>::Layer::default_values()).unwrap()
+}
+
+/// A merchant of invented numbers with everything it needs.
+fn merchant() -> Settings {
+    let mut s = defaults();
+    s.addr = "0.0.0.0:3000".to_owned();
+    s.public_url = Some("https://pay.example.com".to_owned());
+    s.wechat_appid = Some("wx2421b1c4370ec43b".to_owned());
+    s.wechat_mch_id = Some("1900009851".to_owned());
+    s.wechat_api_key = Some("0123456789abcdef0123456789ABCDEF".to_owned());
+    s.user_token_secret = Some("a secret of more than 32 bytes, long".to_owned());
+    s
+}
+
+/// The setting that a change of good settings makes unusable, and that nothing secret is in the complaint.
+fn refused(start: Settings, change: impl FnOnce(&mut Settings)) -> String {
+    let mut s = start;
+    change(&mut s);
+    let secrets = [s.wechat_api_key.clone(), s.user_token_secret.clone(), s.admin_password.clone()];
+    let error = Config::check(s).unwrap_err();
+    let line = error.to_string();
+    assert_eq!(line.lines().count(), 1, "{line}");
+    for secret in secrets.into_iter().flatten().filter(|s| s.len() > 3) {
+        assert!(!line.contains(&secret), "{line}");
+    }
+    error.setting
+}
+
+#[test]
+fn without_a_merchant_it_is_the_sandbox_on_loopback() {
+    let config = Config::check(defaults()).unwrap();
+    assert!(matches!(config.mode, Mode::Sandbox { addr } if addr.to_string() == "127.0.0.1:3080"));
+    assert_eq!(config.identity(), "sandbox");
+    assert_eq!(config.database_url.expose(), "sqlite://data/sandbox.db");
+}
+
+#[test]
+fn a_whole_merchant_is_accepted_and_names_its_database() {
+    let config = Config::check(merchant()).unwrap();
+    assert!(!config.is_sandbox());
+    assert_eq!(config.identity(), "mch_id 1900009851 appid wx2421b1c4370ec43b");
+    assert_eq!(config.database_url.expose(), "sqlite://data/saoma.db");
+}
+
+#[test]
+fn part_of_a_merchant_is_refused_by_the_part_that_is_missing() {
+    assert_eq!(refused(merchant(), |s| s.wechat_appid = None), "SAOMA_WECHAT_APPID");
+    assert_eq!(refused(merchant(), |s| s.wechat_mch_id = None), "SAOMA_WECHAT_MCH_ID");
+    assert_eq!(refused(merchant(), |s| s.wechat_api_key = None), "SAOMA_WECHAT_API_KEY");
+    assert_eq!(refused(merchant(), |s| s.user_token_secret = None), "SAOMA_USER_TOKEN_SECRET");
+    assert_eq!(refused(merchant(), |s| s.public_url = None), "SAOMA_PUBLIC_URL");
+}
+
+#[test]
+fn a_key_is_exactly_32_ascii_letters_and_digits() {
+    for key in [
+        "",
+        "0123456789abcdef0123456789ABCDE",
+        "0123456789abcdef0123456789ABCDEF0",
+        " 123456789abcdef0123456789ABCDEF",
+        "0123456789abcdef0123456789ABCDE-",
+        "０123456789abcdef0123456789ABCD",
+    ] {
+        assert_eq!(
+            refused(merchant(), |s| s.wechat_api_key = Some(key.to_owned())),
+            "SAOMA_WECHAT_API_KEY",
+            "{key}"
+        );
+    }
+}
+
+#[test]
+fn a_short_or_empty_secret_is_refused() {
+    for secret in ["", "0123456789012345678901234567890"] {
+        let setting = refused(merchant(), |s| s.user_token_secret = Some(secret.to_owned()));
+        assert_eq!(setting, "SAOMA_USER_TOKEN_SECRET");
+        let setting = refused(defaults(), |s| s.user_token_secret = Some(secret.to_owned()));
+        assert_eq!(setting, "SAOMA_USER_TOKEN_SECRET");
+    }
+    assert_eq!(refused(merchant(), |s| s.admin_password = Some("short".to_owned())), "SAOMA_ADMIN_PASSWORD");
+}
+
+#[test]
+fn a_public_url_has_a_host_and_nothing_behind_it() {
+    for url in [
+        "",
+        "pay.example.com",
+        "ftp://pay.example.com",
+        "https://",
+        "https://pay.example.com/path",
+        "https://pay.example.com?a=1",
+        "https://pay.example.com/?a=1",
+        "https://pay.example.com#x",
+        "https://user@pay.example.com",
+        "https://pay.example.com:port",
+        "https://pay.example.com:99999",
+        "https://pay example.com",
+    ] {
+        assert_eq!(refused(merchant(), |s| s.public_url = Some(url.to_owned())), "SAOMA_PUBLIC_URL", "{url}");
+    }
+    let mut s = merchant();
+    s.public_url = Some("https://Pay.example.com:8443/".to_owned());
+    let url = Config::check(s).unwrap().public_url.unwrap();
+    assert_eq!((url.as_str(), url.authority()), ("https://Pay.example.com:8443", "Pay.example.com:8443"));
+}
+
+#[test]
+fn the_sandbox_is_never_reachable_from_elsewhere() {
+    assert_eq!(refused(defaults(), |s| s.addr = "0.0.0.0:3000".to_owned()), "SAOMA_ADDR");
+    assert_eq!(refused(defaults(), |s| s.sandbox_addr = Some("0.0.0.0:1".to_owned())), "SAOMA_SANDBOX_ADDR");
+    assert_eq!(
+        refused(defaults(), |s| s.public_url = Some("https://pay.example.com".to_owned())),
+        "SAOMA_PUBLIC_URL"
+    );
+    for url in ["http://localhost:3000", "http://127.0.0.1:3000", "http://[::1]:3000"] {
+        let mut s = defaults();
+        s.public_url = Some(url.to_owned());
+        assert!(Config::check(s).is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn a_merchant_and_the_sandbox_do_not_mix() {
+    let setting = refused(merchant(), |s| s.sandbox_addr = Some("127.0.0.1:3080".to_owned()));
+    assert_eq!(setting, "SAOMA_SANDBOX_ADDR");
+    let setting = refused(defaults(), |s| s.wechat_base_url = Some("http://127.0.0.1:1".to_owned()));
+    assert_eq!(setting, "SAOMA_WECHAT_BASE_URL");
+}
+
+#[test]
+fn the_public_test_identity_is_play_money_only() {
+    let test = |base_url: Option<&str>| {
+        let mut s = merchant();
+        s.wechat_appid = Some("wxd930ea5d5a258f4f".to_owned());
+        s.wechat_mch_id = Some("10000100".to_owned());
+        s.wechat_api_key = Some("192006250b4c09247ec02edce69f6a2d".to_owned());
+        s.wechat_base_url = base_url.map(str::to_owned);
+        s
+    };
+    for base_url in [None, Some("https://api.mch.weixin.qq.com"), Some("https://api2.mch.weixin.qq.com/")] {
+        assert_eq!(refused(test(base_url), |_| {}), "SAOMA_WECHAT_MCH_ID", "{base_url:?}");
+    }
+    let config = Config::check(test(Some("http://127.0.0.1:3080"))).unwrap();
+    assert_eq!((config.is_sandbox(), config.identity().as_str()), (true, "sandbox"));
+}
+
+#[test]
+fn an_order_lives_longer_than_wechat_refuses_to_close() {
+    assert_eq!(refused(merchant(), |s| s.time_expire_s = 359), "SAOMA_TIME_EXPIRE_S");
+    assert_eq!(refused(merchant(), |s| s.time_expire_s = 7201), "SAOMA_TIME_EXPIRE_S");
+    let mut s = defaults();
+    s.time_expire_s = 5;
+    assert_eq!(Config::check(s).unwrap().time_expire_s, 5);
+}
+
+#[test]
+fn amounts_are_bounded_and_different() {
+    assert_eq!(refused(defaults(), |s| s.unit_price = 0), "SAOMA_UNIT_PRICE");
+    assert_eq!(refused(defaults(), |s| s.min_quantity = 5001), "SAOMA_MIN_QUANTITY");
+    assert_eq!(refused(defaults(), |s| s.max_quantity = 1_000_001), "SAOMA_MAX_QUANTITY");
+    assert_eq!(refused(defaults(), |s| s.presets[0].quantity = 30), "SAOMA_PRESETS");
+    assert_eq!(refused(defaults(), |s| s.presets[0].quantity = 5001), "SAOMA_PRESETS");
+}
+
+#[test]
+fn words_lists_and_addresses_are_checked() {
+    assert_eq!(refused(defaults(), |s| s.addr = "localhost:3000".to_owned()), "SAOMA_ADDR");
+    assert_eq!(refused(defaults(), |s| s.late_payment = "keep".to_owned()), "SAOMA_LATE_PAYMENT");
+    assert_eq!(refused(defaults(), |s| s.log_format = "xml".to_owned()), "SAOMA_LOG_FORMAT");
+    assert_eq!(refused(defaults(), |s| s.database_url = Some("mysql://x".to_owned())), "DATABASE_URL");
+    assert_eq!(refused(merchant(), |s| s.wechat_sign_type = "md5".to_owned()), "SAOMA_WECHAT_SIGN_TYPE");
+    assert_eq!(
+        refused(merchant(), |s| s.trusted_proxies = vec!["10.0.0.0/33".to_owned()]),
+        "SAOMA_TRUSTED_PROXIES"
+    );
+    assert_eq!(refused(merchant(), |s| s.wechat_cert = Some("cert.pem".to_owned())), "SAOMA_WECHAT_CERT_KEY");
+    let framed = |s: &mut Settings| s.frame_ancestors = vec!["https://www.example.com".to_owned()];
+    assert_eq!(refused(defaults(), framed), "SAOMA_FRAME_ANCESTORS");
+}
+
+#[test]
+fn debug_shows_no_secret() {
+    let mut s = merchant();
+    s.admin_password = Some("correct horse battery".to_owned());
+    let shown = format!("{:?}", Config::check(s).unwrap());
+    for secret in ["0123456789abcdef0123456789ABCDEF", "a secret of more than", "correct horse"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}

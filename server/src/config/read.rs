@@ -1,0 +1,147 @@
+//! File and environment to [`Settings`]; complaints of the readers become one line without values.
+
+use std::path::{Path, PathBuf};
+
+use confique::{Config as _, File, FileFormat, Layer as _};
+
+use super::{Config, ConfigError, settings::Settings};
+
+type SettingsLayer = <Settings as confique::Config>::Layer;
+
+/// Reads `file`, or `saoma.toml` here if there is one, and the environment, which wins.
+/// # Errors
+/// [`ConfigError`] for the first setting that is not usable.
+pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+    let from_file = match file {
+        Some(path) => read_file(path)?,
+        None if Path::new("saoma.toml").exists() => read_file(Path::new("saoma.toml"))?,
+        None => SettingsLayer::empty(),
+    };
+    let from_env = SettingsLayer::from_env()
+        .map_err(|e| ConfigError::new("environment:", mask_values(&one_line(&e))))?;
+    check(from_env.with_fallback(from_file))
+}
+
+fn check(layer: SettingsLayer) -> Result<Config, ConfigError> {
+    let settings = Settings::from_layer(layer.with_fallback(SettingsLayer::default_values()))
+        .map_err(|e| ConfigError::new("settings:", one_line(&e)))?;
+    Config::check(settings)
+}
+
+fn read_file(path: &Path) -> Result<SettingsLayer, ConfigError> {
+    let name = path.display().to_string();
+    File::with_format(PathBuf::from(path), FileFormat::Toml).required().load().map_err(|e| {
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        ConfigError::new(&name, file_problem(&one_line(&e), &text))
+    })
+}
+
+/// The whole chain of causes, without line breaks.
+fn one_line(error: &confique::Error) -> String {
+    use std::error::Error as _;
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(e) = cause {
+        text = format!("{text}: {e}");
+        cause = e.source();
+    }
+    text
+}
+
+/// The reader's message quotes the line it stumbled over, which may hold a key: keep the place and the reason only.
+fn file_problem(message: &str, file: &str) -> String {
+    let Some((_, at)) = message.split_once("at line ") else {
+        return if file.is_empty() {
+            "cannot be read: is it there, and may this user read it?".to_owned()
+        } else {
+            mask_values(message.lines().last().unwrap_or_default())
+        };
+    };
+    let number: usize = at.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap_or(0);
+    let line = file.lines().nth(number.saturating_sub(1)).unwrap_or_default();
+    let key = line.split_once('=').map_or("", |(key, _)| key.trim());
+    let is_name = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let key = if is_name { format!(" ({key})") } else { String::new() };
+    let reason = message.lines().last().unwrap_or_default();
+    format!("line {number}{key}: {}", mask_values(reason))
+}
+
+/// `invalid type: integer `123`` shows what was written; a name after "unknown field" may stay.
+fn mask_values(reason: &str) -> String {
+    if reason.contains("unknown field") {
+        return reason.to_owned();
+    }
+    let mut masked = String::new();
+    let mut quote = None;
+    for c in reason.chars() {
+        match quote {
+            None => {
+                masked.push(c);
+                if matches!(c, '`' | '"') && reason.contains("invalid type") {
+                    quote = Some(c);
+                }
+            }
+            Some(open) if c == open => {
+                masked.push_str("…");
+                masked.push(c);
+                quote = None;
+            }
+            Some(_) => {}
+        }
+    }
+    masked
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(toml: &str) -> Result<Config, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("saoma.toml");
+        std::fs::write(&path, toml).unwrap();
+        check(read_file(&path)?)
+    }
+
+    #[test]
+    fn an_empty_file_is_the_sandbox() {
+        assert!(read("").unwrap().is_sandbox());
+    }
+
+    #[test]
+    fn an_unknown_name_in_the_file_is_refused_by_name() {
+        let problem = read("adr = \"127.0.0.1:1\"").unwrap_err().to_string();
+        assert!(problem.contains("adr") && problem.contains("unknown"), "{problem}");
+        assert_eq!(problem.lines().count(), 1, "{problem}");
+    }
+
+    #[test]
+    fn a_wrong_type_names_the_line_and_never_the_value() {
+        let problem = read("addr = \"127.0.0.1:1\"\nuser_token_secret = 8675309").unwrap_err().to_string();
+        assert!(problem.contains("line 2 (user_token_secret)"), "{problem}");
+        assert!(!problem.contains("8675309"), "{problem}");
+        assert_eq!(problem.lines().count(), 1, "{problem}");
+    }
+
+    #[test]
+    fn a_key_without_quotes_is_refused_without_being_shown() {
+        let problem = read("wechat_api_key = 192006250b4c09247ec02edce69f6a2d").unwrap_err().to_string();
+        assert!(problem.contains("line 1 (wechat_api_key)"), "{problem}");
+        assert!(!problem.contains("192006250b4c09247"), "{problem}");
+        assert_eq!(problem.lines().count(), 1, "{problem}");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_refused() {
+        let problem = read_file(Path::new("/nonexistent/saoma.toml")).err().unwrap();
+        assert_eq!(problem.setting, "/nonexistent/saoma.toml");
+        assert!(problem.to_string().contains("cannot be read"), "{problem}");
+    }
+
+    #[test]
+    fn presets_may_be_tables() {
+        let config = read("[[presets]]\nquantity = 5\n[[presets]]\nquantity = 50\nbonus = 200").unwrap();
+        let amounts: Vec<_> = config.presets.iter().map(|p| (p.quantity, p.bonus)).collect();
+        assert_eq!(amounts, [(5, 0), (50, 200)]);
+    }
+}

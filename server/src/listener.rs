@@ -1,0 +1,235 @@
+//! The accept loop: timeouts, a cap on connections with a reserve for notices, a graceful stop.
+//! `axum::serve` has no header timeout, no cap, and spends more memory on an idle connection.
+
+mod stream;
+
+use std::{
+    convert::Infallible,
+    future::Future,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, Request, StatusCode, header};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tower::ServiceExt as _;
+
+use self::stream::{Deadline, Stalling};
+
+/// How much a client may take. Source for the 10 s: fault scenario 8.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub max_connections: usize,
+    /// For a whole head, and for the pause between two requests on one connection.
+    pub header: Duration,
+    /// The same on a connection that only found a place in the reserve for notices.
+    pub header_in_reserve: Duration,
+    /// For a whole request body.
+    pub body: Duration,
+    /// How long a client may read nothing of its answer.
+    pub stall: Duration,
+    /// How long running requests get to end after the stop signal.
+    pub stop: Duration,
+}
+
+impl Limits {
+    pub fn new(max_connections: usize) -> Self {
+        Limits {
+            max_connections,
+            header: Duration::from_secs(10),
+            header_in_reserve: Duration::from_secs(2),
+            body: Duration::from_secs(10),
+            stall: Duration::from_secs(30),
+            stop: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A head larger than this is refused with 431; hyper's buffer never grows past it.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// Listens with a queue that takes a burst of new connections.
+/// # Errors
+/// When the address is taken or not this machine's.
+pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if addr.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart must not wait for connections of the process before it.
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr)?;
+    socket.listen(4096)
+}
+
+/// Serves until `stop`, then lets running requests end.
+pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
+    let graceful = GracefulShutdown::new();
+    let seats = Arc::new(Seats::new(limits.max_connections));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &seats) => accepted,
+            () = &mut stop => break,
+        };
+        let watcher = graceful.watcher();
+        tokio::spawn(connection(accepted, app.clone(), Arc::clone(&seats), limits, watcher));
+    }
+    drop(listener);
+    if tokio::time::timeout(limits.stop, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some connections did not end in {} s and are cut", limits.stop.as_secs());
+    }
+}
+
+struct Accepted {
+    stream: TcpStream,
+    peer: SocketAddr,
+    _place: Option<OwnedSemaphorePermit>,
+}
+
+/// Waits for a free place, then for a connection. Errors (too many open files) pause the loop and never end it.
+async fn accept(listener: &TcpListener, seats: &Seats) -> Accepted {
+    let place = Arc::clone(&seats.all).acquire_owned().await.ok();
+    let mut pause = Duration::from_millis(10);
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return Accepted { stream, peer, _place: place },
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                tracing::error!(%error, "cannot accept connections; trying again in {} ms", pause.as_millis());
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(1));
+            }
+        }
+    }
+}
+
+/// The client went away before it was accepted.
+fn is_the_clients(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+async fn connection(accepted: Accepted, app: Router, seats: Arc<Seats>, limits: Limits, watcher: Watcher) {
+    let Accepted { stream, peer, _place } = accepted;
+    // Without it small answers wait for the client's acknowledgement; failing only costs time.
+    let _ = stream.set_nodelay(true);
+    let seat = Seat { seats, taken: AtomicBool::new(false) };
+    // Whoever has not said what it wants counts as a page; the reserve is for those who hurry.
+    let header = if seat.take() { limits.header } else { limits.header_in_reserve };
+    let seat = &seat;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let app = app.clone();
+        async move { Ok::<_, Infallible>(answer(request, app, seat, peer, limits.body).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header)
+        .max_buf_size(HEAD_BYTES)
+        .serve_connection(TokioIo::new(Stalling::new(stream, limits.stall)), service);
+    // Errors here are the client's: cut off, too slow, not HTTP.
+    if let Err(error) = watcher.watch(served).await {
+        tracing::trace!(%error, %peer, "connection ended early");
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    app: Router,
+    seat: &Seat,
+    peer: SocketAddr,
+    body: Duration,
+) -> Response {
+    if is_for_notices(request.uri().path()) {
+        seat.leave();
+    } else if !seat.take() {
+        return full();
+    }
+    let mut request = request.map(|incoming| Body::new(Deadline::new(incoming, body)));
+    request.extensions_mut().insert(ConnectInfo(peer));
+    match app.oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// What is served even when pages have used up their share.
+fn is_for_notices(path: &str) -> bool {
+    matches!(path, "/wxpay/notify" | "/wxpay/refund-notify" | "/healthz")
+}
+
+fn full() -> Response {
+    let mut response = (StatusCode::SERVICE_UNAVAILABLE, "busy, try again\n").into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    response
+}
+
+/// Places for connections; pages and pollers get at most 80 % of them.
+#[derive(Debug)]
+struct Seats {
+    all: Arc<Semaphore>,
+    pages: AtomicUsize,
+    most_pages: usize,
+}
+
+impl Seats {
+    fn new(max_connections: usize) -> Self {
+        Seats {
+            all: Arc::new(Semaphore::new(max_connections)),
+            pages: AtomicUsize::new(0),
+            most_pages: max_connections * 4 / 5,
+        }
+    }
+}
+
+/// One connection's place among the pages, given back when it ends.
+struct Seat {
+    seats: Arc<Seats>,
+    taken: AtomicBool,
+}
+
+impl Seat {
+    fn take(&self) -> bool {
+        if self.taken.load(Ordering::Relaxed) {
+            return true;
+        }
+        let most = self.seats.most_pages;
+        let free = |pages| (pages < most).then_some(pages + 1);
+        let got = self.seats.pages.fetch_update(Ordering::Relaxed, Ordering::Relaxed, free).is_ok();
+        self.taken.store(got, Ordering::Relaxed);
+        got
+    }
+
+    fn leave(&self) {
+        if self.taken.swap(false, Ordering::Relaxed) {
+            self.seats.pages.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+#[cfg(test)]
+#[path = "listener/tests.rs"]
+mod tests;

@@ -1,0 +1,152 @@
+//! The user token `u`: how a site says who its user is. A JWT, HS256 with the shared secret; claims `sub`, `exp` and
+//! optional `name`.
+
+use std::fmt;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use recharge::User;
+use serde::{Deserialize, Serialize};
+use wxpay::UnixMillis;
+
+/// A token longer than this does not fit a cookie beside its attributes.
+const LONGEST: usize = 3072;
+
+/// Makes and reads user tokens.
+#[derive(Clone)]
+pub struct UserTokens {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    validation: Validation,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    sub: String,
+    /// Unix time in seconds.
+    exp: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
+/// Who a valid token names, and until when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    pub user: User,
+    pub expires_at: UnixMillis,
+}
+
+/// Expired, signed by somebody else, or not a token. Strangers are not told which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the user token is not valid")]
+pub struct BadToken;
+
+impl UserTokens {
+    /// `secret`: at least 32 bytes, which the settings have checked.
+    pub fn new(secret: &[u8]) -> Self {
+        // Nothing but HS256, or a token could choose how it is checked.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_required_spec_claims(&["exp", "sub"]);
+        validation.leeway = 0;
+        validation.validate_nbf = true;
+        // A site's library may add it; there is nobody else to be meant.
+        validation.validate_aud = false;
+        UserTokens {
+            encoding: EncodingKey::from_secret(secret),
+            decoding: DecodingKey::from_secret(secret),
+            validation,
+        }
+    }
+
+    /// # Errors
+    /// [`BadToken`].
+    pub fn read(&self, token: &str) -> Result<Known, BadToken> {
+        if token.len() > LONGEST {
+            return Err(BadToken);
+        }
+        let data =
+            jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| BadToken)?;
+        let Claims { sub, exp, name } = data.claims;
+        let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| sub.clone());
+        let user = User::new(sub, name).map_err(|_| BadToken)?;
+        Ok(Known { user, expires_at: UnixMillis::new(exp.saturating_mul(1000)) })
+    }
+
+    /// A token for `user` that ends `for_s` seconds after `now`.
+    /// # Errors
+    /// [`BadToken`] if it cannot be signed, which a secret of bytes always can.
+    pub fn issue(&self, user: &User, now: UnixMillis, for_s: i64) -> Result<String, BadToken> {
+        let claims = Claims {
+            sub: user.id.clone(),
+            exp: now.get() / 1000 + for_s,
+            name: (user.name != user.id).then(|| user.name.clone()),
+        };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(|_| BadToken)
+    }
+}
+
+impl fmt::Debug for UserTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UserTokens")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &[u8] = b"a secret of more than 32 bytes, long";
+
+    fn encoded(algorithm: Algorithm, secret: &[u8], claims: &serde_json::Value) -> String {
+        jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
+    }
+
+    fn soon() -> i64 {
+        UnixMillis::now().get() / 1000 + 60
+    }
+
+    #[test]
+    fn an_issued_token_names_its_user() {
+        let tokens = UserTokens::new(SECRET);
+        let user = User::new("u-7", "小林").unwrap();
+        let now = UnixMillis::now();
+        let known = tokens.read(&tokens.issue(&user, now, 60).unwrap()).unwrap();
+        assert_eq!(known.user, user);
+        assert_eq!(known.expires_at.get(), (now.get() / 1000 + 60) * 1000);
+    }
+
+    #[test]
+    fn an_id_stands_in_for_a_missing_name() {
+        let token = encoded(
+            Algorithm::HS256,
+            SECRET,
+            &serde_json::json!({"sub": "u-7", "exp": soon(), "aud": "desk"}),
+        );
+        assert_eq!(UserTokens::new(SECRET).read(&token).unwrap().user.name, "u-7");
+    }
+
+    #[test]
+    fn expired_foreign_or_other_tokens_are_refused() {
+        let tokens = UserTokens::new(SECRET);
+        let good = serde_json::json!({"sub": "u-7", "exp": soon()});
+        let mut bad = vec![
+            encoded(Algorithm::HS256, b"another secret of more than 32 bytes", &good),
+            encoded(Algorithm::HS384, SECRET, &good),
+            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": "u-7", "exp": soon() - 61})),
+            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": "u-7"})),
+            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"exp": soon()})),
+            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": 7, "exp": soon()})),
+            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": "", "exp": soon()})),
+            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": "a\u{0}b", "exp": soon()})),
+            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": "x".repeat(65), "exp": soon()})),
+            String::new(),
+            "a.b.c".to_owned(),
+            "x".repeat(LONGEST + 1),
+        ];
+        // {"alg":"none"} with the same claims and no signature.
+        let claims = bad[0].split('.').nth(1).unwrap().to_owned();
+        bad.push(format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}."));
+        for token in bad {
+            assert_eq!(tokens.read(&token), Err(BadToken), "{token}");
+        }
+    }
+}
