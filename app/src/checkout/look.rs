@@ -1,0 +1,156 @@
+//! What the dialog says and offers in each state. Pure.
+
+use crate::icons;
+use crate::money::money;
+use crate::text::{Lang, dialog, error};
+
+use super::model::{CLOSES_AFTER_S, Model, Phase};
+
+/// One button or link of the dialog's foot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    pub label: &'static str,
+    /// `data-kind`; empty for the default look.
+    pub kind: &'static str,
+    /// A path of [`icons`], or empty.
+    pub icon: &'static str,
+    pub does: Does,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Does {
+    Close,
+    Check,
+    NewCode,
+    Again,
+    Wake,
+    CopyLink,
+    /// A link; opens in a new tab if the flag is set.
+    Open(String, bool),
+}
+
+/// What stands where the code stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The code is being made.
+    Blank,
+    Code,
+    /// A check mark and the new balance.
+    Credited,
+    /// An icon, and the order's number and time.
+    Badge(&'static str),
+    /// The orders that are in the way.
+    OpenOrders,
+}
+
+/// What stands beside the amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Corner {
+    Empty,
+    /// The seconds that are left.
+    Ring,
+    /// A warning icon.
+    Warn(&'static str),
+}
+
+impl Model {
+    pub fn stage(&self) -> Stage {
+        match self.phase() {
+            Phase::Ordering | Phase::Slow => Stage::Blank,
+            Phase::Waiting | Phase::OnPhone => Stage::Code,
+            Phase::Offline if self.order.is_some() => Stage::Code,
+            Phase::Offline => Stage::Badge(icons::OFFLINE),
+            Phase::Paid | Phase::Late => Stage::Credited,
+            Phase::InWechat => Stage::Badge(icons::SCREEN),
+            Phase::LateRefunded => Stage::Badge(icons::BACK_MONEY),
+            Phase::Closed => Stage::Badge(icons::SCAN),
+            Phase::TooMany => Stage::OpenOrders,
+            Phase::Unconfirmed | Phase::Busy | Phase::Limit => Stage::Badge(icons::CLOCK),
+            Phase::Refused | Phase::Session => Stage::Badge(icons::NOTE),
+        }
+    }
+
+    pub fn corner(&self) -> Corner {
+        match self.phase() {
+            Phase::Waiting | Phase::OnPhone | Phase::InWechat | Phase::Paid => Corner::Ring,
+            Phase::Slow => Corner::Warn(icons::CLOCK),
+            Phase::Offline => Corner::Warn(icons::OFFLINE),
+            _ => Corner::Empty,
+        }
+    }
+
+    /// Title and sentence for the live region. Neither holds the running seconds, so nothing is read out every second.
+    pub fn words(&self, lang: Lang) -> (String, String) {
+        let number = |n: i64| n.to_string();
+        let credited = money(self.total_fee + self.bonus);
+        let paid = money(self.total_fee);
+        let (title, text) = match self.phase() {
+            Phase::Ordering => (dialog::ORDERING_TITLE, dialog::ORDERING_TEXT),
+            Phase::Slow => (dialog::SLOW_TITLE, dialog::SLOW_TEXT),
+            Phase::Waiting => (dialog::WAITING_TITLE, dialog::WAITING_TEXT),
+            Phase::OnPhone => (dialog::PHONE_TITLE, dialog::PHONE_TEXT),
+            Phase::InWechat => (dialog::WECHAT_TITLE, dialog::WECHAT_TEXT),
+            Phase::Offline => (dialog::OFFLINE_TITLE, dialog::OFFLINE_TEXT),
+            Phase::Paid => (dialog::PAID_TITLE, dialog::PAID_TEXT),
+            Phase::Late => (dialog::LATE_TITLE, dialog::LATE_TEXT),
+            Phase::LateRefunded => (dialog::LATE_REFUNDED_TITLE, dialog::LATE_REFUNDED_TEXT),
+            Phase::Unconfirmed => (dialog::UNCONFIRMED_TITLE, dialog::UNCONFIRMED_TEXT),
+            Phase::Closed => (dialog::CLOSED_TITLE, dialog::CLOSED_TEXT),
+            Phase::TooMany => (dialog::TOOMANY_TITLE, dialog::TOOMANY_TEXT),
+            Phase::Refused => (dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
+            Phase::Busy => (dialog::BUSY_TITLE, dialog::BUSY_TEXT),
+            Phase::Session => (dialog::SESSION_TITLE, dialog::SESSION_TEXT),
+            Phase::Limit => (dialog::LIMIT_TITLE, dialog::LIMIT_TEXT),
+        };
+        let n = match self.phase() {
+            Phase::TooMany => number(i64::try_from(self.open.len()).unwrap_or(i64::MAX)),
+            _ => number(CLOSES_AFTER_S),
+        };
+        let seconds = self.retry_after_s.to_string();
+        // A credited payment names what was credited, a returned one what was paid.
+        let amount = if self.phase() == Phase::LateRefunded { paid } else { credited };
+        let values = [("amount", amount.as_str()), ("n", &n), ("seconds", &seconds)];
+        (lang.fill(title, &values), lang.fill(text, &values))
+    }
+
+    pub fn actions(&self, lang: Lang) -> Vec<Action> {
+        let act = |label, kind, icon, does| Action { label: lang.t(label), kind, icon, does };
+        let page = || {
+            let number =
+                self.order.as_ref().map(|order| order.out_trade_no.clone()).or(self.kept_order.clone());
+            let open = |number| Does::Open(format!("/pay/{number}"), false);
+            number.map(|number| act(dialog::PAGE, "plain", "", open(number)))
+        };
+        let scan = || {
+            let url = self.order.as_ref().and_then(|order| order.sandbox_scan.clone());
+            url.map(|url| act(dialog::SANDBOX_SCAN, "", icons::PHONE, Does::Open(url, true)))
+        };
+        let copy = |label, kind| act(label, kind, icons::COPY, Does::CopyLink);
+        let copied = |label| if self.copied { crate::text::common::COPIED } else { label };
+        let done = || act(dialog::PAID_DONE, "solid", "", Does::Close);
+        let receipt = || {
+            let number = self.order.as_ref().map(|order| order.out_trade_no.clone());
+            let open = |number| Does::Open(format!("/pay/{number}/receipt"), false);
+            number.map(|number| act(dialog::PAID_RECEIPT, "plain", "", open(number)))
+        };
+        let again = |kind| act(error::RETRY, kind, icons::RENEW, Does::Again);
+        let all = match self.phase() {
+            Phase::Ordering | Phase::TooMany | Phase::Session => vec![],
+            Phase::Slow | Phase::LateRefunded | Phase::Refused => vec![page()],
+            Phase::Waiting => vec![scan(), page()],
+            Phase::OnPhone => vec![scan(), Some(copy(copied(dialog::PHONE_COPY), "")), page()],
+            Phase::InWechat => vec![scan(), Some(copy(copied(dialog::WECHAT_COPY), "solid"))],
+            Phase::Offline => vec![Some(act(dialog::OFFLINE_RETRY, "", icons::RENEW, Does::Wake))],
+            Phase::Paid | Phase::Late => vec![Some(done()), receipt()],
+            Phase::Unconfirmed => vec![
+                Some(act(dialog::UNCONFIRMED_CHECK, "solid", "", Does::Check)),
+                Some(act(dialog::UNCONFIRMED_NEW, "", "", Does::NewCode)),
+                Some(act(dialog::UNCONFIRMED_CLOSE, "plain", "", Does::Close)),
+            ],
+            Phase::Closed => vec![Some(act(dialog::CLOSED_NEW, "solid", icons::RENEW, Does::NewCode))],
+            Phase::Busy => vec![Some(again("solid")), page()],
+            Phase::Limit => vec![Some(again(""))],
+        };
+        all.into_iter().flatten().collect()
+    }
+}

@@ -1,0 +1,295 @@
+//! What the payment dialog knows and how it changes. Pure: `now` comes in as milliseconds of a steady clock, answers of
+//! the server come in as values, and what is to be done goes out as a [`Command`].
+
+use crate::api::{AppError, ErrorCode, OpenOrder, StatusView, ViewState};
+use crate::poll::{Poll, Step};
+
+use super::offer::Device;
+
+/// Ordering that takes longer than this is called slow.
+const SLOW_AFTER_MS: i64 = 3_000;
+
+/// The dialog that says "paid" closes itself after this many seconds.
+pub const CLOSES_AFTER_S: i64 = 3;
+
+/// For how long "check again" goes on asking.
+const CHECK_FOR_S: i64 = 15;
+
+/// The state of the dialog; `data-state` in the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Ordering,
+    Slow,
+    Waiting,
+    OnPhone,
+    InWechat,
+    Offline,
+    Paid,
+    Late,
+    LateRefunded,
+    Unconfirmed,
+    Closed,
+    TooMany,
+    Refused,
+    Busy,
+    Session,
+    Limit,
+}
+
+impl Phase {
+    pub fn name(self) -> &'static str {
+        match self {
+            Phase::Ordering => "ordering",
+            Phase::Slow => "slow",
+            Phase::Waiting => "waiting",
+            Phase::OnPhone => "on-phone",
+            Phase::InWechat => "in-wechat",
+            Phase::Offline => "offline",
+            Phase::Paid => "paid",
+            Phase::Late => "late",
+            Phase::LateRefunded => "refunded",
+            Phase::Unconfirmed => "unconfirmed",
+            Phase::Closed => "closed",
+            Phase::TooMany => "too-many",
+            Phase::Refused => "refused",
+            Phase::Busy => "busy",
+            Phase::Session => "session",
+            Phase::Limit => "limit",
+        }
+    }
+}
+
+/// What the page has to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    Nothing,
+    /// Place the order of the chosen amount.
+    Create,
+    AskStatus,
+    CheckAgain,
+    NewCode,
+    CloseDialog,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Model {
+    device: Device,
+    phase: Phase,
+    pub order: Option<StatusView>,
+    /// What this dialog is about, in units and fen; known before there is an order.
+    pub quantity: u32,
+    pub total_fee: i64,
+    pub bonus: i64,
+    /// The balance on the page, in fen.
+    pub balance: i64,
+    /// Rises with every press and when the dialog closes: an answer to an older call is not for this dialog.
+    pub run: u32,
+    pub open: Vec<OpenOrder>,
+    /// The number of an order that WeChat did not answer for.
+    pub kept_order: Option<String>,
+    pub retry_after_s: u32,
+    /// Seconds shown in the ring, and what the full ring stands for.
+    pub left_s: i64,
+    pub whole_s: i64,
+    /// The link was copied.
+    pub copied: bool,
+    poll: Option<Poll>,
+    polling: bool,
+    since: i64,
+}
+
+impl Model {
+    pub fn new(device: Device, balance: i64) -> Model {
+        Model {
+            device,
+            phase: Phase::Ordering,
+            order: None,
+            quantity: 0,
+            total_fee: 0,
+            bonus: 0,
+            balance,
+            run: 0,
+            open: Vec::new(),
+            kept_order: None,
+            retry_after_s: 0,
+            left_s: 0,
+            whole_s: 0,
+            copied: false,
+            poll: None,
+            polling: false,
+            since: 0,
+        }
+    }
+
+    /// What to show. Calls that do not get through are shown over a waiting order, whose code stays on the screen.
+    pub fn phase(&self) -> Phase {
+        let live = matches!(self.phase, Phase::Waiting | Phase::OnPhone | Phase::InWechat);
+        if live && self.poll.as_ref().is_some_and(Poll::is_offline) { Phase::Offline } else { self.phase }
+    }
+
+    /// Whether an answer to "check again" is being waited for.
+    pub fn is_checking(&self) -> bool {
+        self.phase == Phase::Unconfirmed && self.polling
+    }
+
+    /// Whether the dialog still has something to wait for.
+    pub fn is_busy(&self) -> bool {
+        self.polling || matches!(self.phase, Phase::Ordering | Phase::Slow | Phase::Paid)
+    }
+
+    fn enter(&mut self, phase: Phase, now: i64) {
+        self.phase = phase;
+        self.since = now;
+        self.copied = false;
+    }
+
+    /// The pay button.
+    pub fn pressed(&mut self, now: i64, quantity: u32, total_fee: i64, bonus: i64) -> Command {
+        (self.quantity, self.total_fee, self.bonus) = (quantity, total_fee, bonus);
+        self.again(now)
+    }
+
+    /// The same amount again: after a closed order, or when the first try did not get through.
+    pub fn again(&mut self, now: i64) -> Command {
+        self.run += 1;
+        (self.order, self.poll, self.polling) = (None, None, false);
+        self.enter(Phase::Ordering, now);
+        Command::Create
+    }
+
+    /// "Not paid, new code": the order stays, its code is replaced.
+    pub fn wants_new_code(&mut self, now: i64) -> Command {
+        if self.phase != Phase::Unconfirmed {
+            return self.again(now);
+        }
+        self.run += 1;
+        self.polling = false;
+        self.enter(Phase::Ordering, now);
+        Command::NewCode
+    }
+
+    /// "I have paid, check again".
+    pub fn check(&mut self, now: i64) -> Command {
+        let Some(poll) = &mut self.poll else { return Command::Nothing };
+        poll.extend(now, CHECK_FOR_S);
+        self.polling = true;
+        Command::CheckAgain
+    }
+
+    /// The tab became visible, the network came back, or somebody pressed "try now".
+    pub fn woke(&mut self, now: i64) -> Command {
+        if let Some(poll) = &mut self.poll {
+            poll.wake(now);
+        }
+        if self.phase == Phase::Offline { self.again(now) } else { self.tick(now) }
+    }
+
+    /// The dialog closed.
+    pub fn closed(&mut self) {
+        self.run += 1;
+        self.polling = false;
+    }
+
+    /// Time passes.
+    pub fn tick(&mut self, now: i64) -> Command {
+        match self.phase {
+            Phase::Ordering if now - self.since >= SLOW_AFTER_MS => self.phase = Phase::Slow,
+            Phase::Paid => {
+                self.left_s = (CLOSES_AFTER_S - (now - self.since) / 1000).max(0);
+                return if self.left_s == 0 { Command::CloseDialog } else { Command::Nothing };
+            }
+            _ => {}
+        }
+        let Some(poll) = self.poll.as_mut().filter(|_| self.polling) else { return Command::Nothing };
+        self.left_s = poll.seconds_left(now);
+        match poll.step(now) {
+            Step::Ask => Command::AskStatus,
+            Step::Wait => Command::Nothing,
+            Step::Stop => {
+                self.polling = false;
+                if self.phase != Phase::Unconfirmed {
+                    self.enter(Phase::Unconfirmed, now);
+                }
+                Command::Nothing
+            }
+        }
+    }
+
+    /// An order was placed or given a new code, or not.
+    pub fn placed(&mut self, now: i64, answer: Result<StatusView, AppError>) {
+        match answer {
+            Ok(view) => {
+                self.poll = Some(Poll::start(now, view.poll_for_s));
+                self.polling = true;
+                (self.whole_s, self.left_s) = (view.poll_for_s, view.poll_for_s);
+                self.take(now, view);
+            }
+            Err(error) => self.refused(now, error),
+        }
+    }
+
+    fn refused(&mut self, now: i64, error: AppError) {
+        self.retry_after_s = error.retry_after_s.unwrap_or(5);
+        self.open = error.open;
+        self.kept_order = error.out_trade_no;
+        let phase = match error.code {
+            ErrorCode::Session | ErrorCode::NotFound => Phase::Session,
+            ErrorCode::TooManyOpen => Phase::TooMany,
+            ErrorCode::TooOften => Phase::Limit,
+            ErrorCode::Busy | ErrorCode::Internal => Phase::Busy,
+            ErrorCode::Offline => Phase::Offline,
+            ErrorCode::Refused | ErrorCode::Quantity | ErrorCode::BadRequest => Phase::Refused,
+        };
+        self.enter(phase, now);
+    }
+
+    /// The order's status came, or not.
+    pub fn heard(&mut self, now: i64, answer: Result<StatusView, AppError>) {
+        let Some(poll) = &mut self.poll else { return };
+        match answer {
+            Ok(view) => {
+                poll.answered(now, view.next_ms);
+                self.take(now, view);
+            }
+            Err(error) if matches!(error.code, ErrorCode::Session | ErrorCode::NotFound) => {
+                self.polling = false;
+                self.enter(Phase::Session, now);
+            }
+            Err(error) => poll.lost(now, error.retry_after_s),
+        }
+    }
+
+    fn take(&mut self, now: i64, view: StatusView) {
+        let end = match view.state {
+            ViewState::Created => None,
+            ViewState::Pending => {
+                if view.code_url.is_some() && self.phase != Phase::Unconfirmed {
+                    self.show_code();
+                }
+                None
+            }
+            ViewState::Paid => Some(Phase::Paid),
+            ViewState::Late => Some(Phase::Late),
+            ViewState::LateRefunded => Some(Phase::LateRefunded),
+            ViewState::Closed => Some(Phase::Closed),
+        };
+        if let Some(phase) = end {
+            self.polling = false;
+            self.enter(phase, now);
+            (self.whole_s, self.left_s) = (CLOSES_AFTER_S, CLOSES_AFTER_S);
+        }
+        if let Some(balance) = view.balance {
+            self.balance = balance;
+        }
+        (self.total_fee, self.bonus) = (view.total_fee, view.bonus);
+        self.order = Some(view);
+    }
+
+    fn show_code(&mut self) {
+        self.phase = match self.device {
+            Device::Computer => Phase::Waiting,
+            Device::Phone => Phase::OnPhone,
+            Device::Wechat => Phase::InWechat,
+        };
+    }
+}

@@ -1,0 +1,159 @@
+//! What the recharge page hands to its island: what can be bought, by whom, on what kind of screen.
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::Lang;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    pub lang: Lang,
+    /// The user's name as the page shows it.
+    pub account: String,
+    /// Fen.
+    pub balance: i64,
+    /// Fen per unit.
+    pub unit_price: i64,
+    /// Units of an own amount.
+    pub min: u32,
+    pub max: u32,
+    pub presets: Vec<Preset>,
+    pub device: Device,
+}
+
+/// An amount offered on the page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preset {
+    /// Units.
+    pub quantity: u32,
+    /// Fen given on top.
+    pub bonus: i64,
+}
+
+/// What the payer looks at; decides whether the code on the screen can be scanned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Device {
+    Computer,
+    Phone,
+    /// The browser inside WeChat.
+    Wechat,
+}
+
+impl Device {
+    /// From the `User-Agent` header. A guess that only chooses what the page advises.
+    pub fn from_user_agent(agent: &str) -> Device {
+        if agent.contains("MicroMessenger") {
+            Device::Wechat
+        } else if agent.contains("Mobile") || agent.contains("iPhone") {
+            Device::Phone
+        } else {
+            Device::Computer
+        }
+    }
+}
+
+/// What the form says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    Nothing,
+    /// An own amount that is no whole number within the limits.
+    Wrong,
+    Units(u32),
+}
+
+impl Offer {
+    /// The amount chosen at first: the middle one.
+    pub fn first_choice(&self) -> Choice {
+        self.presets
+            .get(self.presets.len() / 2)
+            .map_or(Choice::Nothing, |preset| Choice::Units(preset.quantity))
+    }
+
+    /// Reads the form: an own amount wins over a chosen one.
+    pub fn choice(&self, chosen: &str, own: &str) -> Choice {
+        let own = own.trim();
+        if own.is_empty() {
+            return whole_number(chosen).map_or(Choice::Nothing, Choice::Units);
+        }
+        match whole_number(own) {
+            Some(units) if (self.min..=self.max).contains(&units) => Choice::Units(units),
+            _ => Choice::Wrong,
+        }
+    }
+
+    /// What `quantity` units cost and what is given on top, in fen. The server computes its own and decides.
+    pub fn price(&self, quantity: u32) -> (i64, i64) {
+        let bonus =
+            self.presets.iter().find(|preset| preset.quantity == quantity).map_or(0, |preset| preset.bonus);
+        (i64::from(quantity) * self.unit_price, bonus)
+    }
+}
+
+/// ASCII digits only: no sign, no separators, no full-width digits.
+pub fn whole_number(text: &str) -> Option<u32> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer() -> Offer {
+        Offer {
+            lang: Lang::Zh,
+            account: "小林".to_owned(),
+            balance: 0,
+            unit_price: 100,
+            min: 1,
+            max: 5000,
+            presets: vec![Preset { quantity: 10, bonus: 0 }, Preset { quantity: 50, bonus: 200 }],
+            device: Device::Computer,
+        }
+    }
+
+    #[test]
+    fn only_whole_numbers_within_the_limits_are_taken() {
+        let table = [
+            ("1", Choice::Units(1)),
+            ("5000", Choice::Units(5000)),
+            (" 20 ", Choice::Units(20)),
+            ("0", Choice::Wrong),
+            ("5001", Choice::Wrong),
+            ("-1", Choice::Wrong),
+            ("+1", Choice::Wrong),
+            ("0.001", Choice::Wrong),
+            ("1e9", Choice::Wrong),
+            ("１０", Choice::Wrong),
+            ("1,000", Choice::Wrong),
+            ("18446744073709551616", Choice::Wrong),
+        ];
+        for (own, choice) in table {
+            assert_eq!(offer().choice("10", own), choice, "{own}");
+        }
+    }
+
+    #[test]
+    fn an_own_amount_wins_over_a_chosen_one() {
+        assert_eq!(offer().choice("10", ""), Choice::Units(10));
+        assert_eq!(offer().choice("10", "7"), Choice::Units(7));
+        assert_eq!(offer().choice("", ""), Choice::Nothing);
+    }
+
+    #[test]
+    fn the_bonus_belongs_to_the_exact_amount() {
+        assert_eq!(offer().price(50), (5000, 200));
+        assert_eq!(offer().price(51), (5100, 0));
+    }
+
+    #[test]
+    fn the_device_is_told_by_its_user_agent() {
+        let table = [
+            ("Mozilla/5.0 (X11; Linux x86_64) Chrome/130", Device::Computer),
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148", Device::Phone),
+            ("Mozilla/5.0 (Linux; Android 14) Mobile MicroMessenger/8.0.50", Device::Wechat),
+        ];
+        for (agent, device) in table {
+            assert_eq!(Device::from_user_agent(agent), device, "{agent}");
+        }
+    }
+}

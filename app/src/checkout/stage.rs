@@ -1,0 +1,131 @@
+//! The left half of the dialog as markup: drawn as one piece, because its parts come and go together.
+//!
+//! Everything that goes in is a number, a fixed text, or escaped.
+
+use crate::icons;
+use crate::money::{money, parts};
+use crate::qr_code;
+use crate::text::{Lang, dialog, payer};
+
+use super::look::Stage;
+use super::model::Model;
+
+/// `¥` and the cents are smaller than the yuan. `size` is `m` or `l`.
+pub fn money_markup(fen: i64, size: &str) -> String {
+    let (whole, cents) = parts(fen);
+    format!(
+        r#"<span class="money" data-size="{size}"><small>¥</small>{whole}<small>.{cents:02}</small></span>"#
+    )
+}
+
+/// The code on its white plate.
+pub fn qr_markup(code_url: &str, label: &str) -> String {
+    let Some(drawing) = qr_code::draw(code_url) else { return String::new() };
+    let (view_box, path) = (drawing.view_box(), drawing.path);
+    let label = escape(label);
+    format!(
+        r#"<svg class="qr" viewBox="{view_box}" role="img" aria-label="{label}"><path d="{path}"/></svg>"#
+    )
+}
+
+fn icon(d: &str) -> String {
+    format!(r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="{d}"/></svg>"#)
+}
+
+impl Model {
+    pub fn stage_markup(&self, lang: Lang) -> String {
+        match self.stage() {
+            Stage::Blank => {
+                r#"<div class="blank" aria-hidden="true"><span class="spin"></span></div>"#.to_owned()
+            }
+            Stage::Code => self.code_markup(lang),
+            Stage::Credited => {
+                let (check, label) = (icon(icons::CHECK), lang.t(dialog::BALANCE));
+                let balance = money_markup(self.balance, "m");
+                format!(
+                    r#"<span class="badge" data-tone="paid" aria-hidden="true">{check}</span><p class="label">{label}<br>{balance}</p>"#
+                )
+            }
+            Stage::Badge(d) => {
+                format!(r#"<span class="badge" aria-hidden="true">{}</span>{}"#, icon(d), self.facts(lang))
+            }
+            Stage::OpenOrders => self.open_orders(lang),
+        }
+    }
+
+    fn code_markup(&self, lang: Lang) -> String {
+        let code_url = self.order.as_ref().and_then(|order| order.code_url.as_deref()).unwrap_or_default();
+        qr_markup(code_url, &lang.fill(dialog::QR_LABEL, &[("amount", &money(self.total_fee))]))
+    }
+
+    fn facts(&self, lang: Lang) -> String {
+        let (number, placed) = match (&self.order, &self.kept_order) {
+            (Some(order), _) => (order.out_trade_no.as_str(), order.placed.as_str()),
+            (None, Some(number)) => (number.as_str(), ""),
+            (None, None) => return String::new(),
+        };
+        let mut facts = format!(
+            r#"<dl class="facts"><dt>{}</dt><dd><span class="mono">{}</span></dd>"#,
+            lang.t(dialog::ORDER),
+            escape(number)
+        );
+        if !placed.is_empty() {
+            facts.push_str(&format!("<dt>{}</dt><dd>{}</dd>", lang.t(dialog::PLACED), escape(placed)));
+        }
+        facts.push_str("</dl>");
+        facts
+    }
+
+    fn open_orders(&self, lang: Lang) -> String {
+        let mut list = format!(
+            r#"<span class="badge" aria-hidden="true">{}</span><ul class="list">"#,
+            icon(icons::LIST)
+        );
+        for order in &self.open {
+            let minutes = (order.closes_in_s.max(0) + 59) / 60;
+            let left = lang.fill(dialog::TOOMANY_LEFT, &[("n", &minutes.to_string())]);
+            list.push_str(&format!(
+                r#"<li><span><span class="money">{}</span> <span class="note">{left}</span></span><a href="/pay/{}">{}</a></li>"#,
+                money(order.total_fee),
+                escape(&order.out_trade_no),
+                lang.t(payer::CONTINUE)
+            ));
+        }
+        list.push_str("</ul>");
+        list
+    }
+}
+
+/// For text and quoted attributes.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            _ => out.push(letter),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_into_markup_is_escaped() {
+        assert_eq!(escape(r#"<a href="x">&'"#), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
+    }
+
+    #[test]
+    fn cents_are_smaller_than_yuan() {
+        assert_eq!(
+            money_markup(123_450, "l"),
+            r#"<span class="money" data-size="l"><small>¥</small>1,234<small>.50</small></span>"#
+        );
+    }
+}

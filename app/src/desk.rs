@@ -1,0 +1,346 @@
+//! What pages and server functions ask of the cashier, in their own words: who may see what, and what they are told.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
+use recharge::cashier::{AskError, CloseError, PlaceError, Wish};
+use recharge::db::list::{Cursor, Filter, Page, Totals};
+use recharge::event::Event;
+use recharge::{Cashier, Exception, Order, OrderState, User};
+use wxpay::{Fen, OutTradeNo, UnixMillis};
+
+use crate::api::{AppError, ErrorCode, OpenOrder, StatusView, ViewState};
+use crate::auth::{ClientIp, CurrentUser, Operator, Viewer};
+use crate::pages::admin::overview::Overview;
+use crate::site::Site;
+
+/// A payer's list shows so many rows a page.
+const OWN_ROWS: usize = 10;
+/// The operator's list shows so many.
+const ROWS: usize = 50;
+
+/// The counter between pages and cashier. Cheap to clone; the server puts it into every request's context.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    pub cashier: Cashier,
+    pub site: Site,
+}
+
+/// One order with everything that is known of it, for the operator.
+#[derive(Debug, Clone)]
+pub struct Dossier {
+    pub order: Order,
+    pub line: Vec<Event>,
+    pub exceptions: Vec<Exception>,
+}
+
+impl Desk {
+    /// The desk of this request.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] where none was provided.
+    pub fn get() -> Result<Desk, AppError> {
+        use_context::<Desk>().ok_or_else(|| refusal(ErrorCode::Internal, "no desk"))
+    }
+
+    /// Places an order, or gives the open one of the same user and amount again.
+    ///
+    /// # Errors
+    /// [`AppError`], with the order's number where one exists.
+    pub async fn place(
+        &self,
+        user: &CurrentUser,
+        ip: ClientIp,
+        quantity: u32,
+    ) -> Result<StatusView, AppError> {
+        let (total_fee, bonus) = self
+            .site
+            .price(quantity)
+            .ok_or_else(|| refusal(ErrorCode::Quantity, "quantity is out of limits"))?;
+        let user = User::new(&user.id, &user.name).map_err(internal)?;
+        match self.cashier.place(Wish { user, total_fee, bonus, ip: ip.0 }).await {
+            Ok(order) => self.view(&order).await,
+            Err(error) => Err(self.place_error(error)),
+        }
+    }
+
+    /// How an order stands, for its user or the holder of its link.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`] for an unknown number and for somebody else's order alike.
+    pub async fn status(&self, viewer: &Viewer, number: &str) -> Result<StatusView, AppError> {
+        let number = OutTradeNo::parse(number).map_err(|_| not_found())?;
+        let order = self.cashier.status(&number).await.map_err(internal)?;
+        let order = order.filter(|order| may_see(viewer, order, self.cashier.now())).ok_or_else(not_found)?;
+        let mut view = self.view(&order).await?;
+        if !is_owner(viewer, &order) {
+            (view.balance, view.link) = (None, None);
+        }
+        Ok(view)
+    }
+
+    /// Has WeChat asked soon, for a payer who says that he has paid.
+    ///
+    /// # Errors
+    /// As [`Desk::status`].
+    pub async fn check_again(&self, user: &CurrentUser, number: &str) -> Result<StatusView, AppError> {
+        let number = self.own(user, number).await?;
+        self.cashier.hurry(&number).await.map_err(internal)?;
+        self.status(&Viewer::from(user), number.as_str()).await
+    }
+
+    /// A fresh code under the same number, unless WeChat says that it is paid.
+    ///
+    /// # Errors
+    /// As [`Desk::place`] and [`Desk::status`].
+    pub async fn new_code(
+        &self,
+        user: &CurrentUser,
+        number: &str,
+        seen: i64,
+    ) -> Result<StatusView, AppError> {
+        let number = self.own(user, number).await?;
+        match self.cashier.new_code(number, seen).await {
+            Ok(order) => self.view(&order).await,
+            Err(error) => Err(self.place_error(error)),
+        }
+    }
+
+    async fn own(&self, user: &CurrentUser, number: &str) -> Result<OutTradeNo, AppError> {
+        let number = OutTradeNo::parse(number).map_err(|_| not_found())?;
+        let order = self.cashier.order(&number).await.map_err(internal)?;
+        order.filter(|order| order.user.id == user.id).map(|_| number).ok_or_else(not_found)
+    }
+
+    /// An order for its page, if this viewer may see it.
+    ///
+    /// # Errors
+    /// As [`Desk::status`].
+    pub async fn order_for(&self, viewer: &Viewer, number: &str) -> Result<(Order, StatusView), AppError> {
+        let number = OutTradeNo::parse(number).map_err(|_| not_found())?;
+        let order = self.cashier.order(&number).await.map_err(internal)?;
+        let order = order.filter(|order| may_see(viewer, order, self.cashier.now())).ok_or_else(not_found)?;
+        let view = self.view(&order).await?;
+        Ok((order, view))
+    }
+
+    /// A user's own recharges, newest first, and whether the cursor made sense.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn own_recharges(&self, user: &CurrentUser, cursor: Option<Cursor>) -> Result<Page, AppError> {
+        self.cashier.orders_of(&user.id, cursor.as_ref(), OWN_ROWS).await.map_err(internal)
+    }
+
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn balance(&self, user: &CurrentUser) -> Result<Fen, AppError> {
+        self.cashier.balance(&user.id).await.map_err(internal)
+    }
+
+    /// The operator's list, with count and sum of the whole filter.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn orders(&self, filter: &Filter, cursor: Option<Cursor>) -> Result<(Page, Totals), AppError> {
+        let page = self.cashier.orders(filter, cursor.as_ref(), ROWS).await.map_err(internal)?;
+        Ok((page, self.cashier.totals(filter).await.map_err(internal)?))
+    }
+
+    /// Everything about an order; `None` if neither an order nor an exception has this number.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn dossier(&self, number: &str) -> Result<Option<Dossier>, AppError> {
+        let Ok(number) = OutTradeNo::parse(number) else { return Ok(None) };
+        let Some(order) = self.cashier.order(&number).await.map_err(internal)? else { return Ok(None) };
+        Ok(Some(Dossier {
+            order,
+            line: self.cashier.time_line(&number).await.map_err(internal)?,
+            exceptions: self.cashier.exceptions(&number).await.map_err(internal)?,
+        }))
+    }
+
+    /// # Errors
+    /// [`AskError`].
+    pub async fn ask_wechat(&self, operator: &Operator, number: &OutTradeNo) -> Result<String, AskError> {
+        self.cashier.ask(number, &operator.name).await
+    }
+
+    /// What the operator's first screen shows.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn overview(&self, days: i64) -> Result<Overview, AppError> {
+        let now = self.cashier.now();
+        let day = |at: UnixMillis| at.to_beijing().chars().take(8).collect::<String>();
+        let first = now.plus_ms(-(days - 1) * 24 * 60 * 60 * 1000);
+        Ok(Overview {
+            now,
+            days: self.cashier.days(&day(first), &day(now)).await.map_err(internal)?,
+            exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
+            waiting: self.cashier.backlog().await.map_err(internal)?.0,
+            health: self.cashier.health(),
+        })
+    }
+
+    /// Puts an operator's note on an order's time line; `false` if there is no such order.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when it could not be written.
+    pub async fn note(&self, operator: &Operator, number: &str, text: &str) -> Result<bool, AppError> {
+        let Ok(number) = OutTradeNo::parse(number) else { return Ok(false) };
+        if self.cashier.order(&number).await.map_err(internal)?.is_none() {
+            return Ok(false);
+        }
+        self.cashier.note(&number, &operator.name, text).await.map_err(internal)?;
+        Ok(true)
+    }
+
+    /// # Errors
+    /// [`CloseError`].
+    pub async fn close_order(&self, operator: &Operator, number: &OutTradeNo) -> Result<Order, CloseError> {
+        self.cashier.close(number, &operator.name).await
+    }
+
+    /// What a page may show of an order. The balance comes along once the order has ended.
+    async fn view(&self, order: &Order) -> Result<StatusView, AppError> {
+        let now = self.cashier.now();
+        let expires_in_s = order.expires_in_s(now);
+        let code = order.code();
+        let link = || format!("{}/pay/{}?t={}", self.site.public_url, order.out_trade_no, order.link_token);
+        let balance = match order.is_open() {
+            true => None,
+            false => Some(self.cashier.balance(&order.user.id).await.map_err(internal)?.get()),
+        };
+        Ok(StatusView {
+            out_trade_no: order.out_trade_no.to_string(),
+            state: view_state(order),
+            total_fee: order.total_fee.get(),
+            bonus: order.bonus.get(),
+            code_url: code.map(|code| code.url.to_string()),
+            code_version: code.map_or(0, |code| code.version),
+            expires_in_s,
+            poll_for_s: expires_in_s.min(200),
+            next_ms: Some(next_ms(now.minus(order.created_at))),
+            link: order.is_open().then(link),
+            sandbox_scan: code.and_then(|code| self.site.scan_url(code.url.as_str())),
+            balance,
+            placed: clock_time(order.created_at),
+        })
+    }
+
+    fn place_error(&self, error: PlaceError) -> AppError {
+        let now = self.cashier.now();
+        let message = error.to_string();
+        match error {
+            PlaceError::Invalid(_) => refusal(ErrorCode::Quantity, message),
+            PlaceError::NotFound => not_found(),
+            PlaceError::TooManyOpen(orders) => {
+                let open = orders.iter().map(|order| OpenOrder {
+                    out_trade_no: order.out_trade_no.to_string(),
+                    total_fee: order.total_fee.get(),
+                    closes_in_s: order.expires_in_s(now),
+                });
+                AppError { open: open.collect(), ..refusal(ErrorCode::TooManyOpen, message) }
+            }
+            PlaceError::TryAgain { out_trade_no } => AppError {
+                out_trade_no: Some(out_trade_no.to_string()),
+                ..later(ErrorCode::Busy, message, 3)
+            },
+            // WeChat's own words are for the operator, not for the payer.
+            PlaceError::Refused { out_trade_no, .. } => AppError {
+                out_trade_no: Some(out_trade_no.to_string()),
+                ..refusal(ErrorCode::Refused, "WeChat did not accept the order")
+            },
+            PlaceError::Stopped(_) => later(ErrorCode::Refused, "no new orders are taken now", 60),
+            PlaceError::Write(error) => internal(error),
+        }
+    }
+}
+
+impl From<&CurrentUser> for Viewer {
+    fn from(user: &CurrentUser) -> Self {
+        Viewer { user: Some(user.clone()), token: None }
+    }
+}
+
+/// Whether the viewer is the order's user.
+pub fn is_owner(viewer: &Viewer, order: &Order) -> bool {
+    viewer.user.as_ref().is_some_and(|user| user.id == order.user.id)
+}
+
+/// Its user, or whoever holds its link.
+fn may_see(viewer: &Viewer, order: &Order, now: UnixMillis) -> bool {
+    is_owner(viewer, order) || viewer.token.as_ref().is_some_and(|token| order.link_opens(token, now))
+}
+
+/// The state in the payer's words.
+pub fn view_state(order: &Order) -> ViewState {
+    match &order.state {
+        OrderState::Created => ViewState::Created,
+        OrderState::Pending(_) => ViewState::Pending,
+        OrderState::Closed { .. } => ViewState::Closed,
+        OrderState::Paid(paid) if paid.credited_at.is_none() => ViewState::LateRefunded,
+        OrderState::Paid(paid) if paid.late => ViewState::Late,
+        OrderState::Paid(_) => ViewState::Paid,
+    }
+}
+
+/// The longer an order waits, the less often its pages ask.
+fn next_ms(age_ms: i64) -> u32 {
+    match age_ms {
+        ..60_000 => 1000,
+        60_000..120_000 => 2000,
+        _ => 3000,
+    }
+}
+
+/// `HH:MM:SS`, Beijing time.
+pub fn clock_time(at: UnixMillis) -> String {
+    at.to_beijing_text().split(' ').nth(1).unwrap_or_default().to_owned()
+}
+
+/// Sets status and `Retry-After` of the answer to this request, where it is one to a server function.
+pub fn answer_with(code: ErrorCode, retry_after_s: Option<u32>) {
+    let Some(options) = use_context::<ResponseOptions>() else { return };
+    options.set_status(status(code));
+    if let Some(seconds) = retry_after_s {
+        options.insert_header(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+/// The HTTP status of a refusal.
+pub fn status(code: ErrorCode) -> StatusCode {
+    match code {
+        ErrorCode::BadRequest => StatusCode::BAD_REQUEST,
+        ErrorCode::Session => StatusCode::UNAUTHORIZED,
+        ErrorCode::NotFound => StatusCode::NOT_FOUND,
+        ErrorCode::TooManyOpen => StatusCode::CONFLICT,
+        ErrorCode::Quantity => StatusCode::UNPROCESSABLE_ENTITY,
+        ErrorCode::TooOften => StatusCode::TOO_MANY_REQUESTS,
+        ErrorCode::Busy | ErrorCode::Refused | ErrorCode::Internal | ErrorCode::Offline => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}
+
+fn refusal(code: ErrorCode, message: impl Into<String>) -> AppError {
+    answer_with(code, None);
+    AppError::new(code, message)
+}
+
+fn later(code: ErrorCode, message: impl Into<String>, seconds: u32) -> AppError {
+    answer_with(code, Some(seconds));
+    AppError { retry_after_s: Some(seconds), ..AppError::new(code, message) }
+}
+
+fn not_found() -> AppError {
+    refusal(ErrorCode::NotFound, "no such order")
+}
+
+/// A failure of ours: the payer reads nothing of it, the log has it.
+fn internal(error: impl std::error::Error + 'static) -> AppError {
+    tracing::error!(error = &error as &dyn std::error::Error, "a page could not be answered");
+    later(ErrorCode::Internal, "something went wrong", 3)
+}

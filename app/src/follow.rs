@@ -1,0 +1,64 @@
+//! The order page's island: asks how the order stands and shows the page anew when it changed.
+
+use gloo_timers::future::TimeoutFuture;
+use leptos::ev;
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use crate::api::{self, ErrorCode, ViewState};
+use crate::clock::now;
+use crate::poll::{Poll, Step};
+
+/// How often it looks at its clock.
+const TICK_MS: u32 = 250;
+
+/// Shows nothing of its own. `state` and `code_version` are what the server drew.
+#[island]
+pub fn Follow(
+    out_trade_no: String,
+    token: Option<String>,
+    state: ViewState,
+    code_version: i64,
+    poll_for_s: i64,
+) -> impl IntoView {
+    Effect::new(move || {
+        let poll = StoredValue::new(Poll::start(now(), poll_for_s));
+        let wake = move || {
+            poll.update_value(|poll| poll.wake(now()));
+        };
+        let visible = window_event_listener(ev::visibilitychange, move |_| wake());
+        let online = window_event_listener(ev::online, move |_| wake());
+        on_cleanup(move || {
+            visible.remove();
+            online.remove();
+        });
+        let (number, token) = (out_trade_no.clone(), token.clone());
+        spawn_local(async move {
+            loop {
+                match poll.try_update_value(|poll| poll.step(now())) {
+                    None | Some(Step::Stop) => return,
+                    Some(Step::Wait) => TimeoutFuture::new(TICK_MS).await,
+                    Some(Step::Ask) => match api::order_status(number.clone(), token.clone()).await {
+                        Ok(view) if (view.state, view.code_version) != (state, code_version) => {
+                            return reload();
+                        }
+                        Ok(view) => {
+                            poll.update_value(|poll| poll.answered(now(), view.next_ms));
+                        }
+                        // The link ends with its order: the page says what became of it.
+                        Err(error) if matches!(error.code, ErrorCode::NotFound | ErrorCode::Session) => {
+                            return reload();
+                        }
+                        Err(error) => {
+                            poll.update_value(|poll| poll.lost(now(), error.retry_after_s));
+                        }
+                    },
+                }
+            }
+        });
+    });
+}
+
+fn reload() {
+    let _ = window().location().reload();
+}

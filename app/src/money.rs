@@ -1,0 +1,61 @@
+//! Fen as people read them. Integers only.
+
+/// `123456` fen are `"1,234.56"`; no sign of the currency.
+pub fn yuan(fen: i64) -> String {
+    let (whole, cents) = parts(fen);
+    format!("{whole}.{cents:02}")
+}
+
+/// `"¥1,234.56"`.
+pub fn money(fen: i64) -> String {
+    format!("¥{}", yuan(fen))
+}
+
+/// `"¥2"` for whole yuan, else `"¥2.50"`: for places where cents would be noise.
+pub fn money_short(fen: i64) -> String {
+    match parts(fen) {
+        (whole, 0) => format!("¥{whole}"),
+        (whole, cents) => format!("¥{whole}.{cents:02}"),
+    }
+}
+
+/// Whole yuan with thousands separators, and the cents.
+pub fn parts(fen: i64) -> (String, u64) {
+    let sign = if fen < 0 { "-" } else { "" };
+    let fen = fen.unsigned_abs();
+    (format!("{sign}{}", thousands(fen / 100)), fen % 100)
+}
+
+/// `"1,234,567"`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fen_are_shown_as_yuan_with_two_decimals() {
+        let table =
+            [(0, "0.00"), (1, "0.01"), (99, "0.99"), (1990, "19.90"), (100_000, "1,000.00"), (-250, "-2.50")];
+        for (fen, shown) in table {
+            assert_eq!(yuan(fen), shown);
+        }
+        assert_eq!(yuan(i64::MIN), "-92,233,720,368,547,758.08");
+    }
+
+    #[test]
+    fn whole_yuan_lose_their_cents_where_short() {
+        assert_eq!(money_short(200), "¥2");
+        assert_eq!(money_short(250), "¥2.50");
+    }
+}

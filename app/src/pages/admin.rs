@@ -1,0 +1,65 @@
+//! The operator's pages. Whoever is not signed in is led to the sign-in page, whatever the address.
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+
+use crate::api::AppError;
+use crate::auth::Operator;
+use crate::desk::{self, Desk};
+use crate::icons;
+use crate::parts::empty;
+use crate::shell::{self, Frame, Tab};
+use crate::text::{error, pay};
+use crate::visit::{Visit, address};
+
+mod events;
+pub mod login;
+pub mod order;
+pub mod orders;
+pub mod overview;
+
+/// The operator, or the way to the sign-in page and back.
+fn operator(visit: &Visit) -> Result<Operator, Box<Response>> {
+    let next = visit.with(&[]);
+    let login = || address("/admin/login", [("next", next.as_str())].into_iter());
+    visit.operator.clone().ok_or_else(|| Box::new(Redirect::to(&login()).into_response()))
+}
+
+/// Answers with an operator's page.
+async fn page<V>(
+    desk: &Desk,
+    visit: &Visit,
+    tab: Tab,
+    title: String,
+    view: impl Fn() -> V + Clone + Send + Sync + 'static,
+) -> Response
+where
+    V: IntoView + 'static,
+{
+    let (site, visited) = (desk.site.clone(), visit.clone());
+    let framed = move || shell::desk(&site, &visited, tab, view());
+    shell::page(desk, visit, StatusCode::OK, title, Frame::default(), framed).await
+}
+
+/// The database did not answer.
+async fn failed(desk: &Desk, visit: &Visit, tab: Tab, failure: &AppError) -> Response {
+    let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
+    let status = desk::status(failure.code);
+    shell::page(desk, visit, status, lang.t(error::INTERNAL_TITLE).to_owned(), Frame::default(), move || {
+        let text = view! { <div class="card">{empty(icons::CLOCK, lang.t(error::INTERNAL_TITLE), lang.t(error::INTERNAL_TEXT))}</div> };
+        shell::desk(&site, &visited, tab, text)
+    })
+    .await
+}
+
+/// No order has this number.
+async fn absent(desk: &Desk, visit: &Visit) -> Response {
+    let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
+    let title = lang.t(pay::NOT_FOUND).to_owned();
+    shell::page(desk, visit, StatusCode::NOT_FOUND, title, Frame::default(), move || {
+        let card = view! { <div class="card">{empty(icons::SEARCH, lang.t(error::NOT_FOUND), "")}</div> };
+        shell::desk(&site, &visited, Tab::Orders, card)
+    })
+    .await
+}

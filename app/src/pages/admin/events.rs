@@ -1,0 +1,221 @@
+//! The time line of an order and the evidence behind its events.
+
+use leptos::prelude::*;
+use recharge::ExceptionKind;
+use recharge::event::{Event, EventKind};
+use serde_json::Value;
+use wxpay::{Fen, UnixMillis};
+
+use crate::icons::{self, Icon};
+use crate::parts::{self, Clock, exception_word, money, pill};
+use crate::text::{Lang, common, order as text};
+
+/// The details of an event: a JSON object that the cashier wrote.
+struct Detail(Value);
+
+impl Detail {
+    fn of(event: &Event) -> Detail {
+        Detail(serde_json::from_str(&event.detail).unwrap_or(Value::Null))
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
+    fn fen(&self, name: &str) -> Option<Fen> {
+        self.0.get(name).and_then(Value::as_i64).map(Fen::new)
+    }
+
+    /// What WeChat sent, name by name.
+    fn fields(&self) -> Vec<(String, String)> {
+        let Some(Value::Object(fields)) = self.0.get("fields") else { return Vec::new() };
+        let value = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        fields.iter().map(|(name, found)| (name.clone(), value(found))).collect()
+    }
+}
+
+/// One event as the line shows it.
+struct Line {
+    tone: Option<&'static str>,
+    title: String,
+    /// A word beside the title.
+    verdict: Option<(&'static str, Option<&'static str>)>,
+    notes: Vec<String>,
+}
+
+fn read(lang: Lang, event: &Event) -> Line {
+    let detail = Detail::of(event);
+    let line = |title: String| Line { tone: None, title, verdict: None, notes: Vec::new() };
+    let plain = |words| line(lang.t(words).to_owned());
+    let note = |name: &str| detail.text(name).map(str::to_owned);
+    let sum = |name: &str| detail.fen(name).map(money);
+    match event.kind {
+        EventKind::Created => {
+            let notes = [sum("total_fee"), Some("NATIVE".to_owned()), note("from")];
+            Line { notes: notes.into_iter().flatten().collect(), ..plain(text::E_CREATED) }
+        }
+        EventKind::Prepaid => {
+            let again =
+                detail.0.get("code_version").and_then(Value::as_i64).is_some_and(|version| version > 1);
+            Line {
+                notes: vec!["code_url".to_owned()],
+                ..plain(if again { text::E_PREPAY_AGAIN } else { text::E_PREPAY })
+            }
+        }
+        EventKind::PrepayFailed => {
+            Line { tone: Some("warn"), notes: note("result").into_iter().collect(), ..plain(text::E_UNCLEAR) }
+        }
+        EventKind::Queried => {
+            let result = detail.text("result").unwrap_or("–");
+            let title = lang.fill(text::E_QUERY, &[("result", result)]);
+            let notes = [note("by").or_else(|| note("from")), sum_of_fields(&detail), note("sign_type")];
+            Line { notes: notes.into_iter().flatten().collect(), ..line(title) }
+        }
+        EventKind::Notice => {
+            let notes = [note("from"), sum_of_fields(&detail), note("sign_type")];
+            Line {
+                verdict: Some((lang.t(text::EV_ACCEPT), None)),
+                notes: notes.into_iter().flatten().collect(),
+                ..plain(text::E_NOTICE_OK)
+            }
+        }
+        EventKind::Repeated => {
+            Line { notes: note("from").into_iter().collect(), ..plain(text::E_NOTICE_DUP) }
+        }
+        EventKind::NotPaid => Line { notes: note("err_code").into_iter().collect(), ..plain(text::E_NOTICE) },
+        EventKind::Credited => {
+            let amount = sum("amount").unwrap_or_default();
+            Line { tone: Some("paid"), ..line(lang.fill(text::E_CREDIT, &[("amount", &amount)])) }
+        }
+        EventKind::KeptForRefund => Line { tone: Some("warn"), ..plain(text::E_LATE_REFUND) },
+        EventKind::Exception => {
+            let kind = detail.text("kind").and_then(ExceptionKind::from_name);
+            let word = kind.map_or("–", |kind| lang.t(exception_word(kind)));
+            let expected = sum("expected_fee").map(|fee| lang.fill(text::EXPECTED, &[("amount", &fee)]));
+            let stated = field_fen(&detail).map(|fee| lang.fill(text::STATED, &[("amount", &money(fee))]));
+            Line {
+                tone: Some("warn"),
+                notes: [expected, stated].into_iter().flatten().collect(),
+                ..line(lang.fill(text::E_EXCEPTION_OF, &[("kind", word)]))
+            }
+        }
+        EventKind::Closed => Line { notes: note("by").into_iter().collect(), ..plain(text::E_CLOSED) },
+        EventKind::CloseFailed => {
+            Line { tone: Some("warn"), notes: note("result").into_iter().collect(), ..plain(text::E_UNCLEAR) }
+        }
+        EventKind::Note => {
+            let who = detail.text("by").unwrap_or("–");
+            Line {
+                notes: note("text").into_iter().collect(),
+                ..line(lang.fill(text::E_NOTE, &[("who", who)]))
+            }
+        }
+    }
+}
+
+fn field_fen(detail: &Detail) -> Option<Fen> {
+    let fee = detail.0.get("fields")?.get("total_fee")?;
+    fee.as_i64().or_else(|| fee.as_str()?.parse().ok()).map(Fen::new)
+}
+
+fn sum_of_fields(detail: &Detail) -> Option<String> {
+    field_fen(detail).map(|fee| format!("total_fee {}", fee.get()))
+}
+
+/// When WeChat was asked last, and its word.
+pub fn last_query(line: &[Event]) -> Option<(UnixMillis, String)> {
+    let last = line.iter().rev().find(|event| event.kind == EventKind::Queried)?;
+    Some((last.at, Detail::of(last).text("result").unwrap_or("–").to_owned()))
+}
+
+/// Everything that happened, oldest first.
+pub fn line(lang: Lang, events: &[Event]) -> impl IntoView + use<> {
+    let items: Vec<_> = events.iter().enumerate().map(|(index, event)| item(lang, index, event)).collect();
+    view! {
+        <section class="card" aria-labelledby="li-t">
+            <div class="card-head"><h2 id="li-t">{lang.t(text::LINE)}</h2><p class="note">{lang.t(common::BEIJING)}</p></div>
+            <ol class="line">{items}</ol>
+        </section>
+    }
+}
+
+fn item(lang: Lang, index: usize, event: &Event) -> impl IntoView + use<> {
+    let Line { tone, title, verdict, notes } = read(lang, event);
+    let at = parts::time_text(event.at, Clock::NoYear);
+    let evidence = (!Detail::of(event).fields().is_empty()).then(|| view! {
+        <a href=format!("#evidence-{index}")>{lang.t(text::EVIDENCE)}<span class="unseen">" "{at.clone()}</span></a>
+    });
+    let notes: Vec<_> = notes.into_iter().map(|note| view! { <span>{note}</span> }).collect();
+    view! {
+        <li>
+            <span class="line-dot" data-tone=tone></span>
+            <div class="line-row">
+                <time class="note" datetime=event.at.to_beijing_rfc3339()>{at}</time>
+                <div>
+                    <h3>{title}{verdict.map(|(word, tone)| pill(word, tone))}</h3>
+                    <p class="note">{notes}{evidence}</p>
+                </div>
+            </div>
+        </li>
+    }
+}
+
+/// One drawer for each event with evidence; a link's `:target` opens it, without script.
+pub fn drawers(lang: Lang, events: &[Event]) -> impl IntoView + use<> {
+    let with_fields = events.iter().enumerate().map(|(index, event)| (index, event, Detail::of(event)));
+    let drawers: Vec<_> = with_fields
+        .filter(|(_, _, detail)| !detail.fields().is_empty())
+        .map(|(index, event, detail)| drawer(lang, index, event, &detail))
+        .collect();
+    drawers
+}
+
+fn drawer(lang: Lang, index: usize, event: &Event, detail: &Detail) -> impl IntoView + use<> {
+    let id = format!("evidence-{index}");
+    let title_id = format!("evidence-title-{index}");
+    let Line { title, tone, .. } = read(lang, event);
+    let verdict = match event.kind {
+        EventKind::Exception => pill(lang.t(text::EV_REJECT), tone),
+        _ => pill(lang.t(text::EV_ACCEPT), None),
+    };
+    let from = detail.text("from").map(|from| {
+        view! {
+            <dt>{lang.t(text::EV_FROM)}</dt><dd><span class="mono">{from.to_owned()}</span></dd>
+        }
+    });
+    let sign = detail.text("sign_type").map(|sign| view! {
+        <dt>{lang.t(text::EV_SIGN)}</dt><dd><span class="mono">{sign.to_owned()}</span>" · "{lang.t(text::EV_VALID)}</dd>
+    });
+    let expected = detail.fen("expected_fee").map(|fee| {
+        view! {
+            <dt>{lang.t(text::EV_OURS)}</dt><dd>{money(fee)}</dd>
+        }
+    });
+    let rows: Vec<_> = detail
+        .fields()
+        .into_iter()
+        .map(|(name, value)| view! { <tr><th scope="row" class="mono">{name}</th><td class="mono wrap">{value}</td></tr> })
+        .collect();
+    let heading = view! { <h2 id=title_id.clone()>{title}</h2> };
+    view! {
+        <dialog class="drawer" id=id aria-labelledby=title_id>
+            <div class="drawer-in">
+                <header class="card-head">
+                    {heading}
+                    <a class="tool" href="#main" aria-label=lang.t(common::CLOSE)><Icon d=icons::CLOSE/></a>
+                </header>
+                <dl class="facts">
+                    <dt>{lang.t(text::EV_VERDICT)}</dt><dd>{verdict}</dd>
+                    <dt>{lang.t(text::EV_RECEIVED)}</dt><dd>{parts::time(event.at, Clock::Full)}</dd>
+                    {from}
+                    {sign}
+                    {expected}
+                </dl>
+                <table class="table">
+                    <caption>{lang.t(text::EV_FIELDS)}</caption>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </dialog>
+    }
+}

@@ -1,0 +1,72 @@
+//! `/admin/login`. The form goes to the server's `POST /admin/login`, which comes back here with what went wrong.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+
+use crate::desk::Desk;
+use crate::icons::{self, Icon};
+use crate::shell::{self, Frame};
+use crate::text::login;
+use crate::visit::Visit;
+
+/// `?error=mismatch` or `?error=slow&n=30` (seconds), `?next=` where to go afterwards, `?name=` as it was typed.
+pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
+    if visit.operator.is_some() {
+        return Redirect::to("/admin").into_response();
+    }
+    let status = if visit.get("error").is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+    let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
+    shell::page(&desk, &visit, status, lang.t(login::TITLE).to_owned(), Frame::default(), move || {
+        let seconds = visited.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
+        let problem = match visited.get("error") {
+            Some("mismatch") => Some(("bad", lang.t(login::MISMATCH).to_owned())),
+            Some("slow") => Some(("warn", lang.fill(login::SLOW, &[("n", seconds.unwrap_or("60"))]))),
+            Some("expired") => Some(("", lang.t(login::EXPIRED).to_owned())),
+            _ => None,
+        };
+        let has_problem = problem.is_some();
+        let problem = problem.map(|(tone, text)| view! {
+            <p class="notice" data-tone=(!tone.is_empty()).then_some(tone) role="alert" id="login-err">
+                <Icon d=icons::NOTE/><span>{text}</span>
+            </p>
+        });
+        let described = has_problem.then_some("login-err");
+        let next = visited.get("next").unwrap_or("/admin").to_owned();
+        let name = visited.get("name").unwrap_or_default().to_owned();
+        view! {
+            <header>{shell::ribbon(&site, &visited)}</header>
+            <main id="main" class="page" data-width="narrow">
+                <p class="page-head">
+                    <span class="brand">
+                        <span class="brand-mark" aria-hidden="true"><Icon d=icons::SCAN/></span>{site.name.clone()}
+                    </span>
+                    {shell::lang_and_theme(&visited)}
+                </p>
+                <form class="card stack" method="post" action="/admin/login">
+                    <h1>{lang.t(login::TITLE)}</h1>
+                    {problem}
+                    <input type="hidden" name="next" value=next/>
+                    <div class="field">
+                        <label for="name">{lang.t(login::NAME)}</label>
+                        <input
+                            class="input" id="name" name="name" autocomplete="username" autocapitalize="none"
+                            spellcheck="false" value=name required=true
+                        />
+                    </div>
+                    <div class="field">
+                        <label for="password">{lang.t(login::PASSWORD)}</label>
+                        <input
+                            class="input" id="password" name="password" type="password"
+                            autocomplete="current-password" required=true aria-describedby=described
+                        />
+                    </div>
+                    <button class="button" data-kind="solid" type="submit">{lang.t(login::SUBMIT)}</button>
+                    <p class="note">{lang.t(login::HINT)}</p>
+                </form>
+            </main>
+        }
+    })
+    .await
+}

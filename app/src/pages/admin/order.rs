@@ -1,0 +1,303 @@
+//! `/admin/orders/{out_trade_no}`: one order, everything that happened to it, and what can be done.
+
+use axum::extract::{Form, Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+use recharge::cashier::{AskError, CloseError};
+use recharge::order::Proof;
+use recharge::{Exception, Order, OrderState};
+use serde::Deserialize;
+use wxpay::OutTradeNo;
+
+use super::orders::user_href;
+use super::{absent, events, failed, operator, page};
+use crate::desk::{Desk, Dossier};
+use crate::icons::{self, Icon};
+use crate::parts::{self, Clock, big_money, exception_word, money, pill};
+use crate::shell::Tab;
+use crate::text::{Lang, Text, error, exception, order as text};
+use crate::visit::Visit;
+
+/// A note has at most so many characters.
+const NOTE_CHARS: usize = 500;
+
+pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
+    if let Err(login) = operator(&visit) {
+        return *login;
+    }
+    let dossier = match desk.dossier(&number).await {
+        Ok(Some(dossier)) => dossier,
+        Ok(None) => return absent(&desk, &visit).await,
+        Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
+    };
+    let (lang, visited) = (visit.lang, visit.clone());
+    page(&desk, &visit, Tab::Orders, number, move || content(lang, &visited, &dossier)).await
+}
+
+fn content(lang: Lang, visit: &Visit, dossier: &Dossier) -> impl IntoView + use<> {
+    let order = &dossier.order;
+    let kinds: Vec<_> = dossier.exceptions.iter().map(|exception| exception.kind).collect();
+    let exceptions = (!dossier.exceptions.is_empty()).then(|| exceptions(lang, &dossier.exceptions));
+    view! {
+        <p class="back">
+            <a class="button" data-kind="plain" href="/admin/orders"><Icon d=icons::NEWER/>{lang.t(text::BACK)}</a>
+        </p>
+        <div class="page-head">
+            <div class="row">
+                <h1 class="mono">{order.out_trade_no.to_string()}</h1>
+                {parts::desk_pills(lang, order, &kinds)}
+            </div>
+        </div>
+        <div class="stack">
+            {said(visit)}
+            <div class="split">
+                <div class="stack">
+                    {summary(lang, order)}
+                    {events::line(lang, &dossier.line)}
+                </div>
+                <div class="stack">
+                    {exceptions}
+                    {actions(lang, dossier)}
+                    {note(lang, order)}
+                </div>
+            </div>
+        </div>
+        {events::drawers(lang, &dossier.line)}
+    }
+}
+
+fn summary(lang: Lang, order: &Order) -> impl IntoView + use<> {
+    let paid = match &order.state {
+        OrderState::Paid(paid) => Some(paid.clone()),
+        _ => None,
+    };
+    let closed_at = match &order.state {
+        OrderState::Closed { closed_at } => Some(*closed_at),
+        _ => paid.as_ref().and_then(|paid| paid.closed_at),
+    };
+    let credited = paid.as_ref().and_then(|paid| paid.credited_at).and_then(|_| order.credit());
+    let figure = |label: Text, value| {
+        view! {
+            <div class="figure"><dt>{lang.t(label)}</dt><dd>{value}</dd></div>
+        }
+    };
+    let credited = match credited {
+        Some(fen) => big_money(fen, "m").into_any(),
+        None => view! { <span class="money" data-size="m">"–"</span> }.into_any(),
+    };
+    let paid = paid.map(|paid| {
+        let proof = match paid.proof {
+            Proof::Notice => text::PROOF_NOTICE,
+            Proof::Query => text::PROOF_QUERY,
+        };
+        view! {
+            <dt>{lang.t(text::PAID_AT)}</dt><dd>{parts::time(paid.paid_at, Clock::Full)}</dd>
+            <dt>{lang.t(text::TRANSACTION)}</dt><dd><span class="mono">{paid.transaction_id.to_string()}</span></dd>
+            <dt>{lang.t(text::PROOF)}</dt><dd>{lang.t(proof)}</dd>
+            <dt>{lang.t(text::OPENID)}</dt><dd>{lang.t(text::OPENID_HIDDEN)}</dd>
+        }
+    });
+    let closed = closed_at.map(|at| {
+        view! {
+            <dt>{lang.t(text::CLOSED_AT)}</dt><dd>{parts::time(at, Clock::Full)}</dd>
+        }
+    });
+    view! {
+        <section class="card" aria-labelledby="su-t">
+            <div class="card-head"><h2 id="su-t">{lang.t(text::SUMMARY)}</h2></div>
+            <dl class="figures" data-small="">
+                {figure(text::AMOUNT, big_money(order.total_fee, "m").into_any())}
+                {figure(text::BONUS, big_money(order.bonus, "m").into_any())}
+                {figure(text::CREDITED, credited)}
+            </dl>
+            <div class="part">
+                <dl class="facts" data-two="">
+                    <dt>{lang.t(text::USER)}</dt>
+                    <dd>
+                        <a href=user_href(&order.user.id)>{order.user.name.clone()}</a>" "
+                        <span class="mono note">{order.user.id.clone()}</span>
+                    </dd>
+                    <dt>{lang.t(text::CREATED)}</dt><dd>{parts::time(order.created_at, Clock::Full)}</dd>
+                    <dt>{lang.t(text::EXPIRES)}</dt><dd>{parts::time(order.time_expire, Clock::Full)}</dd>
+                    {closed}
+                    {paid}
+                </dl>
+            </div>
+        </section>
+    }
+}
+
+fn exceptions(lang: Lang, all: &[Exception]) -> impl IntoView + use<> {
+    let items: Vec<_> = all.iter().map(|exception| exception_item(lang, exception)).collect();
+    view! {
+        <section class="card stack" aria-labelledby="ex-t">
+            <h2 id="ex-t">{lang.t(text::EXCEPTIONS)}</h2>
+            <ul class="list">{items}</ul>
+        </section>
+    }
+}
+
+fn exception_item(lang: Lang, found: &Exception) -> impl IntoView + use<> {
+    let (tone, word) = match &found.settled {
+        Some(settled) if settled.by == "rule" => (None, text::RULE_SETTLED),
+        Some(_) => (None, exception::SETTLED),
+        None => (Some("warn"), exception::OPEN),
+    };
+    let expected = found.expected_fee.filter(|fee| *fee != found.total_fee);
+    let expected = expected.map(|fee| {
+        view! {
+            <span>{lang.fill(text::EXPECTED, &[("amount", &money(fee))])}</span>
+        }
+    });
+    let currency =
+        (found.fee_type != "CNY").then(|| view! { <span class="mono">{found.fee_type.clone()}</span> });
+    view! {
+        <li>
+            <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
+            {pill(lang.t(word), tone)}
+            <p class="note">
+                {expected}
+                {currency}
+                <span class="mono">{found.transaction_id.to_string()}</span>
+                {parts::time(found.first_seen_at, Clock::Full)}
+            </p>
+        </li>
+    }
+}
+
+fn actions(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
+    let order = &dossier.order;
+    let path = format!("/admin/orders/{}", order.out_trade_no);
+    let asked = match events::last_query(&dossier.line) {
+        Some((at, result)) => {
+            let at = parts::time_text(at, Clock::TimeOnly);
+            lang.fill(text::ASK_NOTE, &[("time", &at), ("result", &result)])
+        }
+        None => lang.t(text::NEVER_ASKED).to_owned(),
+    };
+    let (can_close, close_note) = match &order.state {
+        OrderState::Paid(_) => (false, lang.t(text::CLOSE_NO)),
+        OrderState::Closed { .. } => (false, lang.t(text::CLOSE_DONE)),
+        OrderState::Created | OrderState::Pending(_) => (true, lang.t(text::CLOSE_NOTE)),
+    };
+    view! {
+        <section class="card stack" aria-labelledby="ac-t">
+            <h2 id="ac-t">{lang.t(text::ACTIONS)}</h2>
+            <form method="post" class="field" action=format!("{path}/ask")>
+                <button class="button" type="submit" aria-describedby="ask-n"><Icon d=icons::RENEW/>{lang.t(text::ASK)}</button>
+                <p class="note" id="ask-n">{asked}</p>
+            </form>
+            <form method="post" class="field" action=format!("{path}/close")>
+                <button class="button" type="submit" disabled=!can_close aria-describedby="close-n">{lang.t(text::CLOSE)}</button>
+                <p class="note" id="close-n">{close_note}</p>
+            </form>
+        </section>
+    }
+}
+
+fn note(lang: Lang, order: &Order) -> impl IntoView + use<> {
+    view! {
+        <section class="card">
+            <form method="post" class="stack" action=format!("/admin/orders/{}/note", order.out_trade_no)>
+                <div class="field">
+                    <label for="note">{lang.t(text::NOTE)}" "<span class="note">{lang.t(text::NOTE_HINT)}</span></label>
+                    <textarea class="input" id="note" name="text" rows="3" maxlength=NOTE_CHARS.to_string() required=true></textarea>
+                </div>
+                <button class="button" type="submit">{lang.t(text::NOTE_SAVE)}</button>
+            </form>
+        </section>
+    }
+}
+
+/// What an action says afterwards, by the code in the address.
+fn said(visit: &Visit) -> Option<impl IntoView + use<>> {
+    let (tone, words) = match visit.get("said")? {
+        "asked" => (None, text::ASKED),
+        "busy" => (Some("warn"), text::ASK_BUSY),
+        "closed" => (None, text::CLOSE_DONE),
+        "wait" => (Some("warn"), text::CLOSE_WAIT),
+        "paid" => (Some("warn"), text::CLOSE_PAID),
+        "noted" => (None, text::NOTED),
+        "long" => (Some("bad"), error::NOTE_TOO_LONG),
+        "failed" => (Some("bad"), error::INTERNAL_TITLE),
+        _ => return None,
+    };
+    Some(parts::notice(tone, visit.lang.t(words)))
+}
+
+/// Back to the order's page, which says how it went.
+fn back(number: &str, said: &str) -> Response {
+    match OutTradeNo::parse(number) {
+        Ok(number) => Redirect::to(&format!("/admin/orders/{number}?said={said}")).into_response(),
+        Err(_) => Redirect::to("/admin/orders").into_response(),
+    }
+}
+
+/// Asks WeChat about the order now.
+pub async fn ask(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
+    let operator = match operator(&visit) {
+        Ok(operator) => operator,
+        Err(login) => return *login,
+    };
+    let Ok(parsed) = OutTradeNo::parse(number.as_str()) else { return absent(&desk, &visit).await };
+    match desk.ask_wechat(&operator, &parsed).await {
+        Ok(_) => back(&number, "asked"),
+        Err(error) => said_error(&desk, &visit, &number, &error).await,
+    }
+}
+
+async fn said_error(desk: &Desk, visit: &Visit, number: &str, error: &AskError) -> Response {
+    match error {
+        AskError::NotFound => absent(desk, visit).await,
+        AskError::WeChat(_) => back(number, "busy"),
+        AskError::Write(error) => {
+            tracing::error!(%number, "an operator's action was not written: {error}");
+            back(number, "failed")
+        }
+    }
+}
+
+/// Closes the order, unless WeChat says that it is paid.
+pub async fn close(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
+    let operator = match operator(&visit) {
+        Ok(operator) => operator,
+        Err(login) => return *login,
+    };
+    let Ok(parsed) = OutTradeNo::parse(number.as_str()) else { return absent(&desk, &visit).await };
+    match desk.close_order(&operator, &parsed).await {
+        Ok(order) if matches!(order.state, OrderState::Paid(_)) => back(&number, "paid"),
+        Ok(order) if order.is_open() => back(&number, "busy"),
+        Ok(_) => back(&number, "closed"),
+        Err(CloseError::TooEarly { .. }) => back(&number, "wait"),
+        Err(CloseError::Ask(error)) => said_error(&desk, &visit, &number, &error).await,
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct NoteForm {
+    text: String,
+}
+
+/// Puts a note on the time line.
+pub async fn note_down(
+    State(desk): State<Desk>,
+    Path(number): Path<String>,
+    visit: Visit,
+    Form(form): Form<NoteForm>,
+) -> Response {
+    let operator = match operator(&visit) {
+        Ok(operator) => operator,
+        Err(login) => return *login,
+    };
+    // Control characters but line breaks go: one NUL would fail a whole set of writes.
+    let kept: String = form.text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect();
+    let words = kept.trim();
+    if words.is_empty() || words.chars().count() > NOTE_CHARS {
+        return back(&number, "long");
+    }
+    match desk.note(&operator, &number, words).await {
+        Ok(true) => back(&number, "noted"),
+        Ok(false) => absent(&desk, &visit).await,
+        Err(_) => back(&number, "failed"),
+    }
+}

@@ -1,0 +1,219 @@
+//! `/admin/orders`: newest first, paged by key; every filter stands in the address.
+
+use axum::extract::State;
+use axum::response::Response;
+use leptos::prelude::*;
+use recharge::db::list::{Filter, Listed, Page, State as OrderFilter, Totals, WithException};
+use recharge::order::Proof;
+use recharge::{ExceptionKind, OrderState};
+
+use super::super::{cursor, cursor_href};
+use super::{failed, operator, page};
+use crate::desk::Desk;
+use crate::icons::{self, Icon};
+use crate::money::thousands;
+use crate::parts::{self, Clock, exception_word, money};
+use crate::shell::Tab;
+use crate::text::{Lang, Text, orders, state};
+use crate::visit::{Visit, address};
+
+/// The chips of the state filter and the values that they put into the address.
+const STATES: [(&str, OrderFilter, Text); 4] = [
+    ("created", OrderFilter::Created, state::CREATED),
+    ("pending", OrderFilter::Pending, state::PENDING),
+    ("paid", OrderFilter::Paid, state::PAID),
+    ("closed", OrderFilter::Closed, state::CLOSED),
+];
+
+pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
+    if let Err(login) = operator(&visit) {
+        return *login;
+    }
+    let filter = filter(&visit);
+    let (found, totals) = match desk.orders(&filter, cursor(&visit)).await {
+        Ok(found) => found,
+        Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
+    };
+    let (lang, visited) = (visit.lang, visit.clone());
+    page(&desk, &visit, Tab::Orders, lang.t(orders::TITLE).to_owned(), move || {
+        let table = match found.rows.is_empty() {
+            true => nothing(lang).into_any(),
+            false => rows(lang, &visited, &found, totals).into_any(),
+        };
+        view! {
+            <div class="page-head"><h1>{lang.t(orders::TITLE)}</h1></div>
+            <div class="stack">
+                {search(lang, &visited)}
+                {table}
+            </div>
+        }
+    })
+    .await
+}
+
+fn filter(visit: &Visit) -> Filter {
+    let state = visit.get("state").and_then(|name| STATES.iter().find(|(value, ..)| *value == name));
+    let exception = visit.get("exception").and_then(|name| match name {
+        "any" => Some(WithException::Any),
+        name => ExceptionKind::from_name(name).map(WithException::Of),
+    });
+    // What is longer than any number or user cannot be found; control characters never get into the database.
+    let search = visit.get("q").unwrap_or_default().trim();
+    let search: String = search.chars().filter(|letter| !letter.is_control()).take(64).collect();
+    Filter { state: state.map(|(_, state, _)| *state), exception, search, ..Filter::default() }
+}
+
+fn search(lang: Lang, visit: &Visit) -> impl IntoView + use<> {
+    let chip = |name: &'static str, value: &'static str, label: &'static str| {
+        let chosen = visit.get(name).unwrap_or_default() == value;
+        let href = visit.with(&[("before", ""), ("after", ""), (name, value)]);
+        view! {
+            <a class="chip" href=href data-all=value.is_empty().then_some("") aria-current=chosen.then_some("true")>{label}</a>
+        }
+    };
+    let states: Vec<_> =
+        STATES.iter().map(|(value, _, label)| chip("state", value, lang.t(*label))).collect();
+    let kinds = ExceptionKind::ALL.iter().filter(|kind| **kind != ExceptionKind::UnknownOrder);
+    let kinds: Vec<_> =
+        kinds.map(|kind| chip("exception", kind.name(), lang.t(exception_word(*kind)))).collect();
+    let keep = |name: &'static str| {
+        visit.get(name).map(|value| view! { <input type="hidden" name=name value=value.to_owned()/> })
+    };
+    let typed = visit.get("q").unwrap_or_default().to_owned();
+    view! {
+        <section class="card stack" aria-label=lang.t(orders::SEARCH)>
+            <form class="field" method="get" action="/admin/orders" role="search">
+                <label class="unseen" for="q">{lang.t(orders::SEARCH)}</label>
+                <div class="search">
+                    <input
+                        class="input" id="q" name="q" type="search" autocomplete="off" spellcheck="false" maxlength="64"
+                        value=typed aria-describedby="q-hint"
+                    />
+                    {keep("state")}
+                    {keep("exception")}
+                    <button class="button" data-kind="solid" type="submit"><Icon d=icons::SEARCH/>{lang.t(orders::SEARCH_GO)}</button>
+                </div>
+                <p class="note" id="q-hint">{lang.t(orders::SEARCH_HINT)}</p>
+            </form>
+            <div class="actions">
+                <nav class="chips" aria-label=lang.t(orders::F_STATE)>
+                    <span class="chips-name" aria-hidden="true">{lang.t(orders::F_STATE)}</span>
+                    {chip("state", "", lang.t(orders::F_ALL))}
+                    {states}
+                </nav>
+                <nav class="chips" aria-label=lang.t(orders::F_EXCEPTION)>
+                    <span class="chips-name" aria-hidden="true">{lang.t(orders::F_EXCEPTION)}</span>
+                    {chip("exception", "", lang.t(orders::F_ALL))}
+                    {chip("exception", "any", lang.t(orders::F_ANY))}
+                    {kinds}
+                </nav>
+            </div>
+        </section>
+    }
+}
+
+fn nothing(lang: Lang) -> impl IntoView {
+    view! {
+        <section class="card">
+            <div class="empty">
+                <span class="badge" aria-hidden="true"><Icon d=icons::SEARCH/></span>
+                <h2>{lang.t(orders::EMPTY)}</h2>
+                <p class="note">{lang.t(orders::EMPTY_TEXT)}</p>
+                <a class="button" href="/admin/orders">{lang.t(orders::F_CLEAR)}</a>
+            </div>
+        </section>
+    }
+}
+
+fn rows(lang: Lang, visit: &Visit, found: &Page, totals: Totals) -> impl IntoView + use<> {
+    let count = thousands(u64::try_from(totals.orders).unwrap_or(0));
+    let count = if totals.capped { lang.fill(orders::COUNT_MORE, &[("n", &count)]) } else { count };
+    let sum = money(totals.paid_fen);
+    let sum = if totals.capped { lang.fill(orders::COUNT_MORE, &[("n", &sum)]) } else { sum };
+    let body: Vec<_> = found.rows.iter().map(|listed| row(lang, listed)).collect();
+    let newer = found.newer.as_ref().map(|cursor| cursor_href(visit, cursor));
+    let older = found.older.as_ref().map(|cursor| cursor_href(visit, cursor));
+    let ends = (found.rows.first(), found.rows.last());
+    let range = match ends {
+        (Some(first), Some(last)) => {
+            let text = |listed: &Listed| parts::time_text(listed.order.created_at, Clock::NoYear);
+            lang.fill(orders::RANGE, &[("from", &text(first)), ("to", &text(last))])
+        }
+        _ => String::new(),
+    };
+    view! {
+        <div class="card">
+            <div class="card-head">
+                <dl class="totals">
+                    <div><dt>{lang.t(orders::T_COUNT)}</dt><dd>{count}</dd></div>
+                    <div><dt>{lang.t(orders::T_PAID)}</dt><dd>{sum}</dd></div>
+                </dl>
+            </div>
+            <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0">
+                <table class="table">
+                    <caption id="list-c">{lang.t(orders::CAPTION)}</caption>
+                    <thead>
+                        <tr>
+                            <th scope="col">{lang.t(orders::C_ORDER)}</th>
+                            <th scope="col" data-wide="">{lang.t(orders::C_TIME)}</th>
+                            <th scope="col" data-wide="">{lang.t(orders::C_USER)}</th>
+                            <th scope="col" data-num="">{lang.t(orders::C_AMOUNT)}</th>
+                            <th scope="col" data-num="" data-wide="">{lang.t(orders::C_CREDIT)}</th>
+                            <th scope="col">{lang.t(orders::C_STATE)}</th>
+                            <th scope="col" data-wide="">{lang.t(orders::C_PROOF)}</th>
+                            <th scope="col" data-wide="">{lang.t(orders::C_TRANSACTION)}</th>
+                        </tr>
+                    </thead>
+                    <tbody>{body}</tbody>
+                </table>
+            </div>
+            <nav class="pager" aria-label=lang.t(orders::CAPTION)>
+                {parts::pager_end(lang.t(orders::NEWER), newer, true)}
+                <span class="note">{range}</span>
+                {parts::pager_end(lang.t(orders::OLDER), older, false)}
+            </nav>
+        </div>
+    }
+}
+
+fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
+    let order = &listed.order;
+    let paid = match &order.state {
+        OrderState::Paid(paid) => Some(paid),
+        _ => None,
+    };
+    let none = || "–".to_owned();
+    let credited =
+        paid.and_then(|paid| paid.credited_at).and_then(|_| order.credit()).map_or_else(none, money);
+    let proof = paid.map_or_else(none, |paid| lang.t(proof_word(paid.proof)).to_owned());
+    let transaction = paid.map_or_else(none, |paid| paid.transaction_id.to_string());
+    let kinds: Vec<_> = listed.exceptions.iter().map(|exception| exception.kind).collect();
+    let at = order.created_at;
+    view! {
+        <tr>
+            <th scope="row">
+                <a class="mono" href=format!("/admin/orders/{}", order.out_trade_no)>{order.out_trade_no.to_string()}</a>
+                <time class="note only-phone" datetime=at.to_beijing_rfc3339()>{parts::time_text(at, Clock::NoYear)}</time>
+            </th>
+            <td data-wide="">{parts::time(at, Clock::NoYear)}</td>
+            <td data-wide="" class="user"><a href=user_href(&order.user.id)>{order.user.name.clone()}</a></td>
+            <td data-num="">{money(order.total_fee)}</td>
+            <td data-num="" data-wide="">{credited}</td>
+            <td>{parts::desk_pills(lang, order, &kinds)}</td>
+            <td data-wide="">{proof}</td>
+            <td class="mono" data-wide="">{transaction}</td>
+        </tr>
+    }
+}
+
+/// All orders of a user.
+pub(super) fn user_href(user_id: &str) -> String {
+    address("/admin/orders", [("q", user_id)].into_iter())
+}
+
+fn proof_word(proof: Proof) -> Text {
+    match proof {
+        Proof::Notice => orders::BY_NOTICE,
+        Proof::Query => orders::BY_QUERY,
+    }
+}

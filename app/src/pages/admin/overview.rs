@@ -1,0 +1,280 @@
+//! `/admin`: today's sums, a chart by day, what waits for a person, and how it goes with WeChat.
+
+use axum::extract::State;
+use axum::response::Response;
+use leptos::prelude::*;
+use recharge::Exception;
+use recharge::batch::DaySums;
+use recharge::cashier::Health;
+use wxpay::{Fen, UnixMillis};
+
+use super::{failed, operator, page};
+use crate::desk::Desk;
+use crate::icons;
+use crate::money::{money_short, thousands};
+use crate::parts::{self, Clock, big_money, exception_word, money, pill};
+use crate::shell::Tab;
+use crate::text::{Lang, Text, check, common, over};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+const DAYS: i64 = 30;
+/// The chart in its own units: bars stand on `BASE` and are at most `HEIGHT` tall.
+const HEIGHT: i64 = 160;
+const BASE: i64 = 168;
+
+/// A day with its sums, nothing where nothing happened.
+#[derive(Debug, Clone)]
+struct Day {
+    /// `2026-11-21`
+    date: String,
+    sums: DaySums,
+}
+
+/// What the first screen shows.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    pub now: UnixMillis,
+    pub days: Vec<(String, DaySums)>,
+    pub exceptions: Vec<Exception>,
+    pub waiting: i64,
+    pub health: Health,
+}
+
+pub async fn show(State(desk): State<Desk>, visit: crate::visit::Visit) -> Response {
+    if let Err(login) = operator(&visit) {
+        return *login;
+    }
+    let overview = match desk.overview(DAYS).await {
+        Ok(overview) => overview,
+        Err(error) => return failed(&desk, &visit, Tab::Overview, &error).await,
+    };
+    let lang = visit.lang;
+    page(&desk, &visit, Tab::Overview, lang.t(over::TITLE).to_owned(), move || content(lang, &overview)).await
+}
+
+/// The last [`DAYS`] days, oldest first, with gaps filled.
+fn days(overview: &Overview) -> Vec<Day> {
+    let ago = (0..DAYS).rev();
+    ago.map(|ago| {
+        let date = parts::time_text(overview.now.plus_ms(-ago * DAY_MS), Clock::Full)
+            .chars()
+            .take(10)
+            .collect::<String>();
+        let key = date.replace('-', "");
+        let found = overview.days.iter().find(|(day, _)| *day == key);
+        let sums = found.map_or_else(DaySums::default, |(_, sums)| sums.clone());
+        Day { date, sums }
+    })
+    .collect()
+}
+
+fn content(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
+    let days = days(overview);
+    let span = |last: usize| {
+        let days = &days[days.len().saturating_sub(last)..];
+        let paid: i64 = days.iter().map(|day| day.sums.paid).sum();
+        let fen: i64 = days.iter().map(|day| day.sums.paid_fen).sum();
+        (paid, Fen::new(fen))
+    };
+    let figure = |label: Text, (paid, fen): (i64, Fen)| {
+        let count = thousands(u64::try_from(paid).unwrap_or(0));
+        view! {
+            <div class="figure">
+                <dt>{lang.t(label)}</dt>
+                <dd>{big_money(fen, "l")}</dd>
+                <dd class="note">{lang.fill(over::COUNT_PAID, &[("n", &count)])}</dd>
+            </div>
+        }
+    };
+    view! {
+        <div class="page-head">
+            <h1>{lang.t(over::TITLE)}</h1>
+            <p class="note">{parts::time(overview.now, Clock::Minute)}" "{lang.t(common::BEIJING)}</p>
+        </div>
+        <div class="stack">
+            <section class="card" aria-label=lang.t(over::TITLE)>
+                <dl class="figures">
+                    {figure(over::TODAY, span(1))}
+                    {figure(over::DAYS_7, span(7))}
+                    {figure(over::DAYS_30, span(30))}
+                </dl>
+            </section>
+            {chart(lang, &days)}
+            <div class="split" data-even="">
+                {exceptions(lang, overview)}
+                {health(lang, overview)}
+            </div>
+        </div>
+    }
+}
+
+fn chart(lang: Lang, days: &[Day]) -> impl IntoView + use<> {
+    let highest = days.iter().map(|day| day.sums.paid_fen).max().unwrap_or(0);
+    let top = round_up(highest);
+    let today = days.last().map_or(0, |day| day.sums.paid_fen);
+    let label = [("max", money_short(highest)), ("today", money_short(today))];
+    let label = label.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let label = lang.fill(over::CHART_LABEL, &label);
+    // Places are in hundredths of a percent, so that no floating point is needed.
+    let count = i64::try_from(days.len()).unwrap_or(1).max(1);
+    let percent = |hundredths: i64| format!("{}.{:02}%", hundredths / 100, hundredths % 100);
+    let left = |index: i64| percent(index * 10_000 / count);
+    let width = percent(10_000 * 2 / (count * 3));
+    let last = count - 1;
+    let bars: Vec<_> = (0..)
+        .zip(days)
+        .map(|(index, day)| {
+            let height = (day.sums.paid_fen * HEIGHT).checked_div(top).unwrap_or(0);
+            let height = if day.sums.paid_fen > 0 { height.max(2) } else { 0 };
+            view! {
+                <rect
+                    x=left(index) y=(BASE - height).to_string() width=width.clone() height=height.to_string() rx="2"
+                    data-today=(index == last).then_some("")
+                ></rect>
+            }
+        })
+        .collect();
+    let line = |y: i64, fen: Option<i64>| {
+        let text = fen.map(|fen| view! { <text x="-44" y=(y + 4).to_string()>{money_short(fen)}</text> });
+        view! { <line x1="0" x2="100%" y1=y.to_string() y2=y.to_string()></line>{text} }
+    };
+    let names: Vec<_> = (0..)
+        .zip(days)
+        .filter(|(index, _)| index % 7 == 0 && *index < last - 2)
+        .map(|(index, day)| view! { <text x=left(index) y="190">{day.date.chars().skip(5).collect::<String>()}</text> })
+        .collect();
+    let table: Vec<_> = days
+        .iter()
+        .rev()
+        .filter(|day| day.sums.orders > 0 || day.sums.paid > 0)
+        .map(|day| {
+            view! {
+                <tr>
+                    <th scope="row"><time datetime=day.date.clone()>{day.date.clone()}</time></th>
+                    <td data-num="">{thousands(u64::try_from(day.sums.paid).unwrap_or(0))}</td>
+                    <td data-num="">{money(Fen::new(day.sums.paid_fen))}</td>
+                </tr>
+            }
+        })
+        .collect();
+    let ends = (days.first(), days.last());
+    let range = match ends {
+        (Some(first), Some(last)) => format!("{} – {}", &first.date, &last.date),
+        _ => String::new(),
+    };
+    view! {
+        <section class="card" aria-labelledby="chart-t">
+            <div class="card-head"><h2 id="chart-t">{lang.t(over::CHART)}</h2><p class="note">{range}</p></div>
+            <figure>
+                <svg class="chart" role="img" aria-label=label>
+                    {line(BASE - HEIGHT, Some(top))}
+                    {line(BASE - HEIGHT / 2, Some(top / 2))}
+                    {line(BASE, None)}
+                    {bars}
+                    {names}
+                    <text x="100%" y="190" text-anchor="end">{lang.t(over::TODAY)}</text>
+                </svg>
+            </figure>
+            <details class="fold">
+                <summary>{lang.t(over::CHART_TABLE)}</summary>
+                <div class="table-box" role="region" aria-label=lang.t(over::CHART_TABLE) tabindex="0">
+                    <table class="table">
+                        <caption class="unseen">{lang.t(over::CHART)}</caption>
+                        <thead>
+                            <tr>
+                                <th scope="col">{lang.t(over::DAY)}</th>
+                                <th scope="col" data-num="">{lang.t(over::ORDERS)}</th>
+                                <th scope="col" data-num="">{lang.t(over::SUM)}</th>
+                            </tr>
+                        </thead>
+                        <tbody>{table}</tbody>
+                    </table>
+                </div>
+            </details>
+        </section>
+    }
+}
+
+/// The next of 1, 2, 5, 10, 20, … yuan that is not below `fen`.
+fn round_up(fen: i64) -> i64 {
+    let mut step = 100_i64;
+    loop {
+        for factor in [1, 2, 5] {
+            if step.saturating_mul(factor) >= fen {
+                return step.saturating_mul(factor);
+            }
+        }
+        step = step.saturating_mul(10);
+    }
+}
+
+fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
+    let count = overview.exceptions.len();
+    let items: Vec<_> = overview
+        .exceptions
+        .iter()
+        .map(|found| view! {
+            <li>
+                <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
+                <time class="note" datetime=found.first_seen_at.to_beijing_rfc3339()>
+                    {parts::time_text(found.first_seen_at, Clock::NoYear)}
+                </time>
+                <a class="mono" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.to_string()}</a>
+            </li>
+        })
+        .collect();
+    let body = match count {
+        0 => parts::empty(icons::CHECK, lang.t(over::EXCEPTIONS_NONE), "").into_any(),
+        _ => view! { <p class="note">{lang.t(over::EXCEPTIONS_NOTE)}</p><ul class="list">{items}</ul> }
+            .into_any(),
+    };
+    view! {
+        <section class="card" aria-labelledby="ex-t">
+            <div class="card-head">
+                <h2 id="ex-t">{lang.t(over::EXCEPTIONS)}" "<span class="label">{count.to_string()}</span></h2>
+                <a href="/admin/orders?exception=any">{lang.t(common::ALL)}</a>
+            </div>
+            {body}
+        </section>
+    }
+}
+
+fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
+    let stopped = overview.health.stopped.as_ref();
+    let (word, tone) = if stopped.is_some() { (check::BAD, Some("bad")) } else { (check::OK, None) };
+    let notice = stopped.map(|stopped| {
+        let since = parts::time_text(stopped.since, Clock::NoYear);
+        let values = [("reason", stopped.reason.as_str()), ("time", since.as_str())];
+        parts::notice(Some("bad"), lang.fill(over::STOPPED, &values))
+    });
+    let today = overview.days.last().filter(|(day, _)| {
+        let date: String = parts::time_text(overview.now, Clock::Full).chars().take(10).collect();
+        *day == date.replace('-', "")
+    });
+    let by_query = today.map_or(0, |(_, sums)| sums.by_query);
+    let tile = |label: Text, value: String| view! { <div><dt class="note">{lang.t(label)}</dt><dd>{value}</dd></div> };
+    view! {
+        <section class="card stack" aria-labelledby="he-t">
+            <div class="card-head"><h2 id="he-t">{lang.t(over::HEALTH)}</h2>{pill(lang.t(word), tone)}</div>
+            {notice}
+            <dl class="tiles">
+                {tile(over::HEALTH_DUE, overview.waiting.to_string())}
+                {tile(over::SILENT_TODAY, by_query.to_string())}
+            </dl>
+            <p class="note">{lang.t(over::SILENT_NOTE)}</p>
+        </section>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_chart_ends_at_a_round_sum() {
+        let table = [(0, 100), (100, 100), (101, 200), (960_000, 1_000_000), (1_000_001, 2_000_000)];
+        for (fen, top) in table {
+            assert_eq!(round_up(fen), top, "{fen}");
+        }
+    }
+}

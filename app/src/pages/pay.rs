@@ -1,0 +1,281 @@
+//! `/pay/{out_trade_no}`: one order with its code drawn on the server, for its user or the holder of its link. Works
+//! without script, where it refreshes itself; with script it follows the order.
+
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+use recharge::Order;
+use serde::Deserialize;
+use wxpay::Fen;
+
+use super::recharge::to_order;
+use super::refused;
+use crate::api::{AppError, ErrorCode, StatusView, ViewState};
+use crate::checkout::qr_markup;
+use crate::desk::{self, Desk};
+use crate::follow::Follow;
+use crate::icons::{self, Icon};
+use crate::parts::{self, Clock, big_money, money};
+use crate::shell::{self, Frame};
+use crate::text::{Lang, Text, dialog, order as order_text, pay, payer};
+use crate::visit::Visit;
+
+/// What the page needs, read before it is drawn.
+#[derive(Debug, Clone)]
+struct Shown {
+    order: Order,
+    view: StatusView,
+    /// The order's user, as opposed to the holder of its link.
+    is_owner: bool,
+    /// The page refreshes itself where there is no script.
+    refresh: bool,
+}
+
+pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
+    let viewer = visit.viewer();
+    let (order, view) = match desk.order_for(&viewer, &number).await {
+        Ok(found) => found,
+        Err(error) => return refused(&desk, &visit, &hide(error, &visit)).await,
+    };
+    let is_owner = desk::is_owner(&viewer, &order);
+    let refresh = order.is_open() && visit.get("refresh") != Some("0");
+    let frame = Frame { live: order.is_open(), refresh };
+    let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
+    let shown = Shown { order, view, is_owner, refresh };
+    let title = lang.t(pay::TITLE).to_owned();
+    shell::page(&desk, &visit, StatusCode::OK, title, frame, move || {
+        shell::payer(&site, &visited, true, card(lang, &visited, &shown))
+    })
+    .await
+}
+
+/// Somebody who is not signed in is told so, whatever the number: whether it exists is not for them to know.
+fn hide(error: AppError, visit: &Visit) -> AppError {
+    let stranger = visit.user.is_none() && visit.get("t").is_none();
+    if stranger { AppError::new(ErrorCode::Session, "sign in first") } else { error }
+}
+
+fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
+    let (order, view) = (&shown.order, &shown.view);
+    let credit = match order.bonus {
+        Fen::ZERO => lang.fill(payer::NO_BONUS, &[("amount", &money(order.total_fee))]),
+        bonus => {
+            let all = money(order.credit().unwrap_or(order.total_fee));
+            lang.fill(dialog::CREDIT, &[("amount", &all), ("bonus", &money(bonus))])
+        }
+    };
+    let follow = order.is_open().then(|| {
+        view! {
+            <Follow
+                out_trade_no=view.out_trade_no.clone() token=visit.get("t").map(str::to_owned)
+                state=view.state code_version=view.code_version poll_for_s=view.poll_for_s
+            />
+        }
+    });
+    let stop = shown.refresh.then(|| {
+        let stop = visit.with(&[("refresh", "0")]);
+        view! {
+            <noscript>
+                <p class="part note">{lang.t(pay::REFRESH_NOTE)}" · "<a href=stop>{lang.t(pay::REFRESH_STOP)}</a></p>
+            </noscript>
+        }
+    });
+    view! {
+        <div class="card" data-state=state_name(view.state)>
+            <div class="hero">
+                <h1 class="label">{lang.t(pay::TITLE)}</h1>
+                <p>{big_money(order.total_fee, "l")}</p>
+                <p class="note">{credit}</p>
+                {stage(lang, view)}
+                <div class="stack" role="status">{words(lang, shown)}</div>
+            </div>
+            {steps(lang, view)}
+            {facts(lang, shown)}
+            {stop}
+            {actions(lang, visit, shown)}
+            {follow}
+        </div>
+    }
+}
+
+/// The code, or what became of the order, in its place.
+fn stage(lang: Lang, view: &StatusView) -> impl IntoView + use<> {
+    if let (ViewState::Pending, Some(code_url)) = (view.state, &view.code_url) {
+        let label = lang.fill(dialog::QR_LABEL, &[("amount", &crate::money::money(view.total_fee))]);
+        return view! { <div inner_html=qr_markup(code_url, &label)></div> }.into_any();
+    }
+    let (icon, tone) = match view.state {
+        ViewState::Created | ViewState::Pending => (icons::CLOCK, None),
+        ViewState::Paid | ViewState::Late => (icons::CHECK, Some("paid")),
+        ViewState::LateRefunded => (icons::BACK_MONEY, None),
+        ViewState::Closed => (icons::SCAN, None),
+    };
+    view! { <span class="badge hero-badge" data-tone=tone aria-hidden="true"><Icon d=icon/></span> }
+        .into_any()
+}
+
+fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
+    let order = &shown.order;
+    let amount = money(match shown.view.state {
+        ViewState::LateRefunded => order.total_fee,
+        _ => order.credit().unwrap_or(order.total_fee),
+    });
+    let (title, text): (Text, Option<Text>) = match shown.view.state {
+        ViewState::Pending => return parts::payer_pill(lang, order).into_any(),
+        ViewState::Created => (dialog::BUSY_TITLE, Some(dialog::BUSY_TEXT)),
+        ViewState::Paid => (dialog::PAID_TITLE, None),
+        ViewState::Late => (dialog::LATE_TITLE, Some(dialog::LATE_TEXT)),
+        ViewState::LateRefunded => (dialog::LATE_REFUNDED_TITLE, Some(dialog::LATE_REFUNDED_TEXT)),
+        ViewState::Closed => (dialog::CLOSED_TITLE, Some(dialog::CLOSED_TEXT)),
+    };
+    let text = text.map(|text| view! { <p class="label">{lang.fill(text, &[("amount", &amount)])}</p> });
+    let balance = shown.view.balance.filter(|_| shown.is_owner).map(|balance| {
+        view! {
+            <p class="note">{lang.t(dialog::BALANCE)}" "{crate::money::money(balance)}</p>
+        }
+    });
+    view! { <h2>{lang.fill(title, &[("amount", &amount)])}</h2>{text}{balance} }.into_any()
+}
+
+fn steps(lang: Lang, view: &StatusView) -> impl IntoView + use<> {
+    (view.state == ViewState::Pending).then(|| {
+        view! {
+            <ol class="steps">
+                <li>{lang.t(pay::STEP_1)}</li>
+                <li>{lang.t(pay::STEP_2)}</li>
+                <li>{lang.t(pay::STEP_3)}</li>
+            </ol>
+        }
+    })
+}
+
+/// The holder of a link sees code, amount and state, nothing else.
+fn facts(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
+    let order = &shown.order;
+    shown.is_owner.then(|| {
+        let until = order.is_open().then(|| view! {
+            <dt>{lang.t(dialog::EXPIRES)}</dt><dd>{parts::time(order.time_expire, Clock::TimeOnly)}</dd>
+        });
+        let paid = match &order.state {
+            recharge::OrderState::Paid(paid) => Some(view! {
+                <dt>{lang.t(order_text::PAID_AT)}</dt><dd>{parts::time(paid.paid_at, Clock::Full)}</dd>
+            }),
+            _ => None,
+        };
+        view! {
+            <section class="part" aria-labelledby="det-t">
+                <h2 class="unseen" id="det-t">{lang.t(pay::DETAILS)}</h2>
+                <dl class="facts">
+                    <dt>{lang.t(crate::text::receipt::USER)}</dt><dd>{order.user.name.clone()}</dd>
+                    <dt>{lang.t(dialog::ORDER)}</dt><dd><span class="mono">{order.out_trade_no.to_string()}</span></dd>
+                    <dt>{lang.t(dialog::PLACED)}</dt><dd>{parts::time(order.created_at, Clock::Full)}</dd>
+                    {until}
+                    {paid}
+                </dl>
+            </section>
+        }
+    })
+}
+
+fn actions(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
+    let view = &shown.view;
+    let path = format!("/pay/{}", view.out_trade_no);
+    let scan = view.sandbox_scan.clone().map(|href| view! {
+        <a class="button" href=href target="_blank" rel="noopener"><Icon d=icons::PHONE/>{lang.t(dialog::SANDBOX_SCAN)}</a>
+    });
+    let refresh = shown.order.is_open().then(|| {
+        view! {
+            <a class="button" href=visit.with(&[])><Icon d=icons::RENEW/>{lang.t(pay::REFRESH)}</a>
+        }
+    });
+    let post = |action: String, kind: &'static str, label: Text| {
+        view! {
+            <form class="actions" method="post" action=action>
+                <input type="hidden" name="seen" value=view.code_version.to_string()/>
+                <button class="button" data-kind=kind type="submit">{lang.t(label)}</button>
+            </form>
+        }
+    };
+    // The two ways on that the dialog offers after 200 seconds; here they wait until the payer looks for them.
+    let unsure = (shown.is_owner && view.state == ViewState::Pending).then(|| {
+        view! {
+            {post(format!("{path}/check"), "", dialog::UNCONFIRMED_CHECK)}
+            {post(format!("{path}/code"), "", dialog::UNCONFIRMED_NEW)}
+        }
+    });
+    let again = (shown.is_owner && matches!(view.state, ViewState::Closed | ViewState::Created)).then(|| {
+        let label =
+            if view.state == ViewState::Closed { dialog::CLOSED_NEW } else { crate::text::error::RETRY };
+        post(format!("{path}/again"), "solid", label)
+    });
+    let receipt = matches!(view.state, ViewState::Paid | ViewState::Late).then(|| view! {
+        <a class="button" data-kind="solid" href=format!("{path}/receipt")>{lang.t(dialog::PAID_RECEIPT)}</a>
+    });
+    let receipt = receipt.filter(|_| shown.is_owner);
+    let back = shown.is_owner.then(|| {
+        view! {
+            <a class="button" data-kind="plain" href="/">{lang.t(pay::BACK)}</a>
+        }
+    });
+    view! { <div class="actions part">{receipt}{again}{scan}{refresh}{unsure}{back}</div> }
+}
+
+/// The same names as the dialog's `data-state`.
+fn state_name(state: ViewState) -> &'static str {
+    match state {
+        ViewState::Created => "busy",
+        ViewState::Pending => "waiting",
+        ViewState::Paid => "paid",
+        ViewState::Late => "late",
+        ViewState::LateRefunded => "refunded",
+        ViewState::Closed => "closed",
+    }
+}
+
+/// "I have paid, check again".
+pub async fn check(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
+    let Some(user) = &visit.user else {
+        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+    };
+    match desk.check_again(user, &number).await {
+        Ok(view) => Redirect::to(&format!("/pay/{}", view.out_trade_no)).into_response(),
+        Err(error) => refused(&desk, &visit, &error).await,
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct NewCodeForm {
+    /// The code's version on the page that was looked at.
+    seen: i64,
+}
+
+/// "Not paid, new code".
+pub async fn new_code(
+    State(desk): State<Desk>,
+    Path(number): Path<String>,
+    visit: Visit,
+    Form(form): Form<NewCodeForm>,
+) -> Response {
+    let Some(user) = &visit.user else {
+        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+    };
+    match desk.new_code(user, &number, form.seen).await {
+        Err(error) if error.out_trade_no.is_none() => refused(&desk, &visit, &error).await,
+        answer => to_order(answer),
+    }
+}
+
+/// The same amount once more: a new order after a closed one, or the next try for one that has no code yet.
+pub async fn again(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
+    let Some(user) = &visit.user else {
+        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+    };
+    let order = match desk.order_for(&user.into(), &number).await {
+        Ok((order, _)) => order,
+        Err(error) => return refused(&desk, &visit, &error).await,
+    };
+    let units = order.total_fee.get().checked_div(desk.site.unit_price.get()).unwrap_or(0);
+    let quantity = u32::try_from(units).unwrap_or(0);
+    to_order(desk.place(user, visit.ip, quantity).await)
+}

@@ -1,0 +1,82 @@
+//! `/pay/{out_trade_no}/receipt`: what was paid and credited, for printing. Its own user's only.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use leptos::prelude::*;
+use recharge::order::Paid;
+use recharge::{Order, OrderState};
+
+use super::refused;
+use crate::api::{AppError, ErrorCode};
+use crate::auth::Viewer;
+use crate::desk::Desk;
+use crate::parts::{self, Clock, big_money, money};
+use crate::shell::{self, Frame};
+use crate::site::SiteSettings;
+use crate::text::{Lang, pay, receipt};
+use crate::visit::Visit;
+
+pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
+    let Some(user) = &visit.user else {
+        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+    };
+    let order = match desk.order_for(&Viewer::from(user), &number).await {
+        Ok((order, _)) => order,
+        Err(error) => return refused(&desk, &visit, &error).await,
+    };
+    let OrderState::Paid(paid) = order.state.clone() else {
+        return refused(&desk, &visit, &AppError::new(ErrorCode::NotFound, "not paid")).await;
+    };
+    let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
+    let title = lang.t(receipt::TITLE).to_owned();
+    shell::page(&desk, &visit, StatusCode::OK, title, Frame::default(), move || {
+        shell::payer(&site, &visited, true, article(lang, &site, &order, &paid))
+    })
+    .await
+}
+
+fn article(lang: Lang, site: &SiteSettings, order: &Order, paid: &Paid) -> impl IntoView + use<> {
+    // Paid late under the rule to give it back: nothing was credited.
+    let credited = match paid.credited_at {
+        Some(_) => order.credit().unwrap_or(order.total_fee),
+        None => wxpay::Fen::ZERO,
+    };
+    let credited_at = paid.credited_at.map(|at| {
+        view! {
+            <dt>{lang.t(receipt::CREDITED_AT)}</dt><dd>{parts::time(at, Clock::Full)}</dd>
+        }
+    });
+    let fact =
+        |label, value: String| view! { <dt>{lang.t(label)}</dt><dd><span class="mono">{value}</span></dd> };
+    view! {
+        <article class="card">
+            <div class="hero">
+                <h1 class="label">{lang.t(receipt::TITLE)}</h1>
+                <p>{big_money(order.total_fee, "l")}</p>
+                <p>{parts::payer_pill(lang, order)}</p>
+            </div>
+            <dl class="sum">
+                <div><dt>{lang.t(receipt::PAID)}</dt><dd>{money(order.total_fee)}</dd></div>
+                <div><dt>{lang.t(receipt::BONUS)}</dt><dd>{money(order.bonus)}</dd></div>
+                <div data-total=""><dt>{lang.t(receipt::CREDITED)}</dt><dd><strong>{money(credited)}</strong></dd></div>
+            </dl>
+            <div class="part">
+                <dl class="facts">
+                    <dt>{lang.t(receipt::USER)}</dt>
+                    <dd>{order.user.name.clone()}" "<span class="mono">{order.user.id.clone()}</span></dd>
+                    <dt>{lang.t(receipt::PAID_AT)}</dt><dd>{parts::time(paid.paid_at, Clock::Full)}</dd>
+                    {credited_at}
+                    <dt>{lang.t(receipt::METHOD)}</dt><dd>{lang.t(receipt::METHOD_WECHAT)}</dd>
+                    {fact(receipt::ORDER, order.out_trade_no.to_string())}
+                    {fact(receipt::TRANSACTION, paid.transaction_id.to_string())}
+                    <dt>{lang.t(receipt::MERCHANT)}</dt><dd>{site.name.clone()}</dd>
+                </dl>
+            </div>
+            <p class="part note">{lang.t(receipt::NOTE)}</p>
+            <div class="actions part no-print">
+                <a class="button" data-kind="plain" href="/">{lang.t(pay::BACK)}</a>
+            </div>
+        </article>
+    }
+}

@@ -1,0 +1,202 @@
+//! `/`: the balance, what can be topped up, and the payer's own recharges.
+
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+use recharge::OrderState;
+use recharge::db::list::{Listed, Page};
+use serde::Deserialize;
+use wxpay::Fen;
+
+use super::{cursor, cursor_text, refused};
+use crate::api::{AppError, ErrorCode};
+use crate::auth::{CurrentUser, OtherUser};
+use crate::checkout::{Checkout, Offer, whole_number};
+use crate::desk::Desk;
+use crate::icons::{self, Icon};
+use crate::parts::{self, Clock, money};
+use crate::shell::{self, Frame};
+use crate::text::{Lang, Text, dialog, error, pay, payer};
+use crate::visit::Visit;
+
+pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
+    let Some(user) = visit.user.clone() else {
+        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+    };
+    if let Some(other) = visit.other_user.clone() {
+        return ask_which_user(&desk, &visit, user, other).await;
+    }
+    match read(&desk, &visit, &user).await {
+        Ok((balance, page)) => answer(&desk, &visit, &user, balance, page).await,
+        Err(error) => refused(&desk, &visit, &error).await,
+    }
+}
+
+async fn read(desk: &Desk, visit: &Visit, user: &CurrentUser) -> Result<(Fen, Page), AppError> {
+    Ok((desk.balance(user).await?, desk.own_recharges(user, cursor(visit)).await?))
+}
+
+async fn answer(desk: &Desk, visit: &Visit, user: &CurrentUser, balance: Fen, page: Page) -> Response {
+    let (site, lang, visited) = (desk.site.clone(), visit.lang, visit.clone());
+    let offer = Offer {
+        lang,
+        account: user.name.clone(),
+        balance: balance.get(),
+        unit_price: site.unit_price.get(),
+        min: site.min_quantity,
+        max: site.max_quantity,
+        presets: site.presets.clone(),
+        device: visit.device,
+    };
+    let problem = visit.get("error").and_then(problem_text);
+    let frame = Frame { live: true, ..Frame::default() };
+    shell::page(desk, visit, StatusCode::OK, lang.t(payer::TITLE).to_owned(), frame, move || {
+        let problem = problem.map(|text| parts::notice(Some("warn"), lang.t(text)));
+        let problem = problem.map(|notice| view! { <div class="stack before">{notice}</div> });
+        let (offer, page) = (offer.clone(), page.clone());
+        let content = view! {
+            {problem}
+            <Checkout offer>{list(lang, page)}</Checkout>
+        };
+        shell::payer(&site, &visited, false, content)
+    })
+    .await
+}
+
+/// What a form without script could not do, by the code in the address.
+fn problem_text(code: &str) -> Option<Text> {
+    Some(match code {
+        "quantity" => error::QUANTITY,
+        "too_many_open" => dialog::TOOMANY_TEXT,
+        "too_often" => error::TOO_OFTEN,
+        "refused" => dialog::REFUSED_TEXT,
+        "internal" | "busy" => error::INTERNAL_TEXT,
+        _ => return None,
+    })
+}
+
+/// The payer's own recharges: the page's, and the island's after the dialog closed.
+pub fn list(lang: Lang, page: Page) -> impl IntoView {
+    let pager = page.older.is_some() || page.newer.is_some();
+    let older = page.rows.last().filter(|_| page.older.is_some()).map(|row| key("before", row));
+    let newer = page.rows.first().filter(|_| page.newer.is_some()).map(|row| key("after", row));
+    let pager = pager.then(|| {
+        view! {
+            <nav class="pager" aria-label=lang.t(payer::MINE)>
+                {newer.map(|href| parts::pager_end(lang.t(payer::NEWER), Some(href), true))}
+                {older.map(|href| parts::pager_end(lang.t(payer::MORE), Some(href), false))}
+            </nav>
+        }
+    });
+    let rows = match page.rows.is_empty() {
+        true => {
+            parts::empty(icons::LIST, lang.t(payer::MINE_EMPTY), lang.t(payer::MINE_EMPTY_TEXT)).into_any()
+        }
+        false => {
+            let rows: Vec<_> = page.rows.into_iter().map(|listed| row(lang, &listed)).collect();
+            view! { <ul class="rows">{rows}</ul> }.into_any()
+        }
+    };
+    view! {
+        <section class="card" aria-labelledby="mine-t">
+            <div class="card-head"><h2 id="mine-t">{lang.t(payer::MINE)}</h2></div>
+            {rows}
+            {pager}
+        </section>
+    }
+}
+
+fn key(name: &str, row: &Listed) -> String {
+    format!("/?{name}={}", cursor_text(row.order.created_at, &row.order.out_trade_no))
+}
+
+fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
+    let order = &listed.order;
+    let remark = match &order.state {
+        OrderState::Paid(paid) if paid.late && paid.credited_at.is_some() => {
+            Some(lang.t(payer::MINE_LATE).to_owned())
+        }
+        _ if order.bonus > Fen::ZERO => {
+            Some(lang.fill(payer::MINE_BONUS, &[("amount", &money(order.bonus))]))
+        }
+        _ => None,
+    };
+    let href = format!("/pay/{}", order.out_trade_no);
+    let link = match &order.state {
+        OrderState::Created | OrderState::Pending(_) => Some((href, payer::CONTINUE)),
+        OrderState::Paid(_) => Some((format!("{href}/receipt"), payer::RECEIPT)),
+        OrderState::Closed { .. } => None,
+    };
+    view! {
+        <li>
+            <strong><span class="money">{money(order.total_fee)}</span></strong>
+            <span class="rows-more note">
+                {parts::time(order.created_at, Clock::Minute)}
+                <span class="mono">{order.out_trade_no.to_string()}</span>
+                {remark.map(|remark| view! { <span>{remark}</span> })}
+            </span>
+            {parts::payer_pill(lang, order)}
+            {link.map(|(href, label)| view! { <a href=href>{lang.t(label)}</a> })}
+        </li>
+    }
+}
+
+/// A link for one account was opened where another is signed in: nothing changes before the payer says so.
+async fn ask_which_user(desk: &Desk, visit: &Visit, user: CurrentUser, other: OtherUser) -> Response {
+    let (site, lang, visited) = (desk.site.clone(), visit.lang, visit.clone());
+    shell::page(desk, visit, StatusCode::OK, lang.t(pay::SWITCH_TITLE).to_owned(), Frame::default(), move || {
+        let names = [("user", user.name.as_str()), ("other", other.name.as_str())];
+        let card = view! {
+            <form class="card stack" method="post" action="/switch">
+                <h1>{lang.t(pay::SWITCH_TITLE)}</h1>
+                <p class="notice"><Icon d=icons::NOTE/><span>{lang.fill(pay::SWITCH_TEXT, &names)}</span></p>
+                <input type="hidden" name="u" value=other.token.clone()/>
+                <div class="actions">
+                    <button class="button" data-kind="solid" type="submit">{lang.fill(pay::SWITCH_YES, &names)}</button>
+                    <a class="button" href="/">{lang.fill(pay::SWITCH_NO, &names)}</a>
+                </div>
+            </form>
+        };
+        shell::payer(&site, &visited, true, card)
+    })
+    .await
+}
+
+/// The form as it comes without script. An own amount wins over a chosen one.
+#[derive(Debug, Deserialize)]
+pub struct OrderForm {
+    #[serde(default)]
+    quantity: String,
+    #[serde(default)]
+    own: String,
+}
+
+/// Orders, and leads to the order's page; what went wrong is said on the page the payer came from.
+pub async fn order(State(desk): State<Desk>, visit: Visit, Form(form): Form<OrderForm>) -> Response {
+    let Some(user) = &visit.user else {
+        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+    };
+    let own = form.own.trim();
+    let quantity = whole_number(if own.is_empty() { &form.quantity } else { own }).unwrap_or(0);
+    to_order(desk.place(user, visit.ip, quantity).await)
+}
+
+/// Leads on to the order's page, or back with a code that says what went wrong.
+pub fn to_order(placed: Result<crate::api::StatusView, AppError>) -> Response {
+    let code = match placed {
+        Ok(view) => return Redirect::to(&format!("/pay/{}", view.out_trade_no)).into_response(),
+        Err(AppError { out_trade_no: Some(number), .. }) => {
+            return Redirect::to(&format!("/pay/{number}")).into_response();
+        }
+        Err(error) => error.code,
+    };
+    let code = match code {
+        ErrorCode::Quantity | ErrorCode::BadRequest => "quantity",
+        ErrorCode::TooManyOpen => "too_many_open",
+        ErrorCode::TooOften => "too_often",
+        ErrorCode::Refused => "refused",
+        _ => "internal",
+    };
+    Redirect::to(&format!("/?error={code}")).into_response()
+}

@@ -1,0 +1,145 @@
+//! Small pieces that several pages share.
+
+use leptos::prelude::*;
+use recharge::exception::ExceptionKind;
+use recharge::{Order, OrderState};
+use wxpay::{Fen, UnixMillis};
+
+use crate::icons::{self, Icon};
+use crate::money::parts as money_parts;
+use crate::text::{Lang, Text, exception, state};
+
+/// A sum as the largest thing around: `¥` and cents are smaller. `size` is `m` or `l`.
+pub fn big_money(fen: Fen, size: &'static str) -> impl IntoView {
+    let (whole, cents) = money_parts(fen.get());
+    view! {
+        <span class="money" data-size=size><small>"¥"</small>{whole}<small>{format!(".{cents:02}")}</small></span>
+    }
+}
+
+/// A sum among text.
+pub fn money(fen: Fen) -> String {
+    crate::money::money(fen.get())
+}
+
+/// A state's word with its colour; no tone is grey.
+pub fn pill(label: &'static str, tone: Option<&'static str>) -> impl IntoView {
+    view! { <span class="pill" data-tone=tone>{label}</span> }
+}
+
+/// The payer's word for an order's state.
+pub fn payer_pill(lang: Lang, order: &Order) -> impl IntoView + use<> {
+    let (word, tone) = match &order.state {
+        OrderState::Created => (state::CREATED, None),
+        OrderState::Pending(_) => (state::PENDING, Some("open")),
+        OrderState::Closed { .. } => (state::CLOSED, None),
+        OrderState::Paid(paid) if paid.credited_at.is_none() => (state::REFUNDING, Some("open")),
+        OrderState::Paid(_) => (state::CREDITED, Some("paid")),
+    };
+    pill(lang.t(word), tone)
+}
+
+/// The operator's words: the state, and each kind of exception once.
+pub fn desk_pills(lang: Lang, order: &Order, kinds: &[ExceptionKind]) -> impl IntoView + use<> {
+    let (word, tone) = match &order.state {
+        OrderState::Created => (state::CREATED, None),
+        OrderState::Pending(_) => (state::PENDING, Some("open")),
+        OrderState::Closed { .. } => (state::CLOSED, None),
+        OrderState::Paid(_) => (state::PAID, Some("paid")),
+    };
+    let mut shown = Vec::new();
+    for kind in kinds {
+        if !shown.contains(kind) {
+            shown.push(*kind);
+        }
+    }
+    let exceptions: Vec<_> =
+        shown.into_iter().map(|kind| pill(lang.t(exception_word(kind)), Some("warn"))).collect();
+    view! { <span class="pills">{pill(lang.t(word), tone)}{exceptions}</span> }
+}
+
+pub fn exception_word(kind: ExceptionKind) -> Text {
+    match kind {
+        ExceptionKind::Late => exception::LATE,
+        ExceptionKind::Duplicate => exception::DUPLICATE,
+        ExceptionKind::AmountMismatch => exception::AMOUNT_MISMATCH,
+        ExceptionKind::CurrencyMismatch => exception::CURRENCY_MISMATCH,
+        ExceptionKind::UnknownOrder => exception::UNKNOWN_ORDER,
+        ExceptionKind::OtherApp => exception::OTHER_APP,
+        ExceptionKind::RefundedOutside => exception::REFUNDED_OUTSIDE,
+    }
+}
+
+/// A line that wants attention. `tone` is `warn`, `bad`, or none for information.
+pub fn notice(tone: Option<&'static str>, text: impl IntoView + 'static) -> impl IntoView {
+    let icon = if tone == Some("warn") { icons::CLOCK } else { icons::NOTE };
+    view! { <p class="notice" data-tone=tone role="status"><Icon d=icon/><span>{text.into_any()}</span></p> }
+}
+
+/// How much of a time is shown, in Beijing time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// `2026-11-21 09:47:31`
+    Full,
+    /// `2026-11-21 09:47`
+    Minute,
+    /// `11-21 09:47:31`
+    NoYear,
+    /// `09:47:31`
+    TimeOnly,
+}
+
+pub fn time_text(at: UnixMillis, clock: Clock) -> String {
+    let text = at.to_beijing_text();
+    let range = match clock {
+        Clock::Full => 0..text.len(),
+        Clock::Minute => 0..16.min(text.len()),
+        Clock::NoYear => 5.min(text.len())..text.len(),
+        Clock::TimeOnly => 11.min(text.len())..text.len(),
+    };
+    text.get(range).unwrap_or_default().to_owned()
+}
+
+pub fn time(at: UnixMillis, clock: Clock) -> impl IntoView {
+    view! { <time datetime=at.to_beijing_rfc3339()>{time_text(at, clock)}</time> }
+}
+
+/// One place of a pager: a link, or plain text at the end of the list.
+pub fn pager_end(label: &'static str, href: Option<String>, newer: bool) -> impl IntoView {
+    let face = move || match newer {
+        true => view! { <Icon d=icons::NEWER/>{label} }.into_any(),
+        false => view! { {label}<Icon d=icons::OLDER/> }.into_any(),
+    };
+    match href {
+        Some(href) => view! { <a class="button" data-kind="plain" href=href>{face()}</a> }.into_any(),
+        None => {
+            view! { <span class="button" data-kind="plain" aria-disabled="true">{face()}</span> }.into_any()
+        }
+    }
+}
+
+/// Nothing there, said kindly.
+pub fn empty(icon: &'static str, title: &'static str, text: &'static str) -> impl IntoView {
+    let text = (!text.is_empty()).then(|| view! { <p class="note">{text}</p> });
+    view! {
+        <div class="empty">
+            <span class="badge" aria-hidden="true"><Icon d=icon/></span>
+            <h3>{title}</h3>
+            {text}
+        </div>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_cut_from_beijing_time() {
+        let at = UnixMillis::from_beijing("20261121094731").expect("a time");
+        assert_eq!(time_text(at, Clock::Full), "2026-11-21 09:47:31");
+        assert_eq!(time_text(at, Clock::Minute), "2026-11-21 09:47");
+        assert_eq!(time_text(at, Clock::NoYear), "11-21 09:47:31");
+        assert_eq!(time_text(at, Clock::TimeOnly), "09:47:31");
+    }
+}

@@ -1,0 +1,216 @@
+//! The frame of every page: head, policy, ribbon, bar, foot.
+
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, StatusCode, header};
+use axum::response::Response;
+use leptos::config::LeptosOptions;
+use leptos::hydration::HydrationScripts;
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_axum::ResponseOptions;
+
+use crate::desk::Desk;
+use crate::icons::{self, Icon};
+use crate::site::{Site, SiteSettings};
+use crate::text::{common, nav, sandbox, site};
+use crate::visit::{Theme, Visit};
+
+/// A press on the pay button before the page is live would be lost or leave the page: it is kept until then. Where the
+/// page does not come alive within six seconds, the form is sent as it would be without script.
+const KEEP_EARLY_PRESS: &str = "addEventListener('submit',e=>{let f=e.target;if(f.id!='top-up'||'live'in f.dataset)return;\
+    e.preventDefault();f.dataset.pressed='';setTimeout(()=>'live'in f.dataset||f.submit(),6e3)},true)";
+
+/// How a page is framed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Frame {
+    /// Loads script and module, for pages with islands.
+    pub live: bool,
+    /// The page refreshes itself where there is no script.
+    pub refresh: bool,
+}
+
+/// Answers with a page. `view` is called once, in the request's context.
+pub async fn page<V>(
+    desk: &Desk,
+    visit: &Visit,
+    status: StatusCode,
+    title: String,
+    frame: Frame,
+    view: impl Fn() -> V + Clone + Send + Sync + 'static,
+) -> Response
+where
+    V: IntoView + 'static,
+{
+    let context = desk.clone();
+    let (site, visited) = (desk.site.clone(), visit.clone());
+    let app = move || shell(&site, &visited, &title, frame, view());
+    let render = leptos_axum::render_app_async_with_context(move || provide_context(context.clone()), app);
+    let mut response = render(Request::new(Body::empty())).await;
+    *response.status_mut() = status;
+    if visit.lang_chosen
+        && let Ok(cookie) = HeaderValue::try_from(remember(&desk.site, "lang", visit.lang.short()))
+    {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// A cookie that holds a preference for a year.
+pub fn remember(site: &SiteSettings, name: &str, value: &str) -> String {
+    let secure = if site.is_https() { "; Secure" } else { "" };
+    format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly{secure}")
+}
+
+fn policy(site: &SiteSettings, nonce: &str) -> String {
+    let framed_by = match site.frame_ancestors.as_slice() {
+        [] => "'none'".to_owned(),
+        origins => origins.join(" "),
+    };
+    format!(
+        "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {framed_by}"
+    )
+}
+
+fn shell<V: IntoView + 'static>(
+    site: &Site,
+    visit: &Visit,
+    title: &str,
+    frame: Frame,
+    body: V,
+) -> impl IntoView + use<V> {
+    let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
+    if let (Some(options), Ok(policy)) =
+        (use_context::<ResponseOptions>(), HeaderValue::try_from(policy(site, &nonce)))
+    {
+        options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    let lang = visit.lang;
+    let options =
+        LeptosOptions::builder().output_name(site.files.output_name.clone()).site_pkg_dir("pkg").build();
+    let title = format!("{title} · {}", site.name);
+    view! {
+        <!DOCTYPE html>
+        <html lang=lang.code() data-theme=visit.theme.map(Theme::name)>
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
+                <meta name="color-scheme" content="light dark"/>
+                <title>{title}</title>
+                <link rel="stylesheet" href=format!("/pkg/{}", site.files.css)/>
+                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                {frame.refresh.then(|| view! { <noscript><meta http-equiv="refresh" content="5"/></noscript> })}
+                {frame.live.then(|| view! {
+                    <script nonce=nonce>{KEEP_EARLY_PRESS}</script>
+                    <HydrationScripts options islands=true/>
+                })}
+            </head>
+            <body>
+                <a class="skip" href="#main">{lang.t(common::SKIP)}</a>
+                {body}
+            </body>
+        </html>
+    }
+}
+
+/// Says in plain sight that no real money moves.
+pub fn ribbon(site: &SiteSettings, visit: &Visit) -> impl IntoView + use<> {
+    let lang = visit.lang;
+    site.sandbox.then(|| view! {
+        <p class="ribbon"><strong>{lang.t(sandbox::LABEL)}</strong><span>{lang.t(sandbox::TEXT)}</span></p>
+    })
+}
+
+/// Switches between light and dark. Only the button that changes something is shown.
+pub fn theme_tool(visit: &Visit) -> impl IntoView + use<> {
+    let lang = visit.lang;
+    let button = |theme: Theme, label| {
+        view! {
+            <button class="tool" type="submit" name="theme" value=theme.name() aria-label=lang.t(label)>
+                <Icon d=icons::THEME/>
+            </button>
+        }
+    };
+    view! {
+        <form class="theme" method="post" action="/theme">
+            <input type="hidden" name="back" value=visit.with(&[])/>
+            {button(Theme::Dark, common::THEME_DARK)}
+            {button(Theme::Light, common::THEME_LIGHT)}
+        </form>
+    }
+}
+
+/// The tools at the end of the bar.
+pub fn lang_and_theme(visit: &Visit) -> impl IntoView + use<> {
+    let (lang, other) = (visit.lang, visit.lang.other());
+    view! {
+        <span class="topbar-end">
+            <a class="tool" href=visit.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
+            {theme_tool(visit)}
+        </span>
+    }
+}
+
+/// A payer's page.
+pub fn payer<V>(site: &SiteSettings, visit: &Visit, narrow: bool, content: V) -> impl IntoView + use<V>
+where
+    V: IntoView + 'static,
+{
+    let lang = visit.lang;
+    let mark: String =
+        site.name.chars().next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    view! {
+        <header class="topbar">
+            {ribbon(site, visit)}
+            <div class="topbar-in">
+                <a class="brand" href="/"><span class="brand-mark" aria-hidden="true">{mark}</span>{site.name.clone()}</a>
+                {lang_and_theme(visit)}
+            </div>
+        </header>
+        <main id="main" class="page" data-width=narrow.then_some("narrow")>{content.into_any()}</main>
+        <footer class="foot note">{lang.t(site::POWERED)}</footer>
+    }
+}
+
+/// Which of the desk's pages is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tab {
+    Overview,
+    Orders,
+}
+
+/// An operator's page.
+pub fn desk<V>(site: &SiteSettings, visit: &Visit, tab: Tab, content: V) -> impl IntoView + use<V>
+where
+    V: IntoView + 'static,
+{
+    let lang = visit.lang;
+    let link = |of: Tab, href, label| {
+        view! {
+            <a href=href aria-current=(of == tab).then_some("page")>{lang.t(label)}</a>
+        }
+    };
+    let other = lang.other();
+    view! {
+        <header class="topbar" data-width="wide">
+            {ribbon(site, visit)}
+            <div class="topbar-in">
+                <a class="brand" href="/admin">
+                    <span class="brand-mark" aria-hidden="true"><Icon d=icons::SCAN/></span>{site.name.clone()}
+                </a>
+                <nav class="nav" aria-label=lang.t(nav::LABEL)>
+                    {link(Tab::Overview, "/admin", nav::OVERVIEW)}
+                    {link(Tab::Orders, "/admin/orders", nav::ORDERS)}
+                </nav>
+                <div class="topbar-end">
+                    <a class="tool" href=visit.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
+                    {theme_tool(visit)}
+                    <form method="post" action="/admin/logout">
+                        <button class="tool" type="submit">{lang.t(nav::SIGNOUT)}</button>
+                    </form>
+                </div>
+            </div>
+        </header>
+        <main id="main" class="page" data-width="wide">{content.into_any()}</main>
+    }
+}

@@ -1,0 +1,126 @@
+//! What the pages know of the site they stand on: its settings and the names of its files.
+
+use std::sync::Arc;
+
+use wxpay::Fen;
+
+use crate::checkout::Preset;
+
+/// Names of this build's files below `/pkg`.
+#[derive(Debug, Clone)]
+pub struct SiteFiles {
+    /// Script and module: `{output_name}.js`, `{output_name}_bg.wasm`.
+    pub output_name: String,
+    pub css: String,
+}
+
+/// What the site decides, checked at start.
+#[derive(Debug, Clone)]
+pub struct SiteSettings {
+    /// The site's name, on every page.
+    pub name: String,
+    /// No real money moves, and every page says so.
+    pub sandbox: bool,
+    /// `http://127.0.0.1:3080`: where the page is that stands in for a phone; only in sandbox mode.
+    pub sandbox_scan_base: Option<String>,
+    /// Price of one unit.
+    pub unit_price: Fen,
+    /// Units of an own amount.
+    pub min_quantity: u32,
+    pub max_quantity: u32,
+    pub presets: Vec<Preset>,
+    /// Without a slash at its end.
+    pub public_url: String,
+    /// Origins that may show the pages in a frame.
+    pub frame_ancestors: Vec<String>,
+    pub files: SiteFiles,
+}
+
+impl SiteSettings {
+    /// What `quantity` units cost and what is given on top; `None` outside the limits.
+    pub fn price(&self, quantity: u32) -> Option<(Fen, Fen)> {
+        let preset = self.presets.iter().find(|preset| preset.quantity == quantity);
+        if preset.is_none() && !(self.min_quantity..=self.max_quantity).contains(&quantity) {
+            return None;
+        }
+        let fee = self.unit_price.get().checked_mul(i64::from(quantity)).filter(|fee| *fee > 0)?;
+        Some((Fen::new(fee), Fen::new(preset.map_or(0, |preset| preset.bonus))))
+    }
+
+    /// Whether browsers reach the site by https, so that cookies can be marked secure.
+    pub fn is_https(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+
+    /// The sandbox's phone page for a code.
+    pub fn scan_url(&self, code_url: &str) -> Option<String> {
+        let base = self.sandbox_scan_base.as_deref()?;
+        Some(format!("{base}/scan?code_url={}", percent_encode(code_url)))
+    }
+}
+
+/// Shared settings: pages borrow them for the time of a request.
+pub type Site = Arc<SiteSettings>;
+
+/// For a value in a query string.
+pub fn percent_encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn site() -> SiteSettings {
+        SiteSettings {
+            name: "远山云".to_owned(),
+            sandbox: true,
+            sandbox_scan_base: Some("http://127.0.0.1:3080".to_owned()),
+            unit_price: Fen::new(100),
+            min_quantity: 1,
+            max_quantity: 5000,
+            presets: vec![Preset { quantity: 50, bonus: 200 }],
+            public_url: "http://127.0.0.1:3000".to_owned(),
+            frame_ancestors: vec![],
+            files: SiteFiles { output_name: "saoma".to_owned(), css: "main.css".to_owned() },
+        }
+    }
+
+    #[test]
+    fn a_price_is_whole_units_within_the_limits_and_the_presets_bonus() {
+        let table = [
+            (0, None),
+            (1, Some((100, 0))),
+            (50, Some((5000, 200))),
+            (51, Some((5100, 0))),
+            (5000, Some((500_000, 0))),
+            (5001, None),
+            (u32::MAX, None),
+        ];
+        for (quantity, price) in table {
+            let found = site().price(quantity).map(|(fee, bonus)| (fee.get(), bonus.get()));
+            assert_eq!(found, price, "{quantity}");
+        }
+    }
+
+    #[test]
+    fn a_price_that_overflows_is_no_price() {
+        let site = SiteSettings { unit_price: Fen::new(i64::MAX), ..site() };
+        assert_eq!(site.price(2), None);
+    }
+
+    #[test]
+    fn the_phone_page_gets_the_whole_code() {
+        assert_eq!(
+            site().scan_url("weixin://wxpay/bizpayurl?pr=a&b").as_deref(),
+            Some("http://127.0.0.1:3080/scan?code_url=weixin%3A%2F%2Fwxpay%2Fbizpayurl%3Fpr%3Da%26b")
+        );
+    }
+}

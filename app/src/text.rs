@@ -1,0 +1,164 @@
+//! Every text of the pages, in Chinese and English. Constants, so that the browser's build holds only those its islands use.
+//!
+//! Rules for new ones: say what is known, then what happens by itself, then what can be done. Unconfirmed is never
+//! called failed, and the payer is never at fault.
+
+use serde::{Deserialize, Serialize};
+
+mod desk;
+mod desk_later;
+mod everywhere;
+mod paying;
+
+pub use self::{desk::*, desk_later::*, everywhere::*, paying::*};
+
+/// The language of a page. Chinese unless the reader asks for English.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lang {
+    #[default]
+    Zh,
+    En,
+}
+
+/// One text in both languages; `{name}` marks what the page fills in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Text {
+    pub zh: &'static str,
+    pub en: &'static str,
+}
+
+impl Lang {
+    pub fn t(self, text: Text) -> &'static str {
+        match self {
+            Lang::Zh => text.zh,
+            Lang::En => text.en,
+        }
+    }
+
+    /// The text with each `{name}` replaced. Values are not escaped: that is the view's work.
+    pub fn fill(self, text: Text, values: &[(&str, &str)]) -> String {
+        fill(self.t(text), values)
+    }
+
+    /// For the `lang` attribute.
+    pub fn code(self) -> &'static str {
+        match self {
+            Lang::Zh => "zh-CN",
+            Lang::En => "en",
+        }
+    }
+
+    /// For `?lang=` and the cookie.
+    pub fn short(self) -> &'static str {
+        match self {
+            Lang::Zh => "zh",
+            Lang::En => "en",
+        }
+    }
+
+    pub fn other(self) -> Lang {
+        match self {
+            Lang::Zh => Lang::En,
+            Lang::En => Lang::Zh,
+        }
+    }
+
+    /// From `?lang=`, a cookie, or one entry of `Accept-Language`.
+    pub fn parse(name: &str) -> Option<Lang> {
+        let primary = name.split(['-', '_']).next().unwrap_or_default();
+        if primary.eq_ignore_ascii_case("zh") {
+            Some(Lang::Zh)
+        } else if primary.eq_ignore_ascii_case("en") {
+            Some(Lang::En)
+        } else {
+            None
+        }
+    }
+}
+
+fn fill(template: &str, values: &[(&str, &str)]) -> String {
+    let mut out = String::with_capacity(template.len() + 16);
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        out.push_str(before);
+        let (name, tail) = after.split_once('}').unwrap_or((after, ""));
+        if let Some((_, value)) = values.iter().find(|(key, _)| *key == name) {
+            out.push_str(value);
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A module of texts: `NAME = "中文", "English";`.
+macro_rules! texts {
+    (pub mod $group:ident { $($name:ident = $zh:literal, $en:literal;)* }) => {
+        pub mod $group {
+            use $crate::text::Text;
+            $(pub const $name: Text = Text { zh: $zh, en: $en };)*
+            /// For tests that look at all of them.
+            #[cfg(test)]
+            pub const ALL: &[(&str, Text)] = &[$((stringify!($name), $name)),*];
+        }
+    };
+}
+use texts;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> impl Iterator<Item = &'static (&'static str, Text)> {
+        [
+            site::ALL,
+            sandbox::ALL,
+            common::ALL,
+            state::ALL,
+            refund::ALL,
+            exception::ALL,
+            check::ALL,
+            error::ALL,
+            payer::ALL,
+            dialog::ALL,
+            pay::ALL,
+            receipt::ALL,
+            login::ALL,
+            nav::ALL,
+            over::ALL,
+            orders::ALL,
+            order::ALL,
+            audit::ALL,
+            settings::ALL,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    fn marks(text: &str) -> Vec<&str> {
+        let mut found: Vec<_> = text.split('{').skip(1).filter_map(|part| part.split('}').next()).collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn both_languages_of_a_text_are_filled_with_the_same_values() {
+        for (name, text) in all() {
+            assert_eq!(marks(text.zh), marks(text.en), "{name}");
+            assert!(!text.zh.is_empty() && !text.en.is_empty(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_value_with_braces_is_not_filled_again() {
+        let text = Text { zh: "{a}-{b}", en: "{b}" };
+        assert_eq!(Lang::Zh.fill(text, &[("a", "{b}"), ("b", "2")]), "{b}-2");
+    }
+
+    #[test]
+    fn a_language_is_known_by_its_primary_tag() {
+        assert_eq!(Lang::parse("zh-Hant-TW"), Some(Lang::Zh));
+        assert_eq!(Lang::parse("EN_us"), Some(Lang::En));
+        assert_eq!(Lang::parse("fr"), None);
+    }
+}

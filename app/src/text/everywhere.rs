@@ -1,0 +1,79 @@
+//! Texts that every page may need: the frame, states, exceptions, refusals.
+
+use super::texts;
+
+texts! { pub mod site {
+    TITLE = "{site} · 充值", "{site} · Top up";
+    POWERED = "收款与到账由本站自行处理 · Saoma 扫码", "Payments are handled by this site itself · Saoma";
+} }
+
+texts! { pub mod sandbox {
+    LABEL = "沙盒模式", "Sandbox";
+    TEXT = "付款由内置沙盒模拟，不会扣真钱。", "Payments are simulated by the built-in sandbox. No real money moves.";
+} }
+
+texts! { pub mod common {
+    SKIP = "跳到主要内容", "Skip to main content";
+    LANG = "English", "中文";
+    THEME = "切换深浅外观", "Switch between light and dark";
+    CLOSE = "关闭", "Close";
+    COPY = "复制", "Copy";
+    COPIED = "已复制", "Copied";
+    ALL = "查看全部", "See all";
+    OPTIONAL = "选填", "optional";
+    NONE = "无", "None";
+    BEIJING = "北京时间", "Beijing time";
+    UPDATED = "更新于 {time}", "Updated {time}";
+    AGAIN = "重新检查", "Check again";
+    THEME_DARK = "切换为深色外观", "Switch to the dark look";
+    THEME_LIGHT = "切换为浅色外观", "Switch to the light look";
+    LANG_LABEL = "Switch to English", "切换为中文";
+} }
+
+texts! { pub mod state {
+    CREATED = "下单中", "Placing";
+    PENDING = "待支付", "Awaiting payment";
+    PAID = "已支付", "Paid";
+    CREDITED = "已到账", "Credited";
+    CLOSED = "已关闭", "Closed";
+    REFUNDING = "退款中", "Refund under way";
+    REFUNDED = "已退款", "Refunded";
+    PART_REFUNDED = "部分退款", "Partly refunded";
+} }
+
+texts! { pub mod refund {
+    REQUESTED = "退款已登记", "Refund recorded";
+    SUBMITTED = "退款已交微信", "Refund sent to WeChat";
+    SUCCEEDED = "退款已到账", "Refund arrived";
+    CLOSED = "退款已关闭", "Refund closed";
+    ABNORMAL = "退款需人工处理", "Refund needs a person";
+} }
+
+texts! { pub mod exception {
+    LATE = "晚到付款", "Paid late";
+    DUPLICATE = "重复付款", "Paid twice";
+    AMOUNT_MISMATCH = "金额不符", "Amount differs";
+    UNKNOWN_ORDER = "无对应订单", "No matching order";
+    OPEN = "待处理", "Open";
+    SETTLED = "已处理", "Settled";
+    CURRENCY_MISMATCH = "币种不符", "Currency differs";
+    OTHER_APP = "来自另一个应用", "From another app";
+    REFUNDED_OUTSIDE = "在微信侧退款", "Refunded at WeChat";
+} }
+
+texts! { pub mod check {
+    OK = "正常", "Fine";
+    WARN = "留意", "Look at this";
+    BAD = "需要处理", "Needs action";
+} }
+
+texts! { pub mod error {
+    INTERNAL_TITLE = "页面暂时打不开", "This page cannot be shown right now";
+    INTERNAL_TEXT = "已付的款不受影响，会照常到账。请稍后再试。", "Anything you paid is safe and will be credited as usual. Please try again in a moment.";
+    RETRY = "再试一次", "Try again";
+    QUANTITY = "这个金额不能充值，请重新选择。", "This amount cannot be topped up; please choose another.";
+    BAD_REQUEST = "这次请求不完整，请再试一次。", "The request was incomplete; please try again.";
+    NOT_FOUND = "找不到这笔订单。", "This order cannot be found.";
+    NOTE_TOO_LONG = "备注最多 500 个字。", "A note has at most 500 characters.";
+    TOO_OFTEN = "操作有点频繁，请过一会儿再试。", "That was a lot at once; please try again in a moment.";
+} }

@@ -1,0 +1,176 @@
+//! Who came with which wishes: language, look, sign-in, and the address's query, read once per request.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+
+use crate::auth::{ClientIp, CurrentUser, Operator, OtherUser, Viewer};
+use crate::checkout::Device;
+use crate::site::percent_encode;
+use crate::text::Lang;
+
+#[derive(Debug, Clone)]
+pub struct Visit {
+    pub lang: Lang,
+    /// `?lang=` was given: it is remembered.
+    pub lang_chosen: bool,
+    pub theme: Option<Theme>,
+    pub device: Device,
+    pub user: Option<CurrentUser>,
+    pub operator: Option<Operator>,
+    pub other_user: Option<OtherUser>,
+    pub ip: ClientIp,
+    pub path: String,
+    /// The query, decoded, in its order.
+    pub query: Vec<(String, String)>,
+}
+
+/// A look chosen by hand; without one the system's setting decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theme {
+    Light,
+    Dark,
+}
+
+impl Theme {
+    pub fn name(self) -> &'static str {
+        match self {
+            Theme::Light => "light",
+            Theme::Dark => "dark",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Theme> {
+        [Theme::Light, Theme::Dark].into_iter().find(|theme| theme.name() == name)
+    }
+}
+
+impl Visit {
+    /// A value of the query; empty is as good as absent.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, value)| key == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// This address with some values of its query replaced; an empty one is left out.
+    pub fn with(&self, changes: &[(&str, &str)]) -> String {
+        let kept = self.query.iter().filter(|(key, _)| !changes.iter().any(|(name, _)| name == key));
+        let kept = kept.map(|(key, value)| (key.as_str(), value.as_str()));
+        address(&self.path, kept.chain(changes.iter().copied()))
+    }
+
+    pub fn viewer(&self) -> Viewer {
+        Viewer { user: self.user.clone(), token: self.get("t").map(str::to_owned) }
+    }
+}
+
+/// A path with a query; empty values are left out.
+pub fn address<'a>(path: &str, query: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut out = path.to_owned();
+    let mut sign = '?';
+    for (key, value) in query.filter(|(_, value)| !value.is_empty()) {
+        out.push(sign);
+        out.push_str(&format!("{}={}", percent_encode(key), percent_encode(value)));
+        sign = '&';
+    }
+    out
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let query = axum::extract::Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let query = query.map(|query| query.0).unwrap_or_default();
+        let asked = query.iter().find(|(key, _)| key == "lang").and_then(|(_, value)| Lang::parse(value));
+        let agent =
+            parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+        Ok(Visit {
+            lang: asked.unwrap_or_else(|| language(&parts.headers)),
+            lang_chosen: asked.is_some(),
+            theme: cookie(&parts.headers, "theme").and_then(Theme::parse),
+            device: Device::from_user_agent(agent),
+            user: parts.extensions.get().cloned(),
+            operator: parts.extensions.get().cloned(),
+            other_user: parts.extensions.get().cloned(),
+            ip: parts.extensions.get().copied().unwrap_or_default(),
+            path: parts.uri.path().to_owned(),
+            query,
+        })
+    }
+}
+
+fn language(headers: &HeaderMap) -> Lang {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    cookie(headers, "lang").and_then(Lang::parse).or_else(|| accepted.and_then(preferred)).unwrap_or_default()
+}
+
+/// The first of our languages with the highest weight in an `Accept-Language` header.
+fn preferred(header: &str) -> Option<Lang> {
+    let mut best: Option<(u32, Lang)> = None;
+    for entry in header.split(',') {
+        let mut parts = entry.trim().split(';');
+        let Some(lang) = parts.next().and_then(Lang::parse) else { continue };
+        let weight = parts.next().map_or(1000, weight);
+        if weight > best.map_or(0, |(weight, _)| weight) {
+            best = Some((weight, lang));
+        }
+    }
+    best.map(|(_, lang)| lang)
+}
+
+/// `q=0.8` in thousandths; what cannot be read counts as nothing.
+fn weight(text: &str) -> u32 {
+    let Some((whole, rest)) = text.trim().strip_prefix("q=").map(|q| q.split_once('.').unwrap_or((q, "")))
+    else {
+        return 0;
+    };
+    let digits: String = rest.chars().chain("000".chars()).take(3).collect();
+    let thousandths = digits.parse().unwrap_or(0);
+    if whole == "1" { 1000 } else { thousandths }
+}
+
+/// A cookie's value. Language and look only: sessions are the middleware's.
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_language_with_the_highest_weight_is_taken() {
+        let table = [
+            ("zh-CN,zh;q=0.9,en;q=0.8", Some(Lang::Zh)),
+            ("en-US,en;q=0.9", Some(Lang::En)),
+            ("fr-FR, en;q=0.5, zh;q=0.7", Some(Lang::Zh)),
+            ("fr", None),
+            ("en;q=0", None),
+            ("en;q=x, zh;q=0.1", Some(Lang::Zh)),
+        ];
+        for (header, lang) in table {
+            assert_eq!(preferred(header), lang, "{header}");
+        }
+    }
+
+    #[test]
+    fn an_address_keeps_what_is_not_changed() {
+        let pairs = [("state", "paid"), ("q", "a b&c"), ("before", "")];
+        assert_eq!(address("/admin/orders", pairs.into_iter()), "/admin/orders?state=paid&q=a%20b%26c");
+    }
+
+    #[test]
+    fn a_cookie_is_found_by_its_whole_name() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, header::HeaderValue::from_static("slang=no; lang=en; theme=dark"));
+        assert_eq!(cookie(&headers, "lang"), Some("en"));
+        assert_eq!(cookie(&headers, "theme"), Some("dark"));
+        assert_eq!(cookie(&headers, "the"), None);
+    }
+}
