@@ -26,7 +26,7 @@ pub struct Names {
     pub sheet: String,
 }
 
-/// The names of this build. Without site files (a test of the bare server) they are names of files that are not there.
+/// The names of this build. Without the list (`cargo leptos watch`, or a test of the bare server) the plain ones.
 pub fn names() -> &'static Names {
     static NAMES: LazyLock<Names> = LazyLock::new(|| {
         let list = Files::get("names").map(|file| file.data.into_owned()).unwrap_or_default();
@@ -34,7 +34,7 @@ pub fn names() -> &'static Names {
         let mut lines = list.lines();
         Names {
             bundle: lines.next().unwrap_or("saoma").to_owned(),
-            sheet: lines.next().unwrap_or("main.css").to_owned(),
+            sheet: lines.next().unwrap_or("saoma.css").to_owned(),
         }
     });
     &NAMES
