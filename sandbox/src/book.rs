@@ -1,0 +1,130 @@
+//! All orders that WeChat knows, and how they are found: by number, by code, by payment.
+
+use std::collections::{BTreeMap, HashMap};
+
+use wxpay::{SignType, UnixMillis};
+
+use crate::clock::Now;
+use crate::orders::{DAY_MS, Fresh, Order, Pay, PayError, Payment, Refusal};
+
+/// Orders are forgotten after this time, paid or not; WeChat remembers for years.
+const KEPT_MS: i64 = 30 * DAY_MS;
+
+#[derive(Debug, Default)]
+pub struct Book {
+    orders: HashMap<String, Order>,
+    by_code: HashMap<String, String>,
+    by_transaction: HashMap<String, String>,
+}
+
+impl Book {
+    /// Takes an order over as it was kept.
+    pub fn insert(&mut self, order: Order) {
+        for code in &order.codes {
+            self.by_code.insert(code.code_url.clone(), order.out_trade_no.clone());
+        }
+        for payment in &order.payments {
+            let number = order.out_trade_no.clone();
+            self.by_transaction.insert(payment.transaction_id.clone(), number);
+        }
+        self.orders.insert(order.out_trade_no.clone(), order);
+    }
+
+    /// Creates the order, or renews its code. Source: protocol A4, A17.
+    pub fn unified_order(
+        &mut self,
+        fields: &BTreeMap<String, String>,
+        sign_type: SignType,
+        fresh: Fresh,
+        now: Now,
+    ) -> Result<&Order, Refusal> {
+        let number = fields.get("out_trade_no").cloned().unwrap_or_default();
+        let code_url = fresh.code_url.clone();
+        let order = match self.orders.entry(number.clone()) {
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(Order::new(fields, sign_type, fresh, now)?)
+            }
+            std::collections::hash_map::Entry::Occupied(taken) => {
+                let order = taken.into_mut();
+                let oldest = order.codes.first().map(|code| code.code_url.clone());
+                order.order_again(fields, fresh, now)?;
+                let still = order.codes.first().map(|code| &code.code_url);
+                if let Some(gone) = oldest.filter(|code| Some(code) != still) {
+                    self.by_code.remove(&gone);
+                }
+                order
+            }
+        };
+        if order.code_url() == Some(code_url.as_str()) {
+            self.by_code.insert(code_url, number);
+        }
+        Ok(order)
+    }
+
+    /// By `transaction_id`, which wins, or by `out_trade_no`; with the payment that is meant.
+    /// Source: protocol A5.1.
+    pub fn query(
+        &self,
+        transaction_id: Option<&str>,
+        out_trade_no: Option<&str>,
+    ) -> Result<(&Order, Option<&Payment>), Refusal> {
+        let number = match transaction_id {
+            Some(id) => self.by_transaction.get(id).map(String::as_str),
+            None => out_trade_no,
+        };
+        let order = number.and_then(|n| self.orders.get(n)).ok_or(Refusal::OrderNotExist)?;
+        let meant = |p: &&Payment| transaction_id.is_none_or(|id| p.transaction_id == id);
+        Ok((order, order.payments.iter().find(meant)))
+    }
+
+    /// Source: protocol A6.
+    pub fn close(&mut self, out_trade_no: &str, close_after_ms: i64, now: Now) -> Result<&Order, Refusal> {
+        let order = self.orders.get_mut(out_trade_no).ok_or(Refusal::OrderNotExist)?;
+        order.close(close_after_ms, now)?;
+        Ok(order)
+    }
+
+    /// Takes the payment of whoever scanned `code_url`.
+    pub fn pay(
+        &mut self,
+        code_url: &str,
+        pay: Pay,
+        payment: Payment,
+        now: Now,
+    ) -> Result<(&Order, &Payment), PayError> {
+        let number = self.by_code.get(code_url).ok_or(PayError::UnknownCode)?;
+        let order = self.orders.get_mut(number).ok_or(PayError::UnknownCode)?;
+        order.can_pay(code_url, pay, now)?;
+        self.by_transaction.insert(payment.transaction_id.clone(), number.clone());
+        order.payments.push(payment);
+        match order.payments.last() {
+            Some(payment) => Ok((order, payment)),
+            None => Err(PayError::UnknownCode),
+        }
+    }
+
+    pub fn order(&self, out_trade_no: &str) -> Option<&Order> {
+        self.orders.get(out_trade_no)
+    }
+
+    /// The order that this code belongs or belonged to.
+    pub fn by_code(&self, code_url: &str) -> Option<&Order> {
+        self.by_code.get(code_url).and_then(|number| self.orders.get(number))
+    }
+
+    /// The newest `most` orders, newest last.
+    pub fn newest(&self, most: usize) -> Vec<&Order> {
+        let mut orders: Vec<&Order> = self.orders.values().collect();
+        orders.sort_by(|a, b| (a.created_at, &a.out_trade_no).cmp(&(b.created_at, &b.out_trade_no)));
+        orders.split_off(orders.len().saturating_sub(most))
+    }
+
+    /// Forgets what is older than 30 days; returns the moment before which all is forgotten.
+    pub fn forget_old(&mut self, now: UnixMillis) -> UnixMillis {
+        let before = now.plus_ms(-KEPT_MS);
+        self.orders.retain(|_, order| order.created_at >= before);
+        self.by_code.retain(|_, number| self.orders.contains_key(number));
+        self.by_transaction.retain(|_, number| self.orders.contains_key(number));
+        before
+    }
+}

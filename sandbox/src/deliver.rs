@@ -1,0 +1,108 @@
+//! Carries a notice to the merchant: over HTTP, or to a router in the same process.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, header};
+use tower::ServiceExt;
+
+/// The merchant has to answer within this. Source: protocol A11.1.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// An answer is a line of XML; more than this is not read.
+const ANSWER_LIMIT: usize = 8 * 1024;
+const CONTENT_TYPE: &str = "text/xml";
+const USER_AGENT: &str = "Mozilla/4.0";
+
+/// How notices reach the merchant.
+#[derive(Debug, Clone)]
+pub enum Deliver {
+    /// Posted to the order's `notify_url`.
+    Http,
+    /// Posted to the path of the order's `notify_url` on this router.
+    InProcess(Router),
+}
+
+/// What came back: status and body.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub status: u16,
+    pub body: String,
+}
+
+#[derive(Debug)]
+pub struct Courier {
+    way: Way,
+}
+
+#[derive(Debug)]
+enum Way {
+    Http(reqwest::Client),
+    InProcess(Router),
+}
+
+impl Courier {
+    /// # Errors
+    /// If the HTTP client cannot be built.
+    pub fn new(deliver: Deliver) -> Result<Self, reqwest::Error> {
+        let way = match deliver {
+            Deliver::InProcess(router) => Way::InProcess(router),
+            Deliver::Http => Way::Http(
+                reqwest::Client::builder()
+                    .connect_timeout(CONNECT_WITHIN)
+                    .timeout(ANSWER_WITHIN)
+                    .redirect(reqwest::redirect::Policy::none())
+                    .no_proxy()
+                    .user_agent(USER_AGENT)
+                    .build()?,
+            ),
+        };
+        Ok(Courier { way })
+    }
+
+    /// Posts one notice. `None`: no complete answer within 5 s.
+    pub async fn post(&self, notify_url: &str, body: String) -> Option<Answer> {
+        let posted = async {
+            match &self.way {
+                Way::Http(client) => over_http(client, notify_url, body).await,
+                Way::InProcess(router) => in_process(router, notify_url, body).await,
+            }
+        };
+        tokio::time::timeout(ANSWER_WITHIN, posted).await.ok().flatten()
+    }
+}
+
+async fn over_http(client: &reqwest::Client, url: &str, body: String) -> Option<Answer> {
+    let request = client.post(url).header(header::CONTENT_TYPE, CONTENT_TYPE).body(body);
+    let mut response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::debug!(%error, "no answer to a notice: {error}");
+            return None;
+        }
+    };
+    let mut body = Vec::new();
+    while let Some(part) = response.chunk().await.ok()? {
+        body.extend_from_slice(&part);
+        if body.len() > ANSWER_LIMIT {
+            body.truncate(ANSWER_LIMIT);
+            break;
+        }
+    }
+    let status = response.status().as_u16();
+    Some(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+}
+
+async fn in_process(router: &Router, url: &str, body: String) -> Option<Answer> {
+    let path = reqwest::Url::parse(url).ok()?.path().to_owned();
+    let request = Request::post(path)
+        .header(header::CONTENT_TYPE, CONTENT_TYPE)
+        .header(header::USER_AGENT, USER_AGENT)
+        .body(Body::from(body))
+        .ok()?;
+    let response = router.clone().oneshot(request).await.ok()?;
+    let status = response.status().as_u16();
+    let body = to_bytes(response.into_body(), ANSWER_LIMIT).await.ok()?;
+    Some(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+}

@@ -1,0 +1,249 @@
+//! A stand-in for `api.mch.weixin.qq.com`, for trying out and for tests: it checks, answers and
+//! notifies as WeChat Pay would, by its own reading of the rules, and misbehaves on request.
+//! No real money moves.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use sandbox::{Clock, Deliver, Options, Sandbox};
+//! let merchant = wxpay::Merchant::sandbox();
+//! let options = Options { merchant, store: None, clock: Clock::real(), deliver: Deliver::Http };
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:3080").await?;
+//! Sandbox::open(options).await?.serve(listener, std::future::pending()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod book;
+mod clock;
+mod control;
+mod deliver;
+mod faults;
+mod notices;
+mod orders;
+mod page;
+mod phone;
+mod replies;
+mod rules;
+mod sending;
+mod store;
+mod wechat;
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sqlx::AnyPool;
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, Semaphore};
+use wxpay::Merchant;
+
+pub use crate::clock::Clock;
+pub use crate::deliver::Deliver;
+pub use crate::faults::{AnswerFault, Faults, NotifyFaults};
+pub use crate::notices::{Kind, NoticeRecord};
+pub use crate::orders::{Order, Pay, PayError, Payment, TradeState};
+pub use crate::store::StoreError;
+
+use crate::book::Book;
+use crate::deliver::Courier;
+use crate::notices::{Pending, Queue};
+use crate::orders::MINUTE_MS;
+use crate::store::{Change, Kept, Store};
+
+/// An order cannot be closed earlier than this after it was made. Source: protocol A6.
+const CLOSE_AFTER_MS: i64 = 5 * MINUTE_MS;
+/// So many notices are sent at the same time.
+const AT_ONCE: usize = 256;
+/// Connections that are still open so long after the shutdown are dropped.
+const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
+
+/// What a sandbox needs to know.
+#[derive(Debug)]
+pub struct Options {
+    /// The one merchant it has.
+    pub merchant: Merchant,
+    /// Where orders and open notices are kept; `None` keeps them in memory only.
+    pub store: Option<AnyPool>,
+    pub clock: Clock,
+    pub deliver: Deliver,
+}
+
+/// Why a sandbox cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the HTTP client for notices could not be built")]
+    Http(#[from] reqwest::Error),
+}
+
+/// One WeChat. Clones are the same one.
+#[derive(Debug, Clone)]
+pub struct Sandbox(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    merchant: Merchant,
+    clock: Clock,
+    courier: Courier,
+    store: Option<Store>,
+    close_after_ms: AtomicI64,
+    state: Mutex<State>,
+    /// A notice was added, or the clock runs differently.
+    wake: Notify,
+    sending: Arc<Semaphore>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    book: Book,
+    queue: Queue,
+    faults: Faults,
+    forgot_at: wxpay::UnixMillis,
+}
+
+impl Sandbox {
+    /// Opens a sandbox and reads what its store has kept.
+    /// # Errors
+    /// [`OpenError`] if the store does not answer or the HTTP client cannot be built.
+    pub async fn open(options: Options) -> Result<Sandbox, OpenError> {
+        let Options { merchant, store, clock, deliver } = options;
+        let mut state = State::default();
+        let store = match store {
+            None => None,
+            Some(pool) => {
+                let (store, orders, notices) = Store::open(pool).await?;
+                for order in orders {
+                    clock.catch_up(order.created_inner);
+                    state.book.insert(order);
+                }
+                notices.into_iter().for_each(|notice| state.queue.insert(notice));
+                Some(store)
+            }
+        };
+        let close_after_ms = AtomicI64::new(CLOSE_AFTER_MS);
+        let sending = Arc::new(Semaphore::new(AT_ONCE));
+        let courier = Courier::new(deliver)?;
+        let (state, wake) = (Mutex::new(state), Notify::new());
+        Ok(Sandbox(Arc::new(Inner { merchant, clock, courier, store, close_after_ms, state, wake, sending })))
+    }
+
+    /// All of it: `/pay/*` as WeChat, `/scan` as a phone, `/control/*` for tests, `/` that explains.
+    pub fn router(&self) -> axum::Router {
+        wechat::router(self).merge(phone::router(self)).merge(control::router(self)).merge(page::router(self))
+    }
+
+    /// Answers on `listener` and sends notices, until `shutdown` ends.
+    /// # Errors
+    /// If the listener fails.
+    pub async fn serve(
+        self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let over = Arc::new(Notify::new());
+        let (tell, told) = (over.clone(), over);
+        let shutdown = async move {
+            shutdown.await;
+            tell.notify_one();
+        };
+        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(shutdown);
+        let at_last = async {
+            told.notified().await;
+            tokio::time::sleep(SHUTDOWN_WITHIN).await;
+        };
+        tokio::select! {
+            served = serving.into_future() => served,
+            () = self.run_notices() => Ok(()),
+            () = at_last => Ok(()),
+        }
+    }
+
+    /// The time before which an order cannot be closed; five minutes unless it is changed.
+    pub fn set_close_after_ms(&self, ms: i64) {
+        self.0.close_after_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// Replaces all switches.
+    pub fn set_faults(&self, faults: Faults) {
+        if faults.speed != self.0.clock.speed() {
+            self.0.clock.set_speed(faults.speed);
+        }
+        self.state().faults = faults;
+        self.0.wake.notify_one();
+    }
+
+    pub fn faults(&self) -> Faults {
+        self.state().faults.clone()
+    }
+
+    /// The last 10,000 deliveries, newest last.
+    pub fn notices(&self) -> Vec<NoticeRecord> {
+        self.state().queue.records()
+    }
+
+    pub fn order(&self, out_trade_no: &str) -> Option<Order> {
+        self.state().book.order(out_trade_no).cloned()
+    }
+
+    /// The state of an order as a query would report it now.
+    pub fn trade_state(&self, out_trade_no: &str) -> Option<TradeState> {
+        let now = self.0.clock.read();
+        self.state().book.order(out_trade_no).map(|order| order.trade_state(now))
+    }
+
+    /// Pays as whoever scanned `code_url` and lets the notice go out. It is sent by
+    /// [`Sandbox::serve`], [`Sandbox::run_notices`] or [`Sandbox::step`].
+    /// # Errors
+    /// [`PayError`]: why WeChat would not take the money.
+    pub async fn pay(&self, code_url: &str, pay: Pay) -> Result<Payment, PayError> {
+        let now = self.0.clock.read();
+        let fresh = replies::payment(now.wall);
+        let (number, payment, kept) = {
+            let mut state = self.state();
+            let delay_ms = state.faults.notify.delay_ms.saturating_mul(state.faults.speed.into());
+            let (order, payment) = state.book.pay(code_url, pay, fresh, now)?;
+            let notice = Pending {
+                id: payment.transaction_id.clone(),
+                kind: Kind::Payment,
+                out_trade_no: order.out_trade_no.clone(),
+                nonce_str: replies::nonce_str(),
+                attempts: 0,
+                due_inner: now.inner.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX)),
+            };
+            let kept = self.keep(|| vec![Change::order(order), Change::notice(&notice)]);
+            let paid = (order.out_trade_no.clone(), payment.clone(), kept);
+            state.queue.insert(notice);
+            paid
+        };
+        if !kept.is_kept().await {
+            return Err(PayError::NotStored);
+        }
+        tracing::info!(out_trade_no = number, "the payer paid order {number}");
+        self.0.wake.notify_one();
+        Ok(payment)
+    }
+
+    /// Scans `code_url` and does not pay. WeChat tells nobody: the order stays unpaid.
+    /// # Errors
+    /// [`PayError`]: why the payer was not even asked.
+    pub fn refuse(&self, code_url: &str) -> Result<(), PayError> {
+        let now = self.0.clock.read();
+        let state = self.state();
+        let order = state.book.by_code(code_url).ok_or(PayError::UnknownCode)?;
+        order.can_pay(code_url, Pay::default(), now)
+    }
+
+    /// Hands changes to the store, if there is one. Called with the state locked, so that the
+    /// store sees changes of one order in their order.
+    fn keep(&self, changes: impl FnOnce() -> Vec<Change>) -> Kept {
+        match &self.0.store {
+            Some(store) => store.keep(changes()),
+            None => Kept::nothing(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

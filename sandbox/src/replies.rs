@@ -1,0 +1,152 @@
+//! The messages WeChat writes: answers to calls, and notices. Everything but a failure to understand
+//! is signed. Source: protocol A1.3, A4.3, A5.2, A6, A11.2.
+
+use rand::RngExt;
+use wxpay::v2::{Fields, sign};
+use wxpay::{Merchant, SignType, UnixMillis};
+
+use crate::clock::Now;
+use crate::orders::{Order, Payment, Refusal, TradeState};
+use crate::rules::NotUnderstood;
+
+const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const MIXED: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+const HEX: &[u8] = b"0123456789abcdef";
+const DIGITS: &[u8] = b"0123456789";
+
+/// The one payer of the sandbox. Source: protocol 0.2.
+const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
+
+fn random(from: &[u8], length: usize) -> String {
+    let mut rng = rand::rng();
+    (0..length).map(|_| char::from(from[rng.random_range(0..from.len())])).collect()
+}
+
+/// WeChat's own, never an echo of the request's.
+pub fn nonce_str() -> String {
+    random(UPPER, 32)
+}
+
+/// Source: protocol A4.4.
+pub fn code_url() -> String {
+    format!("weixin://wxpay/bizpayurl?pr={}", random(MIXED, 9))
+}
+
+/// `wx`, the time and 20 more characters. Source: protocol A4.3.
+pub fn prepay_id(now: UnixMillis) -> String {
+    format!("wx{}{}", now.to_beijing(), random(HEX, 20))
+}
+
+/// A payment made now: 28 digits with the day in them, as in practice. Source: protocol 0.2, A3.
+pub fn payment(now: UnixMillis) -> Payment {
+    let day: String = now.to_beijing().chars().take(8).collect();
+    Payment {
+        transaction_id: format!("4200{}{day}{}", random(DIGITS, 6), random(DIGITS, 10)),
+        paid_at: now,
+        openid: OPENID.to_owned(),
+    }
+}
+
+/// `return_code=FAIL`: unsigned, and only `return_msg` means something. Source: protocol A1.1.
+pub fn not_understood(why: &NotUnderstood) -> String {
+    Fields::new().with("return_code", "FAIL").with("return_msg", why.0.as_str()).to_xml()
+}
+
+/// Signs and writes a message.
+pub fn signed(mut fields: Fields, merchant: &Merchant, sign_type: SignType) -> String {
+    let sign = sign::sign(&fields, &merchant.key, sign_type);
+    fields.set("sign", sign);
+    fields.to_xml()
+}
+
+/// What every answer begins with that could be understood.
+pub fn understood(merchant: &Merchant) -> Fields {
+    Fields::new()
+        .with("return_code", "SUCCESS")
+        .with("return_msg", "OK")
+        .with("appid", merchant.appid.as_str())
+        .with("mch_id", merchant.mch_id.as_str())
+        .with("nonce_str", nonce_str())
+}
+
+pub fn refused(merchant: &Merchant, why: Refusal) -> Fields {
+    understood(merchant)
+        .with("result_code", "FAIL")
+        .with("err_code", why.err_code())
+        .with("err_code_des", why.err_code_des())
+}
+
+/// Names neither the order nor the amount, as WeChat does not.
+pub fn ordered(merchant: &Merchant, order: &Order) -> Fields {
+    let mut reply =
+        understood(merchant).with("result_code", "SUCCESS").with("prepay_id", order.prepay_id.as_str());
+    echo(&mut reply, order, &["device_info", "trade_type"]);
+    match (order.asked("trade_type"), order.code_url()) {
+        (Some("NATIVE"), Some(code_url)) => reply.set("code_url", code_url),
+        (Some("MWEB"), _) => {
+            let page = "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb";
+            let id = &order.prepay_id;
+            reply.set("mweb_url", format!("{page}?prepay_id={id}&package=1405458241"));
+        }
+        _ => (),
+    }
+    reply
+}
+
+pub fn queried(merchant: &Merchant, order: &Order, payment: Option<&Payment>, now: Now) -> Fields {
+    let (state, text) = match order.trade_state(now) {
+        TradeState::NotPay => ("NOTPAY", "订单未支付"),
+        TradeState::Closed => ("CLOSED", "订单已关闭"),
+        TradeState::Success => ("SUCCESS", "支付成功"),
+    };
+    let mut reply = understood(merchant)
+        .with("result_code", "SUCCESS")
+        .with("out_trade_no", order.out_trade_no.as_str())
+        .with("trade_state", state)
+        .with("trade_state_desc", text);
+    echo(&mut reply, order, &["device_info", "attach"]);
+    if let Some(payment) = payment {
+        paid(&mut reply, order, payment);
+        reply.set("cash_fee_type", "CNY");
+    }
+    reply
+}
+
+pub fn closed(merchant: &Merchant) -> Fields {
+    understood(merchant).with("result_code", "SUCCESS").with("result_msg", "OK")
+}
+
+/// A notice, which has no `sign_type` even where it is signed with HMAC-SHA256. Source: protocol A2.1.
+pub fn notice(merchant: &Merchant, order: &Order, payment: &Payment, nonce_str: &str) -> Fields {
+    let mut notice = Fields::new()
+        .with("return_code", "SUCCESS")
+        .with("result_code", "SUCCESS")
+        .with("appid", merchant.appid.as_str())
+        .with("mch_id", merchant.mch_id.as_str())
+        .with("nonce_str", nonce_str)
+        .with("out_trade_no", order.out_trade_no.as_str());
+    echo(&mut notice, order, &["device_info", "attach"]);
+    paid(&mut notice, order, payment);
+    notice
+}
+
+fn paid(message: &mut Fields, order: &Order, payment: &Payment) {
+    echo(message, order, &["trade_type"]);
+    let total_fee = order.total_fee.get().to_string();
+    message.set("openid", order.asked("openid").unwrap_or(&payment.openid));
+    message.set("is_subscribe", "N");
+    message.set("bank_type", "OTHERS");
+    message.set("total_fee", total_fee.as_str());
+    message.set("fee_type", "CNY");
+    message.set("cash_fee", total_fee);
+    message.set("transaction_id", payment.transaction_id.as_str());
+    message.set("time_end", payment.paid_at.to_beijing());
+}
+
+fn echo(message: &mut Fields, order: &Order, names: &[&str]) {
+    for name in names {
+        if let Some(value) = order.asked(name) {
+            message.set(*name, value);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! What WeChat checks before it looks at any order: A17's order of checks, read by the sandbox for
+//! itself. It may well disagree with a client, which is what it is for.
+
+use std::collections::BTreeMap;
+
+use wxpay::v2::{Fields, sign};
+use wxpay::{Merchant, SignType, UnixMillis};
+
+/// The longest body that is read. Source: protocol A16.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// Which of the calls a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    UnifiedOrder,
+    OrderQuery,
+    CloseOrder,
+}
+
+/// A request that passed: its fields (empty ones are absent) and how it was signed.
+#[derive(Debug)]
+pub struct Request {
+    pub fields: BTreeMap<String, String>,
+    pub sign_type: SignType,
+}
+
+impl Request {
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.fields.get(name).map(String::as_str)
+    }
+}
+
+/// WeChat did not understand the request: answered unsigned, with this `return_msg`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotUnderstood(pub String);
+
+/// What the value of a field may look like.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    Anything,
+    Text,
+    Digits,
+    Alphanumeric,
+    OutTradeNo,
+    SignType,
+    TotalFee,
+    Time,
+    Currency,
+    TradeType,
+    NotifyUrl,
+    Ip,
+    Json,
+    YesNo,
+}
+
+/// Name, most bytes, shape. The documents do not say whether a length counts characters or bytes;
+/// bytes are the stricter reading. Source: protocol A1.2, A3, A4.1, A5.1.
+const SHAPES: &[(&str, usize, Shape)] = &[
+    ("appid", 32, Shape::Alphanumeric),
+    ("mch_id", 32, Shape::Digits),
+    ("nonce_str", 32, Shape::Alphanumeric),
+    ("sign_type", 32, Shape::SignType),
+    ("device_info", 32, Shape::Text),
+    ("version", 32, Shape::Text),
+    ("body", 127, Shape::Text),
+    ("detail", 6000, Shape::Anything),
+    ("attach", 127, Shape::Text),
+    ("out_trade_no", 32, Shape::OutTradeNo),
+    ("transaction_id", 32, Shape::Alphanumeric),
+    ("fee_type", 16, Shape::Currency),
+    ("total_fee", 18, Shape::TotalFee),
+    ("spbill_create_ip", 64, Shape::Ip),
+    ("time_start", 14, Shape::Time),
+    ("time_expire", 14, Shape::Time),
+    ("goods_tag", 32, Shape::Text),
+    ("notify_url", 256, Shape::NotifyUrl),
+    ("trade_type", 16, Shape::TradeType),
+    ("product_id", 32, Shape::Text),
+    ("limit_pay", 32, Shape::Text),
+    ("openid", 128, Shape::Text),
+    ("receipt", 8, Shape::YesNo),
+    ("profit_sharing", 1, Shape::YesNo),
+    ("scene_info", 256, Shape::Json),
+    ("user_type", 32, Shape::Text),
+    ("user_creid", 32, Shape::Text),
+    ("user_truename", 64, Shape::Text),
+];
+
+const UNIFIED_ORDER: &[&str] =
+    &["nonce_str", "body", "out_trade_no", "total_fee", "spbill_create_ip", "notify_url", "trade_type"];
+
+/// Reads one posted body as far as its signature. Method and size were looked at before.
+pub fn read(body: &[u8], call: Call, merchant: &Merchant) -> Result<Request, NotUnderstood> {
+    if body.is_empty() {
+        return refuse("post数据为空");
+    }
+    if std::str::from_utf8(body).is_err() {
+        return refuse("编码格式错误，请使用UTF-8编码");
+    }
+    let Ok(document) = Fields::read(body, BODY_LIMIT) else {
+        return refuse("XML格式错误");
+    };
+    let fields: BTreeMap<String, String> = document
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    check_merchant(&fields, merchant)?;
+    check_required(&fields, call)?;
+    for (name, value) in &fields {
+        if !fits(name, value) {
+            return refuse(format!("{name}参数格式错误"));
+        }
+    }
+    check_times(&fields)?;
+    let sign_type = check_sign(&document, &fields, merchant)?;
+    Ok(Request { fields, sign_type })
+}
+
+fn refuse<T>(return_msg: impl Into<String>) -> Result<T, NotUnderstood> {
+    Err(NotUnderstood(return_msg.into()))
+}
+
+/// A sandbox has one merchant, so an id that is known is bound to the other as well.
+fn check_merchant(fields: &BTreeMap<String, String>, merchant: &Merchant) -> Result<(), NotUnderstood> {
+    match fields.get("appid") {
+        None => return refuse("缺少参数appid"),
+        Some(appid) if appid != merchant.appid.as_str() => return refuse("appid不存在"),
+        Some(_) => (),
+    }
+    match fields.get("mch_id") {
+        None => refuse("缺少参数mch_id"),
+        Some(mch_id) if !fits("mch_id", mch_id) => refuse("mch_id参数格式错误"),
+        Some(mch_id) if mch_id != merchant.mch_id.as_str() => refuse("mch_id不存在"),
+        Some(_) => Ok(()),
+    }
+}
+
+fn check_required(fields: &BTreeMap<String, String>, call: Call) -> Result<(), NotUnderstood> {
+    let required: &[&str] = match call {
+        Call::UnifiedOrder => UNIFIED_ORDER,
+        Call::OrderQuery => &["nonce_str"],
+        Call::CloseOrder => &["nonce_str", "out_trade_no"],
+    };
+    if let Some(missing) = required.iter().find(|name| !fields.contains_key(**name)) {
+        return refuse(format!("缺少参数{missing}"));
+    }
+    let numbered = fields.contains_key("transaction_id") || fields.contains_key("out_trade_no");
+    if call == Call::OrderQuery && !numbered {
+        return refuse("缺少参数out_trade_no或transaction_id");
+    }
+    Ok(())
+}
+
+fn check_times(fields: &BTreeMap<String, String>) -> Result<(), NotUnderstood> {
+    let start = fields.get("time_start").and_then(|t| UnixMillis::from_beijing(t));
+    let expire = fields.get("time_expire").and_then(|t| UnixMillis::from_beijing(t));
+    match (start, expire) {
+        (Some(start), Some(expire)) if expire <= start => refuse("time_expire参数格式错误"),
+        _ => Ok(()),
+    }
+}
+
+/// The signature has the type that the request names, MD5 when it names none. Source: protocol A1.2, A2.1.
+fn check_sign(
+    document: &Fields,
+    fields: &BTreeMap<String, String>,
+    merchant: &Merchant,
+) -> Result<SignType, NotUnderstood> {
+    let named = match fields.get("sign_type").map(String::as_str) {
+        Some("HMAC-SHA256") => SignType::HmacSha256,
+        _ => SignType::Md5,
+    };
+    let right = sign::sign(document, &merchant.key, named);
+    match fields.get("sign") {
+        Some(sign) if *sign == right => Ok(named),
+        _ => refuse("签名错误"),
+    }
+}
+
+/// Fields that WeChat does not know take part in the signature and are otherwise ignored.
+fn fits(name: &str, value: &str) -> bool {
+    match SHAPES.iter().find(|(known, ..)| *known == name) {
+        Some((_, most, shape)) => value.len() <= *most && shape.fits(value),
+        None => true,
+    }
+}
+
+impl Shape {
+    fn fits(self, value: &str) -> bool {
+        let digits = value.bytes().all(|b| b.is_ascii_digit());
+        match self {
+            Shape::Anything => true,
+            Shape::Text => !value.chars().any(char::is_control),
+            Shape::Digits => digits,
+            Shape::Alphanumeric => value.bytes().all(|b| b.is_ascii_alphanumeric()),
+            Shape::OutTradeNo => {
+                let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-|*".contains(&b);
+                value.len() >= 6 && value.bytes().all(allowed)
+            }
+            Shape::SignType => value == "MD5" || value == "HMAC-SHA256",
+            Shape::TotalFee => digits && !value.starts_with('0'),
+            Shape::Time => UnixMillis::from_beijing(value).is_some(),
+            // The only currency of a mainland merchant.
+            Shape::Currency => value == "CNY",
+            Shape::TradeType => ["NATIVE", "JSAPI", "APP", "MWEB"].contains(&value),
+            Shape::NotifyUrl => notify_url_fits(value),
+            Shape::Ip => value.parse::<std::net::IpAddr>().is_ok(),
+            Shape::Json => serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok(),
+            Shape::YesNo => value == "Y" || value == "N",
+        }
+    }
+}
+
+/// An absolute address with a host and no query string. Source: protocol A3.
+fn notify_url_fits(value: &str) -> bool {
+    if value.contains(['?', '#']) || !value.starts_with("http://") && !value.starts_with("https://") {
+        return false;
+    }
+    match reqwest::Url::parse(value) {
+        Ok(url) => url.has_host() && url.username().is_empty() && url.password().is_none(),
+        Err(_) => false,
+    }
+}

@@ -1,0 +1,169 @@
+//! The loop that sends notices when they are due, and the same as single steps for tests.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use wxpay::v2::{Fields, sign};
+use wxpay::{ApiKey, UnixMillis};
+
+use crate::clock::Now;
+use crate::deliver::Answer;
+use crate::faults::{MAX_REPEAT, NotifyFaults};
+use crate::notices::{NoticeRecord, Outcome, Pending, acknowledges};
+use crate::orders::HOUR_MS;
+use crate::store::Change;
+use crate::{AT_ONCE, Sandbox, replies};
+
+/// Somebody else's key, for forged notices; like the merchant's own in form.
+const FORGERS_KEY: &str = "00000000000000000000000000000000";
+
+impl Sandbox {
+    /// Sends every notice that is due at `now` and waits for the answers. For tests that have no
+    /// loop; what becomes due by an answer waits for the next step.
+    pub async fn step(&self, now: UnixMillis) {
+        let now = self.0.clock.read_at(now);
+        self.forget_old(now);
+        let due = self.state().queue.take_due(now, usize::MAX);
+        let mut sent = JoinSet::new();
+        for notice in due {
+            let sandbox = self.clone();
+            sent.spawn(async move { sandbox.send(notice, now).await });
+        }
+        while let Some(sent) = sent.join_next().await {
+            if let Err(error) = sent {
+                tracing::error!(%error, "a notice could not be sent: {error}");
+            }
+        }
+    }
+
+    /// When the next notice is due.
+    pub fn next_due(&self) -> Option<UnixMillis> {
+        let due = self.state().queue.next_due()?;
+        Some(self.0.clock.wall_of(due))
+    }
+
+    /// Sends notices when they are due, for ever. [`Sandbox::serve`] does so by itself.
+    pub async fn run_notices(&self) {
+        loop {
+            let changed = self.0.clock.changed();
+            let now = self.0.clock.read();
+            self.forget_old(now);
+            for notice in self.state().queue.take_due(now, AT_ONCE) {
+                let sandbox = self.clone();
+                tokio::spawn(async move { sandbox.send(notice, now).await });
+            }
+            tokio::select! {
+                () = self.0.clock.wait_until(self.next_due(), changed) => (),
+                () = self.0.wake.notified() => (),
+            }
+        }
+    }
+
+    /// One attempt: the notice with its copies, then what follows from the answers.
+    async fn send(&self, notice: Pending, now: Now) {
+        let Some(letter) = self.letter(&notice) else {
+            // Its order was forgotten; WeChat's schedule ends long before that.
+            self.state().queue.report(&notice.id, true, now);
+            return;
+        };
+        let copies = letter.faults.repeat.min(MAX_REPEAT);
+        let letter = Arc::new(letter);
+        let mut under_way = JoinSet::new();
+        for _ in 0..=copies {
+            let (sandbox, letter) = (self.clone(), letter.clone());
+            under_way.spawn(async move { sandbox.deliver(&letter).await });
+        }
+        let answers = under_way.join_all().await;
+        let acknowledged = answers.into_iter().any(|acknowledged| acknowledged);
+        let (outcome, kept) = {
+            let mut state = self.state();
+            let outcome = state.queue.report(&notice.id, acknowledged, now);
+            let kept = self.keep(|| match &outcome {
+                Some(Outcome::Again(again)) => vec![Change::notice(again)],
+                _ => vec![Change::notice_done(&notice.id)],
+            });
+            (outcome, kept)
+        };
+        kept.is_kept().await;
+        self.0.wake.notify_one();
+        let number = &notice.out_trade_no;
+        match outcome {
+            Some(Outcome::GivenUp) => tracing::warn!(
+                out_trade_no = %number,
+                "the merchant never acknowledged the payment of {number}; no more notices"
+            ),
+            Some(Outcome::Again(again)) => tracing::info!(
+                out_trade_no = %number,
+                attempts = again.attempts,
+                "the notice of {number} was not acknowledged and will be sent again"
+            ),
+            Some(Outcome::Acknowledged) | None => (),
+        }
+    }
+
+    /// What is sent and where to, with the switches as they stand now.
+    fn letter(&self, notice: &Pending) -> Option<Letter> {
+        let state = self.state();
+        let order = state.book.order(&notice.out_trade_no)?;
+        let payment = order.payments.iter().find(|p| p.transaction_id == notice.id)?;
+        let faults = state.faults.notify.clone();
+        let mut fields = replies::notice(&self.0.merchant, order, payment, &notice.nonce_str);
+        if let Some(total_fee) = faults.total_fee {
+            fields.set("total_fee", total_fee.to_string());
+            fields.set("cash_fee", total_fee.to_string());
+        }
+        let sign = match ApiKey::parse(FORGERS_KEY) {
+            Ok(key) if faults.forge_sign => sign::sign(&fields, &key, order.sign_type),
+            _ => sign::sign(&fields, &self.0.merchant.key, order.sign_type),
+        };
+        fields.set("sign", sign);
+        let notify_url = order.asked("notify_url").unwrap_or_default().to_owned();
+        Some(Letter { notice: notice.clone(), notify_url, fields, faults })
+    }
+
+    /// Whether this copy was acknowledged. Each delivery is on record.
+    async fn deliver(&self, letter: &Letter) -> bool {
+        let _place = self.0.sending.acquire().await;
+        let body = letter.fields.to_xml();
+        let sent_at_ms = self.0.clock.now();
+        let answer = match letter.faults.lose {
+            true => None,
+            false => self.0.courier.post(&letter.notify_url, body.clone()).await,
+        };
+        let acknowledged = answer.as_ref().is_some_and(|a| acknowledges(a.status, &a.body));
+        let (status, answer) = match answer {
+            Some(Answer { status, body }) => (Some(status), Some(body)),
+            None => (None, None),
+        };
+        self.state().queue.record(NoticeRecord {
+            out_trade_no: letter.notice.out_trade_no.clone(),
+            kind: letter.notice.kind,
+            body,
+            sent_at_ms,
+            status,
+            answer,
+        });
+        acknowledged
+    }
+
+    /// Once an hour of the sandbox's clock.
+    fn forget_old(&self, now: Now) {
+        let mut state = self.state();
+        if now.wall.minus(state.forgot_at) < HOUR_MS {
+            return;
+        }
+        state.forgot_at = now.wall;
+        let before = state.book.forget_old(now.wall);
+        if let Some(store) = &self.0.store {
+            store.forget_orders(before);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Letter {
+    notice: Pending,
+    notify_url: String,
+    fields: Fields,
+    faults: NotifyFaults,
+}

@@ -1,0 +1,225 @@
+//! Keeps orders and open notices in a database. Memory is the working copy; what is here is read
+//! once, when the sandbox opens. One task writes, many changes to a transaction.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{Any, AnyPool, AssertSqlSafe, Row, Transaction};
+use tokio::sync::{mpsc, oneshot};
+use wxpay::UnixMillis;
+
+use crate::notices::Pending;
+use crate::orders::Order;
+
+const ORDERS_DDL: &str = "CREATE TABLE IF NOT EXISTS sandbox_orders \
+    (id TEXT PRIMARY KEY, document TEXT NOT NULL, created_at BIGINT NOT NULL)";
+const NOTICES_DDL: &str = "CREATE TABLE IF NOT EXISTS sandbox_notices \
+    (id TEXT PRIMARY KEY, document TEXT NOT NULL, created_at BIGINT NOT NULL)";
+
+/// The most changes in one transaction, and rows in one statement.
+const BATCH: usize = 256;
+/// A database that is busy is asked again so often, with growing pauses: about 5 s in all.
+const TRIES: u32 = 10;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the sandbox's tables could not be read or written")]
+    Database(#[from] sqlx::Error),
+    #[error("a document in the sandbox's tables is not what this version writes")]
+    Document(#[from] serde_json::Error),
+}
+
+/// One thing to keep or to forget.
+#[derive(Debug)]
+pub struct Change {
+    table: Table,
+    id: String,
+    /// The document and when its subject began; `None` forgets it.
+    row: Option<(String, UnixMillis)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Table {
+    Orders,
+    Notices,
+}
+
+impl Change {
+    pub fn order(order: &Order) -> Self {
+        let id = order.out_trade_no.clone();
+        Change { table: Table::Orders, id, row: Some((to_json(order), order.created_at)) }
+    }
+
+    pub fn notice(notice: &Pending) -> Self {
+        let id = notice.id.clone();
+        Change { table: Table::Notices, id, row: Some((to_json(notice), notice.due_inner)) }
+    }
+
+    pub fn notice_done(id: &str) -> Self {
+        Change { table: Table::Notices, id: id.to_owned(), row: None }
+    }
+}
+
+/// Maps with text keys only, which JSON can always say.
+fn to_json(document: &impl Serialize) -> String {
+    serde_json::to_string(document).unwrap_or_default()
+}
+
+enum Task {
+    /// Changes that stand or fall together.
+    Keep {
+        changes: Vec<Change>,
+        done: oneshot::Sender<bool>,
+    },
+    ForgetOrders {
+        before: UnixMillis,
+    },
+}
+
+/// Hands changes to the writing task.
+#[derive(Debug, Clone)]
+pub struct Store(mpsc::UnboundedSender<Task>);
+
+/// Whether the changes are on disk.
+#[derive(Debug)]
+pub struct Kept(Option<oneshot::Receiver<bool>>);
+
+impl Kept {
+    /// For a sandbox that keeps nothing.
+    pub fn nothing() -> Self {
+        Kept(None)
+    }
+
+    pub async fn is_kept(self) -> bool {
+        match self.0 {
+            Some(done) => done.await.unwrap_or(false),
+            None => true,
+        }
+    }
+}
+
+impl Store {
+    /// Makes the tables where they are missing and reads what was kept.
+    /// # Errors
+    /// [`StoreError`] if the database does not answer or holds something else.
+    pub async fn open(pool: AnyPool) -> Result<(Store, Vec<Order>, Vec<Pending>), StoreError> {
+        sqlx::query(ORDERS_DDL).execute(&pool).await?;
+        sqlx::query(NOTICES_DDL).execute(&pool).await?;
+        let orders = read(&pool, "SELECT document FROM sandbox_orders").await?;
+        let notices = read(&pool, "SELECT document FROM sandbox_notices").await?;
+        let sqlite = pool.acquire().await?.backend_name() == "SQLite";
+        let (send, receive) = mpsc::unbounded_channel();
+        tokio::spawn(write(pool, sqlite, receive));
+        Ok((Store(send), orders, notices))
+    }
+
+    /// Takes the changes in the order of the calls; the caller waits for [`Kept`].
+    pub fn keep(&self, changes: Vec<Change>) -> Kept {
+        let (done, kept) = oneshot::channel();
+        // A writer that is gone drops `done`, which the caller sees.
+        let _ = self.0.send(Task::Keep { changes, done });
+        Kept(Some(kept))
+    }
+
+    pub fn forget_orders(&self, before: UnixMillis) {
+        let _ = self.0.send(Task::ForgetOrders { before });
+    }
+}
+
+async fn read<T: DeserializeOwned>(pool: &AnyPool, select: &'static str) -> Result<Vec<T>, StoreError> {
+    let rows = sqlx::query(select).fetch_all(pool).await?;
+    rows.iter().map(|row| Ok(serde_json::from_str(row.try_get::<&str, _>(0)?)?)).collect()
+}
+
+/// The one task that writes; ends when the last [`Store`] is dropped.
+async fn write(pool: AnyPool, sqlite: bool, mut tasks: mpsc::UnboundedReceiver<Task>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while tasks.recv_many(&mut batch, BATCH).await > 0 {
+        let mut rows = HashMap::new();
+        let mut waiting = Vec::new();
+        let mut forget = None;
+        for task in batch.drain(..) {
+            match task {
+                Task::Keep { changes, done } => {
+                    // The last change of a row wins; one statement cannot name a row twice.
+                    rows.extend(changes.into_iter().map(|c| ((c.table, c.id), c.row)));
+                    waiting.push(done);
+                }
+                Task::ForgetOrders { before } => forget = Some(before),
+            }
+        }
+        let kept = commit_patiently(&pool, sqlite, &rows, forget).await;
+        for done in waiting {
+            // Whoever asked may have gone away; the change stays.
+            let _ = done.send(kept);
+        }
+    }
+}
+
+type Rows = HashMap<(Table, String), Option<(String, UnixMillis)>>;
+
+async fn commit_patiently(pool: &AnyPool, sqlite: bool, rows: &Rows, forget: Option<UnixMillis>) -> bool {
+    for attempt in 1..=TRIES {
+        match commit(pool, sqlite, rows, forget).await {
+            Ok(()) => return true,
+            Err(error) if attempt == TRIES => {
+                tracing::error!(%error, "the sandbox could not keep {} rows: {error}", rows.len());
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the sandbox's database is busy, trying again: {error}");
+                tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 100)).await;
+            }
+        }
+    }
+    false
+}
+
+async fn commit(
+    pool: &AnyPool,
+    sqlite: bool,
+    rows: &Rows,
+    forget: Option<UnixMillis>,
+) -> Result<(), sqlx::Error> {
+    // A deferred SQLite transaction may fail when it turns to writing, without waiting.
+    let mut tx = pool.begin_with(if sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
+    for (table, name) in [(Table::Orders, "sandbox_orders"), (Table::Notices, "sandbox_notices")] {
+        let of_table = || rows.iter().filter(move |((of, _), _)| *of == table);
+        let kept: Vec<_> =
+            of_table().filter_map(|((_, id), row)| row.as_ref().map(|(json, at)| (id, json, at))).collect();
+        for part in kept.chunks(BATCH) {
+            upsert(&mut tx, name, part).await?;
+        }
+        for ((_, id), _) in of_table().filter(|(_, row)| row.is_none()) {
+            let delete = AssertSqlSafe(format!("DELETE FROM {name} WHERE id = $1"));
+            sqlx::query(delete).bind(id.as_str()).execute(&mut *tx).await?;
+        }
+    }
+    if let Some(before) = forget {
+        let delete = "DELETE FROM sandbox_orders WHERE created_at < $1";
+        sqlx::query(delete).bind(before.get()).execute(&mut *tx).await?;
+    }
+    tx.commit().await
+}
+
+async fn upsert(
+    tx: &mut Transaction<'_, Any>,
+    table: &'static str,
+    rows: &[(&String, &String, &UnixMillis)],
+) -> Result<(), sqlx::Error> {
+    let values: Vec<String> = (0..rows.len())
+        .map(|row| format!("(${}, ${}, ${})", row * 3 + 1, row * 3 + 2, row * 3 + 3))
+        .collect();
+    // Only table names and parameter numbers are written into the text.
+    let insert = AssertSqlSafe(format!(
+        "INSERT INTO {table} (id, document, created_at) VALUES {} \
+         ON CONFLICT (id) DO UPDATE SET document = excluded.document",
+        values.join(", ")
+    ));
+    let mut query = sqlx::query(insert);
+    for (id, document, at) in rows {
+        query = query.bind(id.as_str()).bind(document.as_str()).bind(at.get());
+    }
+    query.execute(&mut **tx).await?;
+    Ok(())
+}
