@@ -1,1 +1,134 @@
-fn main() {}
+//! `load`: measures Saoma beside its peers and prints one table. `make bench` builds what it needs and calls it.
+//!
+//! The server that is measured has one core, this program another. Each kind of measurement is one module with a `run`
+//! that gives rows of the table. Whatever is compared takes turns in one run, so that a slow minute hits all alike.
+
+mod drive;
+mod http;
+mod machine;
+mod memory;
+mod notices;
+mod numbers;
+mod orders;
+mod page;
+mod polls;
+mod process;
+mod report;
+mod seed;
+mod sites;
+
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+
+use crate::report::Report;
+
+/// Whatever stops a measurement: it is told to the person who started it, and nobody acts on its kind.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[derive(Debug, Parser)]
+#[command(about = "Measures Saoma beside its peers and prints one table")]
+pub struct Plan {
+    /// What to measure; everything when nothing is named.
+    measures: Vec<Measure>,
+    /// Rounds of each comparison; the median counts.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=99))]
+    rounds: u32,
+    /// Signed notices prepared for each round.
+    #[arg(long, default_value_t = 40_000, value_parser = clap::value_parser!(u32).range(1000..=500_000))]
+    notices: u32,
+    /// Status polls of each round.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
+    polls: u32,
+    /// A round ends after so many seconds, whatever was left to do.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=120))]
+    seconds: u64,
+    /// Connections that are busy at the same time.
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    connections: u32,
+    /// The core of the servers; without it nothing is pinned.
+    #[arg(long)]
+    core: Option<u32>,
+    /// The binary `saoma`.
+    #[arg(long)]
+    saoma: PathBuf,
+    /// The binary `bare`.
+    #[arg(long)]
+    bare: PathBuf,
+    /// The folder of the Koa 2 peer.
+    #[arg(long)]
+    koa2: PathBuf,
+    /// The script that opens the payment page in a browser.
+    #[arg(long)]
+    page: PathBuf,
+    /// Databases and logs of this run; on the disk whose flushes are meant.
+    #[arg(long)]
+    work: PathBuf,
+    /// Where the table goes when everything was measured.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Measure {
+    /// Credited notices, beside Koa 2.
+    Notices,
+    /// Status polls, beside a bare axum handler and Koa 2.
+    Polls,
+    /// From a new order to its `code_url`.
+    Orders,
+    /// What the payment page costs the payer.
+    Page,
+    /// What an idle server holds.
+    Memory,
+}
+
+impl Plan {
+    fn wants(&self, measure: Measure) -> bool {
+        self.measures.is_empty() || self.measures.contains(&measure)
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Failure> {
+    let plan = Plan::parse();
+    // Dropping the measurement stops every server that it started.
+    tokio::select! {
+        done = measure(&plan) => done,
+        stopped = stop_signal() => Err(stopped.map_or_else(Failure::from, |()| "stopped".into())),
+    }
+}
+
+async fn measure(plan: &Plan) -> Result<(), Failure> {
+    std::fs::create_dir_all(&plan.work)?;
+    let mut report = Report::new(machine::describe(plan)?);
+    if plan.wants(Measure::Notices) {
+        report.add(notices::run(plan).await?);
+    }
+    if plan.wants(Measure::Polls) {
+        report.add(polls::run(plan).await?);
+    }
+    if plan.wants(Measure::Orders) {
+        report.add(orders::run(plan).await?);
+    }
+    if plan.wants(Measure::Page) {
+        report.add(page::run(plan).await?);
+    }
+    if plan.wants(Measure::Memory) {
+        report.add(memory::run(plan).await?);
+    }
+    print!("{}", report.text());
+    if plan.measures.is_empty() {
+        std::fs::write(&plan.out, report.text())?;
+        eprintln!("written to {}", plan.out.display());
+    }
+    Ok(())
+}
+
+async fn stop_signal() -> std::io::Result<()> {
+    let mut end = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed,
+        _ = end.recv() => Ok(()),
+    }
+}

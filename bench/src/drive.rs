@@ -1,0 +1,125 @@
+//! Drives one server: so many connections, each asking again as soon as it was answered.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::Failure;
+use crate::http::{Wire, find};
+
+/// How long one answer may take before the round counts as broken.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What to ask, and until when.
+#[derive(Clone)]
+pub struct Job {
+    pub addr: SocketAddr,
+    /// Whole requests. Number `i` asks `requests[i % len]`.
+    pub requests: Arc<Vec<Vec<u8>>>,
+    pub connections: usize,
+    /// The numbers to ask; the first one also tells the payers of this job from those of others.
+    pub from: usize,
+    pub to: usize,
+    /// No new request is begun after this time.
+    pub limit: Duration,
+    /// What a good answer's body has in it.
+    pub needle: &'static str,
+}
+
+/// What came of it.
+pub struct Driven {
+    /// The numbers that got a good answer.
+    pub good: Vec<usize>,
+    pub bad: usize,
+    /// The first bad answer, for the person who looks for its cause.
+    pub complaint: Option<String>,
+    /// From the first request to the last answer.
+    pub elapsed: Duration,
+    /// Of every good answer, in microseconds, sorted.
+    pub waits_us: Vec<u64>,
+    /// The first number that was not asked.
+    pub next: usize,
+}
+
+impl Driven {
+    /// Good answers per second.
+    pub fn per_second(&self) -> u64 {
+        let micros = u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX).max(1);
+        self.good.len() as u64 * 1_000_000 / micros
+    }
+
+    /// # Errors
+    /// If anything was answered badly: such a round measures nothing.
+    pub fn checked(self) -> Result<Driven, Failure> {
+        match &self.complaint {
+            Some(complaint) => Err(format!("{} bad answers, the first: {complaint}", self.bad).into()),
+            None => Ok(self),
+        }
+    }
+}
+
+struct Part {
+    good: Vec<(usize, u64)>,
+    bad: usize,
+    complaint: Option<String>,
+}
+
+impl Job {
+    /// # Errors
+    /// If the server cannot be reached or breaks a connection.
+    pub async fn run(&self) -> Result<Driven, Failure> {
+        let mut wires = Vec::with_capacity(self.connections);
+        for connection in 0..self.connections {
+            wires.push(Wire::open(self.addr, self.from + connection).await?);
+        }
+        let next = Arc::new(AtomicUsize::new(self.from));
+        let began = Instant::now();
+        let tasks: Vec<_> = wires
+            .into_iter()
+            .map(|wire| tokio::spawn(self.clone().one(wire, Arc::clone(&next), began)))
+            .collect();
+        let mut all = Part { good: Vec::new(), bad: 0, complaint: None };
+        for task in tasks {
+            let part = task.await??;
+            all.good.extend(part.good);
+            all.bad += part.bad;
+            all.complaint = all.complaint.or(part.complaint);
+        }
+        let elapsed = began.elapsed();
+        let mut waits_us: Vec<u64> = all.good.iter().map(|(_, wait)| *wait).collect();
+        waits_us.sort_unstable();
+        Ok(Driven {
+            good: all.good.into_iter().map(|(number, _)| number).collect(),
+            bad: all.bad,
+            complaint: all.complaint,
+            elapsed,
+            waits_us,
+            next: next.load(Ordering::Relaxed).min(self.to),
+        })
+    }
+
+    async fn one(self, mut wire: Wire, next: Arc<AtomicUsize>, began: Instant) -> Result<Part, Failure> {
+        let mut part = Part { good: Vec::new(), bad: 0, complaint: None };
+        loop {
+            let asked = Instant::now();
+            if asked.duration_since(began) >= self.limit {
+                return Ok(part);
+            }
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= self.to {
+                return Ok(part);
+            }
+            let request = &self.requests[number % self.requests.len()];
+            let answer = tokio::time::timeout(PATIENCE, wire.ask(request)).await??;
+            if answer.status == 200 && find(answer.body, self.needle.as_bytes()).is_some() {
+                let wait = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
+                part.good.push((number, wait));
+            } else {
+                part.bad += 1;
+                let body = String::from_utf8_lossy(answer.body).into_owned();
+                part.complaint.get_or_insert_with(|| format!("{} {body}", answer.status));
+            }
+        }
+    }
+}

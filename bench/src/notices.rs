@@ -1,0 +1,57 @@
+//! Credited notices per second: signed v2 notices, each answered once it is on disk, every balance checked in SQL after.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::drive::Job;
+use crate::numbers::{Spread, grouped, times};
+use crate::report::{Rows, Share};
+use crate::sites::{Kind, Site};
+use crate::{Failure, Plan, seed};
+
+/// A warm-up of this part of the notices, one second at most.
+const WARM_UP: usize = 20;
+const WARM_UP_LIMIT: Duration = Duration::from_secs(1);
+
+pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
+    let mut rows = Rows::new("Credited notices");
+    let (mut saoma, mut koa2) = (Vec::new(), Vec::new());
+    for round in 1..=plan.rounds {
+        saoma.push(one(plan, Kind::Saoma, round, &mut rows).await?);
+        koa2.push(one(plan, Kind::Koa2, round, &mut rows).await?);
+    }
+    let (saoma, koa2) = (Spread::of(saoma), Spread::of(koa2));
+    rows.row("credited notices/s", grouped(saoma.median), &format!("Koa 2: {}", grouped(koa2.median)))
+        .ratio(times(saoma.median, koa2.median))
+        .goal(
+            "≥ 5.0 ×; ≥ 10,000 where a flush is fast",
+            saoma.median >= 5 * koa2.median && saoma.median >= 10_000,
+        );
+    rows.spread("Saoma", saoma);
+    rows.spread("Koa 2", koa2);
+    Ok(rows)
+}
+
+async fn one(plan: &Plan, kind: Kind, round: u32, rows: &mut Rows) -> Result<u64, Failure> {
+    let site = Site::start(plan, kind, b"").await?;
+    let orders = seed::orders(plan.notices as usize);
+    seed::insert(&site.database, kind, &orders).await?;
+    let mut job = Job {
+        addr: site.addr,
+        requests: Arc::new(seed::notices(&orders, site.addr)),
+        connections: plan.connections as usize,
+        from: 0,
+        to: orders.len() / WARM_UP,
+        limit: WARM_UP_LIMIT,
+        needle: "<![CDATA[SUCCESS]]></return_code>",
+    };
+    let mut warm = job.run().await?.checked()?;
+    (job.from, job.to, job.limit) = (warm.next, orders.len(), Duration::from_secs(plan.seconds));
+    let share = Share::begin(&site)?;
+    let driven = job.run().await?.checked()?;
+    rows.round(kind.name(), round, &driven, &share.end(&site, driven.elapsed)?);
+    warm.good.extend(&driven.good);
+    seed::check(&site.database, &orders, &warm.good).await?;
+    site.process.stop().await?;
+    Ok(driven.per_second())
+}

@@ -1,0 +1,117 @@
+//! The servers that are measured, each with a fresh database: Saoma, the Koa 2 peer, the bare handler.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use wxpay::UnixMillis;
+
+use crate::http::{self, Wire, request};
+use crate::process::{Process, free_addr};
+use crate::{Failure, Plan};
+
+/// Signs the user tokens of this run.
+const SECRET: &str = "only for measuring, on this machine";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Saoma,
+    Koa2,
+    Bare,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Saoma => "Saoma",
+            Kind::Koa2 => "Koa 2",
+            Kind::Bare => "bare axum",
+        }
+    }
+}
+
+pub struct Site {
+    pub kind: Kind,
+    pub process: Process,
+    pub addr: SocketAddr,
+    pub database: PathBuf,
+}
+
+impl Site {
+    /// Starts a server in a folder of its own. `bare` answers with `body`; the others have no use for it.
+    pub async fn start(plan: &Plan, kind: Kind, body: &[u8]) -> Result<Site, Failure> {
+        let folder = plan.work.join(match kind {
+            Kind::Saoma => "saoma",
+            Kind::Koa2 => "koa2",
+            Kind::Bare => "bare",
+        });
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder)?;
+        }
+        std::fs::create_dir_all(&folder)?;
+        let (addr, database, log) = (free_addr()?, folder.join("bench.db"), folder.join("log"));
+        let mut process = match kind {
+            Kind::Saoma => saoma(plan, &folder, addr, &database, &log)?,
+            Kind::Koa2 => {
+                let set = |command: &mut std::process::Command| {
+                    command.arg(plan.koa2.join("server.js")).arg(addr.port().to_string()).arg(&database);
+                    command.env("NODE_ENV", "production");
+                };
+                Process::start(plan.core, Path::new("node"), set, &log)?
+            }
+            Kind::Bare => {
+                let answer = folder.join("answer");
+                std::fs::write(&answer, body)?;
+                let set = |command: &mut std::process::Command| {
+                    command.arg(addr.port().to_string()).arg(answer);
+                };
+                Process::start(plan.core, &plan.bare, set, &log)?
+            }
+        };
+        process
+            .listening(addr)
+            .await
+            .map_err(|why| format!("{}: {why}; see {}", kind.name(), log.display()))?;
+        Ok(Site { kind, process, addr, database })
+    }
+
+    /// The cookie of a user who comes from the site's own pages.
+    pub async fn sign_in(&self, user: &str) -> Result<String, Failure> {
+        let target = match self.kind {
+            Kind::Saoma => format!("/?u={}", token(user)?),
+            Kind::Koa2 => format!("/login?user={user}"),
+            Kind::Bare => return Ok("user=nobody".to_owned()),
+        };
+        let mut wire = Wire::open(self.addr, 1).await?;
+        let answer = wire.ask(&request("GET", &target, self.addr, &[], "")).await?;
+        match http::cookies(answer.head) {
+            none if none.is_empty() => {
+                Err(format!("{} set no cookie: {}", self.kind.name(), answer.status).into())
+            }
+            cookies => Ok(cookies),
+        }
+    }
+}
+
+/// In sandbox mode and otherwise as it is delivered: default settings, default log.
+fn saoma(plan: &Plan, folder: &Path, addr: SocketAddr, db: &Path, log: &Path) -> Result<Process, Failure> {
+    let sandbox = free_addr()?;
+    let set = |command: &mut std::process::Command| {
+        command
+            .arg("serve")
+            .current_dir(folder)
+            .env("SAOMA_ADDR", addr.to_string())
+            .env("SAOMA_SANDBOX_ADDR", sandbox.to_string())
+            .env("DATABASE_URL", format!("sqlite://{}", db.display()))
+            .env("SAOMA_USER_TOKEN_SECRET", SECRET)
+            .env("SAOMA_ADMIN_PASSWORD", "only for measuring");
+    };
+    Process::start(plan.core, &plan.saoma, set, log)
+}
+
+/// The user token that a site would sign for its user.
+pub fn token(user: &str) -> Result<String, Failure> {
+    let claims = serde_json::json!({ "sub": user, "exp": UnixMillis::now().get() / 1000 + 86_400 });
+    let key = EncodingKey::from_secret(SECRET.as_bytes());
+    Ok(jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key)?)
+}
