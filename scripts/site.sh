@@ -6,7 +6,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 site="$root/site"
 target=wasm32-unknown-unknown
 
-(cd "$root" && cargo build --quiet --profile wasm-release --target $target -p frontend)
+say "building the browser's part"
+(cd "$root" && cargo build --profile wasm-release --target $target -p frontend)
 wasm="$CARGO_TARGET_DIR/$target/wasm-release/frontend.wasm"
 
 inputs=$(cd "$root" && {
