@@ -12,7 +12,7 @@ use wxpay::{Fen, Merchant};
 
 pub use self::{
     check::{PublicUrl, is_loopback_name},
-    read::load,
+    read::{load, load_database, load_user_token_secret},
     settings::Preset,
 };
 

@@ -1,9 +1,25 @@
-//! The server around the recharge desk: settings, connections, WeChat's and the integrator's addresses, pages, background work.
+//! The server around the recharge desk: settings, connections, WeChat's and the integrator's addresses, pages, background
+//! work.
 
+// The types of pages are as deep as their markup.
+#![recursion_limit = "256"]
+
+pub mod background;
 pub mod client_addr;
 pub mod config;
+mod cookies;
+mod create_limit;
+pub mod desk;
+mod front;
+mod health;
 pub mod listener;
+mod notify;
 pub mod operators;
+mod recharge_api;
+pub mod router;
 pub mod same_site;
+mod sampled;
+mod session;
 pub mod site;
+pub mod start;
 pub mod user_token;

@@ -91,7 +91,7 @@ impl Config {
             Mode::Sandbox { .. } => true,
             Mode::Merchant { merchant, .. } => merchant.is_sandbox(),
         };
-        let user_token_secret = at_least("SAOMA_USER_TOKEN_SECRET", s.user_token_secret.as_deref(), 32)?;
+        let user_token_secret = user_token_secret(s.user_token_secret.as_deref())?;
         if matches!(mode, Mode::Merchant { .. }) {
             if public_url.is_none() {
                 return Err(ConfigError::new(
@@ -260,7 +260,7 @@ fn socket_addr(setting: &str, text: &str) -> Result<SocketAddr, ConfigError> {
         .map_err(|_| ConfigError::new(setting, "must be an IP address and a port, such as 127.0.0.1:3000"))
 }
 
-fn database_url(given: Option<&str>, in_sandbox: bool) -> Result<Secret, ConfigError> {
+pub(super) fn database_url(given: Option<&str>, in_sandbox: bool) -> Result<Secret, ConfigError> {
     let text =
         given.unwrap_or(if in_sandbox { "sqlite://data/sandbox.db" } else { "sqlite://data/saoma.db" });
     if ["sqlite:", "postgres://", "postgresql://"].iter().any(|p| text.starts_with(p)) {
@@ -268,6 +268,10 @@ fn database_url(given: Option<&str>, in_sandbox: bool) -> Result<Secret, ConfigE
     } else {
         Err(ConfigError::new("DATABASE_URL", "must begin with sqlite:// or postgres://"))
     }
+}
+
+pub(super) fn user_token_secret(given: Option<&str>) -> Result<Option<Secret>, ConfigError> {
+    at_least("SAOMA_USER_TOKEN_SECRET", given, 32)
 }
 
 fn at_least(setting: &str, given: Option<&str>, bytes: usize) -> Result<Option<Secret>, ConfigError> {

@@ -4,7 +4,11 @@ use std::path::{Path, PathBuf};
 
 use confique::{Config as _, File, FileFormat, Layer as _};
 
-use super::{Config, ConfigError, settings::Settings};
+use super::{
+    Config, ConfigError, Secret,
+    check::{database_url, user_token_secret},
+    settings::Settings,
+};
 
 type SettingsLayer = <Settings as confique::Config>::Layer;
 
@@ -12,6 +16,26 @@ type SettingsLayer = <Settings as confique::Config>::Layer;
 /// # Errors
 /// [`ConfigError`] for the first setting that is not usable.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
+    Config::check(settings(layers(file)?)?)
+}
+
+/// Only where the database is, for commands that need no merchant.
+/// # Errors
+/// [`ConfigError`].
+pub fn load_database(file: Option<&Path>) -> Result<Secret, ConfigError> {
+    let settings = settings(layers(file)?)?;
+    let in_sandbox = settings.wechat_mch_id.is_none();
+    database_url(settings.database_url.as_deref(), in_sandbox)
+}
+
+/// Only the user-token secret, if one is set.
+/// # Errors
+/// [`ConfigError`].
+pub fn load_user_token_secret(file: Option<&Path>) -> Result<Option<Secret>, ConfigError> {
+    user_token_secret(settings(layers(file)?)?.user_token_secret.as_deref())
+}
+
+fn layers(file: Option<&Path>) -> Result<SettingsLayer, ConfigError> {
     let from_file = match file {
         Some(path) => read_file(path)?,
         None if Path::new("saoma.toml").exists() => read_file(Path::new("saoma.toml"))?,
@@ -19,13 +43,12 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     };
     let from_env = SettingsLayer::from_env()
         .map_err(|e| ConfigError::new("environment:", mask_values(&one_line(&e))))?;
-    check(from_env.with_fallback(from_file))
+    Ok(from_env.with_fallback(from_file))
 }
 
-fn check(layer: SettingsLayer) -> Result<Config, ConfigError> {
-    let settings = Settings::from_layer(layer.with_fallback(SettingsLayer::default_values()))
-        .map_err(|e| ConfigError::new("settings:", one_line(&e)))?;
-    Config::check(settings)
+fn settings(layer: SettingsLayer) -> Result<Settings, ConfigError> {
+    Settings::from_layer(layer.with_fallback(SettingsLayer::default_values()))
+        .map_err(|e| ConfigError::new("settings:", one_line(&e)))
 }
 
 fn read_file(path: &Path) -> Result<SettingsLayer, ConfigError> {
@@ -100,7 +123,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("saoma.toml");
         std::fs::write(&path, toml).unwrap();
-        check(read_file(&path)?)
+        Config::check(settings(read_file(&path)?)?)
     }
 
     #[test]

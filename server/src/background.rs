@@ -1,0 +1,114 @@
+//! What goes on without anybody asking: the loops around the cashier's steps.
+
+use std::{future::Future, time::Duration};
+
+use recharge::Cashier;
+use tokio::{
+    sync::Semaphore,
+    task::{JoinHandle, JoinSet},
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::desk::Server;
+
+/// Queries are started this often, so that a watched order waits little.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+/// An answer of WeChat may take 7 s; so many rounds may be under way, or an outage would pile them up.
+const ROUNDS: usize = 8;
+const TIDY_EVERY: Duration = Duration::from_secs(5);
+
+/// Everything that runs beside the requests; ends when it is dropped.
+#[derive(Debug)]
+pub struct Background {
+    _loops: JoinSet<()>,
+}
+
+pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
+    let mut loops = JoinSet::new();
+    let cashier = server.cashier.clone();
+    loops.spawn(supervised("queries", move || ask_due(cashier.clone(), query_limit_per_s)));
+    let cashier = server.cashier.clone();
+    loops.spawn(supervised("changes of other instances", move || follow_changes(cashier.clone())));
+    let tidied = server.clone();
+    loops.spawn(supervised("tidying", move || tidy(tidied.clone())));
+    Background { _loops: loops }
+}
+
+/// Runs a loop for ever: one that panics is logged and started again.
+async fn supervised<F: Future<Output = ()> + Send + 'static>(name: &'static str, run: impl Fn() -> F) {
+    loop {
+        let Stops(task) = &mut Stops(tokio::spawn(run()));
+        match task.await {
+            Ok(()) => return,
+            Err(error) => tracing::error!(%error, "the loop for {name} broke off and is started again"),
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// A task that ends with whoever waits for it.
+struct Stops(JoinHandle<()>);
+
+impl Drop for Stops {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Starts at most `per_s` queries a second, spread over the second, and does not wait for the answers.
+async fn ask_due(cashier: Cashier, per_s: u32) {
+    let rounds = std::sync::Arc::new(Semaphore::new(ROUNDS));
+    let mut ticks = interval(ASK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut even = false;
+    loop {
+        ticks.tick().await;
+        even = !even;
+        // 21 a second are 11 and 10.
+        let limit = (per_s + u32::from(even)) / 2;
+        let Ok(round) = std::sync::Arc::clone(&rounds).acquire_owned().await else { return };
+        if limit == 0 {
+            continue;
+        }
+        let cashier = cashier.clone();
+        tokio::spawn(async move {
+            if let Err(error) = cashier.ask_due(limit as usize).await {
+                tracing::warn!(%error, "could not look which orders are due");
+            }
+            drop(round);
+        });
+    }
+}
+
+/// Takes over what other instances wrote, so that a page that is answered here shows it at once.
+async fn follow_changes(cashier: Cashier) {
+    let Some(mut changes) = cashier.db().changes() else { return };
+    let mut reread = interval(TIDY_EVERY);
+    reread.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            number = changes.recv() => match number.map(wxpay::OutTradeNo::parse) {
+                Some(Ok(number)) => cashier.changed_elsewhere(&number).await,
+                Some(Err(error)) => tracing::warn!(%error, "another instance named an order that cannot be"),
+                None => return,
+            },
+            // A message may have been lost with its connection.
+            _ = reread.tick() => cashier.reread_watched().await,
+        }
+    }
+}
+
+/// Lets go of what was kept in memory for those who are gone.
+async fn tidy(server: Server) {
+    let mut ticks = interval(TIDY_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        server.cashier.forget_unwatched();
+        server.operators.forget_old_tries();
+        server.create_limit.forget();
+        if let Some(metrics) = crate::health::recorder() {
+            metrics.run_upkeep();
+        }
+    }
+}

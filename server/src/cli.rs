@@ -1,0 +1,228 @@
+//! Commands: what each one needs, and what it prints.
+
+use std::{
+    io::{BufRead as _, IsTerminal as _, Write as _},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+use recharge::{Db, User};
+use server::{
+    config::{self, LogFormat, Secret},
+    operators,
+    start::{self, chain},
+    user_token::UserTokens,
+};
+use tracing_subscriber::EnvFilter;
+use wxpay::UnixMillis;
+
+/// A self-hosted WeChat Pay recharge desk.
+#[derive(Debug, Parser)]
+#[command(name = "saoma", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    settings: SettingsFile,
+}
+
+#[derive(Debug, Clone, Args)]
+struct SettingsFile {
+    /// The settings file; without it saoma.toml in this folder, if there is one
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve pages, notices and integrators (what saoma without a command does)
+    #[command(after_long_help = config::text::help())]
+    Serve(SettingsFile),
+    /// Run only the sandbox, which stands in for WeChat Pay; its orders are kept in memory
+    Sandbox {
+        #[arg(long, default_value = "127.0.0.1:3080")]
+        addr: SocketAddr,
+    },
+    /// Bring the database's tables up to date
+    Migrate(SettingsFile),
+    /// Add an operator or set a password; the password is read from standard input
+    Admin {
+        #[command(subcommand)]
+        action: AdminAction,
+        #[command(flatten)]
+        settings: SettingsFile,
+    },
+    /// Print a user token that signs USER in for an hour
+    UserToken {
+        user: String,
+        /// The name that pages show
+        #[arg(long)]
+        name: Option<String>,
+        /// How long it is valid
+        #[arg(long, default_value_t = 3600)]
+        seconds: i64,
+        #[command(flatten)]
+        settings: SettingsFile,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AdminAction {
+    /// Add an operator; without a password on standard input one is made and printed
+    Add { name: String },
+    /// Set an operator's password and end all sessions; without one on standard input it is made and printed
+    Passwd { name: String },
+}
+
+/// A failure in words for a person, on one line.
+type Failure = Box<dyn std::error::Error>;
+
+pub fn run(cli: Cli) -> ExitCode {
+    let command = cli.command.unwrap_or(Command::Serve(cli.settings));
+    let result = runtime().and_then(|runtime| runtime.block_on(execute(command)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("saoma: {}", chain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Few threads keep an idle server small; blocking ones only hash passwords and resolve names.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(8).build()?)
+}
+
+async fn execute(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Serve(settings) => serve(settings.config.as_deref()).await,
+        Command::Sandbox { addr } => run_sandbox(addr).await,
+        Command::Migrate(settings) => {
+            open(settings.config.as_deref()).await?;
+            println!("the database is up to date");
+            Ok(())
+        }
+        Command::Admin { action, settings } => admin(action, settings.config.as_deref()).await,
+        Command::UserToken { user, name, seconds, settings } => {
+            let secret = secret(settings.config.as_deref()).await?;
+            let name = name.unwrap_or_else(|| user.clone());
+            let user = User::new(user, name)?;
+            println!(
+                "{}",
+                UserTokens::new(secret.expose().as_bytes()).issue(&user, UnixMillis::now(), seconds)?
+            );
+            Ok(())
+        }
+    }
+}
+
+fn log(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Human => lines.with_target(false).init(),
+        LogFormat::Json => lines.json().flatten_event(true).init(),
+    }
+}
+
+async fn serve(file: Option<&Path>) -> Result<(), Failure> {
+    let config = config::load(file)?;
+    log(config.log_format);
+    let stop = stop_signal()?;
+    let who = config.identity();
+    let running = start::start(config).await?;
+    println!("Saoma serves {} on {}", who, running.public_url);
+    if let Some(addr) = running.sandbox_addr {
+        println!("SANDBOX: no real money moves. WeChat is played by http://{addr}");
+    }
+    if let Some(password) = &running.first_password {
+        println!("Operator: {}/admin  name: {}  password: {password}", running.public_url, operators::FIRST);
+    } else if running.no_operator {
+        println!("Operator: nobody can sign in yet; run: saoma admin add NAME");
+    }
+    stop.await;
+    tracing::info!("stopping: running requests may end");
+    running.stop().await;
+    Ok(())
+}
+
+/// SIGTERM or SIGINT.
+fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+async fn run_sandbox(addr: SocketAddr) -> Result<(), Failure> {
+    log(LogFormat::Human);
+    let stop = stop_signal()?;
+    let options = sandbox::Options {
+        merchant: wxpay::Merchant::sandbox(),
+        store: None,
+        clock: sandbox::Clock::real(),
+        deliver: sandbox::Deliver::Http,
+    };
+    let listener = tokio::net::TcpListener::bind(addr).await?;
+    println!("SANDBOX of WeChat Pay on http://{}", listener.local_addr()?);
+    sandbox::Sandbox::open(options).await?.serve(listener, stop).await?;
+    Ok(())
+}
+
+/// The database alone: no merchant is needed for it.
+async fn open(file: Option<&Path>) -> Result<Db, Failure> {
+    Ok(Db::open(config::load_database(file)?.expose()).await?)
+}
+
+async fn admin(action: AdminAction, file: Option<&Path>) -> Result<(), Failure> {
+    let db = open(file).await?;
+    let (password, made) = match typed_password()? {
+        Some(password) => (password, false),
+        None => (operators::new_password(), true),
+    };
+    let now = UnixMillis::now();
+    let name = match &action {
+        AdminAction::Add { name } => {
+            operators::add(&db, name, &password, now).await?;
+            name
+        }
+        AdminAction::Passwd { name } => {
+            operators::set_password(&db, name, &password, now).await?;
+            name
+        }
+    };
+    if made {
+        println!("name: {name}  password: {password}");
+    } else {
+        println!("the password of {name} is set");
+    }
+    Ok(())
+}
+
+/// A line from standard input; nothing typed means that one is to be made.
+fn typed_password() -> Result<Option<String>, Failure> {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        print!("Password (empty: one is made, typing is visible): ");
+        std::io::stdout().flush()?;
+    }
+    let mut line = String::new();
+    stdin.lock().read_line(&mut line)?;
+    let line = line.trim_end_matches(['\r', '\n']);
+    Ok((!line.is_empty()).then(|| line.to_owned()))
+}
+
+/// The settings' secret, or in sandbox mode the one that is kept with the database.
+async fn secret(file: Option<&Path>) -> Result<Secret, Failure> {
+    match config::load_user_token_secret(file)? {
+        Some(secret) => Ok(secret),
+        None => Ok(Secret::new(start::kept_secret(&open(file).await?).await?)),
+    }
+}

@@ -1,0 +1,57 @@
+//! What every request handler of the server shares.
+
+use std::{sync::Arc, time::Duration};
+
+use ipnet::IpNet;
+use recharge::Cashier;
+use wxpay::{Merchant, UnixMillis};
+
+use crate::{
+    config::PublicUrl, create_limit::CreateLimit, operators::Operators, same_site::Hosts, sampled::Sampled,
+    user_token::UserTokens,
+};
+
+/// Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Server(Arc<Inner>);
+
+impl Server {
+    pub fn new(inner: Inner) -> Self {
+        Server(Arc::new(inner))
+    }
+}
+
+impl std::ops::Deref for Server {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+#[derive(Debug)]
+pub struct Inner {
+    pub cashier: Cashier,
+    pub pages: app::desk::Desk,
+    /// Whose signature a notice must have.
+    pub merchant: Merchant,
+    pub tokens: UserTokens,
+    pub operators: Operators,
+    pub create_limit: CreateLimit,
+    pub hosts: Hosts,
+    pub public_url: PublicUrl,
+    pub is_sandbox: bool,
+    pub is_framed: bool,
+    pub trusted_proxies: Vec<IpNet>,
+    pub metrics_from: Vec<IpNet>,
+    pub bad_notices: Sampled,
+}
+
+impl Inner {
+    pub fn now(&self) -> UnixMillis {
+        self.cashier.now()
+    }
+}
+
+/// WeChat waits 5 s for its answer; what is not on disk by then it sends again. Source: protocol A11.1, design §3.
+pub const WRITE_WITHIN: Duration = Duration::from_secs(2);

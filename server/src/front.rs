@@ -1,0 +1,61 @@
+//! What happens to every request before and after its handler: where it comes from, whether it may be served at all, and
+//! the headers that every answer carries.
+
+use std::net::SocketAddr;
+
+use axum::{
+    extract::{ConnectInfo, Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+use crate::{client_addr::ClientAddr, desk::Server};
+
+pub async fn guard(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
+    let peer = peer.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
+    let from = ClientAddr::of(peer, &parts.headers, &server.trusted_proxies);
+    parts.extensions.insert(from);
+    let path = parts.uri.path();
+    // WeChat, integrators and health checks bring no cookie, so nothing can be done in somebody's name there; a notice
+    // must not be lost because a proxy writes another host.
+    let by_cookie = !path.starts_with("/wxpay/") && !matches!(path, "/healthz" | "/readyz" | "/metrics");
+    let mut response = if by_cookie && !server.hosts.serves(&parts) {
+        (StatusCode::MISDIRECTED_REQUEST, "this host is not served here\n").into_response()
+    } else if by_cookie && !server.hosts.may_change(&parts) {
+        (StatusCode::FORBIDDEN, "this must come from a page of this site\n").into_response()
+    } else {
+        next.run(Request::from_parts(parts, body)).await
+    };
+    add_headers(response.headers_mut(), server.public_url.is_https());
+    response
+}
+
+/// Pages and files that say something else keep what they said.
+const EVERYWHERE: [(HeaderName, &str); 7] = [
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    (header::CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+];
+
+fn add_headers(headers: &mut HeaderMap, is_https: bool) {
+    for (name, value) in EVERYWHERE {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    if is_https {
+        let year = HeaderValue::from_static("max-age=31536000");
+        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(year);
+    }
+}

@@ -1,0 +1,67 @@
+//! `/healthz`, `/readyz` and `/metrics`, for whoever watches over the server.
+
+use std::{net::IpAddr, sync::OnceLock, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::{ConnectInfo, State},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderMap, StatusCode, header};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::time::timeout;
+
+use crate::{client_addr::ClientAddr, desk::Server};
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+pub fn router(server: Server) -> Router {
+    Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics_page))
+        .with_state(server)
+}
+
+/// The tables are brought up to date before the server listens, so an answer of the database is enough.
+async fn ready(State(server): State<Server>) -> Response {
+    match timeout(PATIENCE, server.cashier.db().ping()).await {
+        Ok(Ok(())) => "ready\n".into_response(),
+        _ => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response(),
+    }
+}
+
+async fn metrics_page(
+    State(server): State<Server>,
+    ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>,
+    Extension(ClientAddr(client)): Extension<ClientAddr>,
+    headers: HeaderMap,
+) -> Response {
+    // A proxy on this machine that is not declared would make every stranger look local.
+    let forwarded = headers.contains_key("x-forwarded-for") || headers.contains_key(header::FORWARDED);
+    let is_trusted = |ip: &IpAddr| server.trusted_proxies.iter().any(|net| net.contains(ip));
+    let hidden = forwarded && !is_trusted(&peer.ip());
+    if hidden || !server.metrics_from.iter().any(|net| net.contains(&client)) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let Some(handle) = recorder() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    metrics::gauge!("saoma_waiting_writes").set(float(server.cashier.waiting_writes()));
+    if let Ok(Ok((due, _))) = timeout(PATIENCE, server.cashier.backlog()).await {
+        metrics::gauge!("saoma_due_queries").set(float(usize::try_from(due).unwrap_or(0)));
+    }
+    let stopped = server.cashier.health().stopped.is_some();
+    metrics::gauge!("saoma_new_orders_stopped").set(float(usize::from(stopped)));
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
+}
+
+/// Prometheus knows floats only.
+fn float(count: usize) -> f64 {
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// The process's recorder, installed at the first call; `None` if somebody else's is installed.
+pub fn recorder() -> Option<&'static PrometheusHandle> {
+    static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    RECORDER.get_or_init(|| PrometheusBuilder::new().install_recorder().ok()).as_ref()
+}

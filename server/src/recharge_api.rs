@@ -1,0 +1,137 @@
+//! `/wxpay/recharge` and `/wxpay/balance`: for the site's own program, which speaks for a user with the token `u`.
+
+mod error;
+mod wish;
+
+use axum::{
+    Extension, Json, Router,
+    extract::{Path, Request, State},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use http::{HeaderMap, StatusCode, header};
+use recharge::{OrderState, User, cashier::Wish};
+use serde::Serialize;
+use wxpay::OutTradeNo;
+
+use self::error::ApiError;
+use crate::{client_addr::ClientAddr, desk::Server};
+
+pub fn router(server: Server) -> Router {
+    Router::new()
+        .route("/wxpay/recharge", post(create))
+        .route("/wxpay/recharge/{out_trade_no}", get(show))
+        .route("/wxpay/balance", get(balance))
+        .with_state(server)
+}
+
+/// An order with a code to show.
+#[derive(Serialize)]
+struct Created {
+    out_trade_no: String,
+    code_url: String,
+    /// Fen.
+    total_fee: i64,
+    state: &'static str,
+    expires_in_s: i64,
+    poll_for_s: i64,
+}
+
+/// A page polls no longer than this. Source: design §7.
+const POLL_S: i64 = 200;
+
+async fn create(
+    State(server): State<Server>,
+    Extension(ClientAddr(ip)): Extension<ClientAddr>,
+    request: Request,
+) -> Result<Json<Created>, ApiError> {
+    let wish = wish::read(request).await?;
+    let user = server.tokens.read(&wish.u).map_err(|_| ApiError::bad_token())?.user;
+    let price = server.pages.site.price(wish.quantity);
+    let (total_fee, bonus) = price.ok_or_else(|| {
+        let site = &server.pages.site;
+        let text = format!("quantity must be from {} to {} units", site.min_quantity, site.max_quantity);
+        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "quantity", text)
+    })?;
+    server.create_limit.user(&user.id).map_err(|slow| ApiError::too_often(slow.wait_s))?;
+    let order = server.cashier.place(Wish { user, total_fee, bonus, ip }).await?;
+    let expires_in_s = order.expires_in_s(server.now());
+    Ok(Json(Created {
+        code_url: order.code().map(|code| code.url.to_string()).unwrap_or_default(),
+        total_fee: order.total_fee.get(),
+        state: order.state.name(),
+        expires_in_s,
+        poll_for_s: expires_in_s.min(POLL_S),
+        out_trade_no: order.out_trade_no.to_string(),
+    }))
+}
+
+#[derive(Serialize)]
+struct Shown {
+    out_trade_no: String,
+    state: &'static str,
+    /// Fen.
+    total_fee: i64,
+    /// When the payer paid, as WeChat states it.
+    paid_at: Option<String>,
+    transaction_id: Option<String>,
+    /// Kinds, oldest first.
+    exceptions: Vec<&'static str>,
+}
+
+async fn show(
+    State(server): State<Server>,
+    Path(number): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Shown>, ApiError> {
+    let user = bearer(&server, &headers)?;
+    let Ok(number) = OutTradeNo::parse(number) else { return Err(ApiError::no_such_order()) };
+    let order = server.cashier.status(&number).await?;
+    // Somebody else's looks like one that never was.
+    let order = order.filter(|order| order.user.id == user.id).ok_or_else(ApiError::no_such_order)?;
+    let exceptions = server.cashier.exceptions(&number).await?;
+    let paid = match &order.state {
+        OrderState::Paid(paid) => Some(paid),
+        _ => None,
+    };
+    Ok(Json(Shown {
+        out_trade_no: number.to_string(),
+        state: order.state.name(),
+        total_fee: order.total_fee.get(),
+        paid_at: paid.map(|paid| paid.paid_at.to_beijing_rfc3339()),
+        transaction_id: paid.map(|paid| paid.transaction_id.to_string()),
+        exceptions: exceptions.iter().map(|exception| exception.kind.name()).collect(),
+    }))
+}
+
+#[derive(Serialize)]
+struct Balance {
+    user: String,
+    /// Fen.
+    balance: i64,
+}
+
+/// By token, or for the page's own user by cookie: it only reads.
+async fn balance(State(server): State<Server>, headers: HeaderMap) -> Result<Json<Balance>, ApiError> {
+    let user = match server.user_of_cookie(&headers) {
+        Some(known) if !headers.contains_key(header::AUTHORIZATION) => known.user,
+        _ => bearer(&server, &headers)?,
+    };
+    let balance = server.cashier.balance(&user.id).await?;
+    Ok(Json(Balance { user: user.id, balance: balance.get() }))
+}
+
+/// The user of `Authorization: Bearer <u>`.
+fn bearer(server: &Server, headers: &HeaderMap) -> Result<User, ApiError> {
+    let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let token = given.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let (_, token) = token.ok_or_else(ApiError::bad_token)?;
+    let known = server.tokens.read(token.trim()).map_err(|_| ApiError::bad_token())?;
+    Ok(known.user)
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.response()
+    }
+}

@@ -1,0 +1,111 @@
+//! What an integrator is told when something is not done: a status, a code for programs, a message for people.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use recharge::cashier::PlaceError;
+use serde::Serialize;
+use wxpay::OutTradeNo;
+
+#[derive(Debug)]
+pub(super) struct ApiError {
+    status: StatusCode,
+    body: Body,
+    retry_after_s: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct Body {
+    code: &'static str,
+    message: String,
+    /// Where an order exists: the same call goes on with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_trade_no: Option<String>,
+}
+
+impl ApiError {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+        ApiError {
+            status,
+            body: Body { code, message: message.into(), out_trade_no: None },
+            retry_after_s: None,
+        }
+    }
+
+    pub(super) fn bad_token() -> Self {
+        ApiError::new(
+            StatusCode::UNAUTHORIZED,
+            "token",
+            "the user token u is missing, expired or not signed for this site",
+        )
+    }
+
+    pub(super) fn no_such_order() -> Self {
+        ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is no such order")
+    }
+
+    pub(super) fn too_often(wait_s: u32) -> Self {
+        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_often", "too many orders for this user at once")
+            .after(wait_s)
+    }
+
+    fn later(code: &'static str, message: impl Into<String>, retry_after_s: u32) -> Self {
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message).after(retry_after_s)
+    }
+
+    fn after(self, retry_after_s: u32) -> Self {
+        ApiError { retry_after_s: Some(retry_after_s), ..self }
+    }
+
+    fn about(mut self, order: &OutTradeNo) -> Self {
+        self.body.out_trade_no = Some(order.to_string());
+        self
+    }
+
+    pub(super) fn response(self) -> Response {
+        let mut response = (self.status, Json(self.body)).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl From<PlaceError> for ApiError {
+    fn from(error: PlaceError) -> Self {
+        let message = error.to_string();
+        match error {
+            PlaceError::Invalid(what) => {
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", what.to_string())
+            }
+            PlaceError::NotFound => ApiError::no_such_order(),
+            PlaceError::TooManyOpen(_) => ApiError::new(StatusCode::CONFLICT, "too_many_open", message),
+            PlaceError::TryAgain { out_trade_no } => {
+                ApiError::later("try_again", message, 3).about(&out_trade_no)
+            }
+            // WeChat's own words are for the operator.
+            PlaceError::Refused { out_trade_no, .. } => {
+                ApiError::later("refused", "WeChat did not accept the order", 60).about(&out_trade_no)
+            }
+            PlaceError::Stopped(_) => ApiError::later("stopped", "no new orders are taken now", 60),
+            PlaceError::Write(error) => database(&error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for ApiError {
+    fn from(error: sqlx::Error) -> Self {
+        database(&error)
+    }
+}
+
+fn database(error: &(dyn std::error::Error + 'static)) -> ApiError {
+    tracing::error!(error, "a call could not be answered");
+    ApiError::later("busy", "the database does not answer, try again", 2)
+}

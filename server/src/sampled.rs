@@ -1,0 +1,41 @@
+//! Log lines that strangers can cause: one in a while, with the number of those left out.
+
+use std::sync::{Mutex, PoisonError};
+
+use wxpay::UnixMillis;
+
+/// At most one line in this time.
+const EVERY_MS: i64 = 10_000;
+
+#[derive(Debug, Default)]
+pub struct Sampled(Mutex<(Option<UnixMillis>, u64)>);
+
+impl Sampled {
+    /// How many were left out since the last line, if it is time for another one.
+    pub fn take(&self, now: UnixMillis) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, left_out) = *state;
+        if last.is_some_and(|last| (0..EVERY_MS).contains(&now.minus(last))) {
+            state.1 += 1;
+            return None;
+        }
+        *state = (Some(now), 0);
+        Some(left_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_leaves_one_line_in_ten_seconds_that_counts_the_rest() {
+        let sampled = Sampled::default();
+        let at = |ms: i64| UnixMillis::new(1_000_000 + ms);
+        assert_eq!(sampled.take(at(0)), Some(0));
+        assert_eq!((1..1000).filter_map(|ms| sampled.take(at(ms))).count(), 0);
+        assert_eq!(sampled.take(at(10_000)), Some(999));
+        // A clock that was set back does not silence it.
+        assert_eq!(sampled.take(at(-50_000)), Some(0));
+    }
+}

@@ -1,0 +1,270 @@
+//! From settings to a running server, in the order in which things depend on each other.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use app::{
+    checkout::Preset,
+    desk::Desk,
+    site::{SiteFiles, SiteSettings},
+};
+use recharge::{Cashier, Clock, Db, LatePayment, Settings, db::facts};
+use sandbox::{Deliver, Options, Sandbox};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use wxpay::{
+    Merchant,
+    client::{Client, Endpoint},
+};
+
+use crate::{
+    background,
+    config::{self, Config, Mode, PublicUrl},
+    create_limit::CreateLimit,
+    desk::{Inner, Server},
+    health,
+    listener::{self, Limits},
+    operators::{self, Operators},
+    router,
+    same_site::Hosts,
+    sampled::Sampled,
+    site,
+    user_token::UserTokens,
+};
+
+/// WeChat's own address. Source: protocol A1.
+const WECHAT: &str = "https://api.mch.weixin.qq.com";
+
+/// Why it did not start; one line each.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{}", chain(.0))]
+    Database(recharge::db::OpenError),
+    #[error("DATABASE_URL must name a database of {ours}; this one belongs to {theirs}")]
+    OtherIdentity { ours: String, theirs: String },
+    #[error("{setting} must be a free address of this machine: {address}: {source}")]
+    Listen { setting: &'static str, address: SocketAddr, source: io::Error },
+    #[error("DATABASE_URL: {}", chain(.0))]
+    Query(#[from] sqlx::Error),
+    #[error("{}", chain(.0))]
+    Client(#[from] wxpay::Error),
+    #[error("the sandbox cannot start: {}", chain(.0))]
+    Sandbox(#[from] sandbox::OpenError),
+    #[error("the operator admin could not be added: {0}")]
+    Operator(#[from] operators::OperatorError),
+}
+
+/// An error and its causes on one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text.replace('\n', " ")
+}
+
+/// A server that answers.
+#[derive(Debug)]
+pub struct Running {
+    pub addr: SocketAddr,
+    pub public_url: PublicUrl,
+    pub sandbox_addr: Option<SocketAddr>,
+    /// Made at this start, and shown only now.
+    pub first_password: Option<String>,
+    /// There is nobody who could sign in at the desk.
+    pub no_operator: bool,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Takes no more connections, lets running requests end, and returns when they have.
+    pub async fn stop(self) {
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            let _ = task.await;
+        }
+    }
+}
+
+/// # Errors
+/// [`StartError`]. Nothing is served then.
+pub async fn start(config: Config) -> Result<Running, StartError> {
+    // Rendering pages needs it; the second server of a test process finds it there.
+    let _ = any_spawner::Executor::init_tokio();
+    health::recorder();
+    let db = Db::open(config.database_url.expose()).await.map_err(StartError::Database)?;
+    claim(&db, &config).await?;
+
+    let listener = listen("SAOMA_ADDR", config.addr)?;
+    let addr = listener.local_addr().map_err(|source| StartError::Listen {
+        setting: "SAOMA_ADDR",
+        address: config.addr,
+        source,
+    })?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(addr));
+    let (stop, stopped) = watch::channel(false);
+    let mut tasks = Vec::new();
+
+    let (client, sandbox_addr) = wechat(&config, &db, &stopped, &mut tasks).await?;
+    let tokens = UserTokens::new(user_token_secret(&config, &db).await?.as_bytes());
+    let (first_password, no_operator) = first_operator(&config, &db).await?;
+    let merchant = client.merchant().clone();
+    let cashier = cashier(&config, db.clone(), client, &public_url);
+    let server = Server::new(Inner {
+        pages: Desk { cashier: cashier.clone(), site: site_settings(&config, &public_url, sandbox_addr) },
+        cashier,
+        merchant,
+        tokens,
+        operators: Operators::new(db),
+        create_limit: CreateLimit::default(),
+        hosts: Hosts::new(public_url.clone(), config.is_sandbox()),
+        public_url: public_url.clone(),
+        is_sandbox: config.is_sandbox(),
+        is_framed: !config.frame_ancestors.is_empty(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        metrics_from: config.metrics_from.clone(),
+        bad_notices: Sampled::default(),
+    });
+
+    let loops = background::start(&server, config.query_limit_per_s);
+    let limits = Limits::new(config.max_connections as usize);
+    tasks.push(tokio::spawn(async move {
+        listener::serve(listener, router::router(server), limits, until(stopped)).await;
+        drop(loops);
+    }));
+    Ok(Running { addr, public_url, sandbox_addr, first_password, no_operator, stop, tasks })
+}
+
+/// Writes whose money this database holds at its first start; play money never meets real balances.
+async fn claim(db: &Db, config: &Config) -> Result<(), StartError> {
+    let ours = config.identity();
+    let theirs = facts::get_or_set(db, "identity", &ours).await?;
+    if theirs == ours { Ok(()) } else { Err(StartError::OtherIdentity { ours, theirs }) }
+}
+
+fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {
+    listener::bind(address).map_err(|source| StartError::Listen { setting, address, source })
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // The sender lives as long as the server; without it there is nothing to wait for either.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// The client for WeChat, or the sandbox in this process and a client for that.
+async fn wechat(
+    config: &Config,
+    db: &Db,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut Vec<JoinHandle<()>>,
+) -> Result<(Client, Option<SocketAddr>), StartError> {
+    let address = match &config.mode {
+        Mode::Merchant { merchant, base_url, .. } => {
+            let base_url = base_url.clone().unwrap_or_else(|| WECHAT.to_owned());
+            return Ok((Client::new(merchant.clone(), Endpoint { base_url, backup_url: None })?, None));
+        }
+        Mode::Sandbox { addr } => *addr,
+    };
+    let setting = "SAOMA_SANDBOX_ADDR";
+    let listener = listen(setting, address)?;
+    let addr = listener.local_addr().map_err(|source| StartError::Listen { setting, address, source })?;
+    let merchant = Merchant::sandbox();
+    let sandbox = Sandbox::open(Options {
+        merchant: merchant.clone(),
+        store: Some(db.pool().clone()),
+        clock: sandbox::Clock::real(),
+        deliver: Deliver::Http,
+    })
+    .await?;
+    let stopped = stopped.clone();
+    tasks.push(tokio::spawn(async move {
+        if let Err(error) = sandbox.serve(listener, until(stopped)).await {
+            tracing::error!(%error, "the sandbox broke off");
+        }
+    }));
+    let endpoint = Endpoint { base_url: format!("http://{addr}"), backup_url: None };
+    Ok((Client::new(merchant, endpoint)?, Some(addr)))
+}
+
+/// The settings' secret; in sandbox mode without one, a secret made once and kept with the database.
+async fn user_token_secret(config: &Config, db: &Db) -> Result<String, StartError> {
+    match &config.user_token_secret {
+        Some(secret) => Ok(secret.expose().to_owned()),
+        None => Ok(kept_secret(db).await?),
+    }
+}
+
+/// # Errors
+/// Whatever the database says.
+pub async fn kept_secret(db: &Db) -> Result<String, sqlx::Error> {
+    let fresh = format!("{}{}", operators::random_hex(), operators::random_hex());
+    facts::get_or_set(db, "user_token_secret", &fresh).await
+}
+
+/// The operator of the first start: the password that was made for it, and whether there is still none.
+async fn first_operator(config: &Config, db: &Db) -> Result<(Option<String>, bool), StartError> {
+    if recharge::db::operators::any(db).await? {
+        return Ok((None, false));
+    }
+    let now = wxpay::UnixMillis::now();
+    if let Some(password) = &config.admin_password {
+        operators::add(db, operators::FIRST, password.expose(), now).await?;
+        return Ok((None, false));
+    }
+    if !matches!(config.mode, Mode::Sandbox { .. }) {
+        return Ok((None, true));
+    }
+    let password = operators::new_password();
+    operators::add(db, operators::FIRST, &password, now).await?;
+    Ok((Some(password), false))
+}
+
+fn cashier(config: &Config, db: Db, client: Client, public_url: &PublicUrl) -> Cashier {
+    let settings = Settings {
+        notify_url: format!("{public_url}/wxpay/notify"),
+        body: goods(&config.site_name),
+        time_expire_ms: i64::from(config.time_expire_s) * 1000,
+        late_payment: match config.late_payment {
+            config::LatePayment::Credit => LatePayment::Credit,
+            config::LatePayment::Refund => LatePayment::Refund,
+        },
+        max_open_orders: config.max_open_orders as usize,
+    };
+    Cashier::start(db, client, settings, Clock::system(), &operators::random_hex())
+}
+
+/// What the payer reads in WeChat: at most 127 bytes, cut between characters. Source: protocol A4.1.
+fn goods(site_name: &str) -> String {
+    let mut text = format!("{site_name}-充值");
+    while text.len() > 127 {
+        text.pop();
+    }
+    text
+}
+
+fn site_settings(
+    config: &Config,
+    public_url: &PublicUrl,
+    sandbox_addr: Option<SocketAddr>,
+) -> Arc<SiteSettings> {
+    // A sandbox elsewhere has its phone page beside what stands in for WeChat.
+    let elsewhere = match &config.mode {
+        Mode::Merchant { base_url: Some(url), .. } if config.is_sandbox() => Some(url.clone()),
+        _ => None,
+    };
+    let presets = config.presets.iter();
+    let names = site::names();
+    Arc::new(SiteSettings {
+        name: config.site_name.clone(),
+        sandbox: config.is_sandbox(),
+        sandbox_scan_base: sandbox_addr.map(|addr| format!("http://{addr}")).or(elsewhere),
+        unit_price: config.unit_price,
+        min_quantity: config.min_quantity,
+        max_quantity: config.max_quantity,
+        presets: presets.map(|p| Preset { quantity: p.quantity, bonus: i64::from(p.bonus) }).collect(),
+        public_url: public_url.to_string(),
+        frame_ancestors: config.frame_ancestors.clone(),
+        files: SiteFiles { output_name: names.bundle.clone(), css: names.sheet.clone() },
+    })
+}
