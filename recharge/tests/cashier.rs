@@ -28,7 +28,7 @@ async fn a_payment_raises_the_balance_once_and_stands_on_the_time_line() {
         assert_eq!(desk.state(&order).await, "paid");
         assert_eq!(desk.balance().await, 1000);
         assert_eq!(desk.line(&order).await, ["created", "prepaid", "notice", "credited"]);
-        assert_eq!(desk.sandbox.notices().last().unwrap().answer, notify::success());
+        assert_eq!(desk.last_answer(), notify::success());
         desk.check().await;
     })
     .await;
@@ -195,7 +195,7 @@ async fn a_late_payment_under_the_refund_rule_is_kept_open_and_not_credited() {
             Some(()) => common::fresh_postgres().await,
         };
         let settings = recharge::Settings { late_payment: LatePayment::Refund, ..settings() };
-        let desk = common::Desk::open(&url, settings, folder).await;
+        let desk = common::Desk::open(&url, settings).await;
         let order = desk.place(1000).await;
         desk.advance(604_000);
         desk.cashier.ask_due(20).await.unwrap();
@@ -205,7 +205,7 @@ async fn a_late_payment_under_the_refund_rule_is_kept_open_and_not_credited() {
         assert_eq!(desk.state(&order).await, "paid");
         assert_eq!(desk.balance().await, 0);
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
-        assert_eq!(desk.sandbox.notices().last().unwrap().answer, notify::success());
+        assert_eq!(desk.last_answer(), notify::success());
         desk.check().await;
     }
 }
@@ -223,7 +223,7 @@ async fn a_wrong_amount_is_not_credited_but_kept_with_both_figures() {
         assert_eq!(open[0].kind, ExceptionKind::AmountMismatch);
         assert_eq!((open[0].total_fee.get(), open[0].expected_fee.unwrap().get()), (999, 1000));
         assert!(!open[0].evidence.contains("oUpF8") && open[0].evidence.contains("999"));
-        assert_eq!(desk.sandbox.notices().last().unwrap().answer, notify::success());
+        assert_eq!(desk.last_answer(), notify::success());
     })
     .await;
 }
@@ -240,7 +240,7 @@ async fn a_second_payment_of_one_order_is_an_exception_and_answered_success() {
         let open = desk.cashier.open_exceptions(10).await.unwrap();
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].kind, ExceptionKind::Duplicate);
-        assert_eq!(desk.sandbox.notices().last().unwrap().answer, notify::success());
+        assert_eq!(desk.last_answer(), notify::success());
         desk.check().await;
     })
     .await;
@@ -255,13 +255,13 @@ async fn an_unknown_order_is_kept_and_answered_fail_for_an_hour_then_success() {
         sqlx::query("DELETE FROM orders").execute(desk.cashier.db().pool()).await.unwrap();
         desk.deliver().await;
         let fail = notify::fail("稍后再试");
-        assert_eq!(desk.sandbox.notices().last().unwrap().answer, fail);
+        assert_eq!(desk.last_answer(), fail);
         desk.advance(3_599_000);
         desk.deliver().await;
-        assert_eq!(desk.sandbox.notices().last().unwrap().answer, fail);
+        assert_eq!(desk.last_answer(), fail);
         desk.advance(1_800_000);
         desk.deliver().await;
-        assert_eq!(desk.sandbox.notices().last().unwrap().answer, notify::success());
+        assert_eq!(desk.last_answer(), notify::success());
         let open = desk.cashier.open_exceptions(10).await.unwrap();
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].kind, ExceptionKind::UnknownOrder);
@@ -273,12 +273,9 @@ async fn an_unknown_order_is_kept_and_answered_fail_for_an_hour_then_success() {
 #[tokio::test]
 async fn an_unclear_answer_keeps_the_order_and_the_next_press_goes_on_with_it() {
     on_both(|desk| async move {
-        for fault in [
-            AnswerFault::InternalError,
-            AnswerFault::Garbage,
-            AnswerFault::Unsigned,
-            AnswerFault::SystemError,
-        ] {
+        for fault in
+            [AnswerFault::Http500, AnswerFault::Garbage, AnswerFault::Unsigned, AnswerFault::SystemError]
+        {
             desk.sandbox.set_faults(answer(fault));
             let error = desk.cashier.place(wish("u_1", 1000)).await.unwrap_err();
             assert!(matches!(error, PlaceError::TryAgain { .. }), "{fault:?}: {error:?}");
@@ -407,7 +404,7 @@ async fn a_key_that_wechat_refuses_stops_new_orders_and_is_tried_again() {
     let url = format!("sqlite://{}/saoma.db", folder.path().display());
     let mut merchant = wxpay::Merchant::sandbox();
     merchant.key = wxpay::ApiKey::parse("0123456789abcdef0123456789abcdef").unwrap();
-    let desk = common::Desk::open_as(&url, settings(), folder, merchant).await;
+    let desk = common::Desk::open_as(&url, settings(), merchant).await;
     let error = desk.cashier.place(wish("u_1", 1000)).await.unwrap_err();
     assert!(matches!(error, PlaceError::Refused { .. }), "{error:?}");
     let error = desk.cashier.place(wish("u_2", 1000)).await.unwrap_err();
@@ -422,7 +419,8 @@ async fn a_key_that_wechat_refuses_stops_new_orders_and_is_tried_again() {
 async fn asking_about_an_order_that_is_not_there_says_so() {
     on_both(|desk| async move {
         let number = wxpay::OutTradeNo::parse("SM20260315100000NOBODYNOBODYNOBO").unwrap();
-        assert!(matches!(desk.cashier.ask(&number, "chen").await, Err(AskError::NotFound)));
+        let error = desk.cashier.ask(&number, "chen").await.unwrap_err();
+        assert!(matches!(error, AskError::NotFound), "{error:?}");
         assert!(desk.cashier.status(&number).await.unwrap().is_none());
     })
     .await;

@@ -88,8 +88,8 @@ impl Inner {
     async fn place(&self, wish: &Wish) -> Result<Order, PlaceError> {
         // Twice, because the open order may turn out to be closed at WeChat: then a new one follows.
         for _ in 0..2 {
-            let order = self.written(wish).await?;
-            let order = self.with_code(order, None).await?;
+            let (order, mine) = self.written(wish).await?;
+            let order = self.with_code(order, mine, None).await?;
             if order.is_open() || matches!(order.state, crate::OrderState::Paid(_)) {
                 return Ok(order);
             }
@@ -97,8 +97,8 @@ impl Inner {
         Err(PlaceError::NotFound)
     }
 
-    /// The order for this wish, in the database.
-    async fn written(&self, wish: &Wish) -> Result<Order, PlaceError> {
+    /// The order for this wish, in the database, and whether this call wrote it.
+    async fn written(&self, wish: &Wish) -> Result<(Order, bool), PlaceError> {
         let now = self.clock.now();
         let open = orders::open_of(&self.db, &wish.user.id, now, 100).await?;
         let same = open.iter().any(|order| {
@@ -129,17 +129,16 @@ impl Inner {
                 if changed {
                     tracing::info!(out_trade_no = %number, "placed {number}");
                 }
-                Ok(*order)
+                Ok((*order, changed))
             }
             _ => Err(PlaceError::NotFound),
         }
     }
 
-    /// The order with a live code. With `renew`, a code newer than that version.
-    async fn with_code(&self, order: Order, renew: Option<i64>) -> Result<Order, PlaceError> {
+    /// The order with a live code. `mine`: this call wrote the order, and with it the right to ask WeChat. With `renew`, a
+    /// code newer than that version.
+    async fn with_code(&self, order: Order, mine: bool, renew: Option<i64>) -> Result<Order, PlaceError> {
         let number = order.out_trade_no.clone();
-        // This call wrote it a moment ago, so the right to ask WeChat is its own.
-        let mut mine = order.version == 1 && renew.is_none();
         let mut order = order;
         let began = Instant::now();
         loop {
@@ -155,7 +154,6 @@ impl Inner {
             if mine || self.may_ask(&number).await? {
                 return self.ask_for_code(&order).await;
             }
-            mine = false;
             drop(turn);
             if began.elapsed() > PATIENCE {
                 return Err(PlaceError::TryAgain { out_trade_no: number });
@@ -246,7 +244,7 @@ impl Inner {
         if self.ask(&order, "new code").await.is_err() {
             return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
         }
-        self.with_code(order, Some(seen_version)).await
+        self.with_code(order, false, Some(seen_version)).await
     }
 }
 

@@ -20,7 +20,7 @@ struct Row<'a> {
 
 const ADD: &str = "INSERT INTO accounts (user_id, user_name, balance, updated_at) \
      SELECT j.value->>'u', j.value->>'m', CAST(j.value->>'a' AS BIGINT), \
-     CAST(j.value->>'t' AS BIGINT) FROM json_each($1) AS j WHERE true \
+     CAST(j.value->>'t' AS BIGINT) FROM jsonb_each($1) AS j WHERE true \
      ON CONFLICT (user_id) DO UPDATE SET balance = accounts.balance + excluded.balance, \
      user_name = excluded.user_name, updated_at = excluded.updated_at";
 
@@ -64,7 +64,7 @@ struct DayRow<'a> {
 
 const ADD_DAYS: &str = "INSERT INTO days (day, orders, paid, paid_fen, by_query) \
      SELECT j.value->>'d', CAST(j.value->>'o' AS BIGINT), CAST(j.value->>'p' AS BIGINT), \
-     CAST(j.value->>'f' AS BIGINT), CAST(j.value->>'q' AS BIGINT) FROM json_each($1) AS j WHERE true \
+     CAST(j.value->>'f' AS BIGINT), CAST(j.value->>'q' AS BIGINT) FROM jsonb_each($1) AS j WHERE true \
      ON CONFLICT (day) DO UPDATE SET orders = days.orders + excluded.orders, \
      paid = days.paid + excluded.paid, paid_fen = days.paid_fen + excluded.paid_fen, \
      by_query = days.by_query + excluded.by_query";

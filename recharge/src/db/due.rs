@@ -19,7 +19,7 @@ struct Claim<'a> {
 }
 
 const CLAIM: &str = "UPDATE orders SET next_query_at = CAST(j.value->>'nx' AS BIGINT), \
-     last_query_at = $2, queries = queries + 1 FROM json_each($1) AS j \
+     last_query_at = $2, queries = queries + 1 FROM jsonb_each($1) AS j \
      WHERE orders.out_trade_no = j.value->>'n' AND orders.next_query_at IS NOT NULL \
      AND orders.last_query_at <= CAST(j.value->>'li' AS BIGINT) RETURNING out_trade_no";
 

@@ -21,7 +21,7 @@ struct Row<'a> {
 
 const INSERT: &str = "INSERT INTO events (out_trade_no, id, at, kind, detail) \
      SELECT j.value->>'n', j.value->>'i', CAST(j.value->>'t' AS BIGINT), j.value->>'k', \
-     j.value->>'d' FROM json_each($1) AS j WHERE true ON CONFLICT DO NOTHING";
+     j.value->>'d' FROM jsonb_each($1) AS j WHERE true ON CONFLICT DO NOTHING";
 
 pub(super) async fn append(
     connection: &mut AnyConnection,

@@ -35,7 +35,7 @@ const INSERT: &str = "INSERT INTO exceptions (id, kind, out_trade_no, transactio
      SELECT j.value->>'i', j.value->>'k', j.value->>'n', j.value->>'x', \
      CAST(j.value->>'f' AS BIGINT), j.value->>'c', CAST(j.value->>'e' AS BIGINT), \
      CAST(j.value->>'t' AS BIGINT), j.value->>'v', CAST(j.value->>'sa' AS BIGINT), \
-     j.value->>'sb', j.value->>'sh' FROM json_each($1) AS j WHERE true ON CONFLICT (id) DO NOTHING";
+     j.value->>'sb', j.value->>'sh' FROM jsonb_each($1) AS j WHERE true ON CONFLICT (id) DO NOTHING";
 
 pub(super) async fn keep<'a>(
     connection: &mut AnyConnection,
@@ -68,7 +68,7 @@ pub(super) async fn first_seen(
     let keys: Vec<_> = ids.iter().map(|n| Key { n }).collect();
     let rows = sqlx::query(
         "SELECT id, first_seen_at FROM exceptions \
-         WHERE id IN (SELECT j.value->>'n' FROM json_each($1) AS j)",
+         WHERE id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)",
     )
     .bind(sets::json(&keys)?)
     .fetch_all(connection)
@@ -87,7 +87,7 @@ pub async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Exception>, sqlx
     let keys: Vec<_> = numbers.iter().map(|n| Key { n }).collect();
     let sql = format!(
         "SELECT {COLUMNS} FROM exceptions \
-         WHERE out_trade_no IN (SELECT j.value->>'n' FROM json_each($1) AS j) \
+         WHERE out_trade_no IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j) \
          ORDER BY first_seen_at, id"
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(sets::json(&keys)?).fetch_all(db.pool()).await?;

@@ -20,7 +20,7 @@ struct Row<'a> {
 // No ON CONFLICT: a second credit of an order must fail, not vanish.
 const INSERT: &str = "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
      SELECT j.value->>'n', j.value->>'e', j.value->>'u', CAST(j.value->>'a' AS BIGINT), \
-     CAST(j.value->>'t' AS BIGINT), j.value->>'w', j.value->>'y' FROM json_each($1) AS j";
+     CAST(j.value->>'t' AS BIGINT), j.value->>'w', j.value->>'y' FROM jsonb_each($1) AS j";
 
 pub(super) async fn append(
     connection: &mut AnyConnection,

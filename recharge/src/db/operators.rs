@@ -238,7 +238,7 @@ pub async fn audit(db: &Db, entry: AuditEntry) -> Result<(), sqlx::Error> {
         .await
 }
 
-async fn record(transaction: &mut WriteTransaction, entry: &AuditEntry) -> Result<(), sqlx::Error> {
+async fn record(transaction: &mut WriteTransaction<'_>, entry: &AuditEntry) -> Result<(), sqlx::Error> {
     const RECORD: &str = "INSERT INTO audit (id, at, operator, action, subject, address, before, after) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let id = format!("{:032x}", rand::random::<u128>());

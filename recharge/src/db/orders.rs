@@ -102,7 +102,7 @@ const UPDATE: &str = "UPDATE orders SET \
      closed_at = CAST(j.value->>'cl' AS BIGINT), late = CAST(j.value->>'la' AS BIGINT), \
      proof = j.value->>'pr', \
      next_query_at = CASE WHEN CAST(j.value->>'end' AS BIGINT) = 1 THEN NULL ELSE next_query_at END \
-     FROM json_each($1) AS j \
+     FROM jsonb_each($1) AS j \
      WHERE orders.out_trade_no = j.value->>'n' AND orders.version = CAST(j.value->>'r' AS BIGINT)";
 
 const INSERT: &str = "INSERT INTO orders (out_trade_no, user_id, user_name, total_fee, bonus, body, \
@@ -118,7 +118,7 @@ const INSERT: &str = "INSERT INTO orders (out_trade_no, user_id, user_name, tota
      CAST(j.value->>'ci' AS BIGINT), j.value->>'ti', CAST(j.value->>'pa' AS BIGINT), \
      CAST(j.value->>'cr' AS BIGINT), CAST(j.value->>'cl' AS BIGINT), \
      CAST(j.value->>'la' AS BIGINT), j.value->>'pr', CAST(j.value->>'nq' AS BIGINT) \
-     FROM json_each($1) AS j WHERE true ON CONFLICT DO NOTHING";
+     FROM jsonb_each($1) AS j WHERE true ON CONFLICT DO NOTHING";
 
 /// Writes the orders that a batch changed. `false`: somebody else moved one since it was read, so nothing may stand.
 pub(super) async fn store<'a>(
@@ -152,27 +152,27 @@ pub(super) async fn store<'a>(
 }
 
 /// The orders of these numbers, and those that are open under these keys.
-pub(super) async fn read(db: &Db, numbers: &[&str], open_keys: &[String]) -> Result<Vec<Order>, sqlx::Error> {
-    let mut rows = Vec::new();
-    if !numbers.is_empty() {
-        let keys: Vec<_> = numbers.iter().map(|n| Key { n }).collect();
-        let sql = format!(
-            "SELECT {COLUMNS} FROM orders \
-             WHERE out_trade_no IN (SELECT j.value->>'n' FROM json_each($1) AS j)"
-        );
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(sets::json(&keys)?).fetch_all(db.pool()).await?;
-        rows.extend(found);
+pub(super) async fn read(
+    connection: &mut AnyConnection,
+    numbers: &[&str],
+    open_keys: &[String],
+) -> Result<Vec<Order>, sqlx::Error> {
+    let numbers: Vec<_> = numbers.iter().map(|n| Key { n }).collect();
+    let open_keys: Vec<_> = open_keys.iter().map(|n| Key { n }).collect();
+    let mut found = Vec::new();
+    for (column, keys) in [("out_trade_no", numbers), ("open_key", open_keys)] {
+        if !keys.is_empty() {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM orders \
+                 WHERE {column} IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)"
+            );
+            let query = sqlx::query(AssertSqlSafe(sql)).bind(sets::json(&keys)?);
+            for row in query.fetch_all(&mut *connection).await? {
+                found.push(order(&row)?);
+            }
+        }
     }
-    if !open_keys.is_empty() {
-        let keys: Vec<_> = open_keys.iter().map(|n| Key { n }).collect();
-        let sql = format!(
-            "SELECT {COLUMNS} FROM orders \
-             WHERE open_key IN (SELECT j.value->>'n' FROM json_each($1) AS j)"
-        );
-        let found = sqlx::query(AssertSqlSafe(sql)).bind(sets::json(&keys)?).fetch_all(db.pool()).await?;
-        rows.extend(found);
-    }
-    rows.iter().map(order).collect()
+    Ok(found)
 }
 
 /// # Errors

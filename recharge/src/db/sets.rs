@@ -16,7 +16,7 @@ pub(super) async fn write<T: Serialize>(
     Ok(done.rows_affected())
 }
 
-/// The JSON array of `rows`, as `json_each` reads it.
+/// The JSON array of `rows`, as `jsonb_each` reads it.
 pub(super) fn json<T: Serialize>(rows: &[T]) -> Result<String, sqlx::Error> {
     serde_json::to_string(rows).map_err(|error| sqlx::Error::Encode(Box::new(error)))
 }

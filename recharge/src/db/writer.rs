@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sqlx::error::DatabaseError;
-use tokio::sync::{mpsc, oneshot};
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use wxpay::{OutTradeNo, UnixMillis};
 
 use super::{Db, Engine, accounts, events, exceptions, ledger, orders};
@@ -97,11 +99,13 @@ pub struct Committer {
     watched: Watched,
     /// Tells the events of processes apart that share a database.
     instance: Arc<str>,
+    /// Its own connection, taken from the pool when first needed and given back after an error.
+    connection: Arc<Mutex<Option<PoolConnection<Any>>>>,
 }
 
 impl Committer {
     pub fn new(db: Db, rules: Arc<Rules>, watched: Watched, instance: &str) -> Committer {
-        Committer { db, rules, watched, instance: instance.into() }
+        Committer { db, rules, watched, instance: instance.into(), connection: Arc::default() }
     }
 
     /// Commits all `commands` in one transaction, in their order. If the database refuses one of them, each is tried
@@ -123,19 +127,18 @@ impl Committer {
     }
 
     async fn together(&self, commands: &[Command]) -> Result<Vec<Reply>, WriteError> {
+        let mut kept = self.connection.lock().await;
+        let mut connection = match kept.take() {
+            Some(connection) => connection,
+            None => self.db.pool().acquire().await?,
+        };
         for _ in 0..ATTEMPTS {
-            let mut batch = Batch::new(&self.rules, self.read(commands).await?);
-            let mut replies: Vec<_> = commands.iter().map(|command| batch.apply(command)).collect();
-            if !batch.writes() {
-                return Ok(replies);
-            }
-            match self.store(&batch, &mut replies).await {
-                Ok(true) => {
-                    let changed = batch.orders.into_values().filter(|slot| slot.changed);
-                    self.watched.publish(changed.map(|slot| slot.order));
+            match self.attempt(&mut connection, commands).await {
+                Ok(Some(replies)) => {
+                    *kept = Some(connection);
                     return Ok(replies);
                 }
-                Ok(false) => {}
+                Ok(None) => {}
                 Err(error) if is_worth_repeating(&error) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -143,32 +146,33 @@ impl Committer {
         Err(WriteError::Contended)
     }
 
-    async fn read(&self, commands: &[Command]) -> Result<Vec<Order>, sqlx::Error> {
-        let mut numbers = BTreeSet::new();
-        let mut keys = BTreeSet::new();
-        for command in commands {
-            match command {
-                Command::Place(order) => keys.extend(order.open_key()),
-                Command::Ordering { out_trade_no, .. }
-                | Command::Prepaid { out_trade_no, .. }
-                | Command::PrepayFailed { out_trade_no, .. }
-                | Command::Close { out_trade_no, .. } => {
-                    numbers.insert(out_trade_no.as_str());
-                }
-                Command::Settle { payment, .. } | Command::RefundedOutside { payment, .. } => {
-                    numbers.insert(payment.out_trade_no.as_str());
-                }
-                Command::Record(_) => {}
+    /// Reads, decides and writes once; `None` if somebody else moved an order in between.
+    async fn attempt(
+        &self,
+        connection: &mut AnyConnection,
+        commands: &[Command],
+    ) -> Result<Option<Vec<Reply>>, sqlx::Error> {
+        let mut batch = Batch::new(&self.rules, read(connection, commands).await?);
+        let mut replies: Vec<_> = commands.iter().map(|command| batch.apply(command)).collect();
+        if batch.writes() {
+            if !self.store(connection, &batch, &mut replies).await? {
+                return Ok(None);
             }
+            let changed = batch.orders.into_values().filter(|slot| slot.changed);
+            self.watched.publish(changed.map(|slot| slot.order));
         }
-        let (numbers, keys): (Vec<_>, Vec<_>) = (numbers.into_iter().collect(), keys.into_iter().collect());
-        orders::read(&self.db, &numbers, &keys).await
+        Ok(Some(replies))
     }
 
     /// One transaction. It opens with the guarded update of the orders: `false` if one was moved since it was read, and
     /// then nothing stands.
-    async fn store(&self, batch: &Batch<'_>, replies: &mut [Reply]) -> Result<bool, sqlx::Error> {
-        let mut transaction = self.db.begin().await?;
+    async fn store(
+        &self,
+        connection: &mut AnyConnection,
+        batch: &Batch<'_>,
+        replies: &mut [Reply],
+    ) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.db.begin_on(connection).await?;
         let connection = transaction.connection();
         let changed = batch.orders.values().filter(|slot| slot.changed);
         if !orders::store(connection, changed).await? {
@@ -196,6 +200,29 @@ impl Committer {
         transaction.commit().await?;
         Ok(true)
     }
+}
+
+/// The orders that the commands are about.
+async fn read(connection: &mut AnyConnection, commands: &[Command]) -> Result<Vec<Order>, sqlx::Error> {
+    let mut numbers = BTreeSet::new();
+    let mut keys = BTreeSet::new();
+    for command in commands {
+        match command {
+            Command::Place(order) => keys.extend(order.open_key()),
+            Command::Ordering { out_trade_no, .. }
+            | Command::Prepaid { out_trade_no, .. }
+            | Command::PrepayFailed { out_trade_no, .. }
+            | Command::Close { out_trade_no, .. } => {
+                numbers.insert(out_trade_no.as_str());
+            }
+            Command::Settle { payment, .. } | Command::RefundedOutside { payment, .. } => {
+                numbers.insert(payment.out_trade_no.as_str());
+            }
+            Command::Record(_) => {}
+        }
+    }
+    let (numbers, keys): (Vec<_>, Vec<_>) = (numbers.into_iter().collect(), keys.into_iter().collect());
+    orders::read(connection, &numbers, &keys).await
 }
 
 /// An exception that was on record already is dated back to when it was seen first.

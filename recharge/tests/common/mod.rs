@@ -1,4 +1,6 @@
 //! A cashier with a real database and the sandbox in process, once on SQLite and once on PostgreSQL.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -11,7 +13,6 @@ use recharge::cashier::{NoticeAnswer, Wish};
 use recharge::{Cashier, Clock, Db, LatePayment, Order, Settings, User};
 use sandbox::{Deliver, Options, Pay, Sandbox};
 use sqlx::{AssertSqlSafe, Connection, Row};
-use tempfile::TempDir;
 use wxpay::client::Client;
 use wxpay::v2::notify::{self, Notice};
 use wxpay::{Fen, Merchant, UnixMillis};
@@ -26,16 +27,15 @@ pub struct Desk {
     pub url: String,
     clock: Clock,
     wechat_clock: sandbox::Clock,
-    _folder: TempDir,
 }
 
 /// Runs `test` on a fresh SQLite file and on a fresh PostgreSQL database.
 pub async fn on_both<F: Future<Output = ()>>(test: impl Fn(Desk) -> F) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/new/folder/saoma.db", folder.path().display());
-    test(Desk::open(&url, settings(), folder).await).await;
+    test(Desk::open(&url, settings()).await).await;
     let url = fresh_postgres().await;
-    test(Desk::open(&url, settings(), tempfile::tempdir().unwrap()).await).await;
+    test(Desk::open(&url, settings()).await).await;
 }
 
 pub fn settings() -> Settings {
@@ -60,11 +60,11 @@ pub async fn fresh_postgres() -> String {
 }
 
 impl Desk {
-    pub async fn open(url: &str, settings: Settings, folder: TempDir) -> Desk {
-        Desk::open_as(url, settings, folder, Merchant::sandbox()).await
+    pub async fn open(url: &str, settings: Settings) -> Desk {
+        Desk::open_as(url, settings, Merchant::sandbox()).await
     }
 
-    pub async fn open_as(url: &str, settings: Settings, folder: TempDir, merchant: Merchant) -> Desk {
+    pub async fn open_as(url: &str, settings: Settings, merchant: Merchant) -> Desk {
         let db = Db::open(url).await.unwrap();
         let clock = Clock::manual(PLACED);
         let wechat_clock = sandbox::Clock::manual(PLACED);
@@ -81,7 +81,7 @@ impl Desk {
         let client = Client::in_process(merchant.clone(), sandbox.router());
         let cashier = Cashier::start(db, client, settings, clock.clone(), "a");
         *slot.0.lock().unwrap() = Some(cashier.clone());
-        Desk { cashier, sandbox, merchant, url: url.to_owned(), clock, wechat_clock, _folder: folder }
+        Desk { cashier, sandbox, merchant, url: url.to_owned(), clock, wechat_clock }
     }
 
     /// Another process on the same database.
@@ -113,6 +113,11 @@ impl Desk {
     /// Lets the notices that are due arrive.
     pub async fn deliver(&self) {
         self.sandbox.step(self.wechat_clock.now()).await;
+    }
+
+    /// What the last notice was answered with.
+    pub fn last_answer(&self) -> String {
+        self.sandbox.notices().last().unwrap().answer.clone().unwrap()
     }
 
     pub async fn order(&self, order: &Order) -> Order {
