@@ -216,7 +216,7 @@ impl Sandbox {
             state.queue.insert(notice);
             paid
         };
-        if !kept.is_kept().await {
+        if !kept.on_disk().await {
             return Err(PayError::NotStored);
         }
         tracing::info!(out_trade_no = number, "the payer paid order {number}");

@@ -102,9 +102,9 @@ async fn start(State(sandbox): State<Sandbox>, Query(asked): Query<Asked>, heade
     let lang = Lang::choose(asked.lang.as_deref(), &headers);
     let merchant = &sandbox.0.merchant;
     // Only the key that WeChat prints in its own documentation is shown.
-    let key = match merchant.is_sandbox() {
-        true => TEST_KEY,
-        false => lang.pick("（不显示）", "(not shown)"),
+    let (key, note) = match merchant.is_sandbox() {
+        true => (TEST_KEY, lang.pick(TEST_NOTE_ZH, TEST_NOTE_EN)),
+        false => (lang.pick("（不显示）", "(not shown)"), ""),
     };
     let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or("127.0.0.1:3080");
     let main = lang
@@ -112,9 +112,13 @@ async fn start(State(sandbox): State<Sandbox>, Query(asked): Query<Asked>, heade
         .replace("{appid}", merchant.appid.as_str())
         .replace("{mch_id}", merchant.mch_id.as_str())
         .replace("{key}", key)
+        .replace("{note}", note)
         .replace("{host}", &escape(host));
     frame(lang, lang.pick("微信支付沙盒", "WeChat Pay sandbox"), lang.pick("/?lang=en", "/?lang=zh"), &main)
 }
 
+const TEST_NOTE_ZH: &str = "<p>这是微信支付文档里公开的测试身份，切勿用于生产。</p>";
+const TEST_NOTE_EN: &str = "<p>This is the public test identity of WeChat Pay’s own documentation. \
+    Never use it in production.</p>";
 /// Source: protocol 0.2.
 const TEST_KEY: &str = "192006250b4c09247ec02edce69f6a2d";

@@ -84,7 +84,7 @@ impl Sandbox {
             });
             (outcome, kept)
         };
-        kept.is_kept().await;
+        kept.on_disk().await;
         self.0.wake.notify_one();
         let number = &notice.out_trade_no;
         match outcome {

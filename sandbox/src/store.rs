@@ -91,7 +91,7 @@ impl Kept {
         Kept(None)
     }
 
-    pub async fn is_kept(self) -> bool {
+    pub async fn on_disk(self) -> bool {
         match self.0 {
             Some(done) => done.await.unwrap_or(false),
             None => true,

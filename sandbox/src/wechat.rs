@@ -88,7 +88,7 @@ impl Sandbox {
             AnswerFault::SystemError => (Err(Refusal::SystemError("系统超时")), Kept::nothing()),
             _ => self.decide(call, &request, now),
         };
-        if !kept.is_kept().await {
+        if !kept.on_disk().await {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         }
         let mut reply = reply.unwrap_or_else(|why| {
