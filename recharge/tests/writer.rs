@@ -1,5 +1,7 @@
 //! The writer on real databases: neighbours, guards, what the tables themselves refuse.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 mod common;
 
 use std::sync::Arc;
