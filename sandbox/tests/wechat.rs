@@ -1,5 +1,7 @@
 //! The three calls over a real socket: every row of protocol A17 that concerns them.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use common::{HOUR, MINUTE, NUMBER, base, signed, signed_with, world};

@@ -1,0 +1,109 @@
+//! What a sandbox keeps over a restart, on SQLite and on PostgreSQL.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{NUMBER, SUCCESS, base, notice, world_with};
+use sandbox::Pay;
+use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyPool, AssertSqlSafe};
+
+async fn connect(url: &str) -> AnyPool {
+    sqlx::any::install_default_drivers();
+    AnyPoolOptions::new().max_connections(4).connect(url).await.unwrap()
+}
+
+/// A database of its own on the server that the tests are given.
+async fn postgres() -> String {
+    let server = std::env::var("SAOMA_TEST_POSTGRES")
+        .expect("SAOMA_TEST_POSTGRES is not set: run the tests by scripts/postgres.sh");
+    let name = format!("sandbox_{}", rand::random::<u64>());
+    let admin = connect(&server).await;
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
+    admin.close().await;
+    let mut url = reqwest::Url::parse(&server).unwrap();
+    url.set_path(&name);
+    url.to_string()
+}
+
+/// Orders, a payment and its unacknowledged notice, written by one sandbox and read by the next.
+async fn keeps_everything(url: &str) {
+    let (unpaid, paid, transaction_id) = {
+        let world = world_with(Some(connect(url).await)).await;
+        world.shop.answers(500, "");
+        let unpaid = world.place(world.order().with("out_trade_no", "BK20260315000002")).await;
+        let replaced = world.place(world.order()).await;
+        let paid = world.place(world.order()).await;
+        assert_ne!(replaced, paid);
+        let transaction_id = world.pay(&paid).await;
+        world.step().await;
+        assert_eq!(world.shop.got().len(), 1);
+        (unpaid, paid, transaction_id)
+    };
+    let world = world_with(Some(connect(url).await)).await;
+    assert_eq!(world.query().await.get("transaction_id"), Some(transaction_id.as_str()));
+    assert_eq!(world.sandbox.pay(&paid, Pay::default()).await, Err(sandbox::PayError::Paid));
+    let other = base().with("out_trade_no", "BK20260315000002");
+    assert_eq!(world.post("/pay/orderquery", other).await.get("trade_state"), Some("NOTPAY"));
+    world.sandbox.pay(&unpaid, Pay::default()).await.unwrap();
+    // Both notices are due: the new order's at once, the old one's second attempt after 15 s.
+    world.clock.advance(15_000);
+    world.step().await;
+    let numbers: Vec<_> = world.notices().await.iter().map(|n| n.out_trade_no.clone()).collect();
+    assert_eq!(numbers.len(), 2);
+    assert!(numbers.contains(&NUMBER.to_owned()), "the retry goes on after the restart");
+}
+
+#[tokio::test]
+async fn a_restart_keeps_orders_codes_payments_and_open_notices_in_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    keeps_everything(&format!("sqlite://{}/sandbox.db?mode=rwc", folder.path().display())).await;
+}
+
+#[tokio::test]
+async fn a_restart_keeps_orders_codes_payments_and_open_notices_in_postgres() {
+    keeps_everything(&postgres().await).await;
+}
+
+/// Many at once end up in few transactions, and each is on disk when it is answered.
+async fn keeps_many(url: &str) {
+    let pool = connect(url).await;
+    let world = std::sync::Arc::new(world_with(Some(pool.clone())).await);
+    let mut placing = tokio::task::JoinSet::new();
+    for n in 0..600 {
+        let world = world.clone();
+        placing.spawn(async move {
+            let code_url = world.place(world.order().with("out_trade_no", format!("BK2026{n:010}"))).await;
+            world.pay(&code_url).await;
+        });
+    }
+    placing.join_all().await;
+    let count = |sql: &'static str| sqlx::query_scalar::<_, i64>(sql).fetch_one(&pool);
+    assert_eq!(count("SELECT count(*) FROM sandbox_orders").await.unwrap(), 600);
+    assert_eq!(count("SELECT count(*) FROM sandbox_notices").await.unwrap(), 600);
+    world.shop.answers(200, SUCCESS);
+    world.step().await;
+    assert_eq!(count("SELECT count(*) FROM sandbox_notices").await.unwrap(), 0);
+    assert!(world.shop.got().iter().all(|body| notice(body).get("result_code") == Some("SUCCESS")));
+    world.clock.advance(31 * 24 * common::HOUR);
+    world.step().await;
+    for _ in 0..100 {
+        if count("SELECT count(*) FROM sandbox_orders").await.unwrap() == 0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    assert_eq!(count("SELECT count(*) FROM sandbox_orders").await.unwrap(), 0, "forgotten after 30 days");
+}
+
+#[tokio::test]
+async fn hundreds_of_orders_at_once_are_kept_and_forgotten_in_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    keeps_many(&format!("sqlite://{}/sandbox.db?mode=rwc", folder.path().display())).await;
+}
+
+#[tokio::test]
+async fn hundreds_of_orders_at_once_are_kept_and_forgotten_in_postgres() {
+    keeps_many(&postgres().await).await;
+}
