@@ -9,7 +9,7 @@ say "clippy, server side"
 cargo clippy --quiet --workspace --exclude frontend --all-targets --features "$all_features" -- -D warnings
 cargo clippy --quiet -p wxpay -- -D warnings
 say "clippy, browser side"
-cargo clippy --quiet --profile wasm-release -p frontend --target wasm32-unknown-unknown -- -D warnings
-cargo clippy --quiet --profile wasm-release -p app --features hydrate --target wasm32-unknown-unknown -- -D warnings
+cargo_wasm clippy --quiet -p frontend -- -D warnings
+cargo_wasm clippy --quiet -p app --features hydrate -- -D warnings
 say "licences and bans"
 bash scripts/deny.sh licenses bans sources

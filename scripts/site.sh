@@ -4,11 +4,10 @@
 # tells the server these names. The same steps as cargo-leptos takes, which would cost 20 minutes to compile.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 site="$root/site"
-target=wasm32-unknown-unknown
 
 say "building the browser's part"
-(cd "$root" && cargo build --profile wasm-release --target $target -p frontend)
-wasm="$CARGO_TARGET_DIR/$target/wasm-release/frontend.wasm"
+cargo_wasm build -p frontend
+wasm="$CARGO_TARGET_DIR/wasm32-unknown-unknown/wasm-release/frontend.wasm"
 
 inputs=$(cd "$root" && {
     sha256sum <"$wasm"
