@@ -2,11 +2,15 @@
 //! call, each with a fixed address, so that a dialog survives an upgrade of the server.
 
 use leptos::prelude::*;
-use leptos::server_fn::codec::{Json, JsonEncoding};
+use leptos::server_fn::{Http, codec::Post};
 use serde::{Deserialize, Serialize};
 
+use crate::wire::Wire;
 #[cfg(feature = "ssr")]
-use crate::{auth, desk::Desk};
+use crate::{auth, desk::Desk, visit::Visit};
+
+/// JSON by POST, both ways.
+type Calls = Http<Post<Wire>, Post<Wire>>;
 
 /// An order as its payer may see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +41,7 @@ pub struct StatusView {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ViewState {
     /// Written, no code yet.
     Created,
@@ -101,7 +106,7 @@ impl AppError {
 }
 
 impl FromServerFnError for AppError {
-    type Encoder = JsonEncoding;
+    type Encoder = Wire;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         let code = match &error {
@@ -118,7 +123,7 @@ impl FromServerFnError for AppError {
 }
 
 /// Places an order of `quantity` units, or gives the open one of the same user and amount again.
-#[server(endpoint = "create_order", input = Json)]
+#[server(endpoint = "create_order", protocol = Calls)]
 pub async fn create_order(quantity: u32) -> Result<StatusView, AppError> {
     let user = auth::current_user()?;
     Desk::get()?.place(&user, auth::client_ip(), quantity).await
@@ -126,29 +131,30 @@ pub async fn create_order(quantity: u32) -> Result<StatusView, AppError> {
 
 /// How an order stands. Asks WeChat nothing: it reads what we know. `t` is the order link's token, if that is how the
 /// page was opened.
-#[server(endpoint = "order_status", input = Json)]
+#[server(endpoint = "order_status", protocol = Calls)]
 pub async fn order_status(out_trade_no: String, t: Option<String>) -> Result<StatusView, AppError> {
     Desk::get()?.status(&auth::viewer(t)?, &out_trade_no).await
 }
 
 /// "I have paid, check again": has WeChat asked soon.
-#[server(endpoint = "check_again", input = Json)]
+#[server(endpoint = "check_again", protocol = Calls)]
 pub async fn check_again(out_trade_no: String) -> Result<StatusView, AppError> {
     let user = auth::current_user()?;
     Desk::get()?.check_again(&user, &out_trade_no).await
 }
 
 /// "Not paid, new code": asks WeChat, and only if nothing was paid issues a fresh code under the same number.
-#[server(endpoint = "new_code", input = Json)]
+#[server(endpoint = "new_code", protocol = Calls)]
 pub async fn new_code(out_trade_no: String, seen_version: i64) -> Result<StatusView, AppError> {
     let user = auth::current_user()?;
     Desk::get()?.new_code(&user, &out_trade_no, seen_version).await
 }
 
 /// The list of the payer's own recharges, as the page shows it, for after the dialog closed.
-#[server(endpoint = "own_recharges", input = Json)]
-pub async fn own_recharges(lang: crate::text::Lang) -> Result<String, AppError> {
+#[server(endpoint = "own_recharges", protocol = Calls)]
+pub async fn own_recharges() -> Result<String, AppError> {
     let user = auth::current_user()?;
+    let lang = Visit::now().await.lang;
     let page = Desk::get()?.own_recharges(&user, None).await?;
     Ok(crate::pages::recharge::list(lang, page).to_html())
 }

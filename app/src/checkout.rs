@@ -22,8 +22,9 @@ pub use self::stage::{money_markup, qr_markup};
 use self::look::{Action, Corner, Does};
 use crate::api;
 use crate::clock::now;
+use crate::handed::handed;
 use crate::icons::{self, Icon};
-use crate::money::{money, money_short, thousands};
+use crate::money::money;
 use crate::text::{Lang, common, dialog, payer};
 
 /// How often the dialog looks at its clock.
@@ -37,8 +38,8 @@ struct Handle {
     offer: StoredValue<Offer>,
     lang: Lang,
     dialog: NodeRef<html::Dialog>,
-    form: NodeRef<html::Form>,
-    list: NodeRef<html::Div>,
+    /// Around what the server drew.
+    root: NodeRef<html::Div>,
 }
 
 impl Handle {
@@ -94,13 +95,26 @@ impl Handle {
             // Fails only if it is open already.
             let _ = dialog.show_modal();
         }
-        let run = self.model.with_untracked(|model| model.run);
         spawn_local(async move {
             while self.dialog.get_untracked().is_some_and(|dialog| dialog.open()) {
                 self.change(Model::tick);
                 TimeoutFuture::new(TICK_MS).await;
             }
-            let _ = run;
+        });
+    }
+
+    /// Puts the focus on the first button of the state that the dialog has come to, or on its title.
+    fn focus(self) {
+        spawn_local(async move {
+            // The buttons are drawn when the running changes are done.
+            TimeoutFuture::new(0).await;
+            let Some(dialog) = self.dialog.get_untracked() else { return };
+            let found = |selector| dialog.query_selector(selector).ok().flatten();
+            let first = found(".pay-foot .button:not(:disabled)").or_else(|| found("h3"));
+            if let Some(element) = first.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+                // Nobody listens for a failure: the focus stays where it was.
+                let _ = element.focus();
+            }
         });
     }
 
@@ -120,7 +134,7 @@ impl Handle {
         if ordered {
             spawn_local(async move {
                 if let (Ok(rows), Some(list)) =
-                    (api::own_recharges(self.lang).await, self.list.get_untracked())
+                    (api::own_recharges().await, self.find::<web_sys::Element>("#mine"))
                 {
                     list.set_inner_html(&rows);
                 }
@@ -156,25 +170,52 @@ impl Handle {
         });
     }
 
+    fn find<T: JsCast>(self, selector: &str) -> Option<T> {
+        self.root.get_untracked()?.query_selector(selector).ok()??.dyn_into().ok()
+    }
+
     /// Reads the form. The one of the two ways to choose that was used last clears the other.
     fn read_form(self, changed: Option<web_sys::HtmlInputElement>) {
-        let Some(form) = self.form.get_untracked() else { return };
-        let checked = || {
-            let found = form.query_selector("input:checked").ok().flatten();
-            found.and_then(|input| input.dyn_into::<web_sys::HtmlInputElement>().ok())
-        };
-        let own = form.query_selector("#own").ok().flatten();
-        let Some(own) = own.and_then(|input| input.dyn_into::<web_sys::HtmlInputElement>().ok()) else {
-            return;
-        };
+        let checked = || self.find::<web_sys::HtmlInputElement>("input:checked");
+        let Some(own) = self.find::<web_sys::HtmlInputElement>("#own") else { return };
         match (changed.map(|input| input.id() == "own"), checked()) {
             (Some(true), Some(radio)) if !own.value().is_empty() => radio.set_checked(false),
             (Some(false), _) => own.set_value(""),
             _ => {}
         }
         let chosen = checked().map(|radio| radio.value()).unwrap_or_default();
-        let choice = self.offer.with_value(|offer| offer.choice(&chosen, &own.value()));
-        self.choice.set(choice);
+        self.choice.set(self.offer.with_value(|offer| offer.choice(&chosen, &own.value())));
+    }
+
+    /// Keeps the figures of the page up to date. The server drew them, and their elements have names.
+    fn show_figures(self) {
+        let choice = self.choice.get();
+        let balance = self.model.with(|model| model.balance);
+        let (fee, bonus) = match choice {
+            Choice::Units(quantity) => self.offer.with_value(|offer| offer.price(quantity)),
+            Choice::Nothing | Choice::Wrong => (0, 0),
+        };
+        let put = |name: &str, markup: &str| {
+            if let Some(element) = self.find::<web_sys::Element>(name) {
+                element.set_inner_html(markup);
+            }
+        };
+        put("#balance", &money_markup(balance, "l"));
+        put("#sum-pay", &money_markup(fee, "l"));
+        put("#sum-bonus", &money(bonus));
+        put("#sum-after", &money(balance + fee + bonus));
+        put("[data-kind=pay]", &self.lang.fill(payer::PAY, &[("amount", &money(fee))]));
+        let set = |name: &str, attribute: &str, on: bool| {
+            if let Some(element) = self.find::<web_sys::Element>(name) {
+                let _ = match on {
+                    true => element.set_attribute(attribute, "true"),
+                    false => element.remove_attribute(attribute),
+                };
+            }
+        };
+        set("[data-kind=pay]", "disabled", !matches!(choice, Choice::Units(_)));
+        set("#own", "aria-invalid", choice == Choice::Wrong);
+        set("#own-error", "hidden", choice != Choice::Wrong);
     }
 
     /// The page is live: what was typed or pressed before now counts.
@@ -187,7 +228,7 @@ impl Handle {
             visible.remove();
             online.remove();
         });
-        if let Some(form) = self.form.get_untracked() {
+        if let Some(form) = self.find::<web_sys::Element>("form") {
             let pressed = form.has_attribute("data-pressed");
             let _ = form.set_attribute("data-live", "");
             if pressed {
@@ -197,143 +238,49 @@ impl Handle {
     }
 }
 
-/// The recharge page below its frame. `children` is the list of own recharges, drawn by the server.
+/// The name of the element with the [`Offer`].
+pub const HANDED: &str = "offer";
+
+/// Brings the recharge page to life. `children` is the page as the server drew it: it works without this island, which
+/// adds the dialog and keeps the figures up to date.
 #[island]
-pub fn Checkout(offer: Offer, children: Children) -> impl IntoView {
-    let lang = offer.lang;
+pub fn Checkout(children: Children) -> impl IntoView {
+    let offer: Option<Offer> = handed(HANDED);
+    offer.map(|offer| live(offer, children))
+}
+
+fn live(offer: Offer, children: Children) -> impl IntoView {
     let handle = Handle {
         model: RwSignal::new(Model::new(offer.device, offer.balance)),
         choice: RwSignal::new(offer.first_choice()),
-        lang,
+        lang: offer.lang,
         dialog: NodeRef::new(),
-        form: NodeRef::new(),
-        list: NodeRef::new(),
+        root: NodeRef::new(),
         offer: StoredValue::new(offer.clone()),
     };
-    Effect::new(move || handle.begin());
-    let balance = move || handle.model.with(|model| money_markup(model.balance, "l"));
+    Effect::new(move || {
+        handle.begin();
+        Effect::new(move || handle.show_figures());
+        Effect::new(move |before: Option<Phase>| {
+            let phase = handle.model.with(Model::phase);
+            if before.is_some_and(|before| before != phase) {
+                handle.focus();
+            }
+            phase
+        });
+    });
     view! {
-        <div class="page-head">
-            <div>
-                <h1>{lang.t(payer::TITLE)}</h1>
-                <p class="note">{lang.fill(payer::ACCOUNT, &[("user", &offer.account)])}</p>
-            </div>
-            <dl class="balance">
-                <dt class="note">{lang.t(payer::BALANCE)}</dt>
-                <dd inner_html=balance></dd>
-            </dl>
-        </div>
-        <div class="stack">
-            <form
-                class="split" id="top-up" method="post" action="/recharge" autocomplete="off"
-                node_ref=handle.form
-                on:submit=move |event| {
-                    event.prevent_default();
-                    handle.press();
-                }
-                on:input=move |event| handle.read_form(event.target().and_then(|target| target.dyn_into().ok()))
-            >
-                {amounts(handle, &offer)}
-                {summary(handle)}
-            </form>
-            <div node_ref=handle.list>{children()}</div>
+        <div
+            node_ref=handle.root
+            on:submit=move |event| {
+                event.prevent_default();
+                handle.press();
+            }
+            on:input=move |event| handle.read_form(event.target().and_then(|target| target.dyn_into().ok()))
+        >
+            {children()}
         </div>
         {pay_dialog(handle, &offer)}
-    }
-}
-
-fn amounts(handle: Handle, offer: &Offer) -> impl IntoView + use<> {
-    let (lang, first) = (handle.lang, offer.first_choice());
-    let presets: Vec<_> = offer
-        .presets
-        .iter()
-        .map(|preset| {
-            let (fee, bonus) = offer.price(preset.quantity);
-            let note = match bonus {
-                0 => lang.fill(payer::NO_BONUS, &[("amount", &money_short(fee))]),
-                _ => lang.fill(payer::BONUS, &[("amount", &money_short(bonus))]),
-            };
-            let amount = money_short(fee);
-            let amount = amount.trim_start_matches('¥').to_owned();
-            view! {
-                <label class="amount">
-                    <input
-                        type="radio" name="quantity" value=preset.quantity.to_string()
-                        checked=Choice::Units(preset.quantity) == first
-                    />
-                    <span class="amount-face">
-                        <span class="money" data-size="m"><small>"¥"</small>{amount}</span>
-                        <span class="note">{note}</span>
-                    </span>
-                </label>
-            }
-        })
-        .collect();
-    let (min, max) = (thousands(offer.min.into()), thousands(offer.max.into()));
-    let limits = [("min", min.as_str()), ("max", max.as_str())];
-    // With the usual unit of one yuan an own amount is simply yuan.
-    let in_yuan = offer.unit_price == 100;
-    let hint = lang.fill(if in_yuan { payer::OWN_HINT } else { payer::OWN_UNITS_HINT }, &limits);
-    let label = match in_yuan {
-        true => lang.t(payer::OWN).to_owned(),
-        false => lang.fill(payer::OWN_UNITS_LABEL, &[("price", &money(offer.unit_price))]),
-    };
-    let wrong = move || handle.choice.get() == Choice::Wrong;
-    let error = lang.fill(payer::OWN_ERROR, &limits);
-    view! {
-        <div class="card stack">
-            <fieldset>
-                <legend>{lang.t(payer::CHOOSE)}</legend>
-                <div class="amounts">{presets}</div>
-            </fieldset>
-            <div class="field">
-                <label for="own">{label}</label>
-                <span class=if in_yuan { "input-money" } else { "" }>
-                    <input
-                        class="input" id="own" name="own" inputmode="numeric" maxlength="9"
-                        aria-describedby="own-error own-hint"
-                        aria-invalid=move || wrong().then_some("true")
-                    />
-                </span>
-                <p class="field-error" id="own-error" hidden=move || !wrong()>{error}</p>
-                <p class="note" id="own-hint">{hint}</p>
-            </div>
-        </div>
-    }
-}
-
-fn summary(handle: Handle) -> impl IntoView {
-    let lang = handle.lang;
-    let price = move || match handle.choice.get() {
-        Choice::Units(quantity) => handle.offer.with_value(|offer| offer.price(quantity)),
-        Choice::Nothing | Choice::Wrong => (0, 0),
-    };
-    let after = move || handle.model.with(|model| money(model.balance + price().0 + price().1));
-    let promise = |text| {
-        view! { <li><Icon d=icons::CHECK/>{lang.t(text)}</li> }
-    };
-    view! {
-        <div class="side">
-            <section class="card checkout" aria-labelledby="sum-t">
-                <h2 id="sum-t">{lang.t(payer::SUMMARY)}</h2>
-                <dl class="sum">
-                    <div><dt>{lang.t(payer::PAY_AMOUNT)}</dt><dd inner_html=move || money_markup(price().0, "l")></dd></div>
-                    <div><dt>{lang.t(payer::BONUS_AMOUNT)}</dt><dd><span class="money">{move || money(price().1)}</span></dd></div>
-                    <div data-total=""><dt>{lang.t(payer::BALANCE_AFTER)}</dt><dd><span class="money">{after}</span></dd></div>
-                </dl>
-                <button
-                    class="button" data-kind="pay" type="submit" aria-describedby="own-error"
-                    disabled=move || !matches!(handle.choice.get(), Choice::Units(_))
-                >
-                    {move || lang.fill(payer::PAY, &[("amount", &money(price().0))])}
-                </button>
-            </section>
-            <ul class="note promises">
-                {promise(payer::PROMISE_1)}
-                {promise(payer::PROMISE_2)}
-                {promise(payer::PROMISE_3)}
-            </ul>
-        </div>
     }
 }
 

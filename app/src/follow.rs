@@ -4,24 +4,38 @@ use gloo_timers::future::TimeoutFuture;
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use serde::{Deserialize, Serialize};
 
 use crate::api::{self, ErrorCode, ViewState};
 use crate::clock::now;
+use crate::handed::handed;
 use crate::poll::{Poll, Step};
 
 /// How often it looks at its clock.
 const TICK_MS: u32 = 250;
 
-/// Shows nothing of its own. `state` and `code_version` are what the server drew.
+/// What the page shows, and what it needs to ask whether that still holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Followed {
+    pub out_trade_no: String,
+    /// The order link's token, if that is how the page was opened.
+    pub token: Option<String>,
+    pub state: ViewState,
+    pub code_version: i64,
+    pub poll_for_s: i64,
+}
+
+/// The name of the element with [`Followed`].
+pub const HANDED: &str = "followed";
+
+/// Shows nothing of its own.
 #[island]
-pub fn Follow(
-    out_trade_no: String,
-    token: Option<String>,
-    state: ViewState,
-    code_version: i64,
-    poll_for_s: i64,
-) -> impl IntoView {
+pub fn Follow() -> impl IntoView {
     Effect::new(move || {
+        let Some(Followed { out_trade_no: number, token, state, code_version, poll_for_s }) = handed(HANDED)
+        else {
+            return;
+        };
         let poll = StoredValue::new(Poll::start(now(), poll_for_s));
         let wake = move || {
             poll.update_value(|poll| poll.wake(now()));
@@ -32,7 +46,6 @@ pub fn Follow(
             visible.remove();
             online.remove();
         });
-        let (number, token) = (out_trade_no.clone(), token.clone());
         spawn_local(async move {
             loop {
                 match poll.try_update_value(|poll| poll.step(now())) {

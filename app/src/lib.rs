@@ -4,15 +4,22 @@
 //! each request's extensions. The browser's part is two islands, [`Checkout`] and [`Follow`], and the functions in
 //! [`api`] that they call; everything else is drawn on the server and works without script.
 
+// The type of a page is as deep as its markup.
+#![recursion_limit = "256"]
+
 pub mod api;
 pub mod checkout;
 mod clock;
 pub mod follow;
+mod handed;
 pub mod icons;
+#[cfg(any(not(feature = "ssr"), test))]
+mod json;
 pub mod money;
 pub mod poll;
 pub mod qr_code;
 pub mod text;
+mod wire;
 
 #[cfg(feature = "ssr")]
 pub mod auth;

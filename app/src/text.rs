@@ -14,6 +14,7 @@ pub use self::{desk::*, desk_later::*, everywhere::*, paying::*};
 
 /// The language of a page. Chinese unless the reader asks for English.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Lang {
     #[default]
     Zh,

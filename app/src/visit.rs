@@ -4,7 +4,8 @@ use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Request, header};
+use leptos::prelude::use_context;
 
 use crate::auth::{ClientIp, CurrentUser, Operator, OtherUser, Viewer};
 use crate::checkout::Device;
@@ -48,6 +49,13 @@ impl Theme {
 }
 
 impl Visit {
+    /// The visit of the request that a server function answers.
+    pub async fn now() -> Visit {
+        let mut parts = use_context::<Parts>().unwrap_or_else(|| Request::new(()).into_parts().0);
+        let Ok(visit) = Visit::from_request_parts(&mut parts, &()).await;
+        visit
+    }
+
     /// A value of the query; empty is as good as absent.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.query

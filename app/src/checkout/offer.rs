@@ -31,6 +31,7 @@ pub struct Preset {
 
 /// What the payer looks at; decides whether the code on the screen can be scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Device {
     Computer,
     Phone,

@@ -14,7 +14,8 @@ use super::refused;
 use crate::api::{AppError, ErrorCode, StatusView, ViewState};
 use crate::checkout::qr_markup;
 use crate::desk::{self, Desk};
-use crate::follow::Follow;
+use crate::follow::{self, Follow, Followed};
+use crate::handed::hand;
 use crate::icons::{self, Icon};
 use crate::parts::{self, Clock, big_money, money};
 use crate::shell::{self, Frame};
@@ -65,14 +66,14 @@ fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
             lang.fill(dialog::CREDIT, &[("amount", &all), ("bonus", &money(bonus))])
         }
     };
-    let follow = order.is_open().then(|| {
-        view! {
-            <Follow
-                out_trade_no=view.out_trade_no.clone() token=visit.get("t").map(str::to_owned)
-                state=view.state code_version=view.code_version poll_for_s=view.poll_for_s
-            />
-        }
-    });
+    let followed = Followed {
+        out_trade_no: view.out_trade_no.clone(),
+        token: visit.get("t").map(str::to_owned),
+        state: view.state,
+        code_version: view.code_version,
+        poll_for_s: view.poll_for_s,
+    };
+    let follow = order.is_open().then(|| view! { {hand(follow::HANDED, &followed)}<Follow/> });
     let stop = shown.refresh.then(|| {
         let stop = visit.with(&[("refresh", "0")]);
         view! {

@@ -12,13 +12,16 @@ use wxpay::Fen;
 use super::{cursor, cursor_text, refused};
 use crate::api::{AppError, ErrorCode};
 use crate::auth::{CurrentUser, OtherUser};
-use crate::checkout::{Checkout, Offer, whole_number};
+use crate::checkout::{self, Checkout, Offer, whole_number};
 use crate::desk::Desk;
+use crate::handed::hand;
 use crate::icons::{self, Icon};
 use crate::parts::{self, Clock, money};
 use crate::shell::{self, Frame};
 use crate::text::{Lang, Text, dialog, error, pay, payer};
 use crate::visit::Visit;
+
+mod form;
 
 pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
     let Some(user) = visit.user.clone() else {
@@ -54,10 +57,19 @@ async fn answer(desk: &Desk, visit: &Visit, user: &CurrentUser, balance: Fen, pa
     shell::page(desk, visit, StatusCode::OK, lang.t(payer::TITLE).to_owned(), frame, move || {
         let problem = problem.map(|text| parts::notice(Some("warn"), lang.t(text)));
         let problem = problem.map(|notice| view! { <div class="stack before">{notice}</div> });
-        let (offer, page) = (offer.clone(), page.clone());
+        provide_context(offer.clone());
+        let rows = list(lang, page.clone());
+        let (handed, head, form) = (hand(checkout::HANDED, &offer), form::head(&offer), form::draw(&offer));
         let content = view! {
             {problem}
-            <Checkout offer>{list(lang, page)}</Checkout>
+            {handed}
+            <Checkout>
+                {head}
+                <div class="stack">
+                    {form}
+                    <div id="mine">{rows}</div>
+                </div>
+            </Checkout>
         };
         shell::payer(&site, &visited, false, content)
     })

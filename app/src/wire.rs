@@ -1,0 +1,67 @@
+//! How server functions and what the server hands to islands are written: JSON, with `serde_json` on the server and the
+//! small reader of [`crate::json`] in the browser.
+
+use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
+
+#[cfg(any(not(feature = "ssr"), test))]
+pub mod message;
+
+/// The encoding of server functions.
+#[derive(Debug)]
+pub struct Wire;
+
+impl ContentType for Wire {
+    const CONTENT_TYPE: &'static str = "application/json";
+}
+
+impl FormatType for Wire {
+    const FORMAT_TYPE: Format = Format::Text;
+}
+
+#[cfg(feature = "ssr")]
+mod codec {
+    use super::{Bytes, Decodes, Encodes, Wire};
+    use serde::{Serialize, de::DeserializeOwned};
+
+    impl<T: Serialize> Encodes<T> for Wire {
+        type Error = serde_json::Error;
+
+        fn encode(value: &T) -> Result<Bytes, Self::Error> {
+            serde_json::to_vec(value).map(Bytes::from)
+        }
+    }
+
+    impl<T: DeserializeOwned> Decodes<T> for Wire {
+        type Error = serde_json::Error;
+
+        fn decode(bytes: Bytes) -> Result<T, Self::Error> {
+            serde_json::from_slice(&bytes)
+        }
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+mod codec {
+    use super::message::{Message, Unreadable};
+    use super::{Bytes, Decodes, Encodes, Wire};
+    use crate::json::Json;
+
+    impl<T: Message> Encodes<T> for Wire {
+        type Error = Unreadable;
+
+        fn encode(value: &T) -> Result<Bytes, Unreadable> {
+            let mut out = String::new();
+            value.to_json().write(&mut out);
+            Ok(out.into())
+        }
+    }
+
+    impl<T: Message> Decodes<T> for Wire {
+        type Error = Unreadable;
+
+        fn decode(bytes: Bytes) -> Result<T, Unreadable> {
+            let json = std::str::from_utf8(&bytes).ok().and_then(Json::parse);
+            json.and_then(|json| T::from_json(&json)).ok_or(Unreadable)
+        }
+    }
+}
