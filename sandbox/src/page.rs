@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use crate::Sandbox;
 
-/// Nothing but the style sheet is loaded, and forms go nowhere else.
-const CSP: &str = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; \
+/// Nothing but the style sheet is loaded (the empty icon is `data:,`), and forms go nowhere else.
+const CSP: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; \
     frame-ancestors 'none'";
 const STYLE: &str = include_str!("page.css");
 const START_ZH: &str = include_str!("start.zh.html");
@@ -118,7 +118,7 @@ async fn start(State(sandbox): State<Sandbox>, Query(asked): Query<Asked>, heade
 }
 
 const TEST_NOTE_ZH: &str = "<p>这是微信支付文档里公开的测试身份，切勿用于生产。</p>";
-const TEST_NOTE_EN: &str = "<p>This is the public test identity of WeChat Pay’s own documentation. \
+const TEST_NOTE_EN: &str = "<p>This is the public test identity of WeChat Pay's own documentation. \
     Never use it in production.</p>";
 /// Source: protocol 0.2.
 const TEST_KEY: &str = "192006250b4c09247ec02edce69f6a2d";

@@ -110,7 +110,7 @@ impl Sandbox {
             );
             return (title, ended("bad", CROSS, title, text, "") + &scan_again(lang));
         };
-        let facts = facts(order, lang);
+        let facts = table(&about(order, lang));
         match order.can_pay(code_url, Pay::default(), now) {
             Ok(()) if refused => {
                 let title = lang.pick("没有付款", "Not paid");
@@ -169,15 +169,16 @@ fn money(fen: Fen) -> String {
     format!("<p class=\"money\"><small>¥</small>{whole}<small>.{cents}</small></p>")
 }
 
-fn facts(order: &Order, lang: Lang) -> String {
-    let rows = [
+/// What was bought, and the order's number.
+fn about(order: &Order, lang: Lang) -> Vec<(&'static str, String)> {
+    vec![
         (lang.pick("商品", "For"), escape(order.asked("body").unwrap_or_default())),
-        (
-            lang.pick("订单号", "Order"),
-            format!("<span class=\"mono\">{}</span>", escape(&order.out_trade_no)),
-        ),
-    ];
-    table(&rows)
+        (lang.pick("订单号", "Order"), number(&order.out_trade_no)),
+    ]
+}
+
+fn number(number: &str) -> String {
+    format!("<span class=\"mono\">{}</span>", escape(number))
 }
 
 fn table(rows: &[(&str, String)]) -> String {
@@ -190,8 +191,6 @@ fn foot(inner: &str) -> String {
 }
 
 fn sheet(order: &Order, code_url: &str, lang: Lang) -> String {
-    let method =
-        [(lang.pick("付款方式", "Pay with"), lang.pick("零钱（模拟）", "Balance (simulated)").to_owned())];
     let form = format!(
         "<form method=\"post\" action=\"/scan\">\
         <input type=\"hidden\" name=\"code_url\" value=\"{}\"><input type=\"hidden\" name=\"lang\" value=\"{}\">\
@@ -204,10 +203,12 @@ fn sheet(order: &Order, code_url: &str, lang: Lang) -> String {
     );
     let (title, money) = (lang.pick("付款给商户", "Pay to shop"), money(order.total_fee));
     let shop = escape(order.asked("body").unwrap_or_default());
+    let method = lang.pick("零钱（模拟）", "Balance (simulated)").to_owned();
     let facts = table(&[
-        (
-            lang.pick("订单号", "Order"),
-            format!("<span class=\"mono\">{}</span>", escape(&order.out_trade_no)),
+        (lang.pick("订单号", "Order"), number(&order.out_trade_no)),
+        (lang.pick("付款方式", "Pay with"), method),
+    ]);
+    format!("<span class=\"mono\">{}</span>", escape(&order.out_trade_no)),
         ),
         (method[0].0, method[0].1.clone()),
     ]);
@@ -220,16 +221,9 @@ fn sheet(order: &Order, code_url: &str, lang: Lang) -> String {
 
 fn done(order: &Order, paid: Option<(&str, UnixMillis)>, lang: Lang) -> String {
     let title = lang.pick("支付成功", "Paid");
-    let mut rows = vec![
-        (lang.pick("商品", "For"), escape(order.asked("body").unwrap_or_default())),
-        (
-            lang.pick("订单号", "Order"),
-            format!("<span class=\"mono\">{}</span>", escape(&order.out_trade_no)),
-        ),
-    ];
+    let mut rows = about(order, lang);
     if let Some((transaction_id, at)) = paid {
-        let id = format!("<span class=\"mono\">{}</span>", escape(transaction_id));
-        rows.push((lang.pick("交易单号", "Transaction"), id));
+        rows.push((lang.pick("交易单号", "Transaction"), number(transaction_id)));
         rows.push((lang.pick("付款时间", "Paid at"), at.to_beijing_text()));
     }
     format!(
