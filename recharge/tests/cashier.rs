@@ -291,6 +291,28 @@ async fn an_unclear_answer_keeps_the_order_and_the_next_press_goes_on_with_it() 
 }
 
 #[tokio::test]
+async fn presses_while_wechat_does_not_answer_are_told_to_try_again_and_keep_one_order() {
+    on_both(|desk| async move {
+        for fault in [AnswerFault::Timeout, AnswerFault::TimeoutAfter] {
+            desk.sandbox.set_faults(answer(fault));
+            let (one, two) =
+                tokio::join!(desk.cashier.place(wish("u_1", 1000)), desk.cashier.place(wish("u_1", 1000)));
+            for press in [one, two] {
+                assert!(matches!(press, Err(PlaceError::TryAgain { .. })), "{fault:?}: {press:?}");
+            }
+            // The right to ask may still be held by the press before.
+            desk.advance(8_000);
+        }
+        desk.sandbox.set_faults(Faults::default());
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_order_that_wechat_never_got_is_closed_after_its_expiry() {
     on_both(|desk| async move {
         desk.sandbox.set_faults(answer(AnswerFault::SystemError));

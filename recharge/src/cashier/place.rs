@@ -1,8 +1,10 @@
 //! Placing: one order for one wish, and its code from WeChat.
 
 use std::net::IpAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use wxpay::v2::{TradeType, UnifiedOrder};
 use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo};
@@ -14,8 +16,9 @@ use crate::db::writer::WriteError;
 use crate::order::{NewOrder, Order};
 use crate::user::User;
 
-/// How long a payer waits for another process that is asking WeChat for the same order.
-const PATIENCE: Duration = Duration::from_secs(7);
+/// A payer is told to try again after this, while the work goes on. WeChat's client gives up after 7 s, but a press may
+/// have waited for another one before.
+const PATIENCE: Duration = Duration::from_millis(7_500);
 
 /// What a payer asks for. The price and the bonus are the server's own figures, never the page's.
 #[derive(Debug, Clone)]
@@ -63,8 +66,10 @@ impl Cashier {
     /// # Errors
     /// [`PlaceError`].
     pub async fn place(&self, wish: Wish) -> Result<Order, PlaceError> {
-        let inner = std::sync::Arc::clone(&self.inner);
-        tokio::spawn(async move { inner.place(&wish).await }).await.unwrap_or_else(|_| crashed())
+        let (inner, number) = (Arc::clone(&self.inner), Arc::new(OnceLock::new()));
+        let written = Arc::clone(&number);
+        let placing = tokio::spawn(async move { inner.place(&wish, &written).await });
+        in_time(placing, || number.get().cloned()).await
     }
 
     /// A fresh code for an open order; WeChat is asked first whether it was paid. Where the code is newer than
@@ -73,22 +78,33 @@ impl Cashier {
     /// # Errors
     /// [`PlaceError`].
     pub async fn new_code(&self, out_trade_no: OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
-        let inner = std::sync::Arc::clone(&self.inner);
-        tokio::spawn(async move { inner.new_code(&out_trade_no, seen_version).await })
-            .await
-            .unwrap_or_else(|_| crashed())
+        let (inner, number) = (Arc::clone(&self.inner), out_trade_no.clone());
+        let renewing = tokio::spawn(async move { inner.new_code(&number, seen_version).await });
+        in_time(renewing, || Some(out_trade_no)).await
     }
 }
 
-fn crashed() -> Result<Order, PlaceError> {
-    Err(PlaceError::Write(sqlx::Error::WorkerCrashed.into()))
+/// What the task ends with, or "try again" when it takes too long; it runs to its end all the same.
+async fn in_time(
+    task: JoinHandle<Result<Order, PlaceError>>,
+    number: impl FnOnce() -> Option<OutTradeNo>,
+) -> Result<Order, PlaceError> {
+    match tokio::time::timeout(PATIENCE, task).await {
+        Ok(ended) => ended.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into())),
+        Err(_) => Err(match number() {
+            Some(out_trade_no) => PlaceError::TryAgain { out_trade_no },
+            None => PlaceError::Write(WriteError::Busy),
+        }),
+    }
 }
 
 impl Inner {
-    async fn place(&self, wish: &Wish) -> Result<Order, PlaceError> {
+    async fn place(&self, wish: &Wish, number: &OnceLock<OutTradeNo>) -> Result<Order, PlaceError> {
         // Twice, because the open order may turn out to be closed at WeChat: then a new one follows.
         for _ in 0..2 {
             let (order, mine) = self.written(wish).await?;
+            // The first number is told; a second round has a new order, which the next press finds.
+            let _ = number.set(order.out_trade_no.clone());
             let order = self.with_code(order, mine, None).await?;
             if order.is_open() || matches!(order.state, crate::OrderState::Paid(_)) {
                 return Ok(order);

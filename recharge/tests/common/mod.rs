@@ -78,7 +78,7 @@ impl Desk {
         })
         .await
         .unwrap();
-        let client = Client::in_process(merchant.clone(), sandbox.router());
+        let client = Client::in_process(merchant.clone(), sandbox.router()).with_budget(1_000, 2_000);
         let cashier = Cashier::start(db, client, settings, clock.clone(), "a");
         *slot.0.lock().unwrap() = Some(cashier.clone());
         Desk { cashier, sandbox, merchant, url: url.to_owned(), clock, wechat_clock }
