@@ -208,10 +208,6 @@ fn sheet(order: &Order, code_url: &str, lang: Lang) -> String {
         (lang.pick("订单号", "Order"), number(&order.out_trade_no)),
         (lang.pick("付款方式", "Pay with"), method),
     ]);
-    format!("<span class=\"mono\">{}</span>", escape(&order.out_trade_no)),
-        ),
-        (method[0].0, method[0].1.clone()),
-    ]);
     format!(
         "<section class=\"screen\" data-state=\"payable\"><h1 class=\"label\">{title}</h1>\
         <p class=\"shop\">{shop}</p>{money}{facts}</section>{}",
