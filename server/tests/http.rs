@@ -1,0 +1,17 @@
+//! The whole server over HTTP: real sockets, the sandbox in WeChat's place, and each test once on SQLite and once on
+//! PostgreSQL.
+
+#[path = "http/common.rs"]
+mod common;
+#[path = "http/gateway.rs"]
+mod gateway;
+#[path = "http/integrator.rs"]
+mod integrator;
+#[path = "http/notices.rs"]
+mod notices;
+#[path = "http/operators.rs"]
+mod operators;
+#[path = "http/pages.rs"]
+mod pages;
+#[path = "http/settings.rs"]
+mod settings;

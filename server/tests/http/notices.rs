@@ -1,0 +1,289 @@
+//! What a notice gets. Expected answers: protocol A11.4 and the table of what always holds.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use wxpay::{
+    ApiKey, SignType,
+    v2::{Fields, sign},
+};
+
+use super::common::{SUCCESS, on_both, paid, signed};
+
+#[tokio::test]
+async fn the_sandboxs_notice_credits_the_order() {
+    on_both(async |site| {
+        let (number, code_url) = site.placed("lin", "10").await;
+        assert_eq!(site.status("lin", &number).await["state"], "pending");
+        site.pay(&code_url, &[]).await;
+        let order = site.until("lin", &number, "paid").await;
+        assert_eq!((order["total_fee"].as_i64(), site.balance("lin").await), (Some(1000), 1000));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bonus_is_credited_with_the_payment() {
+    on_both(async |site| {
+        let (number, _) = site.placed("lin", "50").await;
+        let answer = site.notice(signed(paid(&number, "5000"))).await;
+        assert_eq!(answer, (StatusCode::OK, SUCCESS.to_owned()));
+        assert_eq!(site.balance("lin").await, 5200);
+    })
+    .await;
+}
+
+/// Each of these gets FAIL, and nothing is read or written for the order.
+fn forgeries(number: &str) -> Vec<(&'static str, Vec<u8>)> {
+    let good = || paid(number, "1000");
+    let with = |name: &str, value: &str| {
+        let mut fields = good();
+        fields.set(name, value);
+        signed(fields)
+    };
+    let sign_set = |change: fn(String) -> String| {
+        let mut fields = good();
+        let key = wxpay::Merchant::sandbox().key;
+        let value = change(sign::sign(&fields, &key, SignType::Md5));
+        fields.set("sign", value);
+        fields.to_xml()
+    };
+    let whole = signed(good());
+    let other_key = {
+        let mut fields = good();
+        let key = ApiKey::parse("0123456789abcdef0123456789ABCDEF").unwrap();
+        let value = sign::sign(&fields, &key, SignType::Md5);
+        fields.set("sign", value);
+        fields.to_xml()
+    };
+    let texts = vec![
+        ("wrong sign", sign_set(|_| "0".repeat(32))),
+        ("no sign", good().to_xml()),
+        ("empty sign", sign_set(|_| String::new())),
+        ("lower-case sign", sign_set(|sign| sign.to_lowercase())),
+        ("sign with spaces", sign_set(|sign| format!(" {sign} "))),
+        ("signed with another key", other_key),
+        ("other merchant", with("mch_id", "1900009851")),
+        ("no return_code", with("return_code", "")),
+        ("lower-case return_code", with("return_code", "success")),
+        ("return_code FAIL", with("return_code", "FAIL")),
+        ("no result_code", with("result_code", "")),
+        ("other bytes than signed", whole.replace("1000", "1001")),
+        ("DTD", format!("<!DOCTYPE xml [<!ENTITY a \"1\">]>{whole}")),
+        ("entity", whole.replace("<![CDATA[NATIVE]]>", "&a;")),
+        ("duplicate field", whole.replace("<trade_type>", "<total_fee>1000</total_fee><trade_type>")),
+        ("attribute", whole.replace("<trade_type>", "<trade_type a=\"1\">")),
+        ("nested", whole.replace("<trade_type>", "<trade_type><b/>")),
+        ("empty body", String::new()),
+        ("JSON", "{\"return_code\":\"SUCCESS\"}".to_owned()),
+        (
+            "over 16 KiB",
+            whole.replace("<trade_type>", &format!("<attach>{}</attach><trade_type>", "x".repeat(16 * 1024))),
+        ),
+        ("no time_end", with("time_end", "")),
+        ("total_fee with a point", with("total_fee", "1000.0")),
+        ("negative total_fee", with("total_fee", "-1000")),
+    ];
+    let mut all: Vec<(&'static str, Vec<u8>)> =
+        texts.into_iter().map(|(name, text)| (name, text.into_bytes())).collect();
+    let mut gbk = whole.clone().into_bytes();
+    let at = whole.find("NATIVE").unwrap();
+    gbk.splice(at..at + 6, [0xb3, 0xe4, 0xd6, 0xb5]);
+    all.push(("not UTF-8", gbk));
+    all
+}
+
+#[tokio::test]
+async fn what_wechat_did_not_sign_gets_fail_and_changes_nothing() {
+    on_both(async |site| {
+        let (number, _) = site.placed("lin", "10").await;
+        let events = site.count("events").await;
+        for (name, body) in forgeries(&number) {
+            let (status, answer) = site.notice(body).await;
+            assert_eq!(status, StatusCode::OK, "{name}");
+            assert!(
+                answer.starts_with("<xml><return_code><![CDATA[FAIL]]></return_code><return_msg>"),
+                "{name}: {answer}"
+            );
+            assert!(!answer.contains("SUCCESS"), "{name}: {answer}");
+        }
+        assert_eq!(site.status("lin", &number).await["state"], "pending");
+        assert_eq!((site.balance("lin").await, site.count("ledger").await), (0, 0));
+        assert_eq!(site.count("exceptions").await, 0);
+        assert_eq!(site.count("events").await, events);
+        let metrics = site.get("/metrics").send().await.unwrap().text().await.unwrap();
+        assert!(metrics.contains("saoma_notices_total{verdict=\"bad_signature\"}"), "{metrics}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_refused_before_it_is_read() {
+    on_both(async |site| {
+        // Declared, and in pieces of unknown length: both end early with FAIL.
+        let (status, answer) = site.notice(vec![b'x'; 1 << 20]).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(answer.contains("FAIL"), "{answer}");
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let mut stream = tokio::net::TcpStream::connect(site.running.addr).await.unwrap();
+        let head = "POST /wxpay/notify HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let piece = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+        let mut sent = 0;
+        while sent < 1000 && stream.write_all(piece.as_bytes()).await.is_ok() {
+            sent += 1;
+        }
+        let mut answer = vec![0; 4096];
+        if let Ok(n) = stream.read(&mut answer).await {
+            assert!(!String::from_utf8_lossy(&answer[..n]).contains("SUCCESS"));
+        }
+        assert!(sent < 1000, "four megabytes were taken");
+    })
+    .await;
+}
+
+fn changed(number: &str, changes: &[(&str, &str)]) -> String {
+    let mut fields: Fields = paid(number, "1000");
+    for (name, value) in changes {
+        fields.set(*name, *value);
+    }
+    signed(fields)
+}
+
+#[tokio::test]
+async fn real_money_that_does_not_fit_is_kept_and_not_credited() {
+    let table: [(&[(&str, &str)], &str); 4] = [
+        (&[("total_fee", "999")], "amount_mismatch"),
+        (&[("total_fee", "1001")], "amount_mismatch"),
+        (&[("total_fee", "99999999999999999")], "amount_mismatch"),
+        (&[("fee_type", "USD")], "currency_mismatch"),
+    ];
+    on_both(async |site| {
+        for (index, (changes, kind)) in table.iter().enumerate() {
+            let user = format!("user{index}");
+            let (number, _) = site.placed(&user, "10").await;
+            let answer = site.notice(changed(&number, changes)).await;
+            assert_eq!(answer, (StatusCode::OK, SUCCESS.to_owned()), "{changes:?}");
+            let order = site.status(&user, &number).await;
+            assert_eq!(
+                (&order["state"], &order["exceptions"][0]),
+                (&"pending".into(), &(*kind).into()),
+                "{order}"
+            );
+            assert_eq!(site.balance(&user).await, 0);
+        }
+        assert_eq!((site.count("exceptions").await, site.count("ledger").await), (4, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_coupon_does_not_change_what_is_credited() {
+    on_both(async |site| {
+        let (number, _) = site.placed("lin", "10").await;
+        let answer = site
+            .notice(changed(&number, &[("cash_fee", "800"), ("coupon_fee", "200"), ("coupon_count", "1")]))
+            .await;
+        assert_eq!((answer.1.as_str(), site.balance("lin").await), (SUCCESS, 1000));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_payment_of_a_paid_order_is_an_exception() {
+    on_both(async |site| {
+        let (number, _) = site.placed("lin", "10").await;
+        assert_eq!(site.notice(signed(paid(&number, "1000"))).await.1, SUCCESS);
+        let second = changed(&number, &[("transaction_id", "4200009999202603151234567890")]);
+        assert_eq!(site.notice(second).await.1, SUCCESS);
+        let order = site.status("lin", &number).await;
+        assert_eq!(order["exceptions"], serde_json::json!(["duplicate"]));
+        assert_eq!(site.balance("lin").await, 1000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn unknown_orders_and_other_appids_are_asked_for_again_and_kept() {
+    on_both(async |site| {
+        let (number, _) = site.placed("lin", "10").await;
+        for body in [
+            signed(paid("SM20260315100000AAAAAAAAAAAAAAAA", "1000")),
+            changed(&number, &[("appid", "wx2421b1c4370ec43b")]),
+        ] {
+            let (status, answer) = site.notice(body).await;
+            assert_eq!(status, StatusCode::OK);
+            assert!(answer.contains("<![CDATA[FAIL]]>"), "{answer}");
+        }
+        assert_eq!((site.count("exceptions").await, site.count("ledger").await), (2, 0));
+        assert_eq!(site.status("lin", &number).await["state"], "pending");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_notice_that_says_not_paid_is_acknowledged() {
+    on_both(async |site| {
+        let (number, _) = site.placed("lin", "10").await;
+        let answer =
+            site.notice(changed(&number, &[("result_code", "FAIL"), ("err_code", "SYSTEMERROR")])).await;
+        assert_eq!(answer.1, SUCCESS);
+        assert_eq!(site.status("lin", &number).await["state"], "pending");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_thousand_at_once_credit_once_and_all_get_success() {
+    on_both(async |site| {
+        let (number, _) = site.placed("lin", "10").await;
+        let body = signed(paid(&number, "1000"));
+        let mut sending = tokio::task::JoinSet::new();
+        for _ in 0..1000 {
+            let request = site.http.post(format!("{}/wxpay/notify", site.url)).body(body.clone());
+            sending.spawn(async move { request.send().await.unwrap().text().await.unwrap() });
+        }
+        let answers = sending.join_all().await;
+        assert_eq!(answers.iter().filter(|answer| *answer == SUCCESS).count(), 1000);
+        assert_eq!((site.balance("lin").await, site.count("ledger").await), (1000, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_notice_that_is_faster_than_the_code_ends_as_in_the_natural_order() {
+    on_both(async |site| {
+        site.faults(serde_json::json!({"answer_delay_ms": 1500})).await;
+        let ordering = site.order("lin", "10");
+        let noticing = async {
+            // The order is written before WeChat is asked, so its number can be found in the meantime.
+            let number = loop {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                if site.count("orders").await == 1 {
+                    break only_number(&site.database).await;
+                }
+            };
+            (site.notice(signed(paid(&number, "1000"))).await, number)
+        };
+        let (response, (answer, number)) = tokio::join!(ordering, noticing);
+        assert_eq!(answer, (StatusCode::OK, SUCCESS.to_owned()));
+        let order: serde_json::Value = response.json().await.unwrap();
+        assert_eq!(
+            (&order["out_trade_no"], &order["state"]),
+            (&number.as_str().into(), &"paid".into()),
+            "{order}"
+        );
+        assert_eq!((site.balance("lin").await, site.count("ledger").await), (1000, 1));
+    })
+    .await;
+}
+
+async fn only_number(database: &str) -> String {
+    use sqlx::{Connection as _, Row as _};
+    let mut connection = sqlx::AnyConnection::connect(database).await.unwrap();
+    sqlx::query("SELECT out_trade_no FROM orders")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap()
+        .get("out_trade_no")
+}

@@ -1,0 +1,80 @@
+//! Signing in at the desk, and what nobody else gets there.
+
+use reqwest::StatusCode;
+
+use super::common::{PASSWORD, Site, on_both};
+
+async fn sign_in(site: &Site, name: &str, password: &str) -> reqwest::Response {
+    site.post("/admin/login", &[("name", name), ("password", password), ("next", "/admin/orders")])
+        .send()
+        .await
+        .unwrap()
+}
+
+async fn cookie(site: &Site) -> String {
+    let response = sign_in(site, "admin", PASSWORD).await;
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(response.headers()["location"], "/admin/orders");
+    let cookie = response.headers()["set-cookie"].to_str().unwrap();
+    assert!(cookie.starts_with("saoma_admin=") && cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
+    cookie.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn an_operator_signs_in_finds_the_order_and_signs_out() {
+    on_both(async |site| {
+        let (number, _) = site.placed("lin", "10").await;
+        let cookie = cookie(&site).await;
+        let list = site.get("/admin/orders").header("cookie", &cookie).send().await.unwrap();
+        assert_eq!(list.status(), StatusCode::OK);
+        assert!(list.text().await.unwrap().contains(&number));
+        let one =
+            site.get(&format!("/admin/orders/{number}")).header("cookie", &cookie).send().await.unwrap();
+        assert_eq!(one.status(), StatusCode::OK);
+        let out = site.post("/admin/logout", &[]).header("cookie", &cookie).send().await.unwrap();
+        assert_eq!(
+            (out.status(), &out.headers()["location"]),
+            (StatusCode::SEE_OTHER, &"/admin/login".parse().unwrap())
+        );
+        let after = site.get("/admin/orders").header("cookie", &cookie).send().await.unwrap();
+        assert_ne!(after.status(), StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_else_sees_the_desk() {
+    on_both(async |site| {
+        let (number, _) = site.placed("lin", "10").await;
+        for path in ["/admin", "/admin/orders", &format!("/admin/orders/{number}")] {
+            for cookie in ["", "saoma_admin=00000000000000000000000000000000", "saoma_admin=admin"] {
+                let response = site.get(path).header("cookie", cookie).send().await.unwrap();
+                assert!(!response.status().is_success(), "{path} {cookie}: {}", response.status());
+                assert!(!response.text().await.unwrap().contains("lin"), "{path}");
+            }
+        }
+        for action in ["ask", "close", "note"] {
+            let path = format!("/admin/orders/{number}/{action}");
+            let response = site.post(&path, &[("text", "x")]).send().await.unwrap();
+            assert!(!response.status().is_success(), "{path}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_password_leads_back_and_guessing_is_slowed_down() {
+    on_both(async |site| {
+        let wrong = sign_in(&site, "admin", "a wrong password").await;
+        let back = wrong.headers()["location"].to_str().unwrap();
+        assert_eq!(back, "/admin/login?error=mismatch&next=%2Fadmin%2Forders");
+        assert!(!wrong.headers().contains_key("set-cookie"));
+        for _ in 0..9 {
+            sign_in(&site, "admin", "a wrong password").await;
+        }
+        let slowed = sign_in(&site, "admin", PASSWORD).await;
+        assert!(slowed.headers()["location"].to_str().unwrap().starts_with("/admin/login?error=slow&n="));
+        assert_eq!(site.count("operator_sessions").await, 0);
+    })
+    .await;
+}

@@ -1,0 +1,113 @@
+//! The program itself with settings it must refuse: it does not start, and says why in one line.
+
+use std::process::{Command, Output};
+
+/// A merchant of invented numbers with everything it needs.
+const MERCHANT: [(&str, &str); 5] = [
+    ("SAOMA_WECHAT_APPID", "wx2421b1c4370ec43b"),
+    ("SAOMA_WECHAT_MCH_ID", "1900009851"),
+    ("SAOMA_WECHAT_API_KEY", "0123456789abcdef0123456789ABCDEF"),
+    ("SAOMA_PUBLIC_URL", "https://pay.example.com"),
+    ("SAOMA_USER_TOKEN_SECRET", "a secret of more than 32 bytes, for tests"),
+];
+
+fn run(folder: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_saoma"));
+    command.current_dir(folder).env_clear().args(arguments).envs(variables.iter().copied());
+    command.stdin(std::process::Stdio::null()).output().unwrap()
+}
+
+/// The one line that a refused start leaves.
+fn refusal(variables: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["serve"], variables);
+    assert!(!output.status.success(), "{variables:?}");
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    for (name, value) in variables {
+        let is_secret = name.contains("KEY") || name.contains("SECRET") || name.contains("PASSWORD");
+        assert!(!is_secret || value.len() < 4 || !text.contains(value), "{text}");
+    }
+    text
+}
+
+#[test]
+fn unusable_settings_are_named() {
+    let with = |name: &'static str, value: &'static str| {
+        let mut all = MERCHANT.to_vec();
+        all.retain(|(other, _)| *other != name);
+        all.push((name, value));
+        all
+    };
+    let without = |name: &str| MERCHANT.into_iter().filter(|(other, _)| *other != name).collect::<Vec<_>>();
+    for (variables, setting) in [
+        (without("SAOMA_WECHAT_APPID"), "SAOMA_WECHAT_APPID"),
+        (without("SAOMA_WECHAT_MCH_ID"), "SAOMA_WECHAT_MCH_ID"),
+        (without("SAOMA_WECHAT_API_KEY"), "SAOMA_WECHAT_API_KEY"),
+        (without("SAOMA_USER_TOKEN_SECRET"), "SAOMA_USER_TOKEN_SECRET"),
+        (without("SAOMA_PUBLIC_URL"), "SAOMA_PUBLIC_URL"),
+        (with("SAOMA_WECHAT_API_KEY", ""), "SAOMA_WECHAT_API_KEY"),
+        (with("SAOMA_WECHAT_API_KEY", "0123456789abcdef"), "SAOMA_WECHAT_API_KEY"),
+        (with("SAOMA_USER_TOKEN_SECRET", ""), "SAOMA_USER_TOKEN_SECRET"),
+        (with("SAOMA_USER_TOKEN_SECRET", "short secret"), "SAOMA_USER_TOKEN_SECRET"),
+        (with("SAOMA_PUBLIC_URL", "pay.example.com"), "SAOMA_PUBLIC_URL"),
+        (with("SAOMA_PUBLIC_URL", "https://pay.example.com?a=1"), "SAOMA_PUBLIC_URL"),
+        (with("SAOMA_SANDBOX_ADDR", "127.0.0.1:0"), "SAOMA_SANDBOX_ADDR"),
+        (with("SAOMA_WECHAT_MCH_ID", "10000100"), "SAOMA_WECHAT_MCH_ID"),
+        (with("SAOMA_TIME_EXPIRE_S", "60"), "SAOMA_TIME_EXPIRE_S"),
+        (with("SAOMA_MAX_QUANTITY", "many"), "SAOMA_MAX_QUANTITY"),
+        (with("DATABASE_URL", "mysql://localhost/saoma"), "DATABASE_URL"),
+        (vec![("SAOMA_ADDR", "0.0.0.0:0")], "SAOMA_ADDR"),
+        (vec![("SAOMA_PUBLIC_URL", "https://pay.example.com")], "SAOMA_PUBLIC_URL"),
+    ] {
+        let line = refusal(&variables);
+        assert!(line.contains(setting), "{setting}: {line}");
+    }
+}
+
+#[test]
+fn another_merchants_database_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}/saoma.db", folder.path().display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let db = recharge::Db::open(&database).await.unwrap();
+        recharge::db::facts::get_or_set(&db, "identity", "sandbox").await.unwrap();
+    });
+    let mut variables = MERCHANT.to_vec();
+    variables.extend([("DATABASE_URL", database.as_str()), ("SAOMA_ADDR", "127.0.0.1:0")]);
+    let line = refusal(&variables);
+    assert!(
+        line.contains("DATABASE_URL") && line.contains("1900009851") && line.contains("sandbox"),
+        "{line}"
+    );
+}
+
+#[test]
+fn the_console_commands_need_no_merchant() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, said) in [
+        (&["migrate"][..], "the database is up to date"),
+        (&["admin", "add", "chen"], "name: chen  password: "),
+        (&["admin", "passwd", "chen"], "name: chen  password: "),
+        (&["user-token", "lin"], "eyJ"),
+    ] {
+        let output = run(folder.path(), arguments, &[]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && text.starts_with(said), "{arguments:?}: {text} {output:?}");
+    }
+    let unknown = run(folder.path(), &["admin", "passwd", "nobody"], &[]);
+    assert_eq!(String::from_utf8_lossy(&unknown.stderr), "saoma: there is no operator nobody\n");
+}
+
+#[test]
+fn help_lists_every_setting() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(folder.path(), &["serve", "--help"], &[]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    for name in
+        ["SAOMA_ADDR", "DATABASE_URL", "SAOMA_WECHAT_API_KEY", "SAOMA_TIME_EXPIRE_S", "[default: 600]"]
+    {
+        assert!(text.contains(name), "{text}");
+    }
+}
