@@ -1,0 +1,73 @@
+// Takes out of a wasm-bindgen bundle what no visitor needs. Usage:
+//   node slim.mjs roots <wasm> <graph.json>   the graph that wasm-metadce wants: all exports stay but those of streams
+//   node slim.mjs names <wasm> <js>           short names for the functions that the module imports, in both files
+import { readFileSync, writeFileSync } from "node:fs";
+
+const [job, wasm, other] = process.argv.slice(2);
+const bytes = readFileSync(wasm);
+
+// No island reads or writes a body as a stream: the exports for that only keep code alive.
+const roots = () => {
+  const names = WebAssembly.Module.exports(new WebAssembly.Module(bytes)).map((one) => one.name);
+  const kept = names.filter((name) => !name.includes("intounderlying"));
+  writeFileSync(other, JSON.stringify(kept.map((name) => ({ name, export: name, root: true }))));
+};
+
+// Each imported function's name ends in a hash of 16 digits, which does not compress, and stands in both files.
+const names = () => {
+  const glue = readFileSync(other, "utf8");
+  const short = new Map();
+  for (const { name } of WebAssembly.Module.imports(new WebAssembly.Module(bytes))) {
+    if (/^__wb\w+$/.test(name) && !short.has(name)) short.set(name, `_${short.size.toString(36)}`);
+  }
+  writeFileSync(wasm, withImports(bytes, (name) => short.get(name) ?? name));
+  writeFileSync(other, glue.replace(/\b__wb\w+\b/g, (name) => short.get(name) ?? name));
+};
+
+const leb = (value) => {
+  const out = [];
+  do {
+    out.push((value & 0x7f) | (value > 0x7f ? 0x80 : 0));
+    value >>>= 7;
+  } while (value);
+  return out;
+};
+
+// The same module with other names for its imported functions. Source: WebAssembly core specification, 5.5.5.
+const withImports = (module, rename) => {
+  let at = 8;
+  const number = () => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = module[at++];
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return value;
+    }
+  };
+  const text = () => {
+    const length = number();
+    return module.subarray(at, (at += length));
+  };
+  const out = [module.subarray(0, 8)];
+  while (at < module.length) {
+    const start = at;
+    const id = module[at++];
+    const end = number() + at;
+    if (id !== 2) {
+      out.push(module.subarray(start, (at = end)));
+      continue;
+    }
+    const count = number();
+    const body = [...leb(count)];
+    for (let one = 0; one < count; one += 1) {
+      const from = text();
+      const name = Buffer.from(rename(text().toString()));
+      if (module[at++] !== 0) throw new Error("slim: an import that is not a function");
+      body.push(...leb(from.length), ...from, ...leb(name.length), ...name, 0, ...leb(number()));
+    }
+    out.push(Uint8Array.from([2, ...leb(body.length)]), Uint8Array.from(body));
+  }
+  return Buffer.concat(out);
+};
+
+({ roots, names })[job]();
