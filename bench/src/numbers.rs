@@ -36,9 +36,9 @@ pub fn grouped(value: u64) -> String {
     text
 }
 
-/// How many times `b` goes into `a`, as `12.3`.
+/// How many times `b` goes into `a`, as `12.3 ×`.
 pub fn times(a: u64, b: u64) -> String {
-    tenths(a * 10 / b.max(1))
+    format!("{} ×", tenths(a * 10 / b.max(1)))
 }
 
 /// How much of `b` is `a`, as `62 %`.
@@ -88,7 +88,7 @@ mod tests {
     fn numbers_are_shown_for_people() {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(grouped(999), "999");
-        assert_eq!(times(123, 10), "12.3");
+        assert_eq!(times(123, 10), "12.3 ×");
         assert_eq!(percent(62, 100), "62 %");
         assert_eq!(millis(1_260), "1.2 ms");
         assert_eq!(megabytes(30_000), "30.7 MB");

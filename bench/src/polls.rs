@@ -42,7 +42,7 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
     rows.row("status polls/s", grouped(saoma.median), &format!("bare axum: {}", grouped(bare.median)))
         .ratio(percent(saoma.median, bare.median))
         .goal("≥ 50 %", 2 * saoma.median >= bare.median);
-    rows.row("", String::new(), &format!("Koa 2: {}", grouped(koa2.median)))
+    rows.row("status polls/s", grouped(saoma.median), &format!("Koa 2: {}", grouped(koa2.median)))
         .ratio(times(saoma.median, koa2.median));
     for (name, spread) in [("Saoma", saoma), ("bare axum", bare), ("Koa 2", koa2)] {
         rows.spread(name, spread);

@@ -129,7 +129,7 @@ impl Used {
         } else if self.server >= SATURATED {
             "the server"
         } else {
-            "waiting, mostly for the disk"
+            "neither: waiting"
         }
     }
 }
