@@ -100,7 +100,7 @@ macro_rules! texts {
             $(pub const $name: Text = Text { zh: $zh, en: $en };)*
             /// For tests that look at all of them.
             #[cfg(test)]
-            pub const ALL: &[(&str, Text)] = &[$((stringify!($name), $name)),*];
+            pub const EVERY: &[(&str, Text)] = &[$((stringify!($name), $name)),*];
         }
     };
 }
@@ -112,25 +112,25 @@ mod tests {
 
     fn all() -> impl Iterator<Item = &'static (&'static str, Text)> {
         [
-            site::ALL,
-            sandbox::ALL,
-            common::ALL,
-            state::ALL,
-            refund::ALL,
-            exception::ALL,
-            check::ALL,
-            error::ALL,
-            payer::ALL,
-            dialog::ALL,
-            pay::ALL,
-            receipt::ALL,
-            login::ALL,
-            nav::ALL,
-            over::ALL,
-            orders::ALL,
-            order::ALL,
-            audit::ALL,
-            settings::ALL,
+            site::EVERY,
+            sandbox::EVERY,
+            common::EVERY,
+            state::EVERY,
+            refund::EVERY,
+            exception::EVERY,
+            check::EVERY,
+            error::EVERY,
+            payer::EVERY,
+            dialog::EVERY,
+            pay::EVERY,
+            receipt::EVERY,
+            login::EVERY,
+            nav::EVERY,
+            over::EVERY,
+            orders::EVERY,
+            order::EVERY,
+            audit::EVERY,
+            settings::EVERY,
         ]
         .into_iter()
         .flatten()

@@ -154,3 +154,52 @@ impl Model {
         all.into_iter().flatten().collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{AppError, ErrorCode};
+    use crate::checkout::Device;
+
+    fn refused(code: ErrorCode) -> Model {
+        let mut model = Model::new(Device::Computer, 0);
+        model.pressed(0, 10, 1000, 0);
+        let number = Some("SM1".to_owned());
+        model.placed(
+            0,
+            Err(AppError { retry_after_s: Some(7), out_trade_no: number, ..AppError::new(code, "") }),
+        );
+        model
+    }
+
+    #[test]
+    fn texts_are_filled_in_both_languages() {
+        let codes = [
+            ErrorCode::Session,
+            ErrorCode::TooManyOpen,
+            ErrorCode::TooOften,
+            ErrorCode::Busy,
+            ErrorCode::Refused,
+        ];
+        for code in codes {
+            for lang in [Lang::Zh, Lang::En] {
+                let (title, text) = refused(code).words(lang);
+                assert!(!title.is_empty() && !text.is_empty(), "{code:?}");
+                assert!(!title.contains('{') && !text.contains('{'), "{title} {text}");
+            }
+        }
+        assert!(refused(ErrorCode::TooOften).words(Lang::En).1.contains('7'));
+    }
+
+    #[test]
+    fn an_order_that_wechat_did_not_answer_for_can_be_tried_again_and_looked_at() {
+        let actions = refused(ErrorCode::Busy).actions(Lang::En);
+        let does: Vec<_> = actions.into_iter().map(|action| action.does).collect();
+        assert_eq!(does, [Does::Again, Does::Open("/pay/SM1".to_owned(), false)]);
+    }
+
+    #[test]
+    fn without_an_order_there_is_no_link_to_one() {
+        assert_eq!(refused(ErrorCode::Session).actions(Lang::Zh), []);
+    }
+}

@@ -12,7 +12,7 @@ use wxpay::Fen;
 use super::recharge::to_order;
 use super::refused;
 use crate::api::{AppError, ErrorCode, StatusView, ViewState};
-use crate::checkout::qr_markup;
+use crate::checkout::{Device, qr_markup};
 use crate::desk::{self, Desk};
 use crate::follow::{self, Follow, Followed};
 use crate::handed::hand;
@@ -91,7 +91,7 @@ fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
                 {stage(lang, view)}
                 <div class="stack" role="status">{words(lang, shown)}</div>
             </div>
-            {steps(lang, view)}
+            {steps(lang, visit, view)}
             {facts(lang, shown)}
             {stop}
             {actions(lang, visit, shown)}
@@ -139,15 +139,24 @@ fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
     view! { <h2>{lang.fill(title, &[("amount", &amount)])}</h2>{text}{balance} }.into_any()
 }
 
-fn steps(lang: Lang, view: &StatusView) -> impl IntoView + use<> {
-    (view.state == ViewState::Pending).then(|| {
-        view! {
+fn steps(lang: Lang, visit: &Visit, view: &StatusView) -> impl IntoView + use<> {
+    let own_screen = match visit.device {
+        Device::Computer => None,
+        Device::Phone => Some(dialog::PHONE_TEXT),
+        Device::Wechat => Some(dialog::WECHAT_TEXT),
+    };
+    let link = view.link.clone().map(|link| view! { <span class="mono order-link">{link}</span> });
+    let own_screen = own_screen.map(|text| parts::notice(None, view! { {lang.t(text)}{link} }));
+    (view.state == ViewState::Pending).then(|| match own_screen {
+        Some(notice) => notice.into_any(),
+        None => view! {
             <ol class="steps">
                 <li>{lang.t(pay::STEP_1)}</li>
                 <li>{lang.t(pay::STEP_2)}</li>
                 <li>{lang.t(pay::STEP_3)}</li>
             </ol>
         }
+        .into_any(),
     })
 }
 

@@ -16,9 +16,8 @@ pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
     if visit.operator.is_some() {
         return Redirect::to("/admin").into_response();
     }
-    let status = if visit.get("error").is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
-    shell::page(&desk, &visit, status, lang.t(login::TITLE).to_owned(), Frame::default(), move || {
+    shell::page(&desk, &visit, StatusCode::OK, lang.t(login::TITLE).to_owned(), Frame::default(), move || {
         let seconds = visited.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
         let problem = match visited.get("error") {
             Some("mismatch") => Some(("bad", lang.t(login::MISMATCH).to_owned())),
@@ -38,12 +37,12 @@ pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
         view! {
             <header>{shell::ribbon(&site, &visited)}</header>
             <main id="main" class="page" data-width="narrow">
-                <p class="page-head">
+                <div class="page-head">
                     <span class="brand">
                         <span class="brand-mark" aria-hidden="true"><Icon d=icons::SCAN/></span>{site.name.clone()}
                     </span>
                     {shell::lang_and_theme(&visited)}
-                </p>
+                </div>
                 <form class="card stack" method="post" action="/admin/login">
                     <h1>{lang.t(login::TITLE)}</h1>
                     {problem}
