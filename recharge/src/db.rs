@@ -270,3 +270,6 @@ where
 fn broken(name: &'static str, why: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: name.to_owned(), source: Box::new(why) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! The guards of the tables themselves, on real databases: what a stale reading must not write.
+
+use sqlx::{AnyConnection, AssertSqlSafe, Connection};
+use wxpay::CodeUrl;
+
+use super::*;
+use crate::batch::Slot;
+use crate::order::Order;
+use crate::order::tests::order;
+
+/// A fresh SQLite file and a fresh PostgreSQL database.
+async fn both() -> (tempfile::TempDir, [Db; 2]) {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite://{}/saoma.db", folder.path().display());
+    let server = std::env::var("SAOMA_TEST_POSTGRES")
+        .expect("SAOMA_TEST_POSTGRES is not set: run `scripts/postgres.sh cargo test`");
+    sqlx::any::install_default_drivers();
+    let name = format!("t{:016x}", rand::random::<u64>());
+    let mut connection = AnyConnection::connect(&server).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
+    let (base, _) = server.rsplit_once('/').unwrap();
+    let postgres = format!("{base}/{name}");
+    (folder, [Db::open(&sqlite).await.unwrap(), Db::open(&postgres).await.unwrap()])
+}
+
+/// Writes one order as a batch would; `false` where the row was moved since `read`.
+async fn store(db: &Db, read: Option<i64>, order: &Order) -> bool {
+    let mut transaction = db.begin().await.unwrap();
+    let slot = Slot { read, order: order.clone(), changed: true };
+    let stored = orders::store(transaction.connection(), std::iter::once(&slot)).await.unwrap();
+    if stored {
+        transaction.commit().await.unwrap();
+    } else {
+        transaction.rollback().await;
+    }
+    stored
+}
+
+#[tokio::test]
+async fn who_decided_on_an_older_reading_writes_nothing() {
+    let (_folder, databases) = both().await;
+    for db in databases {
+        let created = order();
+        assert!(store(&db, None, &created).await);
+        let url = CodeUrl::parse("weixin://wxpay/bizpayurl?pr=one").unwrap();
+        let pending = created.prepaid(url, created.created_at).unwrap();
+        assert!(store(&db, Some(created.version), &pending).await);
+        // Another process read it before that, and would close it now.
+        let closed = created.closed(created.time_expire).unwrap();
+        assert!(!store(&db, Some(created.version), &closed).await, "{:?}", db.engine());
+        let found = orders::find(&db, &created.out_trade_no).await.unwrap().unwrap();
+        assert_eq!(found, pending, "{:?}", db.engine());
+    }
+}
+
+#[tokio::test]
+async fn two_new_orders_for_the_same_wish_cannot_both_be_written() {
+    let (_folder, databases) = both().await;
+    for db in databases {
+        let first = order();
+        let mut second = order();
+        second.out_trade_no = wxpay::OutTradeNo::parse("SMsecond").unwrap();
+        assert!(store(&db, None, &first).await);
+        // Another instance that has not seen the first one.
+        assert!(!store(&db, None, &second).await, "{:?}", db.engine());
+        assert!(orders::find(&db, &second.out_trade_no).await.unwrap().is_none());
+    }
+}
+
+#[tokio::test]
+async fn opening_a_database_twice_changes_nothing() {
+    let (folder, databases) = both().await;
+    for db in databases {
+        assert!(store(&db, None, &order()).await);
+        let again = Db::open(&db.url).await.unwrap();
+        assert!(orders::find(&again, &order().out_trade_no).await.unwrap().is_some());
+    }
+    drop(folder);
+}
+
+#[tokio::test]
+async fn a_full_flush_follows_every_commit_to_sqlite() {
+    use sqlx::Row;
+    let (_folder, [sqlite, _]) = both().await;
+    for (pragma, value) in [("PRAGMA synchronous", 2_i64), ("PRAGMA foreign_keys", 1)] {
+        let row = sqlx::query(pragma).fetch_one(sqlite.pool()).await.unwrap();
+        assert_eq!(row.get::<i64, _>(0), value, "{pragma}");
+    }
+    let row = sqlx::query("PRAGMA journal_mode").fetch_one(sqlite.pool()).await.unwrap();
+    assert_eq!(row.get::<String, _>(0), "wal");
+}
