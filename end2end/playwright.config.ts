@@ -1,0 +1,37 @@
+import { defineConfig } from '@playwright/test'
+
+// scripts/end2end.sh names both; the defaults are for `npx playwright test` by hand.
+const chromium = process.env.SAOMA_CHROMIUM ?? '/usr/bin/chromium'
+const isRoot = process.getuid?.() === 0
+
+export default defineConfig({
+  testDir: 'tests',
+  fullyParallel: true,
+  workers: 2,
+  retries: 0,
+  forbidOnly: true,
+  timeout: 60_000,
+  // A payment is shown within a second or two; a busy machine may take longer.
+  expect: { timeout: 10_000 },
+  reporter: [['list', { printSteps: false }]],
+  outputDir: 'test-results',
+  use: {
+    browserName: 'chromium',
+    locale: 'zh-CN',
+    timezoneId: 'Asia/Shanghai',
+    viewport: { width: 1280, height: 900 },
+    trace: 'retain-on-failure',
+    launchOptions: {
+      executablePath: chromium,
+      args: [
+        ...(isRoot ? ['--no-sandbox'] : []),
+        // The browser itself must not call anybody either.
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        '--no-first-run',
+        '--disable-quic',
+      ],
+    },
+  },
+})
