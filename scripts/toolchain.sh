@@ -5,11 +5,14 @@ set -euo pipefail
 target=wasm32-unknown-unknown
 say() { echo "toolchain: $*" >&2; }
 
-has_target() { [ -e "$("$@" --print target-libdir --target $target 2>/dev/null)/libstd.rlib" ] || ls "$("$@" --print target-libdir --target $target 2>/dev/null)"/libstd-*.rlib >/dev/null 2>&1; }
+# Whether the given rustc has a standard library for the target.
+has_target() { ls "$("$1" --print target-libdir --target $target 2>/dev/null)"/libstd-*.rlib >/dev/null 2>&1; }
 
-# The Debian compiler, once chosen, stays chosen: switching compilers would build everything again.
+# We may have built that library ourselves, for Debian's compiler (below): it fits only the version it was built with.
 debian_stamp=/usr/lib/rustlib/$target/saoma-rustc-version
-debian_ready() { [ -x /usr/bin/rustc ] && [ -f $debian_stamp ] && [ "$(/usr/bin/rustc --version)" = "$(cat $debian_stamp)" ] && has_target /usr/bin/rustc; }
+is_debian() { [ "$("$1" --print sysroot 2>/dev/null)" = /usr ]; }
+is_stale() { is_debian "$1" && [ -f $debian_stamp ] && [ "$("$1" --version)" != "$(cat $debian_stamp)" ]; }
+usable() { command -v "$1" >/dev/null && has_target "$1" && ! is_stale "$1"; }
 
 debian_name() {
     if command -v rustup >/dev/null; then
@@ -18,9 +21,10 @@ debian_name() {
     fi
 }
 
-if debian_ready; then debian_name; exit 0; fi
-if command -v rustc >/dev/null && has_target rustc; then echo "${RUSTUP_TOOLCHAIN:-}"; exit 0; fi
-if command -v rustup >/dev/null; then
+if usable rustc; then echo "${RUSTUP_TOOLCHAIN:-}"; exit 0; fi
+# Debian's compiler, once chosen, stays chosen: asking rustup's server again would only cost time.
+if usable /usr/bin/rustc; then debian_name; exit 0; fi
+if command -v rustup >/dev/null && ! is_debian rustc; then
     say "adding $target with rustup"
     if timeout 180 rustup target add $target >&2 && has_target rustc; then echo "${RUSTUP_TOOLCHAIN:-}"; exit 0; fi
 fi
@@ -41,9 +45,10 @@ echo '#![no_std]' >"$work/src/lib.rs"
 (cd "$work" && env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$work/target" \
     /usr/bin/cargo build --quiet --release --target $target -Zbuild-std=std,panic_abort,panic_unwind,proc_macro >&2)
 $sudo mkdir -p /usr/lib/rustlib/$target/lib
+$sudo find /usr/lib/rustlib/$target/lib -name '*.r*' -delete
 for f in "$work/target/$target/release/deps/"*.rlib "$work/target/$target/release/deps/"*.rmeta; do
     case "$f" in *stdprobe*) ;; *) $sudo cp "$f" /usr/lib/rustlib/$target/lib/ ;; esac
 done
 /usr/bin/rustc --version | $sudo tee $debian_stamp >/dev/null
-debian_ready || { say "building the library of $target did not work"; exit 1; }
+usable /usr/bin/rustc || { say "building the library of $target did not work"; exit 1; }
 debian_name
