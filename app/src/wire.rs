@@ -42,9 +42,14 @@ mod codec {
 
 #[cfg(not(feature = "ssr"))]
 mod codec {
-    use super::message::{Message, Unreadable};
+    use super::message::Message;
     use super::{Bytes, Decodes, Encodes, Wire};
     use crate::json::Json;
+
+    /// What came is not what was expected.
+    #[derive(Debug, thiserror::Error)]
+    #[error("unreadable")]
+    pub struct Unreadable;
 
     impl<T: Message> Encodes<T> for Wire {
         type Error = Unreadable;

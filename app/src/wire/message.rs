@@ -9,11 +9,6 @@ use crate::follow::Followed;
 use crate::json::Json;
 use crate::text::Lang;
 
-/// What came is not what was expected.
-#[derive(Debug, thiserror::Error)]
-#[error("unreadable")]
-pub struct Unreadable;
-
 /// What the browser sends or reads. Each message goes one way there, so the other may stay undone.
 pub trait Message: Sized {
     fn to_json(&self) -> Json {

@@ -62,7 +62,7 @@ fn days(overview: &Overview) -> Vec<Day> {
             .collect::<String>();
         let key = date.replace('-', "");
         let found = overview.days.iter().find(|(day, _)| *day == key);
-        let sums = found.map_or_else(DaySums::default, |(_, sums)| sums.clone());
+        let sums = found.map_or_else(DaySums::default, |(_, sums)| *sums);
         Day { date, sums }
     })
     .collect()
