@@ -134,6 +134,7 @@ async fn serve(file: Option<&Path>) -> Result<(), Failure> {
     let config = config::load(file)?;
     log(config.log_format);
     let stop = stop_signal()?;
+    allow_connections(config.max_connections);
     let who = config.identity();
     let running = start::start(config).await?;
     println!("Saoma serves {} on {}", who, running.public_url);
@@ -149,6 +150,23 @@ async fn serve(file: Option<&Path>) -> Result<(), Failure> {
     tracing::info!("stopping: running requests may end");
     running.stop().await;
     Ok(())
+}
+
+/// Each connection is an open file, and shells allow 1024: takes as many as the system lets this process have.
+fn allow_connections(wanted: u32) {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    // The database, the sandbox and files need some as well.
+    let wanted = u64::from(wanted) + 200;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_some_and(|current| current < wanted) {
+        let most = limit.maximum.unwrap_or(wanted);
+        limit.current = Some(wanted.min(most));
+        if setrlimit(Resource::Nofile, limit).is_err() || most < wanted {
+            tracing::warn!(
+                "only {most} open files are allowed, fewer than SAOMA_MAX_CONNECTIONS needs (ulimit -n)"
+            );
+        }
+    }
 }
 
 /// SIGTERM or SIGINT.

@@ -40,7 +40,8 @@ pub struct Inner {
     pub create_limit: CreateLimit,
     pub hosts: Hosts,
     pub public_url: PublicUrl,
-    pub is_sandbox: bool,
+    /// Whoever brings no token is the demo user: with the built-in sandbox, which only this machine reaches.
+    pub has_demo_user: bool,
     pub is_framed: bool,
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,

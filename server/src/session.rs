@@ -69,8 +69,9 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
             Err(_) => {}
         }
     } else {
-        let demo =
-            || server.is_sandbox.then(|| recharge::User { id: DEMO.0.to_owned(), name: DEMO.1.to_owned() });
+        let demo = || {
+            server.has_demo_user.then(|| recharge::User { id: DEMO.0.to_owned(), name: DEMO.1.to_owned() })
+        };
         let is_admin = path == "/admin" || path.starts_with("/admin/");
         if is_admin && let Err(response) = sign_in_operator(&server, &mut request).await {
             return response;

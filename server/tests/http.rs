@@ -1,6 +1,8 @@
 //! The whole server over HTTP: real sockets, the sandbox in WeChat's place, and each test once on SQLite and once on
 //! PostgreSQL.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 #[path = "http/common.rs"]
 mod common;
 #[path = "http/gateway.rs"]

@@ -105,7 +105,7 @@ fn mask_values(reason: &str) -> String {
                 }
             }
             Some(open) if c == open => {
-                masked.push_str("…");
+                masked.push('…');
                 masked.push(c);
                 quote = None;
             }

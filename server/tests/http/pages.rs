@@ -128,7 +128,7 @@ async fn server_functions_are_posts_with_an_answer_for_everything() {
         let (status, order) = call("create_order", serde_json::json!({"quantity": 10})).await;
         assert_eq!(
             (status, &order["state"], &order["total_fee"]),
-            (200, &"Pending".into(), &1000.into()),
+            (200, &"pending".into(), &1000.into()),
             "{order}"
         );
         let (status, polled) =
