@@ -7,5 +7,7 @@ if [ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $wanted" ]; then
     CARGO_TARGET_DIR="$CARGO_TARGET_DIR/tools" cargo install --quiet --debug --force --root "$SAOMA_TOOLS" cargo-deny --version "$wanted"
 fi
 cd "$root"
-cargo-deny --offline --log-level error --workspace --all-features check --hide-inclusion-graph "$@" ||
+offline=(--offline)
+[ "$1" != advisories ] || offline=()
+cargo-deny "${offline[@]}" --log-level error --workspace --all-features check --hide-inclusion-graph "$@" ||
     { say "cargo-deny found something: see deny.toml for what is allowed"; exit 1; }
