@@ -175,6 +175,7 @@ fn is_for_notices(path: &str) -> bool {
 }
 
 fn full() -> Response {
+    metrics::counter!("saoma_shed_total").increment(1);
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, "busy, try again\n").into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));

@@ -7,6 +7,8 @@
 mod common;
 #[path = "http/gateway.rs"]
 mod gateway;
+#[path = "http/instances.rs"]
+mod instances;
 #[path = "http/integrator.rs"]
 mod integrator;
 #[path = "http/notices.rs"]

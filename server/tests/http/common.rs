@@ -41,6 +41,15 @@ pub async fn on_both_with<F: Future<Output = ()>>(settings: &str, test: impl Fn(
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}/saoma.db", folder.path().display());
     test(Site::start(settings, database, folder).await).await;
+    on_postgres_with(settings, test).await;
+}
+
+/// For what only PostgreSQL can: several servers on one database.
+pub async fn on_postgres<F: Future<Output = ()>>(test: impl Fn(Site) -> F) {
+    on_postgres_with("", test).await;
+}
+
+async fn on_postgres_with<F: Future<Output = ()>>(settings: &str, test: impl Fn(Site) -> F) {
     let database = fresh_postgres().await;
     test(Site::start(settings, database, tempfile::tempdir().unwrap()).await).await;
 }

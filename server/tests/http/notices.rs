@@ -287,3 +287,29 @@ async fn only_number(database: &str) -> String {
         .unwrap()
         .get("out_trade_no")
 }
+
+#[tokio::test]
+async fn a_notice_that_cannot_be_written_in_two_seconds_is_to_be_sent_again() {
+    use sqlx::{Connection as _, Executor as _};
+    on_both(async |site| {
+        let (number, _) = site.placed("lin", "10").await;
+        let body = signed(paid(&number, "1000"));
+        let mut holder = sqlx::AnyConnection::connect(&site.database).await.unwrap();
+        let lock: &[&str] = match site.database.starts_with("sqlite") {
+            true => &["BEGIN IMMEDIATE"],
+            false => &["BEGIN", "LOCK TABLE orders IN EXCLUSIVE MODE"],
+        };
+        for sql in lock {
+            holder.execute(*sql).await.unwrap();
+        }
+        let began = std::time::Instant::now();
+        let (status, answer) = site.notice(body.clone()).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.contains("<![CDATA[FAIL]]>"), "{answer}");
+        assert!((1900..4000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+        holder.execute("ROLLBACK").await.unwrap();
+        assert_eq!(site.notice(body).await, (StatusCode::OK, SUCCESS.to_owned()));
+        assert_eq!((site.balance("lin").await, site.count("ledger").await), (1000, 1));
+    })
+    .await;
+}
