@@ -14,6 +14,9 @@ use crate::poll::{Poll, Step};
 /// How often it looks at its clock.
 const TICK_MS: u32 = 250;
 
+/// For how long it goes on when the time that the server named is over.
+const GO_ON_S: i64 = 200;
+
 /// What the page shows, and what it needs to ask whether that still holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Followed {
@@ -49,7 +52,9 @@ pub fn Follow() -> impl IntoView {
         spawn_local(async move {
             loop {
                 match poll.try_update_value(|poll| poll.step(now())) {
-                    None | Some(Step::Stop) => return,
+                    None => return,
+                    // A page that shows a code goes on for as long as the order is open.
+                    Some(Step::Stop) => poll.update_value(|poll| poll.extend(now(), GO_ON_S)),
                     Some(Step::Wait) => TimeoutFuture::new(TICK_MS).await,
                     Some(Step::Ask) => match api::order_status(number.clone(), token.clone()).await {
                         Ok(view) if (view.state, view.code_version) != (state, code_version) => {

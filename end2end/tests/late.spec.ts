@@ -34,6 +34,9 @@ test('what is paid after the order closed is credited and called late', async ({
 test('a closed order is followed by a new one', async ({ page, saoma }) => {
   await page.goto('/')
   const { dialog, out_trade_no: first, code_url } = await order(saoma, page, 10)
+  await expect(dialog, 'the time to pay is over').toHaveAttribute('data-state', 'unconfirmed', closed)
+  await expect.poll(async () => (await saoma.sandbox.order(first)).trade_state, closed).toBe('CLOSED')
+  await dialog.getByRole('button', { name: '我已付款，再查一次' }).click()
   await expect(dialog).toHaveAttribute('data-state', 'closed', closed)
   await dialog.getByRole('button', { name: '获取新二维码' }).click()
   await expect(dialog).toHaveAttribute('data-state', 'waiting')

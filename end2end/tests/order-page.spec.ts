@@ -1,4 +1,4 @@
-import { cardOf, choose, dialogOf, order, payButton, signIn } from '../support/payer.ts'
+import { cardOf, choose, dialogOf, let200SecondsPass, order, payButton, signIn } from '../support/payer.ts'
 import { expectCode } from '../support/qr.ts'
 import { expect, test } from '../support/test.ts'
 
@@ -18,6 +18,17 @@ test('a reload shows the same order with the same code', async ({ page, saoma })
   await expect(page.locator('main')).toContainText('已到账 ¥10.00')
 })
 
+test('an order page that has been open for long still turns to paid', async ({ page, saoma }) => {
+  await page.clock.install()
+  await page.goto('/')
+  const { out_trade_no, code_url } = await order(saoma, page, 10)
+  await page.goto(`/pay/${out_trade_no}`)
+  await expectCode(page, code_url)
+  await let200SecondsPass(page)
+  await saoma.sandbox.pay(code_url)
+  await expect(cardOf(page)).toHaveAttribute('data-state', 'paid')
+})
+
 test('a second tab and a second press get the same order and code', async ({ page, context, saoma }) => {
   await page.goto('/')
   const first = await order(saoma, page, 10)
@@ -29,7 +40,8 @@ test('a second tab and a second press get the same order and code', async ({ pag
   await order(saoma, page, 10)
   await expectCode(page, first.code_url)
   expect(await saoma.sandbox.orders()).toHaveLength(1)
-  await order(saoma, await (async () => (await page.reload(), page))(), 30)
+  await page.reload()
+  await order(saoma, page, 30)
   expect(await saoma.sandbox.orders()).toHaveLength(2)
 })
 
