@@ -59,6 +59,8 @@ fn hide(error: AppError, visit: &Visit) -> AppError {
 
 fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
     let (order, view) = (&shown.order, &shown.view);
+    // What an order that ended without a credit would have brought is no longer worth saying.
+    let ended = matches!(view.state, ViewState::Closed | ViewState::LateRefunded);
     let credit = match order.bonus {
         Fen::ZERO => lang.fill(payer::NO_BONUS, &[("amount", &money(order.total_fee))]),
         bonus => {
@@ -87,7 +89,7 @@ fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
             <div class="hero">
                 <h1 class="label">{lang.t(pay::TITLE)}</h1>
                 <p>{big_money(order.total_fee, "l")}</p>
-                <p class="note">{credit}</p>
+                {(!ended).then(|| view! { <p class="note">{credit}</p> })}
                 {stage(lang, view)}
                 <div class="stack" role="status">{words(lang, shown)}</div>
             </div>
@@ -131,11 +133,13 @@ fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
         ViewState::Closed => (dialog::CLOSED_TITLE, Some(dialog::CLOSED_TEXT)),
     };
     let text = text.map(|text| view! { <p class="label">{lang.fill(text, &[("amount", &amount)])}</p> });
-    let balance = shown.view.balance.filter(|_| shown.is_owner).map(|balance| {
-        view! {
-            <p class="note">{lang.t(dialog::BALANCE)}" "{crate::money::money(balance)}</p>
-        }
-    });
+    let balance = shown.view.balance.filter(|_| shown.is_owner && shown.view.state != ViewState::Closed).map(
+        |balance| {
+            view! {
+                <p class="note">{lang.t(dialog::BALANCE)}" "{crate::money::money(balance)}</p>
+            }
+        },
+    );
     view! { <h2>{lang.fill(title, &[("amount", &amount)])}</h2>{text}{balance} }.into_any()
 }
 

@@ -20,7 +20,6 @@ texts! { pub mod nav {
     AUDIT = "操作记录", "Audit";
     SETTINGS = "设置", "Settings";
     SIGNOUT = "退出", "Sign out";
-    MENU = "管理台导航", "Desk navigation";
 } }
 
 texts! { pub mod over {
@@ -48,11 +47,7 @@ texts! { pub mod over {
     HEALTH_DUE = "等待查询的订单", "Orders waiting for a query";
     HEALTH_CLOCK = "时钟偏差", "Clock difference";
     TITLE = "概览", "Overview";
-    YESTERDAY = "昨天", "Yesterday";
     COUNT_PAID = "{n} 笔", "{n} orders";
-    SILENT_NONE = "没有漏掉的通知", "No notice went missing";
-    HEALTH_OK = "正常", "Fine";
-    WATCHED = "正在查看的订单", "Orders being watched";
     STOPPED = "新订单已停止：微信不接受我们的请求（{reason}），自 {time} 起。", "New orders are stopped: WeChat refuses our requests ({reason}), since {time}.";
     SILENT_TODAY = "今天由查询确认", "Confirmed by query today";
 } }
@@ -99,8 +94,6 @@ texts! { pub mod orders {
     EMPTY_TEXT = "试试放宽日期，或核对号码的开头几位。", "Try wider dates, or check how the number begins.";
     LOADING = "正在读取订单", "Loading orders";
     COUNT_MORE = "{n}+", "{n}+";
-    F_USER = "用户 {user}", "User {user}";
-    FEE_STATED = "实付 {amount}", "Paid {amount}";
 } }
 
 texts! { pub mod order {
@@ -168,13 +161,9 @@ texts! { pub mod order {
     EV_BODY = "报文（密钥、签名与 openid 已隐去）", "Body (key, signature and openid removed)";
     EV_CURRENCY = "币种", "Currency";
     RULE_SETTLED = "已按规则处理", "Settled by rule";
-    LATE_BY = "晚到 {time}，已按规则入账。", "{time} late, credited by rule.";
-    LATE_REFUND = "晚到 {time}，按规则退款。", "{time} late, to be refunded by rule.";
     EXCEPTIONS = "异常", "Exceptions";
     EXPECTED = "应付 {amount}", "Expected {amount}";
     STATED = "微信称 {amount}", "WeChat states {amount}";
-    SETTLED_BY = "{who} 已处理：{how}", "Settled by {who}: {how}";
-    WAITS = "等待处理", "Waiting to be settled";
     PROOF_NOTICE = "通知，签名已验证", "Notice, signature verified";
     PROOF_QUERY = "主动查询，签名已验证", "Query, signature verified";
     ASKED = "已向微信查询。", "WeChat was asked.";
@@ -185,23 +174,15 @@ texts! { pub mod order {
     NOTED = "备注已保存。", "The note is saved.";
     NOTE_HINT = "只有管理台能看到", "Only the desk sees it";
     NEVER_ASKED = "还没有查询过", "Not asked yet";
-    LAST_ASKED = "上次查询 {time}", "Last asked {time}";
     CLOSE_NOTE = "先向微信查询，没有付款才会关闭。", "WeChat is asked first; it is closed only if nothing was paid.";
     CLOSED_AT = "关闭", "Closed";
     E_QUERY = "查询：{result}", "Query: {result}";
-    E_QUERY_UNCLEAR = "查询没有得到清楚的回应", "The query had no clear answer";
-    E_ORDERING = "向微信下单", "Ordering at WeChat";
     E_PREPAY_AGAIN = "换了新二维码", "A new code was issued";
-    E_REFUSED = "微信没有接受下单", "WeChat did not accept the order";
     E_UNCLEAR = "微信没有清楚回应", "WeChat gave no clear answer";
     E_LATE_REFUND = "按规则退款，未入账", "To be refunded by rule, not credited";
     E_EXCEPTION_OF = "标为{kind}", "Marked as {kind}";
-    E_CLOSED_HERE = "已关闭", "Closed";
     E_NOTICE = "收到通知", "Notice received";
-    E_OPERATOR_ASK = "{who} 查询了微信", "{who} asked WeChat";
-    E_OPERATOR_CLOSE = "{who} 关闭了订单", "{who} closed the order";
-    E_OTHER = "{kind}", "{kind}";
-    EV_OF = "凭据", "Evidence";
-    EV_TIME = "时间", "Time";
     EV_FIELDS = "内容（密钥、签名与 openid 已隐去）", "Content (key, signature and openid removed)";
+    BY_SCHEDULE = "自动", "By itself";
+    BY_RULE = "按规则", "By rule";
 } }

@@ -27,7 +27,6 @@ texts! { pub mod common {
     AGAIN = "重新检查", "Check again";
     THEME_DARK = "切换为深色外观", "Switch to the dark look";
     THEME_LIGHT = "切换为浅色外观", "Switch to the light look";
-    LANG_LABEL = "Switch to English", "切换为中文";
 } }
 
 texts! { pub mod state {

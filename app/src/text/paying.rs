@@ -32,9 +32,6 @@ texts! { pub mod payer {
     MORE = "更早的记录", "Earlier";
     OWN_UNITS_LABEL = "其他数量（每份 {price}）", "Another quantity ({price} each)";
     OWN_UNITS_HINT = "{min} 到 {max} 份之间的整数，不含赠送", "A whole number from {min} to {max}, without bonus";
-    BALANCE_NEW = "余额现在是 {amount}", "The balance is now {amount}";
-    SWITCH = "换用这个账户", "Switch to this account";
-    KEEP = "继续用现在的账户", "Stay with this account";
     SIGNED_OUT = "请从原网站打开充值页", "Please open top-up from the site";
     SIGNED_OUT_TEXT = "充值页需要知道充到哪个账户。请回到原网站，从那里再次打开充值页；已付的款会照常到账。", "This page needs to know whose balance to top up. Please go back to the site and open it from there; anything you paid will be credited as usual.";
     NEWER = "较新的记录", "Newer";
@@ -116,10 +113,6 @@ texts! { pub mod pay {
     NOT_FOUND = "找不到这个页面", "This page cannot be found";
     NOT_FOUND_TEXT = "地址可能不完整，或者这笔订单属于另一个账户。", "The address may be incomplete, or the order belongs to another account.";
     PAID_TITLE = "已支付", "Paid";
-    LINK_ENDED = "订单链接已失效", "This order link has ended";
-    LINK_ENDED_TEXT = "订单已经结束，结果可以在充值页查看。", "The order has ended; its result is on the top-up page.";
-    CHECK_NOTE = "会马上向微信查询，几秒后再看这里。", "WeChat is being asked; look here again in a few seconds.";
-    BUSY_NOTE = "微信还没有给出二维码，稍候会自动再试。", "WeChat has not given a code yet; please try again in a moment.";
 } }
 
 texts! { pub mod receipt {

@@ -47,7 +47,7 @@ fn read(lang: Lang, event: &Event) -> Line {
     let detail = Detail::of(event);
     let line = |title: String| Line { tone: None, title, verdict: None, notes: Vec::new() };
     let plain = |words| line(lang.t(words).to_owned());
-    let note = |name: &str| detail.text(name).map(str::to_owned);
+    let note = |name: &str| detail.text(name).map(|value| source(lang, value).to_owned());
     let sum = |name: &str| detail.fen(name).map(money);
     match event.kind {
         EventKind::Created => {
@@ -106,10 +106,19 @@ fn read(lang: Lang, event: &Event) -> Line {
         EventKind::Note => {
             let who = detail.text("by").unwrap_or("–");
             Line {
-                notes: note("text").into_iter().collect(),
+                notes: detail.text("text").map(str::to_owned).into_iter().collect(),
                 ..line(lang.fill(text::E_NOTE, &[("who", who)]))
             }
         }
+    }
+}
+
+/// Who or what did it: our own words for what nobody did by hand.
+fn source(lang: Lang, by: &str) -> &str {
+    match by {
+        "schedule" => lang.t(text::BY_SCHEDULE),
+        "rule" => lang.t(text::BY_RULE),
+        other => other,
     }
 }
 
@@ -175,7 +184,9 @@ fn drawer(lang: Lang, index: usize, event: &Event, detail: &Detail) -> impl Into
     let title_id = format!("evidence-title-{index}");
     let Line { title, tone, .. } = read(lang, event);
     let verdict = match event.kind {
-        EventKind::Exception => pill(lang.t(text::EV_REJECT), tone),
+        EventKind::Exception if detail.text("kind") != Some(ExceptionKind::Late.name()) => {
+            pill(lang.t(text::EV_REJECT), tone)
+        }
         _ => pill(lang.t(text::EV_ACCEPT), None),
     };
     let from = detail.text("from").map(|from| {

@@ -169,7 +169,7 @@ fn rows(lang: Lang, visit: &Visit, found: &Page, totals: Totals) -> impl IntoVie
             </div>
             <nav class="pager" aria-label=lang.t(orders::CAPTION)>
                 {parts::pager_end(lang.t(orders::NEWER), newer, true)}
-                <span class="note">{range}</span>
+                <span class="note" data-wide="">{range}</span>
                 {parts::pager_end(lang.t(orders::OLDER), older, false)}
             </nav>
         </div>
