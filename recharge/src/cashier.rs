@@ -11,6 +11,7 @@ use wxpay::{Fen, OutTradeNo, UnixMillis, Verified};
 use crate::batch::DaySums;
 use crate::clock::Clock;
 use crate::command::{Command, Outcome, Reply};
+use crate::db::check::{self, Findings};
 use crate::db::list::{self, Cursor, Filter, Page, Totals};
 use crate::db::writer::{Committer, WriteError, Writer};
 use crate::db::{Db, accounts, due, events, exceptions, orders};
@@ -246,6 +247,14 @@ impl Cashier {
     /// Whatever the database says.
     pub async fn backlog(&self) -> Result<(i64, Option<UnixMillis>), sqlx::Error> {
         due::backlog(&self.inner.db, self.now()).await
+    }
+
+    /// Looks over all money once: credits fit their orders, balances are the sums of their ledgers.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn check(&self) -> Result<Findings, sqlx::Error> {
+        check::all(&self.inner.db).await
     }
 
     /// How many commands wait for the writer.

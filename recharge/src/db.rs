@@ -10,6 +10,7 @@ use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 
 pub mod accounts;
+pub mod check;
 pub mod due;
 pub mod events;
 pub mod exceptions;

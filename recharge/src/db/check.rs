@@ -1,0 +1,114 @@
+//! The self-check: what must hold over all data, looked at in windows of keys, so that ten million orders pin nothing.
+
+use sqlx::any::AnyRow;
+
+use super::{Db, column};
+
+/// So many rows are looked at in one statement; each statement sees one moment of the database.
+const WINDOW: i64 = 2_000;
+
+/// So many violations are named; more are only counted.
+const NAMED: usize = 100;
+
+/// What a self-check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    pub orders: u64,
+    pub accounts: u64,
+    /// How many violations there are: zero, or something is badly wrong.
+    pub violations: u64,
+    /// The first of them.
+    pub named: Vec<Violation>,
+}
+
+/// Something that must never be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    #[error("order {out_trade_no} and its credit do not fit each other")]
+    Credit { out_trade_no: String },
+    #[error("the ledger has a credit for {out_trade_no}, which is no order")]
+    NoOrder { out_trade_no: String },
+    #[error("the balance of {user_id} is {balance} fen, its ledger sums to {ledger} fen")]
+    Balance { user_id: String, balance: i64, ledger: i64 },
+}
+
+/// Orders whose state, amounts or owner do not fit their one credit in the ledger. (A second credit cannot be: it has the
+/// same primary key. A state that its columns do not fit cannot be either: the table refuses it.)
+const CREDITS: &str = "SELECT o.out_trade_no AS k FROM orders AS o LEFT JOIN ledger AS l \
+     ON l.out_trade_no = o.out_trade_no AND l.entry = 'credit' \
+     WHERE o.out_trade_no > $1 AND o.out_trade_no <= $2 AND \
+     ((o.credited_at IS NULL) <> (l.entry IS NULL) OR (l.entry IS NOT NULL AND \
+     (o.state <> 'paid' OR l.amount <> o.total_fee + o.bonus OR l.user_id <> o.user_id)))";
+
+const NO_ORDER: &str = "SELECT l.out_trade_no AS k FROM ledger AS l LEFT JOIN orders AS o \
+     ON o.out_trade_no = l.out_trade_no WHERE l.out_trade_no > $1 AND l.out_trade_no <= $2 \
+     AND o.out_trade_no IS NULL";
+
+/// Accounts whose balance is not the sum of their ledger.
+const BALANCES: &str = "SELECT a.user_id AS k, a.balance AS balance, \
+     CAST(COALESCE(SUM(l.amount), 0) AS BIGINT) AS ledger FROM accounts AS a \
+     LEFT JOIN ledger AS l ON l.user_id = a.user_id WHERE a.user_id > $1 AND a.user_id <= $2 \
+     GROUP BY a.user_id, a.balance HAVING a.balance <> COALESCE(SUM(l.amount), 0)";
+
+/// Movements of users who have no account.
+const NO_ACCOUNT: &str = "SELECT l.user_id AS k, CAST(0 AS BIGINT) AS balance, \
+     CAST(SUM(l.amount) AS BIGINT) AS ledger FROM ledger AS l LEFT JOIN accounts AS a \
+     ON a.user_id = l.user_id WHERE l.user_id > $1 AND l.user_id <= $2 AND a.user_id IS NULL \
+     GROUP BY l.user_id";
+
+/// Looks at everything once.
+///
+/// # Errors
+/// Whatever the database says; what was found until then is not reported.
+pub async fn all(db: &Db) -> Result<Findings, sqlx::Error> {
+    let mut findings = Findings::default();
+    let credit = |row: &AnyRow| Ok(Violation::Credit { out_trade_no: column(row, "k")? });
+    let no_order = |row: &AnyRow| Ok(Violation::NoOrder { out_trade_no: column(row, "k")? });
+    let balance = |row: &AnyRow| {
+        Ok(Violation::Balance {
+            user_id: column(row, "k")?,
+            balance: column(row, "balance")?,
+            ledger: column(row, "ledger")?,
+        })
+    };
+    findings.orders = windows(db, ORDER_WINDOW, CREDITS, credit, &mut findings).await?;
+    windows(db, LEDGER_WINDOW, NO_ORDER, no_order, &mut findings).await?;
+    findings.accounts = windows(db, ACCOUNT_WINDOW, BALANCES, balance, &mut findings).await?;
+    windows(db, USER_WINDOW, NO_ACCOUNT, balance, &mut findings).await?;
+    Ok(findings)
+}
+
+// The last key of the next window after `$1`, and how many rows it has.
+const ORDER_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT out_trade_no AS k \
+     FROM orders WHERE out_trade_no > $1 ORDER BY out_trade_no LIMIT $2) AS w";
+const LEDGER_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT out_trade_no AS k \
+     FROM ledger WHERE out_trade_no > $1 ORDER BY out_trade_no LIMIT $2) AS w";
+const ACCOUNT_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT user_id AS k \
+     FROM accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2) AS w";
+const USER_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT user_id AS k \
+     FROM ledger WHERE user_id > $1 ORDER BY user_id LIMIT $2) AS w";
+
+/// Goes through one table window by window; answers how many rows it has.
+async fn windows(
+    db: &Db,
+    window: &'static str,
+    violations: &'static str,
+    violation: impl Fn(&AnyRow) -> Result<Violation, sqlx::Error>,
+    findings: &mut Findings,
+) -> Result<u64, sqlx::Error> {
+    let (mut after, mut rows) = (String::new(), 0);
+    loop {
+        let row = sqlx::query(window).bind(&after).bind(WINDOW).fetch_one(db.pool()).await?;
+        let Some(last) = column::<Option<String>>(&row, "k")? else { return Ok(rows) };
+        rows += u64::try_from(column::<i64>(&row, "n")?).unwrap_or_default();
+        for row in sqlx::query(violations).bind(&after).bind(&last).fetch_all(db.pool()).await? {
+            findings.violations += 1;
+            if findings.named.len() < NAMED {
+                findings.named.push(violation(&row)?);
+            }
+        }
+        after = last;
+        // Others go first: this is never urgent.
+        tokio::task::yield_now().await;
+    }
+}
