@@ -141,10 +141,13 @@ async fn serve(file: Option<&Path>) -> Result<(), Failure> {
     if let Some(addr) = running.sandbox_addr {
         println!("SANDBOX: no real money moves. WeChat is played by http://{addr}");
     }
-    if let Some(password) = &running.first_password {
-        println!("Operator: {}/admin  name: {}  password: {password}", running.public_url, operators::FIRST);
-    } else if running.no_operator {
-        println!("Operator: nobody can sign in yet; run: saoma admin add NAME");
+    let desk = format!("{}/admin", running.public_url);
+    match &running.first_password {
+        Some(password) => println!("Operator: {desk}  name: {}  password: {password}", operators::FIRST),
+        None if running.no_operator => {
+            println!("Operator: {desk}  nobody can sign in yet: saoma admin add NAME")
+        }
+        None => println!("Operator: {desk}  (a new password: saoma admin passwd NAME)"),
     }
     stop.await;
     tracing::info!("stopping: running requests may end");

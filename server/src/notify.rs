@@ -17,7 +17,7 @@ use wxpay::v2::{
 
 use crate::{
     client_addr::ClientAddr,
-    desk::{Server, WRITE_WITHIN},
+    shared::{Server, WRITE_WITHIN},
 };
 
 pub fn router(server: Server) -> Router {

@@ -15,7 +15,7 @@ use serde::Serialize;
 use wxpay::OutTradeNo;
 
 use self::error::ApiError;
-use crate::{client_addr::ClientAddr, desk::Server};
+use crate::{client_addr::ClientAddr, shared::Server};
 
 pub fn router(server: Server) -> Router {
     Router::new()

@@ -10,7 +10,7 @@ use axum::{
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
-use crate::{client_addr::ClientAddr, desk::Server, front, health, notify, recharge_api, session, site};
+use crate::{client_addr::ClientAddr, front, health, notify, recharge_api, session, shared::Server, site};
 
 /// The whole server.
 pub fn router(server: Server) -> Router {

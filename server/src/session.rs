@@ -14,8 +14,8 @@ use serde::Deserialize;
 use crate::{
     client_addr::ClientAddr,
     cookies::{CookieStyle, Session},
-    desk::{Inner, Server},
     operators::LoginError,
+    shared::{Inner, Server},
     user_token::Known,
 };
 

@@ -19,13 +19,13 @@ use crate::{
     background,
     config::{self, Config, Mode, PublicUrl},
     create_limit::CreateLimit,
-    desk::{Inner, Server},
     health,
     listener::{self, Limits},
-    operators::{self, Operators},
+    operators::{self, OperatorError, Operators},
     router,
     same_site::Hosts,
     sampled::Sampled,
+    shared::{Inner, Server},
     site,
     user_token::UserTokens,
 };
@@ -40,7 +40,7 @@ pub enum StartError {
     Database(recharge::db::OpenError),
     #[error("DATABASE_URL must name a database of {ours}; this one belongs to {theirs}")]
     OtherIdentity { ours: String, theirs: String },
-    #[error("{setting} must be a free address of this machine: {address}: {source}")]
+    #[error("{setting} must be a free address of this machine, not {address}")]
     Listen { setting: &'static str, address: SocketAddr, source: io::Error },
     #[error("DATABASE_URL: {}", chain(.0))]
     Query(#[from] sqlx::Error),
@@ -49,7 +49,7 @@ pub enum StartError {
     #[error("the sandbox cannot start: {}", chain(.0))]
     Sandbox(#[from] sandbox::OpenError),
     #[error("the operator admin could not be added: {0}")]
-    Operator(#[from] operators::OperatorError),
+    Operator(#[from] OperatorError),
 }
 
 /// An error and its causes on one line.
@@ -207,17 +207,18 @@ async fn first_operator(config: &Config, db: &Db) -> Result<(Option<String>, boo
     if recharge::db::operators::any(db).await? {
         return Ok((None, false));
     }
-    let now = wxpay::UnixMillis::now();
-    if let Some(password) = &config.admin_password {
-        operators::add(db, operators::FIRST, password.expose(), now).await?;
-        return Ok((None, false));
+    let made = operators::new_password();
+    let (password, shown) = match (&config.admin_password, &config.mode) {
+        (Some(password), _) => (password.expose(), false),
+        (None, Mode::Sandbox { .. }) => (made.as_str(), true),
+        (None, Mode::Merchant { .. }) => return Ok((None, true)),
+    };
+    match operators::add(db, operators::FIRST, password, wxpay::UnixMillis::now()).await {
+        Ok(()) => Ok((shown.then(|| made.clone()), false)),
+        // Another instance that started at the same moment was faster.
+        Err(OperatorError::Exists(_)) => Ok((None, false)),
+        Err(error) => Err(error.into()),
     }
-    if !matches!(config.mode, Mode::Sandbox { .. }) {
-        return Ok((None, true));
-    }
-    let password = operators::new_password();
-    operators::add(db, operators::FIRST, &password, now).await?;
-    Ok((Some(password), false))
 }
 
 fn cashier(config: &Config, db: Db, client: Client, public_url: &PublicUrl) -> Cashier {
