@@ -447,3 +447,31 @@ async fn asking_about_an_order_that_is_not_there_says_so() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_page_on_another_instance_hears_of_the_payment() {
+    on_both(|desk| async move {
+        let elsewhere = desk.second("b").await;
+        let order = desk.place(1000).await;
+        assert_eq!(elsewhere.status(&order.out_trade_no).await.unwrap().unwrap().state.name(), "pending");
+        let changes = elsewhere.db().changes();
+        assert_eq!(changes.is_some(), desk.url.starts_with("postgres"), "SQLite has one process");
+        if let Some(mut changes) = changes {
+            // Listening begins in the background: pay until it is heard of.
+            let heard = loop {
+                // No code is newer than this one, so each call brings a fresh one.
+                desk.cashier.new_code(order.out_trade_no.clone(), i64::MAX).await.unwrap();
+                let wait = tokio::time::timeout(Duration::from_millis(200), changes.recv());
+                if let Ok(Some(number)) = wait.await {
+                    break number;
+                }
+            };
+            assert_eq!(heard, order.out_trade_no.as_str());
+        }
+        let order = desk.order(&order).await;
+        desk.pay_and_notify(&order).await;
+        elsewhere.changed_elsewhere(&order.out_trade_no).await;
+        assert_eq!(elsewhere.status(&order.out_trade_no).await.unwrap().unwrap().state.name(), "paid");
+    })
+    .await;
+}
