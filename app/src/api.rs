@@ -109,16 +109,18 @@ impl FromServerFnError for AppError {
     type Encoder = Wire;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
-        let code = match &error {
-            ServerFnErrorErr::Request(_) => ErrorCode::Offline,
+        let (code, message) = match &error {
+            ServerFnErrorErr::Request(_) => (ErrorCode::Offline, "the server was not reached"),
             ServerFnErrorErr::Args(_)
             | ServerFnErrorErr::MissingArg(_)
-            | ServerFnErrorErr::Deserialization(_) => ErrorCode::BadRequest,
-            _ => ErrorCode::Internal,
+            | ServerFnErrorErr::Deserialization(_) => {
+                (ErrorCode::BadRequest, "the request could not be read")
+            }
+            _ => (ErrorCode::Internal, "something went wrong"),
         };
         #[cfg(feature = "ssr")]
         crate::desk::answer_with(code, None);
-        AppError::new(code, "the call did not work")
+        AppError::new(code, message)
     }
 }
 

@@ -87,7 +87,7 @@ fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
     view! {
         <div class="card" data-state=state_name(view.state)>
             <div class="hero">
-                <h1 class="label">{lang.t(pay::TITLE)}</h1>
+                <h1 class="label">{lang.t(if order.is_open() { pay::TITLE } else { pay::DETAILS })}</h1>
                 <p>{big_money(order.total_fee, "l")}</p>
                 {(!ended).then(|| view! { <p class="note">{credit}</p> })}
                 {stage(lang, view)}

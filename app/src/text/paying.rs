@@ -112,7 +112,6 @@ texts! { pub mod pay {
     SWITCH_NO = "继续使用 {user}", "Stay with {user}";
     NOT_FOUND = "找不到这个页面", "This page cannot be found";
     NOT_FOUND_TEXT = "地址可能不完整，或者这笔订单属于另一个账户。", "The address may be incomplete, or the order belongs to another account.";
-    PAID_TITLE = "已支付", "Paid";
 } }
 
 texts! { pub mod receipt {

@@ -1,0 +1,188 @@
+//! Every answer and every state of the dialog, without a browser.
+
+use super::*;
+
+fn view(state: ViewState) -> StatusView {
+    StatusView {
+        out_trade_no: "SM20261121094731K8QF".to_owned(),
+        state,
+        total_fee: 1000,
+        bonus: 0,
+        code_url: (state == ViewState::Pending).then(|| "weixin://wxpay/bizpayurl?pr=p4lpSuKzz".to_owned()),
+        code_version: 1,
+        expires_in_s: 600,
+        poll_for_s: 200,
+        next_ms: Some(1000),
+        link: None,
+        sandbox_scan: None,
+        balance: matches!(state, ViewState::Paid | ViewState::Late).then_some(11_000),
+        placed: "09:47:31".to_owned(),
+    }
+}
+
+fn error(code: ErrorCode) -> AppError {
+    AppError::new(code, "")
+}
+
+/// A dialog that shows a code since 0.
+fn waiting() -> Model {
+    let mut model = Model::new(Device::Computer, 10_000);
+    assert_eq!(model.pressed(0, 10, 1000, 0), Command::Create);
+    model.placed(0, Ok(view(ViewState::Pending)));
+    model
+}
+
+/// A dialog whose 200 seconds are over, at 200 000.
+fn unconfirmed() -> Model {
+    let mut model = waiting();
+    model.tick(200_000);
+    model
+}
+
+#[test]
+fn every_answer_to_a_press_leads_to_its_state() {
+    let table = [
+        (Ok(view(ViewState::Pending)), Phase::Waiting),
+        (Ok(view(ViewState::Created)), Phase::Ordering),
+        (Ok(view(ViewState::Paid)), Phase::Paid),
+        (Err(error(ErrorCode::Session)), Phase::Session),
+        (Err(error(ErrorCode::NotFound)), Phase::Session),
+        (Err(error(ErrorCode::TooManyOpen)), Phase::TooMany),
+        (Err(error(ErrorCode::TooOften)), Phase::Limit),
+        (Err(error(ErrorCode::Busy)), Phase::Busy),
+        (Err(error(ErrorCode::Internal)), Phase::Busy),
+        (Err(error(ErrorCode::Offline)), Phase::Offline),
+        (Err(error(ErrorCode::Refused)), Phase::Refused),
+        (Err(error(ErrorCode::Quantity)), Phase::Refused),
+        (Err(error(ErrorCode::BadRequest)), Phase::Refused),
+    ];
+    for (answer, phase) in table {
+        let mut model = Model::new(Device::Computer, 0);
+        model.pressed(0, 10, 1000, 0);
+        model.placed(100, answer.clone());
+        assert_eq!(model.phase(), phase, "{answer:?}");
+    }
+}
+
+#[test]
+fn every_status_leads_to_its_state() {
+    let table = [
+        (ViewState::Pending, Phase::Waiting, Phase::Unconfirmed),
+        (ViewState::Paid, Phase::Paid, Phase::Paid),
+        (ViewState::Late, Phase::Late, Phase::Late),
+        (ViewState::LateRefunded, Phase::LateRefunded, Phase::LateRefunded),
+        (ViewState::Closed, Phase::Closed, Phase::Closed),
+    ];
+    for (state, while_waiting, after_200_s) in table {
+        for (mut model, phase) in [(waiting(), while_waiting), (unconfirmed(), after_200_s)] {
+            model.heard(200_500, Ok(view(state)));
+            assert_eq!(model.phase(), phase, "{state:?}");
+        }
+    }
+}
+
+#[test]
+fn the_device_decides_how_the_code_is_shown() {
+    let table = [(Device::Phone, Phase::OnPhone), (Device::Wechat, Phase::InWechat)];
+    for (device, phase) in table {
+        let mut model = Model::new(device, 0);
+        model.pressed(0, 10, 1000, 0);
+        model.placed(0, Ok(view(ViewState::Pending)));
+        assert_eq!(model.phase(), phase);
+    }
+}
+
+#[test]
+fn ordering_that_takes_long_is_called_slow() {
+    let mut model = Model::new(Device::Computer, 0);
+    model.pressed(0, 10, 1000, 0);
+    model.tick(2_999);
+    assert_eq!(model.phase(), Phase::Ordering);
+    model.tick(3_000);
+    assert_eq!(model.phase(), Phase::Slow);
+}
+
+#[test]
+fn a_paid_order_raises_the_balance_and_closes_the_dialog_after_three_seconds() {
+    let mut model = waiting();
+    model.heard(5_000, Ok(view(ViewState::Paid)));
+    assert_eq!(model.balance, 11_000);
+    assert_eq!(model.tick(7_999), Command::Nothing);
+    assert_eq!(model.left_s, 1);
+    assert_eq!(model.tick(8_000), Command::CloseDialog);
+}
+
+#[test]
+fn a_late_payment_stays_on_the_screen() {
+    let mut model = waiting();
+    model.heard(5_000, Ok(view(ViewState::Late)));
+    assert_eq!(model.tick(60_000), Command::Nothing);
+}
+
+#[test]
+fn after_200_seconds_the_payment_is_unconfirmed_and_nothing_is_asked() {
+    let mut model = unconfirmed();
+    assert_eq!(model.phase(), Phase::Unconfirmed);
+    assert_eq!(model.tick(300_000), Command::Nothing);
+}
+
+#[test]
+fn checking_again_asks_for_fifteen_seconds() {
+    let mut model = unconfirmed();
+    assert_eq!(model.check(201_000), Command::CheckAgain);
+    assert!(model.is_checking());
+    assert_eq!(model.tick(201_000), Command::AskStatus);
+    model.heard(201_100, Ok(view(ViewState::Pending)));
+    model.tick(216_000);
+    assert!(!model.is_checking());
+    assert_eq!(model.phase(), Phase::Unconfirmed);
+}
+
+#[test]
+fn a_new_code_keeps_the_order_where_there_is_one() {
+    let mut model = unconfirmed();
+    assert_eq!(model.wants_new_code(201_000), Command::NewCode);
+    assert!(model.order.is_some());
+    model.placed(202_000, Ok(view(ViewState::Pending)));
+    assert_eq!((model.phase(), model.left_s), (Phase::Waiting, 200));
+}
+
+#[test]
+fn a_closed_order_is_followed_by_a_new_one() {
+    let mut model = waiting();
+    model.heard(5_000, Ok(view(ViewState::Closed)));
+    assert_eq!(model.wants_new_code(6_000), Command::Create);
+    assert_eq!((model.order.is_none(), model.quantity), (true, 10));
+}
+
+#[test]
+fn calls_that_do_not_get_through_are_shown_with_the_code_still_there() {
+    let mut model = waiting();
+    for now in [1_000, 3_000, 6_000] {
+        model.tick(now);
+        model.heard(now, Err(error(ErrorCode::Offline)));
+    }
+    assert_eq!(model.phase(), Phase::Offline);
+    assert!(model.order.is_some());
+    assert_eq!(model.woke(7_000), Command::AskStatus);
+    model.heard(7_100, Ok(view(ViewState::Pending)));
+    assert_eq!(model.phase(), Phase::Waiting);
+}
+
+#[test]
+fn a_tab_that_becomes_visible_asks_at_once() {
+    let mut model = waiting();
+    model.tick(1_000);
+    model.heard(1_100, Ok(StatusView { next_ms: Some(60_000), ..view(ViewState::Pending) }));
+    assert_eq!(model.tick(5_000), Command::Nothing);
+    assert_eq!(model.woke(5_000), Command::AskStatus);
+}
+
+#[test]
+fn an_older_answer_is_known_by_its_run() {
+    let mut model = waiting();
+    let run = model.run;
+    model.closed();
+    assert_ne!(model.run, run);
+    assert_eq!(model.tick(10_000), Command::Nothing);
+}
