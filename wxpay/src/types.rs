@@ -14,9 +14,7 @@ pub struct InvalidValue {
 }
 
 /// Money in whole fen (分); 100 fen are 1 yuan. `Display` writes yuan with two decimals.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fen(i64);
 
@@ -46,10 +44,7 @@ impl Fen {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         match text.parse::<i64>() {
             Ok(fen) if digits && fen >= 1 => Ok(Fen(fen)),
-            _ => Err(InvalidValue {
-                what: "total_fee",
-                must_be: "a whole number of fen, at least 1",
-            }),
+            _ => Err(InvalidValue { what: "total_fee", must_be: "a whole number of fen, at least 1" }),
         }
     }
 }
@@ -63,9 +58,7 @@ impl fmt::Display for Fen {
 }
 
 /// A moment as milliseconds since 1970 in UTC.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixMillis(i64);
 
@@ -87,9 +80,7 @@ impl UnixMillis {
     /// The machine's clock; the one place that reads it.
     #[allow(clippy::disallowed_methods)]
     pub fn now() -> Self {
-        let since = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap_or_default();
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
@@ -242,13 +233,7 @@ mod tests {
 
     #[test]
     fn a_time_that_is_not_fourteen_digits_of_a_real_day_is_refused() {
-        for text in [
-            "",
-            "2026031510000",
-            "20260230100000",
-            "20260315250000",
-            "2026031510000x",
-        ] {
+        for text in ["", "2026031510000", "20260230100000", "20260315250000", "2026031510000x"] {
             assert_eq!(UnixMillis::from_beijing(text), None, "{text}");
         }
     }
@@ -256,18 +241,7 @@ mod tests {
     #[test]
     fn a_total_fee_is_digits_only_and_at_least_one_fen() {
         assert_eq!(Fen::parse_total_fee("1990"), Ok(Fen::new(1990)));
-        for text in [
-            "",
-            "0",
-            "-1",
-            "+1",
-            "1.0",
-            "1e3",
-            " 1",
-            "１",
-            "99999999999999999999",
-            "1,000",
-        ] {
+        for text in ["", "0", "-1", "+1", "1.0", "1e3", " 1", "１", "99999999999999999999", "1,000"] {
             assert!(Fen::parse_total_fee(text).is_err(), "{text}");
         }
     }

@@ -1,8 +1,5 @@
 //! Documents from strangers: one meaning, or an error that says why not.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a panic is how a test fails, also in what the tests share"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
 use proptest::prelude::*;
 use wxpay::v2::sign::{self, SignError};
@@ -24,31 +21,18 @@ fn what_wechat_may_write_is_read() {
     let declared = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<xml><a>1</a></xml>\n";
     assert_eq!(read(declared).unwrap(), Fields::new().with("a", "1"));
     assert!(read("<?xml version='1.0' encoding='utf-8' standalone='yes' ?><xml/>").is_ok());
-    assert!(
-        read("<?xml version=\"1.0\"?><xml></xml>")
-            .unwrap()
-            .is_empty()
-    );
+    assert!(read("<?xml version=\"1.0\"?><xml></xml>").unwrap().is_empty());
     let empty = read("<xml ><a></a><b/><c ></c ></xml >").unwrap();
     assert_eq!(empty, Fields::from_iter([("a", ""), ("b", ""), ("c", "")]));
-    assert_eq!(
-        (empty.get("a"), empty.present("a"), empty.get("d")),
-        (Some(""), None, None)
-    );
+    assert_eq!((empty.get("a"), empty.present("a"), empty.get("d")), (Some(""), None, None));
 }
 
 #[test]
 fn values_are_exact() {
     assert_eq!(value(" 1\r\n\t").unwrap(), " 1\r\n\t");
-    assert_eq!(
-        value("&amp;&lt;&gt;&quot;&apos;&#65;&#x4e2d;&#10;").unwrap(),
-        "&<>\"'A中\n"
-    );
+    assert_eq!(value("&amp;&lt;&gt;&quot;&apos;&#65;&#x4e2d;&#10;").unwrap(), "&<>\"'A中\n");
     assert_eq!(value("<![CDATA[&amp;<b>]]>").unwrap(), "&amp;<b>");
-    assert_eq!(
-        value(" <![CDATA[ x ]]>&#32;y<![CDATA[z]]>").unwrap(),
-        "  x  yz"
-    );
+    assert_eq!(value(" <![CDATA[ x ]]>&#32;y<![CDATA[z]]>").unwrap(), "  x  yz");
     assert_eq!(value("<![CDATA[a]]]]><![CDATA[>b]]>").unwrap(), "a]]>b");
     assert_eq!(value("]]&gt; ]>").unwrap(), "]]> ]>");
 }
@@ -66,16 +50,10 @@ fn a_document_that_could_mean_two_things_is_refused_by_its_cause() {
         ("", XmlError::Empty),
         ("\n", XmlError::Truncated),
         ("{\"a\":1}", XmlError::StrayText),
-        (
-            "<html><body>502 Bad Gateway</body></html>",
-            XmlError::WrongRoot,
-        ),
+        ("<html><body>502 Bad Gateway</body></html>", XmlError::WrongRoot),
         ("<XML><a>1</a></XML>", XmlError::WrongRoot),
         ("<xml><a>1</a>", XmlError::Truncated),
-        (
-            "<xml><a>1</a></xml",
-            XmlError::Syntax(quick_xml::errors::SyntaxError::UnclosedTag),
-        ),
+        ("<xml><a>1</a></xml", XmlError::Syntax(quick_xml::errors::SyntaxError::UnclosedTag)),
         ("<xml><a>1</b></xml>", XmlError::Tags),
         ("<xml></a></xml>", XmlError::Tags),
         ("</xml>", XmlError::Tags),
@@ -90,60 +68,22 @@ fn a_document_that_could_mean_two_things_is_refused_by_its_cause() {
         ("<xml><a>&#xD800;</a></xml>", XmlError::CharacterReference),
         ("<xml><a>&#+65;</a></xml>", XmlError::CharacterReference),
         ("<xml><a>&#1;</a></xml>", XmlError::CharacterReference),
-        (
-            "<xml><?x y?><a>1</a></xml>",
-            XmlError::ProcessingInstruction,
-        ),
-        (
-            "<xml><?xml version=\"1.0\"?><a>1</a></xml>",
-            XmlError::ProcessingInstruction,
-        ),
-        (
-            " <?xml version=\"1.0\"?><xml/>",
-            XmlError::ProcessingInstruction,
-        ),
-        (
-            "<?xml version=\"1.0\"?><?xml version=\"1.0\"?><xml/>",
-            XmlError::ProcessingInstruction,
-        ),
+        ("<xml><?x y?><a>1</a></xml>", XmlError::ProcessingInstruction),
+        ("<xml><?xml version=\"1.0\"?><a>1</a></xml>", XmlError::ProcessingInstruction),
+        (" <?xml version=\"1.0\"?><xml/>", XmlError::ProcessingInstruction),
+        ("<?xml version=\"1.0\"?><?xml version=\"1.0\"?><xml/>", XmlError::ProcessingInstruction),
         ("<?xml version=\"1.1\"?><xml/>", XmlError::Declaration),
         ("<?xml encoding=\"utf-8\"?><xml/>", XmlError::Declaration),
-        (
-            "<?xml version=\"1.0\" encoding=\"GBK\"?><xml/>",
-            XmlError::OtherEncoding,
-        ),
+        ("<?xml version=\"1.0\" encoding=\"GBK\"?><xml/>", XmlError::OtherEncoding),
         ("<xml><!-- c --><a>1</a></xml>", XmlError::Comment),
         ("<xml><a>1<!-- -->990</a></xml>", XmlError::Comment),
-        (
-            "<xml xmlns=\"x\"><a>1</a></xml>",
-            XmlError::Attribute {
-                element: "xml".into(),
-            },
-        ),
-        (
-            "<xml><a b=\"c\">1</a></xml>",
-            XmlError::Attribute { element: element() },
-        ),
-        (
-            "<xml><a b/></xml>",
-            XmlError::Attribute { element: element() },
-        ),
-        (
-            "<xml><a>1</a><a>1</a></xml>",
-            XmlError::Duplicate { field: element() },
-        ),
-        (
-            "<xml><a>1</a><a/></xml>",
-            XmlError::Duplicate { field: element() },
-        ),
-        (
-            "<xml><a><b>1</b></a></xml>",
-            XmlError::Nested { field: element() },
-        ),
-        (
-            "<xml><a>1<b/></a></xml>",
-            XmlError::Nested { field: element() },
-        ),
+        ("<xml xmlns=\"x\"><a>1</a></xml>", XmlError::Attribute { element: "xml".into() }),
+        ("<xml><a b=\"c\">1</a></xml>", XmlError::Attribute { element: element() }),
+        ("<xml><a b/></xml>", XmlError::Attribute { element: element() }),
+        ("<xml><a>1</a><a>1</a></xml>", XmlError::Duplicate { field: element() }),
+        ("<xml><a>1</a><a/></xml>", XmlError::Duplicate { field: element() }),
+        ("<xml><a><b>1</b></a></xml>", XmlError::Nested { field: element() }),
+        ("<xml><a>1<b/></a></xml>", XmlError::Nested { field: element() }),
         ("<xml>x<a>1</a></xml>", XmlError::StrayText),
         ("<xml><![CDATA[x]]><a>1</a></xml>", XmlError::StrayText),
         ("<xml>&#32;<a>1</a></xml>", XmlError::StrayText),
@@ -158,10 +98,7 @@ fn a_document_that_could_mean_two_things_is_refused_by_its_cause() {
         ("<xml><名>1</名></xml>", XmlError::Name),
         ("<xml><a>]]></a></xml>", XmlError::StrayCdataEnd),
         ("<xml><a>\0</a></xml>", XmlError::ForbiddenCharacter),
-        (
-            "<xml><a><![CDATA[\u{b}]]></a></xml>",
-            XmlError::ForbiddenCharacter,
-        ),
+        ("<xml><a><![CDATA[\u{b}]]></a></xml>", XmlError::ForbiddenCharacter),
         ("<xml><a>\u{ffff}</a></xml>", XmlError::ForbiddenCharacter),
     ];
     for (document, cause) in refused {
@@ -176,10 +113,7 @@ fn other_encodings_are_refused() {
         let document = [b"<xml><a>", inside, b"</a></xml>"].concat();
         assert_eq!(read(document), Err(XmlError::NotUtf8));
     }
-    let utf16: Vec<u8> = "\u{feff}<xml/>"
-        .encode_utf16()
-        .flat_map(|unit| unit.to_le_bytes())
-        .collect();
+    let utf16: Vec<u8> = "\u{feff}<xml/>".encode_utf16().flat_map(|unit| unit.to_le_bytes()).collect();
     assert_eq!(read(utf16), Err(XmlError::NotUtf8));
 }
 
@@ -188,10 +122,7 @@ fn limits_hold_to_the_byte_and_to_the_field() {
     let padding = LIMIT - "<xml><a></a></xml>".len();
     let full = format!("<xml><a>{}</a></xml>", "x".repeat(padding));
     assert_eq!((full.len(), read(&full).is_ok()), (LIMIT, true));
-    assert_eq!(
-        read(format!("{full} ")),
-        Err(XmlError::TooLarge { limit: LIMIT })
-    );
+    assert_eq!(read(format!("{full} ")), Err(XmlError::TooLarge { limit: LIMIT }));
 
     let many = |n: usize| -> String {
         let fields: String = (0..n).map(|i| format!("<f{i}/>")).collect();
@@ -203,31 +134,17 @@ fn limits_hold_to_the_byte_and_to_the_field() {
     let name = "n".repeat(64);
     assert!(read(format!("<xml><{name}/></xml>")).is_ok());
     assert_eq!(read(format!("<xml><{name}n/></xml>")), Err(XmlError::Name));
-    assert!(matches!(
-        read("<a>".repeat(5_000)),
-        Err(XmlError::WrongRoot)
-    ));
+    assert!(matches!(read("<a>".repeat(5_000)), Err(XmlError::WrongRoot)));
     let deep = format!("<xml>{}", "<a>".repeat(5_000));
     assert!(matches!(read(deep), Err(XmlError::Nested { .. })));
 }
 
 #[test]
 fn signature_and_payer_are_hidden_from_logs_and_evidence() {
-    let fields = Fields::from_iter([
-        ("sign", "5ECRE7"),
-        ("openid", "oPAYER"),
-        ("attach", "cart=42"),
-    ]);
-    let shown = [
-        format!("{fields:?}"),
-        serde_json::to_string(&fields).unwrap(),
-        fields.redacted().to_xml(),
-    ];
+    let fields = Fields::from_iter([("sign", "5ECRE7"), ("openid", "oPAYER"), ("attach", "cart=42")]);
+    let shown = [format!("{fields:?}"), serde_json::to_string(&fields).unwrap(), fields.redacted().to_xml()];
     for text in shown {
-        assert!(
-            !text.contains("5ECRE7") && !text.contains("oPAYER"),
-            "{text}"
-        );
+        assert!(!text.contains("5ECRE7") && !text.contains("oPAYER"), "{text}");
         assert!(text.contains("•••") && text.contains("cart=42"), "{text}");
     }
     assert_eq!(fields.get("openid"), Some("oPAYER"));
@@ -237,12 +154,11 @@ fn signature_and_payer_are_hidden_from_logs_and_evidence() {
 
 /// Any fields that XML can carry, with the characters that are hard to carry well to the fore.
 fn any_fields() -> impl Strategy<Value = Vec<(String, String)>> {
-    let legal = any::<char>().prop_filter("a Char of XML", |c| {
-        !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
-    });
-    let hard = prop::sample::select(vec![
-        ']', '>', '<', '&', '[', '!', '"', '\r', '\n', ' ', ';',
-    ]);
+    let legal = any::<char>().prop_filter(
+        "a Char of XML",
+        |c| !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}'),
+    );
+    let hard = prop::sample::select(vec![']', '>', '<', '&', '[', '!', '"', '\r', '\n', ' ', ';']);
     let value = prop::collection::vec(prop_oneof![legal, hard], 0..30)
         .prop_map(|chars| chars.into_iter().collect::<String>());
     prop::collection::btree_map("[A-Za-z_][A-Za-z0-9_.-]{0,12}", value, 0..20)

@@ -1,8 +1,5 @@
 //! Notices: the genuine one is a payment, everything else is counted and gets FAIL.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a panic is how a test fails, also in what the tests share"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
 use proptest::prelude::*;
 use wxpay::v2::notify::{self, Notice, NoticeError, Payment};
@@ -62,18 +59,9 @@ fn a_forged_notice_is_a_bad_signature_whatever_is_wrong_with_it() {
     assert_eq!(with_sign(&"0".repeat(32)), bad(SignError::Mismatch));
     assert_eq!(with_sign(&"0".repeat(64)), bad(SignError::Mismatch));
     // An MD5 value doubled to look like the other algorithm.
-    assert_eq!(
-        with_sign(&format!("{sign}{sign}")),
-        bad(SignError::Mismatch)
-    );
-    assert_eq!(
-        read(&genuine.clone().with("total_fee", "1")),
-        bad(SignError::Mismatch)
-    );
-    assert_eq!(
-        read(&genuine.clone().with("sign_type", "MD5")),
-        bad(SignError::Mismatch)
-    );
+    assert_eq!(with_sign(&format!("{sign}{sign}")), bad(SignError::Mismatch));
+    assert_eq!(read(&genuine.clone().with("total_fee", "1")), bad(SignError::Mismatch));
+    assert_eq!(read(&genuine.clone().with("sign_type", "MD5")), bad(SignError::Mismatch));
 
     let other = ApiKey::parse("0123456789abcdef0123456789ABCDEF").unwrap();
     let forged = sign::sign(&notice(), &other, SignType::HmacSha256);
@@ -83,28 +71,16 @@ fn a_forged_notice_is_a_bad_signature_whatever_is_wrong_with_it() {
 #[test]
 fn a_return_code_or_result_code_that_is_not_the_exact_word_is_no_success() {
     for word in ["", "success", "FAIL", " SUCCESS", "OK"] {
-        assert_eq!(
-            read(&signed(notice().with("return_code", word))),
-            Err(NoticeError::ReturnCode),
-            "{word}"
-        );
+        assert_eq!(read(&signed(notice().with("return_code", word))), Err(NoticeError::ReturnCode), "{word}");
     }
     for word in ["", "success", " SUCCESS", "OK"] {
         let read = read(&signed(notice().with("result_code", word)));
-        assert_eq!(
-            read.map_err(|error| error.kind()),
-            Err("bad_field"),
-            "{word}"
-        );
+        assert_eq!(read.map_err(|error| error.kind()), Err("bad_field"), "{word}");
     }
-    let twice = signed(notice())
-        .to_xml()
-        .replace("</xml>", "<result_code>SUCCESS</result_code></xml>");
+    let twice = signed(notice()).to_xml().replace("</xml>", "<result_code>SUCCESS</result_code></xml>");
     assert_eq!(
         notify::read(twice.as_bytes(), &Merchant::sandbox()),
-        Err(NoticeError::Malformed(XmlError::Duplicate {
-            field: "result_code".into()
-        }))
+        Err(NoticeError::Malformed(XmlError::Duplicate { field: "result_code".into() }))
     );
 }
 
@@ -116,34 +92,19 @@ fn a_genuine_notice_for_another_mch_id_is_refused_and_for_another_app_left_to_th
     }
     let of_sub_merchant = read(&signed(notice().with("sub_mch_id", "1900000109")));
     assert_eq!(of_sub_merchant, Err(NoticeError::OtherMerchant));
-    assert_eq!(
-        paid(notice().with("appid", "wx0000000000000001"))
-            .appid
-            .as_str(),
-        "wx0000000000000001"
-    );
+    assert_eq!(paid(notice().with("appid", "wx0000000000000001")).appid.as_str(), "wx0000000000000001");
 }
 
 #[test]
 fn a_genuine_notice_without_a_needed_field_is_refused_by_its_name() {
-    for name in [
-        "appid",
-        "out_trade_no",
-        "transaction_id",
-        "total_fee",
-        "time_end",
-        "result_code",
-    ] {
+    for name in ["appid", "out_trade_no", "transaction_id", "total_fee", "time_end", "result_code"] {
         for fields in [notice().with(name, ""), {
             let mut without = notice();
             without.remove(name);
             without
         }] {
             match read(&signed(fields)) {
-                Err(NoticeError::BadField {
-                    field,
-                    out_trade_no,
-                }) => {
+                Err(NoticeError::BadField { field, out_trade_no }) => {
                     assert_eq!(field.what, name);
                     assert_eq!(out_trade_no.is_some(), name != "out_trade_no");
                 }
@@ -172,16 +133,9 @@ fn an_amount_that_is_not_a_plain_number_of_fen_is_refused() {
         "99999999999999999999",
     ] {
         let read = read(&signed(notice().with("total_fee", total_fee)));
-        assert_eq!(
-            read.map_err(|error| error.kind()),
-            Err("bad_field"),
-            "{total_fee}"
-        );
+        assert_eq!(read.map_err(|error| error.kind()), Err("bad_field"), "{total_fee}");
     }
-    assert_eq!(
-        paid(notice().with("total_fee", "9223372036854775807")).total_fee,
-        Fen::new(i64::MAX)
-    );
+    assert_eq!(paid(notice().with("total_fee", "9223372036854775807")).total_fee, Fen::new(i64::MAX));
 }
 
 #[test]
@@ -199,23 +153,14 @@ fn a_field_that_nobody_has_heard_of_is_signed_and_kept_as_evidence() {
     assert_eq!(payment.evidence.get("new_in_2031"), Some("x"));
     assert_eq!(payment.evidence.get("openid"), Some("•••"));
     let json = serde_json::to_string(&*payment).unwrap();
-    assert!(
-        !json.contains("oUpF8uMuAJO") && json.contains("\"total_fee\":1990"),
-        "{json}"
-    );
+    assert!(!json.contains("oUpF8uMuAJO") && json.contains("\"total_fee\":1990"), "{json}");
 }
 
 #[test]
 fn a_genuine_notice_of_a_failure_is_not_a_payment() {
-    let failed = notice()
-        .with("result_code", "FAIL")
-        .with("err_code", "SYSTEMERROR");
+    let failed = notice().with("result_code", "FAIL").with("err_code", "SYSTEMERROR");
     match read(&signed(failed)) {
-        Ok(Notice::NotPaid {
-            out_trade_no,
-            err_code,
-            ..
-        }) => {
+        Ok(Notice::NotPaid { out_trade_no, err_code, .. }) => {
             assert_eq!(out_trade_no.unwrap().as_str(), "BK20260315000002");
             assert_eq!(err_code.as_deref(), Some("SYSTEMERROR"));
         }
@@ -228,13 +173,7 @@ fn a_genuine_notice_of_a_failure_is_not_a_payment() {
         ("result_code", "FAIL"),
         ("out_trade_no", "'; DROP TABLE orders"),
     ]);
-    assert!(matches!(
-        read(&signed(bare)),
-        Ok(Notice::NotPaid {
-            out_trade_no: None,
-            ..
-        })
-    ));
+    assert!(matches!(read(&signed(bare)), Ok(Notice::NotPaid { out_trade_no: None, .. })));
 }
 
 #[test]

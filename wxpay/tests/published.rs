@@ -1,8 +1,5 @@
 //! Documents and signatures as they are published: whatever else changes, these must read and verify.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a panic is how a test fails, also in what the tests share"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
 #[path = "published/documents.rs"]
 mod documents;
@@ -17,10 +14,7 @@ use wxpay::{
 
 /// WeChat signs some of the documents with MD5 and some with HMAC-SHA256.
 fn merchant(sign_type: SignType) -> Merchant {
-    Merchant {
-        sign_type,
-        ..Merchant::sandbox()
-    }
+    Merchant { sign_type, ..Merchant::sandbox() }
 }
 
 fn key() -> ApiKey {
@@ -47,10 +41,7 @@ fn v1() -> Fields {
 
 #[test]
 fn v1_the_official_vector() {
-    assert_eq!(
-        sign::sign(&v1(), &key(), SignType::Md5),
-        "9A0A8659F005D6984697E2CA0A9CF3B7"
-    );
+    assert_eq!(sign::sign(&v1(), &key(), SignType::Md5), "9A0A8659F005D6984697E2CA0A9CF3B7");
     assert_eq!(
         sign::sign(&v1(), &key(), SignType::HmacSha256),
         "6A9AE1657590FD6257D693A078E1C3E4BB6BA4DC30B23E0EE2496E54170DACD6"
@@ -60,11 +51,7 @@ fn v1_the_official_vector() {
 #[test]
 fn v2_sign_type_is_signed_where_it_is_sent() {
     assert_eq!(
-        sign::sign(
-            &v1().with("sign_type", "HMAC-SHA256"),
-            &key(),
-            SignType::HmacSha256
-        ),
+        sign::sign(&v1().with("sign_type", "HMAC-SHA256"), &key(), SignType::HmacSha256),
         "2C9DF1156522C0B2B03B4DBF3BCA5CACB602CBD5CA0F9E112458CF3E9855303B"
     );
     assert_eq!(
@@ -88,20 +75,10 @@ fn v3_values_are_signed_raw_and_empty_ones_not_at_all() {
         ("sign", "WILL-BE-IGNORED"),
     ]);
     let hmac = "928F68D901AF757326AB48C05AADEB0480F3B99C0E87E0289390144DEA0A2295";
-    assert_eq!(
-        sign::sign(&fields, &key(), SignType::Md5),
-        "D51958C22288FFABD02E6DE5B1AE6550"
-    );
+    assert_eq!(sign::sign(&fields, &key(), SignType::Md5), "D51958C22288FFABD02E6DE5B1AE6550");
     assert_eq!(sign::sign(&fields, &key(), SignType::HmacSha256), hmac);
     // The same after a journey as XML.
-    assert_eq!(
-        sign::sign(
-            &self::fields(&fields.to_xml()),
-            &key(),
-            SignType::HmacSha256
-        ),
-        hmac
-    );
+    assert_eq!(sign::sign(&self::fields(&fields.to_xml()), &key(), SignType::HmacSha256), hmac);
 }
 
 #[test]
@@ -117,10 +94,7 @@ fn v4_names_are_sorted_by_their_bytes_and_zeros_stay() {
         ("_u", "1"),
         ("a", "x"),
     ]);
-    assert_eq!(
-        sign::sign(&fields, &key(), SignType::Md5),
-        "BC2C4E70B8BD52C4C4C7BB3CFA2A0793"
-    );
+    assert_eq!(sign::sign(&fields, &key(), SignType::Md5), "BC2C4E70B8BD52C4C4C7BB3CFA2A0793");
     assert_eq!(
         sign::sign(&fields, &key(), SignType::HmacSha256),
         "7DF17BE0FC0853C6189F10EE538E85BC3A33A34E32AB87259E87863F7151F565"
@@ -149,10 +123,7 @@ fn v5_a_full_request_is_built_and_signed_as_published() {
         .with("nonce_str", "nonceNATIVEreq0001");
     let sign = sign::sign(&fields, &key(), SignType::Md5);
     assert_eq!(sign, "1C9D170D828D5C5DA76A3F5D89597845");
-    assert_eq!(
-        fields.with("sign", sign),
-        self::fields(UNIFIED_ORDER_NATIVE)
-    );
+    assert_eq!(fields.with("sign", sign), self::fields(UNIFIED_ORDER_NATIVE));
 }
 
 #[test]
@@ -164,21 +135,11 @@ fn v6_a_lower_case_absent_or_empty_sign_or_one_more_element_is_refused() {
     assert_eq!(verify(v1().with("sign", lower)), Err(SignError::Malformed));
     assert_eq!(verify(v1()), Err(SignError::Missing));
     assert_eq!(verify(v1().with("sign", "")), Err(SignError::Missing));
-    assert_eq!(
-        verify(v1().with("sign", right).with("x", "1")),
-        Err(SignError::Mismatch)
-    );
-    for spaced in [
-        format!(" {right}"),
-        format!("{right} "),
-        format!("{right}\n"),
-    ] {
+    assert_eq!(verify(v1().with("sign", right).with("x", "1")), Err(SignError::Mismatch));
+    for spaced in [format!(" {right}"), format!("{right} "), format!("{right}\n")] {
         assert_eq!(verify(v1().with("sign", spaced)), Err(SignError::Malformed));
     }
-    assert_eq!(
-        verify(v1().with("sign", &right[..31])),
-        Err(SignError::Malformed)
-    );
+    assert_eq!(verify(v1().with("sign", &right[..31])), Err(SignError::Malformed));
 }
 
 #[test]
@@ -201,33 +162,16 @@ fn every_signed_document_verifies_with_its_own_algorithm() {
         NOTICE_MD5,
     ];
     for document in md5 {
-        assert_eq!(
-            sign::verify(&fields(document), &key()),
-            Ok(SignType::Md5),
-            "{document}"
-        );
+        assert_eq!(sign::verify(&fields(document), &key()), Ok(SignType::Md5), "{document}");
     }
-    for document in [
-        UNIFIED_ORDER_JSAPI,
-        UNIFIED_ORDER_JSAPI_ANSWER,
-        NOTICE_HMAC_SHA256,
-    ] {
-        assert_eq!(
-            sign::verify(&fields(document), &key()),
-            Ok(SignType::HmacSha256),
-            "{document}"
-        );
+    for document in [UNIFIED_ORDER_JSAPI, UNIFIED_ORDER_JSAPI_ANSWER, NOTICE_HMAC_SHA256] {
+        assert_eq!(sign::verify(&fields(document), &key()), Ok(SignType::HmacSha256), "{document}");
     }
 }
 
 #[test]
 fn every_document_is_the_same_after_writing_and_reading_it_again() {
-    for document in [
-        UNIFIED_ORDER_MWEB,
-        UNIFIED_ORDER_MWEB_ANSWER,
-        ORDER_QUERY_PAID,
-        NOTICE_MD5,
-    ] {
+    for document in [UNIFIED_ORDER_MWEB, UNIFIED_ORDER_MWEB_ANSWER, ORDER_QUERY_PAID, NOTICE_MD5] {
         let read = fields(document);
         assert_eq!(fields(&read.to_xml()), read);
     }
@@ -247,13 +191,9 @@ fn the_published_string_to_sign_holds_the_notices_fields_in_order() {
 
 #[test]
 fn the_answer_to_a_native_order_gives_its_code() {
-    let prepay =
-        Prepay::read(&answer(UNIFIED_ORDER_NATIVE_ANSWER, SignType::Md5).unwrap()).unwrap();
+    let prepay = Prepay::read(&answer(UNIFIED_ORDER_NATIVE_ANSWER, SignType::Md5).unwrap()).unwrap();
     assert_eq!(prepay.prepay_id, "wx20260315100003123456789abcdef01234");
-    assert_eq!(
-        prepay.code_url.as_str(),
-        "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3"
-    );
+    assert_eq!(prepay.code_url.as_str(), "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3");
 }
 
 #[test]
@@ -262,18 +202,9 @@ fn refusals_are_typed_and_the_unsigned_failure_is_its_own_class() {
         Err(Error::Refused { code, err_code_des }) => (code, err_code_des),
         other => panic!("{other:?}"),
     };
-    assert_eq!(
-        refused(UNIFIED_ORDER_REFUSED),
-        (ErrCode::OrderPaid, "该订单已支付".into())
-    );
-    assert_eq!(
-        refused(ORDER_QUERY_UNKNOWN),
-        (ErrCode::OrderNotExist, "订单不存在".into())
-    );
-    assert_eq!(
-        refused(CLOSE_ORDER_REFUSED),
-        (ErrCode::OrderPaid, "order paid".into())
-    );
+    assert_eq!(refused(UNIFIED_ORDER_REFUSED), (ErrCode::OrderPaid, "该订单已支付".into()));
+    assert_eq!(refused(ORDER_QUERY_UNKNOWN), (ErrCode::OrderNotExist, "订单不存在".into()));
+    assert_eq!(refused(CLOSE_ORDER_REFUSED), (ErrCode::OrderPaid, "order paid".into()));
     match answer(UNIFIED_ORDER_NOT_UNDERSTOOD, SignType::Md5) {
         Err(Error::NotUnderstood { return_msg }) => assert_eq!(return_msg, "签名错误"),
         other => panic!("{other:?}"),
@@ -284,10 +215,7 @@ fn refusals_are_typed_and_the_unsigned_failure_is_its_own_class() {
 fn an_answer_signed_in_another_way_than_the_request_is_not_believed() {
     assert!(answer(UNIFIED_ORDER_JSAPI_ANSWER, SignType::HmacSha256).is_ok());
     let downgraded = answer(UNIFIED_ORDER_NATIVE_ANSWER, SignType::HmacSha256);
-    assert!(
-        matches!(downgraded, Err(Error::OtherSignType)),
-        "{downgraded:?}"
-    );
+    assert!(matches!(downgraded, Err(Error::OtherSignType)), "{downgraded:?}");
     let other = answer(UNIFIED_ORDER_JSAPI_ANSWER, SignType::Md5);
     assert!(matches!(other, Err(Error::OtherSignType)), "{other:?}");
 }
@@ -314,16 +242,10 @@ fn queries_and_closes_are_built_as_published() {
 fn a_paid_order_is_read_with_its_payment_and_an_unpaid_one_without() {
     let paid = answer(ORDER_QUERY_PAID, SignType::Md5).unwrap();
     let paid = Trade::read(&paid, SignType::Md5).unwrap();
-    assert_eq!(
-        (&paid.state, paid.desc.as_str()),
-        (&TradeState::Success, "支付成功")
-    );
+    assert_eq!((&paid.state, paid.desc.as_str()), (&TradeState::Success, "支付成功"));
     let payment = paid.payment.unwrap();
     assert_eq!(payment.out_trade_no.as_str(), "BK20260315000001");
-    assert_eq!(
-        payment.transaction_id.as_str(),
-        "4200001234202603151234567890"
-    );
+    assert_eq!(payment.transaction_id.as_str(), "4200001234202603151234567890");
     // The order's amount, though coupons made the payer's wallet pay 1790.
     assert_eq!(payment.total_fee, Fen::new(1990));
 
@@ -334,20 +256,13 @@ fn a_paid_order_is_read_with_its_payment_and_an_unpaid_one_without() {
 
 #[test]
 fn the_notices_are_payments() {
-    let Notice::Paid(payment) = notify::read(NOTICE_MD5.as_bytes(), &Merchant::sandbox()).unwrap()
-    else {
+    let Notice::Paid(payment) = notify::read(NOTICE_MD5.as_bytes(), &Merchant::sandbox()).unwrap() else {
         panic!("not paid");
     };
     assert_eq!(payment.appid.as_str(), "wxd930ea5d5a258f4f");
     assert_eq!(payment.out_trade_no.as_str(), "BK20260315000001");
-    assert_eq!(
-        payment.transaction_id.as_str(),
-        "4200001234202603151234567890"
-    );
-    assert_eq!(
-        (payment.total_fee, payment.fee_type.as_str()),
-        (Fen::new(1990), "CNY")
-    );
+    assert_eq!(payment.transaction_id.as_str(), "4200001234202603151234567890");
+    assert_eq!((payment.total_fee, payment.fee_type.as_str()), (Fen::new(1990), "CNY"));
     // 2026-03-15 10:05:12 +08:00
     assert_eq!(payment.time_end, UnixMillis::new(1_773_540_312_000));
     assert_eq!(payment.trade_type.as_deref(), Some("NATIVE"));
@@ -355,8 +270,7 @@ fn the_notices_are_payments() {
     assert_eq!(payment.sign_type, SignType::Md5);
 
     // No sign_type in the notice, and the merchant's own is MD5: the signature's length decides.
-    let Notice::Paid(payment) =
-        notify::read(NOTICE_HMAC_SHA256.as_bytes(), &Merchant::sandbox()).unwrap()
+    let Notice::Paid(payment) = notify::read(NOTICE_HMAC_SHA256.as_bytes(), &Merchant::sandbox()).unwrap()
     else {
         panic!("not paid");
     };

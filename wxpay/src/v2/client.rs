@@ -32,25 +32,15 @@ impl Endpoint {
     pub const WECHAT: &str = "https://api.mch.weixin.qq.com";
 
     pub fn new(base_url: impl Into<String>) -> Self {
-        Endpoint {
-            base_url: base_url.into(),
-            backup_url: None,
-        }
+        Endpoint { base_url: base_url.into(), backup_url: None }
     }
 
     /// Whether real money moves there.
     pub fn is_wechat(&self) -> bool {
-        [Some(&self.base_url), self.backup_url.as_ref()]
-            .into_iter()
-            .flatten()
-            .any(|url| {
-                let host = Url::parse(url)
-                    .ok()
-                    .and_then(|url| url.host_str().map(str::to_owned));
-                host.is_some_and(|host| {
-                    host.ends_with(".weixin.qq.com") || host.ends_with(".wechatpay.cn")
-                })
-            })
+        [Some(&self.base_url), self.backup_url.as_ref()].into_iter().flatten().any(|url| {
+            let host = Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
+            host.is_some_and(|host| host.ends_with(".weixin.qq.com") || host.ends_with(".wechatpay.cn"))
+        })
     }
 }
 
@@ -77,15 +67,8 @@ impl Client {
     }
 
     fn over(merchant: Merchant, transport: Transport) -> Self {
-        let budget = Budget {
-            first: Duration::from_secs(4),
-            total: Duration::from_secs(7),
-        };
-        Client {
-            merchant,
-            transport,
-            budget,
-        }
+        let budget = Budget { first: Duration::from_secs(4), total: Duration::from_secs(7) };
+        Client { merchant, transport, budget }
     }
 
     /// The same client with other limits: at most `total_ms` a call, of which at most `first_ms` at the first host if
@@ -113,14 +96,9 @@ impl Client {
         order.check().map_err(Error::Invalid)?;
         if order.trade_type != TradeType::Native {
             let must_be = "NATIVE, the only one that is paid by a code";
-            return Err(Error::Invalid(InvalidValue {
-                what: "trade_type",
-                must_be,
-            }));
+            return Err(Error::Invalid(InvalidValue { what: "trade_type", must_be }));
         }
-        let fields = self
-            .call("/pay/unifiedorder", order.to_fields(&self.merchant))
-            .await?;
+        let fields = self.call("/pay/unifiedorder", order.to_fields(&self.merchant)).await?;
         // The answer names neither the order nor the amount, so this is all that can be compared.
         reply::must_be(&fields, "trade_type", order.trade_type.as_str())?;
         Prepay::read(&fields).map_err(Error::BadField)
@@ -150,19 +128,12 @@ impl Client {
         request.set("nonce_str", nonce());
         let sign = sign::sign(&request, &self.merchant.key, self.merchant.sign_type);
         request.set("sign", sign);
-        let body = self
-            .transport
-            .post(path, request.to_xml(), self.budget)
-            .await?;
+        let body = self.transport.post(path, request.to_xml(), self.budget).await?;
         reply::read(&body, &self.merchant)
     }
 }
 
 /// New for every request: 32 random letters and digits. Source: protocol A1.2.
 fn nonce() -> String {
-    rand::rng()
-        .sample_iter(Alphanumeric)
-        .take(32)
-        .map(char::from)
-        .collect()
+    rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect()
 }

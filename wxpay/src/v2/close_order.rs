@@ -6,7 +6,5 @@ use crate::types::OutTradeNo;
 
 /// The request without `nonce_str` and `sign`. Its answer says nothing but its `result_code`.
 pub fn request(merchant: &Merchant, out_trade_no: &OutTradeNo) -> Fields {
-    merchant
-        .fields()
-        .with("out_trade_no", out_trade_no.as_str())
+    merchant.fields().with("out_trade_no", out_trade_no.as_str())
 }

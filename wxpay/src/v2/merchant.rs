@@ -16,11 +16,7 @@ pub struct Merchant {
 }
 
 /// The values that WeChat prints in its own documentation. Source: protocol 0.2.
-const SANDBOX: (&str, &str, &str) = (
-    "wxd930ea5d5a258f4f",
-    "10000100",
-    "192006250b4c09247ec02edce69f6a2d",
-);
+const SANDBOX: (&str, &str, &str) = ("wxd930ea5d5a258f4f", "10000100", "192006250b4c09247ec02edce69f6a2d");
 
 impl Merchant {
     /// The public test identity, whose key everybody knows: for the sandbox and for tests only.
@@ -58,29 +54,10 @@ mod tests {
     fn the_sandbox_merchant_knows_that_it_is_one() {
         assert!(Merchant::sandbox().is_sandbox());
         let key = ApiKey::parse("A".repeat(32).as_str()).unwrap();
-        assert!(
-            Merchant {
-                key: key.clone(),
-                ..Merchant::sandbox()
-            }
-            .is_sandbox()
-        );
+        assert!(Merchant { key: key.clone(), ..Merchant::sandbox() }.is_sandbox());
         let mch_id = MchId::parse("1900000109").unwrap();
-        assert!(
-            Merchant {
-                mch_id: mch_id.clone(),
-                ..Merchant::sandbox()
-            }
-            .is_sandbox()
-        );
-        assert!(
-            !Merchant {
-                mch_id,
-                key,
-                ..Merchant::sandbox()
-            }
-            .is_sandbox()
-        );
+        assert!(Merchant { mch_id: mch_id.clone(), ..Merchant::sandbox() }.is_sandbox());
+        assert!(!Merchant { mch_id, key, ..Merchant::sandbox() }.is_sandbox());
     }
 
     #[test]

@@ -34,10 +34,7 @@ impl Payment {
     /// Reads what a verified message says of a payment.
     /// # Errors
     /// [`InvalidValue`] that names the field that is missing or wrong.
-    pub fn read(
-        fields: &Verified<Fields>,
-        sign_type: SignType,
-    ) -> Result<Verified<Payment>, InvalidValue> {
+    pub fn read(fields: &Verified<Fields>, sign_type: SignType) -> Result<Verified<Payment>, InvalidValue> {
         let time_end = UnixMillis::from_beijing(fields.required("time_end")?);
         Ok(Verified::vouch(Payment {
             appid: AppId::parse(fields.required("appid")?)?,
@@ -45,10 +42,8 @@ impl Payment {
             transaction_id: TransactionId::parse(fields.required("transaction_id")?)?,
             total_fee: Fen::parse_total_fee(fields.required("total_fee")?)?,
             fee_type: fields.present("fee_type").unwrap_or("CNY").to_owned(),
-            time_end: time_end.ok_or(InvalidValue {
-                what: "time_end",
-                must_be: "a time as yyyyMMddHHmmss",
-            })?,
+            time_end: time_end
+                .ok_or(InvalidValue { what: "time_end", must_be: "a time as yyyyMMddHHmmss" })?,
             trade_type: fields.present("trade_type").map(str::to_owned),
             bank_type: fields.present("bank_type").map(str::to_owned),
             sign_type,
@@ -134,27 +129,17 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<Notice, NoticeError> {
         return Err(NoticeError::OtherMerchant);
     }
     let fields = Verified::vouch(fields);
-    let out_trade_no = fields
-        .get("out_trade_no")
-        .and_then(|text| OutTradeNo::parse(text).ok());
-    let bad = |field| NoticeError::BadField {
-        field,
-        out_trade_no: out_trade_no.clone(),
-    };
+    let out_trade_no = fields.get("out_trade_no").and_then(|text| OutTradeNo::parse(text).ok());
+    let bad = |field| NoticeError::BadField { field, out_trade_no: out_trade_no.clone() };
     match fields.get("result_code") {
-        Some("SUCCESS") => Payment::read(&fields, sign_type)
-            .map(Notice::Paid)
-            .map_err(bad),
+        Some("SUCCESS") => Payment::read(&fields, sign_type).map(Notice::Paid).map_err(bad),
         Some("FAIL") => Ok(Notice::NotPaid {
             out_trade_no,
             err_code: fields.present("err_code").map(str::to_owned),
             err_code_des: fields.present("err_code_des").map(str::to_owned),
             evidence: fields.redacted(),
         }),
-        _ => Err(bad(InvalidValue {
-            what: "result_code",
-            must_be: "SUCCESS or FAIL",
-        })),
+        _ => Err(bad(InvalidValue { what: "result_code", must_be: "SUCCESS or FAIL" })),
     }
 }
 
@@ -169,8 +154,5 @@ pub fn fail(reason: &str) -> String {
 }
 
 fn reply(return_code: &str, return_msg: &str) -> String {
-    Fields::new()
-        .with("return_code", return_code)
-        .with("return_msg", return_msg)
-        .to_xml()
+    Fields::new().with("return_code", return_code).with("return_msg", return_msg).to_xml()
 }

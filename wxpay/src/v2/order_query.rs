@@ -89,10 +89,7 @@ impl Trade {
         Ok(Trade {
             out_trade_no: OutTradeNo::parse(fields.required("out_trade_no")?)?,
             state,
-            desc: fields
-                .get("trade_state_desc")
-                .unwrap_or_default()
-                .to_owned(),
+            desc: fields.get("trade_state_desc").unwrap_or_default().to_owned(),
             payment,
         })
     }
@@ -100,7 +97,5 @@ impl Trade {
 
 /// The request without `nonce_str` and `sign`.
 pub fn request(merchant: &Merchant, out_trade_no: &OutTradeNo) -> Fields {
-    merchant
-        .fields()
-        .with("out_trade_no", out_trade_no.as_str())
+    merchant.fields().with("out_trade_no", out_trade_no.as_str())
 }

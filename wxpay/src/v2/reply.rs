@@ -18,9 +18,7 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<Verified<Fields>, Error>
         Some("FAIL") => {
             // Unsigned by the protocol, so it must be read before any signature is looked for.
             let return_msg = fields.get("return_msg").unwrap_or_default();
-            return Err(Error::NotUnderstood {
-                return_msg: short(return_msg),
-            });
+            return Err(Error::NotUnderstood { return_msg: short(return_msg) });
         }
         _ => return Err(wrong("return_code", "SUCCESS or FAIL")),
     }
@@ -33,9 +31,7 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<Verified<Fields>, Error>
     match fields.get("result_code") {
         Some("SUCCESS") => Ok(Verified::vouch(fields)),
         Some("FAIL") => Err(Error::Refused {
-            code: ErrCode::parse(&short(
-                fields.required("err_code").map_err(Error::BadField)?,
-            )),
+            code: ErrCode::parse(&short(fields.required("err_code").map_err(Error::BadField)?)),
             err_code_des: short(fields.get("err_code_des").unwrap_or_default()),
         }),
         _ => Err(wrong("result_code", "SUCCESS or FAIL")),

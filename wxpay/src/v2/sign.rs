@@ -36,10 +36,7 @@ impl SignType {
         match text {
             "MD5" => Ok(SignType::Md5),
             "HMAC-SHA256" => Ok(SignType::HmacSha256),
-            _ => Err(InvalidValue {
-                what: "sign_type",
-                must_be: "MD5 or HMAC-SHA256",
-            }),
+            _ => Err(InvalidValue { what: "sign_type", must_be: "MD5 or HMAC-SHA256" }),
         }
     }
 }
@@ -60,10 +57,7 @@ impl ApiKey {
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
         match <[u8; 32]>::try_from(text.as_bytes()) {
             Ok(key) if key.iter().all(u8::is_ascii_alphanumeric) => Ok(ApiKey(key)),
-            _ => Err(InvalidValue {
-                what: "the API key",
-                must_be: "exactly 32 ASCII letters and digits",
-            }),
+            _ => Err(InvalidValue { what: "the API key", must_be: "exactly 32 ASCII letters and digits" }),
         }
     }
 
@@ -111,10 +105,7 @@ pub fn sign(fields: &Fields, key: &ApiKey, sign_type: SignType) -> String {
 
 /// `a=1&b=2&key=…`: every field but `sign` and the empty ones, in the order of their names' bytes.
 fn feed(fields: &Fields, key: &ApiKey, mut update: impl FnMut(&[u8])) {
-    for (name, value) in fields
-        .iter()
-        .filter(|(name, value)| *name != "sign" && !value.is_empty())
-    {
+    for (name, value) in fields.iter().filter(|(name, value)| *name != "sign" && !value.is_empty()) {
         update(name.as_bytes());
         update(b"=");
         update(value.as_bytes());
@@ -133,10 +124,7 @@ pub fn verify(fields: &Fields, key: &ApiKey) -> Result<SignType, SignError> {
         None | Some("") => return Err(SignError::Missing),
         Some(given) => given,
     };
-    if !given
-        .bytes()
-        .all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F'))
-    {
+    if !given.bytes().all(|b| matches!(b, b'0'..=b'9' | b'A'..=b'F')) {
         return Err(SignError::Malformed);
     }
     let sign_type = match given.len() {

@@ -28,11 +28,7 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]
 pub(super) enum Transport {
-    Http {
-        http: reqwest::Client,
-        primary: Url,
-        backup: Option<Url>,
-    },
+    Http { http: reqwest::Client, primary: Url, backup: Option<Url> },
     InProcess(Router),
 }
 
@@ -60,38 +56,22 @@ impl Transport {
             .pool_idle_timeout(POOL_IDLE)
             .build()
             .map_err(|error| Error::Transport(error.into()))?;
-        Ok(Transport::Http {
-            http,
-            primary,
-            backup,
-        })
+        Ok(Transport::Http { http, primary, backup })
     }
 
     /// Posts `body`; on a failure of the network or an HTTP 5xx, the same bytes once more to the second host, if there
     /// is one. Every v2 call may be repeated like that: the same numbers never order, close or refund twice.
-    pub(super) async fn post(
-        &self,
-        path: &str,
-        body: String,
-        budget: Budget,
-    ) -> Result<Vec<u8>, Error> {
+    pub(super) async fn post(&self, path: &str, body: String, budget: Budget) -> Result<Vec<u8>, Error> {
         let start = Instant::now();
         match self {
             Transport::InProcess(router) => {
                 within(budget.total, budget, ask_router(router.clone(), path, body)).await
             }
-            Transport::Http {
-                http,
-                primary,
-                backup: None,
-            } => within(budget.total, budget, ask(http, primary, path, body)).await,
-            Transport::Http {
-                http,
-                primary,
-                backup: Some(backup),
-            } => {
-                let first =
-                    within(budget.first, budget, ask(http, primary, path, body.clone())).await;
+            Transport::Http { http, primary, backup: None } => {
+                within(budget.total, budget, ask(http, primary, path, body)).await
+            }
+            Transport::Http { http, primary, backup: Some(backup) } => {
+                let first = within(budget.first, budget, ask(http, primary, path, body.clone())).await;
                 match first {
                     Err(error) if is_of_the_host(&error) => {
                         report(&error);
@@ -126,18 +106,13 @@ async fn within(
 ) -> Result<Vec<u8>, Error> {
     match timeout(limit, ask).await {
         Ok(answer) => answer,
-        Err(_) => Err(Error::Timeout {
-            budget_ms: u64::try_from(budget.total.as_millis()).unwrap_or(u64::MAX),
-        }),
+        Err(_) => {
+            Err(Error::Timeout { budget_ms: u64::try_from(budget.total.as_millis()).unwrap_or(u64::MAX) })
+        }
     }
 }
 
-async fn ask(
-    http: &reqwest::Client,
-    base: &Url,
-    path: &str,
-    body: String,
-) -> Result<Vec<u8>, Error> {
+async fn ask(http: &reqwest::Client, base: &Url, path: &str, body: String) -> Result<Vec<u8>, Error> {
     let mut url = base.clone();
     url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
     let broken = |error: reqwest::Error| Error::Transport(error.without_url().into());
@@ -170,17 +145,12 @@ async fn ask_router(router: Router, path: &str, body: String) -> Result<Vec<u8>,
         return Err(Error::Status(response.status().as_u16()));
     }
     let reply = axum::body::to_bytes(response.into_body(), REPLY_LIMIT).await;
-    reply
-        .map(|bytes| bytes.to_vec())
-        .map_err(|error| Error::Transport(error.into()))
+    reply.map(|bytes| bytes.to_vec()).map_err(|error| Error::Transport(error.into()))
 }
 
 fn base_url(what: &'static str, text: &str) -> Result<Url, Error> {
     let invalid = || {
-        Error::Invalid(InvalidValue {
-            what,
-            must_be: "an http(s) address without user, query and fragment",
-        })
+        Error::Invalid(InvalidValue { what, must_be: "an http(s) address without user, query and fragment" })
     };
     let url = Url::parse(text).map_err(|_| invalid())?;
     let plain = url.query().is_none() && url.fragment().is_none();

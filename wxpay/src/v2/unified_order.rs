@@ -41,10 +41,7 @@ impl TradeType {
             "JSAPI" => Ok(TradeType::Jsapi),
             "APP" => Ok(TradeType::App),
             "MWEB" => Ok(TradeType::Mweb),
-            _ => Err(InvalidValue {
-                what: "trade_type",
-                must_be: "NATIVE, JSAPI, APP or MWEB",
-            }),
+            _ => Err(InvalidValue { what: "trade_type", must_be: "NATIVE, JSAPI, APP or MWEB" }),
         }
     }
 }
@@ -81,24 +78,14 @@ impl UnifiedOrder {
         let openid = self.openid.as_deref();
         let native = self.trade_type == TradeType::Native;
         let rules = [
+            (is_text(&self.body, 1, 127), "body", "1 to 127 bytes without control characters"),
             (
-                is_text(&self.body, 1, 127),
-                "body",
-                "1 to 127 bytes without control characters",
-            ),
-            (
-                self.attach
-                    .as_deref()
-                    .is_none_or(|attach| is_text(attach, 1, 127)),
+                self.attach.as_deref().is_none_or(|attach| is_text(attach, 1, 127)),
                 "attach",
                 "1 to 127 bytes without control characters, or absent",
             ),
             (self.total_fee >= Fen::new(1), "total_fee", "at least 1 fen"),
-            (
-                self.time_expire > self.time_start,
-                "time_expire",
-                "after time_start",
-            ),
+            (self.time_expire > self.time_start, "time_expire", "after time_start"),
             (
                 is_notify_url(&self.notify_url),
                 "notify_url",
@@ -110,9 +97,7 @@ impl UnifiedOrder {
                 "1 to 32 bytes without control characters",
             ),
             (
-                openid.map_or(self.trade_type != TradeType::Jsapi, |openid| {
-                    is_text(openid, 1, 128)
-                }),
+                openid.map_or(self.trade_type != TradeType::Jsapi, |openid| is_text(openid, 1, 128)),
                 "openid",
                 "1 to 128 bytes, and present for JSAPI",
             ),
@@ -137,10 +122,7 @@ impl UnifiedOrder {
         fields.set("trade_type", self.trade_type.as_str());
         let optional = [
             ("attach", self.attach.as_deref()),
-            (
-                "product_id",
-                Some(self.product_id.as_str()).filter(|id| !id.is_empty()),
-            ),
+            ("product_id", Some(self.product_id.as_str()).filter(|id| !id.is_empty())),
             ("openid", self.openid.as_deref()),
         ];
         for (name, value) in optional {
@@ -157,14 +139,10 @@ fn is_text(text: &str, min: usize, max: usize) -> bool {
 }
 
 fn is_notify_url(url: &str) -> bool {
-    let rest = url
-        .strip_prefix("https://")
-        .or_else(|| url.strip_prefix("http://"));
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
         && url.len() <= 256
-        && url
-            .bytes()
-            .all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#')
+        && url.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#')
 }
 
 /// WeChat's answer to a Native order. Both live two hours, whatever `time_expire` says.

@@ -49,10 +49,7 @@ impl Fields {
     /// # Errors
     /// [`InvalidValue`] that names the field if it is absent or empty.
     pub fn required(&self, name: &'static str) -> Result<&str, InvalidValue> {
-        self.present(name).ok_or(InvalidValue {
-            what: name,
-            must_be: "present",
-        })
+        self.present(name).ok_or(InvalidValue { what: name, must_be: "present" })
     }
 
     /// Sets or replaces a field. `name` is an XML name and `value` has no character that XML forbids.
@@ -72,9 +69,7 @@ impl Fields {
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     pub fn len(&self) -> usize {
@@ -104,8 +99,7 @@ impl Fields {
     }
 
     fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.iter()
-            .map(|(name, value)| (name, if is_private(name) { HIDDEN } else { value }))
+        self.iter().map(|(name, value)| (name, if is_private(name) { HIDDEN } else { value }))
     }
 }
 
@@ -123,12 +117,7 @@ impl Serialize for Fields {
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Fields {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
-        Fields(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.into(), value.into()))
-                .collect(),
-        )
+        Fields(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 

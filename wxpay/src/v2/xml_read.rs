@@ -74,10 +74,7 @@ pub(super) fn read(body: &[u8], limit: usize) -> Result<Fields, XmlError> {
                 root(&tag)?;
                 Place::AfterRoot
             }
-            (Event::Start(tag), Place::InRoot) => Place::InField {
-                name: field(&tag)?,
-                value: String::new(),
-            },
+            (Event::Start(tag), Place::InRoot) => Place::InField { name: field(&tag)?, value: String::new() },
             (Event::Empty(tag), Place::InRoot) => {
                 add(&mut fields, field(&tag)?, String::new())?;
                 Place::InRoot
@@ -101,9 +98,9 @@ fn cause(error: Error) -> XmlError {
         Error::Syntax(syntax) => XmlError::Syntax(syntax),
         Error::IllFormed(IllFormedError::UnclosedReference) => XmlError::Entity,
         Error::IllFormed(IllFormedError::MissingDoctypeName) => XmlError::Doctype,
-        Error::IllFormed(
-            IllFormedError::MissingDeclVersion(_) | IllFormedError::UnknownVersion,
-        ) => XmlError::Declaration,
+        Error::IllFormed(IllFormedError::MissingDeclVersion(_) | IllFormedError::UnknownVersion) => {
+            XmlError::Declaration
+        }
         _ => XmlError::Tags,
     }
 }
@@ -113,9 +110,7 @@ fn add(fields: &mut Fields, name: String, value: String) -> Result<(), XmlError>
         return Err(XmlError::Duplicate { field: name });
     }
     if fields.len() == FIELDS_LIMIT {
-        return Err(XmlError::TooManyFields {
-            limit: FIELDS_LIMIT,
-        });
+        return Err(XmlError::TooManyFields { limit: FIELDS_LIMIT });
     }
     fields.set(name, value);
     Ok(())
@@ -132,16 +127,12 @@ fn root(tag: &BytesStart<'_>) -> Result<(), XmlError> {
 fn field(tag: &BytesStart<'_>) -> Result<String, XmlError> {
     let name = tag.name().into_inner();
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    let plain = name
-        .bytes()
-        .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
     if !starts || !plain || name.len() > NAME_LIMIT {
         return Err(XmlError::Name);
     }
     if !tag.attributes_raw().bytes().all(is_xml_space) {
-        return Err(XmlError::Attribute {
-            element: name.to_owned(),
-        });
+        return Err(XmlError::Attribute { element: name.to_owned() });
     }
     Ok(name.to_owned())
 }
@@ -159,11 +150,7 @@ fn declaration(decl: &BytesDecl<'_>) -> Result<(), XmlError> {
         }
     }
     // 1.1 allows control characters and counts other line ends.
-    if version.as_deref() == Some("1.0") {
-        Ok(())
-    } else {
-        Err(XmlError::Declaration)
-    }
+    if version.as_deref() == Some("1.0") { Ok(()) } else { Err(XmlError::Declaration) }
 }
 
 fn character(reference: &BytesRef<'_>) -> Result<char, XmlError> {

@@ -1,8 +1,5 @@
 //! The client against a router in process: which answers it believes, and what it makes of the others.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a panic is how a test fails, also in what the tests share"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
 mod over_http;
 mod requests;
@@ -58,10 +55,7 @@ fn prepay() -> Fields {
 }
 
 fn trade(state: &str) -> Fields {
-    answer()
-        .with("out_trade_no", NUMBER)
-        .with("trade_state", state)
-        .with("trade_state_desc", "…")
+    answer().with("out_trade_no", NUMBER).with("trade_state", state).with("trade_state_desc", "…")
 }
 
 fn paid(state: &str) -> Fields {
@@ -92,49 +86,26 @@ async fn query_answered(fields: Fields) -> Result<Trade, Error> {
 #[tokio::test]
 async fn a_signed_success_gives_the_code() {
     let prepay = order_answered(signed(prepay())).await.unwrap();
-    assert_eq!(
-        prepay.code_url.as_str(),
-        "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3"
-    );
+    assert_eq!(prepay.code_url.as_str(), "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3");
     assert_eq!(prepay.prepay_id, "wx20260315100003123456789abcdef01234");
-    client(signed(answer()))
-        .close_order(&number())
-        .await
-        .unwrap();
+    client(signed(answer())).close_order(&number()).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_success_that_is_unsigned_or_signed_wrongly_is_unknown() {
     let unsigned = order_answered(prepay().to_xml()).await.unwrap_err();
-    assert!(
-        matches!(unsigned, Error::BadSignature(SignError::Missing)),
-        "{unsigned:?}"
-    );
+    assert!(matches!(unsigned, Error::BadSignature(SignError::Missing)), "{unsigned:?}");
     let wrong = prepay().with("sign", "0".repeat(32)).to_xml();
     let wrong = order_answered(wrong).await.unwrap_err();
-    assert!(
-        matches!(wrong, Error::BadSignature(SignError::Mismatch)),
-        "{wrong:?}"
-    );
+    assert!(matches!(wrong, Error::BadSignature(SignError::Mismatch)), "{wrong:?}");
     let hmac = sign::sign(&prepay(), &Merchant::sandbox().key, SignType::HmacSha256);
-    let other = order_answered(prepay().with("sign", hmac).to_xml())
-        .await
-        .unwrap_err();
+    let other = order_answered(prepay().with("sign", hmac).to_xml()).await.unwrap_err();
     assert!(matches!(other, Error::OtherSignType), "{other:?}");
     // A refusal is believed no sooner than a success.
-    let refused = answer()
-        .with("result_code", "FAIL")
-        .with("err_code", "ORDERCLOSED");
+    let refused = answer().with("result_code", "FAIL").with("err_code", "ORDERCLOSED");
     let refused = order_answered(refused.to_xml()).await.unwrap_err();
-    assert!(
-        matches!(refused, Error::BadSignature(SignError::Missing)),
-        "{refused:?}"
-    );
-    assert!(
-        [unsigned, wrong, other, refused]
-            .iter()
-            .all(Error::is_unknown)
-    );
+    assert!(matches!(refused, Error::BadSignature(SignError::Missing)), "{refused:?}");
+    assert!([unsigned, wrong, other, refused].iter().all(Error::is_unknown));
 }
 
 #[tokio::test]
@@ -144,28 +115,13 @@ async fn an_answer_for_somebody_else_is_unknown() {
         error => panic!("{error:?}"),
     };
     let to_order = |fields| async { foreign(order_answered(signed(fields)).await.unwrap_err()) };
-    assert_eq!(
-        to_order(prepay().with("appid", "wx0000000000000001")).await,
-        "appid"
-    );
-    assert_eq!(
-        to_order(prepay().with("mch_id", "10000101")).await,
-        "mch_id"
-    );
-    assert_eq!(
-        to_order(prepay().with("trade_type", "APP")).await,
-        "trade_type"
-    );
+    assert_eq!(to_order(prepay().with("appid", "wx0000000000000001")).await, "appid");
+    assert_eq!(to_order(prepay().with("mch_id", "10000101")).await, "mch_id");
+    assert_eq!(to_order(prepay().with("trade_type", "APP")).await, "trade_type");
     let to_query = |fields| async { foreign(query_answered(fields).await.unwrap_err()) };
-    assert_eq!(
-        to_query(paid("SUCCESS").with("out_trade_no", "BK20260315000002")).await,
-        "out_trade_no"
-    );
+    assert_eq!(to_query(paid("SUCCESS").with("out_trade_no", "BK20260315000002")).await, "out_trade_no");
     // It must not even name our order in another case.
-    assert_eq!(
-        to_query(paid("SUCCESS").with("out_trade_no", "bk20260315000001")).await,
-        "out_trade_no"
-    );
+    assert_eq!(to_query(paid("SUCCESS").with("out_trade_no", "bk20260315000001")).await, "out_trade_no");
 }
 
 #[tokio::test]
@@ -177,49 +133,24 @@ async fn an_answer_that_lacks_something_is_unknown() {
     for name in ["appid", "mch_id", "trade_type", "prepay_id", "code_url"] {
         let mut fields = prepay();
         fields.remove(name);
-        assert_eq!(
-            named(order_answered(signed(fields)).await.unwrap_err()),
-            name
-        );
+        assert_eq!(named(order_answered(signed(fields)).await.unwrap_err()), name);
     }
-    for code in [
-        "https://evil.example/pay",
-        "weixin",
-        " weixin://wxpay/bizpayurl?pr=A",
-        "weixin://a\"b c",
-    ] {
-        let error = order_answered(signed(prepay().with("code_url", code)))
-            .await
-            .unwrap_err();
+    for code in ["https://evil.example/pay", "weixin", " weixin://wxpay/bizpayurl?pr=A", "weixin://a\"b c"] {
+        let error = order_answered(signed(prepay().with("code_url", code))).await.unwrap_err();
         assert_eq!(named(error), "code_url");
     }
-    for name in [
-        "transaction_id",
-        "total_fee",
-        "time_end",
-        "out_trade_no",
-        "trade_state",
-    ] {
-        let error = query_answered(paid("SUCCESS").with(name, ""))
-            .await
-            .unwrap_err();
+    for name in ["transaction_id", "total_fee", "time_end", "out_trade_no", "trade_state"] {
+        let error = query_answered(paid("SUCCESS").with(name, "")).await.unwrap_err();
         assert_eq!(named(error), name);
     }
     for word in ["", "success", "OK"] {
-        let error = query_answered(paid("SUCCESS").with("result_code", word))
-            .await
-            .unwrap_err();
+        let error = query_answered(paid("SUCCESS").with("result_code", word)).await.unwrap_err();
         assert_eq!(named(error), "result_code");
-        let error = query_answered(paid("SUCCESS").with("return_code", word))
-            .await
-            .unwrap_err();
+        let error = query_answered(paid("SUCCESS").with("return_code", word)).await.unwrap_err();
         assert_eq!(named(error), "return_code");
     }
     let no_code = answer().with("result_code", "FAIL");
-    assert_eq!(
-        named(order_answered(signed(no_code)).await.unwrap_err()),
-        "err_code"
-    );
+    assert_eq!(named(order_answered(signed(no_code)).await.unwrap_err()), "err_code");
 }
 
 #[tokio::test]
@@ -250,14 +181,9 @@ async fn an_answer_cut_anywhere_is_unknown() {
 async fn every_http_status_but_200_is_unknown_even_with_a_signed_success() {
     for status in [201u16, 204, 301, 302, 400, 404, 429, 500, 502, 503, 504] {
         let status_code = StatusCode::from_u16(status).unwrap();
-        let error = client((status_code, signed(prepay())))
-            .unified_order(&order())
-            .await;
+        let error = client((status_code, signed(prepay()))).unified_order(&order()).await;
         let error = error.unwrap_err();
-        assert!(
-            matches!(error, Error::Status(is) if is == status) && error.is_unknown(),
-            "{error:?}"
-        );
+        assert!(matches!(error, Error::Status(is) if is == status) && error.is_unknown(), "{error:?}");
     }
 }
 
@@ -266,8 +192,5 @@ async fn no_answer_in_time_is_unknown_in_process_too() {
     let router = Router::new().fallback(std::future::pending::<String>);
     let client = Client::in_process(Merchant::sandbox(), router).with_budget(50, 50);
     let error = client.order_query(&number()).await.unwrap_err();
-    assert!(
-        matches!(error, Error::Timeout { budget_ms: 50 }) && error.is_unknown(),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Timeout { budget_ms: 50 }) && error.is_unknown(), "{error:?}");
 }

@@ -43,10 +43,7 @@ impl Host {
 
     fn client(&self, backup: Option<&Host>) -> Client {
         let backup_url = backup.map(|host| host.base_url.clone());
-        let endpoint = Endpoint {
-            base_url: self.base_url.clone(),
-            backup_url,
-        };
+        let endpoint = Endpoint { base_url: self.base_url.clone(), backup_url };
         Client::new(Merchant::sandbox(), endpoint).unwrap()
     }
 }
@@ -60,10 +57,7 @@ async fn talk(mut stream: TcpStream, does: Does, seen: Arc<Mutex<Vec<Vec<u8>>>>)
         let text = String::from_utf8_lossy(&request).into_owned();
         // The whole document has come once its root is closed.
         if let (Some(head), true) = (text.find("\r\n\r\n"), text.ends_with("</xml>")) {
-            assert!(
-                text.starts_with("POST /pay/orderquery HTTP/1.1\r\n"),
-                "{text}"
-            );
+            assert!(text.starts_with("POST /pay/orderquery HTTP/1.1\r\n"), "{text}");
             break request.split_off(head + 4);
         }
     };
@@ -80,9 +74,7 @@ async fn talk(mut stream: TcpStream, does: Does, seen: Arc<Mutex<Vec<Vec<u8>>>>)
 
 fn http(status: &str, headers: &str, body: &str) -> Does {
     let length = body.len();
-    let head = format!(
-        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n"
-    );
+    let head = format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n");
     Does::Says([head.as_bytes(), body.as_bytes()].concat())
 }
 
@@ -109,20 +101,14 @@ fn not_paid() -> String {
 
 async fn query(client: &Client) -> Result<TradeState, Error> {
     let out_trade_no = OutTradeNo::parse("BK20260315000001").unwrap();
-    client
-        .order_query(&out_trade_no)
-        .await
-        .map(|trade| trade.state)
+    client.order_query(&out_trade_no).await.map(|trade| trade.state)
 }
 
 /// A port on which nobody listens.
 async fn nobody() -> Host {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
-    Host {
-        base_url,
-        bodies: Arc::default(),
-    }
+    Host { base_url, bodies: Arc::default() }
 }
 
 #[tokio::test]
@@ -130,10 +116,7 @@ async fn an_answer_comes_back_over_a_socket() {
     let host = Host::start(http("200 OK", "Content-Type: text/plain\r\n", &not_paid())).await;
     assert_eq!(query(&host.client(None)).await.unwrap(), TradeState::NotPay);
     let sent = Fields::read(&host.bodies.lock().unwrap()[0], 64 * 1024).unwrap();
-    assert_eq!(
-        sign::verify(&sent, &Merchant::sandbox().key),
-        Ok(SignType::Md5)
-    );
+    assert_eq!(sign::verify(&sent, &Merchant::sandbox().key), Ok(SignType::Md5));
 }
 
 #[tokio::test]
@@ -156,13 +139,8 @@ async fn an_answer_that_cannot_be_believed_is_unknown_over_a_socket_too() {
 async fn a_host_that_hangs_is_given_up_in_time() {
     let host = Host::start(Does::Hangs).await;
     let start = Instant::now();
-    let error = query(&host.client(None).with_budget(100, 200))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(error, Error::Timeout { budget_ms: 200 }) && error.is_unknown(),
-        "{error:?}"
-    );
+    let error = query(&host.client(None).with_budget(100, 200)).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { budget_ms: 200 }) && error.is_unknown(), "{error:?}");
     let took = start.elapsed();
     assert!((200..1500).contains(&took.as_millis()), "{took:?}");
 }
@@ -181,10 +159,7 @@ async fn the_second_host_gets_the_same_bytes_when_the_first_one_fails() {
         let second = Host::start(http("200 OK", "", &not_paid())).await;
         let client = first.client(Some(&second)).with_budget(200, 5_000);
         assert_eq!(query(&client).await.unwrap(), TradeState::NotPay);
-        assert_eq!(
-            *first.bodies.lock().unwrap(),
-            *second.bodies.lock().unwrap()
-        );
+        assert_eq!(*first.bodies.lock().unwrap(), *second.bodies.lock().unwrap());
         assert_eq!(first.requests(), 1);
     }
     let second = Host::start(http("200 OK", "", &not_paid())).await;
@@ -194,14 +169,9 @@ async fn the_second_host_gets_the_same_bytes_when_the_first_one_fails() {
 
 #[tokio::test]
 async fn both_hosts_together_keep_to_the_budget() {
-    let (first, second) = (
-        Host::start(Does::Hangs).await,
-        Host::start(Does::Hangs).await,
-    );
+    let (first, second) = (Host::start(Does::Hangs).await, Host::start(Does::Hangs).await);
     let start = Instant::now();
-    let error = query(&first.client(Some(&second)).with_budget(150, 300))
-        .await
-        .unwrap_err();
+    let error = query(&first.client(Some(&second)).with_budget(150, 300)).await.unwrap_err();
     assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
     let took = start.elapsed();
     assert!((300..1500).contains(&took.as_millis()), "{took:?}");
@@ -211,11 +181,8 @@ async fn both_hosts_together_keep_to_the_budget() {
 #[tokio::test]
 async fn the_second_host_is_not_asked_where_the_first_one_said_something() {
     let refused = Fields::from_iter([("return_code", "FAIL"), ("return_msg", "签名错误")]).to_xml();
-    let saying = [
-        http("200 OK", "", &refused),
-        http("200 OK", "", "<html></html>"),
-        http("400 Bad Request", "", ""),
-    ];
+    let saying =
+        [http("200 OK", "", &refused), http("200 OK", "", "<html></html>"), http("400 Bad Request", "", "")];
     for does in saying {
         let first = Host::start(does).await;
         let second = Host::start(http("200 OK", "", &not_paid())).await;
@@ -227,18 +194,11 @@ async fn the_second_host_is_not_asked_where_the_first_one_said_something() {
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
     let target = Host::start(http("200 OK", "", &not_paid())).await;
-    for status in [
-        "301 Moved Permanently",
-        "302 Found",
-        "307 Temporary Redirect",
-    ] {
+    for status in ["301 Moved Permanently", "302 Found", "307 Temporary Redirect"] {
         let location = format!("Location: {}/pay/orderquery\r\n", target.base_url);
         let host = Host::start(http(status, &location, "")).await;
         let error = query(&host.client(None)).await.unwrap_err();
-        assert!(
-            matches!(error, Error::Status(301 | 302 | 307)) && error.is_unknown(),
-            "{error:?}"
-        );
+        assert!(matches!(error, Error::Status(301 | 302 | 307)) && error.is_unknown(), "{error:?}");
     }
     assert_eq!(target.requests(), 0);
 }
@@ -248,28 +208,16 @@ async fn an_answer_without_end_is_cut_at_64_kib() {
     let host = Host::start(Does::NeverStops).await;
     let error = tokio::time::timeout(Duration::from_secs(5), query(&host.client(None))).await;
     let error = error.unwrap().unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Malformed(XmlError::TooLarge { limit: 65_536 })
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Malformed(XmlError::TooLarge { limit: 65_536 })), "{error:?}");
 }
 
 #[tokio::test]
 async fn an_answer_that_breaks_off_is_unknown() {
     let whole = not_paid();
     for keep in [0, 1, whole.len() / 2, whole.len() - 1] {
-        let declared = format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}",
-            whole.len(),
-            &whole[..keep]
-        );
-        let until_closed = format!(
-            "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}",
-            &whole[..keep]
-        );
+        let declared =
+            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{}", whole.len(), &whole[..keep]);
+        let until_closed = format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{}", &whole[..keep]);
         for bytes in [declared, until_closed] {
             let host = Host::start(Does::Says(bytes.into_bytes())).await;
             let error = query(&host.client(None)).await.unwrap_err();
@@ -281,28 +229,17 @@ async fn an_answer_that_breaks_off_is_unknown() {
 #[tokio::test]
 async fn a_compressed_answer_is_not_unpacked() {
     let host = Host::start(http("200 OK", "Content-Encoding: gzip\r\n", "\u{1f}\u{8b}")).await;
-    assert!(matches!(
-        query(&host.client(None)).await,
-        Err(Error::Malformed(_))
-    ));
+    assert!(matches!(query(&host.client(None)).await, Err(Error::Malformed(_))));
 }
 
 #[tokio::test]
 async fn nobody_there_or_no_tls_there_is_a_broken_transport() {
     let error = query(&nobody().await.client(None)).await.unwrap_err();
-    assert!(
-        matches!(error, Error::Transport(_)) && error.is_unknown(),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Transport(_)) && error.is_unknown(), "{error:?}");
     let plain = Host::start(Does::Says(Vec::new())).await;
     let base_url = plain.base_url.replace("http://", "https://");
-    let endpoint = Endpoint {
-        base_url,
-        backup_url: None,
-    };
-    let client = Client::new(Merchant::sandbox(), endpoint)
-        .unwrap()
-        .with_budget(300, 300);
+    let endpoint = Endpoint { base_url, backup_url: None };
+    let client = Client::new(Merchant::sandbox(), endpoint).unwrap().with_budget(300, 300);
     assert!(query(&client).await.unwrap_err().is_unknown());
     assert_eq!(plain.requests(), 0);
 }
@@ -311,13 +248,7 @@ async fn nobody_there_or_no_tls_there_is_a_broken_transport() {
 fn an_address_that_is_not_one_is_refused_by_its_name() {
     let new = |base_url: &str, backup_url: Option<&str>| {
         let backup_url = backup_url.map(str::to_owned);
-        Client::new(
-            Merchant::sandbox(),
-            Endpoint {
-                base_url: base_url.into(),
-                backup_url,
-            },
-        )
+        Client::new(Merchant::sandbox(), Endpoint { base_url: base_url.into(), backup_url })
     };
     for bad in [
         "",
@@ -328,15 +259,9 @@ fn an_address_that_is_not_one_is_refused_by_its_name() {
         "https://user@a.example",
         "https://user:pass@a.example",
     ] {
-        assert!(
-            matches!(new(bad, None), Err(Error::Invalid(i)) if i.what == "base_url"),
-            "{bad}"
-        );
+        assert!(matches!(new(bad, None), Err(Error::Invalid(i)) if i.what == "base_url"), "{bad}");
         let backup = new("https://a.example", Some(bad));
-        assert!(
-            matches!(backup, Err(Error::Invalid(i)) if i.what == "backup_url"),
-            "{bad}"
-        );
+        assert!(matches!(backup, Err(Error::Invalid(i)) if i.what == "backup_url"), "{bad}");
     }
     let wechat = format!("{:?}", new("https://api.mch.weixin.qq.com/", None).unwrap());
     assert!(wechat.contains("api2.mch.weixin.qq.com"), "{wechat}");
@@ -354,19 +279,9 @@ fn an_address_of_wechats_is_known_as_one() {
     ] {
         assert!(Endpoint::new(real).is_wechat(), "{real}");
     }
-    for other in [
-        "http://127.0.0.1:3080",
-        "https://weixin.qq.com.example",
-        "api.mch.weixin.qq.com",
-    ] {
+    for other in ["http://127.0.0.1:3080", "https://weixin.qq.com.example", "api.mch.weixin.qq.com"] {
         assert!(!Endpoint::new(other).is_wechat(), "{other}");
     }
     let backup_url = Some(Endpoint::WECHAT.to_owned());
-    assert!(
-        Endpoint {
-            backup_url,
-            ..Endpoint::new("http://127.0.0.1:3080")
-        }
-        .is_wechat()
-    );
+    assert!(Endpoint { backup_url, ..Endpoint::new("http://127.0.0.1:3080") }.is_wechat());
 }

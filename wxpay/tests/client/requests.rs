@@ -19,15 +19,10 @@ async fn a_request_carries_all_fields_a_new_nonce_and_a_right_signature() {
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
         let kind = head.headers["content-type"].to_str().unwrap().to_owned();
         let head = format!("{} {} {kind}", head.method, head.uri);
-        keep.lock()
-            .unwrap()
-            .push((head, Fields::read(&body, 64 * 1024).unwrap()));
+        keep.lock().unwrap().push((head, Fields::read(&body, 64 * 1024).unwrap()));
         StatusCode::BAD_GATEWAY
     });
-    let merchant = Merchant {
-        sign_type: SignType::HmacSha256,
-        ..Merchant::sandbox()
-    };
+    let merchant = Merchant { sign_type: SignType::HmacSha256, ..Merchant::sandbox() };
     let client = Client::in_process(merchant, router);
     client.unified_order(&order()).await.unwrap_err();
     client.order_query(&number()).await.unwrap_err();
@@ -42,10 +37,7 @@ async fn a_request_carries_all_fields_a_new_nonce_and_a_right_signature() {
     );
     let mut nonces = Vec::new();
     for (_, fields) in seen.iter() {
-        assert_eq!(
-            sign::verify(fields, &Merchant::sandbox().key),
-            Ok(SignType::HmacSha256)
-        );
+        assert_eq!(sign::verify(fields, &Merchant::sandbox().key), Ok(SignType::HmacSha256));
         assert_eq!(fields.get("sign_type"), Some("HMAC-SHA256"));
         assert_eq!(fields.get("out_trade_no"), Some(NUMBER));
         let nonce = fields.get("nonce_str").unwrap();
@@ -58,10 +50,7 @@ async fn a_request_carries_all_fields_a_new_nonce_and_a_right_signature() {
     let ordered = &seen[0].1;
     assert_eq!(ordered.get("time_start"), Some("20260315100000"));
     assert_eq!(ordered.get("time_expire"), Some("20260315120000"));
-    assert_eq!(
-        (ordered.get("total_fee"), ordered.get("openid")),
-        (Some("1990"), None)
-    );
+    assert_eq!((ordered.get("total_fee"), ordered.get("openid")), (Some("1990"), None));
 }
 
 #[tokio::test]
@@ -69,83 +58,17 @@ async fn what_wechat_would_refuse_is_not_sent() {
     let client = client("never asked");
     let base = order();
     let refused = [
-        (
-            "body",
-            UnifiedOrder {
-                body: String::new(),
-                ..base.clone()
-            },
-        ),
-        (
-            "body",
-            UnifiedOrder {
-                body: "书".repeat(43),
-                ..base.clone()
-            },
-        ),
-        (
-            "body",
-            UnifiedOrder {
-                body: "a\nb".into(),
-                ..base.clone()
-            },
-        ),
-        (
-            "attach",
-            UnifiedOrder {
-                attach: Some("\0".into()),
-                ..base.clone()
-            },
-        ),
-        (
-            "total_fee",
-            UnifiedOrder {
-                total_fee: Fen::ZERO,
-                ..base.clone()
-            },
-        ),
-        (
-            "time_expire",
-            UnifiedOrder {
-                time_expire: base.time_start,
-                ..base.clone()
-            },
-        ),
-        (
-            "notify_url",
-            UnifiedOrder {
-                notify_url: "https://a.example/n?x=1".into(),
-                ..base.clone()
-            },
-        ),
-        (
-            "notify_url",
-            UnifiedOrder {
-                notify_url: "/wxpay/notify".into(),
-                ..base.clone()
-            },
-        ),
-        (
-            "product_id",
-            UnifiedOrder {
-                product_id: String::new(),
-                ..base.clone()
-            },
-        ),
-        (
-            "openid",
-            UnifiedOrder {
-                trade_type: TradeType::Jsapi,
-                ..base.clone()
-            },
-        ),
-        (
-            "trade_type",
-            UnifiedOrder {
-                trade_type: TradeType::App,
-                ..base.clone()
-            },
-        ),
+        ("body", UnifiedOrder { body: String::new(), ..base.clone() }),
+        ("body", UnifiedOrder { body: "书".repeat(43), ..base.clone() }),
+        ("body", UnifiedOrder { body: "a\nb".into(), ..base.clone() }),
+        ("attach", UnifiedOrder { attach: Some("\0".into()), ..base.clone() }),
+        ("total_fee", UnifiedOrder { total_fee: Fen::ZERO, ..base.clone() }),
+        ("time_expire", UnifiedOrder { time_expire: base.time_start, ..base.clone() }),
+        ("notify_url", UnifiedOrder { notify_url: "https://a.example/n?x=1".into(), ..base.clone() }),
+        ("notify_url", UnifiedOrder { notify_url: "/wxpay/notify".into(), ..base.clone() }),
+        ("product_id", UnifiedOrder { product_id: String::new(), ..base.clone() }),
+        ("openid", UnifiedOrder { trade_type: TradeType::Jsapi, ..base.clone() }),
+        ("trade_type", UnifiedOrder { trade_type: TradeType::App, ..base.clone() }),
     ];
     for (what, order) in refused {
         match client.unified_order(&order).await {

@@ -52,25 +52,17 @@ async fn every_err_code_is_typed_and_says_what_to_do() {
     assert_eq!(ErrCode::ALL.len(), CODES.len());
     for (word, class) in CODES {
         let refused = answer().with("result_code", "FAIL").with("err_code", word);
-        let error = order_answered(signed(refused.with("err_code_des", "原因")))
-            .await
-            .unwrap_err();
+        let error = order_answered(signed(refused.with("err_code_des", "原因"))).await.unwrap_err();
         let code = error.code().unwrap();
         assert!(!matches!(code, ErrCode::Other(_)), "{word}");
         assert_eq!((code.as_str(), code.class()), (word, class));
-        assert_eq!(
-            error.is_unknown(),
-            !matches!(class, ErrClass::Fix | ErrClass::Final),
-            "{word}"
-        );
+        assert_eq!(error.is_unknown(), !matches!(class, ErrClass::Fix | ErrClass::Final), "{word}");
     }
 }
 
 #[tokio::test]
 async fn an_err_code_never_seen_before_is_kept_and_counts_as_unknown() {
-    let refused = answer()
-        .with("result_code", "FAIL")
-        .with("err_code", "NEW_IN_2031");
+    let refused = answer().with("result_code", "FAIL").with("err_code", "NEW_IN_2031");
     let error = order_answered(signed(refused)).await.unwrap_err();
     assert_eq!(error.code(), Some(&ErrCode::Other("NEW_IN_2031".into())));
     assert!(error.is_unknown());
@@ -94,18 +86,9 @@ async fn only_a_paid_order_has_a_payment() {
     }
     let trade = query_answered(paid("SUCCESS")).await.unwrap();
     let payment = trade.payment.unwrap();
-    assert_eq!(
-        (payment.total_fee, payment.fee_type.as_str()),
-        (Fen::new(1990), "CNY")
-    );
+    assert_eq!((payment.total_fee, payment.fee_type.as_str()), (Fen::new(1990), "CNY"));
     assert_eq!(payment.sign_type, SignType::Md5);
-    assert!(
-        query_answered(paid("REFUND"))
-            .await
-            .unwrap()
-            .payment
-            .is_some()
-    );
+    assert!(query_answered(paid("REFUND")).await.unwrap().payment.is_some());
     let bare = query_answered(crate::trade("REFUND")).await.unwrap();
     assert_eq!((bare.state, bare.payment), (TradeState::Refund, None));
 }

@@ -232,9 +232,11 @@ pub const CLOSE_ORDER_REFUSED: &str = "<xml>
 <sign><![CDATA[1A361C371E13613DFA773C559BB378A7]]></sign>
 </xml>";
 
-pub const SUCCESS: &str = "<xml><return_code><![CDATA[SUCCESS]]></return_code><return_msg><![CDATA[OK]]></return_msg></xml>";
+pub const SUCCESS: &str =
+    "<xml><return_code><![CDATA[SUCCESS]]></return_code><return_msg><![CDATA[OK]]></return_msg></xml>";
 
-pub const FAIL: &str = "<xml><return_code><![CDATA[FAIL]]></return_code><return_msg><![CDATA[签名失败]]></return_msg></xml>";
+pub const FAIL: &str =
+    "<xml><return_code><![CDATA[FAIL]]></return_code><return_msg><![CDATA[签名失败]]></return_msg></xml>";
 
 pub const NOTICE_MD5: &str = "<xml>
 <appid><![CDATA[wxd930ea5d5a258f4f]]></appid>
