@@ -87,6 +87,9 @@ impl Db {
             Engine::Sqlite => sqlite_url(url)?,
             Engine::Postgres => url.to_owned(),
         };
+        // The pool would try again until its time is up and then say only that; one connection says what is wrong.
+        let first = AnyConnection::connect(&url).await.map_err(OpenError::Connect)?;
+        first.close().await.map_err(OpenError::Connect)?;
         let pool = AnyPoolOptions::new()
             .max_connections(if engine == Engine::Sqlite { 4 } else { 8 })
             .acquire_timeout(Duration::from_secs(5))

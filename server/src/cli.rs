@@ -1,7 +1,7 @@
 //! Commands: what each one needs, and what it prints.
 
 use std::{
-    io::{BufRead as _, IsTerminal as _, Write as _},
+    io::{BufRead as _, IsTerminal as _},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -40,10 +40,13 @@ enum Command {
     /// Serve pages, notices and integrators (what saoma without a command does)
     #[command(after_long_help = config::text::help())]
     Serve(SettingsFile),
-    /// Run only the sandbox, which stands in for WeChat Pay; its orders are kept in memory
+    /// Run only the sandbox, which stands in for WeChat Pay
     Sandbox {
         #[arg(long, default_value = "127.0.0.1:3080")]
         addr: SocketAddr,
+        /// Where its orders are kept: SQLite or PostgreSQL, but no merchant's database
+        #[arg(long, value_name = "URL", default_value = config::SANDBOX_DATABASE)]
+        database: String,
     },
     /// Bring the database's tables up to date
     Migrate(SettingsFile),
@@ -99,7 +102,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 async fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(settings) => serve(settings.config.as_deref()).await,
-        Command::Sandbox { addr } => run_sandbox(addr).await,
+        Command::Sandbox { addr, database } => run_sandbox(addr, &database).await,
         Command::Migrate(settings) => {
             open(settings.config.as_deref()).await?;
             println!("the database is up to date");
@@ -184,12 +187,14 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-async fn run_sandbox(addr: SocketAddr) -> Result<(), Failure> {
+async fn run_sandbox(addr: SocketAddr, database: &str) -> Result<(), Failure> {
     log(LogFormat::Human);
     let stop = stop_signal()?;
+    let db = Db::open(database).await?;
+    start::claim(&db, config::SANDBOX_IDENTITY).await?;
     let options = sandbox::Options {
         merchant: wxpay::Merchant::sandbox(),
-        store: None,
+        store: Some(db.pool().clone()),
         clock: sandbox::Clock::real(),
         deliver: sandbox::Deliver::Http,
     };
@@ -232,12 +237,12 @@ async fn admin(action: AdminAction, file: Option<&Path>) -> Result<(), Failure> 
 /// A line from standard input; nothing typed means that one is to be made.
 fn typed_password() -> Result<Option<String>, Failure> {
     let stdin = std::io::stdin();
-    if stdin.is_terminal() {
-        print!("Password (empty: one is made, typing is visible): ");
-        std::io::stdout().flush()?;
-    }
     let mut line = String::new();
-    stdin.lock().read_line(&mut line)?;
+    if stdin.is_terminal() {
+        line = rpassword::prompt_password("Password (empty: one is made): ")?;
+    } else {
+        stdin.lock().read_line(&mut line)?;
+    }
     let line = line.trim_end_matches(['\r', '\n']);
     Ok((!line.is_empty()).then(|| line.to_owned()))
 }

@@ -16,6 +16,12 @@ pub use self::{
     settings::Preset,
 };
 
+/// Where sandbox mode keeps everything unless told otherwise.
+pub const SANDBOX_DATABASE: &str = "sqlite://data/sandbox.db";
+
+/// What a database of play money is marked with.
+pub const SANDBOX_IDENTITY: &str = "sandbox";
+
 /// A setting that is not usable: one line that names it and says what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{setting} {problem}")]
@@ -121,7 +127,7 @@ impl Config {
             Mode::Merchant { merchant, .. } if !self.is_sandbox() => {
                 format!("mch_id {} appid {}", merchant.mch_id, merchant.appid)
             }
-            _ => "sandbox".to_owned(),
+            _ => SANDBOX_IDENTITY.to_owned(),
         }
     }
 }

@@ -94,7 +94,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let _ = any_spawner::Executor::init_tokio();
     health::recorder();
     let db = Db::open(config.database_url.expose()).await.map_err(StartError::Database)?;
-    claim(&db, &config).await?;
+    claim(&db, &config.identity()).await?;
 
     let listener = listen("SAOMA_ADDR", config.addr)?;
     let addr = listener.local_addr().map_err(|source| StartError::Listen {
@@ -137,10 +137,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 }
 
 /// Writes whose money this database holds at its first start; play money never meets real balances.
-async fn claim(db: &Db, config: &Config) -> Result<(), StartError> {
-    let ours = config.identity();
-    let theirs = facts::get_or_set(db, "identity", &ours).await?;
-    if theirs == ours { Ok(()) } else { Err(StartError::OtherIdentity { ours, theirs }) }
+///
+/// # Errors
+/// [`StartError::OtherIdentity`] if it is somebody else's.
+pub async fn claim(db: &Db, ours: &str) -> Result<(), StartError> {
+    let theirs = facts::get_or_set(db, "identity", ours).await?;
+    if theirs == ours { Ok(()) } else { Err(StartError::OtherIdentity { ours: ours.to_owned(), theirs }) }
 }
 
 fn listen(setting: &'static str, address: SocketAddr) -> Result<TcpListener, StartError> {

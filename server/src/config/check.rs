@@ -261,8 +261,7 @@ fn socket_addr(setting: &str, text: &str) -> Result<SocketAddr, ConfigError> {
 }
 
 pub(super) fn database_url(given: Option<&str>, in_sandbox: bool) -> Result<Secret, ConfigError> {
-    let text =
-        given.unwrap_or(if in_sandbox { "sqlite://data/sandbox.db" } else { "sqlite://data/saoma.db" });
+    let text = given.unwrap_or(if in_sandbox { super::SANDBOX_DATABASE } else { "sqlite://data/saoma.db" });
     if ["sqlite:", "postgres://", "postgresql://"].iter().any(|p| text.starts_with(p)) {
         Ok(Secret::new(text))
     } else {
