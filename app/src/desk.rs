@@ -184,6 +184,14 @@ impl Desk {
         })
     }
 
+    /// Payments whose number is no order of ours, by how a number of theirs begins.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn strays(&self, search: &str) -> Result<Vec<Exception>, AppError> {
+        self.cashier.exceptions_without_order(search, 50).await.map_err(internal)
+    }
+
     /// Puts an operator's note on an order's time line; `false` if there is no such order.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use wxpay::{OutTradeNo, UnixMillis};
 use crate::api::{AppError, ErrorCode};
 use crate::desk::{self, Desk};
 use crate::icons;
-use crate::parts::empty;
+use crate::parts::instead;
 use crate::shell::{self, Frame};
 use crate::text::{self, Text, dialog, error, payer};
 use crate::visit::{Theme, Visit};
@@ -103,7 +103,7 @@ pub async fn refused(desk: &Desk, visit: &Visit, error: &AppError) -> Response {
                     <p class="actions part"><a class="button" href="/">{lang.t(text::pay::BACK)}</a></p>
                 }
             });
-            let card = view! { <div class="card">{empty(icon, lang.t(title), lang.t(words))}{back}</div> };
+            let card = view! { <div class="card">{instead(icon, lang.t(title), lang.t(words))}{back}</div> };
             shell::payer(&site, &visited, true, card)
         },
     )

@@ -118,6 +118,18 @@ pub fn pager_end(label: &'static str, href: Option<String>, newer: bool) -> impl
     }
 }
 
+/// What stands in place of a page: as [`empty`], with the page's heading.
+pub fn instead(icon: &'static str, title: &'static str, text: &'static str) -> impl IntoView {
+    let text = (!text.is_empty()).then(|| view! { <p class="note">{text}</p> });
+    view! {
+        <div class="empty">
+            <span class="badge" aria-hidden="true"><Icon d=icon/></span>
+            <h1>{title}</h1>
+            {text}
+        </div>
+    }
+}
+
 /// Nothing there, said kindly.
 pub fn empty(icon: &'static str, title: &'static str, text: &'static str) -> impl IntoView {
     let text = (!text.is_empty()).then(|| view! { <p class="note">{text}</p> });

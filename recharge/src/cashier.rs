@@ -193,6 +193,18 @@ impl Cashier {
         exceptions::open(&self.inner.db, limit).await
     }
 
+    /// Exceptions whose number is no order of ours, newest first; `search` is how their order number or transaction begins.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn exceptions_without_order(
+        &self,
+        search: &str,
+        limit: i64,
+    ) -> Result<Vec<Exception>, sqlx::Error> {
+        exceptions::without_order(&self.inner.db, search, limit).await
+    }
+
     /// # Errors
     /// Whatever the database says.
     pub async fn balance(&self, user_id: &str) -> Result<Fen, sqlx::Error> {
@@ -254,7 +266,9 @@ impl Cashier {
     /// # Errors
     /// Whatever the database says.
     pub async fn check(&self) -> Result<Findings, sqlx::Error> {
-        check::all(&self.inner.db).await
+        let findings = check::all(&self.inner.db).await?;
+        self.inner.health.checked(findings.violations);
+        Ok(findings)
     }
 
     /// How many commands wait for the writer.

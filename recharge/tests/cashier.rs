@@ -265,6 +265,11 @@ async fn an_unknown_order_is_kept_and_answered_fail_for_an_hour_then_success() {
         let open = desk.cashier.open_exceptions(10).await.unwrap();
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].kind, ExceptionKind::UnknownOrder);
+        let number = order.out_trade_no.as_str();
+        for (search, found) in [("", 1), (&number[..10], 1), (open[0].transaction_id.as_str(), 1), ("x", 0)] {
+            let alone = desk.cashier.exceptions_without_order(search, 10).await.unwrap();
+            assert_eq!(alone.len(), found, "{search}");
+        }
         assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 0);
     })
     .await;

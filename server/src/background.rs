@@ -16,6 +16,7 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 /// An answer of WeChat may take 7 s; so many rounds may be under way, or an outage would pile them up.
 const ROUNDS: usize = 8;
 const TIDY_EVERY: Duration = Duration::from_secs(5);
+const CHECK_EVERY: Duration = Duration::from_secs(300);
 
 /// Everything that runs beside the requests; ends when it is dropped.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     loops.spawn(supervised("queries", move || ask_due(cashier.clone(), query_limit_per_s)));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("changes of other instances", move || follow_changes(cashier.clone())));
+    let cashier = server.cashier.clone();
+    loops.spawn(supervised("the self-check", move || check(cashier.clone())));
     let tidied = server.clone();
     loops.spawn(supervised("tidying", move || tidy(tidied.clone())));
     Background { _loops: loops }
@@ -94,6 +97,23 @@ async fn follow_changes(cashier: Cashier) {
             },
             // A message may have been lost with its connection.
             _ = reread.tick() => cashier.reread_watched().await,
+        }
+    }
+}
+
+/// Looks over all money after the start and then every five minutes.
+async fn check(cashier: Cashier) {
+    let mut ticks = interval(CHECK_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match cashier.check().await {
+            Ok(findings) => {
+                for violation in &findings.named {
+                    tracing::error!("self-check: {violation}");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the self-check could not be made"),
         }
     }
 }

@@ -50,6 +50,8 @@ enum Command {
     },
     /// Bring the database's tables up to date
     Migrate(SettingsFile),
+    /// Look over all money: credits fit their orders, balances are the sums of their ledgers
+    Check(SettingsFile),
     /// Add an operator or set a password; the password is read from standard input
     Admin {
         #[command(subcommand)]
@@ -108,6 +110,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
             println!("the database is up to date");
             Ok(())
         }
+        Command::Check(settings) => check(settings.config.as_deref()).await,
         Command::Admin { action, settings } => admin(action, settings.config.as_deref()).await,
         Command::UserToken { user, name, seconds, settings } => {
             let secret = secret(settings.config.as_deref()).await?;
@@ -207,6 +210,18 @@ async fn run_sandbox(addr: SocketAddr, database: &str) -> Result<(), Failure> {
 /// The database alone: no merchant is needed for it.
 async fn open(file: Option<&Path>) -> Result<Db, Failure> {
     Ok(Db::open(config::load_database(file)?.expose()).await?)
+}
+
+async fn check(file: Option<&Path>) -> Result<(), Failure> {
+    let findings = recharge::db::check::all(&open(file).await?).await?;
+    for violation in &findings.named {
+        println!("{violation}");
+    }
+    println!(
+        "{} orders and {} accounts checked, {} violations",
+        findings.orders, findings.accounts, findings.violations
+    );
+    if findings.violations == 0 { Ok(()) } else { Err("the ledger is not sound; see above".into()) }
 }
 
 async fn admin(action: AdminAction, file: Option<&Path>) -> Result<(), Failure> {

@@ -50,8 +50,12 @@ async fn metrics_page(
     if let Ok(Ok((due, _))) = timeout(PATIENCE, server.cashier.backlog()).await {
         metrics::gauge!("saoma_due_queries").set(float(usize::try_from(due).unwrap_or(0)));
     }
-    let stopped = server.cashier.health().stopped.is_some();
-    metrics::gauge!("saoma_new_orders_stopped").set(float(usize::from(stopped)));
+    let health = server.cashier.health();
+    metrics::gauge!("saoma_new_orders_stopped").set(float(usize::from(health.stopped.is_some())));
+    if let Some(violations) = health.violations {
+        metrics::gauge!("saoma_check_violations")
+            .set(float(usize::try_from(violations).unwrap_or(usize::MAX)));
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
 }
 

@@ -8,7 +8,7 @@ use crate::api::AppError;
 use crate::auth::Operator;
 use crate::desk::{self, Desk};
 use crate::icons;
-use crate::parts::empty;
+use crate::parts::instead;
 use crate::shell::{self, Frame, Tab};
 use crate::text::{error, pay};
 use crate::visit::{Visit, address};
@@ -18,6 +18,7 @@ pub mod login;
 pub mod order;
 pub mod orders;
 pub mod overview;
+mod stray;
 
 /// The operator, or the way to the sign-in page and back.
 fn operator(visit: &Visit) -> Result<Operator, Box<Response>> {
@@ -47,7 +48,7 @@ async fn failed(desk: &Desk, visit: &Visit, tab: Tab, failure: &AppError) -> Res
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
     let status = desk::status(failure.code);
     shell::page(desk, visit, status, lang.t(error::INTERNAL_TITLE).to_owned(), Frame::default(), move || {
-        let text = view! { <div class="card">{empty(icons::CLOCK, lang.t(error::INTERNAL_TITLE), lang.t(error::INTERNAL_TEXT))}</div> };
+        let text = view! { <div class="card">{instead(icons::CLOCK, lang.t(error::INTERNAL_TITLE), lang.t(error::INTERNAL_TEXT))}</div> };
         shell::desk(&site, &visited, tab, text)
     })
     .await
@@ -58,7 +59,7 @@ async fn absent(desk: &Desk, visit: &Visit) -> Response {
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
     let title = lang.t(pay::NOT_FOUND).to_owned();
     shell::page(desk, visit, StatusCode::NOT_FOUND, title, Frame::default(), move || {
-        let card = view! { <div class="card">{empty(icons::SEARCH, lang.t(error::NOT_FOUND), "")}</div> };
+        let card = view! { <div class="card">{instead(icons::SEARCH, lang.t(error::NOT_FOUND), "")}</div> };
         shell::desk(&site, &visited, Tab::Orders, card)
     })
     .await

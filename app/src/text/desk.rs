@@ -48,6 +48,7 @@ texts! { pub mod over {
     HEALTH_CLOCK = "时钟偏差", "Clock difference";
     TITLE = "概览", "Overview";
     COUNT_PAID = "{n} 笔", "{n} orders";
+    VIOLATIONS = "自检发现 {n} 处账目不符，请用 saoma check 查看并核对。", "The self-check found {n} entries that do not add up; run saoma check to see them.";
     STOPPED = "新订单已停止：微信不接受我们的请求（{reason}），自 {time} 起。", "New orders are stopped: WeChat refuses our requests ({reason}), since {time}.";
     SILENT_TODAY = "今天由查询确认", "Confirmed by query today";
 } }
@@ -92,6 +93,7 @@ texts! { pub mod orders {
     RANGE = "{from} 至 {to}", "{from} to {to}";
     EMPTY = "没有符合条件的订单", "No orders match";
     EMPTY_TEXT = "试试放宽日期，或核对号码的开头几位。", "Try wider dates, or check how the number begins.";
+    STRAYS = "没有对应订单的付款", "Payments without an order";
     LOADING = "正在读取订单", "Loading orders";
     COUNT_MORE = "{n}+", "{n}+";
 } }

@@ -26,6 +26,8 @@ pub struct Health {
     pub stopped: Option<Stopped>,
     /// How many payments in a row were known first by a notice.
     pub by_notice_in_a_row: u32,
+    /// What the last self-check found; `None` before the first one.
+    pub violations: Option<u64>,
     probed_at: UnixMillis,
 }
 
@@ -71,6 +73,11 @@ impl HealthWatch {
             }
             Some(stopped)
         })
+    }
+
+    /// The self-check has looked at everything.
+    pub(super) fn checked(&self, violations: u64) {
+        self.with(|health| health.violations = Some(violations));
     }
 
     /// A payment became known.

@@ -107,6 +107,28 @@ pub async fn open(db: &Db, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
     rows.iter().map(exception).collect()
 }
 
+/// Exceptions whose number is no order of ours, newest first, at most `limit`; `search` is how their order number or
+/// transaction begins.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn without_order(db: &Db, search: &str, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM exceptions AS e WHERE NOT EXISTS \
+         (SELECT 1 FROM orders AS o WHERE o.out_trade_no = e.out_trade_no) \
+         AND ((e.out_trade_no >= $1 AND e.out_trade_no < $2) \
+         OR (e.transaction_id >= $1 AND e.transaction_id < $2)) \
+         ORDER BY first_seen_at DESC, id DESC LIMIT $3"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(search)
+        .bind(format!("{search}\u{10FFFF}"))
+        .bind(limit)
+        .fetch_all(db.pool())
+        .await?;
+    rows.iter().map(exception).collect()
+}
+
 fn exception(row: &AnyRow) -> Result<Exception, sqlx::Error> {
     let kind: String = column(row, "kind")?;
     let settled = match column::<Option<i64>>(row, "settled_at")? {

@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 
-use super::common::{PASSWORD, Site, on_both};
+use super::common::{PASSWORD, Site, on_both, paid, signed};
 
 async fn sign_in(site: &Site, name: &str, password: &str) -> reqwest::Response {
     site.post("/admin/login", &[("name", name), ("password", password), ("next", "/admin/orders")])
@@ -38,6 +38,36 @@ async fn an_operator_signs_in_finds_the_order_and_signs_out() {
         );
         let after = site.get("/admin/orders").header("cookie", &cookie).send().await.unwrap();
         assert_ne!(after.status(), StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn money_without_an_order_is_listed_and_shown_with_its_evidence() {
+    on_both(async |site| {
+        let number = "SM20260315100000AAAAAAAAAAAAAAAA";
+        site.notice(signed(paid(number, "1234"))).await;
+        let cookie = cookie(&site).await;
+        let get = async |path: String| {
+            let page = site.get(&path).header("cookie", &cookie).send().await.unwrap();
+            (page.status(), page.text().await.unwrap())
+        };
+        for (query, listed) in [
+            ("exception=unknown_order", true),
+            ("exception=any", true),
+            ("q=SM2026031510", true),
+            ("exception=duplicate", false),
+            ("", false),
+        ] {
+            let (status, page) = get(format!("/admin/orders?{query}")).await;
+            assert_eq!((status, page.contains(number)), (StatusCode::OK, listed), "{query}");
+        }
+        let (status, page) = get(format!("/admin/orders/{number}")).await;
+        assert_eq!(status, StatusCode::OK);
+        assert!(page.contains("12.34") && page.contains("time_end"), "{page}");
+        assert!(!page.contains("oUpF8"), "the payer is not shown");
+        let (status, _) = get("/admin/orders/SM20260315100000BBBBBBBBBBBBBBBB".to_owned()).await;
+        assert_eq!(status, StatusCode::NOT_FOUND);
     })
     .await;
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use wxpay::OutTradeNo;
 
 use super::orders::user_href;
-use super::{absent, events, failed, operator, page};
+use super::{absent, events, failed, operator, page, stray};
 use crate::desk::{Desk, Dossier};
 use crate::icons::{self, Icon};
 use crate::parts::{self, Clock, big_money, exception_word, money, pill};
@@ -27,7 +27,7 @@ pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: V
     }
     let dossier = match desk.dossier(&number).await {
         Ok(Some(dossier)) => dossier,
-        Ok(None) => return absent(&desk, &visit).await,
+        Ok(None) => return stray::show(&desk, &visit, &number).await,
         Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
     };
     let (lang, visited) = (visit.lang, visit.clone());
@@ -127,7 +127,7 @@ fn summary(lang: Lang, order: &Order) -> impl IntoView + use<> {
     }
 }
 
-fn exceptions(lang: Lang, all: &[Exception]) -> impl IntoView + use<> {
+pub(super) fn exceptions(lang: Lang, all: &[Exception]) -> impl IntoView + use<> {
     let items: Vec<_> = all.iter().map(|exception| exception_item(lang, exception)).collect();
     view! {
         <section class="card stack" aria-labelledby="ex-t">

@@ -5,10 +5,10 @@ use axum::response::Response;
 use leptos::prelude::*;
 use recharge::db::list::{Filter, Listed, Page, State as OrderFilter, Totals, WithException};
 use recharge::order::Proof;
-use recharge::{ExceptionKind, OrderState};
+use recharge::{Exception, ExceptionKind, OrderState};
 
 use super::super::{cursor, cursor_href};
-use super::{failed, operator, page};
+use super::{failed, operator, page, stray};
 use crate::desk::Desk;
 use crate::icons::{self, Icon};
 use crate::money::thousands;
@@ -34,9 +34,21 @@ pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
         Ok(found) => found,
         Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
     };
+    // Money without an order is no row of the list, and must be found with it.
+    let wanted = !filter.search.is_empty() || filter.exception.is_some();
+    let strays = match wanted && filter.state.is_none() && visit.get("before").is_none() {
+        true => desk.strays(&filter.search).await,
+        false => Ok(Vec::new()),
+    };
+    let strays: Vec<_> = match strays {
+        Ok(strays) => strays.into_iter().filter(|stray| fits(&filter, stray)).collect(),
+        Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
+    };
     let (lang, visited) = (visit.lang, visit.clone());
     page(&desk, &visit, Tab::Orders, lang.t(orders::TITLE).to_owned(), move || {
+        let strays = (!strays.is_empty()).then(|| stray::list(lang, &strays));
         let table = match found.rows.is_empty() {
+            true if strays.is_some() => ().into_any(),
             true => nothing(lang).into_any(),
             false => rows(lang, &visited, &found, totals).into_any(),
         };
@@ -44,11 +56,19 @@ pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
             <div class="page-head"><h1>{lang.t(orders::TITLE)}</h1></div>
             <div class="stack">
                 {search(lang, &visited)}
+                {strays}
                 {table}
             </div>
         }
     })
     .await
+}
+
+fn fits(filter: &Filter, stray: &Exception) -> bool {
+    filter.exception.is_none_or(|wanted| match wanted {
+        WithException::Any => true,
+        WithException::Of(kind) => kind == stray.kind,
+    })
 }
 
 fn filter(visit: &Visit) -> Filter {
@@ -73,9 +93,10 @@ fn search(lang: Lang, visit: &Visit) -> impl IntoView + use<> {
     };
     let states: Vec<_> =
         STATES.iter().map(|(value, _, label)| chip("state", value, lang.t(*label))).collect();
-    let kinds = ExceptionKind::ALL.iter().filter(|kind| **kind != ExceptionKind::UnknownOrder);
-    let kinds: Vec<_> =
-        kinds.map(|kind| chip("exception", kind.name(), lang.t(exception_word(*kind)))).collect();
+    let kinds: Vec<_> = ExceptionKind::ALL
+        .iter()
+        .map(|kind| chip("exception", kind.name(), lang.t(exception_word(*kind))))
+        .collect();
     let keep = |name: &'static str| {
         visit.get(name).map(|value| view! { <input type="hidden" name=name value=value.to_owned()/> })
     };

@@ -241,7 +241,13 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
 
 fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let stopped = overview.health.stopped.as_ref();
-    let (word, tone) = if stopped.is_some() { (check::BAD, Some("bad")) } else { (check::OK, None) };
+    let violations = overview.health.violations.unwrap_or(0);
+    let is_well = stopped.is_none() && violations == 0;
+    let (word, tone) = if is_well { (check::OK, None) } else { (check::BAD, Some("bad")) };
+    let unsound = (violations > 0).then(|| {
+        let count = thousands(violations);
+        parts::notice(Some("bad"), lang.fill(over::VIOLATIONS, &[("n", &count)]))
+    });
     let notice = stopped.map(|stopped| {
         let since = parts::time_text(stopped.since, Clock::NoYear);
         let values = [("reason", stopped.reason.as_str()), ("time", since.as_str())];
@@ -257,6 +263,7 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         <section class="card stack" aria-labelledby="he-t">
             <div class="card-head"><h2 id="he-t">{lang.t(over::HEALTH)}</h2>{pill(lang.t(word), tone)}</div>
             {notice}
+            {unsound}
             <dl class="tiles">
                 {tile(over::HEALTH_DUE, overview.waiting.to_string())}
                 {tile(over::SILENT_TODAY, by_query.to_string())}
