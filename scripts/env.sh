@@ -29,6 +29,5 @@ apt_install() {
 # smaller, and the same on every machine.
 cargo_wasm() {
     local sources="${CARGO_HOME:-$HOME/.cargo}/registry/src"
-    local flags="--remap-path-prefix=$sources/="$'\x1f'"--remap-path-prefix=$root/="
-    (cd "$root" && CARGO_ENCODED_RUSTFLAGS="$flags" cargo "$1" --profile wasm-release --target wasm32-unknown-unknown "${@:2}")
+    (cd "$root" && CARGO_ENCODED_RUSTFLAGS="--remap-path-prefix=$sources/=" cargo "$1" --profile wasm-release --target wasm32-unknown-unknown "${@:2}")
 }
