@@ -7,7 +7,7 @@ use crate::types::InvalidValue;
 use crate::v2::{XmlError, sign::SignError};
 
 /// Three kinds of failure: WeChat refused the order ([`Error::Refused`]), WeChat did not understand us
-/// ([`Error::NotUnderstood`], [`Error::Invalid`]), or nobody knows what happened ([`Error::is_unknown`]).
+/// ([`Error::NotUnderstood`], [`Error::Invalid`], [`Error::NoCertificate`]), or nobody knows what happened ([`Error::is_unknown`]).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Refused before anything was sent.
@@ -21,6 +21,12 @@ pub enum Error {
     /// WeChat answers 200 even to errors, so this is something else on the way.
     #[error("WeChat Pay's address answered with HTTP {0}")]
     Status(u16),
+    /// HTTP 400 with nginx's page about it. Nothing was refunded. Source: protocol A1, trap 73.
+    #[error(
+        "WeChat Pay got no merchant certificate that it takes: set SAOMA_WECHAT_CERT (and SAOMA_WECHAT_CERT_KEY) \
+         to the certificate of this mch_id"
+    )]
+    NoCertificate,
     #[error("WeChat Pay's answer is not a message")]
     Malformed(#[source] XmlError),
     #[error("a field of WeChat Pay's answer is missing or wrong")]
@@ -47,7 +53,7 @@ impl Error {
     /// same request with the same numbers. Never a reason to close, create anew or refund.
     pub fn is_unknown(&self) -> bool {
         match self {
-            Error::Invalid(_) | Error::NotUnderstood { .. } => false,
+            Error::Invalid(_) | Error::NotUnderstood { .. } | Error::NoCertificate => false,
             Error::Refused { code, .. } => match code.class() {
                 ErrClass::Same | ErrClass::Wait | ErrClass::Query => true,
                 ErrClass::Fix | ErrClass::Final => false,

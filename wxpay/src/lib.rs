@@ -87,7 +87,9 @@ pub mod v2;
 mod verified;
 
 pub use error::{ErrClass, ErrCode, Error};
-pub use types::{AppId, CodeUrl, Fen, InvalidValue, MchId, OutTradeNo, TransactionId, UnixMillis};
+pub use types::{
+    AppId, CodeUrl, Fen, InvalidValue, MchId, OutRefundNo, OutTradeNo, RefundId, TransactionId, UnixMillis,
+};
 #[cfg(feature = "client")]
 pub use v2::client;
 pub use v2::merchant::Merchant;

@@ -41,11 +41,31 @@ impl Fen {
 
     /// A `total_fee` as the wire has it: decimal digits only, at least 1 fen. Source: protocol A3.
     pub fn parse_total_fee(text: &str) -> Result<Fen, InvalidValue> {
+        Self::parse_fee("total_fee", text)
+    }
+
+    /// The same for the fee called `what`, such as `refund_fee`.
+    pub(crate) fn parse_fee(what: &'static str, text: &str) -> Result<Fen, InvalidValue> {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         match text.parse::<i64>() {
             Ok(fen) if digits && fen >= 1 => Ok(Fen(fen)),
-            _ => Err(InvalidValue { what: "total_fee", must_be: "a whole number of fen, at least 1" }),
+            _ => Err(InvalidValue { what, must_be: "a whole number of fen, at least 1" }),
         }
+    }
+
+    /// Yuan with two decimals, as bills have them: `19.90` or `-5.00`, and nothing else. `None` if it is not that.
+    pub fn parse_yuan(text: &str) -> Option<Fen> {
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (yuan, cents) = digits.split_once('.')?;
+        let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if !plain(yuan) || !plain(cents) || cents.len() != 2 {
+            return None;
+        }
+        let fen = yuan.parse::<i64>().ok()?.checked_mul(100)?.checked_add(cents.parse().ok()?)?;
+        Some(Fen(if negative { -fen } else { fen }))
     }
 }
 
@@ -115,6 +135,15 @@ impl UnixMillis {
     pub fn to_beijing_rfc3339(self) -> String {
         let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+08:00");
         self.beijing().format(&format).unwrap_or_default()
+    }
+
+    /// Reads `2026-03-16 09:30:15` in Beijing time, as refunds and bills have it; `None` if it is not one.
+    pub fn from_beijing_text(text: &str) -> Option<Self> {
+        let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
+        let plain = text.len() == 19 && text.bytes().all(|b| b.is_ascii_digit() || b"- :".contains(&b));
+        let local = PrimitiveDateTime::parse(text, &format).ok().filter(|_| plain)?;
+        let seconds = local.assume_offset(BEIJING).unix_timestamp();
+        Some(UnixMillis(seconds.checked_mul(1000)?))
     }
 
     /// Reads `yyyyMMddHHmmss` in Beijing time; `None` if it is not one.
@@ -189,6 +218,24 @@ checked_text!(
     /// WeChat's number of a payment, in practice 28 digits. Source: protocol A3.
     TransactionId,
     "transaction_id",
+    "1 to 32 printable ASCII characters",
+    |t| (1..=32).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_graphic())
+);
+
+checked_text!(
+    /// The merchant's own number of a refund, unique for ever under one `mch_id`: the same one sent again never
+    /// refunds twice. Source: protocol A3.
+    OutRefundNo,
+    "out_refund_no",
+    "1 to 64 digits, ASCII letters or _ - | * @",
+    |t| (1..=64).contains(&t.len())
+        && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-|*@".contains(&b))
+);
+
+checked_text!(
+    /// WeChat's number of a refund. Source: protocol A7.3.
+    RefundId,
+    "refund_id",
     "1 to 32 printable ASCII characters",
     |t| (1..=32).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_graphic())
 );

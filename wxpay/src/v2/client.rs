@@ -7,8 +7,13 @@ use rand::RngExt;
 use rand::distr::Alphanumeric;
 use reqwest::Url;
 
+use super::bill::{self, BillDate, BillError, BillType};
+pub use super::bill_download::Bill;
+pub use super::certificate::Certificate;
 use super::merchant::Merchant;
 use super::order_query::Trade;
+use super::refund::{Refund, RefundAccepted};
+use super::refund_query::{RefundQuery, Refunds};
 use super::transport::{Budget, Transport};
 use super::unified_order::{Prepay, TradeType, UnifiedOrder};
 use super::xml::Fields;
@@ -82,6 +87,29 @@ impl Client {
         Client { budget, ..self }
     }
 
+    /// The same client with the merchant's certificate, which refunds need. In process nobody asks for it.
+    /// # Errors
+    /// [`Error::Invalid`] if the key does not belong to the certificate.
+    pub fn with_certificate(self, certificate: Certificate) -> Result<Self, Error> {
+        let transport = self.transport.with_tls(|tls| tls.ours = Some(certificate))?;
+        Ok(Client { transport, ..self })
+    }
+
+    /// The same client, which also believes hosts whose certificate one of these (PEM) has signed: for a sandbox or a
+    /// gateway with a certificate of its own.
+    /// # Errors
+    /// [`Error::Invalid`] if `pem` has no certificate.
+    pub fn with_root_certificates(self, pem: &[u8]) -> Result<Self, Error> {
+        let must_be = "one or more certificates in PEM";
+        let invalid = || Error::Invalid(InvalidValue { what: "the root certificates", must_be });
+        let roots = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| invalid())?;
+        if roots.is_empty() {
+            return Err(invalid());
+        }
+        let transport = self.transport.with_tls(|tls| tls.roots = roots)?;
+        Ok(Client { transport, ..self })
+    }
+
     pub fn merchant(&self) -> &Merchant {
         &self.merchant
     }
@@ -124,12 +152,66 @@ impl Client {
         self.call("/pay/closeorder", request).await.map(drop)
     }
 
-    async fn call(&self, path: &str, mut request: Fields) -> Result<Verified<Fields>, Error> {
+    /// Asks for money to go back to the payer. A success says that WeChat has taken it on, not that it is done. What
+    /// is unclear is asked again with the very same [`Refund`].
+    /// # Errors
+    /// [`Error::NoCertificate`] without a certificate that WeChat takes. [`Error::Refused`] with `NOTENOUGH` (the
+    /// merchant's funds), `TRADE_OVERDUE`, `USER_ACCOUNT_ABNORMAL`, `FREQUENCY_LIMITED` and more.
+    /// Source: protocol A7.
+    pub async fn refund(&self, refund: &Refund) -> Result<Verified<RefundAccepted>, Error> {
+        refund.check().map_err(Error::Invalid)?;
+        let fields = self.call("/secapi/pay/refund", refund.to_fields(&self.merchant)).await?;
+        reply::must_be(&fields, "out_refund_no", refund.out_refund_no.as_str())?;
+        reply::must_be(&fields, "transaction_id", refund.transaction_id.as_str())?;
+        reply::must_be(&fields, "out_trade_no", refund.out_trade_no.as_str())?;
+        let accepted = RefundAccepted::read(&fields).map_err(Error::BadField)?;
+        if accepted.refund_fee != refund.refund_fee {
+            return Err(Error::Foreign { field: "refund_fee" });
+        }
+        if accepted.total_fee != refund.total_fee {
+            return Err(Error::Foreign { field: "total_fee" });
+        }
+        Ok(Verified::vouch(accepted))
+    }
+
+    /// Asks what became of a refund, or of all refunds of a payment, ten at a time.
+    /// # Errors
+    /// [`Error::Refused`] with `REFUNDNOTEXIST` if WeChat has taken on no such refund: that one may be sent again.
+    /// Source: protocol A8.
+    pub async fn refund_query(&self, query: &RefundQuery) -> Result<Verified<Refunds>, Error> {
+        let fields = self.call("/pay/refundquery", query.to_fields(&self.merchant)).await?;
+        let refunds = Refunds::read(&fields).map_err(Error::BadField)?;
+        match query.mismatch(&refunds) {
+            None => Ok(Verified::vouch(refunds)),
+            Some(field) => Err(Error::Foreign { field }),
+        }
+    }
+
+    /// Fetches the bill of a day that has passed, to be read row by row. WeChat makes it at 9:00 of the next day; ask
+    /// after 10:00.
+    /// # Errors
+    /// [`BillError::Call`] here; what the answer says comes with the first [`Bill::next`].
+    /// Source: protocol A10.
+    pub async fn download_bill(
+        &self,
+        date: BillDate,
+        bill_type: BillType,
+        gzip: bool,
+    ) -> Result<Bill, BillError> {
+        let request = self.signed(bill::request(&self.merchant, date, bill_type, gzip));
+        Bill::open(&self.transport, "/pay/downloadbill", request, self.budget).await
+    }
+
+    async fn call(&self, path: &str, request: Fields) -> Result<Verified<Fields>, Error> {
+        let body = self.transport.post(path, self.signed(request), self.budget).await?;
+        reply::read(&body, &self.merchant)
+    }
+
+    fn signed(&self, mut request: Fields) -> String {
         request.set("nonce_str", nonce());
         let sign = sign::sign(&request, &self.merchant.key, self.merchant.sign_type);
         request.set("sign", sign);
-        let body = self.transport.post(path, request.to_xml(), self.budget).await?;
-        reply::read(&body, &self.merchant)
+        request.to_xml()
     }
 }
 

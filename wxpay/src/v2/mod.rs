@@ -1,12 +1,21 @@
 //! API v2: flat XML, signed with a key that both sides hold. Source: protocol part A.
 
+pub mod bill;
+#[cfg(feature = "client")]
+mod bill_download;
+#[cfg(feature = "client")]
+mod certificate;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod close_order;
 pub mod merchant;
 pub mod notify;
 pub mod order_query;
+pub mod refund;
+pub mod refund_notice;
+pub mod refund_query;
 pub mod reply;
+pub mod req_info;
 pub mod sign;
 #[cfg(feature = "client")]
 mod transport;
@@ -14,7 +23,11 @@ mod unified_order;
 mod xml;
 mod xml_read;
 
+pub use bill::{BillDate, BillEntry, BillError, BillReader, BillRow, BillSummary, BillType};
 pub use order_query::{Trade, TradeState};
+pub use refund::{Refund, RefundAccepted};
+pub use refund_notice::RefundNotice;
+pub use refund_query::{RefundQuery, RefundState, RefundStatus, Refunds};
 pub use unified_order::{Prepay, TradeType, UnifiedOrder};
 pub use xml::{Fields, XmlError};
 

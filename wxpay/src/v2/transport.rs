@@ -1,15 +1,18 @@
 //! How a request's bytes get to WeChat and the answer's back: over HTTP, or in process to a router.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{Request, StatusCode, header::CONTENT_TYPE};
 use reqwest::{Url, redirect};
 use tokio::time::timeout;
 use tower::ServiceExt;
 
 use super::REPLY_LIMIT;
+use super::certificate::Certificate;
 use super::client::Endpoint;
 use super::xml::XmlError;
 use crate::error::Error;
@@ -28,8 +31,38 @@ const POOL_IDLE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]
 pub(super) enum Transport {
-    Http { http: reqwest::Client, primary: Url, backup: Option<Url> },
+    Http(Box<Hosts>),
     InProcess(Router),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Hosts {
+    http: reqwest::Client,
+    tls: Tls,
+    primary: Url,
+    backup: Option<Url>,
+}
+
+/// Whom we believe beyond the machine's own list, and who we are, if WeChat asks.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tls {
+    pub roots: Vec<reqwest::Certificate>,
+    pub ours: Option<Certificate>,
+}
+
+impl Tls {
+    fn connect(&self) -> Result<reqwest::Client, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT)
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .pool_idle_timeout(POOL_IDLE)
+            .tls_certs_merge(self.roots.iter().cloned());
+        match &self.ours {
+            Some(ours) => http.identity(ours.identity()).build(),
+            None => http.build(),
+        }
+    }
 }
 
 /// How long one call may take, in all and, where there is a second host, at the first one.
@@ -49,40 +82,69 @@ impl Transport {
             }
             None => None,
         };
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .pool_idle_timeout(POOL_IDLE)
-            .build()
-            .map_err(|error| Error::Transport(error.into()))?;
-        Ok(Transport::Http { http, primary, backup })
+        let tls = Tls::default();
+        let http = tls.connect().map_err(|error| Error::Transport(error.into()))?;
+        Ok(Transport::Http(Box::new(Hosts { http, tls, primary, backup })))
+    }
+
+    /// The same with other TLS settings; in process there is no TLS.
+    pub(super) fn with_tls(self, change: impl FnOnce(&mut Tls)) -> Result<Self, Error> {
+        match self {
+            Transport::Http(mut hosts) => {
+                change(&mut hosts.tls);
+                hosts.http = hosts.tls.connect().map_err(|_| {
+                    let must_be = "a PEM or p12 certificate with the private key that belongs to it";
+                    Error::Invalid(InvalidValue { what: "the merchant's certificate", must_be })
+                })?;
+                Ok(Transport::Http(hosts))
+            }
+            in_process => Ok(in_process),
+        }
     }
 
     /// Posts `body`; on a failure of the network or an HTTP 5xx, the same bytes once more to the second host, if there
     /// is one. Every v2 call may be repeated like that: the same numbers never order, close or refund twice.
     pub(super) async fn post(&self, path: &str, body: String, budget: Budget) -> Result<Vec<u8>, Error> {
+        let whole = |to| async { ask(to, path, body.clone()).await?.whole().await };
+        self.try_hosts(budget, whole).await
+    }
+
+    /// The same for an answer that is read piece by piece, after the budget has ended.
+    pub(super) async fn open(&self, path: &str, body: String, budget: Budget) -> Result<Answer, Error> {
+        self.try_hosts(budget, |to| ask(to, path, body.clone())).await
+    }
+
+    async fn try_hosts<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        budget: Budget,
+        ask: impl Fn(To) -> F,
+    ) -> Result<T, Error> {
         let start = Instant::now();
-        match self {
+        let hosts = match self {
             Transport::InProcess(router) => {
-                within(budget.total, budget, ask_router(router.clone(), path, body)).await
+                return within(budget.total, budget, ask(To::Router(router.clone()))).await;
             }
-            Transport::Http { http, primary, backup: None } => {
-                within(budget.total, budget, ask(http, primary, path, body)).await
+            Transport::Http(hosts) => hosts,
+        };
+        let at = |url: &Url| ask(To::Host(hosts.http.clone(), url.clone()));
+        let Some(backup) = &hosts.backup else {
+            return within(budget.total, budget, at(&hosts.primary)).await;
+        };
+        match within(budget.first, budget, at(&hosts.primary)).await {
+            Err(error) if is_of_the_host(&error) => {
+                report(&error);
+                let rest = budget.total.saturating_sub(start.elapsed());
+                within(rest, budget, at(backup)).await
             }
-            Transport::Http { http, primary, backup: Some(backup) } => {
-                let first = within(budget.first, budget, ask(http, primary, path, body.clone())).await;
-                match first {
-                    Err(error) if is_of_the_host(&error) => {
-                        report(&error);
-                        let rest = budget.total.saturating_sub(start.elapsed());
-                        within(rest, budget, ask(http, backup, path, body)).await
-                    }
-                    answered => answered,
-                }
-            }
+            answered => answered,
         }
     }
+}
+
+/// Where one attempt goes.
+enum To {
+    Host(reqwest::Client, Url),
+    Router(Router),
 }
 
 /// Logged here, because the caller may never hear of it.
@@ -99,11 +161,11 @@ fn is_of_the_host(error: &Error) -> bool {
     }
 }
 
-async fn within(
+async fn within<T>(
     limit: Duration,
     budget: Budget,
-    ask: impl Future<Output = Result<Vec<u8>, Error>>,
-) -> Result<Vec<u8>, Error> {
+    ask: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
     match timeout(limit, ask).await {
         Ok(answer) => answer,
         Err(_) => {
@@ -112,40 +174,87 @@ async fn within(
     }
 }
 
-async fn ask(http: &reqwest::Client, base: &Url, path: &str, body: String) -> Result<Vec<u8>, Error> {
-    let mut url = base.clone();
-    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
-    let broken = |error: reqwest::Error| Error::Transport(error.without_url().into());
-    let request = http.post(url).header(CONTENT_TYPE, XML).body(body);
-    let mut response = request.send().await.map_err(broken)?;
-    if response.status() != StatusCode::OK {
-        return Err(Error::Status(response.status().as_u16()));
-    }
-    let mut reply = Vec::new();
-    // Never more in memory than the limit and one chunk, whatever length the answer declares.
-    while let Some(chunk) = response.chunk().await.map_err(broken)? {
-        if reply.len() + chunk.len() > REPLY_LIMIT {
-            return Err(Error::Malformed(XmlError::TooLarge { limit: REPLY_LIMIT }));
+async fn ask(to: To, path: &str, body: String) -> Result<Answer, Error> {
+    let (status, mut answer) = match to {
+        To::Host(http, base) => {
+            let mut url = base.clone();
+            url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+            let request = http.post(url).header(CONTENT_TYPE, XML).body(body);
+            let response = request.send().await.map_err(broken)?;
+            (response.status(), Answer::Http(response))
         }
-        reply.extend_from_slice(&chunk);
+        To::Router(router) => {
+            let request = Request::post(path)
+                .header(CONTENT_TYPE, XML)
+                .body(Body::from(body))
+                .map_err(|error| Error::Transport(error.into()))?;
+            let response = match router.oneshot(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            (response.status(), Answer::InProcess(response.into_body()))
+        }
+    };
+    if status == StatusCode::BAD_REQUEST && answer.is_about_certificates().await {
+        return Err(Error::NoCertificate);
     }
-    Ok(reply)
+    if status != StatusCode::OK {
+        return Err(Error::Status(status.as_u16()));
+    }
+    Ok(answer)
 }
 
-async fn ask_router(router: Router, path: &str, body: String) -> Result<Vec<u8>, Error> {
-    let request = Request::post(path)
-        .header(CONTENT_TYPE, XML)
-        .body(Body::from(body))
-        .map_err(|error| Error::Transport(error.into()))?;
-    let response = match router.oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
-    if response.status() != StatusCode::OK {
-        return Err(Error::Status(response.status().as_u16()));
+fn broken(error: reqwest::Error) -> Error {
+    Error::Transport(error.without_url().into())
+}
+
+/// An answer with HTTP 200 whose body is still to come.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Http(reqwest::Response),
+    InProcess(Body),
+}
+
+impl Answer {
+    /// The next piece of the body, `None` at its end.
+    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+        match self {
+            Answer::Http(response) => response.chunk().await.map_err(broken),
+            Answer::InProcess(body) => loop {
+                let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await;
+                let Some(frame) = frame else { return Ok(None) };
+                let frame = frame.map_err(|error| Error::Transport(error.into()))?;
+                if let Ok(data) = frame.into_data() {
+                    return Ok(Some(data));
+                }
+            },
+        }
     }
-    let reply = axum::body::to_bytes(response.into_body(), REPLY_LIMIT).await;
-    reply.map(|bytes| bytes.to_vec()).map_err(|error| Error::Transport(error.into()))
+
+    /// All of it: never more in memory than the limit and one chunk, whatever length the answer declares.
+    async fn whole(mut self) -> Result<Vec<u8>, Error> {
+        let mut reply = Vec::new();
+        while let Some(chunk) = self.chunk().await? {
+            if reply.len() + chunk.len() > REPLY_LIMIT {
+                return Err(Error::Malformed(XmlError::TooLarge { limit: REPLY_LIMIT }));
+            }
+            reply.extend_from_slice(&chunk);
+        }
+        Ok(reply)
+    }
+
+    /// Whether an HTTP 400 is nginx's page for a client without a certificate, or with a wrong one: "No required SSL
+    /// certificate was sent" or "The SSL certificate error".
+    async fn is_about_certificates(&mut self) -> bool {
+        let mut page = Vec::new();
+        while let Ok(Some(chunk)) = self.chunk().await {
+            page.extend_from_slice(&chunk);
+            if page.len() > REPLY_LIMIT {
+                break;
+            }
+        }
+        String::from_utf8_lossy(&page).contains("SSL certificate")
+    }
 }
 
 fn base_url(what: &'static str, text: &str) -> Result<Url, Error> {

@@ -134,11 +134,11 @@ impl UnifiedOrder {
     }
 }
 
-fn is_text(text: &str, min: usize, max: usize) -> bool {
+pub(super) fn is_text(text: &str, min: usize, max: usize) -> bool {
     (min..=max).contains(&text.len()) && !text.contains(char::is_control)
 }
 
-fn is_notify_url(url: &str) -> bool {
+pub(super) fn is_notify_url(url: &str) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
         && url.len() <= 256

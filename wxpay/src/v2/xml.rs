@@ -33,7 +33,12 @@ impl Fields {
     /// # Errors
     /// [`XmlError`] for whatever could mean two things or nothing.
     pub fn read(body: &[u8], limit: usize) -> Result<Self, XmlError> {
-        xml_read::read(body, limit)
+        xml_read::read(body, limit, "xml")
+    }
+
+    /// Reads what was encrypted in a refund notice: the same with the root element `<root>`.
+    pub(super) fn read_root(body: &[u8], limit: usize) -> Result<Self, XmlError> {
+        xml_read::read(body, limit, "root")
     }
 
     /// The value as it stands in the message; an empty element is `Some("")`.

@@ -6,8 +6,9 @@ use quick_xml::reader::Reader;
 
 use super::xml::{Fields, XmlError};
 
-/// WeChat's longest message has about 60 fields (20 coupons of three); this only bounds what a stranger may send.
-const FIELDS_LIMIT: usize = 128;
+/// WeChat's longest message is ten refunds in one answer, with a dozen fields and three of each coupon; this only
+/// bounds what a stranger may send.
+const FIELDS_LIMIT: usize = 1024;
 
 const NAME_LIMIT: usize = 64;
 
@@ -19,7 +20,8 @@ enum Place {
     AfterRoot,
 }
 
-pub(super) fn read(body: &[u8], limit: usize) -> Result<Fields, XmlError> {
+/// Reads a document whose root element is `<{root_name}>`.
+pub(super) fn read(body: &[u8], limit: usize, root_name: &str) -> Result<Fields, XmlError> {
     if body.len() > limit {
         return Err(XmlError::TooLarge { limit });
     }
@@ -67,11 +69,11 @@ pub(super) fn read(body: &[u8], limit: usize) -> Result<Fields, XmlError> {
                 return Err(XmlError::StrayText);
             }
             (Event::Start(tag), Place::BeforeRoot) => {
-                root(&tag)?;
+                root(&tag, root_name)?;
                 Place::InRoot
             }
             (Event::Empty(tag), Place::BeforeRoot) => {
-                root(&tag)?;
+                root(&tag, root_name)?;
                 Place::AfterRoot
             }
             (Event::Start(tag), Place::InRoot) => Place::InField { name: field(&tag)?, value: String::new() },
@@ -116,8 +118,8 @@ fn add(fields: &mut Fields, name: String, value: String) -> Result<(), XmlError>
     Ok(())
 }
 
-fn root(tag: &BytesStart<'_>) -> Result<(), XmlError> {
-    if tag.name().into_inner() != "xml" {
+fn root(tag: &BytesStart<'_>, name: &str) -> Result<(), XmlError> {
+    if tag.name().into_inner() != name {
         return Err(XmlError::WrongRoot);
     }
     field(tag).map(drop)

@@ -1,0 +1,111 @@
+//! A bill on its way from WeChat: row by row, with limits on what it may take.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::bill::{BillError, BillReader, BillRow, BillSummary};
+use super::transport::{Answer, Budget, Transport};
+use crate::error::Error;
+
+/// A bill of millions of rows may take WeChat a while to begin.
+const BEGIN: Duration = Duration::from_secs(30);
+
+/// Silence for this long means that nothing more comes.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// Beginning to end: 3 GB at 5 MB/s.
+const WHOLE: Duration = Duration::from_secs(600);
+
+/// Read so many bytes, then hand out the rows in them: a chunk of gzip may hold a thousand times as much.
+const PIECE: usize = 4096;
+
+/// Rows come with [`Bill::next`]. Only when it gives `None` was that all of it; [`Bill::finish`] has the sums.
+#[derive(Debug)]
+pub struct Bill {
+    answer: Answer,
+    reader: BillReader,
+    /// What has come and is not read yet.
+    pending: Bytes,
+    /// The bill's last line, once all has come.
+    summary: Option<BillSummary>,
+    idle: Duration,
+    until: Instant,
+}
+
+impl Bill {
+    pub(super) async fn open(
+        transport: &Transport,
+        path: &str,
+        request: String,
+        budget: Budget,
+    ) -> Result<Bill, BillError> {
+        let begin = Budget { first: budget.first.max(BEGIN / 2), total: budget.total.max(BEGIN) };
+        let answer = transport.open(path, request, begin).await?;
+        let until = Instant::now() + WHOLE;
+        Ok(Bill {
+            answer,
+            reader: BillReader::new(),
+            pending: Bytes::new(),
+            summary: None,
+            idle: IDLE,
+            until,
+        })
+    }
+
+    /// The same with other limits: on the silence between two pieces, and on all of it from now on.
+    #[must_use]
+    pub fn with_limits(self, idle_ms: u64, whole_ms: u64) -> Self {
+        let until = Instant::now() + Duration::from_millis(whole_ms);
+        Bill { idle: Duration::from_millis(idle_ms), until, ..self }
+    }
+
+    /// The next row, `None` after the last one.
+    /// # Errors
+    /// [`BillError`]: what WeChat said in place of a bill, the line that cannot be read, a bill that was cut off, or a
+    /// call that broke off. Nothing comes after it.
+    pub async fn next(&mut self) -> Result<Option<BillRow>, BillError> {
+        loop {
+            if let Some(row) = self.reader.pop() {
+                return Ok(Some(row));
+            }
+            if self.summary.is_some() {
+                return Ok(None);
+            }
+            if self.pending.is_empty() {
+                let chunk = timeout_at(self.until, timeout(self.idle, self.answer.chunk())).await;
+                self.pending = match chunk {
+                    Ok(Ok(chunk)) => match chunk? {
+                        Some(chunk) => chunk,
+                        None => {
+                            self.summary = Some(self.reader.finish()?);
+                            continue;
+                        }
+                    },
+                    _ => return Err(self.too_slow()),
+                };
+            }
+            let piece = self.pending.split_to(self.pending.len().min(PIECE));
+            self.reader.push(&piece)?;
+        }
+    }
+
+    /// What the bill's last line says; reads on to the end if [`Bill::next`] has not.
+    /// # Errors
+    /// As [`Bill::next`].
+    pub async fn finish(mut self) -> Result<BillSummary, BillError> {
+        loop {
+            match self.summary.take() {
+                Some(summary) => return Ok(summary),
+                None => drop(self.next().await?),
+            }
+        }
+    }
+
+    fn too_slow(&self) -> BillError {
+        let limit = if Instant::now() >= self.until { WHOLE } else { self.idle };
+        let budget_ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        BillError::Call(Error::Timeout { budget_ms })
+    }
+}

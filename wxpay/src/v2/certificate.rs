@@ -1,0 +1,73 @@
+//! The merchant's TLS client certificate, which WeChat demands for refunds. Source: protocol A7.1.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
+
+use crate::types::{InvalidValue, MchId};
+
+/// A certificate with its private key; whoever has it can refund, so its `Debug` is blind.
+#[derive(Clone)]
+pub struct Certificate(reqwest::Identity);
+
+impl Certificate {
+    /// `apiclient_cert.pem` and `apiclient_key.pem`. An empty `key` means that `certificate` has both.
+    /// # Errors
+    /// [`InvalidValue`] if there is not at least one certificate and one key.
+    pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, InvalidValue> {
+        let both = [certificate, b"\n", key].concat();
+        let must_be = "a certificate and its private key in PEM";
+        let identity = reqwest::Identity::from_pem(&both);
+        identity.map(Certificate).map_err(|_| InvalidValue { what: "the merchant's certificate", must_be })
+    }
+
+    /// `apiclient_cert.p12`, whose password is the merchant number.
+    /// # Errors
+    /// [`InvalidValue`] if it is no p12, or of another merchant, or without a private key.
+    pub fn from_p12(p12: &[u8], mch_id: &MchId) -> Result<Self, InvalidValue> {
+        let must_be = "a p12 file with a private key, whose password is the mch_id";
+        let invalid = InvalidValue { what: "the merchant's certificate", must_be };
+        let store = KeyStore::from_pkcs12(p12, mch_id.as_str(), Pkcs12ImportPolicy::Relaxed);
+        let store = store.map_err(|_| invalid.clone())?;
+        let (_, chain) = store.private_key_chain().ok_or(invalid)?;
+        let certificates: String = chain.certs().iter().map(|one| pem("CERTIFICATE", one.as_der())).collect();
+        Self::from_pem(certificates.as_bytes(), pem("PRIVATE KEY", chain.key().as_der()).as_bytes())
+    }
+
+    /// Either of the two, by what `file` begins with: PEM is text, and p12 is not. `key` is for PEM in two files.
+    /// # Errors
+    /// [`InvalidValue`] as the other two.
+    pub fn read(file: &[u8], key: Option<&[u8]>, mch_id: &MchId) -> Result<Self, InvalidValue> {
+        // A p12 is a DER sequence.
+        if file.starts_with(&[0x30]) {
+            Self::from_p12(file, mch_id)
+        } else {
+            Self::from_pem(file, key.unwrap_or_default())
+        }
+    }
+
+    pub(super) fn identity(&self) -> reqwest::Identity {
+        self.0.clone()
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Certificate(•••)")
+    }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = format!("-----BEGIN {label}-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, after) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = after;
+    }
+    pem + &format!("-----END {label}-----\n")
+}
