@@ -76,8 +76,8 @@ pub fn frame(lang: Lang, title: &str, other: &str, main: &str) -> Response {
         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1, viewport-fit=cover\">\n\
         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n\
         <link rel=\"icon\" href=\"data:,\">\n<link rel=\"stylesheet\" href=\"/sandbox.css\">\n</head>\n<body>\n\
-        <p class=\"ribbon\"><strong>{label}</strong><span>{text}</span>\
-        <a href=\"{other}\" lang=\"{other_lang}\" hreflang=\"{other_lang}\">{other_name}</a></p>\n{main}\n</body>\n</html>\n"
+        <header><p class=\"ribbon\"><strong>{label}</strong><span>{text}</span>\
+        <a href=\"{other}\" lang=\"{other_lang}\" hreflang=\"{other_lang}\">{other_name}</a></p></header>\n{main}\n</body>\n</html>\n"
     );
     let headers = [
         (header::CONTENT_SECURITY_POLICY, CSP),
