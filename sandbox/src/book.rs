@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use wxpay::{SignType, UnixMillis};
 
 use crate::clock::Now;
-use crate::orders::{DAY_MS, Fresh, Order, Pay, PayError, Payment, Refusal};
+use crate::faults::RefundFaults;
+use crate::orders::{self, DAY_MS, Fresh, Order, Pay, PayError, Payment, Refusal};
+use crate::refunds::{FreshRefund, Refund};
 
 /// Orders are forgotten after this time, paid or not; WeChat remembers for years.
 const KEPT_MS: i64 = 30 * DAY_MS;
@@ -15,6 +17,8 @@ pub struct Book {
     orders: HashMap<String, Order>,
     by_code: HashMap<String, String>,
     by_transaction: HashMap<String, String>,
+    by_out_refund_no: HashMap<String, String>,
+    by_refund_id: HashMap<String, String>,
 }
 
 impl Book {
@@ -26,6 +30,11 @@ impl Book {
         for payment in &order.payments {
             let number = order.out_trade_no.clone();
             self.by_transaction.insert(payment.transaction_id.clone(), number);
+        }
+        for refund in &order.refunds {
+            let number = order.out_trade_no.clone();
+            self.by_out_refund_no.insert(refund.out_refund_no.clone(), number.clone());
+            self.by_refund_id.insert(refund.refund_id.clone(), number);
         }
         self.orders.insert(order.out_trade_no.clone(), order);
     }
@@ -103,6 +112,66 @@ impl Book {
         }
     }
 
+    /// Takes a refund on, or finds the one that this number stands for already: then it is not new.
+    /// Source: protocol A7.1, A17.
+    pub fn refund(
+        &mut self,
+        fields: &BTreeMap<String, String>,
+        fresh: FreshRefund,
+        faults: &RefundFaults,
+        now: Now,
+    ) -> Result<(&Order, &Refund, bool), Refusal> {
+        let asked = orders::asked(fields);
+        let out_refund_no = fields.get("out_refund_no").cloned().unwrap_or_default();
+        if let Some(number) = self.by_out_refund_no.get(&out_refund_no) {
+            let order = self.orders.get(number).ok_or(Refusal::OrderNotExist)?;
+            let refund = order.refunds.iter().find(|r| r.out_refund_no == out_refund_no);
+            return match refund {
+                Some(refund) if refund.asked == asked => Ok((order, refund, false)),
+                _ => Err(Refusal::InvalidRequest("订单金额或退款金额与之前请求不一致，请核实后再试")),
+            };
+        }
+        let (number, unknown) = match (fields.get("transaction_id"), fields.get("out_trade_no")) {
+            (Some(id), _) => (self.by_transaction.get(id).cloned(), Refusal::InvalidTransactionId),
+            (None, number) => (number.cloned(), Refusal::OrderNotExist),
+        };
+        let number = number.ok_or(unknown)?;
+        let order = self.orders.get_mut(&number).ok_or(unknown)?;
+        let refund_id = order.refund(asked, fresh, faults, now)?.refund_id.clone();
+        self.by_out_refund_no.insert(out_refund_no, number.clone());
+        self.by_refund_id.insert(refund_id, number);
+        match order.refunds.last() {
+            Some(refund) => Ok((order, refund, true)),
+            None => Err(Refusal::OrderNotExist),
+        }
+    }
+
+    /// The refunds that are asked for, oldest first, with their order. Source: protocol A8.1.
+    pub fn refunds(&self, get: impl Fn(&str) -> Option<String>) -> Result<(&Order, Vec<&Refund>), Refusal> {
+        let names = ["refund_id", "out_refund_no", "transaction_id", "out_trade_no"];
+        let (name, value) =
+            names.into_iter().find_map(|name| Some((name, get(name)?))).ok_or(Refusal::RefundNotExist)?;
+        let number = match name {
+            "refund_id" => self.by_refund_id.get(&value),
+            "out_refund_no" => self.by_out_refund_no.get(&value),
+            "transaction_id" => self.by_transaction.get(&value),
+            _ => Some(&value),
+        };
+        let order = number.and_then(|number| self.orders.get(number)).ok_or(Refusal::RefundNotExist)?;
+        let meant = |refund: &&Refund| match name {
+            "refund_id" => refund.refund_id == value,
+            "out_refund_no" => refund.out_refund_no == value,
+            "transaction_id" => refund.transaction_id == value,
+            _ => true,
+        };
+        let refunds: Vec<&Refund> = order.refunds.iter().filter(meant).collect();
+        if refunds.is_empty() { Err(Refusal::RefundNotExist) } else { Ok((order, refunds)) }
+    }
+
+    pub fn all(&self) -> impl Iterator<Item = &Order> {
+        self.orders.values()
+    }
+
     pub fn order(&self, out_trade_no: &str) -> Option<&Order> {
         self.orders.get(out_trade_no)
     }
@@ -125,6 +194,8 @@ impl Book {
         self.orders.retain(|_, order| order.created_at >= before);
         self.by_code.retain(|_, number| self.orders.contains_key(number));
         self.by_transaction.retain(|_, number| self.orders.contains_key(number));
+        self.by_out_refund_no.retain(|_, number| self.orders.contains_key(number));
+        self.by_refund_id.retain(|_, number| self.orders.contains_key(number));
         before
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Faults {
     pub notify: NotifyFaults,
     pub answer: AnswerFault,
+    pub refund: RefundFaults,
     /// Every answer of `/pay/*` comes this much later, in milliseconds of the real clock.
     pub answer_delay_ms: u64,
     /// WeChat's own waits pass this many times as fast: retries, the five minutes before a close,
@@ -20,6 +21,7 @@ impl Default for Faults {
         Faults {
             notify: NotifyFaults::default(),
             answer: AnswerFault::default(),
+            refund: RefundFaults::default(),
             answer_delay_ms: 0,
             speed: 1,
         }
@@ -45,7 +47,82 @@ pub struct NotifyFaults {
 /// The most copies that `repeat` may ask for.
 pub const MAX_REPEAT: u32 = 10_000;
 
-/// How `/pay/*` answers.
+/// What becomes of refunds, looked at when one is taken on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RefundFaults {
+    pub result: RefundResult,
+    /// How long a refund is under way, in milliseconds of WeChat's own waits (see [`Faults::speed`]). Twenty minutes
+    /// are usual; the default is three seconds, which one can watch.
+    pub after_ms: u64,
+    /// New refunds are refused so.
+    pub refuse: Option<RefundRefusal>,
+}
+
+impl Default for RefundFaults {
+    fn default() -> Self {
+        RefundFaults { result: RefundResult::Success, after_ms: 3_000, refuse: None }
+    }
+}
+
+/// How a refund ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefundResult {
+    #[default]
+    #[serde(rename = "SUCCESS")]
+    Success,
+    /// Closed without money.
+    #[serde(rename = "REFUNDCLOSE")]
+    Closed,
+    /// The payer's bank refused it.
+    #[serde(rename = "CHANGE")]
+    Change,
+    /// It never ends.
+    #[serde(rename = "PROCESSING")]
+    Processing,
+}
+
+/// Refusals that depend on more than a sandbox knows. Source: protocol A7.4.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefundRefusal {
+    #[serde(rename = "NOTENOUGH")]
+    NotEnough,
+    #[serde(rename = "TRADE_OVERDUE")]
+    TradeOverdue,
+    #[serde(rename = "USER_ACCOUNT_ABNORMAL")]
+    UserAccountAbnormal,
+    #[serde(rename = "FREQUENCY_LIMITED")]
+    FrequencyLimited,
+    #[serde(rename = "BIZERR_NEED_RETRY")]
+    BizerrNeedRetry,
+    #[serde(rename = "ERROR")]
+    Error,
+}
+
+impl RefundRefusal {
+    pub fn as_str(self) -> &'static str {
+        self.words().0
+    }
+
+    pub fn description(self) -> &'static str {
+        self.words().1
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            RefundRefusal::NotEnough => ("NOTENOUGH", "基本账户余额不足，请充值后重新发起"),
+            RefundRefusal::TradeOverdue => ("TRADE_OVERDUE", "订单已经超过退款期限"),
+            RefundRefusal::UserAccountAbnormal => ("USER_ACCOUNT_ABNORMAL", "用户账号异常或注销"),
+            RefundRefusal::FrequencyLimited => ("FREQUENCY_LIMITED", "频率限制"),
+            RefundRefusal::BizerrNeedRetry => {
+                ("BIZERR_NEED_RETRY", "退款业务流程错误，需要商户触发重试来解决")
+            }
+            RefundRefusal::Error => ("ERROR", "业务错误"),
+        }
+    }
+}
+
+/// How `/pay/*` and `/secapi/*` answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AnswerFault {
     #[default]

@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+mod bills;
 mod book;
 mod clock;
 mod control;
@@ -22,6 +23,7 @@ mod notices;
 mod orders;
 mod page;
 mod phone;
+mod refunds;
 mod replies;
 mod rules;
 mod sending;
@@ -39,9 +41,10 @@ use wxpay::Merchant;
 
 pub use crate::clock::Clock;
 pub use crate::deliver::Deliver;
-pub use crate::faults::{AnswerFault, Faults, NotifyFaults};
+pub use crate::faults::{AnswerFault, Faults, NotifyFaults, RefundFaults, RefundRefusal, RefundResult};
 pub use crate::notices::{Kind, NoticeRecord};
 pub use crate::orders::{Order, Pay, PayError, Payment, TradeState};
+pub use crate::refunds::{Refund, RefundStatus};
 pub use crate::store::StoreError;
 
 use crate::book::Book;
@@ -128,7 +131,7 @@ impl Sandbox {
         Ok(Sandbox(Arc::new(Inner { merchant, clock, courier, store, close_after_ms, state, wake, sending })))
     }
 
-    /// All of it: `/pay/*` as WeChat, `/scan` as a phone, `/control/*` for tests, `/` that explains.
+    /// All of it: `/pay/*` and `/secapi/*` as WeChat, `/scan` as a phone, `/control/*` for tests, `/` that explains.
     pub fn router(&self) -> axum::Router {
         wechat::router(self).merge(phone::router(self)).merge(control::router(self)).merge(page::router(self))
     }

@@ -16,11 +16,12 @@ const INTERVALS_S: [i64; 15] =
 /// So many deliveries are remembered for `GET /control/notices`.
 const RECORDS_KEPT: usize = 10_000;
 
-/// What a notice tells. Refunds will have their own.
+/// What a notice tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     Payment,
+    Refund,
 }
 
 /// One delivery as it happened, newest last in [`crate::Sandbox::notices`].
@@ -38,7 +39,7 @@ pub struct NoticeRecord {
 /// A notice that still has to be acknowledged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
-    /// WeChat's number of what happened, here the `transaction_id`.
+    /// WeChat's number of what happened, the `transaction_id` or the `refund_id`.
     pub id: String,
     pub kind: Kind,
     pub out_trade_no: String,

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use wxpay::{Fen, SignType, UnixMillis};
 
 use crate::clock::Now;
+use crate::faults::RefundRefusal;
+use crate::refunds::Refund;
 
 pub const MINUTE_MS: i64 = 60_000;
 pub const HOUR_MS: i64 = 60 * MINUTE_MS;
@@ -37,6 +39,9 @@ pub struct Order {
     pub closed_at: Option<UnixMillis>,
     /// The first is the order's payment; the sandbox makes further ones only on request.
     pub payments: Vec<Payment>,
+    /// Oldest first. Absent in what earlier versions kept.
+    #[serde(default)]
+    pub refunds: Vec<Refund>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -52,12 +57,14 @@ pub struct Payment {
     pub openid: String,
 }
 
-/// The state that an order query reports. Refunds will add `REFUND`.
+/// The state that an order query reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TradeState {
     NotPay,
     Success,
+    /// Paid, and a refund of at least a part was taken on.
+    Refund,
     Closed,
 }
 
@@ -76,6 +83,12 @@ pub enum Refusal {
     OrderPaid,
     OrderClosed,
     OrderNotExist,
+    InvalidTransactionId,
+    RefundNotExist,
+    /// `ERROR`: only the text says more.
+    BusinessError(&'static str),
+    /// As a switch wants it.
+    Refund(RefundRefusal),
     SystemError(&'static str),
 }
 
@@ -87,13 +100,23 @@ impl Refusal {
             Refusal::OrderPaid => "ORDERPAID",
             Refusal::OrderClosed => "ORDERCLOSED",
             Refusal::OrderNotExist => "ORDERNOTEXIST",
+            Refusal::InvalidTransactionId => "INVALID_TRANSACTIONID",
+            Refusal::RefundNotExist => "REFUNDNOTEXIST",
+            Refusal::BusinessError(_) => "ERROR",
+            Refusal::Refund(code) => code.as_str(),
             Refusal::SystemError(_) => "SYSTEMERROR",
         }
     }
 
     pub fn err_code_des(self) -> &'static str {
         match self {
-            Refusal::InvalidRequest(des) | Refusal::LackParams(des) | Refusal::SystemError(des) => des,
+            Refusal::InvalidRequest(des)
+            | Refusal::LackParams(des)
+            | Refusal::BusinessError(des)
+            | Refusal::SystemError(des) => des,
+            Refusal::InvalidTransactionId => "无效的transaction_id",
+            Refusal::RefundNotExist => "退款不存在",
+            Refusal::Refund(code) => code.description(),
             Refusal::OrderPaid => "该订单已支付",
             Refusal::OrderClosed => "订单已关闭",
             Refusal::OrderNotExist => "订单不存在",
@@ -166,6 +189,7 @@ impl Order {
             time_expire,
             closed_at: None,
             payments: Vec::new(),
+            refunds: Vec::new(),
         };
         order.renew(fresh, now);
         Ok(order)
@@ -182,7 +206,7 @@ impl Order {
         now: Now,
     ) -> Result<(), Refusal> {
         match self.trade_state(now) {
-            TradeState::Success => Err(Refusal::OrderPaid),
+            TradeState::Success | TradeState::Refund => Err(Refusal::OrderPaid),
             TradeState::Closed => Err(Refusal::OrderClosed),
             TradeState::NotPay if self.asked != asked(fields) => {
                 Err(Refusal::InvalidRequest("201 商户订单号重复"))
@@ -208,7 +232,7 @@ impl Order {
     /// answer; `SYSTEMERROR` ("call again") says what a client has to do. Source: protocol A6, A17.
     pub fn close(&mut self, close_after_ms: i64, now: Now) -> Result<(), Refusal> {
         match self.trade_state(now) {
-            TradeState::Success => Err(Refusal::OrderPaid),
+            TradeState::Success | TradeState::Refund => Err(Refusal::OrderPaid),
             TradeState::Closed => Err(Refusal::OrderClosed),
             TradeState::NotPay if now.inner.minus(self.created_inner) < close_after_ms => {
                 Err(Refusal::SystemError("订单生成后不能马上关单，请稍后再试"))
@@ -225,7 +249,7 @@ impl Order {
     /// Why it is not.
     pub fn can_pay(&self, code_url: &str, pay: Pay, now: Now) -> Result<(), PayError> {
         match self.trade_state(now) {
-            TradeState::Success if !pay.again => return Err(PayError::Paid),
+            TradeState::Success | TradeState::Refund if !pay.again => return Err(PayError::Paid),
             TradeState::Closed if !pay.force => return Err(PayError::Closed),
             TradeState::NotPay if !pay.force => match self.codes.last() {
                 Some(code) if code.code_url != code_url => return Err(PayError::ReplacedCode),
@@ -240,7 +264,9 @@ impl Order {
     }
 
     pub fn trade_state(&self, now: Now) -> TradeState {
-        if !self.payments.is_empty() {
+        if !self.refunds.is_empty() {
+            TradeState::Refund
+        } else if !self.payments.is_empty() {
             TradeState::Success
         } else if self.closed_at.is_some() || self.has_expired(now) {
             TradeState::Closed
@@ -266,7 +292,7 @@ impl Order {
 }
 
 /// What has to be the same when a number is used again: everything but the call's own wrapping.
-fn asked(fields: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+pub fn asked(fields: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let wrapping = ["sign", "sign_type", "nonce_str"];
     let kept = fields.iter().filter(|(name, _)| !wrapping.contains(&name.as_str()));
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()

@@ -2,11 +2,13 @@
 //! is signed. Source: protocol A1.3, A4.3, A5.2, A6, A11.2.
 
 use rand::RngExt;
-use wxpay::v2::{Fields, sign};
-use wxpay::{Merchant, SignType, UnixMillis};
+use wxpay::v2::{Fields, req_info, sign};
+use wxpay::{ApiKey, Merchant, SignType, UnixMillis};
 
+use crate::bills::NoBill;
 use crate::clock::Now;
 use crate::orders::{Order, Payment, Refusal, TradeState};
+use crate::refunds::{Refund, RefundStatus};
 use crate::rules::NotUnderstood;
 
 const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -45,6 +47,12 @@ pub fn payment(now: UnixMillis) -> Payment {
         paid_at: now,
         openid: OPENID.to_owned(),
     }
+}
+
+/// 29 digits with the day in them, as in practice. Source: protocol 0.2.
+pub fn refund_id(now: UnixMillis) -> String {
+    let day: String = now.to_beijing().chars().take(8).collect();
+    format!("5030{}{day}{}", random(DIGITS, 6), random(DIGITS, 11))
 }
 
 /// `return_code=FAIL`: unsigned, and only `return_msg` means something. Source: protocol A1.1.
@@ -98,6 +106,7 @@ pub fn queried(merchant: &Merchant, order: &Order, payment: Option<&Payment>, no
         TradeState::NotPay => ("NOTPAY", "订单未支付"),
         TradeState::Closed => ("CLOSED", "订单已关闭"),
         TradeState::Success => ("SUCCESS", "支付成功"),
+        TradeState::Refund => ("REFUND", "订单发生过退款，退款详情请查询退款单"),
     };
     let mut reply = understood(merchant)
         .with("result_code", "SUCCESS")
@@ -110,6 +119,104 @@ pub fn queried(merchant: &Merchant, order: &Order, payment: Option<&Payment>, no
         reply.set("cash_fee_type", "CNY");
     }
     reply
+}
+
+/// Taken on, not done. Source: protocol A7.3.
+pub fn refund_accepted(merchant: &Merchant, order: &Order, refund: &Refund) -> Fields {
+    let (total_fee, refund_fee) = (order.total_fee.get().to_string(), refund.refund_fee.get().to_string());
+    understood(merchant)
+        .with("result_code", "SUCCESS")
+        .with("transaction_id", refund.transaction_id.as_str())
+        .with("out_trade_no", order.out_trade_no.as_str())
+        .with("out_refund_no", refund.out_refund_no.as_str())
+        .with("refund_id", refund.refund_id.as_str())
+        .with("refund_channel", "")
+        .with("refund_fee", refund_fee.as_str())
+        .with("coupon_refund_fee", "0")
+        .with("total_fee", total_fee.as_str())
+        .with("cash_fee", total_fee)
+        .with("coupon_refund_count", "0")
+        .with("cash_refund_fee", refund_fee)
+}
+
+/// At most ten of them, from `offset` on if one was asked for. Source: protocol A8.2.
+pub fn refunds(
+    merchant: &Merchant,
+    order: &Order,
+    refunds: &[&Refund],
+    offset: Option<usize>,
+    now: Now,
+) -> Fields {
+    let total_fee = order.total_fee.get().to_string();
+    let page: Vec<_> = refunds.iter().skip(offset.unwrap_or_default()).take(10).collect();
+    let transaction_id = refunds.first().map_or("", |refund| refund.transaction_id.as_str());
+    let mut reply = understood(merchant)
+        .with("result_code", "SUCCESS")
+        .with("transaction_id", transaction_id)
+        .with("out_trade_no", order.out_trade_no.as_str())
+        .with("total_fee", total_fee.as_str())
+        .with("fee_type", "CNY")
+        .with("cash_fee", total_fee)
+        .with("refund_count", page.len().to_string());
+    if offset.is_some() {
+        reply.set("total_refund_count", refunds.len().to_string());
+    }
+    for (n, refund) in page.into_iter().enumerate() {
+        let status = refund.status(now);
+        let mut set = |name: &str, value: &str| reply.set(format!("{name}_{n}"), value);
+        set("out_refund_no", &refund.out_refund_no);
+        set("refund_id", &refund.refund_id);
+        set("refund_channel", "ORIGINAL");
+        set("refund_fee", &refund.refund_fee.get().to_string());
+        set("refund_status", status.as_str());
+        set("refund_account", "REFUND_SOURCE_UNSETTLED_FUNDS");
+        set("refund_recv_accout", "支付用户零钱");
+        if status == RefundStatus::Success {
+            set("refund_success_time", &refund.ends_at.to_beijing_text());
+        }
+    }
+    reply
+}
+
+/// What is encrypted in a refund's notice; its root element is another one. Source: protocol A9.
+pub fn refund_result(order: &Order, refund: &Refund, total_fee: i64, now: Now) -> Fields {
+    let (total_fee, refund_fee) = (total_fee.to_string(), refund.refund_fee.get().to_string());
+    let status = refund.status(now);
+    let mut result = Fields::new()
+        .with("out_refund_no", refund.out_refund_no.as_str())
+        .with("out_trade_no", order.out_trade_no.as_str())
+        .with("refund_account", "REFUND_SOURCE_UNSETTLED_FUNDS")
+        .with("refund_fee", refund_fee.as_str())
+        .with("refund_id", refund.refund_id.as_str())
+        .with("refund_recv_accout", "支付用户零钱")
+        .with("refund_request_source", "API")
+        .with("refund_status", status.as_str())
+        .with("settlement_refund_fee", refund_fee)
+        .with("settlement_total_fee", total_fee.as_str())
+        .with("total_fee", total_fee)
+        .with("transaction_id", refund.transaction_id.as_str());
+    if status == RefundStatus::Success {
+        result.set("success_time", refund.ends_at.to_beijing_text());
+    }
+    result
+}
+
+/// The notice around it, which nobody signs.
+pub fn refund_notice(merchant: &Merchant, result: &Fields, key: &ApiKey, nonce_str: &str) -> Fields {
+    let inside = result.to_xml();
+    let inside = inside.strip_prefix("<xml>").and_then(|rest| rest.strip_suffix("</xml>"));
+    let root = format!("<root>{}</root>", inside.unwrap_or_default());
+    Fields::new()
+        .with("return_code", "SUCCESS")
+        .with("appid", merchant.appid.as_str())
+        .with("mch_id", merchant.mch_id.as_str())
+        .with("nonce_str", nonce_str)
+        .with("req_info", req_info::seal(root.as_bytes(), key))
+}
+
+/// In place of a bill: unsigned. Source: protocol A10.3.
+pub fn no_bill(why: NoBill) -> String {
+    Fields::new().with("return_code", "FAIL").with("return_msg", why.0).with("error_code", why.1).to_xml()
 }
 
 pub fn closed(merchant: &Merchant) -> Fields {

@@ -15,6 +15,9 @@ pub enum Call {
     UnifiedOrder,
     OrderQuery,
     CloseOrder,
+    Refund,
+    RefundQuery,
+    DownloadBill,
 }
 
 /// A request that passed: its fields (empty ones are absent) and how it was signed.
@@ -42,6 +45,7 @@ enum Shape {
     Digits,
     Alphanumeric,
     OutTradeNo,
+    OutRefundNo,
     SignType,
     TotalFee,
     Time,
@@ -81,6 +85,17 @@ const SHAPES: &[(&str, usize, Shape)] = &[
     ("receipt", 8, Shape::YesNo),
     ("profit_sharing", 1, Shape::YesNo),
     ("scene_info", 256, Shape::Json),
+    ("refund_id", 32, Shape::Alphanumeric),
+    ("out_refund_no", 64, Shape::OutRefundNo),
+    ("refund_fee", 18, Shape::TotalFee),
+    ("refund_fee_type", 8, Shape::Currency),
+    ("refund_desc", 80, Shape::Text),
+    ("refund_account", 30, Shape::Text),
+    ("op_user_id", 32, Shape::Text),
+    ("offset", 6, Shape::Digits),
+    ("bill_date", 8, Shape::Digits),
+    ("bill_type", 32, Shape::Text),
+    ("tar_type", 8, Shape::Text),
     ("user_type", 32, Shape::Text),
     ("user_creid", 32, Shape::Text),
     ("user_truename", 64, Shape::Text),
@@ -141,15 +156,21 @@ fn check_required(fields: &BTreeMap<String, String>, call: Call) -> Result<(), N
         Call::UnifiedOrder => UNIFIED_ORDER,
         Call::OrderQuery => &["nonce_str"],
         Call::CloseOrder => &["nonce_str", "out_trade_no"],
+        Call::Refund => &["nonce_str", "out_refund_no", "total_fee", "refund_fee"],
+        Call::RefundQuery => &["nonce_str"],
+        Call::DownloadBill => &["nonce_str", "bill_date"],
     };
     if let Some(missing) = required.iter().find(|name| !fields.contains_key(**name)) {
         return refuse(format!("缺少参数{missing}"));
     }
-    let numbered = fields.contains_key("transaction_id") || fields.contains_key("out_trade_no");
-    if call == Call::OrderQuery && !numbered {
-        return refuse("缺少参数out_trade_no或transaction_id");
+    let has = |name: &str| fields.contains_key(name);
+    let numbered = has("transaction_id") || has("out_trade_no");
+    let of_refund = has("refund_id") || has("out_refund_no");
+    match call {
+        Call::OrderQuery | Call::Refund if !numbered => refuse("缺少参数out_trade_no或transaction_id"),
+        Call::RefundQuery if !numbered && !of_refund => refuse("缺少参数out_refund_no或refund_id"),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn check_times(fields: &BTreeMap<String, String>) -> Result<(), NotUnderstood> {
@@ -198,6 +219,7 @@ impl Shape {
                 let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-|*".contains(&b);
                 value.len() >= 6 && value.bytes().all(allowed)
             }
+            Shape::OutRefundNo => value.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-|*@".contains(&b)),
             Shape::SignType => value == "MD5" || value == "HMAC-SHA256",
             Shape::TotalFee => digits && !value.starts_with('0'),
             Shape::Time => UnixMillis::from_beijing(value).is_some(),

@@ -9,8 +9,8 @@ use wxpay::{ApiKey, UnixMillis};
 use crate::clock::Now;
 use crate::deliver::Answer;
 use crate::faults::{MAX_REPEAT, NotifyFaults};
-use crate::notices::{NoticeRecord, Outcome, Pending, acknowledges};
-use crate::orders::HOUR_MS;
+use crate::notices::{Kind, NoticeRecord, Outcome, Pending, acknowledges};
+use crate::orders::{HOUR_MS, Order};
 use crate::store::Change;
 use crate::{AT_ONCE, Sandbox, replies};
 
@@ -105,8 +105,11 @@ impl Sandbox {
     fn letter(&self, notice: &Pending) -> Option<Letter> {
         let state = self.state();
         let order = state.book.order(&notice.out_trade_no)?;
-        let payment = order.payments.iter().find(|p| p.transaction_id == notice.id)?;
         let faults = state.faults.notify.clone();
+        if notice.kind == Kind::Refund {
+            return self.refund_letter(order, notice, faults);
+        }
+        let payment = order.payments.iter().find(|p| p.transaction_id == notice.id)?;
         let mut fields = replies::notice(&self.0.merchant, order, payment, &notice.nonce_str);
         if let Some(total_fee) = faults.total_fee {
             fields.set("total_fee", total_fee.to_string());
@@ -118,6 +121,18 @@ impl Sandbox {
         };
         fields.set("sign", sign);
         let notify_url = order.asked("notify_url").unwrap_or_default().to_owned();
+        Some(Letter { notice: notice.clone(), notify_url, fields, faults })
+    }
+
+    fn refund_letter(&self, order: &Order, notice: &Pending, faults: NotifyFaults) -> Option<Letter> {
+        let refund = order.refunds.iter().find(|refund| refund.refund_id == notice.id)?;
+        let total_fee = faults.total_fee.unwrap_or(order.total_fee.get());
+        let merchant = &self.0.merchant;
+        let forged = ApiKey::parse(FORGERS_KEY).ok().filter(|_| faults.forge_sign);
+        let key = forged.as_ref().unwrap_or(&merchant.key);
+        let result = replies::refund_result(order, refund, total_fee, self.0.clock.read());
+        let fields = replies::refund_notice(merchant, &result, key, &notice.nonce_str);
+        let notify_url = refund.notify_url()?.to_owned();
         Some(Letter { notice: notice.clone(), notify_url, fields, faults })
     }
 

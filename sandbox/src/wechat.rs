@@ -1,5 +1,6 @@
-//! `/pay/*`: from HTTP to the rules and back, misbehaving as the switches say.
+//! `/pay/*` and `/secapi/*`: from HTTP to the rules and back, misbehaving as the switches say.
 
+use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -9,12 +10,16 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::any;
+use flate2::{Compression, write::GzEncoder};
 use wxpay::v2::Fields;
 
 use crate::Sandbox;
+use crate::bills::{self, NoBill};
 use crate::clock::Now;
-use crate::faults::AnswerFault;
+use crate::faults::{AnswerFault, RefundResult};
+use crate::notices::{Kind, Pending};
 use crate::orders::{Fresh, Refusal};
+use crate::refunds::FreshRefund;
 use crate::replies;
 use crate::rules::{self, BODY_LIMIT, Call, NotUnderstood};
 use crate::store::{Change, Kept};
@@ -28,6 +33,9 @@ pub fn router(sandbox: &Sandbox) -> Router {
         .route("/pay/unifiedorder", on(Call::UnifiedOrder))
         .route("/pay/orderquery", on(Call::OrderQuery))
         .route("/pay/closeorder", on(Call::CloseOrder))
+        .route("/secapi/pay/refund", on(Call::Refund))
+        .route("/pay/refundquery", on(Call::RefundQuery))
+        .route("/pay/downloadbill", on(Call::DownloadBill))
         .with_state(sandbox.clone())
 }
 
@@ -84,6 +92,9 @@ impl Sandbox {
             }
         };
         let now = self.0.clock.read();
+        if call == Call::DownloadBill {
+            return self.bill(&request, fault, now);
+        }
         let (reply, kept) = match fault {
             AnswerFault::SystemError => (Err(Refusal::SystemError("系统超时")), Kept::nothing()),
             _ => self.decide(call, &request, now),
@@ -112,6 +123,9 @@ impl Sandbox {
     /// Decides with the orders locked; what has changed is on its way to the store.
     fn decide(&self, call: Call, request: &rules::Request, now: Now) -> (Result<Fields, Refusal>, Kept) {
         let merchant = &self.0.merchant;
+        if call == Call::Refund {
+            return self.refund(request, now);
+        }
         let book = &mut self.state().book;
         let out_trade_no = request.get("out_trade_no");
         let done = match call {
@@ -129,6 +143,13 @@ impl Sandbox {
                 book.close(out_trade_no.unwrap_or_default(), close_after_ms, now)
                     .map(|order| (replies::closed(merchant), Some(order)))
             }
+            Call::RefundQuery => {
+                let offset = request.get("offset").and_then(|text| text.parse().ok());
+                book.refunds(|name| request.get(name).map(str::to_owned))
+                    .map(|(order, refunds)| (replies::refunds(merchant, order, &refunds, offset, now), None))
+            }
+            // Answered before.
+            Call::Refund | Call::DownloadBill => Err(Refusal::SystemError("系统超时")),
         };
         match done {
             Ok((reply, Some(changed))) => {
@@ -137,6 +158,59 @@ impl Sandbox {
             }
             Ok((reply, None)) => (Ok(reply), Kept::nothing()),
             Err(why) => (Err(why), Kept::nothing()),
+        }
+    }
+
+    /// Takes a refund on and lets its notice go out when it ends.
+    fn refund(&self, request: &rules::Request, now: Now) -> (Result<Fields, Refusal>, Kept) {
+        let mut state = self.state();
+        let crate::State { book, queue, faults, .. } = &mut *state;
+        let after = i64::try_from(faults.refund.after_ms).unwrap_or(i64::MAX);
+        let ends_inner = now.inner.plus_ms(after);
+        let ends_at = self.0.clock.wall_of(ends_inner).max(now.wall);
+        let fresh = FreshRefund { refund_id: replies::refund_id(now.wall), ends_at, ends_inner };
+        let (order, refund, is_new) = match book.refund(&request.fields, fresh, &faults.refund, now) {
+            Ok(taken) => taken,
+            Err(why) => return (Err(why), Kept::nothing()),
+        };
+        let reply = replies::refund_accepted(&self.0.merchant, order, refund);
+        if !is_new {
+            return (Ok(reply), Kept::nothing());
+        }
+        let delay_ms = faults.notify.delay_ms.saturating_mul(faults.speed.into());
+        let ends = refund.result != RefundResult::Processing;
+        let notice = refund.notify_url().filter(|_| ends).map(|_| Pending {
+            id: refund.refund_id.clone(),
+            kind: Kind::Refund,
+            out_trade_no: order.out_trade_no.clone(),
+            nonce_str: replies::nonce_str(),
+            attempts: 0,
+            due_inner: ends_inner.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX)),
+        });
+        let changes = || [Change::order(order)].into_iter().chain(notice.as_ref().map(Change::notice));
+        let kept = self.keep(|| changes().collect());
+        if let Some(notice) = notice {
+            queue.insert(notice);
+            self.0.wake.notify_one();
+        }
+        (Ok(reply), kept)
+    }
+
+    fn bill(&self, request: &rules::Request, fault: AnswerFault, now: Now) -> Response {
+        let bill = match fault {
+            AnswerFault::SystemError => Err(NoBill("SYSTEMERROR", "20001")),
+            _ => bills::bill(&self.state().book, &self.0.merchant, request, now),
+        };
+        match bill {
+            Err(why) => xml(replies::no_bill(why)),
+            Ok(text) if request.get("tar_type") == Some("GZIP") => {
+                let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+                match packed.write_all(text.as_bytes()).and_then(|()| packed.finish()) {
+                    Ok(packed) => ([(header::CONTENT_TYPE, "application/x-gzip")], packed).into_response(),
+                    Err(_) => xml(replies::no_bill(NoBill("CompressGZip Error", "20007"))),
+                }
+            }
+            Ok(text) => xml(text),
         }
     }
 }

@@ -28,7 +28,8 @@ async fn all_switches_are_replaced_at_once_and_unknown_ones_refused_by_name() {
     let world = world().await;
     let all = json!({
         "notify": {"lose": true, "repeat": 2, "delay_ms": 3, "forge_sign": true, "total_fee": 4},
-        "answer": "timeout_after", "answer_delay_ms": 5, "speed": 6
+        "answer": "timeout_after", "answer_delay_ms": 5, "speed": 6,
+        "refund": {"result": "REFUNDCLOSE", "after_ms": 7, "refuse": "NOTENOUGH"}
     });
     assert_eq!(world.control("PUT", "/control/faults", all.clone()).await, (200, all.clone()));
     assert_eq!(
@@ -39,6 +40,7 @@ async fn all_switches_are_replaced_at_once_and_unknown_ones_refused_by_name() {
         (json!({"speeed": 1}), "speeed"),
         (json!({"notify": {"loose": true}}), "loose"),
         (json!({"answer": "maybe"}), "maybe"),
+        (json!({"refund": {"result": "LOST"}}), "LOST"),
         (json!({"speed": 0}), "speed"),
         (json!({"notify": {"repeat": 10_001}}), "repeat"),
     ] {

@@ -8,6 +8,7 @@ use common::{NUMBER, SUCCESS, base, notice, world_with};
 use sandbox::Pay;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyPool, AssertSqlSafe};
+use wxpay::v2::Fields;
 
 async fn connect(url: &str) -> AnyPool {
     sqlx::any::install_default_drivers();
@@ -27,7 +28,16 @@ async fn postgres() -> String {
     url.to_string()
 }
 
-/// Orders, a payment and its unacknowledged notice, written by one sandbox and read by the next.
+fn refund(world: &common::World) -> Fields {
+    base()
+        .with("out_trade_no", NUMBER)
+        .with("out_refund_no", "RF1")
+        .with("total_fee", "1990")
+        .with("refund_fee", "500")
+        .with("notify_url", world.shop.url.lock().unwrap().as_str())
+}
+
+/// Orders, a payment, a refund and the payment's unacknowledged notice, written by one sandbox and read by the next.
 async fn keeps_everything(url: &str) {
     let (unpaid, paid, transaction_id) = {
         let world = world_with(Some(connect(url).await)).await;
@@ -39,6 +49,10 @@ async fn keeps_everything(url: &str) {
         let transaction_id = world.pay(&paid).await;
         world.step().await;
         assert_eq!(world.shop.got().len(), 1);
+        assert_eq!(
+            world.post("/secapi/pay/refund", refund(&world)).await.get("result_code"),
+            Some("SUCCESS")
+        );
         (unpaid, paid, transaction_id)
     };
     let world = world_with(Some(connect(url).await)).await;
@@ -46,12 +60,17 @@ async fn keeps_everything(url: &str) {
     assert_eq!(world.sandbox.pay(&paid, Pay::default()).await, Err(sandbox::PayError::Paid));
     let other = base().with("out_trade_no", "BK20260315000002");
     assert_eq!(world.post("/pay/orderquery", other).await.get("trade_state"), Some("NOTPAY"));
+    let refunds = world.post("/pay/refundquery", base().with("out_refund_no", "RF1")).await;
+    assert_eq!(refunds.get("refund_status_0"), Some("PROCESSING"));
     world.sandbox.pay(&unpaid, Pay::default()).await.unwrap();
-    // Both notices are due: the new order's at once, the old one's second attempt after 15 s.
+    // All notices are due: the new order's at once, the refund's after 3 s, the old one's second attempt after 15 s.
     world.clock.advance(15_000);
     world.step().await;
+    let refunds =
+        world.post("/pay/refundquery", base().with("refund_id", refunds.get("refund_id_0").unwrap())).await;
+    assert_eq!(refunds.get("refund_status_0"), Some("SUCCESS"));
     let numbers: Vec<_> = world.notices().await.iter().map(|n| n.out_trade_no.clone()).collect();
-    assert_eq!(numbers.len(), 2);
+    assert_eq!(numbers.len(), 3);
     assert!(numbers.contains(&NUMBER.to_owned()), "the retry goes on after the restart");
 }
 

@@ -1,0 +1,132 @@
+//! The bill of a day: every payment and refund of it, as text. Source: protocol A10.
+
+use std::fmt::Write;
+
+use wxpay::{Fen, Merchant, UnixMillis};
+
+use crate::book::Book;
+use crate::clock::Now;
+use crate::orders::{DAY_MS, HOUR_MS, Order, Payment};
+use crate::refunds::{Refund, RefundStatus};
+use crate::rules::Request;
+
+const HEADER: &str = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,\
+    付款银行,货币种类,应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,\
+    商品名称,商户数据包,手续费,费率,订单金额,申请退款金额,费率备注";
+const SUMMARY: &str =
+    "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额";
+
+/// Bills are made from this hour of the next day on.
+const MADE_AT_MS: i64 = DAY_MS + 9 * HOUR_MS;
+
+/// Why there is no bill: `return_msg` and `error_code` of an unsigned answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoBill(pub &'static str, pub &'static str);
+
+/// # Errors
+/// [`NoBill`]: nothing happened on that day, or it has not passed yet.
+pub fn bill(book: &Book, merchant: &Merchant, request: &Request, now: Now) -> Result<String, NoBill> {
+    let wrong = NoBill("data format error", "20001");
+    let day = request.get("bill_date").unwrap_or_default();
+    let start = UnixMillis::from_beijing(&format!("{day}000000")).ok_or(wrong)?;
+    let kind = request.get("bill_type").unwrap_or("ALL");
+    if !["ALL", "SUCCESS", "REFUND"].contains(&kind) {
+        return Err(NoBill("invalid bill_type", "20003"));
+    }
+    if now.wall < start {
+        return Err(wrong);
+    }
+    if now.wall < start.plus_ms(MADE_AT_MS) {
+        return Err(NoBill("Bill Creating", "20007"));
+    }
+    let on_day = |at: UnixMillis| (0..DAY_MS).contains(&at.minus(start));
+    let (payments, refunds) = (kind != "REFUND", kind != "SUCCESS");
+    let mut rows = Vec::new();
+    let (mut paid, mut refunded) = (0, 0);
+    for order in book.all() {
+        for payment in order.payments.iter().filter(|p| payments && on_day(p.paid_at)) {
+            paid += order.total_fee.get();
+            rows.push((payment.paid_at, 0, payment_row(merchant, order, payment)));
+        }
+        for refund in order.refunds.iter().filter(|r| refunds && on_day(r.accepted_at)) {
+            refunded += refund.refund_fee.get();
+            rows.push((refund.accepted_at, 1, refund_row(merchant, order, refund, now)));
+        }
+    }
+    if rows.is_empty() {
+        return Err(NoBill("No Bill Exist", "20002"));
+    }
+    // At the same moment the payment comes first.
+    rows.sort();
+    let mut text = format!("{HEADER}\n");
+    for (.., row) in &rows {
+        text.push_str(row);
+    }
+    let (paid, refunded) = (Fen::new(paid), Fen::new(refunded));
+    let last =
+        [rows.len().to_string(), paid.to_string(), refunded.to_string(), "0.00".into(), "0.00000".into()];
+    let _ =
+        write!(text, "{SUMMARY}\n{}", line(&[&last[..], &[paid.to_string(), refunded.to_string()]].concat()));
+    Ok(text)
+}
+
+fn payment_row(merchant: &Merchant, order: &Order, payment: &Payment) -> String {
+    let money = order.total_fee.to_string();
+    let begin = begin(merchant, order, payment.paid_at, &payment.transaction_id, &payment.openid, "SUCCESS");
+    let middle = [money.as_str(), "0.00", "0", "0", "0.00", "0.00", "", ""];
+    line(&[&begin[..], &middle.map(str::to_owned), &end(order, [&money, "0.00"])].concat())
+}
+
+fn refund_row(merchant: &Merchant, order: &Order, refund: &Refund, now: Now) -> String {
+    let money = refund.refund_fee.to_string();
+    let payer = order.payments.first().map_or("", |payment| payment.openid.as_str());
+    let status = match refund.status(now) {
+        RefundStatus::Closed => "FAIL",
+        status => status.as_str(),
+    };
+    let begin = begin(merchant, order, refund.accepted_at, &refund.transaction_id, payer, "REFUND");
+    let middle =
+        ["0.00", "0.00", &refund.refund_id, &refund.out_refund_no, &money, "0.00", "ORIGINAL", status];
+    line(&[&begin[..], &middle.map(str::to_owned), &end(order, ["0.00", &money])].concat())
+}
+
+/// The first 12 columns.
+fn begin(
+    merchant: &Merchant,
+    order: &Order,
+    at: UnixMillis,
+    transaction_id: &str,
+    openid: &str,
+    state: &str,
+) -> [String; 12] {
+    let (appid, mch_id) = (merchant.appid.as_str(), merchant.mch_id.as_str());
+    let device = order.asked("device_info").unwrap_or_default();
+    let trade_type = order.asked("trade_type").unwrap_or_default();
+    let payer = order.asked("openid").unwrap_or(openid);
+    let time = at.to_beijing_text();
+    [
+        &time,
+        appid,
+        mch_id,
+        "0",
+        device,
+        transaction_id,
+        &order.out_trade_no,
+        payer,
+        trade_type,
+        state,
+        "OTHERS",
+        "CNY",
+    ]
+    .map(str::to_owned)
+}
+
+/// The last 7 columns.
+fn end(order: &Order, amounts: [&str; 2]) -> [String; 7] {
+    let text = |name| order.asked(name).unwrap_or_default();
+    [text("body"), text("attach"), "0.00000", "0.00%", amounts[0], amounts[1], ""].map(str::to_owned)
+}
+
+fn line(fields: &[String]) -> String {
+    format!("`{}\n", fields.join(",`"))
+}
