@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 use wxpay::v2::notify::Payment;
-use wxpay::{Fen, OutTradeNo, UnixMillis};
+use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
 
 use crate::command::{Command, Outcome, Reply};
 use crate::event::{Event, EventKind};
 use crate::exception::{Exception, ExceptionKind, Settled};
-use crate::order::{Order, Paid, Proof, Rules, Verdict};
+use crate::order::{Order, OrderState, Paid, Proof, Rules, Verdict};
 
 /// A movement of a balance. `entry` is `credit` for the one credit of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +62,8 @@ pub struct Batch<'a> {
     pub events: Vec<Event>,
     pub exceptions: BTreeMap<String, Exception>,
     pub days: BTreeMap<String, DaySums>,
+    /// The payments that were credited, whose earlier exceptions are settled by that.
+    pub credited: Vec<(OutTradeNo, TransactionId, UnixMillis)>,
     repeated: HashSet<OutTradeNo>,
 }
 
@@ -77,6 +79,7 @@ impl<'a> Batch<'a> {
             events: Vec::new(),
             exceptions: BTreeMap::new(),
             days: BTreeMap::new(),
+            credited: Vec::new(),
             repeated: HashSet::new(),
         };
         for order in read {
@@ -111,8 +114,10 @@ impl<'a> Batch<'a> {
             Command::Settle { payment, proof, from, now } => {
                 Reply::Settled(self.settle(payment, *proof, from, *now))
             }
-            Command::RefundedOutside { payment, now } => {
-                Reply::Settled(self.keep(payment, ExceptionKind::RefundedOutside, *now))
+            Command::RefundedOutside { out_trade_no, payment, now } => {
+                let reply = self.step(out_trade_no, |order| order.refunded_outside(*now));
+                self.given_back(out_trade_no, payment.as_deref(), *now);
+                reply
             }
             Command::Close { out_trade_no, by, now } => {
                 let reply = self.step(out_trade_no, |order| order.closed(*now));
@@ -221,6 +226,7 @@ impl<'a> Batch<'a> {
                 account.user_name = user.name;
                 account.at = now;
                 self.event(number, now, EventKind::Credited, json!({ "amount": amount }));
+                self.credited.push((number.clone(), paid.transaction_id.clone(), now));
             }
             _ => self.event(number, now, EventKind::KeptForRefund, json!({ "total_fee": total_fee })),
         }
@@ -250,7 +256,7 @@ impl<'a> Batch<'a> {
         let exception = Exception {
             kind,
             out_trade_no: payment.out_trade_no.clone(),
-            transaction_id: payment.transaction_id.clone(),
+            transaction_id: Some(payment.transaction_id.clone()),
             total_fee: payment.total_fee,
             fee_type: payment.fee_type.clone(),
             expected_fee,
@@ -258,10 +264,6 @@ impl<'a> Batch<'a> {
             evidence: fields(payment).to_string(),
             settled,
         };
-        let id = exception.id();
-        if self.exceptions.contains_key(&id) {
-            return id;
-        }
         let detail = json!({
             "kind": kind.name(),
             "expected_fee": expected_fee,
@@ -269,9 +271,44 @@ impl<'a> Batch<'a> {
             "sign_type": payment.sign_type.as_str(),
             "fields": fields(payment),
         });
+        self.register(exception, &detail)
+    }
+
+    /// WeChat names a refund that is not ours, perhaps without the payment's own fields.
+    fn given_back(&mut self, number: &OutTradeNo, payment: Option<&Payment>, now: UnixMillis) {
+        if let Some(payment) = payment {
+            self.keep(payment, ExceptionKind::RefundedOutside, now);
+            return;
+        }
+        let Some(slot) = self.orders.get(number) else { return };
+        let transaction_id = match &slot.order.state {
+            OrderState::Paid(paid) => Some(paid.transaction_id.clone()),
+            _ => None,
+        };
+        let (kind, total_fee) = (ExceptionKind::RefundedOutside, slot.order.total_fee);
+        let exception = Exception {
+            kind,
+            out_trade_no: number.clone(),
+            transaction_id,
+            total_fee,
+            fee_type: "CNY".to_owned(),
+            expected_fee: Some(total_fee),
+            first_seen_at: now,
+            evidence: "{}".to_owned(),
+            settled: None,
+        };
+        self.register(exception, &json!({ "kind": kind.name() }));
+    }
+
+    fn register(&mut self, exception: Exception, detail: &Value) -> String {
+        let id = exception.id();
+        if self.exceptions.contains_key(&id) {
+            return id;
+        }
         // An unknown number has no time line of its own.
-        if self.orders.contains_key(&payment.out_trade_no) {
-            let mut event = Event::new(&payment.out_trade_no, now, EventKind::Exception, &detail);
+        if self.orders.contains_key(&exception.out_trade_no) {
+            let at = exception.first_seen_at;
+            let mut event = Event::new(&exception.out_trade_no, at, EventKind::Exception, detail);
             // A repeated notice repeats the exception, which is on the time line once.
             event.once = Some(id.clone());
             self.events.push(event);

@@ -112,7 +112,7 @@ impl Cashier {
         let outcome = self.inner.settle(payment, Proof::Notice, from).await?;
         Ok(match &outcome {
             Outcome::AskWeChat => {
-                self.inner.hurry(&number).await;
+                self.ask_soon(&number);
                 NoticeAnswer::Fail(outcome)
             }
             Outcome::Exception { kind, first_seen_at, .. }
@@ -130,8 +130,11 @@ impl Cashier {
     /// [`WriteError`].
     pub async fn not_paid(&self, out_trade_no: &OutTradeNo, err_code: &str) -> Result<(), WriteError> {
         if orders::find(&self.inner.db, out_trade_no).await?.is_some() {
-            let detail = serde_json::json!({ "err_code": err_code });
-            self.inner.record(out_trade_no, EventKind::NotPaid, &detail).await?;
+            let (now, detail) = (self.now(), serde_json::json!({ "err_code": err_code }));
+            let mut event = Event::new(out_trade_no, now, EventKind::NotPaid, &detail);
+            // A recorded notice that is played again and again adds a row in ten minutes at most.
+            event.once = Some(format!("not_paid {err_code} {}", now.get() / 600_000));
+            self.inner.writer.write(Command::Record(event)).await?;
         }
         Ok(())
     }
@@ -319,13 +322,6 @@ impl Inner {
     ) -> Result<(), WriteError> {
         let event = Event::new(number, self.clock.now(), kind, detail);
         self.writer.write(Command::Record(event)).await.map(|_| ())
-    }
-
-    /// Makes an order due now; a failure only means that it is asked about later.
-    async fn hurry(&self, number: &OutTradeNo) {
-        if let Err(error) = due::hurry(&self.db, number, 0, self.clock.now()).await {
-            tracing::warn!(%error, "order {number} could not be made due at once");
-        }
     }
 
     /// Waits until nobody else in this process talks with WeChat about this order's code.

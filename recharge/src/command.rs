@@ -20,8 +20,8 @@ pub enum Command {
     PrepayFailed { out_trade_no: OutTradeNo, result: String, now: UnixMillis },
     /// A proof of payment.
     Settle { payment: Box<Payment>, proof: Proof, from: String, now: UnixMillis },
-    /// WeChat refunded it at its own desk before we credited it.
-    RefundedOutside { payment: Box<Payment>, now: UnixMillis },
+    /// WeChat says that the order's payment was given back, and not by us. It need not name the payment.
+    RefundedOutside { out_trade_no: OutTradeNo, payment: Option<Box<Payment>>, now: UnixMillis },
     /// WeChat says that it cannot be paid any more.
     Close { out_trade_no: OutTradeNo, by: String, now: UnixMillis },
     /// A row for the time line, nothing else.

@@ -8,6 +8,7 @@ use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::Migrator;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
+use tokio::time::timeout;
 
 pub mod accounts;
 pub mod check;
@@ -25,6 +26,9 @@ pub mod writer;
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
+/// So long a listening connection may be silent before it is opened again.
+const LISTEN_FOR: Duration = Duration::from_secs(60);
+
 /// The channel on which instances tell each other which orders changed (PostgreSQL only).
 const CHANNEL: &str = "saoma_orders";
 
@@ -38,6 +42,8 @@ pub enum Engine {
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: AnyPool,
+    /// For transactions that write: slow readings of pages must not keep them from a connection.
+    writing: AnyPool,
     engine: Engine,
     url: Arc<str>,
     /// SQLite has one writer at a time and its busy handler is not fair: writers of this process queue here instead.
@@ -90,22 +96,10 @@ impl Db {
         // The pool would try again until its time is up and then say only that; one connection says what is wrong.
         let first = AnyConnection::connect(&url).await.map_err(OpenError::Connect)?;
         first.close().await.map_err(OpenError::Connect)?;
-        let pool = AnyPoolOptions::new()
-            .max_connections(if engine == Engine::Sqlite { 4 } else { 8 })
-            .acquire_timeout(Duration::from_secs(5))
-            .test_before_acquire(engine == Engine::Postgres)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    if engine == Engine::Sqlite {
-                        connection.execute(SQLITE_SETTINGS).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect(&url)
-            .await
-            .map_err(OpenError::Connect)?;
-        Ok(Db { pool, engine, url: url.into(), turn: Arc::default() })
+        let (reading, writing) = if engine == Engine::Sqlite { (4, 1) } else { (8, 4) };
+        let pool = pool(engine, &url, reading).await?;
+        let writing = pool_later(engine, &url, writing)?;
+        Ok(Db { pool, writing, engine, url: url.into(), turn: Arc::default() })
     }
 
     pub fn engine(&self) -> Engine {
@@ -124,8 +118,15 @@ impl Db {
     /// When no connection can be had in 5 s or the database refuses.
     pub async fn begin(&self) -> Result<WriteTransaction<'static>, sqlx::Error> {
         let turn = self.turn().await;
-        let transaction = self.pool.begin_with(self.begin_statement()).await?;
+        let transaction = self.writing.begin_with(self.begin_statement()).await?;
         Ok(WriteTransaction { transaction, _turn: turn })
+    }
+
+    /// A connection outside the pools, for one who keeps it.
+    async fn own_connection(&self) -> Result<AnyConnection, sqlx::Error> {
+        let mut connection = AnyConnection::connect(&self.url).await?;
+        set_up(self.engine, &mut connection).await?;
+        Ok(connection)
     }
 
     /// The same on a connection that the caller keeps: SQLite's page cache stays warm on it.
@@ -192,11 +193,37 @@ impl Db {
     }
 }
 
+fn options(engine: Engine, most: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(most)
+        .acquire_timeout(Duration::from_secs(5))
+        .test_before_acquire(engine == Engine::Postgres)
+        .after_connect(move |connection, _| Box::pin(set_up(engine, connection)))
+}
+
+async fn pool(engine: Engine, url: &str, most: u32) -> Result<AnyPool, OpenError> {
+    options(engine, most).connect(url).await.map_err(OpenError::Connect)
+}
+
+/// A pool that opens its first connection when it is asked for one.
+fn pool_later(engine: Engine, url: &str, most: u32) -> Result<AnyPool, OpenError> {
+    options(engine, most).connect_lazy(url).map_err(OpenError::Connect)
+}
+
+async fn set_up(engine: Engine, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    if engine == Engine::Sqlite {
+        connection.execute(SQLITE_SETTINGS).await?;
+    }
+    Ok(())
+}
+
 async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), sqlx::Error> {
     let mut listener = sqlx::postgres::PgListener::connect(url).await?;
     listener.listen(CHANNEL).await?;
     loop {
-        let message = listener.recv().await?;
+        // A host that is gone without a word never ends the waiting: now and then a new connection shows.
+        let Ok(message) = timeout(LISTEN_FOR, listener.recv()).await else { return Ok(()) };
+        let message = message?;
         for number in message.payload().split(',') {
             if sender.send(number.to_owned()).await.is_err() {
                 return Ok(());

@@ -62,7 +62,8 @@ impl ExceptionKind {
 pub struct Exception {
     pub kind: ExceptionKind,
     pub out_trade_no: OutTradeNo,
-    pub transaction_id: TransactionId,
+    /// `None` where WeChat did not name it.
+    pub transaction_id: Option<TransactionId>,
     /// What WeChat states, in fen (of `fee_type`).
     pub total_fee: Fen,
     pub fee_type: String,
@@ -87,6 +88,7 @@ pub struct Settled {
 impl Exception {
     /// The same payment makes the same exception only once.
     pub fn id(&self) -> String {
-        format!("{}:{}:{}", self.kind.name(), self.out_trade_no, self.transaction_id)
+        let transaction = self.transaction_id.as_ref().map_or("", TransactionId::as_str);
+        format!("{}:{}:{transaction}", self.kind.name(), self.out_trade_no)
     }
 }

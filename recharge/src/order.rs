@@ -45,6 +45,8 @@ pub struct Order {
     pub link_token: String,
     /// Whether another press for the same amount may still get this order.
     pub reusable: bool,
+    /// WeChat says that its payment was given back before we credited it: it never is.
+    pub refunded_outside: bool,
 }
 
 /// Data that exists only in one state lives in that state.
@@ -198,15 +200,21 @@ impl Order {
         if payment.appid != rules.appid {
             return Verdict::Exception(ExceptionKind::OtherApp);
         }
-        if payment.sign_type == SignType::Md5 && self.sign_type == SignType::HmacSha256 {
+        if let OrderState::Paid(paid) = &self.state
+            && paid.transaction_id == payment.transaction_id
+        {
+            return Verdict::AlreadyPaid;
+        }
+        // Only of notices: a query is signed as this process asks, whatever the order was placed with.
+        let is_weaker = payment.sign_type == SignType::Md5 && self.sign_type == SignType::HmacSha256;
+        if is_weaker && proof == Proof::Notice {
             return Verdict::AskWeChat;
         }
-        if let OrderState::Paid(paid) = &self.state {
-            return if paid.transaction_id == payment.transaction_id {
-                Verdict::AlreadyPaid
-            } else {
-                Verdict::Exception(ExceptionKind::Duplicate)
-            };
+        if matches!(self.state, OrderState::Paid(_)) {
+            return Verdict::Exception(ExceptionKind::Duplicate);
+        }
+        if self.refunded_outside {
+            return Verdict::Exception(ExceptionKind::RefundedOutside);
         }
         if payment.fee_type != "CNY" {
             return Verdict::Exception(ExceptionKind::CurrencyMismatch);
@@ -241,6 +249,14 @@ impl Order {
         self.is_open().then(|| self.ended(OrderState::Closed { closed_at: now }))
     }
 
+    /// The order after WeChat said that its payment was given back: it is closed, and no proof of that payment credits it.
+    /// `None` if it is paid or marked already.
+    pub fn refunded_outside(&self, now: UnixMillis) -> Option<Order> {
+        let order = self.closed(now).unwrap_or_else(|| Order { version: self.version + 1, ..self.clone() });
+        let is_new = !matches!(self.state, OrderState::Paid(_)) && !self.refunded_outside;
+        is_new.then(|| Order { refunded_outside: true, ..order })
+    }
+
     /// The order with the code that unified order answered; `None` where a notice was faster or it was closed meanwhile.
     pub fn prepaid(&self, url: CodeUrl, now: UnixMillis) -> Option<Order> {
         let version = match &self.state {
@@ -259,7 +275,9 @@ impl Order {
 
     /// The order while this process asks WeChat for its code; `None` if it has ended or another process is asking.
     pub fn ordering(&self, now: UnixMillis) -> Option<Order> {
-        (self.is_open() && self.ordering_until <= now).then(|| Order {
+        // A right that ends later than any that is given now was given by a clock that has been set back since.
+        let is_free = self.ordering_until <= now || self.ordering_until > now.plus_ms(ORDERING_LEASE_MS);
+        (self.is_open() && is_free).then(|| Order {
             ordering_until: now.plus_ms(ORDERING_LEASE_MS),
             version: self.version + 1,
             ..self.clone()
@@ -335,6 +353,7 @@ impl Order {
             ordering_until: now.plus_ms(ORDERING_LEASE_MS),
             link_token: base32(secret),
             reusable: true,
+            refunded_outside: false,
         })
     }
 }

@@ -28,10 +28,14 @@ pub fn next_query(order: &Order, now: UnixMillis) -> UnixMillis {
     if now < expiry { by_age.min(expiry) } else { retry_after_expiry(order, now) }
 }
 
-/// Past its expiry an order is asked about and closed, as soon as WeChat allows closing; then every half minute.
+/// Past its expiry an order is asked about and closed, as soon as WeChat allows closing; then ever more seldom.
 fn retry_after_expiry(order: &Order, now: UnixMillis) -> UnixMillis {
     let closable = order.created_at.plus_ms(CLOSE_NOT_BEFORE_MS + 1_000);
-    let soon = now.plus_ms(30_000);
+    let soon = now.plus_ms(match now.minus(order.time_expire) {
+        ..600_000 => 30_000,
+        600_000..3_600_000 => 300_000,
+        _ => 1_800_000,
+    });
     if closable > now { soon.min(closable) } else { soon }
 }
 

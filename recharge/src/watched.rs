@@ -20,7 +20,10 @@ const SHARDS: usize = 16;
 struct Seen {
     /// `None` while the first asker reads it.
     order: Option<Arc<Order>>,
+    /// When somebody asked us.
     asked_at: UnixMillis,
+    /// When WeChat was asked, by us or because another instance was at it.
+    queried_at: UnixMillis,
 }
 
 /// Cheap to clone; all clones share the orders.
@@ -49,7 +52,11 @@ impl Watched {
     pub fn expect(&self, number: &OutTradeNo, now: UnixMillis) {
         let mut shard = self.shard(number);
         if shard.len() < MOST / SHARDS {
-            shard.entry(number.clone()).or_insert(Seen { order: None, asked_at: now });
+            shard.entry(number.clone()).or_insert(Seen {
+                order: None,
+                asked_at: now,
+                queried_at: UnixMillis::default(),
+            });
         }
     }
 
@@ -73,17 +80,32 @@ impl Watched {
         }
     }
 
-    /// The orders that can still change and were asked for lately, newest first.
+    /// Whether somebody looks at this order.
+    pub fn knows(&self, number: &OutTradeNo) -> bool {
+        self.shard(number).contains_key(number)
+    }
+
+    /// The orders that somebody looks at and that can still change.
     pub fn open(&self, now: UnixMillis) -> Vec<Arc<Order>> {
-        let mut open: Vec<_> = self
-            .entries()
-            .into_iter()
-            .filter(|seen| now.minus(seen.asked_at) < WATCHED_MS)
-            .filter_map(|seen| seen.order)
-            .filter(|order| order.is_open())
-            .collect();
-        open.sort_by_key(|order| std::cmp::Reverse(order.created_at));
-        open
+        self.select(|seen| now.minus(seen.asked_at) < WATCHED_MS)
+    }
+
+    /// Those of them about which WeChat was not asked for `every_ms`, newest first; at most `most`, which count as asked
+    /// about from now on.
+    pub fn take_due(&self, now: UnixMillis, every_ms: i64, most: usize) -> Vec<Arc<Order>> {
+        let mut due = self.select(|seen| {
+            let waited = now.minus(seen.queried_at) >= every_ms || seen.queried_at > now;
+            now.minus(seen.asked_at) < WATCHED_MS && waited
+        });
+        due.retain(|order| now.minus(order.created_at) >= every_ms);
+        due.sort_by_key(|order| std::cmp::Reverse(order.created_at));
+        due.truncate(most);
+        for order in &due {
+            if let Some(seen) = self.shard(&order.out_trade_no).get_mut(&order.out_trade_no) {
+                seen.queried_at = now;
+            }
+        }
+        due
     }
 
     /// Forgets what nobody asks for any more.
@@ -97,10 +119,12 @@ impl Watched {
         }
     }
 
-    fn entries(&self) -> Vec<Seen> {
+    fn select(&self, wanted: impl Fn(&Seen) -> bool) -> Vec<Arc<Order>> {
         let mut all = Vec::new();
         for shard in self.shards.iter() {
-            all.extend(shard.lock().unwrap_or_else(PoisonError::into_inner).values().cloned());
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = shard.values().filter(|seen| wanted(seen)).filter_map(|seen| seen.order.clone());
+            all.extend(found.filter(|order| order.is_open()));
         }
         all
     }

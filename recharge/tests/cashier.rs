@@ -266,7 +266,8 @@ async fn an_unknown_order_is_kept_and_answered_fail_for_an_hour_then_success() {
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].kind, ExceptionKind::UnknownOrder);
         let number = order.out_trade_no.as_str();
-        for (search, found) in [("", 1), (&number[..10], 1), (open[0].transaction_id.as_str(), 1), ("x", 0)] {
+        let transaction = open[0].transaction_id.clone().unwrap();
+        for (search, found) in [("", 1), (&number[..10], 1), (transaction.as_str(), 1), ("x", 0)] {
             let alone = desk.cashier.exceptions_without_order(search, 10).await.unwrap();
             assert_eq!(alone.len(), found, "{search}");
         }
@@ -475,8 +476,68 @@ async fn a_page_on_another_instance_hears_of_the_payment() {
         }
         let order = desk.order(&order).await;
         desk.pay_and_notify(&order).await;
-        elsewhere.changed_elsewhere(&order.out_trade_no).await;
+        elsewhere.changed_elsewhere(std::slice::from_ref(&order.out_trade_no)).await;
         assert_eq!(elsewhere.status(&order.out_trade_no).await.unwrap().unwrap().state.name(), "paid");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_watched_orders_leave_room_for_the_others() {
+    on_both(|desk| async move {
+        desk.sandbox.set_faults(notices(NotifyFaults { lose: true, ..NotifyFaults::default() }));
+        let unwatched = desk.place(1000).await;
+        desk.pay(&unwatched).await;
+        desk.advance(46_000);
+        for n in 0..20 {
+            let order = desk.cashier.place(wish(&format!("u_{n}"), 2000)).await.unwrap();
+            desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
+        }
+        desk.advance(8_000);
+        let mut asked = 0;
+        // Twenty watched ones and the one that is due, ten at a time.
+        for _ in 0..3 {
+            asked += desk.cashier.ask_due(10).await.unwrap();
+        }
+        assert_eq!(asked, 21);
+        assert_eq!(desk.state(&unwatched).await, "paid");
+        assert_eq!(desk.cashier.ask_due(10).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_placed_with_hmac_is_settled_by_query_after_a_switch_to_md5() {
+    let folder = tempfile::tempdir().unwrap();
+    let sqlite = format!("sqlite://{}/saoma.db", folder.path().display());
+    for url in [sqlite, common::fresh_postgres().await] {
+        let mut merchant = wxpay::Merchant::sandbox();
+        merchant.sign_type = wxpay::SignType::HmacSha256;
+        let desk = common::Desk::open_as(&url, settings(), merchant).await;
+        desk.sandbox.set_faults(notices(NotifyFaults { lose: true, ..NotifyFaults::default() }));
+        let order = desk.place(1000).await;
+        desk.pay(&order).await;
+        let switched = desk.second_as("b", wxpay::Merchant::sandbox()).await;
+        assert_eq!(switched.ask(&order.out_trade_no, "chen").await.unwrap(), "SUCCESS");
+        assert_eq!(desk.state(&order).await, "paid");
+        assert_eq!(desk.balance().await, 1000);
+    }
+}
+
+#[tokio::test]
+async fn an_exception_is_settled_when_its_payment_is_credited_after_all() {
+    on_both(|desk| async move {
+        let wrong = NotifyFaults { total_fee: Some(999), ..NotifyFaults::default() };
+        desk.sandbox.set_faults(notices(wrong));
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
+        // A query brings the same payment with the right amount.
+        desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap();
+        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
+        let kept = desk.cashier.exceptions(&order.out_trade_no).await.unwrap();
+        assert_eq!(kept[0].settled.as_ref().unwrap().how, "credited");
     })
     .await;
 }

@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use recharge::Cashier;
 use tokio::{
-    sync::Semaphore,
+    sync::{Semaphore, mpsc},
     task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval},
 };
@@ -85,19 +85,30 @@ async fn ask_due(cashier: Cashier, per_s: u32) {
 
 /// Takes over what other instances wrote, so that a page that is answered here shows it at once.
 async fn follow_changes(cashier: Cashier) {
-    let Some(mut changes) = cashier.db().changes() else { return };
+    let mut changes = cashier.db().changes();
     let mut reread = interval(TIDY_EVERY);
     reread.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut names = Vec::new();
     loop {
         tokio::select! {
-            number = changes.recv() => match number.map(wxpay::OutTradeNo::parse) {
-                Some(Ok(number)) => cashier.changed_elsewhere(&number).await,
-                Some(Err(error)) => tracing::warn!(%error, "another instance named an order that cannot be"),
-                None => return,
-            },
-            // A message may have been lost with its connection.
+            heard = heard(changes.as_mut(), &mut names) => {
+                if heard == 0 {
+                    return;
+                }
+                let numbers: Vec<_> = names.drain(..).filter_map(|n| wxpay::OutTradeNo::parse(n).ok()).collect();
+                cashier.changed_elsewhere(&numbers).await;
+            }
+            // A message may have been lost with its connection, or a commit's own answer.
             _ = reread.tick() => cashier.reread_watched().await,
         }
+    }
+}
+
+/// The orders that other instances named, as many as there are by now; waits for ever where there can be no others.
+async fn heard(changes: Option<&mut mpsc::Receiver<String>>, names: &mut Vec<String>) -> usize {
+    match changes {
+        Some(changes) => changes.recv_many(names, 1024).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -51,10 +51,8 @@ async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>
         }
         Err(error) => {
             // WeChat did sign it: a query decides what this one failed to say.
-            if let NoticeError::BadField { out_trade_no: Some(number), .. } = &error
-                && let Err(error) = server.cashier.hurry(number).await
-            {
-                tracing::warn!(%error, "order {number} could not be made due at once");
+            if let NoticeError::BadField { out_trade_no: Some(number), .. } = &error {
+                server.cashier.ask_soon(number);
             }
             unverifiable(&server, &error)
         }

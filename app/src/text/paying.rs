@@ -90,8 +90,8 @@ texts! { pub mod dialog {
     LIMIT_TITLE = "操作有点频繁", "That was a lot at once";
     LIMIT_TEXT = "请在 {seconds} 秒后再试。", "Please try again in {seconds} seconds.";
     PART_REFUNDED_TITLE = "已部分退款 {amount}", "{amount} has been refunded";
-    LATE_REFUNDED_TITLE = "晚到的付款已退回", "Your late payment has been returned";
-    LATE_REFUNDED_TEXT = "付款在订单关闭后才到，{amount} 正原路退回。", "It arrived after the order had closed; {amount} is on its way back.";
+    LATE_REFUNDED_TITLE = "晚到的付款没有入账", "Your late payment was not credited";
+    LATE_REFUNDED_TEXT = "付款在订单关闭后才到，{amount} 将由本站原路退回。如有疑问，请把订单号告诉本站客服。", "It arrived after the order had closed; this site will return {amount} the way it came. If in doubt, give the order number to support.";
     ACCOUNT = "充值到 {user}", "Topping up {user}";
     SANDBOX_SCAN = "用沙盒手机付款", "Pay with the sandbox phone";
 } }

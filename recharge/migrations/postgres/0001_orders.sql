@@ -28,6 +28,7 @@ CREATE TABLE orders (
     closed_at        BIGINT,
     late             BIGINT NOT NULL DEFAULT 0,
     proof            TEXT,
+    refunded_outside BIGINT NOT NULL DEFAULT 0,
     -- When WeChat is asked next; empty once nothing can change any more.
     next_query_at    BIGINT,
     last_query_at    BIGINT NOT NULL DEFAULT 0,

@@ -1,6 +1,6 @@
 //! What a batch decides, without a database.
 
-use wxpay::{CodeUrl, TransactionId};
+use wxpay::CodeUrl;
 
 use super::*;
 use crate::order::tests::{order, payment, rules};
@@ -128,4 +128,37 @@ fn a_payment_before_the_code_is_stored_ends_as_in_the_natural_order() {
     let Reply::Order { order, changed } = reply else { panic!("an order") };
     assert_eq!((order.state.name(), changed), ("paid", false));
     assert_eq!(batch.ledger.len(), 1);
+}
+
+#[test]
+fn a_payment_that_was_given_back_is_never_credited() {
+    let rules = rules();
+    let now = order().created_at.plus_ms(61_000);
+    let (out_trade_no, payment_kept) = (order().out_trade_no, Some(Box::new(payment())));
+    for payment_named in [payment_kept, None] {
+        let mut batch = Batch::new(&rules, vec![pending()]);
+        let out_trade_no = out_trade_no.clone();
+        let command = Command::RefundedOutside { out_trade_no, payment: payment_named, now };
+        let Reply::Order { order, changed: true } = batch.apply(&command) else { panic!("an order") };
+        assert_eq!(order.state.name(), "closed");
+        // WeChat goes on repeating the notice of the payment for a day.
+        let Reply::Settled(Outcome::Exception { kind, .. }) = batch.apply(&settle(payment())) else {
+            panic!("it is not credited");
+        };
+        assert_eq!(kind, ExceptionKind::RefundedOutside);
+        assert!(batch.ledger.is_empty() && !batch.exceptions.is_empty());
+    }
+}
+
+#[test]
+fn a_refund_of_a_credited_order_is_kept_and_the_order_stays_paid() {
+    let rules = rules();
+    let mut batch = Batch::new(&rules, vec![pending()]);
+    batch.apply(&settle(payment()));
+    let now = order().created_at.plus_ms(61_000);
+    let command = Command::RefundedOutside { out_trade_no: order().out_trade_no, payment: None, now };
+    let Reply::Order { order, changed: false } = batch.apply(&command) else { panic!("an order") };
+    assert_eq!(order.state.name(), "paid");
+    let exception = batch.exceptions.values().next().unwrap();
+    assert_eq!(exception.transaction_id, Some(payment().transaction_id));
 }

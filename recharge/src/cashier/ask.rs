@@ -4,12 +4,13 @@ use serde_json::json;
 use wxpay::v2::TradeState;
 use wxpay::{ErrCode, Error, OutTradeNo};
 
+use super::health::Cause;
 use super::{Cashier, Inner};
 use crate::command::Command;
 use crate::db::orders;
 use crate::db::writer::WriteError;
-use crate::event::EventKind;
-use crate::order::{CLOSE_NOT_BEFORE_MS, Order, OrderState, Proof};
+use crate::event::{Event, EventKind};
+use crate::order::{CLOSE_NOT_BEFORE_MS, Order, Proof};
 use crate::schedule;
 
 #[derive(Debug, thiserror::Error)]
@@ -67,13 +68,26 @@ impl Cashier {
         closed.await.unwrap_or_else(|_| Err(AskError::from(sqlx::Error::WorkerCrashed).into()))
     }
 
-    /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s or nothing
-    /// can change any more.
+    /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s or the order
+    /// is paid.
     ///
     /// # Errors
     /// Whatever the database says.
     pub async fn hurry(&self, out_trade_no: &OutTradeNo) -> Result<bool, sqlx::Error> {
-        crate::db::due::hurry(&self.inner.db, out_trade_no, 5_000, self.now()).await
+        let (db, number, now) = (self.inner.db.clone(), out_trade_no.clone(), self.now());
+        let hurried = async move { crate::db::due::hurry(&db, &number, 5_000, now).await };
+        self.inner.db.settled(hurried).await
+    }
+
+    /// The same without waiting for it, for a notice that says too little; a failure only means that it is asked about
+    /// later, and WeChat repeats the notice.
+    pub fn ask_soon(&self, out_trade_no: &OutTradeNo) {
+        let (cashier, number) = (self.clone(), out_trade_no.clone());
+        tokio::spawn(async move {
+            if let Err(error) = cashier.hurry(&number).await {
+                tracing::warn!(%error, "order {number} could not be made due at once");
+            }
+        });
     }
 }
 
@@ -94,7 +108,7 @@ impl Inner {
             }
             Err(error) => {
                 if matches!(error, Error::NotUnderstood { .. }) {
-                    self.health.stop(&error.to_string(), self.clock.now());
+                    self.health.stop(Cause::NotUnderstood, &error.to_string(), self.clock.now());
                 }
                 tracing::warn!(out_trade_no = %number, "order query for {number}: {error}");
                 return Err(AskError::WeChat(error));
@@ -108,12 +122,9 @@ impl Inner {
             }
             (TradeState::Refund, payment) => {
                 self.queried(number, &word, by).await?;
-                if let (Some(payment), false) = (payment, matches!(order.state, OrderState::Paid(_))) {
-                    let payment = Box::new(payment.into_inner());
-                    let command = Command::RefundedOutside { payment, now: self.clock.now() };
-                    self.writer.write(command).await?;
-                    self.mark_closed(number, by).await?;
-                }
+                let payment = payment.map(|payment| Box::new(payment.into_inner()));
+                let (out_trade_no, now) = (number.clone(), self.clock.now());
+                self.writer.write(Command::RefundedOutside { out_trade_no, payment, now }).await?;
             }
             (TradeState::Closed | TradeState::Revoked, _) => {
                 self.queried(number, &word, by).await?;
@@ -175,8 +186,8 @@ impl Inner {
                 Ok(())
             }
             _ => {
-                let detail = json!({ "result": error.to_string(), "by": by });
-                self.record(number, EventKind::CloseFailed, &detail).await?;
+                let result = error.to_string();
+                self.record_often(number, EventKind::CloseFailed, &result, by).await?;
                 Err(AskError::WeChat(error))
             }
         }
@@ -190,7 +201,26 @@ impl Inner {
     }
 
     async fn queried(&self, number: &OutTradeNo, word: &str, by: &str) -> Result<(), AskError> {
-        let detail = json!({ "result": word, "by": by });
-        Ok(self.record(number, EventKind::Queried, &detail).await?)
+        self.record_often(number, EventKind::Queried, word, by).await
+    }
+
+    /// What the schedule does again and again stands on the time line once in ten minutes; what a person does, each time.
+    async fn record_often(
+        &self,
+        number: &OutTradeNo,
+        kind: EventKind,
+        result: &str,
+        by: &str,
+    ) -> Result<(), AskError> {
+        let now = self.clock.now();
+        let mut event = Event::new(number, now, kind, &json!({ "result": result, "by": by }));
+        if by == SCHEDULE {
+            event.once = Some(format!("{} {result} {}", kind.name(), now.get() / 600_000));
+        }
+        self.writer.write(Command::Record(event)).await?;
+        Ok(())
     }
 }
+
+/// Who asks where nobody in particular does.
+pub(super) const SCHEDULE: &str = "schedule";

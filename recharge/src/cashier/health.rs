@@ -12,9 +12,19 @@ const PROBE_EVERY_MS: i64 = 30_000;
 /// So many payments known by notice in a row, and notices count as arriving.
 const ARRIVING: u32 = 5;
 
+/// What kind of mistake of ours WeChat names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It does not understand us at all, as with a wrong key. Any signed answer shows that it does again.
+    NotUnderstood,
+    /// It takes no orders from this merchant, as without the permission. Only an order that it takes shows the contrary.
+    NoOrders,
+}
+
 /// Why no new orders are taken: WeChat names a mistake of ours, such as a wrong key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
+    pub cause: Cause,
     /// WeChat's own words.
     pub reason: String,
     pub since: UnixMillis,
@@ -44,11 +54,11 @@ impl HealthWatch {
     }
 
     /// WeChat does not understand us. The first reason stands until it does again.
-    pub(super) fn stop(&self, reason: &str, now: UnixMillis) {
+    pub(super) fn stop(&self, cause: Cause, reason: &str, now: UnixMillis) {
         self.with(|health| {
             if health.stopped.is_none() {
                 tracing::error!("WeChat refuses our requests ({reason}); new orders stop until it takes one");
-                health.stopped = Some(Stopped { reason: reason.to_owned(), since: now });
+                health.stopped = Some(Stopped { cause, reason: reason.to_owned(), since: now });
                 health.probed_at = now;
             }
         });
@@ -56,9 +66,19 @@ impl HealthWatch {
 
     /// WeChat signed an answer for us, so key and merchant are right.
     pub(super) fn understood(&self) {
+        self.go_on(|stopped| stopped.cause == Cause::NotUnderstood);
+    }
+
+    /// WeChat took an order.
+    pub(super) fn took_order(&self) {
+        self.go_on(|_| true);
+    }
+
+    fn go_on(&self, heals: impl FnOnce(&Stopped) -> bool) {
         self.with(|health| {
-            if health.stopped.take().is_some() {
+            if health.stopped.as_ref().is_some_and(heals) {
                 tracing::info!("WeChat takes our requests again; new orders go on");
+                health.stopped = None;
             }
         });
     }
@@ -93,5 +113,31 @@ impl HealthWatch {
     /// Whether notices arrive normally, so that watched orders need fewer queries.
     pub(super) fn notices_arrive(&self) -> bool {
         self.with(|health| health.by_notice_in_a_row >= ARRIVING)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merchant_that_may_not_order_is_not_healed_by_a_query() {
+        let (health, now) = (HealthWatch::default(), UnixMillis::new(1_000_000));
+        health.stop(Cause::NoOrders, "NOAUTH", now);
+        health.understood();
+        assert!(health.refuses(now).is_some());
+        health.took_order();
+        assert!(health.refuses(now).is_none());
+    }
+
+    #[test]
+    fn a_refused_key_is_healed_by_any_signed_answer_and_probed_every_half_minute() {
+        let (health, now) = (HealthWatch::default(), UnixMillis::new(1_000_000));
+        health.stop(Cause::NotUnderstood, "签名错误", now);
+        assert!(health.refuses(now.plus_ms(29_999)).is_some());
+        assert!(health.refuses(now.plus_ms(30_000)).is_none(), "one probe");
+        assert!(health.refuses(now.plus_ms(30_001)).is_some(), "and not a second one");
+        health.understood();
+        assert!(health.refuses(now.plus_ms(30_002)).is_none());
     }
 }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use wxpay::v2::{TradeType, UnifiedOrder};
 use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo};
 
+use super::health::Cause;
 use super::{Cashier, Inner, Stopped};
 use crate::command::{Command, Reply};
 use crate::db::orders;
@@ -159,6 +160,10 @@ impl Inner {
         let began = Instant::now();
         loop {
             let turn = self.turn(&number).await;
+            // Who waited here was told to try again; asking for nobody would only hold up the next press.
+            if began.elapsed() > PATIENCE {
+                return Err(PlaceError::TryAgain { out_trade_no: number });
+            }
             if !mine {
                 order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
             }
@@ -171,9 +176,6 @@ impl Inner {
                 return self.ask_for_code(&order).await;
             }
             drop(turn);
-            if began.elapsed() > PATIENCE {
-                return Err(PlaceError::TryAgain { out_trade_no: number });
-            }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -189,7 +191,7 @@ impl Inner {
         let number = &order.out_trade_no;
         let error = match self.wechat.unified_order(&unified_order(order)).await {
             Ok(prepay) => {
-                self.health.understood();
+                self.health.took_order();
                 let (url, now) = (prepay.code_url.clone(), self.clock.now());
                 let command = Command::Prepaid { out_trade_no: number.clone(), url, now };
                 return self.stored(number, command).await;
@@ -239,11 +241,13 @@ impl Inner {
                 Ok(order)
             }
             Error::NotUnderstood { .. } => {
-                self.health.stop(&error.to_string(), now);
+                self.health.stop(Cause::NotUnderstood, &error.to_string(), now);
                 Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() })
             }
             Error::Refused { ref code, .. } if code.class() == ErrClass::Fix => {
-                self.health.stop(&error.to_string(), now);
+                if concerns_every_order(code) {
+                    self.health.stop(Cause::NoOrders, &error.to_string(), now);
+                }
                 Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() })
             }
             Error::Invalid(invalid) => Err(PlaceError::Invalid(invalid)),
@@ -279,4 +283,16 @@ fn unified_order(order: &Order) -> UnifiedOrder {
         trade_type: TradeType::Native,
         openid: None,
     }
+}
+
+/// Whether the mistake is the merchant's, and not this one order's.
+fn concerns_every_order(code: &ErrCode) -> bool {
+    matches!(
+        code,
+        ErrCode::NoAuth
+            | ErrCode::AppidNotExist
+            | ErrCode::MchidNotExist
+            | ErrCode::AppidMchidNotMatch
+            | ErrCode::SignError
+    )
 }

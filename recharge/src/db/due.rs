@@ -1,6 +1,9 @@
 //! Which orders WeChat has to be asked about, and who asks: several instances may share one database, so each claims
 //! what it will ask by a conditional update.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use serde::Serialize;
 use wxpay::{OutTradeNo, UnixMillis};
 
@@ -12,8 +15,8 @@ use crate::schedule;
 #[derive(Serialize)]
 struct Claim<'a> {
     n: &'a str,
-    /// When it is due again.
-    nx: i64,
+    /// When it is due again; never, if it has ended and is asked about once more.
+    nx: Option<i64>,
     /// Only if nobody has asked after this.
     li: i64,
 }
@@ -21,52 +24,52 @@ struct Claim<'a> {
 const CLAIM: &str = "UPDATE orders SET next_query_at = CAST(j.value->>'nx' AS BIGINT), \
      last_query_at = $2, queries = queries + 1 FROM jsonb_each($1) AS j \
      WHERE orders.out_trade_no = j.value->>'n' AND orders.next_query_at IS NOT NULL \
-     AND orders.last_query_at <= CAST(j.value->>'li' AS BIGINT) RETURNING out_trade_no";
+     AND (orders.last_query_at <= CAST(j.value->>'li' AS BIGINT) OR orders.last_query_at > $2) \
+     RETURNING out_trade_no";
+
+/// No order is due later than this from now; one that seems to be was written before the clock was set back.
+const FURTHEST_MS: i64 = 3_600_000;
 
 /// The orders that are due by age, newest first, with when each was asked last; at most `limit`.
 async fn due(db: &Db, now: UnixMillis, limit: usize) -> Result<Vec<(Order, i64)>, sqlx::Error> {
     let sql = format!(
-        "SELECT {}, last_query_at FROM orders WHERE next_query_at <= $1 \
-         ORDER BY created_at DESC LIMIT $2",
+        "SELECT {}, last_query_at FROM orders \
+         WHERE next_query_at <= $1 OR next_query_at > $2 ORDER BY created_at DESC LIMIT $3",
         super::orders::COLUMNS
     );
     let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(now.get())
+        .bind(now.get() + FURTHEST_MS)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(db.pool())
         .await?;
     rows.iter().map(|row| Ok((super::orders::order(row)?, column(row, "last_query_at")?))).collect()
 }
 
-/// Claims up to `limit` orders to ask about: those in `watched` that were not asked for `every_ms`, then those that are
-/// due. What another instance claimed meanwhile is not among them.
+/// Claims up to `limit` orders to ask about: those in `watched` that no instance asked about for `every_ms`, and of those
+/// that are due as many as there is room for. What another instance claimed meanwhile is not in the answer.
 pub(crate) async fn claim(
     db: &Db,
-    watched: &[std::sync::Arc<Order>],
+    watched: &[Arc<Order>],
     every_ms: i64,
     now: UnixMillis,
     limit: usize,
 ) -> Result<Vec<OutTradeNo>, sqlx::Error> {
-    let mut wanted: Vec<(OutTradeNo, i64, i64)> = watched
-        .iter()
-        .filter(|order| now.minus(order.created_at) >= every_ms)
-        .take(limit)
-        .map(|order| {
-            let next = schedule::next_query(order, now).get();
-            (order.out_trade_no.clone(), next, now.get() - every_ms)
-        })
-        .collect();
-    for (order, last) in due(db, now, limit.saturating_sub(wanted.len())).await? {
-        if wanted.iter().all(|(number, ..)| *number != order.out_trade_no) {
-            let next = schedule::next_query(&order, now).get();
-            wanted.push((order.out_trade_no, next, last));
-        }
+    let mut wanted = BTreeMap::new();
+    for order in watched {
+        let next = Some(schedule::next_query(order, now).get());
+        wanted.insert(order.out_trade_no.clone(), (next, now.get() - every_ms));
+    }
+    for (order, last) in due(db, now, limit - wanted.len().min(limit)).await? {
+        let next = order.is_open().then(|| schedule::next_query(&order, now).get());
+        wanted.entry(order.out_trade_no).or_insert((next, last));
     }
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
+    // In the order of their numbers, as the writer takes them, so that the two cannot wait for each other.
     let claims: Vec<_> =
-        wanted.iter().map(|(number, nx, li)| Claim { n: number.as_str(), nx: *nx, li: *li }).collect();
+        wanted.iter().map(|(number, (nx, li))| Claim { n: number.as_str(), nx: *nx, li: *li }).collect();
     let json = sets::json(&claims)?;
     let mut transaction = db.begin().await?;
     let rows = sqlx::query(CLAIM).bind(json).bind(now.get()).fetch_all(transaction.connection()).await?;
@@ -78,8 +81,8 @@ pub(crate) async fn claim(
         .collect()
 }
 
-/// Makes an order due now, unless it was asked about in the last `pause_ms`. `false` where it was, or where nothing can
-/// change any more.
+/// Makes an order due now, a closed one too, unless it was asked about in the last `pause_ms`. `false` where it was, or
+/// where it is paid.
 pub(crate) async fn hurry(
     db: &Db,
     out_trade_no: &OutTradeNo,
@@ -89,7 +92,7 @@ pub(crate) async fn hurry(
     let mut transaction = db.begin().await?;
     let done = sqlx::query(
         "UPDATE orders SET next_query_at = $1 WHERE out_trade_no = $2 \
-         AND next_query_at IS NOT NULL AND last_query_at <= $3",
+         AND state <> 'paid' AND (last_query_at <= $3 OR last_query_at > $1)",
     )
     .bind(now.get())
     .bind(out_trade_no.as_str())

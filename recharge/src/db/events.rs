@@ -49,19 +49,20 @@ fn next_id(instance: &str, at: UnixMillis) -> String {
     format!("{:013}-{n:010}-{instance}", at.get())
 }
 
-/// An order's time line, oldest first, at most `limit` rows.
+/// An order's time line, oldest first; of a longer one the newest `limit` rows.
 ///
 /// # Errors
 /// Whatever the database says.
 pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo, limit: i64) -> Result<Vec<Event>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT id, at, kind, detail FROM events WHERE out_trade_no = $1 ORDER BY at, id LIMIT $2",
+        "SELECT id, at, kind, detail FROM events WHERE out_trade_no = $1 ORDER BY at DESC, id DESC LIMIT $2",
     )
     .bind(out_trade_no.as_str())
     .bind(limit)
     .fetch_all(db.pool())
     .await?;
     rows.iter()
+        .rev()
         .map(|row| {
             let kind: String = column(row, "kind")?;
             Ok(Event {

@@ -46,7 +46,7 @@ pub(super) async fn keep<'a>(
             i: exception.id(),
             k: exception.kind.name(),
             n: exception.out_trade_no.as_str(),
-            x: exception.transaction_id.as_str(),
+            x: exception.transaction_id.as_ref().map_or("", TransactionId::as_str),
             f: exception.total_fee.get(),
             c: &exception.fee_type,
             e: exception.expected_fee.map(Fen::get),
@@ -58,6 +58,35 @@ pub(super) async fn keep<'a>(
         })
         .collect();
     sets::write(connection, INSERT, &rows).await.map(|_| ())
+}
+
+#[derive(Serialize)]
+struct Credited<'a> {
+    n: &'a str,
+    x: &'a str,
+    t: i64,
+}
+
+const SETTLE: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t' AS BIGINT), \
+     settled_by = 'rule', settled_how = 'credited' FROM jsonb_each($1) AS j \
+     WHERE exceptions.out_trade_no = j.value->>'n' AND exceptions.transaction_id = j.value->>'x' \
+     AND exceptions.settled_at IS NULL";
+
+/// A payment that was kept for a person and is credited after all (its order turned up, a query gave the right amount)
+/// is no open work any more.
+pub(super) async fn settle_credited(
+    connection: &mut AnyConnection,
+    credited: &[(OutTradeNo, TransactionId, UnixMillis)],
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<_> = credited
+        .iter()
+        .map(|(number, transaction, at)| Credited {
+            n: number.as_str(),
+            x: transaction.as_str(),
+            t: at.get(),
+        })
+        .collect();
+    sets::write(connection, SETTLE, &rows).await.map(|_| ())
 }
 
 /// When each of these exceptions was seen first.
@@ -143,8 +172,10 @@ fn exception(row: &AnyRow) -> Result<Exception, sqlx::Error> {
         kind: ExceptionKind::from_name(&kind).ok_or_else(|| broken("kind", UnknownKind(kind)))?,
         out_trade_no: OutTradeNo::parse(column::<String>(row, "out_trade_no")?)
             .map_err(|e| broken("out_trade_no", e))?,
-        transaction_id: TransactionId::parse(column::<String>(row, "transaction_id")?)
-            .map_err(|e| broken("transaction_id", e))?,
+        transaction_id: match column::<String>(row, "transaction_id")? {
+            unnamed if unnamed.is_empty() => None,
+            named => Some(TransactionId::parse(named).map_err(|e| broken("transaction_id", e))?),
+        },
         total_fee: Fen::new(column(row, "total_fee")?),
         fee_type: column(row, "fee_type")?,
         expected_fee: column::<Option<i64>>(row, "expected_fee")?.map(Fen::new),

@@ -14,7 +14,7 @@ use crate::user::User;
 pub(super) const COLUMNS: &str = "out_trade_no, user_id, user_name, total_fee, bonus, body, \
      product_id, notify_url, spbill_create_ip, sign_type, created_at, time_expire, state, version, \
      ordering_until, link_token, reusable, code_url, code_version, code_issued_at, transaction_id, \
-     paid_at, credited_at, closed_at, late, proof";
+     paid_at, credited_at, closed_at, late, proof, refunded_outside";
 
 /// A row as it goes into a JSON set. The names are short because they are repeated for every row.
 #[derive(Debug, Serialize)]
@@ -37,6 +37,7 @@ struct Row<'a> {
     cl: Option<i64>,
     la: i64,
     pr: Option<&'a str>,
+    ro: i64,
     /// 1 once nothing can change any more, so that WeChat need not be asked.
     end: i64,
 }
@@ -88,6 +89,7 @@ fn row(order: &Order, read: i64) -> Row<'_> {
         cl: closed_at.map(UnixMillis::get),
         la: i64::from(paid.is_some_and(|paid| paid.late)),
         pr: paid.map(|paid| paid.proof.name()),
+        ro: i64::from(order.refunded_outside),
         end: i64::from(!order.is_open()),
     }
 }
@@ -100,7 +102,7 @@ const UPDATE: &str = "UPDATE orders SET \
      code_issued_at = CAST(j.value->>'ci' AS BIGINT), transaction_id = j.value->>'ti', \
      paid_at = CAST(j.value->>'pa' AS BIGINT), credited_at = CAST(j.value->>'cr' AS BIGINT), \
      closed_at = CAST(j.value->>'cl' AS BIGINT), late = CAST(j.value->>'la' AS BIGINT), \
-     proof = j.value->>'pr', \
+     proof = j.value->>'pr', refunded_outside = CAST(j.value->>'ro' AS BIGINT), \
      next_query_at = CASE WHEN CAST(j.value->>'end' AS BIGINT) = 1 THEN NULL ELSE next_query_at END \
      FROM jsonb_each($1) AS j \
      WHERE orders.out_trade_no = j.value->>'n' AND orders.version = CAST(j.value->>'r' AS BIGINT)";
@@ -183,6 +185,18 @@ pub async fn find(db: &Db, out_trade_no: &OutTradeNo) -> Result<Option<Order>, s
     row.as_ref().map(order).transpose()
 }
 
+/// The orders of these numbers; those that are not there are left out.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn find_all(db: &Db, numbers: &[OutTradeNo]) -> Result<Vec<Order>, sqlx::Error> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let numbers: Vec<_> = numbers.iter().map(OutTradeNo::as_str).collect();
+    read(&mut *db.pool().acquire().await?, &numbers, &[]).await
+}
+
 /// A user's orders that can still be paid, newest first, at most `limit`.
 ///
 /// # Errors
@@ -247,5 +261,6 @@ pub(super) fn order(row: &AnyRow) -> Result<Order, sqlx::Error> {
         ordering_until: UnixMillis::new(column(row, "ordering_until")?),
         link_token: column(row, "link_token")?,
         reusable: column::<i64>(row, "reusable")? != 0,
+        refunded_outside: column::<i64>(row, "refunded_outside")? != 0,
     })
 }

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use sqlx::AnyConnection;
 use sqlx::error::DatabaseError;
-use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyConnection};
 use tokio::sync::{Mutex, mpsc, oneshot};
-use wxpay::{OutTradeNo, UnixMillis};
+use tokio::time::timeout;
+use wxpay::UnixMillis;
 
 use super::{Db, Engine, accounts, events, exceptions, ledger, orders};
 use crate::batch::Batch;
@@ -21,6 +22,9 @@ const MOST: usize = 256;
 
 /// How many commands may wait; more are refused at once instead of answered too late.
 const QUEUE: usize = 16_384;
+
+/// The longest that one transaction may take.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// How often a batch is decided again after somebody else moved one of its orders.
 const ATTEMPTS: usize = 8;
@@ -99,8 +103,8 @@ pub struct Committer {
     watched: Watched,
     /// Tells the events of processes apart that share a database.
     instance: Arc<str>,
-    /// Its own connection, taken from the pool when first needed and given back after an error.
-    connection: Arc<Mutex<Option<PoolConnection<Any>>>>,
+    /// Its own connection, opened when first needed and closed after an error.
+    connection: Arc<Mutex<Option<AnyConnection>>>,
 }
 
 impl Committer {
@@ -130,10 +134,13 @@ impl Committer {
         let mut kept = self.connection.lock().await;
         let mut connection = match kept.take() {
             Some(connection) => connection,
-            None => self.db.pool().acquire().await?,
+            None => self.db.own_connection().await?,
         };
         for _ in 0..ATTEMPTS {
-            match self.attempt(&mut connection, commands).await {
+            // A host that is gone without a word would hold up all money for as long as TCP hopes. After this the
+            // connection is closed, and looking again tells what became of the write.
+            let attempt = timeout(LONGEST, self.attempt(&mut connection, commands)).await;
+            match attempt.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
                 Ok(Some(replies)) => {
                     *kept = Some(connection);
                     return Ok(replies);
@@ -143,6 +150,7 @@ impl Committer {
                 Err(error) => return Err(error.into()),
             }
         }
+        *kept = Some(connection);
         Err(WriteError::Contended)
     }
 
@@ -182,6 +190,7 @@ impl Committer {
         ledger::append(connection, &batch.ledger).await?;
         accounts::add(connection, &batch.accounts).await?;
         events::append(connection, &self.instance, &batch.events).await?;
+        exceptions::settle_credited(connection, &batch.credited).await?;
         exceptions::keep(connection, batch.exceptions.values()).await?;
         accounts::add_days(connection, &batch.days).await?;
         let waiting: Vec<_> = batch
@@ -212,10 +221,11 @@ async fn read(connection: &mut AnyConnection, commands: &[Command]) -> Result<Ve
             Command::Ordering { out_trade_no, .. }
             | Command::Prepaid { out_trade_no, .. }
             | Command::PrepayFailed { out_trade_no, .. }
+            | Command::RefundedOutside { out_trade_no, .. }
             | Command::Close { out_trade_no, .. } => {
                 numbers.insert(out_trade_no.as_str());
             }
-            Command::Settle { payment, .. } | Command::RefundedOutside { payment, .. } => {
+            Command::Settle { payment, .. } => {
                 numbers.insert(payment.out_trade_no.as_str());
             }
             Command::Record(_) => {}
@@ -278,13 +288,4 @@ fn sqlite_primary(error: &dyn DatabaseError) -> Option<u32> {
         return None;
     }
     code.parse::<u32>().ok().map(|code| code & 0xff)
-}
-
-/// Reads an order again, for what other instances changed.
-pub(crate) async fn reread(db: &Db, watched: &Watched, number: &OutTradeNo) {
-    match orders::find(db, number).await {
-        Ok(Some(order)) => watched.publish(std::iter::once(order)),
-        Ok(None) => {}
-        Err(error) => tracing::warn!(%error, "order {number} could not be read again"),
-    }
 }

@@ -86,8 +86,13 @@ impl Desk {
 
     /// Another process on the same database.
     pub async fn second(&self, instance: &str) -> Cashier {
+        self.second_as(instance, self.merchant.clone()).await
+    }
+
+    /// The same with other settings of the merchant.
+    pub async fn second_as(&self, instance: &str, merchant: Merchant) -> Cashier {
         let db = Db::open(&self.url).await.unwrap();
-        let client = Client::in_process(self.merchant.clone(), self.sandbox.router());
+        let client = Client::in_process(merchant, self.sandbox.router());
         Cashier::start(db, client, settings(), self.clock.clone(), instance)
     }
 

@@ -158,7 +158,7 @@ fn exception_item(lang: Lang, found: &Exception) -> impl IntoView + use<> {
             <p class="note">
                 {expected}
                 {currency}
-                <span class="mono">{found.transaction_id.to_string()}</span>
+                <span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span>
                 {parts::time(found.first_seen_at, Clock::Full)}
             </p>
         </li>
