@@ -28,6 +28,7 @@ mod replies;
 mod rules;
 mod sending;
 mod store;
+mod tls;
 mod wechat;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -46,6 +47,7 @@ pub use crate::notices::{Kind, NoticeRecord};
 pub use crate::orders::{Order, Pay, PayError, Payment, TradeState};
 pub use crate::refunds::{Refund, RefundStatus};
 pub use crate::store::StoreError;
+pub use crate::tls::{Tls, TlsError};
 
 use crate::book::Book;
 use crate::deliver::Courier;
@@ -145,18 +147,40 @@ impl Sandbox {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let over = Arc::new(Notify::new());
-        let (tell, told) = (over.clone(), over);
-        let shutdown = async move {
-            shutdown.await;
-            tell.notify_one();
-        };
-        let serving = axum::serve(listener, self.router()).with_graceful_shutdown(shutdown);
+        let serving = axum::serve(listener, self.router());
+        let serving = serving.with_graceful_shutdown(told(shutdown, over.clone()));
+        self.until_over(serving.into_future(), over).await
+    }
+
+    /// The same over TLS. Refunds then need a client certificate that one of `tls`'s authorities has signed, as
+    /// WeChat demands; all else needs none.
+    /// # Errors
+    /// If the listener fails.
+    pub async fn serve_tls(
+        self,
+        listener: TcpListener,
+        tls: Tls,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let over = Arc::new(Notify::new());
+        let service = self.router().into_make_service_with_connect_info::<tls::Shown>();
+        let serving = axum::serve(tls::Listener::new(listener, tls), service);
+        let serving = serving.with_graceful_shutdown(told(shutdown, over.clone()));
+        self.until_over(serving.into_future(), over).await
+    }
+
+    /// Serves and sends notices, and gives connections that are open at the end a little time.
+    async fn until_over(
+        &self,
+        serving: impl Future<Output = std::io::Result<()>>,
+        over: Arc<Notify>,
+    ) -> std::io::Result<()> {
         let at_last = async {
-            told.notified().await;
+            over.notified().await;
             tokio::time::sleep(SHUTDOWN_WITHIN).await;
         };
         tokio::select! {
-            served = serving.into_future() => served,
+            served = serving => served,
             () = self.run_notices() => Ok(()),
             () = at_last => Ok(()),
         }
@@ -249,4 +273,10 @@ impl Sandbox {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `shutdown`, which also tells `over`.
+async fn told(shutdown: impl Future<Output = ()>, over: Arc<Notify>) {
+    shutdown.await;
+    over.notify_one();
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::to_bytes;
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::any;
@@ -23,6 +23,7 @@ use crate::refunds::FreshRefund;
 use crate::replies;
 use crate::rules::{self, BODY_LIMIT, Call, NotUnderstood};
 use crate::store::{Change, Kept};
+use crate::tls::Shown;
 
 /// A caller that hears nothing waits at least so long, longer than any client's patience.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -40,6 +41,13 @@ pub fn router(sandbox: &Sandbox) -> Router {
 }
 
 async fn answer(sandbox: Sandbox, call: Call, request: Request) -> Response {
+    // nginx looks at certificates before WeChat sees anything. Without TLS nobody can show one.
+    if call == Call::Refund
+        && let Some(ConnectInfo(shown)) = request.extensions().get::<ConnectInfo<Shown>>()
+        && let Some(page) = shown.refusal()
+    {
+        return (StatusCode::BAD_REQUEST, Html(page)).into_response();
+    }
     let faults = sandbox.faults();
     let response = match faults.answer {
         AnswerFault::Timeout => silence().await,
