@@ -20,6 +20,8 @@ const PER_USER: usize = 4;
 /// Orders in one statement.
 const SET: usize = 1000;
 const HOUR_MS: i64 = 3_600_000;
+/// From an order's making to its end, and to its next query: longer than this run.
+const LIFE_MS: i64 = 3 * HOUR_MS;
 
 #[derive(Debug, Serialize)]
 pub struct Order {
@@ -30,16 +32,20 @@ pub struct Order {
     at: i64,
 }
 
-/// Orders with numbers as Saoma makes them: the time, then random letters, so that the index is met in no order.
+/// Orders of the last hour with numbers as Saoma makes them: the time, then random letters. They are paid in about the order
+/// in which they were placed, as on a real site.
 pub fn orders(count: usize) -> Vec<Order> {
     let now = UnixMillis::now();
-    let seconds = now.to_beijing();
-    let order = |index: usize| Order {
-        out_trade_no: format!("SM{seconds}{:016X}", mixed(index as u64)),
-        user: format!("user-{:07}", index / PER_USER),
-        total_fee: 1000 + (index % PER_USER) as i64 * 100 + (index % 97) as i64,
-        transaction_id: format!("42000012{seconds}{index:06}"),
-        at: now.get(),
+    let order = |index: usize| {
+        let at = now.plus_ms(HOUR_MS * index as i64 / count as i64 - HOUR_MS);
+        let seconds = at.to_beijing();
+        Order {
+            out_trade_no: format!("SM{seconds}{:016X}", mixed(index as u64)),
+            user: format!("user-{:07}", index / PER_USER),
+            total_fee: 1000 + (index % PER_USER) as i64 * 100 + (index % 97) as i64,
+            transaction_id: format!("42000012{seconds}{index:06}"),
+            at: at.get(),
+        }
     };
     (0..count).map(order).collect()
 }
@@ -87,7 +93,7 @@ const SAOMA: &str = "INSERT INTO orders (out_trade_no, user_id, user_name, total
     code_url, code_version, code_issued_at, next_query_at) \
     SELECT value->>'out_trade_no', value->>'user', value->>'user', value->>'total_fee', 0, 'Recharge', \
     'recharge-' || (value->>'total_fee'), 'http://127.0.0.1/wxpay/notify', '127.0.0.1', 'MD5', value->>'at', \
-    value->>'at' + 3600000, 'pending', 2, 0, lower(hex(randomblob(13))), 1, \
+    value->>'at' + $2, 'pending', 2, 0, lower(hex(randomblob(13))), 1, \
     (value->>'user') || char(10) || (value->>'total_fee') || char(10) || '0', \
     'weixin://wxpay/bizpayurl?pr=' || substr(value->>'out_trade_no', 24), 1, value->>'at', value->>'at' + $2 \
     FROM json_each($1)";
@@ -102,7 +108,7 @@ pub async fn insert(database: &Path, kind: Kind, orders: &[Order]) -> Result<(),
     let statement = if kind == Kind::Saoma { SAOMA } else { KOA2 };
     sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await?;
     for set in orders.chunks(SET) {
-        sqlx::query(statement).bind(serde_json::to_string(set)?).bind(HOUR_MS).execute(&mut database).await?;
+        sqlx::query(statement).bind(serde_json::to_string(set)?).bind(LIFE_MS).execute(&mut database).await?;
     }
     sqlx::query("COMMIT").execute(&mut database).await?;
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut database).await?;
