@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
 mod over_http;
+mod refunds;
 mod requests;
 mod verdicts;
 
