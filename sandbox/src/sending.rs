@@ -130,7 +130,9 @@ impl Sandbox {
         let merchant = &self.0.merchant;
         let forged = ApiKey::parse(FORGERS_KEY).ok().filter(|_| faults.forge_sign);
         let key = forged.as_ref().unwrap_or(&merchant.key);
-        let result = replies::refund_result(order, refund, total_fee, self.0.clock.read());
+        // A notice tells of the end, whatever the clock says by now.
+        let at_its_end = Now { wall: refund.ends_at, inner: refund.ends_inner };
+        let result = replies::refund_result(order, refund, total_fee, at_its_end);
         let fields = replies::refund_notice(merchant, &result, key, &notice.nonce_str);
         let notify_url = refund.notify_url()?.to_owned();
         Some(Letter { notice: notice.clone(), notify_url, fields, faults })
