@@ -254,7 +254,7 @@ impl Order {
     pub fn refunded_outside(&self, now: UnixMillis) -> Option<Order> {
         let order = self.closed(now).unwrap_or_else(|| Order { version: self.version + 1, ..self.clone() });
         let is_new = !matches!(self.state, OrderState::Paid(_)) && !self.refunded_outside;
-        is_new.then(|| Order { refunded_outside: true, ..order })
+        is_new.then_some(Order { refunded_outside: true, ..order })
     }
 
     /// The order with the code that unified order answered; `None` where a notice was faster or it was closed meanwhile.
