@@ -22,6 +22,7 @@ pub async fn guard(State(server): State<Server>, request: Request, next: Next) -
     // WeChat, integrators and health checks bring no cookie, so nothing can be done in somebody's name there; a notice
     // must not be lost because a proxy writes another host.
     let by_cookie = !path.starts_with("/wxpay/") && !matches!(path, "/healthz" | "/readyz" | "/metrics");
+    let is_part = path.starts_with("/pkg/");
     let mut response = if by_cookie && !server.hosts.serves(&parts) {
         (StatusCode::MISDIRECTED_REQUEST, "this host is not served here\n").into_response()
     } else if by_cookie && !server.hosts.may_change(&parts) {
@@ -29,29 +30,33 @@ pub async fn guard(State(server): State<Server>, request: Request, next: Next) -
     } else {
         next.run(Request::from_parts(parts, body)).await
     };
-    add_headers(response.headers_mut(), server.public_url.is_https());
+    let headers = if is_part { &EVERYWHERE[..FOR_PARTS] } else { &EVERYWHERE };
+    add_headers(response.headers_mut(), headers, server.public_url.is_https());
     response
 }
 
 /// Pages and files that say something else keep what they said.
 const EVERYWHERE: [(HeaderName, &str); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (header::CACHE_CONTROL, "no-store"),
     (header::REFERRER_POLICY, "same-origin"),
     (
         header::CONTENT_SECURITY_POLICY,
         "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     ),
-    (header::CACHE_CONTROL, "no-store"),
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
     (
         HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     ),
 ];
 
-fn add_headers(headers: &mut HeaderMap, is_https: bool) {
-    for (name, value) in EVERYWHERE {
+/// The parts of a page (style, script, module) are no documents: the rest of the list would only make them longer.
+const FOR_PARTS: usize = 3;
+
+fn add_headers(headers: &mut HeaderMap, wanted: &[(HeaderName, &'static str)], is_https: bool) {
+    for (name, value) in wanted {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if is_https {
