@@ -33,10 +33,11 @@ pub fn describe(plan: &Plan) -> Result<Machine, Failure> {
             kernel.trim()
         ),
         match plan.core {
-            Some(core) => format!("The server has core {core} to itself, the load another one."),
+            Some(core) => format!("The server runs on core {core} only, the load on another one."),
             None => "There is one core only: server and load share it, so no figure is the server's own."
                 .to_owned(),
         },
+        others()?,
         flushes(&plan.work)?,
         format!("Node {}, Saoma at commit {}.", output("node", &["--version"]), commit()),
         format!(
@@ -56,6 +57,15 @@ impl fmt::Display for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|line| writeln!(f, "- {line}"))
     }
+}
+
+/// What else the machine did: rates mean little beside a compiler, processor time per answer a little more.
+fn others() -> Result<String, Failure> {
+    let load = fs::read_to_string("/proc/loadavg")?;
+    let minute = load.split(' ').next().unwrap_or_default();
+    Ok(format!(
+        "Load average before it began: {minute}. Above 0.5, other programs take part of what is measured."
+    ))
 }
 
 /// Appends a page and waits until it is on disk, as SQLite's log does for each transaction.

@@ -78,13 +78,14 @@ impl Rows {
     pub fn round(&mut self, name: &str, round: u32, driven: &Driven, share: &Used) {
         let at = |per_mille| millis(percentile(&driven.waits_us, per_mille));
         let line = format!(
-            "| {name} | {round} | {} | {} | {} / {} / {} | {} % | {} % | {} |",
+            "| {name} | {round} | {} | {} | {} / {} / {} | {} % | {} µs | {} % | {} |",
             grouped(driven.good.len() as u64),
             grouped(driven.per_second()),
             at(500),
             at(990),
             at(999),
             share.server,
+            share.server_ms * 1000 / (driven.good.len() as u64).max(1),
             share.load,
             share.limit(),
         );
@@ -101,9 +102,10 @@ pub struct Share {
     load_ms: u64,
 }
 
-/// How much of a core each side used, in percent.
+/// The server's processor time, and how much of a core each side used, in percent.
 #[derive(Debug)]
 pub struct Used {
+    server_ms: u64,
     server: u64,
     load: u64,
 }
@@ -115,8 +117,10 @@ impl Share {
 
     pub fn end(self, site: &Site, elapsed: Duration) -> Result<Used, Failure> {
         let wall_ms = u64::try_from(elapsed.as_millis())?.max(1);
+        let server_ms = site.process.cpu_ms()? - self.server_ms;
         Ok(Used {
-            server: (site.process.cpu_ms()? - self.server_ms) * 100 / wall_ms,
+            server_ms,
+            server: server_ms * 100 / wall_ms,
             load: (own_cpu_ms()? - self.load_ms) * 100 / wall_ms,
         })
     }
@@ -159,8 +163,8 @@ impl Report {
         for Rows { title, rounds, notes, .. } in &self.parts {
             let _ = write!(text, "\n## {title}\n\n");
             if !rounds.is_empty() {
-                text.push_str("| server | round | answered | per second | p50 / p99 / p99.9 | server's core | load's core | limit |\n");
-                text.push_str("|---|---|---|---|---|---|---|---|\n");
+                text.push_str("| server | round | answered | per second | p50 / p99 / p99.9 | server's core | per answer | load's core | limit |\n");
+                text.push_str("|---|---|---|---|---|---|---|---|---|\n");
                 let _ = writeln!(text, "{rounds}");
             }
             for note in notes {
