@@ -1,7 +1,9 @@
 //! The user token `u`: how a site says who its user is. A JWT, HS256 with the shared secret; claims `sub`, `exp` and
 //! optional `name`.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use recharge::User;
@@ -11,12 +13,16 @@ use wxpay::UnixMillis;
 /// A token longer than this does not fit a cookie beside its attributes.
 const LONGEST: usize = 3072;
 
+/// So many tokens are remembered; a page that polls brings the same one every second.
+const REMEMBERED: usize = 20_000;
+
 /// Makes and reads user tokens.
-#[derive(Clone)]
 pub struct UserTokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
+    /// Tokens whose signature was found right, whole, so that nothing else is taken for one of them.
+    verified: Mutex<HashMap<Box<str>, Known>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -54,6 +60,7 @@ impl UserTokens {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
             validation,
+            verified: Mutex::default(),
         }
     }
 
@@ -63,6 +70,21 @@ impl UserTokens {
         if token.len() > LONGEST {
             return Err(BadToken);
         }
+        // A panic while it was held leaves whole entries, so a poisoned lock can be taken.
+        let remembered = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
+        if let Some(known) = remembered {
+            return if known.expires_at > UnixMillis::now() { Ok(known) } else { Err(BadToken) };
+        }
+        let known = self.verify(token)?;
+        let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        if verified.len() >= REMEMBERED {
+            verified.clear();
+        }
+        verified.insert(token.into(), known.clone());
+        Ok(known)
+    }
+
+    fn verify(&self, token: &str) -> Result<Known, BadToken> {
         let data =
             jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| BadToken)?;
         let Claims { sub, exp, name } = data.claims;
@@ -102,6 +124,21 @@ mod tests {
 
     fn soon() -> i64 {
         UnixMillis::now().get() / 1000 + 60
+    }
+
+    #[test]
+    fn a_token_that_was_valid_before_ends_when_it_says() {
+        let tokens = UserTokens::new(SECRET);
+        let user = User::new("u-7", "u-7").unwrap();
+        let token = tokens.issue(&user, UnixMillis::now(), 60).unwrap();
+        let known = tokens.read(&token).unwrap();
+        assert_eq!(tokens.read(&token), Ok(known.clone()));
+        // As if a minute had passed.
+        let ended = Known { expires_at: UnixMillis::now(), ..known };
+        tokens.verified.lock().unwrap().insert(token.as_str().into(), ended);
+        assert_eq!(tokens.read(&token), Err(BadToken));
+        let changed = token.replace('.', ".A");
+        assert_eq!(tokens.read(&changed), Err(BadToken));
     }
 
     #[test]
