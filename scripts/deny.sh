@@ -7,6 +7,8 @@ if [ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $wanted" ]; then
     CARGO_TARGET_DIR="$CARGO_TARGET_DIR/tools" cargo install --quiet --debug --force --root "$SAOMA_TOOLS" cargo-deny --version "$wanted"
 fi
 cd "$root"
+# It reads the manifests of crates for every system, of which a build here downloads only its own.
+cargo fetch --locked --quiet
 offline=(--offline)
 [ "$1" != advisories ] || offline=()
 cargo-deny "${offline[@]}" --log-level error --workspace --all-features check --hide-inclusion-graph "$@" ||
