@@ -18,6 +18,7 @@ use crate::db::{Db, accounts, due, events, exceptions, orders};
 use crate::event::{Event, EventKind};
 use crate::exception::{Exception, RETRY_UNKNOWN_MS};
 use crate::order::{LatePayment, Order, Proof, Rules};
+use crate::random::Random;
 use crate::watched::Watched;
 
 mod ask;
@@ -60,6 +61,7 @@ struct Inner {
     settings: Settings,
     watched: Watched,
     clock: Clock,
+    random: Random,
     health: health::HealthWatch,
     /// One conversation with WeChat about an order's code at a time: each answer kills the code before it.
     turns: Mutex<HashMap<OutTradeNo, Arc<tokio::sync::Mutex<()>>>>,
@@ -76,7 +78,14 @@ pub enum NoticeAnswer {
 
 impl Cashier {
     /// Starts the writer of this process. `instance` tells the processes that share a database apart.
-    pub fn start(db: Db, wechat: Client, settings: Settings, clock: Clock, instance: &str) -> Cashier {
+    pub fn start(
+        db: Db,
+        wechat: Client,
+        settings: Settings,
+        clock: Clock,
+        random: Random,
+        instance: &str,
+    ) -> Cashier {
         let watched = Watched::default();
         let rules = Rules { appid: wechat.merchant().appid.clone(), late_payment: settings.late_payment };
         let committer = Committer::new(db.clone(), Arc::new(rules), watched.clone(), instance);
@@ -87,6 +96,7 @@ impl Cashier {
             settings,
             watched,
             clock,
+            random,
             health: health::HealthWatch::default(),
             turns: Mutex::default(),
         };

@@ -15,6 +15,7 @@
 
 mod bills;
 mod book;
+mod chance;
 mod clock;
 mod control;
 mod deliver;
@@ -50,6 +51,7 @@ pub use crate::store::StoreError;
 pub use crate::tls::{Tls, TlsError};
 
 use crate::book::Book;
+use crate::chance::Chance;
 use crate::deliver::Courier;
 use crate::notices::{Pending, Queue};
 use crate::orders::MINUTE_MS;
@@ -104,6 +106,7 @@ struct State {
     book: Book,
     queue: Queue,
     faults: Faults,
+    chance: Chance,
     forgot_at: wxpay::UnixMillis,
 }
 
@@ -200,6 +203,11 @@ impl Sandbox {
         self.0.wake.notify_one();
     }
 
+    /// From here on codes, numbers of payments and refunds, and the nonces of notices follow from `seed`.
+    pub fn seed(&self, seed: u64) {
+        self.state().chance = Chance::seeded(seed);
+    }
+
     pub fn faults(&self) -> Faults {
         self.state().faults.clone()
     }
@@ -225,16 +233,16 @@ impl Sandbox {
     /// [`PayError`]: why WeChat would not take the money.
     pub async fn pay(&self, code_url: &str, pay: Pay) -> Result<Payment, PayError> {
         let now = self.0.clock.read();
-        let fresh = replies::payment(now.wall);
         let (number, payment, kept) = {
             let mut state = self.state();
-            let delay_ms = state.faults.notify.delay_ms.saturating_mul(state.faults.speed.into());
-            let (order, payment) = state.book.pay(code_url, pay, fresh, now)?;
+            let crate::State { book, faults, chance, .. } = &mut *state;
+            let delay_ms = faults.notify.delay_ms.saturating_mul(faults.speed.into());
+            let (order, payment) = book.pay(code_url, pay, replies::payment(chance, now.wall), now)?;
             let notice = Pending {
                 id: payment.transaction_id.clone(),
                 kind: Kind::Payment,
                 out_trade_no: order.out_trade_no.clone(),
-                nonce_str: replies::nonce_str(),
+                nonce_str: replies::nonce_str(chance),
                 attempts: 0,
                 due_inner: now.inner.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX)),
             };

@@ -1,11 +1,11 @@
 //! The messages WeChat writes: answers to calls, and notices. Everything but a failure to understand
 //! is signed. Source: protocol A1.3, A4.3, A5.2, A6, A11.2.
 
-use rand::RngExt;
 use wxpay::v2::{Fields, req_info, sign};
 use wxpay::{ApiKey, Merchant, SignType, UnixMillis};
 
 use crate::bills::NoBill;
+use crate::chance::Chance;
 use crate::clock::Now;
 use crate::orders::{Order, Payment, Refusal, TradeState};
 use crate::refunds::{Refund, RefundStatus};
@@ -19,40 +19,35 @@ const DIGITS: &[u8] = b"0123456789";
 /// The one payer of the sandbox. Source: protocol 0.2.
 const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
 
-fn random(from: &[u8], length: usize) -> String {
-    let mut rng = rand::rng();
-    (0..length).map(|_| char::from(from[rng.random_range(0..from.len())])).collect()
-}
-
 /// WeChat's own, never an echo of the request's.
-pub fn nonce_str() -> String {
-    random(UPPER, 32)
+pub fn nonce_str(chance: &mut Chance) -> String {
+    chance.letters(UPPER, 32)
 }
 
 /// Source: protocol A4.4.
-pub fn code_url() -> String {
-    format!("weixin://wxpay/bizpayurl?pr={}", random(MIXED, 9))
+pub fn code_url(chance: &mut Chance) -> String {
+    format!("weixin://wxpay/bizpayurl?pr={}", chance.letters(MIXED, 9))
 }
 
 /// `wx`, the time and 20 more characters. Source: protocol A4.3.
-pub fn prepay_id(now: UnixMillis) -> String {
-    format!("wx{}{}", now.to_beijing(), random(HEX, 20))
+pub fn prepay_id(chance: &mut Chance, now: UnixMillis) -> String {
+    format!("wx{}{}", now.to_beijing(), chance.letters(HEX, 20))
 }
 
 /// A payment made now: 28 digits with the day in them, as in practice. Source: protocol 0.2, A3.
-pub fn payment(now: UnixMillis) -> Payment {
+pub fn payment(chance: &mut Chance, now: UnixMillis) -> Payment {
     let day: String = now.to_beijing().chars().take(8).collect();
     Payment {
-        transaction_id: format!("4200{}{day}{}", random(DIGITS, 6), random(DIGITS, 10)),
+        transaction_id: format!("4200{}{day}{}", chance.letters(DIGITS, 6), chance.letters(DIGITS, 10)),
         paid_at: now,
         openid: OPENID.to_owned(),
     }
 }
 
 /// 29 digits with the day in them, as in practice. Source: protocol 0.2.
-pub fn refund_id(now: UnixMillis) -> String {
+pub fn refund_id(chance: &mut Chance, now: UnixMillis) -> String {
     let day: String = now.to_beijing().chars().take(8).collect();
-    format!("5030{}{day}{}", random(DIGITS, 6), random(DIGITS, 11))
+    format!("5030{}{day}{}", chance.letters(DIGITS, 6), chance.letters(DIGITS, 11))
 }
 
 /// `return_code=FAIL`: unsigned, and only `return_msg` means something. Source: protocol A1.1.
@@ -74,7 +69,7 @@ pub fn understood(merchant: &Merchant) -> Fields {
         .with("return_msg", "OK")
         .with("appid", merchant.appid.as_str())
         .with("mch_id", merchant.mch_id.as_str())
-        .with("nonce_str", nonce_str())
+        .with("nonce_str", nonce_str(&mut Chance::default()))
 }
 
 pub fn refused(merchant: &Merchant, why: Refusal) -> Fields {

@@ -134,12 +134,13 @@ impl Sandbox {
         if call == Call::Refund {
             return self.refund(request, now);
         }
-        let book = &mut self.state().book;
+        let mut state = self.state();
+        let crate::State { book, chance, .. } = &mut *state;
         let out_trade_no = request.get("out_trade_no");
         let done = match call {
             Call::UnifiedOrder => {
-                let prepay_id = replies::prepay_id(now.wall);
-                let fresh = Fresh { code_url: replies::code_url(), prepay_id };
+                let prepay_id = replies::prepay_id(chance, now.wall);
+                let fresh = Fresh { code_url: replies::code_url(chance), prepay_id };
                 book.unified_order(&request.fields, request.sign_type, fresh, now)
                     .map(|order| (replies::ordered(merchant, order), Some(order)))
             }
@@ -172,11 +173,11 @@ impl Sandbox {
     /// Takes a refund on and lets its notice go out when it ends.
     fn refund(&self, request: &rules::Request, now: Now) -> (Result<Fields, Refusal>, Kept) {
         let mut state = self.state();
-        let crate::State { book, queue, faults, .. } = &mut *state;
+        let crate::State { book, queue, faults, chance, .. } = &mut *state;
         let after = i64::try_from(faults.refund.after_ms).unwrap_or(i64::MAX);
         let ends_inner = now.inner.plus_ms(after);
         let ends_at = self.0.clock.wall_of(ends_inner).max(now.wall);
-        let fresh = FreshRefund { refund_id: replies::refund_id(now.wall), ends_at, ends_inner };
+        let fresh = FreshRefund { refund_id: replies::refund_id(chance, now.wall), ends_at, ends_inner };
         let (order, refund, is_new) = match book.refund(&request.fields, fresh, &faults.refund, now) {
             Ok(taken) => taken,
             Err(why) => return (Err(why), Kept::nothing()),
@@ -191,7 +192,7 @@ impl Sandbox {
             id: refund.refund_id.clone(),
             kind: Kind::Refund,
             out_trade_no: order.out_trade_no.clone(),
-            nonce_str: replies::nonce_str(),
+            nonce_str: replies::nonce_str(chance),
             attempts: 0,
             due_inner: ends_inner.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX)),
         });

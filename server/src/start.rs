@@ -7,7 +7,7 @@ use app::{
     desk::Desk,
     site::{SiteFiles, SiteSettings},
 };
-use recharge::{Cashier, Clock, Db, LatePayment, Settings, db::facts};
+use recharge::{Cashier, Clock, Db, LatePayment, Random, Settings, db::facts};
 use sandbox::{Deliver, Options, Sandbox};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use wxpay::{
@@ -234,7 +234,7 @@ fn cashier(config: &Config, db: Db, client: Client, public_url: &PublicUrl) -> C
         },
         max_open_orders: config.max_open_orders as usize,
     };
-    Cashier::start(db, client, settings, Clock::system(), &operators::random_hex())
+    Cashier::start(db, client, settings, Clock::system(), Random::system(), &operators::random_hex())
 }
 
 /// What the payer reads in WeChat: at most 127 bytes, cut between characters. Source: protocol A4.1.

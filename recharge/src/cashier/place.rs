@@ -139,7 +139,7 @@ impl Inner {
             sign_type: self.wechat.merchant().sign_type,
             life_ms: self.settings.time_expire_ms,
         };
-        let new = Order::new(new, now, rand::random())?;
+        let new = Order::new(new, now, self.random.bytes())?;
         let number = new.out_trade_no.clone();
         match self.writer.write(Command::Place(Box::new(new))).await? {
             Reply::Order { order, changed } => {

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use recharge::cashier::{NoticeAnswer, Wish};
-use recharge::{Cashier, Clock, Db, LatePayment, Order, Settings, User};
+use recharge::{Cashier, Clock, Db, LatePayment, Order, Random, Settings, User};
 use sandbox::{Deliver, Options, Pay, Sandbox};
 use sqlx::{AssertSqlSafe, Connection, Row};
 use wxpay::client::Client;
@@ -79,7 +79,7 @@ impl Desk {
         .await
         .unwrap();
         let client = Client::in_process(merchant.clone(), sandbox.router()).with_budget(1_000, 2_000);
-        let cashier = Cashier::start(db, client, settings, clock.clone(), "a");
+        let cashier = Cashier::start(db, client, settings, clock.clone(), Random::system(), "a");
         *slot.0.lock().unwrap() = Some(cashier.clone());
         Desk { cashier, sandbox, merchant, url: url.to_owned(), clock, wechat_clock }
     }
@@ -93,7 +93,7 @@ impl Desk {
     pub async fn second_as(&self, instance: &str, merchant: Merchant) -> Cashier {
         let db = Db::open(&self.url).await.unwrap();
         let client = Client::in_process(merchant, self.sandbox.router());
-        Cashier::start(db, client, settings(), self.clock.clone(), instance)
+        Cashier::start(db, client, settings(), self.clock.clone(), Random::system(), instance)
     }
 
     pub fn advance(&self, ms: i64) {
