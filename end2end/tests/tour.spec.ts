@@ -18,8 +18,8 @@ for (const [lang, locale] of [['zh', 'zh-CN'], ['en', 'en-US']]) {
       const at = (name: string, where = page) => inspect(where, lang, name)
       const dialogAt = async (name: string, where = page) => {
         await expect(dialogOf(where)).toHaveAttribute('data-state', name)
-        // Some states pass by themselves.
-        await where.clock.pauseAt(await where.evaluate(() => Date.now() + 500))
+        // Some states pass by themselves. On a busy machine the moment may be over before it is reached: then a later one.
+        await expect(async () => where.clock.pauseAt(await where.evaluate(() => Date.now() + 500))).toPass()
         await inspect(where, lang, `dialog-${name}`, true)
         await where.clock.resume()
       }
