@@ -6,26 +6,13 @@ mod common;
 
 use common::{NUMBER, SUCCESS, base, notice, world_with};
 use sandbox::Pay;
+use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
-use sqlx::{AnyPool, AssertSqlSafe};
 use wxpay::v2::Fields;
 
 async fn connect(url: &str) -> AnyPool {
     sqlx::any::install_default_drivers();
     AnyPoolOptions::new().max_connections(4).connect(url).await.unwrap()
-}
-
-/// A database of its own on the server that the tests are given.
-async fn postgres() -> String {
-    let server = std::env::var("SAOMA_TEST_POSTGRES")
-        .expect("SAOMA_TEST_POSTGRES is not set: run the tests by scripts/postgres.sh");
-    let name = format!("sandbox_{}", rand::random::<u64>());
-    let admin = connect(&server).await;
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&admin).await.unwrap();
-    admin.close().await;
-    let mut url = reqwest::Url::parse(&server).unwrap();
-    url.set_path(&name);
-    url.to_string()
 }
 
 fn refund(world: &common::World) -> Fields {
@@ -82,7 +69,7 @@ async fn a_restart_keeps_orders_codes_payments_and_open_notices_in_sqlite() {
 
 #[tokio::test]
 async fn a_restart_keeps_orders_codes_payments_and_open_notices_in_postgres() {
-    keeps_everything(&postgres().await).await;
+    keeps_everything(&testdb::postgres().await).await;
 }
 
 /// Many at once end up in few transactions, and each is on disk when it is answered.
@@ -124,5 +111,5 @@ async fn hundreds_of_orders_at_once_are_kept_and_forgotten_in_sqlite() {
 
 #[tokio::test]
 async fn hundreds_of_orders_at_once_are_kept_and_forgotten_in_postgres() {
-    keeps_many(&postgres().await).await;
+    keeps_many(&testdb::postgres().await).await;
 }

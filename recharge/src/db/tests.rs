@@ -1,6 +1,5 @@
 //! The guards of the tables themselves, on real databases: what a stale reading must not write.
 
-use sqlx::{AnyConnection, AssertSqlSafe, Connection};
 use wxpay::CodeUrl;
 
 use super::*;
@@ -10,16 +9,7 @@ use crate::order::tests::order;
 
 /// A fresh SQLite file and a fresh PostgreSQL database.
 async fn both() -> (tempfile::TempDir, [Db; 2]) {
-    let folder = tempfile::tempdir().unwrap();
-    let sqlite = format!("sqlite://{}/saoma.db", folder.path().display());
-    let server = std::env::var("SAOMA_TEST_POSTGRES")
-        .expect("SAOMA_TEST_POSTGRES is not set: run `scripts/postgres.sh cargo test`");
-    sqlx::any::install_default_drivers();
-    let name = format!("t{:016x}", rand::random::<u64>());
-    let mut connection = AnyConnection::connect(&server).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
-    let (base, _) = server.rsplit_once('/').unwrap();
-    let postgres = format!("{base}/{name}");
+    let (folder, [sqlite, postgres]) = testdb::both().await;
     (folder, [Db::open(&sqlite).await.unwrap(), Db::open(&postgres).await.unwrap()])
 }
 

@@ -39,7 +39,7 @@ pub async fn on_both<F: Future<Output = ()>>(test: impl Fn(Site) -> F) {
 /// The same with lines of a settings file.
 pub async fn on_both_with<F: Future<Output = ()>>(settings: &str, test: impl Fn(Site) -> F) {
     let folder = tempfile::tempdir().unwrap();
-    let database = format!("sqlite://{}/saoma.db", folder.path().display());
+    let database = testdb::sqlite(folder.path());
     test(Site::start(settings, database, folder).await).await;
     on_postgres_with(settings, test).await;
 }
@@ -50,19 +50,8 @@ pub async fn on_postgres<F: Future<Output = ()>>(test: impl Fn(Site) -> F) {
 }
 
 async fn on_postgres_with<F: Future<Output = ()>>(settings: &str, test: impl Fn(Site) -> F) {
-    let database = fresh_postgres().await;
+    let database = testdb::postgres().await;
     test(Site::start(settings, database, tempfile::tempdir().unwrap()).await).await;
-}
-
-async fn fresh_postgres() -> String {
-    let server = std::env::var("SAOMA_TEST_POSTGRES")
-        .expect("SAOMA_TEST_POSTGRES is not set: run `scripts/postgres.sh cargo test`");
-    sqlx::any::install_default_drivers();
-    let name = format!("t{:016x}", rand::random::<u64>());
-    let mut connection = sqlx::AnyConnection::connect(&server).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
-    let (base, _) = server.rsplit_once('/').unwrap();
-    format!("{base}/{name}")
 }
 
 pub fn client() -> Client {
