@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,11 +12,11 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use recharge::cashier::{NoticeAnswer, Wish};
 use recharge::{Cashier, Clock, Db, LatePayment, Order, Random, Settings, User};
-use sandbox::{Deliver, Options, Pay, Sandbox};
-use sqlx::{AssertSqlSafe, Connection, Row};
+use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
+use sqlx::Row;
 use wxpay::client::Client;
-use wxpay::v2::notify::{self, Notice};
-use wxpay::{Fen, Merchant, UnixMillis};
+use wxpay::v2::notify::{self, Notice, Payment};
+use wxpay::{Fen, Merchant, UnixMillis, Verified};
 
 pub const PLACED: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
 
@@ -31,11 +32,20 @@ pub struct Desk {
 
 /// Runs `test` on a fresh SQLite file and on a fresh PostgreSQL database.
 pub async fn on_both<F: Future<Output = ()>>(test: impl Fn(Desk) -> F) {
+    on_both_as(settings(), Merchant::sandbox(), test).await;
+}
+
+/// The same with other settings, or as another merchant.
+pub async fn on_both_as<F: Future<Output = ()>>(
+    settings: Settings,
+    merchant: Merchant,
+    test: impl Fn(Desk) -> F,
+) {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}/new/folder/saoma.db", folder.path().display());
-    test(Desk::open(&url, settings()).await).await;
-    let url = fresh_postgres().await;
-    test(Desk::open(&url, settings()).await).await;
+    let sqlite = testdb::sqlite(&folder.path().join("new/folder"));
+    for url in [sqlite, testdb::postgres().await] {
+        test(Desk::open_as(&url, settings.clone(), merchant.clone()).await).await;
+    }
 }
 
 pub fn settings() -> Settings {
@@ -48,22 +58,7 @@ pub fn settings() -> Settings {
     }
 }
 
-pub async fn fresh_postgres() -> String {
-    let server = std::env::var("SAOMA_TEST_POSTGRES")
-        .expect("SAOMA_TEST_POSTGRES is not set: run `scripts/postgres.sh cargo test`");
-    sqlx::any::install_default_drivers();
-    let name = format!("t{:016x}", rand::random::<u64>());
-    let mut connection = sqlx::AnyConnection::connect(&server).await.unwrap();
-    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
-    let (base, _) = server.rsplit_once('/').unwrap();
-    format!("{base}/{name}")
-}
-
 impl Desk {
-    pub async fn open(url: &str, settings: Settings) -> Desk {
-        Desk::open_as(url, settings, Merchant::sandbox()).await
-    }
-
     pub async fn open_as(url: &str, settings: Settings, merchant: Merchant) -> Desk {
         let db = Db::open(url).await.unwrap();
         let clock = Clock::manual(PLACED);
@@ -120,6 +115,20 @@ impl Desk {
         self.sandbox.step(self.wechat_clock.now()).await;
     }
 
+    /// From now on no notice arrives.
+    pub fn lose_notices(&self) {
+        let notify = NotifyFaults { lose: true, ..NotifyFaults::default() };
+        self.sandbox.set_faults(Faults { notify, ..Faults::default() });
+    }
+
+    /// An order that is paid, and the body of its notice, which was lost.
+    pub async fn paid_without_notice(&self, user: &str, fen: i64) -> (Order, String) {
+        self.lose_notices();
+        let order = self.cashier.place(wish(user, fen)).await.unwrap();
+        self.pay_and_notify(&order).await;
+        (order, self.sandbox.notices().last().unwrap().body.clone())
+    }
+
     /// What the last notice was answered with.
     pub fn last_answer(&self) -> String {
         self.sandbox.notices().last().unwrap().answer.clone().unwrap()
@@ -156,12 +165,31 @@ impl Desk {
     }
 }
 
+/// Waits up to 10 s for what happens in the background.
+pub async fn until(happened: impl AsyncFn() -> bool) {
+    for _ in 0..1000 {
+        if happened().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not happen in 10 s");
+}
+
 pub fn wish(user: &str, fen: i64) -> Wish {
     Wish {
         user: User::new(user, "小林").unwrap(),
         total_fee: Fen::new(fen),
         bonus: Fen::ZERO,
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    }
+}
+
+/// What a genuine notice says.
+pub fn payment(body: &str, merchant: &Merchant) -> Verified<Payment> {
+    match notify::read(body.as_bytes(), merchant) {
+        Ok(Notice::Paid(payment)) => payment,
+        other => panic!("the notice is not a payment: {other:?}"),
     }
 }
 
