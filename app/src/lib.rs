@@ -13,7 +13,7 @@ mod clock;
 pub mod follow;
 mod handed;
 pub mod icons;
-#[cfg(any(not(feature = "ssr"), test))]
+#[cfg(not(feature = "ssr"))]
 mod json;
 pub mod money;
 pub mod poll;

@@ -1,9 +1,9 @@
 //! How server functions and what the server hands to islands are written: JSON, with `serde_json` on the server and the
-//! small reader of [`crate::json`] in the browser.
+//! browser's own JSON in the browser.
 
 use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
 
-#[cfg(any(not(feature = "ssr"), test))]
+#[cfg(not(feature = "ssr"))]
 pub mod message;
 
 /// The encoding of server functions.
@@ -55,9 +55,7 @@ mod codec {
         type Error = Unreadable;
 
         fn encode(value: &T) -> Result<Bytes, Unreadable> {
-            let mut out = String::new();
-            value.to_json().write(&mut out);
-            Ok(out.into())
+            Ok(value.to_json().write().into())
         }
     }
 
