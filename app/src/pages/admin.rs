@@ -7,10 +7,10 @@ use leptos::prelude::*;
 use crate::api::AppError;
 use crate::auth::Operator;
 use crate::desk::{self, Desk};
-use crate::icons;
+use crate::icons::{self, Icon};
 use crate::parts::instead;
 use crate::shell::{self, Frame, Tab};
-use crate::text::{error, pay};
+use crate::text::{Lang, error, order as order_text, pay};
 use crate::visit::{Visit, address};
 
 mod events;
@@ -43,6 +43,15 @@ where
     shell::page(desk, visit, StatusCode::OK, title, Frame::default(), framed).await
 }
 
+/// The way back to the list, above a page that belongs to it.
+fn to_orders(lang: Lang) -> impl IntoView {
+    view! {
+        <p class="back">
+            <a class="button" data-kind="plain" href="/admin/orders"><Icon d=icons::NEWER/>{lang.t(order_text::BACK)}</a>
+        </p>
+    }
+}
+
 /// The database did not answer.
 async fn failed(desk: &Desk, visit: &Visit, tab: Tab, failure: &AppError) -> Response {
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
@@ -59,7 +68,10 @@ async fn absent(desk: &Desk, visit: &Visit) -> Response {
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
     let title = lang.t(pay::NOT_FOUND).to_owned();
     shell::page(desk, visit, StatusCode::NOT_FOUND, title, Frame::default(), move || {
-        let card = view! { <div class="card">{instead(icons::SEARCH, lang.t(error::NOT_FOUND), "")}</div> };
+        let card = view! {
+            {to_orders(lang)}
+            <div class="card">{instead(icons::SEARCH, lang.t(error::NOT_FOUND), "")}</div>
+        };
         shell::desk(&site, &visited, Tab::Orders, card)
     })
     .await

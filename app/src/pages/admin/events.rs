@@ -91,8 +91,11 @@ fn read(lang: Lang, event: &Event) -> Line {
         EventKind::Exception => {
             let kind = detail.text("kind").and_then(ExceptionKind::from_name);
             let word = kind.map_or("–", |kind| lang.t(exception_word(kind)));
-            let expected = sum("expected_fee").map(|fee| lang.fill(text::EXPECTED, &[("amount", &fee)]));
-            let stated = field_fen(&detail).map(|fee| lang.fill(text::STATED, &[("amount", &money(fee))]));
+            let stated = field_fen(&detail);
+            let expected = detail.fen("expected_fee").filter(|fee| stated != Some(*fee));
+            let words = |words, fee: Fen| lang.fill(words, &[("amount", &money(fee))]);
+            let expected = expected.map(|fee| words(text::EXPECTED, fee));
+            let stated = stated.map(|fee| words(text::STATED, fee));
             Line {
                 tone: Some("warn"),
                 notes: [expected, stated].into_iter().flatten().collect(),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use wxpay::OutTradeNo;
 
 use super::orders::user_href;
-use super::{absent, events, failed, operator, page, stray};
+use super::{absent, events, failed, operator, page, stray, to_orders};
 use crate::desk::{Desk, Dossier};
 use crate::icons::{self, Icon};
 use crate::parts::{self, Clock, big_money, exception_word, money, pill};
@@ -39,9 +39,7 @@ fn content(lang: Lang, visit: &Visit, dossier: &Dossier) -> impl IntoView + use<
     let kinds: Vec<_> = dossier.exceptions.iter().map(|exception| exception.kind).collect();
     let exceptions = (!dossier.exceptions.is_empty()).then(|| exceptions(lang, &dossier.exceptions));
     view! {
-        <p class="back">
-            <a class="button" data-kind="plain" href="/admin/orders"><Icon d=icons::NEWER/>{lang.t(text::BACK)}</a>
-        </p>
+        {to_orders(lang)}
         <div class="page-head">
             <div class="row">
                 <h1 class="mono">{order.out_trade_no.to_string()}</h1>

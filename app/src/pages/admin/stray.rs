@@ -6,12 +6,11 @@ use recharge::Exception;
 use recharge::event::{Event, EventKind};
 use serde_json::{Value, json};
 
-use super::{absent, events, failed, order, page};
+use super::{absent, events, failed, order, page, to_orders};
 use crate::desk::Desk;
-use crate::icons::{self, Icon};
 use crate::parts::{self, Clock, exception_word, money, pill};
 use crate::shell::Tab;
-use crate::text::{Lang, order as text, orders};
+use crate::text::{Lang, orders};
 use crate::visit::Visit;
 
 /// The page of a number that only exceptions have.
@@ -32,9 +31,7 @@ fn content(lang: Lang, strays: &[Exception]) -> impl IntoView + use<> {
     let line: Vec<Event> = strays.iter().map(event).collect();
     let number = strays.first().map(|stray| stray.out_trade_no.to_string());
     view! {
-        <p class="back">
-            <a class="button" data-kind="plain" href="/admin/orders"><Icon d=icons::NEWER/>{lang.t(text::BACK)}</a>
-        </p>
+        {to_orders(lang)}
         <div class="page-head"><h1 class="mono">{number}</h1></div>
         <div class="split">
             <div class="stack">{events::line(lang, &line)}</div>
