@@ -15,6 +15,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::web_sys::{self, wasm_bindgen::JsCast};
 
+pub use self::look::credit_words;
 pub use self::model::{Command, Model, Phase};
 pub use self::offer::{Choice, Device, Offer, Preset, whole_number};
 pub use self::stage::{money_markup, qr_markup};
@@ -288,15 +289,7 @@ fn pay_dialog(handle: Handle, offer: &Offer) -> impl IntoView + use<> {
     let (lang, model) = (handle.lang, handle.model);
     let title =
         format!("{} · {}", lang.t(dialog::TITLE), lang.fill(dialog::ACCOUNT, &[("user", &offer.account)]));
-    let credit = move || {
-        model.with(|model| match model.bonus {
-            0 => lang.fill(payer::NO_BONUS, &[("amount", &money(model.total_fee))]),
-            bonus => {
-                let credited = money(model.total_fee + bonus);
-                lang.fill(dialog::CREDIT, &[("amount", &credited), ("bonus", &money(bonus))])
-            }
-        })
-    };
+    let credit = move || model.with(|model| model.credit(lang));
     let corner = move || model.with(Model::corner);
     let left = move || model.with(|model| model.left_s.to_string());
     let warning = move || match corner() {

@@ -21,7 +21,8 @@ pub enum Lang {
     En,
 }
 
-/// One text in both languages; `{name}` marks what the page fills in.
+/// One text in both languages; `{name}` marks what the page fills in, and `{name:one|many}` is the first word where that
+/// value is `1`, else the second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Text {
     pub zh: &'static str,
@@ -82,9 +83,14 @@ fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         out.push_str(before);
-        let (name, tail) = after.split_once('}').unwrap_or((after, ""));
+        let (mark, tail) = after.split_once('}').unwrap_or((after, ""));
+        let (name, forms) = mark.split_once(':').unwrap_or((mark, ""));
         if let Some((_, value)) = values.iter().find(|(key, _)| *key == name) {
-            out.push_str(value);
+            out.push_str(match forms.split_once('|') {
+                Some((one, _)) if *value == "1" => one,
+                Some((_, many)) => many,
+                None => value,
+            });
         }
         rest = tail;
     }
@@ -137,7 +143,9 @@ mod tests {
     }
 
     fn marks(text: &str) -> Vec<&str> {
-        let mut found: Vec<_> = text.split('{').skip(1).filter_map(|part| part.split('}').next()).collect();
+        let marks = text.split('{').skip(1).filter_map(|part| part.split('}').next());
+        // Only English tells one from many.
+        let mut found: Vec<_> = marks.filter(|mark| !mark.contains(':')).collect();
         found.sort_unstable();
         found
     }
@@ -154,6 +162,14 @@ mod tests {
     fn a_value_with_braces_is_not_filled_again() {
         let text = Text { zh: "{a}-{b}", en: "{b}" };
         assert_eq!(Lang::Zh.fill(text, &[("a", "{b}"), ("b", "2")]), "{b}-2");
+    }
+
+    #[test]
+    fn one_is_told_from_many() {
+        let text = Text { zh: "{n} 笔", en: "{n} {n:order is|orders are} open" };
+        assert_eq!(Lang::En.fill(text, &[("n", "1")]), "1 order is open");
+        assert_eq!(Lang::En.fill(text, &[("n", "21")]), "21 orders are open");
+        assert_eq!(Lang::Zh.fill(text, &[("n", "1")]), "1 笔");
     }
 
     #[test]

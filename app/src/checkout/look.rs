@@ -2,7 +2,7 @@
 
 use crate::icons;
 use crate::money::money;
-use crate::text::{Lang, dialog, error};
+use crate::text::{Lang, dialog, error, payer};
 
 use super::model::{CLOSES_AFTER_S, Model, Phase};
 
@@ -53,7 +53,27 @@ pub enum Corner {
     Warn(&'static str),
 }
 
+/// What a payment brings, in fen: before it is credited, and afterwards.
+pub fn credit_words(lang: Lang, total_fee: i64, bonus: i64, credited: bool) -> String {
+    let text = match (bonus, credited) {
+        (0, false) => payer::NO_BONUS,
+        (0, true) => dialog::PAID_TITLE,
+        (_, false) => dialog::CREDIT,
+        (_, true) => dialog::CREDITED,
+    };
+    lang.fill(text, &[("amount", &money(total_fee + bonus)), ("bonus", &money(bonus))])
+}
+
 impl Model {
+    /// What stands below the amount; nothing where an order has ended without a credit.
+    pub fn credit(&self, lang: Lang) -> String {
+        match self.phase() {
+            Phase::Closed | Phase::LateRefunded => String::new(),
+            Phase::Paid | Phase::Late => credit_words(lang, self.total_fee, self.bonus, true),
+            _ => credit_words(lang, self.total_fee, self.bonus, false),
+        }
+    }
+
     pub fn stage(&self) -> Stage {
         match self.phase() {
             Phase::Ordering | Phase::Slow => Stage::Blank,
@@ -65,7 +85,7 @@ impl Model {
             Phase::LateRefunded => Stage::Badge(icons::BACK_MONEY),
             Phase::Closed => Stage::Badge(icons::SCAN),
             Phase::TooMany => Stage::OpenOrders,
-            Phase::Unconfirmed | Phase::Busy | Phase::Limit => Stage::Badge(icons::CLOCK),
+            Phase::Expired | Phase::Unconfirmed | Phase::Busy | Phase::Limit => Stage::Badge(icons::CLOCK),
             Phase::Refused | Phase::Session => Stage::Badge(icons::NOTE),
         }
     }
@@ -95,6 +115,7 @@ impl Model {
             Phase::Late => (dialog::LATE_TITLE, dialog::LATE_TEXT),
             Phase::LateRefunded => (dialog::LATE_REFUNDED_TITLE, dialog::LATE_REFUNDED_TEXT),
             Phase::Unconfirmed => (dialog::UNCONFIRMED_TITLE, dialog::UNCONFIRMED_TEXT),
+            Phase::Expired => (dialog::EXPIRED_TITLE, dialog::EXPIRED_TEXT),
             Phase::Closed => (dialog::CLOSED_TITLE, dialog::CLOSED_TEXT),
             Phase::TooMany => (dialog::TOOMANY_TITLE, dialog::TOOMANY_TEXT),
             Phase::Refused => (dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
@@ -135,7 +156,7 @@ impl Model {
         };
         let again = |kind| act(error::RETRY, kind, icons::RENEW, Does::Again);
         let all = match self.phase() {
-            Phase::Ordering | Phase::TooMany | Phase::Session => vec![],
+            Phase::Ordering => vec![],
             Phase::Slow | Phase::LateRefunded | Phase::Refused => vec![page()],
             Phase::Waiting => vec![scan(), page()],
             Phase::OnPhone => vec![scan(), Some(copy(copied(dialog::PHONE_COPY), "")), page()],
@@ -147,9 +168,14 @@ impl Model {
                 Some(act(dialog::UNCONFIRMED_NEW, "", "", Does::NewCode)),
                 Some(act(dialog::UNCONFIRMED_CLOSE, "plain", "", Does::Close)),
             ],
+            Phase::Expired => vec![Some(act(dialog::UNCONFIRMED_CLOSE, "", "", Does::Close)), page()],
             Phase::Closed => vec![Some(act(dialog::CLOSED_NEW, "solid", icons::RENEW, Does::NewCode))],
             Phase::Busy => vec![Some(again("solid")), page()],
-            Phase::Limit => vec![Some(again(""))],
+            Phase::Limit | Phase::TooMany => vec![Some(again(""))],
+            // Whoever has signed in again elsewhere goes on there, others read what to do.
+            Phase::Session => {
+                vec![Some(act(dialog::SESSION_RELOAD, "", icons::RENEW, Does::Open("/".to_owned(), false)))]
+            }
         };
         all.into_iter().flatten().collect()
     }
@@ -199,7 +225,33 @@ mod tests {
     }
 
     #[test]
-    fn without_an_order_there_is_no_link_to_one() {
-        assert_eq!(refused(ErrorCode::Session).actions(Lang::Zh), []);
+    fn every_refusal_offers_a_way_on_and_a_lost_session_not_the_order() {
+        let codes = [
+            ErrorCode::Session,
+            ErrorCode::TooManyOpen,
+            ErrorCode::TooOften,
+            ErrorCode::Busy,
+            ErrorCode::Refused,
+            ErrorCode::Offline,
+        ];
+        for code in codes {
+            assert!(!refused(code).actions(Lang::Zh).is_empty(), "{code:?}");
+        }
+        let does: Vec<_> =
+            refused(ErrorCode::Session).actions(Lang::Zh).into_iter().map(|a| a.does).collect();
+        assert_eq!(does, [Does::Open("/".to_owned(), false)]);
+    }
+
+    #[test]
+    fn nothing_is_called_credited_before_it_is() {
+        let table = [
+            (0, false, "¥50.00 will be credited"),
+            (200, false, "¥52.00 will be credited (bonus ¥2.00)"),
+            (0, true, "¥50.00 credited"),
+            (200, true, "¥52.00 credited (bonus ¥2.00)"),
+        ];
+        for (bonus, credited, words) in table {
+            assert_eq!(credit_words(Lang::En, 5000, bonus, credited), words);
+        }
     }
 }

@@ -15,6 +15,9 @@ pub const CLOSES_AFTER_S: i64 = 3;
 /// For how long "check again" goes on asking.
 const CHECK_FOR_S: i64 = 15;
 
+/// For how long the dialog stays with an order whose time is over: WeChat is asked, then the order is closed.
+const END_FOR_S: i64 = 200;
+
 /// The state of the dialog; `data-state` in the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -28,6 +31,8 @@ pub enum Phase {
     Late,
     LateRefunded,
     Unconfirmed,
+    /// The order can no longer be paid; whether it was, is being asked.
+    Expired,
     Closed,
     TooMany,
     Refused,
@@ -49,6 +54,7 @@ impl Phase {
             Phase::Late => "late",
             Phase::LateRefunded => "refunded",
             Phase::Unconfirmed => "unconfirmed",
+            Phase::Expired => "expired",
             Phase::Closed => "closed",
             Phase::TooMany => "too-many",
             Phase::Refused => "refused",
@@ -96,6 +102,8 @@ pub struct Model {
     poll: Option<Poll>,
     polling: bool,
     since: i64,
+    /// When the order can no longer be paid; nothing once that has been shown.
+    expires_at: Option<i64>,
 }
 
 impl Model {
@@ -118,6 +126,7 @@ impl Model {
             poll: None,
             polling: false,
             since: 0,
+            expires_at: None,
         }
     }
 
@@ -195,6 +204,11 @@ impl Model {
             }
             _ => {}
         }
+        let is_shown =
+            matches!(self.phase, Phase::Waiting | Phase::OnPhone | Phase::InWechat | Phase::Unconfirmed);
+        if is_shown && self.expires_at.is_some_and(|at| now >= at) {
+            self.expired(now);
+        }
         let Some(poll) = self.poll.as_mut().filter(|_| self.polling) else { return Command::Nothing };
         self.left_s = poll.seconds_left(now);
         match poll.step(now) {
@@ -210,6 +224,16 @@ impl Model {
         }
     }
 
+    /// The time to pay is over: the dialog stays until the server knows how it ended.
+    fn expired(&mut self, now: i64) {
+        self.expires_at = None;
+        if let Some(poll) = &mut self.poll {
+            poll.extend(now, END_FOR_S);
+            self.polling = true;
+        }
+        self.enter(Phase::Expired, now);
+    }
+
     /// An order was placed or given a new code, or not.
     pub fn placed(&mut self, now: i64, answer: Result<StatusView, AppError>) {
         match answer {
@@ -217,6 +241,7 @@ impl Model {
                 self.poll = Some(Poll::start(now, view.poll_for_s));
                 self.polling = true;
                 (self.whole_s, self.left_s) = (view.poll_for_s, view.poll_for_s);
+                self.expires_at = Some(now + view.expires_in_s * 1000);
                 self.take(now, view);
             }
             Err(error) => self.refused(now, error),
@@ -258,7 +283,7 @@ impl Model {
         let end = match view.state {
             ViewState::Created => None,
             ViewState::Pending => {
-                if view.code_url.is_some() && self.phase != Phase::Unconfirmed {
+                if view.code_url.is_some() && !matches!(self.phase, Phase::Unconfirmed | Phase::Expired) {
                     self.show_code();
                 }
                 None

@@ -7,19 +7,18 @@ use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
 use recharge::Order;
 use serde::Deserialize;
-use wxpay::Fen;
 
 use super::recharge::to_order;
 use super::refused;
 use crate::api::{AppError, ErrorCode, StatusView, ViewState};
-use crate::checkout::{Device, qr_markup};
+use crate::checkout::{Device, credit_words, qr_markup};
 use crate::desk::{self, Desk};
 use crate::follow::{self, Follow, Followed};
 use crate::handed::hand;
 use crate::icons::{self, Icon};
 use crate::parts::{self, Clock, big_money, money};
 use crate::shell::{self, Frame};
-use crate::text::{Lang, Text, dialog, order as order_text, pay, payer};
+use crate::text::{Lang, Text, dialog, order as order_text, pay};
 use crate::visit::Visit;
 
 /// What the page needs, read before it is drawn.
@@ -61,13 +60,8 @@ fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
     let (order, view) = (&shown.order, &shown.view);
     // What an order that ended without a credit would have brought is no longer worth saying.
     let ended = matches!(view.state, ViewState::Closed | ViewState::LateRefunded);
-    let credit = match order.bonus {
-        Fen::ZERO => lang.fill(payer::NO_BONUS, &[("amount", &money(order.total_fee))]),
-        bonus => {
-            let all = money(order.credit().unwrap_or(order.total_fee));
-            lang.fill(dialog::CREDIT, &[("amount", &all), ("bonus", &money(bonus))])
-        }
-    };
+    let credited = matches!(view.state, ViewState::Paid | ViewState::Late);
+    let credit = credit_words(lang, view.total_fee, view.bonus, credited);
     let followed = Followed {
         out_trade_no: view.out_trade_no.clone(),
         token: visit.get("t").map(str::to_owned),

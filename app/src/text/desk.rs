@@ -26,7 +26,7 @@ texts! { pub mod over {
     TODAY = "今天", "Today";
     DAYS_7 = "近 7 天", "Last 7 days";
     DAYS_30 = "近 30 天", "Last 30 days";
-    COUNT = "{n} 笔，退款 {amount}", "{n} orders, {amount} refunded";
+    COUNT = "{n} 笔，退款 {amount}", "{n} {n:order|orders}, {amount} refunded";
     CHART = "每日实收", "Paid by day";
     CHART_LABEL = "近 30 天每日实收柱状图，最高 {max}，今天到目前 {today}", "Bar chart of the last 30 days, highest {max}, today so far {today}";
     CHART_TABLE = "以表格查看", "Show as a table";
@@ -47,8 +47,8 @@ texts! { pub mod over {
     HEALTH_DUE = "等待查询的订单", "Orders waiting for a query";
     HEALTH_CLOCK = "时钟偏差", "Clock difference";
     TITLE = "概览", "Overview";
-    COUNT_PAID = "{n} 笔", "{n} orders";
-    VIOLATIONS = "自检发现 {n} 处账目不符，请用 saoma check 查看并核对。", "The self-check found {n} entries that do not add up; run saoma check to see them.";
+    COUNT_PAID = "{n} 笔", "{n} {n:order|orders}";
+    VIOLATIONS = "自检发现 {n} 处账目不符，请用 saoma check 查看并核对。", "The self-check found {n} {n:entry that does|entries that do} not add up; run saoma check to see them.";
     STOPPED = "新订单已停止：微信不接受我们的请求（{reason}），自 {time} 起。", "New orders are stopped: WeChat refuses our requests ({reason}), since {time}.";
     SILENT_TODAY = "今天由查询确认", "Confirmed by query today";
 } }
@@ -56,7 +56,7 @@ texts! { pub mod over {
 texts! { pub mod orders {
     TITLE = "订单", "Orders";
     EXPORT = "导出 CSV", "Export CSV";
-    EXPORT_NOTE = "导出当前筛选的全部 {n} 笔", "Exports all {n} orders of this filter";
+    EXPORT_NOTE = "导出当前筛选的全部 {n} 笔", "Exports the {n} {n:order|orders} of this filter";
     SEARCH = "搜索订单", "Search orders";
     SEARCH_HINT = "订单号、微信单号或用户，完整输入或输入开头", "Order number, WeChat number or user: in full, or how it begins";
     SEARCH_GO = "搜索", "Search";
@@ -76,7 +76,7 @@ texts! { pub mod orders {
     T_PAID = "实收", "Paid";
     T_REFUNDED = "退款", "Refunded";
     T_NET = "净额", "Net";
-    NEW = "有 {n} 笔新订单，点此显示", "{n} new orders; show them";
+    NEW = "有 {n} 笔新订单，点此显示", "{n} new {n:order; show it|orders; show them}";
     CAPTION = "按下单时间从新到旧 · 北京时间", "Newest first · Beijing time";
     C_TIME = "时间", "Time";
     C_ORDER = "订单号", "Order";

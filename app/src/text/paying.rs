@@ -8,7 +8,7 @@ texts! { pub mod payer {
     ACCOUNT = "账户 {user}", "Account {user}";
     CHOOSE = "选择金额", "Choose an amount";
     BONUS = "送 {amount}", "{amount} bonus";
-    NO_BONUS = "到账 {amount}", "{amount} credited";
+    NO_BONUS = "到账 {amount}", "{amount} will be credited";
     OWN = "其他金额", "Another amount";
     OWN_LABEL = "充值金额（元）", "Amount in yuan";
     OWN_HINT = "{min} 到 {max} 元之间的整数，不含赠送", "A whole number from {min} to {max}, without bonus";
@@ -39,14 +39,15 @@ texts! { pub mod payer {
 
 texts! { pub mod dialog {
     TITLE = "微信支付", "WeChat Pay";
-    CREDIT = "到账 {amount}，含赠送 {bonus}", "{amount} credited, incl. {bonus} bonus";
+    CREDIT = "到账 {amount}，含赠送 {bonus}", "{amount} will be credited (bonus {bonus})";
+    CREDITED = "已到账 {amount}，含赠送 {bonus}", "{amount} credited (bonus {bonus})";
     ORDER = "订单号", "Order";
     PLACED = "下单时间", "Placed";
     EXPIRES = "可付至", "Payable until";
     BALANCE = "余额", "Balance";
     PAGE = "打开订单页", "Open the order page";
     QR_LABEL = "微信支付二维码，{amount}", "WeChat Pay QR code, {amount}";
-    SECONDS = "剩余 {n} 秒", "{n} seconds left";
+    SECONDS = "剩余 {n} 秒", "{n} {n:second|seconds} left";
     ORDERING_TITLE = "正在向微信下单", "Placing the order with WeChat";
     ORDERING_TEXT = "二维码马上就好。", "The code will be here in a moment.";
     WAITING_TITLE = "请用微信扫一扫", "Scan with WeChat";
@@ -57,7 +58,7 @@ texts! { pub mod dialog {
     SLOW_TITLE = "微信回应得比平时慢", "WeChat is slower than usual";
     SLOW_TEXT = "仍在等待，不用重复点。同一笔订单不会下两次。", "Still waiting; no need to press again. The same order is never placed twice.";
     PAID_TITLE = "已到账 {amount}", "{amount} credited";
-    PAID_TEXT = "微信已确认付款，{n} 秒后自动关闭。", "WeChat has confirmed the payment. Closing in {n} seconds.";
+    PAID_TEXT = "微信已确认付款，{n} 秒后自动关闭。", "WeChat has confirmed the payment. Closing in {n} {n:second|seconds}.";
     PAID_DONE = "完成", "Done";
     PAID_RECEIPT = "查看凭证", "See the receipt";
     LATE_TITLE = "已到账 {amount}", "{amount} credited";
@@ -67,12 +68,14 @@ texts! { pub mod dialog {
     UNCONFIRMED_CHECK = "我已付款，再查一次", "I have paid, check again";
     UNCONFIRMED_NEW = "还没付，换新二维码", "I have not paid, get a new code";
     UNCONFIRMED_CLOSE = "先关闭，到账不受影响", "Close; it will be credited anyway";
+    EXPIRED_TITLE = "支付时间已到", "The time to pay is over";
+    EXPIRED_TEXT = "正在向微信核实有没有付款：付了会自动入账，没付这笔订单就关闭。", "We are asking WeChat whether it was paid: if so it is credited by itself, if not this order is closed.";
     CLOSED_TITLE = "这个二维码已停用", "This code is no longer in use";
     CLOSED_TEXT = "订单已关闭，没有收到付款。可以用新二维码继续。", "The order was closed and no payment arrived. You can go on with a new code.";
     CLOSED_NEW = "获取新二维码", "Get a new code";
     REFUNDED_TITLE = "这笔付款已退回", "This payment was refunded";
     REFUNDED_TEXT = "{amount} 按原路退回，到账时间以微信为准，零钱通常几分钟，银行卡 1 到 3 个工作日。", "{amount} goes back the way it came: to WeChat balance within minutes as a rule, to a bank card in 1 to 3 working days.";
-    TOOMANY_TITLE = "还有 {n} 笔订单等待支付", "{n} orders are still awaiting payment";
+    TOOMANY_TITLE = "还有 {n} 笔订单等待支付", "{n} {n:order is|orders are} still awaiting payment";
     TOOMANY_TEXT = "先付清或等其中一笔关闭，就可以新建。", "Pay one of them, or wait for one to close, then you can place a new one.";
     TOOMANY_LEFT = "{n} 分钟后关闭", "closes in {n} min";
     OFFLINE_TITLE = "网络已断开", "You are offline";
@@ -87,8 +90,9 @@ texts! { pub mod dialog {
     BUSY_TEXT = "订单已保留，没有扣款。请稍候再点一次，会继续同一笔订单。", "Your order is kept and nothing was charged. Press again in a moment; it continues the same order.";
     SESSION_TITLE = "登录已过期", "Your session has ended";
     SESSION_TEXT = "请从原网站重新打开充值页。已付的款会照常到账。", "Please open the top-up page from the site again. Anything you paid will be credited as usual.";
+    SESSION_RELOAD = "重新打开充值页", "Open top-up again";
     LIMIT_TITLE = "操作有点频繁", "That was a lot at once";
-    LIMIT_TEXT = "请在 {seconds} 秒后再试。", "Please try again in {seconds} seconds.";
+    LIMIT_TEXT = "请在 {seconds} 秒后再试。", "Please try again in {seconds} {seconds:second|seconds}.";
     PART_REFUNDED_TITLE = "已部分退款 {amount}", "{amount} has been refunded";
     LATE_REFUNDED_TITLE = "晚到的付款没有入账", "Your late payment was not credited";
     LATE_REFUNDED_TEXT = "付款在订单关闭后才到，{amount} 将由本站原路退回。如有疑问，请把订单号告诉本站客服。", "It arrived after the order had closed; this site will return {amount} the way it came. If in doubt, give the order number to support.";

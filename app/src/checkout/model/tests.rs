@@ -126,6 +126,48 @@ fn after_200_seconds_the_payment_is_unconfirmed_and_nothing_is_asked() {
     assert_eq!(model.tick(300_000), Command::Nothing);
 }
 
+/// A dialog whose order can be paid until 100 000.
+fn short() -> Model {
+    let mut model = Model::new(Device::Computer, 10_000);
+    model.pressed(0, 10, 1000, 0);
+    model.placed(0, Ok(StatusView { expires_in_s: 100, poll_for_s: 100, ..view(ViewState::Pending) }));
+    model
+}
+
+#[test]
+fn an_order_whose_time_is_over_is_followed_to_its_end() {
+    for (state, phase) in [(ViewState::Closed, Phase::Closed), (ViewState::Paid, Phase::Paid)] {
+        let mut model = short();
+        model.tick(99_999);
+        model.heard(99_999, Ok(view(ViewState::Pending)));
+        assert_eq!(model.phase(), Phase::Waiting);
+        assert_eq!(model.tick(100_000), Command::AskStatus);
+        model.heard(100_100, Ok(StatusView { expires_in_s: 0, ..view(ViewState::Pending) }));
+        assert_eq!(model.phase(), Phase::Expired);
+        assert_eq!(model.tick(102_000), Command::AskStatus);
+        model.heard(102_100, Ok(view(state)));
+        assert_eq!(model.phase(), phase, "{state:?}");
+    }
+}
+
+#[test]
+fn an_unconfirmed_order_is_asked_about_again_when_its_time_is_over() {
+    let mut model = unconfirmed();
+    assert_eq!(model.tick(599_999), Command::Nothing);
+    assert_eq!(model.tick(600_000), Command::AskStatus);
+    assert_eq!(model.phase(), Phase::Expired);
+}
+
+#[test]
+fn an_end_that_does_not_come_is_not_waited_for_for_ever() {
+    let mut model = short();
+    model.tick(100_000);
+    model.heard(100_100, Ok(view(ViewState::Pending)));
+    model.tick(300_000);
+    assert_eq!(model.phase(), Phase::Unconfirmed);
+    assert_eq!(model.tick(301_000), Command::Nothing);
+}
+
 #[test]
 fn checking_again_asks_for_fifteen_seconds() {
     let mut model = unconfirmed();
