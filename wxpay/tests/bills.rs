@@ -183,10 +183,8 @@ fn what_wechat_says_in_place_of_a_bill_is_told_apart() {
 #[test]
 fn a_line_that_cannot_be_read_is_named_with_its_cause() {
     let changed = |from: &str, to: &str| line(read(BILL.replacen(from, to, 1)));
-    let unknown = changed("`REFUND,", "`PARTIAL,");
-    assert_eq!(unknown, (3, LineError::UnknownState("PARTIAL".into())));
-    let error = read(BILL.replacen("`REFUND,", "`PARTIAL,", 1)).unwrap_err().to_string();
-    assert!(error.contains("line 3") && error.contains("PARTIAL"), "{error}");
+    let error = read(BILL.replacen("`19.90,`0.00,`\n", "`19.9,`0.00,`\n", 1)).unwrap_err().to_string();
+    assert!(error.contains("line 2") && error.contains("订单金额"), "{error}");
     assert_eq!(changed("`19.90,`0.00,`\n", "`19.9,`0.00,`\n"), (2, LineError::Amount { column: "订单金额" }));
     assert_eq!(changed("`5.00,`\n", "`5,`\n"), (3, LineError::Amount { column: "申请退款金额" }));
     assert_eq!(
@@ -206,6 +204,14 @@ fn a_line_that_cannot_be_read_is_named_with_its_cause() {
     assert_eq!(line(read(broken)), (1, LineError::NotUtf8));
     let long = format!("{}{}", BILL.lines().next().unwrap(), ",x".repeat(40_000));
     assert_eq!(line(read(long)), (1, LineError::TooLong { limit: 65_536 }));
+}
+
+#[test]
+fn a_state_that_is_not_documented_does_not_cost_the_rest_of_the_bill() {
+    let (rows, summary) = read(BILL.replacen("`REFUND,", "`PARTIAL,", 1)).unwrap();
+    assert_eq!(rows[0].entry, BillEntry::Payment { total_fee: Fen::new(1990) });
+    assert_eq!(rows[1].entry, BillEntry::Other { state: "PARTIAL".into() });
+    assert_eq!((summary.stated, summary.rows), (2, 2));
 }
 
 #[test]

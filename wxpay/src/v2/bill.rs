@@ -4,7 +4,7 @@
 mod line;
 mod reader;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use line::LineError;
 pub use reader::BillReader;
@@ -85,7 +85,7 @@ pub fn request(merchant: &Merchant, date: BillDate, bill_type: BillType, gzip: b
 }
 
 /// One line of a bill, of this merchant's v2 and v3 orders alike, also of other shops under the same number.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BillRow {
     /// Where it stands in the bill, counted from 1.
     pub line: u64,
@@ -103,7 +103,7 @@ pub struct BillRow {
 }
 
 /// What a line is about; 交易状态 says it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BillEntry {
     Payment {
         /// The order's amount, before coupons.
@@ -120,6 +120,8 @@ pub enum BillEntry {
     },
     /// A micropay that the merchant took back: no money.
     Revoked,
+    /// A 交易状态 that is not documented: somebody has to look at it, and the rest of the bill counts all the same.
+    Other { state: String },
 }
 
 /// The last line of a bill, and what was counted on the way there.

@@ -24,8 +24,6 @@ pub enum LineError {
     Time { column: &'static str },
     #[error("总交易单数 is not a whole number")]
     Count,
-    #[error("交易状态 is {0:?}, which is not one of SUCCESS, REFUND and REVOKED")]
-    UnknownState(String),
     #[error(transparent)]
     Value(#[from] InvalidValue),
     #[error("stands after the summary")]
@@ -118,7 +116,7 @@ pub fn row(header: &Header, number: u64, line: &str) -> Result<BillRow, LineErro
             status: line.get("退款状态")?.to_owned(),
         },
         "REVOKED" => BillEntry::Revoked,
-        other => return Err(LineError::UnknownState(short(other))),
+        other => BillEntry::Other { state: short(other) },
     };
     Ok(BillRow {
         line: number,
