@@ -19,7 +19,7 @@ use super::unified_order::{Prepay, TradeType, UnifiedOrder};
 use super::xml::Fields;
 use super::{close_order, order_query, reply, sign};
 use crate::error::Error;
-use crate::types::{InvalidValue, OutTradeNo};
+use crate::types::{InvalidValue, OutTradeNo, TransactionId};
 use crate::verified::Verified;
 
 /// Where WeChat Pay is, or the sandbox.
@@ -141,6 +141,22 @@ impl Client {
         let fields = self.call("/pay/orderquery", request).await?;
         reply::must_be(&fields, "out_trade_no", out_trade_no.as_str())?;
         Trade::read(&fields, self.merchant.sign_type).map_err(Error::BadField)
+    }
+
+    /// Asks about one payment by WeChat's number of it.
+    /// # Errors
+    /// As [`Client::order_query`]; [`Error::Foreign`] if the answer names another payment.
+    /// Source: protocol A5.1.
+    pub async fn transaction_query(&self, transaction_id: &TransactionId) -> Result<Trade, Error> {
+        let request = order_query::request_by_transaction(&self.merchant, transaction_id);
+        let fields = self.call("/pay/orderquery", request).await?;
+        let trade = Trade::read(&fields, self.merchant.sign_type).map_err(Error::BadField)?;
+        match &trade.payment {
+            Some(payment) if payment.transaction_id != *transaction_id => {
+                Err(Error::Foreign { field: "transaction_id" })
+            }
+            _ => Ok(trade),
+        }
     }
 
     /// Ends an unpaid order. WeChat refuses that in the first five minutes.

@@ -6,7 +6,7 @@ use super::merchant::Merchant;
 use super::notify::Payment;
 use super::sign::SignType;
 use super::xml::Fields;
-use crate::types::{InvalidValue, OutTradeNo};
+use crate::types::{InvalidValue, OutTradeNo, TransactionId};
 use crate::verified::Verified;
 
 /// The state of an order at WeChat. Source: protocol A5.3.
@@ -98,4 +98,9 @@ impl Trade {
 /// The request without `nonce_str` and `sign`.
 pub fn request(merchant: &Merchant, out_trade_no: &OutTradeNo) -> Fields {
     merchant.fields().with("out_trade_no", out_trade_no.as_str())
+}
+
+/// The same by WeChat's own number: one order may have been paid twice, and only this tells the payments apart.
+pub fn request_by_transaction(merchant: &Merchant, transaction_id: &TransactionId) -> Fields {
+    merchant.fields().with("transaction_id", transaction_id.as_str())
 }

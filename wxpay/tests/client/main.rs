@@ -12,7 +12,7 @@ use axum::response::IntoResponse;
 use wxpay::client::Client;
 use wxpay::v2::sign::{self, SignError};
 use wxpay::v2::{Fields, Trade, TradeType, UnifiedOrder};
-use wxpay::{Error, Fen, Merchant, OutTradeNo, SignType, UnixMillis};
+use wxpay::{Error, Fen, Merchant, OutTradeNo, SignType, TransactionId, UnixMillis};
 
 const NUMBER: &str = "BK20260315000001";
 
@@ -123,6 +123,18 @@ async fn an_answer_for_somebody_else_is_unknown() {
     assert_eq!(to_query(paid("SUCCESS").with("out_trade_no", "BK20260315000002")).await, "out_trade_no");
     // It must not even name our order in another case.
     assert_eq!(to_query(paid("SUCCESS").with("out_trade_no", "bk20260315000001")).await, "out_trade_no");
+}
+
+#[tokio::test]
+async fn a_query_by_transaction_believes_only_an_answer_about_that_payment() {
+    let asked = |text: &str| {
+        let (client, id) = (client(signed(paid("SUCCESS"))), TransactionId::parse(text).unwrap());
+        async move { client.transaction_query(&id).await }
+    };
+    let trade = asked("4200001234202603151234567890").await.unwrap();
+    assert_eq!(trade.payment.unwrap().total_fee, Fen::new(1990));
+    let other = asked("4200001234202603151234567891").await.unwrap_err();
+    assert!(matches!(other, Error::Foreign { field: "transaction_id" }), "{other:?}");
 }
 
 #[tokio::test]
