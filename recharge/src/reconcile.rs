@@ -1,0 +1,235 @@
+//! A day of WeChat's bill against our books: what each line is to us, and what it comes to. Pure.
+
+use wxpay::v2::{BillDate, BillEntry, BillRow, BillSummary};
+use wxpay::{AppId, Fen, TransactionId, UnixMillis};
+
+use crate::exception::{Exception, ExceptionKind};
+use crate::order::{Order, OrderState};
+
+mod result;
+
+pub use result::{Difference, DifferenceKind, Done, Failure, Figures, Reconciliation, Side};
+
+const HOUR_MS: i64 = 60 * 60 * 1000;
+
+/// WeChat begins to make a day's bill at 9:00 of the next day and says to fetch it after 10:00. Source: protocol A10.1.
+const MADE_AFTER_MS: i64 = 10 * HOUR_MS;
+
+/// Bills of the last three months can be had; past that, "no bill" would say nothing. Source: protocol A10.1.
+const KEPT_MS: i64 = 92 * 24 * HOUR_MS;
+
+/// A payment this close to midnight may stand in the neighbouring day's bill.
+const NEAR_MIDNIGHT_MS: i64 = 10 * 60 * 1000;
+
+/// A payment that is further outside the day than this makes it another day's bill.
+const STRAY_MS: i64 = HOUR_MS;
+
+/// The moment from which a day's bill can be relied on to exist.
+pub fn made_at(date: BillDate) -> UnixMillis {
+    date.next().start().plus_ms(MADE_AFTER_MS)
+}
+
+/// Whether the day has passed, so that a bill may exist.
+pub fn has_passed(date: BillDate, now: UnixMillis) -> bool {
+    now >= date.next().start()
+}
+
+/// Whether WeChat has thrown its bill away.
+pub fn is_too_old(date: BillDate, now: UnixMillis) -> bool {
+    now.minus(date.start()) > KEPT_MS
+}
+
+/// The day whose bill may have a payment of `date` instead, because it was made so close to midnight.
+pub fn neighbour(paid_at: UnixMillis, date: BillDate) -> Option<BillDate> {
+    if paid_at.minus(date.start()) < NEAR_MIDNIGHT_MS {
+        Some(date.previous())
+    } else if date.next().start().minus(paid_at) <= NEAR_MIDNIGHT_MS {
+        Some(date.next())
+    } else {
+        None
+    }
+}
+
+/// Whether a row can stand in this day's bill at all. What time a refund's row has is not documented well.
+pub fn is_of_day(row: &BillRow, date: BillDate) -> bool {
+    let BillEntry::Payment { .. } = row.entry else { return true };
+    let (from, to) = (date.start().plus_ms(-STRAY_MS), date.next().start().plus_ms(STRAY_MS));
+    (from..to).contains(&row.time)
+}
+
+/// What the rows of a bill come to, counted on the way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    pub rows: i64,
+    pub payments: i64,
+    pub paid: Fen,
+    pub refunds: i64,
+    pub refunded: Fen,
+    /// Rows without a documented meaning: whether WeChat's sums have their money nobody knows.
+    others: i64,
+}
+
+/// The bill contradicts itself, so some of it is missing or was changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the bill states {what} of {stated}, its lines come to {counted}")]
+pub struct TotalsError {
+    pub what: &'static str,
+    pub stated: String,
+    pub counted: String,
+}
+
+impl Totals {
+    /// # Errors
+    /// [`TotalsError`] if the sum is more money than there is.
+    pub fn add(&mut self, row: &BillRow) -> Result<(), TotalsError> {
+        self.rows += 1;
+        let sum = |sum: Fen, fee: Fen| {
+            let what = "amounts";
+            let too_much = || TotalsError { what, stated: fee.to_string(), counted: "more than fits".into() };
+            sum.checked_add(fee).ok_or_else(too_much)
+        };
+        match &row.entry {
+            BillEntry::Payment { total_fee } => {
+                self.payments += 1;
+                self.paid = sum(self.paid, *total_fee)?;
+            }
+            BillEntry::Refund { refund_fee, .. } => {
+                self.refunds += 1;
+                self.refunded = sum(self.refunded, *refund_fee)?;
+            }
+            BillEntry::Revoked | BillEntry::Other { .. } => self.others += 1,
+        }
+        Ok(())
+    }
+
+    /// # Errors
+    /// [`TotalsError`]: the bill is not all there.
+    pub fn check(&self, summary: &BillSummary) -> Result<(), TotalsError> {
+        let differ = |what, stated: String, counted: String| Err(TotalsError { what, stated, counted });
+        if i64::try_from(summary.stated) != Ok(self.rows) {
+            return differ("a number of lines", summary.stated.to_string(), self.rows.to_string());
+        }
+        if self.others > 0 {
+            return Ok(());
+        }
+        if summary.total_fee != self.paid {
+            return differ("payments", summary.total_fee.to_string(), self.paid.to_string());
+        }
+        if summary.refund_fee != self.refunded {
+            return differ("refunds", summary.refund_fee.to_string(), self.refunded.to_string());
+        }
+        Ok(())
+    }
+}
+
+/// A row as the comparison sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub row: BillRow,
+    /// The bill has the same payment or refund on an earlier line.
+    pub again: bool,
+}
+
+/// What a line of the bill is to us; each line is just one of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Class {
+    /// It stands in our books as it stands there.
+    Matched,
+    /// No money moved: a micropay that was taken back.
+    NoMoney,
+    /// Another app's of the same merchant, and no order of ours: another desk keeps its books.
+    OtherApp,
+    /// A payment that our books lack: WeChat is to be asked for proof.
+    NotHere,
+    /// A payment that was kept as the exception of this id.
+    Kept(String),
+    /// In both, with other figures: which one.
+    Figures(&'static str),
+    Repeated,
+    UnknownState,
+    /// A refund's row, which `refund` judges.
+    Refund,
+}
+
+/// Judges a line that is not about a refund. `order` is the one of its `out_trade_no`, `kept` what was kept under that
+/// number or its `transaction_id`.
+pub fn classify(line: &Line, order: Option<&Order>, kept: &[Exception], appid: &AppId) -> Class {
+    let row = &line.row;
+    let total_fee = match &row.entry {
+        BillEntry::Revoked => return Class::NoMoney,
+        _ if row.appid != *appid && order.is_none() => return Class::OtherApp,
+        BillEntry::Other { .. } => return Class::UnknownState,
+        _ if line.again => return Class::Repeated,
+        BillEntry::Refund { .. } => return Class::Refund,
+        BillEntry::Payment { total_fee } => *total_fee,
+    };
+    if let Some(order) = order
+        && is_paid_by(order, &row.transaction_id)
+    {
+        return if row.appid != *appid {
+            Class::Figures("appid")
+        } else if row.fee_type != "CNY" {
+            Class::Figures("currency")
+        } else if total_fee != order.total_fee {
+            Class::Figures("amount")
+        } else {
+            Class::Matched
+        };
+    }
+    match kept.iter().find(|exception| stands(exception, &row.transaction_id, order)) {
+        Some(exception) => Class::Kept(exception.id()),
+        None => Class::NotHere,
+    }
+}
+
+/// What kind of difference it is that the books lack a payment: it may be an order's own with another amount.
+pub fn kind_of_lacking(line: &Line, order: Option<&Order>) -> DifferenceKind {
+    match (&line.row.entry, order) {
+        (BillEntry::Payment { total_fee }, Some(order))
+            if !matches!(order.state, OrderState::Paid(_))
+                && (*total_fee != order.total_fee || line.row.fee_type != "CNY") =>
+        {
+            DifferenceKind::Figures
+        }
+        _ => DifferenceKind::NotHere,
+    }
+}
+
+fn is_paid_by(order: &Order, transaction_id: &TransactionId) -> bool {
+    matches!(&order.state, OrderState::Paid(paid) if paid.transaction_id == *transaction_id)
+}
+
+/// Whether this exception is still the last word on the payment.
+fn stands(exception: &Exception, transaction_id: &TransactionId, order: Option<&Order>) -> bool {
+    let is_of_payment = exception.transaction_id.as_ref().is_none_or(|id| id == transaction_id);
+    is_of_payment
+        && match exception.kind {
+            // Its order has turned up since.
+            ExceptionKind::UnknownOrder => order.is_none(),
+            ExceptionKind::Late => false,
+            _ => true,
+        }
+}
+
+/// By what a line is found: a payment by its number at WeChat, a refund by its own, and neither by the other's.
+pub fn key_of(row: &BillRow) -> String {
+    match &row.entry {
+        BillEntry::Payment { .. } => payment_key(row.transaction_id.as_str()),
+        BillEntry::Refund { refund_id, .. } => format!("refund {refund_id}"),
+        BillEntry::Revoked | BillEntry::Other { .. } => format!("other {}", row.transaction_id),
+    }
+}
+
+pub fn payment_key(transaction_id: &str) -> String {
+    format!("payment {transaction_id}")
+}
+
+/// After so many attempts that failed, the next one comes after this: five minutes, twice as long each time, at most an
+/// hour.
+pub fn pause_ms(attempts: i64) -> i64 {
+    let doubled = 1i64 << attempts.clamp(0, 10);
+    (doubled * 5 * 60 * 1000).min(HOUR_MS)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+//! What a comparison leaves behind: the differences of a day, and how the day stands.
+
+use serde::{Deserialize, Serialize};
+use wxpay::v2::{BillDate, BillEntry};
+use wxpay::{Fen, UnixMillis};
+
+use super::{Line, key_of};
+
+/// In which way bill and books differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DifferenceKind {
+    /// The bill has a payment that our books lacked.
+    NotHere,
+    /// Our books have a payment that the bill lacks.
+    NotThere,
+    /// In both, with another amount, currency or app.
+    Figures,
+    /// A line that the bill has twice.
+    Repeated,
+    /// A line whose 交易状态 is not documented.
+    UnknownState,
+}
+
+/// What was done about a difference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Done {
+    /// Nothing: a person has to look at it. The reason says what is known.
+    Listed,
+    /// WeChat confirmed the payment, and it was credited.
+    Credited,
+    /// WeChat confirmed the payment; it was late, and the rule is to give it back.
+    KeptForRefund,
+    /// It is among the exceptions, and open until that is settled.
+    Exception,
+    /// A later run, or a neighbouring day's bill, has explained it.
+    Gone,
+}
+
+macro_rules! names {
+    ($type:ident { $($variant:ident $name:literal,)* }) => {
+        impl $type {
+            /// The name in the database.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $($type::$variant => $name,)*
+                }
+            }
+
+            pub fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some($type::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+names!(DifferenceKind {
+    NotHere "not_here",
+    NotThere "not_there",
+    Figures "figures",
+    Repeated "repeated",
+    UnknownState "unknown_state",
+});
+
+names!(Done {
+    Listed "listed",
+    Credited "credited",
+    KeptForRefund "kept_for_refund",
+    Exception "exception",
+    Gone "gone",
+});
+
+/// One difference of one day. The same one found again is the same row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub kind: DifferenceKind,
+    /// What it is about, unique with the kind within the day.
+    pub key: String,
+    /// The bill's line, counted from 1.
+    pub line: Option<i64>,
+    pub out_trade_no: String,
+    pub transaction_id: String,
+    /// Empty where it is not about a refund.
+    pub out_refund_no: String,
+    /// What the bill says, in fen.
+    pub theirs: Option<Fen>,
+    /// What our books say, in fen.
+    pub ours: Option<Fen>,
+    pub done: Done,
+    /// The exception's id, where there is one.
+    pub exception: Option<String>,
+    /// A word: WeChat's own (`NOTPAY`, `REFUND`), or which figure differs (`amount`, `currency`, `appid`), or
+    /// `not_in_bill`, `next_bill_not_made`, `no_clear_answer`, `other_number`, or the neighbouring day it was found in.
+    pub reason: String,
+    pub first_seen_at: UnixMillis,
+    /// Whether it still waits for somebody; what was repaired or explained does not.
+    pub is_open: bool,
+}
+
+impl Difference {
+    /// A difference that a line of the bill shows.
+    pub fn of_line(line: &Line, kind: DifferenceKind, ours: Option<Fen>, now: UnixMillis) -> Difference {
+        let row = &line.row;
+        let number = i64::try_from(row.line).unwrap_or(i64::MAX);
+        let (theirs, out_refund_no) = match &row.entry {
+            BillEntry::Payment { total_fee } => (Some(*total_fee), ""),
+            BillEntry::Refund { refund_fee, out_refund_no, .. } => (Some(*refund_fee), &out_refund_no[..]),
+            BillEntry::Revoked | BillEntry::Other { .. } => (None, ""),
+        };
+        let key = match kind {
+            DifferenceKind::Repeated | DifferenceKind::UnknownState => format!("{} {number}", key_of(row)),
+            _ => key_of(row),
+        };
+        Difference {
+            kind,
+            key,
+            line: Some(number),
+            out_trade_no: row.out_trade_no.clone(),
+            transaction_id: row.transaction_id.to_string(),
+            out_refund_no: out_refund_no.to_owned(),
+            theirs,
+            ours,
+            done: Done::Listed,
+            exception: None,
+            reason: String::new(),
+            first_seen_at: now,
+            is_open: true,
+        }
+    }
+
+    #[must_use]
+    pub fn because(self, reason: impl Into<String>) -> Difference {
+        Difference { reason: reason.into(), ..self }
+    }
+
+    #[must_use]
+    pub fn done(self, done: Done) -> Difference {
+        Difference { done, is_open: matches!(done, Done::Listed | Done::Exception), ..self }
+    }
+
+    #[must_use]
+    pub fn kept_as(self, exception: String) -> Difference {
+        Difference { exception: Some(exception), ..self.done(Done::Exception) }
+    }
+}
+
+/// What a finished comparison came to. `bill` has every line of the merchant number, `ours` only what this desk took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Figures {
+    pub bill: Side,
+    pub ours: Side,
+    /// Lines that agree with our books.
+    pub matched: i64,
+    /// Payments that this comparison credited.
+    pub credited: i64,
+    /// Lines of other apps under the same merchant number, which are no order of ours.
+    pub other_app: i64,
+}
+
+/// One side of the comparison.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Side {
+    pub payments: i64,
+    pub paid: Fen,
+    pub refunds: i64,
+    pub refunded: Fen,
+}
+
+/// How a day stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reconciliation {
+    pub date: BillDate,
+    /// When the last comparison was complete; `None` if none was yet.
+    pub finished_at: Option<UnixMillis>,
+    pub figures: Figures,
+    /// Differences that wait for somebody.
+    pub open: i64,
+    /// Differences in all, the repaired ones too.
+    pub differences: i64,
+    /// Why the last attempt failed, if it did after `finished_at`.
+    pub failure: Option<Failure>,
+    /// Somebody is at it until then at most.
+    pub running_until: Option<UnixMillis>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    pub at: UnixMillis,
+    /// A fixed word, such as `creating`.
+    pub word: String,
+    pub text: String,
+    pub attempts: i64,
+    /// When the server tries again by itself.
+    pub next_at: UnixMillis,
+}

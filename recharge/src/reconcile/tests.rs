@@ -1,0 +1,219 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use wxpay::v2::{BillDate, BillEntry, BillRow, BillSummary};
+use wxpay::{AppId, Fen, MchId, RefundId, TransactionId, UnixMillis};
+
+use super::*;
+use crate::order::tests::order;
+use crate::order::{Paid, Proof};
+
+const OURS: &str = "wxd930ea5d5a258f4f";
+
+fn date() -> BillDate {
+    BillDate::parse("20260315").unwrap()
+}
+
+fn row(line: u64, appid: &str, number: &str, transaction: &str, entry: BillEntry) -> BillRow {
+    BillRow {
+        line,
+        time: date().start(),
+        appid: AppId::parse(appid).unwrap(),
+        mch_id: MchId::parse("10000100").unwrap(),
+        transaction_id: TransactionId::parse(transaction).unwrap(),
+        out_trade_no: number.to_owned(),
+        trade_type: "NATIVE".to_owned(),
+        fee_type: "CNY".to_owned(),
+        entry,
+    }
+}
+
+fn payment(fen: i64) -> BillEntry {
+    BillEntry::Payment { total_fee: Fen::new(fen) }
+}
+
+fn refund(fen: i64) -> BillEntry {
+    BillEntry::Refund {
+        refund_id: RefundId::parse("50300001").unwrap(),
+        out_refund_no: "RF1".to_owned(),
+        refund_fee: Fen::new(fen),
+        status: "SUCCESS".to_owned(),
+    }
+}
+
+fn paid(number: u8, transaction: u8, fen: i64) -> Order {
+    let paid = Paid {
+        transaction_id: TransactionId::parse(format!("4200{transaction}")).unwrap(),
+        paid_at: date().start(),
+        credited_at: Some(date().start()),
+        closed_at: None,
+        late: false,
+        proof: Proof::Notice,
+    };
+    let out_trade_no = wxpay::OutTradeNo::parse(format!("SM0000{number}")).unwrap();
+    Order { out_trade_no, total_fee: Fen::new(fen), state: OrderState::Paid(paid), ..order() }
+}
+
+fn unpaid(number: u8, fen: i64) -> Order {
+    let out_trade_no = wxpay::OutTradeNo::parse(format!("SM0000{number}")).unwrap();
+    Order { out_trade_no, total_fee: Fen::new(fen), ..order() }
+}
+
+#[test]
+fn a_days_bill_is_there_from_ten_of_the_next_day_for_three_months() {
+    let next = date().next().start();
+    assert_eq!(made_at(date()).to_beijing_text(), "2026-03-16 10:00:00");
+    assert!(has_passed(date(), next) && !has_passed(date(), next.plus_ms(-1)));
+    assert!(!is_too_old(date(), date().start().plus_ms(92 * 24 * HOUR_MS)));
+    assert!(is_too_old(date(), date().start().plus_ms(92 * 24 * HOUR_MS + 1)));
+}
+
+#[test]
+fn only_what_was_paid_near_midnight_has_a_neighbouring_day() {
+    let (start, end) = (date().start(), date().next().start());
+    for (at, day) in [
+        (start, Some(date().previous())),
+        (start.plus_ms(599_999), Some(date().previous())),
+        (start.plus_ms(600_000), None),
+        (end.plus_ms(-600_001), None),
+        (end.plus_ms(-600_000), Some(date().next())),
+        (end.plus_ms(-1), Some(date().next())),
+    ] {
+        assert_eq!(neighbour(at, date()), day, "{}", at.to_beijing_text());
+    }
+}
+
+#[test]
+fn totals_must_be_those_of_the_lines() {
+    let mut totals = Totals::default();
+    for entry in [payment(1990), payment(10), refund(500)] {
+        totals.add(&row(2, OURS, "SM00001", "42001", entry)).unwrap();
+    }
+    let summary = |stated, paid, refunded| BillSummary {
+        stated,
+        rows: 3,
+        total_fee: Fen::new(paid),
+        refund_fee: Fen::new(refunded),
+    };
+    assert_eq!(totals.check(&summary(3, 2000, 500)), Ok(()));
+    assert_eq!(totals.check(&summary(4, 2000, 500)).unwrap_err().what, "a number of lines");
+    assert_eq!(totals.check(&summary(3, 2001, 500)).unwrap_err().what, "payments");
+    assert_eq!(totals.check(&summary(3, 2000, 0)).unwrap_err().what, "refunds");
+    // What an unknown state adds to which sum nobody knows; the number of lines is still the number of lines.
+    totals.add(&row(5, OURS, "SM00001", "42001", BillEntry::Other { state: "X".into() })).unwrap();
+    assert_eq!(totals.check(&summary(4, 1, 1)), Ok(()));
+    assert_eq!(totals.check(&summary(3, 2000, 500)).unwrap_err().what, "a number of lines");
+    let most = row(2, OURS, "SM00001", "42001", payment(i64::MAX));
+    assert_eq!(totals.add(&most).unwrap_err().what, "amounts");
+}
+
+#[test]
+fn what_an_exception_says_stands_until_its_order_turns_up() {
+    let line = Line { row: row(2, OURS, "SM00001", "42001", payment(1000)), again: false };
+    let kept = |kind, transaction: Option<&str>| Exception {
+        kind,
+        out_trade_no: unpaid(1, 1000).out_trade_no,
+        transaction_id: transaction.map(|text| TransactionId::parse(text).unwrap()),
+        total_fee: Fen::new(1000),
+        fee_type: "CNY".to_owned(),
+        expected_fee: None,
+        first_seen_at: UnixMillis::new(0),
+        evidence: "{}".to_owned(),
+        settled: None,
+    };
+    let (appid, open) = (AppId::parse(OURS).unwrap(), unpaid(1, 1000));
+    let unknown = [kept(ExceptionKind::UnknownOrder, Some("42001"))];
+    assert_eq!(classify(&line, None, &unknown, &appid), Class::Kept(unknown[0].id()));
+    assert_eq!(classify(&line, Some(&open), &unknown, &appid), Class::NotHere);
+    let duplicate = [kept(ExceptionKind::Duplicate, Some("42001"))];
+    assert_eq!(classify(&line, Some(&paid(1, 2, 1000)), &duplicate, &appid), Class::Kept(duplicate[0].id()));
+    let other = [kept(ExceptionKind::Duplicate, Some("42002"))];
+    assert_eq!(classify(&line, Some(&paid(1, 2, 1000)), &other, &appid), Class::NotHere);
+    let unnamed = [kept(ExceptionKind::RefundedOutside, None)];
+    assert_eq!(classify(&line, Some(&open), &unnamed, &appid), Class::Kept(unnamed[0].id()));
+    assert_eq!(classify(&line, Some(&paid(1, 1, 1000)), &unnamed, &appid), Class::Matched);
+}
+
+/// A line of some bill: which order, which payment, whose app, how much, and what it is about.
+fn lines() -> impl Strategy<Value = Vec<BillRow>> {
+    let line = (0..4u8, 0..4u8, prop::bool::weighted(0.9), 1..3i64, 0..8u8);
+    prop::collection::vec(line, 0..12).prop_map(|lines| {
+        let row = |(n, (number, transaction, ours, fen, what)): (usize, (u8, u8, bool, i64, u8))| {
+            let entry = match what {
+                0 => BillEntry::Revoked,
+                1 => BillEntry::Other { state: "X".to_owned() },
+                2 => refund(fen),
+                _ => payment(fen),
+            };
+            let appid = if ours { OURS } else { "wx0000000000000001" };
+            row(n as u64 + 2, appid, &format!("SM0000{number}"), &format!("4200{transaction}"), entry)
+        };
+        lines.into_iter().enumerate().map(row).collect()
+    })
+}
+
+/// Orders of the numbers 0 to 3, each unpaid, paid by the payment of its own number, or not there.
+fn orders() -> impl Strategy<Value = Vec<Order>> {
+    prop::collection::vec((0..3u8, 1..3i64), 4).prop_map(|orders| {
+        let order = |(n, (state, fen)): (u8, (u8, i64))| match state {
+            0 => None,
+            1 => Some(unpaid(n, fen)),
+            _ => Some(paid(n, n, fen)),
+        };
+        (0..4).zip(orders).filter_map(order).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_line_and_every_paid_order_ends_in_one_class(rows in lines(), orders in orders()) {
+        let appid = AppId::parse(OURS).unwrap();
+        let orders: BTreeMap<_, _> =
+            orders.into_iter().map(|order| (order.out_trade_no.to_string(), order)).collect();
+        let mut seen = BTreeSet::new();
+        let (mut matched, mut figures, mut asked) = (Vec::new(), Vec::new(), Vec::new());
+        for row in rows.clone() {
+            let again = !seen.insert(key_of(&row));
+            let (line, order) = (Line { row: row.clone(), again }, orders.get(&row.out_trade_no));
+            let class = classify(&line, order, &[], &appid);
+            let (ours, is_payment) = (row.appid == appid, matches!(row.entry, BillEntry::Payment { .. }));
+            let is_other = matches!(row.entry, BillEntry::Other { .. });
+            let is_refund = matches!(row.entry, BillEntry::Refund { .. });
+            // By what the line is, whatever else is so: the classes that are about money of ours are for payments.
+            match class {
+                Class::NoMoney => prop_assert!(matches!(row.entry, BillEntry::Revoked)),
+                Class::OtherApp => prop_assert!(!ours && order.is_none()),
+                Class::UnknownState => prop_assert!(is_other),
+                Class::Refund => prop_assert!(is_refund && !again),
+                Class::Repeated => prop_assert!(again),
+                Class::Kept(_) => prop_assert!(false, "nothing was kept"),
+                Class::Matched => matched.push(row.transaction_id.to_string()),
+                Class::Figures(_) => figures.push(row.transaction_id.to_string()),
+                Class::NotHere => asked.push(row.transaction_id.to_string()),
+            }
+            if matched.len() + figures.len() + asked.len() > 0 && is_payment && !again && (ours || order.is_some()) {
+                let id = row.transaction_id.to_string();
+                let count = |class: &[String]| class.iter().filter(|other| **other == id).count();
+                let times = count(&matched) + count(&figures) + count(&asked);
+                prop_assert_eq!(times, 1, "a payment is looked at once");
+            }
+        }
+        // What matched is in the books with just these figures.
+        for id in &matched {
+            let row = rows.iter().find(|row| key_of(row) == payment_key(id)).unwrap();
+            let order = &orders[&row.out_trade_no];
+            prop_assert_eq!(&row.entry, &BillEntry::Payment { total_fee: order.total_fee });
+            prop_assert!(row.appid == appid && is_paid_by(order, &row.transaction_id));
+        }
+        // A payment of the books is in the bill or missing there, never both, and never asked about.
+        for order in orders.values() {
+            let OrderState::Paid(paid) = &order.state else { continue };
+            let id = paid.transaction_id.to_string();
+            let by_own_number = rows.iter().find(|row| key_of(row) == payment_key(&id));
+            let agrees = by_own_number.is_some_and(|row| row.out_trade_no == order.out_trade_no.as_str());
+            let found = matched.contains(&id) || figures.contains(&id);
+            prop_assert_eq!(found, agrees);
+            prop_assert!(!(agrees && asked.contains(&id)));
+        }
+    }
+}
