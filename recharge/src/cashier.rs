@@ -25,10 +25,13 @@ mod ask;
 mod background;
 mod health;
 mod place;
+mod prove;
+mod reconcile;
 
 pub use ask::{AskError, CloseError};
 pub use health::{Health, Stopped};
 pub use place::{PlaceError, Wish};
+pub use reconcile::{Progress, ReconcileError, Step};
 
 /// A time line shows this many rows at most.
 const LINE_ROWS: i64 = 500;

@@ -11,7 +11,9 @@ use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::time::timeout;
 
 pub mod accounts;
+pub(crate) mod bill_lines;
 pub mod check;
+pub(crate) mod differences;
 pub mod due;
 pub mod events;
 pub mod exceptions;
@@ -20,6 +22,7 @@ pub mod ledger;
 pub mod list;
 pub mod operators;
 pub mod orders;
+pub(crate) mod reconciliations;
 mod sets;
 pub mod writer;
 

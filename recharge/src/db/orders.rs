@@ -215,6 +215,47 @@ pub async fn open_of(db: &Db, user_id: &str, now: UnixMillis, limit: i64) -> Res
     rows.iter().map(order).collect()
 }
 
+/// What our books have of a payment.
+#[derive(Debug, Clone)]
+pub(crate) struct PaidOrder {
+    pub out_trade_no: String,
+    pub transaction_id: String,
+    pub paid_at: UnixMillis,
+    pub total_fee: Fen,
+}
+
+/// The orders paid on a day, in the order of payment, after the one of `after`; at most `limit`.
+pub(crate) async fn paid_on(
+    db: &Db,
+    date: wxpay::v2::BillDate,
+    after: Option<&PaidOrder>,
+    limit: i64,
+) -> Result<Vec<PaidOrder>, sqlx::Error> {
+    let (from, number) =
+        after.map_or((date.start(), ""), |after| (after.paid_at, after.out_trade_no.as_str()));
+    let rows = sqlx::query(
+        "SELECT out_trade_no, transaction_id, paid_at, total_fee FROM orders \
+         WHERE paid_at >= $1 AND paid_at < $2 AND (paid_at > $1 OR out_trade_no > $3) \
+         ORDER BY paid_at, out_trade_no LIMIT $4",
+    )
+    .bind(from.get())
+    .bind(date.next().start().get())
+    .bind(number)
+    .bind(limit)
+    .fetch_all(db.pool())
+    .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(PaidOrder {
+                out_trade_no: column(row, "out_trade_no")?,
+                transaction_id: column(row, "transaction_id")?,
+                paid_at: UnixMillis::new(column(row, "paid_at")?),
+                total_fee: Fen::new(column(row, "total_fee")?),
+            })
+        })
+        .collect()
+}
+
 /// Reads one row of [`COLUMNS`].
 pub(super) fn order(row: &AnyRow) -> Result<Order, sqlx::Error> {
     let state: String = column(row, "state")?;

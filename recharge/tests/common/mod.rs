@@ -91,6 +91,26 @@ impl Desk {
         Cashier::start(db, client, settings(), self.clock.clone(), Random::system(), instance)
     }
 
+    /// Another process on the same database, for which `answer` stands in for WeChat's bills; all else the sandbox answers.
+    pub async fn with_bills<F: Future<Output = Vec<u8>> + Send + 'static>(
+        &self,
+        instance: &str,
+        answer: impl Fn(String) -> F + Clone + Send + Sync + 'static,
+    ) -> Cashier {
+        let bills = post(move |body: String| {
+            let (_, date) = body.split_once("<bill_date><![CDATA[").unwrap();
+            answer(date[..8].to_owned())
+        });
+        let router = Router::new().route("/pay/downloadbill", bills).fallback_service(self.sandbox.router());
+        let db = Db::open(&self.url).await.unwrap();
+        let client = Client::in_process(self.merchant.clone(), router).with_budget(1_000, 2_000);
+        Cashier::start(db, client, settings(), self.clock.clone(), Random::system(), instance)
+    }
+
+    pub fn now(&self) -> UnixMillis {
+        self.clock.now()
+    }
+
     pub fn advance(&self, ms: i64) {
         self.clock.advance(ms);
         self.wechat_clock.advance(ms);

@@ -1,0 +1,82 @@
+//! Asking WeChat about a payment that only its bill names. A bill is unsigned, so it proves nothing by itself.
+
+use wxpay::v2::{BillRow, TradeState};
+use wxpay::{ErrClass, Error, OutTradeNo};
+
+use super::Inner;
+use super::ask::AskError;
+use super::health::Cause;
+use crate::command::{Command, Outcome};
+use crate::db::orders;
+use crate::order::Proof;
+
+/// What WeChat's answer about a payment led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Proven {
+    Credited,
+    KeptForRefund,
+    AlreadyPaid,
+    /// Kept as the exception of this id.
+    Exception(String),
+    /// WeChat does not confirm it: its word, or what is wrong with its answer.
+    Not(String),
+    /// No clear answer; the same question later may bring one.
+    Unclear,
+}
+
+impl Inner {
+    /// Asks about the payment of a row of the bill and settles what WeChat says of it.
+    ///
+    /// # Errors
+    /// [`AskError`] where it is no use to ask about others: WeChat does not understand us, or nothing can be written.
+    pub(super) async fn prove(&self, row: &BillRow, by: &str) -> Result<Proven, AskError> {
+        let trade = match self.wechat.transaction_query(&row.transaction_id).await {
+            Ok(trade) => trade,
+            Err(error @ (Error::NotUnderstood { .. } | Error::Invalid(_))) => {
+                self.health.stop(Cause::NotUnderstood, &error.to_string(), self.clock.now());
+                return Err(AskError::WeChat(error));
+            }
+            Err(error) => return Ok(unproven(&error)),
+        };
+        self.health.understood();
+        match (trade.state, trade.payment) {
+            (TradeState::Success, Some(payment)) => {
+                Ok(match self.settle(payment, Proof::Query, by).await? {
+                    Outcome::Credited { .. } => Proven::Credited,
+                    Outcome::KeptForRefund => Proven::KeptForRefund,
+                    Outcome::AlreadyPaid => Proven::AlreadyPaid,
+                    Outcome::Exception { id, .. } => Proven::Exception(id),
+                    Outcome::AskWeChat => Proven::Unclear,
+                })
+            }
+            (TradeState::Refund, payment) => {
+                // The order's own rules know what its refunds mean; without an order it is money that came and went.
+                if let Ok(number) = OutTradeNo::parse(row.out_trade_no.as_str())
+                    && let Some(order) = orders::find(&self.db, &number).await?
+                {
+                    self.ask(&order, by).await?;
+                } else if let Some(payment) = payment {
+                    let out_trade_no = payment.out_trade_no.clone();
+                    let (payment, now) = (Some(Box::new(payment.into_inner())), self.clock.now());
+                    self.writer.write(Command::RefundedOutside { out_trade_no, payment, now }).await?;
+                }
+                Ok(Proven::Not(TradeState::Refund.as_str().to_owned()))
+            }
+            (state, _) => Ok(Proven::Not(state.as_str().chars().take(32).collect())),
+        }
+    }
+}
+
+fn unproven(error: &Error) -> Proven {
+    tracing::warn!("a payment of the bill: {error}");
+    match error {
+        Error::Refused { code, .. } => match code.class() {
+            ErrClass::Same | ErrClass::Wait => Proven::Unclear,
+            ErrClass::Fix | ErrClass::Final | ErrClass::Query => Proven::Not(code.to_string()),
+        },
+        // Signed for us, and yet not what was asked for: asking again brings the same.
+        Error::BadField(value) => Proven::Not(format!("answer without {}", value.what)),
+        Error::Foreign { field } => Proven::Not(format!("answer about another {field}")),
+        _ => Proven::Unclear,
+    }
+}

@@ -1,0 +1,146 @@
+//! All SQL on `differences`: what bill and books do not agree on, by day.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use sqlx::any::AnyRow;
+use wxpay::v2::{BillDate, BillRow};
+use wxpay::{Fen, UnixMillis};
+
+use super::reconciliations::{Claim, write};
+use super::sets;
+use super::{Db, broken, column};
+use crate::reconcile::{Difference, DifferenceKind, Done, key_of};
+
+/// Open: listed, or among the exceptions and not settled there.
+pub(super) const IS_OPEN: &str = "(d.done = 'listed' OR (d.done = 'exception' AND NOT EXISTS (SELECT 1 FROM exceptions \
+     AS e WHERE e.id = d.exception AND e.settled_at IS NOT NULL)))";
+
+#[derive(Serialize)]
+struct Row<'a> {
+    d: &'a str,
+    k: &'a str,
+    y: &'a str,
+    r: &'a str,
+    l: Option<i64>,
+    n: &'a str,
+    x: &'a str,
+    rn: &'a str,
+    th: Option<i64>,
+    o: Option<i64>,
+    dn: &'a str,
+    e: Option<&'a str>,
+    w: &'a str,
+    t: i64,
+}
+
+// The same difference found again keeps the time at which it was seen first, and nothing else of what it was.
+const KEEP: &str = "INSERT INTO differences (day, kind, key, run, line, out_trade_no, transaction_id, \
+     out_refund_no, theirs, ours, done, exception, reason, first_seen_at) \
+     SELECT j.value->>'d', j.value->>'k', j.value->>'y', j.value->>'r', CAST(j.value->>'l' AS BIGINT), \
+     j.value->>'n', j.value->>'x', j.value->>'rn', CAST(j.value->>'th' AS BIGINT), \
+     CAST(j.value->>'o' AS BIGINT), j.value->>'dn', j.value->>'e', j.value->>'w', \
+     CAST(j.value->>'t' AS BIGINT) FROM jsonb_each($1) AS j WHERE true \
+     ON CONFLICT (day, kind, key) DO UPDATE SET run = excluded.run, line = excluded.line, \
+     out_trade_no = excluded.out_trade_no, transaction_id = excluded.transaction_id, \
+     out_refund_no = excluded.out_refund_no, theirs = excluded.theirs, ours = excluded.ours, \
+     done = excluded.done, exception = excluded.exception, reason = excluded.reason";
+
+/// Keeps differences of the claimed day; `false` if the claim is lost.
+pub(crate) async fn keep(
+    db: &Db,
+    claim: &Claim,
+    differences: &[Difference],
+    now: UnixMillis,
+) -> Result<bool, sqlx::Error> {
+    let day = claim.date.to_string();
+    let rows: Vec<_> = differences
+        .iter()
+        .map(|difference| Row {
+            d: &day,
+            k: difference.kind.name(),
+            y: &difference.key,
+            r: &claim.run,
+            l: difference.line,
+            n: &difference.out_trade_no,
+            x: &difference.transaction_id,
+            rn: &difference.out_refund_no,
+            th: difference.theirs.map(Fen::get),
+            o: difference.ours.map(Fen::get),
+            dn: difference.done.name(),
+            e: difference.exception.as_deref(),
+            w: &difference.reason,
+            t: difference.first_seen_at.get(),
+        })
+        .collect();
+    let rows = sets::json(&rows)?;
+    write(db, claim, now, vec![(KEEP, rows)]).await
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    d: &'a str,
+    y: &'a str,
+    w: &'a str,
+}
+
+const FOUND: &str = "UPDATE differences SET done = 'gone', reason = j.value->>'w' \
+     FROM jsonb_each($1) AS j WHERE differences.day = j.value->>'d' AND differences.kind = 'not_there' \
+     AND differences.key = j.value->>'y' AND differences.done = 'listed'";
+
+/// What the books of `day` have and its bill lacks stands in the bill of another day, `bill`, which has `rows`.
+pub(crate) async fn found_in_neighbour(
+    db: &Db,
+    claim: &Claim,
+    (day, bill): (BillDate, BillDate),
+    rows: &[BillRow],
+    now: UnixMillis,
+) -> Result<bool, sqlx::Error> {
+    let (day, bill) = (day.to_string(), bill.to_string());
+    let keys: BTreeSet<_> = rows.iter().map(key_of).collect();
+    let found: Vec<_> = keys.iter().map(|y| Found { d: &day, y, w: &bill }).collect();
+    let found = sets::json(&found)?;
+    write(db, claim, now, vec![(FOUND, found)]).await
+}
+
+/// Whether the books of this day have something that its bill lacks.
+pub(crate) async fn lacks(db: &Db, date: BillDate) -> Result<bool, sqlx::Error> {
+    let sql = "SELECT 1 AS one FROM differences WHERE day = $1 AND done = 'listed' \
+         AND kind = 'not_there' LIMIT 1";
+    Ok(sqlx::query(sql).bind(date.to_string()).fetch_optional(db.pool()).await?.is_some())
+}
+
+/// The differences of a day, open ones first, at most `limit`.
+pub(crate) async fn of_day(db: &Db, date: BillDate, limit: i64) -> Result<Vec<Difference>, sqlx::Error> {
+    let sql = format!(
+        "SELECT kind, key, line, out_trade_no, transaction_id, out_refund_no, theirs, ours, done, exception, \
+         reason, first_seen_at, CAST(CASE WHEN {IS_OPEN} THEN 1 ELSE 0 END AS BIGINT) AS open \
+         FROM differences AS d WHERE d.day = $1 ORDER BY open DESC, kind, line, key LIMIT $2"
+    );
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(date.to_string()).bind(limit);
+    query.fetch_all(db.pool()).await?.iter().map(difference).collect()
+}
+
+fn difference(row: &AnyRow) -> Result<Difference, sqlx::Error> {
+    let (kind, done): (String, String) = (column(row, "kind")?, column(row, "done")?);
+    Ok(Difference {
+        kind: DifferenceKind::from_name(&kind).ok_or_else(|| broken("kind", UnknownWord(kind)))?,
+        key: column(row, "key")?,
+        line: column(row, "line")?,
+        out_trade_no: column(row, "out_trade_no")?,
+        transaction_id: column(row, "transaction_id")?,
+        out_refund_no: column(row, "out_refund_no")?,
+        theirs: column::<Option<i64>>(row, "theirs")?.map(Fen::new),
+        ours: column::<Option<i64>>(row, "ours")?.map(Fen::new),
+        done: Done::from_name(&done).ok_or_else(|| broken("done", UnknownWord(done)))?,
+        exception: column(row, "exception")?,
+        reason: column(row, "reason")?,
+        first_seen_at: UnixMillis::new(column(row, "first_seen_at")?),
+        is_open: column::<i64>(row, "open")? != 0,
+    })
+}
+
+/// A word that this version does not write.
+#[derive(Debug, thiserror::Error)]
+#[error("{0} is not a word of this version")]
+struct UnknownWord(String);
