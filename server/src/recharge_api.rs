@@ -1,6 +1,7 @@
 //! `/wxpay/recharge` and `/wxpay/balance`: for the site's own program, which speaks for a user with the token `u`.
 
 mod error;
+mod fields;
 mod wish;
 
 use axum::{

@@ -1,73 +1,15 @@
-//! The body of `POST /wxpay/recharge`: a form or JSON, read strictly.
+//! The request of `POST /wxpay/recharge`: a form or JSON of a limited size.
 
-use std::fmt;
-
-use axum::{
-    body::{Body, HttpBody as _},
-    extract::{Form, FromRequest as _, Json, Request},
-};
+use axum::{body::HttpBody as _, extract::Request};
 use http::{StatusCode, header};
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, Visitor},
-};
 
-use super::ApiError;
+use super::{
+    ApiError,
+    fields::{self, Asked, Bad},
+};
 
 /// Far more than any honest request has.
 const LIMIT: usize = 16 * 1024;
-
-/// What an integrator asks for, with the parts checked that need no settings.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub u: String,
-    /// Whole units.
-    pub quantity: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    u: Option<String>,
-    quantity: Option<Scalar>,
-    openid: Option<String>,
-    #[serde(rename = "type")]
-    kind: Option<String>,
-}
-
-/// A number as it was written. A form has only text, JSON may have either.
-struct Scalar(String);
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct AsWritten;
-        impl Visitor<'_> for AsWritten {
-            type Value = Scalar;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Scalar, E> {
-                Ok(Scalar(text.to_owned()))
-            }
-
-            fn visit_u64<E: Error>(self, number: u64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
-            }
-
-            fn visit_i64<E: Error>(self, number: i64) -> Result<Scalar, E> {
-                Ok(Scalar(number.to_string()))
-            }
-
-            // 1e9 and 0.001 are numbers to JSON, and not whole numbers to us.
-            fn visit_f64<E: Error>(self, _: f64) -> Result<Scalar, E> {
-                Ok(Scalar(String::new()))
-            }
-        }
-        from.deserialize_any(AsWritten)
-    }
-}
 
 /// # Errors
 /// 413 and 415 by the body's size and kind; 400 where it cannot be read; 401 without `u`; 422 for a value out of its range.
@@ -83,59 +25,30 @@ pub(super) async fn read(request: Request) -> Result<Asked, ApiError> {
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", text));
         }
     };
-    let (parts, body) = request.into_parts();
+    let body = request.into_body();
     let too_large =
         || ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body must have at most 16 KiB");
     if body.size_hint().lower() > LIMIT as u64 {
         return Err(too_large());
     }
     let body = axum::body::to_bytes(body, LIMIT).await.map_err(|_| too_large())?;
-    let fields =
-        if is_json { json(&body)? } else { form(Request::from_parts(parts, Body::from(body))).await? };
-    check(fields)
+    Ok(fields::read(is_json, &body)?)
 }
 
-fn json<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
-    Json::<T>::from_bytes(body).map(|Json(read)| read).map_err(|rejection| unreadable(&rejection.body_text()))
-}
-
-async fn form<T: DeserializeOwned>(request: Request) -> Result<T, ApiError> {
-    let read = Form::<T>::from_request(request, &()).await;
-    read.map(|Form(read)| read).map_err(|rejection| unreadable(&rejection.body_text()))
-}
-
-fn unreadable(why: &str) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "bad_request", why)
-}
-
-fn check(fields: Fields) -> Result<Asked, ApiError> {
-    let out_of_range = |code, message: &str| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, message);
-    match fields.kind.as_deref() {
-        None | Some("NATIVE") => {}
-        Some("JSAPI" | "APP" | "MWEB") => {
-            return Err(out_of_range("type", "this type is not offered yet: use NATIVE"));
+impl From<Bad> for ApiError {
+    fn from(bad: Bad) -> ApiError {
+        match bad {
+            Bad::Unreadable(why) => ApiError::new(StatusCode::BAD_REQUEST, "bad_request", why),
+            Bad::Field { field, message } => ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, field, message),
+            Bad::NoToken => ApiError::bad_token(),
         }
-        Some(_) => return Err(out_of_range("type", "type must be NATIVE")),
     }
-    if fields.openid.is_some() {
-        return Err(out_of_range("openid", "openid goes with type JSAPI, which is not offered yet"));
-    }
-    let quantity = fields.quantity.ok_or_else(|| out_of_range("quantity", "quantity is missing"))?;
-    let quantity = whole(&quantity.0)
-        .ok_or_else(|| out_of_range("quantity", "quantity must be a whole number of units"))?;
-    let u = fields.u.filter(|u| !u.is_empty()).ok_or_else(ApiError::bad_token)?;
-    Ok(Asked { u, quantity })
-}
-
-/// ASCII digits only: no sign, no point, no separators, no full-width digits.
-fn whole(text: &str) -> Option<u32> {
-    let digits = !text.is_empty() && text.len() <= 10 && text.bytes().all(|b| b.is_ascii_digit());
-    if digits { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::Body;
     use http::Request as HttpRequest;
 
     async fn status_of(kind: &str, body: &str) -> u16 {
