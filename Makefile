@@ -1,7 +1,7 @@
 # Each command makes ready what it needs, and does nothing the second time. Scripts say what they do in their first lines.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run test build check test-rust test-browser audit bench clean setup site
+.PHONY: help run test build check test-rust test-browser audit bench faults fuzz clean setup site
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -30,6 +30,12 @@ audit: setup ## Known security advisories of our dependencies (needs the network
 
 bench: build ## Speed, beside peers
 	@bash bench/run.sh
+
+faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000 deliveries, 100 full disks, 30 outages
+	@KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 bash scripts/test.sh --test faults
+
+fuzz: ## Fuzz everything that strangers can send, 10,000,000 runs each (RUNS=n)
+	@bash scripts/fuzz.sh $(RUNS)
 
 clean: ## Remove what was built (not the data)
 	rm -rf target site .tools end2end/node_modules end2end/test-results bench/results/tmp

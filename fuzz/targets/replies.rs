@@ -1,0 +1,36 @@
+//! Replies of unified order, query, refund and refund query: unsigned ones say nothing, signed ones are read without a panic.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use saoma_fuzz::signed;
+use wxpay::v2::{Prepay, REPLY_LIMIT, RefundAccepted, Refunds, Trade, TradeState, reply};
+use wxpay::{Error, Merchant, SignType};
+
+fuzz_target!(|body: &[u8]| {
+    let merchant = Merchant::sandbox();
+    if let Ok(fields) = reply::read(body, &merchant) {
+        assert!(fields.get("nonce_str").is_some_and(|n| n.starts_with("nonce")), "a forgery was believed");
+    }
+    let Some((fields, xml)) = signed(body, REPLY_LIMIT) else { return };
+    if xml.len() > REPLY_LIMIT {
+        return;
+    }
+    let fields = match reply::read(xml.as_bytes(), &merchant) {
+        Ok(fields) => fields,
+        Err(Error::BadSignature(_) | Error::Malformed(_)) => panic!("{fields:?} is signed"),
+        Err(_) => return,
+    };
+    if let Ok(prepay) = Prepay::read(&fields) {
+        assert!(prepay.code_url.as_str().starts_with("weixin://"));
+    }
+    if let Ok(trade) = Trade::read(&fields, SignType::Md5) {
+        let paid = trade.state == TradeState::Success;
+        assert!(!paid || trade.payment.is_some_and(|payment| payment.total_fee.get() > 0));
+    }
+    if let Ok(refund) = RefundAccepted::read(&fields) {
+        assert!(!format!("{refund:?}").is_empty());
+    }
+    if let Ok(refunds) = Refunds::read(&fields) {
+        assert!(!format!("{refunds:?}").is_empty());
+    }
+});
