@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# A PostgreSQL in a folder of its own: scripts/cluster.sh make|start|kill FOLDER PORT. `kill` is without a shutdown, as a
+# power cut. Used by scripts/postgres.sh, and by the tests that take the database away.
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+what=$1 folder=$2 port=$3
+
+find_postgres() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1; }
+bin=$(find_postgres)
+if [ -z "$bin" ] && command -v initdb >/dev/null; then bin=$(dirname "$(command -v initdb)"); fi
+if [ -z "$bin" ]; then
+    apt_install postgresql
+    bin=$(find_postgres)
+fi
+
+# It refuses to run as root.
+as=()
+if [ "$(id -u)" = 0 ]; then
+    id postgres >/dev/null 2>&1 || apt_install postgresql
+    as=(runuser -u postgres --)
+fi
+cd /
+
+case $what in
+make)
+    [ ${#as[@]} = 0 ] || chown postgres "$folder"
+    "${as[@]}" "$bin/initdb" -D "$folder/data" -U saoma --auth=trust --encoding=UTF8 --locale=C >/dev/null
+    echo 'CREATE DATABASE saoma' | "${as[@]}" "$bin/postgres" --single -c log_checkpoints=off -D "$folder/data" postgres >/dev/null
+    ;;
+start)
+    options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=400 -c fsync=on"
+    "${as[@]}" "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -o "$options" -w start >/dev/null || { cat "$folder/log" >&2; exit 1; }
+    ;;
+kill) "${as[@]}" "$bin/pg_ctl" -D "$folder/data" -m immediate -w stop >/dev/null ;;
+esac
