@@ -1,0 +1,126 @@
+//! The real program, as a process of its own.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use wxpay::Merchant;
+
+const SECRET: &str = "a secret of more than 32 bytes, for tests";
+
+/// Ends with a `kill -9` when it is dropped.
+pub struct Saoma {
+    child: Child,
+    pub addr: String,
+    /// Where WeChat is played; only by a server that plays it itself.
+    pub sandbox: Option<String>,
+    folder: TempDir,
+}
+
+impl Saoma {
+    /// On free ports, with the built-in sandbox, and answering.
+    pub fn start(database: &str) -> Saoma {
+        Saoma::start_with(database, |_| {})
+    }
+
+    /// Another server on the same database, with `first`'s sandbox in WeChat's place.
+    pub fn beside(first: &Saoma, database: &str) -> Saoma {
+        let merchant = Merchant::sandbox();
+        let sandbox = first.sandbox.clone().unwrap();
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        Saoma::start_with(database, |command| {
+            command
+                .env("SAOMA_WECHAT_APPID", merchant.appid.as_str())
+                .env("SAOMA_WECHAT_MCH_ID", merchant.mch_id.as_str())
+                .env("SAOMA_WECHAT_API_KEY", "192006250b4c09247ec02edce69f6a2d")
+                .env("SAOMA_WECHAT_BASE_URL", sandbox)
+                .env("SAOMA_ADDR", &free)
+                .env("SAOMA_PUBLIC_URL", format!("http://{free}"))
+                .env_remove("SAOMA_SANDBOX_ADDR");
+        })
+    }
+
+    fn start_with(database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let mut command = program(folder.path(), database);
+        command
+            .arg("serve")
+            .env("SAOMA_ADDR", "127.0.0.1:0")
+            .env("SAOMA_SANDBOX_ADDR", "127.0.0.1:0")
+            .env("SAOMA_USER_TOKEN_SECRET", SECRET)
+            .env("SAOMA_ADMIN_PASSWORD", "correct horse battery")
+            .env("RUST_LOG", "warn,recharge=error")
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap());
+        set(&mut command);
+        let mut child = command.spawn().unwrap();
+        let lines = lines_of(&mut child);
+        let said = |mark: &str| loop {
+            match lines.recv_timeout(Duration::from_secs(30)) {
+                Ok(line) if line.contains(mark) => {
+                    return line.split_once("http://").unwrap().1.trim().to_owned();
+                }
+                Ok(_) => {}
+                Err(_) => panic!("it did not start: {}", std::fs::read_to_string(&log).unwrap()),
+            }
+        };
+        let addr = said("Saoma serves");
+        let sandbox = command.get_envs().all(|(name, _)| name != "SAOMA_WECHAT_BASE_URL");
+        let sandbox = sandbox.then(|| format!("http://{}", said("SANDBOX")));
+        Saoma { child, addr, sandbox, folder }
+    }
+
+    /// `kill -9`, without a word before.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+}
+
+impl Drop for Saoma {
+    fn drop(&mut self) {
+        // It may be gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `saoma check` as an operator calls it: looks over all money.
+pub fn self_check(database: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = program(folder.path(), database).arg("check").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+fn program(folder: &Path, database: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_saoma"));
+    command.current_dir(folder).env_clear().env("DATABASE_URL", database).stdin(Stdio::null());
+    command
+}
+
+/// What it prints, line by line, for as long as it lives.
+fn lines_of(child: &mut Child) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    std::thread::spawn(move || {
+        for line in output.lines().map_while(Result::ok) {
+            // Nobody listens any more once it has started; its pipe must be emptied all the same.
+            let _ = sender.send(line);
+        }
+    });
+    receiver
+}

@@ -1,0 +1,129 @@
+//! Orders that wait to be paid, WeChat's notices for them, and what the database must hold in the end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use recharge::command::{Command, Reply};
+use recharge::db::writer::Committer;
+use recharge::db::{Engine, check};
+use recharge::order::{NewOrder, Order, Rules};
+use recharge::watched::Watched;
+use recharge::{Db, LatePayment, User};
+use sqlx::Row as _;
+use wxpay::v2::{Fields, sign};
+use wxpay::{Fen, Merchant, OutTradeNo, SignType, UnixMillis};
+
+/// Orders of one user, so that balances are sums.
+const PER_USER: usize = 4;
+
+pub struct Due {
+    pub number: OutTradeNo,
+    user: String,
+    fen: i64,
+    transaction: String,
+    pub notice: String,
+}
+
+/// Writes `count` orders, as after a press whose code is not there yet.
+pub async fn orders(database: &str, count: usize) -> Vec<Due> {
+    let db = Db::open(database).await.unwrap();
+    let rules = Rules { appid: Merchant::sandbox().appid, late_payment: LatePayment::Credit };
+    let committer = Committer::new(db, Arc::new(rules), Watched::default(), "test");
+    let group = rand::random::<u32>();
+    let orders: Vec<_> = (0..count).map(|index| order(group, index)).collect();
+    for some in orders.chunks(200) {
+        let commands: Vec<_> = some.iter().map(|order| Command::Place(Box::new(order.clone()))).collect();
+        for answer in committer.commit(&commands).await {
+            assert!(matches!(answer.unwrap(), Reply::Order { changed: true, .. }));
+        }
+    }
+    orders.iter().enumerate().map(|(index, order)| due(order, group, index)).collect()
+}
+
+fn order(group: u32, index: usize) -> Order {
+    let new = NewOrder {
+        user: User::new(format!("user-{group}-{}", index / PER_USER), "小林").unwrap(),
+        total_fee: Fen::new(1000 + (index % PER_USER) as i64 * 100),
+        bonus: Fen::ZERO,
+        body: "远山云-充值".to_owned(),
+        notify_url: "http://127.0.0.1/wxpay/notify".to_owned(),
+        spbill_create_ip: [127, 0, 0, 1].into(),
+        sign_type: SignType::Md5,
+        life_ms: 7_200_000,
+    };
+    Order::new(new, UnixMillis::now(), rand::random()).unwrap()
+}
+
+fn due(order: &Order, group: u32, index: usize) -> Due {
+    let transaction = format!("42{group:010}{index:016}");
+    let merchant = Merchant::sandbox();
+    let fee = order.total_fee.get().to_string();
+    let fields = Fields::new()
+        .with("return_code", "SUCCESS")
+        .with("result_code", "SUCCESS")
+        .with("appid", merchant.appid.as_str())
+        .with("mch_id", merchant.mch_id.as_str())
+        .with("nonce_str", format!("{group:08x}{index:08x}"))
+        .with("openid", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o")
+        .with("trade_type", "NATIVE")
+        .with("bank_type", "OTHERS")
+        .with("total_fee", fee.as_str())
+        .with("cash_fee", fee.as_str())
+        .with("transaction_id", transaction.as_str())
+        .with("out_trade_no", order.out_trade_no.as_str())
+        .with("time_end", order.created_at.to_beijing());
+    let sign = sign::sign(&fields, &merchant.key, SignType::Md5);
+    Due {
+        number: order.out_trade_no.clone(),
+        user: order.user.id.clone(),
+        fen: order.total_fee.get(),
+        transaction,
+        notice: fields.with("sign", sign).to_xml(),
+    }
+}
+
+type Credits = HashMap<String, Vec<(i64, String)>>;
+
+/// Every credit with its order's transaction, and every balance, as they were at one moment.
+async fn stored(db: &Db) -> (Credits, HashMap<String, i64>) {
+    let begin = match db.engine() {
+        Engine::Sqlite => "BEGIN",
+        Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ",
+    };
+    let mut moment = db.pool().begin_with(begin).await.unwrap();
+    let credits = "SELECT ledger.out_trade_no, ledger.amount, orders.transaction_id \
+        FROM ledger JOIN orders ON orders.out_trade_no = ledger.out_trade_no";
+    let mut found = Credits::new();
+    for row in sqlx::query(credits).fetch_all(&mut *moment).await.unwrap() {
+        found.entry(row.get(0)).or_default().push((row.get(1), row.get(2)));
+    }
+    let balances =
+        sqlx::query("SELECT user_id, balance FROM accounts").fetch_all(&mut *moment).await.unwrap();
+    moment.rollback().await.unwrap();
+    (found, balances.iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// What must hold at every moment: the orders that were `acknowledged` are credited with their own payment, nobody has more
+/// than one credit, balances are the sums of what was credited, and the program's own check finds nothing.
+pub async fn hold(database: &str, orders: &[Due], acknowledged: &[bool]) {
+    let db = Db::open(database).await.unwrap();
+    let (credits, stored) = stored(&db).await;
+    let mut balances: HashMap<&str, i64> = HashMap::new();
+    for (due, acknowledged) in orders.iter().zip(acknowledged) {
+        let number = due.number.as_str();
+        match credits.get(number).map(Vec::as_slice) {
+            None => assert!(!acknowledged, "{number} was acknowledged and is not stored"),
+            Some([credit]) => {
+                assert_eq!(credit, &(due.fen, due.transaction.clone()), "{number}");
+                *balances.entry(&due.user).or_default() += due.fen;
+            }
+            Some(more) => panic!("{number} was credited {} times", more.len()),
+        }
+    }
+    for (user, balance) in balances {
+        assert_eq!(stored.get(user), Some(&balance), "{user}");
+    }
+    let findings = check::all(&db).await.unwrap();
+    assert_eq!((findings.violations, findings.named), (0, vec![]));
+    db.pool().close().await;
+}
