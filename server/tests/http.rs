@@ -5,6 +5,8 @@
 
 #[path = "http/common.rs"]
 mod common;
+#[path = "http/forged.rs"]
+mod forged;
 #[path = "http/gateway.rs"]
 mod gateway;
 #[path = "http/instances.rs"]
@@ -19,3 +21,5 @@ mod operators;
 mod pages;
 #[path = "http/settings.rs"]
 mod settings;
+#[path = "http/transport.rs"]
+mod transport;
