@@ -3,6 +3,7 @@
 //! A second command for the same order is decided on the first one's result, and movements are summed per account:
 //! an `UPDATE … FROM` set that names an account twice would apply only one of the two.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
@@ -14,11 +15,18 @@ use crate::event::{Event, EventKind};
 use crate::exception::{Exception, ExceptionKind, Settled};
 use crate::order::{Order, OrderState, Paid, Proof, Rules, Verdict};
 
-/// A movement of a balance. `entry` is `credit` for the one credit of an order.
+mod held;
+mod refunds;
+mod settling;
+
+pub use held::{Held, RefundSlot};
+
+/// A movement of a balance. `entry` is `credit` for the one credit of an order, `credit <transaction_id>` for a payment
+/// that an operator credited, `refund <out_refund_no>` and `refund-returned <out_refund_no>` for what a refund moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedgerEntry {
     pub out_trade_no: OutTradeNo,
-    pub entry: &'static str,
+    pub entry: Cow<'static, str>,
     pub user_id: String,
     pub amount: Fen,
     pub at: UnixMillis,
@@ -41,6 +49,9 @@ pub struct DaySums {
     pub paid: i64,
     pub paid_fen: i64,
     pub by_query: i64,
+    /// Refunds that arrived, by when we heard of it.
+    pub refunds: i64,
+    pub refunded_fen: i64,
 }
 
 /// An order in the batch: as read, and as it is by now.
@@ -64,6 +75,7 @@ pub struct Batch<'a> {
     pub days: BTreeMap<String, DaySums>,
     /// The payments that were credited, whose earlier exceptions are settled by that.
     pub credited: Vec<(OutTradeNo, TransactionId, UnixMillis)>,
+    pub held: Held,
     repeated: HashSet<OutTradeNo>,
 }
 
@@ -80,6 +92,7 @@ impl<'a> Batch<'a> {
             exceptions: BTreeMap::new(),
             days: BTreeMap::new(),
             credited: Vec::new(),
+            held: Held::default(),
             repeated: HashSet::new(),
         };
         for order in read {
@@ -88,11 +101,18 @@ impl<'a> Batch<'a> {
         batch
     }
 
+    /// The same with what commands about refunds and exceptions need besides.
+    #[must_use]
+    pub fn holding(self, held: Held) -> Self {
+        Batch { held, ..self }
+    }
+
     /// Whether there is anything to write.
     pub fn writes(&self) -> bool {
         !self.events.is_empty()
             || !self.exceptions.is_empty()
             || self.orders.values().any(|slot| slot.changed)
+            || self.held.writes()
     }
 
     pub fn apply(&mut self, command: &Command) -> Reply {
@@ -114,10 +134,22 @@ impl<'a> Batch<'a> {
             Command::Settle { payment, proof, from, now } => {
                 Reply::Settled(self.settle(payment, *proof, from, *now))
             }
-            Command::RefundedOutside { out_trade_no, payment, now } => {
-                let reply = self.step(out_trade_no, |order| order.refunded_outside(*now));
-                self.given_back(out_trade_no, payment.as_deref(), *now);
-                reply
+            Command::RefundedOutside { out_trade_no, payment, refunds, now } => {
+                let version = |batch: &Self| batch.orders.get(out_trade_no).map(|slot| slot.order.version);
+                let before = version(self);
+                self.given_back(out_trade_no, payment.as_deref(), refunds, *now);
+                let changed = version(self) != before;
+                match self.step(out_trade_no, |_| None) {
+                    Reply::Order { order, .. } => Reply::Order { order, changed },
+                    other => other,
+                }
+            }
+            Command::Refund { wish, notify_url, by, now } => self.refund(wish, notify_url.clone(), by, *now),
+            Command::Heard { out_refund_no, news, by, now } => {
+                self.heard(out_refund_no, news, by.as_ref(), *now)
+            }
+            Command::SettleException { id, settlement, notify_url, by, now, .. } => {
+                self.settle_exception(id, settlement, notify_url.clone(), by, *now)
             }
             Command::Close { out_trade_no, by, now } => {
                 let reply = self.step(out_trade_no, |order| order.closed(*now));
@@ -202,7 +234,7 @@ impl<'a> Batch<'a> {
             return;
         };
         let (user, total_fee, credit) = (order.user.clone(), order.total_fee, order.credit());
-        slot.order = order;
+        slot.order = order.clone();
         slot.changed = true;
 
         let day = self.day(paid.paid_at);
@@ -212,29 +244,38 @@ impl<'a> Batch<'a> {
 
         match (paid.credited_at, credit) {
             (Some(at), Some(amount)) => {
-                self.ledger.push(LedgerEntry {
+                let entry = LedgerEntry {
                     out_trade_no: number.clone(),
-                    entry: "credit",
-                    user_id: user.id.clone(),
+                    entry: "credit".into(),
+                    user_id: user.id,
                     amount,
                     at,
                     author: paid.proof.name().to_owned(),
                     reason: if paid.late { "late payment" } else { "payment" }.to_owned(),
-                });
-                let account = self.accounts.entry(user.id).or_default();
-                account.amount = account.amount.checked_add(amount).unwrap_or(Fen::new(i64::MAX));
-                account.user_name = user.name;
-                account.at = now;
+                };
+                self.enter(entry, &user.name);
                 self.event(number, now, EventKind::Credited, json!({ "amount": amount }));
                 self.credited.push((number.clone(), paid.transaction_id.clone(), now));
             }
-            _ => self.event(number, now, EventKind::KeptForRefund, json!({ "total_fee": total_fee })),
+            _ => {
+                self.event(number, now, EventKind::KeptForRefund, json!({ "total_fee": total_fee }));
+                self.refund_late(&order, &paid, now);
+            }
         }
         if paid.late {
-            let settled =
-                paid.credited_at.map(|at| Settled { at, by: "rule".to_owned(), how: "credited".to_owned() });
-            self.except(payment, ExceptionKind::Late, Some(total_fee), settled, now);
+            let how = if paid.credited_at.is_some() { "credited" } else { "refund" };
+            let settled = Settled::by_rule(how, now);
+            self.except(payment, ExceptionKind::Late, Some(total_fee), Some(settled), now);
         }
+    }
+
+    /// A row of the ledger, and the balance with it.
+    fn enter(&mut self, entry: LedgerEntry, user_name: &str) {
+        let account = self.accounts.entry(entry.user_id.clone()).or_default();
+        account.amount = account.amount.checked_add(entry.amount).unwrap_or(Fen::new(i64::MAX));
+        user_name.clone_into(&mut account.user_name);
+        account.at = entry.at;
+        self.ledger.push(entry);
     }
 
     /// Keeps real money that does not fit, with its evidence.
@@ -275,7 +316,13 @@ impl<'a> Batch<'a> {
     }
 
     /// WeChat names a refund that is not ours, perhaps without the payment's own fields.
-    fn given_back(&mut self, number: &OutTradeNo, payment: Option<&Payment>, now: UnixMillis) {
+    fn refunded_outside(
+        &mut self,
+        number: &OutTradeNo,
+        payment: Option<&Payment>,
+        named: Option<&TransactionId>,
+        now: UnixMillis,
+    ) {
         if let Some(payment) = payment {
             self.keep(payment, ExceptionKind::RefundedOutside, now);
             return;
@@ -283,7 +330,7 @@ impl<'a> Batch<'a> {
         let Some(slot) = self.orders.get(number) else { return };
         let transaction_id = match &slot.order.state {
             OrderState::Paid(paid) => Some(paid.transaction_id.clone()),
-            _ => None,
+            _ => named.cloned(),
         };
         let (kind, total_fee) = (ExceptionKind::RefundedOutside, slot.order.total_fee);
         let exception = Exception {

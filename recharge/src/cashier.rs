@@ -27,11 +27,13 @@ mod health;
 mod place;
 mod prove;
 mod reconcile;
+mod refund;
 
 pub use ask::{AskError, CloseError};
 pub use health::{Health, Stopped};
 pub use place::{PlaceError, Wish};
 pub use reconcile::{Progress, ReconcileError, Step};
+pub use refund::{RefundError, RefundNoticeAnswer, RefundOffer, SettleError, WithdrawError};
 
 /// A time line shows this many rows at most.
 const LINE_ROWS: i64 = 500;

@@ -1,11 +1,13 @@
 //! What can be written, and what it led to. Everything that moves an order is one of these commands.
 
 use wxpay::v2::notify::Payment;
-use wxpay::{CodeUrl, OutTradeNo, UnixMillis};
+use wxpay::{CodeUrl, OutRefundNo, OutTradeNo, UnixMillis};
 
 use crate::event::Event;
-use crate::exception::ExceptionKind;
+use crate::exception::{Exception, ExceptionKind};
 use crate::order::{Order, Proof};
+use crate::refund::{By, News, Outside, Refund, RefundRefusal, RefundWish};
+use crate::settlement::{SettleRefusal, Settlement};
 
 /// One thing to write. Everything that moves an order goes through here.
 #[derive(Debug, Clone)]
@@ -20,8 +22,27 @@ pub enum Command {
     PrepayFailed { out_trade_no: OutTradeNo, result: String, now: UnixMillis },
     /// A proof of payment.
     Settle { payment: Box<Payment>, proof: Proof, from: String, now: UnixMillis },
-    /// WeChat says that the order's payment was given back, and not by us. It need not name the payment.
-    RefundedOutside { out_trade_no: OutTradeNo, payment: Option<Box<Payment>>, now: UnixMillis },
+    /// WeChat says that the order's payment was given back, and by which refunds, ours among them. It need not name the
+    /// payment.
+    RefundedOutside {
+        out_trade_no: OutTradeNo,
+        payment: Option<Box<Payment>>,
+        refunds: Vec<Outside>,
+        now: UnixMillis,
+    },
+    /// An operator gives a paid order back, or a part of it.
+    Refund { wish: Box<RefundWish>, notify_url: Option<String>, by: By, now: UnixMillis },
+    /// What WeChat said of a refund; `by` where an operator withdraws it.
+    Heard { out_refund_no: OutRefundNo, news: News, by: Option<By>, now: UnixMillis },
+    /// An operator settles an exception of this order number.
+    SettleException {
+        id: String,
+        out_trade_no: OutTradeNo,
+        settlement: Box<Settlement>,
+        notify_url: Option<String>,
+        by: By,
+        now: UnixMillis,
+    },
     /// WeChat says that it cannot be paid any more.
     Close { out_trade_no: OutTradeNo, by: String, now: UnixMillis },
     /// A row for the time line, nothing else.
@@ -40,6 +61,19 @@ pub enum Reply {
     UnknownOrder,
     /// What a payment led to.
     Settled(Outcome),
+    /// The refund as it is now, and whether this command changed it.
+    Refund {
+        refund: Box<Refund>,
+        changed: bool,
+    },
+    RefundRefused(RefundRefusal),
+    UnknownRefund,
+    /// The exception, settled, and the refund that was asked for.
+    ExceptionSettled {
+        exception: Box<Exception>,
+        refund: Option<Box<Refund>>,
+    },
+    SettleRefused(SettleRefusal),
     Recorded,
 }
 

@@ -18,11 +18,13 @@ pub mod due;
 pub mod events;
 pub mod exceptions;
 pub mod facts;
+mod held;
 pub mod ledger;
 pub mod list;
 pub mod operators;
 pub mod orders;
 pub(crate) mod reconciliations;
+pub mod refunds;
 mod sets;
 pub mod writer;
 

@@ -32,10 +32,31 @@ pub enum EventKind {
     CloseFailed,
     /// An operator's note. Detail: `by`, `text`.
     Note,
+    /// A refund was written and the balance taken. Detail: `out_refund_no`, `amount`, `taken`, `by`, `reason`, and
+    /// `overdrawn` where the operator went on although the balance was too low.
+    RefundRequested,
+    /// WeChat has taken it on. Detail: `out_refund_no`, `refund_id`.
+    RefundSubmitted,
+    /// The payer has the money. Detail: `out_refund_no`, `amount`.
+    RefundSucceeded,
+    /// It ended without money. Detail: `out_refund_no`, `amount`, `returned`, `said`.
+    RefundClosed,
+    /// The payer's bank refused it. Detail: `out_refund_no`, `amount`.
+    RefundAbnormal,
+    /// It does not move. Detail: `out_refund_no`, `problem`, `said`.
+    RefundStuck,
+    /// A refund that was made at WeChat's own desk. Detail: `out_refund_no`, `amount`, `state`.
+    RefundOutside,
+    /// A notice about a refund. Detail: `out_refund_no`, `status`, `from`.
+    RefundNotice,
+    /// An exception was settled. Detail: `kind`, `how`, `by`, `reason`, and `amount`, `user` where money moved.
+    Settled,
+    /// An exception is open again, because its refund ended without money. Detail: `kind`, `out_refund_no`.
+    Reopened,
 }
 
 impl EventKind {
-    pub const ALL: [EventKind; 13] = [
+    pub const ALL: [EventKind; 23] = [
         EventKind::Created,
         EventKind::Prepaid,
         EventKind::PrepayFailed,
@@ -49,6 +70,16 @@ impl EventKind {
         EventKind::Closed,
         EventKind::CloseFailed,
         EventKind::Note,
+        EventKind::RefundRequested,
+        EventKind::RefundSubmitted,
+        EventKind::RefundSucceeded,
+        EventKind::RefundClosed,
+        EventKind::RefundAbnormal,
+        EventKind::RefundStuck,
+        EventKind::RefundOutside,
+        EventKind::RefundNotice,
+        EventKind::Settled,
+        EventKind::Reopened,
     ];
 
     pub fn name(self) -> &'static str {
@@ -66,6 +97,16 @@ impl EventKind {
             EventKind::Closed => "closed",
             EventKind::CloseFailed => "close_failed",
             EventKind::Note => "note",
+            EventKind::RefundRequested => "refund_requested",
+            EventKind::RefundSubmitted => "refund_submitted",
+            EventKind::RefundSucceeded => "refund_succeeded",
+            EventKind::RefundClosed => "refund_closed",
+            EventKind::RefundAbnormal => "refund_abnormal",
+            EventKind::RefundStuck => "refund_stuck",
+            EventKind::RefundOutside => "refund_outside",
+            EventKind::RefundNotice => "refund_notice",
+            EventKind::Settled => "settled",
+            EventKind::Reopened => "reopened",
         }
     }
 

@@ -81,8 +81,16 @@ pub struct Settled {
     pub at: UnixMillis,
     /// `rule`, or the operator's name.
     pub by: String,
-    /// What was done: `credited`.
+    /// What was done: `credited`, `refund`, `taken_back` or `dismissed`.
     pub how: String,
+    /// The operator's reason; empty where a rule decided.
+    pub reason: String,
+}
+
+impl Settled {
+    pub fn by_rule(how: &str, at: UnixMillis) -> Settled {
+        Settled { at, by: "rule".to_owned(), how: how.to_owned(), reason: String::new() }
+    }
 }
 
 impl Exception {

@@ -11,7 +11,9 @@ pub mod exception;
 pub mod order;
 mod random;
 pub mod reconcile;
+pub mod refund;
 pub mod schedule;
+pub mod settlement;
 mod user;
 pub mod watched;
 
@@ -21,4 +23,6 @@ pub use db::Db;
 pub use exception::{Exception, ExceptionKind};
 pub use order::{LatePayment, Order, OrderState};
 pub use random::Random;
+pub use refund::{Refund, RefundState};
+pub use settlement::Settlement;
 pub use user::User;

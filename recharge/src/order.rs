@@ -8,6 +8,8 @@ use wxpay::{AppId, CodeUrl, Fen, InvalidValue, OutTradeNo, SignType, Transaction
 use crate::exception::ExceptionKind;
 use crate::user::User;
 
+mod by_hand;
+
 /// A `code_url` dies two hours after it was issued (protocol A3); one that a payer still has to scan is renewed earlier.
 const CODE_LIFE_MS: i64 = 115 * 60 * 1000;
 
@@ -47,6 +49,8 @@ pub struct Order {
     pub reusable: bool,
     /// WeChat says that its payment was given back before we credited it: it never is.
     pub refunded_outside: bool,
+    /// A payment that did not fit and that an operator credited or gave back: no payment moves the order any more.
+    pub by_hand: Option<TransactionId>,
 }
 
 /// Data that exists only in one state lives in that state.
@@ -205,12 +209,15 @@ impl Order {
         {
             return Verdict::AlreadyPaid;
         }
+        if self.by_hand.as_ref() == Some(&payment.transaction_id) {
+            return Verdict::AlreadyPaid;
+        }
         // Only of notices: a query is signed as this process asks, whatever the order was placed with.
         let is_weaker = payment.sign_type == SignType::Md5 && self.sign_type == SignType::HmacSha256;
         if is_weaker && proof == Proof::Notice {
             return Verdict::AskWeChat;
         }
-        if matches!(self.state, OrderState::Paid(_)) {
+        if matches!(self.state, OrderState::Paid(_)) || self.by_hand.is_some() {
             return Verdict::Exception(ExceptionKind::Duplicate);
         }
         if self.refunded_outside {
@@ -354,6 +361,7 @@ impl Order {
             link_token: base32(secret),
             reusable: true,
             refunded_outside: false,
+            by_hand: None,
         })
     }
 }
@@ -362,7 +370,7 @@ impl Order {
 pub const MOST_FEE: Fen = Fen::new(1_000_000_000);
 
 /// Crockford's alphabet, which leaves out letters that are mistaken for digits; 5 bits a letter, the last one padded.
-fn base32(bytes: &[u8]) -> String {
+pub(crate) fn base32(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let (mut text, mut bits, mut held) = (String::new(), 0u32, 0u32);
     for byte in bytes {

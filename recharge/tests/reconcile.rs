@@ -695,7 +695,7 @@ async fn a_day_of_many_windows_is_compared_to_its_last_line() {
             run(&desk, &format!(
                 "INSERT INTO orders SELECT '{}', user_id, user_name, 100, 0, body, product_id, notify_url, \
                  spbill_create_ip, sign_type, created_at, time_expire, 'paid', 2, 0, link_token, 0, NULL, NULL, \
-                 NULL, NULL, '{}', {at}, NULL, NULL, 0, 'notice', 0, NULL, 0, 0 FROM orders WHERE total_fee = 700",
+                 NULL, NULL, '{}', {at}, NULL, NULL, 0, 'notice', 0, NULL, 0, 0, NULL FROM orders WHERE total_fee = 700",
                 row.out_trade_no, row.transaction_id
             ))
             .await;

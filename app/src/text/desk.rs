@@ -187,4 +187,17 @@ texts! { pub mod order {
     EV_FIELDS = "内容（密钥、签名与 openid 已隐去）", "Content (key, signature and openid removed)";
     BY_SCHEDULE = "自动", "By itself";
     BY_RULE = "按规则", "By rule";
+    E_REFUND_REQUESTED = "退款 {amount} 已登记", "Refund of {amount} recorded";
+    E_REFUND_TAKEN = "扣回余额 {amount}", "{amount} taken from the balance";
+    E_REFUND_OVERDRAWN = "余额不足，经确认继续", "The balance was too low; confirmed to go on";
+    E_REFUND_SUBMITTED = "退款已交微信", "Refund sent to WeChat";
+    E_REFUND_SUCCEEDED = "退款 {amount} 已到账", "Refund of {amount} arrived";
+    E_REFUND_CLOSED = "退款 {amount} 已关闭", "Refund of {amount} closed";
+    E_REFUND_RETURNED = "退回余额 {amount}", "{amount} given back to the balance";
+    E_REFUND_ABNORMAL = "退款 {amount} 需人工处理", "Refund of {amount} needs a person";
+    E_REFUND_STUCK = "退款没有进展", "The refund does not move";
+    E_REFUND_OUTSIDE = "在微信侧退款 {amount}", "{amount} refunded at WeChat";
+    E_REFUND_NOTICE = "收到退款通知", "Refund notice received";
+    E_SETTLED = "{who} 处理了{kind}", "{who} settled: {kind}";
+    E_REOPENED = "{kind}重新待处理", "Open again: {kind}";
 } }

@@ -138,7 +138,8 @@ fn a_payment_that_was_given_back_is_never_credited() {
     for payment_named in [payment_kept, None] {
         let mut batch = Batch::new(&rules, vec![pending()]);
         let out_trade_no = out_trade_no.clone();
-        let command = Command::RefundedOutside { out_trade_no, payment: payment_named, now };
+        let command =
+            Command::RefundedOutside { out_trade_no, payment: payment_named, refunds: Vec::new(), now };
         let Reply::Order { order, changed: true } = batch.apply(&command) else { panic!("an order") };
         assert_eq!(order.state.name(), "closed");
         // WeChat goes on repeating the notice of the payment for a day.
@@ -156,7 +157,12 @@ fn a_refund_of_a_credited_order_is_kept_and_the_order_stays_paid() {
     let mut batch = Batch::new(&rules, vec![pending()]);
     batch.apply(&settle(payment()));
     let now = order().created_at.plus_ms(61_000);
-    let command = Command::RefundedOutside { out_trade_no: order().out_trade_no, payment: None, now };
+    let command = Command::RefundedOutside {
+        out_trade_no: order().out_trade_no,
+        payment: None,
+        refunds: Vec::new(),
+        now,
+    };
     let Reply::Order { order, changed: false } = batch.apply(&command) else { panic!("an order") };
     assert_eq!(order.state.name(), "paid");
     let exception = batch.exceptions.values().next().unwrap();

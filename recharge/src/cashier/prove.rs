@@ -57,8 +57,13 @@ impl Inner {
                     self.ask(&order, by).await?;
                 } else if let Some(payment) = payment {
                     let out_trade_no = payment.out_trade_no.clone();
+                    let Ok(refunds) = self.refunds_at_wechat(&out_trade_no).await else {
+                        return Ok(Proven::Unclear);
+                    };
                     let (payment, now) = (Some(Box::new(payment.into_inner())), self.clock.now());
-                    self.writer.write(Command::RefundedOutside { out_trade_no, payment, now }).await?;
+                    self.writer
+                        .write(Command::RefundedOutside { out_trade_no, payment, refunds, now })
+                        .await?;
                 }
                 Ok(Proven::Not(TradeState::Refund.as_str().to_owned()))
             }

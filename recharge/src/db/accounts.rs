@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::AnyConnection;
 use wxpay::Fen;
 
-use super::sets;
+use super::sets::{self, Key};
 use super::{Db, column};
 use crate::batch::{DaySums, Movement};
 
@@ -53,6 +53,22 @@ pub async fn balance(db: &Db, user_id: &str) -> Result<Fen, sqlx::Error> {
     row.map_or(Ok(Fen::ZERO), |row| column(&row, "balance").map(Fen::new))
 }
 
+/// The balances of these users; those who have no account are left out.
+pub(super) async fn balances(
+    connection: &mut AnyConnection,
+    users: &[&str],
+) -> Result<BTreeMap<String, Fen>, sqlx::Error> {
+    let keys: Vec<_> = users.iter().map(|n| Key { n }).collect();
+    let rows = sqlx::query(
+        "SELECT user_id, balance FROM accounts \
+         WHERE user_id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)",
+    )
+    .bind(sets::json(&keys)?)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok((column(row, "user_id")?, Fen::new(column(row, "balance")?)))).collect()
+}
+
 #[derive(Serialize)]
 struct DayRow<'a> {
     d: &'a str,
@@ -60,14 +76,18 @@ struct DayRow<'a> {
     p: i64,
     f: i64,
     q: i64,
+    r: i64,
+    g: i64,
 }
 
-const ADD_DAYS: &str = "INSERT INTO days (day, orders, paid, paid_fen, by_query) \
+const ADD_DAYS: &str = "INSERT INTO days (day, orders, paid, paid_fen, by_query, refunds, refunded_fen) \
      SELECT j.value->>'d', CAST(j.value->>'o' AS BIGINT), CAST(j.value->>'p' AS BIGINT), \
-     CAST(j.value->>'f' AS BIGINT), CAST(j.value->>'q' AS BIGINT) FROM jsonb_each($1) AS j WHERE true \
+     CAST(j.value->>'f' AS BIGINT), CAST(j.value->>'q' AS BIGINT), \
+     CAST(j.value->>'r' AS BIGINT), CAST(j.value->>'g' AS BIGINT) FROM jsonb_each($1) AS j WHERE true \
      ON CONFLICT (day) DO UPDATE SET orders = days.orders + excluded.orders, \
      paid = days.paid + excluded.paid, paid_fen = days.paid_fen + excluded.paid_fen, \
-     by_query = days.by_query + excluded.by_query";
+     by_query = days.by_query + excluded.by_query, \
+     refunds = days.refunds + excluded.refunds, refunded_fen = days.refunded_fen + excluded.refunded_fen";
 
 pub(super) async fn add_days(
     connection: &mut AnyConnection,
@@ -81,6 +101,8 @@ pub(super) async fn add_days(
             p: sums.paid,
             f: sums.paid_fen,
             q: sums.by_query,
+            r: sums.refunds,
+            g: sums.refunded_fen,
         })
         .collect();
     sets::write(connection, ADD_DAYS, &rows).await.map(|_| ())
@@ -93,7 +115,7 @@ pub(super) async fn add_days(
 /// Whatever the database says.
 pub async fn days(db: &Db, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, sqlx::Error> {
     let rows = sqlx::query(
-        "SELECT day, orders, paid, paid_fen, by_query FROM days \
+        "SELECT day, orders, paid, paid_fen, by_query, refunds, refunded_fen FROM days \
          WHERE day >= $1 AND day <= $2 ORDER BY day",
     )
     .bind(from)
@@ -107,6 +129,8 @@ pub async fn days(db: &Db, from: &str, to: &str) -> Result<Vec<(String, DaySums)
                 paid: column(row, "paid")?,
                 paid_fen: column(row, "paid_fen")?,
                 by_query: column(row, "by_query")?,
+                refunds: column(row, "refunds")?,
+                refunded_fen: column(row, "refunded_fen")?,
             };
             Ok((column(row, "day")?, sums))
         })

@@ -1,5 +1,7 @@
 //! All SQL on `exceptions`: real money that does not fit an open order.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -11,7 +13,7 @@ use super::{Db, broken, column};
 use crate::exception::{Exception, ExceptionKind, Settled};
 
 const COLUMNS: &str = "kind, out_trade_no, transaction_id, total_fee, fee_type, expected_fee, \
-     first_seen_at, evidence, settled_at, settled_by, settled_how";
+     first_seen_at, evidence, settled_at, settled_by, settled_how, settled_reason";
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -87,6 +89,77 @@ pub(super) async fn settle_credited(
         })
         .collect();
     sets::write(connection, SETTLE, &rows).await.map(|_| ())
+}
+
+#[derive(Serialize)]
+struct SettledRow<'a> {
+    i: &'a str,
+    t: i64,
+    b: &'a str,
+    h: &'a str,
+    y: &'a str,
+}
+
+const SETTLE_OPEN: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t' AS BIGINT), \
+     settled_by = j.value->>'b', settled_how = j.value->>'h', settled_reason = j.value->>'y' \
+     FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'i' AND exceptions.settled_at IS NULL";
+
+/// Settles exceptions by a person's decision. `false`: one is not open any more, so nothing may stand.
+pub(super) async fn settle(
+    connection: &mut AnyConnection,
+    settled: &BTreeMap<String, Settled>,
+) -> Result<bool, sqlx::Error> {
+    Ok(settle_open(connection, settled).await? == settled.len() as u64)
+}
+
+/// Settles those of these exceptions that are open, and says how many.
+pub(super) async fn settle_open(
+    connection: &mut AnyConnection,
+    settled: &BTreeMap<String, Settled>,
+) -> Result<u64, sqlx::Error> {
+    let rows: Vec<_> = settled
+        .iter()
+        .map(|(i, settled)| SettledRow {
+            i,
+            t: settled.at.get(),
+            b: &settled.by,
+            h: &settled.how,
+            y: &settled.reason,
+        })
+        .collect();
+    sets::write(connection, SETTLE_OPEN, &rows).await
+}
+
+const REOPEN: &str = "UPDATE exceptions SET settled_at = NULL, settled_by = NULL, settled_how = NULL, \
+     settled_reason = '' FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'n'";
+
+/// Opens exceptions again.
+pub(super) async fn reopen(
+    connection: &mut AnyConnection,
+    ids: &BTreeSet<String>,
+) -> Result<(), sqlx::Error> {
+    let rows: Vec<_> = ids.iter().map(|n| Key { n }).collect();
+    sets::write(connection, REOPEN, &rows).await.map(|_| ())
+}
+
+/// The exceptions of these ids.
+pub(super) async fn read(
+    connection: &mut AnyConnection,
+    ids: &[&str],
+) -> Result<Vec<Exception>, sqlx::Error> {
+    let keys: Vec<_> = ids.iter().map(|n| Key { n }).collect();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM exceptions WHERE id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(sets::json(&keys)?).fetch_all(connection).await?;
+    rows.iter().map(exception).collect()
+}
+
+/// # Errors
+/// Whatever the database says.
+pub async fn find(db: &Db, id: &str) -> Result<Option<Exception>, sqlx::Error> {
+    let found = read(&mut *db.pool().acquire().await?, &[id]).await?;
+    Ok(found.into_iter().next())
 }
 
 /// When each of these exceptions was seen first.
@@ -165,6 +238,7 @@ fn exception(row: &AnyRow) -> Result<Exception, sqlx::Error> {
             at: UnixMillis::new(at),
             by: column(row, "settled_by")?,
             how: column(row, "settled_how")?,
+            reason: column(row, "settled_reason")?,
         }),
         None => None,
     };

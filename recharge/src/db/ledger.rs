@@ -30,7 +30,7 @@ pub(super) async fn append(
         .iter()
         .map(|entry| Row {
             n: entry.out_trade_no.as_str(),
-            e: entry.entry,
+            e: &entry.entry,
             u: &entry.user_id,
             a: entry.amount.get(),
             t: entry.at.get(),

@@ -1,5 +1,6 @@
 //! All SQL on `operators`, `operator_sessions` and `audit`.
 
+use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
 use super::{Db, WriteTransaction, column};
@@ -239,19 +240,29 @@ pub async fn audit(db: &Db, entry: AuditEntry) -> Result<(), sqlx::Error> {
 }
 
 async fn record(transaction: &mut WriteTransaction<'_>, entry: &AuditEntry) -> Result<(), sqlx::Error> {
+    record_all(transaction.connection(), std::slice::from_ref(entry)).await
+}
+
+/// Writes audit rows in the transaction of what they tell of.
+pub(super) async fn record_all(
+    connection: &mut AnyConnection,
+    entries: &[AuditEntry],
+) -> Result<(), sqlx::Error> {
     const RECORD: &str = "INSERT INTO audit (id, at, operator, action, subject, address, before, after) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let id = format!("{:032x}", rand::random::<u128>());
-    sqlx::query(RECORD)
-        .bind(id)
-        .bind(entry.at.get())
-        .bind(&entry.operator)
-        .bind(entry.action)
-        .bind(&entry.subject)
-        .bind(&entry.address)
-        .bind(&entry.before)
-        .bind(&entry.after)
-        .execute(transaction.connection())
-        .await?;
+    for entry in entries {
+        let id = format!("{:032x}", rand::random::<u128>());
+        sqlx::query(RECORD)
+            .bind(id)
+            .bind(entry.at.get())
+            .bind(&entry.operator)
+            .bind(entry.action)
+            .bind(&entry.subject)
+            .bind(&entry.address)
+            .bind(&entry.before)
+            .bind(&entry.after)
+            .execute(&mut *connection)
+            .await?;
+    }
     Ok(())
 }

@@ -14,7 +14,7 @@ use crate::user::User;
 pub(super) const COLUMNS: &str = "out_trade_no, user_id, user_name, total_fee, bonus, body, \
      product_id, notify_url, spbill_create_ip, sign_type, created_at, time_expire, state, version, \
      ordering_until, link_token, reusable, code_url, code_version, code_issued_at, transaction_id, \
-     paid_at, credited_at, closed_at, late, proof, refunded_outside";
+     paid_at, credited_at, closed_at, late, proof, refunded_outside, by_hand";
 
 /// A row as it goes into a JSON set. The names are short because they are repeated for every row.
 #[derive(Debug, Serialize)]
@@ -38,6 +38,7 @@ struct Row<'a> {
     la: i64,
     pr: Option<&'a str>,
     ro: i64,
+    bh: Option<&'a str>,
     /// 1 once nothing can change any more, so that WeChat need not be asked.
     end: i64,
 }
@@ -90,6 +91,7 @@ fn row(order: &Order, read: i64) -> Row<'_> {
         la: i64::from(paid.is_some_and(|paid| paid.late)),
         pr: paid.map(|paid| paid.proof.name()),
         ro: i64::from(order.refunded_outside),
+        bh: order.by_hand.as_ref().map(TransactionId::as_str),
         end: i64::from(!order.is_open()),
     }
 }
@@ -103,7 +105,7 @@ const UPDATE: &str = "UPDATE orders SET \
      paid_at = CAST(j.value->>'pa' AS BIGINT), credited_at = CAST(j.value->>'cr' AS BIGINT), \
      closed_at = CAST(j.value->>'cl' AS BIGINT), late = CAST(j.value->>'la' AS BIGINT), \
      proof = j.value->>'pr', refunded_outside = CAST(j.value->>'ro' AS BIGINT), \
-     next_query_at = CASE WHEN CAST(j.value->>'end' AS BIGINT) = 1 THEN NULL ELSE next_query_at END \
+     by_hand = j.value->>'bh', next_query_at = CASE WHEN CAST(j.value->>'end' AS BIGINT) = 1 THEN NULL ELSE next_query_at END \
      FROM jsonb_each($1) AS j \
      WHERE orders.out_trade_no = j.value->>'n' AND orders.version = CAST(j.value->>'r' AS BIGINT)";
 
@@ -303,5 +305,9 @@ pub(super) fn order(row: &AnyRow) -> Result<Order, sqlx::Error> {
         link_token: column(row, "link_token")?,
         reusable: column::<i64>(row, "reusable")? != 0,
         refunded_outside: column::<i64>(row, "refunded_outside")? != 0,
+        by_hand: column::<Option<String>>(row, "by_hand")?
+            .map(TransactionId::parse)
+            .transpose()
+            .map_err(|e| broken("by_hand", e))?,
     })
 }

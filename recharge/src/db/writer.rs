@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 use wxpay::UnixMillis;
 
-use super::{Db, Engine, accounts, events, exceptions, ledger, orders};
+use super::{Db, Engine, accounts, events, exceptions, held, ledger, orders};
 use crate::batch::Batch;
 use crate::command::{Command, Outcome, Reply};
 use crate::order::{Order, Rules};
@@ -160,7 +160,9 @@ impl Committer {
         connection: &mut AnyConnection,
         commands: &[Command],
     ) -> Result<Option<Vec<Reply>>, sqlx::Error> {
-        let mut batch = Batch::new(&self.rules, read(connection, commands).await?);
+        let orders = read(connection, commands).await?;
+        let held = held::read(connection, commands, &orders).await?;
+        let mut batch = Batch::new(&self.rules, orders).holding(held);
         let mut replies: Vec<_> = commands.iter().map(|command| batch.apply(command)).collect();
         if batch.writes() {
             if !self.store(connection, &batch, &mut replies).await? {
@@ -193,6 +195,10 @@ impl Committer {
         exceptions::settle_credited(connection, &batch.credited).await?;
         exceptions::keep(connection, batch.exceptions.values()).await?;
         accounts::add_days(connection, &batch.days).await?;
+        if !held::store(connection, &batch.held).await? {
+            transaction.rollback().await;
+            return Ok(false);
+        }
         let waiting: Vec<_> = batch
             .exceptions
             .iter()
@@ -222,13 +228,17 @@ async fn read(connection: &mut AnyConnection, commands: &[Command]) -> Result<Ve
             | Command::Prepaid { out_trade_no, .. }
             | Command::PrepayFailed { out_trade_no, .. }
             | Command::RefundedOutside { out_trade_no, .. }
+            | Command::SettleException { out_trade_no, .. }
             | Command::Close { out_trade_no, .. } => {
                 numbers.insert(out_trade_no.as_str());
             }
             Command::Settle { payment, .. } => {
                 numbers.insert(payment.out_trade_no.as_str());
             }
-            Command::Record(_) => {}
+            Command::Refund { wish, .. } => {
+                numbers.insert(wish.out_trade_no.as_str());
+            }
+            Command::Heard { .. } | Command::Record(_) => {}
         }
     }
     let (numbers, keys): (Vec<_>, Vec<_>) = (numbers.into_iter().collect(), keys.into_iter().collect());

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use recharge::cashier::NoticeAnswer;
-use recharge::{ExceptionKind, LatePayment, Settings};
+use recharge::{ExceptionKind, LatePayment, RefundState, Settings};
 use sandbox::{Faults, NotifyFaults, Pay};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
-use wxpay::Merchant;
 use wxpay::v2::notify;
+use wxpay::{Fen, Merchant};
 
 use super::common::{on_both, on_both_as, payment, settings, until};
 
@@ -85,7 +85,7 @@ async fn a_query_and_a_notice_at_the_same_time_credit_once() {
 }
 
 #[tokio::test]
-async fn a_late_payment_under_the_refund_rule_is_kept_open_and_not_credited() {
+async fn a_late_payment_under_the_refund_rule_is_given_back_and_not_credited() {
     let settings = Settings { late_payment: LatePayment::Refund, ..settings() };
     on_both_as(settings, Merchant::sandbox(), |desk| async move {
         let order = desk.place(1000).await;
@@ -96,8 +96,16 @@ async fn a_late_payment_under_the_refund_rule_is_kept_open_and_not_credited() {
         desk.deliver().await;
         assert_eq!(desk.state(&order).await, "paid");
         assert_eq!(desk.balance().await, 0);
-        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
         assert_eq!(desk.last_answer(), notify::success());
+        // The rule settled it, with the payment itself; the rest is the refund's.
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
+        let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
+        assert_eq!((refunds.len(), refunds[0].amount, refunds[0].taken), (1, order.total_fee, Fen::ZERO));
+        desk.cashier.drive_refunds(20).await.unwrap();
+        desk.advance(10_000);
+        desk.cashier.drive_refunds(20).await.unwrap();
+        let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
+        assert_eq!(refunds[0].state, RefundState::Succeeded);
         desk.check().await;
     })
     .await;

@@ -10,12 +10,13 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use recharge::cashier::{NoticeAnswer, Wish};
+use recharge::cashier::{NoticeAnswer, RefundNoticeAnswer, Wish};
 use recharge::{Cashier, Clock, Db, LatePayment, Order, Random, Settings, User};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use sqlx::Row;
 use wxpay::client::Client;
 use wxpay::v2::notify::{self, Notice, Payment};
+use wxpay::v2::refund_notice;
 use wxpay::{Fen, Merchant, UnixMillis, Verified};
 
 pub const PLACED: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
@@ -218,7 +219,25 @@ struct Slot(std::sync::Arc<std::sync::Mutex<Option<Cashier>>>);
 
 /// The notify address, as the server has it.
 fn notices(slot: Slot, merchant: Merchant) -> Router {
-    Router::new().route("/wxpay/notify", post(notice)).with_state((slot, merchant))
+    Router::new()
+        .route("/wxpay/notify", post(notice))
+        .route("/wxpay/refund-notify", post(refund_notice))
+        .with_state((slot, merchant))
+}
+
+async fn refund_notice(
+    State((slot, merchant)): State<(Slot, Merchant)>,
+    body: Bytes,
+) -> (StatusCode, String) {
+    let cashier = slot.0.lock().unwrap().clone().unwrap();
+    let Ok(notice) = refund_notice::read(&body, &merchant) else {
+        return (StatusCode::OK, notify::fail("参数格式校验错误"));
+    };
+    match cashier.take_refund_notice(notice, "203.0.113.41").await {
+        Ok(RefundNoticeAnswer::Success) => (StatusCode::OK, notify::success()),
+        Ok(RefundNoticeAnswer::Fail) => (StatusCode::OK, notify::fail("稍后再试")),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, notify::fail("稍后再试")),
+    }
 }
 
 async fn notice(State((slot, merchant)): State<(Slot, Merchant)>, body: Bytes) -> (StatusCode, String) {

@@ -110,6 +110,11 @@ impl Client {
         Ok(Client { transport, ..self })
     }
 
+    /// Whether refunds can be asked for: WeChat wants to see a certificate. Where there is no TLS nobody can look at one.
+    pub fn can_refund(&self) -> bool {
+        self.transport.shows_certificate()
+    }
+
     pub fn merchant(&self) -> &Merchant {
         &self.merchant
     }

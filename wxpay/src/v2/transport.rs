@@ -102,6 +102,14 @@ impl Transport {
         }
     }
 
+    /// Whether whoever asks for our certificate gets one; nobody asks in process or over plain HTTP.
+    pub(super) fn shows_certificate(&self) -> bool {
+        match self {
+            Transport::Http(hosts) => hosts.tls.ours.is_some() || hosts.primary.scheme() == "http",
+            Transport::InProcess(_) => true,
+        }
+    }
+
     /// Posts `body`; on a failure of the network or an HTTP 5xx, the same bytes once more to the second host, if there
     /// is one. Every v2 call may be repeated like that: the same numbers never order, close or refund twice.
     pub(super) async fn post(&self, path: &str, body: String, budget: Budget) -> Result<Vec<u8>, Error> {

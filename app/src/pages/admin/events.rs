@@ -113,7 +113,70 @@ fn read(lang: Lang, event: &Event) -> Line {
                 ..line(lang.fill(text::E_NOTE, &[("who", who)]))
             }
         }
+        EventKind::RefundRequested
+        | EventKind::RefundSubmitted
+        | EventKind::RefundSucceeded
+        | EventKind::RefundClosed
+        | EventKind::RefundAbnormal
+        | EventKind::RefundStuck
+        | EventKind::RefundOutside
+        | EventKind::RefundNotice => refund(lang, event.kind, &detail),
+        EventKind::Settled | EventKind::Reopened => settled(lang, event.kind, &detail),
     }
+}
+
+/// What happened to a refund.
+fn refund(lang: Lang, kind: EventKind, detail: &Detail) -> Line {
+    let amount = detail.fen("amount").map(money).unwrap_or_default();
+    let of_amount = |words| lang.fill(words, &[("amount", &amount)]);
+    let moved = |name: &str, words| {
+        let fen = detail.fen(name).filter(|fen| *fen > Fen::ZERO)?;
+        Some(lang.fill(words, &[("amount", &money(fen))]))
+    };
+    let note = |name: &str| detail.text(name).map(|value| source(lang, value).to_owned());
+    let number = note("out_refund_no");
+    let (tone, title, notes) = match kind {
+        EventKind::RefundRequested => {
+            let low = detail.0.get("overdrawn").and_then(Value::as_bool).unwrap_or_default();
+            let low = low.then(|| lang.t(text::E_REFUND_OVERDRAWN).to_owned());
+            let notes = vec![note("by"), note("reason"), moved("taken", text::E_REFUND_TAKEN), low, number];
+            (None, of_amount(text::E_REFUND_REQUESTED), notes)
+        }
+        EventKind::RefundSubmitted => {
+            (None, lang.t(text::E_REFUND_SUBMITTED).to_owned(), vec![number, note("refund_id")])
+        }
+        EventKind::RefundSucceeded => (None, of_amount(text::E_REFUND_SUCCEEDED), vec![number]),
+        EventKind::RefundClosed => {
+            let notes = vec![moved("returned", text::E_REFUND_RETURNED), note("said"), number];
+            (Some("warn"), of_amount(text::E_REFUND_CLOSED), notes)
+        }
+        EventKind::RefundAbnormal => (Some("warn"), of_amount(text::E_REFUND_ABNORMAL), vec![number]),
+        EventKind::RefundOutside => {
+            (Some("warn"), of_amount(text::E_REFUND_OUTSIDE), vec![note("state"), number])
+        }
+        EventKind::RefundNotice => {
+            let notes = vec![note("status"), note("from"), number];
+            (None, lang.t(text::E_REFUND_NOTICE).to_owned(), notes)
+        }
+        _ => (Some("warn"), lang.t(text::E_REFUND_STUCK).to_owned(), vec![note("said"), number]),
+    };
+    Line { tone, title, verdict: None, notes: notes.into_iter().flatten().collect() }
+}
+
+/// An exception that somebody settled, or that is open again.
+fn settled(lang: Lang, kind: EventKind, detail: &Detail) -> Line {
+    let of = detail.text("kind").and_then(ExceptionKind::from_name);
+    let word = of.map_or("–", |kind| lang.t(exception_word(kind)));
+    let note = |name: &str| detail.text(name).map(str::to_owned);
+    let (title, notes) = match kind {
+        EventKind::Reopened => (lang.fill(text::E_REOPENED, &[("kind", word)]), vec![note("out_refund_no")]),
+        _ => {
+            let who = source(lang, detail.text("by").unwrap_or("–"));
+            let notes = vec![note("reason"), detail.fen("amount").map(money), note("user")];
+            (lang.fill(text::E_SETTLED, &[("who", who), ("kind", word)]), notes)
+        }
+    };
+    Line { tone: None, title, verdict: None, notes: notes.into_iter().flatten().collect() }
 }
 
 /// Who or what did it: our own words for what nobody did by hand.

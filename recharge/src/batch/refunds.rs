@@ -1,0 +1,433 @@
+//! Refunds in a batch: taken on, heard of, found outside.
+
+use serde_json::json;
+use wxpay::v2::RefundStatus;
+use wxpay::v2::notify::Payment;
+use wxpay::{Fen, OutRefundNo, OutTradeNo, TransactionId, UnixMillis};
+
+use super::{Batch, LedgerEntry};
+use crate::command::Reply;
+use crate::db::operators::AuditEntry;
+use crate::event::{Event, EventKind};
+use crate::exception::{Exception, ExceptionKind, Settled};
+use crate::order::{Order, OrderState, Paid};
+use crate::refund::{
+    self, By, News, Outside, Problem, Refund, RefundRefusal, RefundState, RefundWish, Refundable, WECHAT,
+    schedule,
+};
+use crate::user::User;
+
+/// A refund that is about to be written.
+pub(super) struct Request<'r> {
+    pub out_refund_no: OutRefundNo,
+    pub out_trade_no: &'r OutTradeNo,
+    pub transaction_id: &'r TransactionId,
+    pub payment: &'r Refundable,
+    pub amount: Fen,
+    pub user: Option<User>,
+    pub reason: &'r str,
+    pub notify_url: Option<String>,
+    pub by: &'r str,
+    pub even_if_balance_low: bool,
+    pub exception: Option<String>,
+    pub now: UnixMillis,
+}
+
+impl Batch<'_> {
+    pub(super) fn refund(
+        &mut self,
+        wish: &RefundWish,
+        notify_url: Option<String>,
+        by: &By,
+        now: UnixMillis,
+    ) -> Reply {
+        if let Some(slot) = self.held.refunds.get(&wish.out_refund_no) {
+            let known = &slot.refund;
+            // The same press again, or a repeat after a lost answer.
+            let same = (&known.out_trade_no, known.amount) == (&wish.out_trade_no, wish.amount);
+            return match same {
+                true => Reply::Refund { refund: Box::new(known.clone()), changed: false },
+                false => Reply::RefundRefused(RefundRefusal::NumberTaken),
+            };
+        }
+        match self.new_refund(wish, notify_url, by, now) {
+            Ok(refund) => {
+                let after = json!({ "out_refund_no": refund.out_refund_no, "amount": refund.amount,
+                    "taken": refund.taken, "reason": refund.reason, "overdrawn": refund.overdrawn });
+                self.audit(by, "refund", wish.out_trade_no.as_str(), "{}", &after.to_string(), now);
+                Reply::Refund { refund: Box::new(refund), changed: true }
+            }
+            Err(refusal) => Reply::RefundRefused(refusal),
+        }
+    }
+
+    fn new_refund(
+        &mut self,
+        wish: &RefundWish,
+        notify_url: Option<String>,
+        by: &By,
+        now: UnixMillis,
+    ) -> Result<Refund, RefundRefusal> {
+        if !refund::is_reason(&wish.reason) {
+            return Err(RefundRefusal::Reason);
+        }
+        let slot = self.orders.get(&wish.out_trade_no).ok_or(RefundRefusal::NoOrder)?;
+        let OrderState::Paid(paid) = slot.order.state.clone() else { return Err(RefundRefusal::NotPaid) };
+        let user = slot.order.user.clone();
+        let of_order = self.held.of_order(&wish.out_trade_no);
+        let payment = Refundable::of_order(&slot.order, of_order).ok_or(RefundRefusal::NotPaid)?;
+        payment.check(wish.amount)?;
+        // A late payment that was kept is no open work any more once its refund is asked for.
+        let exception = paid.credited_at.is_none().then(|| late_exception(&wish.out_trade_no, &paid));
+        let refund = self.request(Request {
+            out_refund_no: wish.out_refund_no.clone(),
+            out_trade_no: &wish.out_trade_no,
+            transaction_id: &paid.transaction_id,
+            payment: &payment,
+            amount: wish.amount,
+            user: Some(user),
+            reason: &wish.reason,
+            notify_url,
+            by: &by.operator,
+            even_if_balance_low: wish.even_if_balance_low,
+            exception: exception.clone(),
+            now,
+        })?;
+        if let Some(id) = exception {
+            let (by, how, reason) = (by.operator.clone(), "refund".to_owned(), wish.reason.clone());
+            self.held.settled_by_rule.insert(id, Settled { at: now, by, how, reason });
+        }
+        Ok(refund)
+    }
+
+    /// The rule `late_payment = refund`: with the payment, in the same transaction, its refund is asked for.
+    pub(super) fn refund_late(&mut self, order: &Order, paid: &Paid, now: UnixMillis) {
+        let number = &order.out_trade_no;
+        let Ok(out_refund_no) = refund::number_of_late(number) else { return };
+        let payment = Refundable::new(order.total_fee, Fen::ZERO, std::iter::empty());
+        // Nothing is taken from the balance, so nothing can be refused.
+        let _ = self.request(Request {
+            out_refund_no,
+            out_trade_no: number,
+            transaction_id: &paid.transaction_id,
+            payment: &payment,
+            amount: order.total_fee,
+            user: Some(order.user.clone()),
+            reason: LATE_REASON,
+            notify_url: refund::notify_url(&order.notify_url),
+            by: "rule",
+            even_if_balance_low: false,
+            exception: Some(late_exception(number, paid)),
+            now,
+        });
+    }
+
+    /// Writes a refund and takes its share from the balance. The order moves on with it, so that two at once cannot both
+    /// decide on what is left.
+    pub(super) fn request(&mut self, new: Request<'_>) -> Result<Refund, RefundRefusal> {
+        let share = new.payment.share(new.amount);
+        let user = new.user.filter(|_| share > Fen::ZERO);
+        let overdrawn = match &user {
+            Some(user) => self.take(user, share, new.even_if_balance_low)?,
+            None => false,
+        };
+        self.step(new.out_trade_no, |order| Some(order.touched()));
+        let others = self.held.of_order(new.out_trade_no);
+        let of_payment = others.filter(|refund| refund.transaction_id == *new.transaction_id);
+        let due_at = Some(schedule::first(of_payment, new.now));
+        let refund = Refund {
+            out_refund_no: new.out_refund_no,
+            out_trade_no: new.out_trade_no.clone(),
+            transaction_id: new.transaction_id.clone(),
+            total_fee: new.payment.total_fee,
+            amount: new.amount,
+            share,
+            taken: share,
+            user: user.clone(),
+            reason: new.reason.to_owned(),
+            notify_url: new.notify_url,
+            by: new.by.to_owned(),
+            overdrawn,
+            exception: new.exception,
+            requested_at: new.now,
+            state: RefundState::Requested,
+            refund_id: None,
+            ended_at: None,
+            stuck: None,
+            due_at,
+            tries: 0,
+            tried_at: UnixMillis::default(),
+            version: 1,
+        };
+        if let Some(user) = user {
+            self.book(&refund, refund.entry(), &user, Fen::new(-share.get()), new.by, new.reason, new.now);
+        }
+        let detail = json!({ "out_refund_no": refund.out_refund_no, "amount": refund.amount,
+            "taken": refund.taken, "by": refund.by, "reason": refund.reason, "overdrawn": overdrawn });
+        self.event(new.out_trade_no, new.now, EventKind::RefundRequested, detail);
+        self.held.insert(refund.clone());
+        Ok(refund)
+    }
+
+    /// Whether `share` makes the balance negative, which only an operator may want.
+    pub(super) fn take(&mut self, user: &User, share: Fen, even_if_low: bool) -> Result<bool, RefundRefusal> {
+        let read = self.held.balances.get(&user.id).copied().unwrap_or(Fen::ZERO);
+        let moved = self.accounts.get(&user.id).map_or(Fen::ZERO, |movement| movement.amount);
+        let balance = read.checked_add(moved).unwrap_or(Fen::ZERO);
+        if balance >= share {
+            self.held.sufficing.insert(user.id.clone());
+            return Ok(false);
+        }
+        if !even_if_low {
+            return Err(RefundRefusal::BalanceLow { balance, taken: share });
+        }
+        // It is meant to be negative now, so nobody looks at it any more.
+        self.held.sufficing.remove(&user.id);
+        Ok(true)
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "one row of the ledger")]
+    pub(super) fn book(
+        &mut self,
+        refund: &Refund,
+        entry: String,
+        user: &User,
+        amount: Fen,
+        author: &str,
+        reason: &str,
+        now: UnixMillis,
+    ) {
+        let row = LedgerEntry {
+            out_trade_no: refund.out_trade_no.clone(),
+            entry: entry.into(),
+            user_id: user.id.clone(),
+            amount,
+            at: now,
+            author: author.to_owned(),
+            reason: reason.to_owned(),
+        };
+        self.enter(row, &user.name);
+    }
+
+    pub(super) fn heard(
+        &mut self,
+        number: &OutRefundNo,
+        news: &News,
+        by: Option<&By>,
+        now: UnixMillis,
+    ) -> Reply {
+        let Some(slot) = self.held.refunds.get(number) else { return Reply::UnknownRefund };
+        let before = slot.refund.clone();
+        let Some(after) = before.heard(news, now) else {
+            return Reply::Refund { refund: Box::new(before), changed: false };
+        };
+        self.held.put(after.clone());
+        if before.state != after.state {
+            self.moved(&before, &after, now);
+        } else if let Some(stuck) = after.stuck.as_ref().filter(|_| before.stuck != after.stuck) {
+            let detail =
+                json!({ "out_refund_no": number, "problem": stuck.problem.name(), "said": stuck.said });
+            let mut event = Event::new(&after.out_trade_no, now, EventKind::RefundStuck, &detail);
+            event.once = Some(format!("stuck {number} {} {}", stuck.problem.name(), now.get() / 3_600_000));
+            self.events.push(event);
+        }
+        if let Some(by) = by {
+            let (was, is) = (before.state.name(), after.state.name());
+            let (was, is) = (json!({ "state": was }).to_string(), json!({ "state": is }).to_string());
+            self.audit(by, "refund_withdrawn", number.as_str(), &was, &is, now);
+        }
+        Reply::Refund { refund: Box::new(after), changed: true }
+    }
+
+    fn moved(&mut self, before: &Refund, after: &Refund, now: UnixMillis) {
+        let (number, order) = (&after.out_refund_no, &after.out_trade_no);
+        let amount = after.amount;
+        match after.state {
+            RefundState::Requested => {}
+            RefundState::Submitted => {
+                let detail = json!({ "out_refund_no": number, "refund_id": after.refund_id });
+                self.event(order, now, EventKind::RefundSubmitted, detail);
+            }
+            RefundState::Abnormal => {
+                let detail = json!({ "out_refund_no": number, "amount": amount });
+                self.event(order, now, EventKind::RefundAbnormal, detail);
+            }
+            RefundState::Succeeded => {
+                let detail = json!({ "out_refund_no": number, "amount": amount });
+                self.event(order, now, EventKind::RefundSucceeded, detail);
+                let day = self.day(now);
+                day.refunds += 1;
+                day.refunded_fen += amount.get();
+            }
+            RefundState::Closed => self.closed_without_money(before, after, now),
+        }
+    }
+
+    /// Gives back exactly what was taken, and opens the exception again that asked for it.
+    fn closed_without_money(&mut self, before: &Refund, after: &Refund, now: UnixMillis) {
+        let said = after.stuck.as_ref().map_or("", |stuck| stuck.said.as_str());
+        if let Some(user) = after.user.as_ref().filter(|_| before.taken > Fen::ZERO) {
+            let (entry, reason) = (after.entry_returned(), "the refund ended without money");
+            self.book(after, entry, user, before.taken, "rule", reason, now);
+        }
+        let detail = json!({ "out_refund_no": after.out_refund_no, "amount": after.amount,
+            "returned": before.taken, "said": said });
+        self.event(&after.out_trade_no, now, EventKind::RefundClosed, detail);
+        if let Some(id) = after.exception.as_ref().filter(|_| !after.is_outside()) {
+            let kind = id.split(':').next().unwrap_or_default();
+            let detail = json!({ "kind": kind, "out_refund_no": after.out_refund_no });
+            self.event(&after.out_trade_no, now, EventKind::Reopened, detail);
+            self.held.reopened.insert(id.clone());
+        }
+    }
+
+    /// WeChat names the refunds of an order: ours move on, others are `refunded_outside`.
+    pub(super) fn given_back(
+        &mut self,
+        number: &OutTradeNo,
+        payment: Option<&Payment>,
+        refunds: &[Outside],
+        now: UnixMillis,
+    ) {
+        let Some(slot) = self.orders.get(number) else {
+            return self.of_no_order(number, payment, refunds, now);
+        };
+        // An order that is not paid needs a refund of ours to explain what WeChat says: else money came that we never
+        // saw, even where the refund ended without any.
+        let mut explained = matches!(slot.order.state, OrderState::Paid(_)) && !refunds.is_empty();
+        let mut found_outside = false;
+        for seen in refunds {
+            let news = News::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
+            match self.held.refunds.get(&seen.out_refund_no).map(|slot| slot.refund.clone()) {
+                Some(known) => {
+                    explained |= !known.is_outside();
+                    found_outside |= known.is_outside();
+                    self.heard(&seen.out_refund_no, &confirmed(&known, seen.amount, news), None, now);
+                }
+                None if seen.status == RefundStatus::Closed => {}
+                None => {
+                    found_outside = true;
+                    self.outside(number, seen, now);
+                }
+            }
+        }
+        if found_outside || !explained {
+            self.step(number, |order| order.refunded_outside(now));
+            let named = refunds.first().map(|seen| &seen.transaction_id);
+            self.refunded_outside(number, payment, named, now);
+        }
+    }
+
+    /// A refund of a number that is no order of ours: evidence for a person, nothing moves. One that we made ourselves, of
+    /// a payment kept as an exception, needs no explaining.
+    fn of_no_order(
+        &mut self,
+        number: &OutTradeNo,
+        payment: Option<&Payment>,
+        refunds: &[Outside],
+        now: UnixMillis,
+    ) {
+        if refunds.iter().any(|seen| self.held.refunds.contains_key(&seen.out_refund_no)) {
+            return;
+        }
+        if let Some(payment) = payment {
+            self.keep(payment, ExceptionKind::RefundedOutside, now);
+            return;
+        }
+        for seen in refunds.iter().filter(|seen| seen.status != RefundStatus::Closed) {
+            let kind = ExceptionKind::RefundedOutside;
+            let evidence = json!({ "out_refund_no": seen.out_refund_no, "refund_id": seen.refund_id,
+                "refund_fee": seen.amount, "refund_status": seen.status.as_str() });
+            let exception = Exception {
+                kind,
+                out_trade_no: number.clone(),
+                transaction_id: Some(seen.transaction_id.clone()),
+                total_fee: seen.total_fee,
+                fee_type: "CNY".to_owned(),
+                expected_fee: None,
+                first_seen_at: now,
+                evidence: evidence.to_string(),
+                settled: None,
+            };
+            self.register(exception, &json!({ "kind": kind.name() }));
+        }
+    }
+
+    /// A refund that somebody made at WeChat's own desk: kept, so that it counts, and asked about until it is over.
+    fn outside(&mut self, number: &OutTradeNo, seen: &Outside, now: UnixMillis) {
+        let Some(slot) = self.orders.get(number) else { return };
+        let order = slot.order.clone();
+        let credited = match &order.state {
+            OrderState::Paid(paid) if paid.transaction_id == seen.transaction_id => {
+                Refundable::of_order(&order, self.held.of_order(number))
+            }
+            _ => None,
+        };
+        let share = credited.map_or(Fen::ZERO, |payment| payment.share(seen.amount));
+        let exception = format!("{}:{number}:{}", ExceptionKind::RefundedOutside.name(), seen.transaction_id);
+        let refund = Refund {
+            out_refund_no: seen.out_refund_no.clone(),
+            out_trade_no: number.clone(),
+            transaction_id: seen.transaction_id.clone(),
+            total_fee: seen.total_fee,
+            amount: seen.amount,
+            share,
+            taken: Fen::ZERO,
+            user: Some(order.user.clone()),
+            reason: String::new(),
+            notify_url: None,
+            by: WECHAT.to_owned(),
+            overdrawn: false,
+            exception: Some(exception.clone()),
+            requested_at: now,
+            state: RefundState::Submitted,
+            refund_id: Some(seen.refund_id.clone()),
+            ended_at: None,
+            stuck: None,
+            due_at: Some(now),
+            tries: 0,
+            tried_at: UnixMillis::default(),
+            version: 1,
+        };
+        self.step(number, |order| Some(order.touched()));
+        let detail = json!({ "out_refund_no": seen.out_refund_no, "amount": seen.amount,
+            "state": seen.status.as_str() });
+        self.event(number, now, EventKind::RefundOutside, detail);
+        // New facts: whatever was decided about earlier ones, somebody has to look again.
+        self.held.reopened.insert(exception);
+        self.held.insert(refund);
+        let news = News::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
+        self.heard(&seen.out_refund_no, &news, None, now);
+    }
+
+    pub(super) fn audit(
+        &mut self,
+        by: &By,
+        action: &'static str,
+        subject: &str,
+        before: &str,
+        after: &str,
+        now: UnixMillis,
+    ) {
+        let mut entry = AuditEntry::new(now, &by.operator, action, subject, &by.address);
+        before.clone_into(&mut entry.before);
+        after.clone_into(&mut entry.after);
+        self.held.audit.push(entry);
+    }
+}
+
+/// The news, unless WeChat has another amount under our number: then nothing of it is believed.
+fn confirmed(known: &Refund, amount: Fen, news: News) -> News {
+    if known.amount == amount {
+        return news;
+    }
+    let said = format!("WeChat has {amount} yuan under this number, not {}", known.amount);
+    News::Stuck(refund::Stuck { problem: Problem::Mismatch, said })
+}
+
+/// What the payer reads in WeChat.
+const LATE_REASON: &str = "订单已关闭，款项原路退回";
+
+fn late_exception(number: &OutTradeNo, paid: &Paid) -> String {
+    format!("{}:{number}:{}", ExceptionKind::Late.name(), paid.transaction_id)
+}

@@ -1,0 +1,278 @@
+//! Refunds and every rule of them. Pure: no IO, and `now` is a parameter.
+
+use wxpay::v2::RefundStatus;
+use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId, UnixMillis};
+
+use crate::order::{Order, OrderState};
+use crate::user::User;
+
+mod news;
+pub mod schedule;
+
+pub use news::{News, Problem, Stuck};
+
+/// So many refunds of one payment, closed ones included. Source: protocol A7.1.
+pub const MOST: usize = 50;
+
+/// How far a refund has come. It only moves to the right; `Abnormal` is finished by a person at WeChat and can still
+/// end either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RefundState {
+    /// Written, and the balance taken; WeChat is not known to have it.
+    Requested,
+    /// WeChat has taken it on.
+    Submitted,
+    /// The payer's bank refused it: a person must finish it in the merchant platform.
+    Abnormal,
+    /// The payer has the money.
+    Succeeded,
+    /// Ended without money; what was taken from the balance is given back.
+    Closed,
+}
+
+impl RefundState {
+    pub const ALL: [RefundState; 5] = [
+        RefundState::Requested,
+        RefundState::Submitted,
+        RefundState::Abnormal,
+        RefundState::Succeeded,
+        RefundState::Closed,
+    ];
+
+    /// The name in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            RefundState::Requested => "requested",
+            RefundState::Submitted => "submitted",
+            RefundState::Abnormal => "abnormal",
+            RefundState::Succeeded => "succeeded",
+            RefundState::Closed => "closed",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Nothing leaves these two.
+    pub fn is_over(self) -> bool {
+        matches!(self, RefundState::Succeeded | RefundState::Closed)
+    }
+}
+
+/// One refund. What is sent to WeChat is stored, so that a repeat sends the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refund {
+    pub out_refund_no: OutRefundNo,
+    pub out_trade_no: OutTradeNo,
+    /// The payment that goes back: an order that was paid twice has two.
+    pub transaction_id: TransactionId,
+    /// What that payment was for, in full.
+    pub total_fee: Fen,
+    /// What goes back to the payer.
+    pub amount: Fen,
+    /// What of the credit, bonus included, belongs to `amount`; zero where the payment was not credited.
+    pub share: Fen,
+    /// What was taken from the balance: `share`, or nothing for a refund made outside that nobody took back.
+    pub taken: Fen,
+    /// Whose balance it is taken from; `None` where the payment was nobody's.
+    pub user: Option<User>,
+    /// Why, as the payer reads it in WeChat.
+    pub reason: String,
+    /// Where WeChat posts how it ended.
+    pub notify_url: Option<String>,
+    /// The operator's name, `rule`, or `wechat` for one that was made at WeChat's own desk.
+    pub by: String,
+    /// The operator went on although the balance was too low.
+    pub overdrawn: bool,
+    /// The exception that asked for it; open again if this refund ends closed.
+    pub exception: Option<String>,
+    pub requested_at: UnixMillis,
+    pub state: RefundState,
+    /// WeChat's number, once it has taken the refund on.
+    pub refund_id: Option<RefundId>,
+    pub ended_at: Option<UnixMillis>,
+    /// Why it does not move, if it does not.
+    pub stuck: Option<Stuck>,
+    /// When WeChat is asked next; `None` once it is over.
+    pub due_at: Option<UnixMillis>,
+    /// How often WeChat was asked, and when last.
+    pub tries: i64,
+    pub tried_at: UnixMillis,
+    /// Rises with every change; whoever changes the row names the version that was read.
+    pub version: i64,
+}
+
+/// Who made refunds that are not ours.
+pub const WECHAT: &str = "wechat";
+
+impl Refund {
+    /// Made at WeChat's own desk, and not by us.
+    pub fn is_outside(&self) -> bool {
+        self.by == WECHAT
+    }
+
+    /// Its place in the ledger: one row each at most, that is the primary key.
+    pub fn entry(&self) -> String {
+        format!("refund {}", self.out_refund_no)
+    }
+
+    /// The place of what is given back when it ends closed.
+    pub fn entry_returned(&self) -> String {
+        format!("refund-returned {}", self.out_refund_no)
+    }
+}
+
+/// A refund as WeChat names it, ours or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outside {
+    pub out_refund_no: OutRefundNo,
+    pub refund_id: RefundId,
+    pub transaction_id: TransactionId,
+    /// What the payment was for.
+    pub total_fee: Fen,
+    pub amount: Fen,
+    pub status: RefundStatus,
+}
+
+/// Who decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct By {
+    pub operator: String,
+    /// Where the operator sat, for the audit.
+    pub address: String,
+}
+
+/// What an operator asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundWish {
+    pub out_trade_no: OutTradeNo,
+    /// Made once for a form ([`number`]), so that a second press of it is the same refund.
+    pub out_refund_no: OutRefundNo,
+    /// In fen.
+    pub amount: Fen,
+    /// As the payer reads it, 1 to 80 bytes.
+    pub reason: String,
+    /// Go on although the balance is too low, which is written down.
+    pub even_if_balance_low: bool,
+}
+
+/// Why a refund is not taken on. Nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RefundRefusal {
+    #[error("there is no such order")]
+    NoOrder,
+    #[error("the order is not paid")]
+    NotPaid,
+    #[error("a refund is at least 1 fen")]
+    Nothing,
+    /// More than is left of this payment.
+    #[error("{left} yuan are left to refund, not {asked}")]
+    OverRest { left: Fen, asked: Fen },
+    #[error("WeChat takes at most {MOST} refunds of one payment")]
+    TooMany,
+    /// An operator may go on all the same.
+    #[error("the balance is {balance} yuan and {taken} would be taken back")]
+    BalanceLow { balance: Fen, taken: Fen },
+    #[error("this out_refund_no stands for another refund already")]
+    NumberTaken,
+    #[error("the reason must be 1 to 80 bytes without control characters")]
+    Reason,
+}
+
+/// One payment that can be given back, and what of it has been. Closed refunds do not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refundable {
+    pub total_fee: Fen,
+    /// What it raised the balance by, bonus included; zero where it was not credited.
+    pub credit: Fen,
+    pub refunded: Fen,
+    /// What of the credit belongs to `refunded`.
+    pub shared: Fen,
+    /// How many refunds there are, closed ones included.
+    pub count: usize,
+}
+
+impl Refundable {
+    pub fn new<'r>(total_fee: Fen, credit: Fen, refunds: impl Iterator<Item = &'r Refund>) -> Refundable {
+        let mut payment = Refundable { total_fee, credit, refunded: Fen::ZERO, shared: Fen::ZERO, count: 0 };
+        for refund in refunds {
+            payment.count += 1;
+            if refund.state != RefundState::Closed {
+                payment.refunded = sum(payment.refunded, refund.amount);
+                payment.shared = sum(payment.shared, refund.share);
+            }
+        }
+        payment
+    }
+
+    /// The order's own payment; `None` if it is not paid. Refunds of another payment of the order do not count.
+    pub fn of_order<'r>(order: &Order, refunds: impl Iterator<Item = &'r Refund>) -> Option<Refundable> {
+        let OrderState::Paid(paid) = &order.state else { return None };
+        let credit = paid.credited_at.and_then(|_| order.credit()).unwrap_or(Fen::ZERO);
+        let of_payment = refunds.filter(|refund| refund.transaction_id == paid.transaction_id);
+        Some(Refundable::new(order.total_fee, credit, of_payment))
+    }
+
+    pub fn left(&self) -> Fen {
+        self.total_fee.checked_sub(self.refunded).unwrap_or(Fen::ZERO).max(Fen::ZERO)
+    }
+
+    /// What of the credit belongs to a refund of `amount`: in proportion, rounded up, the last one the rest, so that all
+    /// of them together are the credit.
+    pub fn share(&self, amount: Fen) -> Fen {
+        let rest = self.credit.checked_sub(self.shared).unwrap_or(Fen::ZERO).max(Fen::ZERO);
+        if amount >= self.left() {
+            return rest;
+        }
+        let (credit, part) = (i128::from(self.credit.get()), i128::from(amount.get()));
+        let total = i128::from(self.total_fee.get()).max(1);
+        let share = (credit * part + total - 1) / total;
+        Fen::new(i64::try_from(share).unwrap_or(i64::MAX)).min(rest)
+    }
+
+    /// # Errors
+    /// [`RefundRefusal`] if `amount` is nothing or more than is left.
+    pub fn check(&self, amount: Fen) -> Result<(), RefundRefusal> {
+        if amount < Fen::new(1) {
+            return Err(RefundRefusal::Nothing);
+        }
+        if amount > self.left() {
+            return Err(RefundRefusal::OverRest { left: self.left(), asked: amount });
+        }
+        if self.count >= MOST {
+            return Err(RefundRefusal::TooMany);
+        }
+        Ok(())
+    }
+}
+
+/// A sum that cannot be is more than anything, so that nothing is left.
+fn sum(one: Fen, other: Fen) -> Fen {
+    one.checked_add(other).unwrap_or(Fen::new(i64::MAX))
+}
+
+/// A number for a new refund: `RF`, the Beijing time to the second and 16 random base32 characters.
+pub fn number(now: UnixMillis, random: [u8; 10]) -> Result<OutRefundNo, wxpay::InvalidValue> {
+    OutRefundNo::parse(format!("RF{}{}", now.to_beijing(), crate::order::base32(&random)))
+}
+
+/// The number of the refund that the rule for late payments asks for: always the same for one order, so that it cannot
+/// be asked for twice, not even after an older backup was restored.
+pub fn number_of_late(out_trade_no: &OutTradeNo) -> Result<OutRefundNo, wxpay::InvalidValue> {
+    OutRefundNo::parse(format!("RF-LATE-{out_trade_no}"))
+}
+
+/// Where WeChat posts how a refund ended, beside the address for payments; `None` where that is not one of ours.
+pub fn notify_url(of_payments: &str) -> Option<String> {
+    let site = of_payments.strip_suffix("/wxpay/notify")?;
+    Some(format!("{site}/wxpay/refund-notify")).filter(|url| url.len() <= 256)
+}
+
+/// Whether WeChat takes this as `refund_desc`. Source: protocol A7.2.
+pub fn is_reason(text: &str) -> bool {
+    (1..=80).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

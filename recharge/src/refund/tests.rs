@@ -1,0 +1,235 @@
+use proptest::prelude::*;
+use wxpay::v2::RefundStatus;
+use wxpay::{ErrCode, Error};
+
+use super::*;
+use crate::order::tests::order;
+
+const NOW: UnixMillis = UnixMillis::new(1_773_540_000_000);
+
+/// A refund of 1 yuan, just requested.
+pub(crate) fn refund() -> Refund {
+    Refund {
+        out_refund_no: OutRefundNo::parse("RF1").unwrap(),
+        out_trade_no: order().out_trade_no,
+        transaction_id: TransactionId::parse("4200001234202603151234567890").unwrap(),
+        total_fee: Fen::new(1990),
+        amount: Fen::new(100),
+        share: Fen::new(106),
+        taken: Fen::new(106),
+        user: Some(order().user),
+        reason: "商品已售完".to_owned(),
+        notify_url: None,
+        by: "lin".to_owned(),
+        overdrawn: false,
+        exception: None,
+        requested_at: NOW,
+        state: RefundState::Requested,
+        refund_id: None,
+        ended_at: None,
+        stuck: None,
+        due_at: Some(NOW),
+        tries: 1,
+        tried_at: NOW,
+        version: 1,
+    }
+}
+
+fn status(status: RefundStatus) -> News {
+    News::Status { status, refund_id: RefundId::parse("5030").unwrap() }
+}
+
+fn payment(total_fee: i64, credit: i64, refunds: &[Refund]) -> Refundable {
+    Refundable::new(Fen::new(total_fee), Fen::new(credit), refunds.iter())
+}
+
+#[test]
+fn a_part_takes_back_its_share_of_the_bonus_rounded_up_and_the_last_one_the_rest() {
+    // 19.90 brought 20.90: of 1.00 back, 100 · 2090 / 1990 = 105.03 fen go, which is 106.
+    assert_eq!(payment(1990, 2090, &[]).share(Fen::new(100)), Fen::new(106));
+    let rest = payment(1990, 2090, &[refund()]);
+    assert_eq!((rest.left(), rest.share(Fen::new(1890))), (Fen::new(1890), Fen::new(1984)));
+}
+
+#[test]
+fn a_bonus_that_rounding_has_used_up_is_not_taken_twice() {
+    let part = |number: &str| {
+        let out_refund_no = OutRefundNo::parse(number).unwrap();
+        Refund { out_refund_no, amount: Fen::new(1), share: Fen::new(2), ..refund() }
+    };
+    // 3 fen brought 4; the first fen back takes 2, and then 2 are left for the two others.
+    let once = payment(3, 4, &[part("a")]);
+    assert_eq!(once.share(Fen::new(1)), Fen::new(2));
+    let twice = payment(3, 4, &[part("a"), part("b")]);
+    assert_eq!((twice.left(), twice.share(Fen::new(1))), (Fen::new(1), Fen::ZERO));
+}
+
+#[test]
+fn a_payment_that_was_not_credited_takes_nothing_back() {
+    assert_eq!(payment(1990, 0, &[]).share(Fen::new(1990)), Fen::ZERO);
+}
+
+#[test]
+fn more_than_is_left_is_refused_and_closed_refunds_do_not_count() {
+    let closed = Refund { state: RefundState::Closed, ..refund() };
+    assert_eq!(payment(1990, 2090, &[closed]).left(), Fen::new(1990));
+    for state in
+        [RefundState::Requested, RefundState::Submitted, RefundState::Abnormal, RefundState::Succeeded]
+    {
+        let one = payment(1990, 2090, &[Refund { state, ..refund() }]);
+        let over = RefundRefusal::OverRest { left: Fen::new(1890), asked: Fen::new(1891) };
+        assert_eq!(one.check(Fen::new(1891)), Err(over), "{state:?}");
+        assert_eq!(one.check(Fen::new(1890)), Ok(()));
+    }
+    assert_eq!(payment(1990, 2090, &[]).check(Fen::ZERO), Err(RefundRefusal::Nothing));
+    assert_eq!(payment(1990, 2090, &[]).check(Fen::new(-1)), Err(RefundRefusal::Nothing));
+}
+
+#[test]
+fn the_fifty_first_refund_is_refused_although_all_were_closed() {
+    let closed = vec![Refund { state: RefundState::Closed, ..refund() }; MOST];
+    assert_eq!(payment(1990, 2090, &closed).check(Fen::new(1)), Err(RefundRefusal::TooMany));
+}
+
+#[test]
+fn what_wechat_has_taken_on_only_wechat_ends() {
+    let stuck = Stuck { problem: Problem::Final, said: "TRADE_OVERDUE".to_owned() };
+    let gone = refund().heard(&News::NotTaken(stuck.clone()), NOW).unwrap();
+    assert_eq!((gone.state, gone.due_at, gone.ended_at), (RefundState::Closed, None, Some(NOW)));
+    let taken_on = refund().heard(&status(RefundStatus::Processing), NOW).unwrap();
+    assert_eq!(taken_on.state, RefundState::Submitted);
+    assert_eq!(taken_on.heard(&News::NotTaken(stuck), NOW), None);
+}
+
+#[test]
+fn a_problem_keeps_the_state_and_the_same_refund_is_due_again() {
+    for problem in Problem::ALL {
+        let stuck = Stuck { problem, said: "…".to_owned() };
+        let after = refund().heard(&News::Stuck(stuck), NOW).unwrap();
+        assert_eq!(after.state, RefundState::Requested);
+        let wait = after.due_at.unwrap().minus(NOW);
+        assert!((5_000..schedule::FURTHEST_MS).contains(&wait), "{problem:?} {wait}");
+    }
+}
+
+#[test]
+fn every_documented_error_code_of_a_refund_has_its_meaning() {
+    let of =
+        |code: &str| Problem::of(&Error::Refused { code: ErrCode::parse(code), err_code_des: String::new() });
+    // Protocol A7.4.
+    for (codes, problem) in [
+        (&["SYSTEMERROR", "BIZERR_NEED_RETRY"][..], Problem::Unclear),
+        (&["FREQUENCY_LIMITED", "INVALID_REQ_TOO_MUCH"], Problem::Limited),
+        (&["NOTENOUGH"], Problem::NotEnough),
+        (&["TRADE_OVERDUE", "USER_ACCOUNT_ABNORMAL", "ORDERNOTEXIST"], Problem::Final),
+        (
+            &[
+                "ERROR",
+                "INVALID_TRANSACTIONID",
+                "PARAM_ERROR",
+                "APPID_NOT_EXIST",
+                "MCHID_NOT_EXIST",
+                "APPID_MCHID_NOT_MATCH",
+                "REQUIRE_POST_METHOD",
+                "SIGNERROR",
+                "XML_FORMAT_ERROR",
+                "INVALID_REQUEST",
+                "A_CODE_NEVER_SEEN",
+            ],
+            Problem::Refused,
+        ),
+    ] {
+        for code in codes {
+            assert_eq!(of(code), problem, "{code}");
+        }
+    }
+    assert_eq!(Problem::of(&Error::NoCertificate), Problem::NoCertificate);
+    assert_eq!(Problem::of(&Error::Timeout { budget_ms: 7_000 }), Problem::Unclear);
+    assert_eq!(Problem::of(&Error::Status(502)), Problem::Unclear);
+}
+
+#[test]
+fn a_second_refund_of_a_payment_waits_the_minute_that_wechat_wants() {
+    let first = refund();
+    assert_eq!(schedule::first(std::iter::empty(), NOW), NOW);
+    let soon = NOW.plus_ms(10_000);
+    assert_eq!(schedule::first([&first].into_iter(), soon), NOW.plus_ms(60_000));
+    // A clock that was set back does not make it wait for hours.
+    assert_eq!(schedule::first([&first].into_iter(), NOW.plus_ms(-9_000_000)), NOW.plus_ms(-8_940_000));
+}
+
+#[test]
+fn names_are_read_back() {
+    for state in RefundState::ALL {
+        assert_eq!(RefundState::from_name(state.name()), Some(state));
+    }
+    for problem in Problem::ALL {
+        assert_eq!(Problem::from_name(problem.name()), Some(problem));
+    }
+}
+
+#[test]
+fn the_refund_notice_goes_beside_the_payments() {
+    let url = notify_url("https://pay.example.com/wxpay/notify");
+    assert_eq!(url.as_deref(), Some("https://pay.example.com/wxpay/refund-notify"));
+    assert_eq!(notify_url("https://pay.example.com/other"), None);
+}
+
+fn any_news() -> impl Strategy<Value = News> {
+    let word = prop::sample::select(vec!["SUCCESS", "PROCESSING", "REFUNDCLOSE", "CHANGE", "NEW_WORD"]);
+    let problem = prop::sample::select(Problem::ALL.to_vec());
+    let stuck = |problem| Stuck { problem, said: String::new() };
+    prop_oneof![
+        word.prop_map(|word: &str| status(RefundStatus::from(word.to_owned()))),
+        problem.clone().prop_map(move |problem| News::Stuck(stuck(problem))),
+        problem.prop_map(move |problem| News::NotTaken(stuck(problem))),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_heard_in_whatever_order_a_refund_only_moves_forward(
+        news in prop::collection::vec(any_news(), 0..12)
+    ) {
+        let mut now = refund();
+        for news in news {
+            let Some(next) = now.heard(&news, NOW) else {
+                prop_assert!(now.state.is_over() || matches!(news, News::NotTaken(_)));
+                continue;
+            };
+            prop_assert!(next.state >= now.state);
+            prop_assert!(!now.state.is_over());
+            prop_assert_eq!(next.version, now.version + 1);
+            prop_assert_eq!(next.state.is_over(), next.due_at.is_none());
+            prop_assert_eq!(next.state.is_over(), next.ended_at.is_some());
+            prop_assert!(matches!(next.state, RefundState::Requested | RefundState::Closed) || next.refund_id.is_some());
+            prop_assert_eq!((next.amount, next.share, next.taken), (now.amount, now.share, now.taken));
+            now = next;
+        }
+    }
+
+    #[test]
+    fn the_shares_of_a_payment_that_is_refunded_in_full_are_its_credit(
+        total_fee in 1_i64..=1_000_000_000,
+        bonus in 0_i64..=1_000_000_000,
+        cuts in prop::collection::vec((1_i64..=1_000_000_000, prop::bool::ANY), 0..20),
+    ) {
+        let credit = total_fee + bonus;
+        let mut all: Vec<Refund> = Vec::new();
+        let cuts = cuts.into_iter().chain([(i64::MAX, false)]);
+        for (index, (wanted, closes)) in cuts.enumerate() {
+            let payment = Refundable::new(Fen::new(total_fee), Fen::new(credit), all.iter());
+            let amount = Fen::new(wanted.min(payment.left().get()));
+            if payment.check(amount).is_err() {
+                continue;
+            }
+            let share = payment.share(amount);
+            prop_assert!(share >= Fen::ZERO && share <= Fen::new(credit));
+            let out_refund_no = OutRefundNo::parse(format!("RF{index}")).unwrap();
+            let state = if closes { RefundState::Closed } else { RefundState::Succeeded };
+            all.push(Refund { out_refund_no, amount, share, taken: share, state, ..refund() });
+        }
+        let sums = Refundable::new(Fen::new(total_fee), Fen::new(credit), all.iter());
+        prop_assert_eq!((sums.left(), sums.shared), (Fen::ZERO, Fen::new(credit)));
+    }
+}
