@@ -15,6 +15,8 @@ use crate::shared::Server;
 const ASK_EVERY: Duration = Duration::from_millis(500);
 /// An answer of WeChat may take 7 s; so many rounds may be under way, or an outage would pile them up.
 const ROUNDS: usize = 8;
+const REFUNDS_EVERY: Duration = Duration::from_secs(1);
+const REFUNDS_AT_ONCE: usize = 20;
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 const CHECK_EVERY: Duration = Duration::from_secs(300);
 
@@ -30,6 +32,8 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     loops.spawn(supervised("queries", move || ask_due(cashier.clone(), query_limit_per_s)));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("changes of other instances", move || follow_changes(cashier.clone())));
+    let cashier = server.cashier.clone();
+    loops.spawn(supervised("refunds", move || refunds(cashier.clone())));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("the self-check", move || check(cashier.clone())));
     let tidied = server.clone();
@@ -109,6 +113,18 @@ async fn heard(changes: Option<&mut mpsc::Receiver<String>>, names: &mut Vec<Str
     match changes {
         Some(changes) => changes.recv_many(names, 1024).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Sends refunds and asks what became of them. WeChat takes 150 a second; a desk makes a few a day.
+async fn refunds(cashier: Cashier) {
+    let mut ticks = interval(REFUNDS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = cashier.drive_refunds(REFUNDS_AT_ONCE).await {
+            tracing::warn!(%error, "could not look which refunds are due");
+        }
     }
 }
 

@@ -1,4 +1,7 @@
-//! `POST /wxpay/notify`: WeChat says that somebody paid. It is answered once what it says is on disk. Source: protocol A11.
+//! `POST /wxpay/notify` and `/wxpay/refund-notify`: WeChat says that somebody paid, or how a refund ended. They are
+//! answered once what they say is on disk. Source: protocol A9, A11.
+
+use std::time::Duration;
 
 use axum::{
     Router,
@@ -8,11 +11,15 @@ use axum::{
     routing::post,
 };
 use http::{HeaderValue, StatusCode, header};
-use recharge::{cashier::NoticeAnswer, command::Outcome};
+use recharge::{
+    cashier::{NoticeAnswer, RefundNoticeAnswer},
+    command::Outcome,
+};
 use tokio::time::timeout;
 use wxpay::v2::{
     NOTICE_LIMIT,
     notify::{self, Notice, NoticeError},
+    refund_notice::{self, RefundNoticeError},
 };
 
 use crate::{
@@ -21,7 +28,10 @@ use crate::{
 };
 
 pub fn router(server: Server) -> Router {
-    Router::new().route("/wxpay/notify", post(receive)).with_state(server)
+    Router::new()
+        .route("/wxpay/notify", post(receive))
+        .route("/wxpay/refund-notify", post(receive_refund))
+        .with_state(server)
 }
 
 async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>, body: Body) -> Response {
@@ -57,6 +67,44 @@ async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>
             unverifiable(&server, &error)
         }
     }
+}
+
+/// A refund that is not ours has to be confirmed by a query first, which WeChat's five seconds leave time for.
+const CONFIRM_WITHIN: Duration = Duration::from_secs(4);
+
+async fn receive_refund(
+    State(server): State<Server>,
+    from: axum::Extension<ClientAddr>,
+    body: Body,
+) -> Response {
+    let read = match whole(body).await {
+        Some(body) => refund_notice::read(&body, &server.merchant),
+        None => Err(RefundNoticeError::TooLarge),
+    };
+    let notice = match read {
+        Ok(notice) => notice,
+        Err(error) => {
+            refused(&server, &error);
+            return counted_refund(error.kind(), failure(StatusCode::OK, error.return_msg()));
+        }
+    };
+    let from = from.0.0.to_string();
+    match timeout(CONFIRM_WITHIN, server.cashier.take_refund_notice(notice, &from)).await {
+        Ok(Ok(RefundNoticeAnswer::Success)) => counted_refund("taken", success()),
+        Ok(Ok(RefundNoticeAnswer::Fail)) => {
+            counted_refund("unconfirmed", failure(StatusCode::OK, "退款尚未确认，请重试"))
+        }
+        Ok(Err(error)) => {
+            not_written(&error);
+            counted_refund("not_written", unwritten())
+        }
+        Err(_) => counted_refund("not_written", unwritten()),
+    }
+}
+
+fn counted_refund(verdict: &'static str, response: Response) -> Response {
+    metrics::counter!("saoma_refund_notices_total", "verdict" => verdict).increment(1);
+    response
 }
 
 /// The whole body, if it is not over the limit; never more than that is held.
@@ -96,10 +144,14 @@ fn word(outcome: &Outcome) -> &'static str {
 
 /// Counted always, logged now and then: a flood of forgeries must not fill the disk.
 fn unverifiable(server: &Server, error: &NoticeError) -> Response {
+    refused(server, error);
+    counted(error.kind(), failure(StatusCode::OK, error.return_msg()))
+}
+
+fn refused(server: &Server, error: &dyn std::fmt::Display) {
     if let Some(left_out) = server.bad_notices.take(server.now()) {
         tracing::warn!(left_out, "notice refused: {error}");
     }
-    counted(error.kind(), failure(StatusCode::OK, error.return_msg()))
 }
 
 fn not_written(error: &recharge::db::writer::WriteError) {
