@@ -11,6 +11,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::time::timeout;
 
 pub mod accounts;
+pub mod backup;
 pub(crate) mod bill_lines;
 pub mod check;
 pub(crate) mod differences;

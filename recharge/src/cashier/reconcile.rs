@@ -205,7 +205,6 @@ impl Cashier {
         };
         if let Err(error) = ended {
             let text = chain(&error);
-            tracing::warn!("the bill of {date}: {text}");
             reconciliations::fail(db, &run.claim, (error.word(), text), self.now()).await?;
             // A run that lost its claim leaves the lines to the one that has it.
             if !matches!(error, ReconcileError::Lost) {

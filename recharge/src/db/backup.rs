@@ -1,0 +1,185 @@
+//! A copy of the whole database, consistent and checked, taken while others write to it.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use percent_encoding::percent_decode_str;
+use sqlx::any::AnyPoolOptions;
+use sqlx::{AnyConnection, Connection, Row};
+use tempfile::NamedTempFile;
+
+use super::check::{self, Findings};
+use super::{Db, Engine};
+
+/// What a backup came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backup {
+    pub bytes: u64,
+    /// What the self-check says of the copy. `None` with PostgreSQL, whose copy can only be looked into once it is
+    /// restored, and for tables of another version.
+    pub findings: Option<Findings>,
+}
+
+/// Why there is no backup. Nothing is left behind.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    #[error("DATABASE_URL must begin with sqlite: or postgres:")]
+    UnknownEngine,
+    #[error("DATABASE_URL: there is no database {0}")]
+    NoDatabase(String),
+    #[error("{0} is there already, and a backup overwrites nothing")]
+    Exists(String),
+    #[error("the copy cannot be written to {file}")]
+    Write { file: String, source: io::Error },
+    #[error("DATABASE_URL: the database cannot be copied")]
+    Copy(#[source] sqlx::Error),
+    #[error("the copy is damaged ({0}), and perhaps the database too: keep its older backups")]
+    Damaged(String),
+    #[error(
+        "{program} is missing: install PostgreSQL's client programs, version {version} or newer (Debian: postgresql-client)"
+    )]
+    NoProgram { program: &'static str, version: String },
+    #[error("{program}: {said}")]
+    Program { program: &'static str, said: String },
+}
+
+/// Copies the database at `url` to `file`, which must not be there yet and appears only when all of it is on disk and
+/// checked. Only its owner may read it. SQLite gives a database, PostgreSQL an archive for `pg_restore`.
+///
+/// # Errors
+/// [`BackupError`].
+pub async fn backup(url: &str, file: &Path) -> Result<Backup, BackupError> {
+    let name = file.display().to_string();
+    if file.symlink_metadata().is_ok() {
+        return Err(BackupError::Exists(name));
+    }
+    let write = |source| BackupError::Write { file: name.clone(), source };
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Goes away by itself unless it is kept at the end.
+    let part = tempfile::Builder::new().prefix(".saoma-backup-").tempfile_in(folder).map_err(write)?;
+    let findings = match url.split(':').next() {
+        Some("sqlite") => sqlite(url, &part).await?,
+        Some("postgres" | "postgresql") => {
+            postgres(url, &part).await?;
+            None
+        }
+        _ => return Err(BackupError::UnknownEngine),
+    };
+    part.as_file().sync_all().map_err(write)?;
+    let bytes = part.as_file().metadata().map_err(write)?.len();
+    part.persist_noclobber(file).map_err(|error| match error.error.kind() {
+        io::ErrorKind::AlreadyExists => BackupError::Exists(name.clone()),
+        _ => write(error.error),
+    })?;
+    // Its name is on disk only with its folder.
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(write)?;
+    Ok(Backup { bytes, findings })
+}
+
+/// `VACUUM INTO` copies one moment of the database and holds up no writer.
+async fn sqlite(url: &str, part: &NamedTempFile) -> Result<Option<Findings>, BackupError> {
+    let path = url.split('?').next().unwrap_or_default();
+    let path = path.trim_start_matches("sqlite:").trim_start_matches("//");
+    if !Path::new(path).is_file() {
+        return Err(BackupError::NoDatabase(path.to_owned()));
+    }
+    sqlx::any::install_default_drivers();
+    let part = part.path().to_string_lossy().into_owned();
+    let mut connection =
+        AnyConnection::connect(&format!("sqlite://{path}?mode=rw")).await.map_err(BackupError::Copy)?;
+    let copied = sqlx::query("VACUUM INTO $1").bind(&part).execute(&mut connection).await;
+    copied.map_err(BackupError::Copy)?;
+    connection.close().await.map_err(BackupError::Copy)?;
+
+    // Read-only and alone, so that nothing is written to it or beside it any more.
+    let copy = format!("sqlite://{part}?mode=ro");
+    let pool = AnyPoolOptions::new().max_connections(1).connect(&copy).await.map_err(BackupError::Copy)?;
+    let said = sqlx::query("PRAGMA integrity_check").fetch_one(&pool).await;
+    let said: String = said.and_then(|row| row.try_get(0)).map_err(BackupError::Copy)?;
+    if said != "ok" {
+        return Err(BackupError::Damaged(said.replace('\n', "; ")));
+    }
+    let db = Db {
+        writing: pool.clone(),
+        pool: pool.clone(),
+        engine: Engine::Sqlite,
+        url: copy.into(),
+        turn: std::sync::Arc::default(),
+    };
+    // Tables of another version cannot be looked into, and are copied all the same: before an update above all.
+    let findings = check::all(&db).await.ok();
+    pool.close().await;
+    Ok(findings)
+}
+
+/// `pg_dump` takes a consistent copy of a running server; there is no other way that survives an update of it.
+async fn postgres(url: &str, part: &NamedTempFile) -> Result<(), BackupError> {
+    sqlx::any::install_default_drivers();
+    let mut connection = AnyConnection::connect(url).await.map_err(BackupError::Copy)?;
+    let version = sqlx::query("SELECT current_setting('server_version') AS version");
+    let version = version.fetch_one(&mut connection).await.and_then(|row| row.try_get("version"));
+    let version: String = version.map_err(BackupError::Copy)?;
+    connection.close().await.map_err(BackupError::Copy)?;
+
+    let (url, password) = without_password(url);
+    let mut dump = Command::new("pg_dump");
+    dump.args(["--format=custom", "--no-password", "--dbname"]).arg(url).arg("--file").arg(part.path());
+    if let Some(password) = password {
+        // Arguments can be read by everybody on the machine.
+        dump.env("PGPASSWORD", password);
+    }
+    run("pg_dump", dump, &version).await?;
+    let mut list = Command::new("pg_restore");
+    list.arg("--list").arg(part.path());
+    run("pg_restore", list, &version).await
+}
+
+async fn run(program: &'static str, mut command: Command, version: &str) -> Result<(), BackupError> {
+    let output = tokio::task::spawn_blocking(move || command.output()).await;
+    let missing = || BackupError::NoProgram { program, version: version.to_owned() };
+    let failed = |said: String| BackupError::Program { program, said };
+    match output {
+        Ok(Ok(output)) if output.status.success() => Ok(()),
+        Ok(Ok(Output { stderr, .. })) => {
+            let said: Vec<_> = stderr.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+            Err(failed(String::from_utf8_lossy(&said.join(&b"; "[..])).into_owned()))
+        }
+        Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Err(missing()),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+/// `postgres://user:password@host/name` without the password, and the password.
+fn without_password(url: &str) -> (String, Option<String>) {
+    let whole = || (url.to_owned(), None);
+    let Some((scheme, rest)) = url.split_once("://") else { return whole() };
+    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
+    let Some((user, host)) = rest[..authority].rsplit_once('@') else { return whole() };
+    let Some((name, password)) = user.split_once(':') else { return whole() };
+    let password = percent_decode_str(password).decode_utf8_lossy().into_owned();
+    (format!("{scheme}://{name}@{host}{}", &rest[authority..]), Some(password))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn a_password_does_not_stay_in_the_address() {
+        for (url, bare, password) in [
+            ("postgres://saoma@127.0.0.1:5432/saoma", "postgres://saoma@127.0.0.1:5432/saoma", None),
+            ("postgres:///saoma?host=/run", "postgres:///saoma?host=/run", None),
+            (
+                "postgres://s:a%40b%2F:c@h:1/d?sslmode=require",
+                "postgres://s@h:1/d?sslmode=require",
+                Some("a@b/:c"),
+            ),
+            ("postgresql://s:p@h?x=a:b@c", "postgresql://s@h?x=a:b@c", Some("p")),
+        ] {
+            assert_eq!(without_password(url), (bare.to_owned(), password.map(str::to_owned)), "{url}");
+        }
+    }
+}
