@@ -9,7 +9,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::shared::Server;
+use crate::{shared::Server, start::chain};
 
 /// Queries are started this often, so that a watched order waits little.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -19,6 +19,8 @@ const REFUNDS_EVERY: Duration = Duration::from_secs(1);
 const REFUNDS_AT_ONCE: usize = 20;
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 const CHECK_EVERY: Duration = Duration::from_secs(300);
+/// The bill of yesterday is looked for this often; the day itself says when it is tried again.
+const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 
 /// Everything that runs beside the requests; ends when it is dropped.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     loops.spawn(supervised("refunds", move || refunds(cashier.clone())));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("the self-check", move || check(cashier.clone())));
+    let cashier = server.cashier.clone();
+    loops.spawn(supervised("reconciling", move || reconcile(cashier.clone())));
     let tidied = server.clone();
     loops.spawn(supervised("tidying", move || tidy(tidied.clone())));
     Background { _loops: loops }
@@ -141,6 +145,28 @@ async fn check(cashier: Cashier) {
                 }
             }
             Err(error) => tracing::warn!(%error, "the self-check could not be made"),
+        }
+    }
+}
+
+/// Compares yesterday with WeChat's bill, and days that were missed, one after the other.
+async fn reconcile(cashier: Cashier) {
+    let mut ticks = interval(RECONCILE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match cashier.reconcile_due().await {
+            Ok(None) => {}
+            Ok(Some(result)) => {
+                let (day, open) = (result.date, result.open);
+                tracing::info!(%day, open, credited = result.figures.credited, "reconciled {day} with WeChat's bill");
+                if open > 0 {
+                    tracing::error!(%day, open, "{open} differences between our books and WeChat's bill of {day}");
+                }
+                // There may be another day.
+                ticks.reset_immediately();
+            }
+            Err(error) => tracing::warn!("no comparison with WeChat's bill: {}", chain(&error)),
         }
     }
 }

@@ -50,6 +50,13 @@ async fn metrics_page(
     if let Ok(Ok((due, _))) = timeout(PATIENCE, server.cashier.backlog()).await {
         metrics::gauge!("saoma_due_queries").set(float(usize::try_from(due).unwrap_or(0)));
     }
+    if let Ok(Ok((day, open))) = timeout(PATIENCE, server.cashier.reconciled()).await {
+        metrics::gauge!("saoma_open_differences").set(float(usize::try_from(open).unwrap_or(usize::MAX)));
+        if let Some(day) = day {
+            let seconds = usize::try_from(day.start().get() / 1000).unwrap_or(0);
+            metrics::gauge!("saoma_reconciled_day_timestamp_seconds").set(float(seconds));
+        }
+    }
     let health = server.cashier.health();
     metrics::gauge!("saoma_new_orders_stopped").set(float(usize::from(health.stopped.is_some())));
     if let Some(violations) = health.violations {
