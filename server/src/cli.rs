@@ -16,7 +16,10 @@ use server::{
     user_token::UserTokens,
 };
 use tracing_subscriber::EnvFilter;
-use wxpay::UnixMillis;
+use wxpay::{UnixMillis, v2::BillDate};
+
+mod backup;
+mod reconcile;
 
 /// A self-hosted WeChat Pay recharge desk.
 #[derive(Debug, Parser)]
@@ -50,6 +53,20 @@ enum Command {
     },
     /// Bring the database's tables up to date
     Migrate(SettingsFile),
+    /// Compare a day with WeChat's bill: credit on proof what our books lack, and list what is left
+    Reconcile {
+        /// The day in Beijing, such as 2026-03-15; without it yesterday
+        #[arg(long, value_name = "DATE", value_parser = reconcile::parse_day)]
+        date: Option<BillDate>,
+        #[command(flatten)]
+        settings: SettingsFile,
+    },
+    /// Copy the database to a new FILE, while the server runs or not
+    Backup {
+        file: PathBuf,
+        #[command(flatten)]
+        settings: SettingsFile,
+    },
     /// Look over all money: credits fit their orders, balances are the sums of their ledgers
     Check(SettingsFile),
     /// Add an operator or set a password; the password is read from standard input
@@ -110,6 +127,8 @@ async fn execute(command: Command) -> Result<(), Failure> {
             println!("the database is up to date");
             Ok(())
         }
+        Command::Reconcile { date, settings } => reconcile::reconcile(date, settings.config.as_deref()).await,
+        Command::Backup { file, settings } => backup::backup(&file, settings.config.as_deref()).await,
         Command::Check(settings) => check(settings.config.as_deref()).await,
         Command::Admin { action, settings } => admin(action, settings.config.as_deref()).await,
         Command::UserToken { user, name, seconds, settings } => {

@@ -44,6 +44,8 @@ pub enum StartError {
     Listen { setting: &'static str, address: SocketAddr, source: io::Error },
     #[error("DATABASE_URL: {}", chain(.0))]
     Query(#[from] sqlx::Error),
+    #[error("SAOMA_SANDBOX_ADDR must name the port on which the server's sandbox listens, not 0")]
+    SandboxPort,
     #[error("{}", chain(.0))]
     Client(#[from] wxpay::Error),
     #[error("the sandbox cannot start: {}", chain(.0))]
@@ -134,6 +136,28 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         drop(loops);
     }));
     Ok(Running { addr, public_url, sandbox_addr, first_password, no_operator, stop, tasks })
+}
+
+/// The cashier alone, for a command that runs beside a server. In sandbox mode its WeChat is the one within the server.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn beside(config: &Config) -> Result<Cashier, StartError> {
+    let db = Db::open(config.database_url.expose()).await.map_err(StartError::Database)?;
+    claim(&db, &config.identity()).await?;
+    let client = match &config.mode {
+        Mode::Merchant { .. } => {
+            let (_stop, stopped) = watch::channel(false);
+            wechat(config, &db, &stopped, &mut Vec::new()).await?.0
+        }
+        Mode::Sandbox { addr } if addr.port() == 0 => return Err(StartError::SandboxPort),
+        Mode::Sandbox { addr } => {
+            let endpoint = Endpoint { base_url: format!("http://{addr}"), backup_url: None };
+            Client::new(Merchant::sandbox(), endpoint)?
+        }
+    };
+    let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
+    Ok(cashier(config, db, client, &public_url))
 }
 
 /// Writes whose money this database holds at its first start; play money never meets real balances.

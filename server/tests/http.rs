@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "http/books.rs"]
+mod books;
 #[path = "http/common.rs"]
 mod common;
 #[path = "http/forged.rs"]

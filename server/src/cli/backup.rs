@@ -1,0 +1,30 @@
+//! `saoma backup FILE`.
+
+use std::path::Path;
+
+use recharge::db::backup;
+use server::config;
+
+use super::Failure;
+
+/// Copies the database as it is: without bringing its tables up to date, so that it can be taken before an update.
+pub async fn backup(file: &Path, settings: Option<&Path>) -> Result<(), Failure> {
+    let done = backup::backup(config::load_database(settings)?.expose(), file).await?;
+    let name = file.display();
+    let Some(findings) = done.findings else {
+        println!("{name}: {} bytes; saoma check looks over it once it is restored", done.bytes);
+        return Ok(());
+    };
+    for violation in &findings.named {
+        println!("{violation}");
+    }
+    println!(
+        "{name}: {} bytes; {} orders and {} accounts checked, {} violations",
+        done.bytes, findings.orders, findings.accounts, findings.violations
+    );
+    if findings.violations == 0 {
+        Ok(())
+    } else {
+        Err("the copy is complete, but the ledger in it is not sound; see above".into())
+    }
+}
