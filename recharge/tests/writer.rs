@@ -6,13 +6,14 @@ mod common;
 
 use std::sync::Arc;
 
-use common::{PLACED, on_both};
+use common::{Desk, PLACED, on_both, settings, until};
 use recharge::Db;
 use recharge::command::{Command, Outcome, Reply};
 use recharge::db::writer::{Committer, WriteError};
 use recharge::order::{NewOrder, Order, Proof, Rules};
 use recharge::watched::Watched;
 use recharge::{LatePayment, User};
+use sqlx::{AnyConnection, Connection, Executor};
 use wxpay::v2::Fields;
 use wxpay::v2::notify::Payment;
 use wxpay::{AppId, Fen, SignType, TransactionId};
@@ -139,6 +140,39 @@ async fn a_batch_of_many_credits_for_few_accounts_adds_up() {
         desk.check().await;
     })
     .await;
+}
+
+/// Only PostgreSQL has more than one writer. This one holds an account and wants the order whose row the writer holds by
+/// then, which wants the account.
+#[tokio::test]
+async fn a_deadlock_between_instances_is_decided_again() {
+    let desk = Desk::open_as(&testdb::postgres().await, settings(), wxpay::Merchant::sandbox()).await;
+    let committer = committer(desk.cashier.db());
+    let (before, order) = (order("u_1", 1), order("u_1", 2));
+    committer.commit(&[place(&before), settle(&before)]).await;
+    committer.commit(&[place(&order)]).await;
+    let mut other = AnyConnection::connect(&desk.url).await.unwrap();
+    // It never looks for deadlocks itself, so the writer is the one that is broken off.
+    for sql in [
+        "SET deadlock_timeout = '1h'",
+        "BEGIN",
+        "UPDATE accounts SET balance = balance WHERE user_id = 'u_1'",
+    ] {
+        other.execute(sql).await.unwrap();
+    }
+    let (settling, command) = (committer.clone(), settle(&order));
+    let settling = tokio::spawn(async move { settling.commit(&[command]).await });
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until(async || desk.count(waiting).await == 1).await;
+    let sql = "UPDATE orders SET version = version WHERE out_trade_no = $1";
+    sqlx::query(sql).bind(order.out_trade_no.as_str()).execute(&mut other).await.unwrap();
+    other.execute("ROLLBACK").await.unwrap();
+    let answers = settling.await.unwrap();
+    assert!(matches!(answers[0], Ok(Reply::Settled(Outcome::Credited { .. }))), "{:?}", answers[0]);
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    until(async || desk.count(deadlocks).await >= 1).await;
+    assert_eq!(desk.balance().await, 2 * 1050);
+    desk.check().await;
 }
 
 #[tokio::test]

@@ -70,12 +70,24 @@ async fn opening_a_database_twice_changes_nothing() {
 
 #[tokio::test]
 async fn a_full_flush_follows_every_commit_to_sqlite() {
-    use sqlx::Row;
     let (_folder, [sqlite, _]) = both().await;
+    // Money is written on a connection that the writer keeps, everything else in a transaction of a pool.
+    let mut kept = sqlite.own_connection().await.unwrap();
+    assert_settings(&mut kept).await;
+    let mut transaction = sqlite.begin_on(&mut kept).await.unwrap();
+    assert_settings(transaction.connection()).await;
+    transaction.rollback().await;
+    assert_settings(sqlite.begin().await.unwrap().connection()).await;
+    assert_settings(&mut sqlite.pool().acquire().await.unwrap()).await;
+}
+
+/// `synchronous = FULL` is 2; without the log a reader would hold up the writer.
+async fn assert_settings(connection: &mut AnyConnection) {
+    use sqlx::Row;
     for (pragma, value) in [("PRAGMA synchronous", 2_i64), ("PRAGMA foreign_keys", 1)] {
-        let row = sqlx::query(pragma).fetch_one(sqlite.pool()).await.unwrap();
+        let row = sqlx::query(pragma).fetch_one(&mut *connection).await.unwrap();
         assert_eq!(row.get::<i64, _>(0), value, "{pragma}");
     }
-    let row = sqlx::query("PRAGMA journal_mode").fetch_one(sqlite.pool()).await.unwrap();
+    let row = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *connection).await.unwrap();
     assert_eq!(row.get::<String, _>(0), "wal");
 }

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use recharge::cashier::{AskError, CloseError};
-use recharge::{ExceptionKind, OrderState};
+use recharge::{ExceptionKind, Order, OrderState};
 use sandbox::{AnswerFault, Faults, Pay};
 use tokio::time::timeout;
-use wxpay::{Merchant, OutTradeNo, SignType};
+use wxpay::client::Client;
+use wxpay::v2::Refund;
+use wxpay::{Merchant, OutRefundNo, OutTradeNo, SignType, TransactionId};
 
-use super::common::{on_both, on_both_as, settings, wish};
+use super::common::{Desk, on_both, on_both_as, settings, wish};
 
 #[tokio::test]
 async fn a_lost_notice_is_made_up_for_by_a_query() {
@@ -129,6 +131,54 @@ async fn closing_a_paid_order_whose_notice_is_lost_settles_it() {
         let order = desk.cashier.close(&order.out_trade_no, "chen").await.unwrap();
         assert_eq!(order.state.name(), "paid");
         assert_eq!(desk.balance().await, 1000);
+    })
+    .await;
+}
+
+/// Gives a payment back as the merchant can at WeChat's own desk, without a word to us.
+async fn refund_at_wechats_desk(desk: &Desk, order: &Order) {
+    let paid = desk.sandbox.order(order.out_trade_no.as_str()).unwrap();
+    let refund = Refund {
+        transaction_id: TransactionId::parse(&paid.payments[0].transaction_id).unwrap(),
+        out_trade_no: order.out_trade_no.clone(),
+        out_refund_no: OutRefundNo::parse("BYHAND1").unwrap(),
+        total_fee: order.total_fee,
+        refund_fee: order.total_fee,
+        refund_desc: None,
+        notify_url: None,
+    };
+    let client = Client::in_process(desk.merchant.clone(), desk.sandbox.router());
+    client.refund(&refund).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_payment_that_was_given_back_before_we_heard_of_it_is_not_credited() {
+    on_both(|desk| async move {
+        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
+        refund_at_wechats_desk(&desk, &order).await;
+        assert_eq!(desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
+        assert_eq!(desk.balance().await, 0);
+        let open = desk.cashier.open_exceptions(10).await.unwrap();
+        assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::RefundedOutside));
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_credited_payment_that_was_given_back_at_wechats_desk_is_an_exception() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        refund_at_wechats_desk(&desk, &order).await;
+        assert_eq!(desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
+        assert_eq!((desk.state(&order).await, desk.balance().await), ("paid", 1000));
+        let open = desk.cashier.open_exceptions(10).await.unwrap();
+        assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::RefundedOutside));
+        // Asking again finds it again, once.
+        desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap();
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
+        desk.check().await;
     })
     .await;
 }

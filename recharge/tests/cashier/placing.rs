@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wxpay::{ApiKey, Merchant};
 
-use super::common::{on_both, on_both_as, settings, until, wish};
+use super::common::{Desk, on_both, on_both_as, settings, until, wish};
 
 #[tokio::test]
 async fn fifty_presses_at_once_make_one_order_with_one_code() {
@@ -69,6 +69,25 @@ async fn presses_while_wechat_does_not_answer_are_told_to_try_again_and_keep_one
         assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_press_is_told_to_try_again_before_a_slow_wechat_has_answered() {
+    let one = async |url: String| {
+        let desk = Desk::open_as(&url, settings(), Merchant::sandbox()).await;
+        // Longer than the page waits; WeChat's client would wait longer still.
+        desk.sandbox.set_faults(Faults { answer_delay_ms: 9_000, ..Faults::default() });
+        let patient = desk.patient(20_000).await;
+        let error = patient.place(wish("u_1", 1000)).await.unwrap_err();
+        assert!(matches!(error, PlaceError::TryAgain { .. }), "{error:?}");
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'created'").await, 1);
+        until(async || desk.count("SELECT COUNT(*) FROM orders WHERE state = 'pending'").await == 1).await;
+        desk.sandbox.set_faults(Faults::default());
+        let order = patient.place(wish("u_1", 1000)).await.unwrap();
+        assert_eq!(order.code().unwrap().version, 1, "the answer that came late is the code");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    tokio::join!(one(testdb::sqlite(folder.path())), one(testdb::postgres().await));
 }
 
 #[tokio::test]

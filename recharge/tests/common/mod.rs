@@ -92,6 +92,13 @@ impl Desk {
         Cashier::start(db, client, settings(), self.clock.clone(), Random::system(), instance)
     }
 
+    /// Another process on the same database, which waits so long for each answer of WeChat.
+    pub async fn patient(&self, ms: u64) -> Cashier {
+        let db = Db::open(&self.url).await.unwrap();
+        let client = Client::in_process(self.merchant.clone(), self.sandbox.router()).with_budget(ms, ms);
+        Cashier::start(db, client, settings(), self.clock.clone(), Random::system(), "patient")
+    }
+
     /// Another process on the same database, for which `answer` stands in for WeChat's bills; all else the sandbox answers.
     pub async fn with_bills<F: Future<Output = Vec<u8>> + Send + 'static>(
         &self,
@@ -186,15 +193,15 @@ impl Desk {
     }
 }
 
-/// Waits up to 10 s for what happens in the background.
+/// Waits up to 30 s for what happens in the background.
 pub async fn until(happened: impl AsyncFn() -> bool) {
-    for _ in 0..1000 {
+    for _ in 0..3000 {
         if happened().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("it did not happen in 10 s");
+    panic!("it did not happen in 30 s");
 }
 
 pub fn wish(user: &str, fen: i64) -> Wish {

@@ -78,6 +78,17 @@ async fn an_unfinished_head_is_cut_off() {
 }
 
 #[tokio::test]
+async fn a_head_that_drips_is_cut_off() {
+    let server = start(100);
+    let mut stream = send(server.addr, "POST /wxpay/notify HTTP/1.1\r\nHost: a\r\nX: ").await;
+    let began = Instant::now();
+    while stream.write_all(b"x").await.is_ok() && began.elapsed() < Duration::from_secs(3) {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn a_body_that_drips_is_cut_off() {
     let server = start(100);
     let mut stream =
