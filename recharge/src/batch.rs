@@ -6,9 +6,11 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
+use wxpay::v2::Fields;
 use wxpay::v2::notify::Payment;
-use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
+use wxpay::{Fen, OutTradeNo, SignType, TransactionId, UnixMillis};
 
 use crate::command::{Command, Outcome, Reply};
 use crate::event::{Event, EventKind};
@@ -302,7 +304,7 @@ impl<'a> Batch<'a> {
             fee_type: payment.fee_type.clone(),
             expected_fee,
             first_seen_at: now,
-            evidence: fields(payment).to_string(),
+            evidence: serde_json::to_string(&payment.evidence).unwrap_or_default(),
             settled,
         };
         let detail = json!({
@@ -310,7 +312,7 @@ impl<'a> Batch<'a> {
             "expected_fee": expected_fee,
             "time_end": payment.time_end,
             "sign_type": payment.sign_type.as_str(),
-            "fields": fields(payment),
+            "fields": payment.evidence,
         });
         self.register(exception, &detail)
     }
@@ -369,13 +371,9 @@ impl<'a> Batch<'a> {
             Proof::Notice => EventKind::Notice,
             Proof::Query => EventKind::Queried,
         };
-        let detail = json!({
-            "from": from,
-            "result": "SUCCESS",
-            "sign_type": payment.sign_type.as_str(),
-            "fields": fields(payment),
-        });
-        self.event(&payment.out_trade_no, now, kind, detail);
+        let detail =
+            Evidence { from, result: "SUCCESS", sign_type: payment.sign_type, fields: &payment.evidence };
+        self.events.push(Event::new(&payment.out_trade_no, now, kind, &detail));
     }
 
     /// Applies a rule that may move an order.
@@ -410,11 +408,13 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// The redacted message, as kept for evidence.
-fn fields(payment: &Payment) -> Value {
-    let fields: Map<String, Value> =
-        payment.evidence.iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-    Value::Object(fields)
+/// A proof on the time line: written for every payment, so it borrows.
+#[derive(Serialize)]
+struct Evidence<'a> {
+    from: &'a str,
+    result: &'static str,
+    sign_type: SignType,
+    fields: &'a Fields,
 }
 
 #[cfg(test)]

@@ -142,7 +142,8 @@ fn limits_hold_to_the_byte_and_to_the_field() {
 #[test]
 fn signature_and_payer_are_hidden_from_logs_and_evidence() {
     let fields = Fields::from_iter([("sign", "5ECRE7"), ("openid", "oPAYER"), ("attach", "cart=42")]);
-    let shown = [format!("{fields:?}"), serde_json::to_string(&fields).unwrap(), fields.redacted().to_xml()];
+    let shown =
+        [format!("{fields:?}"), serde_json::to_string(&fields).unwrap(), fields.clone().redacted().to_xml()];
     for text in shown {
         assert!(!text.contains("5ECRE7") && !text.contains("oPAYER"), "{text}");
         assert!(text.contains("•••") && text.contains("cart=42"), "{text}");

@@ -34,7 +34,7 @@ impl Payment {
     /// Reads what a verified message says of a payment.
     /// # Errors
     /// [`InvalidValue`] that names the field that is missing or wrong.
-    pub fn read(fields: &Verified<Fields>, sign_type: SignType) -> Result<Verified<Payment>, InvalidValue> {
+    pub fn read(fields: Verified<Fields>, sign_type: SignType) -> Result<Verified<Payment>, InvalidValue> {
         let time_end = UnixMillis::from_beijing(fields.required("time_end")?);
         Ok(Verified::vouch(Payment {
             appid: AppId::parse(fields.required("appid")?)?,
@@ -47,7 +47,7 @@ impl Payment {
             trade_type: fields.present("trade_type").map(str::to_owned),
             bank_type: fields.present("bank_type").map(str::to_owned),
             sign_type,
-            evidence: fields.redacted(),
+            evidence: fields.into_inner().redacted(),
         }))
     }
 }
@@ -132,12 +132,12 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<Notice, NoticeError> {
     let out_trade_no = fields.get("out_trade_no").and_then(|text| OutTradeNo::parse(text).ok());
     let bad = |field| NoticeError::BadField { field, out_trade_no: out_trade_no.clone() };
     match fields.get("result_code") {
-        Some("SUCCESS") => Payment::read(&fields, sign_type).map(Notice::Paid).map_err(bad),
+        Some("SUCCESS") => Payment::read(fields, sign_type).map(Notice::Paid).map_err(bad),
         Some("FAIL") => Ok(Notice::NotPaid {
             out_trade_no,
             err_code: fields.present("err_code").map(str::to_owned),
             err_code_des: fields.present("err_code_des").map(str::to_owned),
-            evidence: fields.redacted(),
+            evidence: fields.into_inner().redacted(),
         }),
         _ => Err(bad(InvalidValue { what: "result_code", must_be: "SUCCESS or FAIL" })),
     }

@@ -82,8 +82,8 @@ impl Trade {
     pub fn read(fields: &Verified<Fields>, sign_type: SignType) -> Result<Self, InvalidValue> {
         let state = TradeState::from(fields.required("trade_state")?.to_owned());
         let payment = match state {
-            TradeState::Success => Some(Payment::read(fields, sign_type)?),
-            TradeState::Refund => Payment::read(fields, sign_type).ok(),
+            TradeState::Success => Some(Payment::read(fields.clone(), sign_type)?),
+            TradeState::Refund => Payment::read(fields.clone(), sign_type).ok(),
             _ => None,
         };
         Ok(Trade {

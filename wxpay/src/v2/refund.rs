@@ -95,7 +95,7 @@ impl RefundAccepted {
             transaction_id: TransactionId::parse(fields.required("transaction_id")?)?,
             total_fee: Fen::parse_total_fee(fields.required("total_fee")?)?,
             refund_fee: Fen::parse_fee("refund_fee", fields.required("refund_fee")?)?,
-            evidence: fields.redacted(),
+            evidence: fields.clone().into_inner().redacted(),
         })
     }
 }

@@ -107,7 +107,7 @@ impl RefundNotice {
             // WeChat's own spelling.
             recv_account: fields.present("refund_recv_accout").map(str::to_owned),
             source: fields.present("refund_request_source").map(str::to_owned),
-            evidence: fields.redacted(),
+            evidence: fields.clone().redacted(),
         })
     }
 }

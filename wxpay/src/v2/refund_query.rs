@@ -142,7 +142,7 @@ impl Refunds {
             total_fee: Fen::parse_total_fee(fields.required("total_fee")?)?,
             total_refund_count: total.map(|text| self::count("total_refund_count", text)).transpose()?,
             refunds: (0..count).map(|n| RefundState::read(fields, n)).collect::<Result<_, _>>()?,
-            evidence: fields.redacted(),
+            evidence: fields.clone().into_inner().redacted(),
         })
     }
 }

@@ -99,8 +99,11 @@ impl Fields {
 
     /// For evidence and logs: the same with `sign`, `openid` and the like hidden.
     #[must_use]
-    pub fn redacted(&self) -> Fields {
-        self.shown().collect()
+    pub fn redacted(mut self) -> Fields {
+        for (_, value) in self.0.iter_mut().filter(|(name, _)| is_private(name)) {
+            HIDDEN.clone_into(value);
+        }
+        self
     }
 
     fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
