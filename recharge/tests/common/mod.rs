@@ -111,7 +111,7 @@ impl Desk {
         });
         let router = Router::new().route("/pay/downloadbill", bills).fallback_service(self.sandbox.router());
         let db = Db::open(&self.url).await.unwrap();
-        let client = Client::in_process(self.merchant.clone(), router).with_budget(1_000, 2_000);
+        let client = Client::in_process(self.merchant.clone(), router);
         Cashier::start(db, client, settings(), self.clock.clone(), Random::system(), instance)
     }
 
