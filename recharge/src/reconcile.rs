@@ -5,6 +5,7 @@ use wxpay::{AppId, Fen, TransactionId, UnixMillis};
 
 use crate::exception::{Exception, ExceptionKind};
 use crate::order::{Order, OrderState};
+use crate::refund::{Refund, RefundState};
 
 mod result;
 
@@ -130,40 +131,51 @@ pub struct Line {
     pub again: bool,
 }
 
+/// What our books hold about a line.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The order of its `out_trade_no`.
+    pub order: Option<&'a Order>,
+    /// What was kept under that number.
+    pub kept: &'a [Exception],
+    /// The refund that a refund's row is about.
+    pub refund: Option<&'a Refund>,
+}
+
 /// What a line of the bill is to us; each line is just one of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Class {
     /// It stands in our books as it stands there.
     Matched,
-    /// No money moved: a micropay that was taken back.
+    /// No money moved: a micropay that was taken back, a refund that failed and that we did not ask for.
     NoMoney,
     /// Another app's of the same merchant, and no order of ours: another desk keeps its books.
     OtherApp,
-    /// A payment that our books lack: WeChat is to be asked for proof.
+    /// A payment or refund that our books lack: WeChat is to be asked for proof.
     NotHere,
-    /// A payment that was kept as the exception of this id.
+    /// It is kept as the exception of this id.
     Kept(String),
     /// In both, with other figures: which one.
     Figures(&'static str),
     Repeated,
     UnknownState,
-    /// A refund's row, which `refund` judges.
-    Refund,
 }
 
-/// Judges a line that is not about a refund. `order` is the one of its `out_trade_no`, `kept` what was kept under that
-/// number or its `transaction_id`.
-pub fn classify(line: &Line, order: Option<&Order>, kept: &[Exception], appid: &AppId) -> Class {
+/// Judges a line.
+pub fn classify(line: &Line, known: Known<'_>, appid: &AppId) -> Class {
     let row = &line.row;
-    let total_fee = match &row.entry {
-        BillEntry::Revoked => return Class::NoMoney,
-        _ if row.appid != *appid && order.is_none() => return Class::OtherApp,
-        BillEntry::Other { .. } => return Class::UnknownState,
-        _ if line.again => return Class::Repeated,
-        BillEntry::Refund { .. } => return Class::Refund,
-        BillEntry::Payment { total_fee } => *total_fee,
-    };
-    if let Some(order) = order
+    match &row.entry {
+        BillEntry::Revoked => Class::NoMoney,
+        _ if row.appid != *appid && known.order.is_none() => Class::OtherApp,
+        BillEntry::Other { .. } => Class::UnknownState,
+        _ if line.again => Class::Repeated,
+        BillEntry::Payment { total_fee } => payment(row, *total_fee, known, appid),
+        BillEntry::Refund { refund_fee, status, .. } => refund(row, *refund_fee, status, known),
+    }
+}
+
+fn payment(row: &BillRow, total_fee: Fen, known: Known<'_>, appid: &AppId) -> Class {
+    if let Some(order) = known.order
         && is_paid_by(order, &row.transaction_id)
     {
         return if row.appid != *appid {
@@ -176,15 +188,48 @@ pub fn classify(line: &Line, order: Option<&Order>, kept: &[Exception], appid: &
             Class::Matched
         };
     }
-    match kept.iter().find(|exception| stands(exception, &row.transaction_id, order)) {
+    match known.kept.iter().find(|exception| stands(exception, &row.transaction_id, known.order)) {
         Some(exception) => Class::Kept(exception.id()),
         None => Class::NotHere,
     }
 }
 
-/// What kind of difference it is that the books lack a payment: it may be an order's own with another amount.
+/// The status in a bill is that of its day: what was under way then may have ended either way since.
+fn refund(row: &BillRow, refund_fee: Fen, status: &str, known: Known<'_>) -> Class {
+    let failed = status == "FAIL";
+    let Some(ours) = known.refund else {
+        let outside = |exception: &&Exception| {
+            exception.kind == ExceptionKind::RefundedOutside
+                && exception.transaction_id.as_ref().is_none_or(|id| *id == row.transaction_id)
+        };
+        return match known.kept.iter().find(outside) {
+            _ if failed => Class::NoMoney,
+            // Of an order of ours each refund is on record by itself.
+            Some(exception) if known.order.is_none() => Class::Kept(exception.id()),
+            _ => Class::NotHere,
+        };
+    };
+    if ours.transaction_id != row.transaction_id {
+        return Class::Figures("transaction_id");
+    }
+    if ours.amount != refund_fee {
+        return Class::Figures("amount");
+    }
+    if ours.is_outside() {
+        return ours.exception.clone().filter(|_| !failed).map_or(Class::Matched, Class::Kept);
+    }
+    let never_taken = ours.state == RefundState::Closed && ours.refund_id.is_none();
+    match (ours.state, status) {
+        (RefundState::Succeeded, "FAIL") | (RefundState::Closed, "SUCCESS") => Class::Figures("state"),
+        (_, status) if never_taken && status != "FAIL" => Class::Figures("state"),
+        _ => Class::Matched,
+    }
+}
+
+/// What kind of difference it is that the books lack this: a payment may be an order's own with another amount.
 pub fn kind_of_lacking(line: &Line, order: Option<&Order>) -> DifferenceKind {
     match (&line.row.entry, order) {
+        (BillEntry::Refund { .. }, _) => DifferenceKind::RefundNotHere,
         (BillEntry::Payment { total_fee }, Some(order))
             if !matches!(order.state, OrderState::Paid(_))
                 && (*total_fee != order.total_fee || line.row.fee_type != "CNY") =>
@@ -192,6 +237,14 @@ pub fn kind_of_lacking(line: &Line, order: Option<&Order>) -> DifferenceKind {
             DifferenceKind::Figures
         }
         _ => DifferenceKind::NotHere,
+    }
+}
+
+/// What kind of difference it is that both have this with other figures.
+pub fn kind_of_figures(line: &Line) -> DifferenceKind {
+    match line.row.entry {
+        BillEntry::Refund { .. } => DifferenceKind::RefundFigures,
+        _ => DifferenceKind::Figures,
     }
 }
 
@@ -215,9 +268,13 @@ fn stands(exception: &Exception, transaction_id: &TransactionId, order: Option<&
 pub fn key_of(row: &BillRow) -> String {
     match &row.entry {
         BillEntry::Payment { .. } => payment_key(row.transaction_id.as_str()),
-        BillEntry::Refund { refund_id, .. } => format!("refund {refund_id}"),
+        BillEntry::Refund { refund_id, .. } => refund_key(refund_id.as_str()),
         BillEntry::Revoked | BillEntry::Other { .. } => format!("other {}", row.transaction_id),
     }
+}
+
+pub fn refund_key(refund_id: &str) -> String {
+    format!("refund {refund_id}")
 }
 
 pub fn payment_key(transaction_id: &str) -> String {

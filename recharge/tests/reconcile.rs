@@ -12,7 +12,8 @@ use common::{Desk, on_both, wish};
 use flate2::{Compression, write::GzEncoder};
 use recharge::cashier::{Progress, ReconcileError, Step};
 use recharge::reconcile::{Difference, DifferenceKind, Done, Reconciliation};
-use recharge::{Cashier, Order, OrderState};
+use recharge::refund::{By, RefundWish};
+use recharge::{Cashier, Order, OrderState, Refund, RefundState};
 use sandbox::{AnswerFault, Faults, Pay};
 use sqlx::AssertSqlSafe;
 use tokio::sync::Notify;
@@ -71,6 +72,8 @@ struct Row {
     trade_type: &'static str,
     state: &'static str,
     fen: i64,
+    /// WeChat's number, ours, and the status of a refund.
+    refund: Option<(String, String, &'static str)>,
 }
 
 impl Row {
@@ -84,7 +87,13 @@ impl Row {
             trade_type: "NATIVE",
             state: "SUCCESS",
             fen,
+            refund: None,
         }
+    }
+
+    fn refund(of: &Row, refund_id: &str, out_refund_no: &str, fen: i64, status: &'static str) -> Row {
+        let refund = Some((refund_id.to_owned(), out_refund_no.to_owned(), status));
+        Row { state: "REFUND", fen, refund, ..of.clone() }
     }
 
     fn of(order: &Order) -> Row {
@@ -94,11 +103,15 @@ impl Row {
     }
 
     fn text(&self) -> String {
-        let Row { time, appid, mch_id, transaction_id, out_trade_no, trade_type, state, fen } = self;
+        let Row { time, appid, mch_id, transaction_id, out_trade_no, trade_type, state, fen, refund } = self;
         let fee = Fen::new(*fen);
+        let (paid, back) = if refund.is_some() { (Fen::ZERO, fee) } else { (fee, Fen::ZERO) };
+        let (refund_id, out_refund_no, status) =
+            refund.as_ref().map_or(("0", "0", ""), |(id, number, status)| (id, number, status));
         format!(
             "`{time},`{appid},`{mch_id},`0,`,`{transaction_id},`{out_trade_no},`o,`{trade_type},`{state},\
-             `OTHERS,`CNY,`{fee},`0.00,`0,`0,`0.00,`0.00,`,`,`充值,`,`0.00000,`0.60%,`{fee},`0.00,`\n"
+             `OTHERS,`CNY,`{paid},`0.00,`{refund_id},`{out_refund_no},`{back},`0.00,`,`{status},`充值,`,`0.00000,\
+             `0.60%,`{paid},`{back},`\n"
         )
     }
 }
@@ -110,13 +123,15 @@ const SUMMARY: &str =
     "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额";
 
 fn bill(rows: &[Row]) -> String {
-    stating(rows, rows.len(), rows.iter().map(|row| row.fen).sum())
+    let paid = rows.iter().filter(|row| row.refund.is_none());
+    stating(rows, rows.len(), paid.map(|row| row.fen).sum())
 }
 
 fn stating(rows: &[Row], count: usize, fen: i64) -> String {
     let lines: String = rows.iter().map(Row::text).collect();
     let fee = Fen::new(fen);
-    format!("{HEADER}\n{lines}{SUMMARY}\n`{count},`{fee},`0.00,`0.00,`0.00000,`{fee},`0.00\n")
+    let back = Fen::new(rows.iter().filter(|row| row.refund.is_some()).map(|row| row.fen).sum());
+    format!("{HEADER}\n{lines}{SUMMARY}\n`{count},`{fee},`{back},`0.00,`0.00000,`{fee},`{back}\n")
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -711,6 +726,150 @@ async fn a_day_of_many_windows_is_compared_to_its_last_line() {
         let steps = steps.into_inner().unwrap();
         let last = steps.iter().rfind(|step| step.of.is_some()).unwrap();
         assert_eq!((last.done, last.of), (1233, Some(1233)));
+    })
+    .await;
+}
+
+/// An operator's refund that WeChat has taken on.
+async fn refunded(desk: &Desk, order: &Order, fen: i64) -> Refund {
+    let wish = RefundWish {
+        out_trade_no: order.out_trade_no.clone(),
+        out_refund_no: desk.cashier.new_out_refund_no().unwrap(),
+        amount: Fen::new(fen),
+        reason: "商品已售完".to_owned(),
+        even_if_balance_low: false,
+    };
+    let by = By { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() };
+    desk.cashier.refund(wish, by).await.unwrap();
+    while desk.cashier.drive_refunds(20).await.unwrap() > 0 {}
+    let refund = desk.cashier.refunds(&order.out_trade_no).await.unwrap().pop().unwrap();
+    assert_eq!(refund.state, RefundState::Submitted);
+    refund
+}
+
+/// A refund that a person makes at WeChat's own desk.
+async fn refund_outside(desk: &Desk, order: &Order, number: &str, fen: i64) {
+    let OrderState::Paid(paid) = &order.state else { panic!("{order:?}") };
+    let client = wxpay::client::Client::in_process(desk.merchant.clone(), desk.sandbox.router());
+    let refund = wxpay::v2::Refund {
+        transaction_id: paid.transaction_id.clone(),
+        out_trade_no: order.out_trade_no.clone(),
+        out_refund_no: wxpay::OutRefundNo::parse(number).unwrap(),
+        total_fee: order.total_fee,
+        refund_fee: Fen::new(fen),
+        refund_desc: None,
+        notify_url: None,
+    };
+    client.refund(&refund).await.unwrap();
+}
+
+#[tokio::test]
+async fn refunds_are_compared_both_ways() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let order = desk.order(&order).await;
+        let refund = refunded(&desk, &order, 400).await;
+        sleep_over(&desk);
+        let result = reconcile(&desk.cashier).await.unwrap();
+        assert_eq!((result.figures.matched, result.open, result.figures.bill), (2, 0, result.figures.ours));
+        assert_eq!((result.figures.ours.refunds, result.figures.ours.refunded), (1, Fen::new(400)));
+
+        let payment = Row::of(&order);
+        let (id, number) = (refund.refund_id.as_ref().unwrap().as_str(), refund.out_refund_no.as_str());
+        let lacking = reading(&desk, bill(std::slice::from_ref(&payment))).await;
+        assert_eq!(reconcile(&lacking).await.unwrap().open, 1);
+        let found = differences(&lacking).await;
+        let listed = (
+            DifferenceKind::RefundNotThere,
+            order.out_trade_no.as_str(),
+            None,
+            Some(400),
+            Done::Listed,
+            "next_bill_not_made",
+        );
+        assert_eq!((seen(&found[0]), found[0].out_refund_no.as_str()), (listed, number));
+        assert_eq!(reconcile(&desk.cashier).await.unwrap().open, 0);
+
+        for (fen, status, why) in [(401, "SUCCESS", "amount"), (400, "FAIL", "state")] {
+            run(&desk, "UPDATE refunds SET state = 'succeeded', ended_at = 1, due_at = NULL").await;
+            let row = Row::refund(&payment, id, number, fen, status);
+            let other = reading(&desk, bill(&[payment.clone(), row])).await;
+            assert_eq!(reconcile(&other).await.unwrap().open, 1, "{why}");
+            let found = differences(&other).await;
+            let listed = (
+                DifferenceKind::RefundFigures,
+                order.out_trade_no.as_str(),
+                Some(fen),
+                Some(400),
+                Done::Listed,
+                why,
+            );
+            assert_eq!(seen(&found[0]), listed);
+        }
+        assert_eq!(desk.balance().await, 600);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_made_at_wechats_own_desk_is_an_exception_and_each_one_is_on_record() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let order = desk.order(&order).await;
+        refund_outside(&desk, &order, "DESK1", 300).await;
+        refund_outside(&desk, &order, "DESK2", 200).await;
+        sleep_over(&desk);
+        for _ in 0..2 {
+            let result = reconcile(&desk.cashier).await.unwrap();
+            assert_eq!((result.figures.matched, result.figures.bill.refunds, result.open), (1, 2, 2));
+            let open = desk.cashier.open_exceptions(10).await.unwrap();
+            assert_eq!((open.len(), open[0].kind.name()), (1, "refunded_outside"));
+            for difference in differences(&desk.cashier).await {
+                assert_eq!(
+                    (difference.kind, difference.done),
+                    (DifferenceKind::RefundNotHere, Done::Exception)
+                );
+                assert_eq!(difference.exception, Some(open[0].id()));
+            }
+            assert_eq!(desk.cashier.refunds(&order.out_trade_no).await.unwrap().len(), 2);
+        }
+        assert_eq!(desk.balance().await, 1000);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_that_wechat_took_on_after_midnight_stands_in_the_next_days_bill() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let order = desk.order(&order).await;
+        let refund = refunded(&desk, &order, 400).await;
+        let payment = Row::of(&order);
+        let (id, number) = (refund.refund_id.as_ref().unwrap().as_str(), refund.out_refund_no.as_str());
+        let next = Row {
+            time: "2026-03-16 00:00:01".to_owned(),
+            ..Row::refund(&payment, id, number, 400, "PROCESSING")
+        };
+        let (first, second) = (bill(&[payment]), bill(&[next]));
+        let cashier = desk
+            .with_bills("r", move |date| {
+                let bill = if date == "20260315" { first.clone() } else { second.clone() };
+                async move { bill.into_bytes() }
+            })
+            .await;
+        sleep_over(&desk);
+        assert_eq!(reconcile(&cashier).await.unwrap().open, 1);
+        assert_eq!(differences(&cashier).await[0].reason, "next_bill_not_made");
+        desk.advance(24 * HOUR);
+        let result = cashier.reconcile(day().next(), |_| ()).await.unwrap();
+        assert_eq!((result.figures.matched, result.open), (1, 0));
+        let found = differences(&cashier).await;
+        assert_eq!((found[0].done, found[0].reason.as_str()), (Done::Gone, "20260316"));
     })
     .await;
 }

@@ -1,6 +1,6 @@
 //! Asking WeChat about a payment that only its bill names. A bill is unsigned, so it proves nothing by itself.
 
-use wxpay::v2::{BillRow, TradeState};
+use wxpay::v2::{BillEntry, BillRow, TradeState};
 use wxpay::{ErrClass, Error, OutTradeNo};
 
 use super::Inner;
@@ -25,18 +25,17 @@ pub(super) enum Proven {
 }
 
 impl Inner {
-    /// Asks about the payment of a row of the bill and settles what WeChat says of it.
+    /// Asks about the payment or refund of a row of the bill and settles what WeChat says of it.
     ///
     /// # Errors
     /// [`AskError`] where it is no use to ask about others: WeChat does not understand us, or nothing can be written.
     pub(super) async fn prove(&self, row: &BillRow, by: &str) -> Result<Proven, AskError> {
+        if matches!(row.entry, BillEntry::Refund { .. }) {
+            return self.prove_refund(row).await;
+        }
         let trade = match self.wechat.transaction_query(&row.transaction_id).await {
             Ok(trade) => trade,
-            Err(error @ (Error::NotUnderstood { .. } | Error::Invalid(_))) => {
-                self.health.stop(Cause::NotUnderstood, &error.to_string(), self.clock.now());
-                return Err(AskError::WeChat(error));
-            }
-            Err(error) => return Ok(unproven(&error)),
+            Err(error) => return self.unproven(error),
         };
         self.health.understood();
         match (trade.state, trade.payment) {
@@ -70,18 +69,37 @@ impl Inner {
             (state, _) => Ok(Proven::Not(state.as_str().chars().take(32).collect())),
         }
     }
-}
 
-fn unproven(error: &Error) -> Proven {
-    tracing::warn!("a payment of the bill: {error}");
-    match error {
-        Error::Refused { code, .. } => match code.class() {
-            ErrClass::Same | ErrClass::Wait => Proven::Unclear,
-            ErrClass::Fix | ErrClass::Final | ErrClass::Query => Proven::Not(code.to_string()),
-        },
-        // Signed for us, and yet not what was asked for: asking again brings the same.
-        Error::BadField(value) => Proven::Not(format!("answer without {}", value.what)),
-        Error::Foreign { field } => Proven::Not(format!("answer about another {field}")),
-        _ => Proven::Unclear,
+    /// A refund that we did not ask for is on record as WeChat confirms it, and so is every other one of its order.
+    async fn prove_refund(&self, row: &BillRow) -> Result<Proven, AskError> {
+        let Ok(out_trade_no) = OutTradeNo::parse(row.out_trade_no.as_str()) else {
+            return Ok(Proven::Not("other_number".to_owned()));
+        };
+        let refunds = match self.refunds_at_wechat(&out_trade_no).await {
+            Ok(refunds) if refunds.is_empty() => return Ok(Proven::Not("REFUNDNOTEXIST".to_owned())),
+            Ok(refunds) => refunds,
+            Err(error) => return self.unproven(error),
+        };
+        let now = self.clock.now();
+        self.writer.write(Command::RefundedOutside { out_trade_no, payment: None, refunds, now }).await?;
+        Ok(Proven::Not(TradeState::Refund.as_str().to_owned()))
+    }
+
+    fn unproven(&self, error: Error) -> Result<Proven, AskError> {
+        tracing::warn!("what the bill names: {error}");
+        Ok(match &error {
+            Error::NotUnderstood { .. } | Error::Invalid(_) => {
+                self.health.stop(Cause::NotUnderstood, &error.to_string(), self.clock.now());
+                return Err(AskError::WeChat(error));
+            }
+            Error::Refused { code, .. } => match code.class() {
+                ErrClass::Same | ErrClass::Wait => Proven::Unclear,
+                ErrClass::Fix | ErrClass::Final | ErrClass::Query => Proven::Not(code.to_string()),
+            },
+            // Signed for us, and yet not what was asked for: asking again brings the same.
+            Error::BadField(value) => Proven::Not(format!("answer without {}", value.what)),
+            Error::Foreign { field } => Proven::Not(format!("answer about another {field}")),
+            _ => Proven::Unclear,
+        })
     }
 }

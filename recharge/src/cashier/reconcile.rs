@@ -11,13 +11,14 @@ use super::ask::AskError;
 use super::prove::Proven;
 use crate::db::orders::{self, PaidOrder};
 use crate::db::reconciliations::{self, Claim, LEASE_MS};
-use crate::db::{bill_lines, differences, exceptions};
+use crate::db::{bill_lines, differences, exceptions, refunds};
 use crate::exception::Exception;
 use crate::order::Order;
 use crate::reconcile::{
-    self as rules, Class, Difference, DifferenceKind, Done, Figures, Line, Reconciliation, Totals,
+    self as rules, Class, Difference, DifferenceKind, Done, Figures, Known, Line, Reconciliation, Totals,
     TotalsError,
 };
+use crate::refund::Refund;
 
 /// So many lines or orders are looked at together.
 const WINDOW: usize = 500;
@@ -253,7 +254,9 @@ impl Run<'_> {
         (bill.payments, bill.paid) = (totals.payments, totals.paid);
         (bill.refunds, bill.refunded) = (totals.refunds, totals.refunded);
         let unclear = self.lines(totals.rows).await?;
-        self.books().await?;
+        let mut neighbours = self.payments().await?;
+        neighbours.extend(self.refunds().await?);
+        self.seek(neighbours).await?;
         if unclear > 0 { Err(ReconcileError::Unclear { payments: unclear }) } else { Ok(()) }
     }
 
@@ -314,10 +317,7 @@ impl Run<'_> {
         self.held_at = now;
         held(match purpose {
             Purpose::Compare => bill_lines::stage(db, &self.claim, rows, now).await?,
-            Purpose::Seek => {
-                let days = (self.claim.date, date);
-                differences::found_in_neighbour(db, &self.claim, days, rows, now).await?
-            }
+            Purpose::Seek => differences::found_in_bill(db, &self.claim, date, rows, now).await?,
         })
     }
 
@@ -325,22 +325,16 @@ impl Run<'_> {
     async fn lines(&mut self, of: i64) -> Result<i64, ReconcileError> {
         let (cashier, date) = (self.cashier, self.claim.date);
         let db = cashier.db();
-        let mut lacking = Vec::new();
-        for day in [date.previous(), date.next()] {
-            if differences::lacks(db, day).await? {
-                lacking.push(day);
-            }
-        }
+        let others_lack = differences::others_lack(db, date).await?;
         let (mut after, mut done, mut unclear) = (0, 0, 0);
         loop {
             let lines = bill_lines::lines(db, &self.claim, after, WINDOW as i64).await?;
             let Some(last) = lines.last() else { return Ok(unclear) };
             after = i64::try_from(last.row.line).unwrap_or(i64::MAX);
             done += lines.len() as i64;
-            let rows: Vec<_> = lines.iter().map(|line| line.row.clone()).collect();
-            for day in &lacking {
-                let days = (*day, date);
-                held(differences::found_in_neighbour(db, &self.claim, days, &rows, cashier.now()).await?)?;
+            if others_lack {
+                let rows: Vec<_> = lines.iter().map(|line| line.row.clone()).collect();
+                held(differences::found_in_bill(db, &self.claim, date, &rows, cashier.now()).await?)?;
             }
             unclear += self.window(lines).await?;
             (self.progress)(Progress { step: Step::Comparing, done, of: Some(of) });
@@ -357,10 +351,12 @@ impl Run<'_> {
             match class {
                 Class::Matched => self.figures.matched += 1,
                 Class::OtherApp => self.figures.other_app += 1,
-                Class::NoMoney | Class::Refund => {}
+                Class::NoMoney => {}
                 Class::NotHere => to_ask.push(line),
                 Class::Kept(id) => found.push(difference(books.kind_of(&line)).kept_as(id)),
-                Class::Figures(which) => found.push(difference(DifferenceKind::Figures).because(which)),
+                Class::Figures(which) => {
+                    found.push(difference(rules::kind_of_figures(&line)).because(which));
+                }
                 Class::Repeated => found.push(difference(DifferenceKind::Repeated)),
                 Class::UnknownState => {
                     let state = match &line.row.entry {
@@ -418,40 +414,78 @@ impl Run<'_> {
         Ok(unclear)
     }
 
-    /// Every payment of the books against the bill.
-    async fn books(&mut self) -> Result<(), ReconcileError> {
+    /// Every payment of the books against the bill. Answers which other bills may have what this one lacks.
+    async fn payments(&mut self) -> Result<BTreeSet<BillDate>, ReconcileError> {
         let (date, db, now) = (self.claim.date, self.cashier.db(), self.cashier.now());
         let (mut after, mut neighbours) = (None::<PaidOrder>, BTreeSet::new());
         loop {
             let paid = orders::paid_on(db, date, after.as_ref(), WINDOW as i64).await?;
-            let Some(last) = paid.last() else { break };
+            let Some(last) = paid.last() else { return Ok(neighbours) };
             let keys: Vec<_> = paid.iter().map(|order| rules::payment_key(&order.transaction_id)).collect();
             let present = bill_lines::present(db, &self.claim, &keys).await?;
             let mut found = Vec::new();
             for (order, key) in paid.iter().zip(keys) {
-                self.figures.ours.payments += 1;
-                let sum = self.figures.ours.paid.checked_add(order.total_fee);
-                self.figures.ours.paid = sum.unwrap_or(Fen::new(i64::MAX));
-                if present.contains(&key) {
-                    continue;
+                let ours = &mut self.figures.ours;
+                ours.payments += 1;
+                ours.paid = ours.paid.checked_add(order.total_fee).unwrap_or(Fen::new(i64::MAX));
+                if !present.contains(&key) {
+                    let neighbour = rules::neighbour(order.paid_at, date);
+                    neighbours.extend(neighbour);
+                    found.push(Difference {
+                        out_trade_no: order.out_trade_no.clone(),
+                        transaction_id: order.transaction_id.clone(),
+                        ..missing(DifferenceKind::NotThere, key, order.total_fee, neighbour, now)
+                    });
                 }
-                let neighbour = rules::neighbour(order.paid_at, date);
-                let is_made = neighbour.is_none_or(|day| rules::has_passed(day, now));
-                neighbours.extend(neighbour.filter(|_| is_made));
-                found.push(missing(
-                    order,
-                    key,
-                    if is_made { "not_in_bill" } else { "next_bill_not_made" },
-                    now,
-                ));
             }
             self.keep(&found).await?;
             after = Some(last.clone());
             let done = self.figures.ours.payments;
             (self.progress)(Progress { step: Step::Books, done, of: None });
         }
-        for day in neighbours.into_iter().filter(|day| !rules::is_too_old(*day, now)) {
-            match self.read(day, Purpose::Seek).await {
+    }
+
+    /// The same for the refunds that WeChat has taken on. It may have done so a day after we asked.
+    async fn refunds(&mut self) -> Result<BTreeSet<BillDate>, ReconcileError> {
+        let (date, db, now) = (self.claim.date, self.cashier.db(), self.cashier.now());
+        let (mut after, mut neighbours) = (None::<Refund>, BTreeSet::new());
+        loop {
+            let asked = refunds::asked_for_on(db, date, after.as_ref(), WINDOW as i64).await?;
+            let Some(last) = asked.last() else { return Ok(neighbours) };
+            let key = |refund: &Refund| {
+                rules::refund_key(refund.refund_id.as_ref().map_or("", wxpay::RefundId::as_str))
+            };
+            let keys: Vec<_> = asked.iter().map(key).collect();
+            let present = bill_lines::present(db, &self.claim, &keys).await?;
+            let mut found = Vec::new();
+            for (refund, key) in asked.iter().zip(keys) {
+                let ours = &mut self.figures.ours;
+                ours.refunds += 1;
+                ours.refunded = ours.refunded.checked_add(refund.amount).unwrap_or(Fen::new(i64::MAX));
+                if !present.contains(&key) {
+                    neighbours.insert(date.next());
+                    let kind = DifferenceKind::RefundNotThere;
+                    found.push(Difference {
+                        out_trade_no: refund.out_trade_no.to_string(),
+                        transaction_id: refund.transaction_id.to_string(),
+                        out_refund_no: refund.out_refund_no.to_string(),
+                        ..missing(kind, key, refund.amount, Some(date.next()), now)
+                    });
+                }
+            }
+            self.keep(&found).await?;
+            after = Some(last.clone());
+        }
+    }
+
+    /// Looks in the bills of neighbouring days for what this one lacks.
+    async fn seek(&mut self, bills: BTreeSet<BillDate>) -> Result<(), ReconcileError> {
+        let now = self.cashier.now();
+        for date in bills {
+            if !rules::has_passed(date, now) || rules::is_too_old(date, now) {
+                continue;
+            }
+            match self.read(date, Purpose::Seek).await {
                 Ok(_) => {}
                 // It is looked for again when that day is reconciled.
                 Err(ReconcileError::Bill(BillError::Creating)) => {}
@@ -476,19 +510,27 @@ fn held(is_held: bool) -> Result<(), ReconcileError> {
     if is_held { Ok(()) } else { Err(ReconcileError::Lost) }
 }
 
-fn missing(order: &PaidOrder, key: String, reason: &str, now: UnixMillis) -> Difference {
+/// Something of our books that the bill lacks and a neighbouring day's may have.
+fn missing(
+    kind: DifferenceKind,
+    key: String,
+    ours: Fen,
+    neighbour: Option<BillDate>,
+    now: UnixMillis,
+) -> Difference {
+    let is_made = neighbour.is_none_or(|day| rules::has_passed(day, now));
     Difference {
-        kind: DifferenceKind::NotThere,
+        kind,
         key,
         line: None,
-        out_trade_no: order.out_trade_no.clone(),
-        transaction_id: order.transaction_id.clone(),
+        out_trade_no: String::new(),
+        transaction_id: String::new(),
         out_refund_no: String::new(),
         theirs: None,
-        ours: Some(order.total_fee),
+        ours: Some(ours),
         done: Done::Listed,
         exception: None,
-        reason: reason.to_owned(),
+        reason: if is_made { "not_in_bill" } else { "next_bill_not_made" }.to_owned(),
         first_seen_at: now,
         is_open: true,
     }
@@ -523,33 +565,50 @@ struct Books<'a> {
     cashier: &'a Cashier,
     orders: BTreeMap<String, Order>,
     kept: BTreeMap<String, Vec<Exception>>,
+    refunds: BTreeMap<String, Vec<Refund>>,
 }
 
 impl<'a> Books<'a> {
     async fn read(cashier: &'a Cashier, lines: &[Line]) -> Result<Books<'a>, sqlx::Error> {
+        let db = cashier.db();
         let numbers: BTreeSet<&str> = lines.iter().map(|line| line.row.out_trade_no.as_str()).collect();
         let ours: Vec<_> = numbers.iter().filter_map(|text| OutTradeNo::parse(*text).ok()).collect();
         let numbers: Vec<_> = numbers.into_iter().collect();
-        let orders = orders::find_all(cashier.db(), &ours).await?;
-        let mut kept = BTreeMap::<_, Vec<_>>::new();
-        for exception in exceptions::of_orders(cashier.db(), &numbers).await? {
+        let orders = orders::find_all(db, &ours).await?;
+        let (mut kept, mut given_back) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        for exception in exceptions::of_orders(db, &numbers).await? {
             kept.entry(exception.out_trade_no.to_string()).or_default().push(exception);
         }
+        for refund in refunds::of_orders(db, &numbers).await? {
+            given_back.entry(refund.out_trade_no.to_string()).or_default().push(refund);
+        }
         let orders = orders.into_iter().map(|order| (order.out_trade_no.to_string(), order)).collect();
-        Ok(Books { cashier, orders, kept })
+        Ok(Books { cashier, orders, kept, refunds: given_back })
     }
 
     fn order(&self, line: &Line) -> Option<&Order> {
         self.orders.get(&line.row.out_trade_no)
     }
 
+    /// By our number of it, or by WeChat's where a person at its desk gave none.
+    fn refund(&self, line: &Line) -> Option<&Refund> {
+        let BillEntry::Refund { refund_id, out_refund_no, .. } = &line.row.entry else { return None };
+        self.refunds.get(&line.row.out_trade_no)?.iter().find(|refund| {
+            refund.out_refund_no.as_str() == out_refund_no || refund.refund_id.as_ref() == Some(refund_id)
+        })
+    }
+
     fn fee(&self, line: &Line) -> Option<Fen> {
-        self.order(line).map(|order| order.total_fee)
+        match line.row.entry {
+            BillEntry::Refund { .. } => self.refund(line).map(|refund| refund.amount),
+            _ => self.order(line).map(|order| order.total_fee),
+        }
     }
 
     fn classify(&self, line: &Line) -> Class {
         let kept = self.kept.get(&line.row.out_trade_no).map_or(&[][..], Vec::as_slice);
-        rules::classify(line, self.order(line), kept, &self.cashier.inner.wechat.merchant().appid)
+        let known = Known { order: self.order(line), kept, refund: self.refund(line) };
+        rules::classify(line, known, &self.cashier.inner.wechat.merchant().appid)
     }
 
     fn kind_of(&self, line: &Line) -> DifferenceKind {
@@ -565,7 +624,8 @@ impl<'a> Books<'a> {
             (Class::Matched, Proven::Credited) => not_here.done(Done::Credited),
             (Class::Matched, Proven::KeptForRefund) => not_here.done(Done::KeptForRefund),
             (Class::Matched, _) => return None,
-            (Class::Figures(which), _) => difference(DifferenceKind::Figures).because(which),
+            (Class::NoMoney, _) => return None,
+            (Class::Figures(which), _) => difference(rules::kind_of_figures(line)).because(which),
             (Class::Kept(id), _) | (_, Proven::Exception(id)) => not_here.kept_as(id),
             (_, Proven::Unclear) => not_here.because("no_clear_answer"),
             (_, Proven::Not(word)) => not_here.because(word),

@@ -79,35 +79,34 @@ pub(crate) async fn keep(
 
 #[derive(Serialize)]
 struct Found<'a> {
-    d: &'a str,
     y: &'a str,
-    w: &'a str,
+    b: &'a str,
 }
 
-const FOUND: &str = "UPDATE differences SET done = 'gone', reason = j.value->>'w' \
-     FROM jsonb_each($1) AS j WHERE differences.day = j.value->>'d' AND differences.kind = 'not_there' \
-     AND differences.key = j.value->>'y' AND differences.done = 'listed'";
+const FOUND: &str = "UPDATE differences SET done = 'gone', reason = j.value->>'b' \
+     FROM jsonb_each($1) AS j WHERE differences.key = j.value->>'y' AND differences.day <> j.value->>'b' \
+     AND differences.kind IN ('not_there', 'refund_not_there') AND differences.done = 'listed'";
 
-/// What the books of `day` have and its bill lacks stands in the bill of another day, `bill`, which has `rows`.
-pub(crate) async fn found_in_neighbour(
+/// What the bill of its own day lacks may stand in another day's, `bill`, which has `rows`: then it is explained.
+pub(crate) async fn found_in_bill(
     db: &Db,
     claim: &Claim,
-    (day, bill): (BillDate, BillDate),
+    bill: BillDate,
     rows: &[BillRow],
     now: UnixMillis,
 ) -> Result<bool, sqlx::Error> {
-    let (day, bill) = (day.to_string(), bill.to_string());
+    let bill = bill.to_string();
     let keys: BTreeSet<_> = rows.iter().map(key_of).collect();
-    let found: Vec<_> = keys.iter().map(|y| Found { d: &day, y, w: &bill }).collect();
+    let found: Vec<_> = keys.iter().map(|y| Found { y, b: &bill }).collect();
     let found = sets::json(&found)?;
     write(db, claim, now, vec![(FOUND, found)]).await
 }
 
-/// Whether the books of this day have something that its bill lacks.
-pub(crate) async fn lacks(db: &Db, date: BillDate) -> Result<bool, sqlx::Error> {
-    let sql = "SELECT 1 AS one FROM differences WHERE day = $1 AND done = 'listed' \
-         AND kind = 'not_there' LIMIT 1";
-    Ok(sqlx::query(sql).bind(date.to_string()).fetch_optional(db.pool()).await?.is_some())
+/// Whether the books of another day have something that its bill lacks.
+pub(crate) async fn others_lack(db: &Db, but: BillDate) -> Result<bool, sqlx::Error> {
+    let sql = "SELECT 1 AS one FROM differences WHERE day <> $1 AND done IN ('listed', 'exception') \
+         AND done = 'listed' AND kind IN ('not_there', 'refund_not_there') LIMIT 1";
+    Ok(sqlx::query(sql).bind(but.to_string()).fetch_optional(db.pool()).await?.is_some())
 }
 
 /// The differences of a day, open ones first, at most `limit`.

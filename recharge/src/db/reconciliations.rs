@@ -91,6 +91,8 @@ pub(super) async fn write(
 #[derive(Serialize)]
 struct End<'a> {
     d: &'a str,
+    /// The day before.
+    p: &'a str,
     r: &'a str,
     t: i64,
     f: String,
@@ -100,6 +102,11 @@ struct End<'a> {
 const EXPLAINED: &str = "UPDATE differences SET done = 'gone' FROM jsonb_each($1) AS j \
      WHERE differences.day = j.value->>'d' AND differences.run <> j.value->>'r' \
      AND differences.done IN ('listed', 'exception')";
+
+/// What the day before lacked and waited for this bill is not in it.
+const STILL_LACKING: &str = "UPDATE differences SET reason = 'not_in_bill' FROM jsonb_each($1) AS j \
+     WHERE differences.day = j.value->>'p' AND differences.done = 'listed' \
+     AND differences.reason = 'next_bill_not_made'";
 
 const FINISH: &str = "UPDATE reconciliations SET finished_at = CAST(j.value->>'t' AS BIGINT), \
      figures = j.value->>'f', failed_at = NULL, failure = NULL, failure_text = NULL, attempts = 0, \
@@ -112,10 +119,11 @@ pub(crate) async fn finish(
     figures: &Figures,
     now: UnixMillis,
 ) -> Result<bool, sqlx::Error> {
-    let (day, figures) = (claim.date.to_string(), serde_json::to_string(figures));
+    let (day, before) = (claim.date.to_string(), claim.date.previous().to_string());
+    let figures = serde_json::to_string(figures);
     let f = figures.map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
-    let end = sets::json(&[End { d: &day, r: &claim.run, t: now.get(), f }])?;
-    write(db, claim, now, vec![(EXPLAINED, end.clone()), (FINISH, end)]).await
+    let end = sets::json(&[End { d: &day, p: &before, r: &claim.run, t: now.get(), f }])?;
+    write(db, claim, now, vec![(EXPLAINED, end.clone()), (STILL_LACKING, end.clone()), (FINISH, end)]).await
 }
 
 const FAIL: &str = "UPDATE reconciliations SET failed_at = $1, failure = $2, failure_text = $3, \

@@ -161,6 +161,39 @@ pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo) -> Result<Vec<Refund>,
     rows.iter().map(refund).collect()
 }
 
+/// The refunds of these order numbers.
+pub(crate) async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Refund>, sqlx::Error> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    read(&mut *db.pool().acquire().await?, numbers, &[]).await
+}
+
+/// The refunds that we asked for on a day and that WeChat has taken on, in the order of asking, after the one of `after`;
+/// at most `limit`.
+pub(crate) async fn asked_for_on(
+    db: &Db,
+    date: wxpay::v2::BillDate,
+    after: Option<&Refund>,
+    limit: i64,
+) -> Result<Vec<Refund>, sqlx::Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM refunds WHERE requested_at >= $1 AND requested_at < $2 \
+         AND (requested_at > $1 OR out_refund_no > $3) AND refund_id IS NOT NULL AND state <> 'closed' \
+         AND made_by <> 'wechat' ORDER BY requested_at, out_refund_no LIMIT $4"
+    );
+    let (from, number) =
+        after.map_or((date.start(), ""), |after| (after.requested_at, after.out_refund_no.as_str()));
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(from.get())
+        .bind(date.next().start().get())
+        .bind(number)
+        .bind(limit)
+        .fetch_all(db.pool())
+        .await?;
+    rows.iter().map(refund).collect()
+}
+
 /// Refunds that are not over, oldest first, at most `limit`.
 ///
 /// # Errors

@@ -15,6 +15,12 @@ pub enum DifferenceKind {
     NotThere,
     /// In both, with another amount, currency or app.
     Figures,
+    /// The bill has a refund that our books lacked.
+    RefundNotHere,
+    /// Our books have a refund that the bill lacks.
+    RefundNotThere,
+    /// A refund in both, with another amount, payment or end.
+    RefundFigures,
     /// A line that the bill has twice.
     Repeated,
     /// A line whose 交易状态 is not documented.
@@ -60,6 +66,9 @@ names!(DifferenceKind {
     NotHere "not_here",
     NotThere "not_there",
     Figures "figures",
+    RefundNotHere "refund_not_here",
+    RefundNotThere "refund_not_there",
+    RefundFigures "refund_figures",
     Repeated "repeated",
     UnknownState "unknown_state",
 });
@@ -91,8 +100,8 @@ pub struct Difference {
     pub done: Done,
     /// The exception's id, where there is one.
     pub exception: Option<String>,
-    /// A word: WeChat's own (`NOTPAY`, `REFUND`), or which figure differs (`amount`, `currency`, `appid`), or
-    /// `not_in_bill`, `next_bill_not_made`, `no_clear_answer`, `other_number`, or the neighbouring day it was found in.
+    /// A word: WeChat's own (`NOTPAY`, `REFUND`), or which figure differs (`amount`, `currency`, `appid`,
+    /// `transaction_id`, `state`), or `not_in_bill`, `next_bill_not_made`, `no_clear_answer`, `other_number`, or the day whose bill has it (`20260316`).
     pub reason: String,
     pub first_seen_at: UnixMillis,
     /// Whether it still waits for somebody; what was repaired or explained does not.

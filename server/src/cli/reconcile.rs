@@ -103,6 +103,9 @@ fn describe(difference: &Difference) -> String {
         DifferenceKind::NotHere => "the bill has a payment that our books lack",
         DifferenceKind::NotThere => "our books have a payment that the bill lacks",
         DifferenceKind::Figures => "bill and books state different figures",
+        DifferenceKind::RefundNotHere => "the bill has a refund that our books lack",
+        DifferenceKind::RefundNotThere => "our books have a refund that the bill lacks",
+        DifferenceKind::RefundFigures => "bill and books state different figures of a refund",
         DifferenceKind::Repeated => "the bill has this twice",
         DifferenceKind::UnknownState => "a state that is not documented",
     };
