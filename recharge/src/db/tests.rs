@@ -91,3 +91,26 @@ async fn assert_settings(connection: &mut AnyConnection) {
     let row = sqlx::query("PRAGMA journal_mode").fetch_one(&mut *connection).await.unwrap();
     assert_eq!(row.get::<String, _>(0), "wal");
 }
+
+#[tokio::test]
+async fn a_day_belongs_to_one_run_until_its_claim_ends() {
+    use super::reconciliations::{LEASE_MS, claim, finish};
+    let (_folder, databases) = both().await;
+    let day = wxpay::v2::BillDate::parse("20260315").unwrap();
+    let now = wxpay::UnixMillis::new(1_773_630_000_000);
+    for db in databases {
+        let first = claim(&db, day, "first", now, true).await.unwrap().unwrap();
+        let end = now.plus_ms(LEASE_MS);
+        assert!(claim(&db, day, "second", end.plus_ms(-1), false).await.unwrap().is_none());
+        let second = claim(&db, day, "second", end, false).await.unwrap().unwrap();
+        let figures = crate::reconcile::Figures::default();
+        assert!(!finish(&db, &first, &figures, end).await.unwrap(), "taken over");
+        assert!(finish(&db, &second, &figures, end).await.unwrap());
+        // Done: nobody does it again by itself, whoever saw it undone a moment ago. A person may.
+        assert!(claim(&db, day, "third", end, true).await.unwrap().is_none());
+        assert!(claim(&db, day, "third", end, false).await.unwrap().is_some());
+        // A clock that was set back does not hold the day for ever.
+        let back = now.plus_ms(-3_600_000);
+        assert!(claim(&db, day, "fourth", back, false).await.unwrap().is_some());
+    }
+}
