@@ -3,8 +3,10 @@
 //! The server that is measured has one core, this program another. Each kind of measurement is one module with a `run`
 //! that gives rows of the table. Whatever is compared takes turns in one run, so that a slow minute hits all alike.
 
+mod drain;
 mod drive;
 mod http;
+mod lost;
 mod machine;
 mod memory;
 mod notices;
@@ -77,6 +79,10 @@ enum Measure {
     Polls,
     /// From a new order to its `code_url`.
     Orders,
+    /// From a payment whose notice is lost to its credit.
+    Lost,
+    /// A hundred thousand queued notices.
+    Drain,
     /// What the payment page costs the payer.
     Page,
     /// What an idle server holds.
@@ -110,6 +116,12 @@ async fn measure(plan: &Plan) -> Result<(), Failure> {
     }
     if plan.wants(Measure::Orders) {
         report.add(orders::run(plan).await?);
+    }
+    if plan.wants(Measure::Lost) {
+        report.add(lost::run(plan).await?);
+    }
+    if plan.wants(Measure::Drain) {
+        report.add(drain::run(plan).await?);
     }
     if plan.wants(Measure::Page) {
         report.add(page::run(plan).await?);

@@ -35,6 +35,8 @@ pub struct Site {
     pub process: Process,
     pub addr: SocketAddr,
     pub database: PathBuf,
+    /// What stands in for WeChat; only Saoma asks it.
+    pub sandbox: SocketAddr,
 }
 
 impl Site {
@@ -50,8 +52,9 @@ impl Site {
         }
         std::fs::create_dir_all(&folder)?;
         let (addr, database, log) = (free_addr()?, folder.join("bench.db"), folder.join("log"));
+        let sandbox = free_addr()?;
         let mut process = match kind {
-            Kind::Saoma => saoma(plan, &folder, addr, &database, &log)?,
+            Kind::Saoma => saoma(plan, &folder, [addr, sandbox], &database, &log)?,
             Kind::Koa2 => {
                 let set = |command: &mut std::process::Command| {
                     command.arg(plan.koa2.join("server.js")).arg(addr.port().to_string()).arg(&database);
@@ -72,7 +75,7 @@ impl Site {
             .listening(addr)
             .await
             .map_err(|why| format!("{}: {why}; see {}", kind.name(), log.display()))?;
-        Ok(Site { kind, process, addr, database })
+        Ok(Site { kind, process, addr, database, sandbox })
     }
 
     /// The cookie of a user who comes from the site's own pages.
@@ -94,8 +97,13 @@ impl Site {
 }
 
 /// In sandbox mode and otherwise as it is delivered: default settings, default log.
-fn saoma(plan: &Plan, folder: &Path, addr: SocketAddr, db: &Path, log: &Path) -> Result<Process, Failure> {
-    let sandbox = free_addr()?;
+fn saoma(
+    plan: &Plan,
+    folder: &Path,
+    [addr, sandbox]: [SocketAddr; 2],
+    db: &Path,
+    log: &Path,
+) -> Result<Process, Failure> {
     let set = |command: &mut std::process::Command| {
         command
             .arg("serve")
