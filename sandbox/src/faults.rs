@@ -1,5 +1,7 @@
 //! The switches that make the sandbox misbehave, as `PUT /control/faults` takes them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// All switches; the default is a WeChat that behaves. Unknown names are refused.
@@ -9,6 +11,11 @@ pub struct Faults {
     pub notify: NotifyFaults,
     pub answer: AnswerFault,
     pub refund: RefundFaults,
+    /// What calls are refused with, by the end of their address (`unifiedorder`, `orderquery`, `closeorder`): a signed
+    /// answer with this `err_code`, any word; nothing is done.
+    pub refuse: BTreeMap<String, String>,
+    /// Every query answers this `trade_state`, any word.
+    pub trade_state: Option<String>,
     /// Every answer of `/pay/*` comes this much later, in milliseconds of the real clock.
     pub answer_delay_ms: u64,
     /// WeChat's own waits pass this many times as fast: retries, the five minutes before a close,
@@ -22,6 +29,8 @@ impl Default for Faults {
             notify: NotifyFaults::default(),
             answer: AnswerFault::default(),
             refund: RefundFaults::default(),
+            refuse: BTreeMap::new(),
+            trade_state: None,
             answer_delay_ms: 0,
             speed: 1,
         }

@@ -79,6 +79,15 @@ pub fn refused(merchant: &Merchant, why: Refusal) -> Fields {
         .with("err_code_des", why.err_code_des())
 }
 
+/// As a switch wants it.
+pub fn refused_as(merchant: &Merchant, err_code: &str) -> Fields {
+    understood(merchant)
+        .with("result_code", "FAIL")
+        .with("result_msg", "FAIL")
+        .with("err_code", err_code)
+        .with("err_code_des", "沙盒按开关拒绝")
+}
+
 /// Names neither the order nor the amount, as WeChat does not.
 pub fn ordered(merchant: &Merchant, order: &Order) -> Fields {
     let mut reply =

@@ -20,6 +20,20 @@ pub enum Call {
     DownloadBill,
 }
 
+impl Call {
+    /// The end of its address.
+    pub fn name(self) -> &'static str {
+        match self {
+            Call::UnifiedOrder => "unifiedorder",
+            Call::OrderQuery => "orderquery",
+            Call::CloseOrder => "closeorder",
+            Call::Refund => "refund",
+            Call::RefundQuery => "refundquery",
+            Call::DownloadBill => "downloadbill",
+        }
+    }
+}
+
 /// A request that passed: its fields (empty ones are absent) and how it was signed.
 #[derive(Debug)]
 pub struct Request {

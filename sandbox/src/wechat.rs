@@ -103,6 +103,14 @@ impl Sandbox {
         if call == Call::DownloadBill {
             return self.bill(&request, fault, now);
         }
+        let faults = self.faults();
+        if let Some(err_code) = faults.refuse.get(call.name()) {
+            return xml(replies::signed(
+                replies::refused_as(merchant, err_code),
+                merchant,
+                request.sign_type,
+            ));
+        }
         let (reply, kept) = match fault {
             AnswerFault::SystemError => (Err(Refusal::SystemError("系统超时")), Kept::nothing()),
             _ => self.decide(call, &request, now),
@@ -119,6 +127,11 @@ impl Sandbox {
             }
             refused
         });
+        if call == Call::OrderQuery
+            && let Some(state) = faults.trade_state
+        {
+            reply.set("trade_state", state);
+        }
         if let Some(device_info) = request.get("device_info") {
             reply.set("device_info", device_info);
         }
