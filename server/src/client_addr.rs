@@ -35,6 +35,17 @@ impl ClientAddr {
         ClientAddr(client)
     }
 
+    /// The IPv6 /48 around a [`ClientAddr::block`], the most that one site is given: it holds 65,536 blocks.
+    pub fn site(self) -> Option<IpAddr> {
+        match self.0 {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(ip) => {
+                let [a, b, c, ..] = ip.segments();
+                Some(IpAddr::V6([a, b, c, 0, 0, 0, 0, 0].into()))
+            }
+        }
+    }
+
     /// What limits count by: an IPv4 address, or the /64 that one IPv6 customer has at least.
     pub fn block(self) -> IpAddr {
         match self.0 {
@@ -106,5 +117,8 @@ mod tests {
     fn limits_count_an_ipv6_customer_once() {
         let block = ClientAddr("2001:db8:1:2:3:4:5:6".parse().unwrap()).block();
         assert_eq!(block.to_string(), "2001:db8:1:2::");
+        let site = ClientAddr("2001:db8:1:2:3:4:5:6".parse().unwrap()).site();
+        assert_eq!(site.unwrap().to_string(), "2001:db8:1::");
+        assert_eq!(ClientAddr("198.51.100.1".parse().unwrap()).site(), None);
     }
 }
