@@ -179,7 +179,7 @@ impl Desk {
             now,
             days: self.cashier.days(&day(first), &day(now)).await.map_err(internal)?,
             exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
-            waiting: self.cashier.backlog().await.map_err(internal)?.0,
+            waiting: self.cashier.backlog().await.map_err(internal)?,
             health: self.cashier.health(),
         })
     }
@@ -255,6 +255,14 @@ impl Desk {
             PlaceError::TryAgain { out_trade_no } => AppError {
                 out_trade_no: Some(out_trade_no.to_string()),
                 ..later(ErrorCode::Busy, message, 3)
+            },
+            PlaceError::Ill { out_trade_no, wait_s } => AppError {
+                out_trade_no: out_trade_no.map(|number| number.to_string()),
+                ..later(ErrorCode::Busy, message, wait_s)
+            },
+            PlaceError::Crowded { out_trade_no, wait_s } => AppError {
+                out_trade_no: out_trade_no.map(|number| number.to_string()),
+                ..later(ErrorCode::TooOften, message, wait_s)
             },
             // WeChat's own words are for the operator, not for the payer.
             PlaceError::Refused { out_trade_no, .. } => AppError {

@@ -1,6 +1,7 @@
 //! The cashier: everything that is done with orders, and the only caller of WeChat's client.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
@@ -23,6 +24,8 @@ use crate::watched::Watched;
 
 mod ask;
 mod background;
+mod breaker;
+mod gate;
 mod health;
 mod place;
 mod prove;
@@ -30,6 +33,7 @@ mod reconcile;
 mod refund;
 
 pub use ask::{AskError, CloseError};
+pub use breaker::Ill;
 pub use health::{Health, Stopped};
 pub use place::{PlaceError, Wish};
 pub use reconcile::{Progress, ReconcileError, Step};
@@ -50,6 +54,10 @@ pub struct Settings {
     pub late_payment: LatePayment,
     /// Open orders of one user at the same time.
     pub max_open_orders: usize,
+    /// Queries a second that background work sends to WeChat, all instances together.
+    pub query_limit_per_s: u32,
+    /// Orders a second that reach WeChat's unified order, all instances together.
+    pub order_limit_per_s: u32,
 }
 
 /// Cheap to clone; all clones are the same cashier.
@@ -68,6 +76,9 @@ struct Inner {
     clock: Clock,
     random: Random,
     health: health::HealthWatch,
+    gate: gate::Gate,
+    /// When orders were last claimed for queries, Unix milliseconds.
+    last_round: AtomicI64,
     /// One conversation with WeChat about an order's code at a time: each answer kills the code before it.
     turns: Mutex<HashMap<OutTradeNo, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -98,6 +109,8 @@ impl Cashier {
             writer: Writer::start(committer),
             db,
             wechat,
+            gate: gate::Gate::new(&settings),
+            last_round: AtomicI64::new(i64::MAX),
             settings,
             watched,
             clock,
@@ -295,7 +308,10 @@ impl Cashier {
     }
 
     pub fn health(&self) -> Health {
-        self.inner.health.get()
+        let mut health = self.inner.health.get();
+        health.orders_ill = self.inner.gate.orders.ill();
+        health.queries_ill = self.inner.gate.queries.ill();
+        health
     }
 }
 

@@ -21,6 +21,7 @@ pub mod exceptions;
 pub mod facts;
 mod held;
 pub mod ledger;
+pub(crate) mod limits;
 pub mod list;
 pub mod operators;
 pub mod orders;

@@ -10,6 +10,7 @@ pub mod event;
 pub mod exception;
 pub mod order;
 mod random;
+pub mod rate;
 pub mod reconcile;
 pub mod refund;
 pub mod schedule;

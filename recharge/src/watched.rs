@@ -108,6 +108,15 @@ impl Watched {
         due
     }
 
+    /// These could not be asked about after all.
+    pub fn give_back(&self, orders: &[Arc<Order>]) {
+        for order in orders {
+            if let Some(seen) = self.shard(&order.out_trade_no).get_mut(&order.out_trade_no) {
+                seen.queried_at = UnixMillis::default();
+            }
+        }
+    }
+
     /// Forgets what nobody asks for any more.
     pub fn forget(&self, now: UnixMillis) {
         for shard in self.shards.iter() {

@@ -78,6 +78,7 @@ pub struct Config {
     pub late_payment: LatePayment,
     pub max_open_orders: u32,
     pub query_limit_per_s: u32,
+    pub order_limit_per_s: u32,
     pub max_connections: u32,
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,

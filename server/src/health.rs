@@ -47,8 +47,10 @@ async fn metrics_page(
     }
     let Some(handle) = recorder() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
     metrics::gauge!("saoma_waiting_writes").set(float(server.cashier.waiting_writes()));
-    if let Ok(Ok((due, _))) = timeout(PATIENCE, server.cashier.backlog()).await {
+    if let Ok(Ok((due, oldest))) = timeout(PATIENCE, server.cashier.backlog()).await {
         metrics::gauge!("saoma_due_queries").set(float(usize::try_from(due).unwrap_or(0)));
+        let lag_s = oldest.map_or(0, |oldest| server.now().minus(oldest) / 1000);
+        metrics::gauge!("saoma_due_queries_lag_seconds").set(float(usize::try_from(lag_s).unwrap_or(0)));
     }
     if let Ok(Ok((day, open))) = timeout(PATIENCE, server.cashier.reconciled()).await {
         metrics::gauge!("saoma_open_differences").set(float(usize::try_from(open).unwrap_or(usize::MAX)));
@@ -58,6 +60,9 @@ async fn metrics_page(
         }
     }
     let health = server.cashier.health();
+    for (calls, ill) in [("orders", &health.orders_ill), ("queries", &health.queries_ill)] {
+        metrics::gauge!("saoma_wechat_ill", "calls" => calls).set(float(usize::from(ill.is_some())));
+    }
     metrics::gauge!("saoma_new_orders_stopped").set(float(usize::from(health.stopped.is_some())));
     if let Some(violations) = health.violations {
         metrics::gauge!("saoma_check_violations")

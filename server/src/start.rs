@@ -257,6 +257,8 @@ fn cashier(config: &Config, db: Db, client: Client, public_url: &PublicUrl) -> C
             config::LatePayment::Refund => LatePayment::Refund,
         },
         max_open_orders: config.max_open_orders as usize,
+        query_limit_per_s: config.query_limit_per_s,
+        order_limit_per_s: config.order_limit_per_s,
     };
     Cashier::start(db, client, settings, Clock::system(), Random::system(), &operators::random_hex())
 }

@@ -50,6 +50,9 @@ texts! { pub mod over {
     COUNT_PAID = "{n} 笔", "{n} {n:order|orders}";
     VIOLATIONS = "自检发现 {n} 处账目不符，请用 saoma check 查看并核对。", "The self-check found {n} {n:entry that does|entries that do} not add up; run saoma check to see them.";
     STOPPED = "新订单已停止：微信不接受我们的请求（{reason}），自 {time} 起。", "New orders are stopped: WeChat refuses our requests ({reason}), since {time}.";
+    ILL_ORDERS = "微信没有正常回应新订单（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering new orders ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
+    ILL_QUERIES = "微信没有正常回应查询（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering queries ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
+    DUE_LAG = "{n}，最久已等 {seconds} 秒", "{n}, the first for {seconds} s";
     SILENT_TODAY = "今天由查询确认", "Confirmed by query today";
 } }
 

@@ -4,13 +4,14 @@ use serde_json::json;
 use wxpay::v2::TradeState;
 use wxpay::{ErrCode, Error, OutTradeNo};
 
+use super::breaker::Call;
 use super::health::Cause;
 use super::{Cashier, Inner};
 use crate::command::Command;
 use crate::db::orders;
 use crate::db::writer::WriteError;
 use crate::event::{Event, EventKind};
-use crate::order::{CLOSE_NOT_BEFORE_MS, Order, Proof};
+use crate::order::{CLOSE_NOT_BEFORE_MS, Order, OrderState, Proof};
 use crate::schedule;
 
 #[derive(Debug, thiserror::Error)]
@@ -94,8 +95,15 @@ impl Cashier {
 impl Inner {
     /// See [`Cashier::ask`].
     pub(super) async fn ask(&self, order: &Order, by: &str) -> Result<String, AskError> {
+        self.ask_as(order, by, Call::Usual).await
+    }
+
+    /// The same, as the call that finds out whether WeChat is well again.
+    pub(super) async fn ask_as(&self, order: &Order, by: &str, call: Call) -> Result<String, AskError> {
         let number = &order.out_trade_no;
-        let trade = match self.wechat.order_query(number).await {
+        let answer = self.wechat.order_query(number).await;
+        self.gate.queries.heard(call, answer.as_ref().err(), self.clock.now(), &self.random);
+        let trade = match answer {
             Ok(trade) => trade,
             Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
                 self.health.understood();
@@ -134,7 +142,10 @@ impl Inner {
             }
             (TradeState::NotPay | TradeState::PayError, _) => {
                 self.queried(number, &word, by).await?;
-                if order.is_open() && schedule::is_past_expiry(order, self.clock.now()) {
+                // Also where we closed it already: WeChat did not know it then, and would still take the money.
+                if schedule::is_past_expiry(order, self.clock.now())
+                    && !matches!(order.state, OrderState::Paid(_))
+                {
                     self.close_at_wechat(order, by).await?;
                 }
             }
@@ -174,7 +185,9 @@ impl Inner {
         if now.minus(order.created_at) < CLOSE_NOT_BEFORE_MS {
             return Ok(());
         }
-        let error = match self.wechat.close_order(number).await {
+        let answer = self.wechat.close_order(number).await;
+        self.gate.queries.heard(Call::Usual, answer.as_ref().err(), self.clock.now(), &self.random);
+        let error = match answer {
             Ok(()) => return self.mark_closed(number, by).await,
             Err(error) => error,
         };

@@ -1,37 +1,49 @@
 //! What is done without anybody asking, as steps; the loops around them are the server's.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::task::JoinSet;
-use wxpay::OutTradeNo;
+use wxpay::{OutTradeNo, UnixMillis};
 
 use super::Cashier;
 use super::ask::SCHEDULE;
+use super::breaker::Call;
 use crate::db::{due, orders};
+use crate::rate::Rate;
 use crate::schedule::WATCHED_EVERY_MS;
 
 /// While notices arrive normally, watched orders are asked about a little less often; still within 10 s.
 const WATCHED_EVERY_WITH_NOTICES_MS: i64 = 9_000;
+
+/// A clock that goes back by less is being set right a little at a time.
+const STEP_BACK_MS: i64 = 1_000;
 
 /// So many orders are read again in one statement.
 const AT_ONCE: usize = 500;
 
 impl Cashier {
     /// Asks WeChat about up to `limit` orders that are watched or due, all at once, and settles or closes them. Answers
-    /// how many were asked about.
+    /// how many were asked about: fewer where the rate of all instances allows no more, and while WeChat does not answer only
+    /// one now and then.
     ///
     /// # Errors
     /// Whatever the database says; a single order's failure is logged and does not stop the others.
     pub async fn ask_due(&self, limit: usize) -> Result<usize, sqlx::Error> {
         let inner = &self.inner;
         let now = inner.clock.now();
-        let every =
-            if inner.health.notices_arrive() { WATCHED_EVERY_WITH_NOTICES_MS } else { WATCHED_EVERY_MS };
-        // However many are watched, a quarter of the limit is for all others.
-        let watched = inner.watched.take_due(now, every, (limit * 3).div_ceil(4));
-        let db = inner.db.clone();
-        let numbers =
-            inner.db.settled(async move { due::claim(&db, &watched, every, now, limit).await }).await?;
+        let (call, limit) = match inner.gate.queries.admit(now) {
+            Ok(Call::Usual) => (Call::Usual, limit),
+            Ok(Call::Probe) => (Call::Probe, limit.min(1)),
+            Err(_) => return Ok(0),
+        };
+        let numbers = match self.claim(now, limit).await {
+            Ok(numbers) if !numbers.is_empty() => numbers,
+            nothing => {
+                inner.gate.queries.unused(call);
+                return nothing.map(|_| 0);
+            }
+        };
         let mut asking = JoinSet::new();
         let asked = numbers.len();
         for number in numbers {
@@ -43,11 +55,42 @@ impl Cashier {
                     Err(error) => return tracing::warn!(%error, "order {number} could not be read"),
                 };
                 // Its failure is logged where it happens; the order is due again by its schedule.
-                let _ = inner.ask(&order, SCHEDULE).await;
+                let _ = inner.ask_as(&order, SCHEDULE, call).await;
             });
         }
         while asking.join_next().await.is_some() {}
         Ok(asked)
+    }
+
+    /// The orders that this round asks about.
+    async fn claim(&self, now: UnixMillis, limit: usize) -> Result<Vec<OutTradeNo>, sqlx::Error> {
+        let inner = &self.inner;
+        let db = inner.db.clone();
+        // At the start, and when the clock was set back.
+        if now < UnixMillis::new(inner.last_round.swap(now.get(), Ordering::SeqCst)).plus_ms(-STEP_BACK_MS) {
+            let db = inner.db.clone();
+            inner.db.settled(async move { due::bring_forward(&db, now).await }).await?;
+        }
+        let every =
+            if inner.health.notices_arrive() { WATCHED_EVERY_WITH_NOTICES_MS } else { WATCHED_EVERY_MS };
+        // However many are watched, a quarter of the limit is for all others.
+        let watched = inner.watched.take_due(now, every, (limit * 3).div_ceil(4));
+        let rate = Rate::per_second(inner.settings.query_limit_per_s);
+        let looked_at = watched.clone();
+        let claimed = inner.db.settled(async move {
+            let round = due::Round { watched: &watched, every_ms: every, now, limit, rate };
+            due::claim(&db, &round).await
+        });
+        match claimed.await {
+            Ok(claimed) => {
+                inner.watched.give_back(&looked_at[looked_at.len() - claimed.left..]);
+                Ok(claimed.numbers)
+            }
+            Err(error) => {
+                inner.watched.give_back(&looked_at);
+                Err(error)
+            }
+        }
     }
 
     /// Forgets the orders that nobody looks at any more.

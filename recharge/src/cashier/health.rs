@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use wxpay::UnixMillis;
 
+use super::breaker::Ill;
 use crate::order::Proof;
 
 /// While new orders are stopped, one in this time is tried all the same, to see whether the cause is gone.
@@ -34,6 +35,10 @@ pub struct Stopped {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
     pub stopped: Option<Stopped>,
+    /// WeChat does not answer new orders; only a probe now and then gets through.
+    pub orders_ill: Option<Ill>,
+    /// The same of queries.
+    pub queries_ill: Option<Ill>,
     /// How many payments in a row were known first by a notice.
     pub by_notice_in_a_row: u32,
     /// What the last self-check found; `None` before the first one.

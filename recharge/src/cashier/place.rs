@@ -9,12 +9,13 @@ use tokio::time::Instant;
 use wxpay::v2::{TradeType, UnifiedOrder};
 use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo};
 
+use super::breaker::Call;
 use super::health::Cause;
-use super::{Cashier, Inner, Stopped};
+use super::{Cashier, Inner, Stopped, gate};
 use crate::command::{Command, Reply};
 use crate::db::orders;
 use crate::db::writer::WriteError;
-use crate::order::{NewOrder, Order};
+use crate::order::{NewOrder, Order, OrderState};
 use crate::user::User;
 
 /// A payer is told to try again after this, while the work goes on. WeChat's client gives up after 7 s, but a press may
@@ -41,6 +42,12 @@ pub enum PlaceError {
     /// Nobody knows what became of it, or WeChat is busy. The order is kept: the next press goes on with it.
     #[error("WeChat gave no clear answer for order {out_trade_no}")]
     TryAgain { out_trade_no: OutTradeNo },
+    /// WeChat has not been answering, so it was not asked. An order that exists is kept: the next press goes on with it.
+    #[error("WeChat is not answering, try again in {wait_s} s")]
+    Ill { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
+    /// More orders are being placed than may reach WeChat. An order that exists is kept.
+    #[error("too many orders are being placed at this moment, try again in {wait_s} s")]
+    Crowded { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
     /// WeChat named a mistake of ours.
     #[error("WeChat refused order {out_trade_no}: {reason}")]
     Refused { out_trade_no: OutTradeNo, reason: String },
@@ -86,7 +93,7 @@ impl Cashier {
 }
 
 /// What the task ends with, or "try again" when it takes too long; it runs to its end all the same.
-async fn in_time(
+pub(super) async fn in_time(
     task: JoinHandle<Result<Order, PlaceError>>,
     number: impl FnOnce() -> Option<OutTradeNo>,
 ) -> Result<Order, PlaceError> {
@@ -107,21 +114,23 @@ impl Inner {
             // The first number is told; a second round has a new order, which the next press finds.
             let _ = number.set(order.out_trade_no.clone());
             let order = self.with_code(order, mine, None).await?;
-            if order.is_open() || matches!(order.state, crate::OrderState::Paid(_)) {
+            if !matches!(order.state, OrderState::Closed { .. }) {
                 return Ok(order);
             }
         }
-        Err(PlaceError::NotFound)
+        let out_trade_no = number.get().cloned().ok_or(PlaceError::NotFound)?;
+        Err(PlaceError::TryAgain { out_trade_no })
     }
 
-    /// The order for this wish, in the database, and whether this call wrote it.
-    async fn written(&self, wish: &Wish) -> Result<(Order, bool), PlaceError> {
+    /// The order for this wish, in the database, and where this call wrote it, its turn at unified order.
+    pub(super) async fn written(&self, wish: &Wish) -> Result<(Order, Option<Call>), PlaceError> {
         let now = self.clock.now();
         let open = orders::open_of(&self.db, &wish.user.id, now, 100).await?;
         let same = open.iter().any(|order| {
             (order.total_fee, order.bonus) == (wish.total_fee, wish.bonus) && order.can_be_reused(now)
         });
         if !same {
+            self.look(None)?;
             if let Some(stopped) = self.health.refuses(now) {
                 return Err(PlaceError::Stopped(stopped));
             }
@@ -141,39 +150,75 @@ impl Inner {
         };
         let new = Order::new(new, now, self.random.bytes())?;
         let number = new.out_trade_no.clone();
-        match self.writer.write(Command::Place(Box::new(new))).await? {
-            Reply::Order { order, changed } => {
-                if changed {
-                    tracing::info!(out_trade_no = %number, "placed {number}");
-                }
-                Ok((*order, changed))
-            }
+        let turn = if same { None } else { Some(self.enter(None).await?) };
+        let reply = self.writer.write(Command::Place(Box::new(new))).await;
+        if let Ok(Reply::Order { order, changed: true }) = reply {
+            tracing::info!(out_trade_no = %number, "placed {number}");
+            let turn = match turn {
+                Some(turn) => turn,
+                // The open one ended just now.
+                None => self.turn_or_release(&number).await?,
+            };
+            return Ok((*order, Some(turn)));
+        }
+        if let Some(turn) = turn {
+            self.leave(turn);
+        }
+        match reply? {
+            Reply::Order { order, .. } => Ok((*order, None)),
             _ => Err(PlaceError::NotFound),
         }
     }
 
-    /// The order with a live code. `mine`: this call wrote the order, and with it the right to ask WeChat. With `renew`, a
-    /// code newer than that version.
-    async fn with_code(&self, order: Order, mine: bool, renew: Option<i64>) -> Result<Order, PlaceError> {
+    /// A turn at unified order, by one who holds the right to ask for this order's code and gives that up without a turn.
+    async fn turn_or_release(&self, number: &OutTradeNo) -> Result<Call, PlaceError> {
+        let refused = match self.enter(Some(number)).await {
+            Ok(turn) => return Ok(turn),
+            Err(refused) => refused,
+        };
+        let (out_trade_no, result, now) = (number.clone(), refused.to_string(), self.clock.now());
+        self.writer.write(Command::PrepayFailed { out_trade_no, result, now }).await?;
+        Err(refused)
+    }
+
+    /// The order with a live code. `mine`: this call wrote the order, and with it has the right and the turn to ask WeChat.
+    /// With `renew`, a code newer than that version.
+    pub(super) async fn with_code(
+        &self,
+        order: Order,
+        mine: Option<Call>,
+        renew: Option<i64>,
+    ) -> Result<Order, PlaceError> {
         let number = order.out_trade_no.clone();
         let mut order = order;
         let began = Instant::now();
+        let is_done = |order: &Order| {
+            let fresh = order.code().is_some_and(|code| renew.is_none_or(|seen| code.version > seen));
+            !order.is_open() || (fresh && order.has_live_code(self.clock.now()))
+        };
         loop {
+            // While WeChat is ill nobody waits behind another's attempt, which may take seconds.
+            if mine.is_none() && !is_done(&order) {
+                self.look(Some(&number))?;
+            }
             let turn = self.turn(&number).await;
             // Who waited here was told to try again; asking for nobody would only hold up the next press.
             if began.elapsed() > PATIENCE {
                 return Err(PlaceError::TryAgain { out_trade_no: number });
             }
-            if !mine {
+            if mine.is_none() {
                 order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
             }
-            let now = self.clock.now();
-            let fresh = order.code().is_some_and(|code| renew.is_none_or(|seen| code.version > seen));
-            if !order.is_open() || (fresh && order.has_live_code(now)) {
+            if is_done(&order) {
                 return Ok(order);
             }
-            if mine || self.may_ask(&number).await? {
-                return self.ask_for_code(&order).await;
+            if let Some(call) = mine {
+                return self.ask_for_code(&order, call).await;
+            }
+            self.look(Some(&number))?;
+            if self.may_ask(&number).await? {
+                let call = self.turn_or_release(&number).await?;
+                return self.ask_for_code(&order, call).await;
             }
             drop(turn);
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -187,9 +232,11 @@ impl Inner {
         Ok(matches!(reply, Reply::Order { changed: true, .. }))
     }
 
-    async fn ask_for_code(&self, order: &Order) -> Result<Order, PlaceError> {
+    async fn ask_for_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
         let number = &order.out_trade_no;
-        let error = match self.wechat.unified_order(&unified_order(order)).await {
+        let answer = self.wechat.unified_order(&unified_order(order)).await;
+        self.gate.orders.heard(call, answer.as_ref().err(), self.clock.now(), &self.random);
+        let error = match answer {
             Ok(prepay) => {
                 self.health.took_order();
                 let (url, now) = (prepay.code_url.clone(), self.clock.now());
@@ -261,10 +308,14 @@ impl Inner {
         if !order.is_open() || newer {
             return Ok(order);
         }
+        self.look(Some(number))?;
+        if let Some(wait) = self.gate.queries.wait_ms(self.clock.now()) {
+            return Err(gate::ill(Some(number), wait));
+        }
         if self.ask(&order, "new code").await.is_err() {
             return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
         }
-        self.with_code(order, false, Some(seen_version)).await
+        self.with_code(order, None, Some(seen_version)).await
     }
 }
 

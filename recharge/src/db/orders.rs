@@ -9,6 +9,7 @@ use super::sets::{self, Key};
 use super::{Db, broken, column};
 use crate::batch::Slot;
 use crate::order::{Code, Order, OrderState, Paid, Proof};
+use crate::schedule;
 use crate::user::User;
 
 pub(super) const COLUMNS: &str = "out_trade_no, user_id, user_name, total_fee, bonus, body, \
@@ -39,8 +40,10 @@ struct Row<'a> {
     pr: Option<&'a str>,
     ro: i64,
     bh: Option<&'a str>,
-    /// 1 once nothing can change any more, so that WeChat need not be asked.
+    /// 1 once it has ended: then WeChat is asked at `aq` next, or never.
     end: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aq: Option<i64>,
 }
 
 /// What an order has from the beginning, for its first row.
@@ -93,6 +96,11 @@ fn row(order: &Order, read: i64) -> Row<'_> {
         ro: i64::from(order.refunded_outside),
         bh: order.by_hand.as_ref().map(TransactionId::as_str),
         end: i64::from(!order.is_open()),
+        aq: match &order.state {
+            OrderState::Closed { closed_at } => schedule::after_close(order, *closed_at, *closed_at),
+            _ => None,
+        }
+        .map(UnixMillis::get),
     }
 }
 
@@ -105,7 +113,8 @@ const UPDATE: &str = "UPDATE orders SET \
      paid_at = CAST(j.value->>'pa' AS BIGINT), credited_at = CAST(j.value->>'cr' AS BIGINT), \
      closed_at = CAST(j.value->>'cl' AS BIGINT), late = CAST(j.value->>'la' AS BIGINT), \
      proof = j.value->>'pr', refunded_outside = CAST(j.value->>'ro' AS BIGINT), \
-     by_hand = j.value->>'bh', next_query_at = CASE WHEN CAST(j.value->>'end' AS BIGINT) = 1 THEN NULL ELSE next_query_at END \
+     by_hand = j.value->>'bh', next_query_at = CASE WHEN CAST(j.value->>'end' AS BIGINT) = 1 \
+     THEN CAST(j.value->>'aq' AS BIGINT) ELSE next_query_at END \
      FROM jsonb_each($1) AS j \
      WHERE orders.out_trade_no = j.value->>'n' AND orders.version = CAST(j.value->>'r' AS BIGINT)";
 
@@ -149,7 +158,7 @@ pub(super) async fn store<'a>(
             sg: slot.order.sign_type.as_str(),
             ca: slot.order.created_at.get(),
             te: slot.order.time_expire.get(),
-            nq: crate::schedule::first_query(slot.order.created_at).get(),
+            nq: schedule::first_query(&slot.order).get(),
         })
         .collect();
     Ok(sets::write(connection, INSERT, &inserts).await? == inserts.len() as u64)

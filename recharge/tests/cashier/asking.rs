@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use recharge::cashier::{AskError, CloseError};
-use recharge::{ExceptionKind, Order, OrderState};
+use recharge::{ExceptionKind, Order, OrderState, Settings};
 use sandbox::{AnswerFault, Faults, Pay};
 use tokio::time::timeout;
 use wxpay::client::Client;
 use wxpay::v2::Refund;
-use wxpay::{Merchant, OutRefundNo, OutTradeNo, SignType, TransactionId};
+use wxpay::{Merchant, OutRefundNo, OutTradeNo, SignType, TransactionId, UnixMillis};
 
 use super::common::{Desk, on_both, on_both_as, settings, wish};
 
@@ -234,6 +234,94 @@ async fn a_page_on_another_instance_hears_of_the_payment() {
         let number = OutTradeNo::parse(heard.unwrap()).unwrap();
         elsewhere.changed_elsewhere(std::slice::from_ref(&number)).await;
         assert_eq!(elsewhere.status(&order.out_trade_no).await.unwrap().unwrap().state.name(), "paid");
+    })
+    .await;
+}
+
+fn credited_at(order: &Order) -> UnixMillis {
+    match &order.state {
+        OrderState::Paid(paid) => paid.credited_at.unwrap(),
+        _ => panic!("{order:?}"),
+    }
+}
+
+#[tokio::test]
+async fn with_every_notice_lost_each_of_300_payments_is_credited_within_a_minute() {
+    // As many open orders as the rate serves in 40 s.
+    let slow = Settings { query_limit_per_s: 8, ..settings() };
+    on_both_as(slow, Merchant::sandbox(), |desk| async move {
+        desk.lose_notices();
+        let mut unpaid = Vec::new();
+        for n in 0..300 {
+            unpaid.push(desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap());
+            desk.advance(100);
+            if n % 5 == 4 {
+                desk.cashier.ask_due(4).await.unwrap();
+            }
+        }
+        let mut paid = Vec::new();
+        let mut slowest = 0;
+        for round in 0..280 {
+            // Two pay in each round, newest and oldest.
+            for order in [unpaid.pop(), (!unpaid.is_empty()).then(|| unpaid.remove(0))].into_iter().flatten()
+            {
+                desk.pay(&order).await;
+                paid.push((desk.cashier.now(), order));
+            }
+            desk.cashier.ask_due(4).await.unwrap();
+            if round % 20 == 19 {
+                let mut left = Vec::new();
+                for (at, order) in paid.drain(..) {
+                    match desk.state(&order).await {
+                        "paid" => slowest = slowest.max(credited_at(&desk.order(&order).await).minus(at)),
+                        _ => left.push((at, order)),
+                    }
+                }
+                paid = left;
+            }
+            desk.advance(500);
+        }
+        assert_eq!((unpaid.len(), paid.len()), (0, 0));
+        assert!(slowest <= 60_000, "{slowest} ms");
+        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 300);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payment_that_crossed_with_the_close_is_found_without_a_notice() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.advance(604_000);
+        desk.cashier.ask_due(20).await.unwrap();
+        assert_eq!(desk.state(&order).await, "closed");
+        desk.lose_notices();
+        let force = Pay { force: true, ..Pay::default() };
+        desk.sandbox.pay(order.code().unwrap().url.as_str(), force).await.unwrap();
+        desk.deliver().await;
+        desk.advance(60_000);
+        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
+        assert_eq!((desk.state(&order).await, desk.balance().await), ("paid", 1000));
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_closed_order_is_asked_about_for_a_week_and_then_no_more() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.advance(604_000);
+        desk.cashier.ask_due(20).await.unwrap();
+        assert_eq!(desk.state(&order).await, "closed");
+        let mut asked = 0;
+        for _ in 0..24 * 10 {
+            desk.advance(3_600_000);
+            asked += desk.cashier.ask_due(20).await.unwrap();
+        }
+        assert_eq!(asked, 3, "after an hour, a day and a week; the first minute is part of the hour");
+        assert_eq!(desk.cashier.backlog().await.unwrap(), (0, None));
     })
     .await;
 }

@@ -2,13 +2,17 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+use std::collections::BTreeMap;
+use std::future::ready;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::middleware::map_request;
 use axum::routing::post;
 use recharge::cashier::{NoticeAnswer, RefundNoticeAnswer, Wish};
 use recharge::{Cashier, Clock, Db, LatePayment, Order, Random, Settings, User};
@@ -27,6 +31,7 @@ pub struct Desk {
     pub sandbox: Sandbox,
     pub merchant: Merchant,
     pub url: String,
+    pub calls: Calls,
     clock: Clock,
     wechat_clock: sandbox::Clock,
 }
@@ -56,6 +61,8 @@ pub fn settings() -> Settings {
         time_expire_ms: 600_000,
         late_payment: LatePayment::Credit,
         max_open_orders: 5,
+        query_limit_per_s: 1_000,
+        order_limit_per_s: 1_000,
     }
 }
 
@@ -74,10 +81,12 @@ impl Desk {
         })
         .await
         .unwrap();
-        let client = Client::in_process(merchant.clone(), sandbox.router()).with_budget(1_000, 2_000);
+        let calls = Calls::default();
+        let router = calls.count(sandbox.router());
+        let client = Client::in_process(merchant.clone(), router).with_budget(1_000, 2_000);
         let cashier = Cashier::start(db, client, settings, clock.clone(), Random::system(), "a");
         *slot.0.lock().unwrap() = Some(cashier.clone());
-        Desk { cashier, sandbox, merchant, url: url.to_owned(), clock, wechat_clock }
+        Desk { cashier, sandbox, merchant, url: url.to_owned(), calls, clock, wechat_clock }
     }
 
     /// Another process on the same database.
@@ -88,7 +97,7 @@ impl Desk {
     /// The same with other settings of the merchant.
     pub async fn second_as(&self, instance: &str, merchant: Merchant) -> Cashier {
         let db = Db::open(&self.url).await.unwrap();
-        let client = Client::in_process(merchant, self.sandbox.router());
+        let client = Client::in_process(merchant, self.calls.count(self.sandbox.router()));
         Cashier::start(db, client, settings(), self.clock.clone(), Random::system(), instance)
     }
 
@@ -218,6 +227,25 @@ pub fn payment(body: &str, merchant: &Merchant) -> Verified<Payment> {
     match notify::read(body.as_bytes(), merchant) {
         Ok(Notice::Paid(payment)) => payment,
         other => panic!("the notice is not a payment: {other:?}"),
+    }
+}
+
+/// Counts what reaches WeChat.
+#[derive(Clone, Default)]
+pub struct Calls(Arc<Mutex<BTreeMap<String, usize>>>);
+
+impl Calls {
+    fn count(&self, wechat: Router) -> Router {
+        let calls = self.clone();
+        wechat.layer(map_request(move |request: Request| {
+            *calls.0.lock().unwrap().entry(request.uri().path().to_owned()).or_default() += 1;
+            ready(request)
+        }))
+    }
+
+    /// How many calls of this address came since the last time this was asked.
+    pub fn taken(&self, path: &str) -> usize {
+        self.0.lock().unwrap().remove(path).unwrap_or(0)
     }
 }
 

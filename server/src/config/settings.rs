@@ -108,9 +108,14 @@ pub struct Settings {
     #[config(env = "SAOMA_MAX_OPEN_ORDERS", default = 5)]
     pub max_open_orders: u32,
 
-    /// Queries to WeChat per second, at most.
+    /// Queries to WeChat per second, at most; all instances on one database together.
     #[config(env = "SAOMA_QUERY_LIMIT_PER_S", default = 20)]
     pub query_limit_per_s: u32,
+
+    /// Orders per second that reach WeChat, at most; all instances on one database together. Who comes too many is told to
+    /// try again.
+    #[config(env = "SAOMA_ORDER_LIMIT_PER_S", default = 50)]
+    pub order_limit_per_s: u32,
 
     /// Connections at a time, at most. Pages and status polls get 80 % of them, so that notices always find a place.
     #[config(env = "SAOMA_MAX_CONNECTIONS", default = 10000)]

@@ -64,6 +64,10 @@ impl ApiError {
         self
     }
 
+    fn about_any(self, order: Option<&OutTradeNo>) -> Self {
+        order.into_iter().fold(self, |error, order| error.about(order))
+    }
+
     pub(super) fn response(self) -> Response {
         let mut response = (self.status, Json(self.body)).into_response();
         let headers = response.headers_mut();
@@ -88,6 +92,12 @@ impl From<PlaceError> for ApiError {
             PlaceError::TooManyOpen(_) => ApiError::new(StatusCode::CONFLICT, "too_many_open", message),
             PlaceError::TryAgain { out_trade_no } => {
                 ApiError::later("try_again", message, 3).about(&out_trade_no)
+            }
+            PlaceError::Ill { out_trade_no, wait_s } => {
+                ApiError::later("wechat_not_answering", message, wait_s).about_any(out_trade_no.as_ref())
+            }
+            PlaceError::Crowded { out_trade_no, wait_s } => {
+                ApiError::later("crowded", message, wait_s).about_any(out_trade_no.as_ref())
             }
             // WeChat's own words are for the operator.
             PlaceError::Refused { out_trade_no, .. } => {

@@ -86,6 +86,8 @@ impl Past {
             time_expire_ms: 600_000,
             late_payment: LatePayment::Credit,
             max_open_orders: 1_000_000,
+            query_limit_per_s: 1_000_000,
+            order_limit_per_s: 1_000_000,
         };
         let cashier = Cashier::start(db, client, settings, clock.clone(), Random::system(), "past");
         Past { cashier, sandbox, wechat, database, clock, wechat_clock, folder }
@@ -329,6 +331,8 @@ async fn an_older_backup_and_the_bill_find_every_payment_since_once() {
             time_expire_ms: 600_000,
             late_payment: LatePayment::Credit,
             max_open_orders: 5,
+            query_limit_per_s: 1_000_000,
+            order_limit_per_s: 1_000_000,
         };
         let cashier = Cashier::start(db, client, settings, Clock::system(), Random::system(), "restored");
         let balances = async || {

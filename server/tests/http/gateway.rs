@@ -58,3 +58,70 @@ async fn a_payment_after_the_expiry_is_credited_and_marked() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn while_wechat_does_not_answer_new_orders_are_refused_at_once_and_go_on_after_it() {
+    on_both(async |site| {
+        let (shown, code_url) = site.placed("early", "10").await;
+        site.faults(json!({"answer": "500"})).await;
+        for user in 0..5 {
+            assert_eq!(site.order(&format!("user{user}"), "10").await.status(), 503);
+        }
+        site.faults(json!({"answer": "timeout"})).await;
+        let orders = site.count("orders").await;
+        let mut refused = 0;
+        for user in 0..20 {
+            let response = site.order(&format!("late{user}"), "10").await;
+            assert_eq!(response.status(), 503);
+            let wait: u32 = response.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+            assert!((1..=13).contains(&wait), "{wait}");
+            let error: Value = response.json().await.unwrap();
+            if error["code"] == "wechat_not_answering" {
+                assert!(
+                    text(&error, "message").starts_with("WeChat is not answering, try again in "),
+                    "{error}"
+                );
+                refused += 1;
+            }
+        }
+        // Each of the few others was a probe.
+        assert!(refused >= 16, "{refused} of 20");
+        assert_eq!(site.count("orders").await, orders + 20 - refused);
+        let metrics = site.get("/metrics").send().await.unwrap().text().await.unwrap();
+        assert!(metrics.contains("saoma_wechat_ill{calls=\"orders\"} 1"), "{metrics}");
+        assert!(metrics.contains("saoma_due_queries_lag_seconds"), "{metrics}");
+        // What is shown stays payable.
+        site.pay(&code_url, &[]).await;
+        site.until("early", &shown, "paid").await;
+        site.faults(json!({})).await;
+        let well = Instant::now();
+        while site.order("lin", "10").await.status() != StatusCode::OK {
+            assert!(well.elapsed() < Duration::from_secs(30), "no order 30 s after WeChat's recovery");
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn orders_beyond_the_rate_are_told_when_to_come_again() {
+    on_both_with("order_limit_per_s = 1\n", async |site| {
+        let (mut taken, mut crowded) = (0, 0);
+        for user in 0..10 {
+            let response = site.order(&format!("user{user}"), "10").await;
+            if response.status() == StatusCode::OK {
+                taken += 1;
+                continue;
+            }
+            assert_eq!(
+                (response.status().as_u16(), &response.headers()["retry-after"]),
+                (503, &"1".parse().unwrap())
+            );
+            assert_eq!(response.json::<Value>().await.unwrap()["code"], "crowded");
+            crowded += 1;
+        }
+        assert!(taken >= 1 && crowded >= 1, "{taken} {crowded}");
+        assert_eq!(site.count("orders").await, taken);
+    })
+    .await;
+}

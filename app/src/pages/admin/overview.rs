@@ -36,7 +36,8 @@ pub struct Overview {
     pub now: UnixMillis,
     pub days: Vec<(String, DaySums)>,
     pub exceptions: Vec<Exception>,
-    pub waiting: i64,
+    /// Orders that wait for a query, and since when the first of them does.
+    pub waiting: (i64, Option<UnixMillis>),
     pub health: Health,
 }
 
@@ -242,7 +243,9 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
 fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let stopped = overview.health.stopped.as_ref();
     let violations = overview.health.violations.unwrap_or(0);
-    let is_well = stopped.is_none() && violations == 0;
+    let ill =
+        [(&overview.health.orders_ill, over::ILL_ORDERS), (&overview.health.queries_ill, over::ILL_QUERIES)];
+    let is_well = stopped.is_none() && violations == 0 && ill.iter().all(|(ill, _)| ill.is_none());
     let (word, tone) = if is_well { (check::OK, None) } else { (check::BAD, Some("bad")) };
     let unsound = (violations > 0).then(|| {
         let count = thousands(violations);
@@ -253,6 +256,20 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         let values = [("reason", stopped.reason.as_str()), ("time", since.as_str())];
         parts::notice(Some("bad"), lang.fill(over::STOPPED, &values))
     });
+    let ill = ill.map(|(ill, text)| {
+        let ill = ill.as_ref()?;
+        let [since, tried] = [ill.since, ill.tried_at].map(|at| parts::time_text(at, Clock::NoYear));
+        let values = [("reason", ill.reason.as_str()), ("time", since.as_str()), ("tried", tried.as_str())];
+        Some(parts::notice(Some("warn"), lang.fill(text, &values)))
+    });
+    let (due, since) = overview.waiting;
+    let waiting = match since.map(|since| overview.now.minus(since) / 1000) {
+        // Less is the usual wait for a turn.
+        Some(lag @ 15..) => {
+            lang.fill(over::DUE_LAG, &[("n", &due.to_string()), ("seconds", &lag.to_string())])
+        }
+        _ => due.to_string(),
+    };
     let today = overview.days.last().filter(|(day, _)| {
         let date: String = parts::time_text(overview.now, Clock::Full).chars().take(10).collect();
         *day == date.replace('-', "")
@@ -263,9 +280,10 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         <section class="card stack" aria-labelledby="he-t">
             <div class="card-head"><h2 id="he-t">{lang.t(over::HEALTH)}</h2>{pill(lang.t(word), tone)}</div>
             {notice}
+            {ill}
             {unsound}
             <dl class="tiles">
-                {tile(over::HEALTH_DUE, overview.waiting.to_string())}
+                {tile(over::HEALTH_DUE, waiting)}
                 {tile(over::SILENT_TODAY, by_query.to_string())}
             </dl>
             <p class="note">{lang.t(over::SILENT_NOTE)}</p>

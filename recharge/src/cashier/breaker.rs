@@ -1,0 +1,252 @@
+//! What is done while WeChat is ill: after failures in a row calls are refused at once, and one at a time goes through to see
+//! whether it is well again. Pure.
+
+use wxpay::{ErrCode, Error, UnixMillis};
+
+/// So many failures in a row, and WeChat counts as ill.
+const IN_A_ROW: u32 = 5;
+
+const FIRST_PAUSE_MS: i64 = 1_000;
+
+/// An unanswered probe takes 7 s and a pause is at most a quarter longer than this, so that WeChat's recovery is noticed
+/// within 20 s.
+const LONGEST_PAUSE_MS: i64 = 10_000;
+
+/// A probe whose task died is given up after this.
+const PROBE_MS: i64 = 20_000;
+
+/// WeChat does not answer, or not as itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ill {
+    pub since: UnixMillis,
+    /// The last failure, for the operator.
+    pub reason: String,
+    /// When it was last tried.
+    pub tried_at: UnixMillis,
+}
+
+/// A call that may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Call {
+    Usual,
+    /// The one that finds out whether WeChat is well again.
+    Probe,
+}
+
+/// What a failed call says about WeChat's health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Symptom {
+    /// No answer, or none that can be believed, or one that says that WeChat has trouble.
+    Trouble,
+    /// It says that we ask too often: a pause at once.
+    TooOften,
+}
+
+impl Symptom {
+    /// `None` where WeChat answered as itself, be it with a refusal: that is about the order, or about us.
+    pub(super) fn of(error: &Error) -> Option<Symptom> {
+        match error {
+            Error::Invalid(_) | Error::NotUnderstood { .. } | Error::NoCertificate => None,
+            Error::Status(429) => Some(Symptom::TooOften),
+            Error::Refused { code, .. } => match code {
+                ErrCode::FrequencyLimited | ErrCode::InvalidReqTooMuch => Some(Symptom::TooOften),
+                ErrCode::SystemError | ErrCode::BizerrNeedRetry => Some(Symptom::Trouble),
+                ErrCode::Other(word) if word == "BANKERROR" => Some(Symptom::Trouble),
+                _ => None,
+            },
+            _ => Some(Symptom::Trouble),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Breaker {
+    in_a_row: u32,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    ill: Ill,
+    pause_ms: i64,
+    probe_at: UnixMillis,
+    probing_since: Option<UnixMillis>,
+}
+
+impl Breaker {
+    pub(super) fn ill(&self) -> Option<&Ill> {
+        self.open.as_ref().map(|open| &open.ill)
+    }
+
+    /// How long a call has to wait, in milliseconds; `None` if it may go now.
+    pub(super) fn wait_ms(&self, now: UnixMillis) -> Option<i64> {
+        let open = self.open.as_ref()?;
+        if let Some(since) = open.probing_since
+            && (0..PROBE_MS).contains(&now.minus(since))
+        {
+            return Some(2_000);
+        }
+        let wait = open.probe_at.minus(now);
+        // A probe further off was planned by a clock that has been set back since.
+        (1..=2 * LONGEST_PAUSE_MS).contains(&wait).then_some(wait)
+    }
+
+    /// # Errors
+    /// How long to wait, in milliseconds.
+    pub(super) fn admit(&mut self, now: UnixMillis) -> Result<Call, i64> {
+        if let Some(wait) = self.wait_ms(now) {
+            return Err(wait);
+        }
+        let Some(open) = &mut self.open else { return Ok(Call::Usual) };
+        open.probing_since = Some(now);
+        Ok(Call::Probe)
+    }
+
+    /// A call was not made after all.
+    pub(super) fn unused(&mut self, call: Call) {
+        if let (Call::Probe, Some(open)) = (call, &mut self.open) {
+            open.probing_since = None;
+        }
+    }
+
+    /// WeChat answered. Answers since when it was ill, if it was.
+    pub(super) fn well(&mut self) -> Option<UnixMillis> {
+        self.in_a_row = 0;
+        self.open.take().map(|open| open.ill.since)
+    }
+
+    /// A call failed. `chance` spreads the probes of several instances. Answers whether WeChat counts as ill only now.
+    pub(super) fn failed(
+        &mut self,
+        call: Call,
+        symptom: Symptom,
+        reason: &str,
+        now: UnixMillis,
+        chance: u8,
+    ) -> bool {
+        let Some(open) = &mut self.open else {
+            self.in_a_row += 1;
+            let is_ill = self.in_a_row >= IN_A_ROW || symptom == Symptom::TooOften;
+            self.open = is_ill.then(|| Open {
+                ill: Ill { since: now, reason: reason.to_owned(), tried_at: now },
+                pause_ms: FIRST_PAUSE_MS,
+                probe_at: now.plus_ms(spread(FIRST_PAUSE_MS, chance)),
+                probing_since: None,
+            });
+            return is_ill;
+        };
+        (open.ill.reason, open.ill.tried_at) = (reason.to_owned(), now);
+        // What was under way when it fell ill says nothing new.
+        if call == Call::Probe {
+            open.pause_ms = (open.pause_ms * 2).min(LONGEST_PAUSE_MS);
+            open.probe_at = now.plus_ms(spread(open.pause_ms, chance));
+            open.probing_since = None;
+        }
+        false
+    }
+}
+
+/// From three quarters to five quarters of it.
+fn spread(pause_ms: i64, chance: u8) -> i64 {
+    pause_ms * (384 + i64::from(chance)) / 512
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis::new(1_773_540_000_000);
+
+    fn fail(breaker: &mut Breaker, call: Call, now: UnixMillis) -> bool {
+        breaker.failed(call, Symptom::Trouble, "HTTP 500", now, 128)
+    }
+
+    fn opened() -> Breaker {
+        let mut breaker = Breaker::default();
+        for _ in 1..IN_A_ROW {
+            assert!(!fail(&mut breaker, Call::Usual, NOW));
+        }
+        assert!(fail(&mut breaker, Call::Usual, NOW));
+        breaker
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it_and_one_answer_between_them_does_not() {
+        let mut breaker = Breaker::default();
+        for _ in 0..20 {
+            for _ in 1..IN_A_ROW {
+                fail(&mut breaker, Call::Usual, NOW);
+            }
+            assert_eq!((breaker.admit(NOW), breaker.well()), (Ok(Call::Usual), None));
+        }
+        assert!(opened().admit(NOW).is_err());
+    }
+
+    #[test]
+    fn one_probe_at_a_time_goes_through_ever_more_seldom_but_every_ten_seconds() {
+        let (mut breaker, mut now, mut pauses) = (opened(), NOW, Vec::new());
+        for _ in 0..6 {
+            let wait = breaker.wait_ms(now).unwrap();
+            pauses.push(wait);
+            assert_eq!(breaker.admit(now.plus_ms(wait - 1)), Err(1));
+            now = now.plus_ms(wait);
+            assert_eq!(breaker.admit(now), Ok(Call::Probe));
+            assert!(breaker.admit(now).is_err(), "a second probe beside the first");
+            assert!(breaker.admit(now.plus_ms(PROBE_MS - 1)).is_err(), "a second probe beside the first");
+            fail(&mut breaker, Call::Probe, now);
+        }
+        assert_eq!(pauses, [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+        assert_eq!(breaker.well(), Some(NOW));
+        assert_eq!(breaker.admit(now), Ok(Call::Usual));
+    }
+
+    #[test]
+    fn probes_of_several_instances_are_spread_and_the_longest_pause_stays_short() {
+        assert_eq!((spread(10_000, 0), spread(10_000, 255)), (7_500, 12_480));
+    }
+
+    #[test]
+    fn what_was_under_way_when_it_fell_ill_does_not_lengthen_the_pause() {
+        let mut breaker = opened();
+        for _ in 0..100 {
+            fail(&mut breaker, Call::Usual, NOW.plus_ms(500));
+        }
+        assert_eq!(breaker.wait_ms(NOW), Some(1_000));
+        assert_eq!(breaker.ill().map(|ill| ill.tried_at), Some(NOW.plus_ms(500)));
+    }
+
+    #[test]
+    fn a_probe_that_was_not_sent_or_never_came_back_makes_way_for_the_next() {
+        let mut breaker = opened();
+        let now = NOW.plus_ms(1_000);
+        assert_eq!(breaker.admit(now), Ok(Call::Probe));
+        breaker.unused(Call::Probe);
+        assert_eq!(breaker.admit(now), Ok(Call::Probe));
+        assert_eq!(breaker.admit(now.plus_ms(PROBE_MS)), Ok(Call::Probe));
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_holds_nobody_up() {
+        let mut breaker = opened();
+        assert_eq!(breaker.admit(NOW.plus_ms(-86_400_000)), Ok(Call::Probe));
+    }
+
+    #[test]
+    fn a_refusal_of_one_order_is_no_illness_and_too_many_calls_are_one_at_once() {
+        for code in ErrCode::ALL {
+            let symptom = Symptom::of(&Error::Refused { code: code.clone(), err_code_des: String::new() });
+            let wanted = match code.as_str() {
+                "SYSTEMERROR" | "BIZERR_NEED_RETRY" => Some(Symptom::Trouble),
+                "FREQUENCY_LIMITED" | "INVALID_REQ_TOO_MUCH" => Some(Symptom::TooOften),
+                _ => None,
+            };
+            assert_eq!(symptom, wanted, "{code}");
+        }
+        assert_eq!(Symptom::of(&Error::Status(502)), Some(Symptom::Trouble));
+        assert_eq!(Symptom::of(&Error::Timeout { budget_ms: 7_000 }), Some(Symptom::Trouble));
+        assert_eq!(Symptom::of(&Error::NotUnderstood { return_msg: "签名错误".to_owned() }), None);
+        let mut breaker = Breaker::default();
+        assert!(breaker.failed(Call::Usual, Symptom::TooOften, "FREQUENCY_LIMITED", NOW, 0));
+        assert!(breaker.admit(NOW).is_err());
+    }
+}
