@@ -264,6 +264,8 @@ impl Desk {
                 out_trade_no: out_trade_no.map(|number| number.to_string()),
                 ..later(ErrorCode::TooOften, message, wait_s)
             },
+            // A page sends no keys.
+            PlaceError::KeyReused | PlaceError::TooManyKeys => refusal(ErrorCode::BadRequest, message),
             // WeChat's own words are for the operator, not for the payer.
             PlaceError::Refused { out_trade_no, .. } => AppError {
                 out_trade_no: Some(out_trade_no.to_string()),

@@ -27,6 +27,7 @@ pub mod operators;
 pub mod orders;
 pub(crate) mod reconciliations;
 pub mod refunds;
+pub(crate) mod request_keys;
 mod sets;
 pub mod writer;
 

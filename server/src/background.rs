@@ -180,6 +180,7 @@ async fn tidy(server: Server) {
         server.cashier.forget_unwatched();
         server.operators.forget_old_tries();
         server.create_limit.forget();
+        server.cashier.forget_request_keys().await;
         if let Some(metrics) = crate::health::recorder() {
             metrics.run_upkeep();
         }

@@ -11,9 +11,12 @@ use axum::{
     routing::{get, post},
 };
 use http::{HeaderMap, StatusCode, header};
-use recharge::{OrderState, User, cashier::Wish};
+use recharge::{
+    OrderState, User,
+    cashier::{RequestKey, Wish},
+};
 use serde::Serialize;
-use wxpay::OutTradeNo;
+use wxpay::{InvalidValue, OutTradeNo};
 
 use self::error::ApiError;
 use crate::{client_addr::ClientAddr, shared::Server};
@@ -46,6 +49,7 @@ async fn create(
     Extension(ClientAddr(ip)): Extension<ClientAddr>,
     request: Request,
 ) -> Result<Json<Created>, ApiError> {
+    let key = wish::idempotency_key(request.headers())?;
     let wish = wish::read(request).await?;
     let user = server.tokens.read(&wish.u).map_err(|_| ApiError::bad_token())?.user;
     let price = server.pages.site.price(wish.quantity);
@@ -55,7 +59,16 @@ async fn create(
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "quantity", text)
     })?;
     server.create_limit.user(&user.id).map_err(|slow| ApiError::too_often(slow.wait_s))?;
-    let order = server.cashier.place(Wish { user, total_fee, bonus, ip }).await?;
+    let quantity = wish.quantity;
+    let wish = Wish { user, total_fee, bonus, ip };
+    let order = match key {
+        None => server.cashier.place(wish).await?,
+        Some(key) => {
+            let bad = |error: InvalidValue| wish::bad_key(&error.to_string());
+            let key = RequestKey::new(&key, format!("NATIVE {quantity}")).map_err(bad)?;
+            server.cashier.place_once(wish, key).await?
+        }
+    };
     let expires_in_s = order.expires_in_s(server.now());
     Ok(Json(Created {
         code_url: order.code().map(|code| code.url.to_string()).unwrap_or_default(),

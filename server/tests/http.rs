@@ -15,6 +15,8 @@ mod gateway;
 mod instances;
 #[path = "http/integrator.rs"]
 mod integrator;
+#[path = "http/keys.rs"]
+mod keys;
 #[path = "http/notices.rs"]
 mod notices;
 #[path = "http/operators.rs"]

@@ -57,6 +57,12 @@ pub enum PlaceError {
     /// There is no such order.
     #[error("there is no such order")]
     NotFound,
+    /// The key was used for something else before.
+    #[error("this idempotency key was used with other parameters")]
+    KeyReused,
+    /// This user has used more keys in a day than are kept.
+    #[error("too many idempotency keys for this user")]
+    TooManyKeys,
     #[error("the order could not be written")]
     Write(#[from] WriteError),
 }

@@ -4,6 +4,7 @@
 mod asking;
 #[path = "../common/mod.rs"]
 mod common;
+mod once;
 mod outage;
 mod placing;
 mod settling;

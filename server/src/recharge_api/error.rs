@@ -99,6 +99,10 @@ impl From<PlaceError> for ApiError {
             PlaceError::Crowded { out_trade_no, wait_s } => {
                 ApiError::later("crowded", message, wait_s).about_any(out_trade_no.as_ref())
             }
+            PlaceError::KeyReused => ApiError::new(StatusCode::CONFLICT, "idempotency_key_reused", message),
+            PlaceError::TooManyKeys => {
+                ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_keys", message).after(3600)
+            }
             // WeChat's own words are for the operator.
             PlaceError::Refused { out_trade_no, .. } => {
                 ApiError::later("refused", "WeChat did not accept the order", 60).about(&out_trade_no)

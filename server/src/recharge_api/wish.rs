@@ -1,7 +1,7 @@
 //! The request of `POST /wxpay/recharge`: a form or JSON of a limited size.
 
 use axum::{body::HttpBody as _, extract::Request};
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 
 use super::{
     ApiError,
@@ -10,6 +10,24 @@ use super::{
 
 /// Far more than any honest request has.
 const LIMIT: usize = 16 * 1024;
+
+/// The `Idempotency-Key`, if there is one.
+///
+/// # Errors
+/// 400 where it is given twice or is not text.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    let Some(key) = keys.next() else { return Ok(None) };
+    let key = key.to_str().map_err(|_| bad_key("Idempotency-Key must be visible ASCII characters"))?;
+    match keys.next() {
+        None => Ok(Some(key.to_owned())),
+        Some(_) => Err(bad_key("Idempotency-Key must be given once")),
+    }
+}
+
+pub(super) fn bad_key(why: &str) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, "idempotency_key", why)
+}
 
 /// # Errors
 /// 413 and 415 by the body's size and kind; 400 where it cannot be read; 401 without `u`; 422 for a value out of its range.

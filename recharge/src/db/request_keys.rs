@@ -1,0 +1,101 @@
+//! All SQL on `request_keys`: what an integrator's idempotency key led to.
+
+use wxpay::{OutTradeNo, UnixMillis};
+
+use super::{Db, broken, column};
+
+/// A key as it is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub request: String,
+    /// `None` until its order is written.
+    pub out_trade_no: Option<OutTradeNo>,
+}
+
+/// What is kept under this key; where there is nothing yet, `request` is from now on. `None` if the user has `most` keys
+/// already. To be called in a task that nobody drops.
+pub(crate) async fn get_or_set(
+    db: &Db,
+    (user_id, key): (&str, &str),
+    request: &str,
+    most: i64,
+    now: UnixMillis,
+) -> Result<Option<Kept>, sqlx::Error> {
+    if let Some(kept) = find(db, (user_id, key)).await? {
+        return Ok(Some(kept));
+    }
+    let mut transaction = db.begin().await?;
+    sqlx::query(
+        "INSERT INTO request_keys (user_id, request_key, request, created_at) SELECT $1, $2, $3, $4 \
+         WHERE (SELECT COUNT(*) FROM (SELECT 1 FROM request_keys WHERE user_id = $1 LIMIT $5) AS kept) < $5 \
+         ON CONFLICT (user_id, request_key) DO NOTHING",
+    )
+    .bind(user_id)
+    .bind(key)
+    .bind(request)
+    .bind(now.get())
+    .bind(most)
+    .execute(transaction.connection())
+    .await?;
+    transaction.commit().await?;
+    find(db, (user_id, key)).await
+}
+
+/// Names the key's order, in place of `instead_of`. Answers the one that it has by now: somebody else may have been faster.
+pub(crate) async fn name(
+    db: &Db,
+    (user_id, key): (&str, &str),
+    instead_of: Option<&OutTradeNo>,
+    number: &OutTradeNo,
+) -> Result<OutTradeNo, sqlx::Error> {
+    let mut transaction = db.begin().await?;
+    sqlx::query(
+        "UPDATE request_keys SET out_trade_no = $1 \
+         WHERE user_id = $2 AND request_key = $3 AND COALESCE(out_trade_no, '') = $4",
+    )
+    .bind(number.as_str())
+    .bind(user_id)
+    .bind(key)
+    .bind(instead_of.map_or("", OutTradeNo::as_str))
+    .execute(transaction.connection())
+    .await?;
+    transaction.commit().await?;
+    let kept = find(db, (user_id, key)).await?;
+    // A key that was forgotten meanwhile led to this order all the same.
+    Ok(kept.and_then(|kept| kept.out_trade_no).unwrap_or_else(|| number.clone()))
+}
+
+async fn find(db: &Db, (user_id, key): (&str, &str)) -> Result<Option<Kept>, sqlx::Error> {
+    let row =
+        sqlx::query("SELECT request, out_trade_no FROM request_keys WHERE user_id = $1 AND request_key = $2")
+            .bind(user_id)
+            .bind(key)
+            .fetch_optional(db.pool())
+            .await?;
+    let Some(row) = row else { return Ok(None) };
+    let number: Option<String> = column(&row, "out_trade_no")?;
+    Ok(Some(Kept {
+        request: column(&row, "request")?,
+        out_trade_no: number
+            .map(OutTradeNo::parse)
+            .transpose()
+            .map_err(|error| broken("out_trade_no", error))?,
+    }))
+}
+
+/// Forgets keys that are older than this, a thousand at most.
+pub(crate) async fn forget(db: &Db, before: UnixMillis) -> Result<(), sqlx::Error> {
+    let old = sqlx::query("SELECT 1 FROM request_keys WHERE created_at < $1 LIMIT 1").bind(before.get());
+    if old.fetch_optional(db.pool()).await?.is_none() {
+        return Ok(());
+    }
+    let mut transaction = db.begin().await?;
+    sqlx::query(
+        "DELETE FROM request_keys WHERE (user_id, request_key) IN \
+         (SELECT user_id, request_key FROM request_keys WHERE created_at < $1 ORDER BY created_at LIMIT 1000)",
+    )
+    .bind(before.get())
+    .execute(transaction.connection())
+    .await?;
+    transaction.commit().await
+}
