@@ -112,7 +112,9 @@ fn saoma(
             .env("SAOMA_SANDBOX_ADDR", sandbox.to_string())
             .env("DATABASE_URL", format!("sqlite://{}", db.display()))
             .env("SAOMA_USER_TOKEN_SECRET", SECRET)
-            .env("SAOMA_ADMIN_PASSWORD", "only for measuring");
+            .env("SAOMA_ADMIN_PASSWORD", "only for measuring")
+            // Orders are placed as fast as they are answered.
+            .env("SAOMA_ORDER_LIMIT_PER_S", "1000");
     };
     Process::start(plan.core, &plan.saoma, set, log)
 }
