@@ -57,3 +57,22 @@ async fn every_kind_of_violation_is_named() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_payment_without_an_order_that_was_credited_by_hand_is_no_violation() {
+    on_both(|desk| async move {
+        run(
+            &desk,
+            "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
+             VALUES ('OTHER0000000001', 'credit 4200000001', 'u_1', 700, 0, 'lin', 'moved here')",
+        )
+        .await;
+        run(
+            &desk,
+            "INSERT INTO accounts (user_id, user_name, balance, updated_at) VALUES ('u_1', '', 700, 0)",
+        )
+        .await;
+        desk.check().await;
+    })
+    .await;
+}

@@ -40,9 +40,10 @@ const CREDITS: &str = "SELECT o.out_trade_no AS k FROM orders AS o LEFT JOIN led
      ((o.credited_at IS NULL) <> (l.entry IS NULL) OR (l.entry IS NOT NULL AND \
      (o.state <> 'paid' OR l.amount <> o.total_fee + o.bonus OR l.user_id <> o.user_id)))";
 
+/// Credits of orders that are none. A payment that an operator credited by hand, and what is refunded, may have no order.
 const NO_ORDER: &str = "SELECT l.out_trade_no AS k FROM ledger AS l LEFT JOIN orders AS o \
      ON o.out_trade_no = l.out_trade_no WHERE l.out_trade_no > $1 AND l.out_trade_no <= $2 \
-     AND o.out_trade_no IS NULL";
+     AND l.entry = 'credit' AND o.out_trade_no IS NULL";
 
 /// Accounts whose balance is not the sum of their ledger.
 const BALANCES: &str = "SELECT a.user_id AS k, a.balance AS balance, \
