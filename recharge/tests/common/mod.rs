@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::future::ready;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
@@ -211,6 +212,13 @@ pub async fn until(happened: impl AsyncFn() -> bool) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("it did not happen in 30 s");
+}
+
+/// Begins, and goes away at once: nobody else has had a turn yet.
+pub async fn begun(future: impl Future) {
+    let mut future = Box::pin(future);
+    let begun = std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context).is_ready())).await;
+    assert!(!begun, "it ended before anybody could go away");
 }
 
 pub fn wish(user: &str, fen: i64) -> Wish {
