@@ -103,8 +103,9 @@ async fn stored(db: &Db) -> (Credits, HashMap<String, i64>) {
     (found, balances.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// What must hold at every moment: the orders that were `acknowledged` are credited with their own payment, nobody has more
-/// than one credit, balances are the sums of what was credited, and the program's own check finds nothing.
+/// What must hold at every moment: the orders that were `acknowledged` are credited with their own payment, nobody has
+/// more than one credit, balances are the sums of what was credited, nothing is an exception, and the program's own check
+/// finds nothing.
 pub async fn hold(database: &str, orders: &[Due], acknowledged: &[bool]) {
     let db = Db::open(database).await.unwrap();
     let (credits, stored) = stored(&db).await;
@@ -123,6 +124,8 @@ pub async fn hold(database: &str, orders: &[Due], acknowledged: &[bool]) {
     for (user, balance) in balances {
         assert_eq!(stored.get(user), Some(&balance), "{user}");
     }
+    let strange = sqlx::query("SELECT COUNT(*) FROM exceptions").fetch_one(db.pool()).await.unwrap();
+    assert_eq!(strange.get::<i64, _>(0), 0, "a repeated notice is no second payment");
     let findings = check::all(&db).await.unwrap();
     assert_eq!((findings.violations, findings.named), (0, vec![]));
     db.pool().close().await;
