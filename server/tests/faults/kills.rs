@@ -10,7 +10,7 @@ use super::{asked, till};
 
 /// Kills of one database, so that looking over all of it after each stays quick.
 const PER_DATABASE: usize = 15;
-const ORDERS_PER_KILL: usize = 150;
+const ORDERS_PER_KILL: usize = 400;
 
 /// `KILLS` is for both databases together.
 async fn killed(database: impl AsyncFn() -> String) {
@@ -32,7 +32,7 @@ async fn killed_on(database: &str, kills: usize) {
         let mut saoma = Saoma::start(database);
         till::hold(database, &orders, &acknowledged).await;
         let load = Load::after(&orders, acknowledged);
-        let mut posting = load.run(&saoma.addr, 32);
+        let mut posting = load.run(&saoma.addr, 16);
         tokio::time::sleep(Duration::from_millis(rand::random_range(5..300))).await;
         saoma.kill();
         load.stop();

@@ -13,10 +13,10 @@ use super::process::{Saoma, self_check};
 use super::wire::Wire;
 use super::{asked, till};
 
-const ORDERS_PER_OUTAGE: usize = 800;
+const ORDERS_PER_OUTAGE: usize = 1000;
 
-/// After the database is back, notices must be acknowledged again within this.
-const BACK_WITHIN: Duration = Duration::from_secs(10);
+/// After the database is back, notices must be acknowledged again within this. It takes a moment; a busy machine needs longer.
+const BACK_WITHIN: Duration = Duration::from_secs(60);
 
 async fn number(database: &str, sql: &'static str) -> i64 {
     let mut connection = AnyConnection::connect(database).await.unwrap();

@@ -23,17 +23,24 @@ async fn storm(database: &str, servers: &[Saoma]) {
         let addr = servers[sender % servers.len()].addr.clone();
         senders.spawn(async move {
             let mut wire = Wire::open(&addr).await.unwrap();
-            let mut successes = 0;
+            let (mut successes, mut later) = (0, 0);
             for due in orders.iter() {
                 start.wait().await;
-                let (status, body) = wire.post(&due.notice).await.unwrap();
-                assert_eq!((status, body.as_str()), (200, SUCCESS));
+                loop {
+                    match wire.post(&due.notice).await.unwrap() {
+                        // On a machine that is busy with other things two seconds may pass; then it is sent again.
+                        (503, _) => later += 1,
+                        answer => break assert_eq!(answer, (200, SUCCESS.to_owned())),
+                    }
+                }
                 successes += 1;
             }
-            successes
+            (successes, later)
         });
     }
-    let successes: usize = senders.join_all().await.into_iter().sum();
+    let (successes, later): (Vec<usize>, Vec<usize>) = senders.join_all().await.into_iter().unzip();
+    let (successes, later): (usize, usize) = (successes.iter().sum(), later.iter().sum());
+    println!("{successes} answers of SUCCESS, {later} of 503 before them");
     assert_eq!(successes, COPIES * orders.len());
     till::hold(database, &orders, &vec![true; orders.len()]).await;
 }
