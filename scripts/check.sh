@@ -3,6 +3,8 @@
 # the server, `wxpay` alone (as another project would take it), and what runs in the browser.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$root"
+say "checking the names in docs/faults.md"
+bash scripts/faults.sh
 say "checking formatting"
 cargo fmt --all --check
 say "clippy, server side"
