@@ -58,6 +58,30 @@ pub fn is_of_day(row: &BillRow, date: BillDate) -> bool {
     (from..to).contains(&row.time)
 }
 
+/// Other shops under the same number may write what they like: no control characters, and no more than fits.
+pub fn printable(row: BillRow) -> BillRow {
+    let clean = |text: String| -> String {
+        text.chars().take(64).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    };
+    let entry = match row.entry {
+        BillEntry::Refund { refund_id, out_refund_no, refund_fee, status } => BillEntry::Refund {
+            refund_id,
+            out_refund_no: clean(out_refund_no),
+            refund_fee,
+            status: clean(status),
+        },
+        BillEntry::Other { state } => BillEntry::Other { state: clean(state) },
+        entry => entry,
+    };
+    BillRow {
+        out_trade_no: clean(row.out_trade_no),
+        trade_type: clean(row.trade_type),
+        fee_type: clean(row.fee_type),
+        entry,
+        ..row
+    }
+}
+
 /// What the rows of a bill come to, counted on the way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
