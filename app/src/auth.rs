@@ -23,6 +23,17 @@ pub struct Operator {
     pub name: String,
 }
 
+/// Whether the operator's password, asked for once more in this form, is right. Absent where the form has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Confirmed {
+    Yes,
+    Wrong,
+    /// Too many tries.
+    Slow {
+        wait_s: u64,
+    },
+}
+
 /// Where the request came from, with trusted proxies taken into account; for WeChat's `spbill_create_ip`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientIp(pub IpAddr);

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, header};
 use leptos::prelude::use_context;
 
-use crate::auth::{ClientIp, CurrentUser, Operator, OtherUser, Viewer};
+use crate::auth::{ClientIp, Confirmed, CurrentUser, Operator, OtherUser, Viewer};
 use crate::checkout::Device;
 use crate::site::percent_encode;
 use crate::text::Lang;
@@ -21,6 +21,7 @@ pub struct Visit {
     pub device: Device,
     pub user: Option<CurrentUser>,
     pub operator: Option<Operator>,
+    pub confirmed: Option<Confirmed>,
     pub other_user: Option<OtherUser>,
     pub ip: ClientIp,
     pub path: String,
@@ -104,6 +105,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
             device: Device::from_user_agent(agent),
             user: parts.extensions.get().cloned(),
             operator: parts.extensions.get().cloned(),
+            confirmed: parts.extensions.get().copied(),
             other_user: parts.extensions.get().cloned(),
             ip: parts.extensions.get().copied().unwrap_or_default(),
             path: parts.uri.path().to_owned(),

@@ -31,6 +31,8 @@ pub struct Operators {
     by_address: DefaultKeyedRateLimiter<IpAddr>,
     /// The same for each name, from addresses that this operator never used.
     by_name: DefaultKeyedRateLimiter<String>,
+    /// The same for each operator who is signed in and proves the password once more.
+    by_session: DefaultKeyedRateLimiter<String>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +73,7 @@ impl Operators {
             hashing: Arc::new(Semaphore::new(AT_ONCE)),
             by_address: RateLimiter::keyed(quota),
             by_name: RateLimiter::keyed(quota),
+            by_session: RateLimiter::keyed(quota),
         }
     }
 
@@ -108,6 +111,27 @@ impl Operators {
         Ok(token)
     }
 
+    /// Whether an operator who is signed in still knows the password: asked again where money leaves, because a browser
+    /// may stand open. Source: fault scenario 28.
+    /// # Errors
+    /// [`LoginError`].
+    pub async fn confirm(
+        &self,
+        name: &str,
+        password: &str,
+        from: ClientAddr,
+        now: UnixMillis,
+    ) -> Result<(), LoginError> {
+        wait_of(&self.by_session, &name.to_owned())?;
+        let stored = operators::password_hash(&self.db, name).await?;
+        if self.verify(password, stored.unwrap_or_else(|| NOBODY.to_owned())).await {
+            return Ok(());
+        }
+        let entry = AuditEntry::new(now, name, "confirm_failed", name, &from.0.to_string());
+        operators::audit(&self.db, entry).await?;
+        Err(LoginError::Mismatch)
+    }
+
     /// The operator of a session's token; `None` when it ended.
     /// # Errors
     /// Whatever the database says.
@@ -135,6 +159,7 @@ impl Operators {
     pub fn forget_old_tries(&self) {
         self.by_address.retain_recent();
         self.by_name.retain_recent();
+        self.by_session.retain_recent();
     }
 
     async fn verify(&self, password: &str, stored: String) -> bool {

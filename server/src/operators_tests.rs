@@ -116,3 +116,24 @@ fn a_generated_password_can_be_read_aloud_and_is_accepted() {
     assert!(password.chars().all(|c| c == '-' || c.is_ascii_lowercase() || ('2'..='9').contains(&c)));
     assert_ne!(password, new_password());
 }
+
+#[tokio::test]
+async fn the_password_is_asked_again_with_ten_tries_and_no_way_to_lock_signing_in() {
+    let (desk, db, _dir) = desk().await;
+    desk.confirm("chen", "correct horse battery", at(HOME), NOW).await.unwrap();
+    for _ in 0..9 {
+        let wrong = desk.confirm("chen", "a wrong password", at(HOME), NOW).await;
+        assert!(matches!(wrong, Err(LoginError::Mismatch)));
+    }
+    let slow = desk.confirm("chen", "correct horse battery", at(HOME), NOW).await;
+    assert!(matches!(slow, Err(LoginError::Slow { .. })));
+    desk.login("chen", "correct horse battery", at(HOME), NOW).await.unwrap();
+    let told: i64 = sqlx::Row::get(
+        &sqlx::query("SELECT count(*) AS n FROM audit WHERE action = 'confirm_failed'")
+            .fetch_one(db.pool())
+            .await
+            .unwrap(),
+        "n",
+    );
+    assert_eq!(told, 9);
+}

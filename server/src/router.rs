@@ -37,7 +37,7 @@ fn is_page(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bo
 }
 
 /// No page takes more than a short form.
-const FORM_BYTES: usize = 16 * 1024;
+pub const FORM_BYTES: usize = 16 * 1024;
 
 async fn small_body(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();

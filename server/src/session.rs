@@ -1,9 +1,10 @@
 //! Who asks: cookies and tokens become [`app::auth`]'s types in the request's extensions; signing in, switching and out.
 
-use app::auth::{ClientIp, CurrentUser, Operator, OtherUser};
+use app::auth::{ClientIp, Confirmed, CurrentUser, Operator, OtherUser};
 use axum::{
     Extension, Router,
-    extract::{Form, Request, State},
+    body::Body,
+    extract::{Form, FromRequest, Request, State},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
     routing::post,
@@ -73,8 +74,14 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
             server.has_demo_user.then(|| recharge::User { id: DEMO.0.to_owned(), name: DEMO.1.to_owned() })
         };
         let is_admin = path == "/admin" || path.starts_with("/admin/");
-        if is_admin && let Err(response) = sign_in_operator(&server, &mut request).await {
-            return response;
+        if is_admin {
+            if let Err(response) = sign_in_operator(&server, &mut request).await {
+                return response;
+            }
+            request = match confirm(&server, request).await {
+                Ok(request) => request,
+                Err(response) => return response,
+            };
         }
         sign_in(&mut request, known.map(|known| known.user).or_else(demo));
     }
@@ -101,6 +108,38 @@ async fn sign_in_operator(server: &Server, request: &mut Request) -> Result<(), 
         Ok(None) => Ok(()),
         Err(error) => Err(unavailable(&error)),
     }
+}
+
+/// The one field of a form that is read before its page gets it.
+#[derive(Deserialize)]
+struct Password {
+    password: Option<String>,
+}
+
+/// Where a form of an operator who is signed in has a password, says whether it is right. The page decides what needs one.
+async fn confirm(server: &Server, request: Request) -> Result<Request, Response> {
+    let Some(Operator { name }) = request.extensions().get().cloned() else { return Ok(request) };
+    let Some(from) = request.extensions().get::<ClientAddr>().copied() else { return Ok(request) };
+    if request.method() != Method::POST || request.uri().path() == "/admin/login" {
+        return Ok(request);
+    }
+    // A form of a page, a few hundred bytes: it was read into memory when its size was checked.
+    let (mut parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, crate::router::FORM_BYTES).await else {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
+    };
+    let copy = Request::from_parts(parts.clone(), Body::from(body.clone()));
+    let password = Form::<Password>::from_request(copy, &()).await.ok().and_then(|form| form.0.password);
+    if let Some(password) = password {
+        let confirmed = match server.operators.confirm(&name, &password, from, server.now()).await {
+            Ok(()) => Confirmed::Yes,
+            Err(LoginError::Mismatch) => Confirmed::Wrong,
+            Err(LoginError::Slow { wait_s }) => Confirmed::Slow { wait_s },
+            Err(LoginError::Database(error)) => return Err(unavailable(&error)),
+        };
+        parts.extensions.insert(confirmed);
+    }
+    Ok(Request::from_parts(parts, Body::from(body)))
 }
 
 /// `u` of `/?u=…`.
