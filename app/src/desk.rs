@@ -3,15 +3,18 @@
 use axum::http::{HeaderValue, StatusCode, header};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
-use recharge::cashier::{AskError, CloseError, PlaceError, Wish};
+use recharge::cashier::{AskError, CloseError, PlaceError, RefundOffer, Wish};
 use recharge::db::list::{Cursor, Filter, Page, Totals};
 use recharge::event::Event;
+use recharge::refund::Refund;
+use recharge::settlement::Way;
 use recharge::{Cashier, Exception, Order, OrderState, User};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::api::{AppError, ErrorCode, OpenOrder, StatusView, ViewState};
 use crate::auth::{ClientIp, CurrentUser, Operator, Viewer};
 use crate::pages::admin::overview::Overview;
+use crate::pages::returned::Returned;
 use crate::site::Site;
 
 /// A payer's list shows so many rows a page.
@@ -31,7 +34,17 @@ pub struct Desk {
 pub struct Dossier {
     pub order: Order,
     pub line: Vec<Event>,
-    pub exceptions: Vec<Exception>,
+    pub exceptions: Vec<Waiting>,
+    pub refunds: Vec<Refund>,
+    /// What can still be refunded; `None` if it is not paid.
+    pub offer: Option<RefundOffer>,
+}
+
+/// An exception, and how a person may settle it: not at all once it is settled.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub exception: Exception,
+    pub ways: Vec<Way>,
 }
 
 impl Desk {
@@ -138,6 +151,18 @@ impl Desk {
         self.cashier.balance(&user.id).await.map_err(internal)
     }
 
+    /// What of an order's payment goes back.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn returned(&self, order: &Order) -> Result<Returned, AppError> {
+        if !matches!(order.state, OrderState::Paid(_)) {
+            return Ok(Returned::default());
+        }
+        let refunds = self.cashier.refunds(&order.out_trade_no).await.map_err(internal)?;
+        Ok(Returned::of(order, &refunds))
+    }
+
     /// The operator's list, with count and sum of the whole filter.
     ///
     /// # Errors
@@ -157,8 +182,21 @@ impl Desk {
         Ok(Some(Dossier {
             order,
             line: self.cashier.time_line(&number).await.map_err(internal)?,
-            exceptions: self.cashier.exceptions(&number).await.map_err(internal)?,
+            exceptions: self.with_ways(self.cashier.exceptions(&number).await.map_err(internal)?).await?,
+            refunds: self.cashier.refunds(&number).await.map_err(internal)?,
+            offer: self.cashier.refund_offer(&number).await.map_err(internal)?,
         }))
+    }
+
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn with_ways(&self, exceptions: Vec<Exception>) -> Result<Vec<Waiting>, AppError> {
+        let mut waiting = Vec::with_capacity(exceptions.len());
+        for exception in exceptions {
+            let ways = self.cashier.ways(&exception).await.map_err(internal)?;
+            waiting.push(Waiting { exception, ways });
+        }
+        Ok(waiting)
     }
 
     /// # Errors
@@ -179,7 +217,9 @@ impl Desk {
             now,
             days: self.cashier.days(&day(first), &day(now)).await.map_err(internal)?,
             exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
+            refunds: self.cashier.open_refunds(100).await.map_err(internal)?,
             waiting: self.cashier.backlog().await.map_err(internal)?,
+            reconciled: self.cashier.reconciled().await.map_err(internal)?,
             health: self.cashier.health(),
         })
     }
@@ -358,7 +398,7 @@ fn not_found() -> AppError {
 }
 
 /// A failure of ours: the payer reads nothing of it, the log has it.
-fn internal(error: impl std::error::Error + 'static) -> AppError {
+pub fn internal(error: impl std::error::Error + 'static) -> AppError {
     tracing::error!(error = &error as &dyn std::error::Error, "a page could not be answered");
     later(ErrorCode::Internal, "something went wrong", 3)
 }

@@ -39,6 +39,19 @@ pub fn thousands(number: u64) -> String {
     out
 }
 
+/// Yuan as somebody typed them, in fen: digits, and a point with one or two more. `None` for anything else: no sign, no
+/// separators, no full-width digits, nothing that does not fit.
+pub fn parse_yuan(text: &str) -> Option<i64> {
+    let (whole, cents) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(cents) || cents.len() > 2 {
+        return None;
+    }
+    let tens = if cents.len() == 1 { 10 } else { 1 };
+    let (whole, cents): (i64, i64) = (whole.parse().ok()?, cents.parse().ok()?);
+    whole.checked_mul(100)?.checked_add(cents * tens)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +64,46 @@ mod tests {
             assert_eq!(yuan(fen), shown);
         }
         assert_eq!(yuan(i64::MIN), "-92,233,720,368,547,758.08");
+    }
+
+    #[test]
+    fn only_plain_yuan_are_read() {
+        let table = [
+            ("0", 0),
+            ("0.01", 1),
+            ("12", 1200),
+            ("12.3", 1230),
+            ("12.30", 1230),
+            ("007.05", 705),
+            ("92233720368547758.07", i64::MAX),
+        ];
+        for (typed, fen) in table {
+            assert_eq!(parse_yuan(typed), Some(fen), "{typed}");
+        }
+        let wrong = [
+            "",
+            ".",
+            ".5",
+            "5.",
+            "1.234",
+            "-1",
+            "+1",
+            "1,000",
+            "1e2",
+            "１",
+            "¥1",
+            " 1",
+            "1 ",
+            "0x10",
+            "NaN",
+            "1.-1",
+            "1.2.3",
+            "92233720368547758.08",
+            "99999999999999999999",
+        ];
+        for typed in wrong {
+            assert_eq!(parse_yuan(typed), None, "{typed}");
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod admin;
 mod pay;
 mod receipt;
 pub mod recharge;
+pub mod returned;
 
 /// All pages, forms and server functions.
 ///
@@ -53,6 +54,13 @@ pub fn routes(desk: Desk) -> Router {
         .route("/admin/orders/{out_trade_no}/ask", post(admin::order::ask))
         .route("/admin/orders/{out_trade_no}/close", post(admin::order::close))
         .route("/admin/orders/{out_trade_no}/note", post(admin::order::note_down))
+        .route("/admin/orders/{out_trade_no}/refund", get(admin::refund::confirm).post(admin::refund::make))
+        .route("/admin/orders/{out_trade_no}/refunds/{out_refund_no}/hurry", post(admin::refund::hurry))
+        .route("/admin/orders/{out_trade_no}/refunds/{out_refund_no}/withdraw", post(admin::refund::withdraw))
+        .route("/admin/orders/{out_trade_no}/settle", get(admin::settle::confirm).post(admin::settle::settle))
+        .route("/admin/exceptions", get(admin::exceptions::show))
+        .route("/admin/reconciliations", get(admin::reconciliations::show))
+        .route("/admin/reconciliations/{date}", get(admin::reconciliations::show_day))
         .route("/api/{*name}", post(functions))
         .with_state(desk)
 }

@@ -7,6 +7,7 @@ use wxpay::{Fen, UnixMillis};
 
 use crate::icons::{self, Icon};
 use crate::money::parts as money_parts;
+use crate::pages::returned::Returned;
 use crate::text::{Lang, Text, exception, state};
 
 /// A sum as the largest thing around: `¥` and cents are smaller. `size` is `m` or `l`.
@@ -28,8 +29,9 @@ pub fn pill(label: &'static str, tone: Option<&'static str>) -> impl IntoView {
 }
 
 /// The payer's word for an order's state.
-pub fn payer_pill(lang: Lang, order: &Order) -> impl IntoView + use<> {
+pub fn payer_pill(lang: Lang, order: &Order, returned: Returned) -> impl IntoView + use<> {
     let (word, tone) = match &order.state {
+        _ if returned.is_any() => returned.word().unwrap_or((state::REFUNDED, None)),
         OrderState::Created => (state::CREATED, None),
         OrderState::Pending(_) => (state::PENDING, Some("open")),
         OrderState::Closed { .. } => (state::CLOSED, None),
@@ -39,8 +41,13 @@ pub fn payer_pill(lang: Lang, order: &Order) -> impl IntoView + use<> {
     pill(lang.t(word), tone)
 }
 
-/// The operator's words: the state, and each kind of exception once.
-pub fn desk_pills(lang: Lang, order: &Order, kinds: &[ExceptionKind]) -> impl IntoView + use<> {
+/// The operator's words: the state, what went back, and each kind of exception once.
+pub fn desk_pills(
+    lang: Lang,
+    order: &Order,
+    kinds: &[ExceptionKind],
+    returned: Returned,
+) -> impl IntoView + use<> {
     let (word, tone) = match &order.state {
         OrderState::Created => (state::CREATED, None),
         OrderState::Pending(_) => (state::PENDING, Some("open")),
@@ -55,7 +62,7 @@ pub fn desk_pills(lang: Lang, order: &Order, kinds: &[ExceptionKind]) -> impl In
     }
     let exceptions: Vec<_> =
         shown.into_iter().map(|kind| pill(lang.t(exception_word(kind)), Some("warn"))).collect();
-    view! { <span class="pills">{pill(lang.t(word), tone)}{exceptions}</span> }
+    view! { <span class="pills">{pill(lang.t(word), tone)}{returned.pill(lang)}{exceptions}</span> }
 }
 
 pub fn exception_word(kind: ExceptionKind) -> Text {

@@ -177,6 +177,8 @@ where
 pub enum Tab {
     Overview,
     Orders,
+    Exceptions,
+    Reconciliations,
 }
 
 /// An operator's page.
@@ -201,6 +203,8 @@ where
                 <nav class="nav" aria-label=lang.t(nav::LABEL)>
                     {link(Tab::Overview, "/admin", nav::OVERVIEW)}
                     {link(Tab::Orders, "/admin/orders", nav::ORDERS)}
+                    {link(Tab::Exceptions, "/admin/exceptions", nav::EXCEPTIONS)}
+                    {link(Tab::Reconciliations, "/admin/reconciliations", nav::BILLS)}
                 </nav>
                 <div class="topbar-end">
                     <a class="tool" href=visit.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>

@@ -6,11 +6,13 @@
 use serde::{Deserialize, Serialize};
 
 mod desk;
+mod desk_bill;
 mod desk_later;
+mod desk_money;
 mod everywhere;
 mod paying;
 
-pub use self::{desk::*, desk_later::*, everywhere::*, paying::*};
+pub use self::{desk::*, desk_bill::*, desk_later::*, desk_money::*, everywhere::*, paying::*};
 
 /// The language of a page. Chinese unless the reader asks for English.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,6 +137,11 @@ mod tests {
             over::EVERY,
             orders::EVERY,
             order::EVERY,
+            bill::EVERY,
+            refunds::EVERY,
+            problem::EVERY,
+            settle::EVERY,
+            exceptions::EVERY,
             audit::EVERY,
             settings::EVERY,
         ]

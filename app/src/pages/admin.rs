@@ -3,6 +3,7 @@
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
+use wxpay::OutTradeNo;
 
 use crate::api::AppError;
 use crate::auth::Operator;
@@ -14,10 +15,15 @@ use crate::text::{Lang, error, order as order_text, pay};
 use crate::visit::{Visit, address};
 
 mod events;
+pub mod exceptions;
 pub mod login;
 pub mod order;
 pub mod orders;
 pub mod overview;
+pub mod reconciliations;
+pub mod refund;
+mod refunds;
+pub mod settle;
 mod stray;
 
 /// The operator, or the way to the sign-in page and back.
@@ -48,6 +54,17 @@ fn to_orders(lang: Lang) -> impl IntoView {
     view! {
         <p class="back">
             <a class="button" data-kind="plain" href="/admin/orders"><Icon d=icons::NEWER/>{lang.t(order_text::BACK)}</a>
+        </p>
+    }
+}
+
+/// The way back to an order, above a page that belongs to it.
+fn to_order(lang: Lang, number: &OutTradeNo) -> impl IntoView + use<> {
+    view! {
+        <p class="back">
+            <a class="button" data-kind="plain" href=format!("/admin/orders/{number}")>
+                <Icon d=icons::NEWER/>{lang.t(order_text::BACK_TO_ORDER)}
+            </a>
         </p>
     }
 }

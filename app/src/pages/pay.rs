@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::recharge::to_order;
 use super::refused;
+use super::returned::Returned;
 use crate::api::{AppError, ErrorCode, StatusView, ViewState};
 use crate::checkout::{Device, credit_words, qr_markup};
 use crate::desk::{self, Desk};
@@ -30,6 +31,7 @@ struct Shown {
     is_owner: bool,
     /// The page refreshes itself where there is no script.
     refresh: bool,
+    returned: Returned,
 }
 
 pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
@@ -38,11 +40,15 @@ pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: V
         Ok(found) => found,
         Err(error) => return refused(&desk, &visit, &hide(error, &visit)).await,
     };
+    let returned = match desk.returned(&order).await {
+        Ok(returned) => returned,
+        Err(error) => return refused(&desk, &visit, &error).await,
+    };
     let is_owner = desk::is_owner(&viewer, &order);
     let refresh = order.is_open() && visit.get("refresh") != Some("0");
     let frame = Frame { live: order.is_open(), refresh };
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
-    let shown = Shown { order, view, is_owner, refresh };
+    let shown = Shown { order, view, is_owner, refresh, returned };
     let title = lang.t(pay::TITLE).to_owned();
     shell::page(&desk, &visit, StatusCode::OK, title, frame, move || {
         shell::payer(&site, &visited, true, card(lang, &visited, &shown))
@@ -59,7 +65,7 @@ fn hide(error: AppError, visit: &Visit) -> AppError {
 fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
     let (order, view) = (&shown.order, &shown.view);
     // What an order that ended without a credit would have brought is no longer worth saying.
-    let ended = matches!(view.state, ViewState::Closed | ViewState::LateRefunded);
+    let ended = matches!(view.state, ViewState::Closed | ViewState::LateRefunded) || shown.returned.is_whole;
     let credited = matches!(view.state, ViewState::Paid | ViewState::Late);
     let credit = credit_words(lang, view.total_fee, view.bonus, credited);
     let followed = Followed {
@@ -84,7 +90,7 @@ fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
                 <h1 class="label">{lang.t(if order.is_open() { pay::TITLE } else { pay::DETAILS })}</h1>
                 <p>{big_money(order.total_fee, "l")}</p>
                 {(!ended).then(|| view! { <p class="note">{credit}</p> })}
-                {stage(lang, view)}
+                {stage(lang, view, shown.returned)}
                 <div class="stack" role="status">{words(lang, shown)}</div>
             </div>
             {steps(lang, visit, view)}
@@ -97,12 +103,13 @@ fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
 }
 
 /// The code, or what became of the order, in its place.
-fn stage(lang: Lang, view: &StatusView) -> impl IntoView + use<> {
+fn stage(lang: Lang, view: &StatusView, returned: Returned) -> impl IntoView + use<> {
     if let (ViewState::Pending, Some(code_url)) = (view.state, &view.code_url) {
         let label = lang.fill(dialog::QR_LABEL, &[("amount", &crate::money::money(view.total_fee))]);
         return view! { <div inner_html=qr_markup(code_url, &label)></div> }.into_any();
     }
     let (icon, tone) = match view.state {
+        _ if returned.is_any() => (icons::BACK_MONEY, None),
         ViewState::Created | ViewState::Pending => (icons::CLOCK, None),
         ViewState::Paid | ViewState::Late => (icons::CHECK, Some("paid")),
         ViewState::LateRefunded => (icons::BACK_MONEY, None),
@@ -115,11 +122,13 @@ fn stage(lang: Lang, view: &StatusView) -> impl IntoView + use<> {
 fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
     let order = &shown.order;
     let amount = money(match shown.view.state {
+        _ if shown.returned.is_any() => shown.returned.amount,
         ViewState::LateRefunded => order.total_fee,
         _ => order.credit().unwrap_or(order.total_fee),
     });
     let (title, text): (Text, Option<Text>) = match shown.view.state {
-        ViewState::Pending => return parts::payer_pill(lang, order).into_any(),
+        ViewState::Pending => return parts::payer_pill(lang, order, shown.returned).into_any(),
+        _ if shown.returned.is_any() => returned_words(shown.view.state, shown.returned),
         ViewState::Created => (dialog::BUSY_TITLE, Some(dialog::BUSY_TEXT)),
         ViewState::Paid => (dialog::PAID_TITLE, None),
         ViewState::Late => (dialog::LATE_TITLE, Some(dialog::LATE_TEXT)),
@@ -135,6 +144,17 @@ fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
         },
     );
     view! { <h2>{lang.fill(title, &[("amount", &amount)])}</h2>{text}{balance} }.into_any()
+}
+
+/// What went back, or is on its way.
+fn returned_words(state: ViewState, returned: Returned) -> (Text, Option<Text>) {
+    let title = match (state, returned.is_under_way(), returned.is_whole) {
+        (ViewState::LateRefunded, ..) => dialog::LATE_REFUNDED_TITLE,
+        (_, true, _) => pay::REFUNDING_TITLE,
+        (_, _, true) => dialog::REFUNDED_TITLE,
+        _ => dialog::PART_REFUNDED_TITLE,
+    };
+    (title, Some(if returned.is_under_way() { dialog::REFUNDED_TEXT } else { pay::REFUNDED_TEXT }))
 }
 
 fn steps(lang: Lang, visit: &Visit, view: &StatusView) -> impl IntoView + use<> {

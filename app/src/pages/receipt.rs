@@ -6,8 +6,10 @@ use axum::response::Response;
 use leptos::prelude::*;
 use recharge::order::Paid;
 use recharge::{Order, OrderState};
+use wxpay::Fen;
 
 use super::refused;
+use super::returned::Returned;
 use crate::api::{AppError, ErrorCode};
 use crate::auth::Viewer;
 use crate::desk::Desk;
@@ -28,25 +30,40 @@ pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: V
     let OrderState::Paid(paid) = order.state.clone() else {
         return refused(&desk, &visit, &AppError::new(ErrorCode::NotFound, "not paid")).await;
     };
+    let returned = match desk.returned(&order).await {
+        Ok(returned) => returned,
+        Err(error) => return refused(&desk, &visit, &error).await,
+    };
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
     let title = lang.t(receipt::TITLE).to_owned();
     shell::page(&desk, &visit, StatusCode::OK, title, Frame::default(), move || {
-        shell::payer(&site, &visited, true, article(lang, &site, &order, &paid))
+        shell::payer(&site, &visited, true, article(lang, &site, &order, &paid, returned))
     })
     .await
 }
 
-fn article(lang: Lang, site: &SiteSettings, order: &Order, paid: &Paid) -> impl IntoView + use<> {
+fn article(
+    lang: Lang,
+    site: &SiteSettings,
+    order: &Order,
+    paid: &Paid,
+    returned: Returned,
+) -> impl IntoView + use<> {
     // Paid late under the rule to give it back: nothing was credited.
     let credited = match paid.credited_at {
         Some(_) => order.credit().unwrap_or(order.total_fee),
-        None => wxpay::Fen::ZERO,
+        None => Fen::ZERO,
     };
     let credited_at = paid.credited_at.map(|at| {
         view! {
             <dt>{lang.t(receipt::CREDITED_AT)}</dt><dd>{parts::time(at, Clock::Full)}</dd>
         }
     });
+    let row = |label, fen: Fen| {
+        let shown = fen > Fen::ZERO;
+        shown.then(|| view! { <div><dt>{lang.t(label)}</dt><dd>"−"{money(fen)}</dd></div> })
+    };
+    let under_way = returned.amount.checked_sub(returned.arrived).unwrap_or(Fen::ZERO);
     let fact =
         |label, value: String| view! { <dt>{lang.t(label)}</dt><dd><span class="mono">{value}</span></dd> };
     view! {
@@ -54,12 +71,15 @@ fn article(lang: Lang, site: &SiteSettings, order: &Order, paid: &Paid) -> impl 
             <div class="hero">
                 <h1 class="label">{lang.t(receipt::TITLE)}</h1>
                 <p>{big_money(order.total_fee, "l")}</p>
-                <p>{parts::payer_pill(lang, order)}</p>
+                <p>{parts::payer_pill(lang, order, returned)}</p>
             </div>
             <dl class="sum">
                 <div><dt>{lang.t(receipt::PAID)}</dt><dd>{money(order.total_fee)}</dd></div>
                 <div><dt>{lang.t(receipt::BONUS)}</dt><dd>{money(order.bonus)}</dd></div>
                 <div data-total=""><dt>{lang.t(receipt::CREDITED)}</dt><dd><strong>{money(credited)}</strong></dd></div>
+                {row(receipt::REFUNDED, returned.arrived)}
+                {row(receipt::REFUNDING, under_way)}
+                {row(receipt::TAKEN, returned.taken)}
             </dl>
             <div class="part">
                 <dl class="facts">

@@ -9,6 +9,7 @@ use recharge::db::list::{Listed, Page};
 use serde::Deserialize;
 use wxpay::Fen;
 
+use super::returned::Returned;
 use super::{cursor, cursor_text, refused};
 use crate::api::{AppError, ErrorCode};
 use crate::auth::{CurrentUser, OtherUser};
@@ -148,7 +149,7 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
                 <span class="mono">{order.out_trade_no.to_string()}</span>
                 {remark.map(|remark| view! { <span>{remark}</span> })}
             </span>
-            {parts::payer_pill(lang, order)}
+            {parts::payer_pill(lang, order, Returned::of(order, &listed.refunds))}
             {link.map(|(href, label)| view! { <a href=href>{lang.t(label)}</a> })}
         </li>
     }

@@ -17,6 +17,8 @@ texts! { pub mod nav {
     LABEL = "管理台", "Desk";
     OVERVIEW = "概览", "Overview";
     ORDERS = "订单", "Orders";
+    EXCEPTIONS = "异常", "Exceptions";
+    BILLS = "对账", "Bills";
     AUDIT = "操作记录", "Audit";
     SETTINGS = "设置", "Settings";
     SIGNOUT = "退出", "Sign out";
@@ -45,6 +47,8 @@ texts! { pub mod over {
     HEALTH_WECHAT = "微信接口", "WeChat API";
     HEALTH_CREDIT = "付款到入账", "Paid to credited";
     HEALTH_DUE = "等待查询的订单", "Orders waiting for a query";
+    HEALTH_LAG = "查询最久拖延", "Longest overdue query";
+    SECONDS = "{n} 秒", "{n} s";
     HEALTH_CLOCK = "时钟偏差", "Clock difference";
     TITLE = "概览", "Overview";
     COUNT_PAID = "{n} 笔", "{n} {n:order|orders}";
@@ -103,6 +107,7 @@ texts! { pub mod orders {
 
 texts! { pub mod order {
     BACK = "返回订单列表", "Back to orders";
+    BACK_TO_ORDER = "返回订单", "Back to the order";
     SUMMARY = "概要", "Summary";
     USER = "用户", "User";
     AMOUNT = "金额", "Amount";

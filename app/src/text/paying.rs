@@ -114,6 +114,8 @@ texts! { pub mod pay {
     SWITCH_TEXT = "现在登录的是 {user}，链接来自 {other}。", "You are signed in as {user}; this link is for {other}.";
     SWITCH_YES = "换用 {other}", "Switch to {other}";
     SWITCH_NO = "继续使用 {user}", "Stay with {user}";
+    REFUNDING_TITLE = "正在退款 {amount}", "{amount} is being refunded";
+    REFUNDED_TEXT = "{amount} 已按原路退回。", "{amount} has gone back the way it came.";
     NOT_FOUND = "找不到这个页面", "This page cannot be found";
     NOT_FOUND_TEXT = "地址可能不完整，或者这笔订单属于另一个账户。", "The address may be incomplete, or the order belongs to another account.";
 } }
@@ -124,6 +126,9 @@ texts! { pub mod receipt {
     PAID = "实付", "Paid";
     BONUS = "赠送", "Bonus";
     CREDITED = "到账", "Credited";
+    REFUNDED = "已退款", "Refunded";
+    REFUNDING = "退款中", "Being refunded";
+    TAKEN = "从余额扣回", "Taken from the balance";
     USER = "充值账户", "Account";
     ORDER = "订单号", "Order";
     TRANSACTION = "微信支付单号", "WeChat transaction";

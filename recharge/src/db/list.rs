@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use sqlx::{Any, AssertSqlSafe, query::Query};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
-use super::{Db, column, exceptions, orders};
+use super::{Db, column, exceptions, orders, refunds};
 use crate::exception::{Exception, ExceptionKind};
 use crate::order::Order;
+use crate::refund::Refund;
 
 /// Totals stop counting here; a page then says "10,000+".
 pub const TOTALS_CAP: i64 = 10_000;
@@ -59,6 +60,7 @@ pub enum Cursor {
 pub struct Listed {
     pub order: Order,
     pub exceptions: Vec<Exception>,
+    pub refunds: Vec<Refund>,
 }
 
 /// A page, newest first, and where the next ones begin.
@@ -242,19 +244,26 @@ async fn page(
         (false, Some((at, number))) => Some(Cursor::Before(at, number)),
         _ => None,
     };
-    Ok(Page { rows: with_exceptions(db, found).await?, newer, older })
+    Ok(Page { rows: with_the_rest(db, found).await?, newer, older })
 }
 
-async fn with_exceptions(db: &Db, found: Vec<Order>) -> Result<Vec<Listed>, sqlx::Error> {
+/// Each order with its exceptions and refunds.
+async fn with_the_rest(db: &Db, found: Vec<Order>) -> Result<Vec<Listed>, sqlx::Error> {
     let numbers: Vec<_> = found.iter().map(|order| order.out_trade_no.as_str()).collect();
     let mut by_order: HashMap<OutTradeNo, Vec<Exception>> = HashMap::new();
     for exception in exceptions::of_orders(db, &numbers).await? {
         by_order.entry(exception.out_trade_no.clone()).or_default().push(exception);
     }
-    Ok(found
-        .into_iter()
-        .map(|order| Listed { exceptions: by_order.remove(&order.out_trade_no).unwrap_or_default(), order })
-        .collect())
+    let mut refunded: HashMap<OutTradeNo, Vec<Refund>> = HashMap::new();
+    for refund in refunds::of_orders(db, &numbers).await? {
+        refunded.entry(refund.out_trade_no.clone()).or_default().push(refund);
+    }
+    let listed = |order: Order| Listed {
+        exceptions: by_order.remove(&order.out_trade_no).unwrap_or_default(),
+        refunds: refunded.remove(&order.out_trade_no).unwrap_or_default(),
+        order,
+    };
+    Ok(found.into_iter().map(listed).collect())
 }
 
 /// Count and sum of a filter; stops at [`TOTALS_CAP`].

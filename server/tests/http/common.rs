@@ -152,6 +152,13 @@ impl Site {
         (response.status(), response.text().await.unwrap())
     }
 
+    /// Changes something behind the server's back.
+    pub async fn set(&self, sql: &'static str) {
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&self.database).await.unwrap();
+        sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+
     /// How many rows a table has.
     pub async fn count(&self, table: &str) -> i64 {
         sqlx::any::install_default_drivers();

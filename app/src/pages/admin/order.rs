@@ -5,17 +5,18 @@ use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
 use recharge::cashier::{AskError, CloseError};
 use recharge::order::Proof;
-use recharge::{Exception, Order, OrderState};
+use recharge::{Order, OrderState};
 use serde::Deserialize;
 use wxpay::OutTradeNo;
 
+use super::super::returned::Returned;
 use super::orders::user_href;
-use super::{absent, events, failed, operator, page, stray, to_orders};
+use super::{absent, events, failed, operator, page, refunds, settle, stray, to_orders};
 use crate::desk::{Desk, Dossier};
 use crate::icons::{self, Icon};
-use crate::parts::{self, Clock, big_money, exception_word, money, pill};
+use crate::parts::{self, Clock, big_money, money};
 use crate::shell::Tab;
-use crate::text::{Lang, Text, error, exception, order as text};
+use crate::text::{Lang, Text, error, order as text, refunds as refund_text, settle as settle_text};
 use crate::visit::Visit;
 
 /// A note has at most so many characters.
@@ -36,25 +37,27 @@ pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: V
 
 fn content(lang: Lang, visit: &Visit, dossier: &Dossier) -> impl IntoView + use<> {
     let order = &dossier.order;
-    let kinds: Vec<_> = dossier.exceptions.iter().map(|exception| exception.kind).collect();
-    let exceptions = (!dossier.exceptions.is_empty()).then(|| exceptions(lang, &dossier.exceptions));
+    let kinds: Vec<_> = dossier.exceptions.iter().map(|waiting| waiting.exception.kind).collect();
+    let exceptions = (!dossier.exceptions.is_empty()).then(|| settle::section(lang, &dossier.exceptions));
+    let returned = Returned::of(order, &dossier.refunds);
     view! {
         {to_orders(lang)}
         <div class="page-head">
             <div class="row">
                 <h1 class="mono">{order.out_trade_no.to_string()}</h1>
-                {parts::desk_pills(lang, order, &kinds)}
+                {parts::desk_pills(lang, order, &kinds, returned)}
             </div>
         </div>
         <div class="stack">
             {said(visit)}
             <div class="split">
                 <div class="stack">
-                    {summary(lang, order)}
+                    {summary(lang, dossier)}
                     {events::line(lang, &dossier.line)}
                 </div>
                 <div class="stack">
                     {exceptions}
+                    {refunds::section(lang, &order.out_trade_no, &dossier.refunds, dossier.offer.as_ref())}
                     {actions(lang, dossier)}
                     {note(lang, order)}
                 </div>
@@ -64,7 +67,13 @@ fn content(lang: Lang, visit: &Visit, dossier: &Dossier) -> impl IntoView + use<
     }
 }
 
-fn summary(lang: Lang, order: &Order) -> impl IntoView + use<> {
+fn summary(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
+    let order = &dossier.order;
+    let left = dossier.offer.as_ref().map(|offer| {
+        view! {
+            <dt>{lang.t(text::REFUNDABLE)}</dt><dd>{money(offer.payment.left())}</dd>
+        }
+    });
     let paid = match &order.state {
         OrderState::Paid(paid) => Some(paid.clone()),
         _ => None,
@@ -119,47 +128,10 @@ fn summary(lang: Lang, order: &Order) -> impl IntoView + use<> {
                     <dt>{lang.t(text::EXPIRES)}</dt><dd>{parts::time(order.time_expire, Clock::Full)}</dd>
                     {closed}
                     {paid}
+                    {left}
                 </dl>
             </div>
         </section>
-    }
-}
-
-pub(super) fn exceptions(lang: Lang, all: &[Exception]) -> impl IntoView + use<> {
-    let items: Vec<_> = all.iter().map(|exception| exception_item(lang, exception)).collect();
-    view! {
-        <section class="card stack" aria-labelledby="ex-t">
-            <h2 id="ex-t">{lang.t(text::EXCEPTIONS)}</h2>
-            <ul class="list">{items}</ul>
-        </section>
-    }
-}
-
-fn exception_item(lang: Lang, found: &Exception) -> impl IntoView + use<> {
-    let (tone, word) = match &found.settled {
-        Some(settled) if settled.by == "rule" => (None, text::RULE_SETTLED),
-        Some(_) => (None, exception::SETTLED),
-        None => (Some("warn"), exception::OPEN),
-    };
-    let expected = found.expected_fee.filter(|fee| *fee != found.total_fee);
-    let expected = expected.map(|fee| {
-        view! {
-            <span>{lang.fill(text::EXPECTED, &[("amount", &money(fee))])}</span>
-        }
-    });
-    let currency =
-        (found.fee_type != "CNY").then(|| view! { <span class="mono">{found.fee_type.clone()}</span> });
-    view! {
-        <li>
-            <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
-            {pill(lang.t(word), tone)}
-            <p class="note">
-                {expected}
-                {currency}
-                <span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span>
-                {parts::time(found.first_seen_at, Clock::Full)}
-            </p>
-        </li>
     }
 }
 
@@ -208,8 +180,10 @@ fn note(lang: Lang, order: &Order) -> impl IntoView + use<> {
 }
 
 /// What an action says afterwards, by the code in the address.
-fn said(visit: &Visit) -> Option<impl IntoView + use<>> {
-    let (tone, words) = match visit.get("said")? {
+pub(super) fn said(visit: &Visit) -> Option<impl IntoView + use<>> {
+    let words = visit.lang;
+    let seconds = visit.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
+    let (tone, text) = match visit.get("said")? {
         "asked" => (None, text::ASKED),
         "busy" => (Some("warn"), text::ASK_BUSY),
         "closed" => (None, text::CLOSE_DONE),
@@ -217,14 +191,22 @@ fn said(visit: &Visit) -> Option<impl IntoView + use<>> {
         "paid" => (Some("warn"), text::CLOSE_PAID),
         "noted" => (None, text::NOTED),
         "long" => (Some("bad"), error::NOTE_TOO_LONG),
+        "refund" => (None, refund_text::SAID_DONE),
+        "hurried" => (None, refund_text::SAID_HURRIED),
+        "withdrawn" => (None, refund_text::SAID_WITHDRAWN),
+        "there" => (Some("warn"), refund_text::SAID_THERE),
+        "early" => (Some("warn"), refund_text::SAID_EARLY),
+        "refused" => (Some("warn"), refund_text::E_REFUSED),
+        "settled" => (None, settle_text::SAID_DONE),
+        "settled_over" => (Some("warn"), settle_text::SAID_OVER),
         "failed" => (Some("bad"), error::INTERNAL_TITLE),
         _ => return None,
     };
-    Some(parts::notice(tone, visit.lang.t(words)))
+    Some(parts::notice(tone, words.fill(text, &[("n", seconds.unwrap_or("20"))])))
 }
 
 /// Back to the order's page, which says how it went.
-fn back(number: &str, said: &str) -> Response {
+pub(super) fn back(number: &str, said: &str) -> Response {
     match OutTradeNo::parse(number) {
         Ok(number) => Redirect::to(&format!("/admin/orders/{number}?said={said}")).into_response(),
         Err(_) => Redirect::to("/admin/orders").into_response(),

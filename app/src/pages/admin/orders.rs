@@ -7,6 +7,7 @@ use recharge::db::list::{Filter, Listed, Page, State as OrderFilter, Totals, Wit
 use recharge::order::Proof;
 use recharge::{Exception, ExceptionKind, OrderState};
 
+use super::super::returned::Returned;
 use super::super::{cursor, cursor_href};
 use super::{failed, operator, page, stray};
 use crate::desk::Desk;
@@ -220,7 +221,7 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
             <td data-wide="" class="user"><a href=user_href(&order.user.id)>{order.user.name.clone()}</a></td>
             <td data-num="">{money(order.total_fee)}</td>
             <td data-num="" data-wide="">{credited}</td>
-            <td>{parts::desk_pills(lang, order, &kinds)}</td>
+            <td>{parts::desk_pills(lang, order, &kinds, Returned::of(order, &listed.refunds))}</td>
             <td data-wide="">{proof}</td>
             <td class="mono" data-wide="">{transaction}</td>
         </tr>

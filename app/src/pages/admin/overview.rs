@@ -6,18 +6,23 @@ use leptos::prelude::*;
 use recharge::Exception;
 use recharge::batch::DaySums;
 use recharge::cashier::Health;
+use recharge::refund::{Problem, Refund, RefundState};
+use wxpay::v2::BillDate;
 use wxpay::{Fen, UnixMillis};
 
-use super::{failed, operator, page};
+use super::reconciliations::day_text;
+use super::{failed, operator, page, refunds};
 use crate::desk::Desk;
 use crate::icons;
 use crate::money::{money_short, thousands};
 use crate::parts::{self, Clock, big_money, exception_word, money, pill};
 use crate::shell::Tab;
-use crate::text::{Lang, Text, check, common, over};
+use crate::text::{Lang, Text, bill, check, common, over, refunds as texts};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 const DAYS: i64 = 30;
+/// So many open refunds are shown.
+const SHOWN: usize = 20;
 /// The chart in its own units: bars stand on `BASE` and are at most `HEIGHT` tall.
 const HEIGHT: i64 = 160;
 const BASE: i64 = 168;
@@ -36,8 +41,12 @@ pub struct Overview {
     pub now: UnixMillis,
     pub days: Vec<(String, DaySums)>,
     pub exceptions: Vec<Exception>,
-    /// Orders that wait for a query, and since when the first of them does.
+    /// Those that are not over.
+    pub refunds: Vec<Refund>,
+    /// Orders that are due to be asked about, and since when the first of them is.
     pub waiting: (i64, Option<UnixMillis>),
+    /// The last day whose bill was compared, and how many differences are open.
+    pub reconciled: (Option<BillDate>, i64),
     pub health: Health,
 }
 
@@ -75,15 +84,20 @@ fn content(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         let days = &days[days.len().saturating_sub(last)..];
         let paid: i64 = days.iter().map(|day| day.sums.paid).sum();
         let fen: i64 = days.iter().map(|day| day.sums.paid_fen).sum();
-        (paid, Fen::new(fen))
+        let refunded: i64 = days.iter().map(|day| day.sums.refunded_fen).sum();
+        (paid, Fen::new(fen), Fen::new(refunded))
     };
-    let figure = |label: Text, (paid, fen): (i64, Fen)| {
+    let figure = |label: Text, (paid, fen, refunded): (i64, Fen, Fen)| {
         let count = thousands(u64::try_from(paid).unwrap_or(0));
+        let count = match refunded {
+            Fen::ZERO => lang.fill(over::COUNT_PAID, &[("n", &count)]),
+            refunded => lang.fill(over::COUNT, &[("n", &count), ("amount", &money(refunded))]),
+        };
         view! {
             <div class="figure">
                 <dt>{lang.t(label)}</dt>
                 <dd>{big_money(fen, "l")}</dd>
-                <dd class="note">{lang.fill(over::COUNT_PAID, &[("n", &count)])}</dd>
+                <dd class="note">{count}</dd>
             </div>
         }
     };
@@ -102,7 +116,7 @@ fn content(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
             </section>
             {chart(lang, &days)}
             <div class="split" data-even="">
-                {exceptions(lang, overview)}
+                <div class="stack">{exceptions(lang, overview)}{open_refunds(lang, overview)}</div>
                 {health(lang, overview)}
             </div>
         </div>
@@ -233,11 +247,52 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         <section class="card" aria-labelledby="ex-t">
             <div class="card-head">
                 <h2 id="ex-t">{lang.t(over::EXCEPTIONS)}" "<span class="label">{count.to_string()}</span></h2>
-                <a href="/admin/orders?exception=any">{lang.t(common::ALL)}</a>
+                <a href="/admin/exceptions">{lang.t(common::ALL)}</a>
             </div>
             {body}
         </section>
     }
+}
+
+/// Those under way, the ones that need somebody first.
+fn open_refunds(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>> {
+    let (mut needy, going): (Vec<_>, Vec<_>) =
+        overview.refunds.iter().partition(|refund| needs_somebody(refund));
+    let title = if needy.is_empty() { texts::WAITING } else { texts::STUCK };
+    needy.extend(going);
+    if needy.is_empty() {
+        return None;
+    }
+    let count = needy.len();
+    let items: Vec<_> = needy
+        .into_iter()
+        .take(SHOWN)
+        .map(|waiting| {
+            let (word, tone) = refunds::state_word(waiting.state);
+            view! {
+                <li>
+                    <p><strong class="money">{money(waiting.amount)}</strong>{pill(lang.t(word), tone)}</p>
+                    <time class="note" datetime=waiting.requested_at.to_beijing_rfc3339()>
+                        {parts::time_text(waiting.requested_at, Clock::NoYear)}
+                    </time>
+                    <a class="mono all" href=format!("/admin/orders/{}", waiting.out_trade_no)>{waiting.out_trade_no.to_string()}</a>
+                    {refunds::trouble(lang, waiting)}
+                </li>
+            }
+        })
+        .collect();
+    Some(view! {
+        <section class="card" aria-labelledby="re-t">
+            <div class="card-head"><h2 id="re-t">{lang.t(title)}" "<span class="label">{count.to_string()}</span></h2></div>
+            <ul class="list">{items}</ul>
+        </section>
+    })
+}
+
+/// Whether a refund waits for a person, as opposed to WeChat or the next try.
+fn needs_somebody(refund: &Refund) -> bool {
+    let told = |problem| !matches!(problem, Problem::Unclear | Problem::Limited);
+    refund.state == RefundState::Abnormal || refund.stuck.as_ref().is_some_and(|stuck| told(stuck.problem))
 }
 
 fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
@@ -275,6 +330,13 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         *day == date.replace('-', "")
     });
     let by_query = today.map_or(0, |(_, sums)| sums.by_query);
+    let (last, differences) = overview.reconciled;
+    let compared = last.map_or_else(|| "–".to_owned(), day_text);
+    let differing = (differences > 0).then(|| {
+        let words = lang.fill(bill::OPEN_ALL, &[("n", &differences.to_string())]);
+        let link = view! { <a href="/admin/reconciliations">{lang.t(common::ALL)}</a> };
+        parts::notice(Some("warn"), view! { {words}" "{link} })
+    });
     let tile = |label: Text, value: String| view! { <div><dt class="note">{lang.t(label)}</dt><dd>{value}</dd></div> };
     view! {
         <section class="card stack" aria-labelledby="he-t">
@@ -282,8 +344,10 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
             {notice}
             {ill}
             {unsound}
+            {differing}
             <dl class="tiles">
                 {tile(over::HEALTH_DUE, waiting)}
+                {tile(bill::LAST, compared)}
                 {tile(over::SILENT_TODAY, by_query.to_string())}
             </dl>
             <p class="note">{lang.t(over::SILENT_NOTE)}</p>

@@ -4,44 +4,73 @@ use axum::response::Response;
 use leptos::prelude::*;
 use recharge::Exception;
 use recharge::event::{Event, EventKind};
+use recharge::refund::Refund;
 use serde_json::{Value, json};
+use wxpay::OutTradeNo;
 
-use super::{absent, events, failed, order, page, to_orders};
-use crate::desk::Desk;
+use super::{absent, events, failed, order, page, refunds, settle, to_orders};
+use crate::api::AppError;
+use crate::desk::{Desk, Waiting, internal};
 use crate::parts::{self, Clock, exception_word, money, pill};
 use crate::shell::Tab;
 use crate::text::{Lang, orders};
 use crate::visit::Visit;
 
+/// Everything about a number that only exceptions have.
+#[derive(Debug, Clone)]
+struct Stray {
+    number: OutTradeNo,
+    exceptions: Vec<Waiting>,
+    line: Vec<Event>,
+    refunds: Vec<Refund>,
+}
+
 /// The page of a number that only exceptions have.
 pub async fn show(desk: &Desk, visit: &Visit, number: &str) -> Response {
-    let mut strays = match desk.strays(number).await {
-        Ok(strays) => strays,
+    let stray = match read(desk, number).await {
+        Ok(Some(stray)) => stray,
+        Ok(None) => return absent(desk, visit).await,
         Err(error) => return failed(desk, visit, Tab::Orders, &error).await,
     };
-    strays.retain(|stray| stray.out_trade_no.as_str() == number);
-    if strays.is_empty() {
-        return absent(desk, visit).await;
-    }
-    let (lang, title) = (visit.lang, number.to_owned());
-    page(desk, visit, Tab::Orders, title, move || content(lang, &strays)).await
+    let (lang, title, visited) = (visit.lang, number.to_owned(), visit.clone());
+    page(desk, visit, Tab::Orders, title, move || content(lang, &visited, &stray)).await
 }
 
-fn content(lang: Lang, strays: &[Exception]) -> impl IntoView + use<> {
-    let line: Vec<Event> = strays.iter().map(event).collect();
-    let number = strays.first().map(|stray| stray.out_trade_no.to_string());
+async fn read(desk: &Desk, number: &str) -> Result<Option<Stray>, AppError> {
+    let Ok(number) = OutTradeNo::parse(number) else { return Ok(None) };
+    let found = desk.cashier.exceptions(&number).await.map_err(internal)?;
+    if found.is_empty() {
+        return Ok(None);
+    }
+    // Without an order nothing was written on the time line when the money came.
+    let told = desk.cashier.time_line(&number).await.map_err(internal)?;
+    let told = told.into_iter().filter(|told| told.kind != EventKind::Exception);
+    let mut line: Vec<Event> = found.iter().map(event).chain(told).collect();
+    line.sort_by_key(|event| event.at);
+    let refunds = desk.cashier.refunds(&number).await.map_err(internal)?;
+    Ok(Some(Stray { exceptions: desk.with_ways(found).await?, number, line, refunds }))
+}
+
+fn content(lang: Lang, visit: &Visit, stray: &Stray) -> impl IntoView + use<> {
+    let Stray { number, exceptions, line, refunds } = stray;
     view! {
         {to_orders(lang)}
-        <div class="page-head"><h1 class="mono">{number}</h1></div>
-        <div class="split">
-            <div class="stack">{events::line(lang, &line)}</div>
-            <div class="stack">{order::exceptions(lang, strays)}</div>
+        <div class="page-head"><h1 class="mono">{number.to_string()}</h1></div>
+        <div class="stack">
+            {order::said(visit)}
+            <div class="split">
+                <div class="stack">{events::line(lang, line)}</div>
+                <div class="stack">
+                    {settle::section(lang, exceptions)}
+                    {refunds::section(lang, number, refunds, None)}
+                </div>
+            </div>
         </div>
-        {events::drawers(lang, &line)}
+        {events::drawers(lang, line)}
     }
 }
 
-/// The exception as the one event of its time line, with what WeChat sent.
+/// The exception as an event of the time line, with what WeChat sent.
 fn event(stray: &Exception) -> Event {
     let fields: Value = serde_json::from_str(&stray.evidence).unwrap_or_default();
     let detail = json!({ "kind": stray.kind.name(), "fields": fields });

@@ -1,0 +1,211 @@
+//! `/admin/reconciliations`: how each day's bill compares with our books, and one day with its differences.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use leptos::prelude::*;
+use recharge::reconcile::{Difference, DifferenceKind, Done, Reconciliation, Side};
+use wxpay::v2::BillDate;
+
+use super::{absent, failed, operator, page};
+use crate::desk::{Desk, internal};
+use crate::icons::{self, Icon};
+use crate::parts::{self, Clock, money, pill};
+use crate::shell::Tab;
+use crate::text::{Lang, Text, bill as text, common};
+use crate::visit::Visit;
+
+/// So many days are listed.
+const DAYS: i64 = 90;
+/// In this order the kinds of differences stand on the page.
+const KINDS: [(DifferenceKind, Text); 8] = [
+    (DifferenceKind::NotHere, text::NOT_HERE),
+    (DifferenceKind::NotThere, text::NOT_THERE),
+    (DifferenceKind::Figures, text::FIGURES),
+    (DifferenceKind::RefundNotHere, text::REFUND_NOT_HERE),
+    (DifferenceKind::RefundNotThere, text::REFUND_NOT_THERE),
+    (DifferenceKind::RefundFigures, text::REFUND_FIGURES),
+    (DifferenceKind::Repeated, text::REPEATED),
+    (DifferenceKind::UnknownState, text::UNKNOWN_STATE),
+];
+
+pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
+    if let Err(login) = operator(&visit) {
+        return *login;
+    }
+    let days = match desk.cashier.reconciliations(DAYS).await.map_err(internal) {
+        Ok(days) => days,
+        Err(error) => return failed(&desk, &visit, Tab::Reconciliations, &error).await,
+    };
+    let lang = visit.lang;
+    page(&desk, &visit, Tab::Reconciliations, lang.t(text::TITLE).to_owned(), move || {
+        let items: Vec<_> = days.iter().map(|day| day_item(lang, day)).collect();
+        let body = match items.is_empty() {
+            true => parts::empty(icons::LIST, lang.t(text::NONE), lang.t(text::NONE_TEXT)).into_any(),
+            false => view! { <ul class="list">{items}</ul> }.into_any(),
+        };
+        view! {
+            <div class="page-head"><h1>{lang.t(text::TITLE)}</h1></div>
+            <section class="card"><p class="note">{lang.t(text::NOTE)}</p>{body}</section>
+        }
+    })
+    .await
+}
+
+/// `20261121` as people read it.
+pub(super) fn day_text(date: BillDate) -> String {
+    let digits = date.to_string();
+    match (digits.get(..4), digits.get(4..6), digits.get(6..)) {
+        (Some(year), Some(month), Some(day)) => format!("{year}-{month}-{day}"),
+        _ => digits,
+    }
+}
+
+fn result_pill(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
+    let (words, tone) = match (day.open, &day.failure, day.finished_at) {
+        (1.., ..) => (lang.fill(text::OPEN, &[("n", &day.open.to_string())]), Some("warn")),
+        (_, Some(_), _) => (lang.t(text::FAILED).to_owned(), Some("bad")),
+        (_, _, None) => (lang.t(text::RUNNING).to_owned(), Some("open")),
+        _ => (lang.t(text::SAME).to_owned(), None),
+    };
+    view! { <span class="pill" data-tone=tone>{words}</span> }
+}
+
+fn side(lang: Lang, side: &Side) -> String {
+    let payments =
+        lang.fill(text::PAYMENTS, &[("n", &side.payments.to_string()), ("amount", &money(side.paid))]);
+    if side.refunds == 0 {
+        return payments;
+    }
+    let refunds =
+        lang.fill(text::REFUNDS, &[("n", &side.refunds.to_string()), ("amount", &money(side.refunded))]);
+    format!("{payments} · {refunds}")
+}
+
+fn day_item(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
+    let repaired = day.differences - day.open;
+    let repaired = (repaired > 0).then(|| {
+        view! { <span>{lang.fill(text::REPAIRED, &[("n", &repaired.to_string())])}</span> }
+    });
+    let sums = day.finished_at.map(|_| {
+        let (theirs, ours) = (side(lang, &day.figures.bill), side(lang, &day.figures.ours));
+        view! { <span>{lang.t(text::THEIRS)}" "{theirs}</span><span>{lang.t(text::OURS)}" "{ours}</span> }
+    });
+    view! {
+        <li>
+            <p><a href=format!("/admin/reconciliations/{}", day.date)><strong>{day_text(day.date)}</strong></a></p>
+            {result_pill(lang, day)}
+            <p class="note all">{sums}{repaired}</p>
+        </li>
+    }
+}
+
+pub async fn show_day(State(desk): State<Desk>, Path(date): Path<String>, visit: Visit) -> Response {
+    if let Err(login) = operator(&visit) {
+        return *login;
+    }
+    let Ok(date) = BillDate::parse(&date) else { return absent(&desk, &visit).await };
+    let (day, differences) = match desk.cashier.reconciliation(date).await.map_err(internal) {
+        Ok(Some(found)) => found,
+        Ok(None) => return absent(&desk, &visit).await,
+        Err(error) => return failed(&desk, &visit, Tab::Reconciliations, &error).await,
+    };
+    let lang = visit.lang;
+    page(&desk, &visit, Tab::Reconciliations, day_text(date), move || one_day(lang, &day, &differences)).await
+}
+
+fn one_day(lang: Lang, day: &Reconciliation, differences: &[Difference]) -> impl IntoView + use<> {
+    let at = |at| parts::time_text(at, Clock::NoYear);
+    let finished = day.finished_at.map(|finished| lang.fill(text::FINISHED, &[("time", &at(finished))]));
+    let failure = day.failure.as_ref().map(|failure| {
+        let values =
+            [("time", at(failure.at)), ("n", failure.attempts.to_string()), ("text", failure.text.clone())];
+        let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let next = lang.fill(text::NEXT, &[("time", &at(failure.next_at))]);
+        parts::notice(Some("bad"), format!("{} {next}", lang.fill(text::FAILURE, &values)))
+    });
+    let counted =
+        |words, n: i64| (n > 0).then(|| view! { <span>{lang.fill(words, &[("n", &n.to_string())])}</span> });
+    let figures = day.finished_at.map(|_| {
+        view! {
+            <section class="card">
+                <dl class="facts">
+                    <dt>{lang.t(text::THEIRS)}</dt><dd>{side(lang, &day.figures.bill)}</dd>
+                    <dt>{lang.t(text::OURS)}</dt><dd>{side(lang, &day.figures.ours)}</dd>
+                </dl>
+                <p class="note rows-more part">
+                    {counted(text::MATCHED, day.figures.matched)}
+                    {counted(text::CREDITED, day.figures.credited)}
+                    {counted(text::OTHER_APP, day.figures.other_app)}
+                    <span>{finished}" "{lang.t(common::BEIJING)}</span>
+                </p>
+            </section>
+        }
+    });
+    let groups: Vec<_> = KINDS
+        .iter()
+        .filter_map(|(kind, words)| {
+            let items: Vec<_> = differences
+                .iter()
+                .filter(|found| found.kind == *kind)
+                .map(|found| item(lang, found))
+                .collect();
+            (!items.is_empty()).then(|| {
+                view! {
+                    <section class="card"><h2>{lang.t(*words)}</h2><ul class="list">{items}</ul></section>
+                }
+            })
+        })
+        .collect();
+    let fine = (differences.is_empty() && day.finished_at.is_some())
+        .then(|| view! { <section class="card">{parts::empty(icons::CHECK, lang.t(text::NO_DIFFERENCES), "")}</section> });
+    view! {
+        <p class="back">
+            <a class="button" data-kind="plain" href="/admin/reconciliations"><Icon d=icons::NEWER/>{lang.t(text::BACK)}</a>
+        </p>
+        <div class="page-head"><div class="row"><h1>{day_text(day.date)}</h1>{result_pill(lang, day)}</div></div>
+        <div class="stack">{failure}{figures}{groups}{fine}</div>
+    }
+}
+
+fn item(lang: Lang, found: &Difference) -> impl IntoView + use<> {
+    let (word, tone) = match found.done {
+        Done::Listed => (text::LISTED, found.is_open.then_some("warn")),
+        Done::Credited => (text::DONE_CREDITED, None),
+        Done::KeptForRefund => (text::KEPT, None),
+        Done::Exception => (text::EXCEPTION, found.is_open.then_some("warn")),
+        Done::Gone => (text::GONE, None),
+    };
+    let sum = |words, fen: Option<wxpay::Fen>| {
+        fen.map(|fen| view! { <span class="money">{lang.fill(words, &[("amount", &money(fen))])}</span> })
+    };
+    let number = (!found.out_trade_no.is_empty()).then(|| view! {
+        <a class="mono" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.clone()}</a>
+    });
+    let plain =
+        |words: &str| (!words.is_empty()).then(|| view! { <span class="mono">{words.to_owned()}</span> });
+    let line =
+        found.line.map(|line| view! { <span>{lang.fill(text::LINE, &[("n", &line.to_string())])}</span> });
+    view! {
+        <li>
+            <p>{sum(text::THEIR_SUM, found.theirs)}{sum(text::OUR_SUM, found.ours)}</p>
+            {pill(lang.t(word), tone)}
+            <p class="note all"><span>{reason(lang, &found.reason)}</span>{line}</p>
+            <p class="note all">{number}{plain(&found.transaction_id)}{plain(&found.out_refund_no)}</p>
+        </li>
+    }
+}
+
+/// Our own words for the known ones; WeChat's, or a neighbouring day, as they are.
+fn reason(lang: Lang, word: &str) -> String {
+    let known = match word {
+        "amount" => text::R_AMOUNT,
+        "currency" => text::R_CURRENCY,
+        "appid" => text::R_APPID,
+        "not_in_bill" => text::R_NOT_IN_BILL,
+        "next_bill_not_made" => text::R_NEXT,
+        "no_clear_answer" => text::R_UNCLEAR,
+        "other_number" => text::R_OTHER_NUMBER,
+        other => return other.to_owned(),
+    };
+    lang.t(known).to_owned()
+}

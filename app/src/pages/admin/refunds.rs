@@ -1,0 +1,159 @@
+//! The refunds of one order: how far each has come, what is wrong with it, and the first step towards another.
+
+use leptos::prelude::*;
+use recharge::cashier::RefundOffer;
+use recharge::refund::{Problem, Refund, RefundState};
+use wxpay::{Fen, OutTradeNo};
+
+use crate::money::yuan;
+use crate::parts::{self, Clock, money, pill};
+use crate::text::{Lang, Text, order as order_text, problem, refund as state, refunds as text};
+
+/// All refunds of the order, and the first step towards another.
+pub(super) fn section(
+    lang: Lang,
+    number: &OutTradeNo,
+    refunds: &[Refund],
+    offer: Option<&RefundOffer>,
+) -> Option<impl IntoView + use<>> {
+    if offer.is_none() && refunds.is_empty() {
+        return None;
+    }
+    let path = format!("/admin/orders/{number}");
+    let items: Vec<_> = refunds.iter().map(|refund| item(lang, &path, refund)).collect();
+    let list = (!items.is_empty()).then(|| view! { <ul class="list">{items}</ul> });
+    let more = offer.map(|offer| more(lang, &path, offer));
+    Some(view! {
+        <section class="card stack" aria-labelledby="re-t">
+            <h2 id="re-t">{lang.t(text::TITLE)}</h2>
+            {list}
+            {more}
+        </section>
+    })
+}
+
+fn more(lang: Lang, path: &str, offer: &RefundOffer) -> impl IntoView + use<> {
+    if !offer.can_refund {
+        return parts::notice(None, lang.t(text::NO_CERTIFICATE)).into_any();
+    }
+    if offer.payment.left() == Fen::ZERO {
+        return view! { <p class="note">{lang.t(text::NOTHING_LEFT)}</p> }.into_any();
+    }
+    let form = first_step(lang, path, offer, &yuan(offer.payment.left().get()).replace(',', ""), "");
+    view! { <details class="fold"><summary>{lang.t(text::ASK)}</summary>{form}</details> }.into_any()
+}
+
+pub(super) fn first_step(
+    lang: Lang,
+    path: &str,
+    offer: &RefundOffer,
+    amount: &str,
+    reason: &str,
+) -> impl IntoView + use<> {
+    let most = lang.fill(text::AT_MOST, &[("max", &money(offer.payment.left()))]);
+    view! {
+        <form method="get" class="stack" action=format!("{path}/refund")>
+            <div class="field">
+                <label for="amount">{lang.t(order_text::REFUND_AMOUNT)}</label>
+                <span class="input-money">
+                    <input
+                        class="input" id="amount" name="amount" inputmode="decimal" autocomplete="off" maxlength="16"
+                        required=true value=amount.to_owned() aria-describedby="amount-h"
+                    />
+                </span>
+                <p class="note" id="amount-h">{most}</p>
+            </div>
+            <div class="field">
+                <label for="reason">{lang.t(order_text::REFUND_REASON)}</label>
+                <input
+                    class="input" id="reason" name="reason" maxlength="80" autocomplete="off" required=true
+                    value=reason.to_owned() aria-describedby="reason-h"
+                />
+                <p class="note" id="reason-h">{lang.t(text::REASON_HINT)}</p>
+            </div>
+            <button class="button" type="submit">{lang.t(text::NEXT)}</button>
+        </form>
+    }
+}
+
+fn item(lang: Lang, path: &str, refund: &Refund) -> impl IntoView + use<> {
+    let (word, tone) = state_word(refund.state);
+    let who = match refund.by.as_str() {
+        _ if refund.is_outside() => lang.t(text::OUTSIDE).to_owned(),
+        "rule" => lang.t(order_text::BY_RULE).to_owned(),
+        by => by.to_owned(),
+    };
+    let taken =
+        (refund.taken > Fen::ZERO).then(|| lang.fill(text::TAKEN, &[("amount", &money(refund.taken))]));
+    let returned = (refund.state == RefundState::Closed && refund.taken > Fen::ZERO)
+        .then(|| lang.t(text::RETURNED).to_owned());
+    let notes = [Some(refund.reason.clone()), Some(who), taken, returned];
+    let notes: Vec<_> = notes
+        .into_iter()
+        .flatten()
+        .filter(|note| !note.is_empty())
+        .map(|note| view! { <span>{note}</span> })
+        .collect();
+    let ended = refund
+        .ended_at
+        .map(|at| view! { <span>{lang.t(text::ENDED)}" "{parts::time(at, Clock::NoYear)}</span> });
+    let act = |what: &str, label: Text| {
+        let action = format!("{path}/refunds/{}/{what}", refund.out_refund_no);
+        view! { <form method="post" action=action><button class="button" type="submit">{lang.t(label)}</button></form> }
+    };
+    let waits = !refund.state.is_over();
+    let is_later = refund.due_at.is_some_and(|due| due > refund.requested_at);
+    let apart = refund.state == RefundState::Requested && refund.tries == 0 && is_later;
+    let apart = apart.then(|| view! { <p class="note all">{lang.t(text::APART)}</p> });
+    let withdraw = refund.state == RefundState::Requested
+        && refund.stuck.as_ref().is_some_and(|stuck| stuck.problem.is_clear());
+    view! {
+        <li>
+            <p><strong class="money">{money(refund.amount)}</strong></p>
+            {pill(lang.t(word), tone)}
+            <p class="note all">
+                {notes}
+                <span>{lang.t(text::AT)}" "{parts::time(refund.requested_at, Clock::NoYear)}</span>
+                {ended}
+                <span class="mono">{refund.out_refund_no.to_string()}</span>
+            </p>
+            {apart}
+            {trouble(lang, refund)}
+            {waits.then(|| view! { <div class="row all">{act("hurry", text::HURRY)}{withdraw.then(|| act("withdraw", text::WITHDRAW))}</div> })}
+        </li>
+    }
+}
+
+/// What is wrong with a refund, and what to do.
+pub(super) fn trouble(lang: Lang, refund: &Refund) -> Option<impl IntoView + use<>> {
+    let words = match (&refund.stuck, refund.state) {
+        (Some(stuck), _) => format!("{} ({})", lang.t(problem_word(stuck.problem)), stuck.said),
+        (None, RefundState::Abnormal) => lang.t(text::ABNORMAL_HELP).to_owned(),
+        _ => return None,
+    };
+    let tone = if refund.state.is_over() { None } else { Some("warn") };
+    Some(view! { <div class="all">{parts::notice(tone, words)}</div> })
+}
+
+pub(super) fn state_word(of: RefundState) -> (Text, Option<&'static str>) {
+    match of {
+        RefundState::Requested => (state::REQUESTED, Some("open")),
+        RefundState::Submitted => (state::SUBMITTED, Some("open")),
+        RefundState::Abnormal => (state::ABNORMAL, Some("bad")),
+        RefundState::Succeeded => (state::SUCCEEDED, None),
+        RefundState::Closed => (state::CLOSED, Some("warn")),
+    }
+}
+
+fn problem_word(of: Problem) -> Text {
+    match of {
+        Problem::Unclear => problem::UNCLEAR,
+        Problem::NoCertificate => problem::NO_CERTIFICATE,
+        Problem::NotEnough => problem::NOT_ENOUGH,
+        Problem::Limited => problem::LIMITED,
+        Problem::Refused => problem::REFUSED,
+        Problem::Mismatch => problem::MISMATCH,
+        Problem::Final => problem::FINAL,
+        Problem::Withdrawn => problem::WITHDRAWN,
+    }
+}

@@ -1,0 +1,332 @@
+//! Settling an exception: what can be done with each, and one page that shows what that does before it is done.
+
+use axum::extract::{Form, Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+use recharge::cashier::SettleError;
+use recharge::settlement::{SettleRefusal, Settlement, Way, may_take_back};
+use recharge::{Exception, ExceptionKind, Order, User};
+use serde::Deserialize;
+use wxpay::{Fen, OutRefundNo, OutTradeNo};
+
+use super::order::back;
+use super::refund::{by, low_field, password_field, problem, proved, tidy};
+use super::{absent, failed, operator, page, to_order};
+use crate::api::AppError;
+use crate::desk::{Desk, Waiting, internal};
+use crate::parts::{self, Clock, big_money, exception_word, money, pill};
+use crate::shell::Tab;
+use crate::text::{Lang, Text, exception, order as order_text, refunds, settle as text};
+use crate::visit::{Visit, address};
+
+/// The exceptions of one number, each with the ways that are open for it.
+pub(super) fn section(lang: Lang, all: &[Waiting]) -> impl IntoView + use<> {
+    let items: Vec<_> = all.iter().map(|waiting| item(lang, waiting)).collect();
+    view! {
+        <section class="card stack" aria-labelledby="ex-t">
+            <h2 id="ex-t">{lang.t(order_text::EXCEPTIONS)}</h2>
+            <ul class="list">{items}</ul>
+        </section>
+    }
+}
+
+fn item(lang: Lang, waiting: &Waiting) -> impl IntoView + use<> {
+    let found = &waiting.exception;
+    let (tone, word) = match &found.settled {
+        Some(settled) if settled.by == "rule" => (None, order_text::RULE_SETTLED),
+        Some(_) => (None, exception::SETTLED),
+        None => (Some("warn"), exception::OPEN),
+    };
+    let settled = found.settled.as_ref().map(|settled| {
+        let how = Way::ALL.into_iter().find(|way| way.name() == settled.how);
+        let how = how.map_or_else(|| settled.how.clone(), |way| lang.t(done(way)).to_owned());
+        let who = (settled.by != "rule").then(|| view! { <span>{settled.by.clone()}</span> });
+        view! { <p class="note all"><span>{how}</span>{who}<span>{settled.reason.clone()}</span></p> }
+    });
+    let expected = found.expected_fee.filter(|fee| *fee != found.total_fee);
+    let expected = expected.map(|fee| {
+        view! { <span>{lang.fill(order_text::EXPECTED, &[("amount", &money(fee))])}</span> }
+    });
+    let currency =
+        (found.fee_type != "CNY").then(|| view! { <span class="mono">{found.fee_type.clone()}</span> });
+    let id = found.id();
+    let path = format!("/admin/orders/{}/settle", found.out_trade_no);
+    let ways: Vec<_> = waiting
+        .ways
+        .iter()
+        .map(|way| {
+            let href = address(&path, [("id", id.as_str()), ("way", way.name())].into_iter());
+            view! { <a class="button" href=href>{lang.t(verb(*way))}</a> }
+        })
+        .collect();
+    let ways = (!ways.is_empty()).then(|| view! { <div class="row all">{ways}</div> });
+    view! {
+        <li>
+            <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
+            {pill(lang.t(word), tone)}
+            <p class="note all">
+                {expected}
+                {currency}
+                <span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span>
+                {parts::time(found.first_seen_at, Clock::Full)}
+            </p>
+            {settled}
+            {ways}
+        </li>
+    }
+}
+
+fn verb(way: Way) -> Text {
+    match way {
+        Way::Credit => text::CREDIT,
+        Way::Refund => text::REFUND,
+        Way::TakeBack => text::TAKE_BACK,
+        Way::Dismiss => text::DISMISS,
+    }
+}
+
+fn done(way: Way) -> Text {
+    match way {
+        Way::Credit => text::CREDITED,
+        Way::Refund => text::REFUNDED,
+        Way::TakeBack => text::TAKEN_BACK,
+        Way::Dismiss => text::DISMISSED,
+    }
+}
+
+/// Everything but setting an exception aside moves money.
+fn needs_password(way: Way) -> bool {
+    way != Way::Dismiss
+}
+
+/// What the page shows before anything is done.
+#[derive(Debug, Clone)]
+struct Shown {
+    exception: Exception,
+    order: Option<Order>,
+    way: Way,
+    /// What is credited, refunded or taken.
+    amount: Fen,
+    /// For a refund, made once for the form.
+    out_refund_no: Option<OutRefundNo>,
+    /// Where the balance would be too low: what it would become.
+    low: Option<Fen>,
+}
+
+impl Shown {
+    /// Whether an operator has to say whose balance it is.
+    fn needs_user(&self) -> bool {
+        let nobody = matches!(self.exception.kind, ExceptionKind::UnknownOrder | ExceptionKind::OtherApp);
+        self.way == Way::Credit && nobody
+    }
+}
+
+async fn read(desk: &Desk, number: &str, visit: &Visit) -> Result<Option<Shown>, AppError> {
+    let cashier = &desk.cashier;
+    let Some(id) = visit.get("id") else { return Ok(None) };
+    let Some(exception) = cashier.exception(id).await.map_err(internal)? else { return Ok(None) };
+    let open = cashier.ways(&exception).await.map_err(internal)?;
+    let way = open.into_iter().find(|way| Some(way.name()) == visit.get("way"));
+    let Some(way) = way.filter(|_| exception.out_trade_no.as_str() == number) else { return Ok(None) };
+    let order = cashier.order(&exception.out_trade_no).await.map_err(internal)?;
+    let credit = order.as_ref().and_then(Order::credit);
+    let mut low = None;
+    let amount = match way {
+        Way::Credit if exception.kind == ExceptionKind::Late => credit.unwrap_or(exception.total_fee),
+        Way::TakeBack => {
+            let refunds = cashier.refunds(&exception.out_trade_no).await.map_err(internal)?;
+            let mine = refunds.iter().filter(|refund| {
+                may_take_back(refund) && Some(&refund.transaction_id) == exception.transaction_id.as_ref()
+            });
+            let share = mine.fold(Fen::ZERO, |sum, refund| sum.checked_add(refund.share).unwrap_or(sum));
+            if let Some(order) = &order {
+                let balance = cashier.balance(&order.user.id).await.map_err(internal)?;
+                low = balance.checked_sub(share).filter(|after| *after < Fen::ZERO);
+            }
+            share
+        }
+        _ => exception.total_fee,
+    };
+    let kept = visit.get("no").and_then(|no| OutRefundNo::parse(no).ok());
+    let out_refund_no = match way {
+        Way::Refund => kept.or_else(|| cashier.new_out_refund_no().ok()),
+        _ => None,
+    };
+    Ok(Some(Shown { exception, order, way, amount, out_refund_no, low }))
+}
+
+/// What would be done, and the form for it.
+pub async fn confirm(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
+    if let Err(login) = operator(&visit) {
+        return *login;
+    }
+    let shown = match read(&desk, &number, &visit).await {
+        Ok(Some(shown)) => shown,
+        Ok(None) => return back(&number, "settled_over"),
+        Err(error) => return failed(&desk, &visit, Tab::Exceptions, &error).await,
+    };
+    let (lang, visited) = (visit.lang, visit.clone());
+    let title = lang.t(verb(shown.way)).to_owned();
+    page(&desk, &visit, Tab::Exceptions, title, move || content(lang, &visited, &shown)).await
+}
+
+fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
+    let Shown { exception: found, way, amount, low, .. } = shown;
+    let wrong = match visit.get("error") {
+        Some("user") => Some(lang.t(text::E_USER).to_owned()),
+        Some("refused") => Some(lang.t(text::E_REFUSED).to_owned()),
+        Some(code) => problem(lang, code, visit.get("n"), *amount),
+        None => None,
+    };
+    let wrong = wrong.map(|words| parts::notice(Some("bad"), words));
+    let path = format!("/admin/orders/{}", found.out_trade_no);
+    let user = shown.order.as_ref().map(|order| {
+        view! {
+            <dt>{lang.t(order_text::USER)}</dt>
+            <dd>{order.user.name.clone()}" "<span class="mono note">{order.user.id.clone()}</span></dd>
+        }
+    });
+    let expected = found.expected_fee.filter(|fee| *fee != found.total_fee).map(|fee| {
+        view! {
+            <dt>{lang.t(text::KIND)}</dt>
+            <dd>
+                {lang.fill(order_text::EXPECTED, &[("amount", &money(fee))])}" · "
+                {lang.fill(order_text::STATED, &[("amount", &money(found.total_fee))])}
+            </dd>
+        }
+    });
+    let whose = shown.needs_user().then(|| view! {
+        <div class="field">
+            <label for="user">{lang.t(text::TO_USER)}</label>
+            <input
+                class="input" id="user" name="user" maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false"
+                required=true value=visit.get("user").unwrap_or_default().to_owned() aria-describedby="user-h"
+            />
+            <p class="note" id="user-h">{lang.t(text::TO_USER_HINT)}</p>
+        </div>
+    });
+    let is_refund = *way == Way::Refund;
+    let (longest, hint) = if is_refund { ("80", refunds::REASON_HINT) } else { ("200", text::REASON_HINT) };
+    let kind = if needs_password(*way) { "bad" } else { "solid" };
+    let low = low.map(|after| low_field(lang, after));
+    let no = shown.out_refund_no.as_ref();
+    let no = no.map(|no| view! { <input type="hidden" name="no" value=no.to_string()/> });
+    let go = lang.fill(text::GO, &[("way", lang.t(verb(*way)))]);
+    view! {
+        {to_order(lang, &found.out_trade_no)}
+        <div class="page-head"><h1>{lang.t(verb(*way))}</h1></div>
+        <div class="card stack slim">
+            {wrong}
+            <p>{big_money(*amount, "l")}" "{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
+            <dl class="facts">
+                <dt>{lang.t(order_text::TRANSACTION)}</dt>
+                <dd><span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span></dd>
+                {user}
+                {expected}
+                <dt>{lang.t(text::SEEN)}</dt><dd>{parts::time(found.first_seen_at, Clock::Full)}</dd>
+            </dl>
+            <form method="post" class="stack" action=format!("{path}/settle")>
+                <input type="hidden" name="id" value=found.id()/>
+                <input type="hidden" name="way" value=way.name()/>
+                {no}
+                {whose}
+                <div class="field">
+                    <label for="reason">{lang.t(order_text::REFUND_REASON)}</label>
+                    <input
+                        class="input" id="reason" name="reason" maxlength=longest autocomplete="off" required=true
+                        value=visit.get("reason").unwrap_or_default().to_owned() aria-describedby="reason-h"
+                    />
+                    <p class="note" id="reason-h">{lang.t(hint)}</p>
+                </div>
+                {low}
+                {needs_password(*way).then(|| password_field(lang))}
+                <button class="button" data-kind=kind type="submit">{go}</button>
+            </form>
+        </div>
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct SettleForm {
+    id: String,
+    way: String,
+    reason: String,
+    #[serde(default)]
+    user: String,
+    #[serde(default)]
+    no: String,
+    #[serde(default)]
+    low: String,
+}
+
+/// Settles the exception.
+pub async fn settle(
+    State(desk): State<Desk>,
+    Path(number): Path<String>,
+    visit: Visit,
+    Form(form): Form<SettleForm>,
+) -> Response {
+    let operator = match operator(&visit) {
+        Ok(operator) => operator,
+        Err(login) => return *login,
+    };
+    let Ok(out_trade_no) = OutTradeNo::parse(number.as_str()) else { return absent(&desk, &visit).await };
+    let again = |error: &str, seconds: &str| {
+        let kept = [("id", &form.id), ("way", &form.way), ("reason", &form.reason), ("user", &form.user)];
+        let kept = kept.into_iter().map(|(name, value)| (name, value.as_str()));
+        let no = if error == "used" { "" } else { form.no.as_str() };
+        let query = kept.chain([("no", no), ("error", error), ("n", seconds)]);
+        Redirect::to(&address(&format!("/admin/orders/{out_trade_no}/settle"), query)).into_response()
+    };
+    let Some(way) = Way::ALL.into_iter().find(|way| way.name() == form.way) else {
+        return again("refused", "");
+    };
+    if needs_password(way)
+        && let Err((code, seconds)) = proved(&visit)
+    {
+        return again(code, &seconds);
+    }
+    let reason = tidy(&form.reason);
+    let settlement = match way {
+        Way::Credit => {
+            let id = tidy(&form.user);
+            let user = match id.is_empty() {
+                true => None,
+                false => match User::new(id.as_str(), id.as_str()) {
+                    Ok(user) => Some(user),
+                    Err(_) => return again("user", ""),
+                },
+            };
+            Settlement::Credit { user, reason }
+        }
+        Way::Refund => match OutRefundNo::parse(form.no.as_str()) {
+            Ok(out_refund_no) => Settlement::Refund { out_refund_no, reason },
+            Err(_) => return again("used", ""),
+        },
+        Way::TakeBack => Settlement::TakeBack { even_if_balance_low: form.low == "1", reason },
+        Way::Dismiss => Settlement::Dismiss { reason },
+    };
+    match desk.cashier.settle_exception(&form.id, settlement, by(operator, &visit)).await {
+        Ok(_) => back(&number, "settled"),
+        // A second press of the same form finds it done.
+        Err(SettleError::Refused(SettleRefusal::AlreadySettled(_) | SettleRefusal::NotFound)) => {
+            back(&number, "settled_over")
+        }
+        Err(SettleError::Refused(refusal)) => again(code(&refusal), ""),
+        Err(SettleError::NoCertificate) => again("certificate", ""),
+        Err(SettleError::Write(error)) => {
+            tracing::error!(%number, "a settlement was not written for certain: {error}");
+            again("failed", "")
+        }
+    }
+}
+
+/// What a refusal is called in an address.
+fn code(refusal: &SettleRefusal) -> &'static str {
+    match refusal {
+        SettleRefusal::Reason => "reason",
+        SettleRefusal::UserNeeded => "user",
+        SettleRefusal::Refund(refusal) => super::refund::code(refusal),
+        _ => "refused",
+    }
+}

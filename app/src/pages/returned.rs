@@ -1,0 +1,65 @@
+//! What of an order's payment goes back to the payer.
+
+use leptos::prelude::*;
+use recharge::refund::{Refund, RefundState};
+use recharge::{Order, OrderState};
+use wxpay::Fen;
+
+use crate::parts::pill;
+use crate::text::{Lang, Text, state};
+
+/// The refunds of the order's own payment, added up; closed ones gave nothing back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Returned {
+    /// Asked for, arrived or not.
+    pub amount: Fen,
+    pub arrived: Fen,
+    /// What was taken from the balance for it.
+    pub taken: Fen,
+    /// Nothing of the payment is left.
+    pub is_whole: bool,
+}
+
+impl Returned {
+    pub fn of(order: &Order, refunds: &[Refund]) -> Returned {
+        let OrderState::Paid(paid) = &order.state else { return Returned::default() };
+        let counted = || {
+            let own = refunds.iter().filter(|refund| refund.transaction_id == paid.transaction_id);
+            own.filter(|refund| refund.state != RefundState::Closed)
+        };
+        let arrived = counted().filter(|refund| refund.state == RefundState::Succeeded);
+        let amount = sum(counted().map(|refund| refund.amount));
+        Returned {
+            amount,
+            arrived: sum(arrived.map(|refund| refund.amount)),
+            taken: sum(counted().map(|refund| refund.taken)),
+            is_whole: amount >= order.total_fee,
+        }
+    }
+
+    pub fn is_any(&self) -> bool {
+        self.amount > Fen::ZERO
+    }
+
+    pub fn is_under_way(&self) -> bool {
+        self.arrived < self.amount
+    }
+
+    /// `None` where nothing goes back.
+    pub fn word(&self) -> Option<(Text, Option<&'static str>)> {
+        match (self.is_any(), self.is_under_way(), self.is_whole) {
+            (false, ..) => None,
+            (_, true, _) => Some((state::REFUNDING, Some("open"))),
+            (_, _, true) => Some((state::REFUNDED, None)),
+            _ => Some((state::PART_REFUNDED, None)),
+        }
+    }
+
+    pub fn pill(&self, lang: Lang) -> Option<impl IntoView + use<>> {
+        self.word().map(|(word, tone)| pill(lang.t(word), tone))
+    }
+}
+
+fn sum(amounts: impl Iterator<Item = Fen>) -> Fen {
+    amounts.fold(Fen::ZERO, |sum, amount| sum.checked_add(amount).unwrap_or(sum))
+}

@@ -1,0 +1,102 @@
+//! Texts of the operator's refunds, of settling exceptions, and of what the bill says.
+
+use super::texts;
+
+texts! { pub mod refunds {
+    TITLE = "退款", "Refunds";
+    ASK = "退款", "Refund";
+    NEXT = "下一步", "Next";
+    NOTHING_LEFT = "已全部退款。", "Everything has been refunded.";
+    NO_CERTIFICATE = "没有商户证书，微信不接受退款。请配置 SAOMA_WECHAT_CERT 后重启。", "WeChat makes no refunds without the merchant's certificate. Set SAOMA_WECHAT_CERT and start again.";
+    AT_MOST = "最多 {max}", "At most {max}";
+    REASON_HINT = "用户会在微信里看到，最多 26 个汉字", "The user sees it in WeChat; at most 80 letters";
+    CONFIRM_TITLE = "确认退款", "Confirm the refund";
+    TO_PAYER = "退给付款人", "Goes back to the payer";
+    FROM_BALANCE = "从余额扣回", "Taken from the balance";
+    WITH_BONUS = "其中赠送 {amount}", "of which {amount} bonus";
+    BALANCE_NOW = "当前余额", "Balance now";
+    BALANCE_AFTER = "扣回后余额", "Balance afterwards";
+    LOW = "余额不够扣回：用户可能已经用掉了这笔钱。继续的话，余额会变成 {amount}。", "The balance is too low to take it back: the user may have spent the money. Going on makes the balance {amount}.";
+    LOW_TICK = "余额不足也继续，并记录在案", "Go on although the balance is too low; this is written down";
+    PASSWORD = "您的密码", "Your password";
+    PASSWORD_HINT = "钱会离开账户，请再次确认是您本人", "Money is about to leave: please show once more that it is you";
+    CHANGE = "修改", "Change";
+    GO = "确认退款 {amount}", "Refund {amount}";
+    SAID_DONE = "退款已登记，正在交给微信。", "The refund is recorded and on its way to WeChat.";
+    SAID_HURRIED = "会马上向微信查询这笔退款。", "WeChat is asked about this refund at once.";
+    SAID_WITHDRAWN = "退款已撤回，扣回的余额已还给用户。", "The refund is withdrawn; what was taken is back on the balance.";
+    SAID_THERE = "微信已经有或可能有这笔退款，不能撤回。", "WeChat has this refund, or may have it; it cannot be withdrawn.";
+    SAID_EARLY = "刚刚发给微信，请过 {n} 秒再撤回。", "It was sent to WeChat a moment ago; please try again in {n} {n:second|seconds}.";
+    E_AMOUNT = "请填金额，如 12.50：只用数字，最多两位小数。", "Please enter an amount such as 12.50: digits only, at most two decimals.";
+    E_OVER = "最多还能退 {max}。", "At most {max} can still be refunded.";
+    E_REASON = "请填原因，不能太长。", "Please give a reason, not too long.";
+    E_LOW = "余额不足，请勾选后继续。", "The balance is too low; tick the box to go on.";
+    E_PASSWORD = "密码不对，没有退款。", "That password is not right; nothing was done.";
+    E_SLOW = "密码试得太多，请过 {n} 秒再试。", "Too many tries; please wait {n} {n:second|seconds}.";
+    E_TOO_MANY = "微信对一笔付款最多退 50 次。", "WeChat makes at most 50 refunds of one payment.";
+    E_USED = "这张表单已经用过，请重新填写。", "This form was used already; please fill it in again.";
+    E_FAILED = "数据库没有确认。再按一次是同一笔，不会重复。", "The database did not confirm. Press once more: it is the same one, never a second.";
+    E_REFUSED = "现在不能这样做：情况已经变了，请看订单页。", "This cannot be done now: things have changed, please look at the order.";
+    BY = "经手", "By";
+    AT = "登记", "Recorded";
+    ENDED = "结束", "Ended";
+    TAKEN = "扣回余额 {amount}", "{amount} taken from the balance";
+    RETURNED = "扣回的余额已还", "What was taken is back on the balance";
+    OUTSIDE = "在微信商户平台退款", "Refunded in WeChat's merchant platform";
+    APART = "微信要求同一笔付款的两次退款至少相隔 1 分钟，到时自动提交。", "WeChat wants a minute between two refunds of one payment; it is sent by itself then.";
+    HURRY = "现在查询", "Ask now";
+    WITHDRAW = "撤回", "Withdraw";
+    WAITING = "进行中的退款", "Refunds under way";
+    STUCK = "需要处理的退款", "Refunds that need somebody";
+    ABNORMAL_HELP = "收款银行卡有问题：请到微信商户平台处理，完成后这里会自动更新。", "The payer's bank refused it: finish it in WeChat's merchant platform; this page follows by itself.";
+} }
+
+texts! { pub mod problem {
+    UNCLEAR = "微信没有清楚回应，会自动再查", "WeChat gave no clear answer; it is asked again by itself";
+    NO_CERTIFICATE = "缺少商户证书或证书无效：请检查配置", "The merchant's certificate is missing or not accepted: check the settings";
+    NOT_ENOUGH = "商户账户余额不足：请到商户平台充值", "The merchant's funds do not suffice: top up in the merchant platform";
+    LIMITED = "退款太频繁，会自动放慢再试", "Too many refunds at once; it is tried again more slowly";
+    REFUSED = "微信拒绝了请求：请看原文", "WeChat refused the request: see its words";
+    MISMATCH = "微信的记录与这里不符：请到商户平台核对", "WeChat's record differs from ours: compare in the merchant platform";
+    FINAL = "微信不会退这笔款：请用其他方式", "WeChat will not make it: refund by other means";
+    WITHDRAWN = "已撤回", "Withdrawn";
+} }
+
+texts! { pub mod settle {
+    CREDIT = "入账", "Credit it";
+    REFUND = "原路退回", "Refund it";
+    TAKE_BACK = "从余额扣回", "Take it from the balance";
+    DISMISS = "不处理并关闭", "Dismiss";
+    CREDITED = "已入账", "Credited";
+    REFUNDED = "已退回", "Refunded";
+    TAKEN_BACK = "已扣回", "Taken back";
+    DISMISSED = "已关闭", "Dismissed";
+    TO_USER = "入账给用户（用户 ID）", "Credit which user (user id)";
+    TO_USER_HINT = "没有订单写明是谁的钱，请向用户核实", "No order says whose money this is; please make sure";
+    AMOUNT = "金额", "Amount";
+    KIND = "异常", "Exception";
+    SEEN = "首次看到", "First seen";
+    REASON_HINT = "记录在案，只有管理台能看到", "Goes on record; only the desk sees it";
+    GO = "确认{way}", "{way}: confirm";
+    SAID_DONE = "异常已处理。", "The exception is settled.";
+    SAID_OVER = "这个异常已经处理过了，或不能这样处理。", "This exception is settled already, or cannot be settled this way.";
+    E_USER = "请填用户 ID。", "Please give the user id.";
+    E_REFUSED = "不能这样处理：情况可能已经变了，请看订单页。", "It cannot be settled this way: things may have changed, please look at the order.";
+} }
+
+texts! { pub mod exceptions {
+    TITLE = "异常", "Exceptions";
+    NOTE = "从最早的开始。钱已在微信确认，但对不上开放的订单。", "Oldest first. WeChat has confirmed this money, and it fits no open order.";
+    AGE_MINUTES = "{n} 分钟前", "{n} min ago";
+    AGE_HOURS = "{n} 小时前", "{n} h ago";
+    AGE_DAYS = "{n} 天前", "{n} {n:day|days} ago";
+    ALL = "在订单列表里查看全部异常", "See all, settled ones too, among the orders";
+    OPEN_IT = "处理", "Settle";
+    DO_LATE = "订单关闭后才付款。入账，或原路退回。", "Paid after the order had closed. Credit it, or refund it.";
+    DO_DUPLICATE = "同一订单付了两次。通常原路退回第二笔。", "One order was paid twice. Usually the second payment is refunded.";
+    DO_AMOUNT = "付款与订单金额不同。先在微信核对，再入账或退回。", "The payment is not what the order asks for. Compare at WeChat, then credit or refund.";
+    DO_CURRENCY = "币种不是人民币。请在微信商户平台处理，然后关闭。", "Not in CNY. See to it in WeChat's merchant platform, then dismiss.";
+    DO_UNKNOWN = "没有这个订单号。查明是谁付的，再入账或退回。", "There is no such order. Find out who paid, then credit or refund.";
+    DO_OTHER_APP = "同一商户号的另一个应用。多半属于另一个系统。", "Another app under the same merchant number; probably another system's.";
+    DO_REFUNDED = "在微信商户平台退了款。从余额扣回，或关闭。", "Refunded in WeChat's merchant platform. Take it from the balance, or dismiss.";
+} }
