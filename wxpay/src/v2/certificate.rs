@@ -5,12 +5,16 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
+use x509_parser::pem::Pem;
 
-use crate::types::{InvalidValue, MchId};
+use crate::types::{InvalidValue, MchId, UnixMillis};
 
 /// A certificate with its private key; whoever has it can refund, so its `Debug` is blind.
 #[derive(Clone)]
-pub struct Certificate(reqwest::Identity);
+pub struct Certificate {
+    identity: reqwest::Identity,
+    expires_at: UnixMillis,
+}
 
 impl Certificate {
     /// `apiclient_cert.pem` and `apiclient_key.pem`. An empty `key` means that `certificate` has both.
@@ -19,8 +23,9 @@ impl Certificate {
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, InvalidValue> {
         let both = [certificate, b"\n", key].concat();
         let must_be = "a certificate and its private key in PEM";
-        let identity = reqwest::Identity::from_pem(&both);
-        identity.map(Certificate).map_err(|_| InvalidValue { what: "the merchant's certificate", must_be })
+        let invalid = || InvalidValue { what: "the merchant's certificate", must_be };
+        let identity = reqwest::Identity::from_pem(&both).map_err(|_| invalid())?;
+        Ok(Certificate { identity, expires_at: expiry(&both).ok_or_else(invalid)? })
     }
 
     /// `apiclient_cert.p12`, whose password is the merchant number.
@@ -48,8 +53,13 @@ impl Certificate {
         }
     }
 
+    /// When it ends to be valid; WeChat's live five years.
+    pub fn expires_at(&self) -> UnixMillis {
+        self.expires_at
+    }
+
     pub(super) fn identity(&self) -> reqwest::Identity {
-        self.0.clone()
+        self.identity.clone()
     }
 }
 
@@ -57,6 +67,13 @@ impl fmt::Debug for Certificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Certificate(•••)")
     }
+}
+
+/// When the first certificate in `pem` ends to be valid: that is the merchant's own, others are its authorities'.
+fn expiry(pem: &[u8]) -> Option<UnixMillis> {
+    let own = Pem::iter_from_buffer(pem).flatten().find(|block| block.label == "CERTIFICATE")?;
+    let seconds = own.parse_x509().ok()?.validity().not_after.timestamp();
+    Some(UnixMillis::new(seconds.checked_mul(1000)?))
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
