@@ -6,6 +6,8 @@ mod common;
 
 use common::{Desk, on_both};
 use recharge::db::check::Violation;
+use recharge::refund::{By, RefundWish};
+use wxpay::{Fen, OutRefundNo};
 
 async fn run(desk: &Desk, sql: &'static str) {
     sqlx::query(sql).execute(desk.cashier.db().pool()).await.unwrap();
@@ -59,20 +61,45 @@ async fn every_kind_of_violation_is_named() {
 }
 
 #[tokio::test]
-async fn a_payment_without_an_order_that_was_credited_by_hand_is_no_violation() {
+async fn a_refund_and_a_credit_that_nothing_stands_behind_are_named() {
     on_both(|desk| async move {
-        run(
-            &desk,
-            "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
-             VALUES ('OTHER0000000001', 'credit 4200000001', 'u_1', 700, 0, 'lin', 'moved here')",
-        )
-        .await;
-        run(
-            &desk,
-            "INSERT INTO accounts (user_id, user_name, balance, updated_at) VALUES ('u_1', '', 700, 0)",
-        )
-        .await;
-        desk.check().await;
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let number = order.out_trade_no.to_string();
+        let wish = RefundWish {
+            out_trade_no: order.out_trade_no.clone(),
+            out_refund_no: OutRefundNo::parse("RF1").unwrap(),
+            amount: Fen::new(400),
+            reason: "退款".to_owned(),
+            even_if_balance_low: false,
+        };
+        let by = By { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() };
+        desk.cashier.refund(wish, by).await.unwrap();
+        let findings = desk.cashier.check().await.unwrap();
+        assert_eq!((findings.refunds, findings.violations), (1, 0));
+
+        let named = async || desk.cashier.check().await.unwrap().named;
+        let refund = Violation::Refund { out_refund_no: "RF1".to_owned() };
+        run(&desk, "UPDATE refunds SET taken = 0").await;
+        assert_eq!(named().await, [refund.clone()]);
+        // Ended without money, and nothing given back.
+        run(&desk, "UPDATE refunds SET taken = share, state = 'closed', ended_at = 1, due_at = NULL").await;
+        assert_eq!(named().await, [refund]);
+        run(&desk, "UPDATE refunds SET state = 'requested', ended_at = NULL, due_at = 1").await;
+
+        run(&desk, "UPDATE orders SET total_fee = 300, bonus = 700").await;
+        let over = Violation::OverRefunded { out_trade_no: number.clone() };
+        assert_eq!(named().await, [over]);
+        run(&desk, "UPDATE orders SET total_fee = 1000, bonus = 0").await;
+
+        run(&desk, "DELETE FROM refunds").await;
+        let entry = "refund RF1".to_owned();
+        assert_eq!(named().await, [Violation::NoReason { out_trade_no: number.clone(), entry }]);
+        run(&desk, "INSERT INTO ledger SELECT out_trade_no, 'credit 42', 'u_1', 5, 0, 't', 't' FROM orders")
+            .await;
+        run(&desk, "UPDATE accounts SET balance = balance + 5").await;
+        let entry = "credit 42".to_owned();
+        assert!(named().await.contains(&Violation::NoReason { out_trade_no: number, entry }));
     })
     .await;
 }

@@ -15,6 +15,7 @@ const NAMED: usize = 100;
 pub struct Findings {
     pub orders: u64,
     pub accounts: u64,
+    pub refunds: u64,
     /// How many violations there are: zero, or something is badly wrong.
     pub violations: u64,
     /// The first of them.
@@ -30,6 +31,14 @@ pub enum Violation {
     NoOrder { out_trade_no: String },
     #[error("the balance of {user_id} is {balance} fen, its ledger sums to {ledger} fen")]
     Balance { user_id: String, balance: i64, ledger: i64 },
+    #[error(
+        "the ledger has \"{entry}\" of {out_trade_no}, and there is neither such a refund nor such an exception"
+    )]
+    NoReason { out_trade_no: String, entry: String },
+    #[error("refund {out_refund_no} and what it took from the balance do not fit each other")]
+    Refund { out_refund_no: String },
+    #[error("a payment of {out_trade_no} has refunds of more than was paid")]
+    OverRefunded { out_trade_no: String },
 }
 
 /// Orders whose state, amounts or owner do not fit their one credit in the ledger. (A second credit cannot be: it has the
@@ -40,10 +49,33 @@ const CREDITS: &str = "SELECT o.out_trade_no AS k FROM orders AS o LEFT JOIN led
      ((o.credited_at IS NULL) <> (l.entry IS NULL) OR (l.entry IS NOT NULL AND \
      (o.state <> 'paid' OR l.amount <> o.total_fee + o.bonus OR l.user_id <> o.user_id)))";
 
-/// Credits of orders that are none. A payment that an operator credited by hand, and what is refunded, may have no order.
-const NO_ORDER: &str = "SELECT l.out_trade_no AS k FROM ledger AS l LEFT JOIN orders AS o \
-     ON o.out_trade_no = l.out_trade_no WHERE l.out_trade_no > $1 AND l.out_trade_no <= $2 \
-     AND l.entry = 'credit' AND o.out_trade_no IS NULL";
+/// Rows of the ledger that nothing stands behind: a credit without its order, a payment that was credited without an
+/// exception that a person settled so, what a refund moved without the refund.
+const NO_REASON: &str = "SELECT l.out_trade_no AS k, l.entry AS e FROM ledger AS l LEFT JOIN orders AS o \
+     ON o.out_trade_no = l.out_trade_no WHERE l.out_trade_no > $1 AND l.out_trade_no <= $2 AND \
+     CASE WHEN l.entry LIKE 'credit %' THEN NOT EXISTS (SELECT 1 FROM exceptions AS x \
+     WHERE x.out_trade_no = l.out_trade_no AND l.entry = 'credit ' || x.transaction_id \
+     AND x.settled_how = 'credited') \
+     WHEN l.entry LIKE 'refund%' THEN NOT EXISTS (SELECT 1 FROM refunds AS r \
+     WHERE r.out_trade_no = l.out_trade_no AND \
+     l.entry IN ('refund ' || r.out_refund_no, 'refund-returned ' || r.out_refund_no)) \
+     ELSE o.out_trade_no IS NULL END";
+
+/// Refunds whose rows in the ledger are not what they took and, if they ended closed, gave back.
+const REFUNDS: &str = "SELECT r.out_refund_no AS k FROM refunds AS r \
+     LEFT JOIN ledger AS t ON t.out_trade_no = r.out_trade_no AND t.entry = 'refund ' || r.out_refund_no \
+     LEFT JOIN ledger AS b ON b.out_trade_no = r.out_trade_no \
+     AND b.entry = 'refund-returned ' || r.out_refund_no \
+     WHERE r.out_trade_no > $1 AND r.out_trade_no <= $2 AND (COALESCE(t.amount, 0) <> -r.taken \
+     OR COALESCE(b.amount, 0) <> CASE WHEN r.state = 'closed' THEN r.taken ELSE 0 END \
+     OR (t.entry IS NOT NULL AND t.user_id <> r.user_id) OR (b.entry IS NOT NULL AND b.user_id <> r.user_id))";
+
+/// Payments with refunds of ours of more than was paid. (One that was made outside may meet one of ours that WeChat
+/// then refuses.)
+const OVER_REFUNDED: &str = "SELECT r.out_trade_no AS k FROM refunds AS r LEFT JOIN orders AS o \
+     ON o.out_trade_no = r.out_trade_no AND o.transaction_id = r.transaction_id \
+     WHERE r.out_trade_no > $1 AND r.out_trade_no <= $2 AND r.state <> 'closed' AND r.made_by <> 'wechat' \
+     GROUP BY r.out_trade_no, r.transaction_id HAVING SUM(r.amount) > MIN(COALESCE(o.total_fee, r.total_fee))";
 
 /// Accounts whose balance is not the sum of their ledger.
 const BALANCES: &str = "SELECT a.user_id AS k, a.balance AS balance, \
@@ -64,7 +96,15 @@ const NO_ACCOUNT: &str = "SELECT l.user_id AS k, CAST(0 AS BIGINT) AS balance, \
 pub async fn all(db: &Db) -> Result<Findings, sqlx::Error> {
     let mut findings = Findings::default();
     let credit = |row: &AnyRow| Ok(Violation::Credit { out_trade_no: column(row, "k")? });
-    let no_order = |row: &AnyRow| Ok(Violation::NoOrder { out_trade_no: column(row, "k")? });
+    let no_reason = |row: &AnyRow| {
+        let (out_trade_no, entry): (String, String) = (column(row, "k")?, column(row, "e")?);
+        Ok(match entry.as_str() {
+            "credit" => Violation::NoOrder { out_trade_no },
+            _ => Violation::NoReason { out_trade_no, entry },
+        })
+    };
+    let refund = |row: &AnyRow| Ok(Violation::Refund { out_refund_no: column(row, "k")? });
+    let over = |row: &AnyRow| Ok(Violation::OverRefunded { out_trade_no: column(row, "k")? });
     let balance = |row: &AnyRow| {
         Ok(Violation::Balance {
             user_id: column(row, "k")?,
@@ -73,7 +113,9 @@ pub async fn all(db: &Db) -> Result<Findings, sqlx::Error> {
         })
     };
     findings.orders = windows(db, ORDER_WINDOW, CREDITS, credit, &mut findings).await?;
-    windows(db, LEDGER_WINDOW, NO_ORDER, no_order, &mut findings).await?;
+    windows(db, LEDGER_WINDOW, NO_REASON, no_reason, &mut findings).await?;
+    findings.refunds = windows(db, REFUND_WINDOW, REFUNDS, refund, &mut findings).await?;
+    windows(db, REFUND_WINDOW, OVER_REFUNDED, over, &mut findings).await?;
     findings.accounts = windows(db, ACCOUNT_WINDOW, BALANCES, balance, &mut findings).await?;
     windows(db, USER_WINDOW, NO_ACCOUNT, balance, &mut findings).await?;
     Ok(findings)
@@ -84,6 +126,8 @@ const ORDER_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT out_t
      FROM orders WHERE out_trade_no > $1 ORDER BY out_trade_no LIMIT $2) AS w";
 const LEDGER_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT out_trade_no AS k \
      FROM ledger WHERE out_trade_no > $1 ORDER BY out_trade_no LIMIT $2) AS w";
+const REFUND_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT out_trade_no AS k \
+     FROM refunds WHERE out_trade_no > $1 ORDER BY out_trade_no LIMIT $2) AS w";
 const ACCOUNT_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT user_id AS k \
      FROM accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2) AS w";
 const USER_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT user_id AS k \
