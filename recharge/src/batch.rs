@@ -18,6 +18,7 @@ use crate::exception::{Exception, ExceptionKind, Settled};
 use crate::order::{Order, OrderState, Paid, Proof, Rules, Verdict};
 
 mod held;
+mod outside;
 mod refunds;
 mod settling;
 
@@ -417,5 +418,7 @@ struct Evidence<'a> {
     fields: &'a Fields,
 }
 
+#[cfg(test)]
+mod histories;
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,7 @@ mod place;
 mod prove;
 mod reconcile;
 mod refund;
+mod settle;
 
 pub use ask::{AskError, CloseError};
 pub use breaker::Ill;
@@ -39,7 +40,8 @@ pub use health::{Health, Stopped};
 pub use once::RequestKey;
 pub use place::{PlaceError, Wish};
 pub use reconcile::{Progress, ReconcileError, Step};
-pub use refund::{RefundError, RefundNoticeAnswer, RefundOffer, SettleError, WithdrawError};
+pub use refund::{RefundError, RefundNoticeAnswer, RefundOffer, WithdrawError};
+pub use settle::SettleError;
 
 /// A time line shows this many rows at most.
 const LINE_ROWS: i64 = 500;

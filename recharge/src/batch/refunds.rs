@@ -1,20 +1,15 @@
-//! Refunds in a batch: taken on, heard of, found outside.
+//! Refunds in a batch: taken on, and heard of.
 
 use serde_json::json;
-use wxpay::v2::RefundStatus;
-use wxpay::v2::notify::Payment;
 use wxpay::{Fen, OutRefundNo, OutTradeNo, TransactionId, UnixMillis};
 
 use super::{Batch, LedgerEntry};
 use crate::command::Reply;
 use crate::db::operators::AuditEntry;
 use crate::event::{Event, EventKind};
-use crate::exception::{Exception, ExceptionKind, Settled};
+use crate::exception::{ExceptionKind, Settled};
 use crate::order::{Order, OrderState, Paid};
-use crate::refund::{
-    self, By, News, Outside, Problem, Refund, RefundRefusal, RefundState, RefundWish, Refundable, WECHAT,
-    schedule,
-};
+use crate::refund::{self, By, News, Refund, RefundRefusal, RefundState, RefundWish, Refundable, schedule};
 use crate::user::User;
 
 /// A refund that is about to be written.
@@ -50,11 +45,24 @@ impl Batch<'_> {
                 false => Reply::RefundRefused(RefundRefusal::NumberTaken),
             };
         }
+        let left = |batch: &Self| {
+            let order = &batch.orders.get(&wish.out_trade_no)?.order;
+            Refundable::of_order(order, batch.held.of_order(&wish.out_trade_no)).map(|payment| payment.left())
+        };
+        let before = json!({ "left": left(self) });
         match self.new_refund(wish, notify_url, by, now) {
             Ok(refund) => {
-                let after = json!({ "out_refund_no": refund.out_refund_no, "amount": refund.amount,
-                    "taken": refund.taken, "reason": refund.reason, "overdrawn": refund.overdrawn });
-                self.audit(by, "refund", wish.out_trade_no.as_str(), "{}", &after.to_string(), now);
+                let after = json!({ "left": left(self), "out_refund_no": refund.out_refund_no,
+                    "amount": refund.amount, "taken": refund.taken, "reason": refund.reason,
+                    "overdrawn": refund.overdrawn });
+                self.audit(
+                    by,
+                    "refund",
+                    wish.out_trade_no.as_str(),
+                    &before.to_string(),
+                    &after.to_string(),
+                    now,
+                );
                 Reply::Refund { refund: Box::new(refund), changed: true }
             }
             Err(refusal) => Reply::RefundRefused(refusal),
@@ -281,125 +289,6 @@ impl Batch<'_> {
         }
     }
 
-    /// WeChat names the refunds of an order: ours move on, others are `refunded_outside`.
-    pub(super) fn given_back(
-        &mut self,
-        number: &OutTradeNo,
-        payment: Option<&Payment>,
-        refunds: &[Outside],
-        now: UnixMillis,
-    ) {
-        let Some(slot) = self.orders.get(number) else {
-            return self.of_no_order(number, payment, refunds, now);
-        };
-        // An order that is not paid needs a refund of ours to explain what WeChat says: else money came that we never
-        // saw, even where the refund ended without any.
-        let mut explained = matches!(slot.order.state, OrderState::Paid(_)) && !refunds.is_empty();
-        let mut found_outside = false;
-        for seen in refunds {
-            let news = News::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
-            match self.held.refunds.get(&seen.out_refund_no).map(|slot| slot.refund.clone()) {
-                Some(known) => {
-                    explained |= !known.is_outside();
-                    found_outside |= known.is_outside();
-                    self.heard(&seen.out_refund_no, &confirmed(&known, seen.amount, news), None, now);
-                }
-                None if seen.status == RefundStatus::Closed => {}
-                None => {
-                    found_outside = true;
-                    self.outside(number, seen, now);
-                }
-            }
-        }
-        if found_outside || !explained {
-            self.step(number, |order| order.refunded_outside(now));
-            let named = refunds.first().map(|seen| &seen.transaction_id);
-            self.refunded_outside(number, payment, named, now);
-        }
-    }
-
-    /// A refund of a number that is no order of ours: evidence for a person, nothing moves. One that we made ourselves, of
-    /// a payment kept as an exception, needs no explaining.
-    fn of_no_order(
-        &mut self,
-        number: &OutTradeNo,
-        payment: Option<&Payment>,
-        refunds: &[Outside],
-        now: UnixMillis,
-    ) {
-        if refunds.iter().any(|seen| self.held.refunds.contains_key(&seen.out_refund_no)) {
-            return;
-        }
-        if let Some(payment) = payment {
-            self.keep(payment, ExceptionKind::RefundedOutside, now);
-            return;
-        }
-        for seen in refunds.iter().filter(|seen| seen.status != RefundStatus::Closed) {
-            let kind = ExceptionKind::RefundedOutside;
-            let evidence = json!({ "out_refund_no": seen.out_refund_no, "refund_id": seen.refund_id,
-                "refund_fee": seen.amount, "refund_status": seen.status.as_str() });
-            let exception = Exception {
-                kind,
-                out_trade_no: number.clone(),
-                transaction_id: Some(seen.transaction_id.clone()),
-                total_fee: seen.total_fee,
-                fee_type: "CNY".to_owned(),
-                expected_fee: None,
-                first_seen_at: now,
-                evidence: evidence.to_string(),
-                settled: None,
-            };
-            self.register(exception, &json!({ "kind": kind.name() }));
-        }
-    }
-
-    /// A refund that somebody made at WeChat's own desk: kept, so that it counts, and asked about until it is over.
-    fn outside(&mut self, number: &OutTradeNo, seen: &Outside, now: UnixMillis) {
-        let Some(slot) = self.orders.get(number) else { return };
-        let order = slot.order.clone();
-        let credited = match &order.state {
-            OrderState::Paid(paid) if paid.transaction_id == seen.transaction_id => {
-                Refundable::of_order(&order, self.held.of_order(number))
-            }
-            _ => None,
-        };
-        let share = credited.map_or(Fen::ZERO, |payment| payment.share(seen.amount));
-        let exception = format!("{}:{number}:{}", ExceptionKind::RefundedOutside.name(), seen.transaction_id);
-        let refund = Refund {
-            out_refund_no: seen.out_refund_no.clone(),
-            out_trade_no: number.clone(),
-            transaction_id: seen.transaction_id.clone(),
-            total_fee: seen.total_fee,
-            amount: seen.amount,
-            share,
-            taken: Fen::ZERO,
-            user: Some(order.user.clone()),
-            reason: String::new(),
-            notify_url: None,
-            by: WECHAT.to_owned(),
-            overdrawn: false,
-            exception: Some(exception.clone()),
-            requested_at: now,
-            state: RefundState::Submitted,
-            refund_id: Some(seen.refund_id.clone()),
-            ended_at: None,
-            stuck: None,
-            due_at: Some(now),
-            tries: 0,
-            tried_at: UnixMillis::default(),
-            version: 1,
-        };
-        self.step(number, |order| Some(order.touched()));
-        let detail = json!({ "out_refund_no": seen.out_refund_no, "amount": seen.amount,
-            "state": seen.status.as_str() });
-        self.event(number, now, EventKind::RefundOutside, detail);
-        // New facts: whatever was decided about earlier ones, somebody has to look again.
-        self.held.reopened.insert(exception);
-        self.held.insert(refund);
-        let news = News::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
-        self.heard(&seen.out_refund_no, &news, None, now);
-    }
-
     pub(super) fn audit(
         &mut self,
         by: &By,
@@ -414,15 +303,6 @@ impl Batch<'_> {
         after.clone_into(&mut entry.after);
         self.held.audit.push(entry);
     }
-}
-
-/// The news, unless WeChat has another amount under our number: then nothing of it is believed.
-fn confirmed(known: &Refund, amount: Fen, news: News) -> News {
-    if known.amount == amount {
-        return news;
-    }
-    let said = format!("WeChat has {amount} yuan under this number, not {}", known.amount);
-    News::Stuck(refund::Stuck { problem: Problem::Mismatch, said })
 }
 
 /// What the payer reads in WeChat.

@@ -195,7 +195,7 @@ impl Batch<'_> {
         if let (Value::Object(detail), Value::Object(moved)) = (&mut detail, moved) {
             detail.extend(moved);
         }
-        self.audit(by, "settle_exception", &exception.id(), "{}", &detail.to_string(), now);
+        self.audit(by, "settle_exception", &exception.id(), r#"{"settled":null}"#, &detail.to_string(), now);
         self.event(&exception.out_trade_no, now, EventKind::Settled, detail);
     }
 }

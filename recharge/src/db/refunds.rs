@@ -213,7 +213,8 @@ struct Claim<'a> {
     d: i64,
 }
 
-const CLAIM: &str = "UPDATE refunds SET due_at = $2, tries = tries + 1, tried_at = $3 \
+const CLAIM: &str = "UPDATE refunds SET due_at = $2, tries = tries + 1, tried_at = $3, \
+     version = version + 1 \
      FROM jsonb_each($1) AS j WHERE refunds.out_refund_no = j.value->>'n' \
      AND refunds.due_at = CAST(j.value->>'d' AS BIGINT) RETURNING out_refund_no";
 
@@ -279,7 +280,7 @@ pub(crate) async fn hold(
 ) -> Result<bool, sqlx::Error> {
     let mut transaction = db.begin().await?;
     let done = sqlx::query(
-        "UPDATE refunds SET due_at = $1, tried_at = $2 WHERE out_refund_no = $3 \
+        "UPDATE refunds SET due_at = $1, tried_at = $2, version = version + 1 WHERE out_refund_no = $3 \
          AND state = 'requested' AND tried_at <= $4",
     )
     .bind(now.plus_ms(schedule::LEASE_MS).get())

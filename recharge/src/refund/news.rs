@@ -12,8 +12,9 @@ pub enum News {
     Status { status: RefundStatus, refund_id: RefundId },
     /// It did not move, and this is why.
     Stuck(Stuck),
-    /// WeChat refused it for good, or an operator withdrew it, and WeChat knows no such refund.
-    NotTaken(Stuck),
+    /// WeChat refused it for good, or an operator withdrew it, and WeChat knows no such refund. It holds only if nobody
+    /// sent it after `tried_at`.
+    NotTaken { stuck: Stuck, tried_at: UnixMillis },
 }
 
 /// Why a refund does not move.
@@ -130,9 +131,13 @@ impl Refund {
                 next.stuck = None;
             }
             News::Stuck(stuck) => next.stuck = Some(stuck.clone()),
-            // What WeChat has taken on, only WeChat ends.
-            News::NotTaken(_) if self.state != RefundState::Requested => return None,
-            News::NotTaken(stuck) => {
+            // What WeChat has taken on, only WeChat ends; and what was sent since, it may have.
+            News::NotTaken { tried_at, .. }
+                if self.state != RefundState::Requested || self.tried_at != *tried_at =>
+            {
+                return None;
+            }
+            News::NotTaken { stuck, .. } => {
                 next.state = RefundState::Closed;
                 next.stuck = Some(stuck.clone());
             }

@@ -1,1 +1,116 @@
+use wxpay::OutTradeNo;
 
+use super::*;
+use crate::order::Verdict;
+use crate::order::tests::{order, payment, rules};
+use crate::refund::tests::refund;
+use crate::refund::{RefundState, WECHAT};
+
+const NOW: UnixMillis = UnixMillis::new(1_773_540_100_000);
+
+fn exception(kind: ExceptionKind) -> Exception {
+    Exception {
+        kind,
+        out_trade_no: order().out_trade_no,
+        transaction_id: Some(payment().transaction_id),
+        total_fee: Fen::new(1990),
+        fee_type: "CNY".to_owned(),
+        expected_fee: Some(Fen::new(1990)),
+        first_seen_at: NOW,
+        evidence: "{}".to_owned(),
+        settled: None,
+    }
+}
+
+/// The order paid by [`payment`], credited or kept.
+fn paid(late_and_kept: bool) -> Order {
+    let late = crate::LatePayment::Refund;
+    let rules = crate::order::Rules { late_payment: late, ..rules() };
+    let mut payment = payment();
+    if late_and_kept {
+        payment.time_end = order().time_expire.plus_ms(1_000);
+    }
+    match order().settle(&payment, crate::order::Proof::Notice, &rules, NOW) {
+        Verdict::Credit(paid) | Verdict::KeepForRefund(paid) => order().paid(paid).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn outside() -> Refund {
+    Refund { by: WECHAT.to_owned(), taken: Fen::ZERO, state: RefundState::Succeeded, ..refund() }
+}
+
+#[test]
+fn each_kind_of_exception_has_its_ways() {
+    use ExceptionKind::*;
+    use Way::{Credit, Dismiss, Refund, TakeBack};
+    let (credited, kept) = (paid(false), paid(true));
+    let outside = outside();
+    for (kind, order, refunds, expected) in [
+        (Late, Some(&kept), vec![], &[Credit, Refund, Dismiss][..]),
+        (Late, Some(&credited), vec![], &[Dismiss]),
+        (Late, None, vec![], &[Dismiss]),
+        (Duplicate, Some(&credited), vec![], &[Credit, Refund, Dismiss]),
+        (AmountMismatch, Some(&order()), vec![], &[Credit, Refund, Dismiss]),
+        (CurrencyMismatch, Some(&order()), vec![], &[Dismiss]),
+        (UnknownOrder, None, vec![], &[Credit, Refund, Dismiss]),
+        // Its order has turned up, which a query credits.
+        (UnknownOrder, Some(&order()), vec![], &[Dismiss]),
+        (OtherApp, None, vec![], &[Credit, Refund, Dismiss]),
+        (RefundedOutside, Some(&credited), vec![&outside], &[TakeBack, Dismiss]),
+        (RefundedOutside, Some(&order()), vec![], &[Dismiss]),
+        (RefundedOutside, None, vec![], &[Dismiss]),
+    ] {
+        assert_eq!(ways(&exception(kind), order, &refunds), expected, "{kind:?}");
+    }
+    let settled = settled(&Settlement::Dismiss { reason: "…".to_owned() }, "lin", NOW);
+    let settled = Exception { settled: Some(settled), ..exception(Duplicate) };
+    assert_eq!(ways(&settled, Some(&credited), &[]), []);
+}
+
+#[test]
+fn a_payment_that_is_going_back_is_not_credited_as_well() {
+    let kept = paid(true);
+    for state in RefundState::ALL {
+        let refund = Refund { state, ..refund() };
+        let way = plan(Way::Credit, None, &exception(ExceptionKind::Late), Some(&kept), &[&refund]);
+        assert_eq!(way.is_ok(), state == RefundState::Closed, "{state:?}");
+    }
+    // A refund of the order's other payment is no matter.
+    let other = Refund { transaction_id: TransactionId::parse("other").unwrap(), ..refund() };
+    assert!(plan(Way::Credit, None, &exception(ExceptionKind::Late), Some(&kept), &[&other]).is_ok());
+}
+
+#[test]
+fn what_was_taken_back_is_not_taken_back_again() {
+    let taken = Refund { taken: Fen::new(106), ..outside() };
+    let closed = Refund { state: RefundState::Closed, ..outside() };
+    let found = exception(ExceptionKind::RefundedOutside);
+    for refund in [taken, closed] {
+        let way = plan(Way::TakeBack, None, &found, Some(&paid(false)), &[&refund]);
+        assert_eq!(way, Err(SettleRefusal::NothingToTakeBack));
+    }
+}
+
+#[test]
+fn an_amount_that_no_balance_should_hold_is_not_credited() {
+    let much = Exception { total_fee: Fen::new(MOST_FEE.get() + 1), ..exception(ExceptionKind::Duplicate) };
+    let way = plan(Way::Credit, None, &much, Some(&paid(false)), &[]);
+    assert_eq!(way, Err(SettleRefusal::TooMuch));
+}
+
+#[test]
+fn money_of_another_app_goes_to_the_user_who_is_named_and_to_nobody_else() {
+    let found = Exception {
+        out_trade_no: OutTradeNo::parse("THEIRS01").unwrap(),
+        ..exception(ExceptionKind::OtherApp)
+    };
+    assert_eq!(plan(Way::Credit, None, &found, None, &[]), Err(SettleRefusal::UserNeeded));
+    let user = User::new("u_2", "").unwrap();
+    let Ok(Plan::CreditPayment { user: named, .. }) =
+        plan(Way::Credit, Some(user.clone()), &found, None, &[])
+    else {
+        panic!("it is credited");
+    };
+    assert_eq!(named, user);
+}

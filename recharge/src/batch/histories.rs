@@ -1,0 +1,184 @@
+//! Payments, refunds and what WeChat says of them, in every order: whatever comes when, the money adds up.
+
+use proptest::prelude::*;
+use wxpay::v2::RefundStatus;
+use wxpay::{OutRefundNo, RefundId};
+
+use super::*;
+use crate::order::tests::{order, payment, rules};
+use crate::refund::{By, News, Outside, Problem, RefundState, RefundWish, Stuck};
+
+const BONUS: i64 = 100;
+const FEE: i64 = 1990;
+
+/// One thing that happens to an order.
+#[derive(Debug, Clone)]
+enum Step {
+    Pay,
+    PayAgain,
+    Refund { number: usize, amount: i64, even_if_low: bool },
+    Heard { number: usize, word: &'static str },
+    Stuck { number: usize, problem: Problem },
+    NotTaken { number: usize },
+    Outside { number: usize, amount: i64, word: &'static str },
+    Spend { fen: i64 },
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    let word = || prop::sample::select(vec!["SUCCESS", "PROCESSING", "REFUNDCLOSE", "CHANGE"]);
+    let amount = || prop_oneof![Just(FEE), 1..=FEE, -5_i64..=5];
+    prop_oneof![
+        3 => Just(Step::Pay),
+        1 => Just(Step::PayAgain),
+        4 => (0..4_usize, amount(), any::<bool>())
+            .prop_map(|(number, amount, even_if_low)| Step::Refund { number, amount, even_if_low }),
+        4 => (0..4_usize, word()).prop_map(|(number, word)| Step::Heard { number, word }),
+        1 => (0..4_usize, prop::sample::select(Problem::ALL.to_vec()))
+            .prop_map(|(number, problem)| Step::Stuck { number, problem }),
+        1 => (0..4_usize).prop_map(|number| Step::NotTaken { number }),
+        2 => (4..6_usize, 1..=FEE, word())
+            .prop_map(|(number, amount, word)| Step::Outside { number, amount, word }),
+        1 => (0..=FEE).prop_map(|fen| Step::Spend { fen }),
+    ]
+}
+
+fn number(n: usize) -> OutRefundNo {
+    OutRefundNo::parse(format!("RF{n}")).unwrap()
+}
+
+/// The database between the batches, as far as it matters here.
+struct Books {
+    order: Order,
+    refunds: Vec<crate::Refund>,
+    balance: i64,
+    ledger: BTreeMap<String, i64>,
+    spent: i64,
+}
+
+impl Books {
+    fn commit(&mut self, command: &Command) -> Result<Reply, TestCaseError> {
+        let rules = rules();
+        let user = self.order.user.id.clone();
+        let balances = BTreeMap::from([(user, Fen::new(self.balance))]);
+        let held = Held::new(self.refunds.clone(), Vec::new(), balances);
+        let mut batch = Batch::new(&rules, vec![self.order.clone()]).holding(held);
+        let reply = batch.apply(command);
+        for row in &batch.ledger {
+            // The table's primary key.
+            prop_assert!(
+                self.ledger.insert(row.entry.to_string(), row.amount.get()).is_none(),
+                "{}",
+                row.entry
+            );
+            self.balance += row.amount.get();
+        }
+        let moved: i64 = batch.accounts.values().map(|movement| movement.amount.get()).sum();
+        prop_assert_eq!(moved, batch.ledger.iter().map(|row| row.amount.get()).sum::<i64>());
+        if !batch.ledger.is_empty() && batch.held.refunds.values().any(|slot| slot.read.is_none()) {
+            prop_assert!(batch.orders.values().all(|slot| slot.changed), "the order guards its refunds");
+        }
+        self.refunds = batch.held.refunds.into_values().map(|slot| slot.refund).collect();
+        if let Some(slot) = batch.orders.into_values().next() {
+            self.order = slot.order;
+        }
+        Ok(reply)
+    }
+
+    fn hold(&self) -> Result<(), TestCaseError> {
+        let live = |refund: &&crate::Refund| refund.state != RefundState::Closed;
+        let ours = || self.refunds.iter().filter(|refund| !refund.is_outside());
+        let refunded: i64 = ours().filter(live).map(|refund| refund.amount.get()).sum();
+        prop_assert!(refunded <= FEE, "{refunded} of {FEE} went back");
+        let shared: i64 = self.refunds.iter().filter(live).map(|refund| refund.share.get()).sum();
+        prop_assert!(shared <= FEE + BONUS);
+        for refund in &self.refunds {
+            let taken = self.ledger.get(&refund.entry()).copied().unwrap_or_default();
+            let returned = self.ledger.get(&refund.entry_returned()).copied().unwrap_or_default();
+            prop_assert_eq!(taken, -refund.taken.get());
+            let due = if refund.state == RefundState::Closed { refund.taken.get() } else { 0 };
+            prop_assert_eq!(returned, due);
+        }
+        prop_assert_eq!(self.balance, self.ledger.values().sum::<i64>() - self.spent);
+        let credits = self.ledger.keys().filter(|entry| *entry == "credit").count();
+        prop_assert_eq!(credits == 1, matches!(self.order.state, OrderState::Paid(_)));
+        Ok(())
+    }
+}
+
+fn command(step: &Step, order: &Order) -> Command {
+    let now = order.created_at.plus_ms(61_000);
+    let settle = |payment: Payment| Command::Settle {
+        payment: Box::new(payment),
+        proof: Proof::Notice,
+        from: "203.0.113.41".to_owned(),
+        now,
+    };
+    let heard = |n: usize, news| Command::Heard { out_refund_no: number(n), news, by: None, now };
+    let refund_id = || RefundId::parse("5030").unwrap();
+    let stuck = |problem| Stuck { problem, said: String::new() };
+    match step {
+        Step::Pay => settle(payment()),
+        Step::PayAgain => {
+            settle(Payment { transaction_id: TransactionId::parse("second").unwrap(), ..payment() })
+        }
+        Step::Refund { number: n, amount, even_if_low } => {
+            let wish = RefundWish {
+                out_trade_no: order.out_trade_no.clone(),
+                out_refund_no: number(*n),
+                amount: Fen::new(*amount),
+                reason: "退款".to_owned(),
+                even_if_balance_low: *even_if_low,
+            };
+            let by = By { operator: "lin".to_owned(), address: "console".to_owned() };
+            Command::Refund { wish: Box::new(wish), notify_url: None, by, now }
+        }
+        Step::Heard { number, word } => {
+            let status = RefundStatus::from((*word).to_owned());
+            heard(*number, News::Status { status, refund_id: refund_id() })
+        }
+        Step::Stuck { number, problem } => heard(*number, News::Stuck(stuck(*problem))),
+        Step::NotTaken { number } => {
+            heard(*number, News::NotTaken { stuck: stuck(Problem::Final), tried_at: UnixMillis::default() })
+        }
+        Step::Outside { number: n, amount, word } => {
+            let seen = Outside {
+                out_refund_no: number(*n),
+                refund_id: refund_id(),
+                transaction_id: payment().transaction_id,
+                total_fee: Fen::new(FEE),
+                amount: Fen::new(*amount),
+                status: RefundStatus::from((*word).to_owned()),
+            };
+            let (out_trade_no, refunds) = (order.out_trade_no.clone(), vec![seen]);
+            Command::RefundedOutside { out_trade_no, payment: None, refunds, now }
+        }
+        Step::Spend { .. } => {
+            Command::Record(Event::new(&order.out_trade_no, now, EventKind::Note, &json!({})))
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases.max(2_000)))]
+    #[test]
+    fn payments_and_refunds_in_every_order_add_up(steps in prop::collection::vec(steps(), 1..14)) {
+        let mut books = Books {
+            order: order(), refunds: Vec::new(), balance: 0, ledger: BTreeMap::new(), spent: 0,
+        };
+        for step in &steps {
+            if let Step::Spend { fen } = step {
+                let fen = (*fen).min(books.balance).max(0);
+                books.balance -= fen;
+                books.spent += fen;
+            }
+            let before = books.balance;
+            let reply = books.commit(&command(step, &books.order.clone()))?;
+            let meant = matches!(step, Step::Refund { even_if_low: true, .. });
+            prop_assert!(books.balance >= 0 || before < 0 || meant, "overdrawn without a word");
+            if let Reply::RefundRefused(_) = reply {
+                prop_assert_eq!(books.balance, before);
+            }
+            books.hold()?;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! What WeChat tells of refunds by itself, and which refunds it knows.
+
+use wxpay::v2::notify::Payment;
+use wxpay::v2::refund_query::PAGE;
+use wxpay::v2::{RefundNotice, RefundQuery, RefundState as Seen, Refunds};
+use wxpay::{ErrCode, Error, OutTradeNo, UnixMillis};
+
+use super::super::Inner;
+use super::RefundNoticeAnswer;
+use crate::command::Command;
+use crate::db::writer::WriteError;
+use crate::db::{orders, refunds};
+use crate::event::{Event, EventKind};
+use crate::order::Order;
+use crate::refund::Outside;
+
+/// WeChat has at most 50 refunds of a payment, ten in an answer.
+const PAGES: u32 = 6;
+
+impl Inner {
+    pub(super) async fn take_refund_notice(
+        &self,
+        notice: RefundNotice,
+        from: &str,
+    ) -> Result<RefundNoticeAnswer, WriteError> {
+        let (number, now) = (&notice.out_refund_no, self.clock.now());
+        if let Some(known) = refunds::find(&self.db, number).await? {
+            if !known.state.is_over() {
+                self.record_notice(&notice, from, now).await?;
+                refunds::hurry(&self.db, number, now).await?;
+            }
+            return Ok(RefundNoticeAnswer::Success);
+        }
+        match orders::find(&self.db, &notice.out_trade_no).await? {
+            Some(order) => {
+                self.record_notice(&notice, from, now).await?;
+                self.ask_refunds_of(&order, None).await
+            }
+            None => self.refund_of_no_order(&notice).await,
+        }
+    }
+
+    async fn record_notice(
+        &self,
+        notice: &RefundNotice,
+        from: &str,
+        now: UnixMillis,
+    ) -> Result<(), WriteError> {
+        let (number, status) = (&notice.out_refund_no, notice.status.as_str());
+        let detail = serde_json::json!({ "out_refund_no": number, "status": status, "from": from });
+        let mut event = Event::new(&notice.out_trade_no, now, EventKind::RefundNotice, &detail);
+        // A recorded notice that is played again and again adds a row in ten minutes at most.
+        event.once = Some(format!("refund notice {number} {status} {}", now.get() / 600_000));
+        self.writer.write(Command::Record(event)).await.map(drop)
+    }
+
+    /// Asks WeChat for all refunds of an order, and writes down which are not ours.
+    async fn ask_refunds_of(
+        &self,
+        order: &Order,
+        payment: Option<Box<Payment>>,
+    ) -> Result<RefundNoticeAnswer, WriteError> {
+        match self.refunds_at_wechat(&order.out_trade_no).await {
+            Ok(refunds) if refunds.is_empty() => Ok(RefundNoticeAnswer::Fail),
+            Ok(refunds) => {
+                let (out_trade_no, now) = (order.out_trade_no.clone(), self.clock.now());
+                self.writer.write(Command::RefundedOutside { out_trade_no, payment, refunds, now }).await?;
+                Ok(RefundNoticeAnswer::Success)
+            }
+            Err(error) => {
+                tracing::warn!(out_trade_no = %order.out_trade_no, "refund query for {}: {error}", order.out_trade_no);
+                Ok(RefundNoticeAnswer::Fail)
+            }
+        }
+    }
+
+    /// All refunds of an order number that WeChat knows.
+    pub(in super::super) async fn refunds_at_wechat(
+        &self,
+        out_trade_no: &OutTradeNo,
+    ) -> Result<Vec<Outside>, Error> {
+        let mut all = Vec::new();
+        for page in 0..PAGES {
+            let query = RefundQuery::OutTradeNo(out_trade_no.clone(), page * PAGE);
+            let found = match self.wechat.refund_query(&query).await {
+                Ok(found) => found,
+                Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => break,
+                Err(error) => return Err(error),
+            };
+            let count = found.refunds.len();
+            all.extend(found.refunds.iter().map(|seen| outside(&found, seen)));
+            if count < PAGE as usize {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// A refund of a number that is no order of ours: on record as WeChat confirms it.
+    async fn refund_of_no_order(&self, notice: &RefundNotice) -> Result<RefundNoticeAnswer, WriteError> {
+        let query = RefundQuery::OutRefundNo(notice.out_refund_no.clone());
+        let Ok(found) = self.wechat.refund_query(&query).await else { return Ok(RefundNoticeAnswer::Fail) };
+        let refunds: Vec<_> = found.refunds.iter().map(|seen| outside(&found, seen)).collect();
+        let (out_trade_no, now) = (found.out_trade_no.clone(), self.clock.now());
+        let command = Command::RefundedOutside { out_trade_no, payment: None, refunds, now };
+        self.writer.write(command).await?;
+        Ok(RefundNoticeAnswer::Success)
+    }
+}
+
+fn outside(found: &Refunds, seen: &Seen) -> Outside {
+    Outside {
+        out_refund_no: seen.out_refund_no.clone(),
+        refund_id: seen.refund_id.clone(),
+        transaction_id: found.transaction_id.clone(),
+        total_fee: found.total_fee,
+        amount: seen.refund_fee,
+        status: seen.status.clone(),
+    }
+}
