@@ -1,14 +1,15 @@
 //! What the server was told: read from file and environment, checked once, trusted after. Secrets never show.
 
+mod certificate;
 mod check;
 mod read;
 pub mod settings;
 pub mod text;
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr};
 
 use ipnet::IpNet;
-use wxpay::{Fen, Merchant};
+use wxpay::{Fen, Merchant, client::Certificate};
 
 pub use self::{
     check::{PublicUrl, is_loopback_name},
@@ -96,8 +97,8 @@ pub enum Mode {
         merchant: Merchant,
         /// `None`: WeChat's own addresses.
         base_url: Option<String>,
-        /// PEM files of the certificate for refunds and its key.
-        certificate: Option<(PathBuf, PathBuf)>,
+        /// Without one nothing is refunded.
+        certificate: Option<Certificate>,
     },
 }
 

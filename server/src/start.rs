@@ -186,9 +186,17 @@ async fn wechat(
     tasks: &mut Vec<JoinHandle<()>>,
 ) -> Result<(Client, Option<SocketAddr>), StartError> {
     let address = match &config.mode {
-        Mode::Merchant { merchant, base_url, .. } => {
+        Mode::Merchant { merchant, base_url, certificate } => {
             let base_url = base_url.clone().unwrap_or_else(|| WECHAT.to_owned());
-            return Ok((Client::new(merchant.clone(), Endpoint { base_url, backup_url: None })?, None));
+            let client = Client::new(merchant.clone(), Endpoint { base_url, backup_url: None })?;
+            let client = match certificate {
+                Some(certificate) => client.with_certificate(certificate.clone())?,
+                None => client,
+            };
+            if !client.can_refund() {
+                tracing::warn!("nothing can be refunded: SAOMA_WECHAT_CERT is not set");
+            }
+            return Ok((client, None));
         }
         Mode::Sandbox { addr } => *addr,
     };

@@ -23,6 +23,8 @@ mod notices;
 mod operators;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "http/refunds.rs"]
+mod refunds;
 #[path = "http/settings.rs"]
 mod settings;
 #[path = "http/transport.rs"]

@@ -1,11 +1,11 @@
 //! The rules a set of settings must keep before the server starts.
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{fmt, net::SocketAddr};
 
 use ipnet::IpNet;
-use wxpay::{ApiKey, AppId, Fen, InvalidValue, MchId, Merchant, SignType};
+use wxpay::{ApiKey, AppId, Fen, InvalidValue, MchId, Merchant, SignType, UnixMillis};
 
-use super::{Config, ConfigError, LatePayment, LogFormat, Mode, Secret, settings::Settings};
+use super::{Config, ConfigError, LatePayment, LogFormat, Mode, Secret, certificate, settings::Settings};
 
 /// WeChat closes nothing before five minutes, so an order must live longer. Source: protocol A6.
 const SHORTEST_EXPIRE_S: u32 = 360;
@@ -228,32 +228,9 @@ fn merchant_mode(s: &Settings, appid: &str, mch_id: &str, key: &str) -> Result<M
             "must be your own: this is the public test identity's, whose key everybody knows",
         ));
     }
-    let certificate = match (&s.wechat_cert, &s.wechat_cert_key) {
-        (None, None) => None,
-        (Some(cert), Some(key)) => {
-            Some((readable("SAOMA_WECHAT_CERT", cert)?, readable("SAOMA_WECHAT_CERT_KEY", key)?))
-        }
-        (Some(_), None) => {
-            return Err(ConfigError::new(
-                "SAOMA_WECHAT_CERT_KEY",
-                "must be set together with SAOMA_WECHAT_CERT",
-            ));
-        }
-        (None, Some(_)) => {
-            return Err(ConfigError::new(
-                "SAOMA_WECHAT_CERT",
-                "must be set together with SAOMA_WECHAT_CERT_KEY",
-            ));
-        }
-    };
+    let (cert, key) = (s.wechat_cert.as_deref(), s.wechat_cert_key.as_deref());
+    let certificate = certificate::read(cert, key, &merchant, UnixMillis::now())?;
     Ok(Mode::Merchant { merchant, base_url: base_url.map(|url| url.text), certificate })
-}
-
-fn readable(setting: &str, path: &str) -> Result<PathBuf, ConfigError> {
-    match std::fs::File::open(path) {
-        Ok(_) => Ok(PathBuf::from(path)),
-        Err(e) => Err(ConfigError::new(setting, format!("must be a PEM file this user can read: {e}"))),
-    }
 }
 
 fn socket_addr(setting: &str, text: &str) -> Result<SocketAddr, ConfigError> {

@@ -179,7 +179,6 @@ fn words_lists_and_addresses_are_checked() {
         refused(merchant(), |s| s.trusted_proxies = vec!["10.0.0.0/33".to_owned()]),
         "SAOMA_TRUSTED_PROXIES"
     );
-    assert_eq!(refused(merchant(), |s| s.wechat_cert = Some("cert.pem".to_owned())), "SAOMA_WECHAT_CERT_KEY");
     let framed = |s: &mut Settings| s.frame_ancestors = vec!["https://www.example.com".to_owned()];
     assert_eq!(refused(defaults(), framed), "SAOMA_FRAME_ANCESTORS");
 }

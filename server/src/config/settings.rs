@@ -53,11 +53,12 @@ pub struct Settings {
     #[config(env = "SAOMA_WECHAT_BASE_URL")]
     pub wechat_base_url: Option<String>,
 
-    /// The merchant's certificate for refunds, a PEM file (apiclient_cert.pem).
+    /// The merchant's certificate for refunds: a PEM file (apiclient_cert.pem), or a p12 file (apiclient_cert.p12) whose
+    /// password is the merchant number. Without it nothing is refunded, and everything else works.
     #[config(env = "SAOMA_WECHAT_CERT")]
     pub wechat_cert: Option<String>,
 
-    /// The certificate's private key, a PEM file (apiclient_key.pem).
+    /// The certificate's private key, a PEM file (apiclient_key.pem). Not needed with a p12 file.
     #[config(env = "SAOMA_WECHAT_CERT_KEY")]
     pub wechat_cert_key: Option<String>,
 

@@ -1,0 +1,166 @@
+//! The merchant's certificate for refunds, read from its files and checked before anything starts.
+
+use wxpay::{
+    MchId, Merchant, UnixMillis,
+    client::{Certificate, Client, Endpoint},
+};
+
+use super::ConfigError;
+
+const CERT: &str = "SAOMA_WECHAT_CERT";
+const KEY: &str = "SAOMA_WECHAT_CERT_KEY";
+
+/// The certificate of two PEM files, of one PEM file that has the key too, or of a p12 file.
+pub(super) fn read(
+    cert: Option<&str>,
+    key: Option<&str>,
+    merchant: &Merchant,
+    now: UnixMillis,
+) -> Result<Option<Certificate>, ConfigError> {
+    let Some(cert) = cert else {
+        return match key {
+            Some(_) => Err(ConfigError::new(CERT, "must be set together with SAOMA_WECHAT_CERT_KEY")),
+            None => Ok(None),
+        };
+    };
+    let cert = file(CERT, cert)?;
+    let certificate = match key {
+        // A p12 is a DER sequence, and has its key in it.
+        _ if cert.starts_with(&[0x30]) => of_p12(&cert, key, &merchant.mch_id)?,
+        Some(key) => of_pem(&cert, &file(KEY, key)?)?,
+        None => Certificate::from_pem(&cert, b"").map_err(|_| {
+            ConfigError::new(
+                KEY,
+                "must be set, unless SAOMA_WECHAT_CERT is a p12 file or has the key in it too",
+            )
+        })?,
+    };
+    let ends = certificate.expires_at();
+    if ends < now {
+        let day = ends.to_beijing_text();
+        return Err(ConfigError::new(
+            CERT,
+            format!("must be a valid certificate: this one expired on {day}"),
+        ));
+    }
+    belongs_together(&certificate, merchant)?;
+    Ok(Some(certificate))
+}
+
+fn file(setting: &str, path: &str) -> Result<Vec<u8>, ConfigError> {
+    std::fs::read(path)
+        .map_err(|e| ConfigError::new(setting, format!("must be a file this user can read: {e}")))
+}
+
+fn of_p12(file: &[u8], key: Option<&str>, mch_id: &MchId) -> Result<Certificate, ConfigError> {
+    if key.is_some() {
+        return Err(ConfigError::new(KEY, "must not be set with a p12 file, which has its key in it"));
+    }
+    let problem = "must be a p12 file with a private key whose password is SAOMA_WECHAT_MCH_ID";
+    Certificate::from_p12(file, mch_id).map_err(|_| ConfigError::new(CERT, problem))
+}
+
+fn of_pem(cert: &[u8], key: &[u8]) -> Result<Certificate, ConfigError> {
+    let has = |text: &[u8], label: &[u8]| text.windows(label.len()).any(|part| part == label);
+    if !has(cert, b"BEGIN CERTIFICATE") {
+        return Err(ConfigError::new(
+            CERT,
+            "must be a PEM file with a certificate (apiclient_cert.pem) or a p12 file",
+        ));
+    }
+    let problem = "must be a PEM file with a private key (apiclient_key.pem)";
+    if !has(key, b"PRIVATE KEY") {
+        return Err(ConfigError::new(KEY, problem));
+    }
+    Certificate::from_pem(cert, key).map_err(|_| ConfigError::new(KEY, problem))
+}
+
+/// TLS itself says so, before the first refund does.
+fn belongs_together(certificate: &Certificate, merchant: &Merchant) -> Result<(), ConfigError> {
+    let client = Client::new(merchant.clone(), Endpoint::new(Endpoint::WECHAT));
+    let client = client.map_err(|error| ConfigError::new(CERT, format!("cannot be used: {error}")))?;
+    match client.with_certificate(certificate.clone()) {
+        Ok(_) => Ok(()),
+        Err(_) => {
+            Err(ConfigError::new(KEY, "must be the private key of the certificate in SAOMA_WECHAT_CERT"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use p12_keystore::{
+        Certificate as P12Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm,
+        PrivateKey, PrivateKeyChain,
+    };
+    use rcgen::{CertificateParams, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    const NOW: UnixMillis = UnixMillis::new(1_773_540_000_000);
+
+    /// A certificate that ends with this year, and its key.
+    fn made(last_year: i32) -> (rcgen::Certificate, KeyPair) {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["10000100".to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(last_year, 12, 31);
+        (params.self_signed(&key).unwrap(), key)
+    }
+
+    fn p12(pair: &(rcgen::Certificate, KeyPair), password: &str) -> Vec<u8> {
+        let key = PrivateKey::from_der(&pair.1.serialize_der()).unwrap();
+        let chain = PrivateKeyChain::new("1", key, [P12Certificate::from_der(pair.0.der()).unwrap()]);
+        let mut store = KeyStore::new();
+        store.add_entry("Tenpay Certificate", KeyStoreEntry::PrivateKeyChain(chain));
+        let writer =
+            store.writer(password).encryption_algorithm(EncryptionAlgorithm::PbeWithShaAnd3KeyTripleDesCbc);
+        writer.mac_algorithm(MacAlgorithm::HmacSha1).write().unwrap()
+    }
+
+    #[test]
+    fn a_certificate_is_read_from_either_form_and_each_mistake_names_its_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, content: &[u8]| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, content).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (good, other, old) = (made(2036), made(2036), made(2025));
+        let cert = put("cert.pem", good.0.pem().as_bytes());
+        let key = put("key.pem", good.1.serialize_pem().as_bytes());
+        let both = put("both.pem", (good.0.pem() + &good.1.serialize_pem()).as_bytes());
+        let crossed = put("crossed.pem", other.1.serialize_pem().as_bytes());
+        let (old_cert, old_key) =
+            (put("old.pem", old.0.pem().as_bytes()), put("old_key.pem", old.1.serialize_pem().as_bytes()));
+        let p12_file = put("cert.p12", &p12(&good, "10000100"));
+        let locked = put("locked.p12", &p12(&good, "10000101"));
+        let broken = put("broken.p12", &p12(&good, "10000100")[..100]);
+        let empty = put("empty.pem", b"");
+        let nowhere = folder.path().join("nowhere.pem").to_str().unwrap().to_owned();
+        let read = |cert: Option<&String>, key: Option<&String>| {
+            read(cert.map(String::as_str), key.map(String::as_str), &Merchant::sandbox(), NOW)
+        };
+        for (cert, key) in [(&cert, Some(&key)), (&both, None), (&p12_file, None)] {
+            assert!(read(Some(cert), key).unwrap().is_some(), "{cert}");
+        }
+        assert!(read(None, None).unwrap().is_none());
+        for (cert, key, setting, says) in [
+            (None, Some(&key), CERT, "together"),
+            (Some(&nowhere), Some(&key), CERT, "can read"),
+            (Some(&cert), Some(&nowhere), KEY, "can read"),
+            (Some(&cert), None, KEY, "must be set"),
+            (Some(&empty), Some(&key), CERT, "PEM"),
+            (Some(&cert), Some(&empty), KEY, "private key"),
+            (Some(&cert), Some(&crossed), KEY, "of the certificate in SAOMA_WECHAT_CERT"),
+            (Some(&old_cert), Some(&old_key), CERT, "expired on 2025-12-31"),
+            (Some(&locked), None, CERT, "password"),
+            (Some(&broken), None, CERT, "p12"),
+            (Some(&p12_file), Some(&key), KEY, "must not be set"),
+        ] {
+            let error = read(cert, key).unwrap_err();
+            assert_eq!(error.setting, setting, "{error}");
+            assert!(error.problem.contains(says), "{error}");
+        }
+    }
+}
