@@ -81,7 +81,7 @@ async fn a_refund_and_a_credit_that_nothing_stands_behind_are_named() {
         let named = async || desk.cashier.check().await.unwrap().named;
         let refund = Violation::Refund { out_refund_no: "RF1".to_owned() };
         run(&desk, "UPDATE refunds SET taken = 0").await;
-        assert_eq!(named().await, [refund.clone()]);
+        assert_eq!(named().await, std::slice::from_ref(&refund));
         // Ended without money, and nothing given back.
         run(&desk, "UPDATE refunds SET taken = share, state = 'closed', ended_at = 1, due_at = NULL").await;
         assert_eq!(named().await, [refund]);
