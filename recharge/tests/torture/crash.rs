@@ -1,0 +1,277 @@
+//! A process that dies at each point where it waits, one after the other, in each of its steps: what was acknowledged is
+//! there, nothing happens twice, and a process that is started again comes to the same end as one that never died.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use recharge::settlement::Settlement;
+use sandbox::{NotifyFaults, Pay};
+use tokio::runtime::{Builder, Runtime};
+use wxpay::OutRefundNo;
+
+use crate::oracle::Broken;
+use crate::place::Place;
+use crate::process::{self, Done, take_notice};
+use crate::world::{Note, World};
+
+/// More points than any step has.
+const MOST: usize = 2_000;
+
+/// Counts how often a runtime had nothing to do but wait for somebody else: the database, WeChat, a timer.
+#[derive(Debug, Default)]
+pub struct Waits(Mutex<Count>);
+
+#[derive(Debug, Default)]
+struct Count {
+    left: usize,
+    waker: Option<Waker>,
+}
+
+impl Waits {
+    /// A runtime that counts here.
+    pub fn runtime(self: &Arc<Waits>) -> Runtime {
+        let waits = Arc::clone(self);
+        let waited = move || {
+            let mut count = waits.0.lock().unwrap();
+            count.left = count.left.saturating_sub(1);
+            if count.left == 0
+                && let Some(waker) = count.waker.take()
+            {
+                waker.wake();
+            }
+        };
+        Builder::new_current_thread().enable_all().on_thread_park(waited).build().unwrap()
+    }
+
+    /// Runs `what` until it has waited `most` times: then `None`.
+    fn run<T>(&self, runtime: &Runtime, most: usize, what: impl Future<Output = T>) -> Option<T> {
+        *self.0.lock().unwrap() = Count { left: most, waker: None };
+        runtime.block_on(async {
+            let mut what = pin!(what);
+            poll_fn(|context| {
+                if let Poll::Ready(done) = what.as_mut().poll(context) {
+                    return Poll::Ready(Some(done));
+                }
+                let mut count = self.0.lock().unwrap();
+                if count.left == 0 {
+                    return Poll::Ready(None);
+                }
+                count.waker = Some(context.waker().clone());
+                Poll::Pending
+            })
+            .await
+        })
+    }
+}
+
+/// What is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Place,
+    NewCode,
+    Notice,
+    Query,
+    Expire,
+    Close,
+    /// An operator asks for it.
+    Refund,
+    /// It is sent to WeChat.
+    SendRefund,
+    /// WeChat is asked how it ended.
+    EndRefund,
+    /// A second payment is given back.
+    GiveBack,
+    Reconcile,
+}
+
+impl Step {
+    pub const ALL: [Step; 11] = [
+        Step::Place,
+        Step::NewCode,
+        Step::Notice,
+        Step::Query,
+        Step::Expire,
+        Step::Close,
+        Step::Refund,
+        Step::SendRefund,
+        Step::EndRefund,
+        Step::GiveBack,
+        Step::Reconcile,
+    ];
+}
+
+/// Cuts `step` at each point where it waits, and once more a moment later, when what it waited for was done. Answers how
+/// many points there are.
+pub fn cut(step: Step, place: &Place) -> Result<usize, Broken> {
+    for point in 1..MOST {
+        let ended = [false, true].map(|later| cut_at(step, place, point, later));
+        let [at_once, later] =
+            ended.map(|ended| ended.map_err(|why| format!("{step:?} cut at {point}: {why}")));
+        if at_once? & later? {
+            return Ok(point - 1);
+        }
+    }
+    Err(format!("{step:?} has no end"))
+}
+
+/// `true` if the step ended before it had waited `point` times.
+fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, Broken> {
+    let waits = Arc::<Waits>::default();
+    let mut world = World::calm(place, &waits);
+    let note = prepare(&mut world, step);
+    let process = world.process(0);
+    process.wire.open();
+    let cashier = process.cashier.clone();
+    let seen = world.seen.first().cloned();
+    let number = seen.as_ref().map(|seen| process::number(&seen.number));
+    let merchant = world.common.merchant.clone();
+    let taken = note.clone();
+    let what = async move {
+        let text = |text: String| Done { text, order: None };
+        match (step, number) {
+            (Step::Place, _) => process::press(cashier, process::wish("u_1", 1990)).await,
+            (Step::NewCode, Some(number)) => process::new_code(cashier, number, 1).await,
+            (Step::Notice, _) => text(take_notice(&cashier, &merchant, &taken.unwrap().body).await.1),
+            (Step::Query | Step::Expire, _) => text(cashier.ask_due(5).await.unwrap().to_string()),
+            (Step::Close, Some(number)) => process::close(cashier, number).await,
+            (Step::Refund, Some(number)) => {
+                let refunded = cashier.refund(process::refund_wish(&number, 500), process::by()).await;
+                text(refunded.unwrap().state.name().to_owned())
+            }
+            (Step::SendRefund | Step::EndRefund, _) => {
+                text(cashier.drive_refunds(5).await.unwrap().to_string())
+            }
+            (Step::GiveBack, _) => {
+                let exceptions = cashier.open_exceptions(5).await.unwrap();
+                let number = OutRefundNo::parse("RF0000000002").unwrap();
+                let reason = "重复付款".to_owned();
+                let settlement = Settlement::Refund { out_refund_no: number, reason };
+                let settled = cashier.settle_exception(&exceptions[0].id(), settlement, process::by()).await;
+                text(format!("{:?}", settled.unwrap().1.map(|refund| refund.amount)))
+            }
+            (Step::Reconcile, _) => {
+                text(format!("{:?}", cashier.reconcile_due().await.map(|day| day.is_some())))
+            }
+            (Step::NewCode | Step::Close | Step::Refund, None) => unreachable!("an order was placed"),
+        }
+    };
+    if let Some(note) = &note {
+        world.oracle.proven(&note.number, &note.transaction);
+    }
+    let process = world.process(0);
+    let done = waits.run(&process.runtime, point, what);
+    if done.is_none() && later {
+        // What the database or WeChat was asked for last is done; the process does not hear of it.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    for (path, number, answer) in process.wire.passed() {
+        world.oracle.answered(&path, &number, &answer);
+    }
+    if let (Some(done), Some(note)) = (&done, &note) {
+        world.answered(0, note, 200, &done.text)?;
+    }
+    if let Some(order) = done.as_ref().and_then(|done| done.order.clone()) {
+        world.shown(&order);
+    }
+    world.crash(0);
+    world.check()?;
+    world.start(0);
+    world.quiet()?;
+    expect(&mut world, step, note.is_some())?;
+    Ok(done.is_some())
+}
+
+/// Everything up to the step.
+fn prepare(world: &mut World, step: Step) -> Option<Note> {
+    if step == Step::Place {
+        return None;
+    }
+    let process = world.process(0);
+    let pressed = process::press(process.cashier.clone(), process::wish("u_1", 1990));
+    process.begin("press".to_owned(), "", pressed);
+    world.finish();
+    let seen = world.seen[0].clone();
+    match step {
+        Step::Notice | Step::Query => {
+            world.pay(&seen.url, &seen.number, Pay::default(), true);
+            let mut note = None;
+            world.post(NotifyFaults::default(), |_, _, sent| note = Some(sent));
+            world.advance(50_000);
+            note.filter(|_| step == Step::Notice)
+        }
+        Step::Expire => {
+            world.advance(604_000);
+            None
+        }
+        // Its notice never comes, and before it is asked about the day is over.
+        Step::Reconcile => {
+            world.pay(&seen.url, &seen.number, Pay::default(), true);
+            world.advance(25 * 3_600_000);
+            None
+        }
+        Step::Refund | Step::SendRefund | Step::EndRefund | Step::GiveBack => {
+            world.pay(&seen.url, &seen.number, Pay::default(), true);
+            if step == Step::GiveBack {
+                world.pay(&seen.url, &seen.number, Pay { again: true, ..Pay::default() }, true);
+            }
+            world.post(NotifyFaults::default(), |world, letter, note| {
+                letter.reply.send(world.deliver(0, &note).unwrap()).unwrap();
+            });
+            let process = world.process(0);
+            process.wire.open();
+            let cashier = process.cashier.clone();
+            if matches!(step, Step::SendRefund | Step::EndRefund) {
+                let wish = process::refund_wish(&process::number(&seen.number), 500);
+                process.run(cashier.refund(wish, process::by())).unwrap();
+            }
+            if step == Step::EndRefund {
+                process.run(cashier.drive_refunds(5)).unwrap();
+            }
+            world.advance(60_000);
+            None
+        }
+        Step::Close => {
+            world.advance(301_000);
+            None
+        }
+        Step::Place | Step::NewCode => None,
+    }
+}
+
+/// The end that every cut must come to.
+fn expect(world: &mut World, step: Step, paid: bool) -> Result<(), Broken> {
+    let rows = world.rows();
+    let states: Vec<_> = rows.orders.values().map(|order| order.state.as_str()).collect();
+    let paid = paid || !matches!(step, Step::Place | Step::NewCode | Step::Expire | Step::Close);
+    let expected: &[&str] = if paid { &["paid"] } else { &["closed"] };
+    let refunds: Vec<_> =
+        rows.refunds.values().map(|refund| (refund.state.as_str(), refund.amount)).collect();
+    let given = match step {
+        Step::SendRefund | Step::EndRefund => vec![("succeeded", 500)],
+        // The form may die before it is written.
+        Step::Refund if !refunds.is_empty() => vec![("succeeded", 500)],
+        Step::GiveBack if !refunds.is_empty() => vec![("succeeded", 1990)],
+        _ => Vec::new(),
+    };
+    if refunds != given {
+        return Err(format!("the refunds end as {refunds:?}"));
+    }
+    // A press may die before its order is written.
+    let fits = states == expected || (step == Step::Place && states.is_empty());
+    if fits { Ok(()) } else { Err(format!("the orders end as {states:?}")) }
+}
+
+#[test]
+fn a_process_that_dies_at_any_point_of_any_step_loses_and_doubles_nothing() {
+    for place in [Place::sqlite(), Place::postgres()] {
+        for step in Step::ALL {
+            match cut(step, &place) {
+                Ok(points) => println!("{step:?}: cut at {points} points"),
+                Err(why) => panic!("{why}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The whole system without sockets: the real cashier, its writer and a real database, the sandbox as WeChat, on one
+//! virtual clock from one seed. Faults are on, every invariant is checked after every event by a model of its own, and
+//! at the end of a seed nothing may be left over. `make torture SEEDS=n` runs n seeds, `make torture SEED=k` one of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
+
+mod crash;
+mod events;
+mod giving;
+mod oracle;
+mod place;
+mod process;
+mod quiet;
+mod rows;
+mod wire;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use oracle::Broken;
+use place::Place;
+use world::World;
+
+/// How many events a seed has before its quiet end.
+const EVENTS: usize = 40;
+
+/// How many there are where nobody says it.
+const SEEDS: u64 = 100;
+
+/// A seed that broke something: what, and the log up to there.
+#[derive(Debug)]
+struct Failure {
+    seed: u64,
+    why: Broken,
+    log: Vec<String>,
+}
+
+impl Failure {
+    fn tell(&self) -> String {
+        let log = self.log.join("\n");
+        format!(
+            "\n{log}\n\nseed {}: {}\nreplay it with: make torture SEED={}\n",
+            self.seed, self.why, self.seed
+        )
+    }
+}
+
+/// Runs one seed to its end; the log of what happened.
+fn run(seed: u64, place: &Place) -> Result<Vec<String>, Failure> {
+    let mut world = World::new(seed, place);
+    let all = catch_unwind(AssertUnwindSafe(|| {
+        for _ in 0..EVENTS {
+            world.act()?;
+        }
+        world.quiet()
+    }));
+    let why = match all {
+        Ok(Ok(())) => return Ok(world.log),
+        Ok(Err(why)) => why,
+        Err(panic) => match panic.downcast::<String>() {
+            Ok(text) => *text,
+            Err(_) => "a panic, told above".to_owned(),
+        },
+    };
+    Err(Failure { seed, why, log: world.log })
+}
+
+/// Runs the seeds from 1 on, on all processors. A seed that fails does not keep the others from being run.
+fn run_all(seeds: u64, place: &Place) {
+    let next = AtomicU64::new(1);
+    let began = Instant::now();
+    let worker = || {
+        let mut failures = Vec::new();
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed > seeds {
+                return failures;
+            }
+            failures.extend(run(seed, place).err());
+            if seed.is_multiple_of(100) {
+                println!("{seed} seeds in {} s", began.elapsed().as_secs());
+            }
+        }
+    };
+    let mut failures: Vec<_> = std::thread::scope(|scope| {
+        let count = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers: Vec<_> = (0..count).map(|_| scope.spawn(worker)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a worker does not panic")).collect()
+    });
+    failures.sort_by_key(|failure: &Failure| failure.seed);
+    let list: String =
+        failures.iter().map(|failure| format!("seed {}: {}\n", failure.seed, failure.why)).collect();
+    let first = failures.first().map(Failure::tell).unwrap_or_default();
+    assert!(failures.is_empty(), "{first}\n{} of {seeds} seeds failed:\n{list}", failures.len());
+    println!("{seeds} seeds kept every invariant, in {} s", began.elapsed().as_secs());
+}
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok().filter(|text| !text.is_empty()).map(|text| text.parse().expect("a number"))
+}
+
+#[test]
+fn no_seed_breaks_an_invariant() {
+    let place = if setting("POSTGRES").is_some() { Place::postgres() } else { Place::sqlite() };
+    match setting("SEED") {
+        Some(seed) => match run(seed, &place) {
+            Ok(log) => println!("{}\nseed {seed} keeps every invariant", log.join("\n")),
+            Err(failure) => panic!("{}", failure.tell()),
+        },
+        None => run_all(setting("SEEDS").unwrap_or(SEEDS), &place),
+    }
+}
+
+#[test]
+fn no_seed_breaks_an_invariant_on_postgres() {
+    run_all((setting("SEEDS").unwrap_or(SEEDS) / 20).max(1), &Place::postgres());
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story_twice() {
+    let place = Place::sqlite();
+    for seed in 1..=setting("SEEDS").unwrap_or(10).min(50) {
+        let [first, second] = [(), ()].map(|()| run(seed, &place).unwrap_or_else(|failure| failure.log));
+        let same = first.iter().zip(&second).take_while(|(one, other)| one == other).count();
+        assert_eq!(first.get(same), second.get(same), "seed {seed}: not the same after {same} events");
+    }
+}

@@ -1,0 +1,401 @@
+//! What must hold, judged by what WeChat's own book says and by a small model of our own. It shares no code with the
+//! product's rules.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use recharge::LatePayment;
+use sandbox::{RefundResult, Sandbox, TradeState};
+use wxpay::UnixMillis;
+
+use crate::rows::{OrderRow, RefundRow, Rows};
+
+#[derive(Debug)]
+pub struct Oracle {
+    late_payment: LatePayment,
+    before: Rows,
+    /// Payments that a process could know of: by a genuine notice with the right amount, or by an answer of WeChat.
+    proofs: HashSet<(String, String)>,
+    /// Orders that WeChat said cannot be paid any more, to a process that read it whole.
+    ended: HashSet<String>,
+    /// The same, where it said that it never heard of them.
+    unheard: HashSet<String>,
+    /// Genuine notices that were answered with SUCCESS.
+    acknowledged: BTreeSet<(String, String)>,
+    /// Numbers that were on their way to WeChat.
+    sent: HashSet<String>,
+    /// Orders about which an operator decided.
+    decided: HashSet<String>,
+    /// Every payment that WeChat took: number, transaction, and whether the number is one of ours.
+    payments: BTreeMap<String, (String, bool)>,
+}
+
+/// A sentence that names what does not hold.
+pub type Broken = String;
+
+macro_rules! hold {
+    ($what:expr, $($why:tt)+) => {
+        if !$what {
+            return Err(format!($($why)+));
+        }
+    };
+}
+
+impl Oracle {
+    pub fn new(late_payment: LatePayment) -> Oracle {
+        Oracle {
+            late_payment,
+            before: Rows::default(),
+            proofs: HashSet::new(),
+            ended: HashSet::new(),
+            unheard: HashSet::new(),
+            acknowledged: BTreeSet::new(),
+            sent: HashSet::new(),
+            decided: HashSet::new(),
+            payments: BTreeMap::new(),
+        }
+    }
+
+    /// WeChat took a payment.
+    pub fn paid(&mut self, number: &str, transaction: &str, ours: bool) {
+        self.payments.insert(transaction.to_owned(), (number.to_owned(), ours));
+    }
+
+    /// A genuine notice with the right amount reaches a process.
+    pub fn proven(&mut self, number: &str, transaction: &str) {
+        self.proofs.insert((number.to_owned(), transaction.to_owned()));
+    }
+
+    /// A genuine notice was answered with SUCCESS.
+    pub fn acknowledged(&mut self, number: &str, transaction: &str) {
+        self.acknowledged.insert((number.to_owned(), transaction.to_owned()));
+    }
+
+    /// An operator settled this exception.
+    pub fn decided(&mut self, exception: &str) {
+        let order = self.before.exceptions.get(exception).map(|exception| exception.out_trade_no.clone());
+        self.decided.extend(order);
+    }
+
+    /// Which wish an order is for: presses for the same one meet in one order.
+    pub fn wish(&self, number: &str) -> Option<String> {
+        let order = self.before.orders.get(number);
+        order.map(|order| format!("{} {}", order.user_id, order.total_fee))
+    }
+
+    /// A request is on its way to WeChat.
+    pub fn sent(&mut self, number: &str) {
+        self.sent.insert(number.to_owned());
+    }
+
+    /// A process gets WeChat's answer, whole and signed.
+    pub fn answered(&mut self, path: &str, number: &str, body: &[u8]) {
+        let text = String::from_utf8_lossy(body);
+        let field = |name: &str| {
+            let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+            let from = text.find(&open)? + open.len();
+            let value = &text[from..from + text[from..].find(&close)?];
+            let value =
+                value.strip_prefix("<![CDATA[").and_then(|value| value.strip_suffix("]]>")).unwrap_or(value);
+            Some(value.to_owned())
+        };
+        let (result, state, code) = (field("result_code"), field("trade_state"), field("err_code"));
+        let (result, state, code) =
+            (result.unwrap_or_default(), state.unwrap_or_default(), code.unwrap_or_default());
+        if path == "/pay/orderquery" && result == "SUCCESS" && state == "SUCCESS" {
+            // It may have been asked about by WeChat's own number.
+            let number = field("out_trade_no").unwrap_or_default();
+            self.proven(&number, &field("transaction_id").unwrap_or_default());
+        }
+        let closes = path == "/pay/closeorder" && result == "SUCCESS";
+        if closes || code == "ORDERCLOSED" || ["CLOSED", "REFUND"].contains(&state.as_str()) {
+            self.ended.insert(number.to_owned());
+        }
+        // Somebody gave money back at WeChat's own desk, perhaps before the payment was heard of here.
+        if path == "/pay/refundquery" && result == "SUCCESS" {
+            self.ended.extend(field("out_trade_no"));
+        }
+        if code == "ORDERNOTEXIST" {
+            self.unheard.insert(number.to_owned());
+        }
+    }
+
+    /// Everything that must hold at every instant. `latest` is the time on the foremost of the desk's clocks.
+    pub fn check(&mut self, rows: Rows, sandbox: &Sandbox, latest: UnixMillis) -> Result<(), Broken> {
+        for number in &self.sent {
+            hold!(rows.orders.contains_key(number), "{number} was sent to WeChat and is not in the database");
+        }
+        for (number, order) in &rows.orders {
+            if let Some(before) = self.before.orders.get(number) {
+                self.moved_forward(number, before, order, latest)?;
+            }
+            self.fits(number, order, sandbox)?;
+        }
+        hold!(self.before.orders.keys().all(|number| rows.orders.contains_key(number)), "an order is gone");
+        self.ledger_fits(&rows)?;
+        self.refunds_fit(&rows, sandbox)?;
+        for (id, before) in &self.before.exceptions {
+            let Some(now) = rows.exceptions.get(id) else { return Err(format!("exception {id} is gone")) };
+            hold!(before.total_fee == now.total_fee, "the amount of exception {id} has changed");
+            let unsettled = before.settled_how.is_some() && now.settled_how.is_none();
+            hold!(!unsettled, "exception {id} is open again");
+        }
+        for (number, transaction) in &self.acknowledged {
+            let known = rows.knows(number, transaction);
+            hold!(known, "payment {transaction} of {number} was acknowledged and is not in the database");
+        }
+        self.before = rows;
+        Ok(())
+    }
+
+    fn moved_forward(
+        &self,
+        number: &str,
+        before: &OrderRow,
+        now: &OrderRow,
+        latest: UnixMillis,
+    ) -> Result<(), Broken> {
+        let place =
+            |state: &str| ["created", "pending", "closed", "paid"].iter().position(|name| *name == state);
+        hold!(
+            place(&now.state) >= place(&before.state),
+            "{number} went from {} to {}",
+            before.state,
+            now.state
+        );
+        hold!(now.version >= before.version, "the version of {number} fell");
+        let same = (&now.user_id, now.total_fee, now.bonus, now.time_expire)
+            == (&before.user_id, before.total_fee, before.bonus, before.time_expire);
+        hold!(same, "{number} has another user, amount or expiry than before");
+        if before.state == "paid" {
+            let of =
+                |order: &OrderRow| (order.transaction_id.clone(), order.paid_at, order.closed_at, order.late);
+            hold!(of(before) == of(now), "what is known of the payment of {number} has changed");
+            let by_hand = before.credited_at.is_none() && self.decided.contains(number);
+            hold!(before.credited_at == now.credited_at || by_hand, "{number} was credited another time");
+        }
+        if before.closed_at.is_some() {
+            hold!(before.closed_at == now.closed_at, "{number} forgot that it was closed");
+        }
+        if before.state != "closed" && now.state == "closed" {
+            let unheard = self.unheard.contains(number) && latest.get() >= now.time_expire;
+            let ended = self.ended.contains(number) || unheard || now.by_hand.is_some();
+            hold!(ended, "{number} was closed though WeChat never said that it cannot be paid");
+        }
+        Ok(())
+    }
+
+    /// Whether a paid order is the one that WeChat has.
+    fn fits(&self, number: &str, order: &OrderRow, sandbox: &Sandbox) -> Result<(), Broken> {
+        let paid = order.state == "paid";
+        let columns = order.transaction_id.is_some() && order.paid_at.is_some();
+        hold!(paid == columns, "{number} is {} and its columns say otherwise", order.state);
+        hold!(paid || order.credited_at.is_none(), "{number} is credited and not paid");
+        let (Some(transaction), Some(paid_at)) = (&order.transaction_id, order.paid_at) else {
+            return Ok(());
+        };
+        let proof = (number.to_owned(), transaction.clone());
+        hold!(self.proofs.contains(&proof), "{number} is paid without a proof of {transaction}");
+        let book =
+            sandbox.order(number).ok_or_else(|| format!("{number} is paid and WeChat has no such order"))?;
+        hold!(
+            book.total_fee.get() == order.total_fee,
+            "{number} is paid with {}, WeChat has {}",
+            order.total_fee,
+            book.total_fee
+        );
+        let payment = book.payments.iter().find(|payment| payment.transaction_id == *transaction);
+        let payment =
+            payment.ok_or_else(|| format!("{number} is paid by {transaction}, which WeChat has not"))?;
+        hold!(
+            payment.paid_at.get() / 1000 == paid_at / 1000,
+            "{number} was paid at another time than WeChat says"
+        );
+        let late = order.closed_at.is_some() || paid_at > order.time_expire;
+        hold!(order.late == late, "{number} is {}marked as late", if order.late { "" } else { "not " });
+        let credited = !late || self.late_payment == LatePayment::Credit;
+        let word = if credited { "not credited" } else { "credited though it is late" };
+        let decided = self.decided.contains(number);
+        hold!(order.credited_at.is_some() == credited || decided, "{number} is paid and {word}");
+        Ok(())
+    }
+
+    fn ledger_fits(&self, rows: &Rows) -> Result<(), Broken> {
+        for (key, before) in &self.before.ledger {
+            hold!(rows.ledger.get(key) == Some(before), "the ledger's row {key:?} is gone or has changed");
+        }
+        let mut sums: BTreeMap<&str, i128> = BTreeMap::new();
+        let mut credits: HashMap<&str, usize> = HashMap::new();
+        for ((number, entry), row) in &rows.ledger {
+            *sums.entry(&row.user_id).or_default() += i128::from(row.amount);
+            match entry.split_once(' ') {
+                None if entry == "credit" => {
+                    *credits.entry(number).or_default() += 1;
+                    let order = rows.orders.get(number);
+                    let order = order.ok_or_else(|| format!("a credit for {number}, which is no order"))?;
+                    hold!(order.credited_at.is_some(), "{number} has a credit and is {}", order.state);
+                    hold!(
+                        row.amount == order.total_fee + order.bonus,
+                        "the credit of {number} is {}",
+                        row.amount
+                    );
+                    hold!(row.user_id == order.user_id, "the credit of {number} is another user's");
+                    let transaction = order.transaction_id.clone().unwrap_or_default();
+                    let again = rows.ledger.contains_key(&(number.clone(), format!("credit {transaction}")));
+                    hold!(!again, "payment {transaction} of {number} is credited twice");
+                }
+                Some(("credit", transaction)) => {
+                    hold!(
+                        self.decided.contains(number),
+                        "{transaction} of {number} is credited and nobody decided so"
+                    );
+                    let paid = self.payments.get(transaction).is_some_and(|(of, _)| of == number);
+                    hold!(paid, "{transaction} of {number} is credited and WeChat has it not");
+                }
+                Some((kind @ ("refund" | "refund-returned"), refund)) => {
+                    let refund = rows
+                        .refunds
+                        .get(refund)
+                        .ok_or_else(|| format!("{entry} of {number} is no refund"))?;
+                    let amount = if kind == "refund" { -refund.share } else { refund.share };
+                    hold!(row.amount == amount, "{entry} of {number} is {}, not {amount}", row.amount);
+                    hold!(row.user_id == refund.user_id, "{entry} of {number} is another user's");
+                }
+                _ => return Err(format!("the ledger has {entry} for {number}")),
+            }
+        }
+        for (number, order) in &rows.orders {
+            let count = credits.get(number.as_str()).copied().unwrap_or_default();
+            let expected = usize::from(order.credited_at.is_some());
+            hold!(count == expected, "{number} is {} and has {count} credits", order.state);
+        }
+        for user in sums.keys().chain(rows.accounts.keys().map(String::as_str).collect::<Vec<_>>().iter()) {
+            let sum = sums.get(user).copied().unwrap_or_default();
+            let balance = rows.accounts.get(*user).copied().unwrap_or_default();
+            hold!(i128::from(balance) == sum, "the balance of {user} is {balance}, its ledger sums to {sum}");
+        }
+        Ok(())
+    }
+
+    fn refunds_fit(&self, rows: &Rows, sandbox: &Sandbox) -> Result<(), Broken> {
+        let place = |state: &str| {
+            ["requested", "submitted", "abnormal", "succeeded", "closed"]
+                .iter()
+                .position(|name| *name == state)
+        };
+        let over = |state: &str| ["succeeded", "closed"].contains(&state);
+        for (number, before) in &self.before.refunds {
+            let Some(now) = rows.refunds.get(number) else { return Err(format!("refund {number} is gone")) };
+            let stays = !over(&before.state) || before.state == now.state;
+            hold!(
+                stays && place(&now.state) >= place(&before.state),
+                "refund {number} went from {} to {}",
+                before.state,
+                now.state
+            );
+            let of = |refund: &RefundRow| {
+                (refund.out_trade_no.clone(), refund.transaction_id.clone(), refund.amount)
+            };
+            hold!(of(before) == of(now), "refund {number} has changed");
+        }
+        let mut given: BTreeMap<&str, (i64, i64, i64)> = BTreeMap::new();
+        for (number, refund) in &rows.refunds {
+            let entry =
+                |kind: &str| rows.ledger.get(&(refund.out_trade_no.clone(), format!("{kind} {number}")));
+            let (taken, returned) = (entry("refund").is_some(), entry("refund-returned").is_some());
+            let closed = refund.state == "closed";
+            // Nothing moves for a payment that was not credited.
+            hold!(
+                taken == (refund.taken > 0) || closed,
+                "refund {number} took {} and its ledger row says otherwise",
+                refund.taken
+            );
+            hold!(
+                returned == (closed && taken),
+                "refund {number} is {} and returned is {returned}",
+                refund.state
+            );
+            let book = sandbox.order(&refund.out_trade_no);
+            let at_wechat =
+                book.iter().flat_map(|book| &book.refunds).find(|other| other.out_refund_no == *number);
+            if refund.state == "succeeded" {
+                let result = at_wechat.map(|other| (other.result, other.refund_fee.get()));
+                hold!(
+                    result == Some((RefundResult::Success, refund.amount)),
+                    "refund {number} succeeded here, at WeChat it is {result:?}"
+                );
+            }
+            if closed {
+                let moves = at_wechat.is_some_and(|other| other.result != RefundResult::Closed);
+                hold!(!moves, "refund {number} is closed here and not at WeChat");
+                continue;
+            }
+            let sum = given.entry(&refund.transaction_id).or_default();
+            *sum = (sum.0 + refund.amount, sum.1 + refund.share, refund.total_fee);
+        }
+        for (transaction, (amount, share, total_fee)) in given {
+            hold!(amount <= total_fee, "{amount} of {transaction} are refunded, and {total_fee} were paid");
+            let credit: i64 = rows
+                .ledger
+                .iter()
+                .filter(|((number, entry), _)| {
+                    let order = rows.orders.get(number).and_then(|order| order.transaction_id.as_deref());
+                    (entry == "credit" && order == Some(transaction))
+                        || *entry == format!("credit {transaction}")
+                })
+                .map(|(_, row)| row.amount)
+                .sum();
+            hold!(
+                share <= credit,
+                "{share} of the credit of {transaction} are taken back, and it was {credit}"
+            );
+            hold!(
+                amount < total_fee || share == credit,
+                "{transaction} is refunded whole, and {share} of {credit} are taken back"
+            );
+        }
+        for order in rows.orders.keys().filter_map(|number| sandbox.order(number)) {
+            for refund in order.refunds.iter().filter(|refund| !refund.out_refund_no.starts_with("OUT")) {
+                let ours = rows
+                    .refunds
+                    .get(&refund.out_refund_no)
+                    .is_some_and(|ours| ours.amount == refund.refund_fee.get());
+                hold!(
+                    ours,
+                    "WeChat refunds {} of {}, and we do not",
+                    refund.out_refund_no,
+                    order.out_trade_no
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What must hold when nothing is under way any more and no fault has been for long.
+    pub fn check_end(&self, sandbox: &Sandbox) -> Result<(), Broken> {
+        let rows = &self.before;
+        for (number, order) in &rows.orders {
+            let open = ["created", "pending"].contains(&order.state.as_str());
+            hold!(!open, "{number} is still {} long after its expiry", order.state);
+            hold!(
+                order.next_query_at.is_none(),
+                "{number} is {} and WeChat is to be asked about it",
+                order.state
+            );
+            let state = sandbox.trade_state(number);
+            let lost = order.state == "closed" && matches!(state, Some(TradeState::Success));
+            let kept = rows.exceptions.values().any(|exception| exception.out_trade_no == *number);
+            hold!(!lost || kept, "{number} is closed here and paid at WeChat");
+        }
+        for (transaction, (number, ours)) in &self.payments {
+            hold!(
+                rows.knows(number, transaction),
+                "WeChat has payment {transaction} of {number}, and we do not"
+            );
+            let as_exception =
+                rows.exceptions.values().any(|exception| exception.transaction_id == *transaction);
+            hold!(*ours || as_exception, "{number} is not ours, and its payment is no exception");
+        }
+        hold!(sandbox.next_due().is_none(), "a notice was never acknowledged, though no fault was left");
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! What is in the database, read with SQL of our own.
+
+use std::collections::BTreeMap;
+
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, Connection, Executor, Row};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderRow {
+    pub user_id: String,
+    pub total_fee: i64,
+    pub bonus: i64,
+    pub created_at: i64,
+    pub time_expire: i64,
+    pub state: String,
+    pub version: i64,
+    pub transaction_id: Option<String>,
+    pub paid_at: Option<i64>,
+    pub credited_at: Option<i64>,
+    pub closed_at: Option<i64>,
+    pub late: bool,
+    pub refunded_outside: bool,
+    pub next_query_at: Option<i64>,
+    pub by_hand: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundRow {
+    pub out_trade_no: String,
+    pub transaction_id: String,
+    pub total_fee: i64,
+    pub amount: i64,
+    pub share: i64,
+    pub taken: i64,
+    pub user_id: String,
+    pub made_by: String,
+    pub state: String,
+    pub due_at: Option<i64>,
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerRow {
+    pub user_id: String,
+    pub amount: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExceptionRow {
+    pub kind: String,
+    pub out_trade_no: String,
+    pub transaction_id: String,
+    pub total_fee: i64,
+    pub settled_how: Option<String>,
+}
+
+/// All money, at one moment. Orders by number, ledger by number and entry, exceptions by id, refunds by
+/// number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rows {
+    pub orders: BTreeMap<String, OrderRow>,
+    pub ledger: BTreeMap<(String, String), LedgerRow>,
+    pub accounts: BTreeMap<String, i64>,
+    pub exceptions: BTreeMap<String, ExceptionRow>,
+    pub refunds: BTreeMap<String, RefundRow>,
+}
+
+impl Rows {
+    pub async fn read(db: &mut AnyConnection) -> Result<Rows, sqlx::Error> {
+        let mut rows = Rows::default();
+        let orders = "SELECT out_trade_no, user_id, total_fee, bonus, created_at, time_expire, state, version, \
+             transaction_id, paid_at, credited_at, closed_at, late, refunded_outside, next_query_at, by_hand FROM orders";
+        for row in sqlx::query(orders).fetch_all(&mut *db).await? {
+            rows.orders.insert(row.try_get("out_trade_no")?, order(&row)?);
+        }
+        let ledger = "SELECT out_trade_no, entry, user_id, amount FROM ledger";
+        for row in sqlx::query(ledger).fetch_all(&mut *db).await? {
+            let key = (row.try_get("out_trade_no")?, row.try_get("entry")?);
+            let entry = LedgerRow { user_id: row.try_get("user_id")?, amount: row.try_get("amount")? };
+            // A table without its key might hold a second one.
+            if rows.ledger.insert(key.clone(), entry).is_some() {
+                rows.ledger.insert(
+                    (key.0, format!("{} again", key.1)),
+                    LedgerRow { user_id: String::new(), amount: 0 },
+                );
+            }
+        }
+        for row in sqlx::query("SELECT user_id, balance FROM accounts").fetch_all(&mut *db).await? {
+            rows.accounts.insert(row.try_get("user_id")?, row.try_get("balance")?);
+        }
+        let exceptions =
+            "SELECT id, kind, out_trade_no, transaction_id, total_fee, settled_how FROM exceptions";
+        for row in sqlx::query(exceptions).fetch_all(&mut *db).await? {
+            let exception = ExceptionRow {
+                kind: row.try_get("kind")?,
+                out_trade_no: row.try_get("out_trade_no")?,
+                transaction_id: row.try_get("transaction_id")?,
+                total_fee: row.try_get("total_fee")?,
+                settled_how: row.try_get("settled_how")?,
+            };
+            rows.exceptions.insert(row.try_get("id")?, exception);
+        }
+        let refunds = "SELECT out_refund_no, out_trade_no, transaction_id, total_fee, amount, share, taken, \
+             user_id, made_by, state, due_at, problem FROM refunds";
+        for row in sqlx::query(refunds).fetch_all(&mut *db).await? {
+            let refund = RefundRow {
+                out_trade_no: row.try_get("out_trade_no")?,
+                transaction_id: row.try_get("transaction_id")?,
+                total_fee: row.try_get("total_fee")?,
+                amount: row.try_get("amount")?,
+                share: row.try_get("share")?,
+                taken: row.try_get("taken")?,
+                user_id: row.try_get("user_id")?,
+                made_by: row.try_get("made_by")?,
+                state: row.try_get("state")?,
+                due_at: row.try_get("due_at")?,
+                problem: row.try_get("problem")?,
+            };
+            rows.refunds.insert(row.try_get("out_refund_no")?, refund);
+        }
+        Ok(rows)
+    }
+
+    /// Whether this payment is on record, on its order or as an exception.
+    pub fn knows(&self, out_trade_no: &str, transaction_id: &str) -> bool {
+        let paid = self.orders.get(out_trade_no).and_then(|order| order.transaction_id.as_deref());
+        paid == Some(transaction_id)
+            || self.exceptions.values().any(|exception| {
+                exception.out_trade_no == out_trade_no && exception.transaction_id == transaction_id
+            })
+    }
+}
+
+/// Reads the rows on a connection of its own, and only when somebody has written since.
+#[derive(Debug)]
+pub struct Reader {
+    db: AnyConnection,
+    read: Option<(i64, Rows)>,
+    is_sqlite: bool,
+}
+
+impl Reader {
+    pub async fn open(url: &str) -> Reader {
+        let db = AnyConnection::connect(url).await.unwrap();
+        Reader { db, read: None, is_sqlite: url.starts_with("sqlite:") }
+    }
+
+    pub async fn rows(&mut self) -> Result<Rows, sqlx::Error> {
+        let version = if self.is_sqlite {
+            // SQLite's own count of what other connections committed.
+            sqlx::query("PRAGMA data_version").fetch_one(&mut self.db).await?.try_get(0)?
+        } else {
+            self.read.as_ref().map_or(0, |(version, _)| version + 1)
+        };
+        if let Some((read, rows)) = &self.read
+            && *read == version
+        {
+            return Ok(rows.clone());
+        }
+        // All tables at one moment: a process that died may still have a commit on its way.
+        let begin = if self.is_sqlite { "BEGIN" } else { "BEGIN ISOLATION LEVEL REPEATABLE READ" };
+        self.db.execute(begin).await?;
+        let rows = Rows::read(&mut self.db).await?;
+        self.db.execute("COMMIT").await?;
+        self.read = Some((version, rows.clone()));
+        Ok(rows)
+    }
+}
+
+fn order(row: &AnyRow) -> Result<OrderRow, sqlx::Error> {
+    Ok(OrderRow {
+        user_id: row.try_get("user_id")?,
+        total_fee: row.try_get("total_fee")?,
+        bonus: row.try_get("bonus")?,
+        created_at: row.try_get("created_at")?,
+        time_expire: row.try_get("time_expire")?,
+        state: row.try_get("state")?,
+        version: row.try_get("version")?,
+        transaction_id: row.try_get("transaction_id")?,
+        paid_at: row.try_get("paid_at")?,
+        credited_at: row.try_get("credited_at")?,
+        closed_at: row.try_get("closed_at")?,
+        late: row.try_get::<i64, _>("late")? == 1,
+        refunded_outside: row.try_get::<i64, _>("refunded_outside")? == 1,
+        next_query_at: row.try_get("next_query_at")?,
+        by_hand: row.try_get("by_hand")?,
+    })
+}

@@ -1,0 +1,152 @@
+//! The way between a process and WeChat. Every call stops twice, before WeChat reads it and before its answer is read,
+//! until the world says what becomes of it: so anything can happen in between, and in the same order for the same seed.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use sandbox::{AnswerFault, Faults, Sandbox};
+use tokio::sync::{Notify, oneshot};
+use tower::ServiceExt;
+use wxpay::v2::Fields;
+
+/// What becomes of a call at one of its two stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    Pass,
+    /// Gone on its way; the caller learns nothing.
+    Lost,
+    /// WeChat is ill (at the first stop only).
+    Ill(AnswerFault),
+    /// Only so many bytes of the answer arrive (at the second stop only).
+    Cut(usize),
+    /// This byte of the answer arrives as another one.
+    Twisted(usize),
+}
+
+/// A call that stands still.
+#[derive(Debug)]
+pub struct Held {
+    pub path: String,
+    /// The order or refund that it is about.
+    pub number: String,
+    /// The body of WeChat's answer; `None` before WeChat has read the call.
+    pub answer: Option<Vec<u8>>,
+    go: oneshot::Sender<Fate>,
+}
+
+impl Held {
+    pub fn release(self, fate: Fate) {
+        // Nobody waits any more where the process has died.
+        let _ = self.go.send(fate);
+    }
+}
+
+/// Path, number and body of an answer that arrived.
+pub type Answered = (String, String, Vec<u8>);
+
+#[derive(Debug, Clone)]
+pub struct Wire {
+    held: Arc<Mutex<Vec<Held>>>,
+    changed: Arc<Notify>,
+    /// Nothing stands still any more; what went through is kept here.
+    open: Arc<Mutex<Option<Vec<Answered>>>>,
+    /// Whether the process really has to wait, also when nothing stands still.
+    slow: bool,
+    sandbox: Sandbox,
+}
+
+impl Wire {
+    pub fn new(sandbox: Sandbox, slow: bool) -> Wire {
+        Wire { held: Arc::default(), changed: Arc::default(), open: Arc::default(), slow, sandbox }
+    }
+
+    /// What the process takes for WeChat.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(call).with_state(self.clone())
+    }
+
+    pub fn held(&self) -> MutexGuard<'_, Vec<Held>> {
+        self.held.lock().unwrap()
+    }
+
+    /// Something began to stand still, or an activity ended.
+    pub fn changed(&self) -> &Notify {
+        &self.changed
+    }
+
+    /// From now on every call goes through by itself.
+    pub fn open(&self) {
+        *self.open.lock().unwrap() = Some(Vec::new());
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.open.lock().unwrap().is_some()
+    }
+
+    /// Calls stand still again.
+    pub fn close(&self) {
+        *self.open.lock().unwrap() = None;
+    }
+
+    /// What went through since this was asked last.
+    pub fn passed(&self) -> Vec<Answered> {
+        self.open.lock().unwrap().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    async fn hold(&self, path: &str, number: &str, answer: Option<Vec<u8>>) -> Fate {
+        if self.open.lock().unwrap().is_some() {
+            if self.slow {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let answer = answer.map(|answer| (path.to_owned(), number.to_owned(), answer));
+            self.open.lock().unwrap().iter_mut().for_each(|passed| passed.extend(answer.clone()));
+            return Fate::Pass;
+        }
+        let (go, gone) = oneshot::channel();
+        let held = Held { path: path.to_owned(), number: number.to_owned(), answer, go };
+        self.held().push(held);
+        self.changed.notify_one();
+        gone.await.unwrap_or(Fate::Lost)
+    }
+}
+
+async fn call(State(wire): State<Wire>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    let path = parts.uri.path().to_owned();
+    let fields = Fields::read(&body, usize::MAX).unwrap();
+    let about = fields.get("out_refund_no").or_else(|| fields.get("out_trade_no"));
+    let number = about.or_else(|| fields.get("bill_date")).unwrap_or_default().to_owned();
+    let answer = match wire.hold(&path, &number, None).await {
+        Fate::Pass => AnswerFault::Ok,
+        Fate::Ill(fault) => fault,
+        _ => return nothing(),
+    };
+    let before = wire.sandbox.faults();
+    wire.sandbox.set_faults(Faults { answer, ..before.clone() });
+    let request = Request::from_parts(parts, Body::from(body));
+    let Ok(response) = wire.sandbox.router().oneshot(request).await;
+    wire.sandbox.set_faults(before);
+    let (parts, body) = response.into_parts();
+    let mut body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+    match wire.hold(&path, &number, Some(body.clone())).await {
+        Fate::Pass => {}
+        Fate::Cut(bytes) => body.truncate(bytes % body.len()),
+        Fate::Twisted(byte) => {
+            let byte = byte % body.len();
+            body[byte] = if body[byte] == b'7' { b'8' } else { b'7' };
+        }
+        _ => return nothing(),
+    }
+    Response::from_parts(parts, Body::from(body))
+}
+
+/// What a proxy says when the host behind it is silent.
+fn nothing() -> Response {
+    StatusCode::GATEWAY_TIMEOUT.into_response()
+}
