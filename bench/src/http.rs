@@ -98,14 +98,14 @@ impl Wire {
     }
 }
 
-/// A request as bytes. `headers` are whole lines without their ends; the body's length is added where there is a body.
+/// A request as bytes. `headers` are whole lines without their ends; the body's length is added but for GET.
 pub fn request(method: &str, target: &str, addr: SocketAddr, headers: &[String], body: &str) -> Vec<u8> {
     let mut text = format!("{method} {target} HTTP/1.1\r\nHost: {addr}\r\n");
     for line in headers {
         text.push_str(line);
         text.push_str("\r\n");
     }
-    if method == "POST" {
+    if method != "GET" {
         text.push_str(&format!("Content-Length: {}\r\n", body.len()));
     }
     text.push_str("\r\n");

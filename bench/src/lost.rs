@@ -30,7 +30,7 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
     let site = Site::start(plan, Kind::Saoma, b"").await?;
     let sandbox = site.sandbox;
     let json = ["Content-Type: application/json".to_owned()];
-    let faults = request("PUT", "/control/faults", sandbox, &with_length(&json, LOSE), LOSE);
+    let faults = request("PUT", "/control/faults", sandbox, &json, LOSE);
     let mut wechat = Wire::open(sandbox, 1).await?;
     good(wechat.ask(&faults).await?.status)?;
 
@@ -99,11 +99,4 @@ async fn wait_for_credits(site: &Site, paid: &[Paid]) -> Result<Vec<(bool, u64)>
 
 fn good(status: u16) -> Result<(), Failure> {
     if (200..300).contains(&status) { Ok(()) } else { Err(format!("answered {status}").into()) }
-}
-
-/// [`request`] adds the length of a body only where it is posted.
-fn with_length(headers: &[String], body: &str) -> Vec<String> {
-    let mut headers = headers.to_vec();
-    headers.push(format!("Content-Length: {}", body.len()));
-    headers
 }
