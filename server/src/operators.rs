@@ -17,6 +17,10 @@ use wxpay::UnixMillis;
 
 use crate::client_addr::ClientAddr;
 
+mod tries;
+
+use tries::Tries;
+
 /// The operator that the first start makes.
 pub const FIRST: &str = "admin";
 /// Argon2 takes 19 MiB and some 30 ms for each password: two at a time keep the server small and quick.
@@ -31,8 +35,8 @@ pub struct Operators {
     by_address: DefaultKeyedRateLimiter<IpAddr>,
     /// The same for each name, from addresses that this operator never used.
     by_name: DefaultKeyedRateLimiter<String>,
-    /// The same for each operator who is signed in and proves the password once more.
-    by_session: DefaultKeyedRateLimiter<String>,
+    /// The same for each operator who is signed in and proves the password once more; only wrong ones count.
+    proofs: Tries,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -73,7 +77,7 @@ impl Operators {
             hashing: Arc::new(Semaphore::new(AT_ONCE)),
             by_address: RateLimiter::keyed(quota),
             by_name: RateLimiter::keyed(quota),
-            by_session: RateLimiter::keyed(quota),
+            proofs: Tries::default(),
         }
     }
 
@@ -122,9 +126,11 @@ impl Operators {
         from: ClientAddr,
         now: UnixMillis,
     ) -> Result<(), LoginError> {
-        wait_of(&self.by_session, &name.to_owned())?;
+        // Taken before the password is looked at, so that many guesses at once are no way around it.
+        self.proofs.take(name, now).map_err(|wait_s| LoginError::Slow { wait_s })?;
         let stored = operators::password_hash(&self.db, name).await?;
         if self.verify(password, stored.unwrap_or_else(|| NOBODY.to_owned())).await {
+            self.proofs.give_back(name);
             return Ok(());
         }
         let entry = AuditEntry::new(now, name, "confirm_failed", name, &from.0.to_string());
@@ -159,7 +165,6 @@ impl Operators {
     pub fn forget_old_tries(&self) {
         self.by_address.retain_recent();
         self.by_name.retain_recent();
-        self.by_session.retain_recent();
     }
 
     async fn verify(&self, password: &str, stored: String) -> bool {
