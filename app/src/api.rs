@@ -89,7 +89,7 @@ pub enum ErrorCode {
     /// Outside what can be topped up.
     Quantity,
     TooOften,
-    /// WeChat gave no clear answer; the order is kept.
+    /// WeChat gave no clear answer or was not asked; an order that the error names is kept.
     Busy,
     /// WeChat said no.
     Refused,

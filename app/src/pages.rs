@@ -92,6 +92,9 @@ pub async fn refused(desk: &Desk, visit: &Visit, error: &AppError) -> Response {
     let (icon, title, words): (_, Text, Text) = match error.code {
         ErrorCode::Session => (icons::NOTE, payer::SIGNED_OUT, payer::SIGNED_OUT_TEXT),
         ErrorCode::NotFound => (icons::SEARCH, text::pay::NOT_FOUND, text::pay::NOT_FOUND_TEXT),
+        ErrorCode::Busy if error.out_trade_no.is_none() => {
+            (icons::CLOCK, dialog::BUSY_TITLE, dialog::BUSY_NONE_TEXT)
+        }
         ErrorCode::Busy => (icons::CLOCK, dialog::BUSY_TITLE, dialog::BUSY_TEXT),
         ErrorCode::Refused => (icons::NOTE, dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
         _ => (icons::CLOCK, error::INTERNAL_TITLE, error::INTERNAL_TEXT),

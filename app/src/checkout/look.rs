@@ -85,7 +85,9 @@ impl Model {
             Phase::LateRefunded => Stage::Badge(icons::BACK_MONEY),
             Phase::Closed => Stage::Badge(icons::SCAN),
             Phase::TooMany => Stage::OpenOrders,
-            Phase::Expired | Phase::Unconfirmed | Phase::Busy | Phase::Limit => Stage::Badge(icons::CLOCK),
+            Phase::Expired | Phase::Unconfirmed | Phase::Busy | Phase::Failed | Phase::Limit => {
+                Stage::Badge(icons::CLOCK)
+            }
             Phase::Refused | Phase::Session => Stage::Badge(icons::NOTE),
         }
     }
@@ -119,7 +121,12 @@ impl Model {
             Phase::Closed => (dialog::CLOSED_TITLE, dialog::CLOSED_TEXT),
             Phase::TooMany => (dialog::TOOMANY_TITLE, dialog::TOOMANY_TEXT),
             Phase::Refused => (dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
-            Phase::Busy => (dialog::BUSY_TITLE, dialog::BUSY_TEXT),
+            // Where a new code was wanted, the order may have been paid.
+            Phase::Busy if self.order.is_some() => (dialog::BUSY_TITLE, dialog::BUSY_CODE_TEXT),
+            Phase::Busy if self.kept_order.is_some() => (dialog::BUSY_TITLE, dialog::BUSY_TEXT),
+            Phase::Busy => (dialog::BUSY_TITLE, dialog::BUSY_NONE_TEXT),
+            Phase::Failed if self.order.is_some() => (dialog::FAILED_TITLE, dialog::BUSY_CODE_TEXT),
+            Phase::Failed => (dialog::FAILED_TITLE, dialog::FAILED_TEXT),
             Phase::Session => (dialog::SESSION_TITLE, dialog::SESSION_TEXT),
             Phase::Limit => (dialog::LIMIT_TITLE, dialog::LIMIT_TEXT),
         };
@@ -170,7 +177,7 @@ impl Model {
             ],
             Phase::Expired => vec![Some(act(dialog::UNCONFIRMED_CLOSE, "", "", Does::Close)), page()],
             Phase::Closed => vec![Some(act(dialog::CLOSED_NEW, "solid", icons::RENEW, Does::NewCode))],
-            Phase::Busy => vec![Some(again("solid")), page()],
+            Phase::Busy | Phase::Failed => vec![Some(again("solid")), page()],
             Phase::Limit | Phase::TooMany => vec![Some(again(""))],
             // Whoever has signed in again elsewhere goes on there, others read what to do.
             Phase::Session => {
@@ -205,6 +212,7 @@ mod tests {
             ErrorCode::TooManyOpen,
             ErrorCode::TooOften,
             ErrorCode::Busy,
+            ErrorCode::Internal,
             ErrorCode::Refused,
         ];
         for code in codes {
@@ -225,12 +233,25 @@ mod tests {
     }
 
     #[test]
+    fn an_order_is_called_kept_only_where_there_is_one() {
+        let words = |model: &Model| [Lang::Zh, Lang::En].map(|lang| model.words(lang).1);
+        let kept = refused(ErrorCode::Busy);
+        assert_eq!(words(&kept), [Lang::Zh, Lang::En].map(|lang| lang.t(dialog::BUSY_TEXT)));
+        let mut none = kept;
+        none.kept_order = None;
+        assert_eq!(words(&none), [Lang::Zh, Lang::En].map(|lang| lang.t(dialog::BUSY_NONE_TEXT)));
+        let page = |model: &Model| model.actions(Lang::Zh).len() > 1;
+        assert!(!page(&none), "there is no order to look at");
+    }
+
+    #[test]
     fn every_refusal_offers_a_way_on_and_a_lost_session_not_the_order() {
         let codes = [
             ErrorCode::Session,
             ErrorCode::TooManyOpen,
             ErrorCode::TooOften,
             ErrorCode::Busy,
+            ErrorCode::Internal,
             ErrorCode::Refused,
             ErrorCode::Offline,
         ];

@@ -36,7 +36,10 @@ pub enum Phase {
     Closed,
     TooMany,
     Refused,
+    /// WeChat does not answer.
     Busy,
+    /// This site did not answer as it should.
+    Failed,
     Session,
     Limit,
 }
@@ -59,6 +62,7 @@ impl Phase {
             Phase::TooMany => "too-many",
             Phase::Refused => "refused",
             Phase::Busy => "busy",
+            Phase::Failed => "failed",
             Phase::Session => "session",
             Phase::Limit => "limit",
         }
@@ -91,7 +95,7 @@ pub struct Model {
     /// Rises with every press and when the dialog closes: an answer to an older call is not for this dialog.
     pub run: u32,
     pub open: Vec<OpenOrder>,
-    /// The number of an order that WeChat did not answer for.
+    /// The number of an order that WeChat did not answer for; none where no order was made.
     pub kept_order: Option<String>,
     pub retry_after_s: u32,
     /// Seconds shown in the ring, and what the full ring stands for.
@@ -256,7 +260,8 @@ impl Model {
             ErrorCode::Session | ErrorCode::NotFound => Phase::Session,
             ErrorCode::TooManyOpen => Phase::TooMany,
             ErrorCode::TooOften => Phase::Limit,
-            ErrorCode::Busy | ErrorCode::Internal => Phase::Busy,
+            ErrorCode::Busy => Phase::Busy,
+            ErrorCode::Internal => Phase::Failed,
             ErrorCode::Offline => Phase::Offline,
             ErrorCode::Refused | ErrorCode::Quantity | ErrorCode::BadRequest => Phase::Refused,
         };

@@ -84,7 +84,8 @@ fn problem_text(code: &str) -> Option<Text> {
         "too_many_open" => dialog::TOOMANY_TEXT,
         "too_often" => error::TOO_OFTEN,
         "refused" => dialog::REFUSED_TEXT,
-        "internal" | "busy" => error::INTERNAL_TEXT,
+        "busy" => dialog::BUSY_NONE_TEXT,
+        "internal" => error::INTERNAL_TEXT,
         _ => return None,
     })
 }
@@ -209,6 +210,7 @@ pub fn to_order(placed: Result<crate::api::StatusView, AppError>) -> Response {
         ErrorCode::TooManyOpen => "too_many_open",
         ErrorCode::TooOften => "too_often",
         ErrorCode::Refused => "refused",
+        ErrorCode::Busy => "busy",
         _ => "internal",
     };
     Redirect::to(&format!("/?error={code}")).into_response()

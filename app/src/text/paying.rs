@@ -88,6 +88,10 @@ texts! { pub mod dialog {
     REFUSED_TEXT = "没有产生扣款。稍后再试，或把订单号告诉本站客服。", "Nothing was charged. Try again later, or give the order number to support.";
     BUSY_TITLE = "微信暂时没有回应", "WeChat is not answering right now";
     BUSY_TEXT = "订单已保留，没有扣款。请稍候再点一次，会继续同一笔订单。", "Your order is kept and nothing was charged. Press again in a moment; it continues the same order.";
+    BUSY_NONE_TEXT = "没有下单，也没有扣款。请稍候再点一次。", "No order was made and nothing was charged. Please press again in a moment.";
+    BUSY_CODE_TEXT = "没有拿到新二维码，订单还在。如果已经付款，不用再付，会自动入账。", "The new code did not come; your order is still there. If you have paid, do not pay again: it is credited by itself.";
+    FAILED_TITLE = "本站暂时出了问题", "Something went wrong on this site";
+    FAILED_TEXT = "没有扣款。请稍候再点一次。", "Nothing was charged. Please press again in a moment.";
     SESSION_TITLE = "登录已过期", "Your session has ended";
     SESSION_TEXT = "请从原网站重新打开充值页。已付的款会照常到账。", "Please open the top-up page from the site again. Anything you paid will be credited as usual.";
     SESSION_RELOAD = "重新打开充值页", "Open top-up again";

@@ -1,6 +1,7 @@
 //! Every answer and every state of the dialog, without a browser.
 
 use super::*;
+use crate::text::{Lang, dialog};
 
 fn view(state: ViewState) -> StatusView {
     StatusView {
@@ -50,7 +51,7 @@ fn every_answer_to_a_press_leads_to_its_state() {
         (Err(error(ErrorCode::TooManyOpen)), Phase::TooMany),
         (Err(error(ErrorCode::TooOften)), Phase::Limit),
         (Err(error(ErrorCode::Busy)), Phase::Busy),
-        (Err(error(ErrorCode::Internal)), Phase::Busy),
+        (Err(error(ErrorCode::Internal)), Phase::Failed),
         (Err(error(ErrorCode::Offline)), Phase::Offline),
         (Err(error(ErrorCode::Refused)), Phase::Refused),
         (Err(error(ErrorCode::Quantity)), Phase::Refused),
@@ -61,6 +62,16 @@ fn every_answer_to_a_press_leads_to_its_state() {
         model.pressed(0, 10, 1000, 0);
         model.placed(100, answer.clone());
         assert_eq!(model.phase(), phase, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_new_code_that_did_not_come_says_nothing_of_charging() {
+    for code in [ErrorCode::Busy, ErrorCode::Internal] {
+        let mut model = unconfirmed();
+        assert_eq!(model.wants_new_code(201_000), Command::NewCode);
+        model.placed(202_000, Err(error(code)));
+        assert_eq!(model.words(Lang::En).1, Lang::En.t(dialog::BUSY_CODE_TEXT), "{code:?}");
     }
 }
 
