@@ -191,7 +191,11 @@ async fn two_refunds_at_once_from_two_instances_never_exceed_what_was_paid() {
         assert_eq!(taken, 3);
         let refusals = answers.iter().filter_map(|answer| answer.as_ref().err());
         for refusal in refusals {
-            assert!(matches!(refusal, RefundError::Refused(RefundRefusal::OverRest { .. })), "{refusal:?}");
+            // The other instance may take the third share between this one's reading of the order and of the balance:
+            // then the balance, read last, is what refuses.
+            let RefundError::Refused(why) = refusal else { panic!("{refusal:?}") };
+            let by_balance = RefundRefusal::BalanceLow { balance: Fen::new(105), taken: Fen::new(315) };
+            assert!(matches!(why, RefundRefusal::OverRest { .. }) || *why == by_balance, "{why:?}");
         }
         assert_eq!(desk.balance().await, 1050 - 3 * 315);
         desk.check().await;
