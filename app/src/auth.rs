@@ -88,7 +88,8 @@ pub fn viewer(token: Option<String>) -> Result<Viewer, AppError> {
     if user.is_none() && token.is_none() { Err(signed_out()) } else { Ok(Viewer { user, token }) }
 }
 
-fn signed_out() -> AppError {
+/// Nobody is signed in.
+pub fn signed_out() -> AppError {
     answer_with(ErrorCode::Session, None);
     AppError::new(ErrorCode::Session, "sign in first")
 }

@@ -1,6 +1,8 @@
 //! What pages and server functions ask of the cashier, in their own words: who may see what, and what they are told.
 
+use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use recharge::cashier::{AskError, CloseError, PlaceError, RefundOffer, Wish};
@@ -365,6 +367,16 @@ pub fn answer_with(code: ErrorCode, retry_after_s: Option<u32>) {
     options.set_status(status(code));
     if let Some(seconds) = retry_after_s {
         options.insert_header(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+}
+
+impl IntoResponse for AppError {
+    fn into_response(self) -> Response {
+        let mut response = (status(self.code), Json(&self)).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 

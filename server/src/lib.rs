@@ -14,6 +14,7 @@ mod health;
 pub mod listener;
 mod notify;
 pub mod operators;
+mod polls;
 mod recharge_api;
 pub mod router;
 pub mod same_site;

@@ -2,15 +2,17 @@
 
 use app::api::{AppError, ErrorCode};
 use axum::{
-    Json, Router,
+    Router,
     extract::{Request, State},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Redirect, Response},
 };
-use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use http::{Extensions, HeaderMap, Method, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
-use crate::{client_addr::ClientAddr, front, health, notify, recharge_api, session, shared::Server, site};
+use crate::{
+    client_addr::ClientAddr, front, health, notify, polls, recharge_api, session, shared::Server, site,
+};
 
 /// The whole server.
 pub fn router(server: Server) -> Router {
@@ -25,13 +27,14 @@ pub fn router(server: Server) -> Router {
     Router::new()
         .merge(notify::router(server.clone()))
         .merge(recharge_api::router(server.clone()))
+        .merge(polls::router(server.clone()))
         .merge(health::router(server.clone()))
         .merge(site::router())
         .fallback_service(pages)
         .layer(from_fn_with_state(server, front::guard))
 }
 
-/// Answers to polls are too small to be worth the time, and other files come compressed already.
+/// Other files come compressed already.
 fn is_page(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
@@ -72,7 +75,5 @@ async fn limit_orders(State(server): State<Server>, request: Request, next: Next
     }
     let mut error = AppError::new(ErrorCode::TooOften, "too many orders at once");
     error.retry_after_s = Some(slow.wait_s);
-    let mut response = (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response();
-    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(slow.wait_s));
-    response
+    error.into_response()
 }

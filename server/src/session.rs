@@ -44,6 +44,13 @@ impl Inner {
         self.tokens.read(&token).ok()
     }
 
+    /// Who asks for a page, as their cookie says.
+    pub fn payer(&self, headers: &HeaderMap) -> Option<CurrentUser> {
+        let demo = || CurrentUser { id: DEMO.0.to_owned(), name: DEMO.1.to_owned() };
+        let known = self.user_of_cookie(headers).map(|known| current(known.user));
+        known.or_else(|| self.has_demo_user.then(demo))
+    }
+
     /// The cookie that keeps `token` for as long as it is valid.
     fn user_cookie(&self, token: &str, known: &Known) -> String {
         let left_s = known.expires_at.minus(self.now()) / 1000;
@@ -51,11 +58,11 @@ impl Inner {
     }
 }
 
-/// Runs before every page and server function.
+/// Runs before every page and server function; polls ask for themselves.
 pub async fn identify(State(server): State<Server>, mut request: Request, next: Next) -> Response {
-    let known = server.user_of_cookie(request.headers());
     let path = request.uri().path();
     if let Some(token) = token_in_address(&request) {
+        let known = server.user_of_cookie(request.headers());
         match server.tokens.read(&token) {
             Ok(linked) if known.as_ref().is_none_or(|known| known.user.id == linked.user.id) => {
                 let clean = clean_address(request.uri());
@@ -64,15 +71,12 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
             // Somebody else is signed in: nothing changes before the payer says so.
             Ok(linked) => {
                 request.extensions_mut().insert(OtherUser { name: linked.user.name, token });
-                sign_in(&mut request, known.map(|known| known.user));
+                sign_in(&mut request, known.map(|known| current(known.user)));
             }
             // A bad link shows nobody's account, not even the one of who was here before.
             Err(_) => {}
         }
     } else {
-        let demo = || {
-            server.has_demo_user.then(|| recharge::User { id: DEMO.0.to_owned(), name: DEMO.1.to_owned() })
-        };
         let is_admin = path == "/admin" || path.starts_with("/admin/");
         if is_admin {
             if let Err(response) = sign_in_operator(&server, &mut request).await {
@@ -83,7 +87,8 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
                 Err(response) => return response,
             };
         }
-        sign_in(&mut request, known.map(|known| known.user).or_else(demo));
+        let payer = server.payer(request.headers());
+        sign_in(&mut request, payer);
     }
     if let Some(ClientAddr(ip)) = request.extensions().get().copied() {
         request.extensions_mut().insert(ClientIp(ip));
@@ -91,10 +96,14 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
     next.run(request).await
 }
 
-fn sign_in(request: &mut Request, user: Option<recharge::User>) {
+fn sign_in(request: &mut Request, user: Option<CurrentUser>) {
     if let Some(user) = user {
-        request.extensions_mut().insert(CurrentUser { id: user.id, name: user.name });
+        request.extensions_mut().insert(user);
     }
+}
+
+fn current(user: recharge::User) -> CurrentUser {
+    CurrentUser { id: user.id, name: user.name }
 }
 
 /// Operators are looked up for their own pages only, so that payers cost no query.

@@ -23,6 +23,8 @@ mod notices;
 mod operators;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "http/polls.rs"]
+mod polls;
 #[path = "http/refunds.rs"]
 mod refunds;
 #[path = "http/settings.rs"]

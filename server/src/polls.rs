@@ -1,0 +1,45 @@
+//! How an order stands, for the pages that wait for it. Every open page asks once a second, so this server function is
+//! answered here with what it needs and nothing else: no reactive context, no compression, no limit on orders.
+
+use app::{
+    api::{AppError, OrderStatus},
+    auth::{self, Viewer},
+};
+use axum::{
+    Json, Router,
+    body::to_bytes,
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use http::StatusCode;
+use leptos::server_fn::{
+    ServerFn as _,
+    error::{FromServerFnError as _, ServerFnErrorErr},
+};
+
+use crate::{router::FORM_BYTES, shared::Server};
+
+pub fn router(server: Server) -> Router {
+    Router::new().route(OrderStatus::PATH, post(poll)).with_state(server)
+}
+
+async fn poll(State(server): State<Server>, request: Request) -> Response {
+    let user = server.payer(request.headers());
+    let Ok(body) = to_bytes(request.into_body(), FORM_BYTES).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    let OrderStatus { out_trade_no, t: token } = match serde_json::from_slice(&body) {
+        Ok(asked) => asked,
+        Err(error) => {
+            return AppError::from_server_fn_error(ServerFnErrorErr::Args(error.to_string())).into_response();
+        }
+    };
+    if user.is_none() && token.is_none() {
+        return auth::signed_out().into_response();
+    }
+    match server.pages.status(&Viewer { user, token }, &out_trade_no).await {
+        Ok(view) => Json(view).into_response(),
+        Err(error) => error.into_response(),
+    }
+}
