@@ -28,10 +28,11 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
         to: QUEUED,
         limit: LIMIT,
         needle: "<![CDATA[SUCCESS]]></return_code>",
+        awake: plan.core.is_some(),
     };
     let share = Share::begin(&site)?;
     let driven = job.run().await?.checked()?;
-    rows.round("Saoma", 1, &driven, &share.end(&site, driven.elapsed)?);
+    rows.round("Saoma", 1, &driven, &share.end(&site, &driven)?);
     if driven.good.len() != QUEUED {
         return Err(format!("only {} of {QUEUED} were answered in time", driven.good.len()).into());
     }

@@ -44,12 +44,13 @@ async fn one(plan: &Plan, kind: Kind, round: u32, rows: &mut Rows) -> Result<u64
         to: orders.len() / WARM_UP,
         limit: WARM_UP_LIMIT,
         needle: "<![CDATA[SUCCESS]]></return_code>",
+        awake: plan.core.is_some(),
     };
     let mut warm = job.run().await?.checked()?;
     (job.from, job.to, job.limit) = (warm.next, orders.len(), Duration::from_secs(plan.seconds));
     let share = Share::begin(&site)?;
     let driven = job.run().await?.checked()?;
-    rows.round(kind.name(), round, &driven, &share.end(&site, driven.elapsed)?);
+    rows.round(kind.name(), round, &driven, &share.end(&site, &driven)?);
     warm.good.extend(&driven.good);
     seed::check(&site.database, &orders, &warm.good).await?;
     site.process.stop().await?;

@@ -29,6 +29,7 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
         to: PER_ADDRESS,
         limit: Duration::from_secs(plan.seconds),
         needle: "weixin://",
+        awake: plan.core.is_some(),
     };
     // One address after another, the first to warm up.
     let mut waits_us = Vec::new();
@@ -46,7 +47,7 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
     let share = Share::begin(&site)?;
     let driven: Driven = job.run().await?.checked()?;
     rows.note(format!("With {TOGETHER} at the same time, p50 / p99: {}.", both(&driven.waits_us)));
-    rows.round("Saoma", 1, &driven, &share.end(&site, driven.elapsed)?);
+    rows.round("Saoma", 1, &driven, &share.end(&site, &driven)?);
     site.process.stop().await?;
     Ok(rows)
 }

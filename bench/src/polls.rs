@@ -33,7 +33,7 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
             let driven = job.run().await?.checked()?;
             // The first one warms up.
             if round > 0 {
-                rows.round(site.kind.name(), round, &driven, &share.end(site, driven.elapsed)?);
+                rows.round(site.kind.name(), round, &driven, &share.end(site, &driven)?);
                 rates.push(driven.per_second());
             }
         }
@@ -64,6 +64,7 @@ fn job(plan: &Plan, site: &Site, requests: Vec<Vec<u8>>) -> Job {
         to: plan.polls as usize,
         limit: Duration::from_secs(plan.seconds),
         needle: "\"out_trade_no\"",
+        awake: plan.core.is_some(),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The table, and what stands behind its numbers.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use crate::Failure;
 use crate::drive::Driven;
@@ -115,13 +114,15 @@ impl Share {
         Ok(Share { server_ms: site.process.cpu_ms()?, load_ms: own_cpu_ms()? })
     }
 
-    pub fn end(self, site: &Site, elapsed: Duration) -> Result<Used, Failure> {
-        let wall_ms = u64::try_from(elapsed.as_millis())?.max(1);
+    pub fn end(self, site: &Site, driven: &Driven) -> Result<Used, Failure> {
+        let wall_ms = u64::try_from(driven.elapsed.as_millis())?.max(1);
         let server_ms = site.process.cpu_ms()? - self.server_ms;
+        let load_ms = own_cpu_ms()? - self.load_ms;
+        let idle_ms = u64::try_from(driven.idle.as_millis())?;
         Ok(Used {
             server_ms,
             server: server_ms * 100 / wall_ms,
-            load: (own_cpu_ms()? - self.load_ms) * 100 / wall_ms,
+            load: load_ms.saturating_sub(idle_ms) * 100 / wall_ms,
         })
     }
 }
