@@ -5,6 +5,7 @@ use wxpay::v2::RefundStatus;
 use wxpay::{OutRefundNo, RefundId};
 
 use super::*;
+use crate::order::OrderState;
 use crate::order::tests::{order, payment, rules};
 use crate::refund::{By, News, Outside, Problem, RefundState, RefundWish, Stuck};
 
