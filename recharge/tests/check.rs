@@ -4,14 +4,10 @@
 
 mod common;
 
-use common::{Desk, on_both};
+use common::on_both;
 use recharge::db::check::Violation;
 use recharge::refund::{By, RefundWish};
 use wxpay::{Fen, OutRefundNo};
-
-async fn run(desk: &Desk, sql: &'static str) {
-    sqlx::query(sql).execute(desk.cashier.db().pool()).await.unwrap();
-}
 
 #[tokio::test]
 async fn a_sound_database_has_no_violations() {
@@ -35,23 +31,23 @@ async fn every_kind_of_violation_is_named() {
         desk.pay_and_notify(&order).await;
         let number = order.out_trade_no.to_string();
 
-        run(&desk, "UPDATE accounts SET balance = balance + 1").await;
+        desk.execute("UPDATE accounts SET balance = balance + 1").await;
         let named = desk.cashier.check().await.unwrap().named;
         assert_eq!(named, [Violation::Balance { user_id: "u_1".to_owned(), balance: 1001, ledger: 1000 }]);
-        run(&desk, "UPDATE accounts SET balance = balance - 1").await;
+        desk.execute("UPDATE accounts SET balance = balance - 1").await;
 
-        run(&desk, "UPDATE orders SET credited_at = NULL").await;
+        desk.execute("UPDATE orders SET credited_at = NULL").await;
         let named = desk.cashier.check().await.unwrap().named;
         assert_eq!(named, [Violation::Credit { out_trade_no: number.clone() }]);
-        run(&desk, "UPDATE orders SET credited_at = paid_at, bonus = 1").await;
+        desk.execute("UPDATE orders SET credited_at = paid_at, bonus = 1").await;
         let named = desk.cashier.check().await.unwrap().named;
         assert_eq!(named, [Violation::Credit { out_trade_no: number.clone() }]);
 
-        run(&desk, "DELETE FROM orders").await;
+        desk.execute("DELETE FROM orders").await;
         let named = desk.cashier.check().await.unwrap().named;
         assert_eq!(named, [Violation::NoOrder { out_trade_no: number }]);
 
-        run(&desk, "DELETE FROM accounts").await;
+        desk.execute("DELETE FROM accounts").await;
         let findings = desk.cashier.check().await.unwrap();
         assert_eq!(findings.violations, 2);
         let nobody = Violation::Balance { user_id: "u_1".to_owned(), balance: 0, ledger: 1000 };
@@ -80,24 +76,26 @@ async fn a_refund_and_a_credit_that_nothing_stands_behind_are_named() {
 
         let named = async || desk.cashier.check().await.unwrap().named;
         let refund = Violation::Refund { out_refund_no: "RF1".to_owned() };
-        run(&desk, "UPDATE refunds SET taken = 0").await;
+        desk.execute("UPDATE refunds SET taken = 0").await;
         assert_eq!(named().await, std::slice::from_ref(&refund));
         // Ended without money, and nothing given back.
-        run(&desk, "UPDATE refunds SET taken = share, state = 'closed', ended_at = 1, due_at = NULL").await;
+        desk.execute("UPDATE refunds SET taken = share, state = 'closed', ended_at = 1, due_at = NULL").await;
         assert_eq!(named().await, [refund]);
-        run(&desk, "UPDATE refunds SET state = 'requested', ended_at = NULL, due_at = 1").await;
+        desk.execute("UPDATE refunds SET state = 'requested', ended_at = NULL, due_at = 1").await;
 
-        run(&desk, "UPDATE orders SET total_fee = 300, bonus = 700").await;
+        desk.execute("UPDATE orders SET total_fee = 300, bonus = 700").await;
         let over = Violation::OverRefunded { out_trade_no: number.clone() };
         assert_eq!(named().await, [over]);
-        run(&desk, "UPDATE orders SET total_fee = 1000, bonus = 0").await;
+        desk.execute("UPDATE orders SET total_fee = 1000, bonus = 0").await;
 
-        run(&desk, "DELETE FROM refunds").await;
+        desk.execute("DELETE FROM refunds").await;
         let entry = "refund RF1".to_owned();
         assert_eq!(named().await, [Violation::NoReason { out_trade_no: number.clone(), entry }]);
-        run(&desk, "INSERT INTO ledger SELECT out_trade_no, 'credit 42', 'u_1', 5, 0, 't', 't' FROM orders")
-            .await;
-        run(&desk, "UPDATE accounts SET balance = balance + 5").await;
+        desk.execute(
+            "INSERT INTO ledger SELECT out_trade_no, 'credit 42', 'u_1', 5, 0, 't', 't' FROM orders",
+        )
+        .await;
+        desk.execute("UPDATE accounts SET balance = balance + 5").await;
         let entry = "credit 42".to_owned();
         assert!(named().await.contains(&Violation::NoReason { out_trade_no: number, entry }));
     })

@@ -4,20 +4,15 @@
 
 mod common;
 
-use common::{Desk, on_both, on_both_as, settings};
+use common::{Desk, by, on_both, on_both_as, settings};
 use recharge::cashier::{RefundNoticeAnswer, SettleError};
 use recharge::refund::{By, RefundRefusal, RefundWish};
 use recharge::settlement::{SettleRefusal, Way};
 use recharge::{Exception, ExceptionKind, LatePayment, Order, RefundState, Settlement, User};
 use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundResult};
 use tokio::task::JoinSet;
-use wxpay::client::Client;
-use wxpay::v2::{Refund, RefundNotice, RefundStatus};
+use wxpay::v2::{RefundNotice, RefundStatus};
 use wxpay::{Fen, Merchant, OutRefundNo, OutTradeNo, RefundId, TransactionId};
-
-fn by(operator: &str) -> By {
-    By { operator: operator.to_owned(), address: "203.0.113.9".to_owned() }
-}
 
 fn credit() -> Settlement {
     Settlement::Credit { user: None, reason: "看过凭据".to_owned() }
@@ -37,7 +32,7 @@ fn dismiss() -> Settlement {
 }
 
 async fn settle(desk: &Desk, id: &str, settlement: Settlement) -> Result<Exception, SettleRefusal> {
-    match desk.cashier.settle_exception(id, settlement, by("lin")).await {
+    match desk.cashier.settle_exception(id, settlement, by()).await {
         Ok((exception, _)) => Ok(exception),
         Err(SettleError::Refused(refusal)) => Err(refusal),
         Err(other) => panic!("{other:?}"),
@@ -48,10 +43,6 @@ async fn only_open(desk: &Desk) -> Exception {
     let mut open = desk.cashier.open_exceptions(10).await.unwrap();
     assert_eq!(open.len(), 1, "{open:?}");
     open.remove(0)
-}
-
-async fn run(desk: &Desk, sql: &'static str) {
-    sqlx::query(sql).execute(desk.cashier.db().pool()).await.unwrap();
 }
 
 async fn drive(desk: &Desk, ms: i64) {
@@ -71,22 +62,6 @@ async fn paid_twice(desk: &Desk) -> (Order, Exception) {
     (order, exception)
 }
 
-/// Money that goes back at WeChat's own desk.
-async fn refund_outside(desk: &Desk, order: &Order, number: &str, fen: i64) {
-    let transaction_id =
-        desk.sandbox.order(order.out_trade_no.as_str()).unwrap().payments[0].transaction_id.clone();
-    let refund = Refund {
-        transaction_id: TransactionId::parse(transaction_id).unwrap(),
-        out_trade_no: order.out_trade_no.clone(),
-        out_refund_no: OutRefundNo::parse(number).unwrap(),
-        total_fee: order.total_fee,
-        refund_fee: Fen::new(fen),
-        refund_desc: None,
-        notify_url: Some("http://127.0.0.1/wxpay/refund-notify".to_owned()),
-    };
-    Client::in_process(desk.merchant.clone(), desk.sandbox.router()).refund(&refund).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {
     on_both(|desk| async move {
@@ -96,7 +71,8 @@ async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {
         let mut presses = JoinSet::new();
         for n in 0..10 {
             let (cashier, id) = (desk.cashier.clone(), exception.id());
-            presses.spawn(async move { cashier.settle_exception(&id, credit(), by(&format!("op{n}"))).await });
+            let by = By { operator: format!("op{n}"), ..by() };
+            presses.spawn(async move { cashier.settle_exception(&id, credit(), by).await });
         }
         let answers = presses.join_all().await;
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
@@ -121,7 +97,7 @@ async fn a_second_payment_goes_back_by_its_own_transaction_and_its_order_stays_a
     on_both(|desk| async move {
         let (order, exception) = paid_twice(&desk).await;
         let (settled, refund) =
-            desk.cashier.settle_exception(&exception.id(), give_back(&desk), by("lin")).await.unwrap();
+            desk.cashier.settle_exception(&exception.id(), give_back(&desk), by()).await.unwrap();
         let refund = refund.unwrap();
         assert_eq!(settled.settled.unwrap().how, "refund");
         assert_eq!(Some(&refund.transaction_id), exception.transaction_id.as_ref());
@@ -189,7 +165,7 @@ async fn money_without_an_order_is_credited_to_the_user_whom_the_operator_names(
     on_both(|desk| async move {
         let order = desk.place(1000).await;
         desk.pay(&order).await;
-        run(&desk, "DELETE FROM orders").await;
+        desk.execute("DELETE FROM orders").await;
         desk.deliver().await;
         let id = only_open(&desk).await.id();
         assert_eq!(settle(&desk, &id, credit()).await, Err(SettleRefusal::UserNeeded));
@@ -206,14 +182,14 @@ async fn money_without_an_order_goes_back_whole_and_only_once() {
     on_both(|desk| async move {
         let order = desk.place(1000).await;
         desk.pay(&order).await;
-        run(&desk, "DELETE FROM orders").await;
+        desk.execute("DELETE FROM orders").await;
         desk.deliver().await;
         let id = only_open(&desk).await.id();
         let cashiers = [desk.cashier.clone(), desk.second("b").await];
         let mut presses = JoinSet::new();
         for n in 0..10 {
             let (cashier, id, way) = (cashiers[n % 2].clone(), id.clone(), give_back(&desk));
-            presses.spawn(async move { cashier.settle_exception(&id, way, by("lin")).await.is_ok() });
+            presses.spawn(async move { cashier.settle_exception(&id, way, by()).await.is_ok() });
         }
         assert_eq!(presses.join_all().await.into_iter().filter(|done| *done).count(), 1);
         drive(&desk, 0).await;
@@ -235,7 +211,7 @@ async fn what_cannot_be_settled_so_is_refused_with_the_reason() {
         let not_so = settle(&desk, &id, take_back(true)).await;
         assert_eq!(not_so, Err(SettleRefusal::NotThisWay("taken_back")));
         assert_eq!(settle(&desk, "late:x:y", dismiss()).await, Err(SettleRefusal::NotFound));
-        run(&desk, "UPDATE exceptions SET fee_type = 'USD'").await;
+        desk.execute("UPDATE exceptions SET fee_type = 'USD'").await;
         let dollars = SettleRefusal::Currency("USD".to_owned());
         assert_eq!(settle(&desk, &id, credit()).await, Err(dollars.clone()));
         assert_eq!(settle(&desk, &id, give_back(&desk)).await, Err(dollars));
@@ -285,7 +261,7 @@ async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person
             desk.cashier.place(recharge::cashier::Wish { bonus: Fen::new(100), ..common::wish("u_1", 1000) });
         let order = order.await.unwrap();
         desk.pay_and_notify(&order).await;
-        refund_outside(&desk, &order, "DESK1", 400).await;
+        desk.refund_outside(&order, "DESK1", 400).await;
         // Its notice comes, and comes again.
         desk.advance(3_000);
         desk.deliver().await;
@@ -301,11 +277,11 @@ async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person
             reason: "退款".to_owned(),
             even_if_balance_low: false,
         };
-        let over = desk.cashier.refund(wish.clone(), by("lin")).await.unwrap_err();
+        let over = desk.cashier.refund(wish.clone(), by()).await.unwrap_err();
         assert!(over.to_string().starts_with("6.00 yuan are left"), "{over}");
         settle(&desk, &exception.id(), take_back(false)).await.unwrap();
         assert_eq!(desk.balance().await, 1100 - 440);
-        desk.cashier.refund(RefundWish { amount: Fen::new(600), ..wish }, by("lin")).await.unwrap();
+        desk.cashier.refund(RefundWish { amount: Fen::new(600), ..wish }, by()).await.unwrap();
         assert_eq!(desk.balance().await, 0);
         drive(&desk, 60_000).await;
         drive(&desk, 40_000).await;
@@ -321,14 +297,14 @@ async fn a_second_refund_outside_opens_the_exception_again() {
     on_both(|desk| async move {
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
-        refund_outside(&desk, &order, "DESK1", 400).await;
+        desk.refund_outside(&order, "DESK1", 400).await;
         desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
         let id = only_open(&desk).await.id();
         settle(&desk, &id, take_back(false)).await.unwrap();
         // Asking again brings nothing new.
         desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
-        refund_outside(&desk, &order, "DESK2", 600).await;
+        desk.refund_outside(&order, "DESK2", 600).await;
         desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
         assert_eq!(only_open(&desk).await.id(), id);
         settle(&desk, &id, take_back(false)).await.unwrap();
@@ -343,12 +319,12 @@ async fn taking_back_more_than_the_balance_holds_needs_the_operators_word() {
     on_both(|desk| async move {
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
-        refund_outside(&desk, &order, "DESK1", 1000).await;
+        desk.refund_outside(&order, "DESK1", 1000).await;
         desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
         let id = only_open(&desk).await.id();
-        run(&desk, "INSERT INTO ledger SELECT out_trade_no, 'spent', 'u_1', -300, 0, 't', 't' FROM orders")
+        desk.execute("INSERT INTO ledger SELECT out_trade_no, 'spent', 'u_1', -300, 0, 't', 't' FROM orders")
             .await;
-        run(&desk, "UPDATE accounts SET balance = balance - 300").await;
+        desk.execute("UPDATE accounts SET balance = balance - 300").await;
         let low = RefundRefusal::BalanceLow { balance: Fen::new(700), taken: Fen::new(1000) };
         assert_eq!(settle(&desk, &id, take_back(false)).await, Err(low.into()));
         assert_eq!(desk.balance().await, 700);
@@ -363,7 +339,7 @@ async fn taking_back_more_than_the_balance_holds_needs_the_operators_word() {
 async fn an_order_refunded_outside_before_we_knew_of_its_payment_is_never_credited() {
     on_both(|desk| async move {
         let (order, body) = desk.paid_without_notice("u_1", 1000).await;
-        refund_outside(&desk, &order, "DESK1", 1000).await;
+        desk.refund_outside(&order, "DESK1", 1000).await;
         assert_eq!(desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
         assert_eq!(only_open(&desk).await.kind, ExceptionKind::RefundedOutside);
         desk.cashier.settle(common::payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();

@@ -16,13 +16,14 @@ use axum::http::StatusCode;
 use axum::middleware::map_request;
 use axum::routing::post;
 use recharge::cashier::{NoticeAnswer, RefundNoticeAnswer, Wish};
+use recharge::refund::{By, RefundWish};
 use recharge::{Cashier, Clock, Db, LatePayment, Order, Random, Settings, User};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 use wxpay::client::Client;
 use wxpay::v2::notify::{self, Notice, Payment};
-use wxpay::v2::refund_notice;
-use wxpay::{Fen, Merchant, UnixMillis, Verified};
+use wxpay::v2::{Refund, refund_notice};
+use wxpay::{Fen, Merchant, OutRefundNo, TransactionId, UnixMillis, Verified};
 
 pub const PLACED: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
 
@@ -195,6 +196,27 @@ impl Desk {
         sqlx::query(sql).fetch_one(self.cashier.db().pool()).await.unwrap().get(0)
     }
 
+    /// Changes the database behind the cashier's back.
+    pub async fn execute(&self, sql: &str) {
+        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(self.cashier.db().pool()).await.unwrap();
+    }
+
+    /// Money that goes back at WeChat's own desk.
+    pub async fn refund_outside(&self, order: &Order, number: &str, fen: i64) {
+        let paid = self.sandbox.order(order.out_trade_no.as_str()).unwrap();
+        let refund = Refund {
+            transaction_id: TransactionId::parse(paid.payments[0].transaction_id.as_str()).unwrap(),
+            out_trade_no: order.out_trade_no.clone(),
+            out_refund_no: OutRefundNo::parse(number).unwrap(),
+            total_fee: order.total_fee,
+            refund_fee: Fen::new(fen),
+            refund_desc: None,
+            notify_url: Some("http://127.0.0.1/wxpay/refund-notify".to_owned()),
+        };
+        let client = Client::in_process(self.merchant.clone(), self.sandbox.router());
+        client.refund(&refund).await.unwrap();
+    }
+
     /// What must hold at every instant: one credit an order at most, balances are the sums of the ledger.
     pub async fn check(&self) {
         let findings = self.cashier.check().await.unwrap();
@@ -227,6 +249,22 @@ pub fn wish(user: &str, fen: i64) -> Wish {
         total_fee: Fen::new(fen),
         bonus: Fen::ZERO,
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+    }
+}
+
+/// An operator.
+pub fn by() -> By {
+    By { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() }
+}
+
+/// A refund that an operator asks for, under a number of its own.
+pub fn refund_wish(desk: &Desk, order: &Order, fen: i64) -> RefundWish {
+    RefundWish {
+        out_trade_no: order.out_trade_no.clone(),
+        out_refund_no: desk.cashier.new_out_refund_no().unwrap(),
+        amount: Fen::new(fen),
+        reason: "商品已售完".to_owned(),
+        even_if_balance_low: false,
     }
 }
 

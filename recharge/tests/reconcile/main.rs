@@ -1,0 +1,54 @@
+//! A day of WeChat's bill against the books: what is found, what is repaired, and what a bad bill must not do.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod bad_bills;
+mod bill;
+#[path = "../common/mod.rs"]
+mod common;
+mod payments;
+mod refunds;
+mod runs;
+
+use common::Desk;
+use recharge::Cashier;
+use recharge::cashier::ReconcileError;
+use recharge::reconcile::{Difference, DifferenceKind, Done, Reconciliation};
+use wxpay::Fen;
+use wxpay::v2::BillDate;
+
+const HOUR: i64 = 3_600_000;
+
+/// The day on which a desk's clocks begin.
+fn day() -> BillDate {
+    BillDate::parse("20260315").unwrap()
+}
+
+/// Lets the night pass: from 10:00 to 11:00 of the next day.
+fn sleep_over(desk: &Desk) {
+    desk.advance(25 * HOUR);
+}
+
+async fn reconcile(cashier: &Cashier) -> Result<Reconciliation, ReconcileError> {
+    cashier.reconcile(day(), |_| ()).await
+}
+
+async fn differences(cashier: &Cashier) -> Vec<Difference> {
+    cashier.reconciliation(day()).await.unwrap().map_or(Vec::new(), |(_, differences)| differences)
+}
+
+/// What is to be seen of a difference: kind, number, both figures, what was done and why.
+fn seen(difference: &Difference) -> (DifferenceKind, &str, Option<i64>, Option<i64>, Done, &str) {
+    let Difference { kind, out_trade_no, theirs, ours, done, reason, .. } = difference;
+    (*kind, out_trade_no, theirs.map(Fen::get), ours.map(Fen::get), *done, reason)
+}
+
+/// What nothing may have touched.
+async fn state(desk: &Desk) -> [i64; 5] {
+    [
+        desk.count("SELECT COUNT(*) FROM ledger").await,
+        desk.count("SELECT COUNT(*) FROM orders WHERE state = 'paid'").await,
+        desk.count("SELECT COUNT(*) FROM exceptions").await,
+        desk.count("SELECT COUNT(*) FROM differences").await,
+        desk.count("SELECT COUNT(*) FROM bill_lines").await,
+    ]
+}
