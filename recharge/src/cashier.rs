@@ -315,6 +315,8 @@ impl Cashier {
         let mut health = self.inner.health.get();
         health.orders_ill = self.inner.gate.orders.ill();
         health.queries_ill = self.inner.gate.queries.ill();
+        health.refunds_ill = self.inner.gate.refunds.ill();
+        health.bills_ill = self.inner.gate.bills.ill();
         health
     }
 }

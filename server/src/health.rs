@@ -60,7 +60,13 @@ async fn metrics_page(
         }
     }
     let health = server.cashier.health();
-    for (calls, ill) in [("orders", &health.orders_ill), ("queries", &health.queries_ill)] {
+    let calls = [
+        ("orders", &health.orders_ill),
+        ("queries", &health.queries_ill),
+        ("refunds", &health.refunds_ill),
+        ("bills", &health.bills_ill),
+    ];
+    for (calls, ill) in calls {
         metrics::gauge!("saoma_wechat_ill", "calls" => calls).set(float(usize::from(ill.is_some())));
     }
     metrics::gauge!("saoma_new_orders_stopped").set(float(usize::from(health.stopped.is_some())));

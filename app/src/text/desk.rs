@@ -56,6 +56,8 @@ texts! { pub mod over {
     STOPPED = "新订单已停止：微信不接受我们的请求（{reason}），自 {time} 起。", "New orders are stopped: WeChat refuses our requests ({reason}), since {time}.";
     ILL_ORDERS = "微信没有正常回应新订单（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering new orders ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
     ILL_QUERIES = "微信没有正常回应查询（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering queries ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
+    ILL_REFUNDS = "微信没有正常回应退款（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering refunds ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
+    ILL_BILLS = "微信没有正常给出账单（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not giving bills ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
     DUE_LAG = "{n}，最久已等 {seconds} 秒", "{n}, the first for {seconds} s";
     SILENT_TODAY = "今天由查询确认", "Confirmed by query today";
 } }

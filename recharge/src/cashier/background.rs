@@ -8,7 +8,6 @@ use wxpay::{OutTradeNo, UnixMillis};
 
 use super::Cashier;
 use super::ask::SCHEDULE;
-use super::breaker::Call;
 use crate::db::{due, orders};
 use crate::rate::Rate;
 use crate::schedule::WATCHED_EVERY_MS;
@@ -32,11 +31,7 @@ impl Cashier {
     pub async fn ask_due(&self, limit: usize) -> Result<usize, sqlx::Error> {
         let inner = &self.inner;
         let now = inner.clock.now();
-        let (call, limit) = match inner.gate.queries.admit(now) {
-            Ok(Call::Usual) => (Call::Usual, limit),
-            Ok(Call::Probe) => (Call::Probe, limit.min(1)),
-            Err(_) => return Ok(0),
-        };
+        let Some((call, limit)) = inner.gate.queries.admit_round(limit, now) else { return Ok(0) };
         let numbers = match self.claim(now, limit).await {
             Ok(numbers) if !numbers.is_empty() => numbers,
             nothing => {

@@ -1,9 +1,9 @@
-//! What stands between us and WeChat: a breaker for unified order and one for queries, because either can be ill alone, and
-//! the rate of orders.
+//! What stands between us and WeChat: a breaker for each kind of call, because any of them can be ill alone, and the rate
+//! of orders.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use wxpay::{Error, OutTradeNo, UnixMillis};
+use wxpay::{ErrCode, Error, OutTradeNo, UnixMillis};
 
 use super::breaker::{Breaker, Call, Ill, Symptom};
 use super::{Inner, PlaceError, Settings};
@@ -15,6 +15,8 @@ use crate::rate::Rate;
 pub(super) struct Gate {
     pub orders: Line,
     pub queries: Line,
+    pub refunds: Line,
+    pub bills: Line,
     order_rate: Rate,
     /// When the next order's turn is, in this process.
     next_order_us: Mutex<i64>,
@@ -23,8 +25,10 @@ pub(super) struct Gate {
 impl Gate {
     pub(super) fn new(settings: &Settings) -> Gate {
         Gate {
-            orders: Line { what: "new orders", breaker: Mutex::default() },
-            queries: Line { what: "queries", breaker: Mutex::default() },
+            orders: Line::new("new orders"),
+            queries: Line::new("queries"),
+            refunds: Line::new("refunds"),
+            bills: Line::new("bills"),
             order_rate: Rate::per_second(settings.order_limit_per_s),
             next_order_us: Mutex::default(),
         }
@@ -39,6 +43,10 @@ pub(super) struct Line {
 }
 
 impl Line {
+    fn new(what: &'static str) -> Line {
+        Line { what, breaker: Mutex::default() }
+    }
+
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,6 +64,14 @@ impl Line {
     /// How long to wait, in milliseconds.
     pub(super) fn admit(&self, now: UnixMillis) -> Result<Call, i64> {
         self.breaker().admit(now)
+    }
+
+    /// How many of up to `limit` calls may be made at once: one while WeChat is ill, and only now and then.
+    pub(super) fn admit_round(&self, limit: usize, now: UnixMillis) -> Option<(Call, usize)> {
+        match self.admit(now).ok()? {
+            Call::Usual => Some((Call::Usual, limit)),
+            Call::Probe => Some((Call::Probe, limit.min(1))),
+        }
     }
 
     /// A call was not made after all.
@@ -82,6 +98,14 @@ impl Line {
 }
 
 impl Inner {
+    /// A call about refunds came back.
+    pub(super) fn heard_of_refunds(&self, call: Call, failure: Option<&Error>) {
+        // This one is about a single refund, of an order of last month. Source: protocol A7.4.
+        let of_one = |error: &&Error| error.code() == Some(&ErrCode::FrequencyLimited);
+        let failure = failure.filter(|error| !of_one(error));
+        self.gate.refunds.heard(call, failure, self.clock.now(), &self.random);
+    }
+
     /// Whether WeChat could be asked for a code now. Takes nothing, and asks no database.
     pub(super) fn look(&self, number: Option<&OutTradeNo>) -> Result<(), PlaceError> {
         let (gate, now) = (&self.gate, self.clock.now());

@@ -39,6 +39,10 @@ pub struct Health {
     pub orders_ill: Option<Ill>,
     /// The same of queries.
     pub queries_ill: Option<Ill>,
+    /// Of refunds; those that could not be sent wait, each under its number.
+    pub refunds_ill: Option<Ill>,
+    /// Of the bills of past days.
+    pub bills_ill: Option<Ill>,
     /// How many payments in a row were known first by a notice.
     pub by_notice_in_a_row: u32,
     /// What the last self-check found; `None` before the first one.

@@ -5,6 +5,7 @@ use wxpay::{ErrClass, Error, OutTradeNo};
 
 use super::Inner;
 use super::ask::AskError;
+use super::breaker::Call;
 use super::health::Cause;
 use crate::command::{Command, Outcome};
 use crate::db::orders;
@@ -56,7 +57,7 @@ impl Inner {
                     self.ask(&order, by).await?;
                 } else if let Some(payment) = payment {
                     let out_trade_no = payment.out_trade_no.clone();
-                    let Ok(refunds) = self.refunds_at_wechat(&out_trade_no).await else {
+                    let Ok(refunds) = self.refunds_at_wechat(&out_trade_no, Call::Usual).await else {
                         return Ok(Proven::Unclear);
                     };
                     let (payment, now) = (Some(Box::new(payment.into_inner())), self.clock.now());
@@ -75,7 +76,7 @@ impl Inner {
         let Ok(out_trade_no) = OutTradeNo::parse(row.out_trade_no.as_str()) else {
             return Ok(Proven::Not("other_number".to_owned()));
         };
-        let refunds = match self.refunds_at_wechat(&out_trade_no).await {
+        let refunds = match self.refunds_at_wechat(&out_trade_no, Call::Usual).await {
             Ok(refunds) if refunds.is_empty() => return Ok(Proven::Not("REFUNDNOTEXIST".to_owned())),
             Ok(refunds) => refunds,
             Err(error) => return self.unproven(error),

@@ -5,6 +5,7 @@ use wxpay::v2::{BillDate, BillError};
 
 use super::Cashier;
 use super::ask::AskError;
+use super::breaker::Call;
 use crate::db::reconciliations;
 use crate::db::{bill_lines, differences};
 use crate::reconcile::{self as rules, Difference, Reconciliation, TotalsError};
@@ -98,7 +99,7 @@ impl Cashier {
         date: BillDate,
         progress: impl Fn(Progress) + Send + Sync,
     ) -> Result<Reconciliation, ReconcileError> {
-        match self.reconcile_if(date, false, &progress).await? {
+        match self.reconcile_if(date, false, Call::Usual, &progress).await? {
             Some(result) => Ok(result),
             None => {
                 let until = self.reconciliation(date).await?.and_then(|(result, _)| result.running_until);
@@ -109,18 +110,27 @@ impl Cashier {
     }
 
     /// Reconciles the oldest of the last 30 days that has no result and is due, if there is one and no other process is at
-    /// it.
+    /// it. While WeChat gives no bills, only now and then.
     ///
     /// # Errors
     /// As [`Cashier::reconcile`]; the day is tried again later.
     pub async fn reconcile_due(&self) -> Result<Option<Reconciliation>, ReconcileError> {
+        let bills = &self.inner.gate.bills;
+        let Ok(call) = bills.admit(self.now()) else { return Ok(None) };
+        let done = self.oldest_due(call).await;
+        // Where WeChat was asked, its answer has been heard by now.
+        bills.unused(call);
+        done
+    }
+
+    async fn oldest_due(&self, call: Call) -> Result<Option<Reconciliation>, ReconcileError> {
         let (db, now) = (&self.inner.db, self.now());
         let Some(first) = reconciliations::first_order(db).await? else { return Ok(None) };
         let mut date = BillDate::of(first).max(BillDate::of(now.plus_ms(-30 * 24 * 60 * 60 * 1000)));
         let not_due = reconciliations::not_due(db, date, now).await?;
         while rules::made_at(date) <= now {
             if !not_due.contains(&date.to_string())
-                && let Some(result) = self.reconcile_if(date, true, &|_| ()).await?
+                && let Some(result) = self.reconcile_if(date, true, call, &|_| ()).await?
             {
                 return Ok(Some(result));
             }
@@ -165,6 +175,7 @@ impl Cashier {
         &self,
         date: BillDate,
         only_due: bool,
+        call: Call,
         progress: &(dyn Fn(Progress) + Send + Sync),
     ) -> Result<Option<Reconciliation>, ReconcileError> {
         let (db, now) = (&self.inner.db, self.now());
@@ -178,7 +189,7 @@ impl Cashier {
         let Some(claim) = reconciliations::claim(db, date, &name, now, only_due).await? else {
             return Ok(None);
         };
-        if let Err(error) = Run::new(self, claim.clone(), progress).all().await {
+        if let Err(error) = Run::new(self, claim.clone(), call, progress).all().await {
             let text = chain(&error);
             reconciliations::fail(db, &claim, (error.word(), text), self.now()).await?;
             // A run that lost its claim leaves the lines to the one that has it.

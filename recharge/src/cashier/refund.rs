@@ -169,19 +169,27 @@ impl Cashier {
         withdrawn.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
     }
 
-    /// Sends and asks about up to `limit` refunds that are due, all at once. Answers how many.
+    /// Sends and asks about up to `limit` refunds that are due, all at once. Answers how many; while WeChat does not answer
+    /// only one now and then.
     ///
     /// # Errors
     /// Whatever the database says; a single refund's failure is on its row and does not stop the others.
     pub async fn drive_refunds(&self, limit: usize) -> Result<usize, sqlx::Error> {
         let inner = &self.inner;
         let (db, now) = (inner.db.clone(), self.now());
-        let claimed = inner.db.settled(async move { refunds::claim(&db, now, limit).await }).await?;
+        let Some((call, limit)) = inner.gate.refunds.admit_round(limit, now) else { return Ok(0) };
+        let claimed = match inner.db.settled(async move { refunds::claim(&db, now, limit).await }).await {
+            Ok(claimed) if !claimed.is_empty() => claimed,
+            nothing => {
+                inner.gate.refunds.unused(call);
+                return nothing.map(|_| 0);
+            }
+        };
         let (mut driving, driven) = (JoinSet::new(), claimed.len());
         for number in claimed {
             let inner = Arc::clone(inner);
             driving.spawn(async move {
-                if let Err(error) = inner.drive(&number).await {
+                if let Err(error) = inner.drive(&number, call).await {
                     // Its claim ends by itself, and then it is due again.
                     tracing::warn!(%error, "refund {number} could not be moved on");
                 }

@@ -13,6 +13,8 @@ use super::bill::{Row, bill, reading, said, whole_bill};
 use super::common::{on_both, wish};
 use super::{HOUR, day, differences, reconcile, sleep_over, state};
 
+const BILL: &str = "/pay/downloadbill";
+
 #[tokio::test]
 async fn two_instances_at_once_do_it_once() {
     on_both(|desk| async move {
@@ -171,6 +173,58 @@ async fn each_day_is_done_once_after_ten_and_missed_days_oldest_first() {
         desk.advance(100 * 24 * HOUR);
         let result = desk.cashier.reconcile_due().await.unwrap().unwrap();
         assert_eq!(result.date, BillDate::of(desk.now().plus_ms(-30 * 24 * HOUR)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn while_wechat_gives_no_bills_only_a_probe_asks_for_one_and_missed_days_are_made_up_for() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        desk.advance(30 * 24 * HOUR);
+        desk.sandbox.set_faults(Faults { answer: AnswerFault::Http500, ..Faults::default() });
+        let mut asked = 0;
+        for _ in 0..120 {
+            asked += usize::from(desk.cashier.reconcile_due().await.is_err());
+            desk.advance(1_000);
+        }
+        assert_eq!(desk.calls.taken(BILL), asked);
+        // Five of the thirty days one after the other, and then a probe every 7.5 to 12.5 s.
+        assert!((12..=24).contains(&asked), "{asked}");
+        let health = desk.cashier.health();
+        assert!(health.bills_ill.is_some() && health.queries_ill.is_none(), "{health:?}");
+        // A person who asks for a day is not held up.
+        let error = reconcile(&desk.cashier).await.unwrap_err();
+        assert_eq!((error.word(), desk.calls.taken(BILL)), ("no_answer", 1));
+
+        desk.sandbox.set_faults(Faults::default());
+        let mut done = 0;
+        for _ in 0..130 {
+            while desk.cashier.reconcile_due().await.unwrap().is_some() {
+                done += 1;
+            }
+            desk.advance(60_000);
+        }
+        assert_eq!((done, desk.cashier.health().bills_ill), (30, None));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bill_that_wechat_refuses_or_that_cannot_be_used_is_no_illness() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        desk.advance(10 * 24 * HOUR);
+        for answer in [said("Bill Creating"), said("SIGN ERROR"), String::new(), "<html>".to_owned()] {
+            let cashier = reading(&desk, answer.clone()).await;
+            for _ in 0..10 {
+                cashier.reconcile_due().await.unwrap_err();
+            }
+            assert_eq!(cashier.health().bills_ill, None, "{answer}");
+            desk.advance(2 * HOUR);
+        }
     })
     .await;
 }

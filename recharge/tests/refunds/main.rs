@@ -3,6 +3,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod outage;
 mod taking;
 mod wire;
 

@@ -9,6 +9,7 @@ use wxpay::{Fen, UnixMillis};
 use super::books::Books;
 use super::{Progress, ReconcileError, Step};
 use crate::cashier::Cashier;
+use crate::cashier::breaker::Call;
 use crate::cashier::prove::Proven;
 use crate::db::orders::{self, PaidOrder};
 use crate::db::reconciliations::{self, Claim, LEASE_MS};
@@ -35,6 +36,8 @@ const BY: &str = "reconcile";
 pub(super) struct Run<'a> {
     cashier: &'a Cashier,
     claim: Claim,
+    /// What the first bill is asked for as.
+    call: Call,
     progress: &'a (dyn Fn(Progress) + Send + Sync),
     /// When the claim was renewed last.
     held_at: UnixMillis,
@@ -53,9 +56,10 @@ impl<'a> Run<'a> {
     pub(super) fn new(
         cashier: &'a Cashier,
         claim: Claim,
+        call: Call,
         progress: &'a (dyn Fn(Progress) + Send + Sync),
     ) -> Run<'a> {
-        Run { cashier, claim, progress, held_at: cashier.now(), figures: Figures::default() }
+        Run { cashier, claim, call, progress, held_at: cashier.now(), figures: Figures::default() }
     }
 
     /// From the first line of the bill to the result.
@@ -76,8 +80,21 @@ impl<'a> Run<'a> {
         held(reconciliations::finish(db, &self.claim, &self.figures, now).await?)
     }
 
-    /// Reads a bill to its end, and believes it only then.
+    /// Reads a bill, which says how WeChat is besides.
     async fn read(&mut self, date: BillDate, purpose: Purpose) -> Result<Totals, ReconcileError> {
+        let read = self.read_whole(date, purpose).await;
+        // Whatever else went wrong, WeChat had begun to answer.
+        let failure = match &read {
+            Err(ReconcileError::Bill(BillError::Call(error))) => Some(error),
+            _ => None,
+        };
+        let (inner, call) = (&self.cashier.inner, std::mem::replace(&mut self.call, Call::Usual));
+        inner.gate.bills.heard(call, failure, self.cashier.now(), &inner.random);
+        read
+    }
+
+    /// Reads a bill to its end, and believes it only then.
+    async fn read_whole(&mut self, date: BillDate, purpose: Purpose) -> Result<Totals, ReconcileError> {
         let wechat = &self.cashier.inner.wechat;
         let mch_id = &wechat.merchant().mch_id;
         let step = match purpose {

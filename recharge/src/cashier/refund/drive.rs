@@ -1,9 +1,10 @@
 //! One refund at a time: sent to WeChat, asked about, withdrawn.
 
 use wxpay::v2::{RefundQuery, RefundState as Seen, RefundStatus, Refunds};
-use wxpay::{ErrClass, ErrCode, Error, OutRefundNo};
+use wxpay::{ErrClass, ErrCode, Error, OutRefundNo, Verified};
 
 use super::super::Inner;
+use super::super::breaker::Call;
 use super::WithdrawError;
 use crate::command::{Command, Reply};
 use crate::db::refunds;
@@ -15,11 +16,17 @@ const IN_FLIGHT_MS: i64 = 20_000;
 
 impl Inner {
     /// One step of one refund: sent if WeChat is not known to have it, else asked about.
-    pub(super) async fn drive(&self, number: &OutRefundNo) -> Result<(), WriteError> {
-        let Some(refund) = refunds::find(&self.db, number).await? else { return Ok(()) };
+    pub(super) async fn drive(&self, number: &OutRefundNo, call: Call) -> Result<(), WriteError> {
+        let refund = match refunds::find(&self.db, number).await {
+            Ok(Some(refund)) => refund,
+            nothing => {
+                self.gate.refunds.unused(call);
+                return Ok(nothing.map(drop)?);
+            }
+        };
         let news = match refund.state {
-            RefundState::Requested => self.send(&refund).await,
-            _ => self.query_refund(&refund).await,
+            RefundState::Requested => self.send(&refund, call).await,
+            _ => self.query_refund(&refund, call).await,
         };
         if let News::Stuck(stuck) = &news {
             tracing::warn!(out_trade_no = %refund.out_trade_no, "refund {number}: {}", stuck.said);
@@ -40,11 +47,14 @@ impl Inner {
         Ok(reply)
     }
 
-    async fn send(&self, refund: &Refund) -> News {
+    async fn send(&self, refund: &Refund, call: Call) -> News {
         if !self.wechat.can_refund() {
+            self.gate.refunds.unused(call);
             return News::Stuck(Stuck::by(&Error::NoCertificate));
         }
-        let error = match self.wechat.refund(&as_sent(refund)).await {
+        let answer = self.wechat.refund(&as_sent(refund)).await;
+        self.heard_of_refunds(call, answer.as_ref().err());
+        let error = match answer {
             Ok(accepted) => {
                 let refund_id = accepted.refund_id.clone();
                 return News::Status { status: RefundStatus::Processing, refund_id };
@@ -58,7 +68,7 @@ impl Inner {
             return News::Stuck(stuck);
         }
         // An earlier request may have arrived although its answer did not: only if WeChat knows no such refund it is over.
-        match self.query_refund(refund).await {
+        match self.query_refund(refund, Call::Usual).await {
             News::NotTaken { tried_at, .. } if stuck.problem == Problem::Final => {
                 News::NotTaken { stuck, tried_at }
             }
@@ -68,9 +78,9 @@ impl Inner {
     }
 
     /// What WeChat knows of a refund; `NotTaken` if it knows no such refund, which ends only one that was never taken on.
-    async fn query_refund(&self, refund: &Refund) -> News {
-        let asked = self.wechat.refund_query(&RefundQuery::OutRefundNo(refund.out_refund_no.clone())).await;
-        let found = match asked {
+    async fn query_refund(&self, refund: &Refund, call: Call) -> News {
+        let query = RefundQuery::OutRefundNo(refund.out_refund_no.clone());
+        let found = match self.ask_refunds(&query, call).await {
             Ok(found) => found,
             Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => {
                 let stuck = Stuck { problem: Problem::Mismatch, said: "REFUNDNOTEXIST".to_owned() };
@@ -92,6 +102,17 @@ impl Inner {
         }
     }
 
+    /// A refund query, which says how WeChat is besides.
+    pub(super) async fn ask_refunds(
+        &self,
+        query: &RefundQuery,
+        call: Call,
+    ) -> Result<Verified<Refunds>, Error> {
+        let answer = self.wechat.refund_query(query).await;
+        self.heard_of_refunds(call, answer.as_ref().err());
+        answer
+    }
+
     pub(super) async fn withdraw(&self, number: &OutRefundNo, by: By) -> Result<Refund, WithdrawError> {
         let refund = refunds::find(&self.db, number).await?.ok_or(WithdrawError::NotFound)?;
         let clear = refund.stuck.as_ref().is_some_and(|stuck| stuck.problem.is_clear());
@@ -103,8 +124,8 @@ impl Inner {
             let wait = IN_FLIGHT_MS - now.minus(refund.tried_at);
             return Err(WithdrawError::TooEarly { wait_s: wait.max(0) / 1000 + 1 });
         }
-        let asked = self.wechat.refund_query(&RefundQuery::OutRefundNo(number.clone())).await;
-        let news = match asked {
+        let query = RefundQuery::OutRefundNo(number.clone());
+        let news = match self.ask_refunds(&query, Call::Usual).await {
             Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => {
                 let said = format!("withdrawn by {}", by.operator);
                 News::NotTaken { stuck: Stuck { problem: Problem::Withdrawn, said }, tried_at: now }

@@ -6,6 +6,7 @@ use wxpay::v2::{RefundNotice, RefundQuery, RefundState as Seen, Refunds};
 use wxpay::{ErrCode, Error, OutTradeNo, UnixMillis};
 
 use super::super::Inner;
+use super::super::breaker::Call;
 use super::RefundNoticeAnswer;
 use crate::command::Command;
 use crate::db::writer::WriteError;
@@ -60,7 +61,8 @@ impl Inner {
         order: &Order,
         payment: Option<Box<Payment>>,
     ) -> Result<RefundNoticeAnswer, WriteError> {
-        match self.refunds_at_wechat(&order.out_trade_no).await {
+        let Ok(call) = self.gate.refunds.admit(self.clock.now()) else { return Ok(RefundNoticeAnswer::Fail) };
+        match self.refunds_at_wechat(&order.out_trade_no, call).await {
             Ok(refunds) if refunds.is_empty() => Ok(RefundNoticeAnswer::Fail),
             Ok(refunds) => {
                 let (out_trade_no, now) = (order.out_trade_no.clone(), self.clock.now());
@@ -78,11 +80,13 @@ impl Inner {
     pub(in super::super) async fn refunds_at_wechat(
         &self,
         out_trade_no: &OutTradeNo,
+        call: Call,
     ) -> Result<Vec<Outside>, Error> {
         let mut all = Vec::new();
         for page in 0..PAGES {
             let query = RefundQuery::OutTradeNo(out_trade_no.clone(), page * PAGE);
-            let found = match self.wechat.refund_query(&query).await {
+            let call = if page == 0 { call } else { Call::Usual };
+            let found = match self.ask_refunds(&query, call).await {
                 Ok(found) => found,
                 Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => break,
                 Err(error) => return Err(error),
@@ -99,7 +103,8 @@ impl Inner {
     /// A refund of a number that is no order of ours: on record as WeChat confirms it.
     async fn refund_of_no_order(&self, notice: &RefundNotice) -> Result<RefundNoticeAnswer, WriteError> {
         let query = RefundQuery::OutRefundNo(notice.out_refund_no.clone());
-        let Ok(found) = self.wechat.refund_query(&query).await else { return Ok(RefundNoticeAnswer::Fail) };
+        let Ok(call) = self.gate.refunds.admit(self.clock.now()) else { return Ok(RefundNoticeAnswer::Fail) };
+        let Ok(found) = self.ask_refunds(&query, call).await else { return Ok(RefundNoticeAnswer::Fail) };
         let refunds: Vec<_> = found.refunds.iter().map(|seen| outside(&found, seen)).collect();
         let (out_trade_no, now) = (found.out_trade_no.clone(), self.clock.now());
         let command = Command::RefundedOutside { out_trade_no, payment: None, refunds, now };
