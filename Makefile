@@ -34,8 +34,9 @@ torture: setup ## The whole desk on a virtual clock under faults: SEEDS=n of the
 bench: build ## Speed, beside peers
 	@bash bench/run.sh
 
-faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000 deliveries, 100 full disks, 30 outages
-	@KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 bash scripts/test.sh --test faults
+faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000 deliveries, 100 full disks, 30 outages, 10,000 slow clients
+	@ulimit -n $$(ulimit -H -n); \
+	KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 SLOW=10000 SLOW_S=600 bash scripts/test.sh --test faults
 
 fuzz: ## Fuzz everything that strangers can send, 10,000,000 runs each (RUNS=n)
 	@bash scripts/fuzz.sh $(RUNS)

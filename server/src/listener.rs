@@ -41,10 +41,11 @@ pub struct Limits {
     pub max_connections: usize,
     /// For a whole head, and for the pause between two requests on one connection.
     pub header: Duration,
-    /// The same on a connection that only found a place in the reserve for notices.
-    pub header_in_reserve: Duration,
     /// For a whole request body.
     pub body: Duration,
+    /// For each of the two in the reserve for notices: the head on a connection that found no other place, and the body of
+    /// a notice, which WeChat sends in one piece.
+    pub in_reserve: Duration,
     /// How long a client may read nothing of its answer.
     pub stall: Duration,
     /// How long running requests get to end after the stop signal.
@@ -56,8 +57,8 @@ impl Limits {
         Limits {
             max_connections,
             header: Duration::from_secs(10),
-            header_in_reserve: Duration::from_secs(2),
             body: Duration::from_secs(10),
+            in_reserve: Duration::from_secs(2),
             stall: Duration::from_secs(30),
             stop: Duration::from_secs(10),
         }
@@ -132,11 +133,11 @@ async fn connection(accepted: Accepted, app: Router, seats: Arc<Seats>, limits: 
     let _ = stream.set_nodelay(true);
     let seat = Seat { seats, taken: AtomicBool::new(false) };
     // Whoever has not said what it wants counts as a page; the reserve is for those who hurry.
-    let header = if seat.take() { limits.header } else { limits.header_in_reserve };
+    let header = if seat.take() { limits.header } else { limits.in_reserve };
     let seat = &seat;
     let service = service_fn(move |request: Request<Incoming>| {
         let app = app.clone();
-        async move { Ok::<_, Infallible>(answer(request, app, seat, peer, limits.body).await) }
+        async move { Ok::<_, Infallible>(answer(request, app, seat, peer, limits).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -154,19 +155,26 @@ async fn answer(
     app: Router,
     seat: &Seat,
     peer: SocketAddr,
-    body: Duration,
+    limits: Limits,
 ) -> Response {
-    if is_for_notices(request.uri().path()) {
+    let is_notice = is_for_notices(request.uri().path());
+    if is_notice {
         seat.leave();
     } else if !seat.take() {
         return full();
     }
-    let mut request = request.map(|incoming| Body::new(Deadline::new(incoming, body)));
+    let within = if is_notice { limits.in_reserve } else { limits.body };
+    let mut request = request.map(|incoming| Body::new(Deadline::new(incoming, within)));
     request.extensions_mut().insert(ConnectInfo(peer));
-    match app.oneshot(request).await {
+    let mut response = match app.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
+    };
+    // Whoever stays to be silent counts as a page again, and leaves where there is no room.
+    if is_notice && !seat.take() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
+    response
 }
 
 /// What is served even when pages have used up their share.

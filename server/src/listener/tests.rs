@@ -19,8 +19,8 @@ fn start(max_connections: usize) -> Running {
     let limits = Limits {
         max_connections,
         header: Duration::from_millis(400),
-        header_in_reserve: Duration::from_millis(200),
         body: Duration::from_millis(400),
+        in_reserve: Duration::from_millis(200),
         stall: Duration::from_millis(400),
         stop: Duration::from_secs(2),
     };
@@ -146,6 +146,36 @@ async fn silent_connections_cannot_keep_the_reserve() {
     let notice = rest(send(server.addr, NOTICE).await).await;
     assert!(notice.ends_with("abc"), "{notice}");
     assert!(began.elapsed() < Duration::from_millis(390), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn notices_that_drip_cannot_keep_the_reserve() {
+    let server = start(10);
+    let mut dripping = Vec::new();
+    for _ in 0..10 {
+        let head = "POST /wxpay/notify HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n";
+        dripping.push(send(server.addr, head).await);
+    }
+    let began = Instant::now();
+    let notice = rest(send(server.addr, NOTICE).await).await;
+    assert!(notice.ends_with("abc"), "{notice}");
+    assert!(began.elapsed() < Duration::from_millis(390), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn whoever_stays_after_a_notice_takes_the_place_of_a_page_or_leaves() {
+    let server = start(10);
+    let kept = "POST /wxpay/notify HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    let mut stays = Vec::new();
+    for _ in 0..8 {
+        let mut stream = send(server.addr, kept).await;
+        assert!(!head(&mut stream).await.to_lowercase().contains("connection: close"));
+        stays.push(stream);
+    }
+    let page = rest(send(server.addr, PAGE).await).await;
+    assert!(page.starts_with("HTTP/1.1 503"), "{page}");
+    let ninth = rest(send(server.addr, kept).await).await;
+    assert!(ninth.ends_with("abc"), "{ninth}");
 }
 
 #[tokio::test]

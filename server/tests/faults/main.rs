@@ -2,8 +2,8 @@
 //! PostgreSQL. WeChat's part is played as strictly as WeChat does: a notice is repeated until it is answered SUCCESS, and
 //! what was answered SUCCESS must be in the database, once.
 //!
-//! The figures here are for every run of the tests; variables (`KILLS`, `COPIES_OF`, `DISK_ROUNDS`, `OUTAGES`, `LOCKED_S`)
-//! ask for the long runs of `make faults`.
+//! The figures here are for every run of the tests; variables (`KILLS`, `COPIES_OF`, `DISK_ROUNDS`, `OUTAGES`, `LOCKED_S`,
+//! `SLOW`, `SLOW_S`) ask for the long runs of `make faults`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -14,6 +14,7 @@ mod load;
 mod locked;
 mod outage;
 mod process;
+mod slow;
 mod storm;
 mod till;
 mod wire;

@@ -45,7 +45,7 @@ impl Saoma {
         })
     }
 
-    fn start_with(database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
+    pub fn start_with(database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let mut command = program(folder.path(), database);
