@@ -337,4 +337,6 @@ struct Evidence<'a> {
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
+mod permutations;
+#[cfg(test)]
 mod tests;
