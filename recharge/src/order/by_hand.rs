@@ -33,3 +33,55 @@ impl Order {
         Order { version: self.version + 1, ..self.clone() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exception::ExceptionKind;
+    use crate::order::tests::{order, payment, rules};
+    use crate::order::{LatePayment, Proof, Rules, Verdict};
+    use wxpay::v2::notify::Payment;
+
+    fn transaction(text: &str) -> TransactionId {
+        TransactionId::parse(text).unwrap()
+    }
+
+    /// An order whose payment `first` an operator settled.
+    fn by_hand() -> Order {
+        order().settled_by_hand(&transaction("first"), order().created_at).unwrap()
+    }
+
+    fn verdict(order: &Order, transaction_id: &str) -> Verdict {
+        let payment = Payment { transaction_id: transaction(transaction_id), ..payment() };
+        order.settle(&payment, Proof::Query, &rules(), order.created_at)
+    }
+
+    #[test]
+    fn a_payment_settled_by_hand_is_not_credited_again_and_another_one_is_a_duplicate() {
+        let order = by_hand();
+        assert_eq!(order.state.name(), "closed");
+        assert_eq!(verdict(&order, "first"), Verdict::AlreadyPaid);
+        assert_eq!(verdict(&order, "second"), Verdict::Exception(ExceptionKind::Duplicate));
+    }
+
+    #[test]
+    fn an_order_is_settled_by_hand_once_and_never_when_it_is_paid() {
+        assert_eq!(by_hand().settled_by_hand(&transaction("second"), order().created_at), None);
+        let Verdict::Credit(paid) = verdict(&order(), "first") else { panic!("the payment fits") };
+        let paid = order().paid(paid).unwrap();
+        assert_eq!(paid.settled_by_hand(&transaction("second"), order().created_at), None);
+    }
+
+    #[test]
+    fn a_late_payment_that_was_kept_is_credited_by_hand_once() {
+        let refund = Rules { late_payment: LatePayment::Refund, ..rules() };
+        let closed = order().closed(order().time_expire).unwrap();
+        let verdict = closed.settle(&payment(), Proof::Query, &refund, order().time_expire);
+        let Verdict::KeepForRefund(paid) = verdict else { panic!("{verdict:?}") };
+        let kept = closed.paid(paid).unwrap();
+        assert_eq!(closed.credited_by_hand(order().time_expire), None, "nothing is paid");
+        let credited = kept.credited_by_hand(order().time_expire).unwrap();
+        assert_eq!(credited.version, kept.version + 1);
+        assert_eq!(credited.credited_by_hand(order().time_expire), None);
+    }
+}

@@ -125,6 +125,27 @@ async fn two_refunds_at_once_from_two_instances_never_exceed_what_was_paid() {
 }
 
 #[tokio::test]
+async fn refunds_at_once_never_exceed_what_was_paid_however_large_the_balance() {
+    on_both(|desk| async move {
+        // So much that the balance refuses nobody.
+        paid(&desk, 100_000, 0).await;
+        let cashiers = [desk.cashier.clone(), desk.second("b").await];
+        for round in 0..10 {
+            let order = paid(&desk, 1000 + round, 0).await;
+            let mut all = JoinSet::new();
+            for n in 0..8 {
+                let (cashier, wish) = (cashiers[n % 2].clone(), refund_wish(&desk, &order, 600));
+                all.spawn(async move { cashier.refund(wish, by()).await });
+            }
+            let answers = all.join_all().await;
+            assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+        }
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_orders_refunded_at_once_cannot_both_take_the_same_balance() {
     on_both(|desk| async move {
         let (one, two) = (paid(&desk, 1000, 0).await, paid(&desk, 2000, 0).await);

@@ -118,6 +118,36 @@ async fn watched_orders_that_get_no_turn_are_named_so_that_they_are_tried_again(
 }
 
 #[tokio::test]
+async fn what_two_instances_saw_due_at_once_is_asked_about_by_one_of_them() {
+    let (_folder, databases) = both_with(10).await;
+    for db in databases {
+        let other = Db::open(&db.url).await.unwrap();
+        for again in 0..20 {
+            let now = NOW.plus_ms(again * 3_600_000);
+            let due = "UPDATE orders SET next_query_at = $1";
+            sqlx::query(due).bind(now.get()).execute(db.pool()).await.unwrap();
+            let alone = round(&[], now, 1_000);
+            let (one, two) = tokio::join!(claim(&db, &alone), claim(&other, &alone));
+            let mut both = one.unwrap().numbers;
+            both.extend(two.unwrap().numbers);
+            assert_eq!((both.len(), both.into_iter().collect::<BTreeSet<_>>().len()), (10, 10));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_watched_order_that_was_paid_meanwhile_is_not_asked_about() {
+    let (_folder, databases) = both_with(20).await;
+    for db in databases {
+        let watched = [order(&db, 1).await, order(&db, 2).await];
+        let paid = "UPDATE orders SET next_query_at = NULL WHERE out_trade_no = $1";
+        sqlx::query(paid).bind(number(1).as_str()).execute(db.pool()).await.unwrap();
+        let claimed = claim(&db, &Round { limit: 2, ..round(&watched, NOW, 1_000) }).await.unwrap();
+        assert_eq!(claimed.numbers, [number(2)]);
+    }
+}
+
+#[tokio::test]
 async fn a_clock_that_was_set_back_puts_no_open_order_off() {
     let (_folder, databases) = both_with(20).await;
     for db in databases {

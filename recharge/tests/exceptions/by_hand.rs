@@ -1,66 +1,15 @@
-//! Exceptions that a person settles, refunds that were made outside, and the rule that gives late payments back.
+//! Exceptions that a person settles: once, by one of the ways that fit.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
-mod common;
-
-use common::{Desk, by, on_both, on_both_as, settings};
-use recharge::cashier::{RefundNoticeAnswer, SettleError};
-use recharge::refund::{By, RefundRefusal, RefundWish};
+use recharge::cashier::SettleError;
+use recharge::refund::By;
 use recharge::settlement::{SettleRefusal, Way};
-use recharge::{Exception, ExceptionKind, LatePayment, Order, RefundState, Settlement, User};
+use recharge::{ExceptionKind, LatePayment, RefundState, Settlement, User};
 use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundResult};
 use tokio::task::JoinSet;
-use wxpay::v2::{RefundNotice, RefundStatus};
-use wxpay::{Fen, Merchant, OutRefundNo, OutTradeNo, RefundId, TransactionId};
+use wxpay::{Fen, Merchant};
 
-fn credit() -> Settlement {
-    Settlement::Credit { user: None, reason: "看过凭据".to_owned() }
-}
-
-fn give_back(desk: &Desk) -> Settlement {
-    let out_refund_no = desk.cashier.new_out_refund_no().unwrap();
-    Settlement::Refund { out_refund_no, reason: "重复付款退回".to_owned() }
-}
-
-fn take_back(even_if_balance_low: bool) -> Settlement {
-    Settlement::TakeBack { even_if_balance_low, reason: "已在微信退款".to_owned() }
-}
-
-fn dismiss() -> Settlement {
-    Settlement::Dismiss { reason: "已电话确认".to_owned() }
-}
-
-async fn settle(desk: &Desk, id: &str, settlement: Settlement) -> Result<Exception, SettleRefusal> {
-    match desk.cashier.settle_exception(id, settlement, by()).await {
-        Ok((exception, _)) => Ok(exception),
-        Err(SettleError::Refused(refusal)) => Err(refusal),
-        Err(other) => panic!("{other:?}"),
-    }
-}
-
-async fn only_open(desk: &Desk) -> Exception {
-    let mut open = desk.cashier.open_exceptions(10).await.unwrap();
-    assert_eq!(open.len(), 1, "{open:?}");
-    open.remove(0)
-}
-
-async fn drive(desk: &Desk, ms: i64) {
-    desk.advance(ms);
-    while desk.cashier.drive_refunds(20).await.unwrap() > 0 {}
-}
-
-/// A paid order whose payer paid a second time.
-async fn paid_twice(desk: &Desk) -> (Order, Exception) {
-    let order = desk.place(1000).await;
-    desk.pay_and_notify(&order).await;
-    let code = order.code().unwrap().url.as_str();
-    desk.sandbox.pay(code, Pay { again: true, ..Pay::default() }).await.unwrap();
-    desk.deliver().await;
-    let exception = only_open(desk).await;
-    assert_eq!(exception.kind, ExceptionKind::Duplicate);
-    (order, exception)
-}
+use super::common::{by, on_both, on_both_as, settings, wish};
+use super::{credit, dismiss, drive, give_back, only_open, paid_twice, settle, take_back};
 
 #[tokio::test]
 async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {
@@ -255,132 +204,26 @@ async fn a_late_payment_whose_refund_fails_can_still_be_credited_once() {
 }
 
 #[tokio::test]
-async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person() {
+async fn two_instances_that_settle_the_same_exception_at_once_settle_it_once() {
     on_both(|desk| async move {
-        let order =
-            desk.cashier.place(recharge::cashier::Wish { bonus: Fen::new(100), ..common::wish("u_1", 1000) });
-        let order = order.await.unwrap();
-        desk.pay_and_notify(&order).await;
-        desk.refund_outside(&order, "DESK1", 400).await;
-        // Its notice comes, and comes again.
-        desk.advance(3_000);
-        desk.deliver().await;
-        let exception = only_open(&desk).await;
-        assert_eq!(exception.kind, ExceptionKind::RefundedOutside);
-        assert_eq!(desk.balance().await, 1100);
-        assert_eq!(desk.cashier.ways(&exception).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
-        // It counts: 600 are left.
-        let wish = RefundWish {
-            out_trade_no: order.out_trade_no.clone(),
-            out_refund_no: desk.cashier.new_out_refund_no().unwrap(),
-            amount: Fen::new(601),
-            reason: "退款".to_owned(),
-            even_if_balance_low: false,
-        };
-        let over = desk.cashier.refund(wish.clone(), by()).await.unwrap_err();
-        assert!(over.to_string().starts_with("6.00 yuan are left"), "{over}");
-        settle(&desk, &exception.id(), take_back(false)).await.unwrap();
-        assert_eq!(desk.balance().await, 1100 - 440);
-        desk.cashier.refund(RefundWish { amount: Fen::new(600), ..wish }, by()).await.unwrap();
-        assert_eq!(desk.balance().await, 0);
-        drive(&desk, 60_000).await;
-        drive(&desk, 40_000).await;
-        let states: Vec<_> = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
-        assert!(states.iter().all(|refund| refund.state == RefundState::Succeeded), "{states:?}");
-        desk.check().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_second_refund_outside_opens_the_exception_again() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        desk.pay_and_notify(&order).await;
-        desk.refund_outside(&order, "DESK1", 400).await;
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
-        let id = only_open(&desk).await.id();
-        settle(&desk, &id, take_back(false)).await.unwrap();
-        // Asking again brings nothing new.
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
-        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
-        desk.refund_outside(&order, "DESK2", 600).await;
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
-        assert_eq!(only_open(&desk).await.id(), id);
-        settle(&desk, &id, take_back(false)).await.unwrap();
-        assert_eq!(desk.balance().await, 0);
-        desk.check().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn taking_back_more_than_the_balance_holds_needs_the_operators_word() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        desk.pay_and_notify(&order).await;
-        desk.refund_outside(&order, "DESK1", 1000).await;
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
-        let id = only_open(&desk).await.id();
-        desk.execute("INSERT INTO ledger SELECT out_trade_no, 'spent', 'u_1', -300, 0, 't', 't' FROM orders")
-            .await;
-        desk.execute("UPDATE accounts SET balance = balance - 300").await;
-        let low = RefundRefusal::BalanceLow { balance: Fen::new(700), taken: Fen::new(1000) };
-        assert_eq!(settle(&desk, &id, take_back(false)).await, Err(low.into()));
-        assert_eq!(desk.balance().await, 700);
-        settle(&desk, &id, take_back(true)).await.unwrap();
-        assert_eq!(desk.balance().await, -300);
-        desk.check().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn an_order_refunded_outside_before_we_knew_of_its_payment_is_never_credited() {
-    on_both(|desk| async move {
-        let (order, body) = desk.paid_without_notice("u_1", 1000).await;
-        desk.refund_outside(&order, "DESK1", 1000).await;
-        assert_eq!(desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
-        assert_eq!(only_open(&desk).await.kind, ExceptionKind::RefundedOutside);
-        desk.cashier.settle(common::payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
-        assert_eq!((desk.balance().await, desk.state(&order).await), (0, "closed"));
-        let id = only_open(&desk).await.id();
-        assert_eq!(settle(&desk, &id, take_back(true)).await, Err(SettleRefusal::NothingToTakeBack));
-        settle(&desk, &id, dismiss()).await.unwrap();
-        desk.check().await;
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_refund_notice_that_wechat_does_not_confirm_books_nothing_and_is_asked_for_again() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        desk.pay_and_notify(&order).await;
-        let transaction_id =
-            desk.sandbox.order(order.out_trade_no.as_str()).unwrap().payments[0].transaction_id.clone();
-        let invented = |number: &OutTradeNo| RefundNotice {
-            out_refund_no: OutRefundNo::parse("NOBODY").unwrap(),
-            refund_id: RefundId::parse("5030").unwrap(),
-            out_trade_no: number.clone(),
-            transaction_id: TransactionId::parse(&*transaction_id).unwrap(),
-            total_fee: Fen::new(1000),
-            // More than was ever paid.
-            refund_fee: Fen::new(5000),
-            status: RefundStatus::Success,
-            success_time: None,
-            recv_account: None,
-            source: None,
-            evidence: wxpay::v2::Fields::new(),
-        };
-        for number in [order.out_trade_no.clone(), OutTradeNo::parse("SM00000000").unwrap()] {
-            let answer = desk.cashier.take_refund_notice(invented(&number), "203.0.113.41").await.unwrap();
-            assert_eq!(answer, RefundNoticeAnswer::Fail);
+        let other = desk.second("b").await;
+        for n in 0..10 {
+            let order = desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
+            desk.pay_and_notify(&order).await;
+            let again = Pay { again: true, ..Pay::default() };
+            desk.sandbox.pay(order.code().unwrap().url.as_str(), again).await.unwrap();
+            desk.deliver().await;
+            let id = only_open(&desk).await.id();
+            let (one, two) = tokio::join!(
+                desk.cashier.settle_exception(&id, dismiss(), by()),
+                other.settle_exception(&id, dismiss(), by())
+            );
+            assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
+            let refused = one.and(two).unwrap_err();
+            let already = matches!(&refused, SettleError::Refused(SettleRefusal::AlreadySettled(_)));
+            assert!(already, "{refused:?}");
         }
-        assert_eq!(desk.balance().await, 1000);
-        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds").await, 0);
-        desk.check().await;
+        assert_eq!(desk.count("SELECT COUNT(*) FROM audit").await, 10);
     })
     .await;
 }

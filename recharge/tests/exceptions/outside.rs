@@ -1,0 +1,141 @@
+//! Refunds that were made at WeChat's own desk: kept, counted, and booked only by a person.
+
+use recharge::cashier::RefundNoticeAnswer;
+use recharge::refund::{RefundRefusal, RefundWish};
+use recharge::settlement::{SettleRefusal, Way};
+use recharge::{ExceptionKind, RefundState};
+use wxpay::v2::{RefundNotice, RefundStatus};
+use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId};
+
+use super::common::{by, on_both, payment, wish};
+use super::{dismiss, drive, only_open, settle, take_back};
+
+#[tokio::test]
+async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person() {
+    on_both(|desk| async move {
+        let order = desk.cashier.place(recharge::cashier::Wish { bonus: Fen::new(100), ..wish("u_1", 1000) });
+        let order = order.await.unwrap();
+        desk.pay_and_notify(&order).await;
+        desk.refund_outside(&order, "DESK1", 400).await;
+        // Its notice comes, and comes again.
+        desk.advance(3_000);
+        desk.deliver().await;
+        let exception = only_open(&desk).await;
+        assert_eq!(exception.kind, ExceptionKind::RefundedOutside);
+        assert_eq!(desk.balance().await, 1100);
+        assert_eq!(desk.cashier.ways(&exception).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
+        // It counts: 600 are left.
+        let wish = RefundWish {
+            out_trade_no: order.out_trade_no.clone(),
+            out_refund_no: desk.cashier.new_out_refund_no().unwrap(),
+            amount: Fen::new(601),
+            reason: "退款".to_owned(),
+            even_if_balance_low: false,
+        };
+        let over = desk.cashier.refund(wish.clone(), by()).await.unwrap_err();
+        assert!(over.to_string().starts_with("6.00 yuan are left"), "{over}");
+        settle(&desk, &exception.id(), take_back(false)).await.unwrap();
+        assert_eq!(desk.balance().await, 1100 - 440);
+        desk.cashier.refund(RefundWish { amount: Fen::new(600), ..wish }, by()).await.unwrap();
+        assert_eq!(desk.balance().await, 0);
+        drive(&desk, 60_000).await;
+        drive(&desk, 40_000).await;
+        let states: Vec<_> = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
+        assert!(states.iter().all(|refund| refund.state == RefundState::Succeeded), "{states:?}");
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_refund_outside_opens_the_exception_again() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        desk.refund_outside(&order, "DESK1", 400).await;
+        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        let id = only_open(&desk).await.id();
+        settle(&desk, &id, take_back(false)).await.unwrap();
+        // Asking again brings nothing new.
+        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
+        desk.refund_outside(&order, "DESK2", 600).await;
+        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        assert_eq!(only_open(&desk).await.id(), id);
+        settle(&desk, &id, take_back(false)).await.unwrap();
+        assert_eq!(desk.balance().await, 0);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn taking_back_more_than_the_balance_holds_needs_the_operators_word() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        desk.refund_outside(&order, "DESK1", 1000).await;
+        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        let id = only_open(&desk).await.id();
+        desk.execute("INSERT INTO ledger SELECT out_trade_no, 'spent', 'u_1', -300, 0, 't', 't' FROM orders")
+            .await;
+        desk.execute("UPDATE accounts SET balance = balance - 300").await;
+        let low = RefundRefusal::BalanceLow { balance: Fen::new(700), taken: Fen::new(1000) };
+        assert_eq!(settle(&desk, &id, take_back(false)).await, Err(low.into()));
+        assert_eq!(desk.balance().await, 700);
+        settle(&desk, &id, take_back(true)).await.unwrap();
+        assert_eq!(desk.balance().await, -300);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_refunded_outside_before_we_knew_of_its_payment_is_never_credited() {
+    on_both(|desk| async move {
+        let (order, body) = desk.paid_without_notice("u_1", 1000).await;
+        desk.refund_outside(&order, "DESK1", 1000).await;
+        assert_eq!(desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
+        assert_eq!(only_open(&desk).await.kind, ExceptionKind::RefundedOutside);
+        desk.cashier.settle(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
+        assert_eq!((desk.balance().await, desk.state(&order).await), (0, "closed"));
+        let id = only_open(&desk).await.id();
+        assert_eq!(settle(&desk, &id, take_back(true)).await, Err(SettleRefusal::NothingToTakeBack));
+        settle(&desk, &id, dismiss()).await.unwrap();
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_notice_that_wechat_does_not_confirm_books_nothing_and_is_asked_for_again() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let transaction_id =
+            desk.sandbox.order(order.out_trade_no.as_str()).unwrap().payments[0].transaction_id.clone();
+        let invented = |number: &OutTradeNo| RefundNotice {
+            out_refund_no: OutRefundNo::parse("NOBODY").unwrap(),
+            refund_id: RefundId::parse("5030").unwrap(),
+            out_trade_no: number.clone(),
+            transaction_id: TransactionId::parse(&*transaction_id).unwrap(),
+            total_fee: Fen::new(1000),
+            // More than was ever paid.
+            refund_fee: Fen::new(5000),
+            status: RefundStatus::Success,
+            success_time: None,
+            recv_account: None,
+            source: None,
+            evidence: wxpay::v2::Fields::new(),
+        };
+        for number in [order.out_trade_no.clone(), OutTradeNo::parse("SM00000000").unwrap()] {
+            let answer = desk.cashier.take_refund_notice(invented(&number), "203.0.113.41").await.unwrap();
+            assert_eq!(answer, RefundNoticeAnswer::Fail);
+        }
+        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds").await, 0);
+        desk.check().await;
+    })
+    .await;
+}
