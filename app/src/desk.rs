@@ -178,15 +178,14 @@ impl Desk {
     ///
     /// # Errors
     /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn dossier(&self, number: &str) -> Result<Option<Dossier>, AppError> {
-        let Ok(number) = OutTradeNo::parse(number) else { return Ok(None) };
-        let Some(order) = self.cashier.order(&number).await.map_err(internal)? else { return Ok(None) };
+    pub async fn dossier(&self, number: &OutTradeNo) -> Result<Option<Dossier>, AppError> {
+        let Some(order) = self.cashier.order(number).await.map_err(internal)? else { return Ok(None) };
         Ok(Some(Dossier {
             order,
-            line: self.cashier.time_line(&number).await.map_err(internal)?,
-            exceptions: self.with_ways(self.cashier.exceptions(&number).await.map_err(internal)?).await?,
-            refunds: self.cashier.refunds(&number).await.map_err(internal)?,
-            offer: self.cashier.refund_offer(&number).await.map_err(internal)?,
+            line: self.cashier.time_line(number).await.map_err(internal)?,
+            exceptions: self.with_ways(self.cashier.exceptions(number).await.map_err(internal)?).await?,
+            refunds: self.cashier.refunds(number).await.map_err(internal)?,
+            offer: self.cashier.refund_offer(number).await.map_err(internal)?,
         }))
     }
 
@@ -238,12 +237,11 @@ impl Desk {
     ///
     /// # Errors
     /// [`ErrorCode::Internal`] when it could not be written.
-    pub async fn note(&self, operator: &Operator, number: &str, text: &str) -> Result<bool, AppError> {
-        let Ok(number) = OutTradeNo::parse(number) else { return Ok(false) };
-        if self.cashier.order(&number).await.map_err(internal)?.is_none() {
+    pub async fn note(&self, operator: &Operator, number: &OutTradeNo, text: &str) -> Result<bool, AppError> {
+        if self.cashier.order(number).await.map_err(internal)?.is_none() {
             return Ok(false);
         }
-        self.cashier.note(&number, &operator.name, text).await.map_err(internal)?;
+        self.cashier.note(number, &operator.name, text).await.map_err(internal)?;
         Ok(true)
     }
 

@@ -55,8 +55,11 @@ pub fn routes(desk: Desk) -> Router {
         .route("/admin/orders/{out_trade_no}/close", post(admin::order::close))
         .route("/admin/orders/{out_trade_no}/note", post(admin::order::note_down))
         .route("/admin/orders/{out_trade_no}/refund", get(admin::refund::confirm).post(admin::refund::make))
-        .route("/admin/orders/{out_trade_no}/refunds/{out_refund_no}/hurry", post(admin::refund::hurry))
-        .route("/admin/orders/{out_trade_no}/refunds/{out_refund_no}/withdraw", post(admin::refund::withdraw))
+        .route("/admin/orders/{out_trade_no}/refunds/{out_refund_no}/hurry", post(admin::withdraw::hurry))
+        .route(
+            "/admin/orders/{out_trade_no}/refunds/{out_refund_no}/withdraw",
+            get(admin::withdraw::confirm).post(admin::withdraw::withdraw),
+        )
         .route("/admin/orders/{out_trade_no}/settle", get(admin::settle::confirm).post(admin::settle::settle))
         .route("/admin/exceptions", get(admin::exceptions::show))
         .route("/admin/reconciliations", get(admin::reconciliations::show))

@@ -161,8 +161,7 @@ test('a second payment is given back, and another one is set aside', async ({ pa
     await page.locator('main .list').getByRole('link', { name: '处理' }).click()
     await page.getByRole('link', { name: way }).click()
     await page.locator('#reason').fill('付了两次')
-    if (way === '原路退回') await confirm(page, saoma.password)
-    else await page.locator('main form[method=post] button[data-kind=solid]').click()
+    await confirm(page, saoma.password)
     await expect(page).toHaveURL(/said=settled/)
     await expect(page.locator('section[aria-labelledby="ex-t"]')).toContainText(pill)
     await expect(page.locator('ol.line h3', { hasText: 'admin 处理了重复付款' })).toHaveCount(1)
@@ -178,6 +177,13 @@ test('a second payment is given back, and another one is set aside', async ({ pa
   }
   await page.goto('/admin/exceptions')
   await expect(page.locator('main')).toContainText('没有待处理的异常')
+  await page.getByRole('link', { name: '已处理' }).click()
+  const settled = page.locator('main .list > li')
+  await expect(settled, 'the last one first').toHaveCount(2)
+  await expect(settled.first()).toContainText('已关闭')
+  await expect(settled.last()).toContainText('已退回')
+  await expect(settled.last()).toContainText('admin')
+  await expect(settled.last()).toContainText('付了两次')
 })
 
 test.describe('where late payments go back', () => {

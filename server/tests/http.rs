@@ -17,6 +17,8 @@ mod instances;
 mod integrator;
 #[path = "http/keys.rs"]
 mod keys;
+#[path = "http/money.rs"]
+mod money;
 #[path = "http/notices.rs"]
 mod notices;
 #[path = "http/operators.rs"]

@@ -1,37 +1,32 @@
 //! The operator's pages. Whoever is not signed in is led to the sign-in page, whatever the address.
 
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use leptos::prelude::*;
 use wxpay::OutTradeNo;
 
 use crate::api::AppError;
-use crate::auth::Operator;
 use crate::desk::{self, Desk};
 use crate::icons::{self, Icon};
 use crate::parts::instead;
 use crate::shell::{self, Frame, Tab};
 use crate::text::{Lang, error, order as order_text, pay};
-use crate::visit::{Visit, address};
+use crate::visit::Visit;
 
+mod asked;
 mod events;
 pub mod exceptions;
 pub mod login;
 pub mod order;
 pub mod orders;
 pub mod overview;
+mod proof;
 pub mod reconciliations;
 pub mod refund;
 mod refunds;
 pub mod settle;
 mod stray;
-
-/// The operator, or the way to the sign-in page and back.
-fn operator(visit: &Visit) -> Result<Operator, Box<Response>> {
-    let next = visit.with(&[]);
-    let login = || address("/admin/login", [("next", next.as_str())].into_iter());
-    visit.operator.clone().ok_or_else(|| Box::new(Redirect::to(&login()).into_response()))
-}
+pub mod withdraw;
 
 /// Answers with an operator's page.
 async fn page<V>(

@@ -172,7 +172,6 @@ texts! { pub mod order {
     EV_VALID = "有效", "Valid";
     EV_BODY = "报文（密钥、签名与 openid 已隐去）", "Body (key, signature and openid removed)";
     EV_CURRENCY = "币种", "Currency";
-    RULE_SETTLED = "已按规则处理", "Settled by rule";
     EXCEPTIONS = "异常", "Exceptions";
     EXPECTED = "应付 {amount}", "Expected {amount}";
     STATED = "微信称 {amount}", "WeChat states {amount}";
@@ -184,6 +183,7 @@ texts! { pub mod order {
     CLOSE_WAIT = "微信要求下单满 5 分钟才能关闭，请稍后再试。", "WeChat closes an order only after its first five minutes; please try later.";
     CLOSE_PAID = "这笔订单已经支付，没有关闭。", "This order is paid; it was not closed.";
     NOTED = "备注已保存。", "The note is saved.";
+    NOT_SAVED = "没有保存：数据库没有确认，请再试一次。", "Not saved: the database did not confirm. Please try again.";
     NOTE_HINT = "只有管理台能看到", "Only the desk sees it";
     NEVER_ASKED = "还没有查询过", "Not asked yet";
     CLOSE_NOTE = "先向微信查询，没有付款才会关闭。", "WeChat is asked first; it is closed only if nothing was paid.";

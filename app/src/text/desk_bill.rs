@@ -10,7 +10,7 @@ texts! { pub mod bill {
     BACK = "返回对账列表", "Back to reconciliation";
     SAME = "一致", "Agrees";
     OPEN = "{n} 处待处理", "{n} open";
-    REPAIRED = "{n} 处已自动处理", "{n} put right by itself";
+    REPAIRED = "{n} 处差异已解决", "{n} {n:difference|differences} settled";
     FAILED = "未完成", "Not done";
     RUNNING = "进行中", "Under way";
     FINISHED = "核对于 {time}", "Compared {time}";

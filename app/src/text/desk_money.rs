@@ -4,7 +4,7 @@ use super::texts;
 
 texts! { pub mod refunds {
     TITLE = "退款", "Refunds";
-    ASK = "退款", "Refund";
+    ASK = "发起退款", "Make a refund";
     NEXT = "下一步", "Next";
     NOTHING_LEFT = "已全部退款。", "Everything has been refunded.";
     NO_CERTIFICATE = "没有商户证书，微信不接受退款。请配置 SAOMA_WECHAT_CERT 后重启。", "WeChat makes no refunds without the merchant's certificate. Set SAOMA_WECHAT_CERT and start again.";
@@ -19,7 +19,7 @@ texts! { pub mod refunds {
     LOW = "余额不够扣回：用户可能已经用掉了这笔钱。继续的话，余额会变成 {amount}。", "The balance is too low to take it back: the user may have spent the money. Going on makes the balance {amount}.";
     LOW_TICK = "余额不足也继续，并记录在案", "Go on although the balance is too low; this is written down";
     PASSWORD = "您的密码", "Your password";
-    PASSWORD_HINT = "钱会离开账户，请再次确认是您本人", "Money is about to leave: please show once more that it is you";
+    PASSWORD_HINT = "涉及资金，请再次确认是您本人", "This concerns money: please show once more that it is you";
     CHANGE = "修改", "Change";
     GO = "确认退款 {amount}", "Refund {amount}";
     SAID_DONE = "退款已登记，正在交给微信。", "The refund is recorded and on its way to WeChat.";
@@ -29,15 +29,14 @@ texts! { pub mod refunds {
     SAID_EARLY = "刚刚发给微信，请过 {n} 秒再撤回。", "It was sent to WeChat a moment ago; please try again in {n} {n:second|seconds}.";
     E_AMOUNT = "请填金额，如 12.50：只用数字，最多两位小数。", "Please enter an amount such as 12.50: digits only, at most two decimals.";
     E_OVER = "最多还能退 {max}。", "At most {max} can still be refunded.";
-    E_REASON = "请填原因，不能太长。", "Please give a reason, not too long.";
+    E_REASON = "请填原因，最多 {characters} 个汉字。", "Please give a reason of at most {letters} letters.";
     E_LOW = "余额不足，请勾选后继续。", "The balance is too low; tick the box to go on.";
-    E_PASSWORD = "密码不对，没有退款。", "That password is not right; nothing was done.";
+    E_PASSWORD = "密码不对，什么都没有做。", "That password is not right; nothing was done.";
     E_SLOW = "密码试得太多，请过 {n} 秒再试。", "Too many tries; please wait {n} {n:second|seconds}.";
     E_TOO_MANY = "微信对一笔付款最多退 50 次。", "WeChat makes at most 50 refunds of one payment.";
     E_USED = "这张表单已经用过，请重新填写。", "This form was used already; please fill it in again.";
     E_FAILED = "数据库没有确认。再按一次是同一笔，不会重复。", "The database did not confirm. Press once more: it is the same one, never a second.";
-    E_REFUSED = "现在不能这样做：情况已经变了，请看订单页。", "This cannot be done now: things have changed, please look at the order.";
-    BY = "经手", "By";
+    E_REFUSED = "现在不能这样做：情况已经变了。", "This cannot be done now: things have changed.";
     AT = "登记", "Recorded";
     ENDED = "结束", "Ended";
     TAKEN = "扣回余额 {amount}", "{amount} taken from the balance";
@@ -46,6 +45,10 @@ texts! { pub mod refunds {
     APART = "微信要求同一笔付款的两次退款至少相隔 1 分钟，到时自动提交。", "WeChat wants a minute between two refunds of one payment; it is sent by itself then.";
     HURRY = "现在查询", "Ask now";
     WITHDRAW = "撤回", "Withdraw";
+    WITHDRAW_TITLE = "撤回退款", "Withdraw the refund";
+    WITHDRAW_GO = "确认撤回", "Withdraw it";
+    TO_BALANCE = "还给余额", "Back to the balance";
+    NUMBER = "退款单号", "Refund number";
     WAITING = "进行中的退款", "Refunds under way";
     STUCK = "需要处理的退款", "Refunds that need somebody";
     ABNORMAL_HELP = "收款银行卡有问题：请到微信商户平台处理，完成后这里会自动更新。", "The payer's bank refused it: finish it in WeChat's merchant platform; this page follows by itself.";
@@ -63,10 +66,18 @@ texts! { pub mod problem {
 } }
 
 texts! { pub mod settle {
-    CREDIT = "入账", "Credit it";
-    REFUND = "原路退回", "Refund it";
-    TAKE_BACK = "从余额扣回", "Take it from the balance";
+    CREDIT = "入账", "Credit";
+    REFUND = "原路退回", "Refund";
+    TAKE_BACK = "从余额扣回", "Take from balance";
     DISMISS = "不处理并关闭", "Dismiss";
+    CREDIT_TITLE = "把这笔付款入账", "Credit this payment";
+    REFUND_TITLE = "把这笔付款原路退回", "Refund this payment";
+    TAKE_BACK_TITLE = "从余额扣回退款", "Take the refund from the balance";
+    DISMISS_TITLE = "不处理并关闭异常", "Dismiss the exception";
+    CREDIT_GO = "确认入账 {amount}", "Credit {amount}";
+    REFUND_GO = "确认退回 {amount}", "Refund {amount}";
+    TAKE_BACK_GO = "确认扣回 {amount}", "Take {amount} from the balance";
+    DISMISS_GO = "确认不处理并关闭", "Dismiss it";
     CREDITED = "已入账", "Credited";
     REFUNDED = "已退回", "Refunded";
     TAKEN_BACK = "已扣回", "Taken back";
@@ -74,23 +85,27 @@ texts! { pub mod settle {
     TO_USER = "入账给用户（用户 ID）", "Credit which user (user id)";
     TO_USER_HINT = "没有订单写明是谁的钱，请向用户核实", "No order says whose money this is; please make sure";
     AMOUNT = "金额", "Amount";
-    KIND = "异常", "Exception";
     SEEN = "首次看到", "First seen";
     REASON_HINT = "记录在案，只有管理台能看到", "Goes on record; only the desk sees it";
-    GO = "确认{way}", "{way}: confirm";
     SAID_DONE = "异常已处理。", "The exception is settled.";
     SAID_OVER = "这个异常已经处理过了，或不能这样处理。", "This exception is settled already, or cannot be settled this way.";
     E_USER = "请填用户 ID。", "Please give the user id.";
-    E_REFUSED = "不能这样处理：情况可能已经变了，请看订单页。", "It cannot be settled this way: things may have changed, please look at the order.";
+    SAID_CREDITED = "这笔付款已经入账，不用再处理。", "This payment is credited already; there is nothing to settle.";
+    SAID_REFUND = "这笔付款正在退款或已经退款，见下面的退款。", "A refund of this payment is under way or done; see the refunds below.";
+    SAID_TURNED_UP = "订单已经找到：请点“立即向微信查询”，确认后会自动入账。", "The order has turned up: ask WeChat about it, which credits the payment.";
 } }
 
 texts! { pub mod exceptions {
     TITLE = "异常", "Exceptions";
     NOTE = "从最早的开始。钱已在微信确认，但对不上开放的订单。", "Oldest first. WeChat has confirmed this money, and it fits no open order.";
+    AGE_NOW = "刚刚", "just now";
     AGE_MINUTES = "{n} 分钟前", "{n} min ago";
     AGE_HOURS = "{n} 小时前", "{n} h ago";
     AGE_DAYS = "{n} 天前", "{n} {n:day|days} ago";
-    ALL = "在订单列表里查看全部异常", "See all, settled ones too, among the orders";
+    MOST = "只列出最早的 {n} 个。", "Only the oldest {n} are listed.";
+    NOTE_SETTLED = "从最近处理的开始。", "The last one settled comes first.";
+    NONE_SETTLED = "还没有处理过的异常", "No exception has been settled yet";
+    NEWEST = "最新", "Newest";
     OPEN_IT = "处理", "Settle";
     DO_LATE = "订单关闭后才付款。入账，或原路退回。", "Paid after the order had closed. Credit it, or refund it.";
     DO_DUPLICATE = "同一订单付了两次。通常原路退回第二笔。", "One order was paid twice. Usually the second payment is refunded.";

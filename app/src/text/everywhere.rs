@@ -73,6 +73,6 @@ texts! { pub mod error {
     QUANTITY = "这个金额不能充值，请重新选择。", "This amount cannot be topped up; please choose another.";
     BAD_REQUEST = "这次请求不完整，请再试一次。", "The request was incomplete; please try again.";
     NOT_FOUND = "找不到这笔订单。", "This order cannot be found.";
-    NOTE_TOO_LONG = "备注最多 500 个字。", "A note has at most 500 characters.";
+    NOTE_TOO_LONG = "备注要有 1 到 500 个字。", "A note has 1 to 500 characters.";
     TOO_OFTEN = "操作有点频繁，请过一会儿再试。", "That was a lot at once; please try again in a moment.";
 } }

@@ -1,5 +1,7 @@
 //! Exceptions that a person settles.
 
+use wxpay::UnixMillis;
+
 use super::Cashier;
 use crate::command::{Command, Reply};
 use crate::db::writer::WriteError;
@@ -33,6 +35,19 @@ impl Cashier {
     /// Whatever the database says.
     pub async fn exception(&self, id: &str) -> Result<Option<Exception>, sqlx::Error> {
         exceptions::find(&self.inner.db, id).await
+    }
+
+    /// Exceptions that a rule or a person settled, the last one first, at most `limit`; `before` is when and which the last
+    /// one was that is known already.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn settled_exceptions(
+        &self,
+        before: Option<(UnixMillis, &str)>,
+        limit: i64,
+    ) -> Result<Vec<Exception>, sqlx::Error> {
+        exceptions::settled(&self.inner.db, before, limit).await
     }
 
     /// How this exception can be settled by a person.

@@ -209,6 +209,24 @@ pub async fn open(db: &Db, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
     rows.iter().map(exception).collect()
 }
 
+/// Exceptions that a rule or a person settled, the last one first, at most `limit`; `before` is a place in that order.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn settled(
+    db: &Db,
+    before: Option<(UnixMillis, &str)>,
+    limit: i64,
+) -> Result<Vec<Exception>, sqlx::Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM exceptions WHERE settled_at IS NOT NULL AND (settled_at, id) < ($1, $2) \
+         ORDER BY settled_at DESC, id DESC LIMIT $3"
+    );
+    let (at, id) = before.unwrap_or((UnixMillis::new(i64::MAX), ""));
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(at.get()).bind(id).bind(limit);
+    query.fetch_all(db.pool()).await?.iter().map(exception).collect()
+}
+
 /// Exceptions whose number is no order of ours, newest first, at most `limit`; `search` is how their order number or
 /// transaction begins.
 ///

@@ -11,7 +11,7 @@ async fn sign_in(site: &Site, name: &str, password: &str) -> reqwest::Response {
         .unwrap()
 }
 
-async fn cookie(site: &Site) -> String {
+pub async fn cookie(site: &Site) -> String {
     let response = sign_in(site, "admin", PASSWORD).await;
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
     assert_eq!(response.headers()["location"], "/admin/orders");
@@ -125,98 +125,6 @@ async fn a_wrong_password_leads_back_and_guessing_is_slowed_down() {
         let slowed = sign_in(&site, "admin", PASSWORD).await;
         assert!(slowed.headers()["location"].to_str().unwrap().starts_with("/admin/login?error=slow&n="));
         assert_eq!(site.count("operator_sessions").await, 0);
-    })
-    .await;
-}
-
-/// A paid order, and the form that gives `amount` of it back.
-async fn refundable(site: &Site, amount: &'static str) -> (String, Vec<(&'static str, &'static str)>) {
-    let (number, code_url) = site.placed("lin", "10").await;
-    site.pay(&code_url, &[]).await;
-    site.until("lin", &number, "paid").await;
-    let form = vec![("no", "RF20260315A"), ("amount", amount), ("reason", "x"), ("password", PASSWORD)];
-    (format!("/admin/orders/{number}"), form)
-}
-
-/// Where an operator's form leads to.
-async fn led_to(site: &Site, cookie: &str, path: &str, form: &[(&str, &str)]) -> String {
-    let response = site.post(path, form).header("cookie", cookie).send().await.unwrap();
-    assert_eq!(response.status(), StatusCode::SEE_OTHER);
-    response.headers()["location"].to_str().unwrap().to_owned()
-}
-
-#[tokio::test]
-async fn money_leaves_only_with_the_operators_password_and_once_for_a_form() {
-    on_both(async |site| {
-        let cookie = cookie(&site).await;
-        let (order, form) = refundable(&site, "4.00").await;
-        let path = format!("{order}/refund");
-        let with = |password| {
-            let mut form = form.clone();
-            form.retain(|(name, _)| *name != "password");
-            form.extend(password);
-            form
-        };
-        for wrong in [None, Some(("password", "")), Some(("password", "a wrong password"))] {
-            let back = led_to(&site, &cookie, &path, &with(wrong)).await;
-            assert!(back.contains("error=password"), "{wrong:?}: {back}");
-        }
-        let shown = site.get(&format!("{path}?amount=4&reason=x")).header("cookie", &cookie);
-        assert_eq!(shown.send().await.unwrap().status(), StatusCode::OK);
-        assert_eq!((site.count("refunds").await, site.balance("lin").await), (0, 1000));
-        for _ in 0..2 {
-            assert_eq!(led_to(&site, &cookie, &path, &form).await, format!("{order}?said=refund"));
-        }
-        assert_eq!((site.count("refunds").await, site.balance("lin").await), (1, 600));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn what_cannot_be_refunded_is_said_and_nothing_is_written() {
-    on_both(async |site| {
-        let cookie = cookie(&site).await;
-        let (order, form) = refundable(&site, "10.01").await;
-        let path = format!("{order}/refund");
-        let with = |name, value| {
-            let other = form.iter().filter(|(field, _)| *field != name).copied();
-            other.chain([(name, value)]).collect::<Vec<_>>()
-        };
-        for (form, error) in [
-            (form.clone(), "over"),
-            (with("amount", "0"), "amount"),
-            (with("amount", "-1"), "amount"),
-            (with("amount", "1.001"), "amount"),
-            (with("no", "a b"), "used"),
-        ] {
-            let back = led_to(&site, &cookie, &path, &form).await;
-            assert!(back.contains(&format!("error={error}")), "{form:?}: {back}");
-        }
-        let mut nothing = with("amount", "1");
-        nothing.retain(|(name, _)| *name != "reason");
-        nothing.push(("reason", "\n"));
-        assert!(led_to(&site, &cookie, &path, &nothing).await.contains("error=reason"));
-        assert_eq!((site.count("refunds").await, site.balance("lin").await), (0, 1000));
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_balance_that_is_too_low_needs_the_operators_word() {
-    on_both(async |site| {
-        let cookie = cookie(&site).await;
-        let (order, form) = refundable(&site, "4.00").await;
-        let path = format!("{order}/refund");
-        // As if the site had let its user spend it.
-        site.set("UPDATE accounts SET balance = 399").await;
-        let shown = site.get(&format!("{path}?amount=4&reason=x")).header("cookie", &cookie).send().await;
-        assert!(shown.unwrap().text().await.unwrap().contains("name=\"low\""));
-        assert!(led_to(&site, &cookie, &path, &form).await.contains("error=low"));
-        assert_eq!(site.count("refunds").await, 0);
-        let with_low = [form.clone(), vec![("low", "1")]].concat();
-        assert_eq!(led_to(&site, &cookie, &path, &with_low).await, format!("{order}?said=refund"));
-        assert_eq!(site.count("refunds WHERE overdrawn = 1").await, 1);
-        assert_eq!(site.balance("lin").await, -1);
     })
     .await;
 }

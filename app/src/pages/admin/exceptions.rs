@@ -1,4 +1,5 @@
-//! `/admin/exceptions`: what waits for a person, oldest first, with what to do about it.
+//! `/admin/exceptions`: what waits for a person, oldest first, with what to do about it; and what was settled, the last one
+//! first, with who, when and how.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -6,42 +7,111 @@ use leptos::prelude::*;
 use recharge::{Exception, ExceptionKind};
 use wxpay::UnixMillis;
 
-use super::{failed, operator, page};
+use super::asked::Asked;
+use super::{failed, page, settle};
 use crate::desk::{Desk, internal};
 use crate::icons;
 use crate::parts::{self, Clock, exception_word, money, pill};
 use crate::shell::Tab;
-use crate::text::{Lang, Text, exceptions as text, order, over};
+use crate::text::{Lang, Text, exception, exceptions as text, order, orders, over, settle as settle_text};
 use crate::visit::Visit;
 
-const ROWS: i64 = 200;
+/// So many open ones are shown, and so many settled ones on a page.
+const OPEN: usize = 200;
+const SETTLED: usize = 50;
 
-pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
-    if let Err(login) = operator(&visit) {
-        return *login;
-    }
-    let found = match desk.cashier.open_exceptions(ROWS).await.map_err(internal) {
+/// The open ones, or with `?show=settled` the others.
+pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Response {
+    let is_open = visit.get("show") != Some("settled");
+    let found = match is_open {
+        true => desk.cashier.open_exceptions(rows(OPEN)).await,
+        false => desk.cashier.settled_exceptions(place(&visit), rows(SETTLED)).await,
+    };
+    let found = match found.map_err(internal) {
         Ok(found) => found,
         Err(error) => return failed(&desk, &visit, Tab::Exceptions, &error).await,
     };
-    let (lang, now) = (visit.lang, desk.cashier.now());
+    let (lang, visited, now) = (visit.lang, visit.clone(), desk.cashier.now());
     page(&desk, &visit, Tab::Exceptions, lang.t(text::TITLE).to_owned(), move || {
-        let items: Vec<_> = found.iter().map(|found| item(lang, found, now)).collect();
-        let body = match items.is_empty() {
-            true => parts::empty(icons::CHECK, lang.t(over::EXCEPTIONS_NONE), "").into_any(),
-            false => {
-                view! { <p class="note">{lang.t(text::NOTE)}</p><ul class="list">{items}</ul> }.into_any()
-            }
+        let body = match is_open {
+            true => open(lang, &found, now).into_any(),
+            false => settled(lang, &visited, &found).into_any(),
+        };
+        let chip = |show: &str, label, current: bool| {
+            let href = visited.with(&[("show", show), ("before", "")]);
+            view! { <a class="chip" href=href aria-current=current.then_some("page")>{lang.t(label)}</a> }
         };
         view! {
-            <div class="page-head"><h1>{lang.t(text::TITLE)}</h1></div>
-            <div class="stack">
-                <section class="card">{body}</section>
-                <p><a href="/admin/orders?exception=any">{lang.t(text::ALL)}</a></p>
+            <div class="page-head">
+                <h1>{lang.t(text::TITLE)}</h1>
+                <nav class="chips" aria-label=lang.t(text::TITLE)>
+                    {chip("", exception::OPEN, is_open)}
+                    {chip("settled", exception::SETTLED, !is_open)}
+                </nav>
             </div>
+            <section class="card">{body}</section>
         }
     })
     .await
+}
+
+/// One more than is shown, to know whether there are more.
+fn rows(shown: usize) -> i64 {
+    i64::try_from(shown + 1).unwrap_or(i64::MAX)
+}
+
+/// `?before=1763630126000-late:SM…`; what cannot be read is the first page.
+fn place(visit: &Visit) -> Option<(UnixMillis, &str)> {
+    let (at, id) = visit.get("before")?.split_once('-')?;
+    Some((UnixMillis::new(at.parse().ok()?), id))
+}
+
+fn open(lang: Lang, found: &[Exception], now: UnixMillis) -> impl IntoView + use<> {
+    if found.is_empty() {
+        return parts::empty(icons::CHECK, lang.t(over::EXCEPTIONS_NONE), "").into_any();
+    }
+    let items: Vec<_> = found.iter().take(OPEN).map(|found| item(lang, found, now)).collect();
+    let most = (found.len() > OPEN).then(|| lang.fill(text::MOST, &[("n", &OPEN.to_string())]));
+    view! { <p class="note">{lang.t(text::NOTE)}" "{most}</p><ul class="list">{items}</ul> }.into_any()
+}
+
+fn settled(lang: Lang, visit: &Visit, found: &[Exception]) -> impl IntoView + use<> {
+    let newest = visit.get("before").map(|_| visit.with(&[("before", "")]));
+    if found.is_empty() {
+        let pager = newest.map(|href| view! { <nav class="pager">{parts::pager_end(lang.t(text::NEWEST), Some(href), true)}</nav> });
+        return view! { {parts::empty(icons::CHECK, lang.t(text::NONE_SETTLED), "")}{pager} }.into_any();
+    }
+    let items: Vec<_> = found.iter().take(SETTLED).map(|found| done_item(lang, found)).collect();
+    let last = found.get(SETTLED - 1).filter(|_| found.len() > SETTLED);
+    let older = last.and_then(|last| {
+        let at = last.settled.as_ref()?.at;
+        Some(visit.with(&[("before", &format!("{}-{}", at.get(), last.id()))]))
+    });
+    let pager = (newest.is_some() || older.is_some()).then(|| {
+        view! {
+            <nav class="pager" aria-label=lang.t(exception::SETTLED)>
+                {parts::pager_end(lang.t(text::NEWEST), newest, true)}
+                {parts::pager_end(lang.t(orders::OLDER), older, false)}
+            </nav>
+        }
+    });
+    view! { <p class="note">{lang.t(text::NOTE_SETTLED)}</p><ul class="list">{items}</ul>{pager} }.into_any()
+}
+
+/// A settled one: how, and below it who, when and why.
+fn done_item(lang: Lang, found: &Exception) -> impl IntoView + use<> {
+    let how = found.settled.as_ref().map(|settled| pill(settle::how(lang, settled), None));
+    view! {
+        <li>
+            <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), None)}</p>
+            {how}
+            {found.settled.as_ref().map(|settled| settle::who_and_why(lang, settled))}
+            <p class="note all">
+                <span>{lang.t(settle_text::SEEN)}" "{parts::time(found.first_seen_at, Clock::Full)}</span>
+                <a class="mono" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.to_string()}</a>
+            </p>
+        </li>
+    }
 }
 
 fn item(lang: Lang, found: &Exception, now: UnixMillis) -> impl IntoView + use<> {
@@ -83,6 +153,7 @@ fn what_to_do(kind: ExceptionKind) -> Text {
 pub(super) fn age(lang: Lang, since: UnixMillis, now: UnixMillis) -> String {
     let minutes = now.minus(since).max(0) / 60_000;
     let (words, n) = match minutes {
+        0 => return lang.t(text::AGE_NOW).to_owned(),
         ..120 => (text::AGE_MINUTES, minutes),
         120..2_880 => (text::AGE_HOURS, minutes / 60),
         _ => (text::AGE_DAYS, minutes / 1_440),

@@ -1,6 +1,6 @@
 //! `/admin/orders/{out_trade_no}`: one order, everything that happened to it, and what can be done.
 
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
 use recharge::cashier::{AskError, CloseError};
@@ -10,8 +10,9 @@ use serde::Deserialize;
 use wxpay::OutTradeNo;
 
 use super::super::returned::Returned;
+use super::asked::{About, Asked};
 use super::orders::user_href;
-use super::{absent, events, failed, operator, page, refunds, settle, stray, to_orders};
+use super::{absent, events, failed, page, refunds, settle, stray, to_orders};
 use crate::desk::{Desk, Dossier};
 use crate::icons::{self, Icon};
 use crate::parts::{self, Clock, big_money, money};
@@ -22,17 +23,14 @@ use crate::visit::Visit;
 /// A note has at most so many characters.
 const NOTE_CHARS: usize = 500;
 
-pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
-    if let Err(login) = operator(&visit) {
-        return *login;
-    }
+pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked, About(number): About) -> Response {
     let dossier = match desk.dossier(&number).await {
         Ok(Some(dossier)) => dossier,
         Ok(None) => return stray::show(&desk, &visit, &number).await,
         Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
     };
     let (lang, visited) = (visit.lang, visit.clone());
-    page(&desk, &visit, Tab::Orders, number, move || content(lang, &visited, &dossier)).await
+    page(&desk, &visit, Tab::Orders, number.to_string(), move || content(lang, &visited, &dossier)).await
 }
 
 fn content(lang: Lang, visit: &Visit, dossier: &Dossier) -> impl IntoView + use<> {
@@ -199,34 +197,29 @@ pub(super) fn said(visit: &Visit) -> Option<impl IntoView + use<>> {
         "refused" => (Some("warn"), refund_text::E_REFUSED),
         "settled" => (None, settle_text::SAID_DONE),
         "settled_over" => (Some("warn"), settle_text::SAID_OVER),
-        "failed" => (Some("bad"), error::INTERNAL_TITLE),
+        "settled_credited" => (Some("warn"), settle_text::SAID_CREDITED),
+        "settled_refund" => (Some("warn"), settle_text::SAID_REFUND),
+        "turned_up" => (Some("warn"), settle_text::SAID_TURNED_UP),
+        "failed" => (Some("bad"), text::NOT_SAVED),
         _ => return None,
     };
     Some(parts::notice(tone, words.fill(text, &[("n", seconds.unwrap_or("20"))])))
 }
 
 /// Back to the order's page, which says how it went.
-pub(super) fn back(number: &str, said: &str) -> Response {
-    match OutTradeNo::parse(number) {
-        Ok(number) => Redirect::to(&format!("/admin/orders/{number}?said={said}")).into_response(),
-        Err(_) => Redirect::to("/admin/orders").into_response(),
-    }
+pub(super) fn back(number: &OutTradeNo, said: &str) -> Response {
+    Redirect::to(&format!("/admin/orders/{number}?said={said}")).into_response()
 }
 
 /// Asks WeChat about the order now.
-pub async fn ask(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
-    let operator = match operator(&visit) {
-        Ok(operator) => operator,
-        Err(login) => return *login,
-    };
-    let Ok(parsed) = OutTradeNo::parse(number.as_str()) else { return absent(&desk, &visit).await };
-    match desk.ask_wechat(&operator, &parsed).await {
+pub async fn ask(State(desk): State<Desk>, asked: Asked, About(number): About) -> Response {
+    match desk.ask_wechat(&asked.operator, &number).await {
         Ok(_) => back(&number, "asked"),
-        Err(error) => said_error(&desk, &visit, &number, &error).await,
+        Err(error) => said_error(&desk, &asked.visit, &number, &error).await,
     }
 }
 
-async fn said_error(desk: &Desk, visit: &Visit, number: &str, error: &AskError) -> Response {
+async fn said_error(desk: &Desk, visit: &Visit, number: &OutTradeNo, error: &AskError) -> Response {
     match error {
         AskError::NotFound => absent(desk, visit).await,
         AskError::WeChat(_) => back(number, "busy"),
@@ -238,18 +231,13 @@ async fn said_error(desk: &Desk, visit: &Visit, number: &str, error: &AskError) 
 }
 
 /// Closes the order, unless WeChat says that it is paid.
-pub async fn close(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
-    let operator = match operator(&visit) {
-        Ok(operator) => operator,
-        Err(login) => return *login,
-    };
-    let Ok(parsed) = OutTradeNo::parse(number.as_str()) else { return absent(&desk, &visit).await };
-    match desk.close_order(&operator, &parsed).await {
+pub async fn close(State(desk): State<Desk>, asked: Asked, About(number): About) -> Response {
+    match desk.close_order(&asked.operator, &number).await {
         Ok(order) if matches!(order.state, OrderState::Paid(_)) => back(&number, "paid"),
         Ok(order) if order.is_open() => back(&number, "busy"),
         Ok(_) => back(&number, "closed"),
         Err(CloseError::TooEarly { .. }) => back(&number, "wait"),
-        Err(CloseError::Ask(error)) => said_error(&desk, &visit, &number, &error).await,
+        Err(CloseError::Ask(error)) => said_error(&desk, &asked.visit, &number, &error).await,
     }
 }
 
@@ -261,23 +249,19 @@ pub struct NoteForm {
 /// Puts a note on the time line.
 pub async fn note_down(
     State(desk): State<Desk>,
-    Path(number): Path<String>,
-    visit: Visit,
+    asked: Asked,
+    About(number): About,
     Form(form): Form<NoteForm>,
 ) -> Response {
-    let operator = match operator(&visit) {
-        Ok(operator) => operator,
-        Err(login) => return *login,
-    };
     // Control characters but line breaks go: one NUL would fail a whole set of writes.
     let kept: String = form.text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect();
     let words = kept.trim();
     if words.is_empty() || words.chars().count() > NOTE_CHARS {
         return back(&number, "long");
     }
-    match desk.note(&operator, &number, words).await {
+    match desk.note(&asked.operator, &number, words).await {
         Ok(true) => back(&number, "noted"),
-        Ok(false) => absent(&desk, &visit).await,
+        Ok(false) => absent(&desk, &asked.visit).await,
         Err(_) => back(&number, "failed"),
     }
 }

@@ -9,7 +9,8 @@ use recharge::{Exception, ExceptionKind, OrderState};
 
 use super::super::returned::Returned;
 use super::super::{cursor, cursor_href};
-use super::{failed, operator, page, stray};
+use super::asked::Asked;
+use super::{failed, page, stray};
 use crate::desk::Desk;
 use crate::icons::{self, Icon};
 use crate::money::thousands;
@@ -26,10 +27,7 @@ const STATES: [(&str, OrderFilter, Text); 4] = [
     ("closed", OrderFilter::Closed, state::CLOSED),
 ];
 
-pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
-    if let Err(login) = operator(&visit) {
-        return *login;
-    }
+pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Response {
     let filter = filter(&visit);
     let (found, totals) = match desk.orders(&filter, cursor(&visit)).await {
         Ok(found) => found,

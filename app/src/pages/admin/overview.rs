@@ -10,8 +10,9 @@ use recharge::refund::{Problem, Refund, RefundState};
 use wxpay::v2::BillDate;
 use wxpay::{Fen, UnixMillis};
 
+use super::asked::Asked;
 use super::reconciliations::day_text;
-use super::{failed, operator, page, refunds};
+use super::{failed, page, refunds};
 use crate::desk::Desk;
 use crate::icons;
 use crate::money::{money_short, thousands};
@@ -50,10 +51,7 @@ pub struct Overview {
     pub health: Health,
 }
 
-pub async fn show(State(desk): State<Desk>, visit: crate::visit::Visit) -> Response {
-    if let Err(login) = operator(&visit) {
-        return *login;
-    }
+pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Response {
     let overview = match desk.overview(DAYS).await {
         Ok(overview) => overview,
         Err(error) => return failed(&desk, &visit, Tab::Overview, &error).await,
@@ -234,7 +232,7 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
                 <time class="note" datetime=found.first_seen_at.to_beijing_rfc3339()>
                     {parts::time_text(found.first_seen_at, Clock::NoYear)}
                 </time>
-                <a class="mono" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.to_string()}</a>
+                <a class="mono all" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.to_string()}</a>
             </li>
         })
         .collect();
@@ -305,7 +303,12 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         (&overview.health.bills_ill, over::ILL_BILLS),
     ];
     let is_well = stopped.is_none() && violations == 0 && ill.iter().all(|(ill, _)| ill.is_none());
-    let (word, tone) = if is_well { (check::OK, None) } else { (check::BAD, Some("bad")) };
+    let (last, differences) = overview.reconciled;
+    let (word, tone) = match (is_well, differences) {
+        (false, _) => (check::BAD, Some("bad")),
+        (true, 0) => (check::OK, None),
+        (true, _) => (check::WARN, Some("warn")),
+    };
     let unsound = (violations > 0).then(|| {
         let count = thousands(violations);
         parts::notice(Some("bad"), lang.fill(over::VIOLATIONS, &[("n", &count)]))
@@ -334,7 +337,6 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         *day == date.replace('-', "")
     });
     let by_query = today.map_or(0, |(_, sums)| sums.by_query);
-    let (last, differences) = overview.reconciled;
     let compared = last.map_or_else(|| "–".to_owned(), day_text);
     let differing = (differences > 0).then(|| {
         let words = lang.fill(bill::OPEN_ALL, &[("n", &differences.to_string())]);

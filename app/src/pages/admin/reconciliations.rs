@@ -6,7 +6,8 @@ use leptos::prelude::*;
 use recharge::reconcile::{Difference, DifferenceKind, Done, Reconciliation, Side};
 use wxpay::v2::BillDate;
 
-use super::{absent, failed, operator, page};
+use super::asked::Asked;
+use super::{absent, failed, page};
 use crate::desk::{Desk, internal};
 use crate::icons::{self, Icon};
 use crate::parts::{self, Clock, money, pill};
@@ -28,10 +29,7 @@ const KINDS: [(DifferenceKind, Text); 8] = [
     (DifferenceKind::UnknownState, text::UNKNOWN_STATE),
 ];
 
-pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
-    if let Err(login) = operator(&visit) {
-        return *login;
-    }
+pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Response {
     let days = match desk.cashier.reconciliations(DAYS).await.map_err(internal) {
         Ok(days) => days,
         Err(error) => return failed(&desk, &visit, Tab::Reconciliations, &error).await,
@@ -81,28 +79,34 @@ fn side(lang: Lang, side: &Side) -> String {
     format!("{payments} · {refunds}")
 }
 
+/// The bill's figures above ours, so that they can be compared at a glance.
+fn sides(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
+    view! {
+        <dl class="facts">
+            <dt>{lang.t(text::THEIRS)}</dt><dd>{side(lang, &day.figures.bill)}</dd>
+            <dt>{lang.t(text::OURS)}</dt><dd>{side(lang, &day.figures.ours)}</dd>
+        </dl>
+    }
+}
+
 fn day_item(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
     let repaired = day.differences - day.open;
     let repaired = (repaired > 0).then(|| {
         view! { <span>{lang.fill(text::REPAIRED, &[("n", &repaired.to_string())])}</span> }
     });
-    let sums = day.finished_at.map(|_| {
-        let (theirs, ours) = (side(lang, &day.figures.bill), side(lang, &day.figures.ours));
-        view! { <span>{lang.t(text::THEIRS)}" "{theirs}</span><span>{lang.t(text::OURS)}" "{ours}</span> }
-    });
+    let sums = day.finished_at.map(|_| sides(lang, day));
+    let repaired = repaired.map(|repaired| view! { <p class="note all">{repaired}</p> });
     view! {
         <li>
             <p><a href=format!("/admin/reconciliations/{}", day.date)><strong>{day_text(day.date)}</strong></a></p>
             {result_pill(lang, day)}
-            <p class="note all">{sums}{repaired}</p>
+            <div class="all">{sums}</div>
+            {repaired}
         </li>
     }
 }
 
 pub async fn show_day(State(desk): State<Desk>, Path(date): Path<String>, visit: Visit) -> Response {
-    if let Err(login) = operator(&visit) {
-        return *login;
-    }
     let Ok(date) = BillDate::parse(&date) else { return absent(&desk, &visit).await };
     let (day, differences) = match desk.cashier.reconciliation(date).await.map_err(internal) {
         Ok(Some(found)) => found,
@@ -128,10 +132,7 @@ fn one_day(lang: Lang, day: &Reconciliation, differences: &[Difference]) -> impl
     let figures = day.finished_at.map(|_| {
         view! {
             <section class="card">
-                <dl class="facts">
-                    <dt>{lang.t(text::THEIRS)}</dt><dd>{side(lang, &day.figures.bill)}</dd>
-                    <dt>{lang.t(text::OURS)}</dt><dd>{side(lang, &day.figures.ours)}</dd>
-                </dl>
+                {sides(lang, day)}
                 <p class="note rows-more part">
                     {counted(text::MATCHED, day.figures.matched)}
                     {counted(text::CREDITED, day.figures.credited)}

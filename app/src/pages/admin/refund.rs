@@ -1,18 +1,19 @@
 //! Giving back an order's payment, in two steps: the first says how much and why, the second shows what that does and
 //! wants the operator's password.
 
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
-use recharge::cashier::{RefundError, RefundOffer, WithdrawError};
-use recharge::refund::{By, RefundRefusal, RefundWish, is_reason};
+use recharge::cashier::{RefundError, RefundOffer};
+use recharge::refund::{RefundRefusal, RefundWish, is_reason};
 use serde::Deserialize;
-use wxpay::{Fen, OutRefundNo, OutTradeNo};
+use wxpay::{Fen, OutRefundNo};
 
+use super::asked::{About, Asked};
 use super::order::back;
+use super::proof::{REASON_OF_REFUND, low_field, password_field, problem, tidy};
 use super::refunds::first_step;
-use super::{absent, failed, operator, page, to_order};
-use crate::auth::{Confirmed, Operator};
+use super::{absent, failed, page, to_order};
 use crate::desk::{Desk, Dossier};
 use crate::money::{parse_yuan, yuan};
 use crate::parts::{self, big_money, money};
@@ -33,72 +34,8 @@ pub(super) fn code(refusal: &RefundRefusal) -> &'static str {
     }
 }
 
-/// The words for a code in an address; `None` for one that is not ours.
-pub(super) fn problem(lang: Lang, code: &str, seconds: Option<&str>, left: Fen) -> Option<String> {
-    let words = match code {
-        "amount" => text::E_AMOUNT,
-        "over" => text::E_OVER,
-        "reason" => text::E_REASON,
-        "too_many" => text::E_TOO_MANY,
-        "low" => text::E_LOW,
-        "used" => text::E_USED,
-        "password" => text::E_PASSWORD,
-        "slow" => text::E_SLOW,
-        "certificate" => text::NO_CERTIFICATE,
-        "failed" => text::E_FAILED,
-        "refused" => text::E_REFUSED,
-        _ => return None,
-    };
-    let seconds = seconds.filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
-    Some(lang.fill(words, &[("max", &money(left)), ("n", seconds.unwrap_or("60"))]))
-}
-
-/// `Ok` where the password was proved, else what the address says of it.
-pub(super) fn proved(visit: &Visit) -> Result<(), (&'static str, String)> {
-    match visit.confirmed {
-        Some(Confirmed::Yes) => Ok(()),
-        Some(Confirmed::Slow { wait_s }) => Err(("slow", wait_s.to_string())),
-        Some(Confirmed::Wrong) | None => Err(("password", String::new())),
-    }
-}
-
-pub(super) fn by(operator: Operator, visit: &Visit) -> By {
-    By { operator: operator.name, address: visit.ip.0.to_string() }
-}
-
-/// The field that proves that the operator still sits there.
-pub(super) fn password_field(lang: Lang) -> impl IntoView {
-    view! {
-        <div class="field">
-            <label for="password">{lang.t(text::PASSWORD)}</label>
-            <input
-                class="input" id="password" name="password" type="password" autocomplete="current-password" required=true
-                aria-describedby="password-h"
-            />
-            <p class="note" id="password-h">{lang.t(text::PASSWORD_HINT)}</p>
-        </div>
-    }
-}
-
-/// The tick without which a balance that is too low stops everything.
-pub(super) fn low_field(lang: Lang, after: Fen) -> impl IntoView {
-    view! {
-        {parts::notice(Some("warn"), lang.fill(text::LOW, &[("amount", &money(after))]))}
-        <label class="row"><input type="checkbox" name="low" value="1" required=true/>{lang.t(text::LOW_TICK)}</label>
-    }
-}
-
-/// A form's text as it is kept: without control characters and without blanks at its ends.
-pub(super) fn tidy(typed: &str) -> String {
-    let kept: String = typed.chars().filter(|letter| !letter.is_control()).collect();
-    kept.trim().to_owned()
-}
-
 /// The second step; the first one again where something is wrong with what was typed.
-pub async fn confirm(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
-    if let Err(login) = operator(&visit) {
-        return *login;
-    }
+pub async fn confirm(State(desk): State<Desk>, Asked { visit, .. }: Asked, About(number): About) -> Response {
     let dossier = match desk.dossier(&number).await {
         Ok(Some(dossier)) => dossier,
         Ok(None) => return absent(&desk, &visit).await,
@@ -113,7 +50,8 @@ pub async fn confirm(State(desk): State<Desk>, Path(number): Path<String>, visit
         let reason = tidy(visited.get("reason").unwrap_or_default());
         let asked = read(typed, &reason, &offer);
         let shown = asked.err().or(visited.get("error"));
-        let wrong = shown.and_then(|code| problem(lang, code, visited.get("n"), offer.payment.left()));
+        let wrong = shown
+            .and_then(|code| problem(lang, code, visited.get("n"), offer.payment.left(), REASON_OF_REFUND));
         let wrong = wrong.map(|words| parts::notice(Some("bad"), words));
         let step = match asked {
             Ok(amount) => second_step(lang, &visited, &dossier, &offer, amount, &reason).into_any(),
@@ -154,7 +92,7 @@ fn second_step(
     let no = kept.unwrap_or_else(|| offer.out_refund_no.clone());
     let typed = yuan(amount.get()).replace(',', "");
     view! {
-        <p>{big_money(amount, "l")}" "<span class="label">{lang.t(text::TO_PAYER)}</span></p>
+        <p class="row">{big_money(amount, "l")}<span class="label">{lang.t(text::TO_PAYER)}</span></p>
         <dl class="facts">
             <dt>{lang.t(order_text::USER)}</dt>
             <dd>{order.user.name.clone()}" "<span class="mono note">{order.user.id.clone()}</span></dd>
@@ -188,83 +126,35 @@ pub struct RefundForm {
 /// Takes the refund on.
 pub async fn make(
     State(desk): State<Desk>,
-    Path(number): Path<String>,
-    visit: Visit,
+    asked: Asked,
+    About(number): About,
     Form(form): Form<RefundForm>,
 ) -> Response {
-    let operator = match operator(&visit) {
-        Ok(operator) => operator,
-        Err(login) => return *login,
-    };
-    let Ok(out_trade_no) = OutTradeNo::parse(number.as_str()) else { return absent(&desk, &visit).await };
     let again = |error: &str, seconds: &str| {
         let no = if error == "used" { "" } else { form.no.as_str() };
         let kept = [("amount", form.amount.as_str()), ("reason", form.reason.as_str()), ("no", no)];
         let query = kept.into_iter().chain([("error", error), ("n", seconds)]);
-        Redirect::to(&address(&format!("/admin/orders/{out_trade_no}/refund"), query)).into_response()
+        Redirect::to(&address(&format!("/admin/orders/{number}/refund"), query)).into_response()
     };
-    if let Err((code, seconds)) = proved(&visit) {
+    if let Err((code, seconds)) = asked.proved() {
         return again(code, &seconds);
     }
     let Some(amount) = parse_yuan(&form.amount) else { return again("amount", "") };
     let Ok(out_refund_no) = OutRefundNo::parse(form.no.as_str()) else { return again("used", "") };
     let wish = RefundWish {
-        out_trade_no: out_trade_no.clone(),
+        out_trade_no: number.clone(),
         out_refund_no,
         amount: Fen::new(amount),
         reason: tidy(&form.reason),
         even_if_balance_low: form.low == "1",
     };
-    match desk.cashier.refund(wish, by(operator, &visit)).await {
+    match desk.cashier.refund(wish, asked.by()).await {
         Ok(_) => back(&number, "refund"),
         Err(RefundError::Refused(refusal)) => again(code(&refusal), ""),
         Err(RefundError::NoCertificate) => again("certificate", ""),
         Err(RefundError::Write(error)) => {
             tracing::error!(%number, "a refund was not written for certain: {error}");
             again("failed", "")
-        }
-    }
-}
-
-/// Has WeChat asked about a refund at once.
-pub async fn hurry(
-    State(desk): State<Desk>,
-    Path((number, refund)): Path<(String, String)>,
-    visit: Visit,
-) -> Response {
-    if let Err(login) = operator(&visit) {
-        return *login;
-    }
-    let Ok(refund) = OutRefundNo::parse(refund.as_str()) else { return absent(&desk, &visit).await };
-    match desk.cashier.hurry_refund(&refund).await {
-        Ok(_) => back(&number, "hurried"),
-        Err(error) => {
-            tracing::error!(%number, "a refund could not be hurried: {error}");
-            back(&number, "failed")
-        }
-    }
-}
-
-/// Ends a refund that WeChat does not have.
-pub async fn withdraw(
-    State(desk): State<Desk>,
-    Path((number, refund)): Path<(String, String)>,
-    visit: Visit,
-) -> Response {
-    let operator = match operator(&visit) {
-        Ok(operator) => operator,
-        Err(login) => return *login,
-    };
-    let Ok(refund) = OutRefundNo::parse(refund.as_str()) else { return absent(&desk, &visit).await };
-    match desk.cashier.withdraw_refund(&refund, by(operator, &visit)).await {
-        Ok(_) => back(&number, "withdrawn"),
-        Err(WithdrawError::NotFound) => absent(&desk, &visit).await,
-        Err(WithdrawError::MayBeThere) => back(&number, "there"),
-        Err(WithdrawError::TooEarly { wait_s }) => back(&number, &format!("early&n={wait_s}")),
-        Err(WithdrawError::WeChat(_)) => back(&number, "busy"),
-        Err(WithdrawError::Write(error)) => {
-            tracing::error!(%number, "a refund was not withdrawn for certain: {error}");
-            back(&number, "failed")
         }
     }
 }

@@ -5,6 +5,7 @@ use recharge::cashier::RefundOffer;
 use recharge::refund::{Problem, Refund, RefundState};
 use wxpay::{Fen, OutTradeNo};
 
+use super::proof::{REASON_OF_REFUND, reason_field};
 use crate::money::yuan;
 use crate::parts::{self, Clock, money, pill};
 use crate::text::{Lang, Text, order as order_text, problem, refund as state, refunds as text};
@@ -24,7 +25,7 @@ pub(super) fn section(
     let list = (!items.is_empty()).then(|| view! { <ul class="list">{items}</ul> });
     let more = offer.map(|offer| more(lang, &path, offer));
     Some(view! {
-        <section class="card stack" aria-labelledby="re-t">
+        <section class="card" aria-labelledby="re-t">
             <h2 id="re-t">{lang.t(text::TITLE)}</h2>
             {list}
             {more}
@@ -33,14 +34,18 @@ pub(super) fn section(
 }
 
 fn more(lang: Lang, path: &str, offer: &RefundOffer) -> impl IntoView + use<> {
-    if !offer.can_refund {
-        return parts::notice(None, lang.t(text::NO_CERTIFICATE)).into_any();
-    }
     if offer.payment.left() == Fen::ZERO {
-        return view! { <p class="note">{lang.t(text::NOTHING_LEFT)}</p> }.into_any();
+        return view! { <p class="note more">{lang.t(text::NOTHING_LEFT)}</p> }.into_any();
+    }
+    if !offer.can_refund {
+        return view! { <div class="more">{parts::notice(None, lang.t(text::NO_CERTIFICATE))}</div> }
+            .into_any();
     }
     let form = first_step(lang, path, offer, &yuan(offer.payment.left().get()).replace(',', ""), "");
-    view! { <details class="fold"><summary>{lang.t(text::ASK)}</summary>{form}</details> }.into_any()
+    view! {
+        <details class="fold more"><summary class="button">{lang.t(text::ASK)}</summary>{form}</details>
+    }
+    .into_any()
 }
 
 pub(super) fn first_step(
@@ -63,14 +68,7 @@ pub(super) fn first_step(
                 </span>
                 <p class="note" id="amount-h">{most}</p>
             </div>
-            <div class="field">
-                <label for="reason">{lang.t(order_text::REFUND_REASON)}</label>
-                <input
-                    class="input" id="reason" name="reason" maxlength="80" autocomplete="off" required=true
-                    value=reason.to_owned() aria-describedby="reason-h"
-                />
-                <p class="note" id="reason-h">{lang.t(text::REASON_HINT)}</p>
-            </div>
+            {reason_field(lang, lang.t(text::REASON_HINT), REASON_OF_REFUND, reason)}
             <button class="button" type="submit">{lang.t(text::NEXT)}</button>
         </form>
     }
@@ -97,16 +95,23 @@ fn item(lang: Lang, path: &str, refund: &Refund) -> impl IntoView + use<> {
     let ended = refund
         .ended_at
         .map(|at| view! { <span>{lang.t(text::ENDED)}" "{parts::time(at, Clock::NoYear)}</span> });
-    let act = |what: &str, label: Text| {
-        let action = format!("{path}/refunds/{}/{what}", refund.out_refund_no);
-        view! { <form method="post" action=action><button class="button" type="submit">{lang.t(label)}</button></form> }
-    };
-    let waits = !refund.state.is_over();
+    let own = format!("{path}/refunds/{}", refund.out_refund_no);
+    let withdraw = can_withdraw(refund).then(|| {
+        view! { <a class="button" href=format!("{own}/withdraw")>{lang.t(text::WITHDRAW)}</a> }
+    });
+    let acts = (!refund.state.is_over()).then(|| {
+        view! {
+            <div class="row all acts">
+                <form method="post" action=format!("{own}/hurry")>
+                    <button class="button" type="submit">{lang.t(text::HURRY)}</button>
+                </form>
+                {withdraw}
+            </div>
+        }
+    });
     let is_later = refund.due_at.is_some_and(|due| due > refund.requested_at);
     let apart = refund.state == RefundState::Requested && refund.tries == 0 && is_later;
     let apart = apart.then(|| view! { <p class="note all">{lang.t(text::APART)}</p> });
-    let withdraw = refund.state == RefundState::Requested
-        && refund.stuck.as_ref().is_some_and(|stuck| stuck.problem.is_clear());
     view! {
         <li>
             <p><strong class="money">{money(refund.amount)}</strong></p>
@@ -119,9 +124,15 @@ fn item(lang: Lang, path: &str, refund: &Refund) -> impl IntoView + use<> {
             </p>
             {apart}
             {trouble(lang, refund)}
-            {waits.then(|| view! { <div class="row all">{act("hurry", text::HURRY)}{withdraw.then(|| act("withdraw", text::WITHDRAW))}</div> })}
+            {acts}
         </li>
     }
+}
+
+/// Whether WeChat clearly refused it, so that it can be ended here.
+pub(super) fn can_withdraw(refund: &Refund) -> bool {
+    refund.state == RefundState::Requested
+        && refund.stuck.as_ref().is_some_and(|stuck| stuck.problem.is_clear())
 }
 
 /// What is wrong with a refund, and what to do.

@@ -1,17 +1,19 @@
 //! Settling an exception: what can be done with each, and one page that shows what that does before it is done.
 
-use axum::extract::{Form, Path, State};
+use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
 use recharge::cashier::SettleError;
+use recharge::exception::Settled;
 use recharge::settlement::{SettleRefusal, Settlement, Way, may_take_back};
 use recharge::{Exception, ExceptionKind, Order, User};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
 
+use super::asked::{About, Asked};
 use super::order::back;
-use super::refund::{by, low_field, password_field, problem, proved, tidy};
-use super::{absent, failed, operator, page, to_order};
+use super::proof::{self, low_field, password_field, reason_field, tidy};
+use super::{failed, page, to_order};
 use crate::api::AppError;
 use crate::desk::{Desk, Waiting, internal};
 use crate::parts::{self, Clock, big_money, exception_word, money, pill};
@@ -23,7 +25,7 @@ use crate::visit::{Visit, address};
 pub(super) fn section(lang: Lang, all: &[Waiting]) -> impl IntoView + use<> {
     let items: Vec<_> = all.iter().map(|waiting| item(lang, waiting)).collect();
     view! {
-        <section class="card stack" aria-labelledby="ex-t">
+        <section class="card" aria-labelledby="ex-t">
             <h2 id="ex-t">{lang.t(order_text::EXCEPTIONS)}</h2>
             <ul class="list">{items}</ul>
         </section>
@@ -32,17 +34,11 @@ pub(super) fn section(lang: Lang, all: &[Waiting]) -> impl IntoView + use<> {
 
 fn item(lang: Lang, waiting: &Waiting) -> impl IntoView + use<> {
     let found = &waiting.exception;
-    let (tone, word) = match &found.settled {
-        Some(settled) if settled.by == "rule" => (None, order_text::RULE_SETTLED),
-        Some(_) => (None, exception::SETTLED),
-        None => (Some("warn"), exception::OPEN),
+    let state = match &found.settled {
+        Some(settled) => pill(how(lang, settled), None),
+        None => pill(lang.t(exception::OPEN), Some("warn")),
     };
-    let settled = found.settled.as_ref().map(|settled| {
-        let how = Way::ALL.into_iter().find(|way| way.name() == settled.how);
-        let how = how.map_or_else(|| settled.how.clone(), |way| lang.t(done(way)).to_owned());
-        let who = (settled.by != "rule").then(|| view! { <span>{settled.by.clone()}</span> });
-        view! { <p class="note all"><span>{how}</span>{who}<span>{settled.reason.clone()}</span></p> }
-    });
+    let settled = found.settled.as_ref().map(|settled| who_and_why(lang, settled));
     let expected = found.expected_fee.filter(|fee| *fee != found.total_fee);
     let expected = expected.map(|fee| {
         view! { <span>{lang.fill(order_text::EXPECTED, &[("amount", &money(fee))])}</span> }
@@ -59,11 +55,11 @@ fn item(lang: Lang, waiting: &Waiting) -> impl IntoView + use<> {
             view! { <a class="button" href=href>{lang.t(verb(*way))}</a> }
         })
         .collect();
-    let ways = (!ways.is_empty()).then(|| view! { <div class="row all">{ways}</div> });
+    let ways = (!ways.is_empty()).then(|| view! { <div class="row all acts">{ways}</div> });
     view! {
         <li>
             <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
-            {pill(lang.t(word), tone)}
+            {state}
             <p class="note all">
                 {expected}
                 {currency}
@@ -76,12 +72,47 @@ fn item(lang: Lang, waiting: &Waiting) -> impl IntoView + use<> {
     }
 }
 
+/// What was done.
+pub(super) fn how(lang: Lang, settled: &Settled) -> &'static str {
+    let way = Way::ALL.into_iter().find(|way| way.name() == settled.how);
+    lang.t(way.map_or(exception::SETTLED, done))
+}
+
+/// Who settled it, when and why.
+pub(super) fn who_and_why(lang: Lang, settled: &Settled) -> impl IntoView + use<> {
+    let who = match settled.by.as_str() {
+        "rule" => lang.t(order_text::BY_RULE).to_owned(),
+        name => name.to_owned(),
+    };
+    let why = (!settled.reason.is_empty()).then(|| view! { <span>{settled.reason.clone()}</span> });
+    view! { <p class="note all"><span>{who}</span><span>{parts::time(settled.at, Clock::Full)}</span>{why}</p> }
+}
+
 fn verb(way: Way) -> Text {
     match way {
         Way::Credit => text::CREDIT,
         Way::Refund => text::REFUND,
         Way::TakeBack => text::TAKE_BACK,
         Way::Dismiss => text::DISMISS,
+    }
+}
+
+/// The heading of the page on which it is confirmed, and its button.
+fn title(way: Way) -> Text {
+    match way {
+        Way::Credit => text::CREDIT_TITLE,
+        Way::Refund => text::REFUND_TITLE,
+        Way::TakeBack => text::TAKE_BACK_TITLE,
+        Way::Dismiss => text::DISMISS_TITLE,
+    }
+}
+
+fn go(way: Way) -> Text {
+    match way {
+        Way::Credit => text::CREDIT_GO,
+        Way::Refund => text::REFUND_GO,
+        Way::TakeBack => text::TAKE_BACK_GO,
+        Way::Dismiss => text::DISMISS_GO,
     }
 }
 
@@ -92,11 +123,6 @@ fn done(way: Way) -> Text {
         Way::TakeBack => text::TAKEN_BACK,
         Way::Dismiss => text::DISMISSED,
     }
-}
-
-/// Everything but setting an exception aside moves money.
-fn needs_password(way: Way) -> bool {
-    way != Way::Dismiss
 }
 
 /// What the page shows before anything is done.
@@ -121,13 +147,13 @@ impl Shown {
     }
 }
 
-async fn read(desk: &Desk, number: &str, visit: &Visit) -> Result<Option<Shown>, AppError> {
+async fn read(desk: &Desk, number: &OutTradeNo, visit: &Visit) -> Result<Option<Shown>, AppError> {
     let cashier = &desk.cashier;
     let Some(id) = visit.get("id") else { return Ok(None) };
     let Some(exception) = cashier.exception(id).await.map_err(internal)? else { return Ok(None) };
     let open = cashier.ways(&exception).await.map_err(internal)?;
     let way = open.into_iter().find(|way| Some(way.name()) == visit.get("way"));
-    let Some(way) = way.filter(|_| exception.out_trade_no.as_str() == number) else { return Ok(None) };
+    let Some(way) = way.filter(|_| exception.out_trade_no == *number) else { return Ok(None) };
     let order = cashier.order(&exception.out_trade_no).await.map_err(internal)?;
     let credit = order.as_ref().and_then(Order::credit);
     let mut low = None;
@@ -156,29 +182,19 @@ async fn read(desk: &Desk, number: &str, visit: &Visit) -> Result<Option<Shown>,
 }
 
 /// What would be done, and the form for it.
-pub async fn confirm(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
-    if let Err(login) = operator(&visit) {
-        return *login;
-    }
+pub async fn confirm(State(desk): State<Desk>, Asked { visit, .. }: Asked, About(number): About) -> Response {
     let shown = match read(&desk, &number, &visit).await {
         Ok(Some(shown)) => shown,
         Ok(None) => return back(&number, "settled_over"),
         Err(error) => return failed(&desk, &visit, Tab::Exceptions, &error).await,
     };
     let (lang, visited) = (visit.lang, visit.clone());
-    let title = lang.t(verb(shown.way)).to_owned();
+    let title = lang.t(title(shown.way)).to_owned();
     page(&desk, &visit, Tab::Exceptions, title, move || content(lang, &visited, &shown)).await
 }
 
 fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
     let Shown { exception: found, way, amount, low, .. } = shown;
-    let wrong = match visit.get("error") {
-        Some("user") => Some(lang.t(text::E_USER).to_owned()),
-        Some("refused") => Some(lang.t(text::E_REFUSED).to_owned()),
-        Some(code) => problem(lang, code, visit.get("n"), *amount),
-        None => None,
-    };
-    let wrong = wrong.map(|words| parts::notice(Some("bad"), words));
     let path = format!("/admin/orders/{}", found.out_trade_no);
     let user = shown.order.as_ref().map(|order| {
         view! {
@@ -188,7 +204,7 @@ fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
     });
     let expected = found.expected_fee.filter(|fee| *fee != found.total_fee).map(|fee| {
         view! {
-            <dt>{lang.t(text::KIND)}</dt>
+            <dt>{lang.t(text::AMOUNT)}</dt>
             <dd>
                 {lang.fill(order_text::EXPECTED, &[("amount", &money(fee))])}" · "
                 {lang.fill(order_text::STATED, &[("amount", &money(found.total_fee))])}
@@ -206,18 +222,21 @@ fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
         </div>
     });
     let is_refund = *way == Way::Refund;
-    let (longest, hint) = if is_refund { ("80", refunds::REASON_HINT) } else { ("200", text::REASON_HINT) };
-    let kind = if needs_password(*way) { "bad" } else { "solid" };
+    let (longest, hint) = match is_refund {
+        true => (proof::REASON_OF_REFUND, refunds::REASON_HINT),
+        false => (proof::REASON, text::REASON_HINT),
+    };
+    let reason = reason_field(lang, lang.t(hint), longest, visit.get("reason").unwrap_or_default());
     let low = low.map(|after| low_field(lang, after));
     let no = shown.out_refund_no.as_ref();
     let no = no.map(|no| view! { <input type="hidden" name="no" value=no.to_string()/> });
-    let go = lang.fill(text::GO, &[("way", lang.t(verb(*way)))]);
+    let go = lang.fill(go(*way), &[("amount", &money(*amount))]);
     view! {
         {to_order(lang, &found.out_trade_no)}
-        <div class="page-head"><h1>{lang.t(verb(*way))}</h1></div>
+        <div class="page-head"><h1>{lang.t(title(*way))}</h1></div>
         <div class="card stack slim">
-            {wrong}
-            <p>{big_money(*amount, "l")}" "{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
+            {proof::wrong(visit, *amount, longest)}
+            <p class="row">{big_money(*amount, "l")}{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
             <dl class="facts">
                 <dt>{lang.t(order_text::TRANSACTION)}</dt>
                 <dd><span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span></dd>
@@ -230,17 +249,10 @@ fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
                 <input type="hidden" name="way" value=way.name()/>
                 {no}
                 {whose}
-                <div class="field">
-                    <label for="reason">{lang.t(order_text::REFUND_REASON)}</label>
-                    <input
-                        class="input" id="reason" name="reason" maxlength=longest autocomplete="off" required=true
-                        value=visit.get("reason").unwrap_or_default().to_owned() aria-describedby="reason-h"
-                    />
-                    <p class="note" id="reason-h">{lang.t(hint)}</p>
-                </div>
+                {reason}
                 {low}
-                {needs_password(*way).then(|| password_field(lang))}
-                <button class="button" data-kind=kind type="submit">{go}</button>
+                {password_field(lang)}
+                <button class="button" data-kind="bad" type="submit">{go}</button>
             </form>
         </div>
     }
@@ -262,28 +274,21 @@ pub struct SettleForm {
 /// Settles the exception.
 pub async fn settle(
     State(desk): State<Desk>,
-    Path(number): Path<String>,
-    visit: Visit,
+    asked: Asked,
+    About(number): About,
     Form(form): Form<SettleForm>,
 ) -> Response {
-    let operator = match operator(&visit) {
-        Ok(operator) => operator,
-        Err(login) => return *login,
-    };
-    let Ok(out_trade_no) = OutTradeNo::parse(number.as_str()) else { return absent(&desk, &visit).await };
     let again = |error: &str, seconds: &str| {
         let kept = [("id", &form.id), ("way", &form.way), ("reason", &form.reason), ("user", &form.user)];
         let kept = kept.into_iter().map(|(name, value)| (name, value.as_str()));
         let no = if error == "used" { "" } else { form.no.as_str() };
         let query = kept.chain([("no", no), ("error", error), ("n", seconds)]);
-        Redirect::to(&address(&format!("/admin/orders/{out_trade_no}/settle"), query)).into_response()
+        Redirect::to(&address(&format!("/admin/orders/{number}/settle"), query)).into_response()
     };
     let Some(way) = Way::ALL.into_iter().find(|way| way.name() == form.way) else {
-        return again("refused", "");
+        return back(&number, "settled_over");
     };
-    if needs_password(way)
-        && let Err((code, seconds)) = proved(&visit)
-    {
+    if let Err((code, seconds)) = asked.proved() {
         return again(code, &seconds);
     }
     let reason = tidy(&form.reason);
@@ -306,13 +311,12 @@ pub async fn settle(
         Way::TakeBack => Settlement::TakeBack { even_if_balance_low: form.low == "1", reason },
         Way::Dismiss => Settlement::Dismiss { reason },
     };
-    match desk.cashier.settle_exception(&form.id, settlement, by(operator, &visit)).await {
+    match desk.cashier.settle_exception(&form.id, settlement, asked.by()).await {
         Ok(_) => back(&number, "settled"),
-        // A second press of the same form finds it done.
-        Err(SettleError::Refused(SettleRefusal::AlreadySettled(_) | SettleRefusal::NotFound)) => {
-            back(&number, "settled_over")
-        }
-        Err(SettleError::Refused(refusal)) => again(code(&refusal), ""),
+        Err(SettleError::Refused(refusal)) => match code(&refusal) {
+            Code::Form(code) => again(code, ""),
+            Code::Order(said) => back(&number, said),
+        },
         Err(SettleError::NoCertificate) => again("certificate", ""),
         Err(SettleError::Write(error)) => {
             tracing::error!(%number, "a settlement was not written for certain: {error}");
@@ -321,12 +325,29 @@ pub async fn settle(
     }
 }
 
-/// What a refusal is called in an address.
-fn code(refusal: &SettleRefusal) -> &'static str {
+/// What a refusal is called in an address, and on which page it is said.
+enum Code {
+    /// The form can be put right.
+    Form(&'static str),
+    /// Things have changed; a second press of the same form finds it done.
+    Order(&'static str),
+}
+
+fn code(refusal: &SettleRefusal) -> Code {
     match refusal {
-        SettleRefusal::Reason => "reason",
-        SettleRefusal::UserNeeded => "user",
-        SettleRefusal::Refund(refusal) => super::refund::code(refusal),
-        _ => "refused",
+        SettleRefusal::Reason => Code::Form("reason"),
+        SettleRefusal::UserNeeded => Code::Form("user"),
+        SettleRefusal::Refund(refusal) => Code::Form(super::refund::code(refusal)),
+        SettleRefusal::OrderTurnedUp => Code::Order("turned_up"),
+        SettleRefusal::AlreadyCredited => Code::Order("settled_credited"),
+        SettleRefusal::RefundUnderWay(_) => Code::Order("settled_refund"),
+        SettleRefusal::NotFound
+        | SettleRefusal::AlreadySettled(_)
+        | SettleRefusal::NotThisWay(_)
+        | SettleRefusal::Currency(_)
+        | SettleRefusal::NoOrder
+        | SettleRefusal::NoTransaction
+        | SettleRefusal::TooMuch
+        | SettleRefusal::NothingToTakeBack => Code::Order("settled_over"),
     }
 }

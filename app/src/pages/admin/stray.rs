@@ -26,29 +26,28 @@ struct Stray {
 }
 
 /// The page of a number that only exceptions have.
-pub async fn show(desk: &Desk, visit: &Visit, number: &str) -> Response {
+pub async fn show(desk: &Desk, visit: &Visit, number: &OutTradeNo) -> Response {
     let stray = match read(desk, number).await {
         Ok(Some(stray)) => stray,
         Ok(None) => return absent(desk, visit).await,
         Err(error) => return failed(desk, visit, Tab::Orders, &error).await,
     };
-    let (lang, title, visited) = (visit.lang, number.to_owned(), visit.clone());
+    let (lang, title, visited) = (visit.lang, number.to_string(), visit.clone());
     page(desk, visit, Tab::Orders, title, move || content(lang, &visited, &stray)).await
 }
 
-async fn read(desk: &Desk, number: &str) -> Result<Option<Stray>, AppError> {
-    let Ok(number) = OutTradeNo::parse(number) else { return Ok(None) };
-    let found = desk.cashier.exceptions(&number).await.map_err(internal)?;
+async fn read(desk: &Desk, number: &OutTradeNo) -> Result<Option<Stray>, AppError> {
+    let found = desk.cashier.exceptions(number).await.map_err(internal)?;
     if found.is_empty() {
         return Ok(None);
     }
     // Without an order nothing was written on the time line when the money came.
-    let told = desk.cashier.time_line(&number).await.map_err(internal)?;
+    let told = desk.cashier.time_line(number).await.map_err(internal)?;
     let told = told.into_iter().filter(|told| told.kind != EventKind::Exception);
     let mut line: Vec<Event> = found.iter().map(event).chain(told).collect();
     line.sort_by_key(|event| event.at);
-    let refunds = desk.cashier.refunds(&number).await.map_err(internal)?;
-    Ok(Some(Stray { exceptions: desk.with_ways(found).await?, number, line, refunds }))
+    let refunds = desk.cashier.refunds(number).await.map_err(internal)?;
+    Ok(Some(Stray { exceptions: desk.with_ways(found).await?, number: number.clone(), line, refunds }))
 }
 
 fn content(lang: Lang, visit: &Visit, stray: &Stray) -> impl IntoView + use<> {

@@ -1,0 +1,88 @@
+//! What every page has on which an operator decides about money: the reason, the password, what was wrong with the form.
+
+use leptos::prelude::*;
+use wxpay::Fen;
+
+use crate::parts::{self, money};
+use crate::text::{Lang, order, refunds as text};
+use crate::visit::Visit;
+
+/// So many bytes WeChat takes as the reason of a refund, and so many we keep of any other.
+pub const REASON_OF_REFUND: usize = 80;
+pub const REASON: usize = 200;
+
+/// What the address says is wrong with the form, in words. `left` is what may be refunded at most, `longest` how many bytes a
+/// reason may have.
+pub fn wrong(visit: &Visit, left: Fen, longest: usize) -> Option<impl IntoView + use<>> {
+    let words = problem(visit.lang, visit.get("error")?, visit.get("n"), left, longest)?;
+    Some(parts::notice(Some("bad"), words))
+}
+
+/// The words for a code in an address; `None` for one that is not ours.
+pub fn problem(lang: Lang, code: &str, seconds: Option<&str>, left: Fen, longest: usize) -> Option<String> {
+    let words = match code {
+        "amount" => text::E_AMOUNT,
+        "over" => text::E_OVER,
+        "reason" => text::E_REASON,
+        "too_many" => text::E_TOO_MANY,
+        "low" => text::E_LOW,
+        "used" => text::E_USED,
+        "user" => crate::text::settle::E_USER,
+        "password" => text::E_PASSWORD,
+        "slow" => text::E_SLOW,
+        "certificate" => text::NO_CERTIFICATE,
+        "failed" => text::E_FAILED,
+        _ => return None,
+    };
+    let seconds = seconds.filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
+    let (letters, characters) = (longest.to_string(), (longest / 3).to_string());
+    let values = [
+        ("max", money(left)),
+        ("n", seconds.unwrap_or("60").to_owned()),
+        ("letters", letters),
+        ("characters", characters),
+    ];
+    Some(lang.fill(words, &values.each_ref().map(|(name, value)| (*name, value.as_str()))))
+}
+
+/// Why; `hint` says who will read it.
+pub fn reason_field(lang: Lang, hint: &'static str, longest: usize, typed: &str) -> impl IntoView + use<> {
+    view! {
+        <div class="field">
+            <label for="reason">{lang.t(order::REFUND_REASON)}</label>
+            <input
+                class="input" id="reason" name="reason" maxlength=longest.to_string() autocomplete="off" required=true
+                value=typed.to_owned() aria-describedby="reason-h"
+            />
+            <p class="note" id="reason-h">{hint}</p>
+        </div>
+    }
+}
+
+/// The field that proves that the operator still sits there.
+pub fn password_field(lang: Lang) -> impl IntoView {
+    view! {
+        <div class="field">
+            <label for="password">{lang.t(text::PASSWORD)}</label>
+            <input
+                class="input" id="password" name="password" type="password" autocomplete="current-password" required=true
+                aria-describedby="password-h"
+            />
+            <p class="note" id="password-h">{lang.t(text::PASSWORD_HINT)}</p>
+        </div>
+    }
+}
+
+/// The tick without which a balance that is too low stops everything.
+pub fn low_field(lang: Lang, after: Fen) -> impl IntoView {
+    view! {
+        {parts::notice(Some("warn"), lang.fill(text::LOW, &[("amount", &money(after))]))}
+        <label class="row"><input type="checkbox" name="low" value="1" required=true/>{lang.t(text::LOW_TICK)}</label>
+    }
+}
+
+/// A form's text as it is kept: without control characters and without blanks at its ends.
+pub fn tidy(typed: &str) -> String {
+    let kept: String = typed.chars().filter(|letter| !letter.is_control()).collect();
+    kept.trim().to_owned()
+}

@@ -1,0 +1,116 @@
+//! What can be done with a refund that is under way: ask WeChat about it at once, or end one that WeChat does not have.
+
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+use recharge::cashier::WithdrawError;
+use recharge::refund::Refund;
+use wxpay::{Fen, OutRefundNo, OutTradeNo};
+
+use super::asked::{About, Asked};
+use super::order::back;
+use super::proof::{self, password_field};
+use super::{absent, failed, page, refunds, to_order};
+use crate::desk::{Desk, internal};
+use crate::parts::{self, Clock, big_money, money, pill};
+use crate::shell::Tab;
+use crate::text::{Lang, order as order_text, refunds as text};
+use crate::visit::{Visit, address};
+
+/// Has WeChat asked about a refund at once.
+pub async fn hurry(
+    State(desk): State<Desk>,
+    Asked { visit, .. }: Asked,
+    About(number): About,
+    Path((_, refund)): Path<(String, String)>,
+) -> Response {
+    let Ok(refund) = OutRefundNo::parse(refund.as_str()) else { return absent(&desk, &visit).await };
+    match desk.cashier.hurry_refund(&refund).await {
+        Ok(true) => back(&number, "hurried"),
+        Ok(false) => back(&number, "refused"),
+        Err(error) => {
+            tracing::error!(%number, "a refund could not be hurried: {error}");
+            back(&number, "failed")
+        }
+    }
+}
+
+/// What withdrawing does, and the form for it.
+pub async fn confirm(
+    State(desk): State<Desk>,
+    Asked { visit, .. }: Asked,
+    About(number): About,
+    Path((_, refund)): Path<(String, String)>,
+) -> Response {
+    let refunds = match desk.cashier.refunds(&number).await.map_err(internal) {
+        Ok(refunds) => refunds,
+        Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
+    };
+    let refund = refunds.into_iter().find(|known| known.out_refund_no.as_str() == refund);
+    let Some(refund) = refund else { return absent(&desk, &visit).await };
+    if !refunds::can_withdraw(&refund) {
+        return back(&number, "refused");
+    }
+    let (lang, visited) = (visit.lang, visit.clone());
+    let title = lang.t(text::WITHDRAW_TITLE).to_owned();
+    page(&desk, &visit, Tab::Orders, title, move || content(lang, &visited, &refund)).await
+}
+
+fn content(lang: Lang, visit: &Visit, refund: &Refund) -> impl IntoView + use<> {
+    let (word, tone) = refunds::state_word(refund.state);
+    let user = refund.user.as_ref().filter(|_| refund.taken > Fen::ZERO).map(|user| {
+        view! {
+            <dt>{lang.t(order_text::USER)}</dt>
+            <dd>{user.name.clone()}" "<span class="mono note">{user.id.clone()}</span></dd>
+            <dt>{lang.t(text::TO_BALANCE)}</dt><dd><strong>{money(refund.taken)}</strong></dd>
+        }
+    });
+    view! {
+        {to_order(lang, &refund.out_trade_no)}
+        <div class="page-head"><h1>{lang.t(text::WITHDRAW_TITLE)}</h1></div>
+        <div class="card stack slim">
+            {proof::wrong(visit, refund.amount, proof::REASON)}
+            <p class="row">{big_money(refund.amount, "l")}{pill(lang.t(word), tone)}</p>
+            {refunds::trouble(lang, refund)}
+            <dl class="facts">
+                {user}
+                <dt>{lang.t(text::AT)}</dt><dd>{parts::time(refund.requested_at, Clock::Full)}</dd>
+                <dt>{lang.t(text::NUMBER)}</dt><dd><span class="mono">{refund.out_refund_no.to_string()}</span></dd>
+            </dl>
+            <form method="post" class="stack" action=withdraw_path(&refund.out_trade_no, &refund.out_refund_no)>
+                {password_field(lang)}
+                <button class="button" data-kind="bad" type="submit">{lang.t(text::WITHDRAW_GO)}</button>
+            </form>
+        </div>
+    }
+}
+
+fn withdraw_path(number: &OutTradeNo, refund: &OutRefundNo) -> String {
+    format!("/admin/orders/{number}/refunds/{refund}/withdraw")
+}
+
+/// Ends a refund that WeChat does not have.
+pub async fn withdraw(
+    State(desk): State<Desk>,
+    asked: Asked,
+    About(number): About,
+    Path((_, refund)): Path<(String, String)>,
+) -> Response {
+    let Ok(refund) = OutRefundNo::parse(refund.as_str()) else { return absent(&desk, &asked.visit).await };
+    if let Err((code, seconds)) = asked.proved() {
+        let query = [("error", code), ("n", seconds.as_str())];
+        let again = address(&withdraw_path(&number, &refund), query.into_iter());
+        return Redirect::to(&again).into_response();
+    }
+    match desk.cashier.withdraw_refund(&refund, asked.by()).await {
+        Ok(_) => back(&number, "withdrawn"),
+        Err(WithdrawError::NotFound) => absent(&desk, &asked.visit).await,
+        Err(WithdrawError::MayBeThere) => back(&number, "there"),
+        Err(WithdrawError::TooEarly { wait_s }) => back(&number, &format!("early&n={wait_s}")),
+        Err(WithdrawError::WeChat(_)) => back(&number, "busy"),
+        Err(WithdrawError::Write(error)) => {
+            tracing::error!(%number, "a refund was not withdrawn for certain: {error}");
+            back(&number, "failed")
+        }
+    }
+}

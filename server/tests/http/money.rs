@@ -1,0 +1,182 @@
+//! Where an operator decides about money: what needs the password, what is refused, and what a second press does.
+
+use reqwest::StatusCode;
+
+use super::common::{PASSWORD, Site, on_both, paid, signed};
+use super::operators::cookie;
+
+/// Where an operator's form leads to.
+async fn led_to(site: &Site, cookie: &str, path: &str, form: &[(&str, &str)]) -> String {
+    let response = site.post(path, form).header("cookie", cookie).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    response.headers()["location"].to_str().unwrap().to_owned()
+}
+
+/// What an operator's page shows.
+async fn shown(site: &Site, cookie: &str, path: &str) -> String {
+    let response = site.get(path).header("cookie", cookie).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK, "{path}");
+    response.text().await.unwrap()
+}
+
+/// A paid order, and the form that gives `amount` of it back.
+async fn refundable(site: &Site, amount: &'static str) -> (String, Vec<(&'static str, &'static str)>) {
+    let (number, code_url) = site.placed("lin", "10").await;
+    site.pay(&code_url, &[]).await;
+    site.until("lin", &number, "paid").await;
+    let form = vec![("no", "RF20260315A"), ("amount", amount), ("reason", "x"), ("password", PASSWORD)];
+    (format!("/admin/orders/{number}"), form)
+}
+
+#[tokio::test]
+async fn money_leaves_only_with_the_operators_password_and_once_for_a_form() {
+    on_both(async |site| {
+        let cookie = cookie(&site).await;
+        let (order, form) = refundable(&site, "4.00").await;
+        let path = format!("{order}/refund");
+        let with = |password| {
+            let mut form = form.clone();
+            form.retain(|(name, _)| *name != "password");
+            form.extend(password);
+            form
+        };
+        for wrong in [None, Some(("password", "")), Some(("password", "a wrong password"))] {
+            let back = led_to(&site, &cookie, &path, &with(wrong)).await;
+            assert!(back.contains("error=password"), "{wrong:?}: {back}");
+        }
+        let shown = site.get(&format!("{path}?amount=4&reason=x")).header("cookie", &cookie);
+        assert_eq!(shown.send().await.unwrap().status(), StatusCode::OK);
+        assert_eq!((site.count("refunds").await, site.balance("lin").await), (0, 1000));
+        for _ in 0..2 {
+            assert_eq!(led_to(&site, &cookie, &path, &form).await, format!("{order}?said=refund"));
+        }
+        assert_eq!((site.count("refunds").await, site.balance("lin").await), (1, 600));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_refunded_is_said_and_nothing_is_written() {
+    on_both(async |site| {
+        let cookie = cookie(&site).await;
+        let (order, form) = refundable(&site, "10.01").await;
+        let path = format!("{order}/refund");
+        let with = |name, value| {
+            let other = form.iter().filter(|(field, _)| *field != name).copied();
+            other.chain([(name, value)]).collect::<Vec<_>>()
+        };
+        for (form, error) in [
+            (form.clone(), "over"),
+            (with("amount", "0"), "amount"),
+            (with("amount", "-1"), "amount"),
+            (with("amount", "1.001"), "amount"),
+            (with("no", "a b"), "used"),
+        ] {
+            let back = led_to(&site, &cookie, &path, &form).await;
+            assert!(back.contains(&format!("error={error}")), "{form:?}: {back}");
+        }
+        let mut nothing = with("amount", "1");
+        nothing.retain(|(name, _)| *name != "reason");
+        nothing.push(("reason", "\n"));
+        assert!(led_to(&site, &cookie, &path, &nothing).await.contains("error=reason"));
+        assert_eq!((site.count("refunds").await, site.balance("lin").await), (0, 1000));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_balance_that_is_too_low_needs_the_operators_word() {
+    on_both(async |site| {
+        let cookie = cookie(&site).await;
+        let (order, form) = refundable(&site, "4.00").await;
+        let path = format!("{order}/refund");
+        // As if the site had let its user spend it.
+        site.set("UPDATE accounts SET balance = 399").await;
+        let shown = site.get(&format!("{path}?amount=4&reason=x")).header("cookie", &cookie).send().await;
+        assert!(shown.unwrap().text().await.unwrap().contains("name=\"low\""));
+        assert!(led_to(&site, &cookie, &path, &form).await.contains("error=low"));
+        assert_eq!(site.count("refunds").await, 0);
+        let with_low = [form.clone(), vec![("low", "1")]].concat();
+        assert_eq!(led_to(&site, &cookie, &path, &with_low).await, format!("{order}?said=refund"));
+        assert_eq!(site.count("refunds WHERE overdrawn = 1").await, 1);
+        assert_eq!(site.balance("lin").await, -1);
+    })
+    .await;
+}
+
+/// Real money for a number that is no order of ours; its exception's id.
+async fn stray(site: &Site) -> String {
+    let (_, answer) = site.notice(signed(paid("SM20200101000000AAAAAAAAAAAAAAAA", "1000"))).await;
+    assert!(answer.contains("FAIL"), "WeChat is to repeat it: {answer}");
+    "unknown_order:SM20200101000000AAAAAAAAAAAAAAAA:4200001234202603151234567890".to_owned()
+}
+
+const STRAY: &str = "/admin/orders/SM20200101000000AAAAAAAAAAAAAAAA";
+
+#[tokio::test]
+async fn no_exception_is_settled_without_the_operators_password() {
+    on_both(async |site| {
+        let cookie = cookie(&site).await;
+        let id = stray(&site).await;
+        let path = format!("{STRAY}/settle");
+        for way in ["credited", "refund", "dismissed"] {
+            for password in [None, Some("a wrong password")] {
+                let mut form = vec![("id", id.as_str()), ("way", way), ("reason", "x"), ("user", "lin")];
+                form.push(("no", "RF20260315A"));
+                form.extend(password.map(|password| ("password", password)));
+                let back = led_to(&site, &cookie, &path, &form).await;
+                assert!(back.contains("error=password"), "{way}: {back}");
+            }
+        }
+        assert_eq!(site.count("exceptions WHERE settled_at IS NOT NULL").await, 0);
+        assert_eq!((site.count("ledger").await, site.count("refunds").await), (0, 0));
+        let form =
+            [("id", id.as_str()), ("way", "dismissed"), ("reason", "not ours"), ("password", PASSWORD)];
+        assert_eq!(led_to(&site, &cookie, &path, &form).await, format!("{STRAY}?said=settled"));
+        // The same press once more finds it done.
+        assert_eq!(led_to(&site, &cookie, &path, &form).await, format!("{STRAY}?said=settled_over"));
+        let list = shown(&site, &cookie, "/admin/exceptions?show=settled").await;
+        for words in ["not ours", "admin", "SM20200101000000AAAAAAAAAAAAAAAA"] {
+            assert!(list.contains(words), "{words}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_is_withdrawn_only_with_the_operators_password() {
+    on_both(async |site| {
+        let cookie = cookie(&site).await;
+        let (order, form) = refundable(&site, "4.00").await;
+        assert_eq!(
+            led_to(&site, &cookie, &format!("{order}/refund"), &form).await,
+            format!("{order}?said=refund")
+        );
+        let path = format!("{order}/refunds/RF20260315A/withdraw");
+        for form in [&[][..], &[("password", "a wrong password")]] {
+            let back = led_to(&site, &cookie, &path, form).await;
+            assert!(back.contains("/withdraw?error=password"), "{back}");
+        }
+        assert_eq!(
+            (site.count("refunds WHERE state <> 'closed'").await, site.balance("lin").await),
+            (1, 600)
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_was_signed_out_meanwhile_comes_back_to_a_page_that_opens() {
+    on_both(async |site| {
+        let cookie = cookie(&site).await;
+        let (number, _) = site.placed("lin", "10").await;
+        let order = format!("/admin/orders/{number}");
+        for (path, page) in [("ask", ""), ("note", ""), ("refund", ""), ("refunds/RF1/withdraw", "")] {
+            let to = led_to(&site, "", &format!("{order}/{path}"), &[("text", "x")]).await;
+            let next = to.strip_prefix("/admin/login?error=expired&next=").unwrap().replace("%2F", "/");
+            assert_eq!(next, format!("{order}{page}"));
+            shown(&site, &cookie, &next).await;
+        }
+    })
+    .await;
+}
