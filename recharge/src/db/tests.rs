@@ -114,3 +114,38 @@ async fn a_day_belongs_to_one_run_until_its_claim_ends() {
         assert!(claim(&db, day, "fourth", back, false).await.unwrap().is_some());
     }
 }
+
+#[tokio::test]
+async fn a_day_that_failed_is_tried_again_by_itself_only_after_its_pause() {
+    use super::reconciliations::{claim, fail};
+    let (_folder, databases) = both().await;
+    let day = wxpay::v2::BillDate::parse("20260315").unwrap();
+    let now = wxpay::UnixMillis::new(1_773_630_000_000);
+    for db in databases {
+        let first = claim(&db, day, "first", now, true).await.unwrap().unwrap();
+        fail(&db, &first, ("no_answer", "HTTP 500".to_owned()), now).await.unwrap();
+        // Whoever saw it due a moment ago; a person need not wait.
+        let soon = now.plus_ms(crate::reconcile::pause_ms(0) - 1);
+        assert!(claim(&db, day, "second", soon, true).await.unwrap().is_none());
+        let by_hand = claim(&db, day, "second", soon, false).await.unwrap().unwrap();
+        fail(&db, &by_hand, ("no_answer", "HTTP 500".to_owned()), soon).await.unwrap();
+        let after = soon.plus_ms(crate::reconcile::pause_ms(1));
+        assert!(claim(&db, day, "third", after, true).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_key_names_one_order_and_another_only_in_its_place() {
+    use super::request_keys::{get_or_set, name};
+    let (_folder, databases) = both().await;
+    let number = |text: &str| wxpay::OutTradeNo::parse(text).unwrap();
+    let (first, second, key) = (number("SMfirst0"), number("SMsecond"), ("u_1", "key"));
+    for db in databases {
+        get_or_set(&db, key, "1000", 10, wxpay::UnixMillis::new(1)).await.unwrap();
+        assert_eq!(name(&db, key, None, &first).await.unwrap(), first);
+        // Another instance, which wrote its order at the same time.
+        assert_eq!(name(&db, key, None, &second).await.unwrap(), first, "{:?}", db.engine());
+        assert_eq!(name(&db, key, Some(&first), &second).await.unwrap(), second);
+        assert_eq!(name(&db, key, Some(&first), &number("SMthird0")).await.unwrap(), second);
+    }
+}
