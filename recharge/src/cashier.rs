@@ -109,6 +109,7 @@ impl Cashier {
         let watched = Watched::default();
         let rules = Rules { appid: wechat.merchant().appid.clone(), late_payment: settings.late_payment };
         let committer = Committer::new(db.clone(), Arc::new(rules), watched.clone(), instance);
+        let committer = committer.by(clock.clone());
         let inner = Inner {
             writer: Writer::start(committer),
             db,

@@ -1,11 +1,13 @@
 //! The database: SQLite or PostgreSQL behind one text of SQL. The one place that names the drivers.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
 use tokio::time::timeout;
@@ -29,7 +31,11 @@ pub(crate) mod reconciliations;
 pub mod refunds;
 pub(crate) mod request_keys;
 mod sets;
+mod turnstile;
 pub mod writer;
+
+use turnstile::Passage;
+pub use turnstile::Turnstile;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -56,6 +62,7 @@ pub struct Db {
     url: Arc<str>,
     /// SQLite has one writer at a time and its busy handler is not fair: writers of this process queue here instead.
     turn: Arc<Mutex<()>>,
+    turnstile: Turnstile,
 }
 
 /// Why a database could not be opened; says which setting is meant.
@@ -81,7 +88,15 @@ impl Db {
     /// # Errors
     /// [`OpenError`], which names the setting.
     pub async fn open(url: &str) -> Result<Db, OpenError> {
-        let db = Db::connect(url).await?;
+        Db::open_behind(url, Turnstile::default()).await
+    }
+
+    /// The same, where a simulation decides when each step reaches the database.
+    ///
+    /// # Errors
+    /// [`OpenError`], which names the setting.
+    pub async fn open_behind(url: &str, turnstile: Turnstile) -> Result<Db, OpenError> {
+        let db = Db::connect(url, turnstile).await?;
         let migrations = match db.engine {
             Engine::Sqlite => &SQLITE,
             Engine::Postgres => &POSTGRES,
@@ -90,7 +105,7 @@ impl Db {
         Ok(db)
     }
 
-    async fn connect(url: &str) -> Result<Db, OpenError> {
+    async fn connect(url: &str, turnstile: Turnstile) -> Result<Db, OpenError> {
         sqlx::any::install_default_drivers();
         let engine = match url.split(':').next() {
             Some("sqlite") => Engine::Sqlite,
@@ -105,16 +120,26 @@ impl Db {
         let first = AnyConnection::connect(&url).await.map_err(OpenError::Connect)?;
         first.close().await.map_err(OpenError::Connect)?;
         let (reading, writing) = if engine == Engine::Sqlite { (4, 1) } else { (8, 4) };
-        let pool = pool(engine, &url, reading).await?;
-        let writing = pool_later(engine, &url, writing)?;
-        Ok(Db { pool, writing, engine, url: url.into(), turn: Arc::default() })
+        // On a simulation's clock no time passes meanwhile, however long this machine takes.
+        let patience = Duration::from_secs(if turnstile.is_closed() { 3600 } else { 5 });
+        let options = |most| options(engine, most).acquire_timeout(patience);
+        let pool = options(reading).connect(&url).await.map_err(OpenError::Connect)?;
+        // This one opens its first connection when it is asked for one.
+        let writing = options(writing).connect_lazy(&url).map_err(OpenError::Connect)?;
+        Ok(Db { pool, writing, engine, url: url.into(), turn: Arc::default(), turnstile })
     }
 
     pub fn engine(&self) -> Engine {
         self.engine
     }
 
-    /// For reading, and for the sandbox, which keeps its orders in the same database.
+    /// A connection to read on.
+    async fn reading(&self) -> Result<Reading, sqlx::Error> {
+        let passage = self.turnstile.pass().await;
+        Ok(Reading { connection: self.pool.acquire().await?, _passage: passage })
+    }
+
+    /// For the sandbox, which keeps its orders in the same database.
     pub fn pool(&self) -> &AnyPool {
         &self.pool
     }
@@ -126,12 +151,14 @@ impl Db {
     /// When no connection can be had in 5 s or the database refuses.
     pub async fn begin(&self) -> Result<WriteTransaction<'static>, sqlx::Error> {
         let turn = self.turn().await;
+        let passage = self.turnstile.pass().await;
         let transaction = self.writing.begin_with(self.begin_statement()).await?;
-        Ok(WriteTransaction { transaction, _turn: turn })
+        Ok(WriteTransaction { transaction, _passage: passage, _turn: turn })
     }
 
     /// A connection outside the pools, for one who keeps it.
     async fn own_connection(&self) -> Result<AnyConnection, sqlx::Error> {
+        let _passage = self.turnstile.pass().await;
         let mut connection = AnyConnection::connect(&self.url).await?;
         set_up(self.engine, &mut connection).await?;
         Ok(connection)
@@ -143,8 +170,9 @@ impl Db {
         connection: &'c mut AnyConnection,
     ) -> Result<WriteTransaction<'c>, sqlx::Error> {
         let turn = self.turn().await;
+        let passage = self.turnstile.pass().await;
         let transaction = connection.begin_with(self.begin_statement()).await?;
-        Ok(WriteTransaction { transaction, _turn: turn })
+        Ok(WriteTransaction { transaction, _passage: passage, _turn: turn })
     }
 
     async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
@@ -204,18 +232,8 @@ impl Db {
 fn options(engine: Engine, most: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(most)
-        .acquire_timeout(Duration::from_secs(5))
         .test_before_acquire(engine == Engine::Postgres)
         .after_connect(move |connection, _| Box::pin(set_up(engine, connection)))
-}
-
-async fn pool(engine: Engine, url: &str, most: u32) -> Result<AnyPool, OpenError> {
-    options(engine, most).connect(url).await.map_err(OpenError::Connect)
-}
-
-/// A pool that opens its first connection when it is asked for one.
-fn pool_later(engine: Engine, url: &str, most: u32) -> Result<AnyPool, OpenError> {
-    options(engine, most).connect_lazy(url).map_err(OpenError::Connect)
 }
 
 async fn set_up(engine: Engine, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
@@ -240,10 +258,32 @@ async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), sqlx::Er
     }
 }
 
+/// A connection out of the pool, to read on.
+#[derive(Debug)]
+struct Reading {
+    connection: PoolConnection<Any>,
+    _passage: Passage,
+}
+
+impl Deref for Reading {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Reading {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.connection
+    }
+}
+
 /// A transaction that writes, with this process's turn at SQLite.
 #[derive(Debug)]
 pub struct WriteTransaction<'c> {
     transaction: Transaction<'c, Any>,
+    _passage: Passage,
     _turn: Option<OwnedMutexGuard<()>>,
 }
 

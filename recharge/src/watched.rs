@@ -98,7 +98,9 @@ impl Watched {
             now.minus(seen.asked_at) < WATCHED_MS && waited
         });
         due.retain(|order| now.minus(order.created_at) >= every_ms);
-        due.sort_by_key(|order| std::cmp::Reverse(order.created_at));
+        due.sort_by(|one, other| {
+            (other.created_at, &other.out_trade_no).cmp(&(one.created_at, &one.out_trade_no))
+        });
         due.truncate(most);
         for order in &due {
             if let Some(seen) = self.shard(&order.out_trade_no).get_mut(&order.out_trade_no) {

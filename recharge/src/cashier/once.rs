@@ -46,7 +46,7 @@ impl Cashier {
         let (inner, number) = (Arc::clone(&self.inner), Arc::new(OnceLock::new()));
         let written = Arc::clone(&number);
         let placing = tokio::spawn(async move { inner.place_once(&wish, &key, &written).await });
-        in_time(placing, || number.get().cloned()).await
+        in_time(&self.inner.clock, placing, || number.get().cloned()).await
     }
 
     /// Forgets keys that need not be kept any more.

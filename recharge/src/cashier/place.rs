@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use wxpay::v2::{TradeType, UnifiedOrder};
 use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo};
 
 use super::breaker::Call;
 use super::health::Cause;
 use super::{Cashier, Inner, Stopped, gate};
+use crate::clock::Clock;
 use crate::command::{Command, Reply};
 use crate::db::orders;
 use crate::db::writer::WriteError;
@@ -83,7 +83,7 @@ impl Cashier {
         let (inner, number) = (Arc::clone(&self.inner), Arc::new(OnceLock::new()));
         let written = Arc::clone(&number);
         let placing = tokio::spawn(async move { inner.place(&wish, &written).await });
-        in_time(placing, || number.get().cloned()).await
+        in_time(&self.inner.clock, placing, || number.get().cloned()).await
     }
 
     /// A fresh code for an open order; WeChat is asked first whether it was paid. Where the code is newer than
@@ -94,18 +94,19 @@ impl Cashier {
     pub async fn new_code(&self, out_trade_no: OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
         let (inner, number) = (Arc::clone(&self.inner), out_trade_no.clone());
         let renewing = tokio::spawn(async move { inner.new_code(&number, seen_version).await });
-        in_time(renewing, || Some(out_trade_no)).await
+        in_time(&self.inner.clock, renewing, || Some(out_trade_no)).await
     }
 }
 
 /// What the task ends with, or "try again" when it takes too long; it runs to its end all the same.
 pub(super) async fn in_time(
+    clock: &Clock,
     task: JoinHandle<Result<Order, PlaceError>>,
     number: impl FnOnce() -> Option<OutTradeNo>,
 ) -> Result<Order, PlaceError> {
-    match tokio::time::timeout(PATIENCE, task).await {
-        Ok(ended) => ended.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into())),
-        Err(_) => Err(match number() {
+    match clock.timeout(PATIENCE, task).await {
+        Some(ended) => ended.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into())),
+        None => Err(match number() {
             Some(out_trade_no) => PlaceError::TryAgain { out_trade_no },
             None => PlaceError::Write(WriteError::Busy),
         }),
@@ -197,7 +198,7 @@ impl Inner {
     ) -> Result<Order, PlaceError> {
         let number = order.out_trade_no.clone();
         let mut order = order;
-        let began = Instant::now();
+        let began = self.clock.steady();
         let is_done = |order: &Order| {
             let fresh = order.code().is_some_and(|code| renew.is_none_or(|seen| code.version > seen));
             !order.is_open() || (fresh && order.has_live_code(self.clock.now()))
@@ -209,7 +210,7 @@ impl Inner {
             }
             let turn = self.turn(&number).await;
             // Who waited here was told to try again; asking for nobody would only hold up the next press.
-            if began.elapsed() > PATIENCE {
+            if self.clock.steady().saturating_sub(began) > PATIENCE {
                 return Err(PlaceError::TryAgain { out_trade_no: number });
             }
             if mine.is_none() {
@@ -227,7 +228,7 @@ impl Inner {
                 return self.ask_for_code(&order, call).await;
             }
             drop(turn);
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            self.clock.sleep(Duration::from_millis(50)).await;
         }
     }
 

@@ -48,7 +48,7 @@ pub(super) async fn add(
 pub async fn balance(db: &Db, user_id: &str) -> Result<Fen, sqlx::Error> {
     let row = sqlx::query("SELECT balance FROM accounts WHERE user_id = $1")
         .bind(user_id)
-        .fetch_optional(db.pool())
+        .fetch_optional(&mut *db.reading().await?)
         .await?;
     row.map_or(Ok(Fen::ZERO), |row| column(&row, "balance").map(Fen::new))
 }
@@ -120,7 +120,7 @@ pub async fn days(db: &Db, from: &str, to: &str) -> Result<Vec<(String, DaySums)
     )
     .bind(from)
     .bind(to)
-    .fetch_all(db.pool())
+    .fetch_all(&mut *db.reading().await?)
     .await?;
     rows.iter()
         .map(|row| {

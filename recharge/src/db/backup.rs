@@ -107,6 +107,7 @@ async fn sqlite(url: &str, part: &NamedTempFile) -> Result<Option<Findings>, Bac
         engine: Engine::Sqlite,
         url: copy.into(),
         turn: std::sync::Arc::default(),
+        turnstile: super::Turnstile::default(),
     };
     // Tables of another version cannot be looked into, and are copied all the same: before an update above all.
     let findings = check::all(&db).await.ok();

@@ -52,7 +52,7 @@ pub(crate) async fn lines(db: &Db, claim: &Claim, after: i64, limit: i64) -> Res
     .bind(&claim.run)
     .bind(after)
     .bind(limit)
-    .fetch_all(db.pool())
+    .fetch_all(&mut *db.reading().await?)
     .await?;
     rows.iter()
         .map(|row| {
@@ -77,7 +77,7 @@ pub(crate) async fn present(
     )
     .bind(&claim.run)
     .bind(sets::json(&keys)?)
-    .fetch_all(db.pool())
+    .fetch_all(&mut *db.reading().await?)
     .await?;
     rows.iter().map(|row| column(row, "key")).collect()
 }

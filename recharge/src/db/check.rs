@@ -143,10 +143,12 @@ async fn windows(
 ) -> Result<u64, sqlx::Error> {
     let (mut after, mut rows) = (String::new(), 0);
     loop {
-        let row = sqlx::query(window).bind(&after).bind(WINDOW).fetch_one(db.pool()).await?;
+        let row = sqlx::query(window).bind(&after).bind(WINDOW).fetch_one(&mut *db.reading().await?).await?;
         let Some(last) = column::<Option<String>>(&row, "k")? else { return Ok(rows) };
         rows += u64::try_from(column::<i64>(&row, "n")?).unwrap_or_default();
-        for row in sqlx::query(violations).bind(&after).bind(&last).fetch_all(db.pool()).await? {
+        for row in
+            sqlx::query(violations).bind(&after).bind(&last).fetch_all(&mut *db.reading().await?).await?
+        {
             findings.violations += 1;
             if findings.named.len() < NAMED {
                 findings.named.push(violation(&row)?);

@@ -106,7 +106,7 @@ pub(crate) async fn found_in_bill(
 pub(crate) async fn others_lack(db: &Db, but: BillDate) -> Result<bool, sqlx::Error> {
     let sql = "SELECT 1 AS one FROM differences WHERE day <> $1 AND done IN ('listed', 'exception') \
          AND done = 'listed' AND kind IN ('not_there', 'refund_not_there') LIMIT 1";
-    Ok(sqlx::query(sql).bind(but.to_string()).fetch_optional(db.pool()).await?.is_some())
+    Ok(sqlx::query(sql).bind(but.to_string()).fetch_optional(&mut *db.reading().await?).await?.is_some())
 }
 
 /// The differences of a day, open ones first, at most `limit`.
@@ -117,7 +117,7 @@ pub(crate) async fn of_day(db: &Db, date: BillDate, limit: i64) -> Result<Vec<Di
          FROM differences AS d WHERE d.day = $1 ORDER BY open DESC, kind, line, key LIMIT $2"
     );
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(date.to_string()).bind(limit);
-    query.fetch_all(db.pool()).await?.iter().map(difference).collect()
+    query.fetch_all(&mut *db.reading().await?).await?.iter().map(difference).collect()
 }
 
 fn difference(row: &AnyRow) -> Result<Difference, sqlx::Error> {

@@ -79,7 +79,11 @@ async fn due(db: &Db, round: &Round<'_>, room: usize) -> Result<Vec<Due>, sqlx::
         return Ok(Vec::new());
     }
     let in_time = round.rate.in_ms(schedule::LONGEST_WAIT_MS);
-    let row = sqlx::query(MANY).bind(round.now.get()).bind(in_time + 1).fetch_one(db.pool()).await?;
+    let row = sqlx::query(MANY)
+        .bind(round.now.get())
+        .bind(in_time + 1)
+        .fetch_one(&mut *db.reading().await?)
+        .await?;
     let backlog = column::<i64>(&row, "due")? > in_time;
     let mut rows = if backlog { select(db, NEWEST, round.now, room).await? } else { Vec::new() };
     if rows.len() < room {
@@ -101,7 +105,7 @@ async fn due(db: &Db, round: &Round<'_>, room: usize) -> Result<Vec<Due>, sqlx::
 async fn select(db: &Db, condition: &str, now: UnixMillis, limit: usize) -> Result<Vec<AnyRow>, sqlx::Error> {
     let sql = format!("SELECT {}, last_query_at FROM orders {condition}", super::orders::COLUMNS);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    sqlx::query(AssertSqlSafe(sql)).bind(now.get()).bind(limit).fetch_all(db.pool()).await
+    sqlx::query(AssertSqlSafe(sql)).bind(now.get()).bind(limit).fetch_all(&mut *db.reading().await?).await
 }
 
 /// Claims orders to ask about: watched ones, and of those that are due as many as there is room for, all of them under the
@@ -186,7 +190,7 @@ pub(crate) async fn hurry(
 /// # Errors
 /// Whatever the database says.
 pub async fn backlog(db: &Db, now: UnixMillis) -> Result<(i64, Option<UnixMillis>), sqlx::Error> {
-    let row = sqlx::query(BACKLOG).bind(now.get()).fetch_one(db.pool()).await?;
+    let row = sqlx::query(BACKLOG).bind(now.get()).fetch_one(&mut *db.reading().await?).await?;
     Ok((column(&row, "orders")?, column::<Option<i64>>(&row, "oldest")?.map(UnixMillis::new)))
 }
 

@@ -59,7 +59,7 @@ pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo, limit: i64) -> Result<
     )
     .bind(out_trade_no.as_str())
     .bind(limit)
-    .fetch_all(db.pool())
+    .fetch_all(&mut *db.reading().await?)
     .await?;
     rows.iter()
         .rev()

@@ -158,7 +158,7 @@ pub(super) async fn read(
 /// # Errors
 /// Whatever the database says.
 pub async fn find(db: &Db, id: &str) -> Result<Option<Exception>, sqlx::Error> {
-    let found = read(&mut *db.pool().acquire().await?, &[id]).await?;
+    let found = read(&mut *db.reading().await?, &[id]).await?;
     Ok(found.into_iter().next())
 }
 
@@ -192,7 +192,8 @@ pub async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Exception>, sqlx
          WHERE out_trade_no IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j) \
          ORDER BY first_seen_at, id"
     );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(sets::json(&keys)?).fetch_all(db.pool()).await?;
+    let rows =
+        sqlx::query(AssertSqlSafe(sql)).bind(sets::json(&keys)?).fetch_all(&mut *db.reading().await?).await?;
     rows.iter().map(exception).collect()
 }
 
@@ -205,7 +206,7 @@ pub async fn open(db: &Db, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
         "SELECT {COLUMNS} FROM exceptions WHERE settled_at IS NULL \
          ORDER BY first_seen_at, id LIMIT $1"
     );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(db.pool()).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *db.reading().await?).await?;
     rows.iter().map(exception).collect()
 }
 
@@ -244,7 +245,7 @@ pub async fn without_order(db: &Db, search: &str, limit: i64) -> Result<Vec<Exce
         .bind(search)
         .bind(format!("{search}\u{10FFFF}"))
         .bind(limit)
-        .fetch_all(db.pool())
+        .fetch_all(&mut *db.reading().await?)
         .await?;
     rows.iter().map(exception).collect()
 }

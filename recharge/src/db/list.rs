@@ -226,7 +226,7 @@ async fn page(
         orders::COLUMNS,
         conditions.to_sql()
     );
-    let rows = conditions.query(sql).fetch_all(db.pool()).await?;
+    let rows = conditions.query(sql).fetch_all(&mut *db.reading().await?).await?;
     let mut found: Vec<Order> = rows.iter().map(orders::order).collect::<Result<_, _>>()?;
     let more = found.len() > limit;
     found.truncate(limit);
@@ -279,7 +279,7 @@ pub async fn totals(db: &Db, filter: &Filter) -> Result<Totals, sqlx::Error> {
          WHERE {} ORDER BY created_at DESC LIMIT {cap}) AS counted",
         conditions.to_sql()
     );
-    let row = conditions.query(sql).fetch_one(db.pool()).await?;
+    let row = conditions.query(sql).fetch_one(&mut *db.reading().await?).await?;
     let orders: i64 = column(&row, "orders")?;
     Ok(Totals {
         orders: orders.min(TOTALS_CAP),

@@ -115,7 +115,8 @@ pub async fn set_password(
 /// # Errors
 /// Whatever the database says.
 pub async fn any(db: &Db) -> Result<bool, sqlx::Error> {
-    let row = sqlx::query("SELECT name FROM operators LIMIT 1").fetch_optional(db.pool()).await?;
+    let row =
+        sqlx::query("SELECT name FROM operators LIMIT 1").fetch_optional(&mut *db.reading().await?).await?;
     Ok(row.is_some())
 }
 
@@ -124,7 +125,7 @@ pub async fn any(db: &Db) -> Result<bool, sqlx::Error> {
 pub async fn password_hash(db: &Db, name: &str) -> Result<Option<String>, sqlx::Error> {
     let row = sqlx::query("SELECT password_hash FROM operators WHERE name = $1")
         .bind(name)
-        .fetch_optional(db.pool())
+        .fetch_optional(&mut *db.reading().await?)
         .await?;
     row.map(|row| column(&row, "password_hash")).transpose()
 }
@@ -170,7 +171,7 @@ pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Optio
         .bind(token_hash)
         .bind(now.plus_ms(-LONGEST_MS).get())
         .bind(now.plus_ms(-IDLE_MS).get())
-        .fetch_optional(db.pool())
+        .fetch_optional(&mut *db.reading().await?)
         .await?;
     let Some(row) = row else { return Ok(None) };
     let seen_at: i64 = column(&row, "seen_at")?;
@@ -219,7 +220,7 @@ pub async fn knows_address(db: &Db, name: &str, address: &str, now: UnixMillis) 
         .bind(name)
         .bind(address)
         .bind(now.plus_ms(-KNOWN_MS).get())
-        .fetch_optional(db.pool())
+        .fetch_optional(&mut *db.reading().await?)
         .await?;
     Ok(row.is_some())
 }

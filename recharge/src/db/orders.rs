@@ -192,7 +192,10 @@ pub(super) async fn read(
 /// Whatever the database says.
 pub async fn find(db: &Db, out_trade_no: &OutTradeNo) -> Result<Option<Order>, sqlx::Error> {
     let sql = format!("SELECT {COLUMNS} FROM orders WHERE out_trade_no = $1");
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(out_trade_no.as_str()).fetch_optional(db.pool()).await?;
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .bind(out_trade_no.as_str())
+        .fetch_optional(&mut *db.reading().await?)
+        .await?;
     row.as_ref().map(order).transpose()
 }
 
@@ -205,7 +208,7 @@ pub async fn find_all(db: &Db, numbers: &[OutTradeNo]) -> Result<Vec<Order>, sql
         return Ok(Vec::new());
     }
     let numbers: Vec<_> = numbers.iter().map(OutTradeNo::as_str).collect();
-    read(&mut *db.pool().acquire().await?, &numbers, &[]).await
+    read(&mut *db.reading().await?, &numbers, &[]).await
 }
 
 /// A user's orders that can still be paid, newest first, at most `limit`.
@@ -221,7 +224,7 @@ pub async fn open_of(db: &Db, user_id: &str, now: UnixMillis, limit: i64) -> Res
         .bind(user_id)
         .bind(now.get())
         .bind(limit)
-        .fetch_all(db.pool())
+        .fetch_all(&mut *db.reading().await?)
         .await?;
     rows.iter().map(order).collect()
 }
@@ -253,7 +256,7 @@ pub(crate) async fn paid_on(
     .bind(date.next().start().get())
     .bind(number)
     .bind(limit)
-    .fetch_all(db.pool())
+    .fetch_all(&mut *db.reading().await?)
     .await?;
     rows.iter()
         .map(|row| {

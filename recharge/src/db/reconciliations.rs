@@ -138,7 +138,7 @@ pub(crate) async fn fail(
 ) -> Result<(), sqlx::Error> {
     let attempts = sqlx::query("SELECT attempts FROM reconciliations WHERE day = $1")
         .bind(claim.date.to_string())
-        .fetch_one(db.pool())
+        .fetch_one(&mut *db.reading().await?)
         .await?;
     let next = now.plus_ms(pause_ms(column(&attempts, "attempts")?));
     let (db2, claim) = (db.clone(), claim.clone());
@@ -170,14 +170,16 @@ pub(crate) async fn not_due(
     )
     .bind(from.to_string())
     .bind(now.get())
-    .fetch_all(db.pool())
+    .fetch_all(&mut *db.reading().await?)
     .await?;
     rows.iter().map(|row| column(row, "day")).collect()
 }
 
 /// When the first order was made.
 pub(crate) async fn first_order(db: &Db) -> Result<Option<UnixMillis>, sqlx::Error> {
-    let row = sqlx::query("SELECT MIN(created_at) AS first FROM orders").fetch_one(db.pool()).await?;
+    let row = sqlx::query("SELECT MIN(created_at) AS first FROM orders")
+        .fetch_one(&mut *db.reading().await?)
+        .await?;
     Ok(column::<Option<i64>>(&row, "first")?.map(UnixMillis::new))
 }
 
@@ -199,7 +201,7 @@ pub(crate) async fn results(
         None => (String::new(), "9".to_owned()),
     };
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(from).bind(to).bind(limit);
-    query.fetch_all(db.pool()).await?.iter().map(reconciliation).collect()
+    query.fetch_all(&mut *db.reading().await?).await?.iter().map(reconciliation).collect()
 }
 
 fn reconciliation(row: &AnyRow) -> Result<Reconciliation, sqlx::Error> {
@@ -233,7 +235,7 @@ pub(crate) async fn overview(db: &Db) -> Result<(Option<BillDate>, i64), sqlx::E
         "SELECT (SELECT MAX(day) FROM reconciliations WHERE finished_at IS NOT NULL) AS day, \
          (SELECT COUNT(*) FROM differences AS d WHERE d.done IN ('listed', 'exception') AND {IS_OPEN}) AS open"
     );
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(db.pool()).await?;
+    let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *db.reading().await?).await?;
     let day = column::<Option<String>>(&row, "day")?;
     let day = day.map(|day| BillDate::parse(&day)).transpose().map_err(|e| broken("day", e))?;
     Ok((day, column(&row, "open")?))

@@ -146,7 +146,10 @@ pub(super) async fn read(
 /// Whatever the database says.
 pub async fn find(db: &Db, out_refund_no: &OutRefundNo) -> Result<Option<Refund>, sqlx::Error> {
     let sql = format!("SELECT {COLUMNS} FROM refunds WHERE out_refund_no = $1");
-    let row = sqlx::query(AssertSqlSafe(sql)).bind(out_refund_no.as_str()).fetch_optional(db.pool()).await?;
+    let row = sqlx::query(AssertSqlSafe(sql))
+        .bind(out_refund_no.as_str())
+        .fetch_optional(&mut *db.reading().await?)
+        .await?;
     row.as_ref().map(refund).transpose()
 }
 
@@ -157,7 +160,10 @@ pub async fn find(db: &Db, out_refund_no: &OutRefundNo) -> Result<Option<Refund>
 pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo) -> Result<Vec<Refund>, sqlx::Error> {
     let sql =
         format!("SELECT {COLUMNS} FROM refunds WHERE out_trade_no = $1 ORDER BY requested_at, out_refund_no");
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(out_trade_no.as_str()).fetch_all(db.pool()).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(out_trade_no.as_str())
+        .fetch_all(&mut *db.reading().await?)
+        .await?;
     rows.iter().map(refund).collect()
 }
 
@@ -166,7 +172,7 @@ pub(crate) async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Refund>, 
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    read(&mut *db.pool().acquire().await?, numbers, &[]).await
+    read(&mut *db.reading().await?, numbers, &[]).await
 }
 
 /// The refunds that we asked for on a day and that WeChat has taken on, in the order of asking, after the one of `after`;
@@ -189,7 +195,7 @@ pub(crate) async fn asked_for_on(
         .bind(date.next().start().get())
         .bind(number)
         .bind(limit)
-        .fetch_all(db.pool())
+        .fetch_all(&mut *db.reading().await?)
         .await?;
     rows.iter().map(refund).collect()
 }
@@ -202,7 +208,7 @@ pub async fn open(db: &Db, limit: i64) -> Result<Vec<Refund>, sqlx::Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM refunds WHERE due_at IS NOT NULL ORDER BY requested_at, out_refund_no LIMIT $1"
     );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(db.pool()).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *db.reading().await?).await?;
     rows.iter().map(refund).collect()
 }
 
@@ -227,7 +233,7 @@ pub(crate) async fn claim(db: &Db, now: UnixMillis, limit: usize) -> Result<Vec<
     .bind(now.get())
     .bind(now.plus_ms(schedule::FURTHEST_MS).get())
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(db.pool())
+    .fetch_all(&mut *db.reading().await?)
     .await?;
     if rows.is_empty() {
         return Ok(Vec::new());

@@ -70,7 +70,7 @@ async fn find(db: &Db, (user_id, key): (&str, &str)) -> Result<Option<Kept>, sql
         sqlx::query("SELECT request, out_trade_no FROM request_keys WHERE user_id = $1 AND request_key = $2")
             .bind(user_id)
             .bind(key)
-            .fetch_optional(db.pool())
+            .fetch_optional(&mut *db.reading().await?)
             .await?;
     let Some(row) = row else { return Ok(None) };
     let number: Option<String> = column(&row, "out_trade_no")?;
@@ -86,7 +86,7 @@ async fn find(db: &Db, (user_id, key): (&str, &str)) -> Result<Option<Kept>, sql
 /// Forgets keys that are older than this, a thousand at most.
 pub(crate) async fn forget(db: &Db, before: UnixMillis) -> Result<(), sqlx::Error> {
     let old = sqlx::query("SELECT 1 FROM request_keys WHERE created_at < $1 LIMIT 1").bind(before.get());
-    if old.fetch_optional(db.pool()).await?.is_none() {
+    if old.fetch_optional(&mut *db.reading().await?).await?.is_none() {
         return Ok(());
     }
     let mut transaction = db.begin().await?;

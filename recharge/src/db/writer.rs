@@ -8,11 +8,11 @@ use std::time::Duration;
 use sqlx::AnyConnection;
 use sqlx::error::DatabaseError;
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::time::timeout;
 use wxpay::UnixMillis;
 
 use super::{Db, Engine, accounts, events, exceptions, held, ledger, orders};
 use crate::batch::Batch;
+use crate::clock::Clock;
 use crate::command::{Command, Outcome, Reply};
 use crate::order::{Order, Rules};
 use crate::watched::Watched;
@@ -105,11 +105,18 @@ pub struct Committer {
     instance: Arc<str>,
     /// Its own connection, opened when first needed and closed after an error.
     connection: Arc<Mutex<Option<AnyConnection>>>,
+    clock: Clock,
 }
 
 impl Committer {
     pub fn new(db: Db, rules: Arc<Rules>, watched: Watched, instance: &str) -> Committer {
-        Committer { db, rules, watched, instance: instance.into(), connection: Arc::default() }
+        let (connection, clock) = (Arc::default(), Clock::system());
+        Committer { db, rules, watched, instance: instance.into(), connection, clock }
+    }
+
+    /// The same, waiting by `clock`.
+    pub fn by(self, clock: Clock) -> Committer {
+        Committer { clock, ..self }
     }
 
     /// Commits all `commands` in one transaction, in their order. If the database refuses one of them, each is tried
@@ -139,7 +146,7 @@ impl Committer {
         for _ in 0..ATTEMPTS {
             // A host that is gone without a word would hold up all money for as long as TCP hopes. After this the
             // connection is closed, and looking again tells what became of the write.
-            let attempt = timeout(LONGEST, self.attempt(&mut connection, commands)).await;
+            let attempt = self.clock.timeout(LONGEST, self.attempt(&mut connection, commands)).await;
             match attempt.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
                 Ok(Some(replies)) => {
                     *kept = Some(connection);
@@ -160,8 +167,10 @@ impl Committer {
         connection: &mut AnyConnection,
         commands: &[Command],
     ) -> Result<Option<Vec<Reply>>, sqlx::Error> {
+        let passage = self.db.turnstile.pass().await;
         let orders = read(connection, commands).await?;
         let held = held::read(connection, commands, &orders).await?;
+        drop(passage);
         let mut batch = Batch::new(&self.rules, orders).holding(held);
         let mut replies: Vec<_> = commands.iter().map(|command| batch.apply(command)).collect();
         if batch.writes() {

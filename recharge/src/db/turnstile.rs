@@ -1,0 +1,125 @@
+//! Where a simulation decides in which order steps reach the database.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+/// Every step to the database goes through here: what is read on one connection, a transaction, the opening of a connection.
+/// It stands open, and only a simulation closes it, to let the steps in one at a time. Clones are the same turnstile.
+#[derive(Debug, Clone, Default)]
+pub struct Turnstile {
+    closed: Option<Arc<Closed>>,
+}
+
+#[derive(Debug, Default)]
+struct Closed {
+    waiting: Mutex<Waiting>,
+    inside: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    /// How many came so far: the next one's number.
+    came: usize,
+    steps: Vec<(usize, oneshot::Sender<Passage>)>,
+}
+
+/// One step that was let in. It ends when this is dropped.
+#[derive(Debug, Default)]
+pub(super) struct Passage {
+    through: Option<Arc<Closed>>,
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        if let Some(through) = &self.through {
+            through.inside.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Turnstile {
+    /// One at which every step waits until it is let in: for simulations only.
+    pub fn closed() -> Turnstile {
+        Turnstile { closed: Some(Arc::default()) }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    /// Waits for its turn.
+    pub(super) async fn pass(&self) -> Passage {
+        let Some(closed) = &self.closed else { return Passage::default() };
+        let (let_in, turn) = oneshot::channel();
+        closed.waiting().came(let_in);
+        turn.await.unwrap_or_default()
+    }
+
+    /// The numbers of the steps that wait, in the order in which they came. Those that were given up are gone.
+    pub fn waiting(&self) -> Vec<usize> {
+        self.closed.as_ref().map_or_else(Vec::new, |closed| {
+            let mut waiting = closed.waiting();
+            waiting.steps.retain(|(_, step)| !step.is_closed());
+            waiting.steps.iter().map(|(number, _)| *number).collect()
+        })
+    }
+
+    /// How many steps are at the database.
+    pub fn inside(&self) -> usize {
+        self.closed.as_ref().map_or(0, |closed| closed.inside.load(Ordering::SeqCst))
+    }
+
+    /// Lets the step of this number in, if it waits.
+    pub fn let_in(&self, number: usize) {
+        let Some(closed) = &self.closed else { return };
+        let mut waiting = closed.waiting();
+        let Some(index) = waiting.steps.iter().position(|(waits, _)| *waits == number) else { return };
+        let (_, step) = waiting.steps.remove(index);
+        drop(waiting);
+        closed.inside.fetch_add(1, Ordering::SeqCst);
+        // Where nobody waits for it any more it comes back and ends at once.
+        let _ = step.send(Passage { through: Some(Arc::clone(closed)) });
+    }
+}
+
+impl Waiting {
+    fn came(&mut self, step: oneshot::Sender<Passage>) {
+        self.steps.push((self.came, step));
+        self.came += 1;
+    }
+}
+
+impl Closed {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_turnstile_lets_in_whom_it_is_told_to_and_an_open_one_everybody() {
+        let turnstile = Turnstile::closed();
+        let steps: Vec<_> = (0..2)
+            .map(|_| {
+                let turnstile = turnstile.clone();
+                tokio::spawn(async move { turnstile.pass().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        assert_eq!((turnstile.waiting(), turnstile.inside()), (vec![0, 1], 0));
+        turnstile.let_in(1);
+        let [first, second] = <[_; 2]>::try_from(steps).unwrap();
+        let inside = second.await.unwrap();
+        assert_eq!((turnstile.waiting(), turnstile.inside()), (vec![0], 1));
+        drop(inside);
+        first.abort();
+        assert!(first.await.unwrap_err().is_cancelled());
+        assert_eq!((turnstile.waiting(), turnstile.inside()), (vec![], 0));
+        Turnstile::default().pass().await;
+    }
+}
