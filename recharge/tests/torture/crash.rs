@@ -1,71 +1,20 @@
 //! A process that dies at each point where it waits, one after the other, in each of its steps: what was acknowledged is
 //! there, nothing happens twice, and a process that is started again comes to the same end as one that never died.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use recharge::settlement::Settlement;
 use sandbox::{NotifyFaults, Pay};
-use tokio::runtime::{Builder, Runtime};
 use wxpay::OutRefundNo;
 
 use crate::oracle::Broken;
 use crate::place::Place;
-use crate::process::{self, Done, take_notice};
-use crate::world::{Note, World};
+use crate::post::Note;
+use crate::process::{self, Done, News, take_notice};
+use crate::world::World;
 
 /// More points than any step has.
 const MOST: usize = 2_000;
-
-/// Counts how often a runtime had nothing to do but wait for somebody else: the database, WeChat, a timer.
-#[derive(Debug, Default)]
-pub struct Waits(Mutex<Count>);
-
-#[derive(Debug, Default)]
-struct Count {
-    left: usize,
-    waker: Option<Waker>,
-}
-
-impl Waits {
-    /// A runtime that counts here.
-    pub fn runtime(self: &Arc<Waits>) -> Runtime {
-        let waits = Arc::clone(self);
-        let waited = move || {
-            let mut count = waits.0.lock().unwrap();
-            count.left = count.left.saturating_sub(1);
-            if count.left == 0
-                && let Some(waker) = count.waker.take()
-            {
-                waker.wake();
-            }
-        };
-        Builder::new_current_thread().enable_all().on_thread_park(waited).build().unwrap()
-    }
-
-    /// Runs `what` until it has waited `most` times: then `None`.
-    fn run<T>(&self, runtime: &Runtime, most: usize, what: impl Future<Output = T>) -> Option<T> {
-        *self.0.lock().unwrap() = Count { left: most, waker: None };
-        runtime.block_on(async {
-            let mut what = pin!(what);
-            poll_fn(|context| {
-                if let Poll::Ready(done) = what.as_mut().poll(context) {
-                    return Poll::Ready(Some(done));
-                }
-                let mut count = self.0.lock().unwrap();
-                if count.left == 0 {
-                    return Poll::Ready(None);
-                }
-                count.waker = Some(context.waker().clone());
-                Poll::Pending
-            })
-            .await
-        })
-    }
-}
 
 /// What is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,9 +68,8 @@ pub fn cut(step: Step, place: &Place) -> Result<usize, Broken> {
 
 /// `true` if the step ended before it had waited `point` times.
 fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, Broken> {
-    let waits = Arc::<Waits>::default();
-    let mut world = World::calm(place, &waits);
-    let note = prepare(&mut world, step);
+    let mut world = World::calm(place);
+    let note = prepare(&mut world, step)?;
     let process = world.process(0);
     process.wire.open();
     let cashier = process.cashier.clone();
@@ -130,19 +78,18 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
     let merchant = world.common.merchant.clone();
     let taken = note.clone();
     let what = async move {
-        let text = |text: String| Done { text, order: None };
         match (step, number) {
             (Step::Place, _) => process::press(cashier, process::wish("u_1", 1990)).await,
             (Step::NewCode, Some(number)) => process::new_code(cashier, number, 1).await,
-            (Step::Notice, _) => text(take_notice(&cashier, &merchant, &taken.unwrap().body).await.1),
-            (Step::Query | Step::Expire, _) => text(cashier.ask_due(5).await.unwrap().to_string()),
+            (Step::Notice, _) => Done::said(take_notice(&cashier, &merchant, &taken.unwrap().body).await.1),
+            (Step::Query | Step::Expire, _) => Done::said(cashier.ask_due(5).await.unwrap().to_string()),
             (Step::Close, Some(number)) => process::close(cashier, number).await,
             (Step::Refund, Some(number)) => {
                 let refunded = cashier.refund(process::refund_wish(&number, 500), process::by()).await;
-                text(refunded.unwrap().state.name().to_owned())
+                Done::said(refunded.unwrap().state.name().to_owned())
             }
             (Step::SendRefund | Step::EndRefund, _) => {
-                text(cashier.drive_refunds(5).await.unwrap().to_string())
+                Done::said(cashier.drive_refunds(5).await.unwrap().to_string())
             }
             (Step::GiveBack, _) => {
                 let exceptions = cashier.open_exceptions(5).await.unwrap();
@@ -150,10 +97,10 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
                 let reason = "重复付款".to_owned();
                 let settlement = Settlement::Refund { out_refund_no: number, reason };
                 let settled = cashier.settle_exception(&exceptions[0].id(), settlement, process::by()).await;
-                text(format!("{:?}", settled.unwrap().1.map(|refund| refund.amount)))
+                Done::said(format!("{:?}", settled.unwrap().1.map(|refund| refund.amount)))
             }
             (Step::Reconcile, _) => {
-                text(format!("{:?}", cashier.reconcile_due().await.map(|day| day.is_some())))
+                Done::said(format!("{:?}", cashier.reconcile_due().await.map(|day| day.is_some())))
             }
             (Step::NewCode | Step::Close | Step::Refund, None) => unreachable!("an order was placed"),
         }
@@ -162,19 +109,21 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
         world.oracle.proven(&note.number, &note.transaction);
     }
     let process = world.process(0);
-    let done = waits.run(&process.runtime, point, what);
+    process.wire.set_slow(true);
+    let done = process.idle.until_waited(&process.runtime, point, what);
     if done.is_none() && later {
         // What the database or WeChat was asked for last is done; the process does not hear of it.
         std::thread::sleep(Duration::from_millis(2));
     }
+    process.wire.set_slow(false);
     for (path, number, answer) in process.wire.passed() {
         world.oracle.answered(&path, &number, &answer);
     }
     if let (Some(done), Some(note)) = (&done, &note) {
         world.answered(0, note, 200, &done.text)?;
     }
-    if let Some(order) = done.as_ref().and_then(|done| done.order.clone()) {
-        world.shown(&order);
+    if let Some(News::Shown(order)) = done.as_ref().map(|done| &done.news) {
+        world.shown(order);
     }
     world.crash(0);
     world.check()?;
@@ -185,16 +134,16 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
 }
 
 /// Everything up to the step.
-fn prepare(world: &mut World, step: Step) -> Option<Note> {
+fn prepare(world: &mut World, step: Step) -> Result<Option<Note>, Broken> {
     if step == Step::Place {
-        return None;
+        return Ok(None);
     }
     let process = world.process(0);
     let pressed = process::press(process.cashier.clone(), process::wish("u_1", 1990));
-    process.begin("press".to_owned(), "", pressed);
-    world.finish();
+    process.begin("press".to_owned(), pressed);
+    world.finish()?;
     let seen = world.seen[0].clone();
-    match step {
+    Ok(match step {
         Step::Notice | Step::Query => {
             world.pay(&seen.url, &seen.number, Pay::default(), true);
             let mut note = None;
@@ -238,7 +187,7 @@ fn prepare(world: &mut World, step: Step) -> Option<Note> {
             None
         }
         Step::Place | Step::NewCode => None,
-    }
+    })
 }
 
 /// The end that every cut must come to.

@@ -2,16 +2,14 @@
 
 use rand::RngExt;
 use sandbox::{AnswerFault, NotifyFaults, Pay};
-use sqlx::Executor;
-use tokio::time::{Duration, sleep};
 use wxpay::Fen;
 use wxpay::client::Client;
 use wxpay::v2::{TradeType, UnifiedOrder};
 
 use crate::oracle::Broken;
-use crate::process::{self, IP, number, take_notice};
+use crate::process::{self, IP, number};
 use crate::wire::Fate;
-use crate::world::{Note, Seen, World};
+use crate::world::{Seen, World};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -22,6 +20,7 @@ impl World {
     pub fn act(&mut self) -> Result<(), Broken> {
         let ms = self.rng.random_range(1..50);
         self.advance(ms);
+        self.settle()?;
         match self.rng.random_range(0..100) {
             0..22 => self.let_go(),
             22..36 => self.press(),
@@ -31,32 +30,39 @@ impl World {
             65..69 => self.replay()?,
             69..75 => self.background(),
             75..80 => self.operator(),
-            80..86 => self.give_back(),
+            80..86 => self.give_back()?,
             86..92 => self.pass_time(),
             92..94 => self.set_clock(),
             94..96 => self.break_down(),
             96..99 => self.race()?,
             _ => self.strangers(),
         }
-        self.settle();
+        self.settle()?;
         self.check()
     }
 
-    /// A call of some process goes on, or does not.
+    /// A step to the database or a call of WeChat that stands still goes on, or does not.
     fn let_go(&mut self) {
-        let alive = self.alive();
-        let held: Vec<(usize, usize)> = alive
-            .into_iter()
-            .flat_map(|m| (0..self.process(m).wire.held().len()).map(move |call| (m, call)))
-            .collect();
+        let mut held = Vec::new();
+        for machine in self.alive() {
+            let (steps, calls) =
+                (self.process(machine).held_steps(), self.process(machine).wire.held().len());
+            held.extend((0..steps).map(|step| (machine, true, step)));
+            held.extend((0..calls).map(|call| (machine, false, call)));
+        }
         if held.is_empty() {
             return self.background();
         }
-        let (machine, index) = held[self.one_of(held.len())];
-        self.let_one_go(machine, index);
+        match held[self.one_of(held.len())] {
+            (machine, true, step) => {
+                self.note(format!("machine {machine}: a step to the database goes on"));
+                self.process(machine).let_step_go(step);
+            }
+            (machine, false, call) => self.let_call_go(machine, call),
+        }
     }
 
-    fn let_one_go(&mut self, machine: usize, index: usize) {
+    fn let_call_go(&mut self, machine: usize, index: usize) {
         let answered = self.process(machine).wire.held()[index].answer.is_some();
         let fate = match (self.fault(), answered) {
             (false, _) => Fate::Pass,
@@ -72,27 +78,6 @@ impl World {
             ][self.one_of(5)],
         };
         self.release(machine, index, fate);
-    }
-
-    /// Where two machines are at the same wish, they come to an end now, `machine` last. One that is turned away by the other
-    /// one's right to ask WeChat looks again and again by the real clock, which no seed decides.
-    fn let_others_go(&mut self, machine: usize, key: &str) {
-        self.settle();
-        while self.alive().len() > 1
-            && self.alive().into_iter().all(|m| self.process(m).keys().any(|k| k == key))
-        {
-            let held = [1 - machine, machine].into_iter().find_map(|m| {
-                let wire = self.process(m).wire.clone();
-                let index = wire
-                    .held()
-                    .iter()
-                    .position(|call| self.oracle.wish(&call.number).as_deref() == Some(key))?;
-                Some((m, index))
-            });
-            let Some((m, index)) = held else { return };
-            self.let_one_go(m, index);
-            self.settle();
-        }
     }
 
     fn any_alive(&mut self) -> Option<usize> {
@@ -114,28 +99,18 @@ impl World {
         let Some(machine) = self.any_alive() else { return self.restart() };
         let user = format!("u_{}", self.one_of(3));
         let fee = [1, 500, 1990, 100_000_000][self.one_of(4)];
-        let key = format!("{user} {fee}");
-        if self.under_way(&key) > 1 {
-            return;
-        }
-        self.note(format!("machine {machine}: press {key}"));
+        self.note(format!("machine {machine}: press {user} {fee}"));
         let process = self.process(machine);
         let pressed = process::press(process.cashier.clone(), process::wish(&user, fee));
-        process.begin(format!("press {key}"), &key, pressed);
-        self.let_others_go(machine, &key);
+        process.begin(format!("press {user} {fee}"), pressed);
     }
 
     fn renew(&mut self) {
         let (Some(machine), Some(seen)) = (self.any_alive(), self.any_seen()) else { return self.press() };
-        let key = format!("{} {}", seen.user, seen.total_fee);
-        if self.under_way(&key) > 1 {
-            return;
-        }
         self.note(format!("machine {machine}: new code for {} after version {}", seen.number, seen.version));
         let process = self.process(machine);
         let renewed = process::new_code(process.cashier.clone(), number(&seen.number), seen.version);
-        process.begin(format!("new code for {}", seen.number), &key, renewed);
-        self.let_others_go(machine, &key);
+        process.begin(format!("new code for {}", seen.number), renewed);
     }
 
     /// Somebody scans a code and pays, or refuses.
@@ -166,8 +141,10 @@ impl World {
             let Some(machine) = world.any_alive() else { return };
             let fault = world.fault();
             match (fault, world.one_of(4)) {
+                // Its answer comes too late.
+                (_, 0) if !note.of_refund => world.deliver_slowly(machine, note),
                 // It comes later, or never.
-                (true, 0) => world.note(format!("the notice of {} is late", note.number)),
+                (true, 3) => world.note(format!("the notice of {} is late", note.number)),
                 (true, 1) => {
                     if let Err(why) = world.deliver(machine, &note) {
                         broken = Err(why);
@@ -217,17 +194,19 @@ impl World {
     fn background(&mut self) {
         let Some(machine) = self.any_alive() else { return self.restart() };
         let (tidy, refunds) = (self.rng.random_ratio(1, 8), self.rng.random_ratio(1, 3));
-        let process = self.process(machine);
+        let cashier = self.process(machine).cashier.clone();
         if tidy {
-            process.cashier.forget_unwatched();
-            process.run(process.cashier.reread_watched());
+            cashier.forget_unwatched();
+            self.process(machine).run(cashier.reread_watched());
             return self.note(format!("machine {machine}: tidies"));
         }
-        let cashier = process.cashier.clone();
+        let most = self.rng.random_range(1..4);
         if refunds {
-            return process.begin("background".to_owned(), "", process::drive_refunds(cashier));
+            return self
+                .process(machine)
+                .begin("background".to_owned(), process::drive_refunds(cashier, most));
         }
-        process.begin("background".to_owned(), "", process::ask_due(cashier));
+        self.process(machine).begin("background".to_owned(), process::ask_due(cashier, most));
     }
 
     /// Somebody at the desk, or a page, asks for something.
@@ -237,8 +216,8 @@ impl World {
         let process = self.process(machine);
         let cashier = process.cashier.clone();
         match what {
-            0 => process.begin(format!("ask {number}"), "", process::ask(cashier, number)),
-            1 | 2 => process.begin(format!("close {number}"), "", process::close(cashier, number)),
+            0 => process.begin(format!("ask {number}"), process::ask(cashier, number)),
+            1 | 2 => process.begin(format!("close {number}"), process::close(cashier, number)),
             3 => {
                 let hurried = process.run(cashier.hurry(&number)).unwrap();
                 self.note(format!("machine {machine}: hurry {number}: {hurried}"));
@@ -267,7 +246,7 @@ impl World {
         let clock = &self.machines[machine].clock;
         let skew = clock.now().minus(self.wechat.now());
         let new = [0, 5 * MINUTE, -5 * MINUTE, 24 * HOUR, -24 * HOUR][self.rng.random_range(0..5)];
-        clock.advance(new - skew);
+        clock.set_by(new - skew);
         self.advance(0);
         self.note(format!("the clock of machine {machine} is wrong by {new} ms"));
     }
@@ -289,75 +268,22 @@ impl World {
         }
     }
 
-    /// Two processes write about the same order: the first has read it when the second changes it.
+    /// Both machines get the notice of a payment; the slower one of the two has read the order before the other one
+    /// writes.
     fn race(&mut self) -> Result<(), Broken> {
-        if self.machines.len() < 2 || self.alive().len() < 2 {
-            return Ok(());
-        }
-        let first = self.one_of(2);
-        let second = 1 - first;
-        // An answer that is about to be written, else a notice.
-        let answers: Vec<(usize, String)> = (self.process(first).wire.held().iter().enumerate())
-            .filter(|(_, call)| call.answer.is_some() && call.path != "/pay/orderquery")
-            .map(|(index, call)| (index, call.number.clone()))
-            .collect();
-        let Some(hold) = self.hold_writer(first) else { return Ok(()) };
-        let writes = if let Some((index, number)) = answers.first().cloned() {
-            self.note(format!("machine {first} reads {number} and machine {second} is faster to write"));
-            self.release(first, index, Fate::Pass);
-            if let Some(seen) = self.seen.iter().find(|seen| seen.number == number).cloned() {
-                self.pay(&seen.url, &number, Pay { force: true, again: false }, true);
-            }
-            None
-        } else {
-            self.any_seen().map(|seen| {
-                let pay = Pay { force: true, again: false };
-                self.note(format!("a notice of {} at both machines", seen.number));
-                self.pay(&seen.url, &seen.number, pay, true);
-                seen.number
-            })
-        };
-        let mut notes: Vec<Note> = Vec::new();
+        let (Some(seen), 2) = (self.any_seen(), self.alive().len()) else { return Ok(()) };
+        let slow = self.one_of(2);
+        self.note(format!("a notice of {} at both machines", seen.number));
+        self.pay(&seen.url, &seen.number, Pay { force: true, again: false }, true);
+        let mut notes = Vec::new();
         self.post(NotifyFaults::default(), |_, _, note| notes.push(note));
-        let note =
-            notes.iter().find(|note| writes.as_ref().is_none_or(|number| note.number == *number)).cloned();
-        let merchant = self.common.merchant.clone();
-        let taking = note.clone().filter(|_| writes.is_some()).map(|note| {
-            self.oracle.proven(&note.number, &note.transaction);
-            let process = self.process(first);
-            let cashier = process.cashier.clone();
-            process.runtime.spawn(async move { take_notice(&cashier, &merchant, &note.body).await })
-        });
-        // As far as it comes without its turn; a slow machine changes nothing but what is tried.
-        self.process(first).run(async { sleep(Duration::from_millis(4)).await });
-        let taken = note.clone().map(|note| self.deliver(second, &note)).transpose();
-        let process = self.process(first);
-        process.run(async move {
-            let mut hold = hold;
-            hold.connection().execute("BEGIN").await.unwrap();
-            hold.rollback().await;
-        });
-        self.settle_one(first);
-        if let (Some(taking), Some(note)) = (taking, note) {
-            let process = self.process(first);
-            let (status, answer) = process.run(taking).unwrap();
-            self.answered(first, &note, status, &answer)?;
+        for note in notes.into_iter().filter(|note| note.number == seen.number && !note.of_refund) {
+            self.deliver_slowly(slow, note.clone());
+            self.process(slow).stop_writing();
+            self.settle()?;
+            self.deliver(1 - slow, &note)?;
         }
-        taken.map(drop)
-    }
-
-    /// Takes this process's turn at writing, without keeping others from the database. (SQLite: at PostgreSQL there are
-    /// no turns.)
-    fn hold_writer(&mut self, machine: usize) -> Option<recharge::db::WriteTransaction<'static>> {
-        let process = self.process(machine);
-        if process.cashier.db().engine() == recharge::db::Engine::Postgres {
-            return None;
-        }
-        Some(process.run(async {
-            let mut hold = process.cashier.db().begin().await.unwrap();
-            hold.connection().execute("COMMIT").await.unwrap();
-            hold
-        }))
+        Ok(())
     }
 
     /// Another installation with the same merchant sells something; its notices come here.

@@ -9,17 +9,18 @@ use wxpay::client::Client;
 use wxpay::v2::Refund;
 use wxpay::{Fen, OutRefundNo, TransactionId};
 
-use crate::process::{self, by, number};
+use crate::oracle::Broken;
+use crate::process::{self, number};
 use crate::world::World;
 
 const REASON: &str = "商品已售完";
 
 impl World {
     /// One thing that has to do with giving money back.
-    pub fn give_back(&mut self) {
+    pub fn give_back(&mut self) -> Result<(), Broken> {
         let alive = self.alive();
         if alive.is_empty() {
-            return;
+            return Ok(());
         }
         let machine = alive[self.one_of(alive.len())];
         match self.one_of(10) {
@@ -29,6 +30,7 @@ impl World {
             8 => self.refund_elsewhere(),
             _ => self.change_refunds(),
         }
+        Ok(())
     }
 
     fn refund(&mut self, machine: usize) {
@@ -54,11 +56,8 @@ impl World {
             reason: REASON.to_owned(),
             even_if_balance_low: self.rng.random_bool(0.3),
         };
-        let refunded = self.process(machine).run(cashier.refund(wish, by()));
-        let word = refunded.map_or_else(|error| error.to_string(), |refund| refund.state.name().to_owned());
-        self.note(format!(
-            "machine {machine}: refund {out_refund_no} of {amount} for {out_trade_no}: {word}"
-        ));
+        let what = format!("refund {out_refund_no} of {amount} for {out_trade_no}");
+        self.process(machine).begin(what, process::refund(cashier, wish));
     }
 
     fn settle_exception(&mut self, machine: usize) {
@@ -81,15 +80,9 @@ impl World {
             _ => Settlement::Dismiss { reason },
         };
         let way = settlement.way();
-        let settled = self.process(machine).run(cashier.settle_exception(id, settlement, by()));
-        let word = match settled {
-            Ok(_) => {
-                self.oracle.decided(id);
-                "done".to_owned()
-            }
-            Err(error) => error.to_string(),
-        };
-        self.note(format!("machine {machine}: exception {id} is to be {}: {word}", way.name()));
+        self.oracle.decided(id);
+        let what = format!("exception {id} is to be {}", way.name());
+        self.process(machine).begin(what, process::settle_exception(cashier, id.clone(), settlement));
     }
 
     fn withdraw(&mut self, machine: usize) {
@@ -102,7 +95,7 @@ impl World {
         let out_refund_no = OutRefundNo::parse(open[self.one_of(open.len())].as_str()).unwrap();
         let process = self.process(machine);
         let withdrawn = process::withdraw(process.cashier.clone(), out_refund_no.clone());
-        process.begin(format!("withdraw {out_refund_no}"), "", withdrawn);
+        process.begin(format!("withdraw {out_refund_no}"), withdrawn);
     }
 
     /// Somebody gives money back at WeChat's own desk.

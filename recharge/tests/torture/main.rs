@@ -6,8 +6,10 @@
 mod crash;
 mod events;
 mod giving;
+mod idle;
 mod oracle;
 mod place;
+mod post;
 mod process;
 mod quiet;
 mod rows;

@@ -23,8 +23,8 @@ pub struct Oracle {
     acknowledged: BTreeSet<(String, String)>,
     /// Numbers that were on their way to WeChat.
     sent: HashSet<String>,
-    /// Orders about which an operator decided.
-    decided: HashSet<String>,
+    /// How often an operator decided about an order.
+    decided: HashMap<String, usize>,
     /// Every payment that WeChat took: number, transaction, and whether the number is one of ours.
     payments: BTreeMap<String, (String, bool)>,
 }
@@ -50,7 +50,7 @@ impl Oracle {
             unheard: HashSet::new(),
             acknowledged: BTreeSet::new(),
             sent: HashSet::new(),
-            decided: HashSet::new(),
+            decided: HashMap::new(),
             payments: BTreeMap::new(),
         }
     }
@@ -70,16 +70,23 @@ impl Oracle {
         self.acknowledged.insert((number.to_owned(), transaction.to_owned()));
     }
 
-    /// An operator settled this exception.
+    /// An operator settles this exception.
     pub fn decided(&mut self, exception: &str) {
-        let order = self.before.exceptions.get(exception).map(|exception| exception.out_trade_no.clone());
-        self.decided.extend(order);
+        if let Some(exception) = self.before.exceptions.get(exception) {
+            *self.decided.entry(exception.out_trade_no.clone()).or_default() += 1;
+        }
     }
 
-    /// Which wish an order is for: presses for the same one meet in one order.
-    pub fn wish(&self, number: &str) -> Option<String> {
-        let order = self.before.orders.get(number);
-        order.map(|order| format!("{} {}", order.user_id, order.total_fee))
+    /// It was refused.
+    pub fn undecided(&mut self, exception: &str) {
+        let order = self.before.exceptions.get(exception).map(|exception| exception.out_trade_no.as_str());
+        if let Some(times) = order.and_then(|order| self.decided.get_mut(order)) {
+            *times -= 1;
+        }
+    }
+
+    fn is_decided(&self, number: &str) -> bool {
+        self.decided.get(number).is_some_and(|times| *times > 0)
     }
 
     /// A request is on its way to WeChat.
@@ -170,7 +177,7 @@ impl Oracle {
             let of =
                 |order: &OrderRow| (order.transaction_id.clone(), order.paid_at, order.closed_at, order.late);
             hold!(of(before) == of(now), "what is known of the payment of {number} has changed");
-            let by_hand = before.credited_at.is_none() && self.decided.contains(number);
+            let by_hand = before.credited_at.is_none() && self.is_decided(number);
             hold!(before.credited_at == now.credited_at || by_hand, "{number} was credited another time");
         }
         if before.closed_at.is_some() {
@@ -214,7 +221,7 @@ impl Oracle {
         hold!(order.late == late, "{number} is {}marked as late", if order.late { "" } else { "not " });
         let credited = !late || self.late_payment == LatePayment::Credit;
         let word = if credited { "not credited" } else { "credited though it is late" };
-        let decided = self.decided.contains(number);
+        let decided = self.is_decided(number);
         hold!(order.credited_at.is_some() == credited || decided, "{number} is paid and {word}");
         Ok(())
     }
@@ -245,7 +252,7 @@ impl Oracle {
                 }
                 Some(("credit", transaction)) => {
                     hold!(
-                        self.decided.contains(number),
+                        self.is_decided(number),
                         "{transaction} of {number} is credited and nobody decided so"
                     );
                     let paid = self.payments.get(transaction).is_some_and(|(of, _)| of == number);

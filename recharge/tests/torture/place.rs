@@ -81,6 +81,7 @@ impl Place {
                         None => {
                             let url = testdb::postgres().await;
                             Db::open(&url).await.unwrap().pool().close().await;
+                            hurry(&url).await;
                             url
                         }
                     }
@@ -89,6 +90,15 @@ impl Place {
             }
         }
     }
+}
+
+/// No commit waits for the disk: what a power cut leaves is not tried here.
+async fn hurry(url: &str) {
+    let mut db = AnyConnection::connect(url).await.unwrap();
+    let name: String =
+        sqlx::query("SELECT CAST(current_database() AS TEXT)").fetch_one(&mut db).await.unwrap().get(0);
+    db.execute(AssertSqlSafe(format!("ALTER DATABASE {name} SET synchronous_commit = off"))).await.unwrap();
+    db.close().await.unwrap();
 }
 
 /// Brings every table of ours back to what the migrations made.

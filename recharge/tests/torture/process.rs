@@ -1,31 +1,29 @@
 //! One process of the product: the real cashier and its writer on a runtime of their own. Dropping it is what a crash
 //! does: nothing that was under way goes on, and what is in the database stays.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::Arc;
-use std::time::Duration;
+use std::pin::pin;
 
+use rand::RngExt;
+use rand::rngs::StdRng;
+use recharge::cashier::SettleError;
 use recharge::cashier::{NoticeAnswer, PlaceError, RefundNoticeAnswer, Wish};
+use recharge::db::Turnstile;
 use recharge::refund::{By, RefundWish};
+use recharge::settlement::Settlement;
 use recharge::{Cashier, Clock, Db, Order, Random, Settings, User};
 use sandbox::Sandbox;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use wxpay::client::Client;
 use wxpay::v2::notify::{self, Notice};
 use wxpay::v2::refund_notice;
 use wxpay::{Fen, Merchant, OutRefundNo, OutTradeNo};
 
-use crate::crash::Waits;
+use crate::idle::Idle;
+use crate::post::Note;
 use crate::wire::Wire;
-
-/// No process is ever slower than its own timeouts, which run on the machine's clock.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// Who has not moved for so long waits for another one.
-const STALLED: Duration = Duration::from_millis(100);
 
 /// Where the payers press from.
 pub const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
@@ -38,23 +36,30 @@ pub struct Common {
     pub settings: Settings,
     pub random: Random,
     pub sandbox: Sandbox,
-    /// Where processes count how often they wait, if anybody counts.
-    pub waits: Option<Arc<Waits>>,
 }
 
 /// What an activity led to.
 #[derive(Debug)]
 pub struct Done {
     pub text: String,
-    /// What a page would show.
-    pub order: Option<Order>,
+    pub news: News,
+}
+
+/// What it tells the world.
+#[derive(Debug)]
+pub enum News {
+    Nothing,
+    /// A page would show this order.
+    Shown(Box<Order>),
+    /// A notice was answered, with this HTTP status.
+    Answered(Note, u16),
+    /// An operator did not settle this exception.
+    NotSettled(String),
 }
 
 #[derive(Debug)]
 struct Activity {
     name: String,
-    /// Presses with the same key wait for each other.
-    key: String,
     handle: JoinHandle<Done>,
 }
 
@@ -62,101 +67,132 @@ struct Activity {
 pub struct Process {
     pub cashier: Cashier,
     pub wire: Wire,
+    /// Of a hundred steps to the database so many stand still until the world lets them go on.
+    pub holds: u32,
+    rng: StdRng,
+    turnstile: Turnstile,
+    /// The steps that stand still.
+    held: BTreeSet<usize>,
     activities: Vec<Activity>,
-    /// The keys under which one waits for another one here.
-    waiting: BTreeSet<String>,
+    pub idle: Idle,
     // After what runs on it.
     pub runtime: Runtime,
 }
 
 impl Process {
-    pub fn start(common: &Common, clock: Clock, instance: &str) -> Process {
-        let runtime = match &common.waits {
-            Some(waits) => waits.runtime(),
-            None => Builder::new_current_thread().enable_all().build().unwrap(),
-        };
-        let wire = Wire::new(common.sandbox.clone(), common.waits.is_some());
+    pub fn start(common: &Common, clock: Clock, instance: &str, rng: StdRng) -> Process {
+        let turnstile = Turnstile::closed();
+        let idle = Idle::new(turnstile.clone());
+        let runtime = idle.runtime();
+        let wire = Wire::new(common.sandbox.clone());
         let client = Client::in_process(common.merchant.clone(), wire.router());
         // A call that stands still takes no time on the virtual clock.
         let client = client.with_budget(3_600_000, 3_600_000);
         let cashier = runtime.block_on(async {
-            let db = Db::open(&common.url).await.unwrap();
+            let db = Db::open_behind(&common.url, turnstile.clone()).await.unwrap();
             let (settings, random) = (common.settings.clone(), common.random.clone());
             Cashier::start(db, client, settings, clock, random, instance)
         });
-        Process { cashier, wire, activities: Vec::new(), waiting: BTreeSet::new(), runtime }
+        let (held, activities) = (BTreeSet::new(), Vec::new());
+        Process { cashier, wire, holds: 0, rng, turnstile, held, activities, idle, runtime }
     }
 
-    /// Runs something that does not wait for WeChat to its end.
-    pub fn run<T>(&self, what: impl Future<Output = T>) -> T {
-        self.runtime.block_on(async { timeout(PATIENCE, what).await.unwrap() })
+    /// Runs something that does not wait for WeChat to its end. Other things may go on meanwhile, as far as they come.
+    pub fn run<T>(&mut self, what: impl Future<Output = T>) -> T {
+        let mut what = pin!(what);
+        loop {
+            if let Some(done) = self.idle.until_idle(&self.runtime, what.as_mut()) {
+                return done;
+            }
+            let waiting = self.turnstile.waiting();
+            let fresh: Vec<_> = waiting.iter().filter(|step| !self.held.contains(step)).collect();
+            // What stands still goes on only if this cannot end without it.
+            let step = match (fresh.is_empty(), waiting.is_empty()) {
+                (false, _) => *fresh[self.rng.random_range(0..fresh.len())],
+                (true, false) => waiting[self.rng.random_range(0..waiting.len())],
+                (true, true) => panic!("waits for what never comes, beside {:?}", self.activities),
+            };
+            self.turnstile.let_in(step);
+        }
     }
 
-    /// Begins something that may call WeChat. It goes on when the world lets its calls go on. Of those with the same key
-    /// one may have to wait for another.
-    pub fn begin(&mut self, name: String, key: &str, what: impl Future<Output = Done> + Send + 'static) {
-        let wire = self.wire.clone();
-        let handle = self.runtime.spawn(async move {
-            let done = what.await;
-            wire.changed().notify_one();
-            done
-        });
-        self.activities.push(Activity { name, key: key.to_owned(), handle });
-    }
-
-    /// The keys of what is under way.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.activities.iter().map(|activity| activity.key.as_str())
-    }
-
-    /// A call for this wish goes on, so whoever waits for it may go on too.
-    pub fn moves(&mut self, key: &str) {
-        self.waiting.remove(key);
+    /// Begins something that may call WeChat. It goes on when the world lets its calls go on.
+    pub fn begin(&mut self, name: String, what: impl Future<Output = Done> + Send + 'static) {
+        let handle = self.runtime.spawn(what);
+        self.activities.push(Activity { name, handle });
     }
 
     pub fn is_idle(&self) -> bool {
         self.activities.is_empty()
     }
 
-    /// Runs until every activity has ended or stands still at WeChat. Of those with a key in `may_wait` one may wait for
-    /// another one instead. Answers those that have ended.
-    pub fn settle(&mut self, may_wait: BTreeSet<String>) -> Vec<(String, Done)> {
-        let Process { runtime, wire, activities, waiting, .. } = self;
-        // Of these the other one is on another machine.
-        let here = |key: &String| activities.iter().filter(|activity| activity.key == *key).count();
-        let alone: BTreeSet<_> = may_wait.iter().filter(|key| here(key) == 1).cloned().collect();
-        runtime.block_on(async {
-            loop {
-                let mut under_way: BTreeMap<&str, usize> = BTreeMap::new();
-                let unfinished = activities.iter().filter(|activity| !activity.handle.is_finished());
-                unfinished.for_each(|activity| *under_way.entry(&activity.key).or_default() += 1);
-                let moving = under_way.values().sum::<usize>().saturating_sub(wire.held().len());
-                let elsewhere = |key: &String| may_wait.contains(key) && alone.contains(key);
-                waiting.retain(|key| under_way.get(key.as_str()).is_some_and(|n| *n > 1 || elsewhere(key)));
-                if moving <= waiting.len() {
-                    return;
-                }
-                let may: Vec<_> = may_wait.iter().filter(|key| !waiting.contains(*key)).collect();
-                let stalls = moving <= waiting.len() + may.len();
-                if timeout(if stalls { STALLED } else { PATIENCE }, wire.changed().notified()).await.is_err()
-                {
-                    // Nobody can see that one has come to a lock. It stays there until the other one moves.
-                    assert!(stalls, "neither ended nor at WeChat: {activities:?}");
-                    let newest = activities.last().map(|newest| &newest.key).filter(|key| may.contains(key));
-                    let waits = newest.or(may.first().copied()).cloned();
-                    waiting.extend(waits);
-                }
+    /// How many steps to the database stand still.
+    pub fn held_steps(&mut self) -> usize {
+        let waiting = self.turnstile.waiting();
+        self.held.retain(|step| waiting.contains(step));
+        self.held.len()
+    }
+
+    /// Lets one of them go on.
+    pub fn let_step_go(&mut self, index: usize) {
+        if let Some(step) = self.held.iter().nth(index).copied() {
+            self.held.remove(&step);
+            self.turnstile.let_in(step);
+        }
+    }
+
+    /// Goes on until it has read what it needs to decide, and stands still before it writes that.
+    pub fn stop_writing(&mut self) {
+        self.step();
+        let fresh = self.fresh();
+        if let Some(read) = fresh.first() {
+            self.turnstile.let_in(*read);
+            self.step();
+            self.held.extend(self.fresh());
+        }
+    }
+
+    fn step(&self) {
+        self.idle.until_idle(&self.runtime, std::future::pending::<()>());
+    }
+
+    /// The steps to the database of which nobody has said that they stand still.
+    fn fresh(&self) -> Vec<usize> {
+        let mut waiting = self.turnstile.waiting();
+        waiting.retain(|step| !self.held.contains(step));
+        waiting
+    }
+
+    /// Runs until nothing goes on any more by itself. Answers the activities that have ended.
+    pub fn settle(&mut self) -> Vec<(String, Done)> {
+        loop {
+            self.step();
+            let fresh = self.fresh();
+            if fresh.is_empty() {
+                break;
             }
-        });
-        let mut ended = Vec::new();
-        for activity in std::mem::take(activities) {
-            if activity.handle.is_finished() {
-                ended.push((activity.name, runtime.block_on(activity.handle).unwrap()));
+            let step = fresh[self.rng.random_range(0..fresh.len())];
+            if self.rng.random_ratio(self.holds, 100) {
+                self.held.insert(step);
             } else {
-                activities.push(activity);
+                self.turnstile.let_in(step);
+            }
+        }
+        let mut ended = Vec::new();
+        for activity in std::mem::take(&mut self.activities) {
+            if activity.handle.is_finished() {
+                ended.push((activity.name, self.runtime.block_on(activity.handle).unwrap()));
+            } else {
+                self.activities.push(activity);
             }
         }
         ended
+    }
+}
+
+impl Done {
+    pub fn said(text: impl Into<String>) -> Done {
+        Done { text: text.into(), news: News::Nothing }
     }
 }
 
@@ -196,30 +232,48 @@ pub async fn new_code(cashier: Cashier, number: OutTradeNo, seen: i64) -> Done {
 
 pub async fn ask(cashier: Cashier, number: OutTradeNo) -> Done {
     let asked = cashier.ask(&number, "operator").await;
-    Done { text: asked.unwrap_or_else(|error| error.to_string()), order: None }
+    Done::said(asked.unwrap_or_else(|error| error.to_string()))
 }
 
 pub async fn close(cashier: Cashier, number: OutTradeNo) -> Done {
     match cashier.close(&number, "operator").await {
-        Ok(order) => Done { text: order.state.name().to_owned(), order: Some(order) },
-        Err(error) => Done { text: error.to_string(), order: None },
+        Ok(order) => Done { text: order.state.name().to_owned(), news: News::Shown(Box::new(order)) },
+        Err(error) => Done::said(error.to_string()),
     }
 }
 
-/// One order at a time, so that the order in which WeChat is asked is the seed's and not that of the machine's threads.
-pub async fn ask_due(cashier: Cashier) -> Done {
-    Done { text: format!("asked about {}", cashier.ask_due(1).await.unwrap()), order: None }
+/// A notice is taken in by and by; WeChat does not wait so long for the answer.
+pub async fn slow_notice(cashier: Cashier, merchant: Merchant, note: Note) -> Done {
+    let (status, text) = take_notice(&cashier, &merchant, &note.body).await;
+    Done { text, news: News::Answered(note, status) }
 }
 
-/// The same for refunds.
-pub async fn drive_refunds(cashier: Cashier) -> Done {
-    Done { text: format!("drove {}", cashier.drive_refunds(1).await.unwrap()), order: None }
+pub async fn ask_due(cashier: Cashier, most: usize) -> Done {
+    Done::said(format!("asked about {}", cashier.ask_due(most).await.unwrap()))
+}
+
+pub async fn drive_refunds(cashier: Cashier, most: usize) -> Done {
+    Done::said(format!("drove {}", cashier.drive_refunds(most).await.unwrap()))
+}
+
+pub async fn refund(cashier: Cashier, wish: RefundWish) -> Done {
+    let refunded = cashier.refund(wish, by()).await;
+    Done::said(refunded.map_or_else(|error| error.to_string(), |refund| refund.state.name().to_owned()))
+}
+
+pub async fn settle_exception(cashier: Cashier, id: String, settlement: Settlement) -> Done {
+    match cashier.settle_exception(&id, settlement, by()).await {
+        Ok(_) => Done::said("done"),
+        // Nobody knows what became of it.
+        Err(error @ SettleError::Write(_)) => Done::said(error.to_string()),
+        Err(error) => Done { text: error.to_string(), news: News::NotSettled(id) },
+    }
 }
 
 pub async fn withdraw(cashier: Cashier, number: OutRefundNo) -> Done {
     let withdrawn = cashier.withdraw_refund(&number, by()).await;
     let text = withdrawn.map(|refund| refund.state.name().to_owned());
-    Done { text: text.unwrap_or_else(|error| error.to_string()), order: None }
+    Done::said(text.unwrap_or_else(|error| error.to_string()))
 }
 
 pub fn by() -> By {
@@ -250,8 +304,8 @@ fn shown(placed: Result<Order, PlaceError>) -> Done {
         Ok(order) => {
             let version = order.code().map_or(0, |code| code.version);
             let text = format!("{} {} code {version}", order.out_trade_no, order.state.name());
-            Done { text, order: Some(order) }
+            Done { text, news: News::Shown(Box::new(order)) }
         }
-        Err(error) => Done { text: error.to_string(), order: None },
+        Err(error) => Done::said(error.to_string()),
     }
 }

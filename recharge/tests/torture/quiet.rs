@@ -1,6 +1,6 @@
 //! How a seed ends: no more faults, time runs on, the background works, and nothing may be left over.
 
-use sandbox::{NotifyFaults, RefundFaults};
+use sandbox::NotifyFaults;
 use wxpay::OutRefundNo;
 
 use crate::oracle::Broken;
@@ -22,17 +22,16 @@ impl World {
     /// Faults end; then everything that is true in the end is checked.
     pub fn quiet(&mut self) -> Result<(), Broken> {
         self.note("the faults are over".to_owned());
-        self.faults = 0;
-        self.refund_faults = RefundFaults::default();
+        self.end_faults();
         for machine in 0..self.machines.len() {
             let clock = &self.machines[machine].clock;
-            clock.advance(self.wechat.now().minus(clock.now()));
+            clock.set_by(self.wechat.now().minus(clock.now()));
             self.advance(0);
             if self.machines[machine].process.is_none() {
                 self.start(machine);
             }
         }
-        self.finish();
+        self.finish()?;
         self.check()?;
         self.process(0).wire.open();
         for round in 0.. {
@@ -65,27 +64,42 @@ impl World {
         self.oracle.check_end(&self.sandbox)
     }
 
-    /// Lets every call go on until nothing is under way.
-    pub fn finish(&mut self) {
-        self.settle();
-        while let Some(machine) = self.alive().into_iter().find(|m| !self.process(*m).wire.held().is_empty())
-        {
-            self.release(machine, 0, Fate::Pass);
-            self.settle();
+    /// Lets everything go on until nothing is under way.
+    pub fn finish(&mut self) -> Result<(), Broken> {
+        for _ in 0..ROUNDS {
+            self.settle()?;
+            if self.alive().into_iter().all(|m| self.process(m).is_idle()) {
+                return Ok(());
+            }
+            let mut moved = false;
+            for machine in self.alive() {
+                if self.process(machine).held_steps() > 0 {
+                    self.process(machine).let_step_go(0);
+                    moved = true;
+                } else if !self.process(machine).wire.held().is_empty() {
+                    self.release(machine, 0, Fate::Pass);
+                    moved = true;
+                }
+            }
+            if !moved {
+                // One waits by its clock for another one.
+                self.advance(1_000);
+            }
         }
-        assert!(self.alive().into_iter().all(|m| self.process(m).is_idle()), "nothing is under way");
+        Err("something is under way for ever".to_owned())
     }
 
     /// The background asks until nothing is due.
     fn work_off(&mut self) -> Result<(), Broken> {
         for _ in 0..ROUNDS {
             let process = self.process(0);
-            let asked = process.run(process.cashier.ask_due(AT_ONCE)).unwrap();
+            let cashier = process.cashier.clone();
+            let asked = process.run(cashier.ask_due(AT_ONCE)).unwrap();
             for (path, number, answer) in process.wire.passed() {
                 self.oracle.answered(&path, &number, &answer);
             }
             let process = self.process(0);
-            let driven = process.run(process.cashier.drive_refunds(AT_ONCE)).unwrap();
+            let driven = process.run(cashier.drive_refunds(AT_ONCE)).unwrap();
             for (path, number, answer) in process.wire.passed() {
                 self.oracle.answered(&path, &number, &answer);
             }
@@ -105,7 +119,8 @@ impl World {
         for (number, _) in refunds.iter().filter(|(_, refund)| refused(refund)) {
             let process = self.process(0);
             let number = OutRefundNo::parse(number.as_str()).unwrap();
-            let done = process.run(process::withdraw(process.cashier.clone(), number.clone()));
+            let cashier = process.cashier.clone();
+            let done = process.run(process::withdraw(cashier, number.clone()));
             for (path, number, answer) in process.wire.passed() {
                 self.oracle.answered(&path, &number, &answer);
             }
@@ -126,14 +141,7 @@ impl World {
     fn second_credit_is_refused(&mut self) -> Result<(), Broken> {
         let rows = self.rows();
         let Some((number, entry)) = rows.ledger.keys().next().cloned() else { return Ok(()) };
-        let pool = self.process(0).cashier.db().pool().clone();
-        let again = sqlx::query(
-            "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
-             VALUES ($1, $2, 'u_0', 1, 0, 'torture', 'torture')",
-        )
-        .bind(number.clone())
-        .bind(entry);
-        let refused = self.process(0).run(again.execute(&pool)).is_err();
+        let refused = self.office.block_on(self.reader.refuses_again(&number, &entry));
         if refused { Ok(()) } else { Err(format!("the ledger took a second credit for {number}")) }
     }
 }

@@ -165,6 +165,15 @@ impl Reader {
         self.read = Some((version, rows.clone()));
         Ok(rows)
     }
+
+    /// Whether the ledger refuses an entry that it has already.
+    pub async fn refuses_again(&mut self, number: &str, entry: &str) -> bool {
+        let again = sqlx::query(
+            "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
+             VALUES ($1, $2, 'u_0', 1, 0, 'torture', 'torture')",
+        );
+        again.bind(number.to_owned()).bind(entry.to_owned()).execute(&mut self.db).await.is_err()
+    }
 }
 
 fn order(row: &AnyRow) -> Result<OrderRow, sqlx::Error> {

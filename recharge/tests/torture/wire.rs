@@ -1,6 +1,7 @@
 //! The way between a process and WeChat. Every call stops twice, before WeChat reads it and before its answer is read,
 //! until the world says what becomes of it: so anything can happen in between, and in the same order for the same seed.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use sandbox::{AnswerFault, Faults, Sandbox};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tower::ServiceExt;
 use wxpay::v2::Fields;
 
@@ -52,17 +53,16 @@ pub type Answered = (String, String, Vec<u8>);
 #[derive(Debug, Clone)]
 pub struct Wire {
     held: Arc<Mutex<Vec<Held>>>,
-    changed: Arc<Notify>,
     /// Nothing stands still any more; what went through is kept here.
     open: Arc<Mutex<Option<Vec<Answered>>>>,
     /// Whether the process really has to wait, also when nothing stands still.
-    slow: bool,
+    slow: Arc<AtomicBool>,
     sandbox: Sandbox,
 }
 
 impl Wire {
-    pub fn new(sandbox: Sandbox, slow: bool) -> Wire {
-        Wire { held: Arc::default(), changed: Arc::default(), open: Arc::default(), slow, sandbox }
+    pub fn new(sandbox: Sandbox) -> Wire {
+        Wire { held: Arc::default(), open: Arc::default(), slow: Arc::default(), sandbox }
     }
 
     /// What the process takes for WeChat.
@@ -74,14 +74,14 @@ impl Wire {
         self.held.lock().unwrap()
     }
 
-    /// Something began to stand still, or an activity ended.
-    pub fn changed(&self) -> &Notify {
-        &self.changed
-    }
-
     /// From now on every call goes through by itself.
     pub fn open(&self) {
         *self.open.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// From now on each call takes a moment, or no longer.
+    pub fn set_slow(&self, slow: bool) {
+        self.slow.store(slow, Ordering::SeqCst);
     }
 
     pub fn is_open(&self) -> bool {
@@ -100,7 +100,7 @@ impl Wire {
 
     async fn hold(&self, path: &str, number: &str, answer: Option<Vec<u8>>) -> Fate {
         if self.open.lock().unwrap().is_some() {
-            if self.slow {
+            if self.slow.load(Ordering::SeqCst) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             let answer = answer.map(|answer| (path.to_owned(), number.to_owned(), answer));
@@ -110,7 +110,6 @@ impl Wire {
         let (go, gone) = oneshot::channel();
         let held = Held { path: path.to_owned(), number: number.to_owned(), answer, go };
         self.held().push(held);
-        self.changed.notify_one();
         gone.await.unwrap_or(Fate::Lost)
     }
 }
