@@ -225,7 +225,7 @@ pub async fn settled(
     );
     let (at, id) = before.unwrap_or((UnixMillis::new(i64::MAX), ""));
     let query = sqlx::query(AssertSqlSafe(sql)).bind(at.get()).bind(id).bind(limit);
-    query.fetch_all(db.pool()).await?.iter().map(exception).collect()
+    query.fetch_all(&mut *db.reading().await?).await?.iter().map(exception).collect()
 }
 
 /// Exceptions whose number is no order of ours, newest first, at most `limit`; `search` is how their order number or
