@@ -29,7 +29,7 @@ texts! { pub mod refunds {
     SAID_EARLY = "刚刚发给微信，请过 {n} 秒再撤回。", "It was sent to WeChat a moment ago; please try again in {n} {n:second|seconds}.";
     E_AMOUNT = "请填金额，如 12.50：只用数字，最多两位小数。", "Please enter an amount such as 12.50: digits only, at most two decimals.";
     E_OVER = "最多还能退 {max}。", "At most {max} can still be refunded.";
-    E_REASON = "请填原因，最多 {characters} 个汉字。", "Please give a reason of at most {letters} letters.";
+    E_REASON = "请填原因，最多 {letters} 个字母或 {characters} 个汉字。", "Please give a reason of at most {letters} letters or {characters} Chinese characters.";
     E_LOW = "余额不足，请勾选后继续。", "The balance is too low; tick the box to go on.";
     E_PASSWORD = "密码不对，什么都没有做。", "That password is not right; nothing was done.";
     E_SLOW = "密码试得太多，请过 {n} 秒再试。", "Too many tries; please wait {n} {n:second|seconds}.";
@@ -70,6 +70,7 @@ texts! { pub mod settle {
     REFUND = "原路退回", "Refund";
     TAKE_BACK = "从余额扣回", "Take from balance";
     DISMISS = "不处理并关闭", "Dismiss";
+    GIVE_BACK = "退款（可退 {amount}）", "Refund (up to {amount})";
     CREDIT_TITLE = "把这笔付款入账", "Credit this payment";
     REFUND_TITLE = "把这笔付款原路退回", "Refund this payment";
     TAKE_BACK_TITLE = "从余额扣回退款", "Take the refund from the balance";
