@@ -260,6 +260,21 @@ fn amounts_that_make_no_sense_are_refused() {
     assert!(with(999_999_999, 1).is_ok());
 }
 
+#[test]
+fn numbers_are_written_in_crockfords_base32() {
+    assert_eq!(base32(&[]), "");
+    assert_eq!(base32(&[0xff, 0xff]), "ZZZG");
+    assert_eq!(base32(&[0x12, 0x34, 0x56, 0x78, 0x9a]), "28T5CY4T");
+}
+
+#[test]
+fn an_order_that_has_ended_leaves_no_right_to_ask_behind() {
+    let ordering = order().not_ordering().unwrap().ordering(now()).unwrap();
+    assert!(ordering.ordering_until > now());
+    assert_eq!(ordering.closed(now()).unwrap().ordering_until, UnixMillis::default());
+    assert_eq!(ordering.prepaid(url("x"), now()).unwrap().ordering_until, UnixMillis::default());
+}
+
 proptest! {
     #[test]
     fn only_the_exact_amount_is_ever_credited(fen: i64) {

@@ -7,6 +7,7 @@ use wxpay::{AppId, Fen, MchId, RefundId, TransactionId, UnixMillis};
 use super::*;
 use crate::order::tests::order;
 use crate::order::{Paid, Proof};
+use crate::refund::RefundState;
 
 const OURS: &str = "wxd930ea5d5a258f4f";
 
@@ -139,6 +140,108 @@ fn what_an_exception_says_stands_until_its_order_turns_up() {
     let unnamed = [kept(ExceptionKind::RefundedOutside, None)];
     assert_eq!(payment_class(&line, Some(&open), &unnamed, &appid), Class::Kept(unnamed[0].id()));
     assert_eq!(payment_class(&line, Some(&paid(1, 1, 1000)), &unnamed, &appid), Class::Matched);
+}
+
+#[test]
+fn a_row_may_stray_an_hour_from_its_day_and_no_further() {
+    let (start, end) = (date().start(), date().next().start());
+    let paid_at = |time| BillRow { time, ..row(2, OURS, "SM00001", "42001", payment(1000)) };
+    for (time, fits) in [
+        (start.plus_ms(-HOUR_MS - 1), false),
+        (start.plus_ms(-HOUR_MS), true),
+        (end.plus_ms(HOUR_MS - 1), true),
+        (end.plus_ms(HOUR_MS), false),
+    ] {
+        assert_eq!(is_of_day(&paid_at(time), date()), fits, "{}", time.to_beijing_text());
+    }
+    let refunded = BillRow { entry: refund_entry(1), ..paid_at(end.plus_ms(HOUR_MS)) };
+    assert!(is_of_day(&refunded, date()), "what time a refund's row has is not documented well");
+}
+
+#[test]
+fn a_payment_of_ours_with_another_figure_says_which() {
+    let (appid, order) = (AppId::parse(OURS).unwrap(), paid(1, 1, 1000));
+    let class = |row: BillRow| payment_class(&Line { row, again: false }, Some(&order), &[], &appid);
+    let good = row(2, OURS, "SM00001", "42001", payment(1000));
+    assert_eq!(class(good.clone()), Class::Matched);
+    assert_eq!(class(BillRow { fee_type: "USD".to_owned(), ..good.clone() }), Class::Figures("currency"));
+    assert_eq!(class(BillRow { entry: payment(1001), ..good.clone() }), Class::Figures("amount"));
+    let other = AppId::parse("wx0000000000000001").unwrap();
+    assert_eq!(class(BillRow { appid: other, ..good }), Class::Figures("appid"));
+}
+
+/// A refund of ours, as the line of [`refund_entry`] has it.
+fn refund_of_ours(state: RefundState) -> Refund {
+    let id = (state != RefundState::Requested).then(|| RefundId::parse("50300001").unwrap());
+    let transaction_id = TransactionId::parse("42001").unwrap();
+    Refund { state, refund_id: id, transaction_id, ..crate::refund::tests::refund() }
+}
+
+fn refund_class(ours: &Refund, status: &str, fen: i64, transaction: &str) -> Class {
+    let mut line = Line { row: row(2, OURS, "SM00001", transaction, refund_entry(fen)), again: false };
+    if let BillEntry::Refund { status: of_row, .. } = &mut line.row.entry {
+        status.clone_into(of_row);
+    }
+    let (order, appid) = (paid(1, 1, 1000), AppId::parse(OURS).unwrap());
+    classify(&line, Known { order: Some(&order), kept: &[], refund: Some(ours) }, &appid)
+}
+
+#[test]
+fn each_state_of_a_refund_meets_each_status_in_the_bill() {
+    use RefundState::{Abnormal, Closed, Requested, Submitted, Succeeded};
+    for (state, success, processing, fail) in [
+        (Requested, true, true, true),
+        (Submitted, true, true, true),
+        (Abnormal, true, true, true),
+        (Succeeded, true, true, false),
+        (Closed, false, true, true),
+    ] {
+        for (status, fits) in [("SUCCESS", success), ("PROCESSING", processing), ("FAIL", fail)] {
+            let class = refund_class(&refund_of_ours(state), status, 100, "42001");
+            let wanted = if fits { Class::Matched } else { Class::Figures("state") };
+            assert_eq!(class, wanted, "{state:?} {status}");
+        }
+    }
+    // One that WeChat never took on, as far as we know.
+    let never = Refund { refund_id: None, ..refund_of_ours(Closed) };
+    for (status, fits) in [("SUCCESS", false), ("PROCESSING", false), ("FAIL", true)] {
+        let wanted = if fits { Class::Matched } else { Class::Figures("state") };
+        assert_eq!(refund_class(&never, status, 100, "42001"), wanted, "{status}");
+    }
+    let ours = refund_of_ours(Succeeded);
+    assert_eq!(refund_class(&ours, "SUCCESS", 101, "42001"), Class::Figures("amount"));
+    assert_eq!(refund_class(&ours, "SUCCESS", 100, "42002"), Class::Figures("transaction_id"));
+    let outside = Refund { by: "wechat".to_owned(), exception: Some("id".to_owned()), ..ours };
+    assert_eq!(refund_class(&outside, "SUCCESS", 100, "42001"), Class::Kept("id".to_owned()));
+    assert_eq!(refund_class(&outside, "FAIL", 100, "42001"), Class::Matched);
+}
+
+#[test]
+fn what_the_books_lack_is_named_after_what_they_have() {
+    let line = |entry| Line { row: row(2, OURS, "SM00001", "42001", entry), again: false };
+    let (open, done) = (unpaid(1, 1000), paid(1, 1, 1000));
+    for (entry, order, kind) in [
+        (payment(1000), None, DifferenceKind::NotHere),
+        (payment(1000), Some(&open), DifferenceKind::NotHere),
+        (payment(1001), Some(&open), DifferenceKind::Figures),
+        // A second payment of it is no other figure of the first.
+        (payment(1001), Some(&done), DifferenceKind::NotHere),
+        (refund_entry(1000), Some(&open), DifferenceKind::RefundNotHere),
+    ] {
+        assert_eq!(kind_of_lacking(&line(entry), order), kind);
+    }
+    let mut dollars = line(payment(1000));
+    dollars.row.fee_type = "USD".to_owned();
+    assert_eq!(kind_of_lacking(&dollars, Some(&open)), DifferenceKind::Figures);
+    assert_eq!(kind_of_figures(&line(payment(1))), DifferenceKind::Figures);
+    assert_eq!(kind_of_figures(&line(refund_entry(1))), DifferenceKind::RefundFigures);
+}
+
+#[test]
+fn a_day_that_failed_waits_five_minutes_and_twice_as_long_each_time_up_to_an_hour() {
+    let minutes: Vec<_> = (0..7).map(|attempts| pause_ms(attempts) / 60_000).collect();
+    assert_eq!(minutes, [5, 10, 20, 40, 60, 60, 60]);
+    assert_eq!((pause_ms(-1), pause_ms(i64::MAX)), (300_000, 3_600_000));
 }
 
 /// A line of some bill: which order, which payment, whose app, how much, and what it is about.

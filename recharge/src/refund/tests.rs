@@ -56,6 +56,11 @@ fn a_part_takes_back_its_share_of_the_bonus_rounded_up_and_the_last_one_the_rest
 }
 
 #[test]
+fn a_share_that_is_whole_is_not_rounded() {
+    assert_eq!(payment(1000, 2000, &[]).share(Fen::new(100)), Fen::new(200));
+}
+
+#[test]
 fn a_bonus_that_rounding_has_used_up_is_not_taken_twice() {
     let part = |number: &str| {
         let out_refund_no = OutRefundNo::parse(number).unwrap();
@@ -163,6 +168,68 @@ fn a_second_refund_of_a_payment_waits_the_minute_that_wechat_wants() {
     assert_eq!(schedule::first([&first].into_iter(), soon), NOW.plus_ms(60_000));
     // A clock that was set back does not make it wait for hours.
     assert_eq!(schedule::first([&first].into_iter(), NOW.plus_ms(-9_000_000)), NOW.plus_ms(-8_940_000));
+}
+
+/// The wait after an answer, without its eighth of jitter, in seconds.
+fn waits(refund: &Refund, news: &News, age_s: i64) -> std::ops::RangeInclusive<i64> {
+    let now = NOW.plus_ms(age_s * 1000);
+    let due = refund.heard(news, now).unwrap().due_at.unwrap().minus(now);
+    due * 8 / 9 / 1000..=due / 1000
+}
+
+#[test]
+fn a_refund_under_way_is_asked_about_ever_more_seldom() {
+    let processing = status(RefundStatus::Processing);
+    for (age_s, wait_s) in [
+        (0, 5),
+        (59, 5),
+        (60, 30),
+        (599, 30),
+        (600, 300),
+        (3_599, 300),
+        (3_600, 1_800),
+        (86_399, 1_800),
+        (86_400, 21_600),
+    ] {
+        assert!(waits(&refund(), &processing, age_s).contains(&wait_s), "after {age_s} s");
+    }
+    assert!(waits(&refund(), &status(RefundStatus::Change), 0).contains(&21_600));
+}
+
+#[test]
+fn a_refund_that_does_not_move_is_tried_again_by_its_problem() {
+    let stuck = |problem| News::Stuck(Stuck { problem, said: String::new() });
+    for (problem, tries, wait_s) in [
+        (Problem::Unclear, 0, 5),
+        (Problem::Unclear, 3, 40),
+        (Problem::Unclear, 20, 600),
+        (Problem::Limited, 0, 60),
+        (Problem::Limited, 2, 240),
+        (Problem::Limited, 20, 1_800),
+        (Problem::NoCertificate, 9, 600),
+        (Problem::NotEnough, 9, 600),
+        (Problem::Refused, 9, 3_600),
+        (Problem::Mismatch, 9, 3_600),
+    ] {
+        let refund = Refund { tries, ..refund() };
+        assert!(waits(&refund, &stuck(problem), 0).contains(&wait_s), "{problem:?} after {tries}");
+    }
+}
+
+#[test]
+fn refunds_that_failed_together_are_not_sent_again_together() {
+    let unclear = News::Stuck(Stuck { problem: Problem::Unclear, said: String::new() });
+    let due = |n: i64| {
+        let out_refund_no = OutRefundNo::parse(format!("RF{n}")).unwrap();
+        let refund = Refund { out_refund_no, tries: 20, ..refund() };
+        refund.heard(&unclear, NOW).unwrap().due_at.unwrap().minus(NOW)
+    };
+    let all: Vec<_> = (0..100).map(due).collect();
+    assert!(all.iter().all(|due| (600_000..=675_000).contains(due)), "{all:?}");
+    let mut apart = all.clone();
+    apart.sort_unstable();
+    apart.dedup();
+    assert!(apart.len() > 50, "{all:?}");
 }
 
 #[test]

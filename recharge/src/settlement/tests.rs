@@ -97,6 +97,8 @@ fn an_amount_that_no_balance_should_hold_is_not_credited() {
     let much = Exception { total_fee: Fen::new(MOST_FEE.get() + 1), ..exception(ExceptionKind::Duplicate) };
     let way = plan(Way::Credit, None, &much, Some(&paid(false)), &[]);
     assert_eq!(way, Err(SettleRefusal::TooMuch));
+    let most = Exception { total_fee: MOST_FEE, ..exception(ExceptionKind::Duplicate) };
+    assert!(plan(Way::Credit, None, &most, Some(&paid(false)), &[]).is_ok());
 }
 
 #[test]
