@@ -47,6 +47,8 @@ pub struct Dossier {
 pub struct Waiting {
     pub exception: Exception,
     pub ways: Vec<Way>,
+    /// What can still be refunded; `None` if no operator credited its payment.
+    pub offer: Option<RefundOffer>,
 }
 
 impl Desk {
@@ -195,9 +197,27 @@ impl Desk {
         let mut waiting = Vec::with_capacity(exceptions.len());
         for exception in exceptions {
             let ways = self.cashier.ways(&exception).await.map_err(internal)?;
-            waiting.push(Waiting { exception, ways });
+            let offer = self.cashier.refund_offer_by_hand(&exception).await.map_err(internal)?;
+            waiting.push(Waiting { exception, ways, offer });
         }
         Ok(waiting)
+    }
+
+    /// What can be refunded of an order's own payment, or of the one that an operator credited in settling `exception`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn refund_offer(
+        &self,
+        number: &OutTradeNo,
+        exception: Option<&str>,
+    ) -> Result<Option<RefundOffer>, AppError> {
+        let Some(id) = exception else { return self.cashier.refund_offer(number).await.map_err(internal) };
+        match self.cashier.exception(id).await.map_err(internal)?.filter(|kept| kept.out_trade_no == *number)
+        {
+            Some(kept) => self.cashier.refund_offer_by_hand(&kept).await.map_err(internal),
+            None => Ok(None),
+        }
     }
 
     /// # Errors

@@ -186,6 +186,46 @@ test('a second payment is given back, and another one is set aside', async ({ pa
   await expect(settled.last()).toContainText('付了两次')
 })
 
+test('a second payment that was credited by hand is refunded after all', async ({ page, saoma }) => {
+  test.slow()
+  const { out_trade_no, code_url } = await paid(saoma, page, 30)
+  expect(await saoma.sandbox.pay(code_url, { again: true })).toBe(200)
+  const address = `/admin/orders/${out_trade_no}`
+  await logIn(saoma, page, address)
+  const exceptions = page.locator('section[aria-labelledby="ex-t"]')
+  await eventually(page, address, async () => {
+    await expect(exceptions.getByRole('link', { name: '入账' })).toHaveCount(1, { timeout: 500 })
+  })
+  await exceptions.getByRole('link', { name: '入账' }).click()
+  await page.locator('#reason').fill('用户要两份')
+  await confirm(page, saoma.password)
+  await expect(exceptions).toContainText('已入账')
+  await page.goto('/')
+  await expect(balanceOf(page)).toHaveText('¥60.00')
+
+  await page.goto(address)
+  await exceptions.getByRole('link', { name: '退款（可退 ¥30.00）' }).click()
+  await inspect(page, 'zh', 'admin-refund-by-hand')
+  await page.locator('#amount').fill('30.01')
+  await page.locator('#reason').fill('用户改主意了')
+  await page.getByRole('button', { name: '下一步' }).click()
+  await expect(page.locator('.notice')).toContainText('最多还能退 ¥30.00')
+  await page.locator('#amount').fill('10')
+  await page.getByRole('button', { name: '下一步' }).click()
+  await expect(page.locator('main .facts')).toContainText('¥50.00')
+  await confirm(page, 'not the password')
+  await expect(page.locator('.notice')).toContainText('密码不对')
+  await confirm(page, saoma.password)
+  await expect(page).toHaveURL(/said=refund/)
+  await expect(exceptions.getByRole('link', { name: '退款（可退 ¥20.00）' })).toHaveCount(1)
+  await eventually(page, address, async () => {
+    await expect(refundPills(page)).toHaveText(['退款已到账'], { timeout: 500 })
+  })
+  await expect(page.locator('.page-head .pill'), "the order's own payment stays").toHaveText(['已支付', '重复付款'])
+  await page.goto('/')
+  await expect(balanceOf(page)).toHaveText('¥50.00')
+})
+
 test.describe('where late payments go back', () => {
   test.use({ settings: { SAOMA_TIME_EXPIRE_S: '4', SAOMA_LATE_PAYMENT: 'refund' } })
   test('the payer is told so, and nothing was credited', async ({ page, saoma }) => {

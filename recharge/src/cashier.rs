@@ -40,7 +40,7 @@ pub use health::{Health, Stopped};
 pub use once::RequestKey;
 pub use place::{PlaceError, Wish};
 pub use reconcile::{Progress, ReconcileError, Step};
-pub use refund::{RefundError, RefundNoticeAnswer, RefundOffer, WithdrawError};
+pub use refund::{NoCertificate, RefundError, RefundNoticeAnswer, RefundOffer, WithdrawError};
 pub use settle::SettleError;
 
 /// A time line shows this many rows at most.

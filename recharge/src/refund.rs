@@ -3,6 +3,7 @@
 use wxpay::v2::RefundStatus;
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId, UnixMillis};
 
+use crate::exception::Exception;
 use crate::order::{Order, OrderState};
 use crate::user::User;
 
@@ -155,6 +156,18 @@ pub struct RefundWish {
     pub reason: String,
     /// Go on although the balance is too low, which is written down.
     pub even_if_balance_low: bool,
+    /// The exception whose payment an operator credited, where it is that one that goes back and not the order's own.
+    pub exception: Option<String>,
+}
+
+/// What an operator credited of a payment that did not fit its order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByHand {
+    pub out_trade_no: OutTradeNo,
+    pub transaction_id: TransactionId,
+    /// Whose balance it is on.
+    pub user: User,
+    pub amount: Fen,
 }
 
 /// Why a refund is not taken on. Nothing was written.
@@ -164,6 +177,9 @@ pub enum RefundRefusal {
     NoOrder,
     #[error("the order is not paid")]
     NotPaid,
+    /// By hand, as a payment of its own.
+    #[error("the payment of this exception was not credited")]
+    NotCredited,
     #[error("a refund is at least 1 fen")]
     Nothing,
     /// More than is left of this payment.
@@ -212,6 +228,16 @@ impl Refundable {
         let credit = paid.credited_at.and_then(|_| order.credit()).unwrap_or(Fen::ZERO);
         let of_payment = refunds.filter(|refund| refund.transaction_id == paid.transaction_id);
         Some(Refundable::new(order.total_fee, credit, of_payment))
+    }
+
+    /// A payment that an operator credited; `refunds` are those of its order number.
+    pub fn by_hand<'r>(
+        exception: &Exception,
+        credit: &ByHand,
+        refunds: impl Iterator<Item = &'r Refund>,
+    ) -> Refundable {
+        let of_payment = refunds.filter(|refund| refund.transaction_id == credit.transaction_id);
+        Refundable::new(exception.total_fee, credit.amount, of_payment)
     }
 
     pub fn left(&self) -> Fen {

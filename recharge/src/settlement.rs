@@ -226,6 +226,12 @@ fn plan(
     Ok(Plan::CreditPayment { user, amount: exception.total_fee, transaction_id })
 }
 
+/// The payment of an exception that was settled by crediting it.
+pub fn credited(exception: &Exception) -> Option<&TransactionId> {
+    let settled = exception.settled.as_ref()?;
+    exception.transaction_id.as_ref().filter(|_| settled.how == Way::Credit.name())
+}
+
 /// Made outside, with a share of a credit that is still on the balance.
 pub fn may_take_back(refund: &Refund) -> bool {
     refund.is_outside()

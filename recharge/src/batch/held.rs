@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wxpay::{Fen, OutRefundNo, OutTradeNo};
+use wxpay::{Fen, OutRefundNo, OutTradeNo, TransactionId};
 
 use crate::db::operators::AuditEntry;
 use crate::exception::{Exception, Settled};
-use crate::refund::Refund;
+use crate::refund::{ByHand, Refund};
 
 /// A refund in the batch: as read, and as it is by now.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Held {
     pub refunds: BTreeMap<OutRefundNo, RefundSlot>,
     /// As read.
     pub exceptions: BTreeMap<String, Exception>,
+    /// As read: what operators credited of the payments of these orders.
+    pub by_hand: Vec<ByHand>,
     /// As read, of the users whose balance is taken from.
     pub balances: BTreeMap<String, Fen>,
     /// Exceptions that are settled if they are still open; if not, nothing of the batch stands.
@@ -49,6 +51,18 @@ impl Held {
             balances,
             ..Held::default()
         }
+    }
+
+    /// The same with what operators credited.
+    #[must_use]
+    pub fn crediting(self, by_hand: Vec<ByHand>) -> Held {
+        Held { by_hand, ..self }
+    }
+
+    /// What an operator credited of this payment.
+    pub(super) fn by_hand(&self, number: &OutTradeNo, payment: &TransactionId) -> Option<&ByHand> {
+        let is_it = |credit: &&ByHand| credit.out_trade_no == *number && credit.transaction_id == *payment;
+        self.by_hand.iter().find(is_it)
     }
 
     /// The refunds of an order number, of whichever payment.

@@ -88,13 +88,20 @@ impl Batch<'_> {
     fn outside(&mut self, number: &OutTradeNo, seen: &Outside, now: UnixMillis) {
         let Some(slot) = self.orders.get(number) else { return };
         let order = slot.order.clone();
-        let credited = match &order.state {
-            OrderState::Paid(paid) if paid.transaction_id == seen.transaction_id => {
+        let by_hand = self.held.by_hand(number, &seen.transaction_id);
+        let credited = match (&order.state, by_hand) {
+            (OrderState::Paid(paid), _) if paid.transaction_id == seen.transaction_id => {
                 Refundable::of_order(&order, self.held.of_order(number))
+            }
+            (_, Some(credit)) => {
+                let of_payment = self.held.of_order(number);
+                let of_payment = of_payment.filter(|refund| refund.transaction_id == seen.transaction_id);
+                Some(Refundable::new(seen.total_fee, credit.amount, of_payment))
             }
             _ => None,
         };
         let share = credited.map_or(Fen::ZERO, |payment| payment.share(seen.amount));
+        let user = by_hand.map_or(&order.user, |credit| &credit.user).clone();
         let exception = format!("{}:{number}:{}", ExceptionKind::RefundedOutside.name(), seen.transaction_id);
         let refund = Refund {
             out_refund_no: seen.out_refund_no.clone(),
@@ -104,7 +111,7 @@ impl Batch<'_> {
             amount: seen.amount,
             share,
             taken: Fen::ZERO,
-            user: Some(order.user.clone()),
+            user: Some(user),
             reason: String::new(),
             notify_url: None,
             by: WECHAT.to_owned(),

@@ -10,7 +10,17 @@ use crate::event::EventKind;
 use crate::exception::{ExceptionKind, Settled};
 use crate::order::{Order, OrderState, Paid};
 use crate::refund::{self, By, Refund, RefundRefusal, RefundState, RefundWish, Refundable, schedule};
+use crate::settlement;
 use crate::user::User;
+
+/// A payment that is to be given back.
+struct Sought {
+    transaction_id: TransactionId,
+    user: User,
+    payment: Refundable,
+    /// A late payment that was kept: no open work any more once its refund is asked for.
+    exception: Option<String>,
+}
 
 /// A refund that is about to be written.
 pub(super) struct Request<'r> {
@@ -39,16 +49,15 @@ impl Batch<'_> {
         if let Some(slot) = self.held.refunds.get(&wish.out_refund_no) {
             let known = &slot.refund;
             // The same press again, or a repeat after a lost answer.
+            let is_other =
+                self.sought(wish).is_ok_and(|sought| sought.transaction_id != known.transaction_id);
             let same = (&known.out_trade_no, known.amount) == (&wish.out_trade_no, wish.amount);
-            return match same {
+            return match same && !is_other {
                 true => Reply::Refund { refund: Box::new(known.clone()), changed: false },
                 false => Reply::RefundRefused(RefundRefusal::NumberTaken),
             };
         }
-        let left = |batch: &Self| {
-            let order = &batch.orders.get(&wish.out_trade_no)?.order;
-            Refundable::of_order(order, batch.held.of_order(&wish.out_trade_no)).map(|payment| payment.left())
-        };
+        let left = |batch: &Self| batch.sought(wish).ok().map(|sought| sought.payment.left());
         let before = json!({ "left": left(self) });
         match self.new_refund(wish, notify_url, by, now) {
             Ok(refund) => {
@@ -79,18 +88,12 @@ impl Batch<'_> {
         if !refund::is_reason(&wish.reason) {
             return Err(RefundRefusal::Reason);
         }
-        let slot = self.orders.get(&wish.out_trade_no).ok_or(RefundRefusal::NoOrder)?;
-        let OrderState::Paid(paid) = slot.order.state.clone() else { return Err(RefundRefusal::NotPaid) };
-        let user = slot.order.user.clone();
-        let of_order = self.held.of_order(&wish.out_trade_no);
-        let payment = Refundable::of_order(&slot.order, of_order).ok_or(RefundRefusal::NotPaid)?;
+        let Sought { transaction_id, user, payment, exception } = self.sought(wish)?;
         payment.check(wish.amount)?;
-        // A late payment that was kept is no open work any more once its refund is asked for.
-        let exception = paid.credited_at.is_none().then(|| late_exception(&wish.out_trade_no, &paid));
         let refund = self.request(Request {
             out_refund_no: wish.out_refund_no.clone(),
             out_trade_no: &wish.out_trade_no,
-            transaction_id: &paid.transaction_id,
+            transaction_id: &transaction_id,
             payment: &payment,
             amount: wish.amount,
             user: Some(user),
@@ -106,6 +109,32 @@ impl Batch<'_> {
             self.held.settled_by_rule.insert(id, Settled { at: now, by, how, reason });
         }
         Ok(refund)
+    }
+
+    /// The payment that an operator wants to give back: the order's own, or one that was credited by hand.
+    fn sought(&self, wish: &RefundWish) -> Result<Sought, RefundRefusal> {
+        let number = &wish.out_trade_no;
+        let refunds = self.held.of_order(number);
+        if let Some(id) = &wish.exception {
+            let kept = self.held.exceptions.get(id).filter(|kept| kept.out_trade_no == *number);
+            let credit =
+                kept.and_then(settlement::credited).and_then(|payment| self.held.by_hand(number, payment));
+            let (Some(kept), Some(credit)) = (kept, credit) else { return Err(RefundRefusal::NotCredited) };
+            return Ok(Sought {
+                transaction_id: credit.transaction_id.clone(),
+                user: credit.user.clone(),
+                payment: Refundable::by_hand(kept, credit, refunds),
+                exception: None,
+            });
+        }
+        let order = &self.orders.get(number).ok_or(RefundRefusal::NoOrder)?.order;
+        let OrderState::Paid(paid) = &order.state else { return Err(RefundRefusal::NotPaid) };
+        Ok(Sought {
+            transaction_id: paid.transaction_id.clone(),
+            user: order.user.clone(),
+            payment: Refundable::of_order(order, refunds).ok_or(RefundRefusal::NotPaid)?,
+            exception: paid.credited_at.is_none().then(|| late_exception(number, paid)),
+        })
     }
 
     /// The rule `late_payment = refund`: with the payment, in the same transaction, its refund is asked for.

@@ -9,22 +9,30 @@ use wxpay::{Error, Fen, OutRefundNo, OutTradeNo};
 use super::Cashier;
 use crate::command::{Command, Reply};
 use crate::db::writer::WriteError;
-use crate::db::{accounts, orders, refunds};
+use crate::db::{accounts, ledger, orders, refunds};
+use crate::exception::Exception;
 use crate::refund::{self, By, Refund, RefundRefusal, RefundWish, Refundable};
+use crate::settlement;
+use crate::user::User;
 
 mod drive;
 mod outside;
+
+/// Over TLS WeChat asks for the merchant's certificate; without one nothing is refunded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "WeChat makes no refunds without the merchant's certificate: set SAOMA_WECHAT_CERT (and \
+     SAOMA_WECHAT_CERT_KEY) and start again"
+)]
+pub struct NoCertificate;
 
 /// Why a refund was not taken on.
 #[derive(Debug, thiserror::Error)]
 pub enum RefundError {
     #[error(transparent)]
     Refused(RefundRefusal),
-    #[error(
-        "WeChat makes no refunds without the merchant's certificate: set SAOMA_WECHAT_CERT (and \
-         SAOMA_WECHAT_CERT_KEY) and start again"
-    )]
-    NoCertificate,
+    #[error(transparent)]
+    NoCertificate(#[from] NoCertificate),
     #[error("the refund could not be written")]
     Write(#[from] WriteError),
 }
@@ -57,10 +65,12 @@ impl From<sqlx::Error> for WithdrawError {
     }
 }
 
-/// What a form for a refund needs to know of a paid order.
+/// What a form for a refund needs to know of a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundOffer {
     pub payment: Refundable,
+    /// Who was credited, or would have been.
+    pub user: User,
     /// The balance that it would be taken from.
     pub balance: Fen,
     /// For the form, so that a second press is the same refund.
@@ -101,9 +111,31 @@ impl Cashier {
         let Some(order) = orders::find(db, out_trade_no).await? else { return Ok(None) };
         let known = refunds::of_order(db, out_trade_no).await?;
         let Some(payment) = Refundable::of_order(&order, known.iter()) else { return Ok(None) };
+        self.offer(payment, order.user).await.map(Some)
+    }
+
+    /// What can be refunded of the payment of an exception; `None` if no operator credited it as a payment of its own.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn refund_offer_by_hand(
+        &self,
+        exception: &Exception,
+    ) -> Result<Option<RefundOffer>, sqlx::Error> {
+        let (db, number) = (&self.inner.db, &exception.out_trade_no);
+        let Some(payment) = settlement::credited(exception) else { return Ok(None) };
+        let credits = ledger::credits_by_hand(db, number).await?;
+        let Some(credit) = credits.into_iter().find(|credit| credit.transaction_id == *payment) else {
+            return Ok(None);
+        };
+        let known = refunds::of_order(db, number).await?;
+        self.offer(Refundable::by_hand(exception, &credit, known.iter()), credit.user).await.map(Some)
+    }
+
+    async fn offer(&self, payment: Refundable, user: User) -> Result<RefundOffer, sqlx::Error> {
         let out_refund_no = self.new_out_refund_no().map_err(|error| sqlx::Error::Encode(error.into()))?;
-        let balance = accounts::balance(db, &order.user.id).await?;
-        Ok(Some(RefundOffer { payment, balance, out_refund_no, can_refund: self.can_refund() }))
+        let balance = accounts::balance(&self.inner.db, &user.id).await?;
+        Ok(RefundOffer { payment, user, balance, out_refund_no, can_refund: self.can_refund() })
     }
 
     /// Takes a refund on: the balance is taken with it, and WeChat is asked in the background. The same number again is
@@ -113,7 +145,7 @@ impl Cashier {
     /// [`RefundError`]; nothing was written then, unless the database did not confirm.
     pub async fn refund(&self, wish: RefundWish, by: By) -> Result<Refund, RefundError> {
         if !self.can_refund() {
-            return Err(RefundError::NoCertificate);
+            return Err(NoCertificate.into());
         }
         let notify_url = refund::notify_url(&self.inner.settings.notify_url);
         let command = Command::Refund { wish: Box::new(wish), notify_url, by, now: self.now() };

@@ -3,6 +3,7 @@
 use wxpay::UnixMillis;
 
 use super::Cashier;
+use super::refund::NoCertificate;
 use crate::command::{Command, Reply};
 use crate::db::writer::WriteError;
 use crate::db::{exceptions, orders, refunds};
@@ -15,11 +16,8 @@ use crate::settlement::{self, SettleRefusal, Settlement, Way};
 pub enum SettleError {
     #[error(transparent)]
     Refused(SettleRefusal),
-    #[error(
-        "WeChat makes no refunds without the merchant's certificate: set SAOMA_WECHAT_CERT (and \
-         SAOMA_WECHAT_CERT_KEY) and start again"
-    )]
-    NoCertificate,
+    #[error(transparent)]
+    NoCertificate(#[from] NoCertificate),
     #[error("the settlement could not be written")]
     Write(#[from] WriteError),
 }
@@ -73,7 +71,7 @@ impl Cashier {
         by: By,
     ) -> Result<(Exception, Option<Refund>), SettleError> {
         if settlement.way() == Way::Refund && !self.can_refund() {
-            return Err(SettleError::NoCertificate);
+            return Err(NoCertificate.into());
         }
         let Some(exception) = self.exception(id).await? else {
             return Err(SettleError::Refused(SettleRefusal::NotFound));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use sqlx::AnyConnection;
 
-use super::{accounts, exceptions, operators, refunds};
+use super::{accounts, exceptions, ledger, operators, refunds};
 use crate::batch::Held;
 use crate::command::Command;
 use crate::order::Order;
@@ -23,6 +23,7 @@ pub(super) async fn read(
             Command::Refund { wish, .. } => {
                 of_orders.insert(wish.out_trade_no.as_str());
                 numbers.insert(wish.out_refund_no.as_str());
+                ids.extend(wish.exception.as_deref());
                 takes = true;
             }
             Command::Heard { out_refund_no, .. } => {
@@ -48,10 +49,12 @@ pub(super) async fn read(
     let ids: Vec<_> = ids.into_iter().collect();
     let found = refunds::read(connection, &of_orders, &numbers).await?;
     let kept = if ids.is_empty() { Vec::new() } else { exceptions::read(connection, &ids).await? };
-    let users: BTreeSet<_> = orders.iter().filter(|_| takes).map(|order| order.user.id.as_str()).collect();
+    let by_hand = ledger::by_hand(connection, &of_orders).await?;
+    let owners = orders.iter().map(|order| &order.user).chain(by_hand.iter().map(|credit| &credit.user));
+    let users: BTreeSet<_> = owners.filter(|_| takes).map(|user| user.id.as_str()).collect();
     let users: Vec<_> = users.into_iter().collect();
     let balances = accounts::balances(connection, &users).await?;
-    Ok(Held::new(found, kept, balances))
+    Ok(Held::new(found, kept, balances).crediting(by_hand))
 }
 
 /// Writes it. `false`: somebody else was faster, so nothing may stand.
@@ -60,6 +63,9 @@ pub(super) async fn store(connection: &mut AnyConnection, held: &Held) -> Result
         return Ok(false);
     }
     if !exceptions::settle(connection, &held.settled).await? {
+        return Ok(false);
+    }
+    if refunds::is_over_refunded(connection, held.refunds.values()).await? {
         return Ok(false);
     }
     if !held.sufficing.is_empty() {

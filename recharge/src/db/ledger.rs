@@ -2,9 +2,13 @@
 
 use serde::Serialize;
 use sqlx::AnyConnection;
+use wxpay::{Fen, OutTradeNo, TransactionId};
 
-use super::sets;
+use super::sets::{self, Key};
+use super::{Db, broken, column};
 use crate::batch::LedgerEntry;
+use crate::refund::ByHand;
+use crate::user::User;
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -39,4 +43,35 @@ pub(super) async fn append(
         })
         .collect();
     sets::write(connection, INSERT, &rows).await.map(|_| ())
+}
+
+// `credit <transaction_id>`: the next letter after the blank ends the range.
+const BY_HAND: &str = "SELECT l.out_trade_no, l.entry, l.user_id, l.amount, a.user_name FROM ledger AS l \
+     JOIN accounts AS a ON a.user_id = l.user_id \
+     WHERE l.out_trade_no IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j) \
+     AND l.entry > 'credit ' AND l.entry < 'credit!'";
+
+/// What operators credited of the payments of this order.
+pub(crate) async fn credits_by_hand(db: &Db, number: &OutTradeNo) -> Result<Vec<ByHand>, sqlx::Error> {
+    by_hand(&mut *db.pool().acquire().await?, &[number.as_str()]).await
+}
+
+/// What operators credited of the payments of these orders.
+pub(super) async fn by_hand(
+    connection: &mut AnyConnection,
+    numbers: &[&str],
+) -> Result<Vec<ByHand>, sqlx::Error> {
+    let keys: Vec<_> = numbers.iter().map(|n| Key { n }).collect();
+    let rows = sqlx::query(BY_HAND).bind(sets::json(&keys)?).fetch_all(connection).await?;
+    let by_hand = rows.iter().map(|row| {
+        let (number, entry): (String, String) = (column(row, "out_trade_no")?, column(row, "entry")?);
+        let payment = entry.trim_start_matches("credit ");
+        Ok(ByHand {
+            out_trade_no: OutTradeNo::parse(number).map_err(|e| broken("out_trade_no", e))?,
+            transaction_id: TransactionId::parse(payment).map_err(|e| broken("entry", e))?,
+            user: User { id: column(row, "user_id")?, name: column(row, "user_name")? },
+            amount: Fen::new(column(row, "amount")?),
+        })
+    });
+    by_hand.collect()
 }

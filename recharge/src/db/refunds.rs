@@ -1,5 +1,7 @@
 //! All SQL on `refunds`: money that goes back.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -99,6 +101,34 @@ pub(super) async fn store<'a>(
     let inserts: Vec<_> =
         changed.filter(|slot| slot.read.is_none()).map(|slot| new_row(&slot.refund)).collect();
     Ok(sets::write(connection, INSERT, &inserts).await? == inserts.len() as u64)
+}
+
+#[derive(Serialize)]
+struct Payment<'a> {
+    n: &'a str,
+    x: &'a str,
+}
+
+const OVER_REFUNDED: &str = "SELECT 1 AS one FROM refunds AS r JOIN jsonb_each($1) AS j \
+     ON r.out_trade_no = j.value->>'n' AND r.transaction_id = j.value->>'x' WHERE r.state <> 'closed' \
+     GROUP BY r.out_trade_no, r.transaction_id HAVING SUM(r.amount) > MIN(r.total_fee) LIMIT 1";
+
+/// Whether a payment that this batch gives back has refunds of more than was paid. A payment without an order has no
+/// version that guards it: another instance may have written a refund of it after it was read, and is seen here, because
+/// both took from the same balance, whose row is locked by now.
+pub(super) async fn is_over_refunded<'a>(
+    connection: &mut AnyConnection,
+    slots: impl Iterator<Item = &'a RefundSlot>,
+) -> Result<bool, sqlx::Error> {
+    let new = slots.filter(|slot| slot.read.is_none() && !slot.refund.is_outside());
+    let payments: BTreeSet<_> =
+        new.map(|slot| (slot.refund.out_trade_no.as_str(), slot.refund.transaction_id.as_str())).collect();
+    if payments.is_empty() {
+        return Ok(false);
+    }
+    let keys: Vec<_> = payments.into_iter().map(|(n, x)| Payment { n, x }).collect();
+    let over = sqlx::query(OVER_REFUNDED).bind(sets::json(&keys)?).fetch_optional(connection).await?;
+    Ok(over.is_some())
 }
 
 fn new_row(refund: &Refund) -> NewRow<'_> {

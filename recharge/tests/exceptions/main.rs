@@ -4,6 +4,7 @@
 mod by_hand;
 #[path = "../common/mod.rs"]
 mod common;
+mod given_back;
 mod outside;
 
 use common::{Desk, by};

@@ -55,6 +55,7 @@ impl World {
             amount: Fen::new(amount),
             reason: REASON.to_owned(),
             even_if_balance_low: self.rng.random_bool(0.3),
+            exception: None,
         };
         let what = format!("refund {out_refund_no} of {amount} for {out_trade_no}");
         self.process(machine).begin(what, process::refund(cashier, wish));

@@ -287,6 +287,7 @@ pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundWish {
         amount: Fen::new(fen),
         reason: "商品已售完".to_owned(),
         even_if_balance_low: false,
+        exception: None,
     }
 }
 

@@ -180,3 +180,44 @@ async fn who_was_signed_out_meanwhile_comes_back_to_a_page_that_opens() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_payment_that_an_operator_credited_goes_back_and_no_more_than_was_paid() {
+    on_both(async |site| {
+        let cookie = cookie(&site).await;
+        let id = stray(&site).await;
+        let press = async |what: &str, form: &[(&str, &str)]| {
+            let form = [form, &[("reason", "x"), ("password", PASSWORD)]].concat();
+            led_to(&site, &cookie, &format!("{STRAY}/{what}"), &form).await
+        };
+        let refund = |no, amount| [("no", no), ("amount", amount), ("exception", id.as_str())];
+        // Not before it is credited.
+        let refused = format!("{STRAY}?said=refused");
+        assert_eq!(press("refund", &refund("RF1", "4.00")).await, refused);
+        let credit = [("id", id.as_str()), ("way", "credited"), ("user", "lin")];
+        assert_eq!(press("settle", &credit).await, format!("{STRAY}?said=settled"));
+        assert_eq!(site.balance("lin").await, 1000);
+        let page = shown(&site, &cookie, STRAY).await;
+        let link = page.split('"').find(|part| part.contains("/refund?exception=")).unwrap().to_owned();
+        assert!(shown(&site, &cookie, &link).await.contains("name=\"amount\""));
+        let second = shown(&site, &cookie, &format!("{link}&amount=4&reason=x")).await;
+        assert!(
+            second.contains("name=\"password\"") && second.contains("¥6.00"),
+            "what the balance would be"
+        );
+        let done = format!("{STRAY}?said=refund");
+        for _ in 0..2 {
+            assert_eq!(press("refund", &refund("RF1", "4.00")).await, done);
+        }
+        assert_eq!((site.count("refunds").await, site.balance("lin").await), (1, 600));
+        assert!(press("refund", &refund("RF2", "6.01")).await.contains("error=over"));
+        assert_eq!(press("refund", &refund("RF2", "6.00")).await, done);
+        assert_eq!((site.count("refunds").await, site.balance("lin").await), (2, 0));
+        assert!(!shown(&site, &cookie, STRAY).await.contains("/refund?exception="), "nothing is left");
+        // Without naming the exception it would be the order's own payment, and there is no order.
+        let own = [("no", "RF3"), ("amount", "1.00")];
+        assert_eq!(press("refund", &own).await, refused);
+        assert_eq!(site.count("refunds").await, 2);
+    })
+    .await;
+}

@@ -12,9 +12,9 @@ use wxpay::{Fen, OutRefundNo};
 use super::asked::{About, Asked};
 use super::order::back;
 use super::proof::{REASON_OF_REFUND, low_field, password_field, problem, tidy};
-use super::refunds::first_step;
-use super::{absent, failed, page, to_order};
-use crate::desk::{Desk, Dossier};
+use super::refunds::{self, Asking};
+use super::{failed, page, to_order};
+use crate::desk::Desk;
 use crate::money::{parse_yuan, yuan};
 use crate::parts::{self, big_money, money};
 use crate::shell::Tab;
@@ -30,36 +30,38 @@ pub(super) fn code(refusal: &RefundRefusal) -> &'static str {
         RefundRefusal::TooMany => "too_many",
         RefundRefusal::BalanceLow { .. } => "low",
         RefundRefusal::NumberTaken => "used",
-        RefundRefusal::NoOrder | RefundRefusal::NotPaid => "refused",
+        RefundRefusal::NoOrder | RefundRefusal::NotPaid | RefundRefusal::NotCredited => "refused",
     }
 }
 
-/// The second step; the first one again where something is wrong with what was typed.
+/// The second step; the first one again where something is wrong with what was typed, or nothing was typed yet.
 pub async fn confirm(State(desk): State<Desk>, Asked { visit, .. }: Asked, About(number): About) -> Response {
-    let dossier = match desk.dossier(&number).await {
-        Ok(Some(dossier)) => dossier,
-        Ok(None) => return absent(&desk, &visit).await,
+    let offer = match desk.refund_offer(&number, visit.get("exception")).await {
+        Ok(Some(offer)) => offer,
+        Ok(None) => return back(&number, "refused"),
         Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
     };
-    let Some(offer) = dossier.offer.clone() else { return back(&number, "refused") };
     let (lang, visited) = (visit.lang, visit.clone());
     let title = lang.t(text::CONFIRM_TITLE).to_owned();
     page(&desk, &visit, Tab::Orders, title, move || {
-        let path = format!("/admin/orders/{}", dossier.order.out_trade_no);
-        let typed = visited.get("amount").unwrap_or_default();
+        let form = Asking { number: &number, offer: &offer, exception: visited.get("exception") };
         let reason = tidy(visited.get("reason").unwrap_or_default());
-        let asked = read(typed, &reason, &offer);
-        let shown = asked.err().or(visited.get("error"));
-        let wrong = shown
-            .and_then(|code| problem(lang, code, visited.get("n"), offer.payment.left(), REASON_OF_REFUND));
-        let wrong = wrong.map(|words| parts::notice(Some("bad"), words));
-        let step = match asked {
-            Ok(amount) => second_step(lang, &visited, &dossier, &offer, amount, &reason).into_any(),
-            Err(_) => first_step(lang, &path, &offer, typed, &reason).into_any(),
+        let (title, code, step) = match visited.get("amount") {
+            None => (text::ASK, None, form.first_step(lang, &form.whole(), &reason).into_any()),
+            Some(typed) => match read(typed, &reason, &offer) {
+                Ok(amount) => {
+                    let step = second_step(lang, &visited, &form, amount, &reason).into_any();
+                    (text::CONFIRM_TITLE, visited.get("error"), step)
+                }
+                Err(code) => (text::ASK, Some(code), form.first_step(lang, typed, &reason).into_any()),
+            },
         };
+        let left = offer.payment.left();
+        let wrong = code.and_then(|code| problem(lang, code, visited.get("n"), left, REASON_OF_REFUND));
+        let wrong = wrong.map(|words| parts::notice(Some("bad"), words));
         view! {
-            {to_order(lang, &dossier.order.out_trade_no)}
-            <div class="page-head"><h1>{lang.t(text::CONFIRM_TITLE)}</h1></div>
+            {to_order(lang, &number)}
+            <div class="page-head"><h1>{lang.t(title)}</h1></div>
             <div class="card stack slim">{wrong}{step}</div>
         }
     })
@@ -75,13 +77,12 @@ fn read(amount: &str, reason: &str, offer: &RefundOffer) -> Result<Fen, &'static
 fn second_step(
     lang: Lang,
     visit: &Visit,
-    dossier: &Dossier,
-    offer: &RefundOffer,
+    asking: &Asking<'_>,
     amount: Fen,
     reason: &str,
 ) -> impl IntoView + use<> {
-    let order = &dossier.order;
-    let path = format!("/admin/orders/{}", order.out_trade_no);
+    let Asking { number, offer, exception } = asking;
+    let path = format!("/admin/orders/{number}");
     let share = offer.payment.share(amount);
     let after = offer.balance.checked_sub(share).unwrap_or(offer.balance);
     let bonus = share.checked_sub(amount).filter(|bonus| *bonus > Fen::ZERO);
@@ -91,11 +92,13 @@ fn second_step(
     let kept = visit.get("no").and_then(|no| OutRefundNo::parse(no).ok());
     let no = kept.unwrap_or_else(|| offer.out_refund_no.clone());
     let typed = yuan(amount.get()).replace(',', "");
+    let kept = [("exception", exception.unwrap_or_default()), ("reason", reason)];
+    let change = address(&format!("{path}/refund"), kept.into_iter());
     view! {
         <p class="row">{big_money(amount, "l")}<span class="label">{lang.t(text::TO_PAYER)}</span></p>
         <dl class="facts">
             <dt>{lang.t(order_text::USER)}</dt>
-            <dd>{order.user.name.clone()}" "<span class="mono note">{order.user.id.clone()}</span></dd>
+            <dd>{offer.user.name.clone()}" "<span class="mono note">{offer.user.id.clone()}</span></dd>
             <dt>{lang.t(text::FROM_BALANCE)}</dt>
             <dd><strong>{money(share)}</strong>" "<span class="note">{bonus}</span></dd>
             <dt>{lang.t(text::BALANCE_NOW)}</dt><dd>{money(offer.balance)}</dd>
@@ -106,10 +109,11 @@ fn second_step(
             <input type="hidden" name="no" value=no.to_string()/>
             <input type="hidden" name="amount" value=typed/>
             <input type="hidden" name="reason" value=reason.to_owned()/>
+            {refunds::hidden(*exception)}
             {low}
             {password_field(lang)}
             <button class="button" data-kind="bad" type="submit">{lang.fill(text::GO, &[("amount", &money(amount))])}</button>
-            <a class="button" data-kind="plain" href=path.clone()>{lang.t(text::CHANGE)}</a>
+            <a class="button" data-kind="plain" href=change>{lang.t(text::CHANGE)}</a>
         </form>
     }
 }
@@ -121,6 +125,8 @@ pub struct RefundForm {
     reason: String,
     #[serde(default)]
     low: String,
+    #[serde(default)]
+    exception: String,
 }
 
 /// Takes the refund on.
@@ -133,7 +139,8 @@ pub async fn make(
     let again = |error: &str, seconds: &str| {
         let no = if error == "used" { "" } else { form.no.as_str() };
         let kept = [("amount", form.amount.as_str()), ("reason", form.reason.as_str()), ("no", no)];
-        let query = kept.into_iter().chain([("error", error), ("n", seconds)]);
+        let kept = kept.into_iter().chain([("exception", form.exception.as_str())]);
+        let query = kept.chain([("error", error), ("n", seconds)]);
         Redirect::to(&address(&format!("/admin/orders/{number}/refund"), query)).into_response()
     };
     if let Err((code, seconds)) = asked.proved() {
@@ -147,11 +154,15 @@ pub async fn make(
         amount: Fen::new(amount),
         reason: tidy(&form.reason),
         even_if_balance_low: form.low == "1",
+        exception: Some(form.exception.clone()).filter(|id| !id.is_empty()),
     };
     match desk.cashier.refund(wish, asked.by()).await {
         Ok(_) => back(&number, "refund"),
-        Err(RefundError::Refused(refusal)) => again(code(&refusal), ""),
-        Err(RefundError::NoCertificate) => again("certificate", ""),
+        Err(RefundError::Refused(refusal)) => match code(&refusal) {
+            "refused" => back(&number, "refused"),
+            code => again(code, ""),
+        },
+        Err(RefundError::NoCertificate(_)) => again("certificate", ""),
         Err(RefundError::Write(error)) => {
             tracing::error!(%number, "a refund was not written for certain: {error}");
             again("failed", "")

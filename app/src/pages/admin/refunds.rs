@@ -23,7 +23,7 @@ pub(super) fn section(
     let path = format!("/admin/orders/{number}");
     let items: Vec<_> = refunds.iter().map(|refund| item(lang, &path, refund)).collect();
     let list = (!items.is_empty()).then(|| view! { <ul class="list">{items}</ul> });
-    let more = offer.map(|offer| more(lang, &path, offer));
+    let more = offer.map(|offer| more(lang, number, offer));
     Some(view! {
         <section class="card" aria-labelledby="re-t">
             <h2 id="re-t">{lang.t(text::TITLE)}</h2>
@@ -33,7 +33,7 @@ pub(super) fn section(
     })
 }
 
-fn more(lang: Lang, path: &str, offer: &RefundOffer) -> impl IntoView + use<> {
+fn more(lang: Lang, number: &OutTradeNo, offer: &RefundOffer) -> impl IntoView + use<> {
     if offer.payment.left() == Fen::ZERO {
         return view! { <p class="note more">{lang.t(text::NOTHING_LEFT)}</p> }.into_any();
     }
@@ -41,36 +41,53 @@ fn more(lang: Lang, path: &str, offer: &RefundOffer) -> impl IntoView + use<> {
         return view! { <div class="more">{parts::notice(None, lang.t(text::NO_CERTIFICATE))}</div> }
             .into_any();
     }
-    let form = first_step(lang, path, offer, &yuan(offer.payment.left().get()).replace(',', ""), "");
+    let asking = Asking { number, offer, exception: None };
+    let form = asking.first_step(lang, &asking.whole(), "");
     view! {
         <details class="fold more"><summary class="button">{lang.t(text::ASK)}</summary>{form}</details>
     }
     .into_any()
 }
 
-pub(super) fn first_step(
-    lang: Lang,
-    path: &str,
-    offer: &RefundOffer,
-    amount: &str,
-    reason: &str,
-) -> impl IntoView + use<> {
-    let most = lang.fill(text::AT_MOST, &[("max", &money(offer.payment.left()))]);
-    view! {
-        <form method="get" class="stack" action=format!("{path}/refund")>
-            <div class="field">
-                <label for="amount">{lang.t(order_text::REFUND_AMOUNT)}</label>
-                <span class="input-money">
-                    <input
-                        class="input" id="amount" name="amount" inputmode="decimal" autocomplete="off" maxlength="16"
-                        required=true value=amount.to_owned() aria-describedby="amount-h"
-                    />
-                </span>
-                <p class="note" id="amount-h">{most}</p>
-            </div>
-            {reason_field(lang, lang.t(text::REASON_HINT), REASON_OF_REFUND, reason)}
-            <button class="button" type="submit">{lang.t(text::NEXT)}</button>
-        </form>
+/// A refund that an operator thinks about: of the order's own payment, or of the one credited in settling `exception`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asking<'a> {
+    pub number: &'a OutTradeNo,
+    pub offer: &'a RefundOffer,
+    pub exception: Option<&'a str>,
+}
+
+/// What names the exception in a form.
+pub(super) fn hidden(exception: Option<&str>) -> Option<impl IntoView + use<>> {
+    exception.map(|id| view! { <input type="hidden" name="exception" value=id.to_owned()/> })
+}
+
+impl Asking<'_> {
+    /// All that is left, as it stands in the field.
+    pub fn whole(&self) -> String {
+        yuan(self.offer.payment.left().get()).replace(',', "")
+    }
+
+    /// How much and why.
+    pub fn first_step(&self, lang: Lang, amount: &str, reason: &str) -> impl IntoView + use<> {
+        let most = lang.fill(text::AT_MOST, &[("max", &money(self.offer.payment.left()))]);
+        view! {
+            <form method="get" class="stack" action=format!("/admin/orders/{}/refund", self.number)>
+                {hidden(self.exception)}
+                <div class="field">
+                    <label for="amount">{lang.t(order_text::REFUND_AMOUNT)}</label>
+                    <span class="input-money">
+                        <input
+                            class="input" id="amount" name="amount" inputmode="decimal" autocomplete="off" maxlength="16"
+                            required=true value=amount.to_owned() aria-describedby="amount-h"
+                        />
+                    </span>
+                    <p class="note" id="amount-h">{most}</p>
+                </div>
+                {reason_field(lang, lang.t(text::REASON_HINT), REASON_OF_REFUND, reason)}
+                <button class="button" type="submit">{lang.t(text::NEXT)}</button>
+            </form>
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
-use recharge::cashier::SettleError;
+use recharge::cashier::{RefundOffer, SettleError};
 use recharge::exception::Settled;
 use recharge::settlement::{SettleRefusal, Settlement, Way, may_take_back};
 use recharge::{Exception, ExceptionKind, Order, User};
@@ -56,6 +56,7 @@ fn item(lang: Lang, waiting: &Waiting) -> impl IntoView + use<> {
         })
         .collect();
     let ways = (!ways.is_empty()).then(|| view! { <div class="row all acts">{ways}</div> });
+    let more = waiting.offer.as_ref().map(|offer| give_back(lang, found, offer));
     view! {
         <li>
             <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
@@ -68,8 +69,25 @@ fn item(lang: Lang, waiting: &Waiting) -> impl IntoView + use<> {
             </p>
             {settled}
             {ways}
+            {more}
         </li>
     }
+}
+
+/// What is left of a payment that was credited here, and the way to give it back.
+fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoView + use<> {
+    let left = offer.payment.left();
+    if left == Fen::ZERO {
+        return view! { <p class="note all">{lang.t(refunds::NOTHING_LEFT)}</p> }.into_any();
+    }
+    if !offer.can_refund {
+        return view! { <div class="all">{parts::notice(None, lang.t(refunds::NO_CERTIFICATE))}</div> }
+            .into_any();
+    }
+    let path = format!("/admin/orders/{}/refund", found.out_trade_no);
+    let href = address(&path, [("exception", found.id().as_str())].into_iter());
+    let words = lang.fill(text::GIVE_BACK, &[("amount", &money(left))]);
+    view! { <div class="row all acts"><a class="button" href=href>{words}</a></div> }.into_any()
 }
 
 /// What was done.
@@ -317,7 +335,7 @@ pub async fn settle(
             Code::Form(code) => again(code, ""),
             Code::Order(said) => back(&number, said),
         },
-        Err(SettleError::NoCertificate) => again("certificate", ""),
+        Err(SettleError::NoCertificate(_)) => again("certificate", ""),
         Err(SettleError::Write(error)) => {
             tracing::error!(%number, "a settlement was not written for certain: {error}");
             again("failed", "")
