@@ -247,4 +247,4 @@ pub fn settled(settlement: &Settlement, operator: &str, at: UnixMillis) -> Settl
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

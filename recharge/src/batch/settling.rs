@@ -199,3 +199,6 @@ impl Batch<'_> {
         self.event(&exception.out_trade_no, now, EventKind::Settled, detail);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
 //! What a batch decides, without a database.
 
-use wxpay::CodeUrl;
+use wxpay::v2::RefundStatus;
+use wxpay::{CodeUrl, OutRefundNo, RefundId};
 
 use super::*;
 use crate::order::tests::{order, payment, rules};
+use crate::refund::{By, News, RefundRefusal, RefundWish};
 
 fn pending() -> Order {
     let url = CodeUrl::parse("weixin://wxpay/bizpayurl?pr=one").unwrap();
@@ -167,4 +169,64 @@ fn a_refund_of_a_credited_order_is_kept_and_the_order_stays_paid() {
     assert_eq!(order.state.name(), "paid");
     let exception = batch.exceptions.values().next().unwrap();
     assert_eq!(exception.transaction_id, Some(payment().transaction_id));
+}
+
+fn refund(number: &str, order: &str, fen: i64) -> Command {
+    let wish = RefundWish {
+        out_trade_no: OutTradeNo::parse(order).unwrap(),
+        out_refund_no: OutRefundNo::parse(number).unwrap(),
+        amount: Fen::new(fen),
+        reason: "退款".to_owned(),
+        even_if_balance_low: false,
+        exception: None,
+    };
+    let by = By { operator: "lin".to_owned(), address: "console".to_owned() };
+    Command::Refund { wish: Box::new(wish), notify_url: None, by, now: order_placed().plus_ms(62_000) }
+}
+
+fn order_placed() -> UnixMillis {
+    order().created_at
+}
+
+fn succeeded(number: &str) -> Command {
+    let refund_id = RefundId::parse("5030").unwrap();
+    let news = News::Status { status: RefundStatus::Success, refund_id };
+    let out_refund_no = OutRefundNo::parse(number).unwrap();
+    Command::Heard { out_refund_no, news, by: None, now: order_placed().plus_ms(63_000) }
+}
+
+#[test]
+fn a_press_that_is_repeated_writes_nothing_and_one_for_something_else_is_refused() {
+    let rules = rules();
+    let mut first = Batch::new(&rules, vec![another("SMaaaaaa", "u_1")]);
+    first.apply(&settle(payment_of("SMaaaaaa", "1")));
+    let Reply::Refund { refund: made, changed: true } = first.apply(&refund("RF1", "SMaaaaaa", 1000)) else {
+        panic!("it is paid")
+    };
+    let audit: Vec<_> = first.held.audit.iter().map(|entry| entry.action).collect();
+    assert_eq!((audit, first.held.refunds.len(), made.taken), (vec!["refund"], 1, Fen::new(1051)));
+    let orders: Vec<_> = first.orders.into_values().map(|slot| slot.order).collect();
+    let held = Held::new(vec![*made], Vec::new(), BTreeMap::new());
+    let mut again = Batch::new(&rules, orders).holding(held);
+    let reply = again.apply(&refund("RF1", "SMaaaaaa", 1000));
+    assert!(matches!(reply, Reply::Refund { changed: false, .. }), "{reply:?}");
+    for other in [refund("RF1", "SMaaaaaa", 999), refund("RF1", "SMbbbbbb", 1000)] {
+        assert_eq!(again.apply(&other), Reply::RefundRefused(RefundRefusal::NumberTaken));
+    }
+    assert!(!again.writes());
+}
+
+#[test]
+fn refunds_that_arrive_are_counted_to_their_day_and_only_once() {
+    let rules = rules();
+    let mut batch = Batch::new(&rules, vec![another("SMaaaaaa", "u_1"), another("SMbbbbbb", "u_2")]);
+    for (order, transaction, number) in [("SMaaaaaa", "1", "RF1"), ("SMbbbbbb", "2", "RF2")] {
+        batch.apply(&settle(payment_of(order, transaction)));
+        batch.apply(&refund(number, order, 1000));
+        batch.apply(&succeeded(number));
+        let again = batch.apply(&succeeded(number));
+        assert!(matches!(again, Reply::Refund { changed: false, .. }), "{again:?}");
+    }
+    let day = batch.days["20260315"];
+    assert_eq!((day.refunds, day.refunded_fen), (2, 2000));
 }

@@ -261,6 +261,25 @@ fn amounts_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_paid_order_takes_no_second_payment_whoever_judged_it_before() {
+    let Verdict::Credit(paid) = order().settle(&payment(), Proof::Notice, &rules(), now()) else {
+        panic!("the payment fits")
+    };
+    let order = order().paid(paid.clone()).unwrap();
+    assert_eq!(order.paid(paid), None);
+}
+
+#[test]
+fn an_order_is_shown_again_while_a_tenth_of_its_time_or_half_a_minute_is_left() {
+    let long = order();
+    assert!(long.can_be_reused(long.time_expire.plus_ms(-30_001)));
+    assert!(!long.can_be_reused(long.time_expire.plus_ms(-30_000)));
+    let short = Order { time_expire: PLACED.plus_ms(60_000), ..order() };
+    assert!(short.can_be_reused(short.time_expire.plus_ms(-6_001)));
+    assert!(!short.can_be_reused(short.time_expire.plus_ms(-6_000)));
+}
+
+#[test]
 fn numbers_are_written_in_crockfords_base32() {
     assert_eq!(base32(&[]), "");
     assert_eq!(base32(&[0xff, 0xff]), "ZZZG");

@@ -170,6 +170,41 @@ fn a_payment_of_ours_with_another_figure_says_which() {
     assert_eq!(class(BillRow { appid: other, ..good }), Class::Figures("appid"));
 }
 
+#[test]
+fn a_refund_that_is_not_ours_is_kept_or_looked_for() {
+    let line = Line { row: row(2, OURS, "SM00001", "42001", refund_entry(100)), again: false };
+    let (order, appid) = (paid(1, 1, 1000), AppId::parse(OURS).unwrap());
+    let kept = [Exception {
+        transaction_id: Some(TransactionId::parse("42001").unwrap()),
+        ..crate::settlement::tests::exception(ExceptionKind::RefundedOutside)
+    }];
+    let class = |line: &Line, order, kept| classify(line, Known { order, kept, refund: None }, &appid);
+    // Of an order of ours each refund is on record by itself.
+    assert_eq!(class(&line, Some(&order), &kept), Class::NotHere);
+    assert_eq!(class(&line, None, &kept), Class::Kept(kept[0].id()));
+    assert_eq!(class(&line, None, &[]), Class::NotHere);
+    let mut failed = line;
+    if let BillEntry::Refund { status, .. } = &mut failed.row.entry {
+        "FAIL".clone_into(status);
+    }
+    assert_eq!(class(&failed, Some(&order), &kept), Class::NoMoney);
+}
+
+#[test]
+fn what_other_shops_write_is_made_printable_and_short() {
+    let long = "号\u{1}".repeat(100);
+    let BillRow { out_trade_no, trade_type, fee_type, .. } = printable(BillRow {
+        trade_type: long.clone(),
+        fee_type: long.clone(),
+        ..row(2, OURS, &long, "42001", payment(1))
+    });
+    for text in [out_trade_no, trade_type, fee_type] {
+        assert_eq!(text, "号\u{fffd}".repeat(32));
+    }
+    let other = row(2, OURS, "SM00001", "42001", BillEntry::Other { state: long });
+    assert_eq!(printable(other).entry, BillEntry::Other { state: "号\u{fffd}".repeat(32) });
+}
+
 /// A refund of ours, as the line of [`refund_entry`] has it.
 fn refund_of_ours(state: RefundState) -> Refund {
     let id = (state != RefundState::Requested).then(|| RefundId::parse("50300001").unwrap());

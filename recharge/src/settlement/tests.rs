@@ -8,7 +8,8 @@ use crate::refund::{RefundState, WECHAT};
 
 const NOW: UnixMillis = UnixMillis::new(1_773_540_100_000);
 
-fn exception(kind: ExceptionKind) -> Exception {
+/// An exception of the payment that fits [`order`].
+pub(crate) fn exception(kind: ExceptionKind) -> Exception {
     Exception {
         kind,
         out_trade_no: order().out_trade_no,
@@ -23,7 +24,7 @@ fn exception(kind: ExceptionKind) -> Exception {
 }
 
 /// The order paid by [`payment`], credited or kept.
-fn paid(late_and_kept: bool) -> Order {
+pub(crate) fn paid(late_and_kept: bool) -> Order {
     let late = crate::LatePayment::Refund;
     let rules = crate::order::Rules { late_payment: late, ..rules() };
     let mut payment = payment();
@@ -115,4 +116,47 @@ fn money_of_another_app_goes_to_the_user_who_is_named_and_to_nobody_else() {
         panic!("it is credited");
     };
     assert_eq!(named, user);
+}
+
+#[test]
+fn a_reason_is_a_line_of_200_bytes_and_for_a_refund_one_that_wechat_takes() {
+    let duplicate = exception(ExceptionKind::Duplicate);
+    let dismiss = |reason: &str| {
+        judge(&Settlement::Dismiss { reason: reason.to_owned() }, &duplicate, Some(&paid(false)), &[])
+    };
+    let refund = |reason: &str| {
+        let out_refund_no = OutRefundNo::parse("RF1").unwrap();
+        let refund = Settlement::Refund { out_refund_no, reason: reason.to_owned() };
+        judge(&refund, &duplicate, Some(&paid(false)), &[])
+    };
+    for (reason, dismisses, refunds) in [
+        ("", false, false),
+        ("a\nb", false, false),
+        (&"a".repeat(80), true, true),
+        (&"a".repeat(81), true, false),
+        (&"a".repeat(200), true, false),
+        (&"a".repeat(201), false, false),
+    ] {
+        let fits = |judged: Result<Plan, SettleRefusal>| match judged {
+            Ok(_) => true,
+            Err(refusal) => {
+                assert_eq!(refusal, SettleRefusal::Reason);
+                false
+            }
+        };
+        assert_eq!((fits(dismiss(reason)), fits(refund(reason))), (dismisses, refunds), "{reason:?}");
+    }
+}
+
+#[test]
+fn what_is_written_names_the_way_the_operator_and_the_reason() {
+    for (settlement, how) in [
+        (Settlement::Credit { user: None, reason: "r".to_owned() }, "credited"),
+        (Settlement::TakeBack { even_if_balance_low: false, reason: "r".to_owned() }, "taken_back"),
+        (Settlement::Dismiss { reason: "r".to_owned() }, "dismissed"),
+    ] {
+        let by = Settled { at: NOW, by: "lin".to_owned(), how: how.to_owned(), reason: "r".to_owned() };
+        assert_eq!(settled(&settlement, "lin", NOW), by);
+    }
+    assert_eq!(Way::Refund.name(), "refund");
 }
