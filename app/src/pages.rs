@@ -64,6 +64,10 @@ pub fn routes(desk: Desk) -> Router {
         .route("/admin/exceptions", get(admin::exceptions::show))
         .route("/admin/reconciliations", get(admin::reconciliations::show))
         .route("/admin/reconciliations/{date}", get(admin::reconciliations::show_day))
+        .route(
+            "/admin/reconciliations/{date}/dismiss",
+            get(admin::dismiss::confirm).post(admin::dismiss::dismiss),
+        )
         .route("/api/{*name}", post(functions))
         .with_state(desk)
 }

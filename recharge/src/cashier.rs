@@ -39,7 +39,7 @@ pub use breaker::Ill;
 pub use health::{Health, Stopped};
 pub use once::RequestKey;
 pub use place::{PlaceError, Wish};
-pub use reconcile::{Progress, ReconcileError, Step};
+pub use reconcile::{DismissError, Progress, ReconcileError, Step};
 pub use refund::{NoCertificate, RefundError, RefundNoticeAnswer, RefundOffer, WithdrawError};
 pub use settle::SettleError;
 

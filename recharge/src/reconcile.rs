@@ -9,7 +9,7 @@ use crate::refund::{Refund, RefundState};
 
 mod result;
 
-pub use result::{Difference, DifferenceKind, Done, Failure, Figures, Reconciliation, Side};
+pub use result::{Difference, DifferenceKind, Dismissal, Done, Failure, Figures, Reconciliation, Side};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 

@@ -146,8 +146,7 @@ pub fn judge(
         return Err(SettleRefusal::AlreadySettled(settled.clone()));
     }
     let reason = settlement.reason();
-    let fits = (1..=200).contains(&reason.len()) && !reason.chars().any(char::is_control);
-    if !fits || (settlement.way() == Way::Refund && !refund::is_reason(reason)) {
+    if !is_reason(reason) || (settlement.way() == Way::Refund && !refund::is_reason(reason)) {
         return Err(SettleRefusal::Reason);
     }
     let user = match settlement {
@@ -155,6 +154,11 @@ pub fn judge(
         _ => None,
     };
     plan(settlement.way(), user, exception, order, refunds)
+}
+
+/// Whether this is kept as the reason of a decision.
+pub fn is_reason(text: &str) -> bool {
+    (1..=200).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 fn plan(

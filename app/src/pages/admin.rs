@@ -14,6 +14,7 @@ use crate::text::{Lang, error, order as order_text, pay};
 use crate::visit::Visit;
 
 mod asked;
+pub mod dismiss;
 mod events;
 pub mod exceptions;
 pub mod login;

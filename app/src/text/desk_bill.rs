@@ -9,6 +9,7 @@ texts! { pub mod bill {
     NONE_TEXT = "第一份账单在有订单的次日 10 点后核对。", "The first one is compared after 10:00 on the day after the first order.";
     BACK = "返回对账列表", "Back to reconciliation";
     SAME = "一致", "Agrees";
+    SETTLED = "差异已解决", "Differences settled";
     OPEN = "{n} 处待处理", "{n} open";
     REPAIRED = "{n} 处差异已解决", "{n} {n:difference|differences} settled";
     FAILED = "未完成", "Not done";
@@ -38,6 +39,16 @@ texts! { pub mod bill {
     KEPT = "按规则退回", "Goes back by rule";
     EXCEPTION = "见异常", "Among the exceptions";
     GONE = "已说明", "Explained";
+    DISMISSED = "已关闭", "Dismissed";
+    DISMISS = "不处理并关闭", "Dismiss";
+    DISMISS_TITLE = "关闭这处差异", "Dismiss this difference";
+    DISMISS_NOTE = "查明之后再关闭。以后再核对时，如果数字或原因变了，会重新列出。", "Dismiss it once you know why. It is listed again if a later comparison finds other figures or another reason.";
+    DISMISS_GO = "确认关闭", "Dismiss it";
+    SAID_DISMISSED = "差异已关闭。", "The difference is dismissed.";
+    SAID_OVER = "这处差异已经处理过，或刚刚变了，请再看一眼。", "This difference is settled already, or has changed just now: please look again.";
+    WHAT = "原因", "What is known";
+    ORDER = "订单号", "Order";
+    BACK_TO_DAY = "返回这一天", "Back to the day";
     OUR_SUM = "这里 {amount}", "Our books {amount}";
     THEIR_SUM = "账单 {amount}", "Bill {amount}";
     LINE = "第 {n} 行", "Line {n}";
@@ -47,6 +58,8 @@ texts! { pub mod bill {
     R_NOT_IN_BILL = "微信有这笔付款，账单里没有", "WeChat has this payment, its bill has not";
     R_NEXT = "可能在次日账单里，等它出来再看", "It may be in the next day's bill, which is not made yet";
     R_UNCLEAR = "微信没有清楚回应", "WeChat gave no clear answer";
+    R_STATE = "退款状态不同", "The state of the refund differs";
+    R_OTHER_DAY = "在 {day} 的账单里", "In the bill of {day}";
     R_OTHER_NUMBER = "微信单号不同", "Another WeChat number";
     LAST = "上次对账", "Last bill compared";
     OPEN_ALL = "对账有 {n} 处差异待处理。", "{n} {n:difference|differences} between bill and books wait for somebody.";

@@ -11,8 +11,10 @@ use crate::db::{bill_lines, differences};
 use crate::reconcile::{self as rules, Difference, Reconciliation, TotalsError};
 
 mod books;
+mod dismiss;
 mod run;
 
+pub use dismiss::DismissError;
 use run::Run;
 
 /// A day's page shows this many differences at most.

@@ -7,10 +7,11 @@ use sqlx::any::AnyRow;
 use wxpay::v2::{BillDate, BillRow};
 use wxpay::{Fen, UnixMillis};
 
+use super::operators::{self, AuditEntry};
 use super::reconciliations::{Claim, write};
 use super::sets;
 use super::{Db, broken, column};
-use crate::reconcile::{Difference, DifferenceKind, Done, key_of};
+use crate::reconcile::{Difference, DifferenceKind, Dismissal, Done, key_of};
 
 /// Open: listed, or among the exceptions and not settled there.
 pub(super) const IS_OPEN: &str = "(d.done = 'listed' OR (d.done = 'exception' AND NOT EXISTS (SELECT 1 FROM exceptions \
@@ -34,7 +35,8 @@ struct Row<'a> {
     t: i64,
 }
 
-// The same difference found again keeps the time at which it was seen first, and nothing else of what it was.
+// The same difference found again keeps the time at which it was seen first, and stays dismissed while nothing else is
+// known of it; nothing else of what it was is kept.
 const KEEP: &str = "INSERT INTO differences (day, kind, key, run, line, out_trade_no, transaction_id, \
      out_refund_no, theirs, ours, done, exception, reason, first_seen_at) \
      SELECT j.value->>'d', j.value->>'k', j.value->>'y', j.value->>'r', CAST(j.value->>'l' AS BIGINT), \
@@ -44,7 +46,10 @@ const KEEP: &str = "INSERT INTO differences (day, kind, key, run, line, out_trad
      ON CONFLICT (day, kind, key) DO UPDATE SET run = excluded.run, line = excluded.line, \
      out_trade_no = excluded.out_trade_no, transaction_id = excluded.transaction_id, \
      out_refund_no = excluded.out_refund_no, theirs = excluded.theirs, ours = excluded.ours, \
-     done = excluded.done, exception = excluded.exception, reason = excluded.reason";
+     done = CASE WHEN differences.done = 'dismissed' AND excluded.done = 'listed' \
+     AND differences.theirs IS NOT DISTINCT FROM excluded.theirs \
+     AND differences.ours IS NOT DISTINCT FROM excluded.ours AND differences.reason = excluded.reason \
+     THEN 'dismissed' ELSE excluded.done END, exception = excluded.exception, reason = excluded.reason";
 
 /// Keeps differences of the claimed day; `false` if the claim is lost.
 pub(crate) async fn keep(
@@ -85,7 +90,7 @@ struct Found<'a> {
 
 const FOUND: &str = "UPDATE differences SET done = 'gone', reason = j.value->>'b' \
      FROM jsonb_each($1) AS j WHERE differences.key = j.value->>'y' AND differences.day <> j.value->>'b' \
-     AND differences.kind IN ('not_there', 'refund_not_there') AND differences.done = 'listed'";
+     AND differences.kind IN ('not_there', 'refund_not_there') AND differences.done IN ('listed', 'dismissed')";
 
 /// What the bill of its own day lacks may stand in another day's, `bill`, which has `rows`: then it is explained.
 pub(crate) async fn found_in_bill(
@@ -109,15 +114,31 @@ pub(crate) async fn others_lack(db: &Db, but: BillDate) -> Result<bool, sqlx::Er
     Ok(sqlx::query(sql).bind(but.to_string()).fetch_optional(&mut *db.reading().await?).await?.is_some())
 }
 
+/// One difference of a day.
+pub(crate) async fn find(
+    db: &Db,
+    date: BillDate,
+    kind: DifferenceKind,
+    key: &str,
+) -> Result<Option<Difference>, sqlx::Error> {
+    let sql = format!("{} AND d.kind = $2 AND d.key = $3", of_days());
+    let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(date.to_string()).bind(kind.name()).bind(key);
+    query.fetch_optional(&mut *db.reading().await?).await?.as_ref().map(difference).transpose()
+}
+
 /// The differences of a day, open ones first, at most `limit`.
 pub(crate) async fn of_day(db: &Db, date: BillDate, limit: i64) -> Result<Vec<Difference>, sqlx::Error> {
-    let sql = format!(
-        "SELECT kind, key, line, out_trade_no, transaction_id, out_refund_no, theirs, ours, done, exception, \
-         reason, first_seen_at, CAST(CASE WHEN {IS_OPEN} THEN 1 ELSE 0 END AS BIGINT) AS open \
-         FROM differences AS d WHERE d.day = $1 ORDER BY open DESC, kind, line, key LIMIT $2"
-    );
+    let sql = format!("{} ORDER BY open DESC, kind, line, key LIMIT $2", of_days());
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(date.to_string()).bind(limit);
     query.fetch_all(&mut *db.reading().await?).await?.iter().map(difference).collect()
+}
+
+fn of_days() -> String {
+    format!(
+        "SELECT kind, key, line, out_trade_no, transaction_id, out_refund_no, theirs, ours, done, exception, \
+         reason, first_seen_at, dismissed_at, dismissed_by, dismissed_reason, CAST(CASE WHEN {IS_OPEN} THEN 1 ELSE 0 END AS BIGINT) AS open \
+         FROM differences AS d WHERE d.day = $1"
+    )
 }
 
 fn difference(row: &AnyRow) -> Result<Difference, sqlx::Error> {
@@ -131,12 +152,75 @@ fn difference(row: &AnyRow) -> Result<Difference, sqlx::Error> {
         out_refund_no: column(row, "out_refund_no")?,
         theirs: column::<Option<i64>>(row, "theirs")?.map(Fen::new),
         ours: column::<Option<i64>>(row, "ours")?.map(Fen::new),
-        done: Done::from_name(&done).ok_or_else(|| broken("done", UnknownWord(done)))?,
+        done: Done::from_name(&done).ok_or_else(|| broken("done", UnknownWord(done.clone())))?,
         exception: column(row, "exception")?,
         reason: column(row, "reason")?,
         first_seen_at: UnixMillis::new(column(row, "first_seen_at")?),
         is_open: column::<i64>(row, "open")? != 0,
+        dismissal: match column::<Option<i64>>(row, "dismissed_at")?.filter(|_| done == "dismissed") {
+            Some(at) => Some(Dismissal {
+                at: UnixMillis::new(at),
+                by: column(row, "dismissed_by")?,
+                reason: column(row, "dismissed_reason")?,
+            }),
+            None => None,
+        },
     })
+}
+
+#[derive(Serialize)]
+struct Dismissed<'a> {
+    d: String,
+    k: &'a str,
+    y: &'a str,
+    th: Option<i64>,
+    o: Option<i64>,
+    w: &'a str,
+    t: i64,
+    b: &'a str,
+    r: &'a str,
+}
+
+const DISMISS: &str = "UPDATE differences SET done = 'dismissed', dismissed_at = CAST(j.value->>'t' AS BIGINT), \
+     dismissed_by = j.value->>'b', dismissed_reason = j.value->>'r' FROM jsonb_each($1) AS j \
+     WHERE differences.day = j.value->>'d' AND differences.kind = j.value->>'k' \
+     AND differences.key = j.value->>'y' AND differences.done = 'listed' \
+     AND differences.theirs IS NOT DISTINCT FROM CAST(j.value->>'th' AS BIGINT) \
+     AND differences.ours IS NOT DISTINCT FROM CAST(j.value->>'o' AS BIGINT) \
+     AND differences.reason = j.value->>'w'";
+
+/// Dismisses a difference as it was read, with a row of the audit; `false` if it is another by now, or not open.
+pub(crate) async fn dismiss(
+    db: &Db,
+    date: BillDate,
+    read: &Difference,
+    dismissal: &Dismissal,
+    audit: AuditEntry,
+) -> Result<bool, sqlx::Error> {
+    let row = Dismissed {
+        d: date.to_string(),
+        k: read.kind.name(),
+        y: &read.key,
+        th: read.theirs.map(Fen::get),
+        o: read.ours.map(Fen::get),
+        w: &read.reason,
+        t: dismissal.at.get(),
+        b: &dismissal.by,
+        r: &dismissal.reason,
+    };
+    let (db2, row) = (db.clone(), sets::json(&[row])?);
+    let dismissing = async move {
+        let mut transaction = db2.begin().await?;
+        let moved = sqlx::query(DISMISS).bind(row).execute(transaction.connection()).await?;
+        if moved.rows_affected() != 1 {
+            transaction.rollback().await;
+            return Ok(false);
+        }
+        operators::record_all(transaction.connection(), &[audit]).await?;
+        transaction.commit().await?;
+        Ok(true)
+    };
+    db.settled(dismissing).await
 }
 
 /// A word that this version does not write.

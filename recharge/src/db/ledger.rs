@@ -53,7 +53,7 @@ const BY_HAND: &str = "SELECT l.out_trade_no, l.entry, l.user_id, l.amount, a.us
 
 /// What operators credited of the payments of this order.
 pub(crate) async fn credits_by_hand(db: &Db, number: &OutTradeNo) -> Result<Vec<ByHand>, sqlx::Error> {
-    by_hand(&mut *db.pool().acquire().await?, &[number.as_str()]).await
+    by_hand(&mut *db.reading().await?, &[number.as_str()]).await
 }
 
 /// What operators credited of the payments of these orders.

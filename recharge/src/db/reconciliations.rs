@@ -103,9 +103,10 @@ const EXPLAINED: &str = "UPDATE differences SET done = 'gone' FROM jsonb_each($1
      WHERE differences.day = j.value->>'d' AND differences.run <> j.value->>'r' \
      AND differences.done IN ('listed', 'exception')";
 
-/// What the day before lacked and waited for this bill is not in it.
-const STILL_LACKING: &str = "UPDATE differences SET reason = 'not_in_bill' FROM jsonb_each($1) AS j \
-     WHERE differences.day = j.value->>'p' AND differences.done = 'listed' \
+/// What the day before lacked and waited for this bill is not in it: news, even where somebody dismissed it before.
+const STILL_LACKING: &str = "UPDATE differences SET reason = 'not_in_bill', done = 'listed' \
+     FROM jsonb_each($1) AS j \
+     WHERE differences.day = j.value->>'p' AND differences.done IN ('listed', 'dismissed') \
      AND differences.reason = 'next_bill_not_made'";
 
 const FINISH: &str = "UPDATE reconciliations SET finished_at = CAST(j.value->>'t' AS BIGINT), \

@@ -40,6 +40,8 @@ pub enum Done {
     Exception,
     /// A later run, or a neighbouring day's bill, has explained it.
     Gone,
+    /// An operator has looked into it. It is listed again if a later run finds other figures or another reason.
+    Dismissed,
 }
 
 macro_rules! names {
@@ -79,6 +81,7 @@ names!(Done {
     KeptForRefund "kept_for_refund",
     Exception "exception",
     Gone "gone",
+    Dismissed "dismissed",
 });
 
 /// One difference of one day. The same one found again is the same row.
@@ -106,6 +109,16 @@ pub struct Difference {
     pub first_seen_at: UnixMillis,
     /// Whether it still waits for somebody; what was repaired or explained does not.
     pub is_open: bool,
+    /// Who dismissed it; `None` unless it is [`Done::Dismissed`].
+    pub dismissal: Option<Dismissal>,
+}
+
+/// An operator's word that nothing is to be done about a difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dismissal {
+    pub at: UnixMillis,
+    pub by: String,
+    pub reason: String,
 }
 
 impl Difference {
@@ -136,7 +149,14 @@ impl Difference {
             reason: String::new(),
             first_seen_at: now,
             is_open: true,
+            dismissal: None,
         }
+    }
+
+    /// What it states, as a form carries it: only what was looked at can be dismissed.
+    pub fn stated(&self) -> String {
+        let fen = |fen: Option<Fen>| fen.map_or_else(String::new, |fen| fen.get().to_string());
+        format!("{} {} {}", fen(self.theirs), fen(self.ours), self.reason)
     }
 
     #[must_use]

@@ -5,6 +5,7 @@ mod bad_bills;
 mod bill;
 #[path = "../common/mod.rs"]
 mod common;
+mod dismissed;
 mod payments;
 mod refunds;
 mod runs;

@@ -221,3 +221,48 @@ async fn a_payment_that_an_operator_credited_goes_back_and_no_more_than_was_paid
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_difference_is_dismissed_with_a_reason_and_the_password_and_the_red_figure_goes() {
+    on_both(async |site| {
+        let cookie = cookie(&site).await;
+        // As a run of that day would have left it.
+        site.set(
+            "INSERT INTO reconciliations (day, run, claimed_until, started_at, finished_at) \
+             VALUES ('20260315', 'r', 0, 0, 1)",
+        )
+        .await;
+        site.set(
+            "INSERT INTO differences (day, kind, key, run, out_trade_no, transaction_id, out_refund_no, ours, \
+             done, reason, first_seen_at) VALUES ('20260315', 'not_there', 'pay 42', 'r', 'SM1', '42', '', 1000, \
+             'listed', 'NOTPAY', 1)",
+        )
+        .await;
+        let day = "/admin/reconciliations/20260315";
+        let open = "对账有 1 处差异待处理";
+        assert!(shown(&site, &cookie, "/admin").await.contains(open));
+        let page = shown(&site, &cookie, day).await;
+        let path = page.split('"').find(|part| part.contains("/dismiss?")).unwrap().replace("&amp;", "&");
+        let confirm = shown(&site, &cookie, &path).await;
+        assert!(confirm.contains("name=\"stated\"") && confirm.contains("¥10.00"), "{confirm}");
+        let form = |stated, reason, password| [("stated", stated), ("reason", reason), ("password", password)];
+        let stated = " 1000 NOTPAY";
+        for (stated, reason, password, to) in [
+            (stated, "x", "a wrong password", "error=password"),
+            (stated, "\n", PASSWORD, "error=reason"),
+            (" 999 NOTPAY", "x", PASSWORD, "said=over"),
+        ] {
+            let back = led_to(&site, &cookie, &path, &form(stated, reason, password)).await;
+            assert!(back.contains(to), "{back}");
+            assert_eq!(site.count("differences WHERE done = 'dismissed'").await, 0);
+        }
+        let kept = form(stated, "bank statement checked", PASSWORD);
+        assert_eq!(led_to(&site, &cookie, &path, &kept).await, format!("{day}?said=dismissed"));
+        assert_eq!(led_to(&site, &cookie, &path, &kept).await, format!("{day}?said=over"));
+        let page = shown(&site, &cookie, day).await;
+        assert!(page.contains("bank statement checked") && page.contains("admin") && !page.contains("/dismiss?"));
+        assert!(!shown(&site, &cookie, "/admin").await.contains(open));
+        assert_eq!(site.count("audit WHERE action = 'dismiss_difference' AND operator = 'admin'").await, 1);
+    })
+    .await;
+}

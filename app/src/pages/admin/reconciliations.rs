@@ -7,7 +7,7 @@ use recharge::reconcile::{Difference, DifferenceKind, Done, Reconciliation, Side
 use wxpay::v2::BillDate;
 
 use super::asked::Asked;
-use super::{absent, failed, page};
+use super::{absent, dismiss, failed, page};
 use crate::desk::{Desk, internal};
 use crate::icons::{self, Icon};
 use crate::parts::{self, Clock, money, pill};
@@ -18,7 +18,7 @@ use crate::visit::Visit;
 /// So many days are listed.
 const DAYS: i64 = 90;
 /// In this order the kinds of differences stand on the page.
-const KINDS: [(DifferenceKind, Text); 8] = [
+pub(super) const KINDS: [(DifferenceKind, Text); 8] = [
     (DifferenceKind::NotHere, text::NOT_HERE),
     (DifferenceKind::NotThere, text::NOT_THERE),
     (DifferenceKind::Figures, text::FIGURES),
@@ -63,6 +63,7 @@ fn result_pill(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
         (1.., ..) => (lang.fill(text::OPEN, &[("n", &day.open.to_string())]), Some("warn")),
         (_, Some(_), _) => (lang.t(text::FAILED).to_owned(), Some("bad")),
         (_, _, None) => (lang.t(text::RUNNING).to_owned(), Some("open")),
+        _ if day.differences > 0 => (lang.t(text::SETTLED).to_owned(), None),
         _ => (lang.t(text::SAME).to_owned(), None),
     };
     view! { <span class="pill" data-tone=tone>{words}</span> }
@@ -113,11 +114,25 @@ pub async fn show_day(State(desk): State<Desk>, Path(date): Path<String>, visit:
         Ok(None) => return absent(&desk, &visit).await,
         Err(error) => return failed(&desk, &visit, Tab::Reconciliations, &error).await,
     };
-    let lang = visit.lang;
-    page(&desk, &visit, Tab::Reconciliations, day_text(date), move || one_day(lang, &day, &differences)).await
+    let (lang, visited) = (visit.lang, visit.clone());
+    page(&desk, &visit, Tab::Reconciliations, day_text(date), move || {
+        one_day(lang, &visited, &day, &differences)
+    })
+    .await
 }
 
-fn one_day(lang: Lang, day: &Reconciliation, differences: &[Difference]) -> impl IntoView + use<> {
+fn one_day(
+    lang: Lang,
+    visit: &Visit,
+    day: &Reconciliation,
+    differences: &[Difference],
+) -> impl IntoView + use<> {
+    let said = match visit.get("said") {
+        Some("dismissed") => Some((None, text::SAID_DISMISSED)),
+        Some("over") => Some((Some("warn"), text::SAID_OVER)),
+        _ => None,
+    };
+    let said = said.map(|(tone, words)| parts::notice(tone, lang.t(words)));
     let at = |at| parts::time_text(at, Clock::NoYear);
     let finished = day.finished_at.map(|finished| lang.fill(text::FINISHED, &[("time", &at(finished))]));
     let failure = day.failure.as_ref().map(|failure| {
@@ -148,7 +163,7 @@ fn one_day(lang: Lang, day: &Reconciliation, differences: &[Difference]) -> impl
             let items: Vec<_> = differences
                 .iter()
                 .filter(|found| found.kind == *kind)
-                .map(|found| item(lang, found))
+                .map(|found| item(lang, day.date, found))
                 .collect();
             (!items.is_empty()).then(|| {
                 view! {
@@ -160,21 +175,28 @@ fn one_day(lang: Lang, day: &Reconciliation, differences: &[Difference]) -> impl
     let fine = (differences.is_empty() && day.finished_at.is_some())
         .then(|| view! { <section class="card">{parts::empty(icons::CHECK, lang.t(text::NO_DIFFERENCES), "")}</section> });
     view! {
-        <p class="back">
-            <a class="button" data-kind="plain" href="/admin/reconciliations"><Icon d=icons::NEWER/>{lang.t(text::BACK)}</a>
-        </p>
+        {back(lang.t(text::BACK), "/admin/reconciliations".to_owned())}
         <div class="page-head"><div class="row"><h1>{day_text(day.date)}</h1>{result_pill(lang, day)}</div></div>
-        <div class="stack">{failure}{figures}{groups}{fine}</div>
+        <div class="stack">{said}{failure}{figures}{groups}{fine}</div>
     }
 }
 
-fn item(lang: Lang, found: &Difference) -> impl IntoView + use<> {
+fn item(lang: Lang, date: BillDate, found: &Difference) -> impl IntoView + use<> {
+    let dismissal = found.dismissal.as_ref().map(|dismissal| view! {
+        <p class="note all">
+            <span>{dismissal.by.clone()}</span>{parts::time(dismissal.at, Clock::Full)}<span>{dismissal.reason.clone()}</span>
+        </p>
+    });
+    let dismiss = (found.done == Done::Listed).then(|| {
+        view! { <div class="row all acts"><a class="button" href=dismiss::path(date, found)>{lang.t(text::DISMISS)}</a></div> }
+    });
     let (word, tone) = match found.done {
         Done::Listed => (text::LISTED, found.is_open.then_some("warn")),
         Done::Credited => (text::DONE_CREDITED, None),
         Done::KeptForRefund => (text::KEPT, None),
         Done::Exception => (text::EXCEPTION, found.is_open.then_some("warn")),
         Done::Gone => (text::GONE, None),
+        Done::Dismissed => (text::DISMISSED, None),
     };
     let sum = |words, fen: Option<wxpay::Fen>| {
         fen.map(|fen| view! { <span class="money">{lang.fill(words, &[("amount", &money(fen))])}</span> })
@@ -192,12 +214,21 @@ fn item(lang: Lang, found: &Difference) -> impl IntoView + use<> {
             {pill(lang.t(word), tone)}
             <p class="note all"><span>{reason(lang, &found.reason)}</span>{line}</p>
             <p class="note all">{number}{plain(&found.transaction_id)}{plain(&found.out_refund_no)}</p>
+            {dismissal}
+            {dismiss}
         </li>
     }
 }
 
+/// The way back, above a page that belongs to another.
+pub(super) fn back(label: &'static str, href: String) -> impl IntoView {
+    view! {
+        <p class="back"><a class="button" data-kind="plain" href=href><Icon d=icons::NEWER/>{label}</a></p>
+    }
+}
+
 /// Our own words for the known ones; WeChat's, or a neighbouring day, as they are.
-fn reason(lang: Lang, word: &str) -> String {
+pub(super) fn reason(lang: Lang, word: &str) -> String {
     let known = match word {
         "amount" => text::R_AMOUNT,
         "currency" => text::R_CURRENCY,
@@ -205,8 +236,13 @@ fn reason(lang: Lang, word: &str) -> String {
         "not_in_bill" => text::R_NOT_IN_BILL,
         "next_bill_not_made" => text::R_NEXT,
         "no_clear_answer" => text::R_UNCLEAR,
-        "other_number" => text::R_OTHER_NUMBER,
-        other => return other.to_owned(),
+        "other_number" | "transaction_id" => text::R_OTHER_NUMBER,
+        "state" => text::R_STATE,
+        other => {
+            let day = BillDate::parse(other).map(day_text);
+            return day
+                .map_or_else(|_| other.to_owned(), |day| lang.fill(text::R_OTHER_DAY, &[("day", &day)]));
+        }
     };
     lang.t(known).to_owned()
 }

@@ -357,6 +357,7 @@ fn missing(
         theirs: None,
         ours: Some(ours),
         done: Done::Listed,
+        dismissal: None,
         exception: None,
         reason: if is_made { "not_in_bill" } else { "next_bill_not_made" }.to_owned(),
         first_seen_at: now,

@@ -1,0 +1,136 @@
+//! Dismissing a difference between bill and books: what it states, and the form for it.
+
+use axum::extract::{Form, Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+use recharge::cashier::DismissError;
+use recharge::reconcile::{Difference, DifferenceKind, Done};
+use serde::Deserialize;
+use wxpay::Fen;
+use wxpay::v2::BillDate;
+
+use super::asked::Asked;
+use super::proof::{self, password_field, reason_field, tidy};
+use super::reconciliations::{KINDS, back, day_text, reason};
+use super::{absent, failed, page};
+use crate::desk::{Desk, internal};
+use crate::parts::{self, Clock, money};
+use crate::shell::Tab;
+use crate::text::{Lang, bill as text, refunds, settle};
+use crate::visit::{Visit, address};
+
+/// Where a difference is dismissed.
+pub(super) fn path(date: BillDate, found: &Difference) -> String {
+    let query = [("kind", found.kind.name()), ("key", found.key.as_str())];
+    address(&format!("/admin/reconciliations/{date}/dismiss"), query.into_iter())
+}
+
+fn day(date: BillDate, said: &str) -> Response {
+    let query = [("said", said)];
+    Redirect::to(&address(&format!("/admin/reconciliations/{date}"), query.into_iter())).into_response()
+}
+
+/// The difference that the address names.
+fn named(date: &str, visit: &Visit) -> Option<(BillDate, DifferenceKind, String)> {
+    let kind = visit.get("kind").and_then(DifferenceKind::from_name)?;
+    Some((BillDate::parse(date).ok()?, kind, visit.get("key")?.to_owned()))
+}
+
+/// What would be dismissed, and the form for it.
+pub async fn confirm(
+    State(desk): State<Desk>,
+    Asked { visit, .. }: Asked,
+    Path(date): Path<String>,
+) -> Response {
+    let Some((date, kind, key)) = named(&date, &visit) else { return absent(&desk, &visit).await };
+    let found = match desk.cashier.difference(date, kind, &key).await.map_err(internal) {
+        Ok(Some(found)) => found,
+        Ok(None) => return absent(&desk, &visit).await,
+        Err(error) => return failed(&desk, &visit, Tab::Reconciliations, &error).await,
+    };
+    if found.done != Done::Listed {
+        return day(date, "over");
+    }
+    let (lang, visited) = (visit.lang, visit.clone());
+    let title = lang.t(text::DISMISS_TITLE).to_owned();
+    page(&desk, &visit, Tab::Reconciliations, title, move || content(lang, &visited, date, &found)).await
+}
+
+fn content(lang: Lang, visit: &Visit, date: BillDate, found: &Difference) -> impl IntoView + use<> {
+    let kind = KINDS.iter().find(|(kind, _)| *kind == found.kind).map(|(_, words)| lang.t(*words));
+    let sum = |label, fen: Option<Fen>| {
+        view! { <dt>{lang.t(label)}</dt><dd>{fen.map_or_else(|| "–".to_owned(), money)}</dd> }
+    };
+    let number = (!found.out_trade_no.is_empty()).then(|| {
+        view! {
+            <dt>{lang.t(text::ORDER)}</dt>
+            <dd><a class="mono" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.clone()}</a></dd>
+        }
+    });
+    let refund = (!found.out_refund_no.is_empty()).then(|| {
+        view! { <dt>{lang.t(refunds::NUMBER)}</dt><dd><span class="mono">{found.out_refund_no.clone()}</span></dd> }
+    });
+    let why = (!found.reason.is_empty()).then(|| {
+        view! { <dt>{lang.t(text::WHAT)}</dt><dd>{reason(lang, &found.reason)}</dd> }
+    });
+    let typed = visit.get("reason").unwrap_or_default();
+    view! {
+        {back(lang.t(text::BACK_TO_DAY), format!("/admin/reconciliations/{date}"))}
+        <div class="page-head"><h1>{lang.t(text::DISMISS_TITLE)}</h1></div>
+        <div class="card stack slim">
+            {proof::wrong(visit, Fen::ZERO, proof::REASON)}
+            <h2>{kind}" · "{day_text(date)}</h2>
+            <dl class="facts">
+                {sum(text::THEIRS, found.theirs)}
+                {sum(text::OURS, found.ours)}
+                {why}
+                {number}
+                {refund}
+                <dt>{lang.t(settle::SEEN)}</dt><dd>{parts::time(found.first_seen_at, Clock::Full)}</dd>
+            </dl>
+            <p class="note">{lang.t(text::DISMISS_NOTE)}</p>
+            <form method="post" class="stack" action=path(date, found)>
+                <input type="hidden" name="stated" value=found.stated()/>
+                {reason_field(lang, lang.t(settle::REASON_HINT), proof::REASON, typed)}
+                {password_field(lang)}
+                <button class="button" data-kind="bad" type="submit">{lang.t(text::DISMISS_GO)}</button>
+            </form>
+        </div>
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct DismissForm {
+    stated: String,
+    reason: String,
+}
+
+/// Dismisses it.
+pub async fn dismiss(
+    State(desk): State<Desk>,
+    asked: Asked,
+    Path(date): Path<String>,
+    Form(form): Form<DismissForm>,
+) -> Response {
+    let Some((date, kind, key)) = named(&date, &asked.visit) else {
+        return absent(&desk, &asked.visit).await;
+    };
+    let again = |error: &str, seconds: &str| {
+        let query = [("reason", form.reason.as_str()), ("error", error), ("n", seconds)];
+        Redirect::to(&asked.visit.with(&query)).into_response()
+    };
+    if let Err((code, seconds)) = asked.proved() {
+        return again(code, &seconds);
+    }
+    let of = (date, kind, key.as_str());
+    match desk.cashier.dismiss_difference(of, &form.stated, &tidy(&form.reason), asked.by()).await {
+        Ok(()) => day(date, "dismissed"),
+        Err(DismissError::NotFound) => absent(&desk, &asked.visit).await,
+        Err(DismissError::NotOpen | DismissError::Changed) => day(date, "over"),
+        Err(DismissError::Reason) => again("reason", ""),
+        Err(DismissError::Database(error)) => {
+            tracing::error!(%date, "a difference was not dismissed for certain: {error}");
+            again("failed", "")
+        }
+    }
+}
