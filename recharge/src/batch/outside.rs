@@ -147,3 +147,6 @@ fn confirmed(known: &Refund, amount: Fen, news: News) -> News {
     let said = format!("WeChat has {amount} yuan under this number, not {}", known.amount);
     News::Stuck(Stuck { problem: Problem::Mismatch, said })
 }
+
+#[cfg(test)]
+mod tests;

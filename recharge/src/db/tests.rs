@@ -44,6 +44,30 @@ async fn who_decided_on_an_older_reading_writes_nothing() {
 }
 
 #[tokio::test]
+async fn who_read_a_refund_before_it_moved_writes_nothing() {
+    use crate::batch::RefundSlot;
+    let (_folder, databases) = both().await;
+    for db in databases {
+        let store = async |read, refund: &crate::Refund| {
+            let mut transaction = db.begin().await.unwrap();
+            let slot = RefundSlot { read, refund: refund.clone(), changed: true };
+            let slots = std::iter::once(&slot);
+            let stored = super::refunds::store(transaction.connection(), slots).await.unwrap();
+            transaction.commit().await.unwrap();
+            stored
+        };
+        let requested = crate::refund::tests::refund();
+        assert!(store(None, &requested).await);
+        let moved = crate::Refund { overdrawn: true, version: 2, ..requested.clone() };
+        assert!(store(Some(1), &moved).await);
+        let stale = crate::Refund { overdrawn: false, version: 2, ..requested };
+        assert!(!store(Some(1), &stale).await, "{:?}", db.engine());
+        let found = super::refunds::find(&db, &moved.out_refund_no).await.unwrap().unwrap();
+        assert!(found.overdrawn, "{:?}", db.engine());
+    }
+}
+
+#[tokio::test]
 async fn two_new_orders_for_the_same_wish_cannot_both_be_written() {
     let (_folder, databases) = both().await;
     for db in databases {

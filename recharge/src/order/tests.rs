@@ -270,6 +270,12 @@ fn a_paid_order_takes_no_second_payment_whoever_judged_it_before() {
 }
 
 #[test]
+fn whole_seconds_are_left_and_never_less_than_none() {
+    let left = |ms| order().expires_in_s(order().time_expire.plus_ms(ms));
+    assert_eq!((left(-61_999), left(-999), left(0), left(5_000)), (61, 0, 0, 0));
+}
+
+#[test]
 fn an_order_is_shown_again_while_a_tenth_of_its_time_or_half_a_minute_is_left() {
     let long = order();
     assert!(long.can_be_reused(long.time_expire.plus_ms(-30_001)));

@@ -94,6 +94,7 @@ fn totals_must_be_those_of_the_lines() {
     for entry in [payment(1990), payment(10), refund_entry(500)] {
         totals.add(&row(2, OURS, "SM00001", "42001", entry)).unwrap();
     }
+    assert_eq!((totals.rows, totals.payments, totals.refunds), (3, 2, 1));
     let summary = |stated, paid, refunded| BillSummary {
         stated,
         rows: 3,

@@ -233,6 +233,15 @@ fn refunds_that_failed_together_are_not_sent_again_together() {
 }
 
 #[test]
+fn only_what_wechat_clearly_did_not_take_on_may_be_withdrawn() {
+    use Problem::{Limited, NoCertificate, NotEnough, Refused};
+    for problem in Problem::ALL {
+        let clear = matches!(problem, NoCertificate | NotEnough | Limited | Refused);
+        assert_eq!(problem.is_clear(), clear, "{problem:?}");
+    }
+}
+
+#[test]
 fn names_are_read_back() {
     for state in RefundState::ALL {
         assert_eq!(RefundState::from_name(state.name()), Some(state));

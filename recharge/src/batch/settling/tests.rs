@@ -82,3 +82,30 @@ fn what_is_dismissed_moves_no_money_and_no_order() {
         settled(&rules, paid(false), &second, Settlement::Dismiss { reason: "已电话确认".to_owned() });
     assert!(batch.ledger.is_empty() && batch.orders.values().all(|slot| !slot.changed));
 }
+
+#[test]
+fn what_was_given_back_outside_is_taken_back_once_from_the_balance() {
+    let rules = rules();
+    let given = exception(ExceptionKind::RefundedOutside);
+    let outside = Refund {
+        by: crate::refund::WECHAT.to_owned(),
+        taken: Fen::ZERO,
+        state: crate::RefundState::Succeeded,
+        due_at: None,
+        ..crate::refund::tests::refund()
+    };
+    let balances = BTreeMap::from([("u_1".to_owned(), Fen::new(106))]);
+    let held = Held::new(vec![outside], vec![given.clone()], balances);
+    let mut batch = Batch::new(&rules, vec![paid(false)]).holding(held);
+    let take_back =
+        Settlement::TakeBack { even_if_balance_low: false, reason: "已在微信退款".to_owned() };
+    let reply = batch.apply(&command(&given, take_back.clone()));
+    assert!(matches!(reply, Reply::ExceptionSettled { .. }), "{reply:?}");
+    let rows: Vec<_> = batch.ledger.iter().map(|row| (row.entry.to_string(), row.amount.get())).collect();
+    assert_eq!(rows, [("refund RF1".to_owned(), -106)]);
+    let slot = batch.held.refunds.values().next().unwrap();
+    assert_eq!((slot.refund.taken, slot.refund.version, slot.changed), (Fen::new(106), 2, true));
+    assert!(batch.orders.values().all(|slot| slot.changed), "the order guards its money");
+    let again = batch.apply(&command(&given, take_back));
+    assert!(matches!(again, Reply::SettleRefused(SettleRefusal::AlreadySettled(_))), "{again:?}");
+}
