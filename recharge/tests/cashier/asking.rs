@@ -290,6 +290,19 @@ async fn with_every_notice_lost_each_of_300_payments_is_credited_within_a_minute
 }
 
 #[tokio::test]
+async fn a_payer_who_was_faster_than_the_close_is_found_by_the_query_that_follows_it() {
+    on_both(|desk| async move {
+        desk.lose_notices();
+        let order = desk.place(1000).await;
+        desk.advance(301_000);
+        let closing = desk.with_payer_before_close(&order).await;
+        let order = closing.close(&order.out_trade_no, "chen").await.unwrap();
+        assert_eq!((order.state.name(), desk.balance().await), ("paid", 1000));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_payment_that_crossed_with_the_close_is_found_without_a_notice() {
     on_both(|desk| async move {
         let order = desk.place(1000).await;
