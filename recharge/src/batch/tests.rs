@@ -4,6 +4,7 @@ use wxpay::v2::RefundStatus;
 use wxpay::{CodeUrl, OutRefundNo, RefundId};
 
 use super::*;
+use crate::db::operators::AuditEntry;
 use crate::order::tests::{order, payment, rules};
 use crate::refund::{By, News, RefundRefusal, RefundWish};
 
@@ -229,4 +230,20 @@ fn refunds_that_arrive_are_counted_to_their_day_and_only_once() {
     }
     let day = batch.days["20260315"];
     assert_eq!((day.refunds, day.refunded_fen), (2, 2000));
+}
+
+#[test]
+fn each_thing_that_a_batch_holds_is_written_though_it_is_alone() {
+    let settled =
+        Settled { at: order_placed(), by: "lin".into(), how: "dismissed".into(), reason: "r".into() };
+    let audit = AuditEntry::new(order_placed(), "lin", "refund", "SM", "console");
+    let changed = |changed| {
+        let slot = RefundSlot { read: Some(1), refund: crate::refund::tests::refund(), changed };
+        Held { refunds: BTreeMap::from([(slot.refund.out_refund_no.clone(), slot)]), ..Held::default() }
+    };
+    assert!(!Held::default().writes() && !changed(false).writes());
+    assert!(changed(true).writes());
+    assert!(Held { audit: vec![audit], ..Held::default() }.writes());
+    assert!(Held { settled: BTreeMap::from([("id".to_owned(), settled)]), ..Held::default() }.writes());
+    assert!(Held { reopened: ["id".to_owned()].into(), ..Held::default() }.writes());
 }

@@ -270,6 +270,15 @@ fn a_paid_order_takes_no_second_payment_whoever_judged_it_before() {
 }
 
 #[test]
+fn an_order_that_was_given_back_moves_on_once() {
+    let closed = order().closed(now()).unwrap();
+    let marked = closed.refunded_outside(now()).unwrap();
+    assert_eq!((marked.version, marked.refunded_outside), (closed.version + 1, true));
+    assert_eq!(marked.refunded_outside(now()), None);
+    assert_eq!(order().refunded_outside(now()).unwrap().version, order().version + 1);
+}
+
+#[test]
 fn whole_seconds_are_left_and_never_less_than_none() {
     let left = |ms| order().expires_in_s(order().time_expire.plus_ms(ms));
     assert_eq!((left(-61_999), left(-999), left(0), left(5_000)), (61, 0, 0, 0));

@@ -138,6 +138,9 @@ fn what_an_exception_says_stands_until_its_order_turns_up() {
     );
     let other = [kept(ExceptionKind::Duplicate, Some("42002"))];
     assert_eq!(payment_class(&line, Some(&paid(1, 2, 1000)), &other, &appid), Class::NotHere);
+    // Whether a late payment was credited says its order, not the mark that it was late.
+    let late = [kept(ExceptionKind::Late, Some("42001"))];
+    assert_eq!(payment_class(&line, Some(&paid(1, 2, 1000)), &late, &appid), Class::NotHere);
     let unnamed = [kept(ExceptionKind::RefundedOutside, None)];
     assert_eq!(payment_class(&line, Some(&open), &unnamed, &appid), Class::Kept(unnamed[0].id()));
     assert_eq!(payment_class(&line, Some(&paid(1, 1, 1000)), &unnamed, &appid), Class::Matched);
@@ -184,6 +187,10 @@ fn a_refund_that_is_not_ours_is_kept_or_looked_for() {
     assert_eq!(class(&line, Some(&order), &kept), Class::NotHere);
     assert_eq!(class(&line, None, &kept), Class::Kept(kept[0].id()));
     assert_eq!(class(&line, None, &[]), Class::NotHere);
+    let other = [Exception { kind: ExceptionKind::Duplicate, ..kept[0].clone() }];
+    assert_eq!(class(&line, None, &other), Class::NotHere);
+    let of_another = [Exception { transaction_id: TransactionId::parse("42002").ok(), ..kept[0].clone() }];
+    assert_eq!(class(&line, None, &of_another), Class::NotHere);
     let mut failed = line;
     if let BillEntry::Refund { status, .. } = &mut failed.row.entry {
         "FAIL".clone_into(status);

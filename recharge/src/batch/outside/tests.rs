@@ -90,3 +90,22 @@ fn what_wechat_says_under_our_number_of_another_amount_is_not_believed() {
     assert_eq!(kept.state, RefundState::Requested);
     assert_eq!(kept.stuck.as_ref().map(|stuck| stuck.problem), Some(Problem::Mismatch));
 }
+
+/// The batch after WeChat named a refund of a number that is no order of ours.
+fn of_nobody(rules: &crate::order::Rules, known: Vec<Refund>, status: RefundStatus) -> Batch<'_> {
+    let mut batch = Batch::new(rules, Vec::new()).holding(Held::new(known, Vec::new(), BTreeMap::new()));
+    let (out_trade_no, now) = (order().out_trade_no, order().created_at);
+    let refunds = vec![seen("RF1", &payment_id(), 100, status)];
+    batch.apply(&Command::RefundedOutside { out_trade_no, payment: None, refunds, now });
+    batch
+}
+
+#[test]
+fn a_refund_of_no_order_of_ours_is_evidence_unless_we_made_it_or_it_came_to_nothing() {
+    let rules = rules();
+    let strange = of_nobody(&rules, Vec::new(), RefundStatus::Success);
+    let kept = strange.exceptions.values().next().unwrap();
+    assert_eq!((kept.kind, kept.total_fee), (ExceptionKind::RefundedOutside, Fen::new(1990)));
+    assert!(of_nobody(&rules, vec![refund()], RefundStatus::Success).exceptions.is_empty());
+    assert!(of_nobody(&rules, Vec::new(), RefundStatus::Closed).exceptions.is_empty());
+}
