@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "http/backups.rs"]
+mod backups;
 #[path = "http/books.rs"]
 mod books;
 #[path = "http/common.rs"]
@@ -25,6 +27,8 @@ mod notices;
 mod operators;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "http/past.rs"]
+mod past;
 #[path = "http/polls.rs"]
 mod polls;
 #[path = "http/refunds.rs"]
