@@ -143,7 +143,7 @@ pub fn empty(icon: &'static str, title: &'static str, text: &'static str) -> imp
     view! {
         <div class="empty">
             <span class="badge" aria-hidden="true"><Icon d=icon/></span>
-            <h3>{title}</h3>
+            <p><strong>{title}</strong></p>
             {text}
         </div>
     }

@@ -62,5 +62,5 @@ texts! { pub mod bill {
     R_OTHER_DAY = "在 {day} 的账单里", "In the bill of {day}";
     R_OTHER_NUMBER = "微信单号不同", "Another WeChat number";
     LAST = "上次对账", "Last bill compared";
-    OPEN_ALL = "对账有 {n} 处差异待处理。", "{n} {n:difference|differences} between bill and books wait for somebody.";
+    OPEN_ALL = "对账有 {n} 处差异待处理。", "{n} {n:difference|differences} between bill and books {n:waits|wait} for somebody.";
 } }
