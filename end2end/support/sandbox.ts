@@ -14,6 +14,7 @@ export interface Faults {
   notify?: { lose?: boolean; repeat?: number; delay_ms?: number; forge_sign?: boolean; total_fee?: number }
   answer?: 'ok' | 'timeout' | 'timeout_after' | '500' | 'garbage' | 'unsigned' | 'SYSTEMERROR'
   answer_delay_ms?: number
+  refund?: { refuse?: 'NOTENOUGH' }
   speed?: number
 }
 

@@ -75,6 +75,14 @@ export class Saoma {
     return stdout.trim()
   }
 
+  /** Compares our books with the sandbox's bill of a day in Beijing, `2026-11-21`; answers with what the command prints. */
+  async reconcile(day: string): Promise<string> {
+    const env = { ...this.env, SAOMA_SANDBOX_ADDR: new URL(this.sandbox.url).host }
+    const run = promisify(execFile)(binary, ['reconcile', '--date', day], { cwd: this.folder, env })
+    // Differences that wait for a person are a failure of the command, and not of ours.
+    return run.then(({ stdout }) => stdout, ({ stdout, stderr }) => stdout + stderr)
+  }
+
   async stop() {
     const child = this.child
     if (child && child.exitCode === null) {
