@@ -61,8 +61,12 @@ async fn each_refusal_of_an_order_has_one_outcome() {
         for (n, code) in codes().iter().enumerate() {
             let user = format!("u_{n}");
             desk.sandbox.set_faults(refuses("unifiedorder", code));
+            desk.calls.taken("/pay/orderquery");
             let end = desk.cashier.place(wish(&user, 1000)).await;
             let (wanted, stops) = not_taken(code);
+            // Where WeChat knows the number, what it knows of it decides.
+            let known = ["ORDERPAID", "OUT_TRADE_NO_USED", "INVALID_REQUEST"].contains(&code.as_str());
+            assert_eq!(desk.calls.taken("/pay/orderquery"), usize::from(known), "{code}");
             assert_eq!((word(&end), desk.cashier.health().stopped.is_some()), (wanted, stops), "{code}");
             let orders = desk.cashier.orders_of(&user, None, 10).await.unwrap().rows;
             let states: Vec<_> = orders.iter().map(|listed| listed.order.state.name()).collect();
