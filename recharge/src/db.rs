@@ -35,7 +35,7 @@ mod turnstile;
 pub mod writer;
 
 use turnstile::Passage;
-pub use turnstile::Turnstile;
+pub use turnstile::{Step, Turnstile};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -135,7 +135,7 @@ impl Db {
 
     /// A connection to read on.
     async fn reading(&self) -> Result<Reading, sqlx::Error> {
-        let passage = self.turnstile.pass().await;
+        let passage = self.turnstile.to_read().await;
         Ok(Reading { connection: self.pool.acquire().await?, _passage: passage })
     }
 
@@ -151,14 +151,14 @@ impl Db {
     /// When no connection can be had in 5 s or the database refuses.
     pub async fn begin(&self) -> Result<WriteTransaction<'static>, sqlx::Error> {
         let turn = self.turn().await;
-        let passage = self.turnstile.pass().await;
+        let passage = self.turnstile.to_write().await;
         let transaction = self.writing.begin_with(self.begin_statement()).await?;
         Ok(WriteTransaction { transaction, _passage: passage, _turn: turn })
     }
 
     /// A connection outside the pools, for one who keeps it.
     async fn own_connection(&self) -> Result<AnyConnection, sqlx::Error> {
-        let _passage = self.turnstile.pass().await;
+        let _passage = self.turnstile.to_read().await;
         let mut connection = AnyConnection::connect(&self.url).await?;
         set_up(self.engine, &mut connection).await?;
         Ok(connection)
@@ -170,7 +170,7 @@ impl Db {
         connection: &'c mut AnyConnection,
     ) -> Result<WriteTransaction<'c>, sqlx::Error> {
         let turn = self.turn().await;
-        let passage = self.turnstile.pass().await;
+        let passage = self.turnstile.to_write().await;
         let transaction = connection.begin_with(self.begin_statement()).await?;
         Ok(WriteTransaction { transaction, _passage: passage, _turn: turn })
     }

@@ -22,7 +22,16 @@ struct Closed {
 struct Waiting {
     /// How many came so far: the next one's number.
     came: usize,
-    steps: Vec<(usize, oneshot::Sender<Passage>)>,
+    steps: Vec<(Step, oneshot::Sender<Passage>)>,
+}
+
+/// A step that waits to be let in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    /// They are numbered in the order in which they come.
+    pub number: usize,
+    /// Whether it is a transaction that may write.
+    pub writes: bool,
 }
 
 /// One step that was let in. It ends when this is dropped.
@@ -49,20 +58,29 @@ impl Turnstile {
         self.closed.is_some()
     }
 
-    /// Waits for its turn.
-    pub(super) async fn pass(&self) -> Passage {
+    /// Waits for its turn to read.
+    pub(super) async fn to_read(&self) -> Passage {
+        self.pass(false).await
+    }
+
+    /// Waits for its turn to write.
+    pub(super) async fn to_write(&self) -> Passage {
+        self.pass(true).await
+    }
+
+    async fn pass(&self, writes: bool) -> Passage {
         let Some(closed) = &self.closed else { return Passage::default() };
         let (let_in, turn) = oneshot::channel();
-        closed.waiting().came(let_in);
+        closed.waiting().came(let_in, writes);
         turn.await.unwrap_or_default()
     }
 
-    /// The numbers of the steps that wait, in the order in which they came. Those that were given up are gone.
-    pub fn waiting(&self) -> Vec<usize> {
+    /// The steps that wait, in the order in which they came. Those that were given up are gone.
+    pub fn waiting(&self) -> Vec<Step> {
         self.closed.as_ref().map_or_else(Vec::new, |closed| {
             let mut waiting = closed.waiting();
             waiting.steps.retain(|(_, step)| !step.is_closed());
-            waiting.steps.iter().map(|(number, _)| *number).collect()
+            waiting.steps.iter().map(|(step, _)| *step).collect()
         })
     }
 
@@ -75,7 +93,7 @@ impl Turnstile {
     pub fn let_in(&self, number: usize) {
         let Some(closed) = &self.closed else { return };
         let mut waiting = closed.waiting();
-        let Some(index) = waiting.steps.iter().position(|(waits, _)| *waits == number) else { return };
+        let Some(index) = waiting.steps.iter().position(|(step, _)| step.number == number) else { return };
         let (_, step) = waiting.steps.remove(index);
         drop(waiting);
         closed.inside.fetch_add(1, Ordering::SeqCst);
@@ -85,8 +103,8 @@ impl Turnstile {
 }
 
 impl Waiting {
-    fn came(&mut self, step: oneshot::Sender<Passage>) {
-        self.steps.push((self.came, step));
+    fn came(&mut self, let_in: oneshot::Sender<Passage>, writes: bool) {
+        self.steps.push((Step { number: self.came, writes }, let_in));
         self.came += 1;
     }
 }
@@ -105,21 +123,22 @@ mod tests {
     async fn a_closed_turnstile_lets_in_whom_it_is_told_to_and_an_open_one_everybody() {
         let turnstile = Turnstile::closed();
         let steps: Vec<_> = (0..2)
-            .map(|_| {
+            .map(|n| {
                 let turnstile = turnstile.clone();
-                tokio::spawn(async move { turnstile.pass().await })
+                tokio::spawn(async move { turnstile.pass(n == 1).await })
             })
             .collect();
         tokio::task::yield_now().await;
-        assert_eq!((turnstile.waiting(), turnstile.inside()), (vec![0, 1], 0));
+        let (reads, writes) = (Step { number: 0, writes: false }, Step { number: 1, writes: true });
+        assert_eq!((turnstile.waiting(), turnstile.inside()), (vec![reads, writes], 0));
         turnstile.let_in(1);
         let [first, second] = <[_; 2]>::try_from(steps).unwrap();
         let inside = second.await.unwrap();
-        assert_eq!((turnstile.waiting(), turnstile.inside()), (vec![0], 1));
+        assert_eq!((turnstile.waiting(), turnstile.inside()), (vec![reads], 1));
         drop(inside);
         first.abort();
         assert!(first.await.unwrap_err().is_cancelled());
         assert_eq!((turnstile.waiting(), turnstile.inside()), (vec![], 0));
-        Turnstile::default().pass().await;
+        Turnstile::default().to_read().await;
     }
 }

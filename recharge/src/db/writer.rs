@@ -167,7 +167,7 @@ impl Committer {
         connection: &mut AnyConnection,
         commands: &[Command],
     ) -> Result<Option<Vec<Reply>>, sqlx::Error> {
-        let passage = self.db.turnstile.pass().await;
+        let passage = self.db.turnstile.to_read().await;
         let orders = read(connection, commands).await?;
         let held = held::read(connection, commands, &orders).await?;
         drop(passage);

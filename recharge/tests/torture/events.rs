@@ -21,7 +21,7 @@ impl World {
         let ms = self.rng.random_range(1..50);
         self.advance(ms);
         self.settle()?;
-        match self.rng.random_range(0..100) {
+        match self.rng.random_range(0..110) {
             0..22 => self.let_go(),
             22..36 => self.press(),
             36..40 => self.renew(),
@@ -30,11 +30,12 @@ impl World {
             65..69 => self.replay()?,
             69..75 => self.background(),
             75..80 => self.operator(),
-            80..86 => self.give_back()?,
-            86..92 => self.pass_time(),
-            92..94 => self.set_clock(),
-            94..96 => self.break_down(),
-            96..99 => self.race()?,
+            80..88 => self.give_back(),
+            88..94 => self.pass_time(),
+            94..96 => self.set_clock(),
+            96..98 => self.break_down(),
+            98..107 => self.race()?,
+            107..109 => self.spend(),
             _ => self.strangers(),
         }
         self.settle()?;
@@ -85,7 +86,7 @@ impl World {
         if alive.is_empty() { None } else { Some(alive[self.one_of(alive.len())]) }
     }
 
-    fn any_seen(&mut self) -> Option<Seen> {
+    pub fn any_seen(&mut self) -> Option<Seen> {
         // The newest are paid and looked at most.
         let count = self.seen.len();
         if count == 0 {
@@ -193,20 +194,20 @@ impl World {
     /// What the loops in the server do.
     fn background(&mut self) {
         let Some(machine) = self.any_alive() else { return self.restart() };
-        let (tidy, refunds) = (self.rng.random_ratio(1, 8), self.rng.random_ratio(1, 3));
+        let tidy = self.rng.random_ratio(1, 8);
         let cashier = self.process(machine).cashier.clone();
         if tidy {
             cashier.forget_unwatched();
             self.process(machine).run(cashier.reread_watched());
             return self.note(format!("machine {machine}: tidies"));
         }
-        let most = self.rng.random_range(1..4);
-        if refunds {
-            return self
-                .process(machine)
-                .begin("background".to_owned(), process::drive_refunds(cashier, most));
+        let (most, what) = (self.rng.random_range(1..4), self.one_of(6));
+        let process = self.process(machine);
+        match what {
+            0 | 1 => process.begin("background".to_owned(), process::drive_refunds(cashier, most)),
+            2 => process.begin("the bill".to_owned(), process::reconcile(cashier)),
+            _ => process.begin("background".to_owned(), process::ask_due(cashier, most)),
         }
-        self.process(machine).begin("background".to_owned(), process::ask_due(cashier, most));
     }
 
     /// Somebody at the desk, or a page, asks for something.
@@ -266,24 +267,6 @@ impl World {
                 self.start(machine);
             }
         }
-    }
-
-    /// Both machines get the notice of a payment; the slower one of the two has read the order before the other one
-    /// writes.
-    fn race(&mut self) -> Result<(), Broken> {
-        let (Some(seen), 2) = (self.any_seen(), self.alive().len()) else { return Ok(()) };
-        let slow = self.one_of(2);
-        self.note(format!("a notice of {} at both machines", seen.number));
-        self.pay(&seen.url, &seen.number, Pay { force: true, again: false }, true);
-        let mut notes = Vec::new();
-        self.post(NotifyFaults::default(), |_, _, note| notes.push(note));
-        for note in notes.into_iter().filter(|note| note.number == seen.number && !note.of_refund) {
-            self.deliver_slowly(slow, note.clone());
-            self.process(slow).stop_writing();
-            self.settle()?;
-            self.deliver(1 - slow, &note)?;
-        }
-        Ok(())
     }
 
     /// Another installation with the same merchant sells something; its notices come here.

@@ -9,7 +9,6 @@ use wxpay::client::Client;
 use wxpay::v2::Refund;
 use wxpay::{Fen, OutRefundNo, TransactionId};
 
-use crate::oracle::Broken;
 use crate::process::{self, number};
 use crate::world::World;
 
@@ -17,25 +16,27 @@ const REASON: &str = "商品已售完";
 
 impl World {
     /// One thing that has to do with giving money back.
-    pub fn give_back(&mut self) -> Result<(), Broken> {
+    pub fn give_back(&mut self) {
         let alive = self.alive();
         if alive.is_empty() {
-            return Ok(());
+            return;
         }
         let machine = alive[self.one_of(alive.len())];
         match self.one_of(10) {
-            0..4 => self.refund(machine),
+            0..4 => self.refund(machine, None),
             4..7 => self.settle_exception(machine),
             7 => self.withdraw(machine),
             8 => self.refund_elsewhere(),
             _ => self.change_refunds(),
         }
-        Ok(())
     }
 
-    fn refund(&mut self, machine: usize) {
+    /// An operator gives a payment back, of the order of this number if one is named.
+    pub fn refund(&mut self, machine: usize, of: Option<&str>) {
         let rows = self.rows();
-        let paid: Vec<_> = rows.orders.iter().filter(|(_, order)| order.state == "paid").collect();
+        let wanted = |number: &str| of.is_none_or(|of| of == number);
+        let paid = rows.orders.iter().filter(|(number, order)| order.state == "paid" && wanted(number));
+        let paid: Vec<_> = paid.collect();
         if paid.is_empty() {
             return;
         }
@@ -57,6 +58,9 @@ impl World {
             even_if_balance_low: self.rng.random_bool(0.3),
             exception: None,
         };
+        if wish.even_if_balance_low {
+            self.oracle.may_owe(&order.user_id);
+        }
         let what = format!("refund {out_refund_no} of {amount} for {out_trade_no}");
         self.process(machine).begin(what, process::refund(cashier, wish));
     }
@@ -81,9 +85,34 @@ impl World {
             _ => Settlement::Dismiss { reason },
         };
         let way = settlement.way();
+        if let Settlement::TakeBack { even_if_balance_low: true, .. } = &settlement {
+            let order = rows.exceptions.get(id).and_then(|kept| rows.orders.get(&kept.out_trade_no));
+            order.into_iter().for_each(|order| self.oracle.may_owe(&order.user_id));
+            // To whom a payment was credited by hand.
+            self.oracle.may_owe("u_0");
+        }
         self.oracle.decided(id);
         let what = format!("exception {id} is to be {}", way.name());
         self.process(machine).begin(what, process::settle_exception(cashier, id.clone(), settlement));
+    }
+
+    /// The user gets what he recharged for, and the site takes it from his balance.
+    pub fn spend(&mut self) {
+        let rows = self.rows();
+        let rich: Vec<_> = rows.accounts.iter().filter(|(_, balance)| **balance > 0).collect();
+        if rich.is_empty() {
+            return;
+        }
+        let (user, balance) = rich[self.one_of(rich.len())];
+        let of_user = rows
+            .ledger
+            .iter()
+            .find(|((number, _), row)| row.user_id == *user && rows.orders.contains_key(number));
+        let Some(((number, _), _)) = of_user else { return };
+        let fen = if self.rng.random_bool(0.5) { *balance } else { self.rng.random_range(1..=*balance) };
+        let n = self.log.len();
+        let spent = self.office.block_on(self.reader.spend(user, number, fen, n)).unwrap();
+        self.note(format!("{user} spends {fen}: {spent}"));
     }
 
     fn withdraw(&mut self, machine: usize) {

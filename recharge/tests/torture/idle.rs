@@ -91,7 +91,7 @@ impl Idle {
             }
             while self.took_idle(context) {
                 let waiting = self.turnstile.waiting();
-                waiting.into_iter().for_each(|step| self.turnstile.let_in(step));
+                waiting.into_iter().for_each(|step| self.turnstile.let_in(step.number));
             }
             Poll::Pending
         }))

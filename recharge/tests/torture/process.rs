@@ -9,7 +9,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use recharge::cashier::SettleError;
 use recharge::cashier::{NoticeAnswer, PlaceError, RefundNoticeAnswer, Wish};
-use recharge::db::Turnstile;
+use recharge::db::{Step, Turnstile};
 use recharge::refund::{By, RefundWish};
 use recharge::settlement::Settlement;
 use recharge::{Cashier, Clock, Db, Order, Random, Settings, User};
@@ -105,14 +105,14 @@ impl Process {
                 return done;
             }
             let waiting = self.turnstile.waiting();
-            let fresh: Vec<_> = waiting.iter().filter(|step| !self.held.contains(step)).collect();
+            let fresh = self.fresh();
             // What stands still goes on only if this cannot end without it.
             let step = match (fresh.is_empty(), waiting.is_empty()) {
-                (false, _) => *fresh[self.rng.random_range(0..fresh.len())],
+                (false, _) => fresh[self.rng.random_range(0..fresh.len())],
                 (true, false) => waiting[self.rng.random_range(0..waiting.len())],
                 (true, true) => panic!("waits for what never comes, beside {:?}", self.activities),
             };
-            self.turnstile.let_in(step);
+            self.turnstile.let_in(step.number);
         }
     }
 
@@ -129,7 +129,7 @@ impl Process {
     /// How many steps to the database stand still.
     pub fn held_steps(&mut self) -> usize {
         let waiting = self.turnstile.waiting();
-        self.held.retain(|step| waiting.contains(step));
+        self.held.retain(|held| waiting.iter().any(|step| step.number == *held));
         self.held.len()
     }
 
@@ -141,14 +141,17 @@ impl Process {
         }
     }
 
-    /// Goes on until it has read what it needs to decide, and stands still before it writes that.
-    pub fn stop_writing(&mut self) {
-        self.step();
-        let fresh = self.fresh();
-        if let Some(read) = fresh.first() {
-            self.turnstile.let_in(*read);
+    /// Writes so many transactions and stands still before the next one. `false` if nothing goes on any more before that.
+    pub fn stop_before_writing(&mut self, writes: &mut usize) -> bool {
+        loop {
             self.step();
-            self.held.extend(self.fresh());
+            let Some(step) = self.fresh().first().copied() else { return false };
+            if step.writes && *writes == 0 {
+                self.held.insert(step.number);
+                return true;
+            }
+            *writes -= usize::from(step.writes);
+            self.turnstile.let_in(step.number);
         }
     }
 
@@ -157,9 +160,9 @@ impl Process {
     }
 
     /// The steps to the database of which nobody has said that they stand still.
-    fn fresh(&self) -> Vec<usize> {
+    fn fresh(&self) -> Vec<Step> {
         let mut waiting = self.turnstile.waiting();
-        waiting.retain(|step| !self.held.contains(step));
+        waiting.retain(|step| !self.held.contains(&step.number));
         waiting
     }
 
@@ -172,10 +175,12 @@ impl Process {
                 break;
             }
             let step = fresh[self.rng.random_range(0..fresh.len())];
-            if self.rng.random_ratio(self.holds, 100) {
-                self.held.insert(step);
+            // What was read long ago matters only to one who is about to write.
+            let holds = if step.writes { self.holds } else { self.holds / 4 };
+            if self.rng.random_ratio(holds, 100) {
+                self.held.insert(step.number);
             } else {
-                self.turnstile.let_in(step);
+                self.turnstile.let_in(step.number);
             }
         }
         let mut ended = Vec::new();
@@ -254,6 +259,15 @@ pub async fn ask_due(cashier: Cashier, most: usize) -> Done {
 
 pub async fn drive_refunds(cashier: Cashier, most: usize) -> Done {
     Done::said(format!("drove {}", cashier.drive_refunds(most).await.unwrap()))
+}
+
+pub async fn reconcile(cashier: Cashier) -> Done {
+    let done = cashier.reconcile_due().await;
+    Done::said(match done {
+        Ok(Some(day)) => format!("{} has {} matched and {} open", day.date, day.figures.matched, day.open),
+        Ok(None) => "no day is due".to_owned(),
+        Err(error) => error.to_string(),
+    })
 }
 
 pub async fn refund(cashier: Cashier, wish: RefundWish) -> Done {

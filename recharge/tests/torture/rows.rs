@@ -37,6 +37,8 @@ pub struct RefundRow {
     pub state: String,
     pub due_at: Option<i64>,
     pub problem: Option<String>,
+    /// The exception that was settled by it.
+    pub exception_id: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +103,7 @@ impl Rows {
             rows.exceptions.insert(row.try_get("id")?, exception);
         }
         let refunds = "SELECT out_refund_no, out_trade_no, transaction_id, total_fee, amount, share, taken, \
-             user_id, made_by, state, due_at, problem FROM refunds";
+             user_id, made_by, state, due_at, problem, exception_id FROM refunds";
         for row in sqlx::query(refunds).fetch_all(&mut *db).await? {
             let refund = RefundRow {
                 out_trade_no: row.try_get("out_trade_no")?,
@@ -115,6 +117,7 @@ impl Rows {
                 state: row.try_get("state")?,
                 due_at: row.try_get("due_at")?,
                 problem: row.try_get("problem")?,
+                exception_id: row.try_get("exception_id")?,
             };
             rows.refunds.insert(row.try_get("out_refund_no")?, refund);
         }
@@ -164,6 +167,23 @@ impl Reader {
         self.db.execute("COMMIT").await?;
         self.read = Some((version, rows.clone()));
         Ok(rows)
+    }
+
+    /// The site itself takes something that a user has; `false` where he has not so much.
+    pub async fn spend(&mut self, user: &str, number: &str, fen: i64, n: usize) -> Result<bool, sqlx::Error> {
+        self.read = None;
+        self.db.execute(if self.is_sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
+        let account = "UPDATE accounts SET balance = balance - $1 WHERE user_id = $2 AND balance >= $1";
+        let account = sqlx::query(account).bind(fen).bind(user.to_owned());
+        let taken = account.execute(&mut self.db).await?.rows_affected() == 1;
+        let ledger = "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
+             VALUES ($1, $2, $3, $4, 0, 'site', 'spent')";
+        let ledger = sqlx::query(ledger).bind(number.to_owned()).bind(format!("spent {n}"));
+        if taken {
+            ledger.bind(user.to_owned()).bind(-fen).execute(&mut self.db).await?;
+        }
+        self.db.execute("COMMIT").await?;
+        Ok(taken)
     }
 
     /// Whether the ledger refuses an entry that it has already.
