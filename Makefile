@@ -28,8 +28,8 @@ test-browser: site ## Tests in Chromium, with the binary that test-rust built
 audit: setup ## Known security advisories of our dependencies (needs the network)
 	@bash scripts/deny.sh advisories
 
-torture: setup ## The whole desk on a virtual clock under faults: SEEDS=n of them, or SEED=k again with its log
-	@SEEDS=$(SEEDS) SEED=$(SEED) POSTGRES=$(POSTGRES) bash scripts/test.sh --features recharge/torture --test torture $(if $(SEED),no_seed_breaks_an_invariant -- --exact,-- --skip the_same_seed) --nocapture
+torture: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
+	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) POSTGRES=$(POSTGRES) bash scripts/test.sh --test torture $(if $(SEED),no_seed_breaks_an_invariant -- --exact,--) --nocapture
 
 bench: build ## Speed, beside peers
 	@bash bench/run.sh

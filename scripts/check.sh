@@ -8,7 +8,7 @@ bash scripts/faults.sh
 say "checking formatting"
 cargo fmt --all --check
 say "clippy, server side"
-cargo clippy --quiet --workspace --exclude frontend --all-targets --features "$all_features,recharge/torture" -- -D warnings
+cargo clippy --quiet --workspace --exclude frontend --all-targets --features "$all_features" -- -D warnings
 cargo clippy --quiet -p wxpay -- -D warnings
 say "clippy, browser side"
 cargo_wasm clippy --quiet -p frontend -p app --features app/hydrate -- -D warnings
