@@ -247,3 +247,20 @@ fn each_thing_that_a_batch_holds_is_written_though_it_is_alone() {
     assert!(Held { settled: BTreeMap::from([("id".to_owned(), settled)]), ..Held::default() }.writes());
     assert!(Held { reopened: ["id".to_owned()].into(), ..Held::default() }.writes());
 }
+
+#[test]
+fn a_number_that_is_not_ours_is_another_apps_where_the_app_is_not_ours() {
+    let rules = rules();
+    let mut batch = Batch::new(&rules, Vec::new());
+    let other = Payment { appid: wxpay::AppId::parse("wx0000000000000001").unwrap(), ..payment() };
+    for (payment, wanted) in [(payment(), ExceptionKind::UnknownOrder), (other, ExceptionKind::OtherApp)] {
+        let Reply::Settled(Outcome::Exception { kind, .. }) = batch.apply(&settle(payment)) else {
+            panic!("there is no such order")
+        };
+        assert_eq!(kind, wanted);
+    }
+    // Only of a number that we lack does WeChat have to tell again.
+    let repeats = ExceptionKind::ALL.into_iter().filter(|kind| kind.asks_for_repeat());
+    let lacking = [ExceptionKind::UnknownOrder, ExceptionKind::OtherApp];
+    assert_eq!(repeats.collect::<Vec<_>>(), lacking);
+}

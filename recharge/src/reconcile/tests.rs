@@ -281,6 +281,14 @@ fn what_the_books_lack_is_named_after_what_they_have() {
 }
 
 #[test]
+fn a_payment_and_a_refund_are_found_by_their_own_numbers_at_wechat() {
+    let key = |entry| key_of(&row(2, OURS, "SM00001", "42001", entry));
+    assert_eq!(key(payment(1)), "payment 42001");
+    assert_eq!(key(refund_entry(1)), "refund 50300001");
+    assert_eq!((payment_key("42001"), refund_key("50300001")), (key(payment(2)), key(refund_entry(2))));
+}
+
+#[test]
 fn a_day_that_failed_waits_five_minutes_and_twice_as_long_each_time_up_to_an_hour() {
     let minutes: Vec<_> = (0..7).map(|attempts| pause_ms(attempts) / 60_000).collect();
     assert_eq!(minutes, [5, 10, 20, 40, 60, 60, 60]);

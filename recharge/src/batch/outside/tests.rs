@@ -109,3 +109,12 @@ fn a_refund_of_no_order_of_ours_is_evidence_unless_we_made_it_or_it_came_to_noth
     assert!(of_nobody(&rules, vec![refund()], RefundStatus::Success).exceptions.is_empty());
     assert!(of_nobody(&rules, Vec::new(), RefundStatus::Closed).exceptions.is_empty());
 }
+
+#[test]
+fn one_made_outside_that_is_known_already_is_named_again_and_not_counted_twice() {
+    let rules = rules();
+    let known = Refund { by: WECHAT.to_owned(), taken: Fen::ZERO, ..refund() };
+    let again = seen("RF1", &payment_id(), 100, RefundStatus::Success);
+    let batch = named(&rules, paid(false), vec![known], vec![again]);
+    assert_eq!((batch.exceptions.len(), batch.held.refunds.len()), (1, 1));
+}
