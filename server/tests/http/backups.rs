@@ -174,9 +174,13 @@ async fn a_backup_that_cannot_be_made_says_why_and_leaves_nothing() {
         let nowhere = target.path().join("no/such/folder/backup");
         let (ok, _, error) = past.saoma(&past.database, &["backup", nowhere.to_str().unwrap()]).await;
         assert!(!ok && error.contains("cannot be written to"), "{error}");
-        let missing = past.database.replace("saoma.db", "other.db").replace("/t", "/nothing_");
+        // Of SQLite's, in a folder that is there: what is not there must not be made, and then be what is copied.
+        let (missing, says) = match past.database.starts_with("postgres") {
+            true => (past.database.replace("/t", "/nothing_"), "cannot be copied"),
+            false => (format!("sqlite://{}/other.db", target.path().display()), "there is no database"),
+        };
         let (ok, _, error) = past.saoma(&missing, &["backup", name]).await;
-        assert!(!ok && error.starts_with("saoma: DATABASE_URL: "), "{error}");
+        assert!(!ok && error.starts_with("saoma: DATABASE_URL: ") && error.contains(says), "{error}");
 
         if past.database.starts_with("postgres") {
             let variables = [("DATABASE_URL", past.database.as_str()), ("PATH", "/nowhere")];
