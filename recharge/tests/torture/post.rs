@@ -64,6 +64,9 @@ impl World {
                     true => ("a refund".to_owned(), String::new()),
                     false => (get("out_trade_no"), get("transaction_id")),
                 };
+                // The amount that a fault puts in may be the order's own.
+                let paid = self.sandbox.order(&number).map(|order| order.total_fee.get().to_string());
+                let right = right || paid.is_some_and(|paid| paid == get("total_fee"));
                 let body = letter.body.clone();
                 let note = Note { body, number, transaction, genuine, right, of_refund };
                 self.pile.push(note.clone());
