@@ -72,7 +72,8 @@ pub struct Refund {
     pub total_fee: Fen,
     /// What goes back to the payer.
     pub amount: Fen,
-    /// What of the credit, bonus included, belongs to `amount`; zero where the payment was not credited.
+    /// What of the credit, bonus included, belongs to `amount`; zero where the payment was not credited. Of one that was made
+    /// outside it is settled when it is taken back: until then a refund of ours may be on its way that cannot come true.
     pub share: Fen,
     /// What was taken from the balance: `share`, or nothing for a refund made outside that nobody took back.
     pub taken: Fen,
@@ -255,6 +256,13 @@ impl Refundable {
         let total = i128::from(self.total_fee.get()).max(1);
         let share = (credit * part + total - 1) / total;
         Fen::new(i64::try_from(share).unwrap_or(i64::MAX)).min(rest)
+    }
+
+    /// The share of a refund of `amount`, which counts from now on.
+    pub fn give(&mut self, amount: Fen) -> Fen {
+        let share = self.share(amount);
+        (self.refunded, self.shared) = (sum(self.refunded, amount), sum(self.shared, share));
+        share
     }
 
     /// # Errors

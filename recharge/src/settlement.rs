@@ -82,7 +82,6 @@ pub enum Plan {
     /// What belongs to these refunds that were made outside.
     TakeBack {
         refunds: Vec<OutRefundNo>,
-        share: Fen,
     },
     Dismiss,
 }
@@ -178,11 +177,20 @@ fn plan(
         if exception.kind != ExceptionKind::RefundedOutside {
             return wrong;
         }
+        let live = || of_payment().filter(|refund| refund.state != RefundState::Closed);
+        let amount = live().try_fold(Fen::ZERO, |sum, refund| sum.checked_add(refund.amount));
+        // One of ours cannot come true, and only when it is known which one it is known what belongs to whom.
+        if let Some(ours) = live().find(|refund| !refund.is_outside() && !refund.state.is_over())
+            && amount.is_none_or(|amount| amount > ours.total_fee)
+        {
+            return Err(SettleRefusal::RefundUnderWay(ours.out_refund_no.clone()));
+        }
         let untaken = || of_payment().filter(|refund| may_take_back(refund));
-        let share = untaken().try_fold(Fen::ZERO, |sum, refund| sum.checked_add(refund.share));
         let refunds: Vec<_> = untaken().map(|refund| refund.out_refund_no.clone()).collect();
-        let share = share.filter(|_| !refunds.is_empty()).ok_or(SettleRefusal::NothingToTakeBack)?;
-        return Ok(Plan::TakeBack { refunds, share });
+        return match refunds.is_empty() {
+            true => Err(SettleRefusal::NothingToTakeBack),
+            false => Ok(Plan::TakeBack { refunds }),
+        };
     }
     if exception.fee_type != "CNY" {
         return Err(SettleRefusal::Currency(exception.fee_type.clone()));

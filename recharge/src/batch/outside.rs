@@ -3,7 +3,7 @@
 use serde_json::json;
 use wxpay::v2::RefundStatus;
 use wxpay::v2::notify::Payment;
-use wxpay::{Fen, OutTradeNo, UnixMillis};
+use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
 
 use super::Batch;
 use crate::event::EventKind;
@@ -88,19 +88,15 @@ impl Batch<'_> {
     fn outside(&mut self, number: &OutTradeNo, seen: &Outside, now: UnixMillis) {
         let Some(slot) = self.orders.get(number) else { return };
         let order = slot.order.clone();
-        let by_hand = self.held.by_hand(number, &seen.transaction_id);
-        let credited = match (&order.state, by_hand) {
-            (OrderState::Paid(paid), _) if paid.transaction_id == seen.transaction_id => {
-                Refundable::of_order(&order, self.held.of_order(number))
-            }
-            (_, Some(credit)) => {
-                let of_payment = self.held.of_order(number);
-                let of_payment = of_payment.filter(|refund| refund.transaction_id == seen.transaction_id);
-                Some(Refundable::new(seen.total_fee, credit.amount, of_payment))
-            }
-            _ => None,
-        };
+        let payment =
+            |counts: fn(&Refund) -> bool| self.credited(number, &seen.transaction_id, seen.total_fee, counts);
+        let mut credited = payment(|_| true);
+        // WeChat has let this one through, so not all of ours that are on their way can come true.
+        if credited.is_some_and(|payment| payment.left() < seen.amount) {
+            credited = payment(|refund| refund.is_outside() || refund.state.is_over());
+        }
         let share = credited.map_or(Fen::ZERO, |payment| payment.share(seen.amount));
+        let by_hand = self.held.by_hand(number, &seen.transaction_id);
         let user = by_hand.map_or(&order.user, |credit| &credit.user).clone();
         let exception = format!("{}:{number}:{}", ExceptionKind::RefundedOutside.name(), seen.transaction_id);
         let refund = Refund {
@@ -136,6 +132,26 @@ impl Batch<'_> {
         self.held.insert(refund);
         let news = News::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
         self.heard(&seen.out_refund_no, &news, None, now);
+    }
+
+    /// A payment as far as it was credited, with those of its refunds that count; `None` if no balance has anything of it.
+    pub(super) fn credited(
+        &self,
+        number: &OutTradeNo,
+        payment: &TransactionId,
+        total_fee: Fen,
+        counts: impl Fn(&Refund) -> bool,
+    ) -> Option<Refundable> {
+        let order = &self.orders.get(number)?.order;
+        let of_payment = self.held.of_order(number).filter(|refund| refund.transaction_id == *payment);
+        let refunds = of_payment.filter(|refund| counts(refund));
+        match (&order.state, self.held.by_hand(number, payment)) {
+            (OrderState::Paid(paid), _) if paid.transaction_id == *payment => {
+                Refundable::of_order(order, refunds)
+            }
+            (_, Some(credit)) => Some(Refundable::new(total_fee, credit.amount, refunds)),
+            _ => None,
+        }
     }
 }
 

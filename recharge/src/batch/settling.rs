@@ -80,7 +80,7 @@ impl Batch<'_> {
                 refund = Some(made);
                 moved
             }
-            Plan::TakeBack { refunds, .. } => {
+            Plan::TakeBack { refunds } => {
                 let low = matches!(settlement, Settlement::TakeBack { even_if_balance_low: true, .. });
                 self.take_back(&refunds, low, by, settlement.reason(), now)?
             }
@@ -159,20 +159,21 @@ impl Batch<'_> {
         reason: &str,
         now: UnixMillis,
     ) -> Result<Value, SettleRefusal> {
-        let mut shares: Vec<(Refund, User)> = Vec::new();
-        for number in refunds {
-            let refund = self.held.refunds.get(number).map(|slot| slot.refund.clone());
-            let refund = refund.ok_or(SettleRefusal::NothingToTakeBack)?;
-            let user = refund.user.clone().ok_or(SettleRefusal::NothingToTakeBack)?;
-            shares.push((refund, user));
-        }
-        let Some((_, user)) = shares.first().cloned() else { return Err(SettleRefusal::NothingToTakeBack) };
-        let sum = shares.iter().try_fold(Fen::ZERO, |sum, (refund, _)| sum.checked_add(refund.share));
+        let found = refunds.iter().filter_map(|number| self.held.refunds.get(number));
+        let found: Vec<Refund> = found.map(|slot| slot.refund.clone()).collect();
+        let first = found.first().ok_or(SettleRefusal::NothingToTakeBack)?;
+        let user = first.user.clone().ok_or(SettleRefusal::NothingToTakeBack)?;
+        // Refunds that ended without money since have left their part of the credit to these.
+        let others = |other: &Refund| !refunds.contains(&other.out_refund_no);
+        let payment = self.credited(&first.out_trade_no, &first.transaction_id, first.total_fee, others);
+        let mut payment = payment.ok_or(SettleRefusal::NothingToTakeBack)?;
+        let shares: Vec<_> = found.iter().map(|refund| payment.give(refund.amount)).collect();
+        let sum = shares.iter().try_fold(Fen::ZERO, |sum, share| sum.checked_add(*share));
         let sum = sum.ok_or(SettleRefusal::TooMuch)?;
         let overdrawn = self.take(&user, sum, even_if_low)?;
-        for (refund, user) in shares {
-            let taken = Refund { taken: refund.share, version: refund.version + 1, overdrawn, ..refund };
-            let amount = Fen::new(-taken.taken.get());
+        for (refund, share) in found.into_iter().zip(shares) {
+            let taken = Refund { share, taken: share, version: refund.version + 1, overdrawn, ..refund };
+            let amount = Fen::new(-share.get());
             self.book(&taken, taken.entry(), &user, amount, &by.operator, reason, now);
             self.step(&taken.out_trade_no, |order| Some(order.touched()));
             self.held.put(taken);

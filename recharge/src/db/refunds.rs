@@ -25,6 +25,7 @@ struct Row<'a> {
     r: i64,
     v: i64,
     st: &'a str,
+    sh: i64,
     tk: i64,
     od: i64,
     ri: Option<&'a str>,
@@ -42,7 +43,6 @@ struct NewRow<'a> {
     x: &'a str,
     tf: i64,
     am: i64,
-    sh: i64,
     ui: &'a str,
     un: &'a str,
     re: &'a str,
@@ -59,6 +59,7 @@ fn row(refund: &Refund, read: i64) -> Row<'_> {
         r: read,
         v: refund.version,
         st: refund.state.name(),
+        sh: refund.share.get(),
         tk: refund.taken.get(),
         od: i64::from(refund.overdrawn),
         ri: refund.refund_id.as_ref().map(RefundId::as_str),
@@ -70,7 +71,7 @@ fn row(refund: &Refund, read: i64) -> Row<'_> {
 }
 
 const UPDATE: &str = "UPDATE refunds SET state = j.value->>'st', version = CAST(j.value->>'v' AS BIGINT), \
-     taken = CAST(j.value->>'tk' AS BIGINT), overdrawn = CAST(j.value->>'od' AS BIGINT), \
+     share = CAST(j.value->>'sh' AS BIGINT), taken = CAST(j.value->>'tk' AS BIGINT), overdrawn = CAST(j.value->>'od' AS BIGINT), \
      refund_id = j.value->>'ri', ended_at = CAST(j.value->>'en' AS BIGINT), \
      problem = j.value->>'pr', problem_said = j.value->>'ps', \
      due_at = CAST(j.value->>'du' AS BIGINT) FROM jsonb_each($1) AS j \
@@ -138,7 +139,6 @@ fn new_row(refund: &Refund) -> NewRow<'_> {
         x: refund.transaction_id.as_str(),
         tf: refund.total_fee.get(),
         am: refund.amount.get(),
-        sh: refund.share.get(),
         ui: refund.user.as_ref().map_or("", |user| &user.id),
         un: refund.user.as_ref().map_or("", |user| &user.name),
         re: &refund.reason,

@@ -7,7 +7,7 @@ use recharge::{ExceptionKind, RefundState};
 use wxpay::v2::{RefundNotice, RefundStatus};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId};
 
-use super::common::{by, on_both, payment, wish};
+use super::common::{by, on_both, payment, refund_wish, wish};
 use super::{dismiss, drive, only_open, settle, take_back};
 
 #[tokio::test]
@@ -65,6 +65,38 @@ async fn a_second_refund_outside_opens_the_exception_again() {
         assert_eq!(only_open(&desk).await.id(), id);
         settle(&desk, &id, take_back(false)).await.unwrap();
         assert_eq!(desk.balance().await, 0);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_outside_that_crossed_with_one_of_ours_can_be_taken_back_when_that_one_has_failed() {
+    on_both(|desk| async move {
+        let order = desk.cashier.place(recharge::cashier::Wish { bonus: Fen::new(50), ..wish("u_1", 1000) });
+        let order = order.await.unwrap();
+        desk.pay_and_notify(&order).await;
+        // Ours is written and not sent when somebody gives everything back at WeChat.
+        let ours = desk.cashier.refund(refund_wish(&desk, &order, 1000), by()).await.unwrap();
+        assert_eq!(desk.balance().await, 0);
+        desk.refund_outside(&order, "DESK1", 400).await;
+        desk.refund_outside(&order, "DESK2", 600).await;
+        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        let exception = only_open(&desk).await;
+        // Which of them the credit belongs to is not known yet.
+        assert_eq!(desk.cashier.ways(&exception).await.unwrap(), [Way::Dismiss]);
+        let early = settle(&desk, &exception.id(), take_back(true)).await;
+        assert_eq!(early, Err(SettleRefusal::RefundUnderWay(ours.out_refund_no.clone())));
+        drive(&desk, 0).await;
+        desk.advance(30_000);
+        desk.cashier.withdraw_refund(&ours.out_refund_no, by()).await.unwrap();
+        assert_eq!(desk.balance().await, 1050);
+        assert_eq!(desk.cashier.ways(&exception).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
+        settle(&desk, &exception.id(), take_back(false)).await.unwrap();
+        assert_eq!(desk.balance().await, 0);
+        let shares =
+            "SELECT CAST(SUM(share) AS BIGINT) FROM refunds WHERE state <> 'closed' AND share = taken";
+        assert_eq!(desk.count(shares).await, 1050);
         desk.check().await;
     })
     .await;

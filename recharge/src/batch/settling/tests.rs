@@ -109,3 +109,30 @@ fn what_was_given_back_outside_is_taken_back_once_from_the_balance() {
     let again = batch.apply(&command(&given, take_back));
     assert!(matches!(again, Reply::SettleRefused(SettleRefusal::AlreadySettled(_))), "{again:?}");
 }
+
+#[test]
+fn what_is_taken_back_and_what_was_taken_before_are_the_credit_and_not_a_fen_more() {
+    use wxpay::OutRefundNo;
+    let (rules, given) = (rules(), exception(ExceptionKind::RefundedOutside));
+    let (amount, share) = (Fen::new(663), Fen::new(697));
+    let state = crate::RefundState::Succeeded;
+    let ours = Refund { amount, share, taken: share, state, ..crate::refund::tests::refund() };
+    // Heard of while another one of ours was under way: this would be its share without any of ours.
+    let outside = Refund {
+        out_refund_no: OutRefundNo::parse("DESK1").unwrap(),
+        by: crate::refund::WECHAT.to_owned(),
+        amount: Fen::new(1327),
+        share: Fen::new(1394),
+        taken: Fen::ZERO,
+        ..ours.clone()
+    };
+    let balances = BTreeMap::from([("u_1".to_owned(), Fen::new(2090 - 697))]);
+    let held = Held::new(vec![ours, outside], vec![given.clone()], balances);
+    let mut batch = Batch::new(&rules, vec![paid(false)]).holding(held);
+    let reason = "已在微信退款".to_owned();
+    let reply = batch.apply(&command(&given, Settlement::TakeBack { even_if_balance_low: false, reason }));
+    assert!(matches!(reply, Reply::ExceptionSettled { .. }), "{reply:?}");
+    assert_eq!(batch.accounts["u_1"].amount, Fen::new(697 - 2090));
+    let refunds = batch.held.refunds.values().map(|slot| slot.refund.share.get());
+    assert_eq!(refunds.sum::<i64>(), 2090);
+}

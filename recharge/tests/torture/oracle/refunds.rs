@@ -16,6 +16,8 @@ struct Given {
     taken: i64,
     /// Something was made outside, and nobody has taken its share.
     untaken: bool,
+    /// Something was made outside, and nobody could ever take its share.
+    shareless: bool,
     /// The amount of those that we asked for.
     ours: i64,
     /// The amount without what was made outside and heard of just now.
@@ -100,11 +102,12 @@ impl Oracle {
             sum.amount += refund.amount;
             sum.taken += refund.taken;
             sum.untaken |= !ours && refund.taken == 0;
+            sum.shareless |= !ours && refund.share == 0;
             sum.ours += if ours { refund.amount } else { 0 };
             sum.known += if ours || !new { refund.amount } else { 0 };
             sum.new |= ours && new;
         }
-        for (transaction, Given { total_fee, amount, taken, untaken, ours, known, new }) in given {
+        for (transaction, Given { total_fee, amount, taken, untaken, shareless, ours, known, new }) in given {
             hold!(ours <= total_fee, "we give back {ours} of {transaction}, and {total_fee} were paid");
             // Somebody may give money back at WeChat's own desk while ours is not there yet; WeChat then refuses ours.
             hold!(
@@ -124,6 +127,10 @@ impl Oracle {
             hold!(
                 taken <= credit,
                 "{taken} of the credit of {transaction} are taken back, and it was {credit}"
+            );
+            hold!(
+                credit == 0 || !shareless,
+                "a refund of {transaction} at WeChat's own desk has no share of its {credit}"
             );
             hold!(
                 amount != total_fee || untaken || taken == credit,
