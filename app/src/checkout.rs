@@ -175,13 +175,14 @@ impl Handle {
         self.root.get_untracked()?.query_selector(selector).ok()??.dyn_into().ok()
     }
 
-    /// Reads the form. The one of the two ways to choose that was used last clears the other.
+    /// Reads the form. The one of the two ways to choose that was used last clears the other; of what was typed before the
+    /// page was live an own amount wins.
     fn read_form(self, changed: Option<web_sys::HtmlInputElement>) {
         let checked = || self.find::<web_sys::HtmlInputElement>("input:checked");
         let Some(own) = self.find::<web_sys::HtmlInputElement>("#own") else { return };
-        match (changed.map(|input| input.id() == "own"), checked()) {
-            (Some(true), Some(radio)) if !own.value().is_empty() => radio.set_checked(false),
-            (Some(false), _) => own.set_value(""),
+        match checked() {
+            _ if changed.is_some_and(|input| input.id() != "own") => own.set_value(""),
+            Some(radio) if !own.value().is_empty() => radio.set_checked(false),
             _ => {}
         }
         let chosen = checked().map(|radio| radio.value()).unwrap_or_default();

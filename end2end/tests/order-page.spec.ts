@@ -1,3 +1,4 @@
+import type { Page } from '@playwright/test'
 import { cardOf, choose, dialogOf, let200SecondsPass, order, payButton, signIn } from '../support/payer.ts'
 import { expectCode } from '../support/qr.ts'
 import { expect, test } from '../support/test.ts'
@@ -94,18 +95,33 @@ test('a wrong link, an unknown number and another user’s order look the same',
   await expect(stranger.locator('#mine')).not.toContainText(out_trade_no)
 })
 
-test('a press before the page is live is not lost', async ({ page, saoma }) => {
-  // The module comes late, as on a slow line.
+/** The module comes late, as on a slow line: when what this gives is called. */
+async function holdModule(page: Page): Promise<() => void> {
   let release = () => {}
   const held = new Promise<void>(resolve => (release = resolve))
   await page.route(/\.wasm$/, async route => {
     await held
     await route.continue()
   })
+  return () => release()
+}
+
+test('a press before the page is live is not lost', async ({ page, saoma }) => {
+  const release = await holdModule(page)
   await page.goto('/', { waitUntil: 'commit' })
   await choose(page, 30)
   await payButton(page).click()
   release()
   await expect(dialogOf(page)).toHaveAttribute('data-state', 'waiting')
   expect((await saoma.sandbox.newest()).total_fee).toBe(3000)
+})
+
+test('an amount that is typed before the page is live clears the choice', async ({ page }) => {
+  const release = await holdModule(page)
+  await page.goto('/', { waitUntil: 'commit' })
+  await choose(page, 30)
+  await page.locator('#own').fill('7')
+  release()
+  await expect(payButton(page)).toContainText('¥7.00')
+  await expect(page.locator('input[name="quantity"]:checked')).toHaveCount(0)
 })
