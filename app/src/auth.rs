@@ -59,6 +59,14 @@ pub struct Viewer {
     pub token: Option<String>,
 }
 
+impl Viewer {
+    /// # Errors
+    /// [`ErrorCode::Session`] if there is neither a user nor a link.
+    pub fn new(user: Option<CurrentUser>, token: Option<String>) -> Result<Viewer, AppError> {
+        if user.is_none() && token.is_none() { Err(signed_out()) } else { Ok(Viewer { user, token }) }
+    }
+}
+
 fn extension<T: Clone + Send + Sync + 'static>() -> Option<T> {
     use_context::<Parts>().and_then(|parts| parts.extensions.get::<T>().cloned())
 }
@@ -84,12 +92,10 @@ pub fn client_ip() -> ClientIp {
 /// # Errors
 /// [`ErrorCode::Session`] if there is neither a user nor a link.
 pub fn viewer(token: Option<String>) -> Result<Viewer, AppError> {
-    let user = extension();
-    if user.is_none() && token.is_none() { Err(signed_out()) } else { Ok(Viewer { user, token }) }
+    Viewer::new(extension(), token)
 }
 
-/// Nobody is signed in.
-pub fn signed_out() -> AppError {
+fn signed_out() -> AppError {
     answer_with(ErrorCode::Session, None);
     AppError::new(ErrorCode::Session, "sign in first")
 }

@@ -3,7 +3,7 @@
 
 use app::{
     api::{AppError, OrderStatus},
-    auth::{self, Viewer},
+    auth::Viewer,
 };
 use axum::{
     Json, Router,
@@ -35,11 +35,6 @@ async fn poll(State(server): State<Server>, request: Request) -> Response {
             return AppError::from_server_fn_error(ServerFnErrorErr::Args(error.to_string())).into_response();
         }
     };
-    if user.is_none() && token.is_none() {
-        return auth::signed_out().into_response();
-    }
-    match server.pages.status(&Viewer { user, token }, &out_trade_no).await {
-        Ok(view) => Json(view).into_response(),
-        Err(error) => error.into_response(),
-    }
+    let status = async { server.pages.status(&Viewer::new(user, token)?, &out_trade_no).await };
+    status.await.map(Json).into_response()
 }
