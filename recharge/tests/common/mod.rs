@@ -15,11 +15,12 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, map_request};
 use axum::routing::post;
-use recharge::cashier::{NoticeAnswer, RefundNoticeAnswer, Wish};
+use recharge::cashier::{NoticeAnswer, RefundError, RefundNoticeAnswer, Wish};
 use recharge::refund::{By, RefundWish};
 use recharge::{Cashier, Clock, Db, LatePayment, Order, Random, Settings, User};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use sqlx::{AssertSqlSafe, Row};
+use tokio::task::JoinSet;
 use wxpay::client::Client;
 use wxpay::v2::notify::{self, Notice, Payment};
 use wxpay::v2::{Refund, refund_notice};
@@ -285,6 +286,21 @@ pub fn refund_wish(desk: &Desk, order: &Order, fen: i64) -> RefundWish {
         even_if_balance_low: false,
         exception: None,
     }
+}
+
+/// The answers to eight refunds that are asked for at once, by this desk and by another instance in turn.
+pub async fn eight_at_once(
+    desk: &Desk,
+    other: &Cashier,
+    wish: impl Fn() -> RefundWish,
+) -> Vec<Result<recharge::Refund, RefundError>> {
+    let cashiers = [&desk.cashier, other];
+    let mut all = JoinSet::new();
+    for n in 0..8 {
+        let (cashier, wish) = (cashiers[n % 2].clone(), wish());
+        all.spawn(async move { cashier.refund(wish, by()).await });
+    }
+    all.join_all().await
 }
 
 /// What a genuine notice says.

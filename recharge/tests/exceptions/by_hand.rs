@@ -4,12 +4,12 @@ use recharge::cashier::SettleError;
 use recharge::refund::By;
 use recharge::settlement::{SettleRefusal, Way};
 use recharge::{ExceptionKind, LatePayment, RefundState, Settlement, User};
-use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundResult};
+use sandbox::{Faults, Pay, RefundFaults, RefundResult};
 use tokio::task::JoinSet;
 use wxpay::{Fen, Merchant};
 
 use super::common::{by, on_both, on_both_as, settings, wish};
-use super::{credit, dismiss, drive, give_back, only_open, paid_twice, settle, take_back};
+use super::{credit, dismiss, drive, give_back, only_open, paid_twice, settle, take_back, wrong_amount};
 
 #[tokio::test]
 async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {
@@ -90,11 +90,7 @@ async fn an_exception_is_open_again_when_its_refund_ends_without_money() {
 #[tokio::test]
 async fn a_wrong_amount_is_credited_as_wechat_states_it_and_never_again_by_a_later_proof() {
     on_both(|desk| async move {
-        let wrong = NotifyFaults { total_fee: Some(999), ..NotifyFaults::default() };
-        desk.sandbox.set_faults(Faults { notify: wrong, ..Faults::default() });
-        let order = desk.place(1000).await;
-        desk.pay_and_notify(&order).await;
-        let exception = only_open(&desk).await;
+        let (order, exception) = wrong_amount(&desk).await;
         settle(&desk, &exception.id(), credit()).await.unwrap();
         assert_eq!(desk.balance().await, 999);
         assert_eq!(desk.state(&order).await, "closed");

@@ -4,12 +4,11 @@ use recharge::cashier::RefundError;
 use recharge::refund::{RefundRefusal, RefundWish};
 use recharge::settlement::Way;
 use recharge::{Exception, RefundState, Settlement, User};
-use sandbox::{Faults, NotifyFaults, RefundFaults, RefundResult};
-use tokio::task::JoinSet;
+use sandbox::{Faults, RefundFaults, RefundResult};
 use wxpay::{Fen, OutTradeNo};
 
-use super::common::{Desk, by, on_both};
-use super::{credit, dismiss, drive, only_open, paid_twice, settle, take_back};
+use super::common::{Desk, by, eight_at_once, on_both};
+use super::{credit, dismiss, drive, only_open, paid_twice, settle, take_back, wrong_amount};
 
 fn wish(desk: &Desk, exception: &Exception, fen: i64) -> RefundWish {
     RefundWish {
@@ -119,16 +118,11 @@ async fn money_without_an_order_is_taken_from_whom_it_was_credited_to() {
 async fn instances_that_give_it_back_at_once_never_exceed_what_was_paid() {
     on_both(|desk| async move {
         // So much on the balance that it refuses nobody.
-        let (_, rich) = (stray(&desk, 100_000).await, desk.second("b").await);
-        let cashiers = [desk.cashier.clone(), rich];
+        stray(&desk, 100_000).await;
+        let other = desk.second("b").await;
         for round in 0..10 {
             let exception = stray(&desk, 1000 + round).await;
-            let mut all = JoinSet::new();
-            for n in 0..8 {
-                let (cashier, wish) = (cashiers[n % 2].clone(), wish(&desk, &exception, 600));
-                all.spawn(async move { cashier.refund(wish, by()).await });
-            }
-            let answers = all.join_all().await;
+            let answers = eight_at_once(&desk, &other, || wish(&desk, &exception, 600)).await;
             assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
         }
         desk.check().await;
@@ -179,11 +173,7 @@ async fn one_that_ends_without_money_gives_back_what_it_took_and_the_credit_stay
 #[tokio::test]
 async fn one_that_was_refunded_at_wechats_own_desk_counts_and_can_be_taken_back() {
     on_both(|desk| async move {
-        let wrong = NotifyFaults { total_fee: Some(999), ..NotifyFaults::default() };
-        desk.sandbox.set_faults(Faults { notify: wrong, ..Faults::default() });
-        let order = desk.place(1000).await;
-        desk.pay_and_notify(&order).await;
-        let exception = only_open(&desk).await;
+        let (order, exception) = wrong_amount(&desk).await;
         settle(&desk, &exception.id(), credit()).await.unwrap();
         desk.refund_outside(&order, "DESK1", 400).await;
         desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();

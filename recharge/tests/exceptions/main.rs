@@ -11,7 +11,7 @@ use common::{Desk, by};
 use recharge::cashier::SettleError;
 use recharge::settlement::SettleRefusal;
 use recharge::{Exception, ExceptionKind, Order, Settlement};
-use sandbox::Pay;
+use sandbox::{Faults, NotifyFaults, Pay};
 
 fn credit() -> Settlement {
     Settlement::Credit { user: None, reason: "看过凭据".to_owned() }
@@ -59,4 +59,13 @@ async fn paid_twice(desk: &Desk) -> (Order, Exception) {
     let exception = only_open(desk).await;
     assert_eq!(exception.kind, ExceptionKind::Duplicate);
     (order, exception)
+}
+
+/// An order of 1000 fen whose notices say 999.
+async fn wrong_amount(desk: &Desk) -> (Order, Exception) {
+    let wrong = NotifyFaults { total_fee: Some(999), ..NotifyFaults::default() };
+    desk.sandbox.set_faults(Faults { notify: wrong, ..Faults::default() });
+    let order = desk.place(1000).await;
+    desk.pay_and_notify(&order).await;
+    (order, only_open(desk).await)
 }

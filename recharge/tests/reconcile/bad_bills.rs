@@ -1,22 +1,17 @@
 //! Bills that cannot be used, lines that nobody expected, and a bill of many lines.
 
 use recharge::reconcile::{DifferenceKind, Done};
-use sandbox::Pay;
 use sqlx::AssertSqlSafe;
 use wxpay::UnixMillis;
 
 use super::bill::{HEADER, Row, bill, gzip, reading, said, stating};
 use super::common::on_both;
-use super::{HOUR, day, differences, reconcile, seen, sleep_over, state};
+use super::{HOUR, day, differences, reconcile, seen, sleep_over, state, unheard};
 
 #[tokio::test]
 async fn a_bill_that_is_not_whole_and_readable_does_nothing() {
     on_both(|desk| async move {
-        desk.lose_notices();
-        let order = desk.place(1000).await;
-        let payment = desk.sandbox.pay(order.code().unwrap().url.as_str(), Pay::default()).await.unwrap();
-        sleep_over(&desk);
-        let row = Row::new(order.out_trade_no.as_str(), &payment.transaction_id, 1000);
+        let (_, row) = unheard(&desk).await;
         let good = bill(std::slice::from_ref(&row));
         let other_merchant = Row { mch_id: "10000101", ..row.clone() };
         let other_day = Row { time: "2026-03-14 10:00:05".to_owned(), ..row.clone() };
@@ -82,11 +77,7 @@ async fn a_bill_that_is_not_whole_and_readable_does_nothing() {
 #[tokio::test]
 async fn lines_that_nobody_expected_are_listed_and_cost_the_others_nothing() {
     on_both(|desk| async move {
-        desk.lose_notices();
-        let order = desk.place(1000).await;
-        let payment = desk.sandbox.pay(order.code().unwrap().url.as_str(), Pay::default()).await.unwrap();
-        sleep_over(&desk);
-        let row = Row::new(order.out_trade_no.as_str(), &payment.transaction_id, 1000);
+        let (order, row) = unheard(&desk).await;
         let rows = [
             Row { state: "PARTIAL", transaction_id: "42009".into(), ..row.clone() },
             Row { trade_type: "BY_GAZE", ..row.clone() },

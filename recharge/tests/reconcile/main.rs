@@ -10,10 +10,12 @@ mod payments;
 mod refunds;
 mod runs;
 
+use bill::Row;
 use common::Desk;
-use recharge::Cashier;
 use recharge::cashier::ReconcileError;
 use recharge::reconcile::{Difference, DifferenceKind, Done, Reconciliation};
+use recharge::{Cashier, Order};
+use sandbox::Pay;
 use wxpay::Fen;
 use wxpay::v2::BillDate;
 
@@ -27,6 +29,16 @@ fn day() -> BillDate {
 /// Lets the night pass: from 10:00 to 11:00 of the next day.
 fn sleep_over(desk: &Desk) {
     desk.advance(25 * HOUR);
+}
+
+/// A payment of 1000 fen that no notice told of, and its line in the bill of the day before.
+async fn unheard(desk: &Desk) -> (Order, Row) {
+    desk.lose_notices();
+    let order = desk.place(1000).await;
+    let payment = desk.sandbox.pay(order.code().unwrap().url.as_str(), Pay::default()).await.unwrap();
+    sleep_over(desk);
+    let row = Row::new(order.out_trade_no.as_str(), &payment.transaction_id, 1000);
+    (order, row)
 }
 
 async fn reconcile(cashier: &Cashier) -> Result<Reconciliation, ReconcileError> {

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use recharge::cashier::{Progress, ReconcileError, Step};
 use recharge::reconcile::Done;
-use sandbox::{AnswerFault, Faults, Pay};
+use sandbox::{AnswerFault, Faults};
 use tokio::sync::Notify;
 use wxpay::v2::BillDate;
 
-use super::bill::{Row, bill, reading, said, whole_bill};
+use super::bill::{bill, reading, said, whole_bill};
 use super::common::{on_both, wish};
-use super::{HOUR, day, differences, reconcile, sleep_over, state};
+use super::{HOUR, day, differences, reconcile, sleep_over, state, unheard};
 
 const BILL: &str = "/pay/downloadbill";
 
@@ -119,11 +119,7 @@ async fn a_process_that_died_in_between_leaves_nothing_that_a_second_run_does_no
 #[tokio::test]
 async fn an_unclear_answer_about_a_payment_is_asked_again_and_nothing_is_concluded() {
     on_both(|desk| async move {
-        desk.lose_notices();
-        let order = desk.place(1000).await;
-        let payment = desk.sandbox.pay(order.code().unwrap().url.as_str(), Pay::default()).await.unwrap();
-        sleep_over(&desk);
-        let row = Row::new(order.out_trade_no.as_str(), &payment.transaction_id, 1000);
+        let (order, row) = unheard(&desk).await;
         let cashier = reading(&desk, bill(&[row])).await;
         for answer in [AnswerFault::Http500, AnswerFault::SystemError, AnswerFault::Unsigned] {
             desk.sandbox.set_faults(Faults { answer, ..Faults::default() });
