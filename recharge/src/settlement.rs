@@ -185,8 +185,8 @@ fn plan(
         {
             return Err(SettleRefusal::RefundUnderWay(ours.out_refund_no.clone()));
         }
-        let untaken = || of_payment().filter(|refund| may_take_back(refund));
-        let refunds: Vec<_> = untaken().map(|refund| refund.out_refund_no.clone()).collect();
+        let untaken = untaken(&transaction_id, refunds.iter().copied());
+        let refunds: Vec<_> = untaken.map(|refund| refund.out_refund_no.clone()).collect();
         return match refunds.is_empty() {
             true => Err(SettleRefusal::NothingToTakeBack),
             false => Ok(Plan::TakeBack { refunds }),
@@ -244,12 +244,18 @@ pub fn credited(exception: &Exception) -> Option<&TransactionId> {
     exception.transaction_id.as_ref().filter(|_| settled.how == Way::Credit.name())
 }
 
-/// Made outside, with a share of a credit that is still on the balance.
-pub fn may_take_back(refund: &Refund) -> bool {
-    refund.is_outside()
-        && refund.state != RefundState::Closed
-        && refund.taken == Fen::ZERO
-        && refund.share > Fen::ZERO
+/// The refunds of a payment that were made outside and have a share of a credit that is still on the balance.
+pub fn untaken<'r>(
+    payment: &TransactionId,
+    refunds: impl Iterator<Item = &'r Refund>,
+) -> impl Iterator<Item = &'r Refund> {
+    refunds.filter(move |refund| {
+        refund.transaction_id == *payment
+            && refund.is_outside()
+            && refund.state != RefundState::Closed
+            && refund.taken == Fen::ZERO
+            && refund.share > Fen::ZERO
+    })
 }
 
 /// What is written on the exception.

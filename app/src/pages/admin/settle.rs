@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
 use recharge::cashier::{RefundOffer, SettleError};
 use recharge::exception::Settled;
-use recharge::settlement::{SettleRefusal, Settlement, Way, may_take_back};
+use recharge::settlement::{SettleRefusal, Settlement, Way, untaken};
 use recharge::{Exception, ExceptionKind, Order, User};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
@@ -179,9 +179,8 @@ async fn read(desk: &Desk, number: &OutTradeNo, visit: &Visit) -> Result<Option<
         Way::Credit if exception.kind == ExceptionKind::Late => credit.unwrap_or(exception.total_fee),
         Way::TakeBack => {
             let refunds = cashier.refunds(&exception.out_trade_no).await.map_err(internal)?;
-            let mine = refunds.iter().filter(|refund| {
-                may_take_back(refund) && Some(&refund.transaction_id) == exception.transaction_id.as_ref()
-            });
+            let payment = exception.transaction_id.iter();
+            let mine = payment.flat_map(|payment| untaken(payment, refunds.iter()));
             let share = mine.fold(Fen::ZERO, |sum, refund| sum.checked_add(refund.share).unwrap_or(sum));
             if let Some(order) = &order {
                 let balance = cashier.balance(&order.user.id).await.map_err(internal)?;
