@@ -71,6 +71,13 @@ fn retry_after_expiry(order: &Order, now: UnixMillis) -> UnixMillis {
     if closable > now { soon.min(closable) } else { soon }
 }
 
+/// How long to wait, in milliseconds, after a call that WeChat gave no clear answer to, about something of the time `of`:
+/// so short that it is known within half a minute of WeChat's recovery. How many such calls there are at all is the
+/// breaker's matter. What fails for a day is not waiting for a recovery.
+pub fn after_failure(of: UnixMillis, now: UnixMillis) -> i64 {
+    if now.minus(of) < DAY_MS { 20_000 } else { 10 * MINUTE_MS }
+}
+
 /// Whether it is time to close an order that WeChat says nobody has paid.
 pub fn is_past_expiry(order: &Order, now: UnixMillis) -> bool {
     now >= order.time_expire.plus_ms(GRACE_MS)
@@ -118,6 +125,16 @@ mod tests {
         let end = order.time_expire.plus_ms(GRACE_MS);
         assert_eq!(times(&order, first_query(&order), order.created_at, end, true), [35, 75, 150, 300, 600]);
         assert_eq!(next_query(&order, order.created_at.plus_ms(600_000), true), Some(end));
+    }
+
+    #[test]
+    fn what_wechat_did_not_answer_is_asked_again_within_half_a_minute_for_a_day() {
+        let of = order().time_expire;
+        for since in [-600_000, 0, HOUR_MS, DAY_MS - 1] {
+            // A call that gets no answer takes 7 s.
+            assert!(after_failure(of, of.plus_ms(since)) + 7_000 < 30_000, "{since}");
+        }
+        assert_eq!(after_failure(of, of.plus_ms(DAY_MS)), 10 * MINUTE_MS);
     }
 
     #[test]

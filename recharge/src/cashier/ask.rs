@@ -102,8 +102,7 @@ impl Inner {
     pub(super) async fn ask_as(&self, order: &Order, by: &str, call: Call) -> Result<String, AskError> {
         let number = &order.out_trade_no;
         let answer = self.wechat.order_query(number).await;
-        self.gate.queries.heard(call, answer.as_ref().err(), self.clock.now(), &self.random);
-        let trade = match answer {
+        let trade = match self.heard_of_queries(call, answer) {
             Ok(trade) => trade,
             Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
                 self.health.understood();
@@ -186,15 +185,15 @@ impl Inner {
             return Ok(());
         }
         let answer = self.wechat.close_order(number).await;
-        self.gate.queries.heard(Call::Usual, answer.as_ref().err(), self.clock.now(), &self.random);
-        let error = match answer {
+        let error = match self.heard_of_queries(Call::Usual, answer) {
             Ok(()) => return self.mark_closed(number, by).await,
             Err(error) => error,
         };
         match error.code() {
             Some(ErrCode::OrderClosed | ErrCode::OrderNotExist) => self.mark_closed(number, by).await,
             Some(ErrCode::OrderPaid) => {
-                let trade = self.wechat.order_query(number).await.map_err(AskError::WeChat)?;
+                let answer = self.wechat.order_query(number).await;
+                let trade = self.heard_of_queries(Call::Usual, answer).map_err(AskError::WeChat)?;
                 if let (TradeState::Success, Some(payment)) = (&trade.state, trade.payment) {
                     self.settle(payment, Proof::Query, by).await?;
                 }

@@ -6,11 +6,13 @@ use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 use wxpay::{OutTradeNo, UnixMillis};
 
-use super::Cashier;
-use super::ask::SCHEDULE;
+use super::ask::{AskError, SCHEDULE};
+use super::breaker::Symptom;
+use super::{Cashier, Inner};
 use crate::db::{due, orders};
+use crate::order::Order;
 use crate::rate::Rate;
-use crate::schedule::WATCHED_EVERY_MS;
+use crate::schedule::{self, WATCHED_EVERY_MS};
 
 /// While notices arrive normally, watched orders are asked about a little less often; still within 10 s.
 const WATCHED_EVERY_WITH_NOTICES_MS: i64 = 9_000;
@@ -49,8 +51,9 @@ impl Cashier {
                     Ok(None) => return,
                     Err(error) => return tracing::warn!(%error, "order {number} could not be read"),
                 };
-                // Its failure is logged where it happens; the order is due again by its schedule.
-                let _ = inner.ask_as(&order, SCHEDULE, call).await;
+                if let Err(error) = inner.ask_as(&order, SCHEDULE, call).await {
+                    inner.ask_again(&order, &error).await;
+                }
             });
         }
         while asking.join_next().await.is_some() {}
@@ -114,6 +117,22 @@ impl Cashier {
                 Ok(found) => self.inner.watched.publish(found.into_iter()),
                 Err(error) => tracing::warn!(%error, "watched orders could not be read again"),
             }
+        }
+    }
+}
+
+impl Inner {
+    /// After a query that failed: what is not about this order is over some time, and then it must not wait for its schedule,
+    /// which gets slow with age. The failure was logged where it happened.
+    async fn ask_again(&self, order: &Order, error: &AskError) {
+        let is_ours = matches!(error, AskError::WeChat(error) if Symptom::of(error).is_none());
+        if is_ours {
+            return;
+        }
+        let now = self.clock.now();
+        let at = now.plus_ms(schedule::after_failure(order.time_expire, now));
+        if let Err(error) = due::again(&self.db, &order.out_trade_no, at).await {
+            tracing::warn!(%error, "order {} is asked about by its schedule only", order.out_trade_no);
         }
     }
 }

@@ -98,6 +98,12 @@ impl Line {
 }
 
 impl Inner {
+    /// A query or a close came back.
+    pub(super) fn heard_of_queries<T>(&self, call: Call, answer: Result<T, Error>) -> Result<T, Error> {
+        self.gate.queries.heard(call, answer.as_ref().err(), self.clock.now(), &self.random);
+        answer
+    }
+
     /// A call about refunds came back.
     pub(super) fn heard_of_refunds(&self, call: Call, failure: Option<&Error>) {
         // This one is about a single refund, of an order of last month. Source: protocol A7.4.

@@ -34,7 +34,8 @@ impl Inner {
         if matches!(row.entry, BillEntry::Refund { .. }) {
             return self.prove_refund(row).await;
         }
-        let trade = match self.wechat.transaction_query(&row.transaction_id).await {
+        let answer = self.wechat.transaction_query(&row.transaction_id).await;
+        let trade = match self.heard_of_queries(Call::Usual, answer) {
             Ok(trade) => trade,
             Err(error) => return self.unproven(error),
         };

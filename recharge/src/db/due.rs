@@ -185,6 +185,20 @@ pub(crate) async fn hurry(
     Ok(done.rows_affected() == 1)
 }
 
+/// Has an order asked about again at `at`, if it would be later or never.
+pub(crate) async fn again(db: &Db, out_trade_no: &OutTradeNo, at: UnixMillis) -> Result<(), sqlx::Error> {
+    let mut transaction = db.begin().await?;
+    sqlx::query(
+        "UPDATE orders SET next_query_at = $1 WHERE out_trade_no = $2 \
+         AND state <> 'paid' AND (next_query_at > $1 OR next_query_at IS NULL)",
+    )
+    .bind(at.get())
+    .bind(out_trade_no.as_str())
+    .execute(transaction.connection())
+    .await?;
+    transaction.commit().await
+}
+
 /// How many orders are due and since when the oldest of them waits; stops counting at 10,000.
 ///
 /// # Errors

@@ -25,7 +25,9 @@ pub fn first<'r>(others: impl Iterator<Item = &'r Refund>, now: UnixMillis) -> U
 /// When to ask again after an answer at `now`.
 pub(super) fn next(refund: &Refund, now: UnixMillis) -> UnixMillis {
     let wait = match refund.stuck.as_ref().map(|stuck| stuck.problem) {
-        Some(Problem::Unclear) => doubled(5_000, refund.tries).min(10 * MINUTE_MS),
+        Some(Problem::Unclear) => {
+            crate::schedule::after_failure(refund.requested_at, now).min(doubled(5_000, refund.tries - 1))
+        }
         Some(Problem::Limited) => doubled(MINUTE_MS, refund.tries).min(30 * MINUTE_MS),
         Some(Problem::NoCertificate | Problem::NotEnough) => 10 * MINUTE_MS,
         Some(_) => HOUR_MS,

@@ -198,6 +198,32 @@ async fn queries_wait_while_wechat_is_ill_but_for_probes_and_catch_up_after_it()
 }
 
 #[tokio::test]
+async fn a_payment_that_could_not_be_asked_about_for_an_hour_is_credited_within_half_a_minute_of_recovery() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.lose_notices();
+        desk.pay(&order).await;
+        desk.sandbox.set_faults(answers(AnswerFault::Http500));
+        desk.advance(36_000);
+        desk.calls.taken(QUERY);
+        for _ in 0..3600 {
+            desk.cashier.ask_due(10).await.unwrap();
+            desk.advance(1_000);
+        }
+        let asked = desk.calls.taken(QUERY);
+        assert!((150..=200).contains(&asked), "{asked} in an hour");
+        desk.sandbox.set_faults(Faults::default());
+        for _ in 0..30 {
+            desk.cashier.ask_due(10).await.unwrap();
+            desk.advance(1_000);
+        }
+        assert_eq!(desk.balance().await, 1000);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn too_many_queries_by_wechats_own_word_slow_them_down_at_once() {
     on_both(|desk| async move {
         for n in 0..20 {
