@@ -63,12 +63,14 @@ impl Idle {
     pub fn until_idle<T>(&self, runtime: &Runtime, what: impl Future<Output = T>) -> Option<T> {
         *self.state() = State::default();
         let mut what = pin!(what);
-        runtime.block_on(poll_fn(|context| {
+        let done = runtime.block_on(poll_fn(|context| {
             if let Poll::Ready(done) = what.as_mut().poll(context) {
                 return Poll::Ready(Some(done));
             }
             if self.took_idle(context) { Poll::Ready(None) } else { Poll::Pending }
-        }))
+        }));
+        self.forget();
+        done
     }
 
     /// Runs `what` until the process has waited `most` times: then `None`. Nothing is held up meanwhile.
@@ -82,7 +84,7 @@ impl Idle {
         // What is given up halfway still finds its runtime.
         let _inside = runtime.enter();
         let mut what = pin!(what);
-        runtime.block_on(poll_fn(|context| {
+        let done = runtime.block_on(poll_fn(|context| {
             if let Poll::Ready(done) = what.as_mut().poll(context) {
                 return Poll::Ready(Some(done));
             }
@@ -94,7 +96,14 @@ impl Idle {
                 waiting.into_iter().for_each(|step| self.turnstile.let_in(step.number));
             }
             Poll::Pending
-        }))
+        }));
+        self.forget();
+        done
+    }
+
+    /// The waker has a hold of the runtime, which has one of this.
+    fn forget(&self) {
+        *self.state() = State::default();
     }
 
     /// Whether it was idle; to be woken when it is.
