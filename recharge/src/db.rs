@@ -35,7 +35,7 @@ mod turnstile;
 pub mod writer;
 
 use turnstile::Passage;
-pub use turnstile::{Step, Turnstile};
+pub use turnstile::{Fate, Step, Turnstile};
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -136,6 +136,7 @@ impl Db {
     /// A connection to read on.
     async fn reading(&self) -> Result<Reading, sqlx::Error> {
         let passage = self.turnstile.to_read().await;
+        passage.answer()?;
         Ok(Reading { connection: self.pool.acquire().await?, _passage: passage })
     }
 
@@ -153,12 +154,13 @@ impl Db {
         let turn = self.turn().await;
         let passage = self.turnstile.to_write().await;
         let transaction = self.writing.begin_with(self.begin_statement()).await?;
-        Ok(WriteTransaction { transaction, _passage: passage, _turn: turn })
+        Ok(WriteTransaction { transaction, passage, _turn: turn })
     }
 
     /// A connection outside the pools, for one who keeps it.
     async fn own_connection(&self) -> Result<AnyConnection, sqlx::Error> {
-        let _passage = self.turnstile.to_read().await;
+        let passage = self.turnstile.to_read().await;
+        passage.answer()?;
         let mut connection = AnyConnection::connect(&self.url).await?;
         set_up(self.engine, &mut connection).await?;
         Ok(connection)
@@ -172,7 +174,7 @@ impl Db {
         let turn = self.turn().await;
         let passage = self.turnstile.to_write().await;
         let transaction = connection.begin_with(self.begin_statement()).await?;
-        Ok(WriteTransaction { transaction, _passage: passage, _turn: turn })
+        Ok(WriteTransaction { transaction, passage, _turn: turn })
     }
 
     async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
@@ -283,7 +285,7 @@ impl DerefMut for Reading {
 #[derive(Debug)]
 pub struct WriteTransaction<'c> {
     transaction: Transaction<'c, Any>,
-    _passage: Passage,
+    passage: Passage,
     _turn: Option<OwnedMutexGuard<()>>,
 }
 
@@ -295,7 +297,11 @@ impl WriteTransaction<'_> {
     /// # Errors
     /// When it is not known to be on disk.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
-        self.transaction.commit().await
+        match self.passage.fate {
+            Fate::Refused => self.transaction.rollback().await?,
+            Fate::Done | Fate::Unheard => self.transaction.commit().await?,
+        }
+        self.passage.answer()
     }
 
     /// Undoes everything. A connection that cannot even do that is closed by the pool.

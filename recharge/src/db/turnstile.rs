@@ -34,10 +34,35 @@ pub struct Step {
     pub writes: bool,
 }
 
+/// What becomes of a step that is let in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fate {
+    #[default]
+    Done,
+    /// Nothing of it is done.
+    Refused,
+    /// It is done, and nobody hears so.
+    Unheard,
+}
+
 /// One step that was let in. It ends when this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Passage {
     through: Option<Arc<Closed>>,
+    pub fate: Fate,
+}
+
+impl Passage {
+    /// # Errors
+    /// Where the step is not to succeed: as if the connection had broken.
+    pub(super) fn answer(&self) -> Result<(), sqlx::Error> {
+        match self.fate {
+            Fate::Done => Ok(()),
+            Fate::Refused | Fate::Unheard => {
+                Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into())
+            }
+        }
+    }
 }
 
 impl Drop for Passage {
@@ -90,7 +115,7 @@ impl Turnstile {
     }
 
     /// Lets the step of this number in, if it waits.
-    pub fn let_in(&self, number: usize) {
+    pub fn let_in(&self, number: usize, fate: Fate) {
         let Some(closed) = &self.closed else { return };
         let mut waiting = closed.waiting();
         let Some(index) = waiting.steps.iter().position(|(step, _)| step.number == number) else { return };
@@ -98,7 +123,7 @@ impl Turnstile {
         drop(waiting);
         closed.inside.fetch_add(1, Ordering::SeqCst);
         // Where nobody waits for it any more it comes back and ends at once.
-        let _ = step.send(Passage { through: Some(Arc::clone(closed)) });
+        let _ = step.send(Passage { through: Some(Arc::clone(closed)), fate });
     }
 }
 
@@ -131,7 +156,7 @@ mod tests {
         tokio::task::yield_now().await;
         let (reads, writes) = (Step { number: 0, writes: false }, Step { number: 1, writes: true });
         assert_eq!((turnstile.waiting(), turnstile.inside()), (vec![reads, writes], 0));
-        turnstile.let_in(1);
+        turnstile.let_in(1, Fate::Done);
         let [first, second] = <[_; 2]>::try_from(steps).unwrap();
         let inside = second.await.unwrap();
         assert_eq!((turnstile.waiting(), turnstile.inside()), (vec![reads], 1));

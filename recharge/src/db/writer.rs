@@ -168,6 +168,7 @@ impl Committer {
         commands: &[Command],
     ) -> Result<Option<Vec<Reply>>, sqlx::Error> {
         let passage = self.db.turnstile.to_read().await;
+        passage.answer()?;
         let orders = read(connection, commands).await?;
         let held = held::read(connection, commands, &orders).await?;
         drop(passage);

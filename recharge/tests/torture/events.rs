@@ -39,6 +39,9 @@ impl World {
             _ => self.strangers(),
         }
         self.settle()?;
+        if self.rng.random_bool(0.5) {
+            self.look()?;
+        }
         self.check()
     }
 
@@ -213,22 +216,36 @@ impl World {
     /// Somebody at the desk, or a page, asks for something.
     fn operator(&mut self) {
         let (Some(machine), Some(seen)) = (self.any_alive(), self.any_seen()) else { return self.press() };
-        let (what, number) = (self.one_of(5), number(&seen.number));
+        let (what, number) = (self.one_of(4), number(&seen.number));
         let process = self.process(machine);
         let cashier = process.cashier.clone();
         match what {
             0 => process.begin(format!("ask {number}"), process::ask(cashier, number)),
             1 | 2 => process.begin(format!("close {number}"), process::close(cashier, number)),
-            3 => {
-                let hurried = process.run(cashier.hurry(&number)).unwrap();
-                self.note(format!("machine {machine}: hurry {number}: {hurried}"));
-            }
             _ => {
-                let order = process.run(cashier.status(&number)).unwrap().expect("it was shown");
-                self.note(format!("machine {machine}: a page looks at {number}: {}", order.state.name()));
-                self.shown(&order);
+                let hurried = process.run(cashier.hurry(&number));
+                self.note(format!("machine {machine}: hurry {number}: {hurried:?}"));
             }
         }
+    }
+
+    /// A page looks at its order, and shows nothing that is not stored.
+    fn look(&mut self) -> Result<(), Broken> {
+        let (Some(machine), Some(seen)) = (self.any_alive(), self.any_seen()) else { return Ok(()) };
+        let process = self.process(machine);
+        let cashier = process.cashier.clone();
+        let Ok(order) = process.run(cashier.status(&number(&seen.number))) else { return Ok(()) };
+        let order = order.expect("it was shown");
+        let (number, state) = (&seen.number, order.state.name());
+        self.note(format!("machine {machine}: a page looks at {number}: {state}"));
+        if state == "paid" {
+            let stored = self.rows().orders.remove(number).expect("it was shown").state;
+            if stored != state {
+                return Err(format!("a page shows {number} as paid, which is stored as {stored}"));
+            }
+        }
+        self.shown(&order);
+        Ok(())
     }
 
     fn pass_time(&mut self) {

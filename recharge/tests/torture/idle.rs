@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
-use recharge::db::Turnstile;
+use recharge::db::{Fate, Turnstile};
 use tokio::runtime::{Builder, Runtime};
 
 #[derive(Debug, Clone)]
@@ -93,7 +93,7 @@ impl Idle {
             }
             while self.took_idle(context) {
                 let waiting = self.turnstile.waiting();
-                waiting.into_iter().for_each(|step| self.turnstile.let_in(step.number));
+                waiting.into_iter().for_each(|step| self.turnstile.let_in(step.number, Fate::Done));
             }
             Poll::Pending
         }));

@@ -9,7 +9,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use recharge::cashier::SettleError;
 use recharge::cashier::{NoticeAnswer, PlaceError, RefundNoticeAnswer, Wish};
-use recharge::db::{Step, Turnstile};
+use recharge::db::{Fate, Step, Turnstile};
 use recharge::refund::{By, RefundWish};
 use recharge::settlement::Settlement;
 use recharge::{Cashier, Clock, Db, Order, Random, Settings, User};
@@ -69,6 +69,8 @@ pub struct Process {
     pub wire: Wire,
     /// Of a hundred steps to the database so many stand still until the world lets them go on.
     pub holds: u32,
+    /// And so many of a hundred fail there, be it that they are done and nobody hears so.
+    pub failures: u32,
     rng: StdRng,
     turnstile: Turnstile,
     /// The steps that stand still.
@@ -94,7 +96,7 @@ impl Process {
             Cashier::start(db, client, settings, clock, random, instance)
         });
         let (held, activities) = (BTreeSet::new(), Vec::new());
-        Process { cashier, wire, holds: 0, rng, turnstile, held, activities, idle, runtime }
+        Process { cashier, wire, holds: 0, failures: 0, rng, turnstile, held, activities, idle, runtime }
     }
 
     /// Runs something that does not wait for WeChat to its end. Other things may go on meanwhile, as far as they come.
@@ -112,7 +114,7 @@ impl Process {
                 (true, false) => waiting[self.rng.random_range(0..waiting.len())],
                 (true, true) => panic!("waits for what never comes, beside {:?}", self.activities),
             };
-            self.turnstile.let_in(step.number);
+            self.let_in(step.number);
         }
     }
 
@@ -137,8 +139,16 @@ impl Process {
     pub fn let_step_go(&mut self, index: usize) {
         if let Some(step) = self.held.iter().nth(index).copied() {
             self.held.remove(&step);
-            self.turnstile.let_in(step);
+            self.let_in(step);
         }
+    }
+
+    fn let_in(&mut self, step: usize) {
+        let fate = match self.rng.random_range(0..100) < self.failures {
+            true => [Fate::Refused, Fate::Unheard][self.rng.random_range(0..2)],
+            false => Fate::Done,
+        };
+        self.turnstile.let_in(step, fate);
     }
 
     /// Writes so many transactions and stands still before the next one. `false` if nothing goes on any more before that.
@@ -151,7 +161,7 @@ impl Process {
                 return true;
             }
             *writes -= usize::from(step.writes);
-            self.turnstile.let_in(step.number);
+            self.let_in(step.number);
         }
     }
 
@@ -180,7 +190,7 @@ impl Process {
             if self.rng.random_ratio(holds, 100) {
                 self.held.insert(step.number);
             } else {
-                self.turnstile.let_in(step.number);
+                self.let_in(step.number);
             }
         }
         let mut ended = Vec::new();
@@ -254,11 +264,13 @@ pub async fn slow_notice(cashier: Cashier, merchant: Merchant, note: Note) -> Do
 }
 
 pub async fn ask_due(cashier: Cashier, most: usize) -> Done {
-    Done::said(format!("asked about {}", cashier.ask_due(most).await.unwrap()))
+    let asked = cashier.ask_due(most).await;
+    Done::said(asked.map_or_else(|error| error.to_string(), |asked| format!("asked about {asked}")))
 }
 
 pub async fn drive_refunds(cashier: Cashier, most: usize) -> Done {
-    Done::said(format!("drove {}", cashier.drive_refunds(most).await.unwrap()))
+    let driven = cashier.drive_refunds(most).await;
+    Done::said(driven.map_or_else(|error| error.to_string(), |driven| format!("drove {driven}")))
 }
 
 pub async fn reconcile(cashier: Cashier) -> Done {

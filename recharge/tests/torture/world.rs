@@ -53,6 +53,8 @@ pub struct World {
     pub faults: u32,
     /// How many of a hundred steps to the database stand still on their way.
     holds: u32,
+    /// How many of them fail.
+    failures: u32,
     /// How WeChat ends the refunds that it takes on.
     pub refund_faults: RefundFaults,
     /// The latest time that any machine ever had.
@@ -79,11 +81,12 @@ impl World {
         let machines = if rng.random_ratio(1, 3) { 1 } else { 2 };
         let faults = [0, 10, 30, 60][rng.random_range(0..4)];
         let holds = [0, 10, 30, 60][rng.random_range(0..4)];
+        let failures = [0, 0, 3, 10][rng.random_range(0..4)];
         let mut world = World::open(rng, place, merchant, settings);
-        (world.faults, world.holds) = (faults, holds);
+        (world.faults, world.holds, world.failures) = (faults, holds, failures);
         let settings = &world.common.settings;
         world.note(format!(
-            "{settings:?}, {sign_type:?}, {faults} % faults, {holds} % of all steps stand still"
+            "{settings:?}, {sign_type:?}, {faults} % faults, {holds} % of all steps stand still, {failures} % fail"
         ));
         for machine in 0..machines {
             world.machines.push(Machine { clock: Clock::simulated(BEGIN), process: None, starts: 0 });
@@ -130,6 +133,7 @@ impl World {
             pile: Vec::new(),
             faults: 0,
             holds: 0,
+            failures: 0,
             refund_faults: RefundFaults::default(),
             latest: BEGIN,
             mailbox,
@@ -178,7 +182,7 @@ impl World {
         *starts += 1;
         let process =
             process.insert(Process::start(&self.common, clock.clone(), &format!("{machine}.{starts}"), rng));
-        process.holds = self.holds;
+        (process.holds, process.failures) = (self.holds, self.failures);
         self.note(format!("machine {machine} starts"));
     }
 
@@ -188,11 +192,13 @@ impl World {
         self.note(format!("machine {machine} crashes"));
     }
 
-    /// From now on nothing goes wrong, and nothing stands still on its way to the database.
+    /// From now on nothing goes wrong, and nothing stands still or fails on its way to the database.
     pub fn end_faults(&mut self) {
-        (self.faults, self.holds, self.refund_faults) = (0, 0, RefundFaults::default());
+        (self.faults, self.holds, self.failures) = (0, 0, 0);
+        self.refund_faults = RefundFaults::default();
         for machine in self.alive() {
-            self.process(machine).holds = 0;
+            let process = self.process(machine);
+            (process.holds, process.failures) = (0, 0);
         }
     }
 
