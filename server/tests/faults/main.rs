@@ -3,13 +3,14 @@
 //! what was answered SUCCESS must be in the database, once.
 //!
 //! The figures here are for every run of the tests; variables (`KILLS`, `COPIES_OF`, `DISK_ROUNDS`, `OUTAGES`, `LOCKED_S`,
-//! `SLOW`, `SLOW_S`) ask for the long runs of `make faults`.
+//! `ORDERS`, `SLOW`, `SLOW_S`) ask for the long runs of `make faults`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod cluster;
 mod disk;
 mod kills;
+mod large;
 mod load;
 mod locked;
 mod outage;
