@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::load::Load;
+use super::load::{Load, SUCCESS};
 use super::process::{Saoma, self_check};
+use super::wire::Wire;
 use super::{asked, till};
 
 /// Kills of one database, so that looking over all of it after each stays quick.
@@ -52,6 +53,35 @@ async fn killed_on(database: &str, kills: usize) {
     }
     till::hold(database, &orders, &vec![true; orders.len()]).await;
     self_check(database);
+}
+
+/// First starts, which make the tables and the operator, are killed one after the other until one comes through.
+async fn first_starts_killed(database: impl AsyncFn() -> String) {
+    for round in 0..asked("KILLS", 30).div_ceil(10) {
+        let database = database().await;
+        // Together they go over all of a first start, on a fast machine and on one that is busy with other things.
+        for kill in 0..4 {
+            let after = Duration::from_millis(rand::random_range(0..40) + 60 * kill);
+            Saoma::start_and_kill(&database, after);
+        }
+        let saoma = Saoma::start(&database);
+        let orders = till::orders(&database, 1).await;
+        let mut wire = Wire::open(&saoma.addr).await.unwrap();
+        assert_eq!(wire.post(&orders[0].notice).await.unwrap(), (200, SUCCESS.to_owned()), "round {round}");
+        till::hold(&database, &orders, &[true]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_first_start_that_is_killed_at_any_moment_is_made_up_for_by_the_next_on_sqlite() {
+    let folder = tempfile::tempdir().unwrap();
+    let fresh = async || testdb::sqlite(&folder.path().join(rand::random::<u64>().to_string()));
+    first_starts_killed(fresh).await;
+}
+
+#[tokio::test]
+async fn a_first_start_that_is_killed_at_any_moment_is_made_up_for_by_the_next_on_postgres() {
+    first_starts_killed(testdb::postgres).await;
 }
 
 #[tokio::test]

@@ -48,16 +48,8 @@ impl Saoma {
     pub fn start_with(database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let mut command = program(folder.path(), database);
-        command
-            .arg("serve")
-            .env("SAOMA_ADDR", "127.0.0.1:0")
-            .env("SAOMA_SANDBOX_ADDR", "127.0.0.1:0")
-            .env("SAOMA_USER_TOKEN_SECRET", SECRET)
-            .env("SAOMA_ADMIN_PASSWORD", "correct horse battery")
-            .env("RUST_LOG", "warn,recharge=error")
-            .stdout(Stdio::piped())
-            .stderr(File::create(&log).unwrap());
+        let mut command = served(folder.path(), database);
+        command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         set(&mut command);
         let mut child = command.spawn().unwrap();
         let lines = lines_of(&mut child);
@@ -74,6 +66,16 @@ impl Saoma {
         let sandbox = command.get_envs().all(|(name, _)| name != "SAOMA_WECHAT_BASE_URL");
         let sandbox = sandbox.then(|| format!("http://{}", said("SANDBOX")));
         Saoma { child, addr, sandbox, folder }
+    }
+
+    /// A start that is killed after so long, however far it has come.
+    pub fn start_and_kill(database: &str, after: Duration) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child =
+            served(folder.path(), database).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(after);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// `kill -9`, without a word before.
@@ -104,6 +106,18 @@ pub fn self_check(database: &str) {
     let folder = tempfile::tempdir().unwrap();
     let output = program(folder.path(), database).arg("check").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+fn served(folder: &Path, database: &str) -> Command {
+    let mut command = program(folder, database);
+    command
+        .arg("serve")
+        .env("SAOMA_ADDR", "127.0.0.1:0")
+        .env("SAOMA_SANDBOX_ADDR", "127.0.0.1:0")
+        .env("SAOMA_USER_TOKEN_SECRET", SECRET)
+        .env("SAOMA_ADMIN_PASSWORD", "correct horse battery")
+        .env("RUST_LOG", "warn,recharge=error");
+    command
 }
 
 fn program(folder: &Path, database: &str) -> Command {
