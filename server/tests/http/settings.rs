@@ -1,6 +1,7 @@
 //! The program itself with settings it must refuse: it does not start, and says why in one line.
 
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// A merchant of invented numbers with everything it needs.
 const MERCHANT: [(&str, &str); 5] = [
@@ -11,10 +12,22 @@ const MERCHANT: [(&str, &str); 5] = [
     ("SAOMA_USER_TOKEN_SECRET", "a secret of more than 32 bytes, for tests"),
 ];
 
+/// A server that starts although it should not would never end.
+const ENDS_WITHIN: Duration = Duration::from_secs(30);
+
 fn run(folder: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_saoma"));
     command.current_dir(folder).env_clear().args(arguments).envs(variables.iter().copied());
-    command.stdin(std::process::Stdio::null()).output().unwrap()
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (mut child, began) = (command.spawn().unwrap(), Instant::now());
+    while child.try_wait().unwrap().is_none() {
+        if began.elapsed() > ENDS_WITHIN {
+            child.kill().unwrap();
+            panic!("{arguments:?} does not end with {variables:?}");
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.wait_with_output().unwrap()
 }
 
 /// The one line that a refused start leaves.
