@@ -6,6 +6,7 @@ use std::time::Duration;
 use recharge::settlement::Settlement;
 use sandbox::{NotifyFaults, Pay};
 use wxpay::OutRefundNo;
+use wxpay::v2::BillDate;
 
 use crate::oracle::Broken;
 use crate::place::Place;
@@ -117,7 +118,9 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
         std::thread::sleep(Duration::from_millis(2));
     }
     process.wire.set_slow(false);
-    for (path, number, answer) in process.wire.passed() {
+    let (sent, passed) = (process.wire.sent(), process.wire.passed());
+    sent.iter().for_each(|number| world.oracle.sent(number));
+    for (path, number, answer) in passed {
         world.oracle.answered(&path, &number, &answer);
     }
     if let (Some(done), Some(note)) = (&done, &note) {
@@ -129,6 +132,9 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
     world.crash(0);
     world.check()?;
     world.start(0);
+    if step == Step::Reconcile {
+        take_over(&mut world)?;
+    }
     world.quiet()?;
     expect(&mut world, step, note.is_some())?;
     Ok(done.is_some())
@@ -189,6 +195,25 @@ fn prepare(world: &mut World, step: Step) -> Result<Option<Note>, Broken> {
         }
         Step::Place | Step::NewCode => None,
     })
+}
+
+/// Once the claim of the process that died has ended, the next one finishes the day.
+fn take_over(world: &mut World) -> Result<(), Broken> {
+    world.advance(121_000);
+    let date = BillDate::of(world.wechat.now()).previous();
+    let process = world.process(0);
+    process.wire.open();
+    let cashier = process.cashier.clone();
+    let run = process.run(cashier.reconcile_due()).map(|day| day.is_some());
+    let day = process.run(cashier.reconciliation(date)).unwrap();
+    for (path, number, answer) in process.wire.passed() {
+        world.oracle.answered(&path, &number, &answer);
+    }
+    world.check()?;
+    match day {
+        Some((day, _)) if day.finished_at.is_some() && day.open == 0 => Ok(()),
+        other => Err(format!("the day is not finished by the next process ({run:?}): {other:?}")),
+    }
 }
 
 /// The end that every cut must come to.

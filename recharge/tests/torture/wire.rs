@@ -55,6 +55,8 @@ pub struct Wire {
     held: Arc<Mutex<Vec<Held>>>,
     /// Nothing stands still any more; what went through is kept here.
     open: Arc<Mutex<Option<Vec<Answered>>>>,
+    /// The orders that WeChat was asked for meanwhile, whether or not its answer arrived.
+    sent: Arc<Mutex<Vec<String>>>,
     /// Whether the process really has to wait, also when nothing stands still.
     slow: Arc<AtomicBool>,
     sandbox: Sandbox,
@@ -62,7 +64,13 @@ pub struct Wire {
 
 impl Wire {
     pub fn new(sandbox: Sandbox) -> Wire {
-        Wire { held: Arc::default(), open: Arc::default(), slow: Arc::default(), sandbox }
+        Wire {
+            held: Arc::default(),
+            open: Arc::default(),
+            sent: Arc::default(),
+            slow: Arc::default(),
+            sandbox,
+        }
     }
 
     /// What the process takes for WeChat.
@@ -98,10 +106,18 @@ impl Wire {
         self.open.lock().unwrap().as_mut().map(std::mem::take).unwrap_or_default()
     }
 
+    /// The orders that WeChat was asked for since this was asked last.
+    pub fn sent(&self) -> Vec<String> {
+        std::mem::take(&mut self.sent.lock().unwrap())
+    }
+
     async fn hold(&self, path: &str, number: &str, answer: Option<Vec<u8>>) -> Fate {
         if self.open.lock().unwrap().is_some() {
             if self.slow.load(Ordering::SeqCst) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            if answer.is_none() && path == "/pay/unifiedorder" {
+                self.sent.lock().unwrap().push(number.to_owned());
             }
             let answer = answer.map(|answer| (path.to_owned(), number.to_owned(), answer));
             self.open.lock().unwrap().iter_mut().for_each(|passed| passed.extend(answer.clone()));
