@@ -151,6 +151,8 @@ fn another_currency_is_told_and_an_absent_one_is_cny() {
 fn a_field_that_nobody_has_heard_of_is_signed_and_kept_as_evidence() {
     let payment = paid(notice().with("new_in_2031", "x").with("sub_mch_id", ""));
     assert_eq!(payment.evidence.get("new_in_2031"), Some("x"));
+    let put_in_later = signed(notice()).with("new_in_2031", "x");
+    assert_eq!(read(&put_in_later), Err(NoticeError::BadSignature(SignError::Mismatch)));
     assert_eq!(payment.evidence.get("openid"), Some("•••"));
     let json = serde_json::to_string(&*payment).unwrap();
     assert!(!json.contains("oUpF8uMuAJO") && json.contains("\"total_fee\":1990"), "{json}");
