@@ -41,7 +41,7 @@ pub use once::RequestKey;
 pub use place::{PlaceError, Wish};
 pub use reconcile::{DismissError, Progress, ReconcileError, Step};
 pub use refund::{NoCertificate, RefundError, RefundNoticeAnswer, RefundOffer, WithdrawError};
-pub use settle::SettleError;
+pub use settle::{SettleError, TakeBackOffer};
 
 /// A time line shows this many rows at most.
 const LINE_ROWS: i64 = 500;

@@ -241,6 +241,27 @@ impl Refundable {
         Refundable::new(exception.total_fee, credit.amount, of_payment)
     }
 
+    /// A payment of `order` as far as it was credited, by rule or by hand; `None` if no balance has anything of it.
+    /// `refunds` are those of the order's number that count.
+    pub fn credited<'r>(
+        order: &Order,
+        by_hand: Option<&ByHand>,
+        payment: &TransactionId,
+        total_fee: Fen,
+        refunds: impl Iterator<Item = &'r Refund>,
+    ) -> Option<Refundable> {
+        match (&order.state, by_hand) {
+            (OrderState::Paid(paid), _) if paid.transaction_id == *payment => {
+                Refundable::of_order(order, refunds)
+            }
+            (_, Some(credit)) => {
+                let of_payment = refunds.filter(|refund| refund.transaction_id == *payment);
+                Some(Refundable::new(total_fee, credit.amount, of_payment))
+            }
+            _ => None,
+        }
+    }
+
     pub fn left(&self) -> Fen {
         self.total_fee.checked_sub(self.refunded).unwrap_or(Fen::ZERO).max(Fen::ZERO)
     }

@@ -258,6 +258,17 @@ pub fn untaken<'r>(
     })
 }
 
+/// What taking these refunds back takes for each, and the sum; `payment` is what was credited of their payment, with its
+/// other refunds. `None` if the sum cannot be.
+pub fn shares<'r>(
+    mut payment: Refundable,
+    refunds: impl Iterator<Item = &'r Refund>,
+) -> Option<(Vec<Fen>, Fen)> {
+    let shares: Vec<_> = refunds.map(|refund| payment.give(refund.amount)).collect();
+    let sum = shares.iter().try_fold(Fen::ZERO, |sum, share| sum.checked_add(*share))?;
+    Some((shares, sum))
+}
+
 /// What is written on the exception.
 pub fn settled(settlement: &Settlement, operator: &str, at: UnixMillis) -> Settled {
     let (how, reason) = (settlement.way().name().to_owned(), settlement.reason().to_owned());

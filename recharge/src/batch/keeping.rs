@@ -62,7 +62,7 @@ impl Batch<'_> {
         }
         let Some(slot) = self.orders.get(number) else { return };
         let transaction_id = match &slot.order.state {
-            OrderState::Paid(paid) => Some(paid.transaction_id.clone()),
+            OrderState::Paid(paid) if named.is_none() => Some(paid.transaction_id.clone()),
             _ => named.cloned(),
         };
         let (kind, total_fee) = (ExceptionKind::RefundedOutside, slot.order.total_fee);

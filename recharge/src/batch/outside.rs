@@ -1,5 +1,7 @@
 //! Refunds that WeChat names, in a batch: ours move on, others were made at its own desk.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 use wxpay::v2::RefundStatus;
 use wxpay::v2::notify::Payment;
@@ -26,26 +28,32 @@ impl Batch<'_> {
         // An order that is not paid needs a refund of ours to explain what WeChat says: else money came that we never
         // saw, even where the refund ended without any.
         let mut explained = matches!(slot.order.state, OrderState::Paid(_)) && !refunds.is_empty();
-        let mut found_outside = false;
+        // An order may have been paid twice, and each payment is an exception of its own.
+        let mut given_back = BTreeSet::new();
         for seen in refunds {
             let news = News::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
             match self.held.refunds.get(&seen.out_refund_no).map(|slot| slot.refund.clone()) {
                 Some(known) => {
                     explained |= !known.is_outside();
-                    found_outside |= known.is_outside();
+                    given_back.extend(Some(&known.transaction_id).filter(|_| known.is_outside()).cloned());
                     self.heard(&seen.out_refund_no, &confirmed(&known, seen.amount, news), None, now);
                 }
                 None if seen.status == RefundStatus::Closed => {}
                 None => {
-                    found_outside = true;
+                    given_back.insert(seen.transaction_id.clone());
                     self.outside(number, seen, now);
                 }
             }
         }
-        if found_outside || !explained {
+        if given_back.is_empty() && !explained {
             self.step(number, |order| order.refunded_outside(now));
             let named = refunds.first().map(|seen| &seen.transaction_id);
             self.refunded_outside(number, payment, named, now);
+        }
+        for transaction_id in given_back {
+            self.step(number, |order| order.refunded_outside(now));
+            let payment = payment.filter(|payment| payment.transaction_id == transaction_id);
+            self.refunded_outside(number, payment, Some(&transaction_id), now);
         }
     }
 
@@ -143,15 +151,8 @@ impl Batch<'_> {
         counts: impl Fn(&Refund) -> bool,
     ) -> Option<Refundable> {
         let order = &self.orders.get(number)?.order;
-        let of_payment = self.held.of_order(number).filter(|refund| refund.transaction_id == *payment);
-        let refunds = of_payment.filter(|refund| counts(refund));
-        match (&order.state, self.held.by_hand(number, payment)) {
-            (OrderState::Paid(paid), _) if paid.transaction_id == *payment => {
-                Refundable::of_order(order, refunds)
-            }
-            (_, Some(credit)) => Some(Refundable::new(total_fee, credit.amount, refunds)),
-            _ => None,
-        }
+        let refunds = self.held.of_order(number).filter(|refund| counts(refund));
+        Refundable::credited(order, self.held.by_hand(number, payment), payment, total_fee, refunds)
     }
 }
 

@@ -166,10 +166,8 @@ impl Batch<'_> {
         // Refunds that ended without money since have left their part of the credit to these.
         let others = |other: &Refund| !refunds.contains(&other.out_refund_no);
         let payment = self.credited(&first.out_trade_no, &first.transaction_id, first.total_fee, others);
-        let mut payment = payment.ok_or(SettleRefusal::NothingToTakeBack)?;
-        let shares: Vec<_> = found.iter().map(|refund| payment.give(refund.amount)).collect();
-        let sum = shares.iter().try_fold(Fen::ZERO, |sum, share| sum.checked_add(*share));
-        let sum = sum.ok_or(SettleRefusal::TooMuch)?;
+        let payment = payment.ok_or(SettleRefusal::NothingToTakeBack)?;
+        let (shares, sum) = settlement::shares(payment, found.iter()).ok_or(SettleRefusal::TooMuch)?;
         let overdrawn = self.take(&user, sum, even_if_low)?;
         for (refund, share) in found.into_iter().zip(shares) {
             let taken = Refund { share, taken: share, version: refund.version + 1, overdrawn, ..refund };

@@ -130,7 +130,7 @@ impl Inner {
             (TradeState::Refund, payment) => {
                 self.queried(number, &word, by).await?;
                 // Which refunds they are tells ours from those that were made at WeChat's own desk.
-                let refunds = self.refunds_at_wechat(number, Call::Usual).await.map_err(AskError::WeChat)?;
+                let refunds = self.refunds_at_wechat(number, Call::Usual).await?;
                 let payment = payment.map(|payment| Box::new(payment.into_inner()));
                 let (out_trade_no, now) = (number.clone(), self.clock.now());
                 self.writer.write(Command::RefundedOutside { out_trade_no, payment, refunds, now }).await?;

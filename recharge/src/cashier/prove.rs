@@ -58,8 +58,10 @@ impl Inner {
                     self.ask(&order, by).await?;
                 } else if let Some(payment) = payment {
                     let out_trade_no = payment.out_trade_no.clone();
-                    let Ok(refunds) = self.refunds_at_wechat(&out_trade_no, Call::Usual).await else {
-                        return Ok(Proven::Unclear);
+                    let refunds = match self.refunds_at_wechat(&out_trade_no, Call::Usual).await {
+                        Ok(refunds) => refunds,
+                        Err(AskError::WeChat(_)) => return Ok(Proven::Unclear),
+                        Err(error) => return Err(error),
                     };
                     let (payment, now) = (Some(Box::new(payment.into_inner())), self.clock.now());
                     self.writer
@@ -80,7 +82,8 @@ impl Inner {
         let refunds = match self.refunds_at_wechat(&out_trade_no, Call::Usual).await {
             Ok(refunds) if refunds.is_empty() => return Ok(Proven::Not("REFUNDNOTEXIST".to_owned())),
             Ok(refunds) => refunds,
-            Err(error) => return self.unproven(error),
+            Err(AskError::WeChat(error)) => return self.unproven(error),
+            Err(error) => return Err(error),
         };
         let now = self.clock.now();
         self.writer.write(Command::RefundedOutside { out_trade_no, payment: None, refunds, now }).await?;

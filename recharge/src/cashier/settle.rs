@@ -1,15 +1,16 @@
 //! Exceptions that a person settles.
 
-use wxpay::UnixMillis;
+use wxpay::{Fen, UnixMillis};
 
 use super::Cashier;
 use super::refund::NoCertificate;
 use crate::command::{Command, Reply};
 use crate::db::writer::WriteError;
-use crate::db::{exceptions, orders, refunds};
+use crate::db::{accounts, exceptions, ledger, orders, refunds};
 use crate::exception::Exception;
-use crate::refund::{self, By, Refund};
+use crate::refund::{self, By, Refund, Refundable};
 use crate::settlement::{self, SettleRefusal, Settlement, Way};
+use crate::user::User;
 
 /// Why an exception was not settled.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,15 @@ pub enum SettleError {
     NoCertificate(#[from] NoCertificate),
     #[error("the settlement could not be written")]
     Write(#[from] WriteError),
+}
+
+/// What a form for taking back needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakeBackOffer {
+    /// Whose balance it is on.
+    pub user: User,
+    pub amount: Fen,
+    pub balance: Fen,
 }
 
 impl From<sqlx::Error> for SettleError {
@@ -58,6 +68,28 @@ impl Cashier {
         let known = refunds::of_order(db, &exception.out_trade_no).await?;
         let known: Vec<_> = known.iter().collect();
         Ok(settlement::ways(exception, order.as_ref(), &known))
+    }
+
+    /// What [`Settlement::TakeBack`] would take now; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn take_back_offer(&self, exception: &Exception) -> Result<Option<TakeBackOffer>, sqlx::Error> {
+        let (db, number) = (&self.inner.db, &exception.out_trade_no);
+        let Some(payment) = &exception.transaction_id else { return Ok(None) };
+        let Some(order) = orders::find(db, number).await? else { return Ok(None) };
+        let known = refunds::of_order(db, number).await?;
+        let untaken: Vec<_> = settlement::untaken(payment, known.iter()).collect();
+        let first = untaken.first().and_then(|refund| Some((refund.user.clone()?, refund.total_fee)));
+        let Some((user, total_fee)) = first else { return Ok(None) };
+        let credits = ledger::credits_by_hand(db, number).await?;
+        let by_hand = credits.iter().find(|credit| credit.transaction_id == *payment);
+        let others = known.iter().filter(|refund| !untaken.contains(refund));
+        let credited = Refundable::credited(&order, by_hand, payment, total_fee, others);
+        let shares = credited.and_then(|credited| settlement::shares(credited, untaken.into_iter()));
+        let Some((_, amount)) = shares else { return Ok(None) };
+        let balance = accounts::balance(db, &user.id).await?;
+        Ok(Some(TakeBackOffer { user, amount, balance }))
     }
 
     /// Settles an exception as an operator decides; answers it with the refund, if one was asked for.

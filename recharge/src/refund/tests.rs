@@ -201,8 +201,9 @@ fn a_refund_that_does_not_move_is_tried_again_by_its_problem() {
     let stuck = |problem| News::Stuck(Stuck { problem, said: String::new() });
     for (problem, tries, wait_s) in [
         (Problem::Unclear, 0, 5),
-        (Problem::Unclear, 3, 40),
-        (Problem::Unclear, 20, 600),
+        (Problem::Unclear, 1, 5),
+        (Problem::Unclear, 3, 20),
+        (Problem::Unclear, 20, 20),
         (Problem::Limited, 0, 60),
         (Problem::Limited, 2, 240),
         (Problem::Limited, 20, 1_800),
@@ -225,7 +226,7 @@ fn refunds_that_failed_together_are_not_sent_again_together() {
         refund.heard(&unclear, NOW).unwrap().due_at.unwrap().minus(NOW)
     };
     let all: Vec<_> = (0..100).map(due).collect();
-    assert!(all.iter().all(|due| (600_000..=675_000).contains(due)), "{all:?}");
+    assert!(all.iter().all(|due| (20_000..=22_500).contains(due)), "{all:?}");
     let mut apart = all.clone();
     apart.sort_unstable();
     apart.dedup();

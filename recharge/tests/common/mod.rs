@@ -222,9 +222,14 @@ impl Desk {
 
     /// Money that goes back at WeChat's own desk.
     pub async fn refund_outside(&self, order: &Order, number: &str, fen: i64) {
+        self.refund_payment_outside(order, 0, number, fen).await;
+    }
+
+    /// The same of any payment of an order that was paid twice, the first one being 0.
+    pub async fn refund_payment_outside(&self, order: &Order, payment: usize, number: &str, fen: i64) {
         let paid = self.sandbox.order(order.out_trade_no.as_str()).unwrap();
         let refund = Refund {
-            transaction_id: TransactionId::parse(paid.payments[0].transaction_id.as_str()).unwrap(),
+            transaction_id: TransactionId::parse(paid.payments[payment].transaction_id.as_str()).unwrap(),
             out_trade_no: order.out_trade_no.clone(),
             out_refund_no: OutRefundNo::parse(number).unwrap(),
             total_fee: order.total_fee,

@@ -180,6 +180,8 @@ async fn one_that_was_refunded_at_wechats_own_desk_counts_and_can_be_taken_back(
         let outside = only_open(&desk).await;
         assert_eq!(desk.cashier.ways(&outside).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
         assert_eq!(left(&desk, &exception).await, Some(599));
+        let offer = desk.cashier.take_back_offer(&outside).await.unwrap().unwrap();
+        assert_eq!((offer.amount, offer.balance), (Fen::new(400), Fen::new(999)));
         settle(&desk, &outside.id(), take_back(false)).await.unwrap();
         assert_eq!(desk.balance().await, 599);
         desk.cashier.refund(wish(&desk, &exception, 599), by()).await.unwrap();

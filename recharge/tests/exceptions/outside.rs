@@ -8,7 +8,7 @@ use wxpay::v2::{RefundNotice, RefundStatus};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId};
 
 use super::common::{by, on_both, payment, refund_wish, wish};
-use super::{dismiss, drive, only_open, settle, take_back};
+use super::{dismiss, drive, only_open, paid_twice, settle, take_back};
 
 #[tokio::test]
 async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person() {
@@ -43,6 +43,32 @@ async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person
         drive(&desk, 40_000).await;
         let states: Vec<_> = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
         assert!(states.iter().all(|refund| refund.state == RefundState::Succeeded), "{states:?}");
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_payment_that_was_given_back_at_wechat_costs_the_balance_nothing() {
+    on_both(|desk| async move {
+        let (order, second) = paid_twice(&desk).await;
+        // WeChat's answer about the order's number names the first payment for both.
+        desk.refund_payment_outside(&order, 1, "DESK1", 1000).await;
+        desk.refund_outside(&order, "DESK2", 400).await;
+        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        drive(&desk, 30_000).await;
+        let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
+        assert!(refunds.iter().all(|refund| refund.state == RefundState::Succeeded), "{refunds:?}");
+        let mut open = desk.cashier.open_exceptions(10).await.unwrap();
+        open.retain(|exception| exception.kind == ExceptionKind::RefundedOutside);
+        let (of_second, of_first): (Vec<_>, Vec<_>) =
+            open.iter().partition(|exception| exception.transaction_id == second.transaction_id);
+        let ([of_second], [of_first]) = (&of_second[..], &of_first[..]) else { panic!("{open:?}") };
+        assert_eq!(desk.cashier.ways(of_second).await.unwrap(), [Way::Dismiss]);
+        settle(&desk, &of_first.id(), take_back(false)).await.unwrap();
+        assert_eq!(desk.balance().await, 600);
+        // Its own exception is over too: the money is with the payer.
+        assert_eq!(desk.cashier.ways(&second).await.unwrap(), [Way::Dismiss]);
         desk.check().await;
     })
     .await;
@@ -92,8 +118,11 @@ async fn a_refund_outside_that_crossed_with_one_of_ours_can_be_taken_back_when_t
         desk.cashier.withdraw_refund(&ours.out_refund_no, by()).await.unwrap();
         assert_eq!(desk.balance().await, 1050);
         assert_eq!(desk.cashier.ways(&exception).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
+        let offer = desk.cashier.take_back_offer(&exception).await.unwrap().unwrap();
+        assert_eq!((offer.amount, offer.balance), (Fen::new(1050), Fen::new(1050)));
         settle(&desk, &exception.id(), take_back(false)).await.unwrap();
         assert_eq!(desk.balance().await, 0);
+        assert_eq!(desk.cashier.take_back_offer(&exception).await.unwrap(), None);
         let shares =
             "SELECT CAST(SUM(share) AS BIGINT) FROM refunds WHERE state <> 'closed' AND share = taken";
         assert_eq!(desk.count(shares).await, 1050);

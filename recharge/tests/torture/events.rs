@@ -21,21 +21,21 @@ impl World {
         let ms = self.rng.random_range(1..50);
         self.advance(ms);
         self.settle()?;
-        match self.rng.random_range(0..110) {
-            0..22 => self.let_go(),
-            22..36 => self.press(),
-            36..40 => self.renew(),
-            40..53 => self.scan(),
-            53..65 => self.send()?,
-            65..69 => self.replay()?,
-            69..75 => self.background(),
-            75..80 => self.operator(),
-            80..88 => self.give_back(),
-            88..94 => self.pass_time(),
-            94..96 => self.set_clock(),
-            96..98 => self.break_down(),
-            98..107 => self.race()?,
-            107..109 => self.spend(),
+        match self.rng.random_range(0..114) {
+            0..22 => self.let_go()?,
+            22..32 => self.press(),
+            32..35 => self.renew(),
+            35..51 => self.scan(),
+            51..63 => self.send()?,
+            63..67 => self.replay()?,
+            67..73 => self.background(),
+            73..78 => self.operator(),
+            78..90 => self.give_back(),
+            90..95 => self.pass_time(),
+            95..97 => self.set_clock(),
+            97..99 => self.break_down(),
+            99..109 => self.race()?,
+            109..113 => self.spend(),
             _ => self.strangers(),
         }
         self.settle()?;
@@ -45,8 +45,28 @@ impl World {
         self.check()
     }
 
-    /// A step to the database or a call of WeChat that stands still goes on, or does not.
-    fn let_go(&mut self) {
+    /// Some payers press while nothing goes wrong on the way, so that there is something to pay from the beginning.
+    pub fn begin(&mut self) -> Result<(), Broken> {
+        for _ in 0..self.one_of(4) {
+            self.press();
+        }
+        self.finish()
+    }
+
+    /// Steps to the database and calls of WeChat that stand still go on, or do not.
+    fn let_go(&mut self) -> Result<(), Broken> {
+        for _ in 0..self.rng.random_range(1..6) {
+            if !self.let_one_go() {
+                self.background();
+                break;
+            }
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// `false` if nothing stands still.
+    fn let_one_go(&mut self) -> bool {
         let mut held = Vec::new();
         for machine in self.alive() {
             let (steps, calls) =
@@ -55,7 +75,7 @@ impl World {
             held.extend((0..calls).map(|call| (machine, false, call)));
         }
         if held.is_empty() {
-            return self.background();
+            return false;
         }
         match held[self.one_of(held.len())] {
             (machine, true, step) => {
@@ -64,6 +84,7 @@ impl World {
             }
             (machine, false, call) => self.let_call_go(machine, call),
         }
+        true
     }
 
     fn let_call_go(&mut self, machine: usize, index: usize) {

@@ -27,7 +27,7 @@ use place::Place;
 use world::World;
 
 /// How many events a seed has before its quiet end.
-const EVENTS: usize = 40;
+const EVENTS: usize = 60;
 
 /// How many there are where nobody says it: in every `make test`.
 const SEEDS: u64 = 500;
@@ -57,6 +57,7 @@ impl Failure {
 fn run(seed: u64, place: &Place) -> Result<Vec<String>, Failure> {
     let mut world = World::new(seed, place);
     let all = catch_unwind(AssertUnwindSafe(|| {
+        world.begin()?;
         for _ in 0..EVENTS {
             world.act()?;
         }

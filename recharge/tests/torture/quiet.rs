@@ -36,7 +36,7 @@ impl World {
         self.process(0).wire.open();
         for round in 0.. {
             if round == ROUNDS {
-                return Err("work in the background never ends".to_owned());
+                return Err(format!("work in the background never ends: {:#?}", self.rows().refunds));
             }
             let mut broken = Ok(());
             self.post(NotifyFaults::default(), |world, letter, note| match world.deliver(0, &note) {

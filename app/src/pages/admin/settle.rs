@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
 use recharge::cashier::{RefundOffer, SettleError};
 use recharge::exception::Settled;
-use recharge::settlement::{SettleRefusal, Settlement, Way, untaken};
+use recharge::settlement::{SettleRefusal, Settlement, Way};
 use recharge::{Exception, ExceptionKind, Order, User};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
@@ -178,15 +178,10 @@ async fn read(desk: &Desk, number: &OutTradeNo, visit: &Visit) -> Result<Option<
     let amount = match way {
         Way::Credit if exception.kind == ExceptionKind::Late => credit.unwrap_or(exception.total_fee),
         Way::TakeBack => {
-            let refunds = cashier.refunds(&exception.out_trade_no).await.map_err(internal)?;
-            let payment = exception.transaction_id.iter();
-            let mine = payment.flat_map(|payment| untaken(payment, refunds.iter()));
-            let share = mine.fold(Fen::ZERO, |sum, refund| sum.checked_add(refund.share).unwrap_or(sum));
-            if let Some(order) = &order {
-                let balance = cashier.balance(&order.user.id).await.map_err(internal)?;
-                low = balance.checked_sub(share).filter(|after| *after < Fen::ZERO);
-            }
-            share
+            let offer = cashier.take_back_offer(&exception).await.map_err(internal)?;
+            let Some(offer) = offer else { return Ok(None) };
+            low = offer.balance.checked_sub(offer.amount).filter(|after| *after < Fen::ZERO);
+            offer.amount
         }
         _ => exception.total_fee,
     };

@@ -6,6 +6,7 @@ use wxpay::v2::{RefundNotice, RefundQuery, RefundState as Seen, Refunds};
 use wxpay::{ErrCode, Error, OutTradeNo, UnixMillis};
 
 use super::super::Inner;
+use super::super::ask::AskError;
 use super::super::breaker::Call;
 use super::RefundNoticeAnswer;
 use crate::command::Command;
@@ -69,7 +70,9 @@ impl Inner {
                 self.writer.write(Command::RefundedOutside { out_trade_no, payment, refunds, now }).await?;
                 Ok(RefundNoticeAnswer::Success)
             }
-            Err(error) => {
+            Err(AskError::Write(error)) => Err(error),
+            Err(AskError::NotFound) => Ok(RefundNoticeAnswer::Fail),
+            Err(AskError::WeChat(error)) => {
                 tracing::warn!(out_trade_no = %order.out_trade_no, "refund query for {}: {error}", order.out_trade_no);
                 Ok(RefundNoticeAnswer::Fail)
             }
@@ -81,7 +84,7 @@ impl Inner {
         &self,
         out_trade_no: &OutTradeNo,
         call: Call,
-    ) -> Result<Vec<Outside>, Error> {
+    ) -> Result<Vec<Outside>, AskError> {
         let mut all = Vec::new();
         for page in 0..PAGES {
             let query = RefundQuery::OutTradeNo(out_trade_no.clone(), page * PAGE);
@@ -89,12 +92,25 @@ impl Inner {
             let found = match self.ask_refunds(&query, call).await {
                 Ok(found) => found,
                 Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => break,
-                Err(error) => return Err(error),
+                Err(error) => return Err(AskError::WeChat(error)),
             };
             let count = found.refunds.len();
             all.extend(found.refunds.iter().map(|seen| outside(&found, seen)));
             if count < PAGE as usize {
                 break;
+            }
+        }
+        // An answer about an order names one payment, and an order may have been paid twice: only an answer about the refund
+        // itself says which one it gave back.
+        let known = refunds::of_order(&self.db, out_trade_no).await?;
+        for refund in &mut all {
+            let number = &refund.out_refund_no;
+            if known.iter().all(|known| known.out_refund_no != *number) {
+                let query = RefundQuery::OutRefundNo(number.clone());
+                let found = self.ask_refunds(&query, Call::Usual).await.map_err(AskError::WeChat)?;
+                if let Some(seen) = found.refunds.iter().find(|seen| seen.out_refund_no == *number) {
+                    *refund = outside(&found, seen);
+                }
             }
         }
         Ok(all)
