@@ -16,8 +16,10 @@ struct Given {
     taken: i64,
     /// Something was made outside, and nobody has taken its share.
     untaken: bool,
-    /// Something was made outside, and nobody could ever take its share.
+    /// Something was made outside that has no share of the credit.
     shareless: bool,
+    /// The shares of all of them.
+    shared: i64,
     /// The amount of those that we asked for.
     ours: i64,
     /// The amount without what was made outside and heard of just now.
@@ -103,11 +105,13 @@ impl Oracle {
             sum.taken += refund.taken;
             sum.untaken |= !ours && refund.taken == 0;
             sum.shareless |= !ours && refund.share == 0;
+            sum.shared += refund.share;
             sum.ours += if ours { refund.amount } else { 0 };
             sum.known += if ours || !new { refund.amount } else { 0 };
             sum.new |= ours && new;
         }
-        for (transaction, Given { total_fee, amount, taken, untaken, shareless, ours, known, new }) in given {
+        for (transaction, given) in given {
+            let Given { total_fee, amount, taken, untaken, shareless, shared, ours, known, new } = given;
             hold!(ours <= total_fee, "we give back {ours} of {transaction}, and {total_fee} were paid");
             // Somebody may give money back at WeChat's own desk while ours is not there yet; WeChat then refuses ours.
             hold!(
@@ -128,8 +132,9 @@ impl Oracle {
                 taken <= credit,
                 "{taken} of the credit of {transaction} are taken back, and it was {credit}"
             );
+            // Of a credit of one fen the first of two has it all.
             hold!(
-                credit == 0 || !shareless,
+                !shareless || shared >= credit,
                 "a refund of {transaction} at WeChat's own desk has no share of its {credit}"
             );
             hold!(
