@@ -72,6 +72,8 @@ pub fn cut(step: Step, place: &Place, every: usize) -> Result<usize, Broken> {
 fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, Broken> {
     let mut world = World::calm(place);
     let note = prepare(&mut world, step)?;
+    // From here on the model knows what was there before.
+    world.check()?;
     let process = world.process(0);
     process.wire.open();
     let cashier = process.cashier.clone();
@@ -233,6 +235,11 @@ fn expect(world: &mut World, step: Step, paid: bool) -> Result<(), Broken> {
     };
     if refunds != given {
         return Err(format!("the refunds end as {refunds:?}"));
+    }
+    let settled = |how: &Option<String>| how.as_deref() == Some("refund");
+    let settled = rows.exceptions.values().filter(|exception| settled(&exception.settled_how)).count();
+    if step == Step::GiveBack && settled != refunds.len() {
+        return Err(format!("{settled} payments are settled by a refund, and the refunds are {refunds:?}"));
     }
     // A press may die before its order is written.
     let fits = states == expected || (step == Step::Place && states.is_empty());
