@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
+mod settings;
+
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,7 +19,7 @@ use axum::middleware::{Next, from_fn, map_request};
 use axum::routing::post;
 use recharge::cashier::{NoticeAnswer, RefundError, RefundNoticeAnswer, Wish};
 use recharge::refund::{By, RefundWish};
-use recharge::{Cashier, Clock, Db, LatePayment, Order, Random, Settings, User};
+use recharge::{Cashier, Clock, Db, Order, Random, Settings, User};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use sqlx::{AssertSqlSafe, Row};
 use tokio::task::JoinSet;
@@ -25,6 +27,8 @@ use wxpay::client::Client;
 use wxpay::v2::notify::{self, Notice, Payment};
 use wxpay::v2::{Refund, refund_notice};
 use wxpay::{Fen, Merchant, OutRefundNo, TransactionId, UnixMillis, Verified};
+
+pub use settings::settings;
 
 pub const PLACED: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
 
@@ -54,18 +58,6 @@ pub async fn on_both_as<F: Future<Output = ()>>(
     let sqlite = testdb::sqlite(&folder.path().join("new/folder"));
     for url in [sqlite, testdb::postgres().await] {
         test(Desk::open_as(&url, settings.clone(), merchant.clone()).await).await;
-    }
-}
-
-pub fn settings() -> Settings {
-    Settings {
-        notify_url: "http://127.0.0.1/wxpay/notify".to_owned(),
-        body: "远山云-充值".to_owned(),
-        time_expire_ms: 600_000,
-        late_payment: LatePayment::Credit,
-        max_open_orders: 5,
-        query_limit_per_s: 1_000,
-        order_limit_per_s: 1_000,
     }
 }
 

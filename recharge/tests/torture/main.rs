@@ -15,6 +15,8 @@ mod process;
 mod quiet;
 mod races;
 mod rows;
+#[path = "../common/settings.rs"]
+mod settings;
 mod wire;
 mod world;
 

@@ -15,6 +15,7 @@ use crate::place::{Fresh, Place};
 use crate::post::{Mailbox, Note, receive};
 use crate::process::{Common, Done, News, Process};
 use crate::rows::{Reader, Rows};
+use crate::settings::settings;
 use crate::wire::Fate;
 
 /// 2026-03-15 10:00:00 in Beijing.
@@ -277,17 +278,5 @@ impl World {
     pub fn check(&mut self) -> Result<(), Broken> {
         let rows = self.rows();
         self.oracle.check(rows, &self.sandbox, self.latest)
-    }
-}
-
-fn settings() -> Settings {
-    Settings {
-        notify_url: "http://127.0.0.1/wxpay/notify".to_owned(),
-        body: "远山云-充值".to_owned(),
-        time_expire_ms: 600_000,
-        late_payment: LatePayment::Credit,
-        max_open_orders: 5,
-        query_limit_per_s: 1_000,
-        order_limit_per_s: 1_000,
     }
 }
