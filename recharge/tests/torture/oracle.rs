@@ -95,6 +95,10 @@ impl Oracle {
         self.may_owe.insert(user.to_owned());
     }
 
+    pub fn knows_a_payment(&self) -> bool {
+        self.before.orders.values().any(|order| order.state == "paid")
+    }
+
     fn is_decided(&self, number: &str) -> bool {
         self.decided.get(number).is_some_and(|times| *times > 0)
     }
