@@ -5,50 +5,28 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
-use recharge::cashier::{AskError, CloseError, PlaceError, RefundOffer, Wish};
-use recharge::db::list::{Cursor, Filter, Page, Totals};
-use recharge::event::Event;
-use recharge::refund::Refund;
-use recharge::settlement::Way;
-use recharge::{Cashier, Exception, Order, OrderState, User};
+use recharge::cashier::{PlaceError, Wish};
+use recharge::db::list::{Cursor, Page};
+use recharge::{Cashier, Order, OrderState, User};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::api::{AppError, ErrorCode, OpenOrder, StatusView, ViewState};
-use crate::auth::{ClientIp, CurrentUser, Operator, Viewer};
-use crate::pages::admin::overview::Overview;
+use crate::auth::{ClientIp, CurrentUser, Viewer};
 use crate::pages::returned::Returned;
 use crate::site::Site;
 
+mod office;
+
+pub use office::{Dossier, Waiting};
+
 /// A payer's list shows so many rows a page.
 const OWN_ROWS: usize = 10;
-/// The operator's list shows so many.
-const ROWS: usize = 50;
 
 /// The counter between pages and cashier. Cheap to clone; the server puts it into every request's context.
 #[derive(Debug, Clone)]
 pub struct Desk {
     pub cashier: Cashier,
     pub site: Site,
-}
-
-/// One order with everything that is known of it, for the operator.
-#[derive(Debug, Clone)]
-pub struct Dossier {
-    pub order: Order,
-    pub line: Vec<Event>,
-    pub exceptions: Vec<Waiting>,
-    pub refunds: Vec<Refund>,
-    /// What can still be refunded; `None` if it is not paid.
-    pub offer: Option<RefundOffer>,
-}
-
-/// An exception, and how a person may settle it: not at all once it is settled.
-#[derive(Debug, Clone)]
-pub struct Waiting {
-    pub exception: Exception,
-    pub ways: Vec<Way>,
-    /// What can still be refunded; `None` if no operator credited its payment.
-    pub offer: Option<RefundOffer>,
 }
 
 impl Desk {
@@ -165,110 +143,6 @@ impl Desk {
         }
         let refunds = self.cashier.refunds(&order.out_trade_no).await.map_err(internal)?;
         Ok(Returned::of(order, &refunds))
-    }
-
-    /// The operator's list, with count and sum of the whole filter.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn orders(&self, filter: &Filter, cursor: Option<Cursor>) -> Result<(Page, Totals), AppError> {
-        let page = self.cashier.orders(filter, cursor.as_ref(), ROWS).await.map_err(internal)?;
-        Ok((page, self.cashier.totals(filter).await.map_err(internal)?))
-    }
-
-    /// Everything about an order; `None` if neither an order nor an exception has this number.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn dossier(&self, number: &OutTradeNo) -> Result<Option<Dossier>, AppError> {
-        let Some(order) = self.cashier.order(number).await.map_err(internal)? else { return Ok(None) };
-        Ok(Some(Dossier {
-            order,
-            line: self.cashier.time_line(number).await.map_err(internal)?,
-            exceptions: self.with_ways(self.cashier.exceptions(number).await.map_err(internal)?).await?,
-            refunds: self.cashier.refunds(number).await.map_err(internal)?,
-            offer: self.cashier.refund_offer(number).await.map_err(internal)?,
-        }))
-    }
-
-    /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn with_ways(&self, exceptions: Vec<Exception>) -> Result<Vec<Waiting>, AppError> {
-        let mut waiting = Vec::with_capacity(exceptions.len());
-        for exception in exceptions {
-            let ways = self.cashier.ways(&exception).await.map_err(internal)?;
-            let offer = self.cashier.refund_offer_by_hand(&exception).await.map_err(internal)?;
-            waiting.push(Waiting { exception, ways, offer });
-        }
-        Ok(waiting)
-    }
-
-    /// What can be refunded of an order's own payment, or of the one that an operator credited in settling `exception`.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn refund_offer(
-        &self,
-        number: &OutTradeNo,
-        exception: Option<&str>,
-    ) -> Result<Option<RefundOffer>, AppError> {
-        let Some(id) = exception else { return self.cashier.refund_offer(number).await.map_err(internal) };
-        match self.cashier.exception(id).await.map_err(internal)?.filter(|kept| kept.out_trade_no == *number)
-        {
-            Some(kept) => self.cashier.refund_offer_by_hand(&kept).await.map_err(internal),
-            None => Ok(None),
-        }
-    }
-
-    /// # Errors
-    /// [`AskError`].
-    pub async fn ask_wechat(&self, operator: &Operator, number: &OutTradeNo) -> Result<String, AskError> {
-        self.cashier.ask(number, &operator.name).await
-    }
-
-    /// What the operator's first screen shows.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn overview(&self, days: i64) -> Result<Overview, AppError> {
-        let now = self.cashier.now();
-        let day = |at: UnixMillis| at.to_beijing().chars().take(8).collect::<String>();
-        let first = now.plus_ms(-(days - 1) * 24 * 60 * 60 * 1000);
-        Ok(Overview {
-            now,
-            days: self.cashier.days(&day(first), &day(now)).await.map_err(internal)?,
-            exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
-            refunds: self.cashier.open_refunds(100).await.map_err(internal)?,
-            waiting: self.cashier.backlog().await.map_err(internal)?,
-            reconciled: self.cashier.reconciled().await.map_err(internal)?,
-            health: self.cashier.health(),
-        })
-    }
-
-    /// Payments whose number is no order of ours, by how a number of theirs begins.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn strays(&self, search: &str) -> Result<Vec<Exception>, AppError> {
-        self.cashier.exceptions_without_order(search, 50).await.map_err(internal)
-    }
-
-    /// Puts an operator's note on an order's time line; `false` if there is no such order.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Internal`] when it could not be written.
-    pub async fn note(&self, operator: &Operator, number: &OutTradeNo, text: &str) -> Result<bool, AppError> {
-        if self.cashier.order(number).await.map_err(internal)?.is_none() {
-            return Ok(false);
-        }
-        self.cashier.note(number, &operator.name, text).await.map_err(internal)?;
-        Ok(true)
-    }
-
-    /// # Errors
-    /// [`CloseError`].
-    pub async fn close_order(&self, operator: &Operator, number: &OutTradeNo) -> Result<Order, CloseError> {
-        self.cashier.close(number, &operator.name).await
     }
 
     /// What a page may show of an order. The balance comes along once the order has ended.

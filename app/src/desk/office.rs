@@ -1,0 +1,143 @@
+//! What the operator's pages ask of the cashier.
+
+use recharge::cashier::{AskError, CloseError, RefundOffer};
+use recharge::db::list::{Cursor, Filter, Page, Totals};
+use recharge::event::Event;
+use recharge::refund::Refund;
+use recharge::settlement::Way;
+use recharge::{Exception, Order};
+use wxpay::{OutTradeNo, UnixMillis};
+
+use super::{Desk, internal};
+use crate::api::AppError;
+use crate::auth::Operator;
+use crate::pages::admin::overview::Overview;
+
+/// The list shows so many rows a page.
+const ROWS: usize = 50;
+
+/// One order with everything that is known of it, for the operator.
+#[derive(Debug, Clone)]
+pub struct Dossier {
+    pub order: Order,
+    pub line: Vec<Event>,
+    pub exceptions: Vec<Waiting>,
+    pub refunds: Vec<Refund>,
+    /// What can still be refunded; `None` if it is not paid.
+    pub offer: Option<RefundOffer>,
+}
+
+/// An exception, and how a person may settle it: not at all once it is settled.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub exception: Exception,
+    pub ways: Vec<Way>,
+    /// What can still be refunded; `None` if no operator credited its payment.
+    pub offer: Option<RefundOffer>,
+}
+
+impl Desk {
+    /// The operator's list, with count and sum of the whole filter.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn orders(&self, filter: &Filter, cursor: Option<Cursor>) -> Result<(Page, Totals), AppError> {
+        let page = self.cashier.orders(filter, cursor.as_ref(), ROWS).await.map_err(internal)?;
+        Ok((page, self.cashier.totals(filter).await.map_err(internal)?))
+    }
+
+    /// Everything about an order; `None` if neither an order nor an exception has this number.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn dossier(&self, number: &OutTradeNo) -> Result<Option<Dossier>, AppError> {
+        let Some(order) = self.cashier.order(number).await.map_err(internal)? else { return Ok(None) };
+        Ok(Some(Dossier {
+            order,
+            line: self.cashier.time_line(number).await.map_err(internal)?,
+            exceptions: self.with_ways(self.cashier.exceptions(number).await.map_err(internal)?).await?,
+            refunds: self.cashier.refunds(number).await.map_err(internal)?,
+            offer: self.cashier.refund_offer(number).await.map_err(internal)?,
+        }))
+    }
+
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn with_ways(&self, exceptions: Vec<Exception>) -> Result<Vec<Waiting>, AppError> {
+        let mut waiting = Vec::with_capacity(exceptions.len());
+        for exception in exceptions {
+            let ways = self.cashier.ways(&exception).await.map_err(internal)?;
+            let offer = self.cashier.refund_offer_by_hand(&exception).await.map_err(internal)?;
+            waiting.push(Waiting { exception, ways, offer });
+        }
+        Ok(waiting)
+    }
+
+    /// What can be refunded of an order's own payment, or of the one that an operator credited in settling `exception`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn refund_offer(
+        &self,
+        number: &OutTradeNo,
+        exception: Option<&str>,
+    ) -> Result<Option<RefundOffer>, AppError> {
+        let Some(id) = exception else { return self.cashier.refund_offer(number).await.map_err(internal) };
+        match self.cashier.exception(id).await.map_err(internal)?.filter(|kept| kept.out_trade_no == *number)
+        {
+            Some(kept) => self.cashier.refund_offer_by_hand(&kept).await.map_err(internal),
+            None => Ok(None),
+        }
+    }
+
+    /// # Errors
+    /// [`AskError`].
+    pub async fn ask_wechat(&self, operator: &Operator, number: &OutTradeNo) -> Result<String, AskError> {
+        self.cashier.ask(number, &operator.name).await
+    }
+
+    /// What the operator's first screen shows.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn overview(&self, days: i64) -> Result<Overview, AppError> {
+        let now = self.cashier.now();
+        let day = |at: UnixMillis| at.to_beijing().chars().take(8).collect::<String>();
+        let first = now.plus_ms(-(days - 1) * 24 * 60 * 60 * 1000);
+        Ok(Overview {
+            now,
+            days: self.cashier.days(&day(first), &day(now)).await.map_err(internal)?,
+            exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
+            refunds: self.cashier.open_refunds(100).await.map_err(internal)?,
+            waiting: self.cashier.backlog().await.map_err(internal)?,
+            reconciled: self.cashier.reconciled().await.map_err(internal)?,
+            health: self.cashier.health(),
+        })
+    }
+
+    /// Payments whose number is no order of ours, by how a number of theirs begins.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn strays(&self, search: &str) -> Result<Vec<Exception>, AppError> {
+        self.cashier.exceptions_without_order(search, 50).await.map_err(internal)
+    }
+
+    /// Puts an operator's note on an order's time line; `false` if there is no such order.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when it could not be written.
+    pub async fn note(&self, operator: &Operator, number: &OutTradeNo, text: &str) -> Result<bool, AppError> {
+        if self.cashier.order(number).await.map_err(internal)?.is_none() {
+            return Ok(false);
+        }
+        self.cashier.note(number, &operator.name, text).await.map_err(internal)?;
+        Ok(true)
+    }
+
+    /// # Errors
+    /// [`CloseError`].
+    pub async fn close_order(&self, operator: &Operator, number: &OutTradeNo) -> Result<Order, CloseError> {
+        self.cashier.close(number, &operator.name).await
+    }
+}
