@@ -121,26 +121,32 @@ pub enum SettleRefusal {
     Refund(#[from] RefundRefusal),
 }
 
-/// The ways that are open for an exception; `refunds` are all of its order number.
-pub fn ways(exception: &Exception, order: Option<&Order>, refunds: &[&Refund]) -> Vec<Way> {
+/// What is on record besides an exception.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'k> {
+    /// The order of its number.
+    pub order: Option<&'k Order>,
+    /// All refunds of its number, of whichever payment.
+    pub refunds: &'k [&'k Refund],
+    /// Whether an operator has credited its payment, in settling another exception of the same payment.
+    pub is_credited: bool,
+}
+
+/// The ways that are open for an exception.
+pub fn ways(exception: &Exception, known: Known) -> Vec<Way> {
     if exception.settled.is_some() {
         return Vec::new();
     }
     let nobody = || Some(User { id: "?".to_owned(), name: String::new() });
-    let is_open = |way: &Way| plan(*way, nobody(), exception, order, refunds).is_ok();
+    let is_open = |way: &Way| plan(*way, nobody(), exception, known).is_ok();
     Way::ALL.into_iter().filter(is_open).collect()
 }
 
-/// What `settlement` does to `exception`; `refunds` are all of its order number.
+/// What `settlement` does to `exception`.
 ///
 /// # Errors
 /// [`SettleRefusal`], which says what would do instead.
-pub fn judge(
-    settlement: &Settlement,
-    exception: &Exception,
-    order: Option<&Order>,
-    refunds: &[&Refund],
-) -> Result<Plan, SettleRefusal> {
+pub fn judge(settlement: &Settlement, exception: &Exception, known: Known) -> Result<Plan, SettleRefusal> {
     if let Some(settled) = &exception.settled {
         return Err(SettleRefusal::AlreadySettled(settled.clone()));
     }
@@ -152,7 +158,7 @@ pub fn judge(
         Settlement::Credit { user, .. } => user.clone(),
         _ => None,
     };
-    plan(settlement.way(), user, exception, order, refunds)
+    plan(settlement.way(), user, exception, known)
 }
 
 /// Whether this is kept as the reason of a decision.
@@ -164,8 +170,7 @@ fn plan(
     way: Way,
     user: Option<User>,
     exception: &Exception,
-    order: Option<&Order>,
-    refunds: &[&Refund],
+    Known { order, refunds, is_credited }: Known,
 ) -> Result<Plan, SettleRefusal> {
     if way == Way::Dismiss {
         return Ok(Plan::Dismiss);
@@ -194,6 +199,10 @@ fn plan(
     }
     if exception.fee_type != "CNY" {
         return Err(SettleRefusal::Currency(exception.fee_type.clone()));
+    }
+    // Its refund has to take the credit back, which one of money that nobody has would not.
+    if is_credited {
+        return Err(SettleRefusal::AlreadyCredited);
     }
     match exception.kind {
         ExceptionKind::RefundedOutside => return wrong,

@@ -10,7 +10,7 @@ use crate::event::EventKind;
 use crate::exception::{Exception, ExceptionKind};
 use crate::order::Order;
 use crate::refund::{By, Refund, RefundRefusal};
-use crate::settlement::{self, Plan, SettleRefusal, Settlement};
+use crate::settlement::{self, Known, Plan, SettleRefusal, Settlement};
 use crate::user::User;
 
 impl Batch<'_> {
@@ -42,7 +42,10 @@ impl Batch<'_> {
         let number = exception.out_trade_no.clone();
         let order = self.orders.get(&number).map(|slot| slot.order.clone());
         let refunds: Vec<_> = self.held.of_order(&number).collect();
-        let plan = settlement::judge(settlement, &exception, order.as_ref(), &refunds)?;
+        let payment = exception.transaction_id.as_ref();
+        let is_credited = payment.is_some_and(|payment| self.held.by_hand(&number, payment).is_some());
+        let known = Known { order: order.as_ref(), refunds: &refunds, is_credited };
+        let plan = settlement::judge(settlement, &exception, known)?;
         let mut refund = None;
         let moved = match plan {
             Plan::Dismiss => json!({}),

@@ -9,7 +9,7 @@ use crate::db::writer::WriteError;
 use crate::db::{accounts, exceptions, ledger, orders, refunds};
 use crate::exception::Exception;
 use crate::refund::{self, By, Refund, Refundable};
-use crate::settlement::{self, SettleRefusal, Settlement, Way};
+use crate::settlement::{self, Known, SettleRefusal, Settlement, Way};
 use crate::user::User;
 
 /// Why an exception was not settled.
@@ -66,8 +66,11 @@ impl Cashier {
         let db = &self.inner.db;
         let order = orders::find(db, &exception.out_trade_no).await?;
         let known = refunds::of_order(db, &exception.out_trade_no).await?;
-        let known: Vec<_> = known.iter().collect();
-        Ok(settlement::ways(exception, order.as_ref(), &known))
+        let refunds: Vec<_> = known.iter().collect();
+        let credits = ledger::credits_by_hand(db, &exception.out_trade_no).await?;
+        let payment = exception.transaction_id.as_ref();
+        let is_credited = credits.iter().any(|credit| Some(&credit.transaction_id) == payment);
+        Ok(settlement::ways(exception, Known { order: order.as_ref(), refunds: &refunds, is_credited }))
     }
 
     /// What [`Settlement::TakeBack`] would take now; `None` if there is nothing.

@@ -37,6 +37,10 @@ pub(crate) fn paid(late_and_kept: bool) -> Order {
     }
 }
 
+fn known<'k>(order: Option<&'k Order>, refunds: &'k [&'k Refund]) -> Known<'k> {
+    Known { order, refunds, is_credited: false }
+}
+
 fn outside() -> Refund {
     Refund { by: WECHAT.to_owned(), taken: Fen::ZERO, state: RefundState::Succeeded, ..refund() }
 }
@@ -62,11 +66,11 @@ fn each_kind_of_exception_has_its_ways() {
         (RefundedOutside, Some(&order()), vec![], &[Dismiss]),
         (RefundedOutside, None, vec![], &[Dismiss]),
     ] {
-        assert_eq!(ways(&exception(kind), order, &refunds), expected, "{kind:?}");
+        assert_eq!(ways(&exception(kind), known(order, &refunds)), expected, "{kind:?}");
     }
     let settled = settled(&Settlement::Dismiss { reason: "…".to_owned() }, "lin", NOW);
     let settled = Exception { settled: Some(settled), ..exception(Duplicate) };
-    assert_eq!(ways(&settled, Some(&credited), &[]), []);
+    assert_eq!(ways(&settled, known(Some(&credited), &[])), []);
 }
 
 #[test]
@@ -74,12 +78,22 @@ fn a_payment_that_is_going_back_is_not_credited_as_well() {
     let kept = paid(true);
     for state in RefundState::ALL {
         let refund = Refund { state, ..refund() };
-        let way = plan(Way::Credit, None, &exception(ExceptionKind::Late), Some(&kept), &[&refund]);
+        let way = plan(Way::Credit, None, &exception(ExceptionKind::Late), known(Some(&kept), &[&refund]));
         assert_eq!(way.is_ok(), state == RefundState::Closed, "{state:?}");
     }
     // A refund of the order's other payment is no matter.
     let other = Refund { transaction_id: TransactionId::parse("other").unwrap(), ..refund() };
-    assert!(plan(Way::Credit, None, &exception(ExceptionKind::Late), Some(&kept), &[&other]).is_ok());
+    assert!(plan(Way::Credit, None, &exception(ExceptionKind::Late), known(Some(&kept), &[&other])).is_ok());
+}
+
+#[test]
+fn a_payment_that_an_operator_credited_in_another_exception_is_neither_credited_nor_given_back_here() {
+    let order = paid(false);
+    for way in [Way::Credit, Way::Refund] {
+        let once = Known { is_credited: true, ..known(Some(&order), &[]) };
+        let refused = plan(way, None, &exception(ExceptionKind::Duplicate), once);
+        assert_eq!(refused, Err(SettleRefusal::AlreadyCredited), "{way:?}");
+    }
 }
 
 #[test]
@@ -88,7 +102,7 @@ fn what_was_taken_back_is_not_taken_back_again() {
     let closed = Refund { state: RefundState::Closed, ..outside() };
     let found = exception(ExceptionKind::RefundedOutside);
     for refund in [taken, closed] {
-        let way = plan(Way::TakeBack, None, &found, Some(&paid(false)), &[&refund]);
+        let way = plan(Way::TakeBack, None, &found, known(Some(&paid(false)), &[&refund]));
         assert_eq!(way, Err(SettleRefusal::NothingToTakeBack));
     }
 }
@@ -96,10 +110,10 @@ fn what_was_taken_back_is_not_taken_back_again() {
 #[test]
 fn an_amount_that_no_balance_should_hold_is_not_credited() {
     let much = Exception { total_fee: Fen::new(MOST_FEE.get() + 1), ..exception(ExceptionKind::Duplicate) };
-    let way = plan(Way::Credit, None, &much, Some(&paid(false)), &[]);
+    let way = plan(Way::Credit, None, &much, known(Some(&paid(false)), &[]));
     assert_eq!(way, Err(SettleRefusal::TooMuch));
     let most = Exception { total_fee: MOST_FEE, ..exception(ExceptionKind::Duplicate) };
-    assert!(plan(Way::Credit, None, &most, Some(&paid(false)), &[]).is_ok());
+    assert!(plan(Way::Credit, None, &most, known(Some(&paid(false)), &[])).is_ok());
 }
 
 #[test]
@@ -108,10 +122,10 @@ fn money_of_another_app_goes_to_the_user_who_is_named_and_to_nobody_else() {
         out_trade_no: OutTradeNo::parse("THEIRS01").unwrap(),
         ..exception(ExceptionKind::OtherApp)
     };
-    assert_eq!(plan(Way::Credit, None, &found, None, &[]), Err(SettleRefusal::UserNeeded));
+    assert_eq!(plan(Way::Credit, None, &found, known(None, &[])), Err(SettleRefusal::UserNeeded));
     let user = User::new("u_2", "").unwrap();
     let Ok(Plan::CreditPayment { user: named, .. }) =
-        plan(Way::Credit, Some(user.clone()), &found, None, &[])
+        plan(Way::Credit, Some(user.clone()), &found, known(None, &[]))
     else {
         panic!("it is credited");
     };
@@ -122,12 +136,12 @@ fn money_of_another_app_goes_to_the_user_who_is_named_and_to_nobody_else() {
 fn a_reason_is_a_line_of_200_bytes_and_for_a_refund_one_that_wechat_takes() {
     let duplicate = exception(ExceptionKind::Duplicate);
     let dismiss = |reason: &str| {
-        judge(&Settlement::Dismiss { reason: reason.to_owned() }, &duplicate, Some(&paid(false)), &[])
+        judge(&Settlement::Dismiss { reason: reason.to_owned() }, &duplicate, known(Some(&paid(false)), &[]))
     };
     let refund = |reason: &str| {
         let out_refund_no = OutRefundNo::parse("RF1").unwrap();
         let refund = Settlement::Refund { out_refund_no, reason: reason.to_owned() };
-        judge(&refund, &duplicate, Some(&paid(false)), &[])
+        judge(&refund, &duplicate, known(Some(&paid(false)), &[]))
     };
     for (reason, dismisses, refunds) in [
         ("", false, false),

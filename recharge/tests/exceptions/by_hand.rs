@@ -3,12 +3,12 @@
 use recharge::cashier::SettleError;
 use recharge::refund::By;
 use recharge::settlement::{SettleRefusal, Way};
-use recharge::{ExceptionKind, LatePayment, RefundState, Settlement, User};
-use sandbox::{Faults, Pay, RefundFaults, RefundResult};
+use recharge::{Exception, ExceptionKind, LatePayment, RefundState, Settlement, User};
+use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundResult};
 use tokio::task::JoinSet;
 use wxpay::{Fen, Merchant};
 
-use super::common::{by, on_both, on_both_as, settings, wish};
+use super::common::{Desk, by, on_both, on_both_as, payment, settings, wish};
 use super::{credit, dismiss, drive, give_back, only_open, paid_twice, settle, take_back, wrong_amount};
 
 #[tokio::test]
@@ -39,6 +39,43 @@ async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {
         desk.check().await;
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_payment_that_was_credited_from_one_exception_is_not_given_back_from_another() {
+    on_both(|desk| async move {
+        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
+        let code = order.code().unwrap().url.as_str();
+        desk.sandbox.pay(code, Pay { again: true, ..Pay::default() }).await.unwrap();
+        desk.deliver().await;
+        let body = desk.sandbox.notices().last().unwrap().body.clone();
+        // The next notices of both payments state another amount.
+        let wrong = NotifyFaults { total_fee: Some(999), ..NotifyFaults::default() };
+        desk.sandbox.set_faults(Faults { notify: wrong, ..Faults::default() });
+        desk.advance(60_000);
+        desk.deliver().await;
+        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        let first = only_open(&desk).await;
+        assert_eq!(first.kind, ExceptionKind::AmountMismatch);
+        settle(&desk, &first.id(), credit()).await.unwrap();
+        assert_eq!(desk.balance().await, 1999);
+        // The right one makes it a second payment.
+        desk.cashier.settle(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
+        let second = only_open(&desk).await;
+        assert_eq!((second.kind, &second.transaction_id), (ExceptionKind::Duplicate, &first.transaction_id));
+        assert_eq!(desk.cashier.ways(&second).await.unwrap(), [Way::Dismiss]);
+        for settlement in [credit(), give_back(&desk)] {
+            assert_eq!(settle(&desk, &second.id(), settlement).await, Err(SettleRefusal::AlreadyCredited));
+        }
+        let offer = desk.cashier.refund_offer_by_hand(&exception(&desk, &first.id()).await).await.unwrap();
+        assert_eq!(offer.map(|offer| offer.payment.left()), Some(Fen::new(999)));
+        desk.check().await;
+    })
+    .await;
+}
+
+async fn exception(desk: &Desk, id: &str) -> Exception {
+    desk.cashier.exception(id).await.unwrap().unwrap()
 }
 
 #[tokio::test]
