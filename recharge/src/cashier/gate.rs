@@ -105,11 +105,12 @@ impl Inner {
     }
 
     /// A call about refunds came back.
-    pub(super) fn heard_of_refunds(&self, call: Call, failure: Option<&Error>) {
+    pub(super) fn heard_of_refunds<T>(&self, call: Call, answer: Result<T, Error>) -> Result<T, Error> {
         // This one is about a single refund, of an order of last month. Source: protocol A7.4.
         let of_one = |error: &&Error| error.code() == Some(&ErrCode::FrequencyLimited);
-        let failure = failure.filter(|error| !of_one(error));
+        let failure = answer.as_ref().err().filter(|error| !of_one(error));
         self.gate.refunds.heard(call, failure, self.clock.now(), &self.random);
+        answer
     }
 
     /// Whether WeChat could be asked for a code now. Takes nothing, and asks no database.

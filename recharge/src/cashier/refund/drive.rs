@@ -53,8 +53,7 @@ impl Inner {
             return News::Stuck(Stuck::by(&Error::NoCertificate));
         }
         let answer = self.wechat.refund(&as_sent(refund)).await;
-        self.heard_of_refunds(call, answer.as_ref().err());
-        let error = match answer {
+        let error = match self.heard_of_refunds(call, answer) {
             Ok(accepted) => {
                 let refund_id = accepted.refund_id.clone();
                 return News::Status { status: RefundStatus::Processing, refund_id };
@@ -109,8 +108,7 @@ impl Inner {
         call: Call,
     ) -> Result<Verified<Refunds>, Error> {
         let answer = self.wechat.refund_query(query).await;
-        self.heard_of_refunds(call, answer.as_ref().err());
-        answer
+        self.heard_of_refunds(call, answer)
     }
 
     pub(super) async fn withdraw(&self, number: &OutRefundNo, by: By) -> Result<Refund, WithdrawError> {
