@@ -61,10 +61,11 @@ impl Batch<'_> {
             return;
         }
         let Some(slot) = self.orders.get(number) else { return };
-        let transaction_id = match &slot.order.state {
-            OrderState::Paid(paid) if named.is_none() => Some(paid.transaction_id.clone()),
-            _ => named.cloned(),
+        let own = match &slot.order.state {
+            OrderState::Paid(paid) => Some(&paid.transaction_id),
+            _ => None,
         };
+        let transaction_id = named.or(own).cloned();
         let (kind, total_fee) = (ExceptionKind::RefundedOutside, slot.order.total_fee);
         let exception = Exception {
             kind,

@@ -34,8 +34,11 @@ impl Batch<'_> {
             let news = News::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
             match self.held.refunds.get(&seen.out_refund_no).map(|slot| slot.refund.clone()) {
                 Some(known) => {
-                    explained |= !known.is_outside();
-                    given_back.extend(Some(&known.transaction_id).filter(|_| known.is_outside()).cloned());
+                    if known.is_outside() {
+                        given_back.insert(known.transaction_id.clone());
+                    } else {
+                        explained = true;
+                    }
                     self.heard(&seen.out_refund_no, &confirmed(&known, seen.amount, news), None, now);
                 }
                 None if seen.status == RefundStatus::Closed => {}
@@ -45,13 +48,15 @@ impl Batch<'_> {
                 }
             }
         }
-        if given_back.is_empty() && !explained {
-            self.step(number, |order| order.refunded_outside(now));
+        if given_back.is_empty() && explained {
+            return;
+        }
+        self.step(number, |order| order.refunded_outside(now));
+        if given_back.is_empty() {
             let named = refunds.first().map(|seen| &seen.transaction_id);
             self.refunded_outside(number, payment, named, now);
         }
         for transaction_id in given_back {
-            self.step(number, |order| order.refunded_outside(now));
             let payment = payment.filter(|payment| payment.transaction_id == transaction_id);
             self.refunded_outside(number, payment, Some(&transaction_id), now);
         }
