@@ -120,11 +120,7 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
         std::thread::sleep(Duration::from_millis(2));
     }
     process.wire.set_slow(false);
-    let (sent, passed) = (process.wire.sent(), process.wire.passed());
-    sent.iter().for_each(|number| world.oracle.sent(number));
-    for (path, number, answer) in passed {
-        world.oracle.answered(&path, &number, &answer);
-    }
+    world.hear(0);
     if let (Some(done), Some(note)) = (&done, &note) {
         world.answered(0, note, 200, &done.text)?;
     }
@@ -214,11 +210,7 @@ fn press_again(world: &mut World, step: Step) -> Result<(), Broken> {
         }
         _ => process.run(process::press(cashier, process::wish("u_1", 1990))),
     };
-    let (sent, passed) = (process.wire.sent(), process.wire.passed());
-    sent.iter().for_each(|number| world.oracle.sent(number));
-    for (path, number, answer) in passed {
-        world.oracle.answered(&path, &number, &answer);
-    }
+    world.hear(0);
     world.check()?;
     match done.news {
         News::Shown(order) if order.code().is_some() => {
@@ -238,9 +230,7 @@ fn take_over(world: &mut World) -> Result<(), Broken> {
     let cashier = process.cashier.clone();
     let run = process.run(cashier.reconcile_due()).map(|day| day.is_some());
     let day = process.run(cashier.reconciliation(date)).unwrap();
-    for (path, number, answer) in process.wire.passed() {
-        world.oracle.answered(&path, &number, &answer);
-    }
+    world.hear(0);
     world.check()?;
     match day {
         Some((day, _)) if day.finished_at.is_some() && day.open == 0 => Ok(()),

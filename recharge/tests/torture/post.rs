@@ -117,12 +117,9 @@ impl World {
         }
         let cashier = process.cashier.clone();
         let answer = process.run(take_refund_notice(&cashier, &merchant, &note.body));
-        let passed = process.wire.passed();
+        self.hear(machine);
         if !was_open {
-            process.wire.close();
-        }
-        for (path, number, body) in passed {
-            self.oracle.answered(&path, &number, &body);
+            self.process(machine).wire.close();
         }
         let word = if answer.1.contains("SUCCESS") { "SUCCESS" } else { "FAIL" };
         self.note(format!("machine {machine}: notice of a refund: {word}"));

@@ -95,14 +95,9 @@ impl World {
             let process = self.process(0);
             let cashier = process.cashier.clone();
             let asked = process.run(cashier.ask_due(AT_ONCE)).unwrap();
-            for (path, number, answer) in process.wire.passed() {
-                self.oracle.answered(&path, &number, &answer);
-            }
-            let process = self.process(0);
-            let driven = process.run(cashier.drive_refunds(AT_ONCE)).unwrap();
-            for (path, number, answer) in process.wire.passed() {
-                self.oracle.answered(&path, &number, &answer);
-            }
+            self.hear(0);
+            let driven = self.process(0).run(cashier.drive_refunds(AT_ONCE)).unwrap();
+            self.hear(0);
             if asked + driven == 0 {
                 return Ok(());
             }
@@ -121,9 +116,7 @@ impl World {
             let number = OutRefundNo::parse(number.as_str()).unwrap();
             let cashier = process.cashier.clone();
             let done = process.run(process::withdraw(cashier, number.clone()));
-            for (path, number, answer) in process.wire.passed() {
-                self.oracle.answered(&path, &number, &answer);
-            }
+            self.hear(0);
             self.note(format!("machine 0: withdraw {number}: {}", done.text));
         }
     }

@@ -243,6 +243,15 @@ impl World {
         }
     }
 
+    /// The model hears what a machine asked WeChat, and was told, while nothing was held up on the way.
+    pub fn hear(&mut self, machine: usize) {
+        let wire = self.process(machine).wire.clone();
+        wire.sent().iter().for_each(|number| self.oracle.sent(number));
+        for (path, number, answer) in wire.passed() {
+            self.oracle.answered(&path, &number, &answer);
+        }
+    }
+
     /// Lets one call go on.
     pub fn release(&mut self, machine: usize, index: usize, fate: Fate) {
         let call = self.process(machine).wire.held().remove(index);
