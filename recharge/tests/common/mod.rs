@@ -160,6 +160,13 @@ impl Desk {
         self.deliver().await;
     }
 
+    /// A paid order with a bonus.
+    pub async fn paid(&self, fen: i64, bonus: i64) -> Order {
+        let order = self.cashier.place(Wish { bonus: Fen::new(bonus), ..wish("u_1", fen) }).await.unwrap();
+        self.pay_and_notify(&order).await;
+        self.order(&order).await
+    }
+
     /// Lets the notices that are due arrive.
     pub async fn deliver(&self) {
         self.sandbox.step(self.wechat_clock.now()).await;

@@ -7,15 +7,13 @@ use recharge::{ExceptionKind, RefundState};
 use wxpay::v2::{RefundNotice, RefundStatus};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId};
 
-use super::common::{by, on_both, payment, refund_wish, wish};
+use super::common::{by, on_both, payment, refund_wish};
 use super::{dismiss, drive, only_open, paid_twice, settle, take_back};
 
 #[tokio::test]
 async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person() {
     on_both(|desk| async move {
-        let order = desk.cashier.place(recharge::cashier::Wish { bonus: Fen::new(100), ..wish("u_1", 1000) });
-        let order = order.await.unwrap();
-        desk.pay_and_notify(&order).await;
+        let order = desk.paid(1000, 100).await;
         desk.refund_outside(&order, "DESK1", 400).await;
         // Its notice comes, and comes again.
         desk.advance(3_000);
@@ -99,9 +97,7 @@ async fn a_second_refund_outside_opens_the_exception_again() {
 #[tokio::test]
 async fn a_refund_outside_that_crossed_with_one_of_ours_can_be_taken_back_when_that_one_has_failed() {
     on_both(|desk| async move {
-        let order = desk.cashier.place(recharge::cashier::Wish { bonus: Fen::new(50), ..wish("u_1", 1000) });
-        let order = order.await.unwrap();
-        desk.pay_and_notify(&order).await;
+        let order = desk.paid(1000, 50).await;
         // Ours is written and not sent when somebody gives everything back at WeChat.
         let ours = desk.cashier.refund(refund_wish(&desk, &order, 1000), by()).await.unwrap();
         assert_eq!(desk.balance().await, 0);

@@ -7,19 +7,11 @@ mod outage;
 mod taking;
 mod wire;
 
-use common::{Desk, by, refund_wish, wish};
+use common::{Desk, by, refund_wish};
 use recharge::cashier::RefundError;
 use recharge::refund::{RefundRefusal, RefundWish};
 use recharge::{Order, Refund};
 use sandbox::{AnswerFault, Faults};
-use wxpay::Fen;
-
-async fn paid(desk: &Desk, fen: i64, bonus: i64) -> Order {
-    let order = desk.cashier.place(recharge::cashier::Wish { bonus: Fen::new(bonus), ..wish("u_1", fen) });
-    let order = order.await.unwrap();
-    desk.pay_and_notify(&order).await;
-    desk.order(&order).await
-}
 
 async fn refund(desk: &Desk, order: &Order, fen: i64) -> Refund {
     desk.cashier.refund(refund_wish(desk, order, fen), by()).await.unwrap()

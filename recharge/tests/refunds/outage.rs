@@ -9,7 +9,7 @@ use wxpay::v2::{RefundNotice, RefundStatus};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId};
 
 use super::common::{Desk, by, on_both, refund_wish, wish};
-use super::{answer, later, now, paid, refund};
+use super::{answer, later, now, refund};
 
 const REFUND: &str = "/secapi/pay/refund";
 const QUERY: &str = "/pay/refundquery";
@@ -100,7 +100,7 @@ async fn what_wechat_signed_is_no_illness_be_it_a_refusal() {
 async fn a_refund_whose_first_request_was_a_probe_is_sent_once_and_asked_about_under_its_number() {
     on_both(|desk| async move {
         requested(&desk, 5).await;
-        let order = paid(&desk, 1000, 0).await;
+        let order = desk.paid(1000, 0).await;
         desk.sandbox.set_faults(answer(AnswerFault::Http500));
         rounds(&desk, 2).await;
         // It arrives, and we never hear so.
@@ -125,7 +125,7 @@ async fn a_refund_whose_first_request_was_a_probe_is_sent_once_and_asked_about_u
 async fn a_notice_of_anothers_refund_has_to_come_again_while_wechat_is_ill() {
     on_both(|desk| async move {
         requested(&desk, 5).await;
-        let order = paid(&desk, 1000, 0).await;
+        let order = desk.paid(1000, 0).await;
         desk.refund_outside(&order, "DESK1", 300).await;
         desk.sandbox.set_faults(answer(AnswerFault::Http500));
         desk.cashier.drive_refunds(20).await.unwrap();

@@ -8,12 +8,12 @@ use wxpay::Fen;
 use wxpay::v2::notify;
 
 use super::common::{Desk, by, eight_at_once, on_both, refund_wish};
-use super::{drive, later, now, paid, refund, refused};
+use super::{drive, later, now, refund, refused};
 
 #[tokio::test]
 async fn a_full_refund_takes_the_balance_at_once_and_ends_with_its_notice() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1000, 50).await;
+        let order = desk.paid(1000, 50).await;
         assert_eq!(desk.balance().await, 1050);
         let refund = refund(&desk, &order, 1000).await;
         assert_eq!((refund.state, refund.taken), (RefundState::Requested, Fen::new(1050)));
@@ -52,7 +52,7 @@ async fn a_full_refund_takes_the_balance_at_once_and_ends_with_its_notice() {
 #[tokio::test]
 async fn parts_take_back_the_bonus_in_proportion_and_the_last_one_the_rest() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1990, 100).await;
+        let order = desk.paid(1990, 100).await;
         let first = refund(&desk, &order, 100).await;
         assert_eq!(first.taken, Fen::new(106));
         let last = refund(&desk, &order, 1890).await;
@@ -76,7 +76,7 @@ async fn parts_take_back_the_bonus_in_proportion_and_the_last_one_the_rest() {
 #[tokio::test]
 async fn a_refund_over_the_rest_of_an_unpaid_order_or_of_nothing_is_refused_and_moves_nothing() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1000, 0).await;
+        let order = desk.paid(1000, 0).await;
         let over = RefundRefusal::OverRest { left: Fen::new(1000), asked: Fen::new(1001) };
         assert_eq!(refused(&desk, refund_wish(&desk, &order, 1001)).await, over);
         assert_eq!(refused(&desk, refund_wish(&desk, &order, 0)).await, RefundRefusal::Nothing);
@@ -100,7 +100,7 @@ async fn a_refund_over_the_rest_of_an_unpaid_order_or_of_nothing_is_refused_and_
 #[tokio::test]
 async fn two_refunds_at_once_from_two_instances_never_exceed_what_was_paid() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1000, 50).await;
+        let order = desk.paid(1000, 50).await;
         let cashiers = [desk.cashier.clone(), desk.second("b").await];
         let mut all = JoinSet::new();
         for n in 0..20 {
@@ -128,10 +128,10 @@ async fn two_refunds_at_once_from_two_instances_never_exceed_what_was_paid() {
 async fn refunds_at_once_never_exceed_what_was_paid_however_large_the_balance() {
     on_both(|desk| async move {
         // So much that the balance refuses nobody.
-        paid(&desk, 100_000, 0).await;
+        desk.paid(100_000, 0).await;
         let other = desk.second("b").await;
         for round in 0..10 {
-            let order = paid(&desk, 1000 + round, 0).await;
+            let order = desk.paid(1000 + round, 0).await;
             let answers = eight_at_once(&desk, &other, || refund_wish(&desk, &order, 600)).await;
             assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
         }
@@ -143,7 +143,7 @@ async fn refunds_at_once_never_exceed_what_was_paid_however_large_the_balance() 
 #[tokio::test]
 async fn two_orders_refunded_at_once_cannot_both_take_the_same_balance() {
     on_both(|desk| async move {
-        let (one, two) = (paid(&desk, 1000, 0).await, paid(&desk, 2000, 0).await);
+        let (one, two) = (desk.paid(1000, 0).await, desk.paid(2000, 0).await);
         // The user has spent: 1500 are left of 3000.
         spend(&desk, 1500).await;
         let cashiers = [desk.cashier.clone(), desk.second("b").await];
@@ -172,7 +172,7 @@ async fn spend(desk: &Desk, fen: i64) {
 #[tokio::test]
 async fn a_balance_too_low_is_refused_unless_the_operator_goes_on_which_is_written_down() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1000, 50).await;
+        let order = desk.paid(1000, 50).await;
         spend(&desk, 100).await;
         let wish = refund_wish(&desk, &order, 1000);
         let low = RefundRefusal::BalanceLow { balance: Fen::new(950), taken: Fen::new(1050) };
@@ -196,7 +196,7 @@ async fn a_balance_too_low_is_refused_unless_the_operator_goes_on_which_is_writt
 #[tokio::test]
 async fn the_same_number_pressed_twice_is_one_refund_and_another_amount_is_refused() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1000, 0).await;
+        let order = desk.paid(1000, 0).await;
         let wish = refund_wish(&desk, &order, 300);
         let mut presses = JoinSet::new();
         for _ in 0..10 {

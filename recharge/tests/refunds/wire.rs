@@ -8,7 +8,7 @@ use wxpay::Fen;
 use wxpay::v2::notify;
 
 use super::common::{by, on_both, wish};
-use super::{answer, drive, later, now, paid, refund};
+use super::{answer, drive, later, now, refund};
 
 fn refunds_end(result: RefundResult) -> Faults {
     Faults { refund: RefundFaults { result, ..RefundFaults::default() }, ..Faults::default() }
@@ -21,7 +21,7 @@ fn refunds_refused(refuse: Refuse) -> Faults {
 #[tokio::test]
 async fn a_refund_whose_notice_is_lost_is_found_by_asking() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1000, 0).await;
+        let order = desk.paid(1000, 0).await;
         let lose = NotifyFaults { lose: true, ..NotifyFaults::default() };
         desk.sandbox.set_faults(Faults { notify: lose, ..Faults::default() });
         let refund = refund(&desk, &order, 400).await;
@@ -37,7 +37,7 @@ async fn a_refund_whose_notice_is_lost_is_found_by_asking() {
 #[tokio::test]
 async fn a_refund_that_ends_closed_gives_back_exactly_what_it_took() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1990, 100).await;
+        let order = desk.paid(1990, 100).await;
         desk.sandbox.set_faults(refunds_end(RefundResult::Closed));
         let refund = refund(&desk, &order, 100).await;
         assert_eq!(desk.balance().await, 2090 - 106);
@@ -58,7 +58,7 @@ async fn a_refund_that_ends_closed_gives_back_exactly_what_it_took() {
 #[tokio::test]
 async fn a_refund_that_the_bank_refuses_is_abnormal_and_stays_taken_until_wechat_ends_it() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1000, 0).await;
+        let order = desk.paid(1000, 0).await;
         desk.sandbox.set_faults(refunds_end(RefundResult::Change));
         let refund = refund(&desk, &order, 1000).await;
         drive(&desk).await;
@@ -82,7 +82,7 @@ async fn an_answer_that_is_lost_is_made_up_for_under_the_same_number_and_refunds
         AnswerFault::SystemError,
     ] {
         on_both(|desk| async move {
-            let order = paid(&desk, 1000, 0).await;
+            let order = desk.paid(1000, 0).await;
             desk.sandbox.set_faults(answer(fault));
             let refund = refund(&desk, &order, 1000).await;
             drive(&desk).await;
@@ -114,7 +114,7 @@ async fn every_refusal_of_wechat_is_shown_with_its_reason_and_only_a_final_one_e
         (Refuse::UserAccountAbnormal, Problem::Final, RefundState::Closed),
     ] {
         on_both(|desk| async move {
-            let order = paid(&desk, 1000, 50).await;
+            let order = desk.paid(1000, 50).await;
             desk.sandbox.set_faults(refunds_refused(refuse));
             let refund = refund(&desk, &order, 1000).await;
             drive(&desk).await;
@@ -141,7 +141,7 @@ async fn every_refusal_of_wechat_is_shown_with_its_reason_and_only_a_final_one_e
 #[tokio::test]
 async fn a_refund_that_wechat_refused_can_be_withdrawn_and_one_that_it_may_have_cannot() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1000, 50).await;
+        let order = desk.paid(1000, 50).await;
         desk.sandbox.set_faults(refunds_refused(Refuse::NotEnough));
         let refund = refund(&desk, &order, 1000).await;
         let number = refund.out_refund_no.clone();
@@ -170,7 +170,7 @@ async fn a_refund_that_wechat_refused_can_be_withdrawn_and_one_that_it_may_have_
 #[tokio::test]
 async fn a_payment_notice_after_a_refund_neither_reopens_nor_credits() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1000, 0).await;
+        let order = desk.paid(1000, 0).await;
         let body = desk.sandbox.notices().last().unwrap().body.clone();
         refund(&desk, &order, 1000).await;
         drive(&desk).await;
@@ -191,7 +191,7 @@ async fn a_payment_notice_after_a_refund_neither_reopens_nor_credits() {
 #[tokio::test]
 async fn a_refund_notice_that_is_repeated_or_comes_first_moves_the_balance_once() {
     on_both(|desk| async move {
-        let order = paid(&desk, 1000, 0).await;
+        let order = desk.paid(1000, 0).await;
         let repeat = NotifyFaults { repeat: 20, ..NotifyFaults::default() };
         // It is taken on, and we never hear so: the notice comes first.
         desk.sandbox.set_faults(Faults { notify: repeat.clone(), ..answer(AnswerFault::TimeoutAfter) });

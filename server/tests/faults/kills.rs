@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use super::load::{Load, SUCCESS};
 use super::process::{Saoma, self_check};
 use super::wire::Wire;
@@ -72,11 +74,15 @@ async fn first_starts_killed(database: impl AsyncFn() -> String) {
     }
 }
 
+/// Another SQLite database in the same folder.
+fn fresh(folder: &TempDir) -> String {
+    testdb::sqlite(&folder.path().join(rand::random::<u64>().to_string()))
+}
+
 #[tokio::test]
 async fn a_first_start_that_is_killed_at_any_moment_is_made_up_for_by_the_next_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    let fresh = async || testdb::sqlite(&folder.path().join(rand::random::<u64>().to_string()));
-    first_starts_killed(fresh).await;
+    first_starts_killed(async || fresh(&folder)).await;
 }
 
 #[tokio::test]
@@ -87,7 +93,7 @@ async fn a_first_start_that_is_killed_at_any_moment_is_made_up_for_by_the_next_o
 #[tokio::test]
 async fn what_was_acknowledged_outlives_kill_9_on_sqlite() {
     let folder = tempfile::tempdir().unwrap();
-    killed(async || testdb::sqlite(&folder.path().join(rand::random::<u64>().to_string()))).await;
+    killed(async || fresh(&folder)).await;
 }
 
 #[tokio::test]
