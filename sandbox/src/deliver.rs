@@ -46,6 +46,8 @@ impl Courier {
     /// # Errors
     /// If the HTTP client cannot be built.
     pub fn new(deliver: Deliver) -> Result<Self, reqwest::Error> {
+        // `reqwest` is built without a cryptography provider; an error says that one is there already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let way = match deliver {
             Deliver::InProcess(router) => Way::InProcess(router),
             Deliver::Http => Way::Http(

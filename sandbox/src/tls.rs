@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::aws_lc_rs;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -48,7 +48,7 @@ impl Tls {
     /// # Errors
     /// [`TlsError`] that says which of them is wrong.
     pub fn new(certificate: &[u8], key: &[u8], client_authorities: &[u8]) -> Result<Tls, TlsError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = Arc::new(ring::default_provider());
         let mut roots = RootCertStore::empty();
         for authority in CertificateDer::pem_slice_iter(client_authorities) {
             roots.add(authority?)?;

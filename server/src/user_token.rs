@@ -1,6 +1,8 @@
 //! The user token `u`: how a site says who its user is. A JWT, HS256 with the shared secret; claims `sub`, `exp` and
 //! optional `name`.
 
+mod hs256;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -49,6 +51,7 @@ pub struct BadToken;
 impl UserTokens {
     /// `secret`: at least 32 bytes, which the settings have checked.
     pub fn new(secret: &[u8]) -> Self {
+        hs256::install();
         // Nothing but HS256, or a token could choose how it is checked.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_required_spec_claims(&["exp", "sub"]);
@@ -114,12 +117,26 @@ impl fmt::Debug for UserTokens {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     const SECRET: &[u8] = b"a secret of more than 32 bytes, long";
 
-    fn encoded(algorithm: Algorithm, secret: &[u8], claims: &serde_json::Value) -> String {
-        jsonwebtoken::encode(&Header::new(algorithm), claims, &EncodingKey::from_secret(secret)).unwrap()
+    fn encoded(secret: &[u8], claims: &serde_json::Value) -> String {
+        hs256::install();
+        jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(secret)).unwrap()
+    }
+
+    /// The same claims under another algorithm's name, signed with HS256.
+    fn renamed(algorithm: Algorithm, secret: &[u8], claims: &serde_json::Value) -> String {
+        let [header, claims] = [serde_json::json!({"typ": "JWT", "alg": algorithm}), claims.clone()]
+            .map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+        let message = format!("{header}.{claims}");
+        let key = EncodingKey::from_secret(secret);
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::HS256).unwrap();
+        format!("{message}.{signature}")
     }
 
     fn soon() -> i64 {
@@ -153,11 +170,7 @@ mod tests {
 
     #[test]
     fn an_id_stands_in_for_a_missing_name() {
-        let token = encoded(
-            Algorithm::HS256,
-            SECRET,
-            &serde_json::json!({"sub": "u-7", "exp": soon(), "aud": "desk"}),
-        );
+        let token = encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon(), "aud": "desk"}));
         assert_eq!(UserTokens::new(SECRET).read(&token).unwrap().user.name, "u-7");
     }
 
@@ -166,15 +179,15 @@ mod tests {
         let tokens = UserTokens::new(SECRET);
         let good = serde_json::json!({"sub": "u-7", "exp": soon()});
         let mut bad = vec![
-            encoded(Algorithm::HS256, b"another secret of more than 32 bytes", &good),
-            encoded(Algorithm::HS384, SECRET, &good),
-            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": "u-7", "exp": soon() - 61})),
-            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": "u-7"})),
-            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"exp": soon()})),
-            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": 7, "exp": soon()})),
-            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": "", "exp": soon()})),
-            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": "a\u{0}b", "exp": soon()})),
-            encoded(Algorithm::HS256, SECRET, &serde_json::json!({"sub": "x".repeat(65), "exp": soon()})),
+            encoded(b"another secret of more than 32 bytes", &good),
+            renamed(Algorithm::HS384, SECRET, &good),
+            encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon() - 61})),
+            encoded(SECRET, &serde_json::json!({"sub": "u-7"})),
+            encoded(SECRET, &serde_json::json!({"exp": soon()})),
+            encoded(SECRET, &serde_json::json!({"sub": 7, "exp": soon()})),
+            encoded(SECRET, &serde_json::json!({"sub": "", "exp": soon()})),
+            encoded(SECRET, &serde_json::json!({"sub": "a\u{0}b", "exp": soon()})),
+            encoded(SECRET, &serde_json::json!({"sub": "x".repeat(65), "exp": soon()})),
             String::new(),
             "a.b.c".to_owned(),
             "x".repeat(LONGEST + 1),

@@ -66,6 +66,7 @@ pub async fn world() -> World {
 }
 
 pub async fn world_with(store: Option<AnyPool>) -> World {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     let http = http.timeout(std::time::Duration::from_secs(20)).build().unwrap();
     let shop = Shop::default();

@@ -55,6 +55,7 @@ async fn on_postgres_with<F: Future<Output = ()>>(settings: &str, test: impl Fn(
 }
 
 pub fn client() -> Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().redirect(Policy::none()).no_proxy().timeout(Duration::from_secs(20)).build().unwrap()
 }
 

@@ -52,6 +52,9 @@ pub(super) struct Tls {
 
 impl Tls {
     fn connect(&self) -> Result<reqwest::Client, reqwest::Error> {
+        // `reqwest` is built without a provider of its own, so that the process holds one only. An error says that
+        // another one was installed before, which is just as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .redirect(redirect::Policy::none())
