@@ -9,7 +9,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{shared::Server, start::chain};
+use crate::{start::chain, state::Server};
 
 /// Queries are started this often, so that a watched order waits little.
 const ASK_EVERY: Duration = Duration::from_millis(500);

@@ -12,7 +12,7 @@ use http::{HeaderMap, StatusCode, header};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::time::timeout;
 
-use crate::{client_addr::ClientAddr, shared::Server};
+use crate::{client_addr::ClientAddr, state::Server};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 

@@ -4,23 +4,23 @@
 // The types of pages are as deep as their markup.
 #![recursion_limit = "256"]
 
+pub mod assets;
 pub mod background;
 pub mod client_addr;
 pub mod config;
 mod cookies;
 mod create_limit;
-mod front;
 mod health;
 pub mod listener;
+mod log_limit;
+mod middleware;
 mod notify;
 pub mod operators;
 mod polls;
 mod recharge_api;
 pub mod router;
 pub mod same_site;
-mod sampled;
 mod session;
-pub mod shared;
-pub mod site;
 pub mod start;
+pub mod state;
 pub mod user_token;

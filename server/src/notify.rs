@@ -24,7 +24,7 @@ use wxpay::v2::{
 
 use crate::{
     client_addr::ClientAddr,
-    shared::{Server, WRITE_WITHIN},
+    state::{Server, WRITE_WITHIN},
 };
 
 pub fn router(server: Server) -> Router {

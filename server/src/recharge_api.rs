@@ -19,7 +19,7 @@ use serde::Serialize;
 use wxpay::{InvalidValue, OutTradeNo};
 
 use self::error::ApiError;
-use crate::{client_addr::ClientAddr, shared::Server};
+use crate::{client_addr::ClientAddr, state::Server};
 
 pub fn router(server: Server) -> Router {
     Router::new()

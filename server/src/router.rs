@@ -11,7 +11,7 @@ use http::{Extensions, HeaderMap, Method, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    client_addr::ClientAddr, front, health, notify, polls, recharge_api, session, shared::Server, site,
+    assets, client_addr::ClientAddr, health, middleware, notify, polls, recharge_api, session, state::Server,
 };
 
 /// The whole server.
@@ -29,9 +29,9 @@ pub fn router(server: Server) -> Router {
         .merge(recharge_api::router(server.clone()))
         .merge(polls::router(server.clone()))
         .merge(health::router(server.clone()))
-        .merge(site::router())
+        .merge(assets::router())
         .fallback_service(pages)
-        .layer(from_fn_with_state(server, front::guard))
+        .layer(from_fn_with_state(server, middleware::guard))
 }
 
 /// Other files come compressed already.

@@ -16,7 +16,7 @@ use crate::{
     client_addr::ClientAddr,
     cookies::{CookieStyle, Session},
     operators::LoginError,
-    shared::{Inner, Server},
+    state::{Inner, Server},
     user_token::Known,
 };
 

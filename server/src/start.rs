@@ -16,17 +16,16 @@ use wxpay::{
 };
 
 use crate::{
-    background,
+    assets, background,
     config::{self, Config, Mode, PublicUrl},
     create_limit::CreateLimit,
     health,
     listener::{self, Limits},
+    log_limit::LogLimit,
     operators::{self, OperatorError, Operators},
     router,
     same_site::Hosts,
-    sampled::Sampled,
-    shared::{Inner, Server},
-    site,
+    state::{Inner, Server},
     user_token::UserTokens,
 };
 
@@ -126,7 +125,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         is_framed: !config.frame_ancestors.is_empty(),
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_from: config.metrics_from.clone(),
-        bad_notices: Sampled::default(),
+        bad_notices: LogLimit::default(),
     });
 
     let loops = background::start(&server, config.query_limit_per_s);
@@ -291,7 +290,7 @@ fn site_settings(
         _ => None,
     };
     let presets = config.presets.iter();
-    let names = site::names();
+    let names = assets::names();
     Arc::new(SiteSettings {
         name: config.site_name.clone(),
         sandbox: config.is_sandbox(),

@@ -122,7 +122,7 @@ pub struct Settings {
     #[config(env = "SAOMA_MAX_CONNECTIONS", default = 10000)]
     pub max_connections: u32,
 
-    /// Networks of the proxies in front, whose X-Forwarded-For is believed.
+    /// Networks of the proxies in middleware, whose X-Forwarded-For is believed.
     /// Example: ["10.0.0.0/8"]
     #[config(env = "SAOMA_TRUSTED_PROXIES", parse_env = confique::env::parse::list_by_comma, default = [])]
     pub trusted_proxies: Vec<String>,

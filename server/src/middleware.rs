@@ -10,7 +10,7 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use crate::{client_addr::ClientAddr, shared::Server};
+use crate::{client_addr::ClientAddr, state::Server};
 
 pub async fn guard(State(server): State<Server>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();

@@ -8,9 +8,9 @@ use wxpay::UnixMillis;
 const EVERY_MS: i64 = 10_000;
 
 #[derive(Debug, Default)]
-pub struct Sampled(Mutex<(Option<UnixMillis>, u64)>);
+pub struct LogLimit(Mutex<(Option<UnixMillis>, u64)>);
 
-impl Sampled {
+impl LogLimit {
     /// How many were left out since the last line, if it is time for another one.
     pub fn take(&self, now: UnixMillis) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -30,7 +30,7 @@ mod tests {
 
     #[test]
     fn a_flood_leaves_one_line_in_ten_seconds_that_counts_the_rest() {
-        let sampled = Sampled::default();
+        let sampled = LogLimit::default();
         let at = |ms: i64| UnixMillis::new(1_000_000 + ms);
         assert_eq!(sampled.take(at(0)), Some(0));
         assert_eq!((1..1000).filter_map(|ms| sampled.take(at(ms))).count(), 0);

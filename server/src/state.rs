@@ -7,8 +7,8 @@ use recharge::Cashier;
 use wxpay::{Merchant, UnixMillis};
 
 use crate::{
-    config::PublicUrl, create_limit::CreateLimit, operators::Operators, same_site::Hosts, sampled::Sampled,
-    user_token::UserTokens,
+    config::PublicUrl, create_limit::CreateLimit, log_limit::LogLimit, operators::Operators,
+    same_site::Hosts, user_token::UserTokens,
 };
 
 /// Cheap to clone.
@@ -45,7 +45,7 @@ pub struct Inner {
     pub is_framed: bool,
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,
-    pub bad_notices: Sampled,
+    pub bad_notices: LogLimit,
 }
 
 impl Inner {
