@@ -5,9 +5,9 @@ use leptos::prelude::*;
 use leptos::server_fn::{Http, codec::Post};
 use serde::{Deserialize, Serialize};
 
-use crate::wire::Wire;
+use crate::protocol::codec::Wire;
 #[cfg(feature = "ssr")]
-use crate::{auth, desk::Desk, visit::Visit};
+use crate::{auth, request::Visit, service::Desk};
 
 /// JSON by POST, both ways.
 type Calls = Http<Post<Wire>, Post<Wire>>;
@@ -119,7 +119,7 @@ impl FromServerFnError for AppError {
             _ => (ErrorCode::Internal, "something went wrong"),
         };
         #[cfg(feature = "ssr")]
-        crate::desk::answer_with(code, None);
+        crate::service::answer_with(code, None);
         AppError::new(code, message)
     }
 }
@@ -158,5 +158,5 @@ pub async fn own_recharges() -> Result<String, AppError> {
     let user = auth::current_user()?;
     let lang = Visit::now().await.lang;
     let page = Desk::get()?.own_recharges(&user, None).await?;
-    Ok(crate::pages::recharge::list(lang, page).to_html())
+    Ok(crate::pages::top_up::list(lang, page).to_html())
 }

@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use leptos::prelude::use_context;
 
 use crate::api::{AppError, ErrorCode};
-use crate::desk::answer_with;
+use crate::service::answer_with;
 
 /// The user of the site who is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,6 @@
 
 mod look;
 mod model;
-mod offer;
 mod stage;
 
 use gloo_timers::future::TimeoutFuture;
@@ -17,14 +16,14 @@ use leptos::web_sys::{self, wasm_bindgen::JsCast};
 
 pub use self::look::credit_words;
 pub use self::model::{Command, Model, Phase};
-pub use self::offer::{Choice, Device, Offer, Preset, whole_number};
 pub use self::stage::{money_markup, qr_markup};
+pub use crate::protocol::offer::{Choice, Device, Offer, Preset, whole_number};
 
 use self::look::{Action, Corner, Does};
 use crate::api;
 use crate::clock::now;
-use crate::handed::handed;
 use crate::icons::{self, Icon};
+use crate::island_props::handed;
 use crate::money::money;
 use crate::text::{Lang, common, dialog, payer};
 

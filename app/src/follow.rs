@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{self, ErrorCode, ViewState};
 use crate::clock::now;
-use crate::handed::handed;
+use crate::island_props::handed;
 use crate::poll::{Poll, Step};
 
 /// How often it looks at its clock.

@@ -1,29 +1,28 @@
 //! The pages and their addresses. Every handler awaits its data first and renders then, so that status and redirects are
 //! decided before a page begins, and every page works without script.
 
-use ::recharge::db::list::Cursor;
 use axum::Router;
 use axum::extract::{Form, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use leptos::prelude::*;
+use recharge::db::list::Cursor;
 use serde::Deserialize;
 use wxpay::{OutTradeNo, UnixMillis};
 
 use crate::api::{AppError, ErrorCode};
-use crate::desk::{self, Desk};
+use crate::components::instead;
 use crate::icons;
-use crate::parts::instead;
-use crate::shell::{self, Frame};
+use crate::layout::{self, Frame};
+use crate::request::{Theme, Visit};
+use crate::service::{self, Desk};
 use crate::text::{self, Text, dialog, error, payer};
-use crate::visit::{Theme, Visit};
 
 pub mod admin;
 mod pay;
 mod receipt;
-pub mod recharge;
-pub mod returned;
+pub mod top_up;
 
 /// All pages, forms and server functions.
 ///
@@ -39,8 +38,8 @@ pub fn routes(desk: Desk) -> Router {
         }
     };
     Router::new()
-        .route("/", get(recharge::show))
-        .route("/recharge", post(recharge::order))
+        .route("/", get(top_up::show))
+        .route("/recharge", post(top_up::order))
         .route("/pay/{out_trade_no}", get(pay::show))
         .route("/pay/{out_trade_no}/check", post(pay::check))
         .route("/pay/{out_trade_no}/code", post(pay::new_code))
@@ -60,7 +59,10 @@ pub fn routes(desk: Desk) -> Router {
             "/admin/orders/{out_trade_no}/refunds/{out_refund_no}/withdraw",
             get(admin::withdraw::confirm).post(admin::withdraw::withdraw),
         )
-        .route("/admin/orders/{out_trade_no}/settle", get(admin::settle::confirm).post(admin::settle::settle))
+        .route(
+            "/admin/orders/{out_trade_no}/settle",
+            get(admin::resolve::confirm).post(admin::resolve::settle),
+        )
         .route("/admin/exceptions", get(admin::exceptions::show))
         .route("/admin/reconciliations", get(admin::reconciliations::show))
         .route("/admin/reconciliations/{date}", get(admin::reconciliations::show_day))
@@ -81,7 +83,7 @@ struct ThemeForm {
 
 async fn set_theme(State(desk): State<Desk>, Form(form): Form<ThemeForm>) -> Response {
     let mut response = Redirect::to(own_path(&form.back)).into_response();
-    let cookie = Theme::parse(&form.theme).map(|theme| shell::remember(&desk.site, "theme", theme.name()));
+    let cookie = Theme::parse(&form.theme).map(|theme| layout::remember(&desk.site, "theme", theme.name()));
     if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -108,10 +110,10 @@ pub async fn refused(desk: &Desk, visit: &Visit, error: &AppError) -> Response {
     };
     let (site, visited) = (desk.site.clone(), visit.clone());
     let again = (error.code != ErrorCode::Session).then_some(());
-    shell::page(
+    layout::page(
         desk,
         visit,
-        desk::status(error.code),
+        service::status(error.code),
         visit.lang.t(title).to_owned(),
         Frame::default(),
         move || {
@@ -122,7 +124,7 @@ pub async fn refused(desk: &Desk, visit: &Visit, error: &AppError) -> Response {
                 }
             });
             let card = view! { <div class="card">{instead(icon, lang.t(title), lang.t(words))}{back}</div> };
-            shell::payer(&site, &visited, true, card)
+            layout::payer(&site, &visited, true, card)
         },
     )
     .await

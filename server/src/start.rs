@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use app::{
     checkout::Preset,
-    desk::Desk,
+    service::Desk,
     site::{SiteFiles, SiteSettings},
 };
 use recharge::{Cashier, Clock, Db, LatePayment, Random, Settings, db::facts};

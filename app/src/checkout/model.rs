@@ -4,7 +4,7 @@
 use crate::api::{AppError, ErrorCode, OpenOrder, StatusView, ViewState};
 use crate::poll::{Poll, Step};
 
-use super::offer::Device;
+use crate::protocol::offer::Device;
 
 /// Ordering that takes longer than this is called slow.
 const SLOW_AFTER_MS: i64 = 3_000;

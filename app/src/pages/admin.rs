@@ -6,27 +6,27 @@ use leptos::prelude::*;
 use wxpay::OutTradeNo;
 
 use crate::api::AppError;
-use crate::desk::{self, Desk};
+use crate::components::instead;
 use crate::icons::{self, Icon};
-use crate::parts::instead;
-use crate::shell::{self, Frame, Tab};
+use crate::layout::{self, Frame, Tab};
+use crate::request::Visit;
+use crate::service::{self, Desk};
 use crate::text::{Lang, error, order as order_text, pay};
-use crate::visit::Visit;
 
-mod asked;
+mod decision_form;
 pub mod dismiss;
 mod events;
 pub mod exceptions;
+mod extract;
 pub mod login;
 pub mod order;
 pub mod orders;
 pub mod overview;
-mod proof;
 pub mod reconciliations;
 pub mod refund;
 mod refunds;
-pub mod settle;
-mod stray;
+pub mod resolve;
+mod unmatched;
 pub mod withdraw;
 
 /// Answers with an operator's page.
@@ -41,8 +41,8 @@ where
     V: IntoView + 'static,
 {
     let (site, visited) = (desk.site.clone(), visit.clone());
-    let framed = move || shell::desk(&site, &visited, tab, view());
-    shell::page(desk, visit, StatusCode::OK, title, Frame::default(), framed).await
+    let framed = move || layout::desk(&site, &visited, tab, view());
+    layout::page(desk, visit, StatusCode::OK, title, Frame::default(), framed).await
 }
 
 /// The way back to the list, above a page that belongs to it.
@@ -68,10 +68,10 @@ fn to_order(lang: Lang, number: &OutTradeNo) -> impl IntoView + use<> {
 /// The database did not answer.
 async fn failed(desk: &Desk, visit: &Visit, tab: Tab, failure: &AppError) -> Response {
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
-    let status = desk::status(failure.code);
-    shell::page(desk, visit, status, lang.t(error::INTERNAL_TITLE).to_owned(), Frame::default(), move || {
+    let status = service::status(failure.code);
+    layout::page(desk, visit, status, lang.t(error::INTERNAL_TITLE).to_owned(), Frame::default(), move || {
         let text = view! { <div class="card">{instead(icons::CLOCK, lang.t(error::INTERNAL_TITLE), lang.t(error::INTERNAL_TEXT))}</div> };
-        shell::desk(&site, &visited, tab, text)
+        layout::desk(&site, &visited, tab, text)
     })
     .await
 }
@@ -80,12 +80,12 @@ async fn failed(desk: &Desk, visit: &Visit, tab: Tab, failure: &AppError) -> Res
 async fn absent(desk: &Desk, visit: &Visit) -> Response {
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
     let title = lang.t(pay::NOT_FOUND).to_owned();
-    shell::page(desk, visit, StatusCode::NOT_FOUND, title, Frame::default(), move || {
+    layout::page(desk, visit, StatusCode::NOT_FOUND, title, Frame::default(), move || {
         let card = view! {
             {to_orders(lang)}
             <div class="card">{instead(icons::SEARCH, lang.t(error::NOT_FOUND), "")}</div>
         };
-        shell::desk(&site, &visited, Tab::Orders, card)
+        layout::desk(&site, &visited, Tab::Orders, card)
     })
     .await
 }

@@ -8,19 +8,19 @@ use leptos::prelude::*;
 use recharge::Order;
 use serde::Deserialize;
 
-use super::recharge::to_order;
 use super::refused;
-use super::returned::Returned;
+use super::top_up::to_order;
 use crate::api::{AppError, ErrorCode, StatusView, ViewState};
 use crate::checkout::{Device, credit_words, qr_markup};
-use crate::desk::{self, Desk};
+use crate::components::{self, Clock, big_money, money};
 use crate::follow::{self, Follow, Followed};
-use crate::handed::hand;
 use crate::icons::{self, Icon};
-use crate::parts::{self, Clock, big_money, money};
-use crate::shell::{self, Frame};
+use crate::island_props::hand;
+use crate::layout::{self, Frame};
+use crate::refund_summary::Returned;
+use crate::request::Visit;
+use crate::service::{self, Desk};
 use crate::text::{Lang, Text, dialog, order as order_text, pay};
-use crate::visit::Visit;
 
 /// What the page needs, read before it is drawn.
 #[derive(Debug, Clone)]
@@ -44,14 +44,14 @@ pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: V
         Ok(returned) => returned,
         Err(error) => return refused(&desk, &visit, &error).await,
     };
-    let is_owner = desk::is_owner(&viewer, &order);
+    let is_owner = service::is_owner(&viewer, &order);
     let refresh = order.is_open() && visit.get("refresh") != Some("0");
     let frame = Frame { live: order.is_open(), refresh };
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
     let shown = Shown { order, view, is_owner, refresh, returned };
     let title = lang.t(pay::TITLE).to_owned();
-    shell::page(&desk, &visit, StatusCode::OK, title, frame, move || {
-        shell::payer(&site, &visited, true, card(lang, &visited, &shown))
+    layout::page(&desk, &visit, StatusCode::OK, title, frame, move || {
+        layout::payer(&site, &visited, true, card(lang, &visited, &shown))
     })
     .await
 }
@@ -127,7 +127,7 @@ fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
         _ => order.credit().unwrap_or(order.total_fee),
     });
     let (title, text): (Text, Option<Text>) = match shown.view.state {
-        ViewState::Pending => return parts::payer_pill(lang, order, shown.returned).into_any(),
+        ViewState::Pending => return components::payer_pill(lang, order, shown.returned).into_any(),
         _ if shown.returned.is_any() => returned_words(shown.view.state, shown.returned),
         ViewState::Created => (dialog::BUSY_TITLE, Some(dialog::BUSY_TEXT)),
         ViewState::Paid => (dialog::PAID_TITLE, None),
@@ -164,7 +164,7 @@ fn steps(lang: Lang, visit: &Visit, view: &StatusView) -> impl IntoView + use<> 
         Device::Wechat => Some(dialog::WECHAT_TEXT),
     };
     let link = view.link.clone().map(|link| view! { <span class="mono order-link">{link}</span> });
-    let own_screen = own_screen.map(|text| parts::notice(None, view! { {lang.t(text)}{link} }));
+    let own_screen = own_screen.map(|text| components::notice(None, view! { {lang.t(text)}{link} }));
     (view.state == ViewState::Pending).then(|| match own_screen {
         Some(notice) => notice.into_any(),
         None => view! {
@@ -183,11 +183,11 @@ fn facts(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
     let order = &shown.order;
     shown.is_owner.then(|| {
         let until = order.is_open().then(|| view! {
-            <dt>{lang.t(dialog::EXPIRES)}</dt><dd>{parts::time(order.time_expire, Clock::TimeOnly)}</dd>
+            <dt>{lang.t(dialog::EXPIRES)}</dt><dd>{components::time(order.time_expire, Clock::TimeOnly)}</dd>
         });
         let paid = match &order.state {
             recharge::OrderState::Paid(paid) => Some(view! {
-                <dt>{lang.t(order_text::PAID_AT)}</dt><dd>{parts::time(paid.paid_at, Clock::Full)}</dd>
+                <dt>{lang.t(order_text::PAID_AT)}</dt><dd>{components::time(paid.paid_at, Clock::Full)}</dd>
             }),
             _ => None,
         };
@@ -197,7 +197,7 @@ fn facts(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
                 <dl class="facts">
                     <dt>{lang.t(crate::text::receipt::USER)}</dt><dd>{order.user.name.clone()}</dd>
                     <dt>{lang.t(dialog::ORDER)}</dt><dd><span class="mono">{order.out_trade_no.to_string()}</span></dd>
-                    <dt>{lang.t(dialog::PLACED)}</dt><dd>{parts::time(order.created_at, Clock::Full)}</dd>
+                    <dt>{lang.t(dialog::PLACED)}</dt><dd>{components::time(order.created_at, Clock::Full)}</dd>
                     {until}
                     {paid}
                 </dl>

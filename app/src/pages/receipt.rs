@@ -9,15 +9,15 @@ use recharge::{Order, OrderState};
 use wxpay::Fen;
 
 use super::refused;
-use super::returned::Returned;
 use crate::api::{AppError, ErrorCode};
 use crate::auth::Viewer;
-use crate::desk::Desk;
-use crate::parts::{self, Clock, big_money, money};
-use crate::shell::{self, Frame};
+use crate::components::{self, Clock, big_money, money};
+use crate::layout::{self, Frame};
+use crate::refund_summary::Returned;
+use crate::request::Visit;
+use crate::service::Desk;
 use crate::site::SiteSettings;
 use crate::text::{Lang, pay, receipt};
-use crate::visit::Visit;
 
 pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
     let Some(user) = &visit.user else {
@@ -36,8 +36,8 @@ pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: V
     };
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
     let title = lang.t(receipt::TITLE).to_owned();
-    shell::page(&desk, &visit, StatusCode::OK, title, Frame::default(), move || {
-        shell::payer(&site, &visited, true, article(lang, &site, &order, &paid, returned))
+    layout::page(&desk, &visit, StatusCode::OK, title, Frame::default(), move || {
+        layout::payer(&site, &visited, true, article(lang, &site, &order, &paid, returned))
     })
     .await
 }
@@ -56,7 +56,7 @@ fn article(
     };
     let credited_at = paid.credited_at.map(|at| {
         view! {
-            <dt>{lang.t(receipt::CREDITED_AT)}</dt><dd>{parts::time(at, Clock::Full)}</dd>
+            <dt>{lang.t(receipt::CREDITED_AT)}</dt><dd>{components::time(at, Clock::Full)}</dd>
         }
     });
     let row = |label, fen: Fen| {
@@ -71,7 +71,7 @@ fn article(
             <div class="hero">
                 <h1 class="label">{lang.t(receipt::TITLE)}</h1>
                 <p>{big_money(order.total_fee, "l")}</p>
-                <p>{parts::payer_pill(lang, order, returned)}</p>
+                <p>{components::payer_pill(lang, order, returned)}</p>
             </div>
             <dl class="sum">
                 <div><dt>{lang.t(receipt::PAID)}</dt><dd>{money(order.total_fee)}</dd></div>
@@ -85,7 +85,7 @@ fn article(
                 <dl class="facts">
                     <dt>{lang.t(receipt::USER)}</dt>
                     <dd>{order.user.name.clone()}" "<span class="mono">{order.user.id.clone()}</span></dd>
-                    <dt>{lang.t(receipt::PAID_AT)}</dt><dd>{parts::time(paid.paid_at, Clock::Full)}</dd>
+                    <dt>{lang.t(receipt::PAID_AT)}</dt><dd>{components::time(paid.paid_at, Clock::Full)}</dd>
                     {credited_at}
                     <dt>{lang.t(receipt::METHOD)}</dt><dd>{lang.t(receipt::METHOD_WECHAT)}</dd>
                     {fact(receipt::ORDER, order.out_trade_no.to_string())}

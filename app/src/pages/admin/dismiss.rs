@@ -9,15 +9,15 @@ use serde::Deserialize;
 use wxpay::Fen;
 use wxpay::v2::BillDate;
 
-use super::asked::Asked;
-use super::proof::{self, password_field, reason_field, tidy};
+use super::decision_form::{self, password_field, reason_field, tidy};
+use super::extract::Asked;
 use super::reconciliations::{KINDS, back, day_text, reason};
 use super::{absent, failed, page};
-use crate::desk::{Desk, internal};
-use crate::parts::{self, Clock, money};
-use crate::shell::Tab;
+use crate::components::{self, Clock, money};
+use crate::layout::Tab;
+use crate::request::{Visit, address};
+use crate::service::{Desk, internal};
 use crate::text::{Lang, bill as text, refunds, settle};
-use crate::visit::{Visit, address};
 
 /// Where a difference is dismissed.
 pub(super) fn path(date: BillDate, found: &Difference) -> String {
@@ -78,7 +78,7 @@ fn content(lang: Lang, visit: &Visit, date: BillDate, found: &Difference) -> imp
         {back(lang.t(text::BACK_TO_DAY), format!("/admin/reconciliations/{date}"))}
         <div class="page-head"><h1>{lang.t(text::DISMISS_TITLE)}</h1></div>
         <div class="card stack slim">
-            {proof::wrong(visit, Fen::ZERO, proof::REASON)}
+            {decision_form::wrong(visit, Fen::ZERO, decision_form::REASON)}
             <h2>{kind}" · "{day_text(date)}</h2>
             <dl class="facts">
                 {sum(text::THEIRS, found.theirs)}
@@ -86,12 +86,12 @@ fn content(lang: Lang, visit: &Visit, date: BillDate, found: &Difference) -> imp
                 {why}
                 {number}
                 {refund}
-                <dt>{lang.t(settle::SEEN)}</dt><dd>{parts::time(found.first_seen_at, Clock::Full)}</dd>
+                <dt>{lang.t(settle::SEEN)}</dt><dd>{components::time(found.first_seen_at, Clock::Full)}</dd>
             </dl>
             <p class="note">{lang.t(text::DISMISS_NOTE)}</p>
             <form method="post" class="stack" action=path(date, found)>
                 <input type="hidden" name="stated" value=found.stated()/>
-                {reason_field(lang, lang.t(settle::REASON_HINT), proof::REASON, typed)}
+                {reason_field(lang, lang.t(settle::REASON_HINT), decision_form::REASON, typed)}
                 {password_field(lang)}
                 <button class="button" data-kind="bad" type="submit">{lang.t(text::DISMISS_GO)}</button>
             </form>

@@ -6,8 +6,8 @@ use recharge::event::{Event, EventKind};
 use serde_json::Value;
 use wxpay::{Fen, UnixMillis};
 
+use crate::components::{self, Clock, exception_word, money, pill};
 use crate::icons::{self, Icon};
-use crate::parts::{self, Clock, exception_word, money, pill};
 use crate::text::{Lang, common, order as text};
 
 /// The details of an event: a JSON object that the cashier wrote.
@@ -216,7 +216,7 @@ pub fn line(lang: Lang, events: &[Event]) -> impl IntoView + use<> {
 
 fn item(lang: Lang, index: usize, event: &Event) -> impl IntoView + use<> {
     let Line { tone, title, verdict, notes } = read(lang, event);
-    let at = parts::time_text(event.at, Clock::NoYear);
+    let at = components::time_text(event.at, Clock::NoYear);
     let evidence = (!Detail::of(event).fields().is_empty()).then(|| view! {
         <a href=format!("#evidence-{index}")>{lang.t(text::EVIDENCE)}<span class="unseen">" "{at.clone()}</span></a>
     });
@@ -283,7 +283,7 @@ fn drawer(lang: Lang, index: usize, event: &Event, detail: &Detail) -> impl Into
                 </header>
                 <dl class="facts">
                     <dt>{lang.t(text::EV_VERDICT)}</dt><dd>{verdict}</dd>
-                    <dt>{lang.t(text::EV_RECEIVED)}</dt><dd>{parts::time(event.at, Clock::Full)}</dd>
+                    <dt>{lang.t(text::EV_RECEIVED)}</dt><dd>{components::time(event.at, Clock::Full)}</dd>
                     {from}
                     {sign}
                     {expected}

@@ -7,14 +7,14 @@ use leptos::prelude::*;
 use recharge::{Exception, ExceptionKind};
 use wxpay::UnixMillis;
 
-use super::asked::Asked;
-use super::{failed, page, settle};
-use crate::desk::{Desk, internal};
+use super::extract::Asked;
+use super::{failed, page, resolve};
+use crate::components::{self, Clock, exception_word, money, pill};
 use crate::icons;
-use crate::parts::{self, Clock, exception_word, money, pill};
-use crate::shell::Tab;
+use crate::layout::Tab;
+use crate::request::Visit;
+use crate::service::{Desk, internal};
 use crate::text::{Lang, Text, exception, exceptions as text, order, orders, over, settle as settle_text};
-use crate::visit::Visit;
 
 /// So many open ones are shown, and so many settled ones on a page.
 const OPEN: usize = 200;
@@ -68,7 +68,7 @@ fn place(visit: &Visit) -> Option<(UnixMillis, &str)> {
 
 fn open(lang: Lang, found: &[Exception], now: UnixMillis) -> impl IntoView + use<> {
     if found.is_empty() {
-        return parts::empty(icons::CHECK, lang.t(over::EXCEPTIONS_NONE), "").into_any();
+        return components::empty(icons::CHECK, lang.t(over::EXCEPTIONS_NONE), "").into_any();
     }
     let items: Vec<_> = found.iter().take(OPEN).map(|found| item(lang, found, now)).collect();
     let most = (found.len() > OPEN).then(|| lang.fill(text::MOST, &[("n", &OPEN.to_string())]));
@@ -78,8 +78,8 @@ fn open(lang: Lang, found: &[Exception], now: UnixMillis) -> impl IntoView + use
 fn settled(lang: Lang, visit: &Visit, found: &[Exception]) -> impl IntoView + use<> {
     let newest = visit.get("before").map(|_| visit.with(&[("before", "")]));
     if found.is_empty() {
-        let pager = newest.map(|href| view! { <nav class="pager">{parts::pager_end(lang.t(text::NEWEST), Some(href), true)}</nav> });
-        return view! { {parts::empty(icons::CHECK, lang.t(text::NONE_SETTLED), "")}{pager} }.into_any();
+        let pager = newest.map(|href| view! { <nav class="pager">{components::pager_end(lang.t(text::NEWEST), Some(href), true)}</nav> });
+        return view! { {components::empty(icons::CHECK, lang.t(text::NONE_SETTLED), "")}{pager} }.into_any();
     }
     let items: Vec<_> = found.iter().take(SETTLED).map(|found| done_item(lang, found)).collect();
     let last = found.get(SETTLED - 1).filter(|_| found.len() > SETTLED);
@@ -90,8 +90,8 @@ fn settled(lang: Lang, visit: &Visit, found: &[Exception]) -> impl IntoView + us
     let pager = (newest.is_some() || older.is_some()).then(|| {
         view! {
             <nav class="pager" aria-label=lang.t(exception::SETTLED)>
-                {parts::pager_end(lang.t(text::NEWEST), newest, true)}
-                {parts::pager_end(lang.t(orders::OLDER), older, false)}
+                {components::pager_end(lang.t(text::NEWEST), newest, true)}
+                {components::pager_end(lang.t(orders::OLDER), older, false)}
             </nav>
         }
     });
@@ -100,14 +100,14 @@ fn settled(lang: Lang, visit: &Visit, found: &[Exception]) -> impl IntoView + us
 
 /// A settled one: how, and below it who, when and why.
 fn done_item(lang: Lang, found: &Exception) -> impl IntoView + use<> {
-    let how = found.settled.as_ref().map(|settled| pill(settle::how(lang, settled), None));
+    let how = found.settled.as_ref().map(|settled| pill(resolve::how(lang, settled), None));
     view! {
         <li>
             <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), None)}</p>
             {how}
-            {found.settled.as_ref().map(|settled| settle::who_and_why(lang, settled))}
+            {found.settled.as_ref().map(|settled| resolve::who_and_why(lang, settled))}
             <p class="note all">
-                <span>{lang.t(settle_text::SEEN)}" "{parts::time(found.first_seen_at, Clock::Full)}</span>
+                <span>{lang.t(settle_text::SEEN)}" "{components::time(found.first_seen_at, Clock::Full)}</span>
                 <a class="mono" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.to_string()}</a>
             </p>
         </li>
@@ -130,7 +130,7 @@ fn item(lang: Lang, found: &Exception, now: UnixMillis) -> impl IntoView + use<>
             <p class="note all">
                 {expected}
                 {currency}
-                <span>{age(lang, found.first_seen_at, now)}" · "{parts::time(found.first_seen_at, Clock::NoYear)}</span>
+                <span>{age(lang, found.first_seen_at, now)}" · "{components::time(found.first_seen_at, Clock::NoYear)}</span>
                 <a class="mono" href=href>{found.out_trade_no.to_string()}</a>
             </p>
         </li>

@@ -5,11 +5,11 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
 
-use crate::desk::Desk;
 use crate::icons::{self, Icon};
-use crate::shell::{self, Frame};
+use crate::layout::{self, Frame};
+use crate::request::Visit;
+use crate::service::Desk;
 use crate::text::login;
-use crate::visit::Visit;
 
 /// `?error=mismatch` or `?error=slow&n=30` (seconds), `?next=` where to go afterwards, `?name=` as it was typed.
 pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
@@ -17,7 +17,7 @@ pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
         return Redirect::to("/admin").into_response();
     }
     let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
-    shell::page(&desk, &visit, StatusCode::OK, lang.t(login::TITLE).to_owned(), Frame::default(), move || {
+    layout::page(&desk, &visit, StatusCode::OK, lang.t(login::TITLE).to_owned(), Frame::default(), move || {
         let seconds = visited.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
         let problem = match visited.get("error") {
             Some("mismatch") => Some(("bad", lang.t(login::MISMATCH).to_owned())),
@@ -35,13 +35,13 @@ pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
         let next = visited.get("next").unwrap_or("/admin").to_owned();
         let name = visited.get("name").unwrap_or_default().to_owned();
         view! {
-            <header>{shell::ribbon(&site, &visited)}</header>
+            <header>{layout::ribbon(&site, &visited)}</header>
             <main id="main" class="page" data-width="narrow">
                 <div class="page-head">
                     <span class="brand">
                         <span class="brand-mark" aria-hidden="true"><Icon d=icons::SCAN/></span>{site.name.clone()}
                     </span>
-                    {shell::lang_and_theme(&visited)}
+                    {layout::lang_and_theme(&visited)}
                 </div>
                 <form class="card stack" method="post" action="/admin/login">
                     <h1>{lang.t(login::TITLE)}</h1>

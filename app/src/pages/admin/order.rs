@@ -9,16 +9,16 @@ use recharge::{Order, OrderState};
 use serde::Deserialize;
 use wxpay::OutTradeNo;
 
-use super::super::returned::Returned;
-use super::asked::{About, Asked};
+use super::extract::{About, Asked};
 use super::orders::user_href;
-use super::{absent, events, failed, page, refunds, settle, stray, to_orders};
-use crate::desk::{Desk, Dossier};
+use super::{absent, events, failed, page, refunds, resolve, to_orders, unmatched};
+use crate::components::{self, Clock, big_money, money};
 use crate::icons::{self, Icon};
-use crate::parts::{self, Clock, big_money, money};
-use crate::shell::Tab;
+use crate::layout::Tab;
+use crate::refund_summary::Returned;
+use crate::request::Visit;
+use crate::service::{Desk, Dossier};
 use crate::text::{Lang, Text, error, order as text, refunds as refund_text, settle as settle_text};
-use crate::visit::Visit;
 
 /// A note has at most so many characters.
 const NOTE_CHARS: usize = 500;
@@ -26,7 +26,7 @@ const NOTE_CHARS: usize = 500;
 pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked, About(number): About) -> Response {
     let dossier = match desk.dossier(&number).await {
         Ok(Some(dossier)) => dossier,
-        Ok(None) => return stray::show(&desk, &visit, &number).await,
+        Ok(None) => return unmatched::show(&desk, &visit, &number).await,
         Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
     };
     let (lang, visited) = (visit.lang, visit.clone());
@@ -36,14 +36,14 @@ pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked, About(nu
 fn content(lang: Lang, visit: &Visit, dossier: &Dossier) -> impl IntoView + use<> {
     let order = &dossier.order;
     let kinds: Vec<_> = dossier.exceptions.iter().map(|waiting| waiting.exception.kind).collect();
-    let exceptions = (!dossier.exceptions.is_empty()).then(|| settle::section(lang, &dossier.exceptions));
+    let exceptions = (!dossier.exceptions.is_empty()).then(|| resolve::section(lang, &dossier.exceptions));
     let returned = Returned::of(order, &dossier.refunds);
     view! {
         {to_orders(lang)}
         <div class="page-head">
             <div class="row">
                 <h1 class="mono">{order.out_trade_no.to_string()}</h1>
-                {parts::desk_pills(lang, order, &kinds, returned)}
+                {components::desk_pills(lang, order, &kinds, returned)}
             </div>
         </div>
         <div class="stack">
@@ -96,7 +96,7 @@ fn summary(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
             Proof::Query => text::PROOF_QUERY,
         };
         view! {
-            <dt>{lang.t(text::PAID_AT)}</dt><dd>{parts::time(paid.paid_at, Clock::Full)}</dd>
+            <dt>{lang.t(text::PAID_AT)}</dt><dd>{components::time(paid.paid_at, Clock::Full)}</dd>
             <dt>{lang.t(text::TRANSACTION)}</dt><dd><span class="mono">{paid.transaction_id.to_string()}</span></dd>
             <dt>{lang.t(text::PROOF)}</dt><dd>{lang.t(proof)}</dd>
             <dt>{lang.t(text::OPENID)}</dt><dd>{lang.t(text::OPENID_HIDDEN)}</dd>
@@ -104,7 +104,7 @@ fn summary(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
     });
     let closed = closed_at.map(|at| {
         view! {
-            <dt>{lang.t(text::CLOSED_AT)}</dt><dd>{parts::time(at, Clock::Full)}</dd>
+            <dt>{lang.t(text::CLOSED_AT)}</dt><dd>{components::time(at, Clock::Full)}</dd>
         }
     });
     view! {
@@ -122,8 +122,8 @@ fn summary(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
                         <a href=user_href(&order.user.id)>{order.user.name.clone()}</a>" "
                         <span class="mono note">{order.user.id.clone()}</span>
                     </dd>
-                    <dt>{lang.t(text::CREATED)}</dt><dd>{parts::time(order.created_at, Clock::Full)}</dd>
-                    <dt>{lang.t(text::EXPIRES)}</dt><dd>{parts::time(order.time_expire, Clock::Full)}</dd>
+                    <dt>{lang.t(text::CREATED)}</dt><dd>{components::time(order.created_at, Clock::Full)}</dd>
+                    <dt>{lang.t(text::EXPIRES)}</dt><dd>{components::time(order.time_expire, Clock::Full)}</dd>
                     {closed}
                     {paid}
                     {left}
@@ -138,7 +138,7 @@ fn actions(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
     let path = format!("/admin/orders/{}", order.out_trade_no);
     let asked = match events::last_query(&dossier.line) {
         Some((at, result)) => {
-            let at = parts::time_text(at, Clock::TimeOnly);
+            let at = components::time_text(at, Clock::TimeOnly);
             lang.fill(text::ASK_NOTE, &[("time", &at), ("result", &result)])
         }
         None => lang.t(text::NEVER_ASKED).to_owned(),
@@ -203,7 +203,7 @@ pub(super) fn said(visit: &Visit) -> Option<impl IntoView + use<>> {
         "failed" => (Some("bad"), text::NOT_SAVED),
         _ => return None,
     };
-    Some(parts::notice(tone, words.fill(text, &[("n", seconds.unwrap_or("20"))])))
+    Some(components::notice(tone, words.fill(text, &[("n", seconds.unwrap_or("20"))])))
 }
 
 /// Back to the order's page, which says how it went.

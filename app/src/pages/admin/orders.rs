@@ -7,17 +7,17 @@ use recharge::db::list::{Filter, Listed, Page, State as OrderFilter, Totals, Wit
 use recharge::order::Proof;
 use recharge::{Exception, ExceptionKind, OrderState};
 
-use super::super::returned::Returned;
 use super::super::{cursor, cursor_href};
-use super::asked::Asked;
-use super::{failed, page, stray};
-use crate::desk::Desk;
+use super::extract::Asked;
+use super::{failed, page, unmatched};
+use crate::components::{self, Clock, exception_word, money};
 use crate::icons::{self, Icon};
+use crate::layout::Tab;
 use crate::money::thousands;
-use crate::parts::{self, Clock, exception_word, money};
-use crate::shell::Tab;
+use crate::refund_summary::Returned;
+use crate::request::{Visit, address};
+use crate::service::Desk;
 use crate::text::{Lang, Text, orders, state};
-use crate::visit::{Visit, address};
 
 /// The chips of the state filter and the values that they put into the address.
 const STATES: [(&str, OrderFilter, Text); 4] = [
@@ -45,7 +45,7 @@ pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Respo
     };
     let (lang, visited) = (visit.lang, visit.clone());
     page(&desk, &visit, Tab::Orders, lang.t(orders::TITLE).to_owned(), move || {
-        let strays = (!strays.is_empty()).then(|| stray::list(lang, &strays));
+        let strays = (!strays.is_empty()).then(|| unmatched::list(lang, &strays));
         let table = match found.rows.is_empty() {
             true if strays.is_some() => ().into_any(),
             true => nothing(lang).into_any(),
@@ -156,7 +156,7 @@ fn rows(lang: Lang, visit: &Visit, found: &Page, totals: Totals) -> impl IntoVie
     let ends = (found.rows.first(), found.rows.last());
     let range = match ends {
         (Some(first), Some(last)) => {
-            let text = |listed: &Listed| parts::time_text(listed.order.created_at, Clock::NoYear);
+            let text = |listed: &Listed| components::time_text(listed.order.created_at, Clock::NoYear);
             lang.fill(orders::RANGE, &[("from", &text(first)), ("to", &text(last))])
         }
         _ => String::new(),
@@ -188,9 +188,9 @@ fn rows(lang: Lang, visit: &Visit, found: &Page, totals: Totals) -> impl IntoVie
                 </table>
             </div>
             <nav class="pager" aria-label=lang.t(orders::CAPTION)>
-                {parts::pager_end(lang.t(orders::NEWER), newer, true)}
+                {components::pager_end(lang.t(orders::NEWER), newer, true)}
                 <span class="note" data-wide="">{range}</span>
-                {parts::pager_end(lang.t(orders::OLDER), older, false)}
+                {components::pager_end(lang.t(orders::OLDER), older, false)}
             </nav>
         </div>
     }
@@ -213,13 +213,13 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
         <tr>
             <th scope="row">
                 <a class="mono" href=format!("/admin/orders/{}", order.out_trade_no)>{order.out_trade_no.to_string()}</a>
-                <time class="note only-phone" datetime=at.to_beijing_rfc3339()>{parts::time_text(at, Clock::NoYear)}</time>
+                <time class="note only-phone" datetime=at.to_beijing_rfc3339()>{components::time_text(at, Clock::NoYear)}</time>
             </th>
-            <td data-wide="">{parts::time(at, Clock::NoYear)}</td>
+            <td data-wide="">{components::time(at, Clock::NoYear)}</td>
             <td data-wide="" class="user"><a href=user_href(&order.user.id)>{order.user.name.clone()}</a></td>
             <td data-num="">{money(order.total_fee)}</td>
             <td data-num="" data-wide="">{credited}</td>
-            <td>{parts::desk_pills(lang, order, &kinds, Returned::of(order, &listed.refunds))}</td>
+            <td>{components::desk_pills(lang, order, &kinds, Returned::of(order, &listed.refunds))}</td>
             <td data-wide="">{proof}</td>
             <td class="mono" data-wide="">{transaction}</td>
         </tr>

@@ -10,14 +10,14 @@ use recharge::refund::{Problem, Refund, RefundState};
 use wxpay::v2::BillDate;
 use wxpay::{Fen, UnixMillis};
 
-use super::asked::Asked;
+use super::extract::Asked;
 use super::reconciliations::day_text;
 use super::{failed, page, refunds};
-use crate::desk::Desk;
+use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::icons;
+use crate::layout::Tab;
 use crate::money::{money_short, thousands};
-use crate::parts::{self, Clock, big_money, exception_word, money, pill};
-use crate::shell::Tab;
+use crate::service::Desk;
 use crate::text::{Lang, Text, bill, check, common, over, refunds as texts};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -64,7 +64,7 @@ pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Respo
 fn days(overview: &Overview) -> Vec<Day> {
     let ago = (0..DAYS).rev();
     ago.map(|ago| {
-        let date = parts::time_text(overview.now.plus_ms(-ago * DAY_MS), Clock::Full)
+        let date = components::time_text(overview.now.plus_ms(-ago * DAY_MS), Clock::Full)
             .chars()
             .take(10)
             .collect::<String>();
@@ -102,7 +102,7 @@ fn content(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     view! {
         <div class="page-head">
             <h1>{lang.t(over::TITLE)}</h1>
-            <p class="note">{parts::time(overview.now, Clock::Minute)}" "{lang.t(common::BEIJING)}</p>
+            <p class="note">{components::time(overview.now, Clock::Minute)}" "{lang.t(common::BEIJING)}</p>
         </div>
         <div class="stack">
             <section class="card" aria-label=lang.t(over::TITLE)>
@@ -230,14 +230,14 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
             <li>
                 <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
                 <time class="note" datetime=found.first_seen_at.to_beijing_rfc3339()>
-                    {parts::time_text(found.first_seen_at, Clock::NoYear)}
+                    {components::time_text(found.first_seen_at, Clock::NoYear)}
                 </time>
                 <a class="mono all" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.to_string()}</a>
             </li>
         })
         .collect();
     let body = match count {
-        0 => parts::empty(icons::CHECK, lang.t(over::EXCEPTIONS_NONE), "").into_any(),
+        0 => components::empty(icons::CHECK, lang.t(over::EXCEPTIONS_NONE), "").into_any(),
         _ => view! { <p class="note">{lang.t(over::EXCEPTIONS_NOTE)}</p><ul class="list">{items}</ul> }
             .into_any(),
     };
@@ -271,7 +271,7 @@ fn open_refunds(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>
                 <li>
                     <p><strong class="money">{money(waiting.amount)}</strong>{pill(lang.t(word), tone)}</p>
                     <time class="note" datetime=waiting.requested_at.to_beijing_rfc3339()>
-                        {parts::time_text(waiting.requested_at, Clock::NoYear)}
+                        {components::time_text(waiting.requested_at, Clock::NoYear)}
                     </time>
                     <a class="mono all" href=format!("/admin/orders/{}", waiting.out_trade_no)>{waiting.out_trade_no.to_string()}</a>
                     {refunds::trouble(lang, waiting)}
@@ -311,18 +311,18 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     };
     let unsound = (violations > 0).then(|| {
         let count = thousands(violations);
-        parts::notice(Some("bad"), lang.fill(over::VIOLATIONS, &[("n", &count)]))
+        components::notice(Some("bad"), lang.fill(over::VIOLATIONS, &[("n", &count)]))
     });
     let notice = stopped.map(|stopped| {
-        let since = parts::time_text(stopped.since, Clock::NoYear);
+        let since = components::time_text(stopped.since, Clock::NoYear);
         let values = [("reason", stopped.reason.as_str()), ("time", since.as_str())];
-        parts::notice(Some("bad"), lang.fill(over::STOPPED, &values))
+        components::notice(Some("bad"), lang.fill(over::STOPPED, &values))
     });
     let ill = ill.map(|(ill, text)| {
         let ill = ill.as_ref()?;
-        let [since, tried] = [ill.since, ill.tried_at].map(|at| parts::time_text(at, Clock::NoYear));
+        let [since, tried] = [ill.since, ill.tried_at].map(|at| components::time_text(at, Clock::NoYear));
         let values = [("reason", ill.reason.as_str()), ("time", since.as_str()), ("tried", tried.as_str())];
-        Some(parts::notice(Some("warn"), lang.fill(text, &values)))
+        Some(components::notice(Some("warn"), lang.fill(text, &values)))
     });
     let (due, since) = overview.waiting;
     let waiting = match since.map(|since| overview.now.minus(since) / 1000) {
@@ -333,7 +333,7 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         _ => due.to_string(),
     };
     let today = overview.days.last().filter(|(day, _)| {
-        let date: String = parts::time_text(overview.now, Clock::Full).chars().take(10).collect();
+        let date: String = components::time_text(overview.now, Clock::Full).chars().take(10).collect();
         *day == date.replace('-', "")
     });
     let by_query = today.map_or(0, |(_, sums)| sums.by_query);
@@ -341,7 +341,7 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let differing = (differences > 0).then(|| {
         let words = lang.fill(bill::OPEN_ALL, &[("n", &differences.to_string())]);
         let link = view! { <a href="/admin/reconciliations">{lang.t(common::ALL)}</a> };
-        parts::notice(Some("warn"), view! { {words}" "{link} })
+        components::notice(Some("warn"), view! { {words}" "{link} })
     });
     let tile = |label: Text, value: String| view! { <div><dt class="note">{lang.t(label)}</dt><dd>{value}</dd></div> };
     view! {

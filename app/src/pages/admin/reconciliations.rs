@@ -6,14 +6,14 @@ use leptos::prelude::*;
 use recharge::reconcile::{Difference, DifferenceKind, Done, Reconciliation, Side};
 use wxpay::v2::BillDate;
 
-use super::asked::Asked;
+use super::extract::Asked;
 use super::{absent, dismiss, failed, page};
-use crate::desk::{Desk, internal};
+use crate::components::{self, Clock, money, pill};
 use crate::icons::{self, Icon};
-use crate::parts::{self, Clock, money, pill};
-use crate::shell::Tab;
+use crate::layout::Tab;
+use crate::request::Visit;
+use crate::service::{Desk, internal};
 use crate::text::{Lang, Text, bill as text, common};
-use crate::visit::Visit;
 
 /// So many days are listed.
 const DAYS: i64 = 90;
@@ -38,7 +38,7 @@ pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Respo
     page(&desk, &visit, Tab::Reconciliations, lang.t(text::TITLE).to_owned(), move || {
         let items: Vec<_> = days.iter().map(|day| day_item(lang, day)).collect();
         let body = match items.is_empty() {
-            true => parts::empty(icons::LIST, lang.t(text::NONE), lang.t(text::NONE_TEXT)).into_any(),
+            true => components::empty(icons::LIST, lang.t(text::NONE), lang.t(text::NONE_TEXT)).into_any(),
             false => view! { <ul class="list">{items}</ul> }.into_any(),
         };
         view! {
@@ -132,15 +132,15 @@ fn one_day(
         Some("over") => Some((Some("warn"), text::SAID_OVER)),
         _ => None,
     };
-    let said = said.map(|(tone, words)| parts::notice(tone, lang.t(words)));
-    let at = |at| parts::time_text(at, Clock::NoYear);
+    let said = said.map(|(tone, words)| components::notice(tone, lang.t(words)));
+    let at = |at| components::time_text(at, Clock::NoYear);
     let finished = day.finished_at.map(|finished| lang.fill(text::FINISHED, &[("time", &at(finished))]));
     let failure = day.failure.as_ref().map(|failure| {
         let values =
             [("time", at(failure.at)), ("n", failure.attempts.to_string()), ("text", failure.text.clone())];
         let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
         let next = lang.fill(text::NEXT, &[("time", &at(failure.next_at))]);
-        parts::notice(Some("bad"), format!("{} {next}", lang.fill(text::FAILURE, &values)))
+        components::notice(Some("bad"), format!("{} {next}", lang.fill(text::FAILURE, &values)))
     });
     let counted =
         |words, n: i64| (n > 0).then(|| view! { <span>{lang.fill(words, &[("n", &n.to_string())])}</span> });
@@ -173,7 +173,7 @@ fn one_day(
         })
         .collect();
     let fine = (differences.is_empty() && day.finished_at.is_some())
-        .then(|| view! { <section class="card">{parts::empty(icons::CHECK, lang.t(text::NO_DIFFERENCES), "")}</section> });
+        .then(|| view! { <section class="card">{components::empty(icons::CHECK, lang.t(text::NO_DIFFERENCES), "")}</section> });
     view! {
         {back(lang.t(text::BACK), "/admin/reconciliations".to_owned())}
         <div class="page-head"><div class="row"><h1>{day_text(day.date)}</h1>{result_pill(lang, day)}</div></div>
@@ -184,7 +184,7 @@ fn one_day(
 fn item(lang: Lang, date: BillDate, found: &Difference) -> impl IntoView + use<> {
     let dismissal = found.dismissal.as_ref().map(|dismissal| view! {
         <p class="note all">
-            <span>{dismissal.by.clone()}</span>{parts::time(dismissal.at, Clock::Full)}<span>{dismissal.reason.clone()}</span>
+            <span>{dismissal.by.clone()}</span>{components::time(dismissal.at, Clock::Full)}<span>{dismissal.reason.clone()}</span>
         </p>
     });
     let dismiss = (found.done == Done::Listed).then(|| {

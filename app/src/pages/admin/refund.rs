@@ -9,17 +9,17 @@ use recharge::refund::{RefundRefusal, RefundWish, is_reason};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo};
 
-use super::asked::{About, Asked};
+use super::decision_form::{REASON_OF_REFUND, low_field, password_field, problem, tidy};
+use super::extract::{About, Asked};
 use super::order::back;
-use super::proof::{REASON_OF_REFUND, low_field, password_field, problem, tidy};
 use super::refunds::{self, Asking};
 use super::{failed, page, to_order};
-use crate::desk::Desk;
+use crate::components::{self, big_money, money};
+use crate::layout::Tab;
 use crate::money::{parse_yuan, yuan};
-use crate::parts::{self, big_money, money};
-use crate::shell::Tab;
+use crate::request::{Visit, address};
+use crate::service::Desk;
 use crate::text::{Lang, order as order_text, refunds as text};
-use crate::visit::{Visit, address};
 
 /// What a refusal is called in an address.
 pub(super) fn code(refusal: &RefundRefusal) -> &'static str {
@@ -58,7 +58,7 @@ pub async fn confirm(State(desk): State<Desk>, Asked { visit, .. }: Asked, About
         };
         let left = offer.payment.left();
         let wrong = code.and_then(|code| problem(lang, code, visited.get("n"), left, REASON_OF_REFUND));
-        let wrong = wrong.map(|words| parts::notice(Some("bad"), words));
+        let wrong = wrong.map(|words| components::notice(Some("bad"), words));
         view! {
             {to_order(lang, &number)}
             <div class="page-head"><h1>{lang.t(title)}</h1></div>

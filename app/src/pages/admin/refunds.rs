@@ -5,9 +5,9 @@ use recharge::cashier::RefundOffer;
 use recharge::refund::{Problem, Refund, RefundState};
 use wxpay::{Fen, OutTradeNo};
 
-use super::proof::{REASON_OF_REFUND, reason_field};
+use super::decision_form::{REASON_OF_REFUND, reason_field};
+use crate::components::{self, Clock, money, pill};
 use crate::money::yuan;
-use crate::parts::{self, Clock, money, pill};
 use crate::text::{Lang, Text, order as order_text, problem, refund as state, refunds as text};
 
 /// All refunds of the order, and the first step towards another.
@@ -38,7 +38,7 @@ fn more(lang: Lang, number: &OutTradeNo, offer: &RefundOffer) -> impl IntoView +
         return view! { <p class="note more">{lang.t(text::NOTHING_LEFT)}</p> }.into_any();
     }
     if !offer.can_refund {
-        return view! { <div class="more">{parts::notice(None, lang.t(text::NO_CERTIFICATE))}</div> }
+        return view! { <div class="more">{components::notice(None, lang.t(text::NO_CERTIFICATE))}</div> }
             .into_any();
     }
     let asking = Asking { number, offer, exception: None };
@@ -111,7 +111,7 @@ fn item(lang: Lang, path: &str, refund: &Refund) -> impl IntoView + use<> {
         .collect();
     let ended = refund
         .ended_at
-        .map(|at| view! { <span>{lang.t(text::ENDED)}" "{parts::time(at, Clock::NoYear)}</span> });
+        .map(|at| view! { <span>{lang.t(text::ENDED)}" "{components::time(at, Clock::NoYear)}</span> });
     let own = format!("{path}/refunds/{}", refund.out_refund_no);
     let withdraw = can_withdraw(refund).then(|| {
         view! { <a class="button" href=format!("{own}/withdraw")>{lang.t(text::WITHDRAW)}</a> }
@@ -135,7 +135,7 @@ fn item(lang: Lang, path: &str, refund: &Refund) -> impl IntoView + use<> {
             {pill(lang.t(word), tone)}
             <p class="note all">
                 {notes}
-                <span>{lang.t(text::AT)}" "{parts::time(refund.requested_at, Clock::NoYear)}</span>
+                <span>{lang.t(text::AT)}" "{components::time(refund.requested_at, Clock::NoYear)}</span>
                 {ended}
                 <span class="mono">{refund.out_refund_no.to_string()}</span>
             </p>
@@ -160,7 +160,7 @@ pub(super) fn trouble(lang: Lang, refund: &Refund) -> Option<impl IntoView + use
         _ => return None,
     };
     let tone = if refund.state.is_over() { None } else { Some("warn") };
-    Some(view! { <div class="all">{parts::notice(tone, words)}</div> })
+    Some(view! { <div class="all">{components::notice(tone, words)}</div> })
 }
 
 pub(super) fn state_word(of: RefundState) -> (Text, Option<&'static str>) {

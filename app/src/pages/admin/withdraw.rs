@@ -7,15 +7,15 @@ use recharge::cashier::WithdrawError;
 use recharge::refund::Refund;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
 
-use super::asked::{About, Asked};
+use super::decision_form::{self, password_field};
+use super::extract::{About, Asked};
 use super::order::back;
-use super::proof::{self, password_field};
 use super::{absent, failed, page, refunds, to_order};
-use crate::desk::{Desk, internal};
-use crate::parts::{self, Clock, big_money, money, pill};
-use crate::shell::Tab;
+use crate::components::{self, Clock, big_money, money, pill};
+use crate::layout::Tab;
+use crate::request::{Visit, address};
+use crate::service::{Desk, internal};
 use crate::text::{Lang, order as order_text, refunds as text};
-use crate::visit::{Visit, address};
 
 /// Has WeChat asked about a refund at once.
 pub async fn hurry(
@@ -69,12 +69,12 @@ fn content(lang: Lang, visit: &Visit, refund: &Refund) -> impl IntoView + use<> 
         {to_order(lang, &refund.out_trade_no)}
         <div class="page-head"><h1>{lang.t(text::WITHDRAW_TITLE)}</h1></div>
         <div class="card stack slim">
-            {proof::wrong(visit, refund.amount, proof::REASON)}
+            {decision_form::wrong(visit, refund.amount, decision_form::REASON)}
             <p class="row">{big_money(refund.amount, "l")}{pill(lang.t(word), tone)}</p>
             {refunds::trouble(lang, refund)}
             <dl class="facts">
                 {user}
-                <dt>{lang.t(text::AT)}</dt><dd>{parts::time(refund.requested_at, Clock::Full)}</dd>
+                <dt>{lang.t(text::AT)}</dt><dd>{components::time(refund.requested_at, Clock::Full)}</dd>
                 <dt>{lang.t(text::NUMBER)}</dt><dd><span class="mono">{refund.out_refund_no.to_string()}</span></dd>
             </dl>
             <form method="post" class="stack" action=withdraw_path(&refund.out_trade_no, &refund.out_refund_no)>

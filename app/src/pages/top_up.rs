@@ -9,18 +9,18 @@ use recharge::db::list::{Listed, Page};
 use serde::Deserialize;
 use wxpay::Fen;
 
-use super::returned::Returned;
 use super::{cursor, cursor_text, refused};
 use crate::api::{AppError, ErrorCode};
 use crate::auth::{CurrentUser, OtherUser};
 use crate::checkout::{self, Checkout, Offer, whole_number};
-use crate::desk::Desk;
-use crate::handed::hand;
+use crate::components::{self, Clock, money};
 use crate::icons::{self, Icon};
-use crate::parts::{self, Clock, money};
-use crate::shell::{self, Frame};
+use crate::island_props::hand;
+use crate::layout::{self, Frame};
+use crate::refund_summary::Returned;
+use crate::request::Visit;
+use crate::service::Desk;
 use crate::text::{Lang, Text, dialog, error, pay, payer};
-use crate::visit::Visit;
 
 mod form;
 
@@ -55,8 +55,8 @@ async fn answer(desk: &Desk, visit: &Visit, user: &CurrentUser, balance: Fen, pa
     };
     let problem = visit.get("error").and_then(problem_text);
     let frame = Frame { live: true, ..Frame::default() };
-    shell::page(desk, visit, StatusCode::OK, lang.t(payer::TITLE).to_owned(), frame, move || {
-        let problem = problem.map(|text| parts::notice(Some("warn"), lang.t(text)));
+    layout::page(desk, visit, StatusCode::OK, lang.t(payer::TITLE).to_owned(), frame, move || {
+        let problem = problem.map(|text| components::notice(Some("warn"), lang.t(text)));
         let problem = problem.map(|notice| view! { <div class="stack before">{notice}</div> });
         provide_context(offer.clone());
         let rows = list(lang, page.clone());
@@ -72,7 +72,7 @@ async fn answer(desk: &Desk, visit: &Visit, user: &CurrentUser, balance: Fen, pa
                 </div>
             </Checkout>
         };
-        shell::payer(&site, &visited, false, content)
+        layout::payer(&site, &visited, false, content)
     })
     .await
 }
@@ -98,15 +98,14 @@ pub fn list(lang: Lang, page: Page) -> impl IntoView {
     let pager = pager.then(|| {
         view! {
             <nav class="pager" aria-label=lang.t(payer::MINE)>
-                {newer.map(|href| parts::pager_end(lang.t(payer::NEWER), Some(href), true))}
-                {older.map(|href| parts::pager_end(lang.t(payer::MORE), Some(href), false))}
+                {newer.map(|href| components::pager_end(lang.t(payer::NEWER), Some(href), true))}
+                {older.map(|href| components::pager_end(lang.t(payer::MORE), Some(href), false))}
             </nav>
         }
     });
     let rows = match page.rows.is_empty() {
-        true => {
-            parts::empty(icons::LIST, lang.t(payer::MINE_EMPTY), lang.t(payer::MINE_EMPTY_TEXT)).into_any()
-        }
+        true => components::empty(icons::LIST, lang.t(payer::MINE_EMPTY), lang.t(payer::MINE_EMPTY_TEXT))
+            .into_any(),
         false => {
             let rows: Vec<_> = page.rows.into_iter().map(|listed| row(lang, &listed)).collect();
             view! { <ul class="rows">{rows}</ul> }.into_any()
@@ -146,11 +145,11 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
         <li>
             <strong><span class="money">{money(order.total_fee)}</span></strong>
             <span class="rows-more note">
-                {parts::time(order.created_at, Clock::Minute)}
+                {components::time(order.created_at, Clock::Minute)}
                 <span class="mono">{order.out_trade_no.to_string()}</span>
                 {remark.map(|remark| view! { <span>{remark}</span> })}
             </span>
-            {parts::payer_pill(lang, order, Returned::of(order, &listed.refunds))}
+            {components::payer_pill(lang, order, Returned::of(order, &listed.refunds))}
             {link.map(|(href, label)| view! { <a href=href>{lang.t(label)}</a> })}
         </li>
     }
@@ -159,7 +158,7 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
 /// A link for one account was opened where another is signed in: nothing changes before the payer says so.
 async fn ask_which_user(desk: &Desk, visit: &Visit, user: CurrentUser, other: OtherUser) -> Response {
     let (site, lang, visited) = (desk.site.clone(), visit.lang, visit.clone());
-    shell::page(desk, visit, StatusCode::OK, lang.t(pay::SWITCH_TITLE).to_owned(), Frame::default(), move || {
+    layout::page(desk, visit, StatusCode::OK, lang.t(pay::SWITCH_TITLE).to_owned(), Frame::default(), move || {
         let names = [("user", user.name.as_str()), ("other", other.name.as_str())];
         let card = view! {
             <form class="card stack" method="post" action="/switch">
@@ -172,7 +171,7 @@ async fn ask_which_user(desk: &Desk, visit: &Visit, user: CurrentUser, other: Ot
                 </div>
             </form>
         };
-        shell::payer(&site, &visited, true, card)
+        layout::payer(&site, &visited, true, card)
     })
     .await
 }

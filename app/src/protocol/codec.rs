@@ -3,9 +3,6 @@
 
 use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
 
-#[cfg(not(feature = "ssr"))]
-pub mod message;
-
 /// The encoding of server functions.
 #[derive(Debug)]
 pub struct Wire;
@@ -42,9 +39,9 @@ mod codec {
 
 #[cfg(not(feature = "ssr"))]
 mod codec {
-    use super::message::Message;
+    use super::messages::Message;
     use super::{Bytes, Decodes, Encodes, Wire};
-    use crate::json::Json;
+    use crate::protocol::json::Json;
 
     /// What came is not what was expected.
     #[derive(Debug, thiserror::Error)]

@@ -8,13 +8,13 @@ use recharge::refund::Refund;
 use serde_json::{Value, json};
 use wxpay::OutTradeNo;
 
-use super::{absent, events, failed, order, page, refunds, settle, to_orders};
+use super::{absent, events, failed, order, page, refunds, resolve, to_orders};
 use crate::api::AppError;
-use crate::desk::{Desk, Waiting, internal};
-use crate::parts::{self, Clock, exception_word, money, pill};
-use crate::shell::Tab;
+use crate::components::{self, Clock, exception_word, money, pill};
+use crate::layout::Tab;
+use crate::request::Visit;
+use crate::service::{Desk, Waiting, internal};
 use crate::text::{Lang, orders};
-use crate::visit::Visit;
 
 /// Everything about a number that only exceptions have.
 #[derive(Debug, Clone)]
@@ -60,7 +60,7 @@ fn content(lang: Lang, visit: &Visit, stray: &Stray) -> impl IntoView + use<> {
             <div class="split">
                 <div class="stack">{events::line(lang, line)}</div>
                 <div class="stack">
-                    {settle::section(lang, exceptions)}
+                    {resolve::section(lang, exceptions)}
                     {refunds::section(lang, number, refunds, None)}
                 </div>
             </div>
@@ -83,7 +83,7 @@ pub fn list(lang: Lang, strays: &[Exception]) -> impl IntoView + use<> {
         .map(|stray| view! {
             <li>
                 <p><strong class="money">{money(stray.total_fee)}</strong>{pill(lang.t(exception_word(stray.kind)), Some("warn"))}</p>
-                <span class="note">{parts::time(stray.first_seen_at, Clock::Full)}</span>
+                <span class="note">{components::time(stray.first_seen_at, Clock::Full)}</span>
                 <a class="mono" href=format!("/admin/orders/{}", stray.out_trade_no)>{stray.out_trade_no.to_string()}</a>
             </li>
         })

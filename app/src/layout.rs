@@ -9,11 +9,11 @@ use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
-use crate::desk::Desk;
 use crate::icons::{self, Icon};
+use crate::request::{Theme, Visit};
+use crate::service::Desk;
 use crate::site::{Site, SiteSettings};
 use crate::text::{common, nav, sandbox, site};
-use crate::visit::{Theme, Visit};
 
 /// A press on the pay button before the page is live would be lost or leave the page: it is kept until then. Where the
 /// page does not come alive within six seconds, the form is sent as it would be without script.

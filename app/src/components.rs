@@ -7,7 +7,7 @@ use wxpay::{Fen, UnixMillis};
 
 use crate::icons::{self, Icon};
 use crate::money::parts as money_parts;
-use crate::pages::returned::Returned;
+use crate::refund_summary::Returned;
 use crate::text::{Lang, Text, exception, state};
 
 /// A sum as the largest thing around: `¥` and cents are smaller. `size` is `m` or `l`.

@@ -10,16 +10,16 @@ use recharge::{Exception, ExceptionKind, Order, User};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
 
-use super::asked::{About, Asked};
+use super::decision_form::{self, low_field, password_field, reason_field, tidy};
+use super::extract::{About, Asked};
 use super::order::back;
-use super::proof::{self, low_field, password_field, reason_field, tidy};
 use super::{failed, page, to_order};
 use crate::api::AppError;
-use crate::desk::{Desk, Waiting, internal};
-use crate::parts::{self, Clock, big_money, exception_word, money, pill};
-use crate::shell::Tab;
+use crate::components::{self, Clock, big_money, exception_word, money, pill};
+use crate::layout::Tab;
+use crate::request::{Visit, address};
+use crate::service::{Desk, Waiting, internal};
 use crate::text::{Lang, Text, exception, order as order_text, refunds, settle as text};
-use crate::visit::{Visit, address};
 
 /// The exceptions of one number, each with the ways that are open for it.
 pub(super) fn section(lang: Lang, all: &[Waiting]) -> impl IntoView + use<> {
@@ -65,7 +65,7 @@ fn item(lang: Lang, waiting: &Waiting) -> impl IntoView + use<> {
                 {expected}
                 {currency}
                 <span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span>
-                {parts::time(found.first_seen_at, Clock::Full)}
+                {components::time(found.first_seen_at, Clock::Full)}
             </p>
             {settled}
             {ways}
@@ -81,7 +81,7 @@ fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoVie
         return view! { <p class="note all">{lang.t(refunds::NOTHING_LEFT)}</p> }.into_any();
     }
     if !offer.can_refund {
-        return view! { <div class="all">{parts::notice(None, lang.t(refunds::NO_CERTIFICATE))}</div> }
+        return view! { <div class="all">{components::notice(None, lang.t(refunds::NO_CERTIFICATE))}</div> }
             .into_any();
     }
     let path = format!("/admin/orders/{}/refund", found.out_trade_no);
@@ -103,7 +103,7 @@ pub(super) fn who_and_why(lang: Lang, settled: &Settled) -> impl IntoView + use<
         name => name.to_owned(),
     };
     let why = (!settled.reason.is_empty()).then(|| view! { <span>{settled.reason.clone()}</span> });
-    view! { <p class="note all"><span>{who}</span><span>{parts::time(settled.at, Clock::Full)}</span>{why}</p> }
+    view! { <p class="note all"><span>{who}</span><span>{components::time(settled.at, Clock::Full)}</span>{why}</p> }
 }
 
 fn verb(way: Way) -> Text {
@@ -235,8 +235,8 @@ fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
     });
     let is_refund = *way == Way::Refund;
     let (longest, hint) = match is_refund {
-        true => (proof::REASON_OF_REFUND, refunds::REASON_HINT),
-        false => (proof::REASON, text::REASON_HINT),
+        true => (decision_form::REASON_OF_REFUND, refunds::REASON_HINT),
+        false => (decision_form::REASON, text::REASON_HINT),
     };
     let reason = reason_field(lang, lang.t(hint), longest, visit.get("reason").unwrap_or_default());
     let low = low.map(|after| low_field(lang, after));
@@ -247,14 +247,14 @@ fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
         {to_order(lang, &found.out_trade_no)}
         <div class="page-head"><h1>{lang.t(title(*way))}</h1></div>
         <div class="card stack slim">
-            {proof::wrong(visit, *amount, longest)}
+            {decision_form::wrong(visit, *amount, longest)}
             <p class="row">{big_money(*amount, "l")}{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
             <dl class="facts">
                 <dt>{lang.t(order_text::TRANSACTION)}</dt>
                 <dd><span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span></dd>
                 {user}
                 {expected}
-                <dt>{lang.t(text::SEEN)}</dt><dd>{parts::time(found.first_seen_at, Clock::Full)}</dd>
+                <dt>{lang.t(text::SEEN)}</dt><dd>{components::time(found.first_seen_at, Clock::Full)}</dd>
             </dl>
             <form method="post" class="stack" action=format!("{path}/settle")>
                 <input type="hidden" name="id" value=found.id()/>

@@ -21,7 +21,7 @@ pub fn handed<T: Clone + Send + Sync + 'static>(_: &str) -> Option<T> {
 
 /// What the page has for this island.
 #[cfg(not(feature = "ssr"))]
-pub fn handed<T: crate::wire::message::Message>(name: &str) -> Option<T> {
+pub fn handed<T: crate::protocol::messages::Message>(name: &str) -> Option<T> {
     let element = leptos::prelude::document().get_element_by_id(name)?;
-    T::from_json(&crate::json::Json::parse(&element.get_attribute("data-handed")?)?)
+    T::from_json(&crate::protocol::json::Json::parse(&element.get_attribute("data-handed")?)?)
 }

@@ -4,9 +4,9 @@
 use leptos::prelude::*;
 
 use crate::checkout::{Choice, Offer, Preset};
+use crate::components::big_money;
 use crate::icons::{self, Icon};
 use crate::money::{money, money_short, thousands};
-use crate::parts::big_money;
 use crate::text::payer;
 
 /// Title, account and balance.

@@ -3,9 +3,9 @@
 use leptos::prelude::*;
 use wxpay::Fen;
 
-use crate::parts::{self, money};
+use crate::components::{self, money};
+use crate::request::Visit;
 use crate::text::{Lang, order, refunds as text};
-use crate::visit::Visit;
 
 /// So many bytes WeChat takes as the reason of a refund, and so many we keep of any other.
 pub const REASON_OF_REFUND: usize = 80;
@@ -15,7 +15,7 @@ pub const REASON: usize = 200;
 /// reason may have.
 pub fn wrong(visit: &Visit, left: Fen, longest: usize) -> Option<impl IntoView + use<>> {
     let words = problem(visit.lang, visit.get("error")?, visit.get("n"), left, longest)?;
-    Some(parts::notice(Some("bad"), words))
+    Some(components::notice(Some("bad"), words))
 }
 
 /// The words for a code in an address; `None` for one that is not ours.
@@ -76,7 +76,7 @@ pub fn password_field(lang: Lang) -> impl IntoView {
 /// The tick without which a balance that is too low stops everything.
 pub fn low_field(lang: Lang, after: Fen) -> impl IntoView {
     view! {
-        {parts::notice(Some("warn"), lang.fill(text::LOW, &[("amount", &money(after))]))}
+        {components::notice(Some("warn"), lang.fill(text::LOW, &[("amount", &money(after))]))}
         <label class="row"><input type="checkbox" name="low" value="1" required=true/>{lang.t(text::LOW_TICK)}</label>
     }
 }

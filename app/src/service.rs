@@ -12,12 +12,12 @@ use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::api::{AppError, ErrorCode, OpenOrder, StatusView, ViewState};
 use crate::auth::{ClientIp, CurrentUser, Viewer};
-use crate::pages::returned::Returned;
+use crate::refund_summary::Returned;
 use crate::site::Site;
 
-mod office;
+mod operator;
 
-pub use office::{Dossier, Waiting};
+pub use operator::{Dossier, Waiting};
 
 /// A payer's list shows so many rows a page.
 const OWN_ROWS: usize = 10;

@@ -11,8 +11,8 @@ use wxpay::OutTradeNo;
 
 use super::absent;
 use crate::auth::{Confirmed, Operator};
-use crate::desk::Desk;
-use crate::visit::{Visit, address};
+use crate::request::{Visit, address};
+use crate::service::Desk;
 
 /// A visit of an operator who is signed in; everybody else is led to the sign-in page and back.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use recharge::refund::{Refund, RefundState};
 use recharge::{Order, OrderState};
 use wxpay::Fen;
 
-use crate::parts::pill;
+use crate::components::pill;
 use crate::text::{Lang, Text, state};
 
 /// The refunds of the order's own payment, added up; closed ones gave nothing back.

@@ -6,7 +6,7 @@ use crate::api::{
 };
 use crate::checkout::{Device, Offer, Preset};
 use crate::follow::Followed;
-use crate::json::Json;
+use crate::protocol::json::Json;
 use crate::text::Lang;
 
 /// What the browser sends or reads. Each message goes one way there, so the other may stay undone.
