@@ -6,9 +6,9 @@ use wxpay::{Fen, Merchant, UnixMillis};
 
 use crate::book::Book;
 use crate::clock::Now;
+use crate::orders::refunds::{Refund, RefundStatus};
 use crate::orders::{DAY_MS, HOUR_MS, Order, Payment};
-use crate::refunds::{Refund, RefundStatus};
-use crate::rules::Request;
+use crate::v2::rules::Request;
 
 const HEADER: &str = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,\
     付款银行,货币种类,应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,\

@@ -6,8 +6,8 @@ use wxpay::{SignType, UnixMillis};
 
 use crate::clock::Now;
 use crate::faults::RefundFaults;
+use crate::orders::refunds::{FreshRefund, Refund};
 use crate::orders::{self, DAY_MS, Fresh, Order, Pay, PayError, Payment, Refusal};
-use crate::refunds::{FreshRefund, Refund};
 
 /// Orders are forgotten after this time, paid or not; WeChat remembers for years.
 const KEPT_MS: i64 = 30 * DAY_MS;

@@ -13,7 +13,7 @@ use wxpay::{Fen, UnixMillis};
 
 use crate::faults::MAX_REPEAT;
 use crate::orders::{Order, Pay, PayError};
-use crate::rules::BODY_LIMIT;
+use crate::v2::rules::BODY_LIMIT;
 use crate::{Faults, NoticeRecord, Sandbox, TradeState};
 
 /// `GET /control/orders` shows so many, newest last.

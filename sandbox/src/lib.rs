@@ -24,13 +24,10 @@ mod notices;
 mod orders;
 mod page;
 mod phone;
-mod refunds;
-mod replies;
-mod rules;
 mod sending;
 mod store;
 mod tls;
-mod wechat;
+mod v2;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,8 +42,8 @@ pub use crate::clock::Clock;
 pub use crate::deliver::Deliver;
 pub use crate::faults::{AnswerFault, Faults, NotifyFaults, RefundFaults, RefundRefusal, RefundResult};
 pub use crate::notices::{Kind, NoticeRecord};
+pub use crate::orders::refunds::{Refund, RefundStatus};
 pub use crate::orders::{Order, Pay, PayError, Payment, TradeState};
-pub use crate::refunds::{Refund, RefundStatus};
 pub use crate::store::StoreError;
 pub use crate::tls::{Tls, TlsError};
 
@@ -56,6 +53,7 @@ use crate::deliver::Courier;
 use crate::notices::{Pending, Queue};
 use crate::orders::MINUTE_MS;
 use crate::store::{Change, Kept, Store};
+use crate::v2::replies;
 
 /// An order cannot be closed earlier than this after it was made. Source: protocol A6.
 const CLOSE_AFTER_MS: i64 = 5 * MINUTE_MS;
@@ -138,7 +136,10 @@ impl Sandbox {
 
     /// All of it: `/pay/*` and `/secapi/*` as WeChat, `/scan` as a phone, `/control/*` for tests, `/` that explains.
     pub fn router(&self) -> axum::Router {
-        wechat::router(self).merge(phone::router(self)).merge(control::router(self)).merge(page::router(self))
+        v2::endpoints::router(self)
+            .merge(phone::router(self))
+            .merge(control::router(self))
+            .merge(page::router(self))
     }
 
     /// Answers on `listener` and sends notices, until `shutdown` ends.

@@ -121,6 +121,6 @@ impl Queue {
 /// document has made WeChat send again for ever. Source: protocol A11.4.
 pub fn acknowledges(status: u16, answer: &str) -> bool {
     let bare = answer.starts_with("<xml>") && answer.ends_with("</xml>");
-    let read = Fields::read(answer.as_bytes(), crate::rules::BODY_LIMIT);
+    let read = Fields::read(answer.as_bytes(), crate::v2::rules::BODY_LIMIT);
     status == 200 && bare && read.is_ok_and(|f| f.get("return_code") == Some("SUCCESS"))
 }

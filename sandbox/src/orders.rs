@@ -1,13 +1,15 @@
 //! What WeChat knows of one order, and how that changes. Pure: no IO, `now` is a parameter.
 
+pub mod refunds;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use wxpay::{Fen, SignType, UnixMillis};
 
+use self::refunds::Refund;
 use crate::clock::Now;
 use crate::faults::RefundRefusal;
-use crate::refunds::Refund;
 
 pub const MINUTE_MS: i64 = 60_000;
 pub const HOUR_MS: i64 = 60 * MINUTE_MS;

@@ -11,7 +11,7 @@ use wxpay::{Fen, UnixMillis};
 use crate::Sandbox;
 use crate::orders::{Order, Pay, PayError, TradeState};
 use crate::page::{Lang, escape, frame};
-use crate::rules::BODY_LIMIT;
+use crate::v2::rules::BODY_LIMIT;
 
 pub fn router(sandbox: &Sandbox) -> Router {
     Router::new()

@@ -12,7 +12,8 @@ use crate::faults::{MAX_REPEAT, NotifyFaults};
 use crate::notices::{Kind, NoticeRecord, Outcome, Pending, acknowledges};
 use crate::orders::{HOUR_MS, Order};
 use crate::store::Change;
-use crate::{AT_ONCE, Sandbox, replies};
+use crate::v2::replies;
+use crate::{AT_ONCE, Sandbox};
 
 /// Somebody else's key, for forged notices; like the merchant's own in form.
 const FORGERS_KEY: &str = "00000000000000000000000000000000";

@@ -81,7 +81,12 @@
 //! # fn main() {}
 //! ```
 
+pub mod bill;
+#[cfg(feature = "client")]
+mod certificate;
 pub mod error;
+#[cfg(feature = "client")]
+mod transport;
 pub mod types;
 pub mod v2;
 mod verified;

@@ -7,18 +7,18 @@ use rand::RngExt;
 use rand::distr::Alphanumeric;
 use reqwest::Url;
 
-use super::bill::{self, BillDate, BillError, BillType};
-pub use super::bill_download::Bill;
-pub use super::certificate::Certificate;
 use super::merchant::Merchant;
 use super::order_query::Trade;
 use super::refund::{Refund, RefundAccepted};
 use super::refund_query::{RefundQuery, Refunds};
-use super::transport::{Budget, Transport};
 use super::unified_order::{Prepay, TradeType, UnifiedOrder};
 use super::xml::Fields;
 use super::{close_order, order_query, reply, sign};
+pub use crate::bill::download::Bill;
+use crate::bill::{self, BillDate, BillError, BillType};
+pub use crate::certificate::Certificate;
 use crate::error::Error;
+use crate::transport::{Budget, Transport};
 use crate::types::{InvalidValue, OutTradeNo, TransactionId};
 use crate::verified::Verified;
 

@@ -1,12 +1,13 @@
 //! [`Fields`]: the flat `<xml>` document that every v2 message is. Source: protocol A1, A16.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
 use quick_xml::errors::SyntaxError;
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::xml_read;
 use crate::types::InvalidValue;
 
 /// What stands in place of a value that must not be shown.
@@ -33,12 +34,12 @@ impl Fields {
     /// # Errors
     /// [`XmlError`] for whatever could mean two things or nothing.
     pub fn read(body: &[u8], limit: usize) -> Result<Self, XmlError> {
-        xml_read::read(body, limit, "xml")
+        read::read(body, limit, "xml")
     }
 
     /// Reads what was encrypted in a refund notice: the same with the root element `<root>`.
     pub(super) fn read_root(body: &[u8], limit: usize) -> Result<Self, XmlError> {
-        xml_read::read(body, limit, "root")
+        read::read(body, limit, "root")
     }
 
     /// The value as it stands in the message; an empty element is `Some("")`.

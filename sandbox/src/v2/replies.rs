@@ -7,9 +7,9 @@ use wxpay::{ApiKey, Merchant, SignType, UnixMillis};
 use crate::bills::NoBill;
 use crate::chance::Chance;
 use crate::clock::Now;
+use crate::orders::refunds::{Refund, RefundStatus};
 use crate::orders::{Order, Payment, Refusal, TradeState};
-use crate::refunds::{Refund, RefundStatus};
-use crate::rules::NotUnderstood;
+use crate::v2::rules::NotUnderstood;
 
 const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 const MIXED: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";

@@ -7,8 +7,7 @@ use flate2::write::GzDecoder;
 
 use super::line::{self, Header, LineError, SUMMARY};
 use super::{BillError, BillRow, BillSummary};
-use crate::v2::REPLY_LIMIT;
-use crate::v2::xml::Fields;
+use crate::v2::{Fields, REPLY_LIMIT};
 
 /// No line is longer: 27 columns, of which the longest are a text of 128 characters and an `attach` of as many.
 const LINE_LIMIT: usize = 64 * 1024;

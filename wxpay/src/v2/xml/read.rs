@@ -4,7 +4,7 @@ use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event, attributes::Attributes};
 use quick_xml::reader::Reader;
 
-use super::xml::{Fields, XmlError};
+use super::{Fields, XmlError};
 
 /// WeChat's longest message is ten refunds in one answer, with a dozen fields and three of each coupon; this only
 /// bounds what a stranger may send.

@@ -1,10 +1,5 @@
 //! API v2: flat XML, signed with a key that both sides hold. Source: protocol part A.
 
-pub mod bill;
-#[cfg(feature = "client")]
-mod bill_download;
-#[cfg(feature = "client")]
-mod certificate;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod close_order;
@@ -17,13 +12,10 @@ pub mod refund_query;
 pub mod reply;
 pub mod req_info;
 pub mod sign;
-#[cfg(feature = "client")]
-mod transport;
 mod unified_order;
 mod xml;
-mod xml_read;
 
-pub use bill::{BillDate, BillEntry, BillError, BillReader, BillRow, BillSummary, BillType};
+pub use crate::bill::{self, BillDate, BillEntry, BillError, BillReader, BillRow, BillSummary, BillType};
 pub use order_query::{Trade, TradeState};
 pub use refund::{Refund, RefundAccepted};
 pub use refund_notice::RefundNotice;

@@ -58,7 +58,7 @@ impl Certificate {
         self.expires_at
     }
 
-    pub(super) fn identity(&self) -> reqwest::Identity {
+    pub(crate) fn identity(&self) -> reqwest::Identity {
         self.identity.clone()
     }
 }

@@ -1,6 +1,8 @@
 //! `/pay/downloadbill`: every payment and refund that WeChat counts to one day. Neither XML nor signed, and as long
 //! as the day was busy, so it is read line by line. Source: protocol A10.
 
+#[cfg(feature = "client")]
+pub(crate) mod download;
 mod line;
 mod reader;
 
@@ -9,10 +11,10 @@ use serde::{Deserialize, Serialize};
 pub use line::LineError;
 pub use reader::BillReader;
 
-use super::merchant::Merchant;
-use super::xml::Fields;
 use crate::error::Error;
 use crate::types::{AppId, Fen, InvalidValue, MchId, RefundId, TransactionId, UnixMillis};
+use crate::v2::Fields;
+use crate::v2::merchant::Merchant;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 

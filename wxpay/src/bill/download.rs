@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::body::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::bill::{BillError, BillReader, BillRow, BillSummary};
-use super::transport::{Answer, Budget, Transport};
+use super::{BillError, BillReader, BillRow, BillSummary};
 use crate::error::Error;
+use crate::transport::{Answer, Budget, Transport};
 
 /// A bill of millions of rows may take WeChat a while to begin.
 const BEGIN: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ pub struct Bill {
 }
 
 impl Bill {
-    pub(super) async fn open(
+    pub(crate) async fn open(
         transport: &Transport,
         path: &str,
         request: String,

@@ -18,12 +18,12 @@ use crate::bills::{self, NoBill};
 use crate::clock::Now;
 use crate::faults::{AnswerFault, RefundResult};
 use crate::notices::{Kind, Pending};
+use crate::orders::refunds::FreshRefund;
 use crate::orders::{Fresh, Refusal};
-use crate::refunds::FreshRefund;
-use crate::replies;
-use crate::rules::{self, BODY_LIMIT, Call, NotUnderstood};
 use crate::store::{Change, Kept};
 use crate::tls::Shown;
+use crate::v2::replies;
+use crate::v2::rules::{self, BODY_LIMIT, Call, NotUnderstood};
 
 /// A caller that hears nothing waits at least so long, longer than any client's patience.
 const SILENCE: Duration = Duration::from_secs(30);

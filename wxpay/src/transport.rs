@@ -11,12 +11,11 @@ use reqwest::{Url, redirect};
 use tokio::time::timeout;
 use tower::ServiceExt;
 
-use super::REPLY_LIMIT;
-use super::certificate::Certificate;
-use super::client::Endpoint;
-use super::xml::XmlError;
+use crate::certificate::Certificate;
 use crate::error::Error;
 use crate::types::InvalidValue;
+use crate::v2::client::Endpoint;
+use crate::v2::{REPLY_LIMIT, XmlError};
 
 /// Source: protocol A1.
 const BACKUP: &str = "https://api2.mch.weixin.qq.com";
@@ -30,13 +29,13 @@ const CONNECT: Duration = Duration::from_secs(2);
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]
-pub(super) enum Transport {
+pub(crate) enum Transport {
     Http(Box<Hosts>),
     InProcess(Router),
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Hosts {
+pub(crate) struct Hosts {
     http: reqwest::Client,
     tls: Tls,
     primary: Url,
@@ -45,7 +44,7 @@ pub(super) struct Hosts {
 
 /// Whom we believe beyond the machine's own list, and who we are, if WeChat asks.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Tls {
+pub(crate) struct Tls {
     pub roots: Vec<reqwest::Certificate>,
     pub ours: Option<Certificate>,
 }
@@ -70,13 +69,13 @@ impl Tls {
 
 /// How long one call may take, in all and, where there is a second host, at the first one.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Budget {
+pub(crate) struct Budget {
     pub first: Duration,
     pub total: Duration,
 }
 
 impl Transport {
-    pub(super) fn http(endpoint: &Endpoint) -> Result<Self, Error> {
+    pub(crate) fn http(endpoint: &Endpoint) -> Result<Self, Error> {
         let primary = base_url("base_url", &endpoint.base_url)?;
         let backup = match &endpoint.backup_url {
             Some(backup) => Some(base_url("backup_url", backup)?),
@@ -91,7 +90,7 @@ impl Transport {
     }
 
     /// The same with other TLS settings; in process there is no TLS.
-    pub(super) fn with_tls(self, change: impl FnOnce(&mut Tls)) -> Result<Self, Error> {
+    pub(crate) fn with_tls(self, change: impl FnOnce(&mut Tls)) -> Result<Self, Error> {
         match self {
             Transport::Http(mut hosts) => {
                 change(&mut hosts.tls);
@@ -106,7 +105,7 @@ impl Transport {
     }
 
     /// Whether whoever asks for our certificate gets one; nobody asks in process or over plain HTTP.
-    pub(super) fn shows_certificate(&self) -> bool {
+    pub(crate) fn shows_certificate(&self) -> bool {
         match self {
             Transport::Http(hosts) => hosts.tls.ours.is_some() || hosts.primary.scheme() == "http",
             Transport::InProcess(_) => true,
@@ -115,13 +114,13 @@ impl Transport {
 
     /// Posts `body`; on a failure of the network or an HTTP 5xx, the same bytes once more to the second host, if there
     /// is one. Every v2 call may be repeated like that: the same numbers never order, close or refund twice.
-    pub(super) async fn post(&self, path: &str, body: String, budget: Budget) -> Result<Vec<u8>, Error> {
+    pub(crate) async fn post(&self, path: &str, body: String, budget: Budget) -> Result<Vec<u8>, Error> {
         let whole = |to| async { ask(to, path, body.clone()).await?.whole().await };
         self.try_hosts(budget, whole).await
     }
 
     /// The same for an answer that is read piece by piece, after the budget has ended.
-    pub(super) async fn open(&self, path: &str, body: String, budget: Budget) -> Result<Answer, Error> {
+    pub(crate) async fn open(&self, path: &str, body: String, budget: Budget) -> Result<Answer, Error> {
         self.try_hosts(budget, |to| ask(to, path, body.clone())).await
     }
 
@@ -221,14 +220,14 @@ fn broken(error: reqwest::Error) -> Error {
 
 /// An answer with HTTP 200 whose body is still to come.
 #[derive(Debug)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Http(reqwest::Response),
     InProcess(Body),
 }
 
 impl Answer {
     /// The next piece of the body, `None` at its end.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
         match self {
             Answer::Http(response) => response.chunk().await.map_err(broken),
             Answer::InProcess(body) => loop {

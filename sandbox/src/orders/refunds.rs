@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wxpay::{Fen, UnixMillis};
 
+use super::{Order, Refusal};
 use crate::clock::Now;
 use crate::faults::{RefundFaults, RefundResult};
-use crate::orders::{Order, Refusal};
 
 /// So many refunds of one payment. Source: protocol A7.1.
 const MOST: usize = 50;

@@ -1,0 +1,5 @@
+//! API v2 as WeChat speaks it: flat XML over HTTP, read by the sandbox's own rules.
+
+pub mod endpoints;
+pub mod replies;
+pub mod rules;
