@@ -9,7 +9,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{start::chain, state::Server};
+use crate::{error_chain::error_chain, state::Server};
 
 /// Queries are started this often, so that a watched order waits little.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -166,7 +166,7 @@ async fn reconcile(cashier: Cashier) {
                 // There may be another day.
                 ticks.reset_immediately();
             }
-            Err(error) => tracing::warn!("no comparison with WeChat's bill: {}", chain(&error)),
+            Err(error) => tracing::warn!("no comparison with WeChat's bill: {}", error_chain(&error)),
         }
     }
 }

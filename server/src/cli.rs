@@ -11,8 +11,8 @@ use clap::{Args, Parser, Subcommand};
 use recharge::{Db, User};
 use server::{
     config::{self, LogFormat, Secret},
-    operators,
-    start::{self, chain},
+    error_chain::error_chain,
+    operators, start,
     user_token::UserTokens,
 };
 use tracing_subscriber::EnvFilter;
@@ -107,7 +107,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("saoma: {}", chain(&*error));
+            eprintln!("saoma: {}", error_chain(&*error));
             ExitCode::FAILURE
         }
     }

@@ -12,6 +12,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::{client_addr::ClientAddr, state::Server};
 
+/// Largest body of a page's form or a server function's call, in bytes.
+pub const FORM_BYTES: usize = 16 * 1024;
+
 pub async fn guard(State(server): State<Server>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);

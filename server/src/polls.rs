@@ -18,7 +18,7 @@ use leptos::server_fn::{
     error::{FromServerFnError as _, ServerFnErrorErr},
 };
 
-use crate::{router::FORM_BYTES, state::Server};
+use crate::{middleware::FORM_BYTES, state::Server};
 
 pub fn router(server: Server) -> Router {
     Router::new().route(OrderStatus::PATH, post(poll)).with_state(server)

@@ -11,7 +11,8 @@ use http::{Extensions, HeaderMap, Method, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    assets, client_addr::ClientAddr, health, middleware, notify, polls, recharge_api, session, state::Server,
+    assets, client_addr::ClientAddr, health, middleware, middleware::FORM_BYTES, notify, polls, recharge_api,
+    session, state::Server,
 };
 
 /// The whole server.
@@ -38,9 +39,6 @@ pub fn router(server: Server) -> Router {
 fn is_page(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
-
-/// No page takes more than a short form.
-pub const FORM_BYTES: usize = 16 * 1024;
 
 async fn small_body(request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();

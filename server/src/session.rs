@@ -134,7 +134,7 @@ async fn confirm(server: &Server, request: Request) -> Result<Request, Response>
     }
     // A form of a page, a few hundred bytes: it was read into memory when its size was checked.
     let (mut parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, crate::router::FORM_BYTES).await else {
+    let Ok(body) = axum::body::to_bytes(body, crate::middleware::FORM_BYTES).await else {
         return Err(StatusCode::PAYLOAD_TOO_LARGE.into_response());
     };
     let copy = Request::from_parts(parts.clone(), Body::from(body.clone()));

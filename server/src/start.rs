@@ -32,36 +32,25 @@ use crate::{
 /// WeChat's own address. Source: protocol A1.
 const WECHAT: &str = "https://api.mch.weixin.qq.com";
 
-/// Why it did not start; one line each.
+/// Why the server did not start. Each has its cause as its source: print it with [`crate::error_chain`].
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("{}", chain(.0))]
+    #[error(transparent)]
     Database(recharge::db::OpenError),
     #[error("DATABASE_URL must name a database of {ours}; this one belongs to {theirs}")]
     OtherIdentity { ours: String, theirs: String },
     #[error("{setting} must be a free address of this machine, not {address}")]
     Listen { setting: &'static str, address: SocketAddr, source: io::Error },
-    #[error("DATABASE_URL: {}", chain(.0))]
+    #[error("DATABASE_URL: database error")]
     Query(#[from] sqlx::Error),
     #[error("SAOMA_SANDBOX_ADDR must name the port on which the server's sandbox listens, not 0")]
     SandboxPort,
-    #[error("{}", chain(.0))]
+    #[error(transparent)]
     Client(#[from] wxpay::Error),
-    #[error("the sandbox cannot start: {}", chain(.0))]
+    #[error("the sandbox cannot start")]
     Sandbox(#[from] sandbox::OpenError),
-    #[error("the operator admin could not be added: {0}")]
+    #[error("the operator admin could not be added")]
     Operator(#[from] OperatorError),
-}
-
-/// An error and its causes on one line.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text.replace('\n', " ")
 }
 
 /// A server that answers.
@@ -303,4 +292,19 @@ fn site_settings(
         frame_ancestors: config.frame_ancestors.clone(),
         files: SiteFiles { output_name: names.bundle.clone(), css: names.sheet.clone() },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error_chain::error_chain;
+
+    #[test]
+    fn a_failed_start_names_each_cause_once() {
+        let text = error_chain(&StartError::Query(sqlx::Error::PoolTimedOut));
+        let cause = sqlx::Error::PoolTimedOut.to_string();
+        assert_eq!(text.matches(&cause).count(), 1, "{text}");
+        let text = error_chain(&StartError::Operator(OperatorError::Exists("admin".to_owned())));
+        assert_eq!(text.matches("there is an operator").count(), 1, "{text}");
+    }
 }

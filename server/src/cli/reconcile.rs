@@ -13,6 +13,7 @@ use recharge::{
 };
 use server::{
     config::{self, Mode},
+    error_chain::error_chain,
     start,
 };
 use wxpay::{
@@ -56,7 +57,7 @@ fn explain(error: ReconcileError, mode: &Mode) -> Failure {
     match (&error, mode) {
         (ReconcileError::Bill(BillError::Call(_)), Mode::Sandbox { addr }) => format!(
             "{}; the sandbox runs within saoma serve, and is looked for at http://{addr} (SAOMA_SANDBOX_ADDR)",
-            start::chain(&error)
+            error_chain(&error)
         )
         .into(),
         _ => error.into(),

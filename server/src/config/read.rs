@@ -9,6 +9,7 @@ use super::{
     check::{database_url, user_token_secret},
     settings::Settings,
 };
+use crate::error_chain::{all_lines, error_chain};
 
 type SettingsLayer = <Settings as confique::Config>::Layer;
 
@@ -42,33 +43,21 @@ fn layers(file: Option<&Path>) -> Result<SettingsLayer, ConfigError> {
         None => SettingsLayer::empty(),
     };
     let from_env = SettingsLayer::from_env()
-        .map_err(|e| ConfigError::new("environment:", mask_values(&one_line(&e))))?;
+        .map_err(|e| ConfigError::new("environment:", mask_values(&error_chain(&e))))?;
     Ok(from_env.with_fallback(from_file))
 }
 
 fn settings(layer: SettingsLayer) -> Result<Settings, ConfigError> {
     Settings::from_layer(layer.with_fallback(SettingsLayer::default_values()))
-        .map_err(|e| ConfigError::new("settings:", one_line(&e)))
+        .map_err(|e| ConfigError::new("settings:", error_chain(&e)))
 }
 
 fn read_file(path: &Path) -> Result<SettingsLayer, ConfigError> {
     let name = path.display().to_string();
     File::with_format(PathBuf::from(path), FileFormat::Toml).required().load().map_err(|e| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
-        ConfigError::new(&name, file_problem(&one_line(&e), &text))
+        ConfigError::new(&name, file_problem(&all_lines(&e), &text))
     })
-}
-
-/// The whole chain of causes, without line breaks.
-fn one_line(error: &confique::Error) -> String {
-    use std::error::Error as _;
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(e) = cause {
-        text = format!("{text}: {e}");
-        cause = e.source();
-    }
-    text
 }
 
 /// The reader's message quotes the line it stumbled over, which may hold a key: keep the place and the reason only.
