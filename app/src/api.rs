@@ -5,12 +5,12 @@ use leptos::prelude::*;
 use leptos::server_fn::{Http, codec::Post};
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::codec::Wire;
+use crate::protocol::codec::JsonCodec;
 #[cfg(feature = "ssr")]
-use crate::{auth, request::Visit, service::Desk};
+use crate::{auth, request::PageRequest, service::Service};
 
 /// JSON by POST, both ways.
-type Calls = Http<Post<Wire>, Post<Wire>>;
+type Calls = Http<Post<JsonCodec>, Post<JsonCodec>>;
 
 /// An order as its payer may see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +106,7 @@ impl AppError {
 }
 
 impl FromServerFnError for AppError {
-    type Encoder = Wire;
+    type Encoder = JsonCodec;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         let (code, message) = match &error {
@@ -128,35 +128,35 @@ impl FromServerFnError for AppError {
 #[server(endpoint = "create_order", protocol = Calls)]
 pub async fn create_order(quantity: u32) -> Result<StatusView, AppError> {
     let user = auth::current_user()?;
-    Desk::get()?.place(&user, auth::client_ip(), quantity).await
+    Service::get()?.place(&user, auth::client_ip(), quantity).await
 }
 
 /// How an order stands. Asks WeChat nothing: it reads what we know. `t` is the order link's token, if that is how the
 /// page was opened.
 #[server(endpoint = "order_status", protocol = Calls)]
 pub async fn order_status(out_trade_no: String, t: Option<String>) -> Result<StatusView, AppError> {
-    Desk::get()?.status(&auth::viewer(t)?, &out_trade_no).await
+    Service::get()?.status(&auth::viewer(t)?, &out_trade_no).await
 }
 
 /// "I have paid, check again": has WeChat asked soon.
 #[server(endpoint = "check_again", protocol = Calls)]
 pub async fn check_again(out_trade_no: String) -> Result<StatusView, AppError> {
     let user = auth::current_user()?;
-    Desk::get()?.check_again(&user, &out_trade_no).await
+    Service::get()?.check_again(&user, &out_trade_no).await
 }
 
 /// "Not paid, new code": asks WeChat, and only if nothing was paid issues a fresh code under the same number.
 #[server(endpoint = "new_code", protocol = Calls)]
 pub async fn new_code(out_trade_no: String, seen_version: i64) -> Result<StatusView, AppError> {
     let user = auth::current_user()?;
-    Desk::get()?.new_code(&user, &out_trade_no, seen_version).await
+    Service::get()?.new_code(&user, &out_trade_no, seen_version).await
 }
 
 /// The list of the payer's own recharges, as the page shows it, for after the dialog closed.
 #[server(endpoint = "own_recharges", protocol = Calls)]
 pub async fn own_recharges() -> Result<String, AppError> {
     let user = auth::current_user()?;
-    let lang = Visit::now().await.lang;
-    let page = Desk::get()?.own_recharges(&user, None).await?;
+    let lang = PageRequest::now().await.lang;
+    let page = Service::get()?.own_recharges(&user, None).await?;
     Ok(crate::pages::top_up::list(lang, page).to_html())
 }

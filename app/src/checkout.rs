@@ -23,7 +23,7 @@ use self::look::{Action, Corner, Does};
 use crate::api;
 use crate::clock::now;
 use crate::icons::{self, Icon};
-use crate::island_props::handed;
+use crate::island_props::read_props;
 use crate::money::money;
 use crate::text::{Lang, common, dialog, payer};
 
@@ -240,13 +240,13 @@ impl Handle {
 }
 
 /// The name of the element with the [`Offer`].
-pub const HANDED: &str = "offer";
+pub const PROPS_ID: &str = "offer";
 
 /// Brings the recharge page to life. `children` is the page as the server drew it: it works without this island, which
 /// adds the dialog and keeps the figures up to date.
 #[island]
 pub fn Checkout(children: Children) -> impl IntoView {
-    let offer: Option<Offer> = handed(HANDED);
+    let offer: Option<Offer> = read_props(PROPS_ID);
     offer.map(|offer| live(offer, children))
 }
 

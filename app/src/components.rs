@@ -7,7 +7,7 @@ use wxpay::{Fen, UnixMillis};
 
 use crate::icons::{self, Icon};
 use crate::money::parts as money_parts;
-use crate::refund_summary::Returned;
+use crate::refund_summary::RefundSummary;
 use crate::text::{Lang, Text, exception, state};
 
 /// A sum as the largest thing around: `¥` and cents are smaller. `size` is `m` or `l`.
@@ -29,7 +29,7 @@ pub fn pill(label: &'static str, tone: Option<&'static str>) -> impl IntoView {
 }
 
 /// The payer's word for an order's state.
-pub fn payer_pill(lang: Lang, order: &Order, returned: Returned) -> impl IntoView + use<> {
+pub fn payer_pill(lang: Lang, order: &Order, returned: RefundSummary) -> impl IntoView + use<> {
     let (word, tone) = match &order.state {
         _ if returned.is_any() => returned.word().unwrap_or((state::REFUNDED, None)),
         OrderState::Created => (state::CREATED, None),
@@ -42,11 +42,11 @@ pub fn payer_pill(lang: Lang, order: &Order, returned: Returned) -> impl IntoVie
 }
 
 /// The operator's words: the state, what went back, and each kind of exception once.
-pub fn desk_pills(
+pub fn operator_pills(
     lang: Lang,
     order: &Order,
     kinds: &[ExceptionKind],
-    returned: Returned,
+    returned: RefundSummary,
 ) -> impl IntoView + use<> {
     let (word, tone) = match &order.state {
         OrderState::Created => (state::CREATED, None),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::api::{self, ErrorCode, ViewState};
 use crate::clock::now;
-use crate::island_props::handed;
+use crate::island_props::read_props;
 use crate::poll::{Poll, Step};
 
 /// How often it looks at its clock.
@@ -29,13 +29,14 @@ pub struct Followed {
 }
 
 /// The name of the element with [`Followed`].
-pub const HANDED: &str = "followed";
+pub const PROPS_ID: &str = "followed";
 
 /// Shows nothing of its own.
 #[island]
 pub fn Follow() -> impl IntoView {
     Effect::new(move || {
-        let Some(Followed { out_trade_no: number, token, state, code_version, poll_for_s }) = handed(HANDED)
+        let Some(Followed { out_trade_no: number, token, state, code_version, poll_for_s }) =
+            read_props(PROPS_ID)
         else {
             return;
         };

@@ -10,8 +10,8 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
 use crate::icons::{self, Icon};
-use crate::request::{Theme, Visit};
-use crate::service::Desk;
+use crate::request::{PageRequest, Theme};
+use crate::service::Service;
 use crate::site::{Site, SiteSettings};
 use crate::text::{common, nav, sandbox, site};
 
@@ -31,8 +31,8 @@ pub struct Frame {
 
 /// Answers with a page. `view` is called once, in the request's context.
 pub async fn page<V>(
-    desk: &Desk,
-    visit: &Visit,
+    service: &Service,
+    request: &PageRequest,
     status: StatusCode,
     title: String,
     frame: Frame,
@@ -41,14 +41,14 @@ pub async fn page<V>(
 where
     V: IntoView + 'static,
 {
-    let context = desk.clone();
-    let (site, visited) = (desk.site.clone(), visit.clone());
-    let app = move || shell(&site, &visited, &title, frame, view());
+    let context = service.clone();
+    let (site, view_request) = (service.site.clone(), request.clone());
+    let app = move || shell(&site, &view_request, &title, frame, view());
     let render = leptos_axum::render_app_async_with_context(move || provide_context(context.clone()), app);
     let mut response = render(Request::new(Body::empty())).await;
     *response.status_mut() = status;
-    if visit.lang_chosen
-        && let Ok(cookie) = HeaderValue::try_from(remember(&desk.site, "lang", visit.lang.short()))
+    if request.lang_chosen
+        && let Ok(cookie) = HeaderValue::try_from(remember(&service.site, "lang", request.lang.short()))
     {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -74,7 +74,7 @@ fn policy(site: &SiteSettings, nonce: &str) -> String {
 
 fn shell<V: IntoView + 'static>(
     site: &Site,
-    visit: &Visit,
+    request: &PageRequest,
     title: &str,
     frame: Frame,
     body: V,
@@ -85,13 +85,13 @@ fn shell<V: IntoView + 'static>(
     {
         options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
     }
-    let lang = visit.lang;
+    let lang = request.lang;
     let options =
         LeptosOptions::builder().output_name(site.files.output_name.clone()).site_pkg_dir("pkg").build();
     let title = format!("{title} · {}", site.name);
     view! {
         <!DOCTYPE html>
-        <html lang=lang.code() data-theme=visit.theme.map(Theme::name)>
+        <html lang=lang.code() data-theme=request.theme.map(Theme::name)>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
@@ -114,16 +114,16 @@ fn shell<V: IntoView + 'static>(
 }
 
 /// Says in plain sight that no real money moves.
-pub fn ribbon(site: &SiteSettings, visit: &Visit) -> impl IntoView + use<> {
-    let lang = visit.lang;
+pub fn ribbon(site: &SiteSettings, request: &PageRequest) -> impl IntoView + use<> {
+    let lang = request.lang;
     site.sandbox.then(|| view! {
         <p class="ribbon"><strong>{lang.t(sandbox::LABEL)}</strong><span>{lang.t(sandbox::TEXT)}</span></p>
     })
 }
 
 /// Switches between light and dark. Only the button that changes something is shown.
-pub fn theme_tool(visit: &Visit) -> impl IntoView + use<> {
-    let lang = visit.lang;
+pub fn theme_tool(request: &PageRequest) -> impl IntoView + use<> {
+    let lang = request.lang;
     let button = |theme: Theme, label| {
         view! {
             <button class="tool" type="submit" name="theme" value=theme.name() aria-label=lang.t(label)>
@@ -133,7 +133,7 @@ pub fn theme_tool(visit: &Visit) -> impl IntoView + use<> {
     };
     view! {
         <form class="theme" method="post" action="/theme">
-            <input type="hidden" name="back" value=visit.with(&[])/>
+            <input type="hidden" name="back" value=request.with(&[])/>
             {button(Theme::Dark, common::THEME_DARK)}
             {button(Theme::Light, common::THEME_LIGHT)}
         </form>
@@ -141,30 +141,35 @@ pub fn theme_tool(visit: &Visit) -> impl IntoView + use<> {
 }
 
 /// The tools at the end of the bar.
-pub fn lang_and_theme(visit: &Visit) -> impl IntoView + use<> {
-    let (lang, other) = (visit.lang, visit.lang.other());
+pub fn lang_and_theme(request: &PageRequest) -> impl IntoView + use<> {
+    let (lang, other) = (request.lang, request.lang.other());
     view! {
         <span class="topbar-end">
-            <a class="tool" href=visit.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
-            {theme_tool(visit)}
+            <a class="tool" href=request.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
+            {theme_tool(request)}
         </span>
     }
 }
 
 /// A payer's page.
-pub fn payer<V>(site: &SiteSettings, visit: &Visit, narrow: bool, content: V) -> impl IntoView + use<V>
+pub fn payer<V>(
+    site: &SiteSettings,
+    request: &PageRequest,
+    narrow: bool,
+    content: V,
+) -> impl IntoView + use<V>
 where
     V: IntoView + 'static,
 {
-    let lang = visit.lang;
+    let lang = request.lang;
     let mark: String =
         site.name.chars().next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     view! {
         <header class="topbar">
-            {ribbon(site, visit)}
+            {ribbon(site, request)}
             <div class="topbar-in">
                 <a class="brand" href="/"><span class="brand-mark" aria-hidden="true">{mark}</span>{site.name.clone()}</a>
-                {lang_and_theme(visit)}
+                {lang_and_theme(request)}
             </div>
         </header>
         <main id="main" class="page" data-width=narrow.then_some("narrow")>{content.into_any()}</main>
@@ -172,7 +177,7 @@ where
     }
 }
 
-/// Which of the desk's pages is open.
+/// The operator's page that is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tab {
     Overview,
@@ -182,11 +187,11 @@ pub enum Tab {
 }
 
 /// An operator's page.
-pub fn desk<V>(site: &SiteSettings, visit: &Visit, tab: Tab, content: V) -> impl IntoView + use<V>
+pub fn operator<V>(site: &SiteSettings, request: &PageRequest, tab: Tab, content: V) -> impl IntoView + use<V>
 where
     V: IntoView + 'static,
 {
-    let lang = visit.lang;
+    let lang = request.lang;
     let link = |of: Tab, href, label| {
         view! {
             <a href=href aria-current=(of == tab).then_some("page")>{lang.t(label)}</a>
@@ -195,7 +200,7 @@ where
     let other = lang.other();
     view! {
         <header class="topbar" data-width="wide">
-            {ribbon(site, visit)}
+            {ribbon(site, request)}
             <div class="topbar-in">
                 <a class="brand" href="/admin">
                     <span class="brand-mark" aria-hidden="true"><Icon d=icons::SCAN/></span>{site.name.clone()}
@@ -207,8 +212,8 @@ where
                     {link(Tab::Reconciliations, "/admin/reconciliations", nav::BILLS)}
                 </nav>
                 <div class="topbar-end">
-                    <a class="tool" href=visit.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
-                    {theme_tool(visit)}
+                    <a class="tool" href=request.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
+                    {theme_tool(request)}
                     <form method="post" action="/admin/logout">
                         <button class="tool" type="submit">{lang.t(nav::SIGNOUT)}</button>
                     </form>

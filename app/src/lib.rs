@@ -1,6 +1,6 @@
 //! What people see; built twice, with `ssr` for the server and with `hydrate` for the browser.
 //!
-//! The server calls [`pages::routes`] with a [`service::Desk`], and layers sessions around it that put [`auth`]'s types into
+//! The server calls [`pages::routes`] with a [`service::Service`], and layers sessions around it that put [`auth`]'s types into
 //! each request's extensions. The browser's part is two islands, [`Checkout`] and [`Follow`], and the functions in
 //! [`api`] that they call; everything else is drawn on the server and works without script.
 

@@ -15,8 +15,8 @@ use crate::api::{AppError, ErrorCode};
 use crate::components::instead;
 use crate::icons;
 use crate::layout::{self, Frame};
-use crate::request::{Theme, Visit};
-use crate::service::{self, Desk};
+use crate::request::{PageRequest, Theme};
+use crate::service::{self, Service};
 use crate::text::{self, Text, dialog, error, payer};
 
 pub mod admin;
@@ -29,12 +29,13 @@ pub mod top_up;
 /// The server layers sessions around it, which put [`crate::auth`]'s types into the request's extensions, and adds what
 /// sets cookies or needs secrets: `POST /admin/login` (`name`, `password`, `next`), `POST /admin/logout`, and
 /// `POST /switch` (`u`), which signs in the user of a token where another one is signed in.
-pub fn routes(desk: Desk) -> Router {
-    let api = desk.clone();
+pub fn routes(service: Service) -> Router {
+    let api = service.clone();
     let functions = move |request: Request| {
-        let desk = api.clone();
+        let service = api.clone();
         async move {
-            leptos_axum::handle_server_fns_with_context(move || provide_context(desk.clone()), request).await
+            leptos_axum::handle_server_fns_with_context(move || provide_context(service.clone()), request)
+                .await
         }
     };
     Router::new()
@@ -71,7 +72,7 @@ pub fn routes(desk: Desk) -> Router {
             get(admin::dismiss::confirm).post(admin::dismiss::dismiss),
         )
         .route("/api/{*name}", post(functions))
-        .with_state(desk)
+        .with_state(service)
 }
 
 #[derive(Debug, Deserialize)]
@@ -81,9 +82,10 @@ struct ThemeForm {
     back: String,
 }
 
-async fn set_theme(State(desk): State<Desk>, Form(form): Form<ThemeForm>) -> Response {
+async fn set_theme(State(service): State<Service>, Form(form): Form<ThemeForm>) -> Response {
     let mut response = Redirect::to(own_path(&form.back)).into_response();
-    let cookie = Theme::parse(&form.theme).map(|theme| layout::remember(&desk.site, "theme", theme.name()));
+    let cookie =
+        Theme::parse(&form.theme).map(|theme| layout::remember(&service.site, "theme", theme.name()));
     if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
@@ -97,7 +99,7 @@ fn own_path(path: &str) -> &str {
 }
 
 /// A page instead of the one that was wanted.
-pub async fn refused(desk: &Desk, visit: &Visit, error: &AppError) -> Response {
+pub async fn refused(service: &Service, request: &PageRequest, error: &AppError) -> Response {
     let (icon, title, words): (_, Text, Text) = match error.code {
         ErrorCode::Session => (icons::NOTE, payer::SIGNED_OUT, payer::SIGNED_OUT_TEXT),
         ErrorCode::NotFound => (icons::SEARCH, text::pay::NOT_FOUND, text::pay::NOT_FOUND_TEXT),
@@ -108,31 +110,31 @@ pub async fn refused(desk: &Desk, visit: &Visit, error: &AppError) -> Response {
         ErrorCode::Refused => (icons::NOTE, dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
         _ => (icons::CLOCK, error::INTERNAL_TITLE, error::INTERNAL_TEXT),
     };
-    let (site, visited) = (desk.site.clone(), visit.clone());
+    let (site, view_request) = (service.site.clone(), request.clone());
     let again = (error.code != ErrorCode::Session).then_some(());
     layout::page(
-        desk,
-        visit,
+        service,
+        request,
         service::status(error.code),
-        visit.lang.t(title).to_owned(),
+        request.lang.t(title).to_owned(),
         Frame::default(),
         move || {
-            let lang = visited.lang;
+            let lang = view_request.lang;
             let back = again.map(|()| {
                 view! {
                     <p class="actions part"><a class="button" href="/">{lang.t(text::pay::BACK)}</a></p>
                 }
             });
             let card = view! { <div class="card">{instead(icon, lang.t(title), lang.t(words))}{back}</div> };
-            layout::payer(&site, &visited, true, card)
+            layout::payer(&site, &view_request, true, card)
         },
     )
     .await
 }
 
 /// No such page; for the server's fallback.
-pub async fn not_found(State(desk): State<Desk>, visit: Visit) -> Response {
-    refused(&desk, &visit, &AppError::new(ErrorCode::NotFound, "no such page")).await
+pub async fn not_found(State(service): State<Service>, request: PageRequest) -> Response {
+    refused(&service, &request, &AppError::new(ErrorCode::NotFound, "no such page")).await
 }
 
 /// A place in a list as it stands in an address: `1763630126000-SM20261121…`.
@@ -141,9 +143,9 @@ fn cursor_text(at: UnixMillis, number: &OutTradeNo) -> String {
 }
 
 /// Reads `?before=` or `?after=`; what cannot be read is the first page.
-fn cursor(visit: &Visit) -> Option<Cursor> {
+fn cursor(request: &PageRequest) -> Option<Cursor> {
     let read = |name| {
-        let (at, number) = visit.get(name)?.split_once('-')?;
+        let (at, number) = request.get(name)?.split_once('-')?;
         Some((UnixMillis::new(at.parse().ok()?), OutTradeNo::parse(number).ok()?))
     };
     let before = read("before").map(|(at, number)| Cursor::Before(at, number));
@@ -151,10 +153,10 @@ fn cursor(visit: &Visit) -> Option<Cursor> {
 }
 
 /// The address of the page at a cursor, with the filter kept.
-fn cursor_href(visit: &Visit, cursor: &Cursor) -> String {
+fn cursor_href(request: &PageRequest, cursor: &Cursor) -> String {
     match cursor {
-        Cursor::Before(at, number) => visit.with(&[("after", ""), ("before", &cursor_text(*at, number))]),
-        Cursor::After(at, number) => visit.with(&[("before", ""), ("after", &cursor_text(*at, number))]),
+        Cursor::Before(at, number) => request.with(&[("after", ""), ("before", &cursor_text(*at, number))]),
+        Cursor::After(at, number) => request.with(&[("before", ""), ("after", &cursor_text(*at, number))]),
     }
 }
 

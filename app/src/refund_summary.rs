@@ -10,7 +10,7 @@ use crate::text::{Lang, Text, state};
 
 /// The refunds of the order's own payment, added up; closed ones gave nothing back.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Returned {
+pub struct RefundSummary {
     /// Asked for, arrived or not.
     pub amount: Fen,
     pub arrived: Fen,
@@ -20,16 +20,16 @@ pub struct Returned {
     pub is_whole: bool,
 }
 
-impl Returned {
-    pub fn of(order: &Order, refunds: &[Refund]) -> Returned {
-        let OrderState::Paid(paid) = &order.state else { return Returned::default() };
+impl RefundSummary {
+    pub fn of(order: &Order, refunds: &[Refund]) -> RefundSummary {
+        let OrderState::Paid(paid) = &order.state else { return RefundSummary::default() };
         let counted = || {
             let own = refunds.iter().filter(|refund| refund.transaction_id == paid.transaction_id);
             own.filter(|refund| refund.state != RefundState::Closed)
         };
         let arrived = counted().filter(|refund| refund.state == RefundState::Succeeded);
         let amount = sum(counted().map(|refund| refund.amount));
-        Returned {
+        RefundSummary {
             amount,
             arrived: sum(arrived.map(|refund| refund.amount)),
             taken: sum(counted().map(|refund| refund.taken)),

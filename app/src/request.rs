@@ -13,7 +13,7 @@ use crate::site::percent_encode;
 use crate::text::Lang;
 
 #[derive(Debug, Clone)]
-pub struct Visit {
+pub struct PageRequest {
     pub lang: Lang,
     /// `?lang=` was given: it is remembered.
     pub lang_chosen: bool,
@@ -49,12 +49,12 @@ impl Theme {
     }
 }
 
-impl Visit {
-    /// The visit of the request that a server function answers.
-    pub async fn now() -> Visit {
+impl PageRequest {
+    /// The page request behind a call of a server function.
+    pub async fn now() -> PageRequest {
         let mut parts = use_context::<Parts>().unwrap_or_else(|| Request::new(()).into_parts().0);
-        let Ok(visit) = Visit::from_request_parts(&mut parts, &()).await;
-        visit
+        let Ok(request) = PageRequest::from_request_parts(&mut parts, &()).await;
+        request
     }
 
     /// A value of the query; empty is as good as absent.
@@ -89,7 +89,7 @@ pub fn address<'a>(path: &str, query: impl Iterator<Item = (&'a str, &'a str)>) 
     out
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Visit {
+impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
@@ -98,7 +98,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
         let asked = query.iter().find(|(key, _)| key == "lang").and_then(|(_, value)| Lang::parse(value));
         let agent =
             parts.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
-        Ok(Visit {
+        Ok(PageRequest {
             lang: asked.unwrap_or_else(|| language(&parts.headers)),
             lang_chosen: asked.is_some(),
             theme: cookie(&parts.headers, "theme").and_then(Theme::parse),

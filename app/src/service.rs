@@ -12,7 +12,7 @@ use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::api::{AppError, ErrorCode, OpenOrder, StatusView, ViewState};
 use crate::auth::{ClientIp, CurrentUser, Viewer};
-use crate::refund_summary::Returned;
+use crate::refund_summary::RefundSummary;
 use crate::site::Site;
 
 mod operator;
@@ -24,18 +24,18 @@ const OWN_ROWS: usize = 10;
 
 /// The counter between pages and cashier. Cheap to clone; the server puts it into every request's context.
 #[derive(Debug, Clone)]
-pub struct Desk {
+pub struct Service {
     pub cashier: Cashier,
     pub site: Site,
 }
 
-impl Desk {
-    /// The desk of this request.
+impl Service {
+    /// The service of this request.
     ///
     /// # Errors
     /// [`ErrorCode::Internal`] where none was provided.
-    pub fn get() -> Result<Desk, AppError> {
-        use_context::<Desk>().ok_or_else(|| refusal(ErrorCode::Internal, "no desk"))
+    pub fn get() -> Result<Service, AppError> {
+        use_context::<Service>().ok_or_else(|| refusal(ErrorCode::Internal, "no service"))
     }
 
     /// Places an order, or gives the open one of the same user and amount again.
@@ -77,7 +77,7 @@ impl Desk {
     /// Has WeChat asked soon, for a payer who says that he has paid.
     ///
     /// # Errors
-    /// As [`Desk::status`].
+    /// As [`Service::status`].
     pub async fn check_again(&self, user: &CurrentUser, number: &str) -> Result<StatusView, AppError> {
         let number = self.own(user, number).await?;
         self.cashier.hurry(&number).await.map_err(internal)?;
@@ -87,7 +87,7 @@ impl Desk {
     /// A fresh code under the same number, unless WeChat says that it is paid.
     ///
     /// # Errors
-    /// As [`Desk::place`] and [`Desk::status`].
+    /// As [`Service::place`] and [`Service::status`].
     pub async fn new_code(
         &self,
         user: &CurrentUser,
@@ -110,7 +110,7 @@ impl Desk {
     /// An order for its page, if this viewer may see it.
     ///
     /// # Errors
-    /// As [`Desk::status`].
+    /// As [`Service::status`].
     pub async fn order_for(&self, viewer: &Viewer, number: &str) -> Result<(Order, StatusView), AppError> {
         let number = OutTradeNo::parse(number).map_err(|_| not_found())?;
         let order = self.cashier.order(&number).await.map_err(internal)?;
@@ -137,12 +137,12 @@ impl Desk {
     ///
     /// # Errors
     /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn returned(&self, order: &Order) -> Result<Returned, AppError> {
+    pub async fn returned(&self, order: &Order) -> Result<RefundSummary, AppError> {
         if !matches!(order.state, OrderState::Paid(_)) {
-            return Ok(Returned::default());
+            return Ok(RefundSummary::default());
         }
         let refunds = self.cashier.refunds(&order.out_trade_no).await.map_err(internal)?;
-        Ok(Returned::of(order, &refunds))
+        Ok(RefundSummary::of(order, &refunds))
     }
 
     /// What a page may show of an order. The balance comes along once the order has ended.

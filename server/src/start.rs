@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use app::{
     checkout::Preset,
-    service::Desk,
+    service::Service,
     site::{SiteFiles, SiteSettings},
 };
 use recharge::{Cashier, Clock, Db, LatePayment, Random, Settings, db::facts};
@@ -102,7 +102,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let merchant = client.merchant().clone();
     let cashier = cashier(&config, db.clone(), client, &public_url);
     let server = Server::new(Inner {
-        pages: Desk { cashier: cashier.clone(), site: site_settings(&config, &public_url, sandbox_addr) },
+        pages: Service { cashier: cashier.clone(), site: site_settings(&config, &public_url, sandbox_addr) },
         cashier,
         merchant,
         tokens,

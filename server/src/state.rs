@@ -32,7 +32,7 @@ impl std::ops::Deref for Server {
 #[derive(Debug)]
 pub struct Inner {
     pub cashier: Cashier,
-    pub pages: app::service::Desk,
+    pub pages: app::service::Service,
     /// Whose signature a notice must have.
     pub merchant: Merchant,
     pub tokens: UserTokens,

@@ -9,8 +9,8 @@ use crate::api::AppError;
 use crate::components::instead;
 use crate::icons::{self, Icon};
 use crate::layout::{self, Frame, Tab};
-use crate::request::Visit;
-use crate::service::{self, Desk};
+use crate::request::PageRequest;
+use crate::service::{self, Service};
 use crate::text::{Lang, error, order as order_text, pay};
 
 mod decision_form;
@@ -31,8 +31,8 @@ pub mod withdraw;
 
 /// Answers with an operator's page.
 async fn page<V>(
-    desk: &Desk,
-    visit: &Visit,
+    service: &Service,
+    request: &PageRequest,
     tab: Tab,
     title: String,
     view: impl Fn() -> V + Clone + Send + Sync + 'static,
@@ -40,9 +40,9 @@ async fn page<V>(
 where
     V: IntoView + 'static,
 {
-    let (site, visited) = (desk.site.clone(), visit.clone());
-    let framed = move || layout::desk(&site, &visited, tab, view());
-    layout::page(desk, visit, StatusCode::OK, title, Frame::default(), framed).await
+    let (site, view_request) = (service.site.clone(), request.clone());
+    let framed = move || layout::operator(&site, &view_request, tab, view());
+    layout::page(service, request, StatusCode::OK, title, Frame::default(), framed).await
 }
 
 /// The way back to the list, above a page that belongs to it.
@@ -66,26 +66,26 @@ fn to_order(lang: Lang, number: &OutTradeNo) -> impl IntoView + use<> {
 }
 
 /// The database did not answer.
-async fn failed(desk: &Desk, visit: &Visit, tab: Tab, failure: &AppError) -> Response {
-    let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
+async fn failed(service: &Service, request: &PageRequest, tab: Tab, failure: &AppError) -> Response {
+    let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let status = service::status(failure.code);
-    layout::page(desk, visit, status, lang.t(error::INTERNAL_TITLE).to_owned(), Frame::default(), move || {
+    layout::page(service, request, status, lang.t(error::INTERNAL_TITLE).to_owned(), Frame::default(), move || {
         let text = view! { <div class="card">{instead(icons::CLOCK, lang.t(error::INTERNAL_TITLE), lang.t(error::INTERNAL_TEXT))}</div> };
-        layout::desk(&site, &visited, tab, text)
+        layout::operator(&site, &view_request, tab, text)
     })
     .await
 }
 
 /// No order has this number.
-async fn absent(desk: &Desk, visit: &Visit) -> Response {
-    let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
+async fn absent(service: &Service, request: &PageRequest) -> Response {
+    let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let title = lang.t(pay::NOT_FOUND).to_owned();
-    layout::page(desk, visit, StatusCode::NOT_FOUND, title, Frame::default(), move || {
+    layout::page(service, request, StatusCode::NOT_FOUND, title, Frame::default(), move || {
         let card = view! {
             {to_orders(lang)}
             <div class="card">{instead(icons::SEARCH, lang.t(error::NOT_FOUND), "")}</div>
         };
-        layout::desk(&site, &visited, Tab::Orders, card)
+        layout::operator(&site, &view_request, Tab::Orders, card)
     })
     .await
 }

@@ -15,11 +15,11 @@ use crate::checkout::{Device, credit_words, qr_markup};
 use crate::components::{self, Clock, big_money, money};
 use crate::follow::{self, Follow, Followed};
 use crate::icons::{self, Icon};
-use crate::island_props::hand;
+use crate::island_props::write_props;
 use crate::layout::{self, Frame};
-use crate::refund_summary::Returned;
-use crate::request::Visit;
-use crate::service::{self, Desk};
+use crate::refund_summary::RefundSummary;
+use crate::request::PageRequest;
+use crate::service::{self, Service};
 use crate::text::{Lang, Text, dialog, order as order_text, pay};
 
 /// What the page needs, read before it is drawn.
@@ -31,38 +31,42 @@ struct Shown {
     is_owner: bool,
     /// The page refreshes itself where there is no script.
     refresh: bool,
-    returned: Returned,
+    returned: RefundSummary,
 }
 
-pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
-    let viewer = visit.viewer();
-    let (order, view) = match desk.order_for(&viewer, &number).await {
+pub async fn show(
+    State(service): State<Service>,
+    Path(number): Path<String>,
+    request: PageRequest,
+) -> Response {
+    let viewer = request.viewer();
+    let (order, view) = match service.order_for(&viewer, &number).await {
         Ok(found) => found,
-        Err(error) => return refused(&desk, &visit, &hide(error, &visit)).await,
+        Err(error) => return refused(&service, &request, &hide(error, &request)).await,
     };
-    let returned = match desk.returned(&order).await {
+    let returned = match service.returned(&order).await {
         Ok(returned) => returned,
-        Err(error) => return refused(&desk, &visit, &error).await,
+        Err(error) => return refused(&service, &request, &error).await,
     };
     let is_owner = service::is_owner(&viewer, &order);
-    let refresh = order.is_open() && visit.get("refresh") != Some("0");
+    let refresh = order.is_open() && request.get("refresh") != Some("0");
     let frame = Frame { live: order.is_open(), refresh };
-    let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
+    let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let shown = Shown { order, view, is_owner, refresh, returned };
     let title = lang.t(pay::TITLE).to_owned();
-    layout::page(&desk, &visit, StatusCode::OK, title, frame, move || {
-        layout::payer(&site, &visited, true, card(lang, &visited, &shown))
+    layout::page(&service, &request, StatusCode::OK, title, frame, move || {
+        layout::payer(&site, &view_request, true, card(lang, &view_request, &shown))
     })
     .await
 }
 
 /// Somebody who is not signed in is told so, whatever the number: whether it exists is not for them to know.
-fn hide(error: AppError, visit: &Visit) -> AppError {
-    let stranger = visit.user.is_none() && visit.get("t").is_none();
+fn hide(error: AppError, request: &PageRequest) -> AppError {
+    let stranger = request.user.is_none() && request.get("t").is_none();
     if stranger { AppError::new(ErrorCode::Session, "sign in first") } else { error }
 }
 
-fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
+fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
     let (order, view) = (&shown.order, &shown.view);
     // What an order that ended without a credit would have brought is no longer worth saying.
     let ended = matches!(view.state, ViewState::Closed | ViewState::LateRefunded) || shown.returned.is_whole;
@@ -70,14 +74,14 @@ fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
     let credit = credit_words(lang, view.total_fee, view.bonus, credited);
     let followed = Followed {
         out_trade_no: view.out_trade_no.clone(),
-        token: visit.get("t").map(str::to_owned),
+        token: request.get("t").map(str::to_owned),
         state: view.state,
         code_version: view.code_version,
         poll_for_s: view.poll_for_s,
     };
-    let follow = order.is_open().then(|| view! { {hand(follow::HANDED, &followed)}<Follow/> });
+    let follow = order.is_open().then(|| view! { {write_props(follow::PROPS_ID, &followed)}<Follow/> });
     let stop = shown.refresh.then(|| {
-        let stop = visit.with(&[("refresh", "0")]);
+        let stop = request.with(&[("refresh", "0")]);
         view! {
             <noscript>
                 <p class="part note">{lang.t(pay::REFRESH_NOTE)}" · "<a href=stop>{lang.t(pay::REFRESH_STOP)}</a></p>
@@ -93,17 +97,17 @@ fn card(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
                 {stage(lang, view, shown.returned)}
                 <div class="stack" role="status">{words(lang, shown)}</div>
             </div>
-            {steps(lang, visit, view)}
+            {steps(lang, request, view)}
             {facts(lang, shown)}
             {stop}
-            {actions(lang, visit, shown)}
+            {actions(lang, request, shown)}
             {follow}
         </div>
     }
 }
 
 /// The code, or what became of the order, in its place.
-fn stage(lang: Lang, view: &StatusView, returned: Returned) -> impl IntoView + use<> {
+fn stage(lang: Lang, view: &StatusView, returned: RefundSummary) -> impl IntoView + use<> {
     if let (ViewState::Pending, Some(code_url)) = (view.state, &view.code_url) {
         let label = lang.fill(dialog::QR_LABEL, &[("amount", &crate::money::money(view.total_fee))]);
         return view! { <div inner_html=qr_markup(code_url, &label)></div> }.into_any();
@@ -147,7 +151,7 @@ fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
 }
 
 /// What went back, or is on its way.
-fn returned_words(state: ViewState, returned: Returned) -> (Text, Option<Text>) {
+fn returned_words(state: ViewState, returned: RefundSummary) -> (Text, Option<Text>) {
     let title = match (state, returned.is_under_way(), returned.is_whole) {
         (ViewState::LateRefunded, ..) => dialog::LATE_REFUNDED_TITLE,
         (_, true, _) => pay::REFUNDING_TITLE,
@@ -157,8 +161,8 @@ fn returned_words(state: ViewState, returned: Returned) -> (Text, Option<Text>) 
     (title, Some(if returned.is_under_way() { dialog::REFUNDED_TEXT } else { pay::REFUNDED_TEXT }))
 }
 
-fn steps(lang: Lang, visit: &Visit, view: &StatusView) -> impl IntoView + use<> {
-    let own_screen = match visit.device {
+fn steps(lang: Lang, request: &PageRequest, view: &StatusView) -> impl IntoView + use<> {
+    let own_screen = match request.device {
         Device::Computer => None,
         Device::Phone => Some(dialog::PHONE_TEXT),
         Device::Wechat => Some(dialog::WECHAT_TEXT),
@@ -206,7 +210,7 @@ fn facts(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
     })
 }
 
-fn actions(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
+fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
     let view = &shown.view;
     let path = format!("/pay/{}", view.out_trade_no);
     let scan = view.sandbox_scan.clone().map(|href| view! {
@@ -214,7 +218,7 @@ fn actions(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
     });
     let refresh = shown.order.is_open().then(|| {
         view! {
-            <a class="button" href=visit.with(&[])><Icon d=icons::RENEW/>{lang.t(pay::REFRESH)}</a>
+            <a class="button" href=request.with(&[])><Icon d=icons::RENEW/>{lang.t(pay::REFRESH)}</a>
         }
     });
     let post = |action: String, kind: &'static str, label: Text| {
@@ -262,13 +266,17 @@ fn state_name(state: ViewState) -> &'static str {
 }
 
 /// "I have paid, check again".
-pub async fn check(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
-    let Some(user) = &visit.user else {
-        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+pub async fn check(
+    State(service): State<Service>,
+    Path(number): Path<String>,
+    request: PageRequest,
+) -> Response {
+    let Some(user) = &request.user else {
+        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
     };
-    match desk.check_again(user, &number).await {
+    match service.check_again(user, &number).await {
         Ok(view) => Redirect::to(&format!("/pay/{}", view.out_trade_no)).into_response(),
-        Err(error) => refused(&desk, &visit, &error).await,
+        Err(error) => refused(&service, &request, &error).await,
     }
 }
 
@@ -280,30 +288,34 @@ pub struct NewCodeForm {
 
 /// "Not paid, new code".
 pub async fn new_code(
-    State(desk): State<Desk>,
+    State(service): State<Service>,
     Path(number): Path<String>,
-    visit: Visit,
+    request: PageRequest,
     Form(form): Form<NewCodeForm>,
 ) -> Response {
-    let Some(user) = &visit.user else {
-        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+    let Some(user) = &request.user else {
+        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
     };
-    match desk.new_code(user, &number, form.seen).await {
-        Err(error) if error.out_trade_no.is_none() => refused(&desk, &visit, &error).await,
+    match service.new_code(user, &number, form.seen).await {
+        Err(error) if error.out_trade_no.is_none() => refused(&service, &request, &error).await,
         answer => to_order(answer),
     }
 }
 
 /// The same amount once more: a new order after a closed one, or the next try for one that has no code yet.
-pub async fn again(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
-    let Some(user) = &visit.user else {
-        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+pub async fn again(
+    State(service): State<Service>,
+    Path(number): Path<String>,
+    request: PageRequest,
+) -> Response {
+    let Some(user) = &request.user else {
+        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
     };
-    let order = match desk.order_for(&user.into(), &number).await {
+    let order = match service.order_for(&user.into(), &number).await {
         Ok((order, _)) => order,
-        Err(error) => return refused(&desk, &visit, &error).await,
+        Err(error) => return refused(&service, &request, &error).await,
     };
-    let units = order.total_fee.get().checked_div(desk.site.unit_price.get()).unwrap_or(0);
+    let units = order.total_fee.get().checked_div(service.site.unit_price.get()).unwrap_or(0);
     let quantity = u32::try_from(units).unwrap_or(0);
-    to_order(desk.place(user, visit.ip, quantity).await)
+    to_order(service.place(user, request.ip, quantity).await)
 }

@@ -13,31 +13,35 @@ use crate::api::{AppError, ErrorCode};
 use crate::auth::Viewer;
 use crate::components::{self, Clock, big_money, money};
 use crate::layout::{self, Frame};
-use crate::refund_summary::Returned;
-use crate::request::Visit;
-use crate::service::Desk;
+use crate::refund_summary::RefundSummary;
+use crate::request::PageRequest;
+use crate::service::Service;
 use crate::site::SiteSettings;
 use crate::text::{Lang, pay, receipt};
 
-pub async fn show(State(desk): State<Desk>, Path(number): Path<String>, visit: Visit) -> Response {
-    let Some(user) = &visit.user else {
-        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+pub async fn show(
+    State(service): State<Service>,
+    Path(number): Path<String>,
+    request: PageRequest,
+) -> Response {
+    let Some(user) = &request.user else {
+        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
     };
-    let order = match desk.order_for(&Viewer::from(user), &number).await {
+    let order = match service.order_for(&Viewer::from(user), &number).await {
         Ok((order, _)) => order,
-        Err(error) => return refused(&desk, &visit, &error).await,
+        Err(error) => return refused(&service, &request, &error).await,
     };
     let OrderState::Paid(paid) = order.state.clone() else {
-        return refused(&desk, &visit, &AppError::new(ErrorCode::NotFound, "not paid")).await;
+        return refused(&service, &request, &AppError::new(ErrorCode::NotFound, "not paid")).await;
     };
-    let returned = match desk.returned(&order).await {
+    let returned = match service.returned(&order).await {
         Ok(returned) => returned,
-        Err(error) => return refused(&desk, &visit, &error).await,
+        Err(error) => return refused(&service, &request, &error).await,
     };
-    let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
+    let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let title = lang.t(receipt::TITLE).to_owned();
-    layout::page(&desk, &visit, StatusCode::OK, title, Frame::default(), move || {
-        layout::payer(&site, &visited, true, article(lang, &site, &order, &paid, returned))
+    layout::page(&service, &request, StatusCode::OK, title, Frame::default(), move || {
+        layout::payer(&site, &view_request, true, article(lang, &site, &order, &paid, returned))
     })
     .await
 }
@@ -47,7 +51,7 @@ fn article(
     site: &SiteSettings,
     order: &Order,
     paid: &Paid,
-    returned: Returned,
+    returned: RefundSummary,
 ) -> impl IntoView + use<> {
     // Paid late under the rule to give it back: nothing was credited.
     let credited = match paid.credited_at {

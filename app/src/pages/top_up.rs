@@ -15,34 +15,40 @@ use crate::auth::{CurrentUser, OtherUser};
 use crate::checkout::{self, Checkout, Offer, whole_number};
 use crate::components::{self, Clock, money};
 use crate::icons::{self, Icon};
-use crate::island_props::hand;
+use crate::island_props::write_props;
 use crate::layout::{self, Frame};
-use crate::refund_summary::Returned;
-use crate::request::Visit;
-use crate::service::Desk;
+use crate::refund_summary::RefundSummary;
+use crate::request::PageRequest;
+use crate::service::Service;
 use crate::text::{Lang, Text, dialog, error, pay, payer};
 
 mod form;
 
-pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
-    let Some(user) = visit.user.clone() else {
-        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+pub async fn show(State(service): State<Service>, request: PageRequest) -> Response {
+    let Some(user) = request.user.clone() else {
+        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
     };
-    if let Some(other) = visit.other_user.clone() {
-        return ask_which_user(&desk, &visit, user, other).await;
+    if let Some(other) = request.other_user.clone() {
+        return ask_which_user(&service, &request, user, other).await;
     }
-    match read(&desk, &visit, &user).await {
-        Ok((balance, page)) => answer(&desk, &visit, &user, balance, page).await,
-        Err(error) => refused(&desk, &visit, &error).await,
+    match read(&service, &request, &user).await {
+        Ok((balance, page)) => answer(&service, &request, &user, balance, page).await,
+        Err(error) => refused(&service, &request, &error).await,
     }
 }
 
-async fn read(desk: &Desk, visit: &Visit, user: &CurrentUser) -> Result<(Fen, Page), AppError> {
-    Ok((desk.balance(user).await?, desk.own_recharges(user, cursor(visit)).await?))
+async fn read(service: &Service, request: &PageRequest, user: &CurrentUser) -> Result<(Fen, Page), AppError> {
+    Ok((service.balance(user).await?, service.own_recharges(user, cursor(request)).await?))
 }
 
-async fn answer(desk: &Desk, visit: &Visit, user: &CurrentUser, balance: Fen, page: Page) -> Response {
-    let (site, lang, visited) = (desk.site.clone(), visit.lang, visit.clone());
+async fn answer(
+    service: &Service,
+    request: &PageRequest,
+    user: &CurrentUser,
+    balance: Fen,
+    page: Page,
+) -> Response {
+    let (site, lang, view_request) = (service.site.clone(), request.lang, request.clone());
     let offer = Offer {
         lang,
         account: user.name.clone(),
@@ -51,16 +57,17 @@ async fn answer(desk: &Desk, visit: &Visit, user: &CurrentUser, balance: Fen, pa
         min: site.min_quantity,
         max: site.max_quantity,
         presets: site.presets.clone(),
-        device: visit.device,
+        device: request.device,
     };
-    let problem = visit.get("error").and_then(problem_text);
+    let problem = request.get("error").and_then(problem_text);
     let frame = Frame { live: true, ..Frame::default() };
-    layout::page(desk, visit, StatusCode::OK, lang.t(payer::TITLE).to_owned(), frame, move || {
+    layout::page(service, request, StatusCode::OK, lang.t(payer::TITLE).to_owned(), frame, move || {
         let problem = problem.map(|text| components::notice(Some("warn"), lang.t(text)));
         let problem = problem.map(|notice| view! { <div class="stack before">{notice}</div> });
         provide_context(offer.clone());
         let rows = list(lang, page.clone());
-        let (handed, head, form) = (hand(checkout::HANDED, &offer), form::head(&offer), form::draw(&offer));
+        let (handed, head, form) =
+            (write_props(checkout::PROPS_ID, &offer), form::head(&offer), form::draw(&offer));
         let content = view! {
             {problem}
             {handed}
@@ -72,7 +79,7 @@ async fn answer(desk: &Desk, visit: &Visit, user: &CurrentUser, balance: Fen, pa
                 </div>
             </Checkout>
         };
-        layout::payer(&site, &visited, false, content)
+        layout::payer(&site, &view_request, false, content)
     })
     .await
 }
@@ -149,16 +156,21 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
                 <span class="mono">{order.out_trade_no.to_string()}</span>
                 {remark.map(|remark| view! { <span>{remark}</span> })}
             </span>
-            {components::payer_pill(lang, order, Returned::of(order, &listed.refunds))}
+            {components::payer_pill(lang, order, RefundSummary::of(order, &listed.refunds))}
             {link.map(|(href, label)| view! { <a href=href>{lang.t(label)}</a> })}
         </li>
     }
 }
 
 /// A link for one account was opened where another is signed in: nothing changes before the payer says so.
-async fn ask_which_user(desk: &Desk, visit: &Visit, user: CurrentUser, other: OtherUser) -> Response {
-    let (site, lang, visited) = (desk.site.clone(), visit.lang, visit.clone());
-    layout::page(desk, visit, StatusCode::OK, lang.t(pay::SWITCH_TITLE).to_owned(), Frame::default(), move || {
+async fn ask_which_user(
+    service: &Service,
+    request: &PageRequest,
+    user: CurrentUser,
+    other: OtherUser,
+) -> Response {
+    let (site, lang, view_request) = (service.site.clone(), request.lang, request.clone());
+    layout::page(service, request, StatusCode::OK, lang.t(pay::SWITCH_TITLE).to_owned(), Frame::default(), move || {
         let names = [("user", user.name.as_str()), ("other", other.name.as_str())];
         let card = view! {
             <form class="card stack" method="post" action="/switch">
@@ -171,7 +183,7 @@ async fn ask_which_user(desk: &Desk, visit: &Visit, user: CurrentUser, other: Ot
                 </div>
             </form>
         };
-        layout::payer(&site, &visited, true, card)
+        layout::payer(&site, &view_request, true, card)
     })
     .await
 }
@@ -186,13 +198,17 @@ pub struct OrderForm {
 }
 
 /// Orders, and leads to the order's page; what went wrong is said on the page the payer came from.
-pub async fn order(State(desk): State<Desk>, visit: Visit, Form(form): Form<OrderForm>) -> Response {
-    let Some(user) = &visit.user else {
-        return refused(&desk, &visit, &AppError::new(ErrorCode::Session, "sign in first")).await;
+pub async fn order(
+    State(service): State<Service>,
+    request: PageRequest,
+    Form(form): Form<OrderForm>,
+) -> Response {
+    let Some(user) = &request.user else {
+        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
     };
     let own = form.own.trim();
     let quantity = whole_number(if own.is_empty() { &form.quantity } else { own }).unwrap_or(0);
-    to_order(desk.place(user, visit.ip, quantity).await)
+    to_order(service.place(user, request.ip, quantity).await)
 }
 
 /// Leads on to the order's page, or back with a code that says what went wrong.

@@ -5,22 +5,22 @@ use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType
 
 /// The encoding of server functions.
 #[derive(Debug)]
-pub struct Wire;
+pub struct JsonCodec;
 
-impl ContentType for Wire {
+impl ContentType for JsonCodec {
     const CONTENT_TYPE: &'static str = "application/json";
 }
 
-impl FormatType for Wire {
+impl FormatType for JsonCodec {
     const FORMAT_TYPE: Format = Format::Text;
 }
 
 #[cfg(feature = "ssr")]
 mod codec {
-    use super::{Bytes, Decodes, Encodes, Wire};
+    use super::{Bytes, Decodes, Encodes, JsonCodec};
     use serde::{Serialize, de::DeserializeOwned};
 
-    impl<T: Serialize> Encodes<T> for Wire {
+    impl<T: Serialize> Encodes<T> for JsonCodec {
         type Error = serde_json::Error;
 
         fn encode(value: &T) -> Result<Bytes, Self::Error> {
@@ -28,7 +28,7 @@ mod codec {
         }
     }
 
-    impl<T: DeserializeOwned> Decodes<T> for Wire {
+    impl<T: DeserializeOwned> Decodes<T> for JsonCodec {
         type Error = serde_json::Error;
 
         fn decode(bytes: Bytes) -> Result<T, Self::Error> {
@@ -39,16 +39,16 @@ mod codec {
 
 #[cfg(not(feature = "ssr"))]
 mod codec {
-    use super::messages::Message;
-    use super::{Bytes, Decodes, Encodes, Wire};
+    use super::{Bytes, Decodes, Encodes, JsonCodec};
     use crate::protocol::json::Json;
+    use crate::protocol::messages::Message;
 
     /// What came is not what was expected.
     #[derive(Debug, thiserror::Error)]
     #[error("unreadable")]
     pub struct Unreadable;
 
-    impl<T: Message> Encodes<T> for Wire {
+    impl<T: Message> Encodes<T> for JsonCodec {
         type Error = Unreadable;
 
         fn encode(value: &T) -> Result<Bytes, Unreadable> {
@@ -56,7 +56,7 @@ mod codec {
         }
     }
 
-    impl<T: Message> Decodes<T> for Wire {
+    impl<T: Message> Decodes<T> for JsonCodec {
         type Error = Unreadable;
 
         fn decode(bytes: Bytes) -> Result<T, Unreadable> {

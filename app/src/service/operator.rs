@@ -8,7 +8,7 @@ use recharge::settlement::Way;
 use recharge::{Exception, Order};
 use wxpay::{OutTradeNo, UnixMillis};
 
-use super::{Desk, internal};
+use super::{Service, internal};
 use crate::api::AppError;
 use crate::auth::Operator;
 use crate::pages::admin::overview::Overview;
@@ -36,7 +36,7 @@ pub struct Waiting {
     pub offer: Option<RefundOffer>,
 }
 
-impl Desk {
+impl Service {
     /// The operator's list, with count and sum of the whole filter.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use wxpay::Fen;
 
 use crate::components::{self, money};
-use crate::request::Visit;
+use crate::request::PageRequest;
 use crate::text::{Lang, order, refunds as text};
 
 /// So many bytes WeChat takes as the reason of a refund, and so many we keep of any other.
@@ -13,8 +13,8 @@ pub const REASON: usize = 200;
 
 /// What the address says is wrong with the form, in words. `left` is what may be refunded at most, `longest` how many bytes a
 /// reason may have.
-pub fn wrong(visit: &Visit, left: Fen, longest: usize) -> Option<impl IntoView + use<>> {
-    let words = problem(visit.lang, visit.get("error")?, visit.get("n"), left, longest)?;
+pub fn wrong(request: &PageRequest, left: Fen, longest: usize) -> Option<impl IntoView + use<>> {
+    let words = problem(request.lang, request.get("error")?, request.get("n"), left, longest)?;
     Some(components::notice(Some("bad"), words))
 }
 

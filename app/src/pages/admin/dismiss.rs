@@ -10,13 +10,13 @@ use wxpay::Fen;
 use wxpay::v2::BillDate;
 
 use super::decision_form::{self, password_field, reason_field, tidy};
-use super::extract::Asked;
+use super::extract::OperatorRequest;
 use super::reconciliations::{KINDS, back, day_text, reason};
 use super::{absent, failed, page};
 use crate::components::{self, Clock, money};
 use crate::layout::Tab;
-use crate::request::{Visit, address};
-use crate::service::{Desk, internal};
+use crate::request::{PageRequest, address};
+use crate::service::{Service, internal};
 use crate::text::{Lang, bill as text, refunds, settle};
 
 /// Where a difference is dismissed.
@@ -31,32 +31,33 @@ fn day(date: BillDate, said: &str) -> Response {
 }
 
 /// The difference that the address names.
-fn named(date: &str, visit: &Visit) -> Option<(BillDate, DifferenceKind, String)> {
-    let kind = visit.get("kind").and_then(DifferenceKind::from_name)?;
-    Some((BillDate::parse(date).ok()?, kind, visit.get("key")?.to_owned()))
+fn named(date: &str, request: &PageRequest) -> Option<(BillDate, DifferenceKind, String)> {
+    let kind = request.get("kind").and_then(DifferenceKind::from_name)?;
+    Some((BillDate::parse(date).ok()?, kind, request.get("key")?.to_owned()))
 }
 
 /// What would be dismissed, and the form for it.
 pub async fn confirm(
-    State(desk): State<Desk>,
-    Asked { visit, .. }: Asked,
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
     Path(date): Path<String>,
 ) -> Response {
-    let Some((date, kind, key)) = named(&date, &visit) else { return absent(&desk, &visit).await };
-    let found = match desk.cashier.difference(date, kind, &key).await.map_err(internal) {
+    let Some((date, kind, key)) = named(&date, &request) else { return absent(&service, &request).await };
+    let found = match service.cashier.difference(date, kind, &key).await.map_err(internal) {
         Ok(Some(found)) => found,
-        Ok(None) => return absent(&desk, &visit).await,
-        Err(error) => return failed(&desk, &visit, Tab::Reconciliations, &error).await,
+        Ok(None) => return absent(&service, &request).await,
+        Err(error) => return failed(&service, &request, Tab::Reconciliations, &error).await,
     };
     if found.done != Done::Listed {
         return day(date, "over");
     }
-    let (lang, visited) = (visit.lang, visit.clone());
+    let (lang, view_request) = (request.lang, request.clone());
     let title = lang.t(text::DISMISS_TITLE).to_owned();
-    page(&desk, &visit, Tab::Reconciliations, title, move || content(lang, &visited, date, &found)).await
+    page(&service, &request, Tab::Reconciliations, title, move || content(lang, &view_request, date, &found))
+        .await
 }
 
-fn content(lang: Lang, visit: &Visit, date: BillDate, found: &Difference) -> impl IntoView + use<> {
+fn content(lang: Lang, request: &PageRequest, date: BillDate, found: &Difference) -> impl IntoView + use<> {
     let kind = KINDS.iter().find(|(kind, _)| *kind == found.kind).map(|(_, words)| lang.t(*words));
     let sum = |label, fen: Option<Fen>| {
         view! { <dt>{lang.t(label)}</dt><dd>{fen.map_or_else(|| "–".to_owned(), money)}</dd> }
@@ -73,12 +74,12 @@ fn content(lang: Lang, visit: &Visit, date: BillDate, found: &Difference) -> imp
     let why = (!found.reason.is_empty()).then(|| {
         view! { <dt>{lang.t(text::WHAT)}</dt><dd>{reason(lang, &found.reason)}</dd> }
     });
-    let typed = visit.get("reason").unwrap_or_default();
+    let typed = request.get("reason").unwrap_or_default();
     view! {
         {back(lang.t(text::BACK_TO_DAY), format!("/admin/reconciliations/{date}"))}
         <div class="page-head"><h1>{lang.t(text::DISMISS_TITLE)}</h1></div>
         <div class="card stack slim">
-            {decision_form::wrong(visit, Fen::ZERO, decision_form::REASON)}
+            {decision_form::wrong(request, Fen::ZERO, decision_form::REASON)}
             <h2>{kind}" · "{day_text(date)}</h2>
             <dl class="facts">
                 {sum(text::THEIRS, found.theirs)}
@@ -107,25 +108,25 @@ pub struct DismissForm {
 
 /// Dismisses it.
 pub async fn dismiss(
-    State(desk): State<Desk>,
-    asked: Asked,
+    State(service): State<Service>,
+    from: OperatorRequest,
     Path(date): Path<String>,
     Form(form): Form<DismissForm>,
 ) -> Response {
-    let Some((date, kind, key)) = named(&date, &asked.visit) else {
-        return absent(&desk, &asked.visit).await;
+    let Some((date, kind, key)) = named(&date, &from.request) else {
+        return absent(&service, &from.request).await;
     };
     let again = |error: &str, seconds: &str| {
         let query = [("reason", form.reason.as_str()), ("error", error), ("n", seconds)];
-        Redirect::to(&asked.visit.with(&query)).into_response()
+        Redirect::to(&from.request.with(&query)).into_response()
     };
-    if let Err((code, seconds)) = asked.proved() {
+    if let Err((code, seconds)) = from.password_confirmed() {
         return again(code, &seconds);
     }
     let of = (date, kind, key.as_str());
-    match desk.cashier.dismiss_difference(of, &form.stated, &tidy(&form.reason), asked.by()).await {
+    match service.cashier.dismiss_difference(of, &form.stated, &tidy(&form.reason), from.by()).await {
         Ok(()) => day(date, "dismissed"),
-        Err(DismissError::NotFound) => absent(&desk, &asked.visit).await,
+        Err(DismissError::NotFound) => absent(&service, &from.request).await,
         Err(DismissError::NotOpen | DismissError::Changed) => day(date, "over"),
         Err(DismissError::Reason) => again("reason", ""),
         Err(DismissError::Database(error)) => {

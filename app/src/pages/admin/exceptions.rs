@@ -7,13 +7,13 @@ use leptos::prelude::*;
 use recharge::{Exception, ExceptionKind};
 use wxpay::UnixMillis;
 
-use super::extract::Asked;
+use super::extract::OperatorRequest;
 use super::{failed, page, resolve};
 use crate::components::{self, Clock, exception_word, money, pill};
 use crate::icons;
 use crate::layout::Tab;
-use crate::request::Visit;
-use crate::service::{Desk, internal};
+use crate::request::PageRequest;
+use crate::service::{Service, internal};
 use crate::text::{Lang, Text, exception, exceptions as text, order, orders, over, settle as settle_text};
 
 /// So many open ones are shown, and so many settled ones on a page.
@@ -21,24 +21,27 @@ const OPEN: usize = 200;
 const SETTLED: usize = 50;
 
 /// The open ones, or with `?show=settled` the others.
-pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Response {
-    let is_open = visit.get("show") != Some("settled");
+pub async fn show(
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
+) -> Response {
+    let is_open = request.get("show") != Some("settled");
     let found = match is_open {
-        true => desk.cashier.open_exceptions(rows(OPEN)).await,
-        false => desk.cashier.settled_exceptions(place(&visit), rows(SETTLED)).await,
+        true => service.cashier.open_exceptions(rows(OPEN)).await,
+        false => service.cashier.settled_exceptions(place(&request), rows(SETTLED)).await,
     };
     let found = match found.map_err(internal) {
         Ok(found) => found,
-        Err(error) => return failed(&desk, &visit, Tab::Exceptions, &error).await,
+        Err(error) => return failed(&service, &request, Tab::Exceptions, &error).await,
     };
-    let (lang, visited, now) = (visit.lang, visit.clone(), desk.cashier.now());
-    page(&desk, &visit, Tab::Exceptions, lang.t(text::TITLE).to_owned(), move || {
+    let (lang, view_request, now) = (request.lang, request.clone(), service.cashier.now());
+    page(&service, &request, Tab::Exceptions, lang.t(text::TITLE).to_owned(), move || {
         let body = match is_open {
             true => open(lang, &found, now).into_any(),
-            false => settled(lang, &visited, &found).into_any(),
+            false => settled(lang, &view_request, &found).into_any(),
         };
         let chip = |show: &str, label, current: bool| {
-            let href = visited.with(&[("show", show), ("before", "")]);
+            let href = view_request.with(&[("show", show), ("before", "")]);
             view! { <a class="chip" href=href aria-current=current.then_some("page")>{lang.t(label)}</a> }
         };
         view! {
@@ -61,8 +64,8 @@ fn rows(shown: usize) -> i64 {
 }
 
 /// `?before=1763630126000-late:SM…`; what cannot be read is the first page.
-fn place(visit: &Visit) -> Option<(UnixMillis, &str)> {
-    let (at, id) = visit.get("before")?.split_once('-')?;
+fn place(request: &PageRequest) -> Option<(UnixMillis, &str)> {
+    let (at, id) = request.get("before")?.split_once('-')?;
     Some((UnixMillis::new(at.parse().ok()?), id))
 }
 
@@ -75,8 +78,8 @@ fn open(lang: Lang, found: &[Exception], now: UnixMillis) -> impl IntoView + use
     view! { <p class="note">{lang.t(text::NOTE)}" "{most}</p><ul class="list">{items}</ul> }.into_any()
 }
 
-fn settled(lang: Lang, visit: &Visit, found: &[Exception]) -> impl IntoView + use<> {
-    let newest = visit.get("before").map(|_| visit.with(&[("before", "")]));
+fn settled(lang: Lang, request: &PageRequest, found: &[Exception]) -> impl IntoView + use<> {
+    let newest = request.get("before").map(|_| request.with(&[("before", "")]));
     if found.is_empty() {
         let pager = newest.map(|href| view! { <nav class="pager">{components::pager_end(lang.t(text::NEWEST), Some(href), true)}</nav> });
         return view! { {components::empty(icons::CHECK, lang.t(text::NONE_SETTLED), "")}{pager} }.into_any();
@@ -85,7 +88,7 @@ fn settled(lang: Lang, visit: &Visit, found: &[Exception]) -> impl IntoView + us
     let last = found.get(SETTLED - 1).filter(|_| found.len() > SETTLED);
     let older = last.and_then(|last| {
         let at = last.settled.as_ref()?.at;
-        Some(visit.with(&[("before", &format!("{}-{}", at.get(), last.id()))]))
+        Some(request.with(&[("before", &format!("{}-{}", at.get(), last.id()))]))
     });
     let pager = (newest.is_some() || older.is_some()).then(|| {
         view! {

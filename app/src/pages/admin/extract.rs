@@ -11,29 +11,29 @@ use wxpay::OutTradeNo;
 
 use super::absent;
 use crate::auth::{Confirmed, Operator};
-use crate::request::{Visit, address};
-use crate::service::Desk;
+use crate::request::{PageRequest, address};
+use crate::service::Service;
 
-/// A visit of an operator who is signed in; everybody else is led to the sign-in page and back.
+/// A request of an operator who is signed in; everybody else is led to the sign-in page and back.
 #[derive(Debug)]
-pub struct Asked {
+pub struct OperatorRequest {
     pub operator: Operator,
-    pub visit: Visit,
+    pub request: PageRequest,
 }
 
 /// The order number in the address, `{out_trade_no}`; what is none is not found. Whether there is such an order is not known.
 #[derive(Debug)]
-pub struct About(pub OutTradeNo);
+pub struct OrderPath(pub OutTradeNo);
 
-impl Asked {
+impl OperatorRequest {
     /// For the books: who, and from where.
     pub fn by(&self) -> By {
-        By { operator: self.operator.name.clone(), address: self.visit.ip.0.to_string() }
+        By { operator: self.operator.name.clone(), address: self.request.ip.0.to_string() }
     }
 
     /// `Ok` where the form's password was right, else what an address says of it: a code, and the seconds to wait.
-    pub fn proved(&self) -> Result<(), (&'static str, String)> {
-        match self.visit.confirmed {
+    pub fn password_confirmed(&self) -> Result<(), (&'static str, String)> {
+        match self.request.confirmed {
             Some(Confirmed::Yes) => Ok(()),
             Some(Confirmed::Slow { wait_s }) => Err(("slow", wait_s.to_string())),
             Some(Confirmed::Wrong) | None => Err(("password", String::new())),
@@ -41,18 +41,18 @@ impl Asked {
     }
 }
 
-impl FromRequestParts<Desk> for Asked {
+impl FromRequestParts<Service> for OperatorRequest {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Response> {
-        let Ok(visit) = Visit::from_request_parts(parts, desk).await;
-        if let Some(operator) = visit.operator.clone() {
-            return Ok(Asked { operator, visit });
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Response> {
+        let Ok(request) = PageRequest::from_request_parts(parts, service).await;
+        if let Some(operator) = request.operator.clone() {
+            return Ok(OperatorRequest { operator, request });
         }
         // A button that was pressed too late leads back to the page that it stands on, or to one that says what it is about.
-        let next = match number(parts, desk).await {
+        let next = match number(parts, service).await {
             Some(number) if parts.method != Method::GET => format!("/admin/orders/{number}"),
-            _ => visit.with(&[]),
+            _ => request.with(&[]),
         };
         let login = address("/admin/login", [("error", expired(parts)), ("next", &next)].into_iter());
         Err(Redirect::to(&login).into_response())
@@ -64,21 +64,21 @@ fn expired(parts: &Parts) -> &'static str {
     if parts.method == Method::GET { "" } else { "expired" }
 }
 
-impl FromRequestParts<Desk> for About {
+impl FromRequestParts<Service> for OrderPath {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, desk: &Desk) -> Result<Self, Response> {
-        match number(parts, desk).await {
-            Some(number) => Ok(About(number)),
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Response> {
+        match number(parts, service).await {
+            Some(number) => Ok(OrderPath(number)),
             None => {
-                let Ok(visit) = Visit::from_request_parts(parts, desk).await;
-                Err(absent(desk, &visit).await)
+                let Ok(request) = PageRequest::from_request_parts(parts, service).await;
+                Err(absent(service, &request).await)
             }
         }
     }
 }
 
-async fn number(parts: &mut Parts, desk: &Desk) -> Option<OutTradeNo> {
-    let names = Path::<HashMap<String, String>>::from_request_parts(parts, desk).await.ok()?;
+async fn number(parts: &mut Parts, service: &Service) -> Option<OutTradeNo> {
+    let names = Path::<HashMap<String, String>>::from_request_parts(parts, service).await.ok()?;
     OutTradeNo::parse(names.0.get("out_trade_no")?.as_str()).ok()
 }

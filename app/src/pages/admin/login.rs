@@ -7,19 +7,19 @@ use leptos::prelude::*;
 
 use crate::icons::{self, Icon};
 use crate::layout::{self, Frame};
-use crate::request::Visit;
-use crate::service::Desk;
+use crate::request::PageRequest;
+use crate::service::Service;
 use crate::text::login;
 
 /// `?error=mismatch` or `?error=slow&n=30` (seconds), `?next=` where to go afterwards, `?name=` as it was typed.
-pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
-    if visit.operator.is_some() {
+pub async fn show(State(service): State<Service>, request: PageRequest) -> Response {
+    if request.operator.is_some() {
         return Redirect::to("/admin").into_response();
     }
-    let (site, visited, lang) = (desk.site.clone(), visit.clone(), visit.lang);
-    layout::page(&desk, &visit, StatusCode::OK, lang.t(login::TITLE).to_owned(), Frame::default(), move || {
-        let seconds = visited.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
-        let problem = match visited.get("error") {
+    let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
+    layout::page(&service, &request, StatusCode::OK, lang.t(login::TITLE).to_owned(), Frame::default(), move || {
+        let seconds = view_request.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
+        let problem = match view_request.get("error") {
             Some("mismatch") => Some(("bad", lang.t(login::MISMATCH).to_owned())),
             Some("slow") => Some(("warn", lang.fill(login::SLOW, &[("n", seconds.unwrap_or("60"))]))),
             Some("expired") => Some(("", lang.t(login::EXPIRED).to_owned())),
@@ -32,16 +32,16 @@ pub async fn show(State(desk): State<Desk>, visit: Visit) -> Response {
             </p>
         });
         let described = has_problem.then_some("login-err");
-        let next = visited.get("next").unwrap_or("/admin").to_owned();
-        let name = visited.get("name").unwrap_or_default().to_owned();
+        let next = view_request.get("next").unwrap_or("/admin").to_owned();
+        let name = view_request.get("name").unwrap_or_default().to_owned();
         view! {
-            <header>{layout::ribbon(&site, &visited)}</header>
+            <header>{layout::ribbon(&site, &view_request)}</header>
             <main id="main" class="page" data-width="narrow">
                 <div class="page-head">
                     <span class="brand">
                         <span class="brand-mark" aria-hidden="true"><Icon d=icons::SCAN/></span>{site.name.clone()}
                     </span>
-                    {layout::lang_and_theme(&visited)}
+                    {layout::lang_and_theme(&view_request)}
                 </div>
                 <form class="card stack" method="post" action="/admin/login">
                     <h1>{lang.t(login::TITLE)}</h1>

@@ -9,45 +9,50 @@ use recharge::{Order, OrderState};
 use serde::Deserialize;
 use wxpay::OutTradeNo;
 
-use super::extract::{About, Asked};
+use super::extract::{OperatorRequest, OrderPath};
 use super::orders::user_href;
 use super::{absent, events, failed, page, refunds, resolve, to_orders, unmatched};
 use crate::components::{self, Clock, big_money, money};
 use crate::icons::{self, Icon};
 use crate::layout::Tab;
-use crate::refund_summary::Returned;
-use crate::request::Visit;
-use crate::service::{Desk, Dossier};
+use crate::refund_summary::RefundSummary;
+use crate::request::PageRequest;
+use crate::service::{Dossier, Service};
 use crate::text::{Lang, Text, error, order as text, refunds as refund_text, settle as settle_text};
 
 /// A note has at most so many characters.
 const NOTE_CHARS: usize = 500;
 
-pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked, About(number): About) -> Response {
-    let dossier = match desk.dossier(&number).await {
+pub async fn show(
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
+    OrderPath(number): OrderPath,
+) -> Response {
+    let dossier = match service.dossier(&number).await {
         Ok(Some(dossier)) => dossier,
-        Ok(None) => return unmatched::show(&desk, &visit, &number).await,
-        Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
+        Ok(None) => return unmatched::show(&service, &request, &number).await,
+        Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
-    let (lang, visited) = (visit.lang, visit.clone());
-    page(&desk, &visit, Tab::Orders, number.to_string(), move || content(lang, &visited, &dossier)).await
+    let (lang, view_request) = (request.lang, request.clone());
+    page(&service, &request, Tab::Orders, number.to_string(), move || content(lang, &view_request, &dossier))
+        .await
 }
 
-fn content(lang: Lang, visit: &Visit, dossier: &Dossier) -> impl IntoView + use<> {
+fn content(lang: Lang, request: &PageRequest, dossier: &Dossier) -> impl IntoView + use<> {
     let order = &dossier.order;
     let kinds: Vec<_> = dossier.exceptions.iter().map(|waiting| waiting.exception.kind).collect();
     let exceptions = (!dossier.exceptions.is_empty()).then(|| resolve::section(lang, &dossier.exceptions));
-    let returned = Returned::of(order, &dossier.refunds);
+    let returned = RefundSummary::of(order, &dossier.refunds);
     view! {
         {to_orders(lang)}
         <div class="page-head">
             <div class="row">
                 <h1 class="mono">{order.out_trade_no.to_string()}</h1>
-                {components::desk_pills(lang, order, &kinds, returned)}
+                {components::operator_pills(lang, order, &kinds, returned)}
             </div>
         </div>
         <div class="stack">
-            {said(visit)}
+            {said(request)}
             <div class="split">
                 <div class="stack">
                     {summary(lang, dossier)}
@@ -178,10 +183,10 @@ fn note(lang: Lang, order: &Order) -> impl IntoView + use<> {
 }
 
 /// What an action says afterwards, by the code in the address.
-pub(super) fn said(visit: &Visit) -> Option<impl IntoView + use<>> {
-    let words = visit.lang;
-    let seconds = visit.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
-    let (tone, text) = match visit.get("said")? {
+pub(super) fn said(request: &PageRequest) -> Option<impl IntoView + use<>> {
+    let words = request.lang;
+    let seconds = request.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
+    let (tone, text) = match request.get("said")? {
         "asked" => (None, text::ASKED),
         "busy" => (Some("warn"), text::ASK_BUSY),
         "closed" => (None, text::CLOSE_DONE),
@@ -212,16 +217,25 @@ pub(super) fn back(number: &OutTradeNo, said: &str) -> Response {
 }
 
 /// Asks WeChat about the order now.
-pub async fn ask(State(desk): State<Desk>, asked: Asked, About(number): About) -> Response {
-    match desk.ask_wechat(&asked.operator, &number).await {
+pub async fn ask(
+    State(service): State<Service>,
+    from: OperatorRequest,
+    OrderPath(number): OrderPath,
+) -> Response {
+    match service.ask_wechat(&from.operator, &number).await {
         Ok(_) => back(&number, "asked"),
-        Err(error) => said_error(&desk, &asked.visit, &number, &error).await,
+        Err(error) => said_error(&service, &from.request, &number, &error).await,
     }
 }
 
-async fn said_error(desk: &Desk, visit: &Visit, number: &OutTradeNo, error: &AskError) -> Response {
+async fn said_error(
+    service: &Service,
+    request: &PageRequest,
+    number: &OutTradeNo,
+    error: &AskError,
+) -> Response {
     match error {
-        AskError::NotFound => absent(desk, visit).await,
+        AskError::NotFound => absent(service, request).await,
         AskError::WeChat(_) => back(number, "busy"),
         AskError::Write(error) => {
             tracing::error!(%number, "an operator's action was not written: {error}");
@@ -231,13 +245,17 @@ async fn said_error(desk: &Desk, visit: &Visit, number: &OutTradeNo, error: &Ask
 }
 
 /// Closes the order, unless WeChat says that it is paid.
-pub async fn close(State(desk): State<Desk>, asked: Asked, About(number): About) -> Response {
-    match desk.close_order(&asked.operator, &number).await {
+pub async fn close(
+    State(service): State<Service>,
+    from: OperatorRequest,
+    OrderPath(number): OrderPath,
+) -> Response {
+    match service.close_order(&from.operator, &number).await {
         Ok(order) if matches!(order.state, OrderState::Paid(_)) => back(&number, "paid"),
         Ok(order) if order.is_open() => back(&number, "busy"),
         Ok(_) => back(&number, "closed"),
         Err(CloseError::TooEarly { .. }) => back(&number, "wait"),
-        Err(CloseError::Ask(error)) => said_error(&desk, &asked.visit, &number, &error).await,
+        Err(CloseError::Ask(error)) => said_error(&service, &from.request, &number, &error).await,
     }
 }
 
@@ -248,9 +266,9 @@ pub struct NoteForm {
 
 /// Puts a note on the time line.
 pub async fn note_down(
-    State(desk): State<Desk>,
-    asked: Asked,
-    About(number): About,
+    State(service): State<Service>,
+    from: OperatorRequest,
+    OrderPath(number): OrderPath,
     Form(form): Form<NoteForm>,
 ) -> Response {
     // Control characters but line breaks go: one NUL would fail a whole set of writes.
@@ -259,9 +277,9 @@ pub async fn note_down(
     if words.is_empty() || words.chars().count() > NOTE_CHARS {
         return back(&number, "long");
     }
-    match desk.note(&asked.operator, &number, words).await {
+    match service.note(&from.operator, &number, words).await {
         Ok(true) => back(&number, "noted"),
-        Ok(false) => absent(&desk, &asked.visit).await,
+        Ok(false) => absent(&service, &from.request).await,
         Err(_) => back(&number, "failed"),
     }
 }

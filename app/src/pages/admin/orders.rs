@@ -8,15 +8,15 @@ use recharge::order::Proof;
 use recharge::{Exception, ExceptionKind, OrderState};
 
 use super::super::{cursor, cursor_href};
-use super::extract::Asked;
+use super::extract::OperatorRequest;
 use super::{failed, page, unmatched};
 use crate::components::{self, Clock, exception_word, money};
 use crate::icons::{self, Icon};
 use crate::layout::Tab;
 use crate::money::thousands;
-use crate::refund_summary::Returned;
-use crate::request::{Visit, address};
-use crate::service::Desk;
+use crate::refund_summary::RefundSummary;
+use crate::request::{PageRequest, address};
+use crate::service::Service;
 use crate::text::{Lang, Text, orders, state};
 
 /// The chips of the state filter and the values that they put into the address.
@@ -27,34 +27,37 @@ const STATES: [(&str, OrderFilter, Text); 4] = [
     ("closed", OrderFilter::Closed, state::CLOSED),
 ];
 
-pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Response {
-    let filter = filter(&visit);
-    let (found, totals) = match desk.orders(&filter, cursor(&visit)).await {
+pub async fn show(
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
+) -> Response {
+    let filter = filter(&request);
+    let (found, totals) = match service.orders(&filter, cursor(&request)).await {
         Ok(found) => found,
-        Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
+        Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
     // Money without an order is no row of the list, and must be found with it.
     let wanted = !filter.search.is_empty() || filter.exception.is_some();
-    let strays = match wanted && filter.state.is_none() && visit.get("before").is_none() {
-        true => desk.strays(&filter.search).await,
+    let strays = match wanted && filter.state.is_none() && request.get("before").is_none() {
+        true => service.strays(&filter.search).await,
         false => Ok(Vec::new()),
     };
     let strays: Vec<_> = match strays {
         Ok(strays) => strays.into_iter().filter(|stray| fits(&filter, stray)).collect(),
-        Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
+        Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
-    let (lang, visited) = (visit.lang, visit.clone());
-    page(&desk, &visit, Tab::Orders, lang.t(orders::TITLE).to_owned(), move || {
+    let (lang, view_request) = (request.lang, request.clone());
+    page(&service, &request, Tab::Orders, lang.t(orders::TITLE).to_owned(), move || {
         let strays = (!strays.is_empty()).then(|| unmatched::list(lang, &strays));
         let table = match found.rows.is_empty() {
             true if strays.is_some() => ().into_any(),
             true => nothing(lang).into_any(),
-            false => rows(lang, &visited, &found, totals).into_any(),
+            false => rows(lang, &view_request, &found, totals).into_any(),
         };
         view! {
             <div class="page-head"><h1>{lang.t(orders::TITLE)}</h1></div>
             <div class="stack">
-                {search(lang, &visited)}
+                {search(lang, &view_request)}
                 {strays}
                 {table}
             </div>
@@ -70,22 +73,22 @@ fn fits(filter: &Filter, stray: &Exception) -> bool {
     })
 }
 
-fn filter(visit: &Visit) -> Filter {
-    let state = visit.get("state").and_then(|name| STATES.iter().find(|(value, ..)| *value == name));
-    let exception = visit.get("exception").and_then(|name| match name {
+fn filter(request: &PageRequest) -> Filter {
+    let state = request.get("state").and_then(|name| STATES.iter().find(|(value, ..)| *value == name));
+    let exception = request.get("exception").and_then(|name| match name {
         "any" => Some(WithException::Any),
         name => ExceptionKind::from_name(name).map(WithException::Of),
     });
     // What is longer than any number or user cannot be found; control characters never get into the database.
-    let search = visit.get("q").unwrap_or_default().trim();
+    let search = request.get("q").unwrap_or_default().trim();
     let search: String = search.chars().filter(|letter| !letter.is_control()).take(64).collect();
     Filter { state: state.map(|(_, state, _)| *state), exception, search, ..Filter::default() }
 }
 
-fn search(lang: Lang, visit: &Visit) -> impl IntoView + use<> {
+fn search(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
     let chip = |name: &'static str, value: &'static str, label: &'static str| {
-        let chosen = visit.get(name).unwrap_or_default() == value;
-        let href = visit.with(&[("before", ""), ("after", ""), (name, value)]);
+        let chosen = request.get(name).unwrap_or_default() == value;
+        let href = request.with(&[("before", ""), ("after", ""), (name, value)]);
         view! {
             <a class="chip" href=href data-all=value.is_empty().then_some("") aria-current=chosen.then_some("true")>{label}</a>
         }
@@ -97,9 +100,9 @@ fn search(lang: Lang, visit: &Visit) -> impl IntoView + use<> {
         .map(|kind| chip("exception", kind.name(), lang.t(exception_word(*kind))))
         .collect();
     let keep = |name: &'static str| {
-        visit.get(name).map(|value| view! { <input type="hidden" name=name value=value.to_owned()/> })
+        request.get(name).map(|value| view! { <input type="hidden" name=name value=value.to_owned()/> })
     };
-    let typed = visit.get("q").unwrap_or_default().to_owned();
+    let typed = request.get("q").unwrap_or_default().to_owned();
     view! {
         <section class="card stack" aria-label=lang.t(orders::SEARCH)>
             <form class="field" method="get" action="/admin/orders" role="search">
@@ -145,14 +148,14 @@ fn nothing(lang: Lang) -> impl IntoView {
     }
 }
 
-fn rows(lang: Lang, visit: &Visit, found: &Page, totals: Totals) -> impl IntoView + use<> {
+fn rows(lang: Lang, request: &PageRequest, found: &Page, totals: Totals) -> impl IntoView + use<> {
     let count = thousands(u64::try_from(totals.orders).unwrap_or(0));
     let count = if totals.capped { lang.fill(orders::COUNT_MORE, &[("n", &count)]) } else { count };
     let sum = money(totals.paid_fen);
     let sum = if totals.capped { lang.fill(orders::COUNT_MORE, &[("n", &sum)]) } else { sum };
     let body: Vec<_> = found.rows.iter().map(|listed| row(lang, listed)).collect();
-    let newer = found.newer.as_ref().map(|cursor| cursor_href(visit, cursor));
-    let older = found.older.as_ref().map(|cursor| cursor_href(visit, cursor));
+    let newer = found.newer.as_ref().map(|cursor| cursor_href(request, cursor));
+    let older = found.older.as_ref().map(|cursor| cursor_href(request, cursor));
     let ends = (found.rows.first(), found.rows.last());
     let range = match ends {
         (Some(first), Some(last)) => {
@@ -219,7 +222,7 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
             <td data-wide="" class="user"><a href=user_href(&order.user.id)>{order.user.name.clone()}</a></td>
             <td data-num="">{money(order.total_fee)}</td>
             <td data-num="" data-wide="">{credited}</td>
-            <td>{components::desk_pills(lang, order, &kinds, Returned::of(order, &listed.refunds))}</td>
+            <td>{components::operator_pills(lang, order, &kinds, RefundSummary::of(order, &listed.refunds))}</td>
             <td data-wide="">{proof}</td>
             <td class="mono" data-wide="">{transaction}</td>
         </tr>

@@ -10,14 +10,14 @@ use recharge::refund::{Problem, Refund, RefundState};
 use wxpay::v2::BillDate;
 use wxpay::{Fen, UnixMillis};
 
-use super::extract::Asked;
+use super::extract::OperatorRequest;
 use super::reconciliations::day_text;
 use super::{failed, page, refunds};
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::icons;
 use crate::layout::Tab;
 use crate::money::{money_short, thousands};
-use crate::service::Desk;
+use crate::service::Service;
 use crate::text::{Lang, Text, bill, check, common, over, refunds as texts};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -51,13 +51,17 @@ pub struct Overview {
     pub health: Health,
 }
 
-pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Response {
-    let overview = match desk.overview(DAYS).await {
+pub async fn show(
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
+) -> Response {
+    let overview = match service.overview(DAYS).await {
         Ok(overview) => overview,
-        Err(error) => return failed(&desk, &visit, Tab::Overview, &error).await,
+        Err(error) => return failed(&service, &request, Tab::Overview, &error).await,
     };
-    let lang = visit.lang;
-    page(&desk, &visit, Tab::Overview, lang.t(over::TITLE).to_owned(), move || content(lang, &overview)).await
+    let lang = request.lang;
+    page(&service, &request, Tab::Overview, lang.t(over::TITLE).to_owned(), move || content(lang, &overview))
+        .await
 }
 
 /// The last [`DAYS`] days, oldest first, with gaps filled.

@@ -6,13 +6,13 @@ use leptos::prelude::*;
 use recharge::reconcile::{Difference, DifferenceKind, Done, Reconciliation, Side};
 use wxpay::v2::BillDate;
 
-use super::extract::Asked;
+use super::extract::OperatorRequest;
 use super::{absent, dismiss, failed, page};
 use crate::components::{self, Clock, money, pill};
 use crate::icons::{self, Icon};
 use crate::layout::Tab;
-use crate::request::Visit;
-use crate::service::{Desk, internal};
+use crate::request::PageRequest;
+use crate::service::{Service, internal};
 use crate::text::{Lang, Text, bill as text, common};
 
 /// So many days are listed.
@@ -29,13 +29,16 @@ pub(super) const KINDS: [(DifferenceKind, Text); 8] = [
     (DifferenceKind::UnknownState, text::UNKNOWN_STATE),
 ];
 
-pub async fn show(State(desk): State<Desk>, Asked { visit, .. }: Asked) -> Response {
-    let days = match desk.cashier.reconciliations(DAYS).await.map_err(internal) {
+pub async fn show(
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
+) -> Response {
+    let days = match service.cashier.reconciliations(DAYS).await.map_err(internal) {
         Ok(days) => days,
-        Err(error) => return failed(&desk, &visit, Tab::Reconciliations, &error).await,
+        Err(error) => return failed(&service, &request, Tab::Reconciliations, &error).await,
     };
-    let lang = visit.lang;
-    page(&desk, &visit, Tab::Reconciliations, lang.t(text::TITLE).to_owned(), move || {
+    let lang = request.lang;
+    page(&service, &request, Tab::Reconciliations, lang.t(text::TITLE).to_owned(), move || {
         let items: Vec<_> = days.iter().map(|day| day_item(lang, day)).collect();
         let body = match items.is_empty() {
             true => components::empty(icons::LIST, lang.t(text::NONE), lang.t(text::NONE_TEXT)).into_any(),
@@ -107,27 +110,31 @@ fn day_item(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
     }
 }
 
-pub async fn show_day(State(desk): State<Desk>, Path(date): Path<String>, visit: Visit) -> Response {
-    let Ok(date) = BillDate::parse(&date) else { return absent(&desk, &visit).await };
-    let (day, differences) = match desk.cashier.reconciliation(date).await.map_err(internal) {
+pub async fn show_day(
+    State(service): State<Service>,
+    Path(date): Path<String>,
+    request: PageRequest,
+) -> Response {
+    let Ok(date) = BillDate::parse(&date) else { return absent(&service, &request).await };
+    let (day, differences) = match service.cashier.reconciliation(date).await.map_err(internal) {
         Ok(Some(found)) => found,
-        Ok(None) => return absent(&desk, &visit).await,
-        Err(error) => return failed(&desk, &visit, Tab::Reconciliations, &error).await,
+        Ok(None) => return absent(&service, &request).await,
+        Err(error) => return failed(&service, &request, Tab::Reconciliations, &error).await,
     };
-    let (lang, visited) = (visit.lang, visit.clone());
-    page(&desk, &visit, Tab::Reconciliations, day_text(date), move || {
-        one_day(lang, &visited, &day, &differences)
+    let (lang, view_request) = (request.lang, request.clone());
+    page(&service, &request, Tab::Reconciliations, day_text(date), move || {
+        one_day(lang, &view_request, &day, &differences)
     })
     .await
 }
 
 fn one_day(
     lang: Lang,
-    visit: &Visit,
+    request: &PageRequest,
     day: &Reconciliation,
     differences: &[Difference],
 ) -> impl IntoView + use<> {
-    let said = match visit.get("said") {
+    let said = match request.get("said") {
         Some("dismissed") => Some((None, text::SAID_DISMISSED)),
         Some("over") => Some((Some("warn"), text::SAID_OVER)),
         _ => None,

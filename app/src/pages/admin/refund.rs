@@ -10,15 +10,15 @@ use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo};
 
 use super::decision_form::{REASON_OF_REFUND, low_field, password_field, problem, tidy};
-use super::extract::{About, Asked};
+use super::extract::{OperatorRequest, OrderPath};
 use super::order::back;
 use super::refunds::{self, Asking};
 use super::{failed, page, to_order};
 use crate::components::{self, big_money, money};
 use crate::layout::Tab;
 use crate::money::{parse_yuan, yuan};
-use crate::request::{Visit, address};
-use crate::service::Desk;
+use crate::request::{PageRequest, address};
+use crate::service::Service;
 use crate::text::{Lang, order as order_text, refunds as text};
 
 /// What a refusal is called in an address.
@@ -35,29 +35,33 @@ pub(super) fn code(refusal: &RefundRefusal) -> &'static str {
 }
 
 /// The second step; the first one again where something is wrong with what was typed, or nothing was typed yet.
-pub async fn confirm(State(desk): State<Desk>, Asked { visit, .. }: Asked, About(number): About) -> Response {
-    let offer = match desk.refund_offer(&number, visit.get("exception")).await {
+pub async fn confirm(
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
+    OrderPath(number): OrderPath,
+) -> Response {
+    let offer = match service.refund_offer(&number, request.get("exception")).await {
         Ok(Some(offer)) => offer,
         Ok(None) => return back(&number, "refused"),
-        Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
+        Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
-    let (lang, visited) = (visit.lang, visit.clone());
+    let (lang, view_request) = (request.lang, request.clone());
     let title = lang.t(text::CONFIRM_TITLE).to_owned();
-    page(&desk, &visit, Tab::Orders, title, move || {
-        let form = Asking { number: &number, offer: &offer, exception: visited.get("exception") };
-        let reason = tidy(visited.get("reason").unwrap_or_default());
-        let (title, code, step) = match visited.get("amount") {
+    page(&service, &request, Tab::Orders, title, move || {
+        let form = Asking { number: &number, offer: &offer, exception: view_request.get("exception") };
+        let reason = tidy(view_request.get("reason").unwrap_or_default());
+        let (title, code, step) = match view_request.get("amount") {
             None => (text::ASK, None, form.first_step(lang, &form.whole(), &reason).into_any()),
             Some(typed) => match read(typed, &reason, &offer) {
                 Ok(amount) => {
-                    let step = second_step(lang, &visited, &form, amount, &reason).into_any();
-                    (text::CONFIRM_TITLE, visited.get("error"), step)
+                    let step = second_step(lang, &view_request, &form, amount, &reason).into_any();
+                    (text::CONFIRM_TITLE, view_request.get("error"), step)
                 }
                 Err(code) => (text::ASK, Some(code), form.first_step(lang, typed, &reason).into_any()),
             },
         };
         let left = offer.payment.left();
-        let wrong = code.and_then(|code| problem(lang, code, visited.get("n"), left, REASON_OF_REFUND));
+        let wrong = code.and_then(|code| problem(lang, code, view_request.get("n"), left, REASON_OF_REFUND));
         let wrong = wrong.map(|words| components::notice(Some("bad"), words));
         view! {
             {to_order(lang, &number)}
@@ -76,7 +80,7 @@ fn read(amount: &str, reason: &str, offer: &RefundOffer) -> Result<Fen, &'static
 
 fn second_step(
     lang: Lang,
-    visit: &Visit,
+    request: &PageRequest,
     asking: &Asking<'_>,
     amount: Fen,
     reason: &str,
@@ -89,7 +93,7 @@ fn second_step(
     let bonus = bonus.map(|bonus| lang.fill(text::WITH_BONUS, &[("amount", &money(bonus))]));
     let low = (share > Fen::ZERO && after < Fen::ZERO).then(|| low_field(lang, after));
     // A second press of this form, and one after an unclear answer, is the same refund.
-    let kept = visit.get("no").and_then(|no| OutRefundNo::parse(no).ok());
+    let kept = request.get("no").and_then(|no| OutRefundNo::parse(no).ok());
     let no = kept.unwrap_or_else(|| offer.out_refund_no.clone());
     let typed = yuan(amount.get()).replace(',', "");
     let kept = [("exception", exception.unwrap_or_default()), ("reason", reason)];
@@ -131,9 +135,9 @@ pub struct RefundForm {
 
 /// Takes the refund on.
 pub async fn make(
-    State(desk): State<Desk>,
-    asked: Asked,
-    About(number): About,
+    State(service): State<Service>,
+    from: OperatorRequest,
+    OrderPath(number): OrderPath,
     Form(form): Form<RefundForm>,
 ) -> Response {
     let again = |error: &str, seconds: &str| {
@@ -143,7 +147,7 @@ pub async fn make(
         let query = kept.chain([("error", error), ("n", seconds)]);
         Redirect::to(&address(&format!("/admin/orders/{number}/refund"), query)).into_response()
     };
-    if let Err((code, seconds)) = asked.proved() {
+    if let Err((code, seconds)) = from.password_confirmed() {
         return again(code, &seconds);
     }
     let Some(amount) = parse_yuan(&form.amount) else { return again("amount", "") };
@@ -156,7 +160,7 @@ pub async fn make(
         even_if_balance_low: form.low == "1",
         exception: Some(form.exception.clone()).filter(|id| !id.is_empty()),
     };
-    match desk.cashier.refund(wish, asked.by()).await {
+    match service.cashier.refund(wish, from.by()).await {
         Ok(_) => back(&number, "refund"),
         Err(RefundError::Refused(refusal)) => match code(&refusal) {
             "refused" => back(&number, "refused"),

@@ -11,14 +11,14 @@ use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
 
 use super::decision_form::{self, low_field, password_field, reason_field, tidy};
-use super::extract::{About, Asked};
+use super::extract::{OperatorRequest, OrderPath};
 use super::order::back;
 use super::{failed, page, to_order};
 use crate::api::AppError;
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::layout::Tab;
-use crate::request::{Visit, address};
-use crate::service::{Desk, Waiting, internal};
+use crate::request::{PageRequest, address};
+use crate::service::{Service, Waiting, internal};
 use crate::text::{Lang, Text, exception, order as order_text, refunds, settle as text};
 
 /// The exceptions of one number, each with the ways that are open for it.
@@ -165,12 +165,16 @@ impl Shown {
     }
 }
 
-async fn read(desk: &Desk, number: &OutTradeNo, visit: &Visit) -> Result<Option<Shown>, AppError> {
-    let cashier = &desk.cashier;
-    let Some(id) = visit.get("id") else { return Ok(None) };
+async fn read(
+    service: &Service,
+    number: &OutTradeNo,
+    request: &PageRequest,
+) -> Result<Option<Shown>, AppError> {
+    let cashier = &service.cashier;
+    let Some(id) = request.get("id") else { return Ok(None) };
     let Some(exception) = cashier.exception(id).await.map_err(internal)? else { return Ok(None) };
     let open = cashier.ways(&exception).await.map_err(internal)?;
-    let way = open.into_iter().find(|way| Some(way.name()) == visit.get("way"));
+    let way = open.into_iter().find(|way| Some(way.name()) == request.get("way"));
     let Some(way) = way.filter(|_| exception.out_trade_no == *number) else { return Ok(None) };
     let order = cashier.order(&exception.out_trade_no).await.map_err(internal)?;
     let credit = order.as_ref().and_then(Order::credit);
@@ -185,7 +189,7 @@ async fn read(desk: &Desk, number: &OutTradeNo, visit: &Visit) -> Result<Option<
         }
         _ => exception.total_fee,
     };
-    let kept = visit.get("no").and_then(|no| OutRefundNo::parse(no).ok());
+    let kept = request.get("no").and_then(|no| OutRefundNo::parse(no).ok());
     let out_refund_no = match way {
         Way::Refund => kept.or_else(|| cashier.new_out_refund_no().ok()),
         _ => None,
@@ -194,18 +198,22 @@ async fn read(desk: &Desk, number: &OutTradeNo, visit: &Visit) -> Result<Option<
 }
 
 /// What would be done, and the form for it.
-pub async fn confirm(State(desk): State<Desk>, Asked { visit, .. }: Asked, About(number): About) -> Response {
-    let shown = match read(&desk, &number, &visit).await {
+pub async fn confirm(
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
+    OrderPath(number): OrderPath,
+) -> Response {
+    let shown = match read(&service, &number, &request).await {
         Ok(Some(shown)) => shown,
         Ok(None) => return back(&number, "settled_over"),
-        Err(error) => return failed(&desk, &visit, Tab::Exceptions, &error).await,
+        Err(error) => return failed(&service, &request, Tab::Exceptions, &error).await,
     };
-    let (lang, visited) = (visit.lang, visit.clone());
+    let (lang, view_request) = (request.lang, request.clone());
     let title = lang.t(title(shown.way)).to_owned();
-    page(&desk, &visit, Tab::Exceptions, title, move || content(lang, &visited, &shown)).await
+    page(&service, &request, Tab::Exceptions, title, move || content(lang, &view_request, &shown)).await
 }
 
-fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
+fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
     let Shown { exception: found, way, amount, low, .. } = shown;
     let path = format!("/admin/orders/{}", found.out_trade_no);
     let user = shown.order.as_ref().map(|order| {
@@ -228,7 +236,7 @@ fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
             <label for="user">{lang.t(text::TO_USER)}</label>
             <input
                 class="input" id="user" name="user" maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false"
-                required=true value=visit.get("user").unwrap_or_default().to_owned() aria-describedby="user-h"
+                required=true value=request.get("user").unwrap_or_default().to_owned() aria-describedby="user-h"
             />
             <p class="note" id="user-h">{lang.t(text::TO_USER_HINT)}</p>
         </div>
@@ -238,7 +246,7 @@ fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
         true => (decision_form::REASON_OF_REFUND, refunds::REASON_HINT),
         false => (decision_form::REASON, text::REASON_HINT),
     };
-    let reason = reason_field(lang, lang.t(hint), longest, visit.get("reason").unwrap_or_default());
+    let reason = reason_field(lang, lang.t(hint), longest, request.get("reason").unwrap_or_default());
     let low = low.map(|after| low_field(lang, after));
     let no = shown.out_refund_no.as_ref();
     let no = no.map(|no| view! { <input type="hidden" name="no" value=no.to_string()/> });
@@ -247,7 +255,7 @@ fn content(lang: Lang, visit: &Visit, shown: &Shown) -> impl IntoView + use<> {
         {to_order(lang, &found.out_trade_no)}
         <div class="page-head"><h1>{lang.t(title(*way))}</h1></div>
         <div class="card stack slim">
-            {decision_form::wrong(visit, *amount, longest)}
+            {decision_form::wrong(request, *amount, longest)}
             <p class="row">{big_money(*amount, "l")}{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
             <dl class="facts">
                 <dt>{lang.t(order_text::TRANSACTION)}</dt>
@@ -285,9 +293,9 @@ pub struct SettleForm {
 
 /// Settles the exception.
 pub async fn settle(
-    State(desk): State<Desk>,
-    asked: Asked,
-    About(number): About,
+    State(service): State<Service>,
+    from: OperatorRequest,
+    OrderPath(number): OrderPath,
     Form(form): Form<SettleForm>,
 ) -> Response {
     let again = |error: &str, seconds: &str| {
@@ -300,7 +308,7 @@ pub async fn settle(
     let Some(way) = Way::ALL.into_iter().find(|way| way.name() == form.way) else {
         return back(&number, "settled_over");
     };
-    if let Err((code, seconds)) = asked.proved() {
+    if let Err((code, seconds)) = from.password_confirmed() {
         return again(code, &seconds);
     }
     let reason = tidy(&form.reason);
@@ -323,7 +331,7 @@ pub async fn settle(
         Way::TakeBack => Settlement::TakeBack { even_if_balance_low: form.low == "1", reason },
         Way::Dismiss => Settlement::Dismiss { reason },
     };
-    match desk.cashier.settle_exception(&form.id, settlement, asked.by()).await {
+    match service.cashier.settle_exception(&form.id, settlement, from.by()).await {
         Ok(_) => back(&number, "settled"),
         Err(SettleError::Refused(refusal)) => match code(&refusal) {
             Code::Form(code) => again(code, ""),

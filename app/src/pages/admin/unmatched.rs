@@ -12,8 +12,8 @@ use super::{absent, events, failed, order, page, refunds, resolve, to_orders};
 use crate::api::AppError;
 use crate::components::{self, Clock, exception_word, money, pill};
 use crate::layout::Tab;
-use crate::request::Visit;
-use crate::service::{Desk, Waiting, internal};
+use crate::request::PageRequest;
+use crate::service::{Service, Waiting, internal};
 use crate::text::{Lang, orders};
 
 /// Everything about a number that only exceptions have.
@@ -26,37 +26,37 @@ struct Stray {
 }
 
 /// The page of a number that only exceptions have.
-pub async fn show(desk: &Desk, visit: &Visit, number: &OutTradeNo) -> Response {
-    let stray = match read(desk, number).await {
+pub async fn show(service: &Service, request: &PageRequest, number: &OutTradeNo) -> Response {
+    let stray = match read(service, number).await {
         Ok(Some(stray)) => stray,
-        Ok(None) => return absent(desk, visit).await,
-        Err(error) => return failed(desk, visit, Tab::Orders, &error).await,
+        Ok(None) => return absent(service, request).await,
+        Err(error) => return failed(service, request, Tab::Orders, &error).await,
     };
-    let (lang, title, visited) = (visit.lang, number.to_string(), visit.clone());
-    page(desk, visit, Tab::Orders, title, move || content(lang, &visited, &stray)).await
+    let (lang, title, view_request) = (request.lang, number.to_string(), request.clone());
+    page(service, request, Tab::Orders, title, move || content(lang, &view_request, &stray)).await
 }
 
-async fn read(desk: &Desk, number: &OutTradeNo) -> Result<Option<Stray>, AppError> {
-    let found = desk.cashier.exceptions(number).await.map_err(internal)?;
+async fn read(service: &Service, number: &OutTradeNo) -> Result<Option<Stray>, AppError> {
+    let found = service.cashier.exceptions(number).await.map_err(internal)?;
     if found.is_empty() {
         return Ok(None);
     }
     // Without an order nothing was written on the time line when the money came.
-    let told = desk.cashier.time_line(number).await.map_err(internal)?;
+    let told = service.cashier.time_line(number).await.map_err(internal)?;
     let told = told.into_iter().filter(|told| told.kind != EventKind::Exception);
     let mut line: Vec<Event> = found.iter().map(event).chain(told).collect();
     line.sort_by_key(|event| event.at);
-    let refunds = desk.cashier.refunds(number).await.map_err(internal)?;
-    Ok(Some(Stray { exceptions: desk.with_ways(found).await?, number: number.clone(), line, refunds }))
+    let refunds = service.cashier.refunds(number).await.map_err(internal)?;
+    Ok(Some(Stray { exceptions: service.with_ways(found).await?, number: number.clone(), line, refunds }))
 }
 
-fn content(lang: Lang, visit: &Visit, stray: &Stray) -> impl IntoView + use<> {
+fn content(lang: Lang, request: &PageRequest, stray: &Stray) -> impl IntoView + use<> {
     let Stray { number, exceptions, line, refunds } = stray;
     view! {
         {to_orders(lang)}
         <div class="page-head"><h1 class="mono">{number.to_string()}</h1></div>
         <div class="stack">
-            {order::said(visit)}
+            {order::said(request)}
             <div class="split">
                 <div class="stack">{events::line(lang, line)}</div>
                 <div class="stack">

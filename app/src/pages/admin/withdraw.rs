@@ -8,24 +8,24 @@ use recharge::refund::Refund;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
 
 use super::decision_form::{self, password_field};
-use super::extract::{About, Asked};
+use super::extract::{OperatorRequest, OrderPath};
 use super::order::back;
 use super::{absent, failed, page, refunds, to_order};
 use crate::components::{self, Clock, big_money, money, pill};
 use crate::layout::Tab;
-use crate::request::{Visit, address};
-use crate::service::{Desk, internal};
+use crate::request::{PageRequest, address};
+use crate::service::{Service, internal};
 use crate::text::{Lang, order as order_text, refunds as text};
 
 /// Has WeChat asked about a refund at once.
 pub async fn hurry(
-    State(desk): State<Desk>,
-    Asked { visit, .. }: Asked,
-    About(number): About,
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
+    OrderPath(number): OrderPath,
     Path((_, refund)): Path<(String, String)>,
 ) -> Response {
-    let Ok(refund) = OutRefundNo::parse(refund.as_str()) else { return absent(&desk, &visit).await };
-    match desk.cashier.hurry_refund(&refund).await {
+    let Ok(refund) = OutRefundNo::parse(refund.as_str()) else { return absent(&service, &request).await };
+    match service.cashier.hurry_refund(&refund).await {
         Ok(true) => back(&number, "hurried"),
         Ok(false) => back(&number, "refused"),
         Err(error) => {
@@ -37,26 +37,26 @@ pub async fn hurry(
 
 /// What withdrawing does, and the form for it.
 pub async fn confirm(
-    State(desk): State<Desk>,
-    Asked { visit, .. }: Asked,
-    About(number): About,
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
+    OrderPath(number): OrderPath,
     Path((_, refund)): Path<(String, String)>,
 ) -> Response {
-    let refunds = match desk.cashier.refunds(&number).await.map_err(internal) {
+    let refunds = match service.cashier.refunds(&number).await.map_err(internal) {
         Ok(refunds) => refunds,
-        Err(error) => return failed(&desk, &visit, Tab::Orders, &error).await,
+        Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
     let refund = refunds.into_iter().find(|known| known.out_refund_no.as_str() == refund);
-    let Some(refund) = refund else { return absent(&desk, &visit).await };
+    let Some(refund) = refund else { return absent(&service, &request).await };
     if !refunds::can_withdraw(&refund) {
         return back(&number, "refused");
     }
-    let (lang, visited) = (visit.lang, visit.clone());
+    let (lang, view_request) = (request.lang, request.clone());
     let title = lang.t(text::WITHDRAW_TITLE).to_owned();
-    page(&desk, &visit, Tab::Orders, title, move || content(lang, &visited, &refund)).await
+    page(&service, &request, Tab::Orders, title, move || content(lang, &view_request, &refund)).await
 }
 
-fn content(lang: Lang, visit: &Visit, refund: &Refund) -> impl IntoView + use<> {
+fn content(lang: Lang, request: &PageRequest, refund: &Refund) -> impl IntoView + use<> {
     let (word, tone) = refunds::state_word(refund.state);
     let user = refund.user.as_ref().filter(|_| refund.taken > Fen::ZERO).map(|user| {
         view! {
@@ -69,7 +69,7 @@ fn content(lang: Lang, visit: &Visit, refund: &Refund) -> impl IntoView + use<> 
         {to_order(lang, &refund.out_trade_no)}
         <div class="page-head"><h1>{lang.t(text::WITHDRAW_TITLE)}</h1></div>
         <div class="card stack slim">
-            {decision_form::wrong(visit, refund.amount, decision_form::REASON)}
+            {decision_form::wrong(request, refund.amount, decision_form::REASON)}
             <p class="row">{big_money(refund.amount, "l")}{pill(lang.t(word), tone)}</p>
             {refunds::trouble(lang, refund)}
             <dl class="facts">
@@ -91,20 +91,22 @@ fn withdraw_path(number: &OutTradeNo, refund: &OutRefundNo) -> String {
 
 /// Ends a refund that WeChat does not have.
 pub async fn withdraw(
-    State(desk): State<Desk>,
-    asked: Asked,
-    About(number): About,
+    State(service): State<Service>,
+    from: OperatorRequest,
+    OrderPath(number): OrderPath,
     Path((_, refund)): Path<(String, String)>,
 ) -> Response {
-    let Ok(refund) = OutRefundNo::parse(refund.as_str()) else { return absent(&desk, &asked.visit).await };
-    if let Err((code, seconds)) = asked.proved() {
+    let Ok(refund) = OutRefundNo::parse(refund.as_str()) else {
+        return absent(&service, &from.request).await;
+    };
+    if let Err((code, seconds)) = from.password_confirmed() {
         let query = [("error", code), ("n", seconds.as_str())];
         let again = address(&withdraw_path(&number, &refund), query.into_iter());
         return Redirect::to(&again).into_response();
     }
-    match desk.cashier.withdraw_refund(&refund, asked.by()).await {
+    match service.cashier.withdraw_refund(&refund, from.by()).await {
         Ok(_) => back(&number, "withdrawn"),
-        Err(WithdrawError::NotFound) => absent(&desk, &asked.visit).await,
+        Err(WithdrawError::NotFound) => absent(&service, &from.request).await,
         Err(WithdrawError::MayBeThere) => back(&number, "there"),
         Err(WithdrawError::TooEarly { wait_s }) => back(&number, &format!("early&n={wait_s}")),
         Err(WithdrawError::WeChat(_)) => back(&number, "busy"),
