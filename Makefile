@@ -29,7 +29,7 @@ audit: setup ## Known security advisories of our dependencies (needs the network
 	@bash scripts/deny.sh advisories
 
 torture: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
-	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) POSTGRES=$(POSTGRES) bash scripts/test.sh --test torture $(if $(SEED),no_seed_breaks_an_invariant -- --exact,--) --nocapture
+	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) POSTGRES=$(POSTGRES) bash scripts/test.sh --test simulation $(if $(SEED),no_seed_breaks_an_invariant -- --exact,--) --nocapture
 
 bench: build ## Speed, beside peers
 	@bash bench/run.sh

@@ -6,8 +6,8 @@ use axum::extract::{Form, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
+use cashier::db::order_list::Cursor;
 use leptos::prelude::*;
-use recharge::db::list::Cursor;
 use serde::Deserialize;
 use wxpay::{OutTradeNo, UnixMillis};
 

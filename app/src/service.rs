@@ -3,11 +3,12 @@
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use cashier::Cashier;
+use cashier::db::order_list::{Cursor, Page};
+use cashier::{PlaceError, Wish};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
-use recharge::cashier::{PlaceError, Wish};
-use recharge::db::list::{Cursor, Page};
-use recharge::{Cashier, Order, OrderState, User};
+use recharge::{Order, OrderState, User};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::api::{AppError, ErrorCode, OpenOrder, StatusView, ViewState};

@@ -17,14 +17,14 @@ use crate::event::{Event, EventKind};
 use crate::exception::{Exception, ExceptionKind, Settled};
 use crate::order::{Order, Paid, Proof, Rules, Verdict};
 
-mod heard;
-mod held;
-mod keeping;
-mod outside;
+mod context;
+mod exceptions;
+mod external_refunds;
+mod refund_updates;
 mod refunds;
-mod settling;
+mod resolutions;
 
-pub use held::{Held, RefundSlot};
+pub use context::{Held, RefundSlot};
 
 /// A movement of a balance. `entry` is `credit` for the one credit of an order, `credit <transaction_id>` for a payment
 /// that an operator credited, `refund <out_refund_no>` and `refund-returned <out_refund_no>` for what a refund moves.

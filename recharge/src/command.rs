@@ -4,10 +4,10 @@ use wxpay::v2::notify::Payment;
 use wxpay::{CodeUrl, OutRefundNo, OutTradeNo, UnixMillis};
 
 use crate::event::Event;
+use crate::exception::resolution::{SettleRefusal, Settlement};
 use crate::exception::{Exception, ExceptionKind};
 use crate::order::{Order, Proof};
 use crate::refund::{By, News, Outside, Refund, RefundRefusal, RefundWish};
-use crate::settlement::{SettleRefusal, Settlement};
 
 /// One thing to write. Everything that moves an order goes through here.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! Real money that does not fit an open order: its kinds, and what is known of each.
 
+pub mod resolution;
+
 use serde::{Deserialize, Serialize};
 use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
 

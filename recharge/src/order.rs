@@ -8,7 +8,8 @@ use wxpay::{AppId, CodeUrl, Fen, InvalidValue, OutTradeNo, SignType, Transaction
 use crate::exception::ExceptionKind;
 use crate::user::User;
 
-mod by_hand;
+mod manual;
+pub mod query_schedule;
 
 /// A `code_url` dies two hours after it was issued (protocol A3); one that a payer still has to scan is renewed earlier.
 const CODE_LIFE_MS: i64 = 115 * 60 * 1000;
@@ -389,4 +390,4 @@ pub(crate) fn base32(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -7,10 +7,10 @@ use crate::exception::Exception;
 use crate::order::{Order, OrderState};
 use crate::user::User;
 
-mod news;
-pub mod schedule;
+pub mod retry;
+mod update;
 
-pub use news::{News, Problem, Stuck};
+pub use update::{News, Problem, Stuck};
 
 /// So many refunds of one payment, closed ones included. Source: protocol A7.1.
 pub const MOST: usize = 50;
@@ -330,4 +330,4 @@ pub fn is_reason(text: &str) -> bool {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use recharge::Cashier;
+use cashier::Cashier;
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{JoinHandle, JoinSet},

@@ -7,8 +7,9 @@ use std::{
     process::ExitCode,
 };
 
+use cashier::Db;
 use clap::{Args, Parser, Subcommand};
-use recharge::{Db, User};
+use recharge::User;
 use server::{
     config::{self, LogFormat, Secret},
     error_chain::error_chain,
@@ -232,7 +233,7 @@ async fn open(file: Option<&Path>) -> Result<Db, Failure> {
 }
 
 async fn check(file: Option<&Path>) -> Result<(), Failure> {
-    let findings = recharge::db::check::all(&open(file).await?).await?;
+    let findings = cashier::db::check::all(&open(file).await?).await?;
     for violation in &findings.named {
         println!("{violation}");
     }

@@ -10,11 +10,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use cashier::{NoticeAnswer, RefundNoticeAnswer};
 use http::{HeaderValue, StatusCode, header};
-use recharge::{
-    cashier::{NoticeAnswer, RefundNoticeAnswer},
-    command::Outcome,
-};
+use recharge::command::Outcome;
 use tokio::time::timeout;
 use wxpay::v2::{
     NOTICE_LIMIT,
@@ -154,7 +152,7 @@ fn refused(server: &Server, error: &dyn std::fmt::Display) {
     }
 }
 
-fn not_written(error: &recharge::db::writer::WriteError) {
+fn not_written(error: &cashier::db::writer::WriteError) {
     tracing::error!(
         error = error as &dyn std::error::Error,
         "a notice could not be written; WeChat will repeat it"

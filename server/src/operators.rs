@@ -6,11 +6,9 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
+use cashier::db::{Db, operators};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
-use recharge::db::{
-    Db,
-    operators::{self, AuditEntry},
-};
+use recharge::audit::AuditEntry;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 use wxpay::UnixMillis;

@@ -10,11 +10,9 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use cashier::{RequestKey, Wish};
 use http::{HeaderMap, StatusCode, header};
-use recharge::{
-    OrderState, User,
-    cashier::{RequestKey, Wish},
-};
+use recharge::{OrderState, User};
 use serde::Serialize;
 use wxpay::{InvalidValue, OutTradeNo};
 

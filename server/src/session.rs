@@ -23,7 +23,7 @@ use crate::{
 /// Who is signed in without a token in sandbox mode.
 const DEMO: (&str, &str) = ("demo", "Demo");
 /// The cookie lives as long as a session can; the session itself ends earlier when idle.
-const OPERATOR_COOKIE_S: i64 = recharge::db::operators::LONGEST_MS / 1000;
+const OPERATOR_COOKIE_S: i64 = cashier::db::operators::LONGEST_MS / 1000;
 
 pub fn router(server: Server) -> Router {
     Router::new()

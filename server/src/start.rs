@@ -7,7 +7,9 @@ use app::{
     service::Service,
     site::{SiteFiles, SiteSettings},
 };
-use recharge::{Cashier, Clock, Db, LatePayment, Random, Settings, db::facts};
+use cashier::db::facts;
+use cashier::{Cashier, Clock, Db, Random, Settings};
+use recharge::LatePayment;
 use sandbox::{Deliver, Options, Sandbox};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use wxpay::{
@@ -36,7 +38,7 @@ const WECHAT: &str = "https://api.mch.weixin.qq.com";
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
-    Database(recharge::db::OpenError),
+    Database(cashier::db::OpenError),
     #[error("DATABASE_URL must name a database of {ours}; this one belongs to {theirs}")]
     OtherIdentity { ours: String, theirs: String },
     #[error("{setting} must be a free address of this machine, not {address}")]
@@ -226,7 +228,7 @@ pub async fn kept_secret(db: &Db) -> Result<String, sqlx::Error> {
 
 /// The operator of the first start: the password that was made for it, and whether there is still none.
 async fn first_operator(config: &Config, db: &Db) -> Result<(Option<String>, bool), StartError> {
-    if recharge::db::operators::any(db).await? {
+    if cashier::db::operators::any(db).await? {
         return Ok((None, false));
     }
     let made = operators::new_password();

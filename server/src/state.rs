@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use cashier::Cashier;
 use ipnet::IpNet;
-use recharge::Cashier;
 use wxpay::{Merchant, UnixMillis};
 
 use crate::{

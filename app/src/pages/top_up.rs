@@ -3,9 +3,9 @@
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
+use cashier::db::order_list::{Listed, Page};
 use leptos::prelude::*;
 use recharge::OrderState;
-use recharge::db::list::{Listed, Page};
 use serde::Deserialize;
 use wxpay::Fen;
 

@@ -1,10 +1,10 @@
 //! What the operator's pages ask of the cashier.
 
-use recharge::cashier::{AskError, CloseError, RefundOffer};
-use recharge::db::list::{Cursor, Filter, Page, Totals};
+use cashier::db::order_list::{Cursor, Filter, Page, Totals};
+use cashier::{AskError, CloseError, RefundOffer};
 use recharge::event::Event;
+use recharge::exception::resolution::Way;
 use recharge::refund::Refund;
-use recharge::settlement::Way;
 use recharge::{Exception, Order};
 use wxpay::{OutTradeNo, UnixMillis};
 

@@ -5,8 +5,8 @@ use wxpay::v2::RefundStatus;
 use wxpay::{OutRefundNo, RefundId};
 
 use super::*;
+use crate::fixtures::{order, payment, rules};
 use crate::order::OrderState;
-use crate::order::tests::{order, payment, rules};
 use crate::refund::{By, News, Outside, Problem, RefundState, RefundWish, Stuck};
 
 const BONUS: i64 = 100;

@@ -6,8 +6,8 @@ use wxpay::{OutRefundNo, RefundId};
 
 use super::histories::{Books, FEE, number};
 use super::*;
+use crate::fixtures::{order, payment, rules};
 use crate::order::LatePayment;
-use crate::order::tests::{order, payment, rules};
 use crate::refund::{By, News, RefundState, RefundWish};
 
 /// All orders of `items`.

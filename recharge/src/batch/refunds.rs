@@ -4,13 +4,13 @@ use serde_json::json;
 use wxpay::{Fen, OutRefundNo, OutTradeNo, TransactionId, UnixMillis};
 
 use super::{Batch, LedgerEntry};
+use crate::audit::AuditEntry;
 use crate::command::Reply;
-use crate::db::operators::AuditEntry;
 use crate::event::EventKind;
+use crate::exception::resolution;
 use crate::exception::{ExceptionKind, Settled};
 use crate::order::{Order, OrderState, Paid};
-use crate::refund::{self, By, Refund, RefundRefusal, RefundState, RefundWish, Refundable, schedule};
-use crate::settlement;
+use crate::refund::{self, By, Refund, RefundRefusal, RefundState, RefundWish, Refundable, retry};
 use crate::user::User;
 
 /// A payment that is to be given back.
@@ -118,7 +118,7 @@ impl Batch<'_> {
         if let Some(id) = &wish.exception {
             let kept = self.held.exceptions.get(id).filter(|kept| kept.out_trade_no == *number);
             let credit =
-                kept.and_then(settlement::credited).and_then(|payment| self.held.by_hand(number, payment));
+                kept.and_then(resolution::credited).and_then(|payment| self.held.by_hand(number, payment));
             let (Some(kept), Some(credit)) = (kept, credit) else { return Err(RefundRefusal::NotCredited) };
             return Ok(Sought {
                 transaction_id: credit.transaction_id.clone(),
@@ -171,7 +171,7 @@ impl Batch<'_> {
         self.step(new.out_trade_no, |order| Some(order.touched()));
         let others = self.held.of_order(new.out_trade_no);
         let of_payment = others.filter(|refund| refund.transaction_id == *new.transaction_id);
-        let due_at = Some(schedule::first(of_payment, new.now));
+        let due_at = Some(retry::first(of_payment, new.now));
         let refund = Refund {
             out_refund_no: new.out_refund_no,
             out_trade_no: new.out_trade_no.clone(),

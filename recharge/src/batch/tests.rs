@@ -4,8 +4,8 @@ use wxpay::v2::RefundStatus;
 use wxpay::{CodeUrl, OutRefundNo, RefundId};
 
 use super::*;
-use crate::db::operators::AuditEntry;
-use crate::order::tests::{order, payment, rules};
+use crate::audit::AuditEntry;
+use crate::fixtures::{order, payment, rules};
 use crate::refund::{By, News, RefundRefusal, RefundWish};
 
 fn pending() -> Order {
@@ -238,7 +238,7 @@ fn each_thing_that_a_batch_holds_is_written_though_it_is_alone() {
         Settled { at: order_placed(), by: "lin".into(), how: "dismissed".into(), reason: "r".into() };
     let audit = AuditEntry::new(order_placed(), "lin", "refund", "SM", "console");
     let changed = |changed| {
-        let slot = RefundSlot { read: Some(1), refund: crate::refund::tests::refund(), changed };
+        let slot = RefundSlot { read: Some(1), refund: crate::fixtures::refund(), changed };
         Held { refunds: BTreeMap::from([(slot.refund.out_refund_no.clone(), slot)]), ..Held::default() }
     };
     assert!(!Held::default().writes() && !changed(false).writes());

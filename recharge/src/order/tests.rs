@@ -1,49 +1,12 @@
 //! Every state against every event.
 
-use std::net::Ipv4Addr;
-
 use proptest::prelude::*;
-use wxpay::v2::Fields;
 
 use super::*;
+use crate::fixtures::{order, payment, rules};
 
 const PLACED: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
 const TEN_MINUTES: i64 = 600_000;
-
-/// An order of 19.90 yuan and 1 yuan bonus, payable for ten minutes.
-pub(crate) fn order() -> Order {
-    let new = NewOrder {
-        user: User::new("u_1", "小林").unwrap(),
-        total_fee: Fen::new(1990),
-        bonus: Fen::new(100),
-        body: "远山云-充值".to_owned(),
-        notify_url: "https://pay.example.com/wxpay/notify".to_owned(),
-        spbill_create_ip: Ipv4Addr::new(203, 0, 113, 7).into(),
-        sign_type: SignType::Md5,
-        life_ms: TEN_MINUTES,
-    };
-    Order::new(new, PLACED, [7; 26]).unwrap()
-}
-
-pub(crate) fn rules() -> Rules {
-    Rules { appid: AppId::parse("wxd930ea5d5a258f4f").unwrap(), late_payment: LatePayment::Credit }
-}
-
-/// The payment that fits [`order`], made a minute after it was placed.
-pub(crate) fn payment() -> Payment {
-    Payment {
-        appid: rules().appid,
-        out_trade_no: order().out_trade_no,
-        transaction_id: TransactionId::parse("4200001234202603151234567890").unwrap(),
-        total_fee: Fen::new(1990),
-        fee_type: "CNY".to_owned(),
-        time_end: PLACED.plus_ms(60_000),
-        trade_type: Some("NATIVE".to_owned()),
-        bank_type: Some("OTHERS".to_owned()),
-        sign_type: SignType::Md5,
-        evidence: Fields::new(),
-    }
-}
 
 fn url(end: &str) -> CodeUrl {
     CodeUrl::parse(format!("weixin://wxpay/bizpayurl?pr={end}")).unwrap()

@@ -3,37 +3,9 @@ use wxpay::v2::RefundStatus;
 use wxpay::{ErrCode, Error};
 
 use super::*;
-use crate::order::tests::order;
+use crate::fixtures::refund;
 
 const NOW: UnixMillis = UnixMillis::new(1_773_540_000_000);
-
-/// A refund of 1 yuan, just requested.
-pub(crate) fn refund() -> Refund {
-    Refund {
-        out_refund_no: OutRefundNo::parse("RF1").unwrap(),
-        out_trade_no: order().out_trade_no,
-        transaction_id: TransactionId::parse("4200001234202603151234567890").unwrap(),
-        total_fee: Fen::new(1990),
-        amount: Fen::new(100),
-        share: Fen::new(106),
-        taken: Fen::new(106),
-        user: Some(order().user),
-        reason: "商品已售完".to_owned(),
-        notify_url: None,
-        by: "lin".to_owned(),
-        overdrawn: false,
-        exception: None,
-        requested_at: NOW,
-        state: RefundState::Requested,
-        refund_id: None,
-        ended_at: None,
-        stuck: None,
-        due_at: Some(NOW),
-        tries: 1,
-        tried_at: NOW,
-        version: 1,
-    }
-}
 
 fn status(status: RefundStatus) -> News {
     News::Status { status, refund_id: RefundId::parse("5030").unwrap() }
@@ -120,7 +92,7 @@ fn a_problem_keeps_the_state_and_the_same_refund_is_due_again() {
         let after = refund().heard(&News::Stuck(stuck), NOW).unwrap();
         assert_eq!(after.state, RefundState::Requested);
         let wait = after.due_at.unwrap().minus(NOW);
-        assert!((5_000..schedule::FURTHEST_MS).contains(&wait), "{problem:?} {wait}");
+        assert!((5_000..retry::FURTHEST_MS).contains(&wait), "{problem:?} {wait}");
     }
 }
 
@@ -163,11 +135,11 @@ fn every_documented_error_code_of_a_refund_has_its_meaning() {
 #[test]
 fn a_second_refund_of_a_payment_waits_the_minute_that_wechat_wants() {
     let first = refund();
-    assert_eq!(schedule::first(std::iter::empty(), NOW), NOW);
+    assert_eq!(retry::first(std::iter::empty(), NOW), NOW);
     let soon = NOW.plus_ms(10_000);
-    assert_eq!(schedule::first([&first].into_iter(), soon), NOW.plus_ms(60_000));
+    assert_eq!(retry::first([&first].into_iter(), soon), NOW.plus_ms(60_000));
     // A clock that was set back does not make it wait for hours.
-    assert_eq!(schedule::first([&first].into_iter(), NOW.plus_ms(-9_000_000)), NOW.plus_ms(-8_940_000));
+    assert_eq!(retry::first([&first].into_iter(), NOW.plus_ms(-9_000_000)), NOW.plus_ms(-8_940_000));
 }
 
 /// The wait after an answer, without its eighth of jitter, in seconds.

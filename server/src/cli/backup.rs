@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use recharge::db::backup;
+use cashier::db::backup;
 use server::config;
 
 use super::Failure;

@@ -7,10 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use recharge::{
-    cashier::{Progress, ReconcileError, Step},
-    reconcile::{Difference, DifferenceKind, Done, Reconciliation, Side},
-};
+use cashier::{Progress, ReconcileError, Step};
+use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation, Side};
 use server::{
     config::{self, Mode},
     error_chain::error_chain,

@@ -4,8 +4,8 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
+use cashier::PlaceError;
 use http::{HeaderValue, StatusCode, header};
-use recharge::cashier::PlaceError;
 use serde::Serialize;
 use wxpay::OutTradeNo;
 

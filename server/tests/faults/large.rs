@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use recharge::Db;
+use cashier::Db;
 use sqlx::Row as _;
 use tokio::time::sleep;
 

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use cashier::Db;
+use cashier::db::writer::Committer;
+use cashier::db::{Engine, check};
+use cashier::watched::Watched;
 use recharge::command::{Command, Reply};
-use recharge::db::writer::Committer;
-use recharge::db::{Engine, check};
 use recharge::order::{NewOrder, Order, Rules};
-use recharge::watched::Watched;
-use recharge::{Db, LatePayment, User};
+use recharge::{LatePayment, User};
 use sqlx::Row as _;
 use wxpay::v2::{Fields, sign};
 use wxpay::{Fen, Merchant, OutTradeNo, SignType, UnixMillis};

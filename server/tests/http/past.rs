@@ -6,7 +6,8 @@ use std::{
     process::{Command, Output},
 };
 
-use recharge::{Cashier, Clock, Db, LatePayment, Order, Random, Settings, User, cashier::Wish};
+use cashier::{Cashier, Clock, Db, Random, Settings, Wish};
+use recharge::{LatePayment, Order, User};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use server::{config, start};
 use tokio::net::TcpListener;

@@ -84,8 +84,8 @@ fn another_merchants_database_is_refused() {
     let database = format!("sqlite://{}/saoma.db", folder.path().display());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let db = recharge::Db::open(&database).await.unwrap();
-        recharge::db::facts::get_or_set(&db, "identity", "sandbox").await.unwrap();
+        let db = cashier::Db::open(&database).await.unwrap();
+        cashier::db::facts::get_or_set(&db, "identity", "sandbox").await.unwrap();
     });
     let mut variables = MERCHANT.to_vec();
     variables.extend([("DATABASE_URL", database.as_str()), ("SAOMA_ADDR", "127.0.0.1:0")]);

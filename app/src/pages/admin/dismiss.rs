@@ -2,9 +2,9 @@
 
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use cashier::DismissError;
 use leptos::prelude::*;
-use recharge::cashier::DismissError;
-use recharge::reconcile::{Difference, DifferenceKind, Done};
+use recharge::reconciliation::{Difference, DifferenceKind, Done};
 use serde::Deserialize;
 use wxpay::Fen;
 use wxpay::v2::BillDate;

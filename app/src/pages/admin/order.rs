@@ -2,8 +2,8 @@
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use cashier::{AskError, CloseError};
 use leptos::prelude::*;
-use recharge::cashier::{AskError, CloseError};
 use recharge::order::Proof;
 use recharge::{Order, OrderState};
 use serde::Deserialize;

@@ -2,8 +2,8 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use cashier::db::order_list::{Filter, Listed, Page, State as OrderFilter, Totals, WithException};
 use leptos::prelude::*;
-use recharge::db::list::{Filter, Listed, Page, State as OrderFilter, Totals, WithException};
 use recharge::order::Proof;
 use recharge::{Exception, ExceptionKind, OrderState};
 

@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use cashier::Health;
 use leptos::prelude::*;
 use recharge::Exception;
 use recharge::batch::DaySums;
-use recharge::cashier::Health;
 use recharge::refund::{Problem, Refund, RefundState};
 use wxpay::v2::BillDate;
 use wxpay::{Fen, UnixMillis};

@@ -3,7 +3,7 @@
 use axum::extract::{Path, State};
 use axum::response::Response;
 use leptos::prelude::*;
-use recharge::reconcile::{Difference, DifferenceKind, Done, Reconciliation, Side};
+use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation, Side};
 use wxpay::v2::BillDate;
 
 use super::extract::OperatorRequest;

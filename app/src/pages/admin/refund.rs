@@ -3,8 +3,8 @@
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use cashier::{RefundError, RefundOffer};
 use leptos::prelude::*;
-use recharge::cashier::{RefundError, RefundOffer};
 use recharge::refund::{RefundRefusal, RefundWish, is_reason};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo};

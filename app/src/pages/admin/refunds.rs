@@ -1,7 +1,7 @@
 //! The refunds of one order: how far each has come, what is wrong with it, and the first step towards another.
 
+use cashier::RefundOffer;
 use leptos::prelude::*;
-use recharge::cashier::RefundOffer;
 use recharge::refund::{Problem, Refund, RefundState};
 use wxpay::{Fen, OutTradeNo};
 

@@ -2,10 +2,10 @@
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use cashier::{RefundOffer, SettleError};
 use leptos::prelude::*;
-use recharge::cashier::{RefundOffer, SettleError};
 use recharge::exception::Settled;
-use recharge::settlement::{SettleRefusal, Settlement, Way};
+use recharge::exception::resolution::{SettleRefusal, Settlement, Way};
 use recharge::{Exception, ExceptionKind, Order, User};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};

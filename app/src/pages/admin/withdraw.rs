@@ -2,8 +2,8 @@
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use cashier::WithdrawError;
 use leptos::prelude::*;
-use recharge::cashier::WithdrawError;
 use recharge::refund::Refund;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
 

@@ -1,0 +1,138 @@
+//! What is done without anybody asking, as steps; the loops around them are the server's.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::task::JoinSet;
+use wxpay::{OutTradeNo, UnixMillis};
+
+use super::circuit_breaker::Symptom;
+use super::query::{AskError, SCHEDULE};
+use super::{Cashier, Inner};
+use crate::db::{due, orders};
+use crate::rate::Rate;
+use recharge::order::Order;
+use recharge::order::query_schedule::{self, WATCHED_EVERY_MS};
+
+/// While notices arrive normally, watched orders are asked about a little less often; still within 10 s.
+const WATCHED_EVERY_WITH_NOTICES_MS: i64 = 9_000;
+
+/// A clock that goes back by less is being set right a little at a time.
+const STEP_BACK_MS: i64 = 1_000;
+
+/// So many orders are read again in one statement.
+const AT_ONCE: usize = 500;
+
+impl Cashier {
+    /// Asks WeChat about up to `limit` orders that are watched or due, all at once, and settles or closes them. Answers
+    /// how many were asked about: fewer where the rate of all instances allows no more, and while WeChat does not answer only
+    /// one now and then.
+    ///
+    /// # Errors
+    /// Whatever the database says; a single order's failure is logged and does not stop the others.
+    pub async fn ask_due(&self, limit: usize) -> Result<usize, sqlx::Error> {
+        let inner = &self.inner;
+        let now = inner.clock.now();
+        let Some((call, limit)) = inner.gate.queries.admit_round(limit, now) else { return Ok(0) };
+        let numbers = match self.claim(now, limit).await {
+            Ok(numbers) if !numbers.is_empty() => numbers,
+            nothing => {
+                inner.gate.queries.unused(call);
+                return nothing.map(|_| 0);
+            }
+        };
+        let mut asking = JoinSet::new();
+        let asked = numbers.len();
+        for number in numbers {
+            let inner = Arc::clone(inner);
+            asking.spawn(async move {
+                let order = match orders::find(&inner.db, &number).await {
+                    Ok(Some(order)) => order,
+                    Ok(None) => return,
+                    Err(error) => return tracing::warn!(%error, "order {number} could not be read"),
+                };
+                if let Err(error) = inner.ask_as(&order, SCHEDULE, call).await {
+                    inner.ask_again(&order, &error).await;
+                }
+            });
+        }
+        while asking.join_next().await.is_some() {}
+        Ok(asked)
+    }
+
+    /// The orders that this round asks about.
+    async fn claim(&self, now: UnixMillis, limit: usize) -> Result<Vec<OutTradeNo>, sqlx::Error> {
+        let inner = &self.inner;
+        let db = inner.db.clone();
+        // At the start, and when the clock was set back.
+        if now < UnixMillis::new(inner.last_round.swap(now.get(), Ordering::SeqCst)).plus_ms(-STEP_BACK_MS) {
+            let db = inner.db.clone();
+            inner.db.settled(async move { due::bring_forward(&db, now).await }).await?;
+        }
+        let every =
+            if inner.health.notices_arrive() { WATCHED_EVERY_WITH_NOTICES_MS } else { WATCHED_EVERY_MS };
+        // However many are watched, a quarter of the limit is for all others.
+        let watched = inner.watched.take_due(now, every, (limit * 3).div_ceil(4));
+        let rate = Rate::per_second(inner.settings.query_limit_per_s);
+        let looked_at = watched.clone();
+        let claimed = inner.db.settled(async move {
+            let round = due::Round { watched: &watched, every_ms: every, now, limit, rate };
+            due::claim(&db, &round).await
+        });
+        match claimed.await {
+            Ok(claimed) => {
+                inner.watched.give_back(&looked_at[looked_at.len() - claimed.left..]);
+                Ok(claimed.numbers)
+            }
+            Err(error) => {
+                inner.watched.give_back(&looked_at);
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets the orders that nobody looks at any more.
+    pub fn forget_unwatched(&self) {
+        self.inner.watched.forget(self.now());
+    }
+
+    /// Reads the watched orders again, which makes up for a message from another instance that was lost, and for a commit
+    /// whose answer was.
+    pub async fn reread_watched(&self) {
+        let open = self.inner.watched.open(self.now());
+        let numbers: Vec<_> = open.iter().map(|order| order.out_trade_no.clone()).collect();
+        self.reread(&numbers).await;
+    }
+
+    /// Another instance says that it changed these orders.
+    pub async fn changed_elsewhere(&self, numbers: &[OutTradeNo]) {
+        let watched = |number: &&OutTradeNo| self.inner.watched.knows(number);
+        let numbers: Vec<_> = numbers.iter().filter(watched).cloned().collect();
+        self.reread(&numbers).await;
+    }
+
+    async fn reread(&self, numbers: &[OutTradeNo]) {
+        for numbers in numbers.chunks(AT_ONCE) {
+            match orders::find_all(&self.inner.db, numbers).await {
+                Ok(found) => self.inner.watched.publish(found.into_iter()),
+                Err(error) => tracing::warn!(%error, "watched orders could not be read again"),
+            }
+        }
+    }
+}
+
+impl Inner {
+    /// After a query that failed: what is not about this order is over some time, and then it must not wait for its schedule,
+    /// which gets slow with age. The failure was logged where it happened.
+    async fn ask_again(&self, order: &Order, error: &AskError) {
+        let is_ours = matches!(error, AskError::WeChat(error) if Symptom::of(error).is_none());
+        if is_ours {
+            return;
+        }
+        let now = self.clock.now();
+        let at = now.plus_ms(query_schedule::after_failure(order.time_expire, now));
+        if let Err(error) = due::again(&self.db, &order.out_trade_no, at).await {
+            tracing::warn!(%error, "order {} is asked about by its schedule only", order.out_trade_no);
+        }
+    }
+}

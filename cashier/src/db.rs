@@ -1,0 +1,360 @@
+//! The database: SQLite or PostgreSQL behind one text of SQL. The one place that names the drivers.
+
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::any::{AnyPoolOptions, AnyRow};
+use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
+use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
+use tokio::time::timeout;
+
+pub mod accounts;
+pub mod backup;
+mod batch_context;
+pub(crate) mod bill_lines;
+mod bulk;
+pub mod check;
+pub(crate) mod differences;
+pub mod due;
+pub mod events;
+pub mod exceptions;
+pub mod facts;
+pub(crate) mod idempotency_keys;
+pub mod ledger;
+pub(crate) mod limits;
+pub mod operators;
+pub mod order_list;
+pub mod orders;
+pub(crate) mod reconciliations;
+pub mod refunds;
+mod turnstile;
+pub mod writer;
+
+use turnstile::Passage;
+pub use turnstile::{Fate, Step, Turnstile};
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// So long a listening connection may be silent before it is opened again.
+const LISTEN_FOR: Duration = Duration::from_secs(60);
+
+/// The channel on which instances tell each other which orders changed (PostgreSQL only).
+const CHANNEL: &str = "saoma_orders";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// The pool of connections, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: AnyPool,
+    /// For transactions that write: slow readings of pages must not keep them from a connection.
+    writing: AnyPool,
+    engine: Engine,
+    url: Arc<str>,
+    /// SQLite has one writer at a time and its busy handler is not fair: writers of this process queue here instead.
+    turn: Arc<Mutex<()>>,
+    turnstile: Turnstile,
+}
+
+/// Why a database could not be opened; says which setting is meant.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("DATABASE_URL must begin with sqlite: or postgres:")]
+    UnknownEngine,
+    #[error("DATABASE_URL: the folder {folder} cannot be made")]
+    Folder {
+        folder: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("DATABASE_URL: the database cannot be opened")]
+    Connect(#[source] sqlx::Error),
+    #[error("the database cannot be brought up to date")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+}
+
+impl Db {
+    /// Opens the database and brings its tables up to date. A SQLite file and its folder are made when missing.
+    ///
+    /// # Errors
+    /// [`OpenError`], which names the setting.
+    pub async fn open(url: &str) -> Result<Db, OpenError> {
+        Db::open_behind(url, Turnstile::default()).await
+    }
+
+    /// The same, where a simulation decides when each step reaches the database.
+    ///
+    /// # Errors
+    /// [`OpenError`], which names the setting.
+    pub async fn open_behind(url: &str, turnstile: Turnstile) -> Result<Db, OpenError> {
+        let db = Db::connect(url, turnstile).await?;
+        let migrations = match db.engine {
+            Engine::Sqlite => &SQLITE,
+            Engine::Postgres => &POSTGRES,
+        };
+        migrations.run(&db.pool).await.map_err(OpenError::Migrate)?;
+        Ok(db)
+    }
+
+    async fn connect(url: &str, turnstile: Turnstile) -> Result<Db, OpenError> {
+        sqlx::any::install_default_drivers();
+        let engine = match url.split(':').next() {
+            Some("sqlite") => Engine::Sqlite,
+            Some("postgres" | "postgresql") => Engine::Postgres,
+            _ => return Err(OpenError::UnknownEngine),
+        };
+        let url = match engine {
+            Engine::Sqlite => sqlite_url(url)?,
+            Engine::Postgres => url.to_owned(),
+        };
+        // The pool would try again until its time is up and then say only that; one connection says what is wrong.
+        let first = AnyConnection::connect(&url).await.map_err(OpenError::Connect)?;
+        first.close().await.map_err(OpenError::Connect)?;
+        let (reading, writing) = if engine == Engine::Sqlite { (4, 1) } else { (8, 4) };
+        // On a simulation's clock no time passes meanwhile, however long this machine takes.
+        let patience = Duration::from_secs(if turnstile.is_closed() { 3600 } else { 5 });
+        let options = |most| options(engine, most).acquire_timeout(patience);
+        let pool = options(reading).connect(&url).await.map_err(OpenError::Connect)?;
+        // This one opens its first connection when it is asked for one.
+        let writing = options(writing).connect_lazy(&url).map_err(OpenError::Connect)?;
+        Ok(Db { pool, writing, engine, url: url.into(), turn: Arc::default(), turnstile })
+    }
+
+    pub fn engine(&self) -> Engine {
+        self.engine
+    }
+
+    /// A connection to read on.
+    async fn reading(&self) -> Result<Reading, sqlx::Error> {
+        let passage = self.turnstile.to_read().await;
+        passage.answer()?;
+        Ok(Reading { connection: self.pool.acquire().await?, _passage: passage })
+    }
+
+    /// For the sandbox, which keeps its orders in the same database.
+    pub fn pool(&self) -> &AnyPool {
+        &self.pool
+    }
+
+    /// A transaction that may write, on any connection. It has to run in a task that nobody drops halfway: see
+    /// [`Db::settled`].
+    ///
+    /// # Errors
+    /// When no connection can be had in 5 s or the database refuses.
+    pub async fn begin(&self) -> Result<WriteTransaction<'static>, sqlx::Error> {
+        let turn = self.turn().await;
+        let passage = self.turnstile.to_write().await;
+        let transaction = self.writing.begin_with(self.begin_statement()).await?;
+        Ok(WriteTransaction { transaction, passage, _turn: turn })
+    }
+
+    /// A connection outside the pools, for one who keeps it.
+    async fn own_connection(&self) -> Result<AnyConnection, sqlx::Error> {
+        let passage = self.turnstile.to_read().await;
+        passage.answer()?;
+        let mut connection = AnyConnection::connect(&self.url).await?;
+        set_up(self.engine, &mut connection).await?;
+        Ok(connection)
+    }
+
+    /// The same on a connection that the caller keeps: SQLite's page cache stays warm on it.
+    async fn begin_on<'c>(
+        &self,
+        connection: &'c mut AnyConnection,
+    ) -> Result<WriteTransaction<'c>, sqlx::Error> {
+        let turn = self.turn().await;
+        let passage = self.turnstile.to_write().await;
+        let transaction = connection.begin_with(self.begin_statement()).await?;
+        Ok(WriteTransaction { transaction, passage, _turn: turn })
+    }
+
+    async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+        match self.engine {
+            Engine::Sqlite => Some(Arc::clone(&self.turn).lock_owned().await),
+            Engine::Postgres => None,
+        }
+    }
+
+    fn begin_statement(&self) -> &'static str {
+        match self.engine {
+            // A deferred transaction that reads first can fail on upgrade without the busy handler being called.
+            Engine::Sqlite => "BEGIN IMMEDIATE",
+            Engine::Postgres => "BEGIN",
+        }
+    }
+
+    /// Runs one write in a task of its own, so that a dropped request cannot leave a connection half way.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn settled<T: Send + 'static>(
+        &self,
+        write: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
+    ) -> Result<T, sqlx::Error> {
+        tokio::spawn(write).await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn ping(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("SELECT 1").execute(&self.pool).await.map(|_| ())
+    }
+
+    /// The numbers of orders that other instances changed, as they change; `None` where there can be no other (SQLite).
+    /// A lost connection is opened again; what was said meanwhile is missed, so nobody may rely on it alone.
+    pub fn changes(&self) -> Option<mpsc::Receiver<String>> {
+        if self.engine == Engine::Sqlite {
+            return None;
+        }
+        let (sender, receiver) = mpsc::channel(1024);
+        let url = Arc::clone(&self.url);
+        tokio::spawn(async move {
+            while !sender.is_closed() {
+                if let Err(error) = listen(&url, &sender).await {
+                    tracing::warn!(%error, "listening to other instances ended; trying again");
+                }
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+        });
+        Some(receiver)
+    }
+}
+
+fn options(engine: Engine, most: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(most)
+        .test_before_acquire(engine == Engine::Postgres)
+        .after_connect(move |connection, _| Box::pin(set_up(engine, connection)))
+}
+
+async fn set_up(engine: Engine, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    if engine == Engine::Sqlite {
+        connection.execute(SQLITE_SETTINGS).await?;
+    }
+    Ok(())
+}
+
+async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), sqlx::Error> {
+    let mut listener = sqlx::postgres::PgListener::connect(url).await?;
+    listener.listen(CHANNEL).await?;
+    loop {
+        // A host that is gone without a word never ends the waiting: now and then a new connection shows.
+        let Ok(message) = timeout(LISTEN_FOR, listener.recv()).await else { return Ok(()) };
+        let message = message?;
+        for number in message.payload().split(',') {
+            if sender.send(number.to_owned()).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// A connection out of the pool, to read on.
+#[derive(Debug)]
+struct Reading {
+    connection: PoolConnection<Any>,
+    _passage: Passage,
+}
+
+impl Deref for Reading {
+    type Target = AnyConnection;
+
+    fn deref(&self) -> &AnyConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Reading {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
+        &mut self.connection
+    }
+}
+
+/// A transaction that writes, with this process's turn at SQLite.
+#[derive(Debug)]
+pub struct WriteTransaction<'c> {
+    transaction: Transaction<'c, Any>,
+    passage: Passage,
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+impl WriteTransaction<'_> {
+    pub fn connection(&mut self) -> &mut AnyConnection {
+        &mut self.transaction
+    }
+
+    /// # Errors
+    /// When it is not known to be on disk.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        match self.passage.fate {
+            Fate::Refused => self.transaction.rollback().await?,
+            Fate::Done | Fate::Unheard => self.transaction.commit().await?,
+        }
+        self.passage.answer()
+    }
+
+    /// Undoes everything. A connection that cannot even do that is closed by the pool.
+    pub async fn rollback(self) {
+        if let Err(error) = self.transaction.rollback().await {
+            tracing::warn!(%error, "a transaction could not be rolled back");
+        }
+    }
+
+    /// Tells other instances which orders this transaction changes, when it commits (PostgreSQL only).
+    async fn announce(&mut self, engine: Engine, numbers: &str) -> Result<(), sqlx::Error> {
+        if engine == Engine::Postgres && !numbers.is_empty() {
+            sqlx::query("SELECT pg_notify($1, $2)")
+                .bind(CHANNEL)
+                .bind(numbers)
+                .execute(self.connection())
+                .await?;
+        }
+        Ok(())
+    }
+}
+
+/// `synchronous = FULL`: what was answered is on disk. The wait is for other processes; this one queues by itself. A
+/// batch of notices writes some thousand pages, so the log is moved into the file every 32 MB instead of every 4, and
+/// 16 MB of pages stay in memory where they are used.
+const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+     PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; \
+     PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16000;";
+
+/// The address with `mode=rwc`, without which `Any` makes no file; makes the folder.
+fn sqlite_url(url: &str) -> Result<String, OpenError> {
+    let (path, options) = url.split_once('?').unwrap_or((url, ""));
+    let file = path.trim_start_matches("sqlite:").trim_start_matches("//");
+    if let Some(folder) = Path::new(file).parent().filter(|f| !f.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)
+            .map_err(|source| OpenError::Folder { folder: folder.display().to_string(), source })?;
+    }
+    Ok(if options.contains("mode=") { url.to_owned() } else { format!("{path}?mode=rwc&{options}") })
+}
+
+/// Reads one column by name, for the rows of every table.
+fn column<T>(row: &AnyRow, name: &str) -> Result<T, sqlx::Error>
+where
+    T: for<'r> sqlx::Decode<'r, Any> + sqlx::Type<Any>,
+{
+    use sqlx::Row;
+    row.try_get(name)
+}
+
+/// A stored value that the types refuse: the row was written by something else.
+fn broken(name: &'static str, why: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: name.to_owned(), source: Box::new(why) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! All SQL on `bill_lines`: a bill on its way in, so that nothing is done before all of it has been read.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use wxpay::UnixMillis;
+use wxpay::v2::{BillDate, BillRow};
+
+use super::bulk::{self, Key};
+use super::reconciliations::{Claim, write};
+use super::{Db, broken, column};
+use recharge::reconciliation::{Line, key_of};
+
+/// So many staged lines are deleted in one statement.
+const SWEEP: i64 = 5_000;
+
+#[derive(Serialize)]
+struct Staged<'a> {
+    r: &'a str,
+    l: u64,
+    k: String,
+    d: String,
+}
+
+const STAGE: &str = "INSERT INTO bill_lines (run, line, key, document) \
+     SELECT j.value->>'r', CAST(j.value->>'l' AS BIGINT), j.value->>'k', j.value->>'d' \
+     FROM jsonb_each($1) AS j";
+
+/// Puts lines aside until all of the bill has been read; `false` if the claim is lost.
+pub(crate) async fn stage(
+    db: &Db,
+    claim: &Claim,
+    rows: &[BillRow],
+    now: UnixMillis,
+) -> Result<bool, sqlx::Error> {
+    let mut staged = Vec::with_capacity(rows.len());
+    for row in rows {
+        let d = serde_json::to_string(row).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        staged.push(Staged { r: &claim.run, l: row.line, k: key_of(row), d });
+    }
+    let staged = bulk::json(&staged)?;
+    write(db, claim, now, vec![(STAGE, staged)]).await
+}
+
+/// The next lines after `after`, at most `limit`.
+pub(crate) async fn lines(db: &Db, claim: &Claim, after: i64, limit: i64) -> Result<Vec<Line>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT a.document AS document, CAST(CASE WHEN EXISTS (SELECT 1 FROM bill_lines AS b \
+         WHERE b.run = a.run AND b.key = a.key AND b.line < a.line) THEN 1 ELSE 0 END AS BIGINT) AS again \
+         FROM bill_lines AS a WHERE a.run = $1 AND a.line > $2 ORDER BY a.line LIMIT $3",
+    )
+    .bind(&claim.run)
+    .bind(after)
+    .bind(limit)
+    .fetch_all(&mut *db.reading().await?)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let document: String = column(row, "document")?;
+            let again = column::<i64>(row, "again")? != 0;
+            let row = serde_json::from_str(&document).map_err(|e| broken("document", e))?;
+            Ok(Line { row, again })
+        })
+        .collect()
+}
+
+/// Which of these keys the bill has.
+pub(crate) async fn present(
+    db: &Db,
+    claim: &Claim,
+    keys: &[String],
+) -> Result<BTreeSet<String>, sqlx::Error> {
+    let keys: Vec<_> = keys.iter().map(|n| Key { n }).collect();
+    let rows = sqlx::query(
+        "SELECT DISTINCT key FROM bill_lines WHERE run = $1 \
+         AND key IN (SELECT j.value->>'n' FROM jsonb_each($2) AS j)",
+    )
+    .bind(&claim.run)
+    .bind(bulk::json(&keys)?)
+    .fetch_all(&mut *db.reading().await?)
+    .await?;
+    rows.iter().map(|row| column(row, "key")).collect()
+}
+
+/// Deletes what was staged for this day, by this run and by those that broke off, in steps that hold up nobody.
+pub(crate) async fn sweep(db: &Db, date: BillDate, but: Option<&Claim>) -> Result<(), sqlx::Error> {
+    let (from, to) = (format!("{date}-"), format!("{date}."));
+    let but = but.map_or(String::new(), |claim| claim.run.clone());
+    loop {
+        let (db2, from, to, but) = (db.clone(), from.clone(), to.clone(), but.clone());
+        let sweeping = async move {
+            let mut transaction = db2.begin().await?;
+            let done = sqlx::query(
+                "DELETE FROM bill_lines WHERE (run, line) IN (SELECT run, line FROM bill_lines \
+                 WHERE run >= $1 AND run < $2 AND run <> $3 LIMIT $4)",
+            )
+            .bind(from)
+            .bind(to)
+            .bind(but)
+            .bind(SWEEP)
+            .execute(transaction.connection())
+            .await?;
+            transaction.commit().await?;
+            Ok(done.rows_affected())
+        };
+        if db.settled(sweeping).await? == 0 {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Which orders WeChat has to be asked about, and who asks: several instances may share one database, so each claims
+//! what it will ask by a conditional update, under one rate for all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::Serialize;
+use sqlx::AssertSqlSafe;
+use sqlx::any::AnyRow;
+use wxpay::{OutTradeNo, UnixMillis};
+
+use super::{Db, broken, bulk, column, limits};
+use crate::rate::Rate;
+use recharge::order::Order;
+use recharge::order::query_schedule;
+
+#[derive(Serialize)]
+struct Claim<'a> {
+    n: &'a str,
+    /// When it is due again; never, if nothing can change any more.
+    nx: Option<i64>,
+    /// Only if nobody has asked after this.
+    li: i64,
+}
+
+const CLAIM: &str = "UPDATE orders SET next_query_at = CAST(j.value->>'nx' AS BIGINT), \
+     last_query_at = $2, queries = queries + 1 FROM jsonb_each($1) AS j \
+     WHERE orders.out_trade_no = j.value->>'n' AND orders.next_query_at IS NOT NULL \
+     AND (orders.last_query_at <= CAST(j.value->>'li' AS BIGINT) OR orders.last_query_at > $2) \
+     RETURNING out_trade_no";
+
+/// Whether more than so many are due. Counting ends there, in the index of what is due.
+const MANY: &str = "SELECT COUNT(*) AS due FROM (SELECT 1 FROM orders WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $2) AS due";
+
+/// Those that wait longest, through the index of what is due.
+const LONGEST: &str = "WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $2";
+
+/// The newest that can still be paid. The `+` keeps both engines from sorting all that are due: they walk the index of the
+/// open orders from its newest end instead.
+const NEWEST: &str = "WHERE state IN ('created', 'pending') AND +next_query_at <= $1 \
+     ORDER BY created_at DESC, out_trade_no DESC LIMIT $2";
+
+/// No open order is due later than this from now; one that seems to be was written before the clock was set back.
+const FURTHEST_MS: i64 = 3_600_000;
+
+/// What one round of queries may do.
+#[derive(Debug)]
+pub(crate) struct Round<'a> {
+    /// Those somebody looks at and that are due, most urgent first.
+    pub watched: &'a [Arc<Order>],
+    /// How long nobody may have asked about those.
+    pub every_ms: i64,
+    pub now: UnixMillis,
+    /// At most so many in this round.
+    pub limit: usize,
+    /// What all instances together may ask.
+    pub rate: Rate,
+}
+
+/// What a round will ask about.
+#[derive(Debug, Default)]
+pub(crate) struct Claimed {
+    pub numbers: Vec<OutTradeNo>,
+    /// So many of the watched ones got no turn.
+    pub left: usize,
+}
+
+/// An order that is due, when it was asked about last, and when it is due again.
+struct Due {
+    order: Order,
+    last: i64,
+    next: Option<i64>,
+}
+
+/// Up to `room` orders that are due by age. Those that have waited longest come first, as long as all get their turn in
+/// time; with a backlog the newest do, whose payers are most likely still there.
+async fn due(db: &Db, round: &Round<'_>, room: usize) -> Result<Vec<Due>, sqlx::Error> {
+    if room == 0 {
+        return Ok(Vec::new());
+    }
+    let in_time = round.rate.in_ms(query_schedule::LONGEST_WAIT_MS);
+    let row = sqlx::query(MANY)
+        .bind(round.now.get())
+        .bind(in_time + 1)
+        .fetch_one(&mut *db.reading().await?)
+        .await?;
+    let backlog = column::<i64>(&row, "due")? > in_time;
+    let mut rows = if backlog { select(db, NEWEST, round.now, room).await? } else { Vec::new() };
+    if rows.len() < room {
+        // Of a backlog that is of closed orders only, these are all there is.
+        rows.extend(select(db, LONGEST, round.now, room).await?);
+    }
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for row in &rows {
+        let order = super::orders::order(row)?;
+        if found.len() < room && seen.insert(order.out_trade_no.clone()) {
+            let next = query_schedule::next_query(&order, round.now, backlog).map(UnixMillis::get);
+            found.push(Due { order, last: column(row, "last_query_at")?, next });
+        }
+    }
+    Ok(found)
+}
+
+async fn select(db: &Db, condition: &str, now: UnixMillis, limit: usize) -> Result<Vec<AnyRow>, sqlx::Error> {
+    let sql = format!("SELECT {}, last_query_at FROM orders {condition}", super::orders::COLUMNS);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    sqlx::query(AssertSqlSafe(sql)).bind(now.get()).bind(limit).fetch_all(&mut *db.reading().await?).await
+}
+
+/// Claims orders to ask about: watched ones, and of those that are due as many as there is room for, all of them under the
+/// rate. What another instance claimed meanwhile is not in the answer.
+pub(crate) async fn claim(db: &Db, round: &Round<'_>) -> Result<Claimed, sqlx::Error> {
+    let due = due(db, round, round.limit.saturating_sub(round.watched.len())).await?;
+    if round.watched.is_empty() && due.is_empty() {
+        return Ok(Claimed::default());
+    }
+    let mut transaction = db.begin().await?;
+    let turn = limits::lock(transaction.connection(), limits::QUERIES).await?;
+    let free = round.rate.free(turn, round.now);
+    let watched = &round.watched[..round.watched.len().min(free).min(round.limit)];
+    // Whoever asks by age leaves some turns for what other instances' payers look at.
+    let by_age = (free - watched.len()).saturating_sub(round.rate.at_once() / 3);
+    // By number, as the writer takes them, so that the two cannot wait for each other.
+    let mut wanted = BTreeMap::new();
+    for Due { order, last, next } in due.iter().take(by_age) {
+        wanted.insert(order.out_trade_no.as_str(), (*next, *last));
+    }
+    for order in watched {
+        let next = query_schedule::next_query(order, round.now, false).map(UnixMillis::get);
+        wanted.insert(order.out_trade_no.as_str(), (next, round.now.get() - round.every_ms));
+    }
+    let left = round.watched.len() - watched.len();
+    if wanted.is_empty() {
+        transaction.rollback().await;
+        return Ok(Claimed { numbers: Vec::new(), left });
+    }
+    let claims: Vec<_> = wanted.into_iter().map(|(n, (nx, li))| Claim { n, nx, li }).collect();
+    let rows = sqlx::query(CLAIM)
+        .bind(bulk::json(&claims)?)
+        .bind(round.now.get())
+        .fetch_all(transaction.connection())
+        .await?;
+    let turn = round.rate.after(turn, round.now, rows.len());
+    limits::set(transaction.connection(), limits::QUERIES, turn).await?;
+    transaction.commit().await?;
+    let number = |row: &AnyRow| {
+        OutTradeNo::parse(column::<String>(row, "out_trade_no")?).map_err(|e| broken("out_trade_no", e))
+    };
+    Ok(Claimed { numbers: rows.iter().map(number).collect::<Result<_, _>>()?, left })
+}
+
+/// Makes due again what a clock that has been set back since had put off.
+pub(crate) async fn bring_forward(db: &Db, now: UnixMillis) -> Result<(), sqlx::Error> {
+    let mut transaction = db.begin().await?;
+    sqlx::query(
+        "UPDATE orders SET next_query_at = $1 WHERE state IN ('created', 'pending') AND next_query_at > $2",
+    )
+    .bind(now.get())
+    .bind(now.get() + FURTHEST_MS)
+    .execute(transaction.connection())
+    .await?;
+    transaction.commit().await
+}
+
+/// Makes an order due now, a closed one too, unless it was asked about in the last `pause_ms`. `false` where it was, or
+/// where it is paid.
+pub(crate) async fn hurry(
+    db: &Db,
+    out_trade_no: &OutTradeNo,
+    pause_ms: i64,
+    now: UnixMillis,
+) -> Result<bool, sqlx::Error> {
+    let mut transaction = db.begin().await?;
+    let done = sqlx::query(
+        "UPDATE orders SET next_query_at = $1 WHERE out_trade_no = $2 \
+         AND state <> 'paid' AND (last_query_at <= $3 OR last_query_at > $1)",
+    )
+    .bind(now.get())
+    .bind(out_trade_no.as_str())
+    .bind(now.get() - pause_ms)
+    .execute(transaction.connection())
+    .await?;
+    transaction.commit().await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Has an order asked about again at `at`, if it would be later or never.
+pub(crate) async fn again(db: &Db, out_trade_no: &OutTradeNo, at: UnixMillis) -> Result<(), sqlx::Error> {
+    let mut transaction = db.begin().await?;
+    sqlx::query(
+        "UPDATE orders SET next_query_at = $1 WHERE out_trade_no = $2 \
+         AND state <> 'paid' AND (next_query_at > $1 OR next_query_at IS NULL)",
+    )
+    .bind(at.get())
+    .bind(out_trade_no.as_str())
+    .execute(transaction.connection())
+    .await?;
+    transaction.commit().await
+}
+
+/// How many orders are due and since when the oldest of them waits; stops counting at 10,000.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn backlog(db: &Db, now: UnixMillis) -> Result<(i64, Option<UnixMillis>), sqlx::Error> {
+    let row = sqlx::query(BACKLOG).bind(now.get()).fetch_one(&mut *db.reading().await?).await?;
+    Ok((column(&row, "orders")?, column::<Option<i64>>(&row, "oldest")?.map(UnixMillis::new)))
+}
+
+const BACKLOG: &str = "SELECT COUNT(*) AS orders, MIN(next_query_at) AS oldest FROM \
+     (SELECT next_query_at FROM orders WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT 10000) AS due";
+
+#[cfg(test)]
+mod tests;

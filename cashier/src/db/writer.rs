@@ -1,0 +1,311 @@
+//! The one task of a process that commits money: it takes everything queued into one transaction and answers after the
+//! commit, so that many notices share one flush to disk.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::AnyConnection;
+use sqlx::error::DatabaseError;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use wxpay::UnixMillis;
+
+use super::{Db, Engine, accounts, batch_context, events, exceptions, ledger, orders};
+use crate::clock::Clock;
+use crate::watched::Watched;
+use recharge::batch::Batch;
+use recharge::command::{Command, Outcome, Reply};
+use recharge::order::{Order, Rules};
+
+/// The most commands in one transaction; seen to be past the knee of the curve.
+const MOST: usize = 256;
+
+/// How many commands may wait; more are refused at once instead of answered too late.
+const QUEUE: usize = 16_384;
+
+/// The longest that one transaction may take.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How often a batch is decided again after somebody else moved one of its orders.
+const ATTEMPTS: usize = 8;
+
+/// Why nothing was written, or nobody knows whether it was.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The queue is full or the process is stopping. Nothing was written.
+    #[error("too much is waiting to be written")]
+    Busy,
+    /// The database refused, or its answer was lost: looking again tells.
+    #[error("the database did not confirm the write")]
+    Database(#[source] Arc<sqlx::Error>),
+    /// Other writers moved the same orders again and again. Nothing was written.
+    #[error("others kept changing the same order")]
+    Contended,
+}
+
+impl From<sqlx::Error> for WriteError {
+    fn from(error: sqlx::Error) -> Self {
+        WriteError::Database(Arc::new(error))
+    }
+}
+
+type Answer = Result<Reply, WriteError>;
+
+/// The queue in front of the writing task. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Writer {
+    queue: mpsc::Sender<(Command, oneshot::Sender<Answer>)>,
+}
+
+impl Writer {
+    /// Starts the task. It ends when the last `Writer` is dropped and the queue is empty.
+    pub fn start(committer: Committer) -> Writer {
+        let (queue, mut waiting) = mpsc::channel::<(Command, oneshot::Sender<Answer>)>(QUEUE);
+        tokio::spawn(async move {
+            let mut taken = Vec::with_capacity(MOST);
+            while waiting.recv_many(&mut taken, MOST).await > 0 {
+                let (commands, askers): (Vec<_>, Vec<_>) = taken.drain(..).unzip();
+                let committer = committer.clone();
+                // In a task of its own: a panic in one batch must not end the writer.
+                let answers = tokio::spawn(async move { committer.commit(&commands).await }).await;
+                if let Ok(answers) = answers {
+                    for (asker, answer) in askers.into_iter().zip(answers) {
+                        // Who asked may be gone; what was written stands all the same.
+                        let _ = asker.send(answer);
+                    }
+                }
+            }
+        });
+        Writer { queue }
+    }
+
+    /// Writes one command and answers once it is on disk. Dropping the future does not undo it.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn write(&self, command: Command) -> Answer {
+        let (asker, answer) = oneshot::channel();
+        self.queue.try_send((command, asker)).map_err(|_| WriteError::Busy)?;
+        answer.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+    }
+
+    /// How many commands wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+}
+
+/// One step of the writer, without its loop: tests and simulations call it themselves.
+#[derive(Debug, Clone)]
+pub struct Committer {
+    db: Db,
+    rules: Arc<Rules>,
+    watched: Watched,
+    /// Tells the events of processes apart that share a database.
+    instance: Arc<str>,
+    /// Its own connection, opened when first needed and closed after an error.
+    connection: Arc<Mutex<Option<AnyConnection>>>,
+    clock: Clock,
+}
+
+impl Committer {
+    pub fn new(db: Db, rules: Arc<Rules>, watched: Watched, instance: &str) -> Committer {
+        let (connection, clock) = (Arc::default(), Clock::system());
+        Committer { db, rules, watched, instance: instance.into(), connection, clock }
+    }
+
+    /// The same, waiting by `clock`.
+    pub fn by(self, clock: Clock) -> Committer {
+        Committer { clock, ..self }
+    }
+
+    /// Commits all `commands` in one transaction, in their order. If the database refuses one of them, each is tried
+    /// alone, so that it fails alone.
+    pub async fn commit(&self, commands: &[Command]) -> Vec<Answer> {
+        match self.together(commands).await {
+            Ok(replies) => replies.into_iter().map(Ok).collect(),
+            Err(error) if commands.len() > 1 && is_of_one_item(&error) => {
+                tracing::warn!(%error, "a batch of {} was refused; trying each alone", commands.len());
+                let mut answers = Vec::with_capacity(commands.len());
+                for command in commands {
+                    let alone = self.together(std::slice::from_ref(command)).await;
+                    answers.push(alone.map(|mut replies| replies.swap_remove(0)));
+                }
+                answers
+            }
+            Err(error) => commands.iter().map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn together(&self, commands: &[Command]) -> Result<Vec<Reply>, WriteError> {
+        let mut kept = self.connection.lock().await;
+        let mut connection = match kept.take() {
+            Some(connection) => connection,
+            None => self.db.own_connection().await?,
+        };
+        for _ in 0..ATTEMPTS {
+            // A host that is gone without a word would hold up all money for as long as TCP hopes. After this the
+            // connection is closed, and looking again tells what became of the write.
+            let attempt = self.clock.timeout(LONGEST, self.attempt(&mut connection, commands)).await;
+            match attempt.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+                Ok(Some(replies)) => {
+                    *kept = Some(connection);
+                    return Ok(replies);
+                }
+                Ok(None) => {}
+                Err(error) if is_worth_repeating(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        *kept = Some(connection);
+        Err(WriteError::Contended)
+    }
+
+    /// Reads, decides and writes once; `None` if somebody else moved an order in between.
+    async fn attempt(
+        &self,
+        connection: &mut AnyConnection,
+        commands: &[Command],
+    ) -> Result<Option<Vec<Reply>>, sqlx::Error> {
+        let passage = self.db.turnstile.to_read().await;
+        passage.answer()?;
+        let orders = read(connection, commands).await?;
+        let held = batch_context::read(connection, commands, &orders).await?;
+        drop(passage);
+        let mut batch = Batch::new(&self.rules, orders).holding(held);
+        let mut replies: Vec<_> = commands.iter().map(|command| batch.apply(command)).collect();
+        if batch.writes() {
+            if !self.store(connection, &batch, &mut replies).await? {
+                return Ok(None);
+            }
+            let changed = batch.orders.into_values().filter(|slot| slot.changed);
+            self.watched.publish(changed.map(|slot| slot.order));
+        }
+        Ok(Some(replies))
+    }
+
+    /// One transaction. It opens with the guarded update of the orders: `false` if one was moved since it was read, and
+    /// then nothing stands.
+    async fn store(
+        &self,
+        connection: &mut AnyConnection,
+        batch: &Batch<'_>,
+        replies: &mut [Reply],
+    ) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.db.begin_on(connection).await?;
+        let connection = transaction.connection();
+        let changed = batch.orders.values().filter(|slot| slot.changed);
+        if !orders::store(connection, changed).await? {
+            transaction.rollback().await;
+            return Ok(false);
+        }
+        ledger::append(connection, &batch.ledger).await?;
+        accounts::add(connection, &batch.accounts).await?;
+        events::append(connection, &self.instance, &batch.events).await?;
+        exceptions::settle_credited(connection, &batch.credited).await?;
+        exceptions::keep(connection, batch.exceptions.values()).await?;
+        accounts::add_days(connection, &batch.days).await?;
+        if !batch_context::store(connection, &batch.held).await? {
+            transaction.rollback().await;
+            return Ok(false);
+        }
+        let waiting: Vec<_> = batch
+            .exceptions
+            .iter()
+            .filter(|(_, exception)| exception.kind.asks_for_repeat())
+            .map(|(id, _)| id.as_str())
+            .collect();
+        if !waiting.is_empty() {
+            let seen = exceptions::first_seen(connection, &waiting).await?;
+            date(replies, &seen);
+        }
+        if self.db.engine() == Engine::Postgres {
+            transaction.announce(Engine::Postgres, &numbers(batch)).await?;
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+/// The orders that the commands are about.
+async fn read(connection: &mut AnyConnection, commands: &[Command]) -> Result<Vec<Order>, sqlx::Error> {
+    let mut numbers = BTreeSet::new();
+    let mut keys = BTreeSet::new();
+    for command in commands {
+        match command {
+            Command::Place(order) => keys.extend(order.open_key()),
+            Command::Ordering { out_trade_no, .. }
+            | Command::Prepaid { out_trade_no, .. }
+            | Command::PrepayFailed { out_trade_no, .. }
+            | Command::RefundedOutside { out_trade_no, .. }
+            | Command::SettleException { out_trade_no, .. }
+            | Command::Close { out_trade_no, .. } => {
+                numbers.insert(out_trade_no.as_str());
+            }
+            Command::Settle { payment, .. } => {
+                numbers.insert(payment.out_trade_no.as_str());
+            }
+            Command::Refund { wish, .. } => {
+                numbers.insert(wish.out_trade_no.as_str());
+            }
+            Command::Heard { .. } | Command::Record(_) => {}
+        }
+    }
+    let (numbers, keys): (Vec<_>, Vec<_>) = (numbers.into_iter().collect(), keys.into_iter().collect());
+    orders::read(connection, &numbers, &keys).await
+}
+
+/// An exception that was on record already is dated back to when it was seen first.
+fn date(replies: &mut [Reply], seen: &[(String, UnixMillis)]) {
+    for reply in replies {
+        if let Reply::Settled(Outcome::Exception { id, first_seen_at, .. }) = reply
+            && let Some((_, at)) = seen.iter().find(|(known, _)| known == id)
+        {
+            *first_seen_at = *at;
+        }
+    }
+}
+
+/// The numbers of the orders that a batch changed, as one message to other instances; PostgreSQL allows 8000 bytes.
+fn numbers(batch: &Batch<'_>) -> String {
+    let changed: Vec<&str> = batch
+        .orders
+        .values()
+        .filter(|slot| slot.changed && slot.read.is_some())
+        .map(|slot| slot.order.out_trade_no.as_str())
+        .take(200)
+        .collect();
+    changed.join(",")
+}
+
+/// Whether the error is about one row (a constraint, a value), so that its neighbours may succeed without it.
+fn is_of_one_item(error: &WriteError) -> bool {
+    let WriteError::Database(error) = error else {
+        return false;
+    };
+    let Some(error) = error.as_database_error() else {
+        return false;
+    };
+    let code = error.code().unwrap_or_default().into_owned();
+    match sqlite_primary(error) {
+        // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH
+        Some(primary) => matches!(primary, 18..=20),
+        // Data exceptions, constraint violations, what triggers raise.
+        None => ["22", "23", "P0"].iter().any(|class| code.starts_with(class)),
+    }
+}
+
+/// A deadlock or a serialisation failure between instances: nothing was written, so it is decided again.
+fn is_worth_repeating(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("40001" | "40P01"))
+}
+
+/// SQLite's primary result code; `None` for PostgreSQL, whose codes have five characters.
+fn sqlite_primary(error: &dyn DatabaseError) -> Option<u32> {
+    let code = error.code()?;
+    if code.len() == 5 {
+        return None;
+    }
+    code.parse::<u32>().ok().map(|code| code & 0xff)
+}

@@ -1,0 +1,128 @@
+//! Exceptions that a person settles.
+
+use wxpay::{Fen, UnixMillis};
+
+use super::Cashier;
+use super::refunds::NoCertificate;
+use crate::db::writer::WriteError;
+use crate::db::{accounts, exceptions, ledger, orders, refunds};
+use recharge::User;
+use recharge::command::{Command, Reply};
+use recharge::exception::Exception;
+use recharge::exception::resolution::{self, Known, SettleRefusal, Settlement, Way};
+use recharge::refund::{self, By, Refund, Refundable};
+
+/// Why an exception was not settled.
+#[derive(Debug, thiserror::Error)]
+pub enum SettleError {
+    #[error(transparent)]
+    Refused(SettleRefusal),
+    #[error(transparent)]
+    NoCertificate(#[from] NoCertificate),
+    #[error("the settlement could not be written")]
+    Write(#[from] WriteError),
+}
+
+/// What a form for taking back needs to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TakeBackOffer {
+    /// Whose balance it is on.
+    pub user: User,
+    pub amount: Fen,
+    pub balance: Fen,
+}
+
+impl From<sqlx::Error> for SettleError {
+    fn from(error: sqlx::Error) -> Self {
+        SettleError::Write(error.into())
+    }
+}
+
+impl Cashier {
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn exception(&self, id: &str) -> Result<Option<Exception>, sqlx::Error> {
+        exceptions::find(&self.inner.db, id).await
+    }
+
+    /// Exceptions that a rule or a person settled, the last one first, at most `limit`; `before` is when and which the last
+    /// one was that is known already.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn settled_exceptions(
+        &self,
+        before: Option<(UnixMillis, &str)>,
+        limit: i64,
+    ) -> Result<Vec<Exception>, sqlx::Error> {
+        exceptions::settled(&self.inner.db, before, limit).await
+    }
+
+    /// How this exception can be settled by a person.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn ways(&self, exception: &Exception) -> Result<Vec<Way>, sqlx::Error> {
+        let db = &self.inner.db;
+        let order = orders::find(db, &exception.out_trade_no).await?;
+        let known = refunds::of_order(db, &exception.out_trade_no).await?;
+        let refunds: Vec<_> = known.iter().collect();
+        let credits = ledger::credits_by_hand(db, &exception.out_trade_no).await?;
+        let payment = exception.transaction_id.as_ref();
+        let is_credited = credits.iter().any(|credit| Some(&credit.transaction_id) == payment);
+        Ok(resolution::ways(exception, Known { order: order.as_ref(), refunds: &refunds, is_credited }))
+    }
+
+    /// What [`Settlement::TakeBack`] would take now; `None` if there is nothing.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn take_back_offer(&self, exception: &Exception) -> Result<Option<TakeBackOffer>, sqlx::Error> {
+        let (db, number) = (&self.inner.db, &exception.out_trade_no);
+        let Some(payment) = &exception.transaction_id else { return Ok(None) };
+        let Some(order) = orders::find(db, number).await? else { return Ok(None) };
+        let known = refunds::of_order(db, number).await?;
+        let untaken: Vec<_> = resolution::untaken(payment, known.iter()).collect();
+        let first = untaken.first().and_then(|refund| Some((refund.user.clone()?, refund.total_fee)));
+        let Some((user, total_fee)) = first else { return Ok(None) };
+        let credits = ledger::credits_by_hand(db, number).await?;
+        let by_hand = credits.iter().find(|credit| credit.transaction_id == *payment);
+        let others = known.iter().filter(|refund| !untaken.contains(refund));
+        let credited = Refundable::credited(&order, by_hand, payment, total_fee, others);
+        let shares = credited.and_then(|credited| resolution::shares(credited, untaken.into_iter()));
+        let Some((_, amount)) = shares else { return Ok(None) };
+        let balance = accounts::balance(db, &user.id).await?;
+        Ok(Some(TakeBackOffer { user, amount, balance }))
+    }
+
+    /// Settles an exception as an operator decides; answers it with the refund, if one was asked for.
+    ///
+    /// # Errors
+    /// [`SettleError`]; nothing was written then, unless the database did not confirm.
+    pub async fn settle_exception(
+        &self,
+        id: &str,
+        settlement: Settlement,
+        by: By,
+    ) -> Result<(Exception, Option<Refund>), SettleError> {
+        if settlement.way() == Way::Refund && !self.can_refund() {
+            return Err(NoCertificate.into());
+        }
+        let Some(exception) = self.exception(id).await? else {
+            return Err(SettleError::Refused(SettleRefusal::NotFound));
+        };
+        let command = Command::SettleException {
+            id: id.to_owned(),
+            out_trade_no: exception.out_trade_no,
+            settlement: Box::new(settlement),
+            notify_url: refund::notify_url(&self.inner.settings.notify_url),
+            by,
+            now: self.now(),
+        };
+        match self.inner.writer.write(command).await? {
+            Reply::ExceptionSettled { exception, refund } => Ok((*exception, refund.map(|refund| *refund))),
+            Reply::SettleRefused(refusal) => Err(SettleError::Refused(refusal)),
+            _ => Err(sqlx::Error::WorkerCrashed.into()),
+        }
+    }
+}

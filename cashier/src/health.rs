@@ -1,0 +1,152 @@
+//! How it goes with WeChat: whether new orders are stopped, and whether notices arrive.
+
+use std::sync::{Mutex, PoisonError};
+
+use wxpay::UnixMillis;
+
+use super::circuit_breaker::Ill;
+use recharge::order::Proof;
+
+/// While new orders are stopped, one in this time is tried all the same, to see whether the cause is gone.
+const PROBE_EVERY_MS: i64 = 30_000;
+
+/// So many payments known by notice in a row, and notices count as arriving.
+const ARRIVING: u32 = 5;
+
+/// What kind of mistake of ours WeChat names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// It does not understand us at all, as with a wrong key. Any signed answer shows that it does again.
+    NotUnderstood,
+    /// It takes no orders from this merchant, as without the permission. Only an order that it takes shows the contrary.
+    NoOrders,
+}
+
+/// Why no new orders are taken: WeChat names a mistake of ours, such as a wrong key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    pub cause: Cause,
+    /// WeChat's own words.
+    pub reason: String,
+    pub since: UnixMillis,
+}
+
+/// What the operator's page shows of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Health {
+    pub stopped: Option<Stopped>,
+    /// WeChat does not answer new orders; only a probe now and then gets through.
+    pub orders_ill: Option<Ill>,
+    /// The same of queries.
+    pub queries_ill: Option<Ill>,
+    /// Of refunds; those that could not be sent wait, each under its number.
+    pub refunds_ill: Option<Ill>,
+    /// Of the bills of past days.
+    pub bills_ill: Option<Ill>,
+    /// How many payments in a row were known first by a notice.
+    pub by_notice_in_a_row: u32,
+    /// What the last self-check found; `None` before the first one.
+    pub violations: Option<u64>,
+    probed_at: UnixMillis,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct HealthWatch(Mutex<Health>);
+
+impl HealthWatch {
+    fn with<T>(&self, change: impl FnOnce(&mut Health) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn get(&self) -> Health {
+        self.with(|health| health.clone())
+    }
+
+    /// WeChat does not understand us. The first reason stands until it does again.
+    pub(super) fn stop(&self, cause: Cause, reason: &str, now: UnixMillis) {
+        self.with(|health| {
+            if health.stopped.is_none() {
+                tracing::error!("WeChat refuses our requests ({reason}); new orders stop until it takes one");
+                health.stopped = Some(Stopped { cause, reason: reason.to_owned(), since: now });
+                health.probed_at = now;
+            }
+        });
+    }
+
+    /// WeChat signed an answer for us, so key and merchant are right.
+    pub(super) fn understood(&self) {
+        self.go_on(|stopped| stopped.cause == Cause::NotUnderstood);
+    }
+
+    /// WeChat took an order.
+    pub(super) fn took_order(&self) {
+        self.go_on(|_| true);
+    }
+
+    fn go_on(&self, heals: impl FnOnce(&Stopped) -> bool) {
+        self.with(|health| {
+            if health.stopped.as_ref().is_some_and(heals) {
+                tracing::info!("WeChat takes our requests again; new orders go on");
+                health.stopped = None;
+            }
+        });
+    }
+
+    /// Why a new order must not be tried now; `None` when all is well or it is time for a probe.
+    pub(super) fn refuses(&self, now: UnixMillis) -> Option<Stopped> {
+        self.with(|health| {
+            let stopped = health.stopped.clone()?;
+            if now.minus(health.probed_at) >= PROBE_EVERY_MS {
+                health.probed_at = now;
+                return None;
+            }
+            Some(stopped)
+        })
+    }
+
+    /// The self-check has looked at everything.
+    pub(super) fn checked(&self, violations: u64) {
+        self.with(|health| health.violations = Some(violations));
+    }
+
+    /// A payment became known.
+    pub(super) fn paid(&self, proof: Proof) {
+        self.with(|health| {
+            health.by_notice_in_a_row = match proof {
+                Proof::Notice => health.by_notice_in_a_row.saturating_add(1),
+                Proof::Query => 0,
+            };
+        });
+    }
+
+    /// Whether notices arrive normally, so that watched orders need fewer queries.
+    pub(super) fn notices_arrive(&self) -> bool {
+        self.with(|health| health.by_notice_in_a_row >= ARRIVING)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merchant_that_may_not_order_is_not_healed_by_a_query() {
+        let (health, now) = (HealthWatch::default(), UnixMillis::new(1_000_000));
+        health.stop(Cause::NoOrders, "NOAUTH", now);
+        health.understood();
+        assert!(health.refuses(now).is_some());
+        health.took_order();
+        assert!(health.refuses(now).is_none());
+    }
+
+    #[test]
+    fn a_refused_key_is_healed_by_any_signed_answer_and_probed_every_half_minute() {
+        let (health, now) = (HealthWatch::default(), UnixMillis::new(1_000_000));
+        health.stop(Cause::NotUnderstood, "签名错误", now);
+        assert!(health.refuses(now.plus_ms(29_999)).is_some());
+        assert!(health.refuses(now.plus_ms(30_000)).is_none(), "one probe");
+        assert!(health.refuses(now.plus_ms(30_001)).is_some(), "and not a second one");
+        health.understood();
+        assert!(health.refuses(now.plus_ms(30_002)).is_none());
+    }
+}

@@ -1,0 +1,92 @@
+//! Crediting verified payments: a notice or a query answer goes through the writer, and the answer is given once it is stored.
+
+use recharge::command::{Command, Outcome, Reply};
+use recharge::event::{Event, EventKind};
+use recharge::exception::RETRY_UNKNOWN_MS;
+use recharge::order::Proof;
+use wxpay::v2::notify::Payment;
+use wxpay::{OutTradeNo, Verified};
+
+use crate::db::orders;
+use crate::db::writer::WriteError;
+use crate::{Cashier, Inner};
+
+/// What a notice is answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoticeAnswer {
+    /// On record, so that WeChat need not repeat it.
+    Success(Outcome),
+    /// To be repeated: a query decides first, or the order may still turn up.
+    Fail(Outcome),
+}
+
+impl Cashier {
+    /// Takes a verified payment, credits it or keeps it, and says what WeChat is to be told, once it is on disk.
+    /// `from` is the address that the notice came from.
+    ///
+    /// # Errors
+    /// [`WriteError`]: nothing is known to be written, so WeChat must repeat the notice.
+    pub async fn settle(&self, payment: Verified<Payment>, from: &str) -> Result<NoticeAnswer, WriteError> {
+        let number = payment.out_trade_no.clone();
+        let now = self.now();
+        let outcome = self.inner.settle(payment, Proof::Notice, from).await?;
+        Ok(match &outcome {
+            Outcome::AskWeChat => {
+                self.ask_soon(&number);
+                NoticeAnswer::Fail(outcome)
+            }
+            Outcome::Exception { kind, first_seen_at, .. }
+                if kind.asks_for_repeat() && now.minus(*first_seen_at) < RETRY_UNKNOWN_MS =>
+            {
+                NoticeAnswer::Fail(outcome)
+            }
+            _ => NoticeAnswer::Success(outcome),
+        })
+    }
+
+    /// Puts a verified notice that says nothing was paid on the order's time line.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn not_paid(&self, out_trade_no: &OutTradeNo, err_code: &str) -> Result<(), WriteError> {
+        if orders::find(&self.inner.db, out_trade_no).await?.is_some() {
+            let (now, detail) = (self.now(), serde_json::json!({ "err_code": err_code }));
+            let mut event = Event::new(out_trade_no, now, EventKind::NotPaid, &detail);
+            // A recorded notice that is played again and again adds a row in ten minutes at most.
+            event.once = Some(format!("not_paid {err_code} {}", now.get() / 600_000));
+            self.inner.writer.write(Command::Record(event)).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    pub(crate) async fn settle(
+        &self,
+        payment: Verified<Payment>,
+        proof: Proof,
+        from: &str,
+    ) -> Result<Outcome, WriteError> {
+        let now = self.clock.now();
+        let payment = Box::new(payment.into_inner());
+        let number = payment.out_trade_no.clone();
+        let command = Command::Settle { payment, proof, from: from.to_owned(), now };
+        let Reply::Settled(outcome) = self.writer.write(command).await? else {
+            return Err(sqlx::Error::WorkerCrashed.into());
+        };
+        match &outcome {
+            Outcome::Credited { late } => {
+                self.health.paid(proof);
+                tracing::info!(out_trade_no = %number, late, "credited {number}");
+            }
+            Outcome::Exception { kind, .. } => {
+                tracing::warn!(out_trade_no = %number, "{} for {number} kept as an exception", kind.name());
+            }
+            Outcome::KeptForRefund => {
+                tracing::warn!(out_trade_no = %number, "{number} was paid late and waits for its refund");
+            }
+            Outcome::AlreadyPaid | Outcome::AskWeChat => {}
+        }
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,240 @@
+//! Asking WeChat what became of an order, and closing one there.
+
+use serde_json::json;
+use wxpay::v2::TradeState;
+use wxpay::{ErrCode, Error, OutTradeNo};
+
+use super::circuit_breaker::Call;
+use super::health::Cause;
+use super::{Cashier, Inner};
+use crate::db::orders;
+use crate::db::writer::WriteError;
+use recharge::command::Command;
+use recharge::event::{Event, EventKind};
+use recharge::order::query_schedule;
+use recharge::order::{CLOSE_NOT_BEFORE_MS, Order, OrderState, Proof};
+
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    #[error("there is no such order")]
+    NotFound,
+    /// No clear answer; the order is as it was.
+    #[error("WeChat gave no clear answer")]
+    WeChat(#[source] Error),
+    #[error("the answer could not be written")]
+    Write(#[from] WriteError),
+}
+
+/// Why an order was not closed.
+#[derive(Debug, thiserror::Error)]
+pub enum CloseError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// WeChat closes no order in its first five minutes.
+    #[error("WeChat closes no order in its first five minutes; {wait_s} s to go")]
+    TooEarly { wait_s: i64 },
+}
+
+impl From<sqlx::Error> for AskError {
+    fn from(error: sqlx::Error) -> Self {
+        AskError::Write(error.into())
+    }
+}
+
+impl Cashier {
+    /// Asks WeChat about an order now and writes down what it says: a payment is settled, an order past its expiry
+    /// closed. Answers WeChat's word (`SUCCESS`, `NOTPAY`, …). `by` stands on the time line.
+    ///
+    /// # Errors
+    /// [`AskError`].
+    pub async fn ask(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<String, AskError> {
+        let inner = std::sync::Arc::clone(&self.inner);
+        let (number, by) = (out_trade_no.clone(), by.to_owned());
+        let asked = tokio::spawn(async move {
+            let order = orders::find(&inner.db, &number).await?.ok_or(AskError::NotFound)?;
+            inner.ask(&order, &by).await
+        });
+        asked.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+    }
+
+    /// Closes an unpaid order at WeChat and here. A payment that is found on the way is settled instead, and the order
+    /// comes back paid.
+    ///
+    /// # Errors
+    /// [`CloseError`].
+    pub async fn close(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<Order, CloseError> {
+        let inner = std::sync::Arc::clone(&self.inner);
+        let (number, by) = (out_trade_no.clone(), by.to_owned());
+        let closed = tokio::spawn(async move { inner.close(&number, &by).await });
+        closed.await.unwrap_or_else(|_| Err(AskError::from(sqlx::Error::WorkerCrashed).into()))
+    }
+
+    /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s or the order
+    /// is paid.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn hurry(&self, out_trade_no: &OutTradeNo) -> Result<bool, sqlx::Error> {
+        let (db, number, now) = (self.inner.db.clone(), out_trade_no.clone(), self.now());
+        let hurried = async move { crate::db::due::hurry(&db, &number, 5_000, now).await };
+        self.inner.db.settled(hurried).await
+    }
+
+    /// The same without waiting for it, for a notice that says too little; a failure only means that it is asked about
+    /// later, and WeChat repeats the notice.
+    pub fn ask_soon(&self, out_trade_no: &OutTradeNo) {
+        let (cashier, number) = (self.clone(), out_trade_no.clone());
+        tokio::spawn(async move {
+            if let Err(error) = cashier.hurry(&number).await {
+                tracing::warn!(%error, "order {number} could not be made due at once");
+            }
+        });
+    }
+}
+
+impl Inner {
+    /// See [`Cashier::ask`].
+    pub(super) async fn ask(&self, order: &Order, by: &str) -> Result<String, AskError> {
+        self.ask_as(order, by, Call::Usual).await
+    }
+
+    /// The same, as the call that finds out whether WeChat is well again.
+    pub(super) async fn ask_as(&self, order: &Order, by: &str, call: Call) -> Result<String, AskError> {
+        let number = &order.out_trade_no;
+        let answer = self.wechat.order_query(number).await;
+        let trade = match self.heard_of_queries(call, answer) {
+            Ok(trade) => trade,
+            Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
+                self.health.understood();
+                self.queried(number, "ORDERNOTEXIST", by).await?;
+                // WeChat never got it, and after its expiry it will not take it any more.
+                if query_schedule::is_past_expiry(order, self.clock.now()) {
+                    self.mark_closed(number, by).await?;
+                }
+                return Ok("ORDERNOTEXIST".to_owned());
+            }
+            Err(error) => {
+                if matches!(error, Error::NotUnderstood { .. }) {
+                    self.health.stop(Cause::NotUnderstood, &error.to_string(), self.clock.now());
+                }
+                tracing::warn!(out_trade_no = %number, "order query for {number}: {error}");
+                return Err(AskError::WeChat(error));
+            }
+        };
+        self.health.understood();
+        let word = trade.state.as_str().to_owned();
+        match (&trade.state, trade.payment) {
+            (TradeState::Success, Some(payment)) => {
+                self.settle(payment, Proof::Query, by).await?;
+            }
+            (TradeState::Refund, payment) => {
+                self.queried(number, &word, by).await?;
+                // Which refunds they are tells ours from those that were made at WeChat's own desk.
+                let refunds = self.refunds_at_wechat(number, Call::Usual).await?;
+                let payment = payment.map(|payment| Box::new(payment.into_inner()));
+                let (out_trade_no, now) = (number.clone(), self.clock.now());
+                self.writer.write(Command::RefundedOutside { out_trade_no, payment, refunds, now }).await?;
+            }
+            (TradeState::Closed | TradeState::Revoked, _) => {
+                self.queried(number, &word, by).await?;
+                self.mark_closed(number, by).await?;
+            }
+            (TradeState::NotPay | TradeState::PayError, _) => {
+                self.queried(number, &word, by).await?;
+                // Also where we closed it already: WeChat did not know it then, and would still take the money.
+                if query_schedule::is_past_expiry(order, self.clock.now())
+                    && !matches!(order.state, OrderState::Paid(_))
+                {
+                    self.close_at_wechat(order, by).await?;
+                }
+            }
+            // Not final, or a word that we do not know: unknown is not failed.
+            _ => self.queried(number, &word, by).await?,
+        }
+        Ok(word)
+    }
+
+    async fn close(&self, number: &OutTradeNo, by: &str) -> Result<Order, CloseError> {
+        let find = || async {
+            let order = orders::find(&self.db, number).await.map_err(AskError::from)?;
+            order.ok_or(AskError::NotFound)
+        };
+        let order = find().await?;
+        if order.is_open() {
+            let wait = order.created_at.plus_ms(CLOSE_NOT_BEFORE_MS).minus(self.clock.now());
+            if wait > 0 {
+                return Err(CloseError::TooEarly { wait_s: wait / 1000 + 1 });
+            }
+            let word = self.ask(&order, by).await?;
+            if word == "NOTPAY" || word == "ORDERNOTEXIST" {
+                let order = find().await?;
+                if order.is_open() {
+                    self.close_at_wechat(&order, by).await?;
+                }
+            }
+        }
+        Ok(find().await?)
+    }
+
+    /// Closes at WeChat an order that it says nobody has paid. A payer may pay in the instant before: then the answer is
+    /// ORDERPAID, and a query brings the payment.
+    async fn close_at_wechat(&self, order: &Order, by: &str) -> Result<(), AskError> {
+        let number = &order.out_trade_no;
+        let now = self.clock.now();
+        if now.minus(order.created_at) < CLOSE_NOT_BEFORE_MS {
+            return Ok(());
+        }
+        let answer = self.wechat.close_order(number).await;
+        let error = match self.heard_of_queries(Call::Usual, answer) {
+            Ok(()) => return self.mark_closed(number, by).await,
+            Err(error) => error,
+        };
+        match error.code() {
+            Some(ErrCode::OrderClosed | ErrCode::OrderNotExist) => self.mark_closed(number, by).await,
+            Some(ErrCode::OrderPaid) => {
+                let answer = self.wechat.order_query(number).await;
+                let trade = self.heard_of_queries(Call::Usual, answer).map_err(AskError::WeChat)?;
+                if let (TradeState::Success, Some(payment)) = (&trade.state, trade.payment) {
+                    self.settle(payment, Proof::Query, by).await?;
+                }
+                Ok(())
+            }
+            _ => {
+                let result = error.to_string();
+                self.record_often(number, EventKind::CloseFailed, &result, by).await?;
+                Err(AskError::WeChat(error))
+            }
+        }
+    }
+
+    async fn mark_closed(&self, number: &OutTradeNo, by: &str) -> Result<(), AskError> {
+        let command =
+            Command::Close { out_trade_no: number.clone(), by: by.to_owned(), now: self.clock.now() };
+        self.writer.write(command).await?;
+        Ok(())
+    }
+
+    async fn queried(&self, number: &OutTradeNo, word: &str, by: &str) -> Result<(), AskError> {
+        self.record_often(number, EventKind::Queried, word, by).await
+    }
+
+    /// What the schedule does again and again stands on the time line once in ten minutes; what a person does, each time.
+    async fn record_often(
+        &self,
+        number: &OutTradeNo,
+        kind: EventKind,
+        result: &str,
+        by: &str,
+    ) -> Result<(), AskError> {
+        let now = self.clock.now();
+        let mut event = Event::new(number, now, kind, &json!({ "result": result, "by": by }));
+        if by == SCHEDULE {
+            event.once = Some(format!("{} {result} {}", kind.name(), now.get() / 600_000));
+        }
+        self.writer.write(Command::Record(event)).await?;
+        Ok(())
+    }
+}
+
+/// Who asks where nobody in particular does.
+pub(super) const SCHEDULE: &str = "schedule";

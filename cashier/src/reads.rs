@@ -1,0 +1,144 @@
+//! What pages and commands read of orders, exceptions, balances and sums.
+
+use std::sync::Arc;
+
+use recharge::batch::DaySums;
+use recharge::event::Event;
+use recharge::{Exception, Order};
+use wxpay::{Fen, OutTradeNo, UnixMillis};
+
+use crate::Cashier;
+use crate::db::check::{self, Findings};
+use crate::db::order_list::{self, Cursor, Filter, Page, Totals};
+use crate::db::{accounts, due, events, exceptions, orders};
+
+/// Rows of a time line that are shown at most.
+const LINE_ROWS: i64 = 500;
+
+impl Cashier {
+    /// An order as a page polls it: from memory while it is watched, and watched from now on.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn status(&self, out_trade_no: &OutTradeNo) -> Result<Option<Arc<Order>>, sqlx::Error> {
+        let (watched, now) = (&self.inner.watched, self.now());
+        if let Some(order) = watched.get(out_trade_no, now) {
+            return Ok(Some(order));
+        }
+        watched.expect(out_trade_no, now);
+        let Some(order) = orders::find(&self.inner.db, out_trade_no).await? else {
+            watched.unexpect(out_trade_no);
+            return Ok(None);
+        };
+        watched.publish(std::iter::once(order.clone()));
+        Ok(Some(watched.get(out_trade_no, now).unwrap_or_else(|| Arc::new(order))))
+    }
+
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn order(&self, out_trade_no: &OutTradeNo) -> Result<Option<Order>, sqlx::Error> {
+        orders::find(&self.inner.db, out_trade_no).await
+    }
+
+    /// Everything that happened to an order, oldest first.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn time_line(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Event>, sqlx::Error> {
+        events::of_order(&self.inner.db, out_trade_no, LINE_ROWS).await
+    }
+
+    /// The exceptions of an order, oldest first.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn exceptions(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Exception>, sqlx::Error> {
+        exceptions::of_orders(&self.inner.db, &[out_trade_no.as_str()]).await
+    }
+
+    /// Exceptions that wait for a person, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn open_exceptions(&self, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
+        exceptions::open(&self.inner.db, limit).await
+    }
+
+    /// Exceptions whose number is no order of ours, newest first; `search` is how their order number or transaction begins.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn exceptions_without_order(
+        &self,
+        search: &str,
+        limit: i64,
+    ) -> Result<Vec<Exception>, sqlx::Error> {
+        exceptions::without_order(&self.inner.db, search, limit).await
+    }
+
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn balance(&self, user_id: &str) -> Result<Fen, sqlx::Error> {
+        accounts::balance(&self.inner.db, user_id).await
+    }
+
+    /// A user's own orders, newest first.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn orders_of(
+        &self,
+        user_id: &str,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, sqlx::Error> {
+        order_list::of_user(&self.inner.db, user_id, cursor, limit).await
+    }
+
+    /// The operator's list, newest first.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn orders(
+        &self,
+        filter: &Filter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, sqlx::Error> {
+        order_list::orders(&self.inner.db, filter, cursor, limit).await
+    }
+
+    /// Count and sum of a filter, up to [`order_list::TOTALS_CAP`].
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn totals(&self, filter: &Filter) -> Result<Totals, sqlx::Error> {
+        order_list::totals(&self.inner.db, filter).await
+    }
+
+    /// The sums of the days from `from` to `to` (`yyyyMMdd`, Beijing time), oldest first.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn days(&self, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, sqlx::Error> {
+        accounts::days(&self.inner.db, from, to).await
+    }
+
+    /// How many orders wait to be asked about, and since when the first of them does.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn backlog(&self) -> Result<(i64, Option<UnixMillis>), sqlx::Error> {
+        due::backlog(&self.inner.db, self.now()).await
+    }
+
+    /// Looks over all money once: credits fit their orders, balances are the sums of their ledgers.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn check(&self) -> Result<Findings, sqlx::Error> {
+        let findings = check::all(&self.inner.db).await?;
+        self.inner.health.checked(findings.violations);
+        Ok(findings)
+    }
+}

@@ -1,0 +1,91 @@
+//! What our books hold about some lines of a bill, read together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wxpay::v2::BillEntry;
+use wxpay::{Fen, OutTradeNo, UnixMillis};
+
+use crate::Cashier;
+use crate::db::{exceptions, orders, refunds};
+use crate::reconcile::confirm::Proven;
+use recharge::exception::Exception;
+use recharge::order::Order;
+use recharge::reconciliation::{self as rules, Class, Difference, DifferenceKind, Done, Known, Line};
+use recharge::refund::Refund;
+
+/// What the books hold about some lines.
+pub(super) struct Books<'a> {
+    cashier: &'a Cashier,
+    orders: BTreeMap<String, Order>,
+    kept: BTreeMap<String, Vec<Exception>>,
+    refunds: BTreeMap<String, Vec<Refund>>,
+}
+
+impl<'a> Books<'a> {
+    pub(super) async fn read(cashier: &'a Cashier, lines: &[Line]) -> Result<Books<'a>, sqlx::Error> {
+        let db = cashier.db();
+        let numbers: BTreeSet<&str> = lines.iter().map(|line| line.row.out_trade_no.as_str()).collect();
+        let ours: Vec<_> = numbers.iter().filter_map(|text| OutTradeNo::parse(*text).ok()).collect();
+        let numbers: Vec<_> = numbers.into_iter().collect();
+        let orders = orders::find_all(db, &ours).await?;
+        let (mut kept, mut given_back) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+        for exception in exceptions::of_orders(db, &numbers).await? {
+            kept.entry(exception.out_trade_no.to_string()).or_default().push(exception);
+        }
+        for refund in refunds::of_orders(db, &numbers).await? {
+            given_back.entry(refund.out_trade_no.to_string()).or_default().push(refund);
+        }
+        let orders = orders.into_iter().map(|order| (order.out_trade_no.to_string(), order)).collect();
+        Ok(Books { cashier, orders, kept, refunds: given_back })
+    }
+
+    fn order(&self, line: &Line) -> Option<&Order> {
+        self.orders.get(&line.row.out_trade_no)
+    }
+
+    /// By our number of it, or by WeChat's where a person at its desk gave none.
+    fn refund(&self, line: &Line) -> Option<&Refund> {
+        let BillEntry::Refund { refund_id, out_refund_no, .. } = &line.row.entry else { return None };
+        self.refunds.get(&line.row.out_trade_no)?.iter().find(|refund| {
+            refund.out_refund_no.as_str() == out_refund_no || refund.refund_id.as_ref() == Some(refund_id)
+        })
+    }
+
+    pub(super) fn fee(&self, line: &Line) -> Option<Fen> {
+        match line.row.entry {
+            BillEntry::Refund { .. } => self.refund(line).map(|refund| refund.amount),
+            _ => self.order(line).map(|order| order.total_fee),
+        }
+    }
+
+    pub(super) fn classify(&self, line: &Line) -> Class {
+        let kept = self.kept.get(&line.row.out_trade_no).map_or(&[][..], Vec::as_slice);
+        let known = Known { order: self.order(line), kept, refund: self.refund(line) };
+        rules::classify(line, known, &self.cashier.inner.wechat.merchant().appid)
+    }
+
+    pub(super) fn kind_of(&self, line: &Line) -> DifferenceKind {
+        rules::kind_of_lacking(line, self.order(line))
+    }
+
+    /// What is left to say of a line after WeChat was asked about its payment; `None` if it agrees now.
+    pub(super) fn after(&self, line: &Line, proven: Proven, now: UnixMillis) -> Option<Difference> {
+        let class = self.classify(line);
+        let difference = |kind| Difference::of_line(line, kind, self.fee(line), now);
+        let not_here = difference(self.kind_of(line));
+        Some(match (class, proven) {
+            (Class::Matched, Proven::Credited) => not_here.done(Done::Credited),
+            (Class::Matched, Proven::KeptForRefund) => not_here.done(Done::KeptForRefund),
+            (Class::Matched, _) => return None,
+            (Class::NoMoney, _) => return None,
+            (Class::Figures(which), _) => difference(rules::kind_of_figures(line)).because(which),
+            (Class::Kept(id), _) | (_, Proven::Exception(id)) => not_here.kept_as(id),
+            (_, Proven::Unclear) => not_here.because("no_clear_answer"),
+            (_, Proven::Not(word)) => not_here.because(word),
+            // WeChat's own answer is about another order number than its bill.
+            (_, Proven::Credited | Proven::KeptForRefund | Proven::AlreadyPaid) => {
+                not_here.because("other_number")
+            }
+        })
+    }
+}

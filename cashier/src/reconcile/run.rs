@@ -1,0 +1,368 @@
+//! One comparison: the bill is put aside, then judged line by line, then the books against it.
+
+use std::collections::BTreeSet;
+
+use tokio::task::JoinSet;
+use wxpay::v2::{BillDate, BillEntry, BillError, BillRow, BillType};
+use wxpay::{Fen, UnixMillis};
+
+use super::books::Books;
+use super::{Progress, ReconcileError, Step};
+use crate::Cashier;
+use crate::circuit_breaker::Call;
+use crate::db::orders::{self, PaidOrder};
+use crate::db::reconciliations::{self, Claim, LEASE_MS};
+use crate::db::{bill_lines, differences, refunds};
+use crate::reconcile::confirm::Proven;
+use recharge::reconciliation::{
+    self as rules, Class, Difference, DifferenceKind, Done, Figures, Line, Totals,
+};
+use recharge::refund::Refund;
+
+/// So many lines or orders are looked at together.
+const WINDOW: usize = 500;
+
+/// So many payments are asked about in one second; the schedule's own queries go on beside it.
+const ASKED_PER_S: usize = 20;
+
+/// WeChat does not answer: going on would only make it worse.
+const UNCLEAR_IN_A_ROW: usize = 20;
+
+/// A slow bill renews the claim this often.
+const RENEW_MS: i64 = LEASE_MS / 6;
+
+/// Who asks, on the time line.
+const BY: &str = "reconcile";
+
+/// One comparison on its way.
+pub(super) struct Run<'a> {
+    cashier: &'a Cashier,
+    claim: Claim,
+    /// What the first bill is asked for as.
+    call: Call,
+    progress: &'a (dyn Fn(Progress) + Send + Sync),
+    /// When the claim was renewed last.
+    held_at: UnixMillis,
+    figures: Figures,
+}
+
+/// What the lines of a bill are read for.
+#[derive(Debug, Clone, Copy)]
+enum Purpose {
+    Compare,
+    /// To find what the claimed day's own bill lacks.
+    Seek,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        cashier: &'a Cashier,
+        claim: Claim,
+        call: Call,
+        progress: &'a (dyn Fn(Progress) + Send + Sync),
+    ) -> Run<'a> {
+        Run { cashier, claim, call, progress, held_at: cashier.now(), figures: Figures::default() }
+    }
+
+    /// From the first line of the bill to the result.
+    pub(super) async fn all(mut self) -> Result<(), ReconcileError> {
+        bill_lines::sweep(self.cashier.db(), self.claim.date, Some(&self.claim)).await?;
+        let totals = self.read(self.claim.date, Purpose::Compare).await?;
+        let bill = &mut self.figures.bill;
+        (bill.payments, bill.paid) = (totals.payments, totals.paid);
+        (bill.refunds, bill.refunded) = (totals.refunds, totals.refunded);
+        let unclear = self.lines(totals.rows).await?;
+        let mut neighbours = self.payments().await?;
+        neighbours.extend(self.refunds().await?);
+        self.seek(neighbours).await?;
+        if unclear > 0 {
+            return Err(ReconcileError::Unclear { payments: unclear });
+        }
+        let (db, now) = (self.cashier.db(), self.cashier.now());
+        held(reconciliations::finish(db, &self.claim, &self.figures, now).await?)
+    }
+
+    /// Reads a bill, which says how WeChat is besides.
+    async fn read(&mut self, date: BillDate, purpose: Purpose) -> Result<Totals, ReconcileError> {
+        let read = self.read_whole(date, purpose).await;
+        // Whatever else went wrong, WeChat had begun to answer.
+        let failure = match &read {
+            Err(ReconcileError::Bill(BillError::Call(error))) => Some(error),
+            _ => None,
+        };
+        let (inner, call) = (&self.cashier.inner, std::mem::replace(&mut self.call, Call::Usual));
+        inner.gate.bills.heard(call, failure, self.cashier.now(), &inner.random);
+        read
+    }
+
+    /// Reads a bill to its end, and believes it only then.
+    async fn read_whole(&mut self, date: BillDate, purpose: Purpose) -> Result<Totals, ReconcileError> {
+        let wechat = &self.cashier.inner.wechat;
+        let mch_id = &wechat.merchant().mch_id;
+        let step = match purpose {
+            Purpose::Compare => Step::Reading,
+            Purpose::Seek => Step::Neighbour,
+        };
+        let (mut totals, mut rows) = (Totals::default(), Vec::with_capacity(WINDOW));
+        let mut bill = wechat.download_bill(date, BillType::All, true).await?;
+        loop {
+            let row = match bill.next().await {
+                Ok(row) => row,
+                // A day on which nothing happened.
+                Err(BillError::NoBill) => return Ok(totals),
+                Err(error) => return Err(error.into()),
+            };
+            let is_last = row.is_none();
+            if let Some(row) = row {
+                if row.mch_id != *mch_id {
+                    let mch_id = row.mch_id.to_string();
+                    return Err(ReconcileError::OtherMerchant { line: row.line, mch_id });
+                }
+                if !rules::is_of_day(&row, date) {
+                    return Err(ReconcileError::OtherDay { line: row.line, at: row.time, date });
+                }
+                totals.add(&row)?;
+                rows.push(rules::printable(row));
+            }
+            if is_last || rows.len() == WINDOW || self.cashier.now().minus(self.held_at) > RENEW_MS {
+                self.take(&rows, date, purpose).await?;
+                rows.clear();
+                (self.progress)(Progress { step, done: totals.rows, of: None });
+            }
+            if is_last {
+                break;
+            }
+        }
+        totals.check(&bill.finish().await?)?;
+        Ok(totals)
+    }
+
+    async fn take(
+        &mut self,
+        rows: &[BillRow],
+        date: BillDate,
+        purpose: Purpose,
+    ) -> Result<(), ReconcileError> {
+        let (db, now) = (self.cashier.db(), self.cashier.now());
+        self.held_at = now;
+        held(match purpose {
+            Purpose::Compare => bill_lines::stage(db, &self.claim, rows, now).await?,
+            Purpose::Seek => differences::found_in_bill(db, &self.claim, date, rows, now).await?,
+        })
+    }
+
+    /// Every line of the bill against the books. Answers about how many payments WeChat gave no clear answer.
+    async fn lines(&mut self, of: i64) -> Result<i64, ReconcileError> {
+        let (cashier, date) = (self.cashier, self.claim.date);
+        let db = cashier.db();
+        let others_lack = differences::others_lack(db, date).await?;
+        let (mut after, mut done, mut unclear) = (0, 0, 0);
+        loop {
+            let lines = bill_lines::lines(db, &self.claim, after, WINDOW as i64).await?;
+            let Some(last) = lines.last() else { return Ok(unclear) };
+            after = i64::try_from(last.row.line).unwrap_or(i64::MAX);
+            done += lines.len() as i64;
+            if others_lack {
+                let rows: Vec<_> = lines.iter().map(|line| line.row.clone()).collect();
+                held(differences::found_in_bill(db, &self.claim, date, &rows, cashier.now()).await?)?;
+            }
+            unclear += self.window(lines).await?;
+            (self.progress)(Progress { step: Step::Comparing, done, of: Some(of) });
+        }
+    }
+
+    async fn window(&mut self, lines: Vec<Line>) -> Result<i64, ReconcileError> {
+        let now = self.cashier.now();
+        let books = Books::read(self.cashier, &lines).await?;
+        let (mut found, mut to_ask) = (Vec::new(), Vec::new());
+        for line in lines {
+            let class = books.classify(&line);
+            let difference = |kind| Difference::of_line(&line, kind, books.fee(&line), now);
+            match class {
+                Class::Matched => self.figures.matched += 1,
+                Class::OtherApp => self.figures.other_app += 1,
+                Class::NoMoney => {}
+                Class::NotHere => to_ask.push(line),
+                Class::Kept(id) => found.push(difference(books.kind_of(&line)).kept_as(id)),
+                Class::Figures(which) => {
+                    found.push(difference(rules::kind_of_figures(&line)).because(which));
+                }
+                Class::Repeated => found.push(difference(DifferenceKind::Repeated)),
+                Class::UnknownState => {
+                    let state = match &line.row.entry {
+                        BillEntry::Other { state } => state.clone(),
+                        _ => String::new(),
+                    };
+                    found.push(difference(DifferenceKind::UnknownState).because(state));
+                }
+            }
+        }
+        self.keep(&found).await?;
+        self.ask_all(to_ask).await
+    }
+
+    /// Asks WeChat about each payment that the books lack, settles it by the answer, and keeps what came of it.
+    async fn ask_all(&mut self, lines: Vec<Line>) -> Result<i64, ReconcileError> {
+        let (of, mut unclear, mut in_a_row) = (lines.len(), 0, 0);
+        for (n, lines) in lines.chunks(ASKED_PER_S).enumerate() {
+            let second = tokio::time::sleep(std::time::Duration::from_secs(1));
+            let mut asking = JoinSet::new();
+            for line in lines.iter().cloned() {
+                let inner = std::sync::Arc::clone(&self.cashier.inner);
+                asking.spawn(async move {
+                    let proven = inner.prove(&line.row, BY).await;
+                    (line, proven)
+                });
+            }
+            let mut answers = asking.join_all().await;
+            answers.sort_by_key(|(line, _)| line.row.line);
+            // Read again: each answer may have moved an order.
+            let books = Books::read(self.cashier, lines).await?;
+            let mut found = Vec::new();
+            for (line, proven) in answers {
+                let proven = proven.map_err(ReconcileError::Ask)?;
+                in_a_row = if matches!(proven, Proven::Unclear) { in_a_row + 1 } else { 0 };
+                unclear += i64::from(matches!(proven, Proven::Unclear));
+                match books.after(&line, proven, self.cashier.now()) {
+                    Some(difference) => {
+                        self.figures.credited += i64::from(difference.done == Done::Credited);
+                        found.push(difference);
+                    }
+                    None => self.figures.matched += 1,
+                }
+            }
+            self.keep(&found).await?;
+            if in_a_row >= UNCLEAR_IN_A_ROW {
+                return Err(ReconcileError::Unclear { payments: unclear });
+            }
+            let asked = n * ASKED_PER_S + lines.len();
+            (self.progress)(Progress { step: Step::Asking, done: asked as i64, of: Some(of as i64) });
+            if asked < of {
+                second.await;
+            }
+        }
+        Ok(unclear)
+    }
+
+    /// Every payment of the books against the bill. Answers which other bills may have what this one lacks.
+    async fn payments(&mut self) -> Result<BTreeSet<BillDate>, ReconcileError> {
+        let (date, db, now) = (self.claim.date, self.cashier.db(), self.cashier.now());
+        let (mut after, mut neighbours) = (None::<PaidOrder>, BTreeSet::new());
+        loop {
+            let paid = orders::paid_on(db, date, after.as_ref(), WINDOW as i64).await?;
+            let Some(last) = paid.last() else { return Ok(neighbours) };
+            let keys: Vec<_> = paid.iter().map(|order| rules::payment_key(&order.transaction_id)).collect();
+            let present = bill_lines::present(db, &self.claim, &keys).await?;
+            let mut found = Vec::new();
+            for (order, key) in paid.iter().zip(keys) {
+                let ours = &mut self.figures.ours;
+                ours.payments += 1;
+                ours.paid = ours.paid.checked_add(order.total_fee).unwrap_or(Fen::new(i64::MAX));
+                if !present.contains(&key) {
+                    let neighbour = rules::neighbour(order.paid_at, date);
+                    neighbours.extend(neighbour);
+                    found.push(Difference {
+                        out_trade_no: order.out_trade_no.clone(),
+                        transaction_id: order.transaction_id.clone(),
+                        ..missing(DifferenceKind::NotThere, key, order.total_fee, neighbour, now)
+                    });
+                }
+            }
+            self.keep(&found).await?;
+            after = Some(last.clone());
+            let done = self.figures.ours.payments;
+            (self.progress)(Progress { step: Step::Books, done, of: None });
+        }
+    }
+
+    /// The same for the refunds that WeChat has taken on. It may have done so a day after we asked.
+    async fn refunds(&mut self) -> Result<BTreeSet<BillDate>, ReconcileError> {
+        let (date, db, now) = (self.claim.date, self.cashier.db(), self.cashier.now());
+        let (mut after, mut neighbours) = (None::<Refund>, BTreeSet::new());
+        loop {
+            let asked = refunds::asked_for_on(db, date, after.as_ref(), WINDOW as i64).await?;
+            let Some(last) = asked.last() else { return Ok(neighbours) };
+            let key = |refund: &Refund| {
+                rules::refund_key(refund.refund_id.as_ref().map_or("", wxpay::RefundId::as_str))
+            };
+            let keys: Vec<_> = asked.iter().map(key).collect();
+            let present = bill_lines::present(db, &self.claim, &keys).await?;
+            let mut found = Vec::new();
+            for (refund, key) in asked.iter().zip(keys) {
+                let ours = &mut self.figures.ours;
+                ours.refunds += 1;
+                ours.refunded = ours.refunded.checked_add(refund.amount).unwrap_or(Fen::new(i64::MAX));
+                if !present.contains(&key) {
+                    neighbours.insert(date.next());
+                    let kind = DifferenceKind::RefundNotThere;
+                    found.push(Difference {
+                        out_trade_no: refund.out_trade_no.to_string(),
+                        transaction_id: refund.transaction_id.to_string(),
+                        out_refund_no: refund.out_refund_no.to_string(),
+                        ..missing(kind, key, refund.amount, Some(date.next()), now)
+                    });
+                }
+            }
+            self.keep(&found).await?;
+            after = Some(last.clone());
+        }
+    }
+
+    /// Looks in the bills of neighbouring days for what this one lacks.
+    async fn seek(&mut self, bills: BTreeSet<BillDate>) -> Result<(), ReconcileError> {
+        let now = self.cashier.now();
+        for date in bills {
+            if !rules::has_passed(date, now) || rules::is_too_old(date, now) {
+                continue;
+            }
+            match self.read(date, Purpose::Seek).await {
+                Ok(_) => {}
+                // It is looked for again when that day is reconciled.
+                Err(ReconcileError::Bill(BillError::Creating)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps differences and renews the claim.
+    async fn keep(&mut self, found: &[Difference]) -> Result<(), ReconcileError> {
+        let (db, now) = (self.cashier.db(), self.cashier.now());
+        if found.is_empty() && now.minus(self.held_at) < RENEW_MS {
+            return Ok(());
+        }
+        self.held_at = now;
+        held(differences::keep(db, &self.claim, found, now).await?)
+    }
+}
+
+fn held(is_held: bool) -> Result<(), ReconcileError> {
+    if is_held { Ok(()) } else { Err(ReconcileError::Lost) }
+}
+
+/// Something of our books that the bill lacks and a neighbouring day's may have.
+fn missing(
+    kind: DifferenceKind,
+    key: String,
+    ours: Fen,
+    neighbour: Option<BillDate>,
+    now: UnixMillis,
+) -> Difference {
+    let is_made = neighbour.is_none_or(|day| rules::has_passed(day, now));
+    Difference {
+        kind,
+        key,
+        line: None,
+        out_trade_no: String::new(),
+        transaction_id: String::new(),
+        out_refund_no: String::new(),
+        theirs: None,
+        ours: Some(ours),
+        done: Done::Listed,
+        dismissal: None,
+        exception: None,
+        reason: if is_made { "not_in_bill" } else { "next_bill_not_made" }.to_owned(),
+        first_seen_at: now,
+        is_open: true,
+    }
+}

@@ -1,0 +1,141 @@
+//! What WeChat tells of refunds by itself, and which refunds it knows.
+
+use wxpay::v2::notify::Payment;
+use wxpay::v2::refund_query::PAGE;
+use wxpay::v2::{RefundNotice, RefundQuery, RefundState as Seen, Refunds};
+use wxpay::{ErrCode, Error, OutTradeNo, UnixMillis};
+
+use super::super::Inner;
+use super::super::circuit_breaker::Call;
+use super::super::query::AskError;
+use super::RefundNoticeAnswer;
+use crate::db::writer::WriteError;
+use crate::db::{orders, refunds};
+use recharge::command::Command;
+use recharge::event::{Event, EventKind};
+use recharge::order::Order;
+use recharge::refund::Outside;
+
+/// WeChat has at most 50 refunds of a payment, ten in an answer.
+const PAGES: u32 = 6;
+
+impl Inner {
+    pub(super) async fn take_refund_notice(
+        &self,
+        notice: RefundNotice,
+        from: &str,
+    ) -> Result<RefundNoticeAnswer, WriteError> {
+        let (number, now) = (&notice.out_refund_no, self.clock.now());
+        if let Some(known) = refunds::find(&self.db, number).await? {
+            if !known.state.is_over() {
+                self.record_notice(&notice, from, now).await?;
+                refunds::hurry(&self.db, number, now).await?;
+            }
+            return Ok(RefundNoticeAnswer::Success);
+        }
+        match orders::find(&self.db, &notice.out_trade_no).await? {
+            Some(order) => {
+                self.record_notice(&notice, from, now).await?;
+                self.ask_refunds_of(&order, None).await
+            }
+            None => self.refund_of_no_order(&notice).await,
+        }
+    }
+
+    async fn record_notice(
+        &self,
+        notice: &RefundNotice,
+        from: &str,
+        now: UnixMillis,
+    ) -> Result<(), WriteError> {
+        let (number, status) = (&notice.out_refund_no, notice.status.as_str());
+        let detail = serde_json::json!({ "out_refund_no": number, "status": status, "from": from });
+        let mut event = Event::new(&notice.out_trade_no, now, EventKind::RefundNotice, &detail);
+        // A recorded notice that is played again and again adds a row in ten minutes at most.
+        event.once = Some(format!("refund notice {number} {status} {}", now.get() / 600_000));
+        self.writer.write(Command::Record(event)).await.map(drop)
+    }
+
+    /// Asks WeChat for all refunds of an order, and writes down which are not ours.
+    async fn ask_refunds_of(
+        &self,
+        order: &Order,
+        payment: Option<Box<Payment>>,
+    ) -> Result<RefundNoticeAnswer, WriteError> {
+        let Ok(call) = self.gate.refunds.admit(self.clock.now()) else { return Ok(RefundNoticeAnswer::Fail) };
+        match self.refunds_at_wechat(&order.out_trade_no, call).await {
+            Ok(refunds) if refunds.is_empty() => Ok(RefundNoticeAnswer::Fail),
+            Ok(refunds) => {
+                let (out_trade_no, now) = (order.out_trade_no.clone(), self.clock.now());
+                self.writer.write(Command::RefundedOutside { out_trade_no, payment, refunds, now }).await?;
+                Ok(RefundNoticeAnswer::Success)
+            }
+            Err(AskError::Write(error)) => Err(error),
+            Err(AskError::NotFound) => Ok(RefundNoticeAnswer::Fail),
+            Err(AskError::WeChat(error)) => {
+                tracing::warn!(out_trade_no = %order.out_trade_no, "refund query for {}: {error}", order.out_trade_no);
+                Ok(RefundNoticeAnswer::Fail)
+            }
+        }
+    }
+
+    /// All refunds of an order number that WeChat knows.
+    pub(in super::super) async fn refunds_at_wechat(
+        &self,
+        out_trade_no: &OutTradeNo,
+        call: Call,
+    ) -> Result<Vec<Outside>, AskError> {
+        let mut all = Vec::new();
+        for page in 0..PAGES {
+            let query = RefundQuery::OutTradeNo(out_trade_no.clone(), page * PAGE);
+            let call = if page == 0 { call } else { Call::Usual };
+            let found = match self.ask_refunds(&query, call).await {
+                Ok(found) => found,
+                Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => break,
+                Err(error) => return Err(AskError::WeChat(error)),
+            };
+            let count = found.refunds.len();
+            all.extend(found.refunds.iter().map(|seen| outside(&found, seen)));
+            if count < PAGE as usize {
+                break;
+            }
+        }
+        // An answer about an order names one payment, and an order may have been paid twice: only an answer about the refund
+        // itself says which one it gave back.
+        let known = refunds::of_order(&self.db, out_trade_no).await?;
+        for refund in &mut all {
+            let number = &refund.out_refund_no;
+            if known.iter().all(|known| known.out_refund_no != *number) {
+                let query = RefundQuery::OutRefundNo(number.clone());
+                let found = self.ask_refunds(&query, Call::Usual).await.map_err(AskError::WeChat)?;
+                if let Some(seen) = found.refunds.iter().find(|seen| seen.out_refund_no == *number) {
+                    *refund = outside(&found, seen);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// A refund of a number that is no order of ours: on record as WeChat confirms it.
+    async fn refund_of_no_order(&self, notice: &RefundNotice) -> Result<RefundNoticeAnswer, WriteError> {
+        let query = RefundQuery::OutRefundNo(notice.out_refund_no.clone());
+        let Ok(call) = self.gate.refunds.admit(self.clock.now()) else { return Ok(RefundNoticeAnswer::Fail) };
+        let Ok(found) = self.ask_refunds(&query, call).await else { return Ok(RefundNoticeAnswer::Fail) };
+        let refunds: Vec<_> = found.refunds.iter().map(|seen| outside(&found, seen)).collect();
+        let (out_trade_no, now) = (found.out_trade_no.clone(), self.clock.now());
+        let command = Command::RefundedOutside { out_trade_no, payment: None, refunds, now };
+        self.writer.write(command).await?;
+        Ok(RefundNoticeAnswer::Success)
+    }
+}
+
+fn outside(found: &Refunds, seen: &Seen) -> Outside {
+    Outside {
+        out_refund_no: seen.out_refund_no.clone(),
+        refund_id: seen.refund_id.clone(),
+        transaction_id: found.transaction_id.clone(),
+        total_fee: found.total_fee,
+        amount: seen.refund_fee,
+        status: seen.status.clone(),
+    }
+}

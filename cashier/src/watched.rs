@@ -1,0 +1,142 @@
+//! The orders that somebody is looking at, in memory: a poll of one of them asks no database.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wxpay::{OutTradeNo, UnixMillis};
+
+use recharge::order::Order;
+
+/// An order is watched while somebody asked for its status in the last 30 s.
+pub const WATCHED_MS: i64 = 30_000;
+
+/// More orders than this are not kept in memory; their polls read the database.
+const MOST: usize = 100_000;
+
+/// Parts with a lock each, so that polls of different orders do not wait for each other.
+const SHARDS: usize = 16;
+
+#[derive(Debug, Clone)]
+struct Seen {
+    /// `None` while the first asker reads it.
+    order: Option<Arc<Order>>,
+    /// When somebody asked us.
+    asked_at: UnixMillis,
+    /// When WeChat was asked, by us or because another instance was at it.
+    queried_at: UnixMillis,
+}
+
+/// Cheap to clone; all clones share the orders.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    shards: Arc<[Mutex<HashMap<OutTradeNo, Seen>>; SHARDS]>,
+}
+
+impl Watched {
+    fn shard(&self, number: &OutTradeNo) -> MutexGuard<'_, HashMap<OutTradeNo, Seen>> {
+        // The end of a number is random.
+        let last = number.as_str().bytes().last().map_or(0, usize::from);
+        // A panic while it was held leaves whole entries, so a poisoned lock can be taken.
+        self.shards[last % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The order as this process knows it, and a note that somebody asked.
+    pub fn get(&self, number: &OutTradeNo, now: UnixMillis) -> Option<Arc<Order>> {
+        let mut shard = self.shard(number);
+        let seen = shard.get_mut(number)?;
+        seen.asked_at = now;
+        seen.order.clone()
+    }
+
+    /// Announces that an order is being read, so that a change committed meanwhile is not lost to the older reading.
+    pub fn expect(&self, number: &OutTradeNo, now: UnixMillis) {
+        let mut shard = self.shard(number);
+        if shard.len() < MOST / SHARDS {
+            shard.entry(number.clone()).or_insert(Seen {
+                order: None,
+                asked_at: now,
+                queried_at: UnixMillis::default(),
+            });
+        }
+    }
+
+    /// Takes back an announcement: there is no such order.
+    pub fn unexpect(&self, number: &OutTradeNo) {
+        let mut shard = self.shard(number);
+        if shard.get(number).is_some_and(|seen| seen.order.is_none()) {
+            shard.remove(number);
+        }
+    }
+
+    /// Takes over orders that changed or were read, where they are watched and newer than what is known.
+    pub fn publish(&self, orders: impl Iterator<Item = Order>) {
+        for order in orders {
+            let mut shard = self.shard(&order.out_trade_no);
+            if let Some(seen) = shard.get_mut(&order.out_trade_no)
+                && seen.order.as_ref().is_none_or(|known| known.version < order.version)
+            {
+                seen.order = Some(Arc::new(order));
+            }
+        }
+    }
+
+    /// Whether somebody looks at this order.
+    pub fn knows(&self, number: &OutTradeNo) -> bool {
+        self.shard(number).contains_key(number)
+    }
+
+    /// The orders that somebody looks at and that can still change.
+    pub fn open(&self, now: UnixMillis) -> Vec<Arc<Order>> {
+        self.select(|seen| now.minus(seen.asked_at) < WATCHED_MS)
+    }
+
+    /// Those of them about which WeChat was not asked for `every_ms`, newest first; at most `most`, which count as asked
+    /// about from now on.
+    pub fn take_due(&self, now: UnixMillis, every_ms: i64, most: usize) -> Vec<Arc<Order>> {
+        let mut due = self.select(|seen| {
+            let waited = now.minus(seen.queried_at) >= every_ms || seen.queried_at > now;
+            now.minus(seen.asked_at) < WATCHED_MS && waited
+        });
+        due.retain(|order| now.minus(order.created_at) >= every_ms);
+        due.sort_by(|one, other| {
+            (other.created_at, &other.out_trade_no).cmp(&(one.created_at, &one.out_trade_no))
+        });
+        due.truncate(most);
+        for order in &due {
+            if let Some(seen) = self.shard(&order.out_trade_no).get_mut(&order.out_trade_no) {
+                seen.queried_at = now;
+            }
+        }
+        due
+    }
+
+    /// These could not be asked about after all.
+    pub fn give_back(&self, orders: &[Arc<Order>]) {
+        for order in orders {
+            if let Some(seen) = self.shard(&order.out_trade_no).get_mut(&order.out_trade_no) {
+                seen.queried_at = UnixMillis::default();
+            }
+        }
+    }
+
+    /// Forgets what nobody asks for any more.
+    pub fn forget(&self, now: UnixMillis) {
+        for shard in self.shards.iter() {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|_, seen| now.minus(seen.asked_at) < 2 * WATCHED_MS);
+            if shard.capacity() > 4 * shard.len() + 64 {
+                shard.shrink_to_fit();
+            }
+        }
+    }
+
+    fn select(&self, wanted: impl Fn(&Seen) -> bool) -> Vec<Arc<Order>> {
+        let mut all = Vec::new();
+        for shard in self.shards.iter() {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = shard.values().filter(|seen| wanted(seen)).filter_map(|seen| seen.order.clone());
+            all.extend(found.filter(|order| order.is_open()));
+        }
+        all
+    }
+}

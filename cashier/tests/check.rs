@@ -1,0 +1,104 @@
+//! The self-check finds what cannot be, and nothing else.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod common;
+
+use cashier::db::check::Violation;
+use common::on_both;
+use recharge::refund::{By, RefundWish};
+use wxpay::{Fen, OutRefundNo};
+
+#[tokio::test]
+async fn a_sound_database_has_no_violations() {
+    on_both(|desk| async move {
+        for fen in 1..=5 {
+            let order = desk.place(fen * 100).await;
+            if fen % 2 == 0 {
+                desk.pay_and_notify(&order).await;
+            }
+        }
+        let findings = desk.cashier.check().await.unwrap();
+        assert_eq!((findings.orders, findings.accounts, findings.violations), (5, 1, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_kind_of_violation_is_named() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let number = order.out_trade_no.to_string();
+
+        desk.execute("UPDATE accounts SET balance = balance + 1").await;
+        let named = desk.cashier.check().await.unwrap().named;
+        assert_eq!(named, [Violation::Balance { user_id: "u_1".to_owned(), balance: 1001, ledger: 1000 }]);
+        desk.execute("UPDATE accounts SET balance = balance - 1").await;
+
+        desk.execute("UPDATE orders SET credited_at = NULL").await;
+        let named = desk.cashier.check().await.unwrap().named;
+        assert_eq!(named, [Violation::Credit { out_trade_no: number.clone() }]);
+        desk.execute("UPDATE orders SET credited_at = paid_at, bonus = 1").await;
+        let named = desk.cashier.check().await.unwrap().named;
+        assert_eq!(named, [Violation::Credit { out_trade_no: number.clone() }]);
+
+        desk.execute("DELETE FROM orders").await;
+        let named = desk.cashier.check().await.unwrap().named;
+        assert_eq!(named, [Violation::NoOrder { out_trade_no: number }]);
+
+        desk.execute("DELETE FROM accounts").await;
+        let findings = desk.cashier.check().await.unwrap();
+        assert_eq!(findings.violations, 2);
+        let nobody = Violation::Balance { user_id: "u_1".to_owned(), balance: 0, ledger: 1000 };
+        assert_eq!(findings.named[1], nobody);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_and_a_credit_that_nothing_stands_behind_are_named() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let number = order.out_trade_no.to_string();
+        let wish = RefundWish {
+            out_trade_no: order.out_trade_no.clone(),
+            out_refund_no: OutRefundNo::parse("RF1").unwrap(),
+            amount: Fen::new(400),
+            reason: "退款".to_owned(),
+            even_if_balance_low: false,
+            exception: None,
+        };
+        let by = By { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() };
+        desk.cashier.refund(wish, by).await.unwrap();
+        let findings = desk.cashier.check().await.unwrap();
+        assert_eq!((findings.refunds, findings.violations), (1, 0));
+
+        let named = async || desk.cashier.check().await.unwrap().named;
+        let refund = Violation::Refund { out_refund_no: "RF1".to_owned() };
+        desk.execute("UPDATE refunds SET taken = 0").await;
+        assert_eq!(named().await, std::slice::from_ref(&refund));
+        // Ended without money, and nothing given back.
+        desk.execute("UPDATE refunds SET taken = share, state = 'closed', ended_at = 1, due_at = NULL").await;
+        assert_eq!(named().await, [refund]);
+        desk.execute("UPDATE refunds SET state = 'requested', ended_at = NULL, due_at = 1").await;
+
+        desk.execute("UPDATE orders SET total_fee = 300, bonus = 700").await;
+        let over = Violation::OverRefunded { out_trade_no: number.clone() };
+        assert_eq!(named().await, [over]);
+        desk.execute("UPDATE orders SET total_fee = 1000, bonus = 0").await;
+
+        desk.execute("DELETE FROM refunds").await;
+        let entry = "refund RF1".to_owned();
+        assert_eq!(named().await, [Violation::NoReason { out_trade_no: number.clone(), entry }]);
+        desk.execute(
+            "INSERT INTO ledger SELECT out_trade_no, 'credit 42', 'u_1', 5, 0, 't', 't' FROM orders",
+        )
+        .await;
+        desk.execute("UPDATE accounts SET balance = balance + 5").await;
+        let entry = "credit 42".to_owned();
+        assert!(named().await.contains(&Violation::NoReason { out_trade_no: number, entry }));
+    })
+    .await;
+}

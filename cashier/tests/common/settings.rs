@@ -1,0 +1,16 @@
+//! What a desk is set to where a test does not say otherwise.
+
+use cashier::Settings;
+use recharge::LatePayment;
+
+pub fn settings() -> Settings {
+    Settings {
+        notify_url: "http://127.0.0.1/wxpay/notify".to_owned(),
+        body: "远山云-充值".to_owned(),
+        time_expire_ms: 600_000,
+        late_payment: LatePayment::Credit,
+        max_open_orders: 5,
+        query_limit_per_s: 1_000,
+        order_limit_per_s: 1_000,
+    }
+}

@@ -1,0 +1,221 @@
+//! Payments that an operator credited and that go back after all: never more than was paid, and never without the balance.
+
+use cashier::RefundError;
+use recharge::exception::resolution::Way;
+use recharge::refund::{RefundRefusal, RefundWish};
+use recharge::{Exception, RefundState, Settlement, User};
+use sandbox::{Faults, RefundFaults, RefundResult};
+use wxpay::{Fen, OutTradeNo};
+
+use super::common::{Desk, by, eight_at_once, on_both};
+use super::{credit, dismiss, drive, only_open, paid_twice, settle, take_back, wrong_amount};
+
+fn wish(desk: &Desk, exception: &Exception, fen: i64) -> RefundWish {
+    RefundWish {
+        out_trade_no: exception.out_trade_no.clone(),
+        out_refund_no: desk.cashier.new_out_refund_no().unwrap(),
+        amount: Fen::new(fen),
+        reason: "多付退回".to_owned(),
+        even_if_balance_low: false,
+        exception: Some(exception.id()),
+    }
+}
+
+async fn refused(desk: &Desk, wish: RefundWish) -> RefundRefusal {
+    match desk.cashier.refund(wish, by()).await {
+        Err(RefundError::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn left(desk: &Desk, exception: &Exception) -> Option<i64> {
+    let exception = desk.cashier.exception(&exception.id()).await.unwrap().unwrap();
+    let offer = desk.cashier.refund_offer_by_hand(&exception).await.unwrap()?;
+    Some(offer.payment.left().get())
+}
+
+/// Money for an order that is not in the books, credited to `u_2`.
+async fn stray(desk: &Desk, fen: i64) -> Exception {
+    let order = desk.place(fen).await;
+    desk.pay(&order).await;
+    desk.execute(&format!("DELETE FROM orders WHERE out_trade_no = '{}'", order.out_trade_no)).await;
+    desk.deliver().await;
+    let exception = only_open(desk).await;
+    let user = Some(User::new("u_2", "小陈").unwrap());
+    settle(desk, &exception.id(), Settlement::Credit { user, reason: "已核实".to_owned() }).await.unwrap();
+    exception
+}
+
+async fn balance_of_stray(desk: &Desk) -> i64 {
+    desk.cashier.balance("u_2").await.unwrap().get()
+}
+
+#[tokio::test]
+async fn a_second_payment_that_was_credited_goes_back_in_parts_beside_the_orders_own() {
+    on_both(|desk| async move {
+        let (order, exception) = paid_twice(&desk).await;
+        assert_eq!(left(&desk, &exception).await, None, "it is not credited yet");
+        settle(&desk, &exception.id(), credit()).await.unwrap();
+        assert_eq!((desk.balance().await, left(&desk, &exception).await), (2000, Some(1000)));
+        let first = desk.cashier.refund(wish(&desk, &exception, 400), by()).await.unwrap();
+        assert_eq!(
+            (first.taken, Some(&first.transaction_id)),
+            (Fen::new(400), exception.transaction_id.as_ref())
+        );
+        assert_eq!((desk.balance().await, left(&desk, &exception).await), (1600, Some(600)));
+        let over = RefundRefusal::OverRest { left: Fen::new(600), asked: Fen::new(601) };
+        assert_eq!(refused(&desk, wish(&desk, &exception, 601)).await, over);
+        // The order's own payment is another one.
+        let own = RefundWish { exception: None, ..wish(&desk, &exception, 1000) };
+        desk.cashier.refund(own, by()).await.unwrap();
+        desk.cashier.refund(wish(&desk, &exception, 600), by()).await.unwrap();
+        assert_eq!((desk.balance().await, left(&desk, &exception).await), (0, Some(0)));
+        drive(&desk, 0).await;
+        drive(&desk, 60_000).await;
+        drive(&desk, 60_000).await;
+        let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
+        assert_eq!(refunds.len(), 3);
+        assert!(refunds.iter().all(|refund| refund.state == RefundState::Succeeded), "{refunds:?}");
+        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), [], "what WeChat says is explained");
+        assert_eq!(desk.count("SELECT COUNT(*) FROM audit WHERE action = 'refund'").await, 3);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn money_without_an_order_is_taken_from_whom_it_was_credited_to() {
+    on_both(|desk| async move {
+        let exception = stray(&desk, 1000).await;
+        assert_eq!(balance_of_stray(&desk).await, 1000);
+        desk.execute("INSERT INTO ledger VALUES ('X', 'spent', 'u_2', -700, 0, 'test', 'test')").await;
+        desk.execute("UPDATE accounts SET balance = 300 WHERE user_id = 'u_2'").await;
+        let low = RefundRefusal::BalanceLow { balance: Fen::new(300), taken: Fen::new(1000) };
+        let whole = wish(&desk, &exception, 1000);
+        assert_eq!(refused(&desk, whole.clone()).await, low);
+        assert_eq!(balance_of_stray(&desk).await, 300);
+        let refund =
+            desk.cashier.refund(RefundWish { even_if_balance_low: true, ..whole.clone() }, by()).await;
+        assert!(refund.unwrap().overdrawn);
+        assert_eq!((balance_of_stray(&desk).await, desk.balance().await), (-700, 0));
+        // The same press again is the same refund; the same number for another payment is none.
+        desk.cashier.refund(whole.clone(), by()).await.unwrap();
+        assert_eq!(
+            refused(&desk, RefundWish { amount: Fen::new(1), ..whole }).await,
+            RefundRefusal::NumberTaken
+        );
+        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds").await, 1);
+        drive(&desk, 0).await;
+        drive(&desk, 10_000).await;
+        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'").await, 1);
+        assert_eq!(desk.cashier.check().await.unwrap().named.len(), 1, "only what this test spent itself");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn instances_that_give_it_back_at_once_never_exceed_what_was_paid() {
+    on_both(|desk| async move {
+        // So much on the balance that it refuses nobody.
+        stray(&desk, 100_000).await;
+        let other = desk.second("b").await;
+        for round in 0..10 {
+            let exception = stray(&desk, 1000 + round).await;
+            let answers = eight_at_once(&desk, &other, || wish(&desk, &exception, 600)).await;
+            assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+        }
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_was_not_credited_by_hand_is_refused() {
+    on_both(|desk| async move {
+        let (order, exception) = paid_twice(&desk).await;
+        assert_eq!(refused(&desk, wish(&desk, &exception, 1)).await, RefundRefusal::NotCredited);
+        settle(&desk, &exception.id(), dismiss()).await.unwrap();
+        assert_eq!(refused(&desk, wish(&desk, &exception, 1)).await, RefundRefusal::NotCredited);
+        assert_eq!(left(&desk, &exception).await, None);
+        let credited = stray(&desk, 500).await;
+        let nothing = RefundWish { exception: Some("late:SM1:42".to_owned()), ..wish(&desk, &credited, 1) };
+        assert_eq!(refused(&desk, nothing).await, RefundRefusal::NotCredited);
+        let others = RefundWish { out_trade_no: order.out_trade_no.clone(), ..wish(&desk, &credited, 1) };
+        assert_eq!(refused(&desk, others).await, RefundRefusal::NotCredited);
+        let unknown = OutTradeNo::parse("SM00000000").unwrap();
+        let unknown = RefundWish { out_trade_no: unknown, ..wish(&desk, &credited, 1) };
+        assert_eq!(refused(&desk, unknown).await, RefundRefusal::NotCredited);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds").await, 0);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_ends_without_money_gives_back_what_it_took_and_the_credit_stays() {
+    on_both(|desk| async move {
+        let (_, exception) = paid_twice(&desk).await;
+        settle(&desk, &exception.id(), credit()).await.unwrap();
+        let refund = RefundFaults { result: RefundResult::Closed, ..RefundFaults::default() };
+        desk.sandbox.set_faults(Faults { refund, ..Faults::default() });
+        desk.cashier.refund(wish(&desk, &exception, 400), by()).await.unwrap();
+        assert_eq!(desk.balance().await, 1600);
+        drive(&desk, 0).await;
+        drive(&desk, 10_000).await;
+        assert_eq!((desk.balance().await, left(&desk, &exception).await), (2000, Some(1000)));
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn one_that_was_refunded_at_wechats_own_desk_counts_and_can_be_taken_back() {
+    on_both(|desk| async move {
+        let (order, exception) = wrong_amount(&desk).await;
+        settle(&desk, &exception.id(), credit()).await.unwrap();
+        desk.refund_outside(&order, "DESK1", 400).await;
+        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        let outside = only_open(&desk).await;
+        assert_eq!(desk.cashier.ways(&outside).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
+        assert_eq!(left(&desk, &exception).await, Some(599));
+        let offer = desk.cashier.take_back_offer(&outside).await.unwrap().unwrap();
+        assert_eq!((offer.amount, offer.balance), (Fen::new(400), Fen::new(999)));
+        settle(&desk, &outside.id(), take_back(false)).await.unwrap();
+        assert_eq!(desk.balance().await, 599);
+        desk.cashier.refund(wish(&desk, &exception, 599), by()).await.unwrap();
+        assert_eq!(desk.balance().await, 0);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settled_exceptions_are_listed_page_by_page_the_last_one_first() {
+    on_both(|desk| async move {
+        let mut settled = Vec::new();
+        for round in 0..5 {
+            settled.insert(0, stray(&desk, 1000 + round).await.id());
+            // Two in the same millisecond: then the id decides.
+            desk.advance(if round == 2 { 0 } else { 1_000 });
+        }
+        settled[1..3].sort_by(|one, other| other.cmp(one));
+        let (open, exception) = paid_twice(&desk).await;
+        let mut listed: Vec<Exception> = Vec::new();
+        loop {
+            let before = listed.last().map(|last| (last.settled.as_ref().unwrap().at, last.id()));
+            let before = before.as_ref().map(|(at, id)| (*at, id.as_str()));
+            let page = desk.cashier.settled_exceptions(before, 2).await.unwrap();
+            if page.is_empty() {
+                break;
+            }
+            listed.extend(page);
+        }
+        let ids: Vec<_> = listed.iter().map(Exception::id).collect();
+        assert_eq!(ids, settled);
+        assert!(!ids.contains(&exception.id()), "{} waits", open.out_trade_no);
+        assert_eq!(listed[0].settled.as_ref().unwrap().by, "lin");
+    })
+    .await;
+}

@@ -1,0 +1,71 @@
+//! Exceptions that a person settles, refunds that were made outside, and the rule that gives late payments back.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod by_hand;
+#[path = "../common/mod.rs"]
+mod common;
+mod given_back;
+mod outside;
+
+use cashier::SettleError;
+use common::{Desk, by};
+use recharge::exception::resolution::SettleRefusal;
+use recharge::{Exception, ExceptionKind, Order, Settlement};
+use sandbox::{Faults, NotifyFaults, Pay};
+
+fn credit() -> Settlement {
+    Settlement::Credit { user: None, reason: "看过凭据".to_owned() }
+}
+
+fn give_back(desk: &Desk) -> Settlement {
+    let out_refund_no = desk.cashier.new_out_refund_no().unwrap();
+    Settlement::Refund { out_refund_no, reason: "重复付款退回".to_owned() }
+}
+
+fn take_back(even_if_balance_low: bool) -> Settlement {
+    Settlement::TakeBack { even_if_balance_low, reason: "已在微信退款".to_owned() }
+}
+
+fn dismiss() -> Settlement {
+    Settlement::Dismiss { reason: "已电话确认".to_owned() }
+}
+
+async fn settle(desk: &Desk, id: &str, settlement: Settlement) -> Result<Exception, SettleRefusal> {
+    match desk.cashier.settle_exception(id, settlement, by()).await {
+        Ok((exception, _)) => Ok(exception),
+        Err(SettleError::Refused(refusal)) => Err(refusal),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+async fn only_open(desk: &Desk) -> Exception {
+    let mut open = desk.cashier.open_exceptions(10).await.unwrap();
+    assert_eq!(open.len(), 1, "{open:?}");
+    open.remove(0)
+}
+
+async fn drive(desk: &Desk, ms: i64) {
+    desk.advance(ms);
+    while desk.cashier.drive_refunds(20).await.unwrap() > 0 {}
+}
+
+/// A paid order whose payer paid a second time.
+async fn paid_twice(desk: &Desk) -> (Order, Exception) {
+    let order = desk.place(1000).await;
+    desk.pay_and_notify(&order).await;
+    let code = order.code().unwrap().url.as_str();
+    desk.sandbox.pay(code, Pay { again: true, ..Pay::default() }).await.unwrap();
+    desk.deliver().await;
+    let exception = only_open(desk).await;
+    assert_eq!(exception.kind, ExceptionKind::Duplicate);
+    (order, exception)
+}
+
+/// An order of 1000 fen whose notices say 999.
+async fn wrong_amount(desk: &Desk) -> (Order, Exception) {
+    let wrong = NotifyFaults { total_fee: Some(999), ..NotifyFaults::default() };
+    desk.sandbox.set_faults(Faults { notify: wrong, ..Faults::default() });
+    let order = desk.place(1000).await;
+    desk.pay_and_notify(&order).await;
+    (order, only_open(desk).await)
+}

@@ -1,0 +1,210 @@
+//! From a notice to the balance: repeats, races, payments that do not fit.
+
+use cashier::NoticeAnswer;
+use cashier::Settings;
+use recharge::{ExceptionKind, LatePayment, RefundState};
+use sandbox::{Faults, NotifyFaults, Pay};
+use tokio::task::JoinSet;
+use wxpay::v2::notify;
+use wxpay::{Fen, Merchant};
+
+use super::common::{begun, on_both, on_both_as, payment, settings, until};
+
+#[tokio::test]
+async fn a_payment_raises_the_balance_once_and_stands_on_the_time_line() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        assert!(order.code().unwrap().url.as_str().starts_with("weixin://wxpay/bizpayurl?pr="));
+        desk.pay_and_notify(&order).await;
+        assert_eq!(desk.state(&order).await, "paid");
+        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(desk.line(&order).await, ["created", "prepaid", "notice", "credited"]);
+        assert_eq!(desk.last_answer(), notify::success());
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_notice_repeated_a_thousand_times_at_once_credits_once_and_is_always_answered_success() {
+    on_both(|desk| async move {
+        let (_, body) = desk.paid_without_notice("u_1", 1000).await;
+        let mut all = JoinSet::new();
+        for _ in 0..1000 {
+            let (cashier, merchant, body) = (desk.cashier.clone(), desk.merchant.clone(), body.clone());
+            all.spawn(async move { cashier.settle(payment(&body, &merchant), "203.0.113.41").await });
+        }
+        let answers = all.join_all().await;
+        let successes = answers.iter().filter(|a| matches!(a, Ok(NoticeAnswer::Success(_)))).count();
+        assert_eq!(successes, 1000);
+        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 1);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_instances_that_get_the_same_notices_credit_each_order_once() {
+    on_both(|desk| async move {
+        let mut bodies = Vec::new();
+        for n in 0..20 {
+            bodies.push(desk.paid_without_notice(&format!("u_{n}"), 1000).await.1);
+        }
+        let cashiers = [desk.cashier.clone(), desk.second("b").await];
+        let mut all = JoinSet::new();
+        for round in 0..10 {
+            for body in &bodies {
+                let (cashier, merchant) = (cashiers[round % 2].clone(), desk.merchant.clone());
+                let body = body.clone();
+                all.spawn(async move { cashier.settle(payment(&body, &merchant), "203.0.113.41").await });
+            }
+        }
+        for answer in all.join_all().await {
+            assert!(matches!(answer, Ok(NoticeAnswer::Success(_))), "{answer:?}");
+        }
+        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 20);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_query_and_a_notice_at_the_same_time_credit_once() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay(&order).await;
+        let (asked, ()) = tokio::join!(desk.cashier.ask(&order.out_trade_no, "chen"), desk.deliver());
+        assert_eq!(asked.unwrap(), "SUCCESS");
+        assert_eq!(desk.balance().await, 1000);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_late_payment_under_the_refund_rule_is_given_back_and_not_credited() {
+    let settings = Settings { late_payment: LatePayment::Refund, ..settings() };
+    on_both_as(settings, Merchant::sandbox(), |desk| async move {
+        let order = desk.place(1000).await;
+        desk.advance(604_000);
+        desk.cashier.ask_due(20).await.unwrap();
+        let code = order.code().unwrap().url.as_str();
+        desk.sandbox.pay(code, Pay { force: true, ..Pay::default() }).await.unwrap();
+        desk.deliver().await;
+        assert_eq!(desk.state(&order).await, "paid");
+        assert_eq!(desk.balance().await, 0);
+        assert_eq!(desk.last_answer(), notify::success());
+        // The rule settled it, with the payment itself; the rest is the refund's.
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
+        let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
+        assert_eq!((refunds.len(), refunds[0].amount, refunds[0].taken), (1, order.total_fee, Fen::ZERO));
+        desk.cashier.drive_refunds(20).await.unwrap();
+        desk.advance(10_000);
+        desk.cashier.drive_refunds(20).await.unwrap();
+        let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
+        assert_eq!(refunds[0].state, RefundState::Succeeded);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_wrong_amount_is_not_credited_but_kept_with_both_figures() {
+    on_both(|desk| async move {
+        let wrong = NotifyFaults { total_fee: Some(999), ..NotifyFaults::default() };
+        desk.sandbox.set_faults(Faults { notify: wrong, ..Faults::default() });
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        assert_eq!(desk.state(&order).await, "pending");
+        assert_eq!(desk.balance().await, 0);
+        let open = desk.cashier.open_exceptions(10).await.unwrap();
+        assert_eq!(open[0].kind, ExceptionKind::AmountMismatch);
+        assert_eq!((open[0].total_fee.get(), open[0].expected_fee.unwrap().get()), (999, 1000));
+        assert!(!open[0].evidence.contains("oUpF8") && open[0].evidence.contains("999"));
+        assert_eq!(desk.last_answer(), notify::success());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_payment_of_one_order_is_an_exception_and_answered_success() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let code = order.code().unwrap().url.as_str();
+        desk.sandbox.pay(code, Pay { again: true, ..Pay::default() }).await.unwrap();
+        desk.deliver().await;
+        assert_eq!(desk.balance().await, 1000);
+        let open = desk.cashier.open_exceptions(10).await.unwrap();
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].kind, ExceptionKind::Duplicate);
+        assert_eq!(desk.last_answer(), notify::success());
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unknown_order_is_kept_and_answered_fail_for_an_hour_then_success() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay(&order).await;
+        // The database of another installation, or a backup that is older than the order.
+        sqlx::query("DELETE FROM orders").execute(desk.cashier.db().pool()).await.unwrap();
+        desk.deliver().await;
+        let fail = notify::fail("稍后再试");
+        assert_eq!(desk.last_answer(), fail);
+        desk.advance(3_599_000);
+        desk.deliver().await;
+        assert_eq!(desk.last_answer(), fail);
+        desk.advance(1_800_000);
+        desk.deliver().await;
+        assert_eq!(desk.last_answer(), notify::success());
+        let open = desk.cashier.open_exceptions(10).await.unwrap();
+        assert_eq!(open.len(), 1);
+        assert_eq!(open[0].kind, ExceptionKind::UnknownOrder);
+        let number = order.out_trade_no.as_str();
+        let transaction = open[0].transaction_id.clone().unwrap();
+        for (search, found) in [("", 1), (&number[..10], 1), (transaction.as_str(), 1), ("x", 0)] {
+            let alone = desk.cashier.exceptions_without_order(search, 10).await.unwrap();
+            assert_eq!(alone.len(), found, "{search}");
+        }
+        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_exception_is_settled_when_its_payment_is_credited_after_all() {
+    on_both(|desk| async move {
+        let wrong = NotifyFaults { total_fee: Some(999), ..NotifyFaults::default() };
+        desk.sandbox.set_faults(Faults { notify: wrong, ..Faults::default() });
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
+        // A query brings the same payment with the right amount.
+        desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap();
+        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
+        let kept = desk.cashier.exceptions(&order.out_trade_no).await.unwrap();
+        assert_eq!(kept[0].settled.as_ref().unwrap().how, "credited");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dropped_caller_does_not_undo_a_credit() {
+    on_both(|desk| async move {
+        let (order, body) = desk.paid_without_notice("u_1", 1000).await;
+        begun(desk.cashier.settle(payment(&body, &desk.merchant), "203.0.113.41")).await;
+        until(async || desk.state(&order).await == "paid").await;
+        assert_eq!(desk.balance().await, 1000);
+        // And the connection that wrote it goes on writing.
+        let (_, body) = desk.paid_without_notice("u_1", 2000).await;
+        desk.cashier.settle(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
+        assert_eq!(desk.balance().await, 3000);
+        desk.check().await;
+    })
+    .await;
+}

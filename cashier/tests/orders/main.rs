@@ -1,0 +1,11 @@
+//! The cashier with a real database and the sandbox in process, each test once on SQLite and once on PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod crediting;
+mod idempotency;
+mod outage;
+mod placing;
+mod querying;
+mod verdicts;

@@ -1,0 +1,164 @@
+//! From the wish to pay to the code: presses, races, unclear answers, new codes.
+
+use cashier::PlaceError;
+use sandbox::{AnswerFault, Faults, Pay};
+use tokio::task::JoinSet;
+use wxpay::{ApiKey, Merchant};
+
+use super::common::{Desk, begun, on_both, on_both_as, settings, until, wish};
+
+#[tokio::test]
+async fn fifty_presses_at_once_make_one_order_with_one_code() {
+    on_both(|desk| async move {
+        let mut presses = JoinSet::new();
+        for _ in 0..50 {
+            let cashier = desk.cashier.clone();
+            presses.spawn(async move { cashier.place(wish("u_1", 3000)).await.unwrap() });
+        }
+        let orders = presses.join_all().await;
+        let codes: std::collections::HashSet<_> =
+            orders.iter().map(|o| (o.out_trade_no.clone(), o.code().unwrap().url.clone())).collect();
+        assert_eq!(codes.len(), 1);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
+        desk.pay_and_notify(&orders[0]).await;
+        assert_eq!(desk.balance().await, 3000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unclear_answer_keeps_the_order_and_the_next_press_goes_on_with_it() {
+    on_both(|desk| async move {
+        for fault in
+            [AnswerFault::Http500, AnswerFault::Garbage, AnswerFault::Unsigned, AnswerFault::SystemError]
+        {
+            desk.sandbox.set_faults(Faults { answer: fault, ..Faults::default() });
+            let error = desk.cashier.place(wish("u_1", 1000)).await.unwrap_err();
+            assert!(matches!(error, PlaceError::TryAgain { .. }), "{fault:?}: {error:?}");
+        }
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
+        desk.sandbox.set_faults(Faults::default());
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn presses_while_wechat_does_not_answer_are_told_to_try_again_and_keep_one_order() {
+    on_both(|desk| async move {
+        for fault in [AnswerFault::Timeout, AnswerFault::TimeoutAfter] {
+            desk.sandbox.set_faults(Faults { answer: fault, ..Faults::default() });
+            let (one, two) =
+                tokio::join!(desk.cashier.place(wish("u_1", 1000)), desk.cashier.place(wish("u_1", 1000)));
+            for press in [one, two] {
+                assert!(matches!(press, Err(PlaceError::TryAgain { .. })), "{fault:?}: {press:?}");
+            }
+            // The right to ask may still be held by the press before.
+            desk.advance(8_000);
+        }
+        desk.sandbox.set_faults(Faults::default());
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_press_is_told_to_try_again_before_a_slow_wechat_has_answered() {
+    let one = async |url: String| {
+        let desk = Desk::open_as(&url, settings(), Merchant::sandbox()).await;
+        // Longer than the page waits; WeChat's client would wait longer still.
+        desk.sandbox.set_faults(Faults { answer_delay_ms: 9_000, ..Faults::default() });
+        let patient = desk.patient(20_000).await;
+        let error = patient.place(wish("u_1", 1000)).await.unwrap_err();
+        assert!(matches!(error, PlaceError::TryAgain { .. }), "{error:?}");
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'created'").await, 1);
+        until(async || desk.count("SELECT COUNT(*) FROM orders WHERE state = 'pending'").await == 1).await;
+        desk.sandbox.set_faults(Faults::default());
+        let order = patient.place(wish("u_1", 1000)).await.unwrap();
+        assert_eq!(order.code().unwrap().version, 1, "the answer that came late is the code");
+    };
+    let folder = tempfile::tempdir().unwrap();
+    tokio::join!(one(testdb::sqlite(folder.path())), one(testdb::postgres().await));
+}
+
+#[tokio::test]
+async fn a_new_code_comes_under_the_same_number_and_the_old_one_dies() {
+    on_both(|desk| async move {
+        let first = desk.place(1000).await;
+        let second = desk.cashier.new_code(first.out_trade_no.clone(), 1).await.unwrap();
+        assert_eq!(second.out_trade_no, first.out_trade_no);
+        assert_eq!(second.code().unwrap().version, 2);
+        let old = first.code().unwrap().url.as_str();
+        assert!(desk.sandbox.pay(old, Pay::default()).await.is_err());
+        // A second tab that still shows version 1 gets version 2, not a third one.
+        let third = desk.cashier.new_code(first.out_trade_no.clone(), 1).await.unwrap();
+        assert_eq!(third.code(), second.code());
+        desk.pay_and_notify(&second).await;
+        assert_eq!(desk.balance().await, 1000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn asking_for_a_new_code_finds_a_payment_whose_notice_is_lost() {
+    on_both(|desk| async move {
+        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
+        let order = desk.cashier.new_code(order.out_trade_no.clone(), 1).await.unwrap();
+        assert_eq!(order.state.name(), "paid");
+        assert_eq!(desk.balance().await, 1000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_cap_on_open_orders_names_those_that_are_open() {
+    on_both(|desk| async move {
+        for fen in 1..=5 {
+            desk.place(fen * 100).await;
+        }
+        let error = desk.cashier.place(wish("u_1", 9900)).await.unwrap_err();
+        let PlaceError::TooManyOpen(open) = error else { panic!("{error:?}") };
+        assert_eq!(open.len(), 5);
+        // One of the five is still to be had, and another user is not concerned.
+        desk.place(300).await;
+        desk.cashier.place(wish("u_2", 9900)).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_dropped_press_still_gets_its_code() {
+    on_both(|desk| async move {
+        begun(desk.cashier.place(wish("u_1", 2000))).await;
+        until(async || desk.count("SELECT COUNT(*) FROM orders WHERE state = 'pending'").await == 1).await;
+        let order = desk.place(2000).await;
+        assert_eq!(order.code().unwrap().version, 1, "the press after it found the code");
+        desk.pay_and_notify(&order).await;
+        assert_eq!(desk.balance().await, 2000);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_key_that_wechat_refuses_stops_new_orders_and_is_tried_again() {
+    let mut merchant = Merchant::sandbox();
+    merchant.key = ApiKey::parse("0123456789abcdef0123456789abcdef").unwrap();
+    on_both_as(settings(), merchant, |desk| async move {
+        let error = desk.cashier.place(wish("u_1", 1000)).await.unwrap_err();
+        assert!(matches!(error, PlaceError::Refused { .. }), "{error:?}");
+        let error = desk.cashier.place(wish("u_2", 1000)).await.unwrap_err();
+        let PlaceError::Stopped(stopped) = error else { panic!("{error:?}") };
+        assert!(stopped.reason.contains("签名错误"), "{}", stopped.reason);
+        desk.advance(30_000);
+        let error = desk.cashier.place(wish("u_3", 1000)).await.unwrap_err();
+        assert!(matches!(error, PlaceError::Refused { .. }), "{error:?}");
+    })
+    .await;
+}

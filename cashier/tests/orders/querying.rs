@@ -1,0 +1,339 @@
+//! Asking WeChat and closing: lost notices, watched orders, expiry, other instances.
+
+use std::time::Duration;
+
+use cashier::Settings;
+use cashier::{AskError, CloseError};
+use recharge::{ExceptionKind, Order, OrderState};
+use sandbox::{AnswerFault, Faults, Pay};
+use tokio::time::timeout;
+use wxpay::client::Client;
+use wxpay::v2::Refund;
+use wxpay::{Merchant, OutRefundNo, OutTradeNo, SignType, TransactionId, UnixMillis};
+
+use super::common::{Desk, on_both, on_both_as, settings, wish};
+
+#[tokio::test]
+async fn a_lost_notice_is_made_up_for_by_a_query() {
+    on_both(|desk| async move {
+        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
+        assert_eq!(desk.state(&order).await, "pending");
+        // Nobody looks: asked within 50 s of ordering.
+        desk.advance(50_000);
+        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
+        assert_eq!(desk.state(&order).await, "paid");
+        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(desk.line(&order).await, ["created", "prepaid", "queried", "credited"]);
+        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_watched_order_is_asked_about_every_seven_seconds() {
+    on_both(|desk| async move {
+        desk.lose_notices();
+        let order = desk.place(1000).await;
+        desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
+        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 0);
+        desk.advance(7_000);
+        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
+        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 0);
+        desk.pay(&order).await;
+        desk.advance(7_000);
+        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
+        let seen = desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
+        assert_eq!(seen.state.name(), "paid");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_watched_orders_leave_room_for_the_others() {
+    on_both(|desk| async move {
+        let (unwatched, _) = desk.paid_without_notice("u_1", 1000).await;
+        desk.advance(46_000);
+        for n in 0..20 {
+            let order = desk.cashier.place(wish(&format!("u_{n}"), 2000)).await.unwrap();
+            desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
+        }
+        desk.advance(8_000);
+        // Of ten at a time a quarter is for those at which nobody looks.
+        assert_eq!(desk.cashier.ask_due(10).await.unwrap(), 9);
+        assert_eq!(desk.state(&unwatched).await, "paid");
+        for watched in [8, 4, 0] {
+            assert_eq!(desk.cashier.ask_due(10).await.unwrap(), watched);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_unpaid_order_is_closed_after_its_expiry_and_a_later_payment_is_credited_as_late() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.advance(604_000);
+        desk.cashier.ask_due(20).await.unwrap();
+        assert_eq!(desk.state(&order).await, "closed");
+        let url = order.code().unwrap().url.as_str();
+        desk.sandbox.pay(url, Pay { force: true, ..Pay::default() }).await.unwrap();
+        desk.deliver().await;
+        let order = desk.order(&order).await;
+        let OrderState::Paid(paid) = &order.state else { panic!("{:?}", order.state) };
+        assert!(paid.late && paid.closed_at.is_some() && paid.credited_at.is_some());
+        assert_eq!(desk.balance().await, 1000);
+        let exceptions = desk.cashier.exceptions(&order.out_trade_no).await.unwrap();
+        assert_eq!(exceptions[0].kind, ExceptionKind::Late);
+        assert_eq!(exceptions[0].settled.as_ref().unwrap().by, "rule");
+        assert!(desk.cashier.open_exceptions(10).await.unwrap().is_empty());
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_that_wechat_never_got_is_closed_after_its_expiry() {
+    on_both(|desk| async move {
+        desk.sandbox.set_faults(Faults { answer: AnswerFault::SystemError, ..Faults::default() });
+        desk.cashier.place(wish("u_1", 1000)).await.unwrap_err();
+        desk.sandbox.set_faults(Faults::default());
+        desk.advance(60_000);
+        desk.cashier.ask_due(20).await.unwrap();
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'created'").await, 1);
+        desk.advance(545_000);
+        desk.cashier.ask_due(20).await.unwrap();
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'closed'").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_operator_closes_after_five_minutes_and_not_before() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        let error = desk.cashier.close(&order.out_trade_no, "chen").await.unwrap_err();
+        assert!(matches!(error, CloseError::TooEarly { wait_s: 301 }), "{error:?}");
+        desk.advance(301_000);
+        let order = desk.cashier.close(&order.out_trade_no, "chen").await.unwrap();
+        assert_eq!(order.state.name(), "closed");
+        let nobody = desk.place(1000).await;
+        assert_ne!(nobody.out_trade_no, order.out_trade_no);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn closing_a_paid_order_whose_notice_is_lost_settles_it() {
+    on_both(|desk| async move {
+        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
+        desk.advance(301_000);
+        let order = desk.cashier.close(&order.out_trade_no, "chen").await.unwrap();
+        assert_eq!(order.state.name(), "paid");
+        assert_eq!(desk.balance().await, 1000);
+    })
+    .await;
+}
+
+/// Gives a payment back as the merchant can at WeChat's own desk, without a word to us.
+async fn refund_at_wechats_desk(desk: &Desk, order: &Order) {
+    let paid = desk.sandbox.order(order.out_trade_no.as_str()).unwrap();
+    let refund = Refund {
+        transaction_id: TransactionId::parse(&paid.payments[0].transaction_id).unwrap(),
+        out_trade_no: order.out_trade_no.clone(),
+        out_refund_no: OutRefundNo::parse("BYHAND1").unwrap(),
+        total_fee: order.total_fee,
+        refund_fee: order.total_fee,
+        refund_desc: None,
+        notify_url: None,
+    };
+    let client = Client::in_process(desk.merchant.clone(), desk.sandbox.router());
+    client.refund(&refund).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_payment_that_was_given_back_before_we_heard_of_it_is_not_credited() {
+    on_both(|desk| async move {
+        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
+        refund_at_wechats_desk(&desk, &order).await;
+        assert_eq!(desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
+        assert_eq!(desk.balance().await, 0);
+        let open = desk.cashier.open_exceptions(10).await.unwrap();
+        assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::RefundedOutside));
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_credited_payment_that_was_given_back_at_wechats_desk_is_an_exception() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        refund_at_wechats_desk(&desk, &order).await;
+        assert_eq!(desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
+        assert_eq!((desk.state(&order).await, desk.balance().await), ("paid", 1000));
+        let open = desk.cashier.open_exceptions(10).await.unwrap();
+        assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::RefundedOutside));
+        // Asking again finds it again, once.
+        desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap();
+        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn asking_about_an_order_that_is_not_there_says_so() {
+    on_both(|desk| async move {
+        let number = OutTradeNo::parse("SM20260315100000NOBODYNOBODYNOBO").unwrap();
+        let error = desk.cashier.ask(&number, "chen").await.unwrap_err();
+        assert!(matches!(error, AskError::NotFound), "{error:?}");
+        assert!(desk.cashier.status(&number).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_placed_with_hmac_is_settled_by_query_after_a_switch_to_md5() {
+    let mut merchant = Merchant::sandbox();
+    merchant.sign_type = SignType::HmacSha256;
+    on_both_as(settings(), merchant, |desk| async move {
+        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
+        let switched = desk.second_as("b", Merchant::sandbox()).await;
+        assert_eq!(switched.ask(&order.out_trade_no, "chen").await.unwrap(), "SUCCESS");
+        assert_eq!(desk.state(&order).await, "paid");
+        assert_eq!(desk.balance().await, 1000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_on_another_instance_hears_of_the_payment() {
+    on_both(|desk| async move {
+        let elsewhere = desk.second("b").await;
+        let order = desk.place(1000).await;
+        assert_eq!(elsewhere.status(&order.out_trade_no).await.unwrap().unwrap().state.name(), "pending");
+        let Some(mut changes) = elsewhere.db().changes() else {
+            assert!(desk.url.starts_with("sqlite"), "only SQLite has one process");
+            return;
+        };
+        // Listening begins in the background: other changes until the first is heard of, and then no more of them.
+        let mut heard = None;
+        for fen in 1..100 {
+            desk.cashier.place(wish(&format!("u_{fen}"), fen * 100)).await.unwrap();
+            heard = timeout(Duration::from_millis(200), changes.recv()).await.ok().flatten();
+            if heard.is_some() {
+                break;
+            }
+        }
+        heard.expect("nothing was heard from the other instance");
+        while let Ok(Some(_)) = timeout(Duration::from_millis(300), changes.recv()).await {}
+        desk.pay_and_notify(&order).await;
+        let heard = timeout(Duration::from_secs(10), changes.recv()).await.expect("not heard of");
+        let number = OutTradeNo::parse(heard.unwrap()).unwrap();
+        elsewhere.changed_elsewhere(std::slice::from_ref(&number)).await;
+        assert_eq!(elsewhere.status(&order.out_trade_no).await.unwrap().unwrap().state.name(), "paid");
+    })
+    .await;
+}
+
+fn credited_at(order: &Order) -> UnixMillis {
+    match &order.state {
+        OrderState::Paid(paid) => paid.credited_at.unwrap(),
+        _ => panic!("{order:?}"),
+    }
+}
+
+#[tokio::test]
+async fn with_every_notice_lost_each_of_300_payments_is_credited_within_a_minute() {
+    // As many open orders as the rate serves in 40 s.
+    let slow = Settings { query_limit_per_s: 8, ..settings() };
+    on_both_as(slow, Merchant::sandbox(), |desk| async move {
+        desk.lose_notices();
+        let mut unpaid = Vec::new();
+        for n in 0..300 {
+            unpaid.push(desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap());
+            desk.advance(100);
+            if n % 5 == 4 {
+                desk.cashier.ask_due(4).await.unwrap();
+            }
+        }
+        let mut paid = Vec::new();
+        let mut slowest = 0;
+        for round in 0..280 {
+            // Two pay in each round, newest and oldest.
+            for order in [unpaid.pop(), (!unpaid.is_empty()).then(|| unpaid.remove(0))].into_iter().flatten()
+            {
+                desk.pay(&order).await;
+                paid.push((desk.cashier.now(), order));
+            }
+            desk.cashier.ask_due(4).await.unwrap();
+            if round % 20 == 19 {
+                let mut left = Vec::new();
+                for (at, order) in paid.drain(..) {
+                    match desk.state(&order).await {
+                        "paid" => slowest = slowest.max(credited_at(&desk.order(&order).await).minus(at)),
+                        _ => left.push((at, order)),
+                    }
+                }
+                paid = left;
+            }
+            desk.advance(500);
+        }
+        assert_eq!((unpaid.len(), paid.len()), (0, 0));
+        assert!(slowest <= 60_000, "{slowest} ms");
+        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 300);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payer_who_was_faster_than_the_close_is_found_by_the_query_that_follows_it() {
+    on_both(|desk| async move {
+        desk.lose_notices();
+        let order = desk.place(1000).await;
+        desk.advance(301_000);
+        let closing = desk.with_payer_before_close(&order).await;
+        let order = closing.close(&order.out_trade_no, "chen").await.unwrap();
+        assert_eq!((order.state.name(), desk.balance().await), ("paid", 1000));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payment_that_crossed_with_the_close_is_found_without_a_notice() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.advance(604_000);
+        desk.cashier.ask_due(20).await.unwrap();
+        assert_eq!(desk.state(&order).await, "closed");
+        desk.lose_notices();
+        let force = Pay { force: true, ..Pay::default() };
+        desk.sandbox.pay(order.code().unwrap().url.as_str(), force).await.unwrap();
+        desk.deliver().await;
+        desk.advance(60_000);
+        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
+        assert_eq!((desk.state(&order).await, desk.balance().await), ("paid", 1000));
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_closed_order_is_asked_about_for_a_week_and_then_no_more() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.advance(604_000);
+        desk.cashier.ask_due(20).await.unwrap();
+        assert_eq!(desk.state(&order).await, "closed");
+        let mut asked = 0;
+        for _ in 0..24 * 10 {
+            desk.advance(3_600_000);
+            asked += desk.cashier.ask_due(20).await.unwrap();
+        }
+        assert_eq!(asked, 3, "after an hour, a day and a week; the first minute is part of the hour");
+        assert_eq!(desk.cashier.backlog().await.unwrap(), (0, None));
+    })
+    .await;
+}

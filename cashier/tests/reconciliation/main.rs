@@ -1,0 +1,68 @@
+//! A day of WeChat's bill against the books: what is found, what is repaired, and what a bad bill must not do.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod bad_bills;
+mod bill;
+#[path = "../common/mod.rs"]
+mod common;
+mod dismissed;
+mod payments;
+mod refunds;
+mod runs;
+
+use bill::Row;
+use cashier::Cashier;
+use cashier::ReconcileError;
+use common::Desk;
+use recharge::Order;
+use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation};
+use sandbox::Pay;
+use wxpay::Fen;
+use wxpay::v2::BillDate;
+
+const HOUR: i64 = 3_600_000;
+
+/// The day on which a desk's clocks begin.
+fn day() -> BillDate {
+    BillDate::parse("20260315").unwrap()
+}
+
+/// Lets the night pass: from 10:00 to 11:00 of the next day.
+fn sleep_over(desk: &Desk) {
+    desk.advance(25 * HOUR);
+}
+
+/// A payment of 1000 fen that no notice told of, and its line in the bill of the day before.
+async fn unheard(desk: &Desk) -> (Order, Row) {
+    desk.lose_notices();
+    let order = desk.place(1000).await;
+    let payment = desk.sandbox.pay(order.code().unwrap().url.as_str(), Pay::default()).await.unwrap();
+    sleep_over(desk);
+    let row = Row::new(order.out_trade_no.as_str(), &payment.transaction_id, 1000);
+    (order, row)
+}
+
+async fn reconcile(cashier: &Cashier) -> Result<Reconciliation, ReconcileError> {
+    cashier.reconcile(day(), |_| ()).await
+}
+
+async fn differences(cashier: &Cashier) -> Vec<Difference> {
+    cashier.reconciliation(day()).await.unwrap().map_or(Vec::new(), |(_, differences)| differences)
+}
+
+/// What is to be seen of a difference: kind, number, both figures, what was done and why.
+fn seen(difference: &Difference) -> (DifferenceKind, &str, Option<i64>, Option<i64>, Done, &str) {
+    let Difference { kind, out_trade_no, theirs, ours, done, reason, .. } = difference;
+    (*kind, out_trade_no, theirs.map(Fen::get), ours.map(Fen::get), *done, reason)
+}
+
+/// What nothing may have touched.
+async fn state(desk: &Desk) -> [i64; 5] {
+    [
+        desk.count("SELECT COUNT(*) FROM ledger").await,
+        desk.count("SELECT COUNT(*) FROM orders WHERE state = 'paid'").await,
+        desk.count("SELECT COUNT(*) FROM exceptions").await,
+        desk.count("SELECT COUNT(*) FROM differences").await,
+        desk.count("SELECT COUNT(*) FROM bill_lines").await,
+    ]
+}

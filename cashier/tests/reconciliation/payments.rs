@@ -1,0 +1,240 @@
+//! Payments of a day, both ways: agreeing, credited on proof, kept, listed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use recharge::reconciliation::{DifferenceKind, Done};
+use sandbox::Pay;
+use wxpay::Fen;
+
+use super::bill::{Row, bill, reading, said};
+use super::common::on_both;
+use super::{HOUR, day, differences, reconcile, seen, sleep_over, state};
+
+#[tokio::test]
+async fn a_day_that_agrees_is_kept_as_agreeing() {
+    on_both(|desk| async move {
+        for fen in [1000, 3000, 5000] {
+            let order = desk.place(fen).await;
+            desk.pay_and_notify(&order).await;
+        }
+        desk.place(700).await;
+        sleep_over(&desk);
+        let result = reconcile(&desk.cashier).await.unwrap();
+        let figures = result.figures;
+        assert_eq!((figures.bill.payments, figures.bill.paid), (3, Fen::new(9000)));
+        assert_eq!(figures.ours, figures.bill);
+        assert_eq!((figures.matched, figures.credited, result.open, result.differences), (3, 0, 0, 0));
+        assert_eq!(
+            (result.finished_at, &result.failure, result.running_until),
+            (Some(desk.now()), &None, None)
+        );
+        let kept = desk.cashier.reconciliations(10).await.unwrap();
+        assert_eq!(kept, [result]);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM bill_lines").await, 0);
+        assert_eq!(desk.cashier.reconciled().await.unwrap(), (Some(day()), 0));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payment_whose_notices_were_lost_is_credited_once_on_proof() {
+    on_both(|desk| async move {
+        desk.lose_notices();
+        let (order, other) = (desk.place(1000).await, desk.place(3000).await);
+        desk.pay(&order).await;
+        desk.pay_and_notify(&other).await;
+        sleep_over(&desk);
+        let result = reconcile(&desk.cashier).await.unwrap();
+        assert_eq!((result.figures.credited, result.figures.matched, result.open), (2, 0, 0));
+        assert_eq!((result.figures.ours.payments, result.figures.ours.paid), (2, Fen::new(4000)));
+        assert_eq!(desk.balance().await, 4000);
+        let found = differences(&desk.cashier).await;
+        let number = order.out_trade_no.as_str();
+        let credited = (DifferenceKind::NotHere, number, Some(1000), Some(1000), Done::Credited, "");
+        assert!(found.iter().any(|difference| seen(difference) == credited), "{found:?}");
+        assert!(found.iter().all(|difference| !difference.is_open));
+        assert_eq!(desk.line(&order).await, ["created", "prepaid", "queried", "credited"]);
+
+        let before = state(&desk).await;
+        let again = reconcile(&desk.cashier).await.unwrap();
+        assert_eq!((again.figures.credited, again.figures.matched, again.open), (0, 2, 0));
+        assert_eq!(state(&desk).await, before);
+        assert_eq!(differences(&desk.cashier).await, found);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payment_of_an_order_that_we_lost_is_an_exception_until_it_is_settled() {
+    on_both(|desk| async move {
+        desk.lose_notices();
+        let order = desk.place(1000).await;
+        desk.pay(&order).await;
+        desk.execute("DELETE FROM orders").await;
+        sleep_over(&desk);
+        for _ in 0..2 {
+            let result = reconcile(&desk.cashier).await.unwrap();
+            assert_eq!((result.open, result.differences, result.figures.ours.payments), (1, 1, 0));
+            let open = desk.cashier.open_exceptions(10).await.unwrap();
+            assert_eq!(open.len(), 1);
+            assert_eq!((open[0].kind.name(), open[0].total_fee), ("unknown_order", Fen::new(1000)));
+            assert!(open[0].evidence.contains(order.out_trade_no.as_str()), "{}", open[0].evidence);
+            let found = differences(&desk.cashier).await;
+            assert_eq!(found[0].exception, Some(open[0].id()));
+            let number = order.out_trade_no.as_str();
+            assert_eq!(
+                seen(&found[0]),
+                (DifferenceKind::NotHere, number, Some(1000), None, Done::Exception, "")
+            );
+        }
+        assert_eq!(desk.cashier.reconciled().await.unwrap(), (Some(day()), 1));
+        desk.execute("UPDATE exceptions SET settled_at = 1, settled_by = 'chen', settled_how = 'dismissed'")
+            .await;
+        assert_eq!(desk.cashier.reconciled().await.unwrap(), (Some(day()), 0));
+        assert_eq!(reconcile(&desk.cashier).await.unwrap().open, 0);
+        assert!(!differences(&desk.cashier).await[0].is_open);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_second_payment_and_a_late_one_are_found_by_their_own_numbers() {
+    on_both(|desk| async move {
+        let (twice, late) = (desk.place(1000).await, desk.place(3000).await);
+        desk.pay_and_notify(&twice).await;
+        desk.lose_notices();
+        let again = Pay { again: true, ..Pay::default() };
+        desk.sandbox.pay(twice.code().unwrap().url.as_str(), again).await.unwrap();
+        desk.advance(700_000);
+        desk.cashier.close(&late.out_trade_no, "test").await.unwrap();
+        let force = Pay { force: true, ..Pay::default() };
+        desk.sandbox.pay(late.code().unwrap().url.as_str(), force).await.unwrap();
+        sleep_over(&desk);
+        let result = reconcile(&desk.cashier).await.unwrap();
+        assert_eq!((result.figures.matched, result.figures.credited, result.open), (1, 1, 1));
+        assert_eq!(desk.balance().await, 4000);
+        let open = desk.cashier.open_exceptions(10).await.unwrap();
+        let kinds: Vec<_> = open.iter().map(|exception| exception.kind.name()).collect();
+        assert_eq!(kinds, ["duplicate"]);
+        let before = state(&desk).await;
+        assert_eq!(reconcile(&desk.cashier).await.unwrap().open, 1);
+        assert_eq!(state(&desk).await, before);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_amount_is_never_credited() {
+    on_both(|desk| async move {
+        desk.lose_notices();
+        let (unpaid, paid) = (desk.place(1000).await, desk.place(3000).await);
+        desk.pay(&unpaid).await;
+        desk.pay(&paid).await;
+        // The books say 9 yuan, WeChat 10.
+        desk.execute(&format!(
+            "UPDATE orders SET total_fee = 900 WHERE out_trade_no = '{}'",
+            unpaid.out_trade_no
+        ))
+        .await;
+        sleep_over(&desk);
+        desk.cashier.ask(&paid.out_trade_no, "test").await.unwrap();
+        let mut rows = vec![Row { fen: 3001, ..Row::of(&desk.order(&paid).await) }];
+        let whole = reconcile(&desk.cashier).await.unwrap();
+        assert_eq!((whole.open, whole.figures.matched, desk.balance().await), (1, 1, 3000));
+        let found = differences(&desk.cashier).await;
+        let number = unpaid.out_trade_no.as_str();
+        assert_eq!(
+            seen(&found[0]),
+            (DifferenceKind::Figures, number, Some(1000), Some(900), Done::Exception, "")
+        );
+        let kept = desk.cashier.exceptions(&unpaid.out_trade_no).await.unwrap();
+        assert_eq!(kept[0].kind.name(), "amount_mismatch");
+
+        rows.push(Row::new(number, found[0].transaction_id.as_str(), 1000));
+        let changed = reading(&desk, bill(&rows)).await;
+        let result = reconcile(&changed).await.unwrap();
+        assert_eq!((result.open, result.figures.matched, desk.balance().await), (2, 0, 3000));
+        let found = differences(&changed).await;
+        let number = paid.out_trade_no.as_str();
+        let listed = (DifferenceKind::Figures, number, Some(3001), Some(3000), Done::Listed, "amount");
+        assert!(found.iter().any(|difference| seen(difference) == listed), "{found:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_bill_lacks_is_listed_and_goes_when_it_turns_up() {
+    on_both(|desk| async move {
+        let (one, two) = (desk.place(1000).await, desk.place(3000).await);
+        desk.pay_and_notify(&one).await;
+        desk.pay_and_notify(&two).await;
+        sleep_over(&desk);
+        let (paid, number) = (desk.order(&one).await, two.out_trade_no.as_str());
+        let lacking = reading(&desk, bill(&[Row::of(&paid)])).await;
+        assert_eq!(reconcile(&lacking).await.unwrap().open, 1);
+        let listed = (DifferenceKind::NotThere, number, None, Some(3000), Done::Listed, "not_in_bill");
+        assert_eq!(seen(&differences(&lacking).await[0]), listed);
+        // A day without any bill: then everything is missing.
+        let empty = reading(&desk, said("No Bill Exist")).await;
+        let result = reconcile(&empty).await.unwrap();
+        assert_eq!((result.open, result.figures.bill.payments, result.figures.ours.payments), (2, 0, 2));
+        let result = reconcile(&desk.cashier).await.unwrap();
+        assert_eq!((result.open, result.differences, result.figures.matched), (0, 2, 2));
+        assert!(differences(&desk.cashier).await.iter().all(|difference| difference.done == Done::Gone));
+        assert_eq!(desk.balance().await, 4000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payment_at_midnight_may_stand_in_the_neighbouring_days_bill() {
+    on_both(|desk| async move {
+        desk.advance(14 * HOUR - 30_000); // 23:59:30
+        let (late, early) = (desk.place(1000).await, desk.place(3000).await);
+        desk.pay_and_notify(&late).await;
+        desk.advance(31_000); // 00:00:01 of the 16th
+        desk.pay_and_notify(&early).await;
+        let next = day().next();
+        let [late, early] = [desk.order(&late).await, desk.order(&early).await];
+        // WeChat counts each to the other day.
+        let (of_day, of_next) = (bill(&[Row::of(&early)]), bill(&[Row::of(&late)]));
+        let made = Arc::new(AtomicUsize::new(0));
+        let (count, creating) = (Arc::clone(&made), Arc::new(AtomicUsize::new(1)));
+        let is_creating = Arc::clone(&creating);
+        let cashier = desk
+            .with_bills("r", move |date| {
+                let bill = match date.as_str() {
+                    "20260315" => of_day.clone(),
+                    "20260316" if is_creating.load(Ordering::SeqCst) == 0 => of_next.clone(),
+                    "20260316" => said("Bill Creating"),
+                    other => panic!("nobody should ask for {other}"),
+                };
+                count.fetch_add(1, Ordering::SeqCst);
+                async move { bill.into_bytes() }
+            })
+            .await;
+        desk.advance(11 * HOUR);
+        // On the 16th, the bill of the 16th is not there.
+        let result = reconcile(&cashier).await.unwrap();
+        assert_eq!((result.open, result.figures.matched, made.load(Ordering::SeqCst)), (1, 1, 1));
+        assert_eq!(differences(&cashier).await[0].reason, "next_bill_not_made");
+        // On the 17th both are. That of the 16th explains what the 15th lacked, and asks for the 15th itself.
+        desk.advance(24 * HOUR);
+        creating.store(0, Ordering::SeqCst);
+        let result = cashier.reconcile(next, |_| ()).await.unwrap();
+        assert_eq!((result.open, result.differences, made.load(Ordering::SeqCst)), (0, 1, 3));
+        let found = differences(&cashier).await;
+        assert_eq!((found[0].done, found[0].reason.as_str()), (Done::Gone, "20260316"));
+        // The 15th alone finds it too.
+        let result = reconcile(&cashier).await.unwrap();
+        assert_eq!((result.open, result.differences, made.load(Ordering::SeqCst)), (0, 1, 5));
+        // Further from midnight nobody looks there.
+        desk.execute("UPDATE orders SET paid_at = paid_at - 600000 WHERE total_fee = 1000").await;
+        let result = reconcile(&cashier).await.unwrap();
+        assert_eq!((result.open, made.load(Ordering::SeqCst)), (1, 6));
+    })
+    .await;
+}

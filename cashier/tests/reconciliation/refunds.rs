@@ -1,0 +1,129 @@
+//! Refunds of a day, ours and those made at WeChat's own desk.
+
+use recharge::reconciliation::{DifferenceKind, Done};
+use recharge::{Order, Refund, RefundState};
+use wxpay::Fen;
+
+use super::bill::{Row, bill, reading};
+use super::common::{Desk, by, on_both, refund_wish};
+use super::{HOUR, day, differences, reconcile, seen, sleep_over};
+
+/// An operator's refund that WeChat has taken on.
+async fn refunded(desk: &Desk, order: &Order, fen: i64) -> Refund {
+    desk.cashier.refund(refund_wish(desk, order, fen), by()).await.unwrap();
+    while desk.cashier.drive_refunds(20).await.unwrap() > 0 {}
+    let refund = desk.cashier.refunds(&order.out_trade_no).await.unwrap().pop().unwrap();
+    assert_eq!(refund.state, RefundState::Submitted);
+    refund
+}
+
+#[tokio::test]
+async fn refunds_are_compared_both_ways() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let order = desk.order(&order).await;
+        let refund = refunded(&desk, &order, 400).await;
+        sleep_over(&desk);
+        let result = reconcile(&desk.cashier).await.unwrap();
+        assert_eq!((result.figures.matched, result.open, result.figures.bill), (2, 0, result.figures.ours));
+        assert_eq!((result.figures.ours.refunds, result.figures.ours.refunded), (1, Fen::new(400)));
+
+        let payment = Row::of(&order);
+        let (id, number) = (refund.refund_id.as_ref().unwrap().as_str(), refund.out_refund_no.as_str());
+        let lacking = reading(&desk, bill(std::slice::from_ref(&payment))).await;
+        assert_eq!(reconcile(&lacking).await.unwrap().open, 1);
+        let found = differences(&lacking).await;
+        let listed = (
+            DifferenceKind::RefundNotThere,
+            order.out_trade_no.as_str(),
+            None,
+            Some(400),
+            Done::Listed,
+            "next_bill_not_made",
+        );
+        assert_eq!((seen(&found[0]), found[0].out_refund_no.as_str()), (listed, number));
+        assert_eq!(reconcile(&desk.cashier).await.unwrap().open, 0);
+
+        for (fen, status, why) in [(401, "SUCCESS", "amount"), (400, "FAIL", "state")] {
+            desk.execute("UPDATE refunds SET state = 'succeeded', ended_at = 1, due_at = NULL").await;
+            let row = Row::refund(&payment, id, number, fen, status);
+            let other = reading(&desk, bill(&[payment.clone(), row])).await;
+            assert_eq!(reconcile(&other).await.unwrap().open, 1, "{why}");
+            let found = differences(&other).await;
+            let listed = (
+                DifferenceKind::RefundFigures,
+                order.out_trade_no.as_str(),
+                Some(fen),
+                Some(400),
+                Done::Listed,
+                why,
+            );
+            assert_eq!(seen(&found[0]), listed);
+        }
+        assert_eq!(desk.balance().await, 600);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_made_at_wechats_own_desk_is_an_exception_and_each_one_is_on_record() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let order = desk.order(&order).await;
+        desk.refund_outside(&order, "DESK1", 300).await;
+        desk.refund_outside(&order, "DESK2", 200).await;
+        sleep_over(&desk);
+        for _ in 0..2 {
+            let result = reconcile(&desk.cashier).await.unwrap();
+            assert_eq!((result.figures.matched, result.figures.bill.refunds, result.open), (1, 2, 2));
+            let open = desk.cashier.open_exceptions(10).await.unwrap();
+            assert_eq!((open.len(), open[0].kind.name()), (1, "refunded_outside"));
+            for difference in differences(&desk.cashier).await {
+                assert_eq!(
+                    (difference.kind, difference.done),
+                    (DifferenceKind::RefundNotHere, Done::Exception)
+                );
+                assert_eq!(difference.exception, Some(open[0].id()));
+            }
+            assert_eq!(desk.cashier.refunds(&order.out_trade_no).await.unwrap().len(), 2);
+        }
+        assert_eq!(desk.balance().await, 1000);
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_that_wechat_took_on_after_midnight_stands_in_the_next_days_bill() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let order = desk.order(&order).await;
+        let refund = refunded(&desk, &order, 400).await;
+        let payment = Row::of(&order);
+        let (id, number) = (refund.refund_id.as_ref().unwrap().as_str(), refund.out_refund_no.as_str());
+        let next = Row {
+            time: "2026-03-16 00:00:01".to_owned(),
+            ..Row::refund(&payment, id, number, 400, "PROCESSING")
+        };
+        let (first, second) = (bill(&[payment]), bill(&[next]));
+        let cashier = desk
+            .with_bills("r", move |date| {
+                let bill = if date == "20260315" { first.clone() } else { second.clone() };
+                async move { bill.into_bytes() }
+            })
+            .await;
+        sleep_over(&desk);
+        assert_eq!(reconcile(&cashier).await.unwrap().open, 1);
+        assert_eq!(differences(&cashier).await[0].reason, "next_bill_not_made");
+        desk.advance(24 * HOUR);
+        let result = cashier.reconcile(day().next(), |_| ()).await.unwrap();
+        assert_eq!((result.figures.matched, result.open), (1, 0));
+        let found = differences(&cashier).await;
+        assert_eq!((found[0].done, found[0].reason.as_str()), (Done::Gone, "20260316"));
+    })
+    .await;
+}

@@ -1,0 +1,279 @@
+//! A process that dies at each point where it waits, one after the other, in each of its steps: what was acknowledged is
+//! there, nothing happens twice, and a process that is started again comes to the same end as one that never died.
+
+use std::time::Duration;
+
+use recharge::exception::resolution::Settlement;
+use sandbox::{NotifyFaults, Pay};
+use wxpay::OutRefundNo;
+use wxpay::v2::BillDate;
+
+use crate::databases::Place;
+use crate::notices::Note;
+use crate::oracle::Broken;
+use crate::process::{self, Done, News, take_notice};
+use crate::setting;
+use crate::world::World;
+
+/// More points than any step has.
+const MOST: usize = 2_000;
+
+/// What is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Place,
+    NewCode,
+    Notice,
+    Query,
+    Expire,
+    Close,
+    /// An operator asks for it.
+    Refund,
+    /// It is sent to WeChat.
+    SendRefund,
+    /// WeChat is asked how it ended.
+    EndRefund,
+    /// A second payment is given back.
+    GiveBack,
+    Reconcile,
+}
+
+impl Step {
+    pub const ALL: [Step; 11] = [
+        Step::Place,
+        Step::NewCode,
+        Step::Notice,
+        Step::Query,
+        Step::Expire,
+        Step::Close,
+        Step::Refund,
+        Step::SendRefund,
+        Step::EndRefund,
+        Step::GiveBack,
+        Step::Reconcile,
+    ];
+}
+
+/// Cuts `step` at each point where it waits, or at one of `every` so many, and once more a moment later, when what it waited for was done. Answers how
+/// many points there are.
+pub fn cut(step: Step, place: &Place, every: usize) -> Result<usize, Broken> {
+    for point in (1..MOST).step_by(every) {
+        let ended = [false, true].map(|later| cut_at(step, place, point, later));
+        let [at_once, later] =
+            ended.map(|ended| ended.map_err(|why| format!("{step:?} cut at {point}: {why}")));
+        if at_once? & later? {
+            return Ok(point - 1);
+        }
+    }
+    Err(format!("{step:?} has no end"))
+}
+
+/// `true` if the step ended before it had waited `point` times.
+fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, Broken> {
+    let mut world = World::calm(place);
+    let note = prepare(&mut world, step)?;
+    // From here on the model knows what was there before.
+    world.check()?;
+    let process = world.process(0);
+    process.wire.open();
+    let cashier = process.cashier.clone();
+    let seen = world.seen.first().cloned();
+    let number = seen.as_ref().map(|seen| process::number(&seen.number));
+    let merchant = world.common.merchant.clone();
+    let taken = note.clone();
+    let what = async move {
+        match (step, number) {
+            (Step::Place, _) => process::press(cashier, process::wish("u_1", 1990)).await,
+            (Step::NewCode, Some(number)) => process::new_code(cashier, number, 1).await,
+            (Step::Notice, _) => Done::said(take_notice(&cashier, &merchant, &taken.unwrap().body).await.1),
+            (Step::Query | Step::Expire, _) => Done::said(cashier.ask_due(5).await.unwrap().to_string()),
+            (Step::Close, Some(number)) => process::close(cashier, number).await,
+            (Step::Refund, Some(number)) => {
+                let refunded = cashier.refund(process::refund_wish(&number, 500), process::by()).await;
+                Done::said(refunded.unwrap().state.name().to_owned())
+            }
+            (Step::SendRefund | Step::EndRefund, _) => {
+                Done::said(cashier.drive_refunds(5).await.unwrap().to_string())
+            }
+            (Step::GiveBack, _) => {
+                let exceptions = cashier.open_exceptions(5).await.unwrap();
+                let number = OutRefundNo::parse("RF0000000002").unwrap();
+                let reason = "重复付款".to_owned();
+                let settlement = Settlement::Refund { out_refund_no: number, reason };
+                let settled = cashier.settle_exception(&exceptions[0].id(), settlement, process::by()).await;
+                Done::said(format!("{:?}", settled.unwrap().1.map(|refund| refund.amount)))
+            }
+            (Step::Reconcile, _) => {
+                Done::said(format!("{:?}", cashier.reconcile_due().await.map(|day| day.is_some())))
+            }
+            (Step::NewCode | Step::Close | Step::Refund, None) => unreachable!("an order was placed"),
+        }
+    };
+    if let Some(note) = &note {
+        world.oracle.proven(&note.number, &note.transaction);
+    }
+    let process = world.process(0);
+    process.wire.set_slow(true);
+    let done = process.idle.until_waited(&process.runtime, point, what);
+    if done.is_none() && later {
+        // What the database or WeChat was asked for last is done; the process does not hear of it.
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    process.wire.set_slow(false);
+    world.hear(0);
+    if let (Some(done), Some(note)) = (&done, &note) {
+        world.answered(0, note, 200, &done.text)?;
+    }
+    if let Some(News::Shown(order)) = done.as_ref().map(|done| &done.news) {
+        world.shown(order);
+    }
+    world.crash(0);
+    world.check()?;
+    world.start(0);
+    match step {
+        Step::Place | Step::NewCode => press_again(&mut world, step)?,
+        Step::Reconcile => take_over(&mut world)?,
+        _ => {}
+    }
+    world.quiet()?;
+    expect(&mut world, step, note.is_some())?;
+    Ok(done.is_some())
+}
+
+/// Everything up to the step.
+fn prepare(world: &mut World, step: Step) -> Result<Option<Note>, Broken> {
+    if step == Step::Place {
+        return Ok(None);
+    }
+    let process = world.process(0);
+    let pressed = process::press(process.cashier.clone(), process::wish("u_1", 1990));
+    process.begin("press".to_owned(), pressed);
+    world.finish()?;
+    let seen = world.seen[0].clone();
+    Ok(match step {
+        Step::Notice | Step::Query => {
+            world.pay(&seen.url, &seen.number, Pay::default(), true);
+            let mut note = None;
+            world.post(NotifyFaults::default(), |_, _, sent| note = Some(sent));
+            world.advance(50_000);
+            note.filter(|_| step == Step::Notice)
+        }
+        Step::Expire => {
+            world.advance(604_000);
+            None
+        }
+        // Its notice never comes, and before it is asked about the day is over.
+        Step::Reconcile => {
+            world.pay(&seen.url, &seen.number, Pay::default(), true);
+            world.advance(25 * 3_600_000);
+            None
+        }
+        Step::Refund | Step::SendRefund | Step::EndRefund | Step::GiveBack => {
+            world.pay(&seen.url, &seen.number, Pay::default(), true);
+            if step == Step::GiveBack {
+                world.pay(&seen.url, &seen.number, Pay { again: true, ..Pay::default() }, true);
+            }
+            world.post(NotifyFaults::default(), |world, letter, note| {
+                letter.reply.send(world.deliver(0, &note).unwrap()).unwrap();
+            });
+            let process = world.process(0);
+            process.wire.open();
+            let cashier = process.cashier.clone();
+            if matches!(step, Step::SendRefund | Step::EndRefund) {
+                let wish = process::refund_wish(&process::number(&seen.number), 500);
+                process.run(cashier.refund(wish, process::by())).unwrap();
+            }
+            if step == Step::EndRefund {
+                process.run(cashier.drive_refunds(5)).unwrap();
+            }
+            world.advance(60_000);
+            None
+        }
+        Step::Close => {
+            world.advance(301_000);
+            None
+        }
+        Step::Place | Step::NewCode => None,
+    })
+}
+
+/// Once the right to order of the process that died has ended, the payer gets a code from the next one.
+fn press_again(world: &mut World, step: Step) -> Result<(), Broken> {
+    world.advance(8_001);
+    let seen = world.seen.first().cloned();
+    let process = world.process(0);
+    process.wire.open();
+    let cashier = process.cashier.clone();
+    let done = match (step, seen) {
+        (Step::NewCode, Some(seen)) => {
+            process.run(process::new_code(cashier, process::number(&seen.number), seen.version))
+        }
+        _ => process.run(process::press(cashier, process::wish("u_1", 1990))),
+    };
+    world.hear(0);
+    world.check()?;
+    match done.news {
+        News::Shown(order) if order.code().is_some() => {
+            world.shown(&order);
+            Ok(())
+        }
+        _ => Err(format!("the next press gets no code: {}", done.text)),
+    }
+}
+
+/// Once the claim of the process that died has ended, the next one finishes the day.
+fn take_over(world: &mut World) -> Result<(), Broken> {
+    world.advance(121_000);
+    let date = BillDate::of(world.wechat.now()).previous();
+    let process = world.process(0);
+    process.wire.open();
+    let cashier = process.cashier.clone();
+    let run = process.run(cashier.reconcile_due()).map(|day| day.is_some());
+    let day = process.run(cashier.reconciliation(date)).unwrap();
+    world.hear(0);
+    world.check()?;
+    match day {
+        Some((day, _)) if day.finished_at.is_some() && day.open == 0 => Ok(()),
+        other => Err(format!("the day is not finished by the next process ({run:?}): {other:?}")),
+    }
+}
+
+/// The end that every cut must come to.
+fn expect(world: &mut World, step: Step, paid: bool) -> Result<(), Broken> {
+    let rows = world.rows();
+    let states: Vec<_> = rows.orders.values().map(|order| order.state.as_str()).collect();
+    let paid = paid || !matches!(step, Step::Place | Step::NewCode | Step::Expire | Step::Close);
+    let expected: &[&str] = if paid { &["paid"] } else { &["closed"] };
+    let refunds: Vec<_> =
+        rows.refunds.values().map(|refund| (refund.state.as_str(), refund.amount)).collect();
+    let given = match step {
+        Step::SendRefund | Step::EndRefund => vec![("succeeded", 500)],
+        // The form may die before it is written.
+        Step::Refund if !refunds.is_empty() => vec![("succeeded", 500)],
+        Step::GiveBack if !refunds.is_empty() => vec![("succeeded", 1990)],
+        _ => Vec::new(),
+    };
+    if refunds != given {
+        return Err(format!("the refunds end as {refunds:?}"));
+    }
+    let settled = |how: &Option<String>| how.as_deref() == Some("refund");
+    let settled = rows.exceptions.values().filter(|exception| settled(&exception.settled_how)).count();
+    if step == Step::GiveBack && settled != refunds.len() {
+        return Err(format!("{settled} payments are settled by a refund, and the refunds are {refunds:?}"));
+    }
+    if states == expected { Ok(()) } else { Err(format!("the orders end as {states:?}")) }
+}
+
+#[test]
+fn a_process_that_dies_at_any_point_of_any_step_loses_and_doubles_nothing() {
+    // Each cut runs on to the quiet end: whoever asks for many seeds has the time for all of them.
+    let (sqlite, postgres) = if setting("SEEDS").is_some() { (1, 1) } else { (3, 12) };
+    for (place, every) in [(Place::sqlite(), sqlite), (Place::postgres(), postgres)] {
+        for step in Step::ALL {
+            match cut(step, &place, every) {
+                Ok(points) => println!("{step:?}: cut at {points} points"),
+                Err(why) => panic!("{why}"),
+            }
+        }
+    }
+}

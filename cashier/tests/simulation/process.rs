@@ -1,0 +1,339 @@
+//! One process of the product: the real cashier and its writer on a runtime of their own. Dropping it is what a crash
+//! does: nothing that was under way goes on, and what is in the database stays.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+use std::pin::pin;
+
+use cashier::SettleError;
+use cashier::db::{Fate, Step, Turnstile};
+use cashier::{Cashier, Clock, Db, Random, Settings};
+use cashier::{NoticeAnswer, PlaceError, RefundNoticeAnswer, Wish};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use recharge::exception::resolution::Settlement;
+use recharge::refund::{By, RefundWish};
+use recharge::{Order, User};
+use sandbox::Sandbox;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use wxpay::client::Client;
+use wxpay::v2::notify::{self, Notice};
+use wxpay::v2::refund_notice;
+use wxpay::{Fen, Merchant, OutRefundNo, OutTradeNo};
+
+use crate::idle::Idle;
+use crate::network::Wire;
+use crate::notices::Note;
+
+/// Where the payers press from.
+pub const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
+
+/// What all processes of one desk have in common.
+#[derive(Debug, Clone)]
+pub struct Common {
+    pub url: String,
+    pub merchant: Merchant,
+    pub settings: Settings,
+    pub random: Random,
+    pub sandbox: Sandbox,
+}
+
+/// What an activity led to.
+#[derive(Debug)]
+pub struct Done {
+    pub text: String,
+    pub news: News,
+}
+
+/// What it tells the world.
+#[derive(Debug)]
+pub enum News {
+    Nothing,
+    /// A page would show this order.
+    Shown(Box<Order>),
+    /// A notice was answered, with this HTTP status.
+    Answered(Note, u16),
+    /// An operator did not settle this exception.
+    NotSettled(String),
+}
+
+#[derive(Debug)]
+struct Activity {
+    name: String,
+    handle: JoinHandle<Done>,
+}
+
+#[derive(Debug)]
+pub struct Process {
+    pub cashier: Cashier,
+    pub wire: Wire,
+    /// Of a hundred steps to the database so many stand still until the world lets them go on.
+    pub holds: u32,
+    /// And so many of a hundred fail there, be it that they are done and nobody hears so.
+    pub failures: u32,
+    rng: StdRng,
+    turnstile: Turnstile,
+    /// The steps that stand still.
+    held: BTreeSet<usize>,
+    activities: Vec<Activity>,
+    pub idle: Idle,
+    // After what runs on it.
+    pub runtime: Runtime,
+}
+
+impl Process {
+    pub fn start(common: &Common, clock: Clock, instance: &str, rng: StdRng) -> Process {
+        let turnstile = Turnstile::closed();
+        let idle = Idle::new(turnstile.clone());
+        let runtime = idle.runtime();
+        let wire = Wire::new(common.sandbox.clone());
+        let client = Client::in_process(common.merchant.clone(), wire.router());
+        // A call that stands still takes no time on the virtual clock.
+        let client = client.with_budget(3_600_000, 3_600_000);
+        let cashier = runtime.block_on(async {
+            let db = Db::open_behind(&common.url, turnstile.clone()).await.unwrap();
+            let (settings, random) = (common.settings.clone(), common.random.clone());
+            Cashier::start(db, client, settings, clock, random, instance)
+        });
+        let (held, activities) = (BTreeSet::new(), Vec::new());
+        Process { cashier, wire, holds: 0, failures: 0, rng, turnstile, held, activities, idle, runtime }
+    }
+
+    /// Runs something that does not wait for WeChat to its end. Other things may go on meanwhile, as far as they come.
+    pub fn run<T>(&mut self, what: impl Future<Output = T>) -> T {
+        let mut what = pin!(what);
+        loop {
+            if let Some(done) = self.idle.until_idle(&self.runtime, what.as_mut()) {
+                return done;
+            }
+            let waiting = self.turnstile.waiting();
+            let fresh = self.fresh();
+            // What stands still goes on only if this cannot end without it.
+            let step = match (fresh.is_empty(), waiting.is_empty()) {
+                (false, _) => fresh[self.rng.random_range(0..fresh.len())],
+                (true, false) => waiting[self.rng.random_range(0..waiting.len())],
+                (true, true) => panic!("waits for what never comes, beside {:?}", self.activities),
+            };
+            self.let_in(step.number);
+        }
+    }
+
+    /// Begins something that may call WeChat. It goes on when the world lets its calls go on.
+    pub fn begin(&mut self, name: String, what: impl Future<Output = Done> + Send + 'static) {
+        let handle = self.runtime.spawn(what);
+        self.activities.push(Activity { name, handle });
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.activities.is_empty()
+    }
+
+    /// How many steps to the database stand still.
+    pub fn held_steps(&mut self) -> usize {
+        let waiting = self.turnstile.waiting();
+        self.held.retain(|held| waiting.iter().any(|step| step.number == *held));
+        self.held.len()
+    }
+
+    /// Lets one of them go on.
+    pub fn let_step_go(&mut self, index: usize) {
+        if let Some(step) = self.held.iter().nth(index).copied() {
+            self.held.remove(&step);
+            self.let_in(step);
+        }
+    }
+
+    fn let_in(&mut self, step: usize) {
+        let fate = match self.rng.random_range(0..100) < self.failures {
+            true => [Fate::Refused, Fate::Unheard][self.rng.random_range(0..2)],
+            false => Fate::Done,
+        };
+        self.turnstile.let_in(step, fate);
+    }
+
+    /// Writes so many transactions and stands still before the next one. `false` if nothing goes on any more before that.
+    pub fn stop_before_writing(&mut self, writes: &mut usize) -> bool {
+        loop {
+            self.step();
+            let Some(step) = self.fresh().first().copied() else { return false };
+            if step.writes && *writes == 0 {
+                self.held.insert(step.number);
+                return true;
+            }
+            *writes -= usize::from(step.writes);
+            self.let_in(step.number);
+        }
+    }
+
+    fn step(&self) {
+        self.idle.until_idle(&self.runtime, std::future::pending::<()>());
+    }
+
+    /// The steps to the database of which nobody has said that they stand still.
+    fn fresh(&self) -> Vec<Step> {
+        let mut waiting = self.turnstile.waiting();
+        waiting.retain(|step| !self.held.contains(&step.number));
+        waiting
+    }
+
+    /// Runs until nothing goes on any more by itself. Answers the activities that have ended.
+    pub fn settle(&mut self) -> Vec<(String, Done)> {
+        loop {
+            self.step();
+            let fresh = self.fresh();
+            if fresh.is_empty() {
+                break;
+            }
+            let step = fresh[self.rng.random_range(0..fresh.len())];
+            // What was read long ago matters only to one who is about to write.
+            let holds = if step.writes { self.holds } else { self.holds / 4 };
+            if self.rng.random_ratio(holds, 100) {
+                self.held.insert(step.number);
+            } else {
+                self.let_in(step.number);
+            }
+        }
+        let mut ended = Vec::new();
+        for activity in std::mem::take(&mut self.activities) {
+            if activity.handle.is_finished() {
+                ended.push((activity.name, self.runtime.block_on(activity.handle).unwrap()));
+            } else {
+                self.activities.push(activity);
+            }
+        }
+        ended
+    }
+}
+
+impl Done {
+    pub fn said(text: impl Into<String>) -> Done {
+        Done { text: text.into(), news: News::Nothing }
+    }
+}
+
+/// Takes a notice as the server does.
+pub async fn take_notice(cashier: &Cashier, merchant: &Merchant, body: &str) -> (u16, String) {
+    let answer = match notify::read(body.as_bytes(), merchant) {
+        Ok(Notice::Paid(payment)) => match cashier.settle(payment, "203.0.113.41").await {
+            Ok(NoticeAnswer::Success(_)) => notify::success(),
+            Ok(NoticeAnswer::Fail(_)) => notify::fail("稍后再试"),
+            Err(_) => return (503, notify::fail("稍后再试")),
+        },
+        Ok(Notice::NotPaid { .. }) => notify::success(),
+        Err(error) => notify::fail(error.return_msg()),
+    };
+    (200, answer)
+}
+
+/// Takes a notice about a refund as the server does.
+pub async fn take_refund_notice(cashier: &Cashier, merchant: &Merchant, body: &str) -> (u16, String) {
+    let Ok(notice) = refund_notice::read(body.as_bytes(), merchant) else {
+        return (200, notify::fail("参数格式校验错误"));
+    };
+    match cashier.take_refund_notice(notice, "203.0.113.41").await {
+        Ok(RefundNoticeAnswer::Success) => (200, notify::success()),
+        Ok(RefundNoticeAnswer::Fail) => (200, notify::fail("稍后再试")),
+        Err(_) => (503, notify::fail("稍后再试")),
+    }
+}
+
+pub async fn press(cashier: Cashier, wish: Wish) -> Done {
+    shown(cashier.place(wish).await)
+}
+
+pub async fn new_code(cashier: Cashier, number: OutTradeNo, seen: i64) -> Done {
+    shown(cashier.new_code(number, seen).await)
+}
+
+pub async fn ask(cashier: Cashier, number: OutTradeNo) -> Done {
+    let asked = cashier.ask(&number, "operator").await;
+    Done::said(asked.unwrap_or_else(|error| error.to_string()))
+}
+
+pub async fn close(cashier: Cashier, number: OutTradeNo) -> Done {
+    match cashier.close(&number, "operator").await {
+        Ok(order) => Done { text: order.state.name().to_owned(), news: News::Shown(Box::new(order)) },
+        Err(error) => Done::said(error.to_string()),
+    }
+}
+
+/// A notice is taken in by and by; WeChat does not wait so long for the answer.
+pub async fn slow_notice(cashier: Cashier, merchant: Merchant, note: Note) -> Done {
+    let (status, text) = take_notice(&cashier, &merchant, &note.body).await;
+    Done { text, news: News::Answered(note, status) }
+}
+
+pub async fn ask_due(cashier: Cashier, most: usize) -> Done {
+    let asked = cashier.ask_due(most).await;
+    Done::said(asked.map_or_else(|error| error.to_string(), |asked| format!("asked about {asked}")))
+}
+
+pub async fn drive_refunds(cashier: Cashier, most: usize) -> Done {
+    let driven = cashier.drive_refunds(most).await;
+    Done::said(driven.map_or_else(|error| error.to_string(), |driven| format!("drove {driven}")))
+}
+
+pub async fn reconcile(cashier: Cashier) -> Done {
+    let done = cashier.reconcile_due().await;
+    Done::said(match done {
+        Ok(Some(day)) => format!("{} has {} matched and {} open", day.date, day.figures.matched, day.open),
+        Ok(None) => "no day is due".to_owned(),
+        Err(error) => error.to_string(),
+    })
+}
+
+pub async fn refund(cashier: Cashier, wish: RefundWish) -> Done {
+    let refunded = cashier.refund(wish, by()).await;
+    Done::said(refunded.map_or_else(|error| error.to_string(), |refund| refund.state.name().to_owned()))
+}
+
+pub async fn settle_exception(cashier: Cashier, id: String, settlement: Settlement) -> Done {
+    match cashier.settle_exception(&id, settlement, by()).await {
+        Ok(_) => Done::said("done"),
+        // Nobody knows what became of it.
+        Err(error @ SettleError::Write(_)) => Done::said(error.to_string()),
+        Err(error) => Done { text: error.to_string(), news: News::NotSettled(id) },
+    }
+}
+
+pub async fn withdraw(cashier: Cashier, number: OutRefundNo) -> Done {
+    let withdrawn = cashier.withdraw_refund(&number, by()).await;
+    let text = withdrawn.map(|refund| refund.state.name().to_owned());
+    Done::said(text.unwrap_or_else(|error| error.to_string()))
+}
+
+pub fn by() -> By {
+    By { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() }
+}
+
+pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundWish {
+    RefundWish {
+        out_trade_no: number.clone(),
+        out_refund_no: OutRefundNo::parse("RF0000000001").unwrap(),
+        amount: Fen::new(fen),
+        reason: "商品已售完".to_owned(),
+        even_if_balance_low: false,
+        exception: None,
+    }
+}
+
+pub fn wish(user: &str, fee: i64) -> Wish {
+    let user = User::new(user, "小林").unwrap();
+    Wish { user, total_fee: Fen::new(fee), bonus: Fen::new(fee / 10), ip: IP }
+}
+
+pub fn number(text: &str) -> OutTradeNo {
+    OutTradeNo::parse(text).unwrap()
+}
+
+fn shown(placed: Result<Order, PlaceError>) -> Done {
+    match placed {
+        Ok(order) => {
+            let version = order.code().map_or(0, |code| code.version);
+            let text = format!("{} {} code {version}", order.out_trade_no, order.state.name());
+            Done { text, news: News::Shown(Box::new(order)) }
+        }
+        Err(error) => Done::said(error.to_string()),
+    }
+}

@@ -1,0 +1,241 @@
+//! The writer on real databases: neighbours, guards, what the tables themselves refuse.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
+mod common;
+
+use std::sync::Arc;
+
+use cashier::Db;
+use cashier::db::writer::{Committer, WriteError};
+use cashier::watched::Watched;
+use common::{Desk, PLACED, on_both, settings, until};
+use recharge::command::{Command, Outcome, Reply};
+use recharge::order::{NewOrder, Order, Proof, Rules};
+use recharge::{LatePayment, User};
+use sqlx::{AnyConnection, Connection, Executor};
+use wxpay::v2::Fields;
+use wxpay::v2::notify::Payment;
+use wxpay::{AppId, Fen, SignType, TransactionId};
+
+fn rules() -> Arc<Rules> {
+    let appid = AppId::parse("wxd930ea5d5a258f4f").unwrap();
+    Arc::new(Rules { appid, late_payment: LatePayment::Credit })
+}
+
+fn committer(db: &Db) -> Committer {
+    Committer::new(db.clone(), rules(), Watched::default(), "a")
+}
+
+fn order(user: &str, n: u8) -> Order {
+    let new = NewOrder {
+        user: User::new(user, "小林").unwrap(),
+        total_fee: Fen::new(1000),
+        bonus: Fen::new(50),
+        body: "远山云-充值".to_owned(),
+        notify_url: "https://pay.example.com/wxpay/notify".to_owned(),
+        spbill_create_ip: [203, 0, 113, 7].into(),
+        sign_type: SignType::Md5,
+        life_ms: 600_000,
+    };
+    Order::new(new, PLACED, [n; 26]).unwrap()
+}
+
+fn settle(order: &Order) -> Command {
+    let payment = Payment {
+        appid: rules().appid.clone(),
+        out_trade_no: order.out_trade_no.clone(),
+        transaction_id: TransactionId::parse(format!("42{}", order.out_trade_no))
+            .unwrap_or_else(|_| TransactionId::parse(&order.out_trade_no.as_str()[4..]).unwrap()),
+        total_fee: order.total_fee,
+        fee_type: "CNY".to_owned(),
+        time_end: PLACED.plus_ms(60_000),
+        trade_type: Some("NATIVE".to_owned()),
+        bank_type: None,
+        sign_type: SignType::Md5,
+        evidence: Fields::new(),
+    };
+    let (from, now) = ("203.0.113.41".to_owned(), PLACED.plus_ms(61_000));
+    Command::Settle { payment: Box::new(payment), proof: Proof::Notice, from, now }
+}
+
+fn place(order: &Order) -> Command {
+    Command::Place(Box::new(order.clone()))
+}
+
+#[tokio::test]
+async fn one_bad_item_does_not_fail_its_neighbours() {
+    on_both(|desk| async move {
+        let committer = committer(desk.cashier.db());
+        // The table refuses an order of nothing; the rules never make one.
+        let mut bad = order("u_bad", 2);
+        bad.total_fee = Fen::ZERO;
+        let commands = [place(&order("u_1", 1)), place(&bad), place(&order("u_3", 3))];
+        let answers = committer.commit(&commands).await;
+        assert!(matches!(answers[0], Ok(Reply::Order { changed: true, .. })));
+        assert!(matches!(answers[1], Err(WriteError::Database(_))), "{:?}", answers[1]);
+        assert!(matches!(answers[2], Ok(Reply::Order { changed: true, .. })));
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_credit_that_the_ledger_has_already_fails_and_moves_nothing() {
+    on_both(|desk| async move {
+        let committer = committer(desk.cashier.db());
+        let order = order("u_1", 1);
+        committer.commit(&[place(&order)]).await;
+        // A row that should not be there: the key holds even if every rule before it were wrong.
+        sqlx::query(
+            "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
+             VALUES ($1, 'credit', 'u_1', 1050, 0, 'test', 'test')",
+        )
+        .bind(order.out_trade_no.as_str())
+        .execute(desk.cashier.db().pool())
+        .await
+        .unwrap();
+        let answers = committer.commit(&[settle(&order)]).await;
+        assert!(matches!(answers[0], Err(WriteError::Database(_))), "{:?}", answers[0]);
+        assert_eq!(desk.balance().await, 0);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'paid'").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_ledger_can_be_neither_changed_nor_shortened() {
+    on_both(|desk| async move {
+        let committer = committer(desk.cashier.db());
+        let order = order("u_1", 1);
+        committer.commit(&[place(&order), settle(&order)]).await;
+        for sql in ["UPDATE ledger SET amount = 1", "DELETE FROM ledger"] {
+            let error = sqlx::query(sql).execute(desk.cashier.db().pool()).await.unwrap_err();
+            assert!(error.to_string().contains("append-only"), "{error}");
+        }
+        assert_eq!(desk.balance().await, 1050);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_batch_of_many_credits_for_few_accounts_adds_up() {
+    on_both(|desk| async move {
+        let committer = committer(desk.cashier.db());
+        let orders: Vec<_> = (0..200).map(|n| order(&format!("u_{}", n % 3), n)).collect();
+        // The same amount of the same user would be the same order.
+        let orders: Vec<_> = orders.into_iter().filter_map(|order| order.superseded()).collect();
+        committer.commit(&orders.iter().map(place).collect::<Vec<_>>()).await;
+        let answers = committer.commit(&orders.iter().map(settle).collect::<Vec<_>>()).await;
+        let credited = Ok::<_, ()>(Reply::Settled(Outcome::Credited { late: false }));
+        assert!(
+            answers.iter().all(|answer| answer.as_ref().map_err(|_| ()) == credited.as_ref().map_err(|_| ()))
+        );
+        // 67 orders of u_0 and u_1 each, 66 of u_2; 10.50 yuan each.
+        assert_eq!(desk.cashier.balance("u_0").await.unwrap().get(), 67 * 1050);
+        assert_eq!(desk.cashier.balance("u_1").await.unwrap().get(), 67 * 1050);
+        assert_eq!(desk.cashier.balance("u_2").await.unwrap().get(), 66 * 1050);
+        let days = desk.cashier.days("20260315", "20260315").await.unwrap();
+        assert_eq!((days[0].1.orders, days[0].1.paid, days[0].1.paid_fen), (200, 200, 200_000));
+        desk.check().await;
+    })
+    .await;
+}
+
+/// Only PostgreSQL has more than one writer. This one holds an account and wants the order whose row the writer holds by
+/// then, which wants the account.
+#[tokio::test]
+async fn a_deadlock_between_instances_is_decided_again() {
+    let desk = Desk::open_as(&testdb::postgres().await, settings(), wxpay::Merchant::sandbox()).await;
+    let committer = committer(desk.cashier.db());
+    let (before, order) = (order("u_1", 1), order("u_1", 2));
+    committer.commit(&[place(&before), settle(&before)]).await;
+    committer.commit(&[place(&order)]).await;
+    let mut other = AnyConnection::connect(&desk.url).await.unwrap();
+    // It never looks for deadlocks itself, so the writer is the one that is broken off.
+    for sql in [
+        "SET deadlock_timeout = '1h'",
+        "BEGIN",
+        "UPDATE accounts SET balance = balance WHERE user_id = 'u_1'",
+    ] {
+        other.execute(sql).await.unwrap();
+    }
+    let (settling, command) = (committer.clone(), settle(&order));
+    let settling = tokio::spawn(async move { settling.commit(&[command]).await });
+    let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until(async || desk.count(waiting).await == 1).await;
+    let sql = "UPDATE orders SET version = version WHERE out_trade_no = $1";
+    sqlx::query(sql).bind(order.out_trade_no.as_str()).execute(&mut other).await.unwrap();
+    other.execute("ROLLBACK").await.unwrap();
+    let answers = settling.await.unwrap();
+    assert!(matches!(answers[0], Ok(Reply::Settled(Outcome::Credited { .. }))), "{:?}", answers[0]);
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    until(async || desk.count(deadlocks).await >= 1).await;
+    assert_eq!(desk.balance().await, 2 * 1050);
+    desk.check().await;
+}
+
+#[tokio::test]
+async fn lists_are_paged_by_key_in_both_directions() {
+    on_both(|desk| async move {
+        for fen in 1..=5 {
+            desk.place(fen * 100).await;
+            desk.advance(1_000);
+        }
+        let fens = |page: &cashier::db::order_list::Page| -> Vec<i64> {
+            page.rows.iter().map(|row| row.order.total_fee.get()).collect()
+        };
+        let first = desk.cashier.orders_of("u_1", None, 2).await.unwrap();
+        assert_eq!(fens(&first), [500, 400]);
+        assert!(first.newer.is_none());
+        let second = desk.cashier.orders_of("u_1", first.older.as_ref(), 2).await.unwrap();
+        assert_eq!(fens(&second), [300, 200]);
+        let third = desk.cashier.orders_of("u_1", second.older.as_ref(), 2).await.unwrap();
+        assert_eq!(fens(&third), [100]);
+        assert!(third.older.is_none());
+        let back = desk.cashier.orders_of("u_1", third.newer.as_ref(), 2).await.unwrap();
+        assert_eq!(fens(&back), [300, 200]);
+        let top = desk.cashier.orders_of("u_1", back.newer.as_ref(), 2).await.unwrap();
+        assert_eq!(fens(&top), [500, 400]);
+        assert!(top.newer.is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_is_found_by_how_any_of_its_numbers_begins() {
+    use cashier::db::order_list::{Filter, State};
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        desk.cashier.place(common::wish("100%_user", 2000)).await.unwrap();
+        let transaction = desk.sandbox.order(order.out_trade_no.as_str()).unwrap();
+        let paid = desk.order(&order).await;
+        let recharge::OrderState::Paid(paid) = paid.state else { panic!("paid") };
+        assert_eq!(transaction.out_trade_no, order.out_trade_no.as_str());
+        let number = order.out_trade_no.as_str();
+        for (search, expected) in [
+            (number, 1),
+            (&number[..20], 1),
+            (paid.transaction_id.as_str(), 1),
+            (&paid.transaction_id.as_str()[..10], 1),
+            ("u_1", 1),
+            ("100%", 1),
+            ("%", 0),
+            ("_", 0),
+            ("SM9", 0),
+            ("", 2),
+            ("' OR 1=1 --", 0),
+        ] {
+            let filter = Filter { search: search.to_owned(), ..Filter::default() };
+            let page = desk.cashier.orders(&filter, None, 50).await.unwrap();
+            assert_eq!(page.rows.len(), expected, "{search}");
+            let totals = desk.cashier.totals(&filter).await.unwrap();
+            assert_eq!(totals.orders, expected as i64, "{search}");
+        }
+        let filter = Filter { state: Some(State::Paid), ..Filter::default() };
+        let totals = desk.cashier.totals(&filter).await.unwrap();
+        assert_eq!((totals.orders, totals.paid_fen.get(), totals.capped), (1, 1000, false));
+    })
+    .await;
+}

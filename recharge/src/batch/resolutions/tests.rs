@@ -1,0 +1,138 @@
+//! What a person's decision writes, without a database.
+
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::batch::Held;
+use crate::command::Command;
+use crate::fixtures::{exception, paid};
+use crate::fixtures::{order, payment, rules};
+use crate::order::OrderState;
+
+fn command(exception: &Exception, settlement: Settlement) -> Command {
+    Command::SettleException {
+        id: exception.id(),
+        out_trade_no: exception.out_trade_no.clone(),
+        settlement: Box::new(settlement),
+        notify_url: None,
+        by: By { operator: "lin".to_owned(), address: "console".to_owned() },
+        now: order().created_at.plus_ms(700_000),
+    }
+}
+
+fn credit(user: Option<User>) -> Settlement {
+    Settlement::Credit { user, reason: "看过凭据".to_owned() }
+}
+
+/// The batch after `settlement` of `exception`, which was accepted.
+fn settled<'r>(
+    rules: &'r crate::order::Rules,
+    order: Order,
+    exception: &Exception,
+    settlement: Settlement,
+) -> Batch<'r> {
+    let held = Held::new(Vec::new(), vec![exception.clone()], BTreeMap::new());
+    let mut batch = Batch::new(rules, vec![order]).holding(held);
+    assert!(!batch.writes(), "nothing was done yet");
+    let reply = batch.apply(&command(exception, settlement));
+    assert!(matches!(reply, Reply::ExceptionSettled { .. }), "{reply:?}");
+    assert!(batch.writes() && batch.held.settled.contains_key(&exception.id()));
+    let audit: Vec<_> = batch.held.audit.iter().map(|entry| entry.action).collect();
+    assert_eq!(audit, ["settle_exception"]);
+    let kinds: Vec<_> = batch.events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(kinds, ["settled"]);
+    batch
+}
+
+#[test]
+fn a_wrong_amount_that_is_credited_is_a_row_of_its_own_and_ends_its_order() {
+    let (rules, wrong) = (rules(), exception(ExceptionKind::AmountMismatch));
+    let batch = settled(&rules, order(), &wrong, credit(None));
+    let rows: Vec<_> = batch.ledger.iter().map(|row| (row.entry.to_string(), row.amount.get())).collect();
+    assert_eq!(rows, [(format!("credit {}", payment().transaction_id), 1990)]);
+    assert_eq!(batch.accounts["u_1"].amount, Fen::new(1990));
+    let slot = batch.orders.values().next().unwrap();
+    assert!(slot.changed);
+    assert_eq!((slot.order.state.name(), &slot.order.by_hand), ("closed", &wrong.transaction_id));
+}
+
+#[test]
+fn money_of_another_app_moves_no_order_of_ours() {
+    let (rules, other) = (rules(), exception(ExceptionKind::OtherApp));
+    let batch = settled(&rules, order(), &other, credit(Some(User::new("u_2", "").unwrap())));
+    assert_eq!(batch.accounts["u_2"].amount, Fen::new(1990));
+    assert!(batch.orders.values().all(|slot| !slot.changed));
+}
+
+#[test]
+fn a_late_payment_that_was_kept_is_the_orders_own_credit() {
+    let (rules, late) = (rules(), exception(ExceptionKind::Late));
+    let batch = settled(&rules, paid(true), &late, credit(None));
+    let rows: Vec<_> = batch.ledger.iter().map(|row| (&*row.entry, row.amount.get())).collect();
+    assert_eq!(rows, [("credit", 2090)]);
+    let slot = batch.orders.values().next().unwrap();
+    let credited = matches!(&slot.order.state, OrderState::Paid(paid) if paid.credited_at.is_some());
+    assert!(slot.changed && credited);
+}
+
+#[test]
+fn what_is_dismissed_moves_no_money_and_no_order() {
+    let (rules, second) = (rules(), exception(ExceptionKind::Duplicate));
+    let batch =
+        settled(&rules, paid(false), &second, Settlement::Dismiss { reason: "已电话确认".to_owned() });
+    assert!(batch.ledger.is_empty() && batch.orders.values().all(|slot| !slot.changed));
+}
+
+#[test]
+fn what_was_given_back_outside_is_taken_back_once_from_the_balance() {
+    let rules = rules();
+    let given = exception(ExceptionKind::RefundedOutside);
+    let outside = Refund {
+        by: crate::refund::WECHAT.to_owned(),
+        taken: Fen::ZERO,
+        state: crate::RefundState::Succeeded,
+        due_at: None,
+        ..crate::fixtures::refund()
+    };
+    let balances = BTreeMap::from([("u_1".to_owned(), Fen::new(106))]);
+    let held = Held::new(vec![outside], vec![given.clone()], balances);
+    let mut batch = Batch::new(&rules, vec![paid(false)]).holding(held);
+    let take_back =
+        Settlement::TakeBack { even_if_balance_low: false, reason: "已在微信退款".to_owned() };
+    let reply = batch.apply(&command(&given, take_back.clone()));
+    assert!(matches!(reply, Reply::ExceptionSettled { .. }), "{reply:?}");
+    let rows: Vec<_> = batch.ledger.iter().map(|row| (row.entry.to_string(), row.amount.get())).collect();
+    assert_eq!(rows, [("refund RF1".to_owned(), -106)]);
+    let slot = batch.held.refunds.values().next().unwrap();
+    assert_eq!((slot.refund.taken, slot.refund.version, slot.changed), (Fen::new(106), 2, true));
+    assert!(batch.orders.values().all(|slot| slot.changed), "the order guards its money");
+    let again = batch.apply(&command(&given, take_back));
+    assert!(matches!(again, Reply::SettleRefused(SettleRefusal::AlreadySettled(_))), "{again:?}");
+}
+
+#[test]
+fn what_is_taken_back_and_what_was_taken_before_are_the_credit_and_not_a_fen_more() {
+    use wxpay::OutRefundNo;
+    let (rules, given) = (rules(), exception(ExceptionKind::RefundedOutside));
+    let (amount, share) = (Fen::new(663), Fen::new(697));
+    let state = crate::RefundState::Succeeded;
+    let ours = Refund { amount, share, taken: share, state, ..crate::fixtures::refund() };
+    // Heard of while another one of ours was under way: this would be its share without any of ours.
+    let outside = Refund {
+        out_refund_no: OutRefundNo::parse("DESK1").unwrap(),
+        by: crate::refund::WECHAT.to_owned(),
+        amount: Fen::new(1327),
+        share: Fen::new(1394),
+        taken: Fen::ZERO,
+        ..ours.clone()
+    };
+    let balances = BTreeMap::from([("u_1".to_owned(), Fen::new(2090 - 697))]);
+    let held = Held::new(vec![ours, outside], vec![given.clone()], balances);
+    let mut batch = Batch::new(&rules, vec![paid(false)]).holding(held);
+    let reason = "已在微信退款".to_owned();
+    let reply = batch.apply(&command(&given, Settlement::TakeBack { even_if_balance_low: false, reason }));
+    assert!(matches!(reply, Reply::ExceptionSettled { .. }), "{reply:?}");
+    assert_eq!(batch.accounts["u_1"].amount, Fen::new(697 - 2090));
+    let refunds = batch.held.refunds.values().map(|slot| slot.refund.share.get());
+    assert_eq!(refunds.sum::<i64>(), 2090);
+}

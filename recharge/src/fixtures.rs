@@ -1,0 +1,109 @@
+//! One order and what belongs to it, for the tests of this crate and of others (feature `fixtures`).
+
+use std::net::Ipv4Addr;
+
+use wxpay::v2::Fields;
+use wxpay::v2::notify::Payment;
+use wxpay::{AppId, Fen, OutRefundNo, SignType, TransactionId, UnixMillis};
+
+use crate::exception::{Exception, ExceptionKind};
+use crate::order::{LatePayment, NewOrder, Order, Proof, Rules, Verdict};
+use crate::refund::{Refund, RefundState};
+use crate::user::User;
+
+/// When [`order`] is placed: 2026-03-15 10:00:00 in Beijing.
+pub const PLACED: UnixMillis = UnixMillis::new(1_773_540_000_000);
+/// When [`exception`] is seen and [`paid`] is recorded.
+pub const NOW: UnixMillis = UnixMillis::new(1_773_540_100_000);
+
+/// An order of 19.90 yuan and 1 yuan bonus, payable for ten minutes.
+pub fn order() -> Order {
+    let new = NewOrder {
+        user: User::new("u_1", "小林").unwrap(),
+        total_fee: Fen::new(1990),
+        bonus: Fen::new(100),
+        body: "远山云-充值".to_owned(),
+        notify_url: "https://pay.example.com/wxpay/notify".to_owned(),
+        spbill_create_ip: Ipv4Addr::new(203, 0, 113, 7).into(),
+        sign_type: SignType::Md5,
+        life_ms: 600_000,
+    };
+    Order::new(new, PLACED, [7; 26]).unwrap()
+}
+
+pub fn rules() -> Rules {
+    Rules { appid: AppId::parse("wxd930ea5d5a258f4f").unwrap(), late_payment: LatePayment::Credit }
+}
+
+/// The payment that fits [`order`], made a minute after it was placed.
+pub fn payment() -> Payment {
+    Payment {
+        appid: rules().appid,
+        out_trade_no: order().out_trade_no,
+        transaction_id: TransactionId::parse("4200001234202603151234567890").unwrap(),
+        total_fee: Fen::new(1990),
+        fee_type: "CNY".to_owned(),
+        time_end: PLACED.plus_ms(60_000),
+        trade_type: Some("NATIVE".to_owned()),
+        bank_type: Some("OTHERS".to_owned()),
+        sign_type: SignType::Md5,
+        evidence: Fields::new(),
+    }
+}
+
+/// A refund of 1 yuan, just requested.
+pub fn refund() -> Refund {
+    Refund {
+        out_refund_no: OutRefundNo::parse("RF1").unwrap(),
+        out_trade_no: order().out_trade_no,
+        transaction_id: TransactionId::parse("4200001234202603151234567890").unwrap(),
+        total_fee: Fen::new(1990),
+        amount: Fen::new(100),
+        share: Fen::new(106),
+        taken: Fen::new(106),
+        user: Some(order().user),
+        reason: "商品已售完".to_owned(),
+        notify_url: None,
+        by: "lin".to_owned(),
+        overdrawn: false,
+        exception: None,
+        requested_at: PLACED,
+        state: RefundState::Requested,
+        refund_id: None,
+        ended_at: None,
+        stuck: None,
+        due_at: Some(PLACED),
+        tries: 1,
+        tried_at: PLACED,
+        version: 1,
+    }
+}
+
+/// An exception of the payment that fits [`order`].
+pub fn exception(kind: ExceptionKind) -> Exception {
+    Exception {
+        kind,
+        out_trade_no: order().out_trade_no,
+        transaction_id: Some(payment().transaction_id),
+        total_fee: Fen::new(1990),
+        fee_type: "CNY".to_owned(),
+        expected_fee: Some(Fen::new(1990)),
+        first_seen_at: NOW,
+        evidence: "{}".to_owned(),
+        settled: None,
+    }
+}
+
+/// The order paid by [`payment`], credited or kept.
+pub fn paid(late_and_kept: bool) -> Order {
+    let late = LatePayment::Refund;
+    let rules = Rules { late_payment: late, ..rules() };
+    let mut payment = payment();
+    if late_and_kept {
+        payment.time_end = order().time_expire.plus_ms(1_000);
+    }
+    match order().settle(&payment, Proof::Notice, &rules, NOW) {
+        Verdict::Credit(paid) | Verdict::KeepForRefund(paid) => order().paid(paid).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
