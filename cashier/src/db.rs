@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
-use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
@@ -26,6 +25,7 @@ pub mod facts;
 pub(crate) mod idempotency_keys;
 pub mod ledger;
 pub(crate) mod limits;
+mod migrations;
 pub mod operators;
 pub mod order_list;
 pub mod orders;
@@ -36,9 +36,6 @@ pub mod writer;
 
 use turnstile::Passage;
 pub use turnstile::{Fate, Step, Turnstile};
-
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// So long a listening connection may be silent before it is opened again.
 const LISTEN_FOR: Duration = Duration::from_secs(60);
@@ -97,11 +94,7 @@ impl Db {
     /// [`OpenError`], which names the setting.
     pub async fn open_behind(url: &str, turnstile: Turnstile) -> Result<Db, OpenError> {
         let db = Db::connect(url, turnstile).await?;
-        let migrations = match db.engine {
-            Engine::Sqlite => &SQLITE,
-            Engine::Postgres => &POSTGRES,
-        };
-        migrations.run(&db.pool).await.map_err(OpenError::Migrate)?;
+        migrations::migrator(db.engine).run(&db.pool).await.map_err(OpenError::Migrate)?;
         Ok(db)
     }
 
