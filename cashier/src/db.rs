@@ -139,7 +139,7 @@ impl Db {
     }
 
     /// A transaction that may write, on any connection. It has to run in a task that nobody drops halfway: see
-    /// [`Db::settled`].
+    /// [`Db::run_to_completion`].
     ///
     /// # Errors
     /// When no connection can be had in 5 s or the database refuses.
@@ -189,7 +189,7 @@ impl Db {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn settled<T: Send + 'static>(
+    pub async fn run_to_completion<T: Send + 'static>(
         &self,
         write: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
     ) -> Result<T, sqlx::Error> {

@@ -7,9 +7,9 @@ use recharge::order::Proof;
 use wxpay::v2::notify::Payment;
 use wxpay::{OutTradeNo, Verified};
 
+use crate::core::{Cashier, Inner};
 use crate::db::orders;
 use crate::db::writer::WriteError;
-use crate::{Cashier, Inner};
 
 /// What a notice is answered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +26,17 @@ impl Cashier {
     ///
     /// # Errors
     /// [`WriteError`]: nothing is known to be written, so WeChat must repeat the notice.
-    pub async fn settle(&self, payment: Verified<Payment>, from: &str) -> Result<NoticeAnswer, WriteError> {
+    pub async fn credit_payment(
+        &self,
+        payment: Verified<Payment>,
+        from: &str,
+    ) -> Result<NoticeAnswer, WriteError> {
         let number = payment.out_trade_no.clone();
         let now = self.now();
-        let outcome = self.inner.settle(payment, Proof::Notice, from).await?;
+        let outcome = self.inner.credit_payment(payment, Proof::Notice, from).await?;
         Ok(match &outcome {
             Outcome::AskWeChat => {
-                self.ask_soon(&number);
+                self.query_soon(&number);
                 NoticeAnswer::Fail(outcome)
             }
             Outcome::Exception { kind, first_seen_at, .. }
@@ -61,7 +65,7 @@ impl Cashier {
 }
 
 impl Inner {
-    pub(crate) async fn settle(
+    pub(crate) async fn credit_payment(
         &self,
         payment: Verified<Payment>,
         proof: Proof,

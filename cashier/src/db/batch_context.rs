@@ -62,7 +62,7 @@ pub(super) async fn store(connection: &mut AnyConnection, held: &Held) -> Result
     if !refunds::store(connection, held.refunds.values()).await? {
         return Ok(false);
     }
-    if !exceptions::settle(connection, &held.settled).await? {
+    if !exceptions::resolve(connection, &held.settled).await? {
         return Ok(false);
     }
     if refunds::is_over_refunded(connection, held.refunds.values()).await? {
@@ -77,7 +77,7 @@ pub(super) async fn store(connection: &mut AnyConnection, held: &Held) -> Result
             return Ok(false);
         }
     }
-    exceptions::settle_open(connection, &held.settled_by_rule).await?;
+    exceptions::resolve_open(connection, &held.settled_by_rule).await?;
     exceptions::reopen(connection, &held.reopened).await?;
     operators::record_all(connection, &held.audit).await?;
     Ok(true)

@@ -103,7 +103,7 @@ pub(crate) async fn sweep(db: &Db, date: BillDate, but: Option<&Claim>) -> Resul
             transaction.commit().await?;
             Ok(done.rows_affected())
         };
-        if db.settled(sweeping).await? == 0 {
+        if db.run_to_completion(sweeping).await? == 0 {
             return Ok(());
         }
     }

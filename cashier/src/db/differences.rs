@@ -222,7 +222,7 @@ pub(crate) async fn dismiss(
         transaction.commit().await?;
         Ok(true)
     };
-    db.settled(dismissing).await
+    db.run_to_completion(dismissing).await
 }
 
 /// A word that this version does not write.

@@ -24,7 +24,7 @@ pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) ->
          VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
     let (db, name, hash) = (db.clone(), name.to_owned(), password_hash.to_owned());
     db.clone()
-        .settled(async move {
+        .run_to_completion(async move {
             let mut transaction = db.begin().await?;
             let added = sqlx::query(ADD)
                 .bind(&name)
@@ -53,7 +53,7 @@ pub async fn set_password(
 ) -> Result<bool, sqlx::Error> {
     let (db, name, hash) = (db.clone(), name.to_owned(), password_hash.to_owned());
     db.clone()
-        .settled(async move {
+        .run_to_completion(async move {
             let mut transaction = db.begin().await?;
             let set =
                 sqlx::query("UPDATE operators SET password_hash = $1, password_at = $2 WHERE name = $3")
@@ -104,7 +104,7 @@ pub async fn begin_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Resu
          VALUES ($1, $2, $3, $4, $4)";
     let (db, token_hash) = (db.clone(), token_hash.to_owned());
     db.clone()
-        .settled(async move {
+        .run_to_completion(async move {
             let mut transaction = db.begin().await?;
             sqlx::query("DELETE FROM operator_sessions WHERE created_at < $1 OR seen_at < $2")
                 .bind(entry.at.plus_ms(-LONGEST_MS).get())
@@ -143,7 +143,7 @@ pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Optio
     if now.get() - seen_at > SEEN_EVERY_MS {
         let (db, token_hash) = (db.clone(), token_hash.to_owned());
         db.clone()
-            .settled(async move {
+            .run_to_completion(async move {
                 let mut transaction = db.begin().await?;
                 sqlx::query(SEEN).bind(now.get()).bind(&token_hash).execute(transaction.connection()).await?;
                 transaction.commit().await
@@ -160,7 +160,7 @@ pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Optio
 pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result<(), sqlx::Error> {
     let (db, token_hash) = (db.clone(), token_hash.to_owned());
     db.clone()
-        .settled(async move {
+        .run_to_completion(async move {
             let mut transaction = db.begin().await?;
             let ended = sqlx::query("DELETE FROM operator_sessions WHERE token_hash = $1")
                 .bind(&token_hash)
@@ -197,7 +197,7 @@ pub async fn knows_address(db: &Db, name: &str, address: &str, now: UnixMillis) 
 pub async fn audit(db: &Db, entry: AuditEntry) -> Result<(), sqlx::Error> {
     let db = db.clone();
     db.clone()
-        .settled(async move {
+        .run_to_completion(async move {
             let mut transaction = db.begin().await?;
             record(&mut transaction, &entry).await?;
             transaction.commit().await

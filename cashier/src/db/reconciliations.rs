@@ -53,7 +53,7 @@ pub(crate) async fn claim(
         transaction.commit().await?;
         Ok(done.rows_affected() == 1)
     };
-    Ok(db.settled(claiming).await?.then_some(claim))
+    Ok(db.run_to_completion(claiming).await?.then_some(claim))
 }
 
 const HOLD: &str =
@@ -85,7 +85,7 @@ pub(super) async fn write(
         transaction.commit().await?;
         Ok(true)
     };
-    db.settled(writing).await
+    db.run_to_completion(writing).await
 }
 
 #[derive(Serialize)]
@@ -156,7 +156,7 @@ pub(crate) async fn fail(
             .await?;
         transaction.commit().await
     };
-    db.settled(failing).await
+    db.run_to_completion(failing).await
 }
 
 /// The days from `from` on that need no attempt now: done, under way, or to be tried again later.

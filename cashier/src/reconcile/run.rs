@@ -7,13 +7,13 @@ use wxpay::v2::{BillDate, BillEntry, BillError, BillRow, BillType};
 use wxpay::{Fen, UnixMillis};
 
 use super::books::Books;
-use super::{Progress, ReconcileError, Step};
-use crate::Cashier;
+use super::error::ReconcileError;
 use crate::circuit_breaker::Call;
+use crate::core::Cashier;
 use crate::db::orders::{self, PaidOrder};
 use crate::db::reconciliations::{self, Claim, LEASE_MS};
 use crate::db::{bill_lines, differences, refunds};
-use crate::reconcile::confirm::Proven;
+use crate::reconcile::confirm::Confirmed;
 use recharge::reconciliation::{
     self as rules, Class, Difference, DifferenceKind, Done, Figures, Line, Totals,
 };
@@ -33,6 +33,29 @@ const RENEW_MS: i64 = LEASE_MS / 6;
 
 /// Who asks, on the time line.
 const BY: &str = "reconcile";
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub step: Step,
+    pub done: i64,
+    /// Out of so many, where that is known.
+    pub of: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Lines of the bill read.
+    Reading,
+    /// Lines compared with the books.
+    Comparing,
+    /// Payments asked about, of those that the books lack in this part of the bill.
+    Asking,
+    /// Orders of the books compared with the bill.
+    Books,
+    /// Lines of a neighbouring day's bill read.
+    Neighbour,
+}
 
 /// One comparison on its way.
 pub(super) struct Run<'a> {
@@ -91,7 +114,7 @@ impl<'a> Run<'a> {
             _ => None,
         };
         let (inner, call) = (&self.cashier.inner, std::mem::replace(&mut self.call, Call::Usual));
-        inner.gate.bills.heard(call, failure, self.cashier.now(), &inner.random);
+        inner.throttle.bills.record(call, failure, self.cashier.now(), &inner.random);
         read
     }
 
@@ -210,8 +233,8 @@ impl<'a> Run<'a> {
             for line in lines.iter().cloned() {
                 let inner = std::sync::Arc::clone(&self.cashier.inner);
                 asking.spawn(async move {
-                    let proven = inner.prove(&line.row, BY).await;
-                    (line, proven)
+                    let confirmed = inner.confirm(&line.row, BY).await;
+                    (line, confirmed)
                 });
             }
             let mut answers = asking.join_all().await;
@@ -219,11 +242,11 @@ impl<'a> Run<'a> {
             // Read again: each answer may have moved an order.
             let books = Books::read(self.cashier, lines).await?;
             let mut found = Vec::new();
-            for (line, proven) in answers {
-                let proven = proven.map_err(ReconcileError::Ask)?;
-                in_a_row = if matches!(proven, Proven::Unclear) { in_a_row + 1 } else { 0 };
-                unclear += i64::from(matches!(proven, Proven::Unclear));
-                match books.after(&line, proven, self.cashier.now()) {
+            for (line, confirmed) in answers {
+                let confirmed = confirmed.map_err(ReconcileError::Ask)?;
+                in_a_row = if matches!(confirmed, Confirmed::Unclear) { in_a_row + 1 } else { 0 };
+                unclear += i64::from(matches!(confirmed, Confirmed::Unclear));
+                match books.after(&line, confirmed, self.cashier.now()) {
                     Some(difference) => {
                         self.figures.credited += i64::from(difference.done == Done::Credited);
                         found.push(difference);
