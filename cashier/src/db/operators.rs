@@ -5,6 +5,7 @@ use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
 use super::{Db, WriteTransaction, column};
+use crate::random::Random;
 
 /// An unused session ends after this.
 pub const IDLE_MS: i64 = 30 * 60 * 1000;
@@ -33,7 +34,7 @@ pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) ->
                 .execute(transaction.connection())
                 .await?;
             if added.rows_affected() == 1 {
-                record(&mut transaction, &entry).await?;
+                record(&mut transaction, &db.random, &entry).await?;
             }
             transaction.commit().await?;
             Ok(added.rows_affected() == 1)
@@ -67,7 +68,7 @@ pub async fn set_password(
                     .bind(&name)
                     .execute(transaction.connection())
                     .await?;
-                record(&mut transaction, &entry).await?;
+                record(&mut transaction, &db.random, &entry).await?;
             }
             transaction.commit().await?;
             Ok(set.rows_affected() == 1)
@@ -118,7 +119,7 @@ pub async fn begin_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Resu
                 .bind(entry.at.get())
                 .execute(transaction.connection())
                 .await?;
-            record(&mut transaction, &entry).await?;
+            record(&mut transaction, &db.random, &entry).await?;
             transaction.commit().await
         })
         .await
@@ -167,7 +168,7 @@ pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result
                 .execute(transaction.connection())
                 .await?;
             if ended.rows_affected() == 1 {
-                record(&mut transaction, &entry).await?;
+                record(&mut transaction, &db.random, &entry).await?;
             }
             transaction.commit().await
         })
@@ -199,25 +200,30 @@ pub async fn audit(db: &Db, entry: AuditEntry) -> Result<(), sqlx::Error> {
     db.clone()
         .run_to_completion(async move {
             let mut transaction = db.begin().await?;
-            record(&mut transaction, &entry).await?;
+            record(&mut transaction, &db.random, &entry).await?;
             transaction.commit().await
         })
         .await
 }
 
-async fn record(transaction: &mut WriteTransaction<'_>, entry: &AuditEntry) -> Result<(), sqlx::Error> {
-    record_all(transaction.connection(), std::slice::from_ref(entry)).await
+async fn record(
+    transaction: &mut WriteTransaction<'_>,
+    random: &Random,
+    entry: &AuditEntry,
+) -> Result<(), sqlx::Error> {
+    record_all(transaction.connection(), random, std::slice::from_ref(entry)).await
 }
 
 /// Writes audit rows in the transaction of what they tell of.
 pub(super) async fn record_all(
     connection: &mut AnyConnection,
+    random: &Random,
     entries: &[AuditEntry],
 ) -> Result<(), sqlx::Error> {
     const RECORD: &str = "INSERT INTO audit (id, at, operator, action, subject, address, before, after) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     for entry in entries {
-        let id = format!("{:032x}", rand::random::<u128>());
+        let id = format!("{:032x}", u128::from_be_bytes(random.bytes()));
         sqlx::query(RECORD)
             .bind(id)
             .bind(entry.at.get())

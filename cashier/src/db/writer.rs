@@ -205,7 +205,7 @@ impl Committer {
         exceptions::resolve_credited(connection, &batch.credited).await?;
         exceptions::keep(connection, batch.exceptions.values()).await?;
         accounts::add_days(connection, &batch.days).await?;
-        if !batch_context::store(connection, &batch.held).await? {
+        if !batch_context::store(connection, &self.db.random, &batch.held).await? {
             transaction.rollback().await;
             return Ok(false);
         }

@@ -1,6 +1,7 @@
 //! One comparison: the bill is put aside, then judged line by line, then the books against it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use wxpay::v2::{BillDate, BillEntry, BillError, BillRow, BillType};
@@ -10,9 +11,9 @@ use super::books::Books;
 use super::error::ReconcileError;
 use crate::circuit_breaker::Call;
 use crate::core::Cashier;
+use crate::db::day_claim::{Claim, LEASE_MS};
 use crate::db::orders::{self, PaidOrder};
-use crate::db::reconciliations::{self, Claim, LEASE_MS};
-use crate::db::{bill_lines, differences, refunds};
+use crate::db::{bill_lines, differences, reconciliations, refunds};
 use crate::reconcile::confirm::Confirmed;
 use recharge::reconciliation::{
     self as rules, Class, Difference, DifferenceKind, Done, Figures, Line, Totals,
@@ -228,7 +229,7 @@ impl<'a> Run<'a> {
     async fn ask_all(&mut self, lines: Vec<Line>) -> Result<i64, ReconcileError> {
         let (of, mut unclear, mut in_a_row) = (lines.len(), 0, 0);
         for (n, lines) in lines.chunks(ASKED_PER_S).enumerate() {
-            let second = tokio::time::sleep(std::time::Duration::from_secs(1));
+            let (clock, began) = (&self.cashier.inner.clock, self.cashier.inner.clock.steady());
             let mut asking = JoinSet::new();
             for line in lines.iter().cloned() {
                 let inner = std::sync::Arc::clone(&self.cashier.inner);
@@ -261,7 +262,8 @@ impl<'a> Run<'a> {
             let asked = n * ASKED_PER_S + lines.len();
             (self.progress)(Progress { step: Step::Asking, done: asked as i64, of: Some(of as i64) });
             if asked < of {
-                second.await;
+                let passed = clock.steady().saturating_sub(began);
+                clock.sleep(Duration::from_secs(1).saturating_sub(passed)).await;
             }
         }
         Ok(unclear)

@@ -1,6 +1,7 @@
 //! A cashier with a real database and the sandbox in process, once on SQLite and once on PostgreSQL.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
 
 mod settings;
 

@@ -36,6 +36,8 @@ pub struct Common {
     pub merchant: Merchant,
     pub settings: Settings,
     pub random: Random,
+    /// Ids of audit rows: a sequence of its own, which no choice of the seed depends on.
+    pub ids: Random,
     pub sandbox: Sandbox,
 }
 
@@ -93,6 +95,7 @@ impl Process {
         let client = client.with_budget(3_600_000, 3_600_000);
         let cashier = runtime.block_on(async {
             let db = Db::open_behind(&common.url, turnstile.clone()).await.unwrap();
+            let db = db.with_random(common.ids.clone());
             let (settings, random) = (common.settings.clone(), common.random.clone());
             Cashier::start(db, client, settings, clock, random, instance)
         });
