@@ -15,8 +15,10 @@ fn main() {
 /// `const SQLITE: &[(i64, &str, &str)] = …`, in the order of the versions. The name is `0001_what_it_makes.sql`.
 fn list(engine: &str, folder: &Path) -> String {
     println!("cargo::rerun-if-changed={}", folder.display());
-    let mut files: Vec<_> =
-        fs::read_dir(folder).expect("migrations are there").map(|file| file.expect("readable").path()).collect();
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("migrations are there")
+        .map(|file| file.expect("readable").path())
+        .collect();
     files.sort();
     let mut text = format!("pub(super) const {}: &[(i64, &str, &str)] = &[\n", engine.to_uppercase());
     for file in files {
@@ -24,7 +26,8 @@ fn list(engine: &str, folder: &Path) -> String {
         let (version, description) = stem.split_once('_').expect("a version before the first underscore");
         let version: i64 = version.parse().expect("the version is a number");
         let description = description.replace('_', " ");
-        text += &format!("    ({version}, {description:?}, include_str!({:?})),\n", file.display().to_string());
+        text +=
+            &format!("    ({version}, {description:?}, include_str!({:?})),\n", file.display().to_string());
     }
     text + "];\n"
 }

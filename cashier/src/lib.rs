@@ -5,6 +5,7 @@ mod circuit_breaker;
 mod clock;
 mod core;
 pub mod db;
+pub mod error_chain;
 mod exceptions;
 mod health;
 mod idempotency;

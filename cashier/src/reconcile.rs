@@ -4,8 +4,8 @@ use wxpay::v2::BillDate;
 
 use crate::circuit_breaker::Call;
 use crate::core::Cashier;
-use crate::db::reconciliations;
-use crate::db::{bill_lines, differences};
+use crate::db::{bill_lines, day_claim, differences, orders, reconciliations};
+use crate::error_chain::error_chain;
 use recharge::reconciliation::{self as rules, Difference, Reconciliation};
 
 mod books;
@@ -59,7 +59,7 @@ impl Cashier {
 
     async fn oldest_due(&self, call: Call) -> Result<Option<Reconciliation>, ReconcileError> {
         let (db, now) = (&self.inner.db, self.now());
-        let Some(first) = reconciliations::first_order(db).await? else { return Ok(None) };
+        let Some(first) = orders::first_created_at(db).await? else { return Ok(None) };
         let mut date = BillDate::of(first).max(BillDate::of(now.plus_ms(-30 * 24 * 60 * 60 * 1000)));
         let not_due = reconciliations::not_due(db, date, now).await?;
         while rules::made_at(date) <= now {
@@ -120,11 +120,11 @@ impl Cashier {
             return Err(ReconcileError::TooOld { date });
         }
         let name = format!("{:016x}", u64::from_be_bytes(self.inner.random.bytes()));
-        let Some(claim) = reconciliations::claim(db, date, &name, now, only_due).await? else {
+        let Some(claim) = day_claim::claim(db, date, &name, now, only_due).await? else {
             return Ok(None);
         };
         if let Err(error) = Run::new(self, claim.clone(), call, progress).all().await {
-            let text = chain(&error);
+            let text = error_chain(&error);
             reconciliations::fail(db, &claim, (error.word(), text), self.now()).await?;
             // A run that lost its claim leaves the lines to the one that has it.
             if !matches!(error, ReconcileError::Lost) {
@@ -136,13 +136,4 @@ impl Cashier {
         let result = reconciliations::results(db, Some(date), 1).await?.pop();
         result.map(Some).ok_or(ReconcileError::Lost)
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let (mut text, mut cause) = (error.to_string(), error.source());
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

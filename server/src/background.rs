@@ -2,14 +2,14 @@
 
 use std::{future::Future, time::Duration};
 
-use cashier::Cashier;
+use cashier::{Cashier, error_chain::error_chain};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{error_chain::error_chain, state::Server};
+use crate::state::Server;
 
 /// Queries are started this often, so that a watched order waits little.
 const ASK_EVERY: Duration = Duration::from_millis(500);

@@ -7,7 +7,7 @@ use wxpay::UnixMillis;
 use wxpay::v2::{BillDate, BillRow};
 
 use super::bulk::{self, Key};
-use super::reconciliations::{Claim, write};
+use super::day_claim::{Claim, write};
 use super::{Db, broken, column};
 use recharge::reconciliation::{Line, key_of};
 
