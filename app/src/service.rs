@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cashier::Cashier;
 use cashier::db::order_list::{Cursor, Page};
-use cashier::{PlaceError, PlaceRequest};
+use cashier::{PlaceError, Wish};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use recharge::{Order, OrderState, User};
@@ -54,7 +54,7 @@ impl Service {
             .price(quantity)
             .ok_or_else(|| refusal(ErrorCode::Quantity, "quantity is out of limits"))?;
         let user = User::new(&user.id, &user.name).map_err(internal)?;
-        match self.cashier.place(PlaceRequest { user, total_fee, bonus, ip: ip.0 }).await {
+        match self.cashier.place(Wish { user, total_fee, bonus, ip: ip.0 }).await {
             Ok(order) => self.view(&order).await,
             Err(error) => Err(self.place_error(error)),
         }
@@ -150,7 +150,6 @@ impl Service {
     async fn view(&self, order: &Order) -> Result<StatusView, AppError> {
         let now = self.cashier.now();
         let expires_in_s = order.expires_in_s(now);
-        let code = order.code();
         let link = || format!("{}/pay/{}?t={}", self.site.public_url, order.out_trade_no, order.link_token);
         let balance = match order.is_open() {
             true => None,
@@ -161,13 +160,13 @@ impl Service {
             state: view_state(order),
             total_fee: order.total_fee.get(),
             bonus: order.bonus.get(),
-            code_url: code.map(|code| code.url.to_string()),
-            code_version: code.map_or(0, |code| code.version),
+            code_url: order.code_url().map(ToString::to_string),
+            code_version: order.issued().map_or(0, |issued| issued.version),
             expires_in_s,
             poll_for_s: expires_in_s.min(200),
             next_ms: Some(next_ms(now.minus(order.created_at))),
             link: order.is_open().then(link),
-            sandbox_scan: code.and_then(|code| self.site.scan_url(code.url.as_str())),
+            sandbox_scan: order.code_url().and_then(|code_url| self.site.scan_url(code_url.as_str())),
             balance,
             placed: clock_time(order.created_at),
         })
@@ -191,11 +190,11 @@ impl Service {
                 out_trade_no: Some(out_trade_no.to_string()),
                 ..later(ErrorCode::Busy, message, 3)
             },
-            PlaceError::Unavailable { out_trade_no, wait_s } => AppError {
+            PlaceError::Ill { out_trade_no, wait_s } => AppError {
                 out_trade_no: out_trade_no.map(|number| number.to_string()),
                 ..later(ErrorCode::Busy, message, wait_s)
             },
-            PlaceError::RateLimited { out_trade_no, wait_s } => AppError {
+            PlaceError::Crowded { out_trade_no, wait_s } => AppError {
                 out_trade_no: out_trade_no.map(|number| number.to_string()),
                 ..later(ErrorCode::TooOften, message, wait_s)
             },

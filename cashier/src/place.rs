@@ -1,42 +1,36 @@
-//! Placing an order and obtaining its code from WeChat: single-flight with a lease.
-//!
-//! Requests of one user for one amount share one open order (a unique key of the table). Of the callers that want its code one
-//! at a time talks to WeChat: a lock per order within the process, a lease on the order's row between processes.
+//! Placing: one order for one wish, and its code from WeChat.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use wxpay::v2::{TradeType, UnifiedOrder};
-use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo};
+use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo, Placing, TradeType};
 
-use crate::circuit_breaker::Call;
+use super::circuit_breaker::Call;
+use super::health::Cause;
+use super::{Cashier, Inner, Stopped, throttle};
 use crate::clock::Clock;
-use crate::core::{Cashier, Inner};
 use crate::db::orders;
 use crate::db::writer::WriteError;
-use crate::health::{Cause, Stopped};
-use crate::throttle::{Wait, Why};
 use recharge::User;
 use recharge::command::{Command, Reply};
 use recharge::order::{NewOrder, Order, OrderState};
 
-/// Time after which a payer is told to try again, while the work goes on. WeChat's client gives up after 7 s, but the call may
+/// A payer is told to try again after this, while the work goes on. WeChat's client gives up after 7 s, but a press may
 /// have waited for another one before.
 const PATIENCE: Duration = Duration::from_millis(7_500);
 
-/// A payer's request for an order. The price and the bonus are the server's own figures, never the page's.
+/// What a payer asks for. The price and the bonus are the server's own figures, never the page's.
 #[derive(Debug, Clone)]
-pub struct PlaceRequest {
+pub struct Wish {
     pub user: User,
     pub total_fee: Fen,
     pub bonus: Fen,
-    /// The payer's address, for WeChat's `spbill_create_ip`.
+    /// Where the payer is, for WeChat's `spbill_create_ip`.
     pub ip: IpAddr,
 }
 
-/// Why there is no order with a live code.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     #[error("this cannot be ordered")]
@@ -44,28 +38,28 @@ pub enum PlaceError {
     /// The cap on open orders; these can be paid or expire.
     #[error("{} orders are still open", .0.len())]
     TooManyOpen(Vec<Order>),
-    /// The outcome is unknown, or WeChat is busy. The order is kept: the next request goes on with it.
+    /// Nobody knows what became of it, or WeChat is busy. The order is kept: the next press goes on with it.
     #[error("WeChat gave no clear answer for order {out_trade_no}")]
     TryAgain { out_trade_no: OutTradeNo },
-    /// The circuit breaker is open, so WeChat was not asked. An order that exists is kept: the next request goes on with it.
+    /// WeChat has not been answering, so it was not asked. An order that exists is kept: the next press goes on with it.
     #[error("WeChat is not answering, try again in {wait_s} s")]
-    Unavailable { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
-    /// The rate limit of unified orders is used up. An order that exists is kept.
+    Ill { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
+    /// More orders are being placed than may reach WeChat. An order that exists is kept.
     #[error("too many orders are being placed at this moment, try again in {wait_s} s")]
-    RateLimited { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
-    /// WeChat refused the order for a mistake in our request or settings.
+    Crowded { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
+    /// WeChat named a mistake of ours.
     #[error("WeChat refused order {out_trade_no}: {reason}")]
     Refused { out_trade_no: OutTradeNo, reason: String },
-    /// WeChat refuses this merchant's requests altogether, so no new orders are taken.
+    /// New orders are stopped.
     #[error("no new orders are taken: {}", .0.reason)]
     Stopped(Stopped),
     /// There is no such order.
     #[error("there is no such order")]
     NotFound,
-    /// The idempotency key was used with another request before.
+    /// The key was used for something else before.
     #[error("this idempotency key was used with other parameters")]
     KeyReused,
-    /// This user has used more idempotency keys in a day than are kept.
+    /// This user has used more keys in a day than are kept.
     #[error("too many idempotency keys for this user")]
     TooManyKeys,
     #[error("the order could not be written")]
@@ -79,32 +73,32 @@ impl From<sqlx::Error> for PlaceError {
 }
 
 impl Cashier {
-    /// Places an order, or goes on with the open one of the same user and amount, and returns it with a live code. Runs to its
-    /// end even if the caller goes away.
+    /// An order with a live code: a new one, or the open one of the same user and amount. Runs to its end even if the
+    /// caller goes away.
     ///
     /// # Errors
     /// [`PlaceError`].
-    pub async fn place(&self, request: PlaceRequest) -> Result<Order, PlaceError> {
+    pub async fn place(&self, wish: Wish) -> Result<Order, PlaceError> {
         let (inner, number) = (Arc::clone(&self.inner), Arc::new(OnceLock::new()));
         let written = Arc::clone(&number);
-        let placing = tokio::spawn(async move { inner.place(&request, &written).await });
-        within_patience(&self.inner.clock, placing, || number.get().cloned()).await
+        let placing = tokio::spawn(async move { inner.place(&wish, &written).await });
+        in_time(&self.inner.clock, placing, || number.get().cloned()).await
     }
 
-    /// Renews the code of an open order, after a query whether it was paid. If the code is newer than `seen_version` already
-    /// (another tab was faster), that one is returned.
+    /// A fresh code for an open order; WeChat is asked first whether it was paid. Where the code is newer than
+    /// `seen_version` already (another tab was faster), that one is the answer.
     ///
     /// # Errors
     /// [`PlaceError`].
     pub async fn new_code(&self, out_trade_no: OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
         let (inner, number) = (Arc::clone(&self.inner), out_trade_no.clone());
         let renewing = tokio::spawn(async move { inner.new_code(&number, seen_version).await });
-        within_patience(&self.inner.clock, renewing, || Some(out_trade_no)).await
+        in_time(&self.inner.clock, renewing, || Some(out_trade_no)).await
     }
 }
 
-/// The task's result, or [`PlaceError::TryAgain`] when it takes longer than [`PATIENCE`]; it runs to its end all the same.
-pub(crate) async fn within_patience(
+/// What the task ends with, or "try again" when it takes too long; it runs to its end all the same.
+pub(super) async fn in_time(
     clock: &Clock,
     task: JoinHandle<Result<Order, PlaceError>>,
     number: impl FnOnce() -> Option<OutTradeNo>,
@@ -119,17 +113,13 @@ pub(crate) async fn within_patience(
 }
 
 impl Inner {
-    async fn place(
-        &self,
-        request: &PlaceRequest,
-        number: &OnceLock<OutTradeNo>,
-    ) -> Result<Order, PlaceError> {
-        // Two rounds, because the open order may turn out to be closed at WeChat: then a new one follows.
+    async fn place(&self, wish: &Wish, number: &OnceLock<OutTradeNo>) -> Result<Order, PlaceError> {
+        // Twice, because the open order may turn out to be closed at WeChat: then a new one follows.
         for _ in 0..2 {
-            let (order, call) = self.find_or_create(request).await?;
-            // The caller learns the first number; a second round has a new order, which the next request finds.
+            let (order, mine) = self.written(wish).await?;
+            // The first number is told; a second round has a new order, which the next press finds.
             let _ = number.set(order.out_trade_no.clone());
-            let order = self.with_live_code(order, call, None).await?;
+            let order = self.with_code(order, mine, None).await?;
             if !matches!(order.state, OrderState::Closed { .. }) {
                 return Ok(order);
             }
@@ -138,19 +128,15 @@ impl Inner {
         Err(PlaceError::TryAgain { out_trade_no })
     }
 
-    /// The open order of the same user and amount, or a new one. A new one comes with the lease on its code and an admitted
-    /// call to unified order.
-    pub(crate) async fn find_or_create(
-        &self,
-        request: &PlaceRequest,
-    ) -> Result<(Order, Option<Call>), PlaceError> {
+    /// The order for this wish, in the database, and where this call wrote it, its turn at unified order.
+    pub(super) async fn written(&self, wish: &Wish) -> Result<(Order, Option<Call>), PlaceError> {
         let now = self.clock.now();
-        let open = orders::open_of(&self.db, &request.user.id, now, 100).await?;
+        let open = orders::open_of(&self.db, &wish.user.id, now, 100).await?;
         let same = open.iter().any(|order| {
-            (order.total_fee, order.bonus) == (request.total_fee, request.bonus) && order.can_be_reused(now)
+            (order.total_fee, order.bonus) == (wish.total_fee, wish.bonus) && order.can_be_reused(now)
         });
         if !same {
-            self.throttle.check(now).map_err(|wait| must_wait(None, wait))?;
+            self.look(None)?;
             if let Some(stopped) = self.health.refuses(now) {
                 return Err(PlaceError::Stopped(stopped));
             }
@@ -159,36 +145,31 @@ impl Inner {
             }
         }
         let new = NewOrder {
-            user: request.user.clone(),
-            total_fee: request.total_fee,
-            bonus: request.bonus,
+            user: wish.user.clone(),
+            total_fee: wish.total_fee,
+            bonus: wish.bonus,
             body: self.settings.body.clone(),
             notify_url: self.settings.notify_url.clone(),
-            spbill_create_ip: request.ip,
-            sign_type: self.wechat.merchant().sign_type,
+            spbill_create_ip: wish.ip,
+            signed: self.wechat.merchant().sign_type.into(),
+            trade_type: TradeType::Native,
             life_ms: self.settings.time_expire_ms,
         };
         let new = Order::new(new, now, self.random.bytes())?;
         let number = new.out_trade_no.clone();
-        let call = match same {
-            true => None,
-            false => {
-                let admitted = self.throttle.acquire(&self.db, now).await?;
-                Some(admitted.map_err(|wait| must_wait(None, wait))?)
-            }
-        };
+        let turn = if same { None } else { Some(self.enter(None).await?) };
         let reply = self.writer.write(Command::Place(Box::new(new))).await;
         if let Ok(Reply::Order { order, changed: true }) = reply {
             tracing::info!(out_trade_no = %number, "placed {number}");
-            let call = match call {
-                Some(call) => call,
-                // The open order that was found has ended meanwhile.
-                None => self.acquire_or_end_lease(&number).await?,
+            let turn = match turn {
+                Some(turn) => turn,
+                // The open one ended just now.
+                None => self.turn_or_release(&number).await?,
             };
-            return Ok((*order, Some(call)));
+            return Ok((*order, Some(turn)));
         }
-        if let Some(call) = call {
-            self.throttle.release(call);
+        if let Some(turn) = turn {
+            self.leave(turn);
         }
         match reply? {
             Reply::Order { order, .. } => Ok((*order, None)),
@@ -196,84 +177,78 @@ impl Inner {
         }
     }
 
-    /// Acquires a call to unified order for the holder of the order's lease; without a call the lease is ended.
-    async fn acquire_or_end_lease(&self, number: &OutTradeNo) -> Result<Call, PlaceError> {
-        let refused = match self.throttle.acquire(&self.db, self.clock.now()).await {
-            Ok(Ok(call)) => return Ok(call),
-            Ok(Err(wait)) => must_wait(Some(number), wait),
-            Err(error) => error.into(),
+    /// A turn at unified order, by one who holds the right to ask for this order's code and gives that up without a turn.
+    async fn turn_or_release(&self, number: &OutTradeNo) -> Result<Call, PlaceError> {
+        let refused = match self.enter(Some(number)).await {
+            Ok(turn) => return Ok(turn),
+            Err(refused) => refused,
         };
         let (out_trade_no, result, now) = (number.clone(), refused.to_string(), self.clock.now());
         self.writer.write(Command::PrepayFailed { out_trade_no, result, now }).await?;
         Err(refused)
     }
 
-    /// The order with a live code. `leased`: this caller holds the order's lease, with an admitted call. With `renew`, a code
-    /// newer than that version.
-    pub(crate) async fn with_live_code(
+    /// The order with a live code. `mine`: this call wrote the order, and with it has the right and the turn to ask WeChat.
+    /// With `renew`, a code newer than that version.
+    pub(super) async fn with_code(
         &self,
         order: Order,
-        leased: Option<Call>,
+        mine: Option<Call>,
         renew: Option<i64>,
     ) -> Result<Order, PlaceError> {
         let number = order.out_trade_no.clone();
         let mut order = order;
         let began = self.clock.steady();
         let is_done = |order: &Order| {
-            let fresh = order.code().is_some_and(|code| renew.is_none_or(|seen| code.version > seen));
-            !order.is_open() || (fresh && order.has_live_code(self.clock.now()))
+            let fresh = order.issued().is_some_and(|issued| renew.is_none_or(|seen| issued.version > seen));
+            !order.is_open() || (fresh && order.has_live_ticket(self.clock.now()))
         };
         loop {
-            // During an outage no caller queues behind another's attempt, which may take seconds.
-            if leased.is_none() && !is_done(&order) {
-                self.check_orders(&number)?;
+            // While WeChat is ill nobody waits behind another's attempt, which may take seconds.
+            if mine.is_none() && !is_done(&order) {
+                self.look(Some(&number))?;
             }
-            let lock = self.code_lock(&number).await;
-            // A caller that waited this long was told to try again; asking for nobody would only hold up the next one.
+            let turn = self.turn(&number).await;
+            // Who waited here was told to try again; asking for nobody would only hold up the next press.
             if self.clock.steady().saturating_sub(began) > PATIENCE {
                 return Err(PlaceError::TryAgain { out_trade_no: number });
             }
-            if leased.is_none() {
+            if mine.is_none() {
                 order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
             }
             if is_done(&order) {
                 return Ok(order);
             }
-            if let Some(call) = leased {
-                return self.request_code(&order, call).await;
+            if let Some(call) = mine {
+                return self.ask_for_code(&order, call).await;
             }
-            self.check_orders(&number)?;
-            if self.take_lease(&number).await? {
-                let call = self.acquire_or_end_lease(&number).await?;
-                return self.request_code(&order, call).await;
+            self.look(Some(&number))?;
+            if self.may_ask(&number).await? {
+                let call = self.turn_or_release(&number).await?;
+                return self.ask_for_code(&order, call).await;
             }
-            drop(lock);
+            drop(turn);
             self.clock.sleep(Duration::from_millis(50)).await;
         }
     }
 
-    fn check_orders(&self, number: &OutTradeNo) -> Result<(), PlaceError> {
-        self.throttle.check(self.clock.now()).map_err(|wait| must_wait(Some(number), wait))
-    }
-
-    /// Takes the lease on this order's code; `false` while another process has it.
-    async fn take_lease(&self, number: &OutTradeNo) -> Result<bool, PlaceError> {
+    /// Takes the right to ask for this order's code; `false` while another process has it.
+    async fn may_ask(&self, number: &OutTradeNo) -> Result<bool, PlaceError> {
         let now = self.clock.now();
         let reply = self.writer.write(Command::Ordering { out_trade_no: number.clone(), now }).await?;
         Ok(matches!(reply, Reply::Order { changed: true, .. }))
     }
 
-    /// Sends the unified order and stores its answer.
-    async fn request_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
+    async fn ask_for_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
         let number = &order.out_trade_no;
-        let answer = self.wechat.unified_order(&unified_order(order)).await;
-        self.throttle.orders.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
+        let answer = self.wechat.place(&placing(order)).await;
+        self.gate.orders.heard(call, answer.as_ref().err(), self.clock.now(), &self.random);
         let error = match answer {
             Ok(prepay) => {
                 self.health.took_order();
-                let (url, now) = (prepay.code_url.clone(), self.clock.now());
-                let command = Command::Prepaid { out_trade_no: number.clone(), url, now };
-                return self.store(number, command).await;
+                let (ticket, now) = (prepay.ticket.clone(), self.clock.now());
+                let command = Command::Prepaid { out_trade_no: number.clone(), ticket, now };
+                return self.stored(number, command).await;
             }
             Err(error) => error,
         };
@@ -283,26 +258,26 @@ impl Inner {
             now: self.clock.now(),
         };
         tracing::warn!(out_trade_no = %number, "unified order for {number}: {error}");
-        let order = self.store(number, command).await?;
-        self.without_code(order, error).await
+        let order = self.stored(number, command).await?;
+        self.judge(order, error).await
     }
 
-    async fn store(&self, number: &OutTradeNo, command: Command) -> Result<Order, PlaceError> {
+    async fn stored(&self, number: &OutTradeNo, command: Command) -> Result<Order, PlaceError> {
         match self.writer.write(command).await? {
             Reply::Order { order, .. } => Ok(*order),
             _ => orders::find(&self.db, number).await?.ok_or(PlaceError::NotFound),
         }
     }
 
-    /// Maps an answer without a code to the order's state or the payer's error.
-    async fn without_code(&self, order: Order, error: Error) -> Result<Order, PlaceError> {
+    /// What an answer without a code means for the payer.
+    async fn judge(&self, order: Order, error: Error) -> Result<Order, PlaceError> {
         let number = order.out_trade_no.clone();
         let now = self.clock.now();
         match error {
             Error::Refused { code: ErrCode::OrderClosed, .. } => {
                 self.health.understood();
                 let by = "wechat".to_owned();
-                self.store(&number, Command::Close { out_trade_no: number.clone(), by, now }).await
+                self.stored(&number, Command::Close { out_trade_no: number.clone(), by, now }).await
             }
             // WeChat knows this number: what it knows decides.
             Error::Refused {
@@ -310,7 +285,7 @@ impl Inner {
                 ..
             } => {
                 self.health.understood();
-                if self.query(&order, "unified order").await.is_err() {
+                if self.ask(&order, "unified order").await.is_err() {
                     return Err(PlaceError::TryAgain { out_trade_no: number });
                 }
                 let order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
@@ -336,47 +311,39 @@ impl Inner {
 
     async fn new_code(&self, number: &OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
         let order = orders::find(&self.db, number).await?.ok_or(PlaceError::NotFound)?;
-        let newer = order.code().is_some_and(|code| code.version > seen_version);
+        let newer = order.issued().is_some_and(|issued| issued.version > seen_version);
         if !order.is_open() || newer {
             return Ok(order);
         }
-        self.check_orders(number)?;
-        if let Some(ms) = self.throttle.queries.wait_ms(self.clock.now()) {
-            return Err(must_wait(Some(number), Wait { ms, why: Why::Outage }));
+        self.look(Some(number))?;
+        if let Some(wait) = self.gate.queries.wait_ms(self.clock.now()) {
+            return Err(throttle::ill(Some(number), wait));
         }
-        if self.query(&order, "new code").await.is_err() {
+        if self.ask(&order, "new code").await.is_err() {
             return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
         }
-        self.with_live_code(order, None, Some(seen_version)).await
-    }
-}
-
-fn must_wait(number: Option<&OutTradeNo>, wait: Wait) -> PlaceError {
-    let (out_trade_no, wait_s) = (number.cloned(), wait.seconds());
-    match wait.why {
-        Why::Outage => PlaceError::Unavailable { out_trade_no, wait_s },
-        Why::RateLimited => PlaceError::RateLimited { out_trade_no, wait_s },
+        self.with_code(order, None, Some(seen_version)).await
     }
 }
 
 /// The stored fields, as they were sent the first time: WeChat refuses the same number with others.
-fn unified_order(order: &Order) -> UnifiedOrder {
-    UnifiedOrder {
-        body: order.body.clone(),
+fn placing(order: &Order) -> Placing {
+    Placing {
+        channel: order.channel(),
+        description: order.body.clone(),
         attach: None,
         out_trade_no: order.out_trade_no.clone(),
         total_fee: order.total_fee,
-        spbill_create_ip: order.spbill_create_ip,
+        payer_ip: order.spbill_create_ip,
         time_start: order.created_at,
         time_expire: order.time_expire,
         notify_url: order.notify_url.clone(),
-        product_id: order.product_id.clone(),
-        trade_type: TradeType::Native,
+        product_id: Some(order.product_id.clone()),
         openid: None,
     }
 }
 
-/// Whether the error concerns the merchant, and not this one order.
+/// Whether the mistake is the merchant's, and not this one order's.
 fn concerns_every_order(code: &ErrCode) -> bool {
     matches!(
         code,

@@ -1,4 +1,4 @@
-//! Random source: OS entropy, or seeded for simulation.
+//! Chance: the machine's, or one that a simulation can have again.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,18 +12,16 @@ pub struct Random {
 }
 
 impl Random {
-    /// OS entropy, which cannot be predicted.
+    /// The machine's own, which nobody can guess.
     pub fn system() -> Random {
         Random::default()
     }
 
-    /// A sequence that depends on the seed alone: for simulations only.
+    /// The same bytes for the same seed: for simulations only.
     pub fn seeded(seed: u64) -> Random {
         Random { seeded: Some(Arc::new(Mutex::new(StdRng::seed_from_u64(seed)))) }
     }
 
-    /// Random bytes.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         match &self.seeded {

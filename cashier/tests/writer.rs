@@ -14,9 +14,7 @@ use recharge::command::{Command, Outcome, Reply};
 use recharge::order::{NewOrder, Order, Proof, Rules};
 use recharge::{LatePayment, User};
 use sqlx::{AnyConnection, Connection, Executor};
-use wxpay::v2::Fields;
-use wxpay::v2::notify::Payment;
-use wxpay::{AppId, Fen, SignType, TransactionId};
+use wxpay::{AppId, Evidence, Fen, Payment, Signed, TradeType, TransactionId};
 
 fn rules() -> Arc<Rules> {
     let appid = AppId::parse("wxd930ea5d5a258f4f").unwrap();
@@ -35,7 +33,8 @@ fn order(user: &str, n: u8) -> Order {
         body: "远山云-充值".to_owned(),
         notify_url: "https://pay.example.com/wxpay/notify".to_owned(),
         spbill_create_ip: [203, 0, 113, 7].into(),
-        sign_type: SignType::Md5,
+        signed: Signed::Md5,
+        trade_type: TradeType::Native,
         life_ms: 600_000,
     };
     Order::new(new, PLACED, [n; 26]).unwrap()
@@ -52,8 +51,8 @@ fn settle(order: &Order) -> Command {
         time_end: PLACED.plus_ms(60_000),
         trade_type: Some("NATIVE".to_owned()),
         bank_type: None,
-        sign_type: SignType::Md5,
-        evidence: Fields::new(),
+        signed: Signed::Md5,
+        evidence: Evidence::default(),
     };
     let (from, now) = ("203.0.113.41".to_owned(), PLACED.plus_ms(61_000));
     Command::Settle { payment: Box::new(payment), proof: Proof::Notice, from, now }

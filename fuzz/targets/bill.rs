@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use wxpay::v2::BillReader;
+use wxpay::bill::BillReader;
 
 fuzz_target!(|input: (u8, &[u8])| {
     let (size, bill) = input;

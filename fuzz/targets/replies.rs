@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use saoma_fuzz::signed;
-use wxpay::v2::{Prepay, REPLY_LIMIT, RefundAccepted, Refunds, Trade, TradeState, reply};
-use wxpay::{Error, Merchant, SignType};
+use wxpay::v2::{REPLY_LIMIT, order_query, refund, refund_query, reply, unified_order};
+use wxpay::{Error, Merchant, SignType, TradeState, TradeType};
 
 fuzz_target!(|body: &[u8]| {
     let merchant = Merchant::sandbox();
@@ -20,17 +20,17 @@ fuzz_target!(|body: &[u8]| {
         Err(Error::BadSignature(_) | Error::Malformed(_)) => panic!("{fields:?} is signed"),
         Err(_) => return,
     };
-    if let Ok(prepay) = Prepay::read(&fields) {
-        assert!(prepay.code_url.as_str().starts_with("weixin://"));
+    if let Ok(prepay) = unified_order::read(&fields, TradeType::Native) {
+        assert!(prepay.ticket.as_str().starts_with("weixin://"));
     }
-    if let Ok(trade) = Trade::read(&fields, SignType::Md5) {
+    if let Ok(trade) = order_query::read(&fields, SignType::Md5) {
         let paid = trade.state == TradeState::Success;
         assert!(!paid || trade.payment.is_some_and(|payment| payment.total_fee.get() > 0));
     }
-    if let Ok(refund) = RefundAccepted::read(&fields) {
+    if let Ok(refund) = refund::read(&fields) {
         assert!(!format!("{refund:?}").is_empty());
     }
-    if let Ok(refunds) = Refunds::read(&fields) {
+    if let Ok(refunds) = refund_query::read(&fields) {
         assert!(!format!("{refunds:?}").is_empty());
     }
 });

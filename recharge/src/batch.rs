@@ -8,9 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use wxpay::v2::Fields;
-use wxpay::v2::notify::Payment;
-use wxpay::{Fen, OutTradeNo, SignType, TransactionId, UnixMillis};
+use wxpay::{Fen, OutTradeNo, Payment, Signed, TransactionId, UnixMillis};
 
 use crate::command::{Command, Outcome, Reply};
 use crate::event::{Event, EventKind};
@@ -124,10 +122,10 @@ impl<'a> Batch<'a> {
         match command {
             Command::Place(order) => self.place(order),
             Command::Ordering { out_trade_no, now } => self.step(out_trade_no, |order| order.ordering(*now)),
-            Command::Prepaid { out_trade_no, url, now } => {
-                let reply = self.step(out_trade_no, |order| order.prepaid(url.clone(), *now));
+            Command::Prepaid { out_trade_no, ticket, now } => {
+                let reply = self.step(out_trade_no, |order| order.prepaid(ticket.clone(), *now));
                 if let Reply::Order { order, changed: true } = &reply {
-                    let version = order.code().map_or(0, |code| code.version);
+                    let version = order.issued().map_or(0, |issued| issued.version);
                     self.event(out_trade_no, *now, EventKind::Prepaid, json!({ "code_version": version }));
                 }
                 reply
@@ -289,7 +287,7 @@ impl<'a> Batch<'a> {
             Proof::Query => EventKind::Queried,
         };
         let detail =
-            Evidence { from, result: "SUCCESS", sign_type: payment.sign_type, fields: &payment.evidence };
+            Evidence { from, result: "SUCCESS", sign_type: payment.signed, fields: &payment.evidence };
         self.events.push(Event::new(&payment.out_trade_no, now, kind, &detail));
     }
 
@@ -330,8 +328,8 @@ impl<'a> Batch<'a> {
 struct Evidence<'a> {
     from: &'a str,
     result: &'static str,
-    sign_type: SignType,
-    fields: &'a Fields,
+    sign_type: Signed,
+    fields: &'a wxpay::Evidence,
 }
 
 #[cfg(test)]

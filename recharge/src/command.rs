@@ -1,7 +1,6 @@
 //! What can be written, and what it led to. Everything that moves an order is one of these commands.
 
-use wxpay::v2::notify::Payment;
-use wxpay::{CodeUrl, OutRefundNo, OutTradeNo, UnixMillis};
+use wxpay::{OutRefundNo, OutTradeNo, Payment, Ticket, UnixMillis};
 
 use crate::event::Event;
 use crate::exception::resolution::{SettleRefusal, Settlement};
@@ -17,7 +16,7 @@ pub enum Command {
     /// Take the right to ask WeChat for this order's code.
     Ordering { out_trade_no: OutTradeNo, now: UnixMillis },
     /// Store the code that unified order answered.
-    Prepaid { out_trade_no: OutTradeNo, url: CodeUrl, now: UnixMillis },
+    Prepaid { out_trade_no: OutTradeNo, ticket: Ticket, now: UnixMillis },
     /// Unified order brought no code: say why on the time line, and let the next press try.
     PrepayFailed { out_trade_no: OutTradeNo, result: String, now: UnixMillis },
     /// A proof of payment.

@@ -2,9 +2,7 @@
 
 use std::net::Ipv4Addr;
 
-use wxpay::v2::Fields;
-use wxpay::v2::notify::Payment;
-use wxpay::{AppId, Fen, OutRefundNo, SignType, TransactionId, UnixMillis};
+use wxpay::{AppId, Evidence, Fen, OutRefundNo, Payment, Signed, TradeType, TransactionId, UnixMillis};
 
 use crate::exception::{Exception, ExceptionKind};
 use crate::order::{LatePayment, NewOrder, Order, Proof, Rules, Verdict};
@@ -25,7 +23,8 @@ pub fn order() -> Order {
         body: "远山云-充值".to_owned(),
         notify_url: "https://pay.example.com/wxpay/notify".to_owned(),
         spbill_create_ip: Ipv4Addr::new(203, 0, 113, 7).into(),
-        sign_type: SignType::Md5,
+        signed: Signed::Md5,
+        trade_type: TradeType::Native,
         life_ms: 600_000,
     };
     Order::new(new, PLACED, [7; 26]).unwrap()
@@ -46,8 +45,8 @@ pub fn payment() -> Payment {
         time_end: PLACED.plus_ms(60_000),
         trade_type: Some("NATIVE".to_owned()),
         bank_type: Some("OTHERS".to_owned()),
-        sign_type: SignType::Md5,
-        evidence: Fields::new(),
+        signed: Signed::Md5,
+        evidence: Evidence::default(),
     }
 }
 

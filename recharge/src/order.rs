@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
-use wxpay::v2::notify::Payment;
-use wxpay::{AppId, CodeUrl, Fen, InvalidValue, OutTradeNo, SignType, TransactionId, UnixMillis};
+use wxpay::{
+    AppId, Channel, CodeUrl, Fen, InvalidValue, OutTradeNo, Payment, Signed, Ticket, TradeType,
+    TransactionId, UnixMillis,
+};
 
 use crate::exception::ExceptionKind;
 use crate::user::User;
@@ -11,8 +13,9 @@ use crate::user::User;
 mod manual;
 pub mod query_schedule;
 
-/// A `code_url` dies two hours after it was issued (protocol A3); one that a payer still has to scan is renewed earlier.
-const CODE_LIFE_MS: i64 = 115 * 60 * 1000;
+/// How long a ticket is shown, in milliseconds: WeChat honours it for two hours, and the payer still has to use it.
+/// Source: WeChat Pay, native.php?chapter=9_1 (`prepay_id`, `code_url`).
+const TICKET_LIFE_MS: i64 = 115 * 60 * 1000;
 
 /// WeChat refuses to close an order in its first five minutes. Source: protocol A6.
 pub const CLOSE_NOT_BEFORE_MS: i64 = 5 * 60 * 1000;
@@ -36,7 +39,10 @@ pub struct Order {
     pub product_id: String,
     pub notify_url: String,
     pub spbill_create_ip: IpAddr,
-    pub sign_type: SignType,
+    /// How its requests were signed when it was placed; weaker evidence decides nothing.
+    pub signed: Signed,
+    /// How the payer gets to it.
+    pub trade_type: TradeType,
     pub created_at: UnixMillis,
     pub time_expire: UnixMillis,
     pub state: OrderState,
@@ -59,18 +65,18 @@ pub struct Order {
 pub enum OrderState {
     /// Written, WeChat's answer not stored.
     Created,
-    /// Has a code that can be paid.
-    Pending(Code),
+    /// Has a ticket that leads to the payment.
+    Pending(Issued),
     /// Closed at WeChat without a payment.
     Closed { closed_at: UnixMillis },
     /// Paid, by proof. Nothing leaves this state.
     Paid(Paid),
 }
 
-/// A live `code_url`. Its version tells pages apart that show an older one.
+/// The newest ticket of an order. Its version tells pages apart that show an older one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Code {
-    pub url: CodeUrl,
+pub struct Issued {
+    pub ticket: Ticket,
     pub version: i64,
     pub issued_at: UnixMillis,
 }
@@ -155,11 +161,24 @@ impl Order {
         matches!(self.state, OrderState::Created | OrderState::Pending(_))
     }
 
-    pub fn code(&self) -> Option<&Code> {
+    pub fn issued(&self) -> Option<&Issued> {
         match &self.state {
-            OrderState::Pending(code) => Some(code),
+            OrderState::Pending(issued) => Some(issued),
             _ => None,
         }
+    }
+
+    /// The code to scan, where the order is paid by one.
+    pub fn code_url(&self) -> Option<&CodeUrl> {
+        match &self.issued()?.ticket {
+            Ticket::Code(code_url) => Some(code_url),
+            Ticket::Prepay(_) | Ticket::Page(_) => None,
+        }
+    }
+
+    /// Where it was placed, and stays.
+    pub fn channel(&self) -> Channel {
+        Channel { protocol: self.signed.protocol(), trade_type: self.trade_type }
     }
 
     /// Whole seconds until `time_expire`, never negative.
@@ -173,9 +192,9 @@ impl Order {
         self.is_open() && self.reusable && self.time_expire.minus(now) > (life / 10).min(30_000)
     }
 
-    /// Whether the stored code can still be shown.
-    pub fn has_live_code(&self, now: UnixMillis) -> bool {
-        self.code().is_some_and(|code| now.minus(code.issued_at) < CODE_LIFE_MS)
+    /// Whether the stored ticket can still be shown.
+    pub fn has_live_ticket(&self, now: UnixMillis) -> bool {
+        self.issued().is_some_and(|issued| now.minus(issued.issued_at) < TICKET_LIFE_MS)
     }
 
     /// Whether this is the secret of the order's link and the link still holds: while the order is open, and ten minutes
@@ -214,7 +233,7 @@ impl Order {
             return Verdict::AlreadyPaid;
         }
         // Only of notices: a query is signed as this process asks, whatever the order was placed with.
-        let is_weaker = payment.sign_type == SignType::Md5 && self.sign_type == SignType::HmacSha256;
+        let is_weaker = payment.signed < self.signed;
         if is_weaker && proof == Proof::Notice {
             return Verdict::AskWeChat;
         }
@@ -265,23 +284,23 @@ impl Order {
         is_new.then_some(Order { refunded_outside: true, ..order })
     }
 
-    /// The order with the code that unified order answered; `None` where a notice was faster or it was closed meanwhile.
-    pub fn prepaid(&self, url: CodeUrl, now: UnixMillis) -> Option<Order> {
+    /// The order with the ticket that WeChat answered; `None` where a notice was faster or it was closed meanwhile.
+    pub fn prepaid(&self, ticket: Ticket, now: UnixMillis) -> Option<Order> {
         let version = match &self.state {
             OrderState::Created => 1,
-            OrderState::Pending(code) => code.version + 1,
+            OrderState::Pending(issued) => issued.version + 1,
             OrderState::Closed { .. } | OrderState::Paid(_) => return None,
         };
-        let code = Code { url, version, issued_at: now };
+        let issued = Issued { ticket, version, issued_at: now };
         Some(Order {
-            state: OrderState::Pending(code),
+            state: OrderState::Pending(issued),
             ordering_until: UnixMillis::default(),
             version: self.version + 1,
             ..self.clone()
         })
     }
 
-    /// The order while this process asks WeChat for its code; `None` if it has ended or another process is asking.
+    /// The order while this process asks WeChat for its ticket; `None` if it has ended or another process is asking.
     pub fn ordering(&self, now: UnixMillis) -> Option<Order> {
         // A right that ends later than any that is given now was given by a clock that has been set back since.
         let is_free = self.ordering_until <= now || self.ordering_until > now.plus_ms(ORDERING_LEASE_MS);
@@ -292,7 +311,7 @@ impl Order {
         })
     }
 
-    /// The order after an answer of WeChat that brought no code: another press may try again at once.
+    /// The order after an answer of WeChat that brought no ticket: another press may try again at once.
     pub fn not_ordering(&self) -> Option<Order> {
         (self.ordering_until != UnixMillis::default()).then(|| Order {
             ordering_until: UnixMillis::default(),
@@ -326,7 +345,8 @@ pub struct NewOrder {
     pub body: String,
     pub notify_url: String,
     pub spbill_create_ip: IpAddr,
-    pub sign_type: SignType,
+    pub signed: Signed,
+    pub trade_type: TradeType,
     /// How long it can be paid, in milliseconds.
     pub life_ms: i64,
 }
@@ -352,7 +372,8 @@ impl Order {
             body: new.body,
             notify_url: new.notify_url,
             spbill_create_ip: new.spbill_create_ip,
-            sign_type: new.sign_type,
+            signed: new.signed,
+            trade_type: new.trade_type,
             created_at: now,
             // WeChat's times have whole seconds; the stored one is the one that is sent.
             time_expire: UnixMillis::new(now.plus_ms(new.life_ms).get() / 1000 * 1000),

@@ -1,6 +1,6 @@
 //! A day of WeChat's bill against our books: what each line is to us, and what it comes to. Pure.
 
-use wxpay::v2::{BillDate, BillEntry, BillRow, BillSummary};
+use wxpay::bill::{BillDate, BillEntry, BillRow, BillSummary};
 use wxpay::{AppId, Fen, TransactionId, UnixMillis};
 
 use crate::exception::{Exception, ExceptionKind};

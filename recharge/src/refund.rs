@@ -1,7 +1,6 @@
 //! Refunds and every rule of them. Pure: no IO, and `now` is a parameter.
 
-use wxpay::v2::RefundStatus;
-use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId, UnixMillis};
+use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, RefundStatus, TransactionId, UnixMillis};
 
 use crate::exception::Exception;
 use crate::order::{Order, OrderState};

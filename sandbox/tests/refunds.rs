@@ -10,9 +10,13 @@ use common::{HOUR, MINUTE, NUMBER, PLACED, World, base, notice, signed, signed_w
 use flate2::read::GzDecoder;
 use sandbox::{Faults, NotifyFaults, RefundFaults, RefundRefusal, RefundResult, TradeState};
 use serde_json::json;
+use wxpay::bill::{BillDate, BillEntry, BillError, BillType};
 use wxpay::client::{Client, Endpoint};
-use wxpay::v2::{BillDate, BillEntry, BillError, BillType, Fields, RefundQuery, RefundStatus, refund_notice};
-use wxpay::{ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, SignType, TransactionId};
+use wxpay::v2::{Fields, refund_notice};
+use wxpay::{
+    ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, RefundQuery, RefundStatus, SignType,
+    TransactionId,
+};
 
 const REFUND_NUMBER: &str = "RF20260315000001";
 
@@ -151,9 +155,9 @@ async fn a_payment_has_at_most_fifty_refunds_told_ten_at_a_time() {
     let mut seen = Vec::new();
     for offset in (0..50).step_by(10) {
         let id = TransactionId::parse(transaction_id.as_str()).unwrap();
-        let page = client.refund_query(&RefundQuery::TransactionId(id, offset)).await.unwrap();
+        let page = client.query_refunds(&RefundQuery::TransactionId(id, offset)).await.unwrap();
         assert_eq!((page.total_refund_count, page.refunds.len()), (Some(50), 10));
-        seen.extend(page.refunds.iter().map(|one| one.out_refund_no.to_string()));
+        seen.extend(page.refunds.iter().map(|one| one.out_refund_no.as_ref().unwrap().to_string()));
     }
     assert_eq!(seen, (0..50).map(|n| format!("RF{n:04}")).collect::<Vec<_>>());
 }
@@ -237,7 +241,7 @@ fn client(world: &World) -> Client {
 async fn the_client_and_the_sandbox_agree_on_a_refund() {
     let (world, transaction_id) = paid().await;
     let client = client(&world);
-    let refund = wxpay::v2::Refund {
+    let refund = wxpay::Refund {
         transaction_id: TransactionId::parse(transaction_id).unwrap(),
         out_trade_no: OutTradeNo::parse(NUMBER).unwrap(),
         out_refund_no: OutRefundNo::parse(REFUND_NUMBER).unwrap(),
@@ -247,19 +251,19 @@ async fn the_client_and_the_sandbox_agree_on_a_refund() {
         notify_url: None,
     };
     let query = RefundQuery::OutRefundNo(refund.out_refund_no.clone());
-    let error = client.refund_query(&query).await.unwrap_err();
+    let error = client.query_refunds(&query).await.unwrap_err();
     assert_eq!(error.code(), Some(&ErrCode::RefundNotExist));
     let accepted = client.refund(&refund).await.unwrap();
     assert_eq!(client.refund(&refund).await.unwrap().refund_id, accepted.refund_id);
-    let other = wxpay::v2::Refund { refund_fee: Fen::new(1), ..refund.clone() };
+    let other = wxpay::Refund { refund_fee: Fen::new(1), ..refund.clone() };
     let error = client.refund(&other).await.unwrap_err();
     assert!(matches!(&error, Error::Refused { code: ErrCode::InvalidRequest, .. }), "{error:?}");
     world.clock.advance(3_000);
-    let refunds = client.refund_query(&query).await.unwrap();
+    let refunds = client.query_refunds(&query).await.unwrap();
     assert_eq!(refunds.refunds[0].status, RefundStatus::Success);
     assert_eq!(refunds.refunds[0].refund_id, accepted.refund_id);
-    let trade = client.order_query(&refund.out_trade_no).await.unwrap();
-    assert_eq!(trade.state, wxpay::v2::TradeState::Refund);
+    let trade = client.query(&refund.out_trade_no).await.unwrap();
+    assert_eq!(trade.state, wxpay::TradeState::Refund);
     assert!(trade.payment.is_some());
 }
 

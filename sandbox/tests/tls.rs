@@ -13,8 +13,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use sandbox::{Clock, Deliver, Options, Pay, Sandbox, Tls};
 use tokio::net::TcpListener;
 use wxpay::client::{Certificate, Client, Endpoint};
-use wxpay::v2::{Refund, TradeType, UnifiedOrder};
-use wxpay::{Error, Fen, MchId, Merchant, OutRefundNo, OutTradeNo, TransactionId, UnixMillis};
+use wxpay::{
+    Channel, Error, Fen, MchId, Merchant, OutRefundNo, OutTradeNo, Placing, Protocol, Refund, TradeType,
+    TransactionId, UnixMillis,
+};
 
 fn authority() -> CertifiedIssuer<'static, KeyPair> {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -66,26 +68,26 @@ async fn a_refund_needs_the_merchants_certificate_and_an_order_does_not() {
     let endpoint = || Endpoint::new(format!("https://localhost:{port}"));
     let stranger = Client::new(Merchant::sandbox(), endpoint()).unwrap();
     let number = OutTradeNo::parse(NUMBER).unwrap();
-    let error = stranger.order_query(&number).await.unwrap_err();
+    let error = stranger.query(&number).await.unwrap_err();
     assert!(matches!(error, Error::Transport(_)), "we do not believe just anybody: {error:?}");
 
     let client = stranger.with_root_certificates(ours.pem().as_bytes()).unwrap();
     let now = UnixMillis::now();
-    let order = UnifiedOrder {
-        body: "示例书店-图书".into(),
+    let order = Placing {
+        channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
+        description: "示例书店-图书".into(),
         attach: None,
         out_trade_no: number.clone(),
         total_fee: Fen::new(1990),
-        spbill_create_ip: "203.0.113.7".parse().unwrap(),
+        payer_ip: "203.0.113.7".parse().unwrap(),
         time_start: now,
         time_expire: now.plus_ms(600_000),
         notify_url: shop.url.lock().unwrap().clone(),
-        product_id: "SKU-1001".into(),
-        trade_type: TradeType::Native,
+        product_id: Some("SKU-1001".into()),
         openid: None,
     };
-    let prepay = client.unified_order(&order).await.unwrap();
-    let payment = sandbox.pay(prepay.code_url.as_str(), Pay::default()).await.unwrap();
+    let prepay = client.place(&order).await.unwrap();
+    let payment = sandbox.pay(prepay.ticket.as_str(), Pay::default()).await.unwrap();
     let refund = Refund {
         transaction_id: TransactionId::parse(payment.transaction_id).unwrap(),
         out_trade_no: number,

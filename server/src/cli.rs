@@ -7,16 +7,17 @@ use std::{
     process::ExitCode,
 };
 
-use cashier::{Db, error_chain::error_chain};
+use cashier::Db;
 use clap::{Args, Parser, Subcommand};
 use recharge::User;
 use server::{
     config::{self, LogFormat, Secret},
+    error_chain::error_chain,
     operators, start,
     user_token::UserTokens,
 };
 use tracing_subscriber::EnvFilter;
-use wxpay::{UnixMillis, v2::BillDate};
+use wxpay::{UnixMillis, bill::BillDate};
 
 mod backup;
 mod reconcile;

@@ -10,6 +10,7 @@ pub mod client_addr;
 pub mod config;
 mod cookies;
 mod create_limit;
+pub mod error_chain;
 mod health;
 pub mod listener;
 mod log_limit;

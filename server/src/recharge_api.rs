@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use cashier::{IdempotencyKey, PlaceRequest};
+use cashier::{RequestKey, Wish};
 use http::{HeaderMap, StatusCode, header};
 use recharge::{OrderState, User};
 use serde::Serialize;
@@ -58,18 +58,18 @@ async fn create(
     })?;
     server.create_limit.user(&user.id).map_err(|slow| ApiError::too_often(slow.wait_s))?;
     let quantity = wish.quantity;
-    let wish = PlaceRequest { user, total_fee, bonus, ip };
+    let wish = Wish { user, total_fee, bonus, ip };
     let order = match key {
         None => server.cashier.place(wish).await?,
         Some(key) => {
             let bad = |error: InvalidValue| wish::bad_key(&error.to_string());
-            let key = IdempotencyKey::new(&key, format!("NATIVE {quantity}")).map_err(bad)?;
-            server.cashier.place_idempotent(wish, key).await?
+            let key = RequestKey::new(&key, format!("NATIVE {quantity}")).map_err(bad)?;
+            server.cashier.place_once(wish, key).await?
         }
     };
     let expires_in_s = order.expires_in_s(server.now());
     Ok(Json(Created {
-        code_url: order.code().map(|code| code.url.to_string()).unwrap_or_default(),
+        code_url: order.code_url().map(ToString::to_string).unwrap_or_default(),
         total_fee: order.total_fee.get(),
         state: order.state.name(),
         expires_in_s,

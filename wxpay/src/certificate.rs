@@ -1,4 +1,5 @@
-//! The merchant's TLS client certificate, which WeChat demands for refunds. Source: protocol A7.1.
+//! The merchant's TLS client certificate, which v2 demands for refunds.
+//! Source: WeChat Pay v2, native.php?chapter=4_3 (商户证书).
 
 use std::fmt;
 
@@ -7,9 +8,10 @@ use base64::engine::general_purpose::STANDARD;
 use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
 use x509_parser::pem::Pem;
 
-use crate::types::{InvalidValue, MchId, UnixMillis};
+use crate::UnixMillis;
+use crate::types::{InvalidValue, MchId};
 
-/// A certificate with its private key; whoever has it can refund, so its `Debug` is blind.
+/// A certificate with its private key. Whoever has it and the API key can refund, so `Debug` hides it.
 #[derive(Clone)]
 pub struct Certificate {
     identity: reqwest::Identity,
@@ -17,7 +19,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// `apiclient_cert.pem` and `apiclient_key.pem`. An empty `key` means that `certificate` has both.
+    /// Reads `apiclient_cert.pem` and `apiclient_key.pem`. An empty `key` means that `certificate` has both.
     /// # Errors
     /// [`InvalidValue`] if there is not at least one certificate and one key.
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, InvalidValue> {
@@ -28,7 +30,7 @@ impl Certificate {
         Ok(Certificate { identity, expires_at: expiry(&both).ok_or_else(invalid)? })
     }
 
-    /// `apiclient_cert.p12`, whose password is the merchant number.
+    /// Reads `apiclient_cert.p12`, whose password is the merchant number.
     /// # Errors
     /// [`InvalidValue`] if it is no p12, or of another merchant, or without a private key.
     pub fn from_p12(p12: &[u8], mch_id: &MchId) -> Result<Self, InvalidValue> {
@@ -41,9 +43,9 @@ impl Certificate {
         Self::from_pem(certificates.as_bytes(), pem("PRIVATE KEY", chain.key().as_der()).as_bytes())
     }
 
-    /// Either of the two, by what `file` begins with: PEM is text, and p12 is not. `key` is for PEM in two files.
+    /// Reads either, told apart by the first byte: PEM is text, a p12 is not. `key` is for PEM in two files.
     /// # Errors
-    /// [`InvalidValue`] as the other two.
+    /// [`InvalidValue`] as [`Certificate::from_pem`] and [`Certificate::from_p12`].
     pub fn read(file: &[u8], key: Option<&[u8]>, mch_id: &MchId) -> Result<Self, InvalidValue> {
         // A p12 is a DER sequence.
         if file.starts_with(&[0x30]) {
@@ -53,7 +55,7 @@ impl Certificate {
         }
     }
 
-    /// When it ends to be valid; WeChat's live five years.
+    /// The end of its validity; WeChat's live five years.
     pub fn expires_at(&self) -> UnixMillis {
         self.expires_at
     }
@@ -69,7 +71,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
-/// When the first certificate in `pem` ends to be valid: that is the merchant's own, others are its authorities'.
+/// The end of validity of the first certificate in `pem`: that is the merchant's own, others are its authorities'.
 fn expiry(pem: &[u8]) -> Option<UnixMillis> {
     let own = Pem::iter_from_buffer(pem).flatten().find(|block| block.label == "CERTIFICATE")?;
     let seconds = own.parse_x509().ok()?.validity().not_after.timestamp();

@@ -1,5 +1,11 @@
-//! The WeChat Pay protocol: what travels, how it is signed, and who may be believed.
-//! It knows neither the orders nor the database of the shop that uses it.
+//! The WeChat Pay merchant protocol: messages, signatures, and a client.
+//!
+//! The crate's root is neutral of the protocol's version: what is ordered ([`Placing`]), paid ([`Payment`]), queried
+//! ([`Trade`]), refunded ([`Refund`]), billed ([`bill`]), and the [`client::Client`] (feature `client`). [`v2`] turns the
+//! messages of API v2 into bytes and back. Neither knows the orders or the database of the shop that uses it.
+//!
+//! `PROTOCOL.md` beside this crate's manifest sums the protocol up, with WeChat's page for each part. Citations such as
+//! "native.php?chapter=9_1" are pages below `https://pay.weixin.qq.com/wiki/doc/api/`.
 //!
 //! One whole round trip, with a router in the place of `api.mch.weixin.qq.com`: an order, the code for the payer, the
 //! notice of the payment, and the answer that ends it.
@@ -8,8 +14,9 @@
 //! # #[cfg(feature = "client")]
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use axum::{Router, routing::post};
-//! use wxpay::v2::{Fields, REPLY_LIMIT, TradeType, UnifiedOrder, notify, sign};
-//! use wxpay::{Fen, Merchant, OutTradeNo, UnixMillis, client::Client};
+//! use wxpay::client::Client;
+//! use wxpay::v2::{Fields, REPLY_LIMIT, notify, sign};
+//! use wxpay::{Channel, Fen, Merchant, OutTradeNo, Placing, Protocol, TradeType, UnixMillis};
 //!
 //! let us = Merchant::sandbox();
 //! let key = us.key.clone();
@@ -40,23 +47,23 @@
 //!
 //! // Our side. `Client::new` asks the real one instead.
 //! let client = Client::in_process(us.clone(), router);
-//! let order = UnifiedOrder {
-//!     body: "示例书店-图书".into(),
+//! let order = Placing {
+//!     channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
+//!     description: "示例书店-图书".into(),
 //!     attach: None,
 //!     out_trade_no: OutTradeNo::parse("BK20260315000001")?,
 //!     total_fee: Fen::new(1990),
-//!     spbill_create_ip: "203.0.113.7".parse()?,
+//!     payer_ip: "203.0.113.7".parse()?,
 //!     time_start: UnixMillis::now(),
 //!     time_expire: UnixMillis::now().plus_ms(600_000),
 //!     notify_url: "https://shop.example.com/wxpay/notify".into(),
-//!     product_id: "SKU-1001".into(),
-//!     trade_type: TradeType::Native,
+//!     product_id: Some("SKU-1001".into()),
 //!     openid: None,
 //! };
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 //! # runtime.block_on(async {
-//! let prepay = client.unified_order(&order).await?;
-//! assert_eq!(prepay.code_url.as_str(), "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3");
+//! let prepay = client.place(&order).await?;
+//! assert_eq!(prepay.ticket.as_str(), "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3");
 //! # Ok::<(), wxpay::Error>(())
 //! # })?;
 //!
@@ -81,22 +88,43 @@
 //! # fn main() {}
 //! ```
 
+#![warn(missing_docs)]
+
 pub mod bill;
 #[cfg(feature = "client")]
 mod certificate;
-pub mod error;
+mod channel;
+#[cfg(feature = "client")]
+pub mod client;
+mod error;
+mod evidence;
+mod fen;
+#[cfg(feature = "client")]
+pub mod host;
+mod payment;
+mod placing;
+mod refunding;
+mod trade;
 #[cfg(feature = "client")]
 mod transport;
-pub mod types;
+mod types;
+mod unix_millis;
 pub mod v2;
 mod verified;
 
+pub use channel::{Channel, Protocol, Signed, TradeType};
 pub use error::{ErrClass, ErrCode, Error};
+pub use evidence::Evidence;
+pub use fen::Fen;
+pub use payment::Payment;
+pub use placing::{Placing, Prepay, Ticket};
+pub use refunding::{Refund, RefundAccepted, RefundNotice, RefundQuery, RefundState, RefundStatus, Refunds};
+pub use trade::{Trade, TradeState};
 pub use types::{
-    AppId, CodeUrl, Fen, InvalidValue, MchId, OutRefundNo, OutTradeNo, RefundId, TransactionId, UnixMillis,
+    AppId, CodeUrl, InvalidValue, MchId, OpenId, OutRefundNo, OutTradeNo, PayPage, PrepayId, RefundId,
+    TransactionId,
 };
-#[cfg(feature = "client")]
-pub use v2::client;
+pub use unix_millis::UnixMillis;
 pub use v2::merchant::Merchant;
 pub use v2::sign::{ApiKey, SignType};
 pub use verified::Verified;

@@ -1,37 +1,40 @@
-//! How a request's bytes get to WeChat and the answer's back: over HTTP, or in process to a router.
+//! How a request's bytes get to WeChat and the answer's back: over HTTP, or in process to a service.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{Request, StatusCode, header::CONTENT_TYPE};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use reqwest::{Url, redirect};
 use tokio::time::timeout;
-use tower::ServiceExt;
+use tower::{BoxError, Service, ServiceExt};
 
 use crate::certificate::Certificate;
 use crate::error::Error;
+use crate::host::Endpoint;
 use crate::types::InvalidValue;
-use crate::v2::client::Endpoint;
-use crate::v2::{REPLY_LIMIT, XmlError};
-
-/// Source: protocol A1.
-const BACKUP: &str = "https://api2.mch.weixin.qq.com";
+use crate::v2::REPLY_LIMIT;
+use crate::v2::xml::XmlError;
 
 const XML: &str = "text/xml; charset=utf-8";
 
-/// A host that does not even accept is given up this soon, so that the other one has time left.
+/// Limit of connecting: a host that does not accept is left for the other one while there is time.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// Connections that WeChat closed while they were idle would fail the next request; this is well below its minute.
+/// How long an idle connection is kept. WeChat closes them after a minute, and a request on a closed one would fail.
 const POOL_IDLE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]
 pub(crate) enum Transport {
     Http(Box<Hosts>),
-    InProcess(Router),
+    InProcess(InProcess),
 }
 
 #[derive(Debug, Clone)]
@@ -42,7 +45,40 @@ pub(crate) struct Hosts {
     backup: Option<Url>,
 }
 
-/// Whom we believe beyond the machine's own list, and who we are, if WeChat asks.
+type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
+type Answering = Pin<Box<dyn Future<Output = Response<BoxBody>> + Send>>;
+
+/// A service that stands in the place of a host.
+#[derive(Clone)]
+pub(crate) struct InProcess(Arc<dyn Fn(Request<String>) -> Answering + Send + Sync>);
+
+impl InProcess {
+    pub(crate) fn new<S, B>(service: S) -> Self
+    where
+        S: Service<Request<String>, Response = Response<B>, Error = Infallible>,
+        S: Clone + Send + Sync + 'static,
+        S::Future: Send,
+        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        InProcess(Arc::new(move |request| {
+            let service = service.clone();
+            Box::pin(async move {
+                match service.oneshot(request).await {
+                    Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
+                    Err(never) => match never {},
+                }
+            })
+        }))
+    }
+}
+
+impl fmt::Debug for InProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("InProcess")
+    }
+}
+
+/// Authorities that are trusted beyond the machine's own, and the client certificate, shown to a host that asks for one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Tls {
     pub roots: Vec<reqwest::Certificate>,
@@ -77,13 +113,7 @@ pub(crate) struct Budget {
 impl Transport {
     pub(crate) fn http(endpoint: &Endpoint) -> Result<Self, Error> {
         let primary = base_url("base_url", &endpoint.base_url)?;
-        let backup = match &endpoint.backup_url {
-            Some(backup) => Some(base_url("backup_url", backup)?),
-            None if primary.as_str().trim_end_matches('/') == Endpoint::WECHAT => {
-                Some(base_url("backup_url", BACKUP)?)
-            }
-            None => None,
-        };
+        let backup = endpoint.backup().map(|url| base_url("backup_url", url)).transpose()?;
         let tls = Tls::default();
         let http = tls.connect().map_err(|error| Error::Transport(error.into()))?;
         Ok(Transport::Http(Box::new(Hosts { http, tls, primary, backup })))
@@ -104,7 +134,7 @@ impl Transport {
         }
     }
 
-    /// Whether whoever asks for our certificate gets one; nobody asks in process or over plain HTTP.
+    /// Whether a host that asks for a client certificate gets one; over plain HTTP and in process none asks.
     pub(crate) fn shows_certificate(&self) -> bool {
         match self {
             Transport::Http(hosts) => hosts.tls.ours.is_some() || hosts.primary.scheme() == "http",
@@ -113,7 +143,7 @@ impl Transport {
     }
 
     /// Posts `body`; on a failure of the network or an HTTP 5xx, the same bytes once more to the second host, if there
-    /// is one. Every v2 call may be repeated like that: the same numbers never order, close or refund twice.
+    /// is one. Every v2 call is idempotent: the same numbers never order, close or refund twice.
     pub(crate) async fn post(&self, path: &str, body: String, budget: Budget) -> Result<Vec<u8>, Error> {
         let whole = |to| async { ask(to, path, body.clone()).await?.whole().await };
         self.try_hosts(budget, whole).await
@@ -131,8 +161,8 @@ impl Transport {
     ) -> Result<T, Error> {
         let start = Instant::now();
         let hosts = match self {
-            Transport::InProcess(router) => {
-                return within(budget.total, budget, ask(To::Router(router.clone()))).await;
+            Transport::InProcess(service) => {
+                return within(budget.total, budget, ask(To::Service(service.clone()))).await;
             }
             Transport::Http(hosts) => hosts,
         };
@@ -154,15 +184,15 @@ impl Transport {
 /// Where one attempt goes.
 enum To {
     Host(reqwest::Client, Url),
-    Router(Router),
+    Service(InProcess),
 }
 
-/// Logged here, because the caller may never hear of it.
+/// Logged here, because the caller gets the second host's answer only.
 fn report(error: &(dyn std::error::Error + 'static)) {
-    tracing::warn!(error, "asking the second host, the first one failed");
+    tracing::warn!(error, "first WeChat Pay host failed, trying the second");
 }
 
-/// Whether another host might do better: nothing came, or an error that is not WeChat's word.
+/// Whether another host might answer: nothing came, or an error that is not from WeChat's application.
 fn is_of_the_host(error: &Error) -> bool {
     match error {
         Error::Transport(_) | Error::Timeout { .. } => true,
@@ -193,15 +223,9 @@ async fn ask(to: To, path: &str, body: String) -> Result<Answer, Error> {
             let response = request.send().await.map_err(broken)?;
             (response.status(), Answer::Http(response))
         }
-        To::Router(router) => {
-            let request = Request::post(path)
-                .header(CONTENT_TYPE, XML)
-                .body(Body::from(body))
-                .map_err(|error| Error::Transport(error.into()))?;
-            let response = match router.oneshot(request).await {
-                Ok(response) => response,
-                Err(never) => match never {},
-            };
+        To::Service(InProcess(service)) => {
+            let request = Request::post(path).header(CONTENT_TYPE, XML).body(body);
+            let response = service(request.map_err(|error| Error::Transport(error.into()))?).await;
             (response.status(), Answer::InProcess(response.into_body()))
         }
     };
@@ -222,7 +246,7 @@ fn broken(error: reqwest::Error) -> Error {
 #[derive(Debug)]
 pub(crate) enum Answer {
     Http(reqwest::Response),
-    InProcess(Body),
+    InProcess(BoxBody),
 }
 
 impl Answer {
@@ -233,8 +257,7 @@ impl Answer {
             Answer::InProcess(body) => loop {
                 let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await;
                 let Some(frame) = frame else { return Ok(None) };
-                let frame = frame.map_err(|error| Error::Transport(error.into()))?;
-                if let Ok(data) = frame.into_data() {
+                if let Ok(data) = frame.map_err(Error::Transport)?.into_data() {
                     return Ok(Some(data));
                 }
             },

@@ -1,26 +1,25 @@
-//! API v2: flat XML, signed with a key that both sides hold. Source: protocol part A.
+//! API v2: flat XML over HTTP POST, signed with a key that both sides hold.
+//!
+//! One module a message: how it becomes [`Fields`] and bytes, and what bytes are believed. What a message means is said by
+//! the version-neutral types of the crate. Source: WeChat Pay v2, native.php?chapter=4_1 (协议规则).
 
 #[cfg(feature = "client")]
-pub mod client;
+pub(crate) mod client;
 pub mod close_order;
+pub mod download_bill;
 pub mod merchant;
 pub mod notify;
 pub mod order_query;
+mod payment;
 pub mod refund;
 pub mod refund_notice;
 pub mod refund_query;
 pub mod reply;
 pub mod req_info;
 pub mod sign;
-mod unified_order;
-mod xml;
+pub mod unified_order;
+pub(crate) mod xml;
 
-pub use crate::bill::{self, BillDate, BillEntry, BillError, BillReader, BillRow, BillSummary, BillType};
-pub use order_query::{Trade, TradeState};
-pub use refund::{Refund, RefundAccepted};
-pub use refund_notice::RefundNotice;
-pub use refund_query::{RefundQuery, RefundState, RefundStatus, Refunds};
-pub use unified_order::{Prepay, TradeType, UnifiedOrder};
 pub use xml::{Fields, XmlError};
 
 /// The longest notice that is read, in bytes.

@@ -1,9 +1,9 @@
-//! The mark that a signature was checked.
+//! [`Verified`]: a type that only a checked signature can make.
 
 use std::ops::Deref;
 
-/// A value that WeChat signed. Only this crate's verification builds it, so a function that takes one cannot be
-/// reached with words that anybody might have sent.
+/// A value that WeChat signed. Only this crate's verification makes one, so a function that takes it cannot be called
+/// with what anybody might have sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified<T>(T);
 
@@ -13,6 +13,7 @@ impl<T> Verified<T> {
         Verified(value)
     }
 
+    /// The value, without the proof.
     pub fn into_inner(self) -> T {
         self.0
     }

@@ -10,8 +10,8 @@ use std::io::Write;
 use documents::*;
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
-use wxpay::v2::bill::{self, LineError};
-use wxpay::v2::{BillDate, BillEntry, BillError, BillReader, BillRow, BillSummary, BillType, Fields};
+use wxpay::bill::{BillDate, BillEntry, BillError, BillReader, BillRow, BillSummary, BillType, LineError};
+use wxpay::v2::{Fields, download_bill};
 use wxpay::{Fen, Merchant, UnixMillis};
 
 fn read_in(pieces: &[&[u8]]) -> Result<(Vec<BillRow>, BillSummary), BillError> {
@@ -46,13 +46,13 @@ fn line(result: Result<(Vec<BillRow>, BillSummary), BillError>) -> (u64, LineErr
 #[test]
 fn the_published_request_is_ours() {
     let date = BillDate::parse("20260315").unwrap();
-    let mut ours = bill::request(&Merchant::sandbox(), date, BillType::All, false);
+    let mut ours = download_bill::request(&Merchant::sandbox(), date, BillType::All, false);
     assert_eq!(ours.remove("sign_type").as_deref(), Some("MD5"));
     let mut published = Fields::read(DOWNLOAD_BILL.as_bytes(), 4096).unwrap();
     published.remove("sign");
     published.remove("nonce_str");
     assert_eq!(ours, published);
-    let packed = bill::request(&Merchant::sandbox(), date, BillType::Refund, true);
+    let packed = download_bill::request(&Merchant::sandbox(), date, BillType::Refund, true);
     assert_eq!((packed.get("tar_type"), packed.get("bill_type")), (Some("GZIP"), Some("REFUND")));
 }
 

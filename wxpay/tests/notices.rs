@@ -2,10 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
 use proptest::prelude::*;
-use wxpay::v2::notify::{self, Notice, NoticeError, Payment};
+use wxpay::v2::notify::{self, Notice, NoticeError};
 use wxpay::v2::sign::{self, SignError};
 use wxpay::v2::{Fields, NOTICE_LIMIT, XmlError};
-use wxpay::{ApiKey, Fen, Merchant, SignType, Verified};
+use wxpay::{ApiKey, Fen, Merchant, Payment, SignType, Verified};
 
 /// The fields of the notice in protocol A11.5, without its signature.
 fn notice() -> Fields {

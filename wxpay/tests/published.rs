@@ -5,11 +5,12 @@
 mod documents;
 
 use documents::*;
+use wxpay::v2::notify::{self, Notice};
 use wxpay::v2::sign::{self, SignError};
-use wxpay::v2::{Fields, TradeType, UnifiedOrder, close_order, notify, order_query, reply};
+use wxpay::v2::{Fields, close_order, order_query, reply, unified_order};
 use wxpay::{
-    ApiKey, ErrCode, Error, Fen, Merchant, OutTradeNo, SignType, UnixMillis, Verified,
-    v2::{Prepay, Trade, TradeState, notify::Notice},
+    ApiKey, Channel, ErrCode, Error, Fen, Merchant, OutTradeNo, Placing, Protocol, SignType, Signed, Ticket,
+    TradeState, TradeType, UnixMillis, Verified,
 };
 
 /// WeChat signs some of the documents with MD5 and some with HMAC-SHA256.
@@ -103,22 +104,21 @@ fn v4_names_are_sorted_by_their_bytes_and_zeros_stay() {
 
 #[test]
 fn v5_a_full_request_is_built_and_signed_as_published() {
-    let order = UnifiedOrder {
-        body: "示例书店-图书".into(),
+    let order = Placing {
+        channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
+        description: "示例书店-图书".into(),
         attach: Some("cart=42".into()),
         out_trade_no: OutTradeNo::parse("BK20260315000001").unwrap(),
         total_fee: Fen::new(1990),
-        spbill_create_ip: "203.0.113.7".parse().unwrap(),
+        payer_ip: "203.0.113.7".parse().unwrap(),
         time_start: UnixMillis::from_beijing("20260315100000").unwrap(),
         time_expire: UnixMillis::from_beijing("20260315120000").unwrap(),
         notify_url: "https://shop.example.com/wechat/v2/notify".into(),
-        product_id: "SKU-1001".into(),
-        trade_type: TradeType::Native,
+        product_id: Some("SKU-1001".into()),
         openid: None,
     };
     // The published one also names a device, and we choose nonces ourselves.
-    let fields = order
-        .to_fields(&Merchant::sandbox())
+    let fields = unified_order::request(&order, &Merchant::sandbox())
         .with("device_info", "WEB")
         .with("nonce_str", "nonceNATIVEreq0001");
     let sign = sign::sign(&fields, &key(), SignType::Md5);
@@ -190,10 +190,20 @@ fn the_published_string_to_sign_holds_the_notices_fields_in_order() {
 }
 
 #[test]
-fn the_answer_to_a_native_order_gives_its_code() {
-    let prepay = Prepay::read(&answer(UNIFIED_ORDER_NATIVE_ANSWER, SignType::Md5).unwrap()).unwrap();
-    assert_eq!(prepay.prepay_id, "wx20260315100003123456789abcdef01234");
-    assert_eq!(prepay.code_url.as_str(), "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3");
+fn the_answer_to_an_order_gives_the_ticket_of_its_trade_type() {
+    let read = |document, sign_type, trade_type| {
+        unified_order::read(&answer(document, sign_type).unwrap(), trade_type)
+    };
+    let native = read(UNIFIED_ORDER_NATIVE_ANSWER, SignType::Md5, TradeType::Native).unwrap();
+    assert_eq!(native.prepay_id.unwrap().as_str(), "wx20260315100003123456789abcdef01234");
+    assert_eq!(native.ticket.as_str(), "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3");
+    let jsapi = read(UNIFIED_ORDER_JSAPI_ANSWER, SignType::HmacSha256, TradeType::Jsapi).unwrap();
+    assert!(matches!(&jsapi.ticket, Ticket::Prepay(id) if Some(id) == jsapi.prepay_id.as_ref()), "{jsapi:?}");
+    let mweb = read(UNIFIED_ORDER_MWEB_ANSWER, SignType::Md5, TradeType::Mweb).unwrap();
+    assert!(matches!(&mweb.ticket, Ticket::Page(page) if page.as_str().contains("checkmweb")), "{mweb:?}");
+    // A type whose own field is not there has no ticket.
+    let app = read(UNIFIED_ORDER_APP_ANSWER, SignType::Md5, TradeType::Native).unwrap_err();
+    assert_eq!(app.what, "code_url");
 }
 
 #[test]
@@ -241,7 +251,7 @@ fn queries_and_closes_are_built_as_published() {
 #[test]
 fn a_paid_order_is_read_with_its_payment_and_an_unpaid_one_without() {
     let paid = answer(ORDER_QUERY_PAID, SignType::Md5).unwrap();
-    let paid = Trade::read(&paid, SignType::Md5).unwrap();
+    let paid = order_query::read(&paid, SignType::Md5).unwrap();
     assert_eq!((&paid.state, paid.desc.as_str()), (&TradeState::Success, "支付成功"));
     let payment = paid.payment.unwrap();
     assert_eq!(payment.out_trade_no.as_str(), "BK20260315000001");
@@ -250,7 +260,7 @@ fn a_paid_order_is_read_with_its_payment_and_an_unpaid_one_without() {
     assert_eq!(payment.total_fee, Fen::new(1990));
 
     let open = answer(ORDER_QUERY_NOT_PAID, SignType::Md5).unwrap();
-    let open = Trade::read(&open, SignType::Md5).unwrap();
+    let open = order_query::read(&open, SignType::Md5).unwrap();
     assert_eq!((open.state, open.payment), (TradeState::NotPay, None));
 }
 
@@ -267,14 +277,14 @@ fn the_notices_are_payments() {
     assert_eq!(payment.time_end, UnixMillis::new(1_773_540_312_000));
     assert_eq!(payment.trade_type.as_deref(), Some("NATIVE"));
     assert_eq!(payment.bank_type.as_deref(), Some("OTHERS"));
-    assert_eq!(payment.sign_type, SignType::Md5);
+    assert_eq!(payment.signed, Signed::Md5);
 
     // No sign_type in the notice, and the merchant's own is MD5: the signature's length decides.
     let Notice::Paid(payment) = notify::read(NOTICE_HMAC_SHA256.as_bytes(), &Merchant::sandbox()).unwrap()
     else {
         panic!("not paid");
     };
-    assert_eq!(payment.sign_type, SignType::HmacSha256);
+    assert_eq!(payment.signed, Signed::HmacSha256);
     assert_eq!(payment.out_trade_no.as_str(), "BK20260315000002");
 }
 

@@ -8,12 +8,10 @@ mod documents;
 use documents::*;
 use proptest::prelude::*;
 use wxpay::v2::refund_notice::{self, RefundNoticeError};
-use wxpay::v2::{
-    Fields, Refund, RefundAccepted, RefundQuery, RefundStatus, Refunds, notify, reply, req_info, sign,
-};
+use wxpay::v2::{self, Fields, notify, refund_query, reply, req_info, sign};
 use wxpay::{
-    ApiKey, ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, RefundId, SignType, TransactionId,
-    UnixMillis, Verified,
+    ApiKey, ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, Refund, RefundId, RefundQuery,
+    RefundStatus, SignType, TransactionId, UnixMillis, Verified,
 };
 
 const PAYMENT: &str = "4200001234202603151234567890";
@@ -57,8 +55,10 @@ fn every_published_signature_is_right() {
 #[test]
 fn our_requests_are_the_published_ones() {
     let query = RefundQuery::OutRefundNo(number());
-    for (document, mut ours) in [(REFUND, refund().to_fields(&us())), (REFUND_QUERY, query.to_fields(&us()))]
-    {
+    for (document, mut ours) in [
+        (REFUND, v2::refund::request(&refund(), &us())),
+        (REFUND_QUERY, refund_query::request(&query, &us())),
+    ] {
         // The published ones leave the default sign type unsaid; ours always say it.
         assert_eq!(ours.remove("sign_type").as_deref(), Some("MD5"));
         let mut published = fields(document);
@@ -70,7 +70,7 @@ fn our_requests_are_the_published_ones() {
 
 #[test]
 fn an_accepted_refund_is_read() {
-    let accepted = RefundAccepted::read(&answer(REFUND_ANSWER).unwrap()).unwrap();
+    let accepted = v2::refund::read(&answer(REFUND_ANSWER).unwrap()).unwrap();
     assert_eq!(accepted.refund_id.as_str(), "50300001232026031612345678901");
     assert_eq!(accepted.out_refund_no, number());
     assert_eq!(accepted.transaction_id.as_str(), PAYMENT);
@@ -87,7 +87,7 @@ fn a_refusal_for_lack_of_funds_is_to_be_repeated_with_the_same_number() {
 
 #[test]
 fn the_published_query_has_one_refund_that_is_done() {
-    let refunds = Refunds::read(&answer(REFUND_QUERY_ANSWER).unwrap()).unwrap();
+    let refunds = refund_query::read(&answer(REFUND_QUERY_ANSWER).unwrap()).unwrap();
     assert_eq!((refunds.total_fee, refunds.total_refund_count), (Fen::new(1990), None));
     let [one] = &refunds.refunds[..] else { panic!("{refunds:?}") };
     assert_eq!(one.status, RefundStatus::Success);
@@ -96,11 +96,11 @@ fn the_published_query_has_one_refund_that_is_done() {
     assert_eq!(one.recv_account.as_deref(), Some("支付用户零钱"));
     // 2026-03-16 09:30:15 +08:00
     assert_eq!(one.success_time, Some(UnixMillis::new(1_773_624_615_000)));
-    assert_eq!(RefundQuery::OutRefundNo(number()).mismatch(&refunds), None);
+    assert_eq!(refund_query::mismatch(&RefundQuery::OutRefundNo(number()), &refunds), None);
     let other = OutRefundNo::parse("RF20260316000002").unwrap();
-    assert_eq!(RefundQuery::OutRefundNo(other).mismatch(&refunds), Some("out_refund_no"));
+    assert_eq!(refund_query::mismatch(&RefundQuery::OutRefundNo(other), &refunds), Some("out_refund_no"));
     let other = RefundId::parse("5").unwrap();
-    assert_eq!(RefundQuery::RefundId(other).mismatch(&refunds), Some("refund_id"));
+    assert_eq!(refund_query::mismatch(&RefundQuery::RefundId(other), &refunds), Some("refund_id"));
 }
 
 #[test]

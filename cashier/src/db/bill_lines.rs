@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 use wxpay::UnixMillis;
-use wxpay::v2::{BillDate, BillRow};
+use wxpay::bill::{BillDate, BillRow};
 
 use super::bulk::{self, Key};
-use super::day_claim::{Claim, write};
+use super::reconciliations::{Claim, write};
 use super::{Db, broken, column};
 use recharge::reconciliation::{Line, key_of};
 
@@ -103,7 +103,7 @@ pub(crate) async fn sweep(db: &Db, date: BillDate, but: Option<&Claim>) -> Resul
             transaction.commit().await?;
             Ok(done.rows_affected())
         };
-        if db.run_to_completion(sweeping).await? == 0 {
+        if db.settled(sweeping).await? == 0 {
             return Ok(());
         }
     }

@@ -3,19 +3,22 @@
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
-use wxpay::{CodeUrl, Fen, OutTradeNo, SignType, TransactionId, UnixMillis};
+use wxpay::{Fen, OutTradeNo, Signed, Ticket, TradeType, TransactionId, UnixMillis};
 
 use super::bulk::{self, Key};
 use super::{Db, broken, column};
 use recharge::User;
 use recharge::batch::Slot;
 use recharge::order::query_schedule;
-use recharge::order::{Code, Order, OrderState, Paid, Proof};
+use recharge::order::{Issued, Order, OrderState, Paid, Proof};
 
 pub(super) const COLUMNS: &str = "out_trade_no, user_id, user_name, total_fee, bonus, body, \
      product_id, notify_url, spbill_create_ip, sign_type, created_at, time_expire, state, version, \
      ordering_until, link_token, reusable, code_url, code_version, code_issued_at, transaction_id, \
      paid_at, credited_at, closed_at, late, proof, refunded_outside, by_hand";
+
+/// Every order is paid by a code to scan; there is no column for it yet.
+const TRADE_TYPE: TradeType = TradeType::Native;
 
 /// A row as it goes into a JSON set. The names are short because they are repeated for every row.
 #[derive(Debug, Serialize)]
@@ -66,7 +69,7 @@ struct NewRow<'a> {
 }
 
 fn row(order: &Order, read: i64) -> Row<'_> {
-    let code = order.code();
+    let issued = order.issued();
     let paid = match &order.state {
         OrderState::Paid(paid) => Some(paid),
         _ => None,
@@ -84,9 +87,9 @@ fn row(order: &Order, read: i64) -> Row<'_> {
         lt: &order.link_token,
         re: i64::from(order.reusable),
         ok: order.open_key(),
-        cu: code.map(|code| code.url.as_str()),
-        cv: code.map(|code| code.version),
-        ci: code.map(|code| code.issued_at.get()),
+        cu: issued.map(|issued| issued.ticket.as_str()),
+        cv: issued.map(|issued| issued.version),
+        ci: issued.map(|issued| issued.issued_at.get()),
         ti: paid.map(|paid| paid.transaction_id.as_str()),
         pa: paid.map(|paid| paid.paid_at.get()),
         cr: paid.and_then(|paid| paid.credited_at).map(UnixMillis::get),
@@ -155,7 +158,7 @@ pub(super) async fn store<'a>(
             pi: &slot.order.product_id,
             nu: &slot.order.notify_url,
             ip: slot.order.spbill_create_ip.to_string(),
-            sg: slot.order.sign_type.as_str(),
+            sg: slot.order.signed.as_str(),
             ca: slot.order.created_at.get(),
             te: slot.order.time_expire.get(),
             nq: query_schedule::first_query(&slot.order).get(),
@@ -229,14 +232,6 @@ pub async fn open_of(db: &Db, user_id: &str, now: UnixMillis, limit: i64) -> Res
     rows.iter().map(order).collect()
 }
 
-/// When the first order was placed; `None` before it.
-pub(crate) async fn first_created_at(db: &Db) -> Result<Option<UnixMillis>, sqlx::Error> {
-    let row = sqlx::query("SELECT MIN(created_at) AS first FROM orders")
-        .fetch_one(&mut *db.reading().await?)
-        .await?;
-    Ok(column::<Option<i64>>(&row, "first")?.map(UnixMillis::new))
-}
-
 /// What our books have of a payment.
 #[derive(Debug, Clone)]
 pub(crate) struct PaidOrder {
@@ -249,7 +244,7 @@ pub(crate) struct PaidOrder {
 /// The orders paid on a day, in the order of payment, after the one of `after`; at most `limit`.
 pub(crate) async fn paid_on(
     db: &Db,
-    date: wxpay::v2::BillDate,
+    date: wxpay::bill::BillDate,
     after: Option<&PaidOrder>,
     limit: i64,
 ) -> Result<Vec<PaidOrder>, sqlx::Error> {
@@ -282,8 +277,9 @@ pub(crate) async fn paid_on(
 pub(super) fn order(row: &AnyRow) -> Result<Order, sqlx::Error> {
     let state: String = column(row, "state")?;
     let state = match state.as_str() {
-        "pending" => OrderState::Pending(Code {
-            url: CodeUrl::parse(column::<String>(row, "code_url")?).map_err(|e| broken("code_url", e))?,
+        "pending" => OrderState::Pending(Issued {
+            ticket: Ticket::parse(TRADE_TYPE, &column::<String>(row, "code_url")?)
+                .map_err(|e| broken("code_url", e))?,
             version: column(row, "code_version")?,
             issued_at: UnixMillis::new(column(row, "code_issued_at")?),
         }),
@@ -315,8 +311,8 @@ pub(super) fn order(row: &AnyRow) -> Result<Order, sqlx::Error> {
         spbill_create_ip: column::<String>(row, "spbill_create_ip")?
             .parse()
             .map_err(|e: std::net::AddrParseError| broken("spbill_create_ip", e))?,
-        sign_type: SignType::parse(&column::<String>(row, "sign_type")?)
-            .map_err(|e| broken("sign_type", e))?,
+        signed: Signed::parse(&column::<String>(row, "sign_type")?).map_err(|e| broken("sign_type", e))?,
+        trade_type: TRADE_TYPE,
         created_at: UnixMillis::new(column(row, "created_at")?),
         time_expire: UnixMillis::new(column(row, "time_expire")?),
         state,

@@ -209,7 +209,7 @@ pub(crate) async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Refund>, 
 /// at most `limit`.
 pub(crate) async fn asked_for_on(
     db: &Db,
-    date: wxpay::v2::BillDate,
+    date: wxpay::bill::BillDate,
     after: Option<&Refund>,
     limit: i64,
 ) -> Result<Vec<Refund>, sqlx::Error> {

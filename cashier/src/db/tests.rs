@@ -1,6 +1,6 @@
 //! The guards of the tables themselves, on real databases: what a stale reading must not write.
 
-use wxpay::CodeUrl;
+use wxpay::{Ticket, TradeType};
 
 use super::*;
 use recharge::batch::Slot;
@@ -32,8 +32,8 @@ async fn who_decided_on_an_older_reading_writes_nothing() {
     for db in databases {
         let created = order();
         assert!(store(&db, None, &created).await);
-        let url = CodeUrl::parse("weixin://wxpay/bizpayurl?pr=one").unwrap();
-        let pending = created.prepaid(url, created.created_at).unwrap();
+        let ticket = Ticket::parse(TradeType::Native, "weixin://wxpay/bizpayurl?pr=one").unwrap();
+        let pending = created.prepaid(ticket, created.created_at).unwrap();
         assert!(store(&db, Some(created.version), &pending).await);
         // Another process read it before that, and would close it now.
         let closed = created.closed(created.time_expire).unwrap();
@@ -118,10 +118,9 @@ async fn assert_settings(connection: &mut AnyConnection) {
 
 #[tokio::test]
 async fn a_day_belongs_to_one_run_until_its_claim_ends() {
-    use super::day_claim::{LEASE_MS, claim};
-    use super::reconciliations::finish;
+    use super::reconciliations::{LEASE_MS, claim, finish};
     let (_folder, databases) = both().await;
-    let day = wxpay::v2::BillDate::parse("20260315").unwrap();
+    let day = wxpay::bill::BillDate::parse("20260315").unwrap();
     let now = wxpay::UnixMillis::new(1_773_630_000_000);
     for db in databases {
         let first = claim(&db, day, "first", now, true).await.unwrap().unwrap();
@@ -142,10 +141,9 @@ async fn a_day_belongs_to_one_run_until_its_claim_ends() {
 
 #[tokio::test]
 async fn a_day_that_failed_is_tried_again_by_itself_only_after_its_pause() {
-    use super::day_claim::claim;
-    use super::reconciliations::fail;
+    use super::reconciliations::{claim, fail};
     let (_folder, databases) = both().await;
-    let day = wxpay::v2::BillDate::parse("20260315").unwrap();
+    let day = wxpay::bill::BillDate::parse("20260315").unwrap();
     let now = wxpay::UnixMillis::new(1_773_630_000_000);
     for db in databases {
         let first = claim(&db, day, "first", now, true).await.unwrap().unwrap();

@@ -1,9 +1,9 @@
 //! A difference between bill and books that somebody has looked into.
 
 use serde_json::json;
-use wxpay::v2::BillDate;
+use wxpay::bill::BillDate;
 
-use crate::core::Cashier;
+use super::super::Cashier;
 use crate::db::differences;
 use recharge::audit::AuditEntry;
 use recharge::exception::resolution::is_reason;

@@ -1,7 +1,6 @@
 //! A cashier with a real database and the sandbox in process, once on SQLite and once on PostgreSQL.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-#![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
 
 mod settings;
 
@@ -19,16 +18,16 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, map_request};
 use axum::routing::post;
 use cashier::{Cashier, Clock, Db, Random, Settings};
-use cashier::{NoticeAnswer, PlaceRequest, RefundError, RefundNoticeAnswer};
+use cashier::{NoticeAnswer, RefundError, RefundNoticeAnswer, Wish};
 use recharge::refund::{By, RefundWish};
 use recharge::{Order, User};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use sqlx::{AssertSqlSafe, Row};
 use tokio::task::JoinSet;
 use wxpay::client::Client;
-use wxpay::v2::notify::{self, Notice, Payment};
-use wxpay::v2::{Refund, refund_notice};
-use wxpay::{Fen, Merchant, OutRefundNo, TransactionId, UnixMillis, Verified};
+use wxpay::v2::notify::{self, Notice};
+use wxpay::v2::refund_notice;
+use wxpay::{Fen, Merchant, OutRefundNo, Payment, Refund, TransactionId, UnixMillis, Verified};
 
 pub use settings::settings;
 
@@ -123,7 +122,7 @@ impl Desk {
 
     /// Another process on the same database; the payer of `order` is faster by an instant than its request to close.
     pub async fn with_payer_before_close(&self, order: &Order) -> Cashier {
-        let (sandbox, url) = (self.sandbox.clone(), order.code().unwrap().url.to_string());
+        let (sandbox, url) = (self.sandbox.clone(), order.code_url().unwrap().to_string());
         let pays_first = move |request: Request, next: Next| {
             let (sandbox, url) = (sandbox.clone(), url.clone());
             async move {
@@ -153,7 +152,7 @@ impl Desk {
     }
 
     pub async fn pay(&self, order: &Order) {
-        self.sandbox.pay(order.code().unwrap().url.as_str(), Pay::default()).await.unwrap();
+        self.sandbox.pay(order.code_url().unwrap().as_str(), Pay::default()).await.unwrap();
     }
 
     /// Pays, and lets the notice arrive.
@@ -164,8 +163,7 @@ impl Desk {
 
     /// A paid order with a bonus.
     pub async fn paid(&self, fen: i64, bonus: i64) -> Order {
-        let order =
-            self.cashier.place(PlaceRequest { bonus: Fen::new(bonus), ..wish("u_1", fen) }).await.unwrap();
+        let order = self.cashier.place(Wish { bonus: Fen::new(bonus), ..wish("u_1", fen) }).await.unwrap();
         self.pay_and_notify(&order).await;
         self.order(&order).await
     }
@@ -269,8 +267,8 @@ pub async fn begun(future: impl Future) {
     assert!(!begun, "it ended before anybody could go away");
 }
 
-pub fn wish(user: &str, fen: i64) -> PlaceRequest {
-    PlaceRequest {
+pub fn wish(user: &str, fen: i64) -> Wish {
+    Wish {
         user: User::new(user, "小林").unwrap(),
         total_fee: Fen::new(fen),
         bonus: Fen::ZERO,
@@ -366,7 +364,7 @@ async fn refund_notice(
 async fn notice(State((slot, merchant)): State<(Slot, Merchant)>, body: Bytes) -> (StatusCode, String) {
     let cashier = slot.0.lock().unwrap().clone().unwrap();
     let answer = match notify::read(&body, &merchant) {
-        Ok(Notice::Paid(payment)) => match cashier.credit_payment(payment, "203.0.113.41").await {
+        Ok(Notice::Paid(payment)) => match cashier.settle(payment, "203.0.113.41").await {
             Ok(NoticeAnswer::Success(_)) => notify::success(),
             Ok(NoticeAnswer::Fail(_)) => notify::fail("稍后再试"),
             Err(_) => return (StatusCode::SERVICE_UNAVAILABLE, notify::fail("稍后再试")),

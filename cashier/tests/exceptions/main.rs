@@ -7,7 +7,7 @@ mod common;
 mod given_back;
 mod outside;
 
-use cashier::ResolveError;
+use cashier::SettleError;
 use common::{Desk, by};
 use recharge::exception::resolution::SettleRefusal;
 use recharge::{Exception, ExceptionKind, Order, Settlement};
@@ -31,9 +31,9 @@ fn dismiss() -> Settlement {
 }
 
 async fn settle(desk: &Desk, id: &str, settlement: Settlement) -> Result<Exception, SettleRefusal> {
-    match desk.cashier.resolve_exception(id, settlement, by()).await {
+    match desk.cashier.settle_exception(id, settlement, by()).await {
         Ok((exception, _)) => Ok(exception),
-        Err(ResolveError::Refused(refusal)) => Err(refusal),
+        Err(SettleError::Refused(refusal)) => Err(refusal),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -46,14 +46,14 @@ async fn only_open(desk: &Desk) -> Exception {
 
 async fn drive(desk: &Desk, ms: i64) {
     desk.advance(ms);
-    while desk.cashier.advance_refunds(20).await.unwrap() > 0 {}
+    while desk.cashier.drive_refunds(20).await.unwrap() > 0 {}
 }
 
 /// A paid order whose payer paid a second time.
 async fn paid_twice(desk: &Desk) -> (Order, Exception) {
     let order = desk.place(1000).await;
     desk.pay_and_notify(&order).await;
-    let code = order.code().unwrap().url.as_str();
+    let code = order.code_url().unwrap().as_str();
     desk.sandbox.pay(code, Pay { again: true, ..Pay::default() }).await.unwrap();
     desk.deliver().await;
     let exception = only_open(desk).await;

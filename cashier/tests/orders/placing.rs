@@ -17,7 +17,7 @@ async fn fifty_presses_at_once_make_one_order_with_one_code() {
         }
         let orders = presses.join_all().await;
         let codes: std::collections::HashSet<_> =
-            orders.iter().map(|o| (o.out_trade_no.clone(), o.code().unwrap().url.clone())).collect();
+            orders.iter().map(|o| (o.out_trade_no.clone(), o.code_url().unwrap().clone())).collect();
         assert_eq!(codes.len(), 1);
         assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
         desk.pay_and_notify(&orders[0]).await;
@@ -81,7 +81,7 @@ async fn a_press_is_told_to_try_again_before_a_slow_wechat_has_answered() {
         until(async || desk.count("SELECT COUNT(*) FROM orders WHERE state = 'pending'").await == 1).await;
         desk.sandbox.set_faults(Faults::default());
         let order = patient.place(wish("u_1", 1000)).await.unwrap();
-        assert_eq!(order.code().unwrap().version, 1, "the answer that came late is the code");
+        assert_eq!(order.issued().unwrap().version, 1, "the answer that came late is the code");
     };
     let folder = tempfile::tempdir().unwrap();
     tokio::join!(one(testdb::sqlite(folder.path())), one(testdb::postgres().await));
@@ -93,12 +93,12 @@ async fn a_new_code_comes_under_the_same_number_and_the_old_one_dies() {
         let first = desk.place(1000).await;
         let second = desk.cashier.new_code(first.out_trade_no.clone(), 1).await.unwrap();
         assert_eq!(second.out_trade_no, first.out_trade_no);
-        assert_eq!(second.code().unwrap().version, 2);
-        let old = first.code().unwrap().url.as_str();
+        assert_eq!(second.issued().unwrap().version, 2);
+        let old = first.code_url().unwrap().as_str();
         assert!(desk.sandbox.pay(old, Pay::default()).await.is_err());
         // A second tab that still shows version 1 gets version 2, not a third one.
         let third = desk.cashier.new_code(first.out_trade_no.clone(), 1).await.unwrap();
-        assert_eq!(third.code(), second.code());
+        assert_eq!(third.issued(), second.issued());
         desk.pay_and_notify(&second).await;
         assert_eq!(desk.balance().await, 1000);
     })
@@ -138,7 +138,7 @@ async fn a_dropped_press_still_gets_its_code() {
         begun(desk.cashier.place(wish("u_1", 2000))).await;
         until(async || desk.count("SELECT COUNT(*) FROM orders WHERE state = 'pending'").await == 1).await;
         let order = desk.place(2000).await;
-        assert_eq!(order.code().unwrap().version, 1, "the press after it found the code");
+        assert_eq!(order.issued().unwrap().version, 1, "the press after it found the code");
         desk.pay_and_notify(&order).await;
         assert_eq!(desk.balance().await, 2000);
         desk.check().await;

@@ -108,9 +108,10 @@ pub async fn reading(desk: &Desk, bill: impl Into<Vec<u8>>) -> Cashier {
 
 /// The sandbox's own bill of the day.
 pub async fn whole_bill(router: axum::Router) -> Vec<u8> {
-    use wxpay::v2::{BillType, Fields, bill, sign};
+    use wxpay::bill::BillType;
+    use wxpay::v2::{Fields, download_bill, sign};
     let merchant = wxpay::Merchant::sandbox();
-    let mut request: Fields = bill::request(&merchant, day(), BillType::All, false);
+    let mut request: Fields = download_bill::request(&merchant, day(), BillType::All, false);
     request.set("nonce_str", "5K8264ILTKCH16CQ2502SI8ZNMTM67VS");
     let sign = sign::sign(&request, &merchant.key, merchant.sign_type);
     request.set("sign", sign);

@@ -18,7 +18,7 @@ use recharge::Order;
 use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation};
 use sandbox::Pay;
 use wxpay::Fen;
-use wxpay::v2::BillDate;
+use wxpay::bill::BillDate;
 
 const HOUR: i64 = 3_600_000;
 
@@ -36,7 +36,7 @@ fn sleep_over(desk: &Desk) {
 async fn unheard(desk: &Desk) -> (Order, Row) {
     desk.lose_notices();
     let order = desk.place(1000).await;
-    let payment = desk.sandbox.pay(order.code().unwrap().url.as_str(), Pay::default()).await.unwrap();
+    let payment = desk.sandbox.pay(order.code_url().unwrap().as_str(), Pay::default()).await.unwrap();
     sleep_over(desk);
     let row = Row::new(order.out_trade_no.as_str(), &payment.transaction_id, 1000);
     (order, row)

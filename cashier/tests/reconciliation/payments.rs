@@ -106,11 +106,11 @@ async fn a_second_payment_and_a_late_one_are_found_by_their_own_numbers() {
         desk.pay_and_notify(&twice).await;
         desk.lose_notices();
         let again = Pay { again: true, ..Pay::default() };
-        desk.sandbox.pay(twice.code().unwrap().url.as_str(), again).await.unwrap();
+        desk.sandbox.pay(twice.code_url().unwrap().as_str(), again).await.unwrap();
         desk.advance(700_000);
         desk.cashier.close(&late.out_trade_no, "test").await.unwrap();
         let force = Pay { force: true, ..Pay::default() };
-        desk.sandbox.pay(late.code().unwrap().url.as_str(), force).await.unwrap();
+        desk.sandbox.pay(late.code_url().unwrap().as_str(), force).await.unwrap();
         sleep_over(&desk);
         let result = reconcile(&desk.cashier).await.unwrap();
         assert_eq!((result.figures.matched, result.figures.credited, result.open), (1, 1, 1));
@@ -140,7 +140,7 @@ async fn another_amount_is_never_credited() {
         ))
         .await;
         sleep_over(&desk);
-        desk.cashier.query(&paid.out_trade_no, "test").await.unwrap();
+        desk.cashier.ask(&paid.out_trade_no, "test").await.unwrap();
         let mut rows = vec![Row { fen: 3001, ..Row::of(&desk.order(&paid).await) }];
         let whole = reconcile(&desk.cashier).await.unwrap();
         assert_eq!((whole.open, whole.figures.matched, desk.balance().await), (1, 1, 3000));

@@ -2,9 +2,8 @@
 
 use rand::RngExt;
 use sandbox::{AnswerFault, NotifyFaults, Pay};
-use wxpay::Fen;
 use wxpay::client::Client;
-use wxpay::v2::{TradeType, UnifiedOrder};
+use wxpay::{Channel, Fen, Placing, Protocol, TradeType};
 
 use crate::network::Fate;
 use crate::oracle::Broken;
@@ -228,9 +227,9 @@ impl World {
         let (most, what) = (self.rng.random_range(1..4), self.one_of(6));
         let process = self.process(machine);
         match what {
-            0 | 1 => process.begin("background".to_owned(), process::advance_refunds(cashier, most)),
+            0 | 1 => process.begin("background".to_owned(), process::drive_refunds(cashier, most)),
             2 => process.begin("the bill".to_owned(), process::reconcile(cashier)),
-            _ => process.begin("background".to_owned(), process::query_due(cashier, most)),
+            _ => process.begin("background".to_owned(), process::ask_due(cashier, most)),
         }
     }
 
@@ -310,23 +309,23 @@ impl World {
     /// Another installation with the same merchant sells something; its notices come here.
     fn strangers(&mut self) {
         let n = self.one_of(1000);
-        let order = UnifiedOrder {
-            body: "别家".to_owned(),
+        let order = Placing {
+            channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
+            description: "别家".to_owned(),
             attach: None,
             out_trade_no: number(&format!("OTHER{n:010}")),
             total_fee: Fen::new(700),
-            spbill_create_ip: IP,
+            payer_ip: IP,
             time_start: self.wechat.now(),
             time_expire: self.wechat.now().plus_ms(HOUR),
             notify_url: self.common.settings.notify_url.clone(),
-            product_id: "other".to_owned(),
-            trade_type: TradeType::Native,
+            product_id: Some("other".to_owned()),
             openid: None,
         };
         let client = Client::in_process(self.common.merchant.clone(), self.sandbox.router());
-        if let Ok(prepay) = self.office.block_on(client.unified_order(&order)) {
+        if let Ok(prepay) = self.office.block_on(client.place(&order)) {
             let number = order.out_trade_no.as_str();
-            self.pay(prepay.code_url.as_str(), number, Pay::default(), false);
+            self.pay(prepay.ticket.as_str(), number, Pay::default(), false);
         }
     }
 }

@@ -122,8 +122,7 @@ impl World {
         let random = Random::seeded(rng.random());
         let oracle = Oracle::new(settings.late_payment);
         let (url, reader) = (database.url.clone(), office.block_on(Reader::open(&database.url)));
-        let ids = Random::seeded(0);
-        let common = Common { url, merchant, settings, random, ids, sandbox: sandbox.clone() };
+        let common = Common { url, merchant, settings, random, sandbox: sandbox.clone() };
         World {
             rng,
             log: Vec::new(),
@@ -234,11 +233,11 @@ impl World {
 
     /// A page shows this order; whoever looks can pay its code from now on.
     pub fn shown(&mut self, order: &Order) {
-        let Some(code) = order.code() else { return };
+        let Some(issued) = order.issued() else { return };
         let seen = Seen {
             number: order.out_trade_no.to_string(),
-            url: code.url.as_str().to_owned(),
-            version: code.version,
+            url: issued.ticket.as_str().to_owned(),
+            version: issued.version,
         };
         if !self.seen.iter().any(|other| other.url == seen.url) {
             self.seen.push(seen);

@@ -1,8 +1,7 @@
 //! Exceptions in a batch: real money that does not fit, kept with its evidence.
 
 use serde_json::{Value, json};
-use wxpay::v2::notify::Payment;
-use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
+use wxpay::{Fen, OutTradeNo, Payment, TransactionId, UnixMillis};
 
 use super::Batch;
 use crate::command::Outcome;
@@ -42,7 +41,7 @@ impl Batch<'_> {
             "kind": kind.name(),
             "expected_fee": expected_fee,
             "time_end": payment.time_end,
-            "sign_type": payment.sign_type.as_str(),
+            "sign_type": payment.signed.as_str(),
             "fields": payment.evidence,
         });
         self.register(exception, &detail)

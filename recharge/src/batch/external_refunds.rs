@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use wxpay::v2::RefundStatus;
-use wxpay::v2::notify::Payment;
-use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
+use wxpay::{Fen, OutTradeNo, Payment, RefundStatus, TransactionId, UnixMillis};
 
 use super::Batch;
 use crate::event::EventKind;

@@ -1,8 +1,7 @@
 //! Payments, refunds and what WeChat says of them, in every order: whatever comes when, the money adds up.
 
 use proptest::prelude::*;
-use wxpay::v2::RefundStatus;
-use wxpay::{OutRefundNo, RefundId};
+use wxpay::{OutRefundNo, RefundId, RefundStatus};
 
 use super::*;
 use crate::fixtures::{order, payment, rules};

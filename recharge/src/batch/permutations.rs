@@ -1,8 +1,6 @@
 //! What happens to one order, in all 720 orders: the money comes out the same.
 
-use wxpay::CodeUrl;
-use wxpay::v2::RefundStatus;
-use wxpay::{OutRefundNo, RefundId};
+use wxpay::{OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
 
 use super::histories::{Books, FEE, number};
 use super::*;
@@ -32,8 +30,8 @@ fn at(ms: i64) -> UnixMillis {
 }
 
 fn code_stored() -> Command {
-    let url = CodeUrl::parse("weixin://wxpay/bizpayurl?pr=one").unwrap();
-    Command::Prepaid { out_trade_no: order().out_trade_no, url, now: at(1_000) }
+    let ticket = Ticket::parse(TradeType::Native, "weixin://wxpay/bizpayurl?pr=one").unwrap();
+    Command::Prepaid { out_trade_no: order().out_trade_no, ticket, now: at(1_000) }
 }
 
 fn settled(payment: Payment, proof: Proof, ms: i64) -> Command {

@@ -1,7 +1,6 @@
 //! What a batch decides, without a database.
 
-use wxpay::v2::RefundStatus;
-use wxpay::{CodeUrl, OutRefundNo, RefundId};
+use wxpay::{OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
 
 use super::*;
 use crate::audit::AuditEntry;
@@ -9,8 +8,8 @@ use crate::fixtures::{order, payment, rules};
 use crate::refund::{By, News, RefundRefusal, RefundWish};
 
 fn pending() -> Order {
-    let url = CodeUrl::parse("weixin://wxpay/bizpayurl?pr=one").unwrap();
-    order().prepaid(url, order().created_at).unwrap()
+    let ticket = Ticket::parse(TradeType::Native, "weixin://wxpay/bizpayurl?pr=one").unwrap();
+    order().prepaid(ticket, order().created_at).unwrap()
 }
 
 /// The same order under another number, of another or the same user.
@@ -122,12 +121,12 @@ fn an_order_that_is_nearly_over_makes_room_for_a_new_one() {
 #[test]
 fn a_payment_before_the_code_is_stored_ends_as_in_the_natural_order() {
     let rules = rules();
-    let url = CodeUrl::parse("weixin://wxpay/bizpayurl?pr=one").unwrap();
+    let ticket = Ticket::parse(TradeType::Native, "weixin://wxpay/bizpayurl?pr=one").unwrap();
     let mut batch = Batch::new(&rules, vec![order()]);
     batch.apply(&settle(payment()));
     let now = order().created_at.plus_ms(62_000);
     let number = order().out_trade_no;
-    let reply = batch.apply(&Command::Prepaid { out_trade_no: number.clone(), url, now });
+    let reply = batch.apply(&Command::Prepaid { out_trade_no: number.clone(), ticket, now });
     let Reply::Order { order, changed } = reply else { panic!("an order") };
     assert_eq!((order.state.name(), changed), ("paid", false));
     assert_eq!(batch.ledger.len(), 1);

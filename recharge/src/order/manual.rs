@@ -40,7 +40,7 @@ mod tests {
     use crate::exception::ExceptionKind;
     use crate::fixtures::{order, payment, rules};
     use crate::order::{LatePayment, Proof, Rules, Verdict};
-    use wxpay::v2::notify::Payment;
+    use wxpay::Payment;
 
     fn transaction(text: &str) -> TransactionId {
         TransactionId::parse(text).unwrap()

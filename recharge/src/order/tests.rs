@@ -8,8 +8,8 @@ use crate::fixtures::{order, payment, rules};
 const PLACED: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
 const TEN_MINUTES: i64 = 600_000;
 
-fn url(end: &str) -> CodeUrl {
-    CodeUrl::parse(format!("weixin://wxpay/bizpayurl?pr={end}")).unwrap()
+fn ticket(end: &str) -> Ticket {
+    Ticket::parse(TradeType::Native, &format!("weixin://wxpay/bizpayurl?pr={end}")).unwrap()
 }
 
 fn now() -> UnixMillis {
@@ -19,7 +19,7 @@ fn now() -> UnixMillis {
 /// The states an order can be in, by name.
 fn states() -> Vec<(&'static str, Order)> {
     let created = order();
-    let pending = created.prepaid(url("one"), PLACED).unwrap();
+    let pending = created.prepaid(ticket("one"), PLACED).unwrap();
     let closed = pending.closed(PLACED.plus_ms(TEN_MINUTES)).unwrap();
     let Verdict::Credit(paid) = pending.settle(&payment(), Proof::Notice, &rules(), now()) else {
         panic!("the payment fits");
@@ -98,7 +98,7 @@ fn every_state_meets_every_other_event() {
     // event, the name of the state it leads to from created, pending, closed, paid, late; "-" where nothing moves
     type Event = fn(&Order) -> Option<Order>;
     let events: [(&str, Event, [&str; 5]); 5] = [
-        ("prepaid", |o| o.prepaid(url("two"), now()), ["pending", "pending", "-", "-", "-"]),
+        ("prepaid", |o| o.prepaid(ticket("two"), now()), ["pending", "pending", "-", "-", "-"]),
         ("closed", |o| o.closed(now()), ["closed", "closed", "-", "-", "-"]),
         ("ordering", |o| o.ordering(now()), ["created", "pending", "-", "-", "-"]),
         ("not ordering", Order::not_ordering, ["created", "-", "-", "-", "-"]),
@@ -129,7 +129,7 @@ fn a_late_payment_under_the_refund_rule_is_paid_but_not_credited() {
 #[test]
 fn an_md5_notice_for_an_hmac_order_decides_nothing() {
     for (state, order) in states() {
-        let order = Order { sign_type: SignType::HmacSha256, ..order };
+        let order = Order { signed: Signed::HmacSha256, ..order };
         // What is on record already needs no better proof, and a query decides about the rest.
         let expected = if order.state.name() == "paid" { "already paid" } else { "ask" };
         assert_eq!(word(&order.settle(&payment(), Proof::Notice, &rules(), now())), expected, "{state}");
@@ -145,11 +145,11 @@ fn a_right_to_ask_from_before_the_clock_was_set_back_does_not_block() {
 
 #[test]
 fn a_new_code_under_the_same_number_has_the_next_version() {
-    let one = order().prepaid(url("one"), PLACED).unwrap();
-    let two = one.prepaid(url("two"), now()).unwrap();
-    assert_eq!(one.code().unwrap().version, 1);
-    assert_eq!(two.code().unwrap().version, 2);
-    assert_eq!(two.code().unwrap().url, url("two"));
+    let one = order().prepaid(ticket("one"), PLACED).unwrap();
+    let two = one.prepaid(ticket("two"), now()).unwrap();
+    assert_eq!(one.issued().unwrap().version, 1);
+    assert_eq!(two.issued().unwrap().version, 2);
+    assert_eq!(two.issued().unwrap().ticket, ticket("two"));
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn only_one_process_at_a_time_asks_for_a_code() {
 
 #[test]
 fn an_order_is_reused_while_there_is_time_to_pay_it() {
-    let pending = order().prepaid(url("one"), PLACED).unwrap();
+    let pending = order().prepaid(ticket("one"), PLACED).unwrap();
     assert!(pending.can_be_reused(PLACED.plus_ms(TEN_MINUTES - 30_001)));
     assert!(!pending.can_be_reused(PLACED.plus_ms(TEN_MINUTES - 30_000)));
     assert!(!pending.superseded().unwrap().can_be_reused(PLACED));
@@ -172,9 +172,9 @@ fn an_order_is_reused_while_there_is_time_to_pay_it() {
 
 #[test]
 fn a_code_is_shown_while_wechat_still_takes_it() {
-    let pending = order().prepaid(url("one"), PLACED).unwrap();
-    assert!(pending.has_live_code(PLACED.plus_ms(CODE_LIFE_MS - 1)));
-    assert!(!pending.has_live_code(PLACED.plus_ms(CODE_LIFE_MS)));
+    let pending = order().prepaid(ticket("one"), PLACED).unwrap();
+    assert!(pending.has_live_ticket(PLACED.plus_ms(TICKET_LIFE_MS - 1)));
+    assert!(!pending.has_live_ticket(PLACED.plus_ms(TICKET_LIFE_MS)));
 }
 
 #[test]
@@ -209,7 +209,8 @@ fn amounts_that_make_no_sense_are_refused() {
             body: o.body,
             notify_url: o.notify_url,
             spbill_create_ip: o.spbill_create_ip,
-            sign_type: o.sign_type,
+            signed: o.signed,
+            trade_type: o.trade_type,
             life_ms: TEN_MINUTES,
         };
         Order::new(new, PLACED, [0; 26])
@@ -269,7 +270,7 @@ fn an_order_that_has_ended_leaves_no_right_to_ask_behind() {
     let ordering = order().not_ordering().unwrap().ordering(now()).unwrap();
     assert!(ordering.ordering_until > now());
     assert_eq!(ordering.closed(now()).unwrap().ordering_until, UnixMillis::default());
-    assert_eq!(ordering.prepaid(url("x"), now()).unwrap().ordering_until, UnixMillis::default());
+    assert_eq!(ordering.prepaid(ticket("x"), now()).unwrap().ordering_until, UnixMillis::default());
 }
 
 proptest! {
@@ -298,7 +299,7 @@ proptest! {
                 _ => None,
             };
             let next = match step {
-                0 => order.prepaid(url("x"), now()),
+                0 => order.prepaid(ticket("x"), now()),
                 1 => order.closed(now()),
                 2 => order.ordering(now()),
                 3 => order.not_ordering(),

@@ -1,7 +1,7 @@
 //! What a comparison leaves behind: the differences of a day, and how the day stands.
 
 use serde::{Deserialize, Serialize};
-use wxpay::v2::{BillDate, BillEntry};
+use wxpay::bill::{BillDate, BillEntry};
 use wxpay::{Fen, UnixMillis};
 
 use super::{Line, key_of};

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use wxpay::v2::{BillDate, BillEntry, BillRow, BillSummary};
+use wxpay::bill::{BillDate, BillEntry, BillRow, BillSummary};
 use wxpay::{AppId, Fen, MchId, RefundId, TransactionId, UnixMillis};
 
 use super::*;

@@ -1,6 +1,5 @@
 use proptest::prelude::*;
-use wxpay::v2::RefundStatus;
-use wxpay::{ErrCode, Error};
+use wxpay::{ErrCode, Error, RefundStatus};
 
 use super::*;
 use crate::fixtures::refund;

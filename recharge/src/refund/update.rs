@@ -1,7 +1,6 @@
 //! What WeChat says of a refund, and what that does to it. Pure.
 
-use wxpay::v2::RefundStatus;
-use wxpay::{ErrCode, Error, RefundId, UnixMillis};
+use wxpay::{ErrCode, Error, RefundId, RefundStatus, UnixMillis};
 
 use super::{Refund, RefundState, retry};
 

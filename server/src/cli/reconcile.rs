@@ -7,15 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cashier::{Progress, ReconcileError, Step, error_chain::error_chain};
+use cashier::{Progress, ReconcileError, Step};
 use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation, Side};
 use server::{
     config::{self, Mode},
+    error_chain::error_chain,
     start,
 };
 use wxpay::{
     UnixMillis,
-    v2::{BillDate, BillError},
+    bill::{BillDate, BillError},
 };
 
 use super::Failure;

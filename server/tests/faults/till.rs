@@ -12,7 +12,7 @@ use recharge::order::{NewOrder, Order, Rules};
 use recharge::{LatePayment, User};
 use sqlx::Row as _;
 use wxpay::v2::{Fields, sign};
-use wxpay::{Fen, Merchant, OutTradeNo, SignType, UnixMillis};
+use wxpay::{Fen, Merchant, OutTradeNo, SignType, Signed, TradeType, UnixMillis};
 
 /// Orders of one user, so that balances are sums.
 const PER_USER: usize = 4;
@@ -58,7 +58,8 @@ fn order(group: u32, index: usize) -> Order {
         body: "远山云-充值".to_owned(),
         notify_url: "http://127.0.0.1/wxpay/notify".to_owned(),
         spbill_create_ip: [127, 0, 0, 1].into(),
-        sign_type: SignType::Md5,
+        signed: Signed::Md5,
+        trade_type: TradeType::Native,
         life_ms: 7_200_000,
     };
     Order::new(new, UnixMillis::now(), rand::random()).unwrap()

@@ -127,8 +127,8 @@ async fn a_backup_taken_while_orders_are_paid_is_of_one_moment() {
                 while !stop.load(Ordering::SeqCst) {
                     paid += 1;
                     let order = place(&cashier, &format!("user{n}"), paid * 100).await;
-                    sandbox.pay(order.code().unwrap().url.as_str(), Pay::default()).await.unwrap();
-                    cashier.query(&order.out_trade_no, "test").await.unwrap();
+                    sandbox.pay(order.code_url().unwrap().as_str(), Pay::default()).await.unwrap();
+                    cashier.ask(&order.out_trade_no, "test").await.unwrap();
                 }
                 paid
             });

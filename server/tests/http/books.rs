@@ -6,7 +6,7 @@ use server::{
     config::{self, Config, Mode, Secret},
     start,
 };
-use wxpay::{Fen, Merchant, UnixMillis, v2::BillDate};
+use wxpay::{Fen, Merchant, UnixMillis, bill::BillDate};
 
 use super::common::{SECRET, Site, on_both};
 use super::past::{HOUR_MS, day, in_the_past, saoma};

@@ -6,15 +6,15 @@ use std::{
     process::{Command, Output},
 };
 
-use cashier::{Cashier, Clock, Db, PlaceRequest, Random, Settings};
+use cashier::{Cashier, Clock, Db, Random, Settings, Wish};
 use recharge::{LatePayment, Order, User};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use server::{config, start};
 use tokio::net::TcpListener;
 use wxpay::{
     Fen, Merchant, UnixMillis,
+    bill::BillDate,
     client::{Client, Endpoint},
-    v2::BillDate,
 };
 
 use super::common::SECRET;
@@ -87,12 +87,12 @@ impl Past {
     /// Pays without anybody here hearing of it.
     pub async fn pay(&self, order: &Order, force: bool) {
         let pay = Pay { force, ..Pay::default() };
-        self.sandbox.pay(order.code().unwrap().url.as_str(), pay).await.unwrap();
+        self.sandbox.pay(order.code_url().unwrap().as_str(), pay).await.unwrap();
     }
 
     pub async fn pay_and_credit(&self, order: &Order) {
         self.pay(order, false).await;
-        assert_eq!(self.cashier.query(&order.out_trade_no, "test").await.unwrap(), "SUCCESS");
+        assert_eq!(self.cashier.ask(&order.out_trade_no, "test").await.unwrap(), "SUCCESS");
     }
 
     pub fn advance(&self, ms: i64) {
@@ -122,7 +122,7 @@ impl Past {
 pub async fn place(cashier: &Cashier, user: &str, fen: i64) -> Order {
     let user = User::new(user, user).unwrap();
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    cashier.place(PlaceRequest { user, total_fee: Fen::new(fen), bonus: Fen::ZERO, ip }).await.unwrap()
+    cashier.place(Wish { user, total_fee: Fen::new(fen), bonus: Fen::ZERO, ip }).await.unwrap()
 }
 
 /// Runs the program: whether it went well, and what it said on both outputs.

@@ -1,32 +1,34 @@
-//! A bill on its way from WeChat: row by row, with limits on what it may take.
+//! A bill that is being downloaded, row by row, with limits on time.
 
 use std::time::Duration;
 
-use axum::body::Bytes;
+use bytes::Bytes;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{BillError, BillReader, BillRow, BillSummary};
+use super::error::BillError;
+use super::reader::BillReader;
+use super::row::{BillRow, BillSummary};
 use crate::error::Error;
 use crate::transport::{Answer, Budget, Transport};
 
-/// A bill of millions of rows may take WeChat a while to begin.
+/// Limit until the answer begins: a bill of millions of rows may take WeChat a while.
 const BEGIN: Duration = Duration::from_secs(30);
 
-/// Silence for this long means that nothing more comes.
+/// Limit of silence between two pieces.
 const IDLE: Duration = Duration::from_secs(30);
 
-/// Beginning to end: 3 GB at 5 MB/s.
+/// Limit from beginning to end: 3 GB at 5 MB/s.
 const WHOLE: Duration = Duration::from_secs(600);
 
-/// Read so many bytes, then hand out the rows in them: a chunk of gzip may hold a thousand times as much.
+/// Bytes that are read before their rows are handed out: a piece of gzip may hold a thousand times as much.
 const PIECE: usize = 4096;
 
-/// Rows come with [`Bill::next`]. Only when it gives `None` was that all of it; [`Bill::finish`] has the sums.
+/// Gives rows with [`Bill::next`]; only its `None` says that the bill was complete. [`Bill::finish`] has the sums.
 #[derive(Debug)]
 pub struct Bill {
     answer: Answer,
     reader: BillReader,
-    /// What has come and is not read yet.
+    /// What was received and is not read yet.
     pending: Bytes,
     /// The bill's last line, once all has come.
     summary: Option<BillSummary>,
@@ -63,8 +65,8 @@ impl Bill {
 
     /// The next row, `None` after the last one.
     /// # Errors
-    /// [`BillError`]: what WeChat said in place of a bill, the line that cannot be read, a bill that was cut off, or a
-    /// call that broke off. Nothing comes after it.
+    /// [`BillError`]: WeChat's message in place of a bill, a line that cannot be read, a bill that was cut off, or a
+    /// call that broke off. Call it no more then.
     pub async fn next(&mut self) -> Result<Option<BillRow>, BillError> {
         loop {
             if let Some(row) = self.reader.pop() {

@@ -1,34 +1,9 @@
-//! One line of a bill: where its columns stand, and what a row says.
+//! Reads one line of a bill by the header's column names.
 
-use super::{BillEntry, BillRow, BillSummary};
-use crate::types::{AppId, Fen, InvalidValue, MchId, RefundId, TransactionId, UnixMillis};
-
-/// What is wrong with a line. Values are not repeated but for a short word.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LineError {
-    #[error("is longer than {limit} bytes")]
-    TooLong { limit: usize },
-    #[error("is not UTF-8")]
-    NotUtf8,
-    #[error("has no column {0}")]
-    NoColumn(&'static str),
-    #[error("has the column {0} twice")]
-    TwoColumns(String),
-    #[error("begins with no backtick")]
-    NoBacktick,
-    #[error("has {found} fields where the header has {wanted}")]
-    Fields { wanted: usize, found: usize },
-    #[error("{column} is not an amount in yuan with two decimals")]
-    Amount { column: &'static str },
-    #[error("{column} is not a time as yyyy-MM-dd HH:mm:ss")]
-    Time { column: &'static str },
-    #[error("总交易单数 is not a whole number")]
-    Count,
-    #[error(transparent)]
-    Value(#[from] InvalidValue),
-    #[error("stands after the summary")]
-    AfterEnd,
-}
+use super::error::LineError;
+use super::row::{BillEntry, BillRow, BillSummary};
+use crate::types::{AppId, MchId, RefundId, TransactionId};
+use crate::{Fen, UnixMillis};
 
 /// The column by which a summary's header is known, in old bills and new ones.
 pub const SUMMARY: &str = "总交易单数";

@@ -1,27 +1,29 @@
-//! A bill from its bytes, in whatever pieces they come, without ever holding all of it.
+//! Streaming reader of bills: takes bytes in whatever pieces they come, gives rows, never holds the whole bill.
 
 use std::collections::VecDeque;
 use std::io::Write;
 
 use flate2::write::GzDecoder;
 
-use super::line::{self, Header, LineError, SUMMARY};
-use super::{BillError, BillRow, BillSummary};
-use crate::v2::{Fields, REPLY_LIMIT};
+use super::error::{BillError, LineError};
+use super::line::{self, Header, SUMMARY};
+use super::row::{BillRow, BillSummary};
+use crate::v2::REPLY_LIMIT;
+use crate::v2::xml::Fields;
 
-/// No line is longer: 27 columns, of which the longest are a text of 128 characters and an `attach` of as many.
+/// Longest line in bytes: 27 columns, of which the longest are a text of 128 characters and an `attach` of as many.
 const LINE_LIMIT: usize = 64 * 1024;
 
-/// Gzip may blow up a thousandfold, so it is unpacked in small pieces.
+/// Bytes of gzip that are unpacked at a time: they may become a thousand times as many.
 const PIECE: usize = 1024;
 
-/// Ten million lines of 400 bytes; more than that is not a bill.
+/// Longest bill in bytes, unpacked: ten million lines of 400 bytes.
 const LIMIT: u64 = 4 * 1024 * 1024 * 1024;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
-/// Takes a bill's bytes with [`BillReader::push`], is told their end with [`BillReader::finish`], and gives the rows
-/// with [`BillReader::pop`] in between and after. Gzip and error messages are known by their first bytes.
+/// Takes a bill's bytes with [`BillReader::push`] and their end with [`BillReader::finish`], and gives the rows with
+/// [`BillReader::pop`] in between and after. Gzip and error messages are recognised by their first bytes.
 #[derive(Debug)]
 pub struct BillReader {
     packed: Packed,
@@ -43,11 +45,12 @@ impl Default for BillReader {
 }
 
 impl BillReader {
+    /// A reader of at most 4 GiB, unpacked.
     pub fn new() -> Self {
         Self::with_limit(LIMIT)
     }
 
-    /// Reads at most `limit` bytes, unpacked.
+    /// A reader of at most `limit` bytes, unpacked.
     pub fn with_limit(limit: u64) -> Self {
         let text = Text { limit, read: 0, line: 0, place: Place::Start(Vec::new()), rows: VecDeque::new() };
         BillReader { packed: Packed::Unknown(Vec::new()), text }
@@ -55,7 +58,7 @@ impl BillReader {
 
     /// Takes the next piece, however long or short.
     /// # Errors
-    /// [`BillError`]; nothing more is to be pushed then. The rows before the error can still be had.
+    /// [`BillError`]; push nothing more then. The rows before the error can still be popped.
     pub fn push(&mut self, piece: &[u8]) -> Result<(), BillError> {
         match &mut self.packed {
             Packed::Plain => self.text.push(piece),
@@ -75,12 +78,13 @@ impl BillReader {
         }
     }
 
-    /// The next row of what was pushed. What was packed may come late, the last of it only with the end.
+    /// The next row of what was pushed; `None` until more is pushed. Rows of a gzip may come late, the last ones only with
+    /// [`BillReader::finish`].
     pub fn pop(&mut self) -> Option<BillRow> {
         self.text.rows.pop_front()
     }
 
-    /// To be called once, when there are no more bytes.
+    /// Ends the reading; call it once, when there are no more bytes.
     /// # Errors
     /// [`BillError::Truncated`] if the summary has not come, and what WeChat said in place of a bill.
     pub fn finish(&mut self) -> Result<BillSummary, BillError> {
@@ -248,7 +252,8 @@ fn take(
     Ok(())
 }
 
-/// What WeChat says in place of a bill. Unsigned, so it proves nothing but that there is none. Source: protocol A10.3.
+/// What WeChat says in place of a bill. Unsigned, so it proves nothing but that there is none.
+/// Source: WeChat Pay v2, native.php?chapter=9_6 (返回结果).
 fn refusal(message: &[u8]) -> BillError {
     let message = message.strip_prefix(BOM).unwrap_or(message).trim_ascii();
     let Ok(fields) = Fields::read(message, REPLY_LIMIT) else {

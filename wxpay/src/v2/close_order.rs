@@ -1,4 +1,4 @@
-//! `/pay/closeorder`: an unpaid order that must not be paid any more. Source: protocol A6.
+//! `/pay/closeorder`: an unpaid order that must not be paid any more. Source: WeChat Pay v2, native.php?chapter=9_3.
 
 use super::merchant::Merchant;
 use super::xml::Fields;

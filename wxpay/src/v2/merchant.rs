@@ -1,25 +1,27 @@
-//! Who we are to WeChat.
+//! The merchant's identity in API v2.
 
 use super::sign::{ApiKey, SignType};
 use super::xml::Fields;
 use crate::types::{AppId, MchId};
 
-/// One merchant identity: its numbers, its key, and the signature it asks for.
-/// `Debug` shows no key.
+/// One merchant identity: its numbers, its key, and the signature algorithm of its requests. `Debug` hides the key.
 #[derive(Debug, Clone)]
 pub struct Merchant {
+    /// The app in whose name orders are placed.
     pub appid: AppId,
+    /// The merchant number.
     pub mch_id: MchId,
+    /// The APIv2 key of the merchant number.
     pub key: ApiKey,
     /// What requests are signed with; replies must be signed the same way.
     pub sign_type: SignType,
 }
 
-/// The values that WeChat prints in its own documentation. Source: protocol 0.2.
+/// `appid`, `mch_id` and key as WeChat prints them. Source: WeChat Pay v2, native.php?chapter=4_3 (签名算法).
 const SANDBOX: (&str, &str, &str) = ("wxd930ea5d5a258f4f", "10000100", "192006250b4c09247ec02edce69f6a2d");
 
 impl Merchant {
-    /// The public test identity, whose key everybody knows: for the sandbox and for tests only.
+    /// The public test identity of WeChat's own pages, whose key everybody knows: for the sandbox and for tests only.
     #[expect(clippy::expect_used, reason = "three constants, checked by a test")]
     pub fn sandbox() -> Self {
         let (appid, mch_id, key) = SANDBOX;
@@ -31,7 +33,7 @@ impl Merchant {
         }
     }
 
-    /// What every request begins with. `sign_type` is said always, though MD5 needs no saying.
+    /// What every request begins with. `sign_type` is always sent, although MD5 is its default.
     pub(crate) fn fields(&self) -> Fields {
         Fields::new()
             .with("appid", self.appid.as_str())
@@ -39,7 +41,7 @@ impl Merchant {
             .with("sign_type", self.sign_type.as_str())
     }
 
-    /// Whether any part of it is the public test identity, which must never meet real money.
+    /// Whether its number or key is the public test identity's, with which anybody can forge a payment.
     pub fn is_sandbox(&self) -> bool {
         let (_, mch_id, key) = SANDBOX;
         self.mch_id.as_str() == mch_id || self.key.as_bytes() == key.as_bytes()

@@ -1,4 +1,5 @@
-//! From the bytes of a reply to something that may be believed. Source: protocol A1.1.
+//! Checks the bytes of a reply before any of it is believed: `return_code`, then the signature, then whose it is, then
+//! `result_code`. Source: WeChat Pay v2, native.php?chapter=4_1 (协议规则).
 
 use super::REPLY_LIMIT;
 use super::merchant::Merchant;
@@ -8,9 +9,9 @@ use crate::error::{ErrCode, Error};
 use crate::types::InvalidValue;
 use crate::verified::Verified;
 
-/// The fields of a success: signed as the request was, and by name for this merchant.
+/// The fields of a success: signed as the request was, and for this merchant.
 /// # Errors
-/// [`Error`]; only its `NotUnderstood` and `Refused` are answers.
+/// [`Error`]; of its variants `NotUnderstood` and `Refused` are WeChat's answers, the others say that there is none.
 pub fn read(body: &[u8], merchant: &Merchant) -> Result<Verified<Fields>, Error> {
     let fields = Fields::read(body, REPLY_LIMIT).map_err(Error::Malformed)?;
     match fields.get("return_code") {
@@ -38,7 +39,9 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<Verified<Fields>, Error>
     }
 }
 
-/// An answer about another order or merchant says nothing about ours.
+/// Checks that the answer is about what was asked.
+/// # Errors
+/// [`Error::BadField`] if `field` is absent, [`Error::Foreign`] if it is not `ours`.
 pub fn must_be(fields: &Fields, field: &'static str, ours: &str) -> Result<(), Error> {
     if fields.required(field).map_err(Error::BadField)? == ours {
         Ok(())
@@ -51,7 +54,7 @@ fn wrong(what: &'static str, must_be: &'static str) -> Error {
     Error::BadField(InvalidValue { what, must_be })
 }
 
-/// WeChat's texts have at most 128 characters; this bounds what somebody else might put there.
+/// At most 128 characters, which is what WeChat's texts have; a bound for anybody else's.
 fn short(text: &str) -> String {
     text.chars().take(128).collect()
 }

@@ -1,5 +1,5 @@
 //! The cipher of refund notices: AES-256-ECB with PKCS#7 padding, in base64. The key is the lower-case hex of the API
-//! key's MD5, its 32 characters and not its 16 bytes. Source: protocol A9.
+//! key's MD5, its 32 characters and not its 16 bytes. Source: WeChat Pay v2, native.php?chapter=9_16 (解密方式).
 
 use aes::Aes256;
 use aes::cipher::block_padding::Pkcs7;
@@ -15,7 +15,7 @@ pub fn seal(plain: &[u8], key: &ApiKey) -> String {
     encrypt(plain, &aes_key(key))
 }
 
-/// `None` for whatever `key` did not encrypt: it does not matter to anybody why.
+/// Decrypts; `None` for whatever `key` did not encrypt.
 pub fn open(req_info: &str, key: &ApiKey) -> Option<Vec<u8>> {
     decrypt(req_info, &aes_key(key))
 }
@@ -40,7 +40,7 @@ fn decrypt(req_info: &str, key: &[u8; 32]) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// The vectors of protocol A9.
+    /// Recomputed with OpenSSL by the rule of native.php?chapter=9_16.
     #[test]
     fn the_key_is_the_hex_of_the_md5_with_its_leading_zero() {
         let vectors = [

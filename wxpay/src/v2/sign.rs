@@ -1,5 +1,5 @@
 //! Signatures of API v2: a digest over all fields, sorted by name, with the merchant's key at the end.
-//! Source: protocol A2.
+//! Source: WeChat Pay v2, native.php?chapter=4_3 (签名算法).
 
 use std::fmt;
 
@@ -10,19 +10,22 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::xml::Fields;
+use crate::channel::Signed;
 use crate::types::InvalidValue;
 
 /// The two algorithms of v2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SignType {
+    /// 32 hex digits; the default.
     #[serde(rename = "MD5")]
     Md5,
+    /// 64 hex digits.
     #[serde(rename = "HMAC-SHA256")]
     HmacSha256,
 }
 
 impl SignType {
-    /// As the field `sign_type` says it.
+    /// The word of the field `sign_type`.
     pub fn as_str(self) -> &'static str {
         match self {
             SignType::Md5 => "MD5",
@@ -30,6 +33,7 @@ impl SignType {
         }
     }
 
+    /// Reads a `sign_type`.
     /// # Errors
     /// [`InvalidValue`] for anything but the two exact words.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
@@ -41,17 +45,27 @@ impl SignType {
     }
 }
 
+impl From<SignType> for Signed {
+    fn from(sign_type: SignType) -> Self {
+        match sign_type {
+            SignType::Md5 => Signed::Md5,
+            SignType::HmacSha256 => Signed::HmacSha256,
+        }
+    }
+}
+
 impl fmt::Display for SignType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// The APIv2 key (APIv2 密钥): whoever knows it can forge payments, so it has no `Display` and its `Debug` is blind.
+/// The APIv2 key (APIv2 密钥). Whoever knows it can forge payments, so it has no `Display` and `Debug` hides it.
 #[derive(Clone)]
 pub struct ApiKey([u8; 32]);
 
 impl ApiKey {
+    /// Reads a key as it was set in the merchant platform.
     /// # Errors
     /// [`InvalidValue`] unless it is exactly 32 ASCII letters and digits.
     pub fn parse(text: &str) -> Result<Self, InvalidValue> {
@@ -72,14 +86,16 @@ impl fmt::Debug for ApiKey {
     }
 }
 
-/// Why a message is not believed.
+/// Why a message's signature is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
+    /// No `sign`, or an empty one.
     #[error("the message has no sign")]
     Missing,
     /// Neither 32 nor 64 upper-case hex digits.
     #[error("the sign is not 32 or 64 upper-case hex digits")]
     Malformed,
+    /// Made with another key, or over other fields.
     #[error("the sign does not fit the message")]
     Mismatch,
 }
@@ -116,7 +132,7 @@ fn feed(fields: &Fields, key: &ApiKey, mut update: impl FnMut(&[u8])) {
 }
 
 /// Checks `sign` in constant time. The algorithm follows from the signature's length, because notices carry no
-/// `sign_type`; the caller compares what comes back with what the order was placed with.
+/// `sign_type`; the caller compares the returned one with what the order was placed with.
 /// # Errors
 /// [`SignError`]; a missing or empty `sign` is one too.
 pub fn verify(fields: &Fields, key: &ApiKey) -> Result<SignType, SignError> {

@@ -1,31 +1,25 @@
-//! [`Fields`]: the flat `<xml>` document that every v2 message is. Source: protocol A1, A16.
+//! [`Fields`]: the flat `<xml>` document that every v2 message is.
+//! Source: WeChat Pay v2, native.php?chapter=4_1 (协议规则).
 
+mod error;
 mod read;
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 
-use quick_xml::errors::SyntaxError;
-use serde::{Deserialize, Serialize, Serializer};
+pub use error::XmlError;
 
+use crate::evidence::{Evidence, HIDDEN, is_private};
 use crate::types::InvalidValue;
-
-/// What stands in place of a value that must not be shown.
-const HIDDEN: &str = "•••";
-
-/// Fields that must not reach a log, a page or the database: the signature, and who the payer is.
-fn is_private(name: &str) -> bool {
-    matches!(name, "sign" | "openid" | "sub_openid" | "req_info")
-}
 
 /// All fields of one message, known and unknown, ordered by the bytes of their names, which is also the order in
 /// which they are signed. Values are exact: nothing is trimmed or normalised.
-/// `Debug` and `Serialize` hide `sign` and `openid`, as [`Fields::redacted`] does.
-#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+/// `Debug` hides signature and payer, and so does the [`Evidence`] that it can be turned into.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields(BTreeMap<String, String>);
 
 impl Fields {
+    /// No fields.
     pub fn new() -> Self {
         Self::default()
     }
@@ -34,12 +28,12 @@ impl Fields {
     /// # Errors
     /// [`XmlError`] for whatever could mean two things or nothing.
     pub fn read(body: &[u8], limit: usize) -> Result<Self, XmlError> {
-        read::read(body, limit, "xml")
+        read::read(body, limit, "xml").map(Fields)
     }
 
-    /// Reads what was encrypted in a refund notice: the same with the root element `<root>`.
+    /// Reads the decrypted part of a refund notice: the same with the root element `<root>`.
     pub(super) fn read_root(body: &[u8], limit: usize) -> Result<Self, XmlError> {
-        read::read(body, limit, "root")
+        read::read(body, limit, "root").map(Fields)
     }
 
     /// The value as it stands in the message; an empty element is `Some("")`.
@@ -47,11 +41,12 @@ impl Fields {
         self.0.get(name).map(String::as_str)
     }
 
-    /// The value, where an empty element counts as absent. Source: protocol A1.
+    /// The value, where an empty element counts as absent.
     pub fn present(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
+    /// The value of a field that must be there.
     /// # Errors
     /// [`InvalidValue`] that names the field if it is absent or empty.
     pub fn required(&self, name: &'static str) -> Result<&str, InvalidValue> {
@@ -70,18 +65,22 @@ impl Fields {
         self
     }
 
+    /// Takes a field out; `None` if it was not there.
     pub fn remove(&mut self, name: &str) -> Option<String> {
         self.0.remove(name)
     }
 
+    /// Names and values in the order of the names' bytes.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// How many fields there are, empty ones too.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
+    /// Whether there is no field.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -97,30 +96,18 @@ impl Fields {
         xml.push_str("</xml>");
         xml
     }
-
-    /// For evidence and logs: the same with `sign`, `openid` and the like hidden.
-    #[must_use]
-    pub fn redacted(mut self) -> Fields {
-        for (_, value) in self.0.iter_mut().filter(|(name, _)| is_private(name)) {
-            HIDDEN.clone_into(value);
-        }
-        self
-    }
-
-    fn shown(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.iter().map(|(name, value)| (name, if is_private(name) { HIDDEN } else { value }))
-    }
 }
 
 impl fmt::Debug for Fields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map().entries(self.shown()).finish()
+        let shown = self.iter().map(|(name, value)| (name, if is_private(name) { HIDDEN } else { value }));
+        f.debug_map().entries(shown).finish()
     }
 }
 
-impl Serialize for Fields {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.shown())
+impl From<Fields> for Evidence {
+    fn from(fields: Fields) -> Self {
+        fields.0.into()
     }
 }
 
@@ -128,55 +115,4 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Fields {
     fn from_iter<I: IntoIterator<Item = (N, V)>>(pairs: I) -> Self {
         Fields(pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
-}
-
-/// Why a body is not a message. Nothing of a value is repeated here; names are short and plain where they are.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum XmlError {
-    #[error("longer than {limit} bytes")]
-    TooLarge { limit: usize },
-    #[error("the body is empty")]
-    Empty,
-    #[error("not UTF-8")]
-    NotUtf8,
-    #[error("the XML declaration asks for another encoding than UTF-8")]
-    OtherEncoding,
-    #[error("the XML declaration is broken or not of version 1.0")]
-    Declaration,
-    #[error("has a character that XML forbids")]
-    ForbiddenCharacter,
-    #[error("has a document type definition")]
-    Doctype,
-    #[error("has an entity that is not one of the five of XML")]
-    Entity,
-    #[error("has a character reference that names no character")]
-    CharacterReference,
-    #[error("has a processing instruction")]
-    ProcessingInstruction,
-    #[error("has a comment")]
-    Comment,
-    #[error("<{element}> has an attribute")]
-    Attribute { element: String },
-    #[error("the root element is not <xml>")]
-    WrongRoot,
-    #[error("an element has a name that is not 1 to 64 ASCII letters, digits and _ - .")]
-    Name,
-    #[error("<{field}> stands there twice")]
-    Duplicate { field: String },
-    #[error("<{field}> has an element in it")]
-    Nested { field: String },
-    #[error("has text outside of its fields")]
-    StrayText,
-    #[error("has something after the end")]
-    TrailingContent,
-    #[error("has more than {limit} fields")]
-    TooManyFields { limit: usize },
-    #[error("ends before the end of <xml>")]
-    Truncated,
-    #[error("an end tag is missing, or has no start tag of its name")]
-    Tags,
-    #[error("not XML")]
-    Syntax(#[source] SyntaxError),
-    #[error("has ]]> in text, which XML forbids")]
-    StrayCdataEnd,
 }

@@ -10,9 +10,12 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use wxpay::client::Client;
+use wxpay::v2::Fields;
 use wxpay::v2::sign::{self, SignError};
-use wxpay::v2::{Fields, Trade, TradeType, UnifiedOrder};
-use wxpay::{Error, Fen, Merchant, OutTradeNo, SignType, TransactionId, UnixMillis};
+use wxpay::{
+    Channel, Error, Fen, Merchant, OutTradeNo, Placing, Protocol, SignType, Trade, TradeType, TransactionId,
+    UnixMillis,
+};
 
 const NUMBER: &str = "BK20260315000001";
 
@@ -20,18 +23,18 @@ fn number() -> OutTradeNo {
     OutTradeNo::parse(NUMBER).unwrap()
 }
 
-fn order() -> UnifiedOrder {
-    UnifiedOrder {
-        body: "示例书店-图书".into(),
+fn order() -> Placing {
+    Placing {
+        channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
+        description: "示例书店-图书".into(),
         attach: None,
         out_trade_no: number(),
         total_fee: Fen::new(1990),
-        spbill_create_ip: "203.0.113.7".parse().unwrap(),
+        payer_ip: "203.0.113.7".parse().unwrap(),
         time_start: UnixMillis::from_beijing("20260315100000").unwrap(),
         time_expire: UnixMillis::from_beijing("20260315120000").unwrap(),
         notify_url: "https://shop.example.com/wechat/v2/notify".into(),
-        product_id: "SKU-1001".into(),
-        trade_type: TradeType::Native,
+        product_id: Some("SKU-1001".into()),
         openid: None,
     }
 }
@@ -76,20 +79,20 @@ fn client(answer: impl IntoResponse + Clone + Send + Sync + 'static) -> Client {
     Client::in_process(Merchant::sandbox(), router)
 }
 
-async fn order_answered(body: impl Into<String>) -> Result<wxpay::v2::Prepay, Error> {
-    client(body.into()).unified_order(&order()).await
+async fn order_answered(body: impl Into<String>) -> Result<wxpay::Prepay, Error> {
+    client(body.into()).place(&order()).await
 }
 
 async fn query_answered(fields: Fields) -> Result<Trade, Error> {
-    client(signed(fields)).order_query(&number()).await
+    client(signed(fields)).query(&number()).await
 }
 
 #[tokio::test]
 async fn a_signed_success_gives_the_code() {
     let prepay = order_answered(signed(prepay())).await.unwrap();
-    assert_eq!(prepay.code_url.as_str(), "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3");
-    assert_eq!(prepay.prepay_id, "wx20260315100003123456789abcdef01234");
-    client(signed(answer())).close_order(&number()).await.unwrap();
+    assert_eq!(prepay.ticket.as_str(), "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3");
+    assert_eq!(prepay.prepay_id.unwrap().as_str(), "wx20260315100003123456789abcdef01234");
+    client(signed(answer())).close(&number()).await.unwrap();
 }
 
 #[tokio::test]
@@ -129,7 +132,7 @@ async fn an_answer_for_somebody_else_is_unknown() {
 async fn a_query_by_transaction_believes_only_an_answer_about_that_payment() {
     let asked = |text: &str| {
         let (client, id) = (client(signed(paid("SUCCESS"))), TransactionId::parse(text).unwrap());
-        async move { client.transaction_query(&id).await }
+        async move { client.query_transaction(&id).await }
     };
     let trade = asked("4200001234202603151234567890").await.unwrap();
     assert_eq!(trade.payment.unwrap().total_fee, Fen::new(1990));
@@ -194,7 +197,7 @@ async fn an_answer_cut_anywhere_is_unknown() {
 async fn every_http_status_but_200_is_unknown_even_with_a_signed_success() {
     for status in [201u16, 204, 301, 302, 400, 404, 429, 500, 502, 503, 504] {
         let status_code = StatusCode::from_u16(status).unwrap();
-        let error = client((status_code, signed(prepay()))).unified_order(&order()).await;
+        let error = client((status_code, signed(prepay()))).place(&order()).await;
         let error = error.unwrap_err();
         assert!(matches!(error, Error::Status(is) if is == status) && error.is_unknown(), "{error:?}");
     }
@@ -204,6 +207,6 @@ async fn every_http_status_but_200_is_unknown_even_with_a_signed_success() {
 async fn no_answer_in_time_is_unknown_in_process_too() {
     let router = Router::new().fallback(std::future::pending::<String>);
     let client = Client::in_process(Merchant::sandbox(), router).with_budget(50, 50);
-    let error = client.order_query(&number()).await.unwrap_err();
+    let error = client.query(&number()).await.unwrap_err();
     assert!(matches!(error, Error::Timeout { budget_ms: 50 }) && error.is_unknown(), "{error:?}");
 }

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use wxpay::bill::{BillDate, BillError, BillType};
 use wxpay::client::{Client, Endpoint};
-use wxpay::v2::{BillDate, BillError, BillType, Fields, Refund, RefundQuery};
-use wxpay::{ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, TransactionId};
+use wxpay::v2::Fields;
+use wxpay::{ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, Refund, RefundQuery, TransactionId};
 
 use crate::{NUMBER, answer, client, number, signed};
 
@@ -102,7 +103,7 @@ async fn a_refund_query_is_believed_only_about_what_was_asked() {
         .with("refund_id_0", "50300001232026031612345678901")
         .with("refund_fee_0", "500")
         .with("refund_status_0", "NEW_IN_2031");
-    let ask = |fields: Fields, query| async move { client(signed(fields)).refund_query(&query).await };
+    let ask = |fields: Fields, query| async move { client(signed(fields)).query_refunds(&query).await };
     let query = || RefundQuery::OutRefundNo(refund().out_refund_no);
     let refunds = ask(one.clone(), query()).await.unwrap();
     assert_eq!(refunds.refunds[0].status.as_str(), "NEW_IN_2031");
@@ -118,7 +119,7 @@ async fn a_refund_query_is_believed_only_about_what_was_asked() {
         assert!(matches!(error, Error::BadField(field) if field.what == "refund_count"), "{count}");
     }
     let missing = ask(one.with("refund_count", "2"), query()).await.unwrap_err();
-    assert!(matches!(missing, Error::BadField(field) if field.what == "out_refund_no"));
+    assert!(matches!(missing, Error::BadField(field) if field.what == "refund_id"));
 }
 
 fn day() -> BillDate {

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::http::StatusCode;
 use wxpay::client::Client;
-use wxpay::v2::{Fields, TradeType, UnifiedOrder, sign};
-use wxpay::{Error, Fen, Merchant, SignType};
+use wxpay::v2::{Fields, sign};
+use wxpay::{Channel, Error, Fen, Merchant, Placing, Protocol, SignType, TradeType};
 
 use crate::{NUMBER, client, number, order};
 
@@ -24,9 +24,9 @@ async fn a_request_carries_all_fields_a_new_nonce_and_a_right_signature() {
     });
     let merchant = Merchant { sign_type: SignType::HmacSha256, ..Merchant::sandbox() };
     let client = Client::in_process(merchant, router);
-    client.unified_order(&order()).await.unwrap_err();
-    client.order_query(&number()).await.unwrap_err();
-    client.close_order(&number()).await.unwrap_err();
+    client.place(&order()).await.unwrap_err();
+    client.query(&number()).await.unwrap_err();
+    client.close(&number()).await.unwrap_err();
 
     let seen = seen.lock().unwrap();
     let heads: Vec<&str> = seen.iter().map(|(head, _)| head.as_str()).collect();
@@ -57,21 +57,24 @@ async fn a_request_carries_all_fields_a_new_nonce_and_a_right_signature() {
 async fn what_wechat_would_refuse_is_not_sent() {
     let client = client("never asked");
     let base = order();
+    let v2 = |trade_type| Channel { protocol: Protocol::V2, trade_type };
+    let v3 = Channel { protocol: Protocol::V3, trade_type: TradeType::Native };
     let refused = [
-        ("body", UnifiedOrder { body: String::new(), ..base.clone() }),
-        ("body", UnifiedOrder { body: "书".repeat(43), ..base.clone() }),
-        ("body", UnifiedOrder { body: "a\nb".into(), ..base.clone() }),
-        ("attach", UnifiedOrder { attach: Some("\0".into()), ..base.clone() }),
-        ("total_fee", UnifiedOrder { total_fee: Fen::ZERO, ..base.clone() }),
-        ("time_expire", UnifiedOrder { time_expire: base.time_start, ..base.clone() }),
-        ("notify_url", UnifiedOrder { notify_url: "https://a.example/n?x=1".into(), ..base.clone() }),
-        ("notify_url", UnifiedOrder { notify_url: "/wxpay/notify".into(), ..base.clone() }),
-        ("product_id", UnifiedOrder { product_id: String::new(), ..base.clone() }),
-        ("openid", UnifiedOrder { trade_type: TradeType::Jsapi, ..base.clone() }),
-        ("trade_type", UnifiedOrder { trade_type: TradeType::App, ..base.clone() }),
+        ("body", Placing { description: String::new(), ..base.clone() }),
+        ("body", Placing { description: "书".repeat(43), ..base.clone() }),
+        ("body", Placing { description: "a\nb".into(), ..base.clone() }),
+        ("attach", Placing { attach: Some("\0".into()), ..base.clone() }),
+        ("total_fee", Placing { total_fee: Fen::ZERO, ..base.clone() }),
+        ("time_expire", Placing { time_expire: base.time_start, ..base.clone() }),
+        ("notify_url", Placing { notify_url: "https://a.example/n?x=1".into(), ..base.clone() }),
+        ("notify_url", Placing { notify_url: "/wxpay/notify".into(), ..base.clone() }),
+        ("product_id", Placing { product_id: None, ..base.clone() }),
+        ("openid", Placing { channel: v2(TradeType::Jsapi), ..base.clone() }),
+        ("trade_type", Placing { channel: v2(TradeType::App), ..base.clone() }),
+        ("the protocol", Placing { channel: v3, ..base.clone() }),
     ];
     for (what, order) in refused {
-        match client.unified_order(&order).await {
+        match client.place(&order).await {
             Err(Error::Invalid(invalid)) => assert_eq!(invalid.what, what),
             other => panic!("{what}: {other:?}"),
         }
@@ -82,7 +85,7 @@ async fn what_wechat_would_refuse_is_not_sent() {
 fn a_call_can_run_on_any_thread() {
     fn needs_send<T: Send>(_: T) {}
     let (client, order, number) = (client(""), order(), number());
-    needs_send(client.unified_order(&order));
-    needs_send(client.order_query(&number));
-    needs_send(client.close_order(&number));
+    needs_send(client.place(&order));
+    needs_send(client.query(&number));
+    needs_send(client.close(&number));
 }

@@ -1,7 +1,7 @@
 //! Answers that say no, and what each of them means.
 
-use wxpay::v2::{Fields, TradeState};
-use wxpay::{ErrClass, ErrCode, Error, Fen, SignType};
+use wxpay::v2::Fields;
+use wxpay::{ErrClass, ErrCode, Error, Fen, Signed, TradeState};
 
 use crate::{answer, order_answered, paid, query_answered, signed};
 
@@ -87,7 +87,7 @@ async fn only_a_paid_order_has_a_payment() {
     let trade = query_answered(paid("SUCCESS")).await.unwrap();
     let payment = trade.payment.unwrap();
     assert_eq!((payment.total_fee, payment.fee_type.as_str()), (Fen::new(1990), "CNY"));
-    assert_eq!(payment.sign_type, SignType::Md5);
+    assert_eq!(payment.signed, Signed::Md5);
     assert!(query_answered(paid("REFUND")).await.unwrap().payment.is_some());
     let bare = query_answered(crate::trade("REFUND")).await.unwrap();
     assert_eq!((bare.state, bare.payment), (TradeState::Refund, None));

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use recharge::reconciliation::{Difference, DifferenceKind, Done};
 use serde::Deserialize;
 use wxpay::Fen;
-use wxpay::v2::BillDate;
+use wxpay::bill::BillDate;
 
 use super::decision_form::{self, password_field, reason_field, tidy};
 use super::extract::OperatorRequest;

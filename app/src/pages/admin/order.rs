@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use cashier::{CloseError, QueryError};
+use cashier::{AskError, CloseError};
 use leptos::prelude::*;
 use recharge::order::Proof;
 use recharge::{Order, OrderState};
@@ -232,12 +232,12 @@ async fn said_error(
     service: &Service,
     request: &PageRequest,
     number: &OutTradeNo,
-    error: &QueryError,
+    error: &AskError,
 ) -> Response {
     match error {
-        QueryError::NotFound => absent(service, request).await,
-        QueryError::WeChat(_) => back(number, "busy"),
-        QueryError::Write(error) => {
+        AskError::NotFound => absent(service, request).await,
+        AskError::WeChat(_) => back(number, "busy"),
+        AskError::Write(error) => {
             tracing::error!(%number, "an operator's action was not written: {error}");
             back(number, "failed")
         }

@@ -4,7 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use leptos::prelude::*;
 use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation, Side};
-use wxpay::v2::BillDate;
+use wxpay::bill::BillDate;
 
 use super::extract::OperatorRequest;
 use super::{absent, dismiss, failed, page};

@@ -1,15 +1,19 @@
-//! Reading a flat `<xml>` document: one meaning or none.
+//! Reads a flat `<xml>` document, strictly: whatever could mean two things is refused. There are no entities of a
+//! document's own, so none that name files or grow.
+
+use std::collections::BTreeMap;
 
 use quick_xml::errors::{Error, IllFormedError};
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event, attributes::Attributes};
 use quick_xml::reader::Reader;
 
-use super::{Fields, XmlError};
+use super::error::XmlError;
 
-/// WeChat's longest message is ten refunds in one answer, with a dozen fields and three of each coupon; this only
-/// bounds what a stranger may send.
+/// The most fields of a document: a bound for strangers, far above WeChat's longest message (ten refunds in one answer,
+/// with a dozen fields and three of each coupon).
 const FIELDS_LIMIT: usize = 1024;
 
+/// The longest name of a field, in bytes.
 const NAME_LIMIT: usize = 64;
 
 /// Where in the document the reader stands.
@@ -21,7 +25,7 @@ enum Place {
 }
 
 /// Reads a document whose root element is `<{root_name}>`.
-pub(super) fn read(body: &[u8], limit: usize, root_name: &str) -> Result<Fields, XmlError> {
+pub(super) fn read(body: &[u8], limit: usize, root_name: &str) -> Result<BTreeMap<String, String>, XmlError> {
     if body.len() > limit {
         return Err(XmlError::TooLarge { limit });
     }
@@ -33,7 +37,7 @@ pub(super) fn read(body: &[u8], limit: usize, root_name: &str) -> Result<Fields,
         return Err(XmlError::ForbiddenCharacter);
     }
     let mut reader = Reader::from_str(text);
-    let mut fields = Fields::new();
+    let mut fields = BTreeMap::new();
     let mut place = Place::BeforeRoot;
     let mut first = true;
     loop {
@@ -94,7 +98,7 @@ pub(super) fn read(body: &[u8], limit: usize, root_name: &str) -> Result<Fields,
     }
 }
 
-/// The parser's errors quote names from the document; ours must not.
+/// The parser's errors quote the document, which must not reach a log.
 fn cause(error: Error) -> XmlError {
     match error {
         Error::Syntax(syntax) => XmlError::Syntax(syntax),
@@ -107,14 +111,14 @@ fn cause(error: Error) -> XmlError {
     }
 }
 
-fn add(fields: &mut Fields, name: String, value: String) -> Result<(), XmlError> {
-    if fields.get(&name).is_some() {
+fn add(fields: &mut BTreeMap<String, String>, name: String, value: String) -> Result<(), XmlError> {
+    if fields.contains_key(&name) {
         return Err(XmlError::Duplicate { field: name });
     }
     if fields.len() == FIELDS_LIMIT {
         return Err(XmlError::TooManyFields { limit: FIELDS_LIMIT });
     }
-    fields.set(name, value);
+    fields.insert(name, value);
     Ok(())
 }
 

@@ -1,0 +1,131 @@
+//! Placing an order: what WeChat is asked for, and what the payer then needs.
+
+use std::net::IpAddr;
+
+use crate::channel::{Channel, TradeType};
+use crate::types::{CodeUrl, InvalidValue, OpenId, OutTradeNo, PayPage, PrepayId, is_notify_url, is_text};
+use crate::{Fen, UnixMillis};
+
+/// One order as it is sent. A repeat must send every field again: WeChat refuses the same `out_trade_no` with other
+/// parameters, and answers the same ones with a fresh ticket. So keep all of this before the first call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placing {
+    /// Which protocol it goes by, and how the payer gets to it.
+    pub channel: Channel,
+    /// The merchant's number of it.
+    pub out_trade_no: OutTradeNo,
+    /// What the payer reads, at most 127 bytes; "shop name-goods" is the recommended form. v2 calls it `body`.
+    pub description: String,
+    /// Comes back unchanged in queries, notices and bills; at most 127 bytes. Never a stranger's text: the string that v2
+    /// signs is ambiguous where a value has `&` and `=`.
+    pub attach: Option<String>,
+    /// What the payer pays, in fen.
+    pub total_fee: Fen,
+    /// The payer's address, or the server's own (Native takes both). v2 calls it `spbill_create_ip`.
+    pub payer_ip: IpAddr,
+    /// When the order was made; sent by v2 only.
+    pub time_start: UnixMillis,
+    /// WeChat takes no payment after it; its pages demand at least 5 minutes after `time_start`.
+    pub time_expire: UnixMillis,
+    /// Where the payment's notice is posted: an absolute `http(s)` address without a query string; at most 256 bytes.
+    pub notify_url: String,
+    /// The merchant's number of what is sold, at most 32 bytes. Required for Native in v2.
+    pub product_id: Option<String>,
+    /// Who pays, as the order's `appid` knows him. Required for JSAPI.
+    pub openid: Option<OpenId>,
+}
+
+impl Placing {
+    /// Checks what WeChat would refuse anyway, and what would not come back as it was sent.
+    /// # Errors
+    /// [`InvalidValue`] that names the first field that is wrong.
+    /// Source: WeChat Pay v2, native.php?chapter=9_1 (请求参数).
+    pub fn check(&self) -> Result<(), InvalidValue> {
+        let is = |trade_type| self.channel.trade_type == trade_type;
+        let (attach, product_id) = (self.attach.as_deref(), self.product_id.as_deref());
+        InvalidValue::check([
+            (is_text(&self.description, 1, 127), "body", "1 to 127 bytes without control characters"),
+            (
+                attach.is_none_or(|attach| is_text(attach, 1, 127)),
+                "attach",
+                "1 to 127 bytes without control characters, or absent",
+            ),
+            (self.total_fee >= Fen::new(1), "total_fee", "at least 1 fen"),
+            (self.time_expire > self.time_start, "time_expire", "after time_start"),
+            (
+                is_notify_url(&self.notify_url),
+                "notify_url",
+                "an http(s) address of at most 256 bytes, without a query",
+            ),
+            (
+                product_id.map_or(!is(TradeType::Native), |id| is_text(id, 1, 32)),
+                "product_id",
+                "1 to 32 bytes without control characters, and present for NATIVE",
+            ),
+            (self.openid.is_some() || !is(TradeType::Jsapi), "openid", "present for JSAPI"),
+        ])
+    }
+}
+
+/// What leads the payer to the payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ticket {
+    /// Native: to be drawn as a QR code.
+    Code(CodeUrl),
+    /// JSAPI and APP: to be signed for the page or app that invokes the payment.
+    Prepay(PrepayId),
+    /// H5: the page to which the payer's browser goes.
+    Page(PayPage),
+}
+
+impl Ticket {
+    /// The ticket's text, whichever it is.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Ticket::Code(code_url) => code_url.as_str(),
+            Ticket::Prepay(prepay_id) => prepay_id.as_str(),
+            Ticket::Page(page) => page.as_str(),
+        }
+    }
+
+    /// Reads the ticket of an order of this trade type.
+    /// # Errors
+    /// [`InvalidValue`] if it is not what such an order gets.
+    pub fn parse(trade_type: TradeType, text: &str) -> Result<Self, InvalidValue> {
+        match trade_type {
+            TradeType::Native => CodeUrl::parse(text).map(Ticket::Code),
+            TradeType::Jsapi | TradeType::App => PrepayId::parse(text).map(Ticket::Prepay),
+            TradeType::Mweb => PayPage::parse(text).map(Ticket::Page),
+        }
+    }
+}
+
+/// WeChat's answer to an order. Tickets of the same order replace each other: only the newest works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepay {
+    /// What the order's trade type promises.
+    pub ticket: Ticket,
+    /// The prepay session. v2 always names it, v3 only where it is the ticket.
+    pub prepay_id: Option<PrepayId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_read_by_its_orders_trade_type_only() {
+        let texts = [
+            (TradeType::Native, "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3"),
+            (TradeType::Native, "weixin://pay.weixin.qq.com/bizpayurl/up?pr=NwY5Mz9&groupid=00"),
+            (TradeType::Jsapi, "wx20260315100003123456789abcdef01234"),
+            (TradeType::App, "wx20260315100003123456789abcdef01234"),
+            (TradeType::Mweb, "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx2&package=1"),
+        ];
+        for (trade_type, text) in texts {
+            assert_eq!(Ticket::parse(trade_type, text).unwrap().as_str(), text);
+        }
+        assert!(Ticket::parse(TradeType::Mweb, "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3").is_err());
+        assert!(Ticket::parse(TradeType::Native, "wx20260315100003123456789abcdef01234").is_err());
+    }
+}
