@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::http::request::Parts;
 use leptos::prelude::use_context;
 
+use crate::access::Permission;
 use crate::api::{AppError, ErrorCode};
 use crate::service::answer_with;
 
@@ -21,6 +22,14 @@ pub struct CurrentUser {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
     pub name: String,
+    pub permissions: &'static [Permission],
+}
+
+impl Operator {
+    /// Whether this operator has a permission.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.permissions.contains(&permission)
+    }
 }
 
 /// Whether the operator's password, asked for once more in this form, is right. Absent where the form has none.

@@ -20,6 +20,8 @@ pub mod qr_code;
 pub mod text;
 
 #[cfg(feature = "ssr")]
+pub mod access;
+#[cfg(feature = "ssr")]
 pub mod auth;
 #[cfg(feature = "ssr")]
 mod components;

@@ -1,17 +1,16 @@
 //! The pages and their addresses. Every handler awaits its data first and renders then, so that status and redirects are
 //! decided before a page begins, and every page works without script.
 
-use axum::Router;
 use axum::extract::{Form, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::{get, post};
 use cashier::db::order_list::Cursor;
 use leptos::prelude::*;
 use serde::Deserialize;
 use wxpay::{OutTradeNo, UnixMillis};
 
-use crate::api::{AppError, ErrorCode};
+use crate::access::{Caller, Limit, Permission, Routes, Stranger};
+use crate::api::{AppError, CheckAgain, CreateOrder, ErrorCode, NewCode, OwnRecharges};
 use crate::components::instead;
 use crate::icons;
 use crate::layout::{self, Frame};
@@ -24,55 +23,67 @@ mod pay;
 mod receipt;
 pub mod top_up;
 
-/// All pages, forms and server functions.
+/// Payers' pages and server functions, called by a browser that may be anybody's.
+const BROWSER: Caller = Caller::Stranger(Stranger::Browser);
+/// Reading the desk.
+const VIEW: Caller = Caller::Operator(Permission::View);
+/// Acting at the desk where no money moves.
+const SUPPORT: Caller = Caller::Operator(Permission::Support);
+/// Moving money at the desk, and the forms that lead to it.
+const FINANCE: Caller = Caller::Operator(Permission::Finance);
+
+/// The register of all pages, forms and server functions.
 ///
-/// The server layers sessions around it, which put [`crate::auth`]'s types into the request's extensions, and adds what
-/// sets cookies or needs secrets: `POST /admin/login` (`name`, `password`, `next`), `POST /admin/logout`, and
-/// `POST /switch` (`u`), which signs in the user of a token where another one is signed in.
-pub fn routes(service: Service) -> Router {
-    let api = service.clone();
-    let functions = move |request: Request| {
-        let service = api.clone();
-        async move {
-            leptos_axum::handle_server_fns_with_context(move || provide_context(service.clone()), request)
-                .await
-        }
-    };
-    Router::new()
-        .route("/", get(top_up::show))
-        .route("/recharge", post(top_up::order))
-        .route("/pay/{out_trade_no}", get(pay::show))
-        .route("/pay/{out_trade_no}/check", post(pay::check))
-        .route("/pay/{out_trade_no}/code", post(pay::new_code))
-        .route("/pay/{out_trade_no}/again", post(pay::again))
-        .route("/pay/{out_trade_no}/receipt", get(receipt::show))
-        .route("/theme", post(set_theme))
-        .route("/admin", get(admin::overview::show))
-        .route("/admin/login", get(admin::login::show))
-        .route("/admin/orders", get(admin::orders::show))
-        .route("/admin/orders/{out_trade_no}", get(admin::order::show))
-        .route("/admin/orders/{out_trade_no}/ask", post(admin::order::ask))
-        .route("/admin/orders/{out_trade_no}/close", post(admin::order::close))
-        .route("/admin/orders/{out_trade_no}/note", post(admin::order::note_down))
-        .route("/admin/orders/{out_trade_no}/refund", get(admin::refund::confirm).post(admin::refund::make))
-        .route("/admin/orders/{out_trade_no}/refunds/{out_refund_no}/hurry", post(admin::withdraw::hurry))
-        .route(
-            "/admin/orders/{out_trade_no}/refunds/{out_refund_no}/withdraw",
-            get(admin::withdraw::confirm).post(admin::withdraw::withdraw),
-        )
-        .route(
-            "/admin/orders/{out_trade_no}/settle",
-            get(admin::resolve::confirm).post(admin::resolve::settle),
-        )
-        .route("/admin/exceptions", get(admin::exceptions::show))
-        .route("/admin/reconciliations", get(admin::reconciliations::show))
-        .route("/admin/reconciliations/{date}", get(admin::reconciliations::show_day))
-        .route(
-            "/admin/reconciliations/{date}/dismiss",
-            get(admin::dismiss::confirm).post(admin::dismiss::dismiss),
-        )
-        .route("/api/{*name}", post(functions))
-        .with_state(service)
+/// The server layers sessions around it, which put [`crate::auth`]'s types into the request's extensions, and registers
+/// what sets session cookies or needs secrets, and the server function `order_status`, which it answers by itself.
+pub fn routes() -> Routes<Service> {
+    Routes::new()
+        .get("/", BROWSER, Limit::Reads, top_up::show)
+        .post("/recharge", BROWSER, Limit::Payer, top_up::order)
+        .get("/pay/{out_trade_no}", BROWSER, Limit::Reads, pay::show)
+        .post("/pay/{out_trade_no}/check", BROWSER, Limit::Payer, pay::check)
+        .post("/pay/{out_trade_no}/code", BROWSER, Limit::Payer, pay::new_code)
+        .post("/pay/{out_trade_no}/again", BROWSER, Limit::Payer, pay::again)
+        .get("/pay/{out_trade_no}/receipt", BROWSER, Limit::Reads, receipt::show)
+        .post("/theme", BROWSER, Limit::OwnCookie, set_theme)
+        .get("/admin/login", BROWSER, Limit::Reads, admin::login::show)
+        .function::<CreateOrder, _, _>(Limit::Payer, function)
+        .function::<CheckAgain, _, _>(Limit::Payer, function)
+        .function::<NewCode, _, _>(Limit::Payer, function)
+        .function::<OwnRecharges, _, _>(Limit::Reads, function)
+        .merge(desk())
+}
+
+fn desk() -> Routes<Service> {
+    const ORDER: &str = "/admin/orders/{out_trade_no}";
+    const DAY: &str = "/admin/reconciliations/{date}";
+    let order = |rest: &str| format!("{ORDER}/{rest}");
+    let refund = |rest: &str| format!("{ORDER}/refunds/{{out_refund_no}}/{rest}");
+    let dismiss = format!("{DAY}/dismiss");
+    Routes::new()
+        .get("/admin", VIEW, Limit::Reads, admin::overview::show)
+        .get("/admin/orders", VIEW, Limit::Reads, admin::orders::show)
+        .get(ORDER, VIEW, Limit::Reads, admin::order::show)
+        .post(order("ask"), SUPPORT, Limit::Operator, admin::order::ask)
+        .post(order("close"), SUPPORT, Limit::Operator, admin::order::close)
+        .post(order("note"), SUPPORT, Limit::Operator, admin::order::note_down)
+        .get(order("refund"), FINANCE, Limit::Reads, admin::refund::confirm)
+        .post(order("refund"), FINANCE, Limit::Operator, admin::refund::make)
+        .post(refund("hurry"), SUPPORT, Limit::Operator, admin::withdraw::hurry)
+        .get(refund("withdraw"), FINANCE, Limit::Reads, admin::withdraw::confirm)
+        .post(refund("withdraw"), FINANCE, Limit::Operator, admin::withdraw::withdraw)
+        .get(order("settle"), FINANCE, Limit::Reads, admin::resolve::confirm)
+        .post(order("settle"), FINANCE, Limit::Operator, admin::resolve::settle)
+        .get("/admin/exceptions", VIEW, Limit::Reads, admin::exceptions::show)
+        .get("/admin/reconciliations", VIEW, Limit::Reads, admin::reconciliations::show)
+        .get(DAY, VIEW, Limit::Reads, admin::reconciliations::show_day)
+        .get(dismiss.clone(), FINANCE, Limit::Reads, admin::dismiss::confirm)
+        .post(dismiss, FINANCE, Limit::Operator, admin::dismiss::dismiss)
+}
+
+/// Answers a registered server function in Leptos' context.
+async fn function(State(service): State<Service>, request: Request) -> impl IntoResponse {
+    leptos_axum::handle_server_fns_with_context(move || provide_context(service.clone()), request).await
 }
 
 #[derive(Debug, Deserialize)]

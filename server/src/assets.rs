@@ -4,11 +4,10 @@
 
 use std::sync::LazyLock;
 
-use axum::Router;
+use app::access::{Caller, Limit, Routes, Stranger};
 use axum::body::Body;
 use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -41,20 +40,17 @@ pub fn names() -> &'static Names {
 }
 
 /// `/pkg/…` and each file of `public/` at the top.
-pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    let bundle = get(|Path(name): Path<String>, headers: HeaderMap| async move {
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S> {
+    const FILE: Caller = Caller::Stranger(Stranger::Program);
+    let bundle = |Path(name): Path<String>, headers: HeaderMap| async move {
         serve(&format!("pkg/{name}"), Keep::ForEver, &headers)
-    });
-    Files::iter().filter(|path| is_public(path)).fold(
-        Router::new().route("/pkg/{name}", bundle),
-        |router, path| {
-            let address = format!("/{path}");
-            router.route(
-                &address,
-                get(move |headers: HeaderMap| async move { serve(&path, Keep::Ask, &headers) }),
-            )
-        },
-    )
+    };
+    let first = Routes::new().get("/pkg/{name}", FILE, Limit::Reads, bundle);
+    Files::iter().filter(|path| is_public(path)).fold(first, |routes, path| {
+        let address = format!("/{path}");
+        let file = move |headers: HeaderMap| async move { serve(&path, Keep::Ask, &headers) };
+        routes.get(address, FILE, Limit::Reads, file)
+    })
 }
 
 /// Files of `public/` lie at the top of the folder, beside two of our own notes and their Brotli copies.

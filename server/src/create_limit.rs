@@ -21,8 +21,12 @@ const SITE: (u32, u32) = (600, 60);
 /// so that memory has a bound.
 const MOST: usize = 100_000;
 
+/// Nobody presses buttons faster than this.
+const OPERATOR: (u32, u32) = (120, 2);
+
 #[derive(Debug)]
 pub struct CreateLimit {
+    by_operator: DefaultKeyedRateLimiter<String>,
     by_user: DefaultKeyedRateLimiter<String>,
     by_address: DefaultKeyedRateLimiter<IpAddr>,
     by_site: DefaultKeyedRateLimiter<IpAddr>,
@@ -37,6 +41,7 @@ pub struct TooOften {
 impl Default for CreateLimit {
     fn default() -> Self {
         CreateLimit {
+            by_operator: RateLimiter::keyed(quota(OPERATOR)),
             by_user: RateLimiter::keyed(quota(USER)),
             by_address: RateLimiter::keyed(quota(ADDRESS)),
             by_site: RateLimiter::keyed(quota(SITE)),
@@ -68,8 +73,15 @@ impl CreateLimit {
         take(&self.by_address, from.block(), IpAddr::V6(Ipv6Addr::UNSPECIFIED))
     }
 
+    /// # Errors
+    /// [`TooOften`].
+    pub fn operator(&self, name: &str) -> Result<(), TooOften> {
+        take(&self.by_operator, name.to_owned(), String::new())
+    }
+
     /// Forgets those who may order freely again.
     pub fn forget(&self) {
+        self.by_operator.retain_recent();
         self.by_user.retain_recent();
         self.by_address.retain_recent();
         self.by_site.retain_recent();

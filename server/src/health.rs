@@ -2,11 +2,11 @@
 
 use std::{net::IpAddr, sync::OnceLock, time::Duration};
 
+use app::access::{Caller, Limit, Routes, Stranger};
 use axum::{
-    Extension, Router,
+    Extension,
     extract::{ConnectInfo, State},
     response::{IntoResponse, Response},
-    routing::get,
 };
 use http::{HeaderMap, StatusCode, header};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -16,12 +16,13 @@ use crate::{client_addr::ClientAddr, state::Server};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 
-pub fn router(server: Server) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics_page))
-        .with_state(server)
+const PROBE: Caller = Caller::Stranger(Stranger::Program);
+
+pub(crate) fn routes() -> Routes<Server> {
+    Routes::new()
+        .get("/healthz", PROBE, Limit::Reads, || async { "ok\n" })
+        .get("/readyz", PROBE, Limit::Reads, ready)
+        .get("/metrics", PROBE, Limit::Reads, metrics_page)
 }
 
 /// The tables are brought up to date before the server listens, so an answer of the database is enough.

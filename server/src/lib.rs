@@ -12,6 +12,7 @@ mod cookies;
 mod create_limit;
 pub mod error_chain;
 mod health;
+mod limits;
 pub mod listener;
 mod log_limit;
 mod middleware;

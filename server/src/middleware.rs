@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use axum::{
+    body::HttpBody as _,
     extract::{ConnectInfo, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -14,6 +15,18 @@ use crate::{client_addr::ClientAddr, state::Server};
 
 /// Largest body of a page's form or a server function's call, in bytes.
 pub const FORM_BYTES: usize = 16 * 1024;
+
+/// Refuses a body larger than [`FORM_BYTES`], and reads the others into memory.
+pub async fn small_body(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if body.size_hint().lower() > FORM_BYTES as u64 {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
+    let Ok(body) = axum::body::to_bytes(body, FORM_BYTES).await else {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    };
+    next.run(Request::from_parts(parts, body.into())).await
+}
 
 pub async fn guard(State(server): State<Server>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();

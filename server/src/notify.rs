@@ -3,12 +3,11 @@
 
 use std::time::Duration;
 
+use app::access::{Caller, Limit, Routes, Stranger};
 use axum::{
-    Router,
     body::{Body, Bytes, HttpBody as _},
     extract::State,
     response::{IntoResponse, Response},
-    routing::post,
 };
 use cashier::{NoticeAnswer, RefundNoticeAnswer};
 use http::{HeaderValue, StatusCode, header};
@@ -25,11 +24,15 @@ use crate::{
     state::{Server, WRITE_WITHIN},
 };
 
-pub fn router(server: Server) -> Router {
-    Router::new()
-        .route("/wxpay/notify", post(receive))
-        .route("/wxpay/refund-notify", post(receive_refund))
-        .with_state(server)
+const WECHAT: Caller = Caller::Stranger(Stranger::Program);
+
+pub(crate) fn routes() -> Routes<Server> {
+    Routes::new().post("/wxpay/notify", WECHAT, Limit::Notice, receive).post(
+        "/wxpay/refund-notify",
+        WECHAT,
+        Limit::Notice,
+        receive_refund,
+    )
 }
 
 async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>, body: Body) -> Response {

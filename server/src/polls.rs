@@ -2,15 +2,15 @@
 //! answered here with what it needs and nothing else: no reactive context, no compression, no limit on orders.
 
 use app::{
+    access::{Caller, Limit, Routes, Stranger},
     api::{AppError, OrderStatus},
     auth::Viewer,
 };
 use axum::{
-    Json, Router,
+    Json,
     body::to_bytes,
     extract::{Request, State},
     response::{IntoResponse, Response},
-    routing::post,
 };
 use http::StatusCode;
 use leptos::server_fn::{
@@ -20,8 +20,9 @@ use leptos::server_fn::{
 
 use crate::{middleware::FORM_BYTES, state::Server};
 
-pub fn router(server: Server) -> Router {
-    Router::new().route(OrderStatus::PATH, post(poll)).with_state(server)
+pub(crate) fn routes() -> Routes<Server> {
+    // The handler reads the session itself.
+    Routes::new().post(OrderStatus::PATH, Caller::Stranger(Stranger::Program), Limit::Reads, poll)
 }
 
 async fn poll(State(server): State<Server>, request: Request) -> Response {

@@ -4,11 +4,11 @@ mod error;
 mod fields;
 mod wish;
 
+use app::access::{Caller, Limit, Routes, Stranger};
 use axum::{
-    Extension, Json, Router,
+    Extension, Json,
     extract::{Path, Request, State},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
 use cashier::{RequestKey, Wish};
 use http::{HeaderMap, StatusCode, header};
@@ -19,12 +19,13 @@ use wxpay::{InvalidValue, OutTradeNo};
 use self::error::ApiError;
 use crate::{client_addr::ClientAddr, state::Server};
 
-pub fn router(server: Server) -> Router {
-    Router::new()
-        .route("/wxpay/recharge", post(create))
-        .route("/wxpay/recharge/{out_trade_no}", get(show))
-        .route("/wxpay/balance", get(balance))
-        .with_state(server)
+const INTEGRATOR: Caller = Caller::Stranger(Stranger::Program);
+
+pub(crate) fn routes() -> Routes<Server> {
+    Routes::new()
+        .post("/wxpay/recharge", INTEGRATOR, Limit::Integrator, create)
+        .get("/wxpay/recharge/{out_trade_no}", INTEGRATOR, Limit::Reads, show)
+        .get("/wxpay/balance", INTEGRATOR, Limit::Reads, balance)
 }
 
 /// An order with a code to show.

@@ -1,77 +1,121 @@
-//! All addresses, and what is wrapped around them.
+//! The routers, built from the register of routes: what callers' sessions, permissions and limits are checked, and in
+//! which order.
 
-use app::api::{AppError, ErrorCode};
+use app::{
+    access::{Caller, Limit, Permission, Route, Routes, Stranger},
+    auth::Operator,
+    pages::admin::extract::to_sign_in,
+};
 use axum::{
     Router,
     extract::{Request, State},
     middleware::{Next, from_fn, from_fn_with_state},
-    response::{IntoResponse, Redirect, Response},
+    response::{IntoResponse, Response},
+    routing::MethodRouter,
 };
-use http::{Extensions, HeaderMap, Method, StatusCode, Version, header};
+use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
-use crate::{
-    assets, client_addr::ClientAddr, health, middleware, middleware::FORM_BYTES, notify, polls, recharge_api,
-    session, state::Server,
-};
+use crate::{assets, health, limits, middleware, notify, polls, recharge_api, session, state::Server};
+
+/// Every route of the server, without the handlers.
+pub fn register() -> Vec<Route> {
+    [app::pages::routes().list(), own_routes().list(), assets::routes::<()>().list()].concat()
+}
+
+/// The routes that need more of the server than its pages do.
+fn own_routes() -> Routes<Server> {
+    notify::routes()
+        .merge(recharge_api::routes())
+        .merge(health::routes())
+        .merge(polls::routes())
+        .merge(session::routes())
+}
 
 /// The whole server.
 pub fn router(server: Server) -> Router {
-    // Signing in and pages share the middleware that says who asks; only pages are worth compressing.
-    let pages = app::pages::routes(server.pages.clone())
-        .merge(session::router(server.clone()))
-        .fallback_service(Router::new().fallback(app::pages::not_found).with_state(server.pages.clone()))
-        .layer(from_fn_with_state(server.clone(), limit_orders))
+    let routes = own_routes()
+        .with_state(server.clone())
+        .merge(app::pages::routes().with_state(server.pages.clone()))
+        .merge(assets::routes());
+    let (mut programs, mut browsers, mut desk) = (Router::new(), Router::new(), Router::new());
+    for (route, handler) in routes {
+        let group = if is_desk(&route) {
+            &mut desk
+        } else if route.caller == Caller::Stranger(Stranger::Program) {
+            &mut programs
+        } else {
+            &mut browsers
+        };
+        *group = std::mem::take(group).route(&route.path, guarded(&server, &route, handler));
+    }
+    let absent = Router::new().fallback(app::pages::not_found).with_state(server.pages.clone());
+    let browsers = browsers
+        .merge(desk.layer(from_fn(operators_only)))
+        .fallback_service(absent.layer(from_fn(operators_under_admin)))
         .layer(from_fn_with_state(server.clone(), session::identify))
-        .layer(from_fn(small_body))
+        .layer(from_fn(middleware::small_body))
+        // Only pages are worth compressing: other files come compressed already.
         .layer(CompressionLayer::new().compress_when(is_page));
-    Router::new()
-        .merge(notify::router(server.clone()))
-        .merge(recharge_api::router(server.clone()))
-        .merge(polls::router(server.clone()))
-        .merge(health::router(server.clone()))
-        .merge(assets::router())
-        .fallback_service(pages)
-        .layer(from_fn_with_state(server, middleware::guard))
+    programs.fallback_service(browsers).layer(from_fn_with_state(server, middleware::guard))
 }
 
-/// Other files come compressed already.
+/// The one page of the desk that strangers get.
+const SIGN_IN: &str = "/admin/login";
+
+/// Decided by the address as well as by the entry: a route below `/admin` that says it is for strangers is not.
+fn is_desk(route: &Route) -> bool {
+    matches!(route.caller, Caller::Operator(_)) || (is_under_admin(&route.path) && route.path != SIGN_IN)
+}
+
+fn is_under_admin(path: &str) -> bool {
+    path.strip_prefix("/admin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The layer around all routes of the desk: who is not signed in is led to the sign-in page.
+async fn operators_only(request: Request, next: Next) -> Response {
+    match request.extensions().get::<Operator>() {
+        Some(_) => next.run(request).await,
+        None => to_sign_in(request.method(), request.uri()),
+    }
+}
+
+/// Which addresses the desk has is for operators to know.
+async fn operators_under_admin(request: Request, next: Next) -> Response {
+    if is_under_admin(request.uri().path()) {
+        operators_only(request, next).await
+    } else {
+        next.run(request).await
+    }
+}
+
+/// A handler behind its entry's permission and limit.
+fn guarded(server: &Server, route: &Route, handler: MethodRouter) -> MethodRouter {
+    let handler = match route.limit {
+        Limit::Payer => handler.route_layer(from_fn_with_state(server.clone(), limits::payer)),
+        Limit::Operator => handler.route_layer(from_fn_with_state(server.clone(), limits::operator)),
+        // The handler's own, or nothing to limit.
+        Limit::Integrator | Limit::SignIn | Limit::Notice | Limit::OwnCookie | Limit::Reads => handler,
+    };
+    match route.caller {
+        Caller::Operator(permission) => handler.route_layer(from_fn_with_state(permission, permitted)),
+        Caller::Stranger(_) => handler,
+    }
+}
+
+/// Refuses an operator who lacks the route's permission.
+async fn permitted(State(permission): State<Permission>, request: Request, next: Next) -> Response {
+    match request.extensions().get::<Operator>() {
+        Some(operator) if operator.may(permission) => next.run(request).await,
+        Some(_) => (StatusCode::FORBIDDEN, "you have no permission for this\n").into_response(),
+        None => to_sign_in(request.method(), request.uri()),
+    }
+}
+
 fn is_page(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
     headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"))
 }
 
-async fn small_body(request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    if axum::body::HttpBody::size_hint(&body).lower() > FORM_BYTES as u64 {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    }
-    let Ok(body) = axum::body::to_bytes(body, FORM_BYTES).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    next.run(Request::from_parts(parts, body.into())).await
-}
-
-/// Ordering is limited per user and address, before anything is read or written for it.
-async fn limit_orders(State(server): State<Server>, request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let orders = request.method() == Method::POST
-        && (matches!(path, "/recharge" | "/api/create_order" | "/api/new_code")
-            || (path.starts_with("/pay/") && (path.ends_with("/again") || path.ends_with("/code"))));
-    if !orders {
-        return next.run(request).await;
-    }
-    let by_script = path.starts_with("/api/");
-    let user = request.extensions().get::<app::auth::CurrentUser>();
-    let from = request.extensions().get::<ClientAddr>();
-    let limit = &server.create_limit;
-    let allowed = user
-        .map_or(Ok(()), |user| limit.user(&user.id))
-        .and(from.map_or(Ok(()), |from| limit.address(*from)));
-    let Err(slow) = allowed else { return next.run(request).await };
-    if !by_script {
-        return Redirect::to("/?error=too_often").into_response();
-    }
-    let mut error = AppError::new(ErrorCode::TooOften, "too many orders at once");
-    error.retry_after_s = Some(slow.wait_s);
-    error.into_response()
-}
+#[cfg(test)]
+#[path = "router_tests.rs"]
+mod tests;

@@ -1,13 +1,13 @@
 //! Who asks: cookies and tokens become [`app::auth`]'s types in the request's extensions; signing in, switching and out.
 
+use app::access::{Caller, Limit, Permission, Routes, Stranger};
 use app::auth::{ClientIp, Confirmed, CurrentUser, Operator, OtherUser};
 use axum::{
-    Extension, Router,
+    Extension,
     body::Body,
     extract::{Form, FromRequest, Request, State},
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
-    routing::post,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use serde::Deserialize;
@@ -25,12 +25,13 @@ const DEMO: (&str, &str) = ("demo", "Demo");
 /// The cookie lives as long as a session can; the session itself ends earlier when idle.
 const OPERATOR_COOKIE_S: i64 = cashier::db::operators::LONGEST_MS / 1000;
 
-pub fn router(server: Server) -> Router {
-    Router::new()
-        .route("/switch", post(switch))
-        .route("/admin/login", post(login))
-        .route("/admin/logout", post(logout))
-        .with_state(server)
+const BROWSER: Caller = Caller::Stranger(Stranger::Browser);
+
+pub(crate) fn routes() -> Routes<Server> {
+    Routes::new()
+        .post("/switch", BROWSER, Limit::OwnCookie, switch)
+        .post("/admin/login", BROWSER, Limit::SignIn, login)
+        .post("/admin/logout", Caller::Operator(Permission::View), Limit::OwnCookie, logout)
 }
 
 impl Inner {
@@ -111,7 +112,7 @@ async fn sign_in_operator(server: &Server, request: &mut Request) -> Result<(), 
     let Some(token) = server.cookies().read(Session::Operator, request.headers()) else { return Ok(()) };
     match server.operators.session(&token, server.now()).await {
         Ok(Some(name)) => {
-            request.extensions_mut().insert(Operator { name });
+            request.extensions_mut().insert(Operator { name, permissions: Permission::ALL });
             Ok(())
         }
         Ok(None) => Ok(()),
@@ -127,7 +128,7 @@ struct Password {
 
 /// Where a form of an operator who is signed in has a password, says whether it is right. The page decides what needs one.
 async fn confirm(server: &Server, request: Request) -> Result<Request, Response> {
-    let Some(Operator { name }) = request.extensions().get().cloned() else { return Ok(request) };
+    let Some(Operator { name, .. }) = request.extensions().get().cloned() else { return Ok(request) };
     let Some(from) = request.extensions().get::<ClientAddr>().copied() else { return Ok(request) };
     if request.method() != Method::POST || request.uri().path() == "/admin/login" {
         return Ok(request);

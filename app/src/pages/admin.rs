@@ -17,7 +17,7 @@ mod decision_form;
 pub mod dismiss;
 mod events;
 pub mod exceptions;
-mod extract;
+pub mod extract;
 pub mod login;
 pub mod order;
 pub mod orders;

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use axum::extract::{FromRequestParts, Path};
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 use recharge::refund::By;
 use wxpay::OutTradeNo;
@@ -49,19 +49,30 @@ impl FromRequestParts<Service> for OperatorRequest {
         if let Some(operator) = request.operator.clone() {
             return Ok(OperatorRequest { operator, request });
         }
-        // A button that was pressed too late leads back to the page that it stands on, or to one that says what it is about.
-        let next = match number(parts, service).await {
-            Some(number) if parts.method != Method::GET => format!("/admin/orders/{number}"),
-            _ => request.with(&[]),
-        };
-        let login = address("/admin/login", [("error", expired(parts)), ("next", &next)].into_iter());
-        Err(Redirect::to(&login).into_response())
+        Err(to_sign_in(&parts.method, &parts.uri))
     }
 }
 
-/// Whoever presses a button was signed in a moment ago.
-fn expired(parts: &Parts) -> &'static str {
-    if parts.method == Method::GET { "" } else { "expired" }
+/// Leads to the sign-in page and from there back to what was asked for. A form that was sent after its session had ended
+/// leads back to the page that it belongs to.
+pub fn to_sign_in(method: &Method, uri: &Uri) -> Response {
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    let next = match is_read {
+        true => uri.path_and_query().map_or("/admin", |all| all.as_str()).to_owned(),
+        false => page_of_form(uri.path()),
+    };
+    let expired = if is_read { "" } else { "expired" };
+    let login = address("/admin/login", [("error", expired), ("next", &next)].into_iter());
+    Redirect::to(&login).into_response()
+}
+
+/// The page of the order or day that a form's address names, else the overview.
+fn page_of_form(path: &str) -> String {
+    let parts: Vec<_> = path.split('/').skip(1).collect();
+    match parts.as_slice() {
+        ["admin", list @ ("orders" | "reconciliations"), one, ..] => format!("/admin/{list}/{one}"),
+        _ => "/admin".to_owned(),
+    }
 }
 
 impl FromRequestParts<Service> for OrderPath {
@@ -81,4 +92,31 @@ impl FromRequestParts<Service> for OrderPath {
 async fn number(parts: &mut Parts, service: &Service) -> Option<OutTradeNo> {
     let names = Path::<HashMap<String, String>>::from_request_parts(parts, service).await.ok()?;
     OutTradeNo::parse(names.0.get("out_trade_no")?.as_str()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signing_in_leads_back_to_what_was_asked_for() {
+        let table = [
+            (Method::GET, "/admin/orders?state=paid", "/admin/login?next=%2Fadmin%2Forders%3Fstate%3Dpaid"),
+            (
+                Method::POST,
+                "/admin/orders/SM1/refund",
+                "/admin/login?error=expired&next=%2Fadmin%2Forders%2FSM1",
+            ),
+            (
+                Method::POST,
+                "/admin/reconciliations/20260315/dismiss",
+                "/admin/login?error=expired&next=%2Fadmin%2Freconciliations%2F20260315",
+            ),
+            (Method::POST, "/admin/logout", "/admin/login?error=expired&next=%2Fadmin"),
+        ];
+        for (method, asked, led_to) in table {
+            let response = to_sign_in(&method, &asked.parse().unwrap());
+            assert_eq!(response.headers()["location"], led_to, "{method} {asked}");
+        }
+    }
 }

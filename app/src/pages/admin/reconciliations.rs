@@ -113,7 +113,7 @@ fn day_item(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
 pub async fn show_day(
     State(service): State<Service>,
     Path(date): Path<String>,
-    request: PageRequest,
+    OperatorRequest { request, .. }: OperatorRequest,
 ) -> Response {
     let Ok(date) = BillDate::parse(&date) else { return absent(&service, &request).await };
     let (day, differences) = match service.cashier.reconciliation(date).await.map_err(internal) {

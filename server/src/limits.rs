@@ -1,0 +1,44 @@
+//! The layers that enforce the limits of the register before a handler runs; how much each allows stands in
+//! [`crate::create_limit`].
+
+use app::{
+    api::{AppError, ErrorCode},
+    auth::{CurrentUser, Operator},
+};
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Redirect, Response},
+};
+use http::{StatusCode, header};
+
+use crate::{client_addr::ClientAddr, state::Server};
+
+/// A payer's work, by user and by address.
+pub(crate) async fn payer(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let user = request.extensions().get::<CurrentUser>();
+    let from = request.extensions().get::<ClientAddr>();
+    let limit = &server.create_limit;
+    let allowed = user
+        .map_or(Ok(()), |user| limit.user(&user.id))
+        .and(from.map_or(Ok(()), |from| limit.address(*from)));
+    let Err(slow) = allowed else { return next.run(request).await };
+    if !request.uri().path().starts_with("/api/") {
+        return Redirect::to("/?error=too_often").into_response();
+    }
+    let mut error = AppError::new(ErrorCode::TooOften, "too many calls at once");
+    error.retry_after_s = Some(slow.wait_s);
+    error.into_response()
+}
+
+/// An operator's actions, by operator.
+pub(crate) async fn operator(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let name = request.extensions().get::<Operator>().map(|operator| operator.name.as_str());
+    match server.create_limit.operator(name.unwrap_or_default()) {
+        Ok(()) => next.run(request).await,
+        Err(slow) => {
+            let wait = [(header::RETRY_AFTER, slow.wait_s.to_string())];
+            (StatusCode::TOO_MANY_REQUESTS, wait, "too many actions at once, try again\n").into_response()
+        }
+    }
+}

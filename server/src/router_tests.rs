@@ -1,0 +1,86 @@
+use std::collections::BTreeSet;
+
+use axum::body::Body;
+use http::Method;
+use tower::ServiceExt as _;
+
+use super::*;
+
+fn changes(route: &Route) -> bool {
+    route.method != Method::GET
+}
+
+#[test]
+fn every_route_that_changes_something_states_a_limit() {
+    // Both only read, and are no GET because a browser calls them with a body.
+    let questions = ["/api/order_status", "/api/own_recharges"];
+    let mut changing = 0;
+    for route in register() {
+        let is_question = questions.contains(&&*route.path);
+        if changes(&route) && !is_question {
+            changing += 1;
+            assert_ne!(route.limit, Limit::Reads, "{route:?}");
+        } else {
+            assert_eq!(route.limit, Limit::Reads, "{route:?}");
+        }
+    }
+    assert!(changing > 15, "{changing}");
+}
+
+#[test]
+fn a_limit_fits_who_may_call() {
+    for route in register() {
+        let fits = match (route.caller, route.limit) {
+            (_, Limit::Reads) => true,
+            (Caller::Operator(_), limit) => matches!(limit, Limit::Operator | Limit::OwnCookie),
+            (Caller::Stranger(Stranger::Browser), limit) => {
+                matches!(limit, Limit::Payer | Limit::OwnCookie | Limit::SignIn)
+            }
+            (Caller::Stranger(Stranger::Program), limit) => {
+                matches!(limit, Limit::Integrator | Limit::Notice)
+            }
+        };
+        assert!(fits, "{route:?}");
+    }
+}
+
+#[test]
+fn the_desk_is_what_is_under_admin_and_only_signing_in_is_for_strangers() {
+    for route in register() {
+        let is_operators = matches!(route.caller, Caller::Operator(_));
+        assert_eq!(is_operators, is_under_admin(&route.path) && route.path != SIGN_IN, "{route:?}");
+    }
+    // What says otherwise counts as the desk all the same.
+    let stray = |path: &'static str, caller| {
+        is_desk(&Route { method: Method::GET, path: path.into(), caller, limit: Limit::Reads })
+    };
+    assert!(stray("/admin/new", Caller::Stranger(Stranger::Program)));
+    assert!(stray("/elsewhere", Caller::Operator(Permission::View)));
+    assert!(!stray("/administrator", Caller::Stranger(Stranger::Browser)));
+}
+
+#[test]
+fn every_server_function_is_registered() {
+    let registered: BTreeSet<_> = register().iter().map(|route| route.path.to_string()).collect();
+    let mut functions = 0;
+    for (path, method) in leptos::server_fn::axum::server_fn_paths() {
+        functions += 1;
+        assert!(method == Method::POST && registered.contains(path), "{method} {path}");
+    }
+    assert!(functions >= 5, "{functions}");
+}
+
+#[tokio::test]
+async fn an_operator_without_the_permission_is_refused() {
+    let status = async |permissions: &'static [Permission]| {
+        let route =
+            axum::routing::get(|| async {}).route_layer(from_fn_with_state(Permission::Finance, permitted));
+        let mut request = Request::new(Body::empty());
+        request.extensions_mut().insert(Operator { name: "chen".to_owned(), permissions });
+        let router: Router = Router::new().route("/", route);
+        router.oneshot(request).await.unwrap().status()
+    };
+    assert_eq!(status(&[Permission::View, Permission::Support]).await, StatusCode::FORBIDDEN);
+    assert_eq!(status(&[Permission::Finance]).await, StatusCode::OK);
+    assert_eq!(status(Permission::ALL).await, StatusCode::OK);
+}
