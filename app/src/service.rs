@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use cashier::Cashier;
 use cashier::db::order_list::{Cursor, Page};
-use cashier::{PlaceError, Wish};
+use cashier::{PlaceError, PlaceRequest};
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use recharge::{Order, OrderState, User};
@@ -54,7 +54,7 @@ impl Service {
             .price(quantity)
             .ok_or_else(|| refusal(ErrorCode::Quantity, "quantity is out of limits"))?;
         let user = User::new(&user.id, &user.name).map_err(internal)?;
-        match self.cashier.place(Wish { user, total_fee, bonus, ip: ip.0 }).await {
+        match self.cashier.place(PlaceRequest { user, total_fee, bonus, ip: ip.0 }).await {
             Ok(order) => self.view(&order).await,
             Err(error) => Err(self.place_error(error)),
         }
@@ -190,11 +190,11 @@ impl Service {
                 out_trade_no: Some(out_trade_no.to_string()),
                 ..later(ErrorCode::Busy, message, 3)
             },
-            PlaceError::Ill { out_trade_no, wait_s } => AppError {
+            PlaceError::Unavailable { out_trade_no, wait_s } => AppError {
                 out_trade_no: out_trade_no.map(|number| number.to_string()),
                 ..later(ErrorCode::Busy, message, wait_s)
             },
-            PlaceError::Crowded { out_trade_no, wait_s } => AppError {
+            PlaceError::RateLimited { out_trade_no, wait_s } => AppError {
                 out_trade_no: out_trade_no.map(|number| number.to_string()),
                 ..later(ErrorCode::TooOften, message, wait_s)
             },

@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use tokio::task::JoinSet;
 use wxpay::{OutTradeNo, UnixMillis};
 
-use super::circuit_breaker::Symptom;
-use super::query::{AskError, SCHEDULE};
-use super::{Cashier, Inner};
+use crate::circuit_breaker::Failure;
+use crate::core::{Cashier, Inner};
 use crate::db::{due, orders};
+use crate::query::{QueryError, SCHEDULE};
 use crate::rate::Rate;
 use recharge::order::Order;
 use recharge::order::query_schedule::{self, WATCHED_EVERY_MS};
@@ -30,14 +30,14 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says; a single order's failure is logged and does not stop the others.
-    pub async fn ask_due(&self, limit: usize) -> Result<usize, sqlx::Error> {
+    pub async fn query_due(&self, limit: usize) -> Result<usize, sqlx::Error> {
         let inner = &self.inner;
         let now = inner.clock.now();
-        let Some((call, limit)) = inner.gate.queries.admit_round(limit, now) else { return Ok(0) };
+        let Some((call, limit)) = inner.throttle.queries.admit_round(limit, now) else { return Ok(0) };
         let numbers = match self.claim(now, limit).await {
             Ok(numbers) if !numbers.is_empty() => numbers,
             nothing => {
-                inner.gate.queries.unused(call);
+                inner.throttle.queries.release(call);
                 return nothing.map(|_| 0);
             }
         };
@@ -51,8 +51,8 @@ impl Cashier {
                     Ok(None) => return,
                     Err(error) => return tracing::warn!(%error, "order {number} could not be read"),
                 };
-                if let Err(error) = inner.ask_as(&order, SCHEDULE, call).await {
-                    inner.ask_again(&order, &error).await;
+                if let Err(error) = inner.query_as(&order, SCHEDULE, call).await {
+                    inner.query_again(&order, &error).await;
                 }
             });
         }
@@ -67,7 +67,7 @@ impl Cashier {
         // At the start, and when the clock was set back.
         if now < UnixMillis::new(inner.last_round.swap(now.get(), Ordering::SeqCst)).plus_ms(-STEP_BACK_MS) {
             let db = inner.db.clone();
-            inner.db.settled(async move { due::bring_forward(&db, now).await }).await?;
+            inner.db.run_to_completion(async move { due::bring_forward(&db, now).await }).await?;
         }
         let every =
             if inner.health.notices_arrive() { WATCHED_EVERY_WITH_NOTICES_MS } else { WATCHED_EVERY_MS };
@@ -75,7 +75,7 @@ impl Cashier {
         let watched = inner.watched.take_due(now, every, (limit * 3).div_ceil(4));
         let rate = Rate::per_second(inner.settings.query_limit_per_s);
         let looked_at = watched.clone();
-        let claimed = inner.db.settled(async move {
+        let claimed = inner.db.run_to_completion(async move {
             let round = due::Round { watched: &watched, every_ms: every, now, limit, rate };
             due::claim(&db, &round).await
         });
@@ -124,8 +124,8 @@ impl Cashier {
 impl Inner {
     /// After a query that failed: what is not about this order is over some time, and then it must not wait for its schedule,
     /// which gets slow with age. The failure was logged where it happened.
-    async fn ask_again(&self, order: &Order, error: &AskError) {
-        let is_ours = matches!(error, AskError::WeChat(error) if Symptom::of(error).is_none());
+    async fn query_again(&self, order: &Order, error: &QueryError) {
+        let is_ours = matches!(error, QueryError::WeChat(error) if Failure::of(error).is_none());
         if is_ours {
             return;
         }

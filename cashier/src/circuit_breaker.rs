@@ -1,85 +1,86 @@
-//! What is done while WeChat is ill: after failures in a row calls are refused at once, and one at a time goes through to see
-//! whether it is well again. Pure.
+//! Circuit breaker: opens after 5 consecutive failures and refuses calls at once; half-open lets one probe at a time through,
+//! whose answer closes it. Pure.
 
 use wxpay::{ErrCode, Error, UnixMillis};
 
-/// So many failures in a row, and WeChat counts as ill.
-const IN_A_ROW: u32 = 5;
+/// Consecutive failures that open the breaker.
+const THRESHOLD: u32 = 5;
 
+/// Pause before the first probe; it doubles with each probe that fails.
 const FIRST_PAUSE_MS: i64 = 1_000;
 
-/// An unanswered probe takes 7 s and a pause is at most a quarter longer than this, so that WeChat's recovery is noticed
-/// within 20 s.
+/// Longest pause between two probes. An unanswered probe takes 7 s and a pause is at most a quarter longer than this, so that
+/// WeChat's recovery is noticed within 20 s.
 const LONGEST_PAUSE_MS: i64 = 10_000;
 
-/// A probe whose task died is given up after this.
+/// Lifetime of a probe: one whose task died makes way for the next after this.
 const PROBE_MS: i64 = 20_000;
 
-/// WeChat does not answer, or not as itself.
+/// Why a breaker is open: WeChat does not answer, or its answers cannot be verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ill {
+pub struct Outage {
     pub since: UnixMillis,
     /// The last failure, for the operator.
     pub reason: String,
-    /// When it was last tried.
+    /// When the last call ended in failure.
     pub tried_at: UnixMillis,
 }
 
 /// A call that may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Call {
+pub(crate) enum Call {
     Usual,
-    /// The one that finds out whether WeChat is well again.
+    /// The one call that a half-open breaker lets through.
     Probe,
 }
 
-/// What a failed call says about WeChat's health.
+/// What a failed call says about the whole group of endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Symptom {
-    /// No answer, or none that can be believed, or one that says that WeChat has trouble.
-    Trouble,
-    /// It says that we ask too often: a pause at once.
-    TooOften,
+pub(crate) enum Failure {
+    /// No answer, one that cannot be verified, or one that reports trouble of WeChat's own.
+    Unavailable,
+    /// Calls come too often: opens the breaker at once.
+    RateLimited,
 }
 
-impl Symptom {
-    /// `None` where WeChat answered as itself, be it with a refusal: that is about the order, or about us.
-    pub(super) fn of(error: &Error) -> Option<Symptom> {
+impl Failure {
+    /// `None` where WeChat's answer is verified, even a refusal: that concerns the one order, or our settings.
+    pub(crate) fn of(error: &Error) -> Option<Failure> {
         match error {
             Error::Invalid(_) | Error::NotUnderstood { .. } | Error::NoCertificate => None,
-            Error::Status(429) => Some(Symptom::TooOften),
+            Error::Status(429) => Some(Failure::RateLimited),
             Error::Refused { code, .. } => match code {
-                ErrCode::FrequencyLimited | ErrCode::InvalidReqTooMuch => Some(Symptom::TooOften),
-                ErrCode::SystemError | ErrCode::BizerrNeedRetry => Some(Symptom::Trouble),
-                ErrCode::Other(word) if word == "BANKERROR" => Some(Symptom::Trouble),
+                ErrCode::FrequencyLimited | ErrCode::InvalidReqTooMuch => Some(Failure::RateLimited),
+                ErrCode::SystemError | ErrCode::BizerrNeedRetry => Some(Failure::Unavailable),
+                ErrCode::Other(word) if word == "BANKERROR" => Some(Failure::Unavailable),
                 _ => None,
             },
-            _ => Some(Symptom::Trouble),
+            _ => Some(Failure::Unavailable),
         }
     }
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     in_a_row: u32,
     open: Option<Open>,
 }
 
 #[derive(Debug)]
 struct Open {
-    ill: Ill,
+    outage: Outage,
     pause_ms: i64,
     probe_at: UnixMillis,
     probing_since: Option<UnixMillis>,
 }
 
 impl Breaker {
-    pub(super) fn ill(&self) -> Option<&Ill> {
-        self.open.as_ref().map(|open| &open.ill)
+    pub(crate) fn outage(&self) -> Option<&Outage> {
+        self.open.as_ref().map(|open| &open.outage)
     }
 
     /// How long a call has to wait, in milliseconds; `None` if it may go now.
-    pub(super) fn wait_ms(&self, now: UnixMillis) -> Option<i64> {
+    pub(crate) fn wait_ms(&self, now: UnixMillis) -> Option<i64> {
         let open = self.open.as_ref()?;
         if let Some(since) = open.probing_since
             && (0..PROBE_MS).contains(&now.minus(since))
@@ -93,7 +94,7 @@ impl Breaker {
 
     /// # Errors
     /// How long to wait, in milliseconds.
-    pub(super) fn admit(&mut self, now: UnixMillis) -> Result<Call, i64> {
+    pub(crate) fn admit(&mut self, now: UnixMillis) -> Result<Call, i64> {
         if let Some(wait) = self.wait_ms(now) {
             return Err(wait);
         }
@@ -102,41 +103,41 @@ impl Breaker {
         Ok(Call::Probe)
     }
 
-    /// A call was not made after all.
-    pub(super) fn unused(&mut self, call: Call) {
+    /// A call that was admitted was not made.
+    pub(crate) fn release(&mut self, call: Call) {
         if let (Call::Probe, Some(open)) = (call, &mut self.open) {
             open.probing_since = None;
         }
     }
 
-    /// WeChat answered. Answers since when it was ill, if it was.
-    pub(super) fn well(&mut self) -> Option<UnixMillis> {
+    /// WeChat answered: closes the breaker. Returns when the outage began, if there was one.
+    pub(crate) fn closed(&mut self) -> Option<UnixMillis> {
         self.in_a_row = 0;
-        self.open.take().map(|open| open.ill.since)
+        self.open.take().map(|open| open.outage.since)
     }
 
-    /// A call failed. `chance` spreads the probes of several instances. Answers whether WeChat counts as ill only now.
-    pub(super) fn failed(
+    /// A call failed. `chance` spreads the probes of several instances. Returns whether this failure opened the breaker.
+    pub(crate) fn failed(
         &mut self,
         call: Call,
-        symptom: Symptom,
+        failure: Failure,
         reason: &str,
         now: UnixMillis,
         chance: u8,
     ) -> bool {
         let Some(open) = &mut self.open else {
             self.in_a_row += 1;
-            let is_ill = self.in_a_row >= IN_A_ROW || symptom == Symptom::TooOften;
-            self.open = is_ill.then(|| Open {
-                ill: Ill { since: now, reason: reason.to_owned(), tried_at: now },
+            let opens = self.in_a_row >= THRESHOLD || failure == Failure::RateLimited;
+            self.open = opens.then(|| Open {
+                outage: Outage { since: now, reason: reason.to_owned(), tried_at: now },
                 pause_ms: FIRST_PAUSE_MS,
                 probe_at: now.plus_ms(spread(FIRST_PAUSE_MS, chance)),
                 probing_since: None,
             });
-            return is_ill;
+            return opens;
         };
-        (open.ill.reason, open.ill.tried_at) = (reason.to_owned(), now);
-        // What was under way when it fell ill says nothing new.
+        (open.outage.reason, open.outage.tried_at) = (reason.to_owned(), now);
+        // Calls that were under way when it opened say nothing new.
         if call == Call::Probe {
             open.pause_ms = (open.pause_ms * 2).min(LONGEST_PAUSE_MS);
             open.probe_at = now.plus_ms(spread(open.pause_ms, chance));
@@ -158,12 +159,12 @@ mod tests {
     const NOW: UnixMillis = UnixMillis::new(1_773_540_000_000);
 
     fn fail(breaker: &mut Breaker, call: Call, now: UnixMillis) -> bool {
-        breaker.failed(call, Symptom::Trouble, "HTTP 500", now, 128)
+        breaker.failed(call, Failure::Unavailable, "HTTP 500", now, 128)
     }
 
     fn opened() -> Breaker {
         let mut breaker = Breaker::default();
-        for _ in 1..IN_A_ROW {
+        for _ in 1..THRESHOLD {
             assert!(!fail(&mut breaker, Call::Usual, NOW));
         }
         assert!(fail(&mut breaker, Call::Usual, NOW));
@@ -174,10 +175,10 @@ mod tests {
     fn failures_in_a_row_open_it_and_one_answer_between_them_does_not() {
         let mut breaker = Breaker::default();
         for _ in 0..20 {
-            for _ in 1..IN_A_ROW {
+            for _ in 1..THRESHOLD {
                 fail(&mut breaker, Call::Usual, NOW);
             }
-            assert_eq!((breaker.admit(NOW), breaker.well()), (Ok(Call::Usual), None));
+            assert_eq!((breaker.admit(NOW), breaker.closed()), (Ok(Call::Usual), None));
         }
         assert!(opened().admit(NOW).is_err());
     }
@@ -196,7 +197,7 @@ mod tests {
             fail(&mut breaker, Call::Probe, now);
         }
         assert_eq!(pauses, [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
-        assert_eq!(breaker.well(), Some(NOW));
+        assert_eq!(breaker.closed(), Some(NOW));
         assert_eq!(breaker.admit(now), Ok(Call::Usual));
     }
 
@@ -206,13 +207,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_under_way_when_it_fell_ill_does_not_lengthen_the_pause() {
+    fn calls_under_way_when_it_opens_do_not_lengthen_the_pause() {
         let mut breaker = opened();
         for _ in 0..100 {
             fail(&mut breaker, Call::Usual, NOW.plus_ms(500));
         }
         assert_eq!(breaker.wait_ms(NOW), Some(1_000));
-        assert_eq!(breaker.ill().map(|ill| ill.tried_at), Some(NOW.plus_ms(500)));
+        assert_eq!(breaker.outage().map(|outage| outage.tried_at), Some(NOW.plus_ms(500)));
     }
 
     #[test]
@@ -220,7 +221,7 @@ mod tests {
         let mut breaker = opened();
         let now = NOW.plus_ms(1_000);
         assert_eq!(breaker.admit(now), Ok(Call::Probe));
-        breaker.unused(Call::Probe);
+        breaker.release(Call::Probe);
         assert_eq!(breaker.admit(now), Ok(Call::Probe));
         assert_eq!(breaker.admit(now.plus_ms(PROBE_MS)), Ok(Call::Probe));
     }
@@ -232,21 +233,21 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_one_order_is_no_illness_and_too_many_calls_are_one_at_once() {
+    fn a_refusal_of_one_order_is_no_failure_and_a_rate_limit_opens_it_at_once() {
         for code in ErrCode::ALL {
-            let symptom = Symptom::of(&Error::Refused { code: code.clone(), err_code_des: String::new() });
+            let failure = Failure::of(&Error::Refused { code: code.clone(), err_code_des: String::new() });
             let wanted = match code.as_str() {
-                "SYSTEMERROR" | "BIZERR_NEED_RETRY" => Some(Symptom::Trouble),
-                "FREQUENCY_LIMITED" | "INVALID_REQ_TOO_MUCH" => Some(Symptom::TooOften),
+                "SYSTEMERROR" | "BIZERR_NEED_RETRY" => Some(Failure::Unavailable),
+                "FREQUENCY_LIMITED" | "INVALID_REQ_TOO_MUCH" => Some(Failure::RateLimited),
                 _ => None,
             };
-            assert_eq!(symptom, wanted, "{code}");
+            assert_eq!(failure, wanted, "{code}");
         }
-        assert_eq!(Symptom::of(&Error::Status(502)), Some(Symptom::Trouble));
-        assert_eq!(Symptom::of(&Error::Timeout { budget_ms: 7_000 }), Some(Symptom::Trouble));
-        assert_eq!(Symptom::of(&Error::NotUnderstood { return_msg: "签名错误".to_owned() }), None);
+        assert_eq!(Failure::of(&Error::Status(502)), Some(Failure::Unavailable));
+        assert_eq!(Failure::of(&Error::Timeout { budget_ms: 7_000 }), Some(Failure::Unavailable));
+        assert_eq!(Failure::of(&Error::NotUnderstood { return_msg: "签名错误".to_owned() }), None);
         let mut breaker = Breaker::default();
-        assert!(breaker.failed(Call::Usual, Symptom::TooOften, "FREQUENCY_LIMITED", NOW, 0));
+        assert!(breaker.failed(Call::Usual, Failure::RateLimited, "FREQUENCY_LIMITED", NOW, 0));
         assert!(breaker.admit(NOW).is_err());
     }
 }

@@ -76,6 +76,8 @@ impl Clock {
         self.run().map_or_else(|| START.elapsed(), |run| run.run)
     }
 
+    /// Waits for `time` by this clock.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub async fn sleep(&self, time: Duration) {
         let Some(simulated) = &self.simulated else { return tokio::time::sleep(time).await };
         let mut place = None;
@@ -92,7 +94,8 @@ impl Clock {
         .await;
     }
 
-    /// What `work` ends with, or `None` if that takes longer than `time`.
+    /// The result of `work`, or `None` if that takes longer than `time`.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub async fn timeout<T>(&self, time: Duration, work: impl Future<Output = T>) -> Option<T> {
         if self.simulated.is_none() {
             return tokio::time::timeout(time, work).await.ok();

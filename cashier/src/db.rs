@@ -17,6 +17,7 @@ mod batch_context;
 pub(crate) mod bill_lines;
 mod bulk;
 pub mod check;
+pub(crate) mod day_claim;
 pub(crate) mod differences;
 pub mod due;
 pub mod events;
@@ -34,6 +35,7 @@ pub mod refunds;
 mod turnstile;
 pub mod writer;
 
+use crate::random::Random;
 use turnstile::Passage;
 pub use turnstile::{Fate, Step, Turnstile};
 
@@ -60,6 +62,8 @@ pub struct Db {
     /// SQLite has one writer at a time and its busy handler is not fair: writers of this process queue here instead.
     turn: Arc<Mutex<()>>,
     turnstile: Turnstile,
+    /// Where ids of rows come from.
+    random: Random,
 }
 
 /// Why a database could not be opened; says which setting is meant.
@@ -98,6 +102,11 @@ impl Db {
         Ok(db)
     }
 
+    /// The same database with another source of random ids, for a simulation.
+    pub fn with_random(self, random: Random) -> Db {
+        Db { random, ..self }
+    }
+
     async fn connect(url: &str, turnstile: Turnstile) -> Result<Db, OpenError> {
         sqlx::any::install_default_drivers();
         let engine = match url.split(':').next() {
@@ -119,7 +128,15 @@ impl Db {
         let pool = options(reading).connect(&url).await.map_err(OpenError::Connect)?;
         // This one opens its first connection when it is asked for one.
         let writing = options(writing).connect_lazy(&url).map_err(OpenError::Connect)?;
-        Ok(Db { pool, writing, engine, url: url.into(), turn: Arc::default(), turnstile })
+        Ok(Db {
+            pool,
+            writing,
+            engine,
+            url: url.into(),
+            turn: Arc::default(),
+            turnstile,
+            random: Random::system(),
+        })
     }
 
     pub fn engine(&self) -> Engine {
@@ -139,7 +156,7 @@ impl Db {
     }
 
     /// A transaction that may write, on any connection. It has to run in a task that nobody drops halfway: see
-    /// [`Db::settled`].
+    /// [`Db::run_to_completion`].
     ///
     /// # Errors
     /// When no connection can be had in 5 s or the database refuses.
@@ -189,7 +206,7 @@ impl Db {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn settled<T: Send + 'static>(
+    pub async fn run_to_completion<T: Send + 'static>(
         &self,
         write: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
     ) -> Result<T, sqlx::Error> {
@@ -206,6 +223,7 @@ impl Db {
 
     /// The numbers of orders that other instances changed, as they change; `None` where there can be no other (SQLite).
     /// A lost connection is opened again; what was said meanwhile is missed, so nobody may rely on it alone.
+    #[expect(clippy::disallowed_methods, reason = "real processes only: the simulation does not listen")]
     pub fn changes(&self) -> Option<mpsc::Receiver<String>> {
         if self.engine == Engine::Sqlite {
             return None;
@@ -238,6 +256,7 @@ async fn set_up(engine: Engine, connection: &mut AnyConnection) -> Result<(), sq
     Ok(())
 }
 
+#[expect(clippy::disallowed_methods, reason = "real processes only: the simulation does not listen")]
 async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), sqlx::Error> {
     let mut listener = sqlx::postgres::PgListener::connect(url).await?;
     listener.listen(CHANNEL).await?;

@@ -2,10 +2,10 @@
 
 use wxpay::{Fen, UnixMillis};
 
-use super::Cashier;
-use super::refunds::NoCertificate;
+use crate::core::Cashier;
 use crate::db::writer::WriteError;
 use crate::db::{accounts, exceptions, ledger, orders, refunds};
+use crate::refunds::NoCertificate;
 use recharge::User;
 use recharge::command::{Command, Reply};
 use recharge::exception::Exception;
@@ -14,7 +14,7 @@ use recharge::refund::{self, By, Refund, Refundable};
 
 /// Why an exception was not settled.
 #[derive(Debug, thiserror::Error)]
-pub enum SettleError {
+pub enum ResolveError {
     #[error(transparent)]
     Refused(SettleRefusal),
     #[error(transparent)]
@@ -32,9 +32,9 @@ pub struct TakeBackOffer {
     pub balance: Fen,
 }
 
-impl From<sqlx::Error> for SettleError {
+impl From<sqlx::Error> for ResolveError {
     fn from(error: sqlx::Error) -> Self {
-        SettleError::Write(error.into())
+        ResolveError::Write(error.into())
     }
 }
 
@@ -50,12 +50,12 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn settled_exceptions(
+    pub async fn resolved_exceptions(
         &self,
         before: Option<(UnixMillis, &str)>,
         limit: i64,
     ) -> Result<Vec<Exception>, sqlx::Error> {
-        exceptions::settled(&self.inner.db, before, limit).await
+        exceptions::resolved(&self.inner.db, before, limit).await
     }
 
     /// How this exception can be settled by a person.
@@ -98,18 +98,18 @@ impl Cashier {
     /// Settles an exception as an operator decides; answers it with the refund, if one was asked for.
     ///
     /// # Errors
-    /// [`SettleError`]; nothing was written then, unless the database did not confirm.
-    pub async fn settle_exception(
+    /// [`ResolveError`]; nothing was written then, unless the database did not confirm.
+    pub async fn resolve_exception(
         &self,
         id: &str,
         settlement: Settlement,
         by: By,
-    ) -> Result<(Exception, Option<Refund>), SettleError> {
+    ) -> Result<(Exception, Option<Refund>), ResolveError> {
         if settlement.way() == Way::Refund && !self.can_refund() {
             return Err(NoCertificate.into());
         }
         let Some(exception) = self.exception(id).await? else {
-            return Err(SettleError::Refused(SettleRefusal::NotFound));
+            return Err(ResolveError::Refused(SettleRefusal::NotFound));
         };
         let command = Command::SettleException {
             id: id.to_owned(),
@@ -121,7 +121,7 @@ impl Cashier {
         };
         match self.inner.writer.write(command).await? {
             Reply::ExceptionSettled { exception, refund } => Ok((*exception, refund.map(|refund| *refund))),
-            Reply::SettleRefused(refusal) => Err(SettleError::Refused(refusal)),
+            Reply::SettleRefused(refusal) => Err(ResolveError::Refused(refusal)),
             _ => Err(sqlx::Error::WorkerCrashed.into()),
         }
     }

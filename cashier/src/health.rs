@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use wxpay::UnixMillis;
 
-use super::circuit_breaker::Ill;
+use crate::circuit_breaker::Outage;
 use recharge::order::Proof;
 
 /// While new orders are stopped, one in this time is tried all the same, to see whether the cause is gone.
@@ -36,13 +36,13 @@ pub struct Stopped {
 pub struct Health {
     pub stopped: Option<Stopped>,
     /// WeChat does not answer new orders; only a probe now and then gets through.
-    pub orders_ill: Option<Ill>,
+    pub orders_outage: Option<Outage>,
     /// The same of queries.
-    pub queries_ill: Option<Ill>,
+    pub queries_outage: Option<Outage>,
     /// Of refunds; those that could not be sent wait, each under its number.
-    pub refunds_ill: Option<Ill>,
+    pub refunds_outage: Option<Outage>,
     /// Of the bills of past days.
-    pub bills_ill: Option<Ill>,
+    pub bills_outage: Option<Outage>,
     /// How many payments in a row were known first by a notice.
     pub by_notice_in_a_row: u32,
     /// What the last self-check found; `None` before the first one.
@@ -51,19 +51,19 @@ pub struct Health {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct HealthWatch(Mutex<Health>);
+pub(crate) struct HealthWatch(Mutex<Health>);
 
 impl HealthWatch {
     fn with<T>(&self, change: impl FnOnce(&mut Health) -> T) -> T {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn get(&self) -> Health {
+    pub(crate) fn get(&self) -> Health {
         self.with(|health| health.clone())
     }
 
     /// WeChat does not understand us. The first reason stands until it does again.
-    pub(super) fn stop(&self, cause: Cause, reason: &str, now: UnixMillis) {
+    pub(crate) fn stop(&self, cause: Cause, reason: &str, now: UnixMillis) {
         self.with(|health| {
             if health.stopped.is_none() {
                 tracing::error!("WeChat refuses our requests ({reason}); new orders stop until it takes one");
@@ -74,12 +74,12 @@ impl HealthWatch {
     }
 
     /// WeChat signed an answer for us, so key and merchant are right.
-    pub(super) fn understood(&self) {
+    pub(crate) fn understood(&self) {
         self.go_on(|stopped| stopped.cause == Cause::NotUnderstood);
     }
 
     /// WeChat took an order.
-    pub(super) fn took_order(&self) {
+    pub(crate) fn took_order(&self) {
         self.go_on(|_| true);
     }
 
@@ -93,7 +93,7 @@ impl HealthWatch {
     }
 
     /// Why a new order must not be tried now; `None` when all is well or it is time for a probe.
-    pub(super) fn refuses(&self, now: UnixMillis) -> Option<Stopped> {
+    pub(crate) fn refuses(&self, now: UnixMillis) -> Option<Stopped> {
         self.with(|health| {
             let stopped = health.stopped.clone()?;
             if now.minus(health.probed_at) >= PROBE_EVERY_MS {
@@ -105,12 +105,12 @@ impl HealthWatch {
     }
 
     /// The self-check has looked at everything.
-    pub(super) fn checked(&self, violations: u64) {
+    pub(crate) fn checked(&self, violations: u64) {
         self.with(|health| health.violations = Some(violations));
     }
 
     /// A payment became known.
-    pub(super) fn paid(&self, proof: Proof) {
+    pub(crate) fn paid(&self, proof: Proof) {
         self.with(|health| {
             health.by_notice_in_a_row = match proof {
                 Proof::Notice => health.by_notice_in_a_row.saturating_add(1),
@@ -120,7 +120,7 @@ impl HealthWatch {
     }
 
     /// Whether notices arrive normally, so that watched orders need fewer queries.
-    pub(super) fn notices_arrive(&self) -> bool {
+    pub(crate) fn notices_arrive(&self) -> bool {
         self.with(|health| health.by_notice_in_a_row >= ARRIVING)
     }
 }

@@ -1,35 +1,35 @@
-//! Placing under an idempotency key: whoever repeats a call gets the order that the first one got.
+//! Idempotent placement: the same Idempotency-Key returns the first call's order.
 
 use std::sync::{Arc, OnceLock};
 
 use wxpay::{InvalidValue, OutTradeNo};
 
-use super::place::in_time;
-use super::{Cashier, Inner, PlaceError, Wish};
+use crate::core::{Cashier, Inner};
 use crate::db::{idempotency_keys, orders};
+use crate::place::{PlaceError, PlaceRequest, within_patience};
 use recharge::order::{Order, OrderState};
 
-/// How long a key is kept.
+/// Lifetime of a key, in milliseconds.
 const KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// So many keys of one user are kept; no honest user orders so often in a day.
+/// Keys kept per user; no honest user orders so often in a day.
 const MOST_KEYS: i64 = 1_000;
 
-/// An `Idempotency-Key` and what was asked with it.
+/// An `Idempotency-Key` and the request that came with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestKey {
+pub struct IdempotencyKey {
     key: String,
     request: String,
 }
 
-impl RequestKey {
-    /// `request` is what the call asks for: the same key with another one is refused.
+impl IdempotencyKey {
+    /// `request` identifies what the call asks for: the same key with another one is refused.
     ///
     /// # Errors
     /// [`InvalidValue`] unless the key is 1 to 255 visible ASCII characters.
-    pub fn new(key: &str, request: String) -> Result<RequestKey, InvalidValue> {
+    pub fn new(key: &str, request: String) -> Result<IdempotencyKey, InvalidValue> {
         if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            Ok(RequestKey { key: key.to_owned(), request })
+            Ok(IdempotencyKey { key: key.to_owned(), request })
         } else {
             Err(InvalidValue { what: "Idempotency-Key", must_be: "1 to 255 visible ASCII characters" })
         }
@@ -37,38 +37,42 @@ impl RequestKey {
 }
 
 impl Cashier {
-    /// As [`Cashier::place`]; the same key of the same user leads to the same order for a day, also after a restart and from
-    /// another instance, and the order comes back as it stands by then.
+    /// As [`Cashier::place`]; for a day the same key of the same user returns the same order in its present state, also after a
+    /// restart and from another instance.
     ///
     /// # Errors
     /// [`PlaceError`]; [`PlaceError::KeyReused`] if the key was used for something else.
-    pub async fn place_once(&self, wish: Wish, key: RequestKey) -> Result<Order, PlaceError> {
+    pub async fn place_idempotent(
+        &self,
+        request: PlaceRequest,
+        key: IdempotencyKey,
+    ) -> Result<Order, PlaceError> {
         let (inner, number) = (Arc::clone(&self.inner), Arc::new(OnceLock::new()));
         let written = Arc::clone(&number);
-        let placing = tokio::spawn(async move { inner.place_once(&wish, &key, &written).await });
-        in_time(&self.inner.clock, placing, || number.get().cloned()).await
+        let placing = tokio::spawn(async move { inner.place_idempotent(&request, &key, &written).await });
+        within_patience(&self.inner.clock, placing, || number.get().cloned()).await
     }
 
-    /// Forgets keys that need not be kept any more.
-    pub async fn forget_request_keys(&self) {
+    /// Deletes keys that are older than a day.
+    pub async fn forget_idempotency_keys(&self) {
         let (db, before) = (self.inner.db.clone(), self.now().plus_ms(-KEPT_MS));
         let forgotten = async move { idempotency_keys::forget(&db, before).await };
-        if let Err(error) = self.inner.db.settled(forgotten).await {
-            tracing::warn!(%error, "old idempotency keys could not be forgotten");
+        if let Err(error) = self.inner.db.run_to_completion(forgotten).await {
+            tracing::warn!(%error, "old idempotency keys could not be deleted");
         }
     }
 }
 
 impl Inner {
-    /// The key is kept first, then the order is written, then the key names it. After a crash in between, the repeat finds the
-    /// open order of the same user and amount, or writes one: nobody has seen a code of another.
-    async fn place_once(
+    /// Stores the key, then the order, then the order's number under the key. After a crash in between, the repeated call finds
+    /// the open order of the same user and amount, or writes one: nobody has seen a code of another.
+    async fn place_idempotent(
         &self,
-        wish: &Wish,
-        key: &RequestKey,
+        request: &PlaceRequest,
+        key: &IdempotencyKey,
         number: &OnceLock<OutTradeNo>,
     ) -> Result<Order, PlaceError> {
-        let name = (wish.user.id.as_str(), key.key.as_str());
+        let name = (request.user.id.as_str(), key.key.as_str());
         let kept =
             idempotency_keys::get_or_set(&self.db, name, &key.request, MOST_KEYS, self.clock.now()).await?;
         let kept = kept.ok_or(PlaceError::TooManyKeys)?;
@@ -76,23 +80,23 @@ impl Inner {
             return Err(PlaceError::KeyReused);
         }
         if let Some(kept) = kept.out_trade_no {
-            return self.again(&kept, number).await;
+            return self.repeat(&kept, number).await;
         }
         let mut instead_of = None;
         loop {
-            let (order, mine) = self.written(wish).await?;
+            let (order, call) = self.find_or_create(request).await?;
             let named =
                 idempotency_keys::name(&self.db, name, instead_of.as_ref(), &order.out_trade_no).await?;
             if named != order.out_trade_no {
-                if let Some(turn) = mine {
-                    self.leave(turn);
+                if let Some(call) = call {
+                    self.throttle.release(call);
                 }
-                return self.again(&named, number).await;
+                return self.repeat(&named, number).await;
             }
-            // The first number is told, as in `place`.
+            // The caller learns the first number, as in `place`.
             let _ = number.set(named.clone());
-            let order = self.with_code(order, mine, None).await?;
-            // WeChat had closed the open order, of which nobody told this caller: a new one follows, once.
+            let order = self.with_live_code(order, call, None).await?;
+            // WeChat had closed the open order before this caller heard of it: a new one follows, once.
             if instead_of.is_some() || !matches!(order.state, OrderState::Closed { .. }) {
                 return Ok(order);
             }
@@ -100,10 +104,10 @@ impl Inner {
         }
     }
 
-    /// The order that a key led to before, with a code if it can still be paid.
-    async fn again(&self, kept: &OutTradeNo, number: &OnceLock<OutTradeNo>) -> Result<Order, PlaceError> {
+    /// The order that the key led to before, with a live code if it can still be paid.
+    async fn repeat(&self, kept: &OutTradeNo, number: &OnceLock<OutTradeNo>) -> Result<Order, PlaceError> {
         let _ = number.set(kept.clone());
         let order = orders::find(&self.db, kept).await?.ok_or(PlaceError::NotFound)?;
-        self.with_code(order, None, None).await
+        self.with_live_code(order, None, None).await
     }
 }

@@ -6,9 +6,9 @@ use recharge::exception::RETRY_UNKNOWN_MS;
 use recharge::order::Proof;
 use wxpay::{OutTradeNo, Payment, Verified};
 
+use crate::core::{Cashier, Inner};
 use crate::db::orders;
 use crate::db::writer::WriteError;
-use crate::{Cashier, Inner};
 
 /// What a notice is answered with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,13 +25,17 @@ impl Cashier {
     ///
     /// # Errors
     /// [`WriteError`]: nothing is known to be written, so WeChat must repeat the notice.
-    pub async fn settle(&self, payment: Verified<Payment>, from: &str) -> Result<NoticeAnswer, WriteError> {
+    pub async fn credit_payment(
+        &self,
+        payment: Verified<Payment>,
+        from: &str,
+    ) -> Result<NoticeAnswer, WriteError> {
         let number = payment.out_trade_no.clone();
         let now = self.now();
-        let outcome = self.inner.settle(payment, Proof::Notice, from).await?;
+        let outcome = self.inner.credit_payment(payment, Proof::Notice, from).await?;
         Ok(match &outcome {
             Outcome::AskWeChat => {
-                self.ask_soon(&number);
+                self.query_soon(&number);
                 NoticeAnswer::Fail(outcome)
             }
             Outcome::Exception { kind, first_seen_at, .. }
@@ -60,7 +64,7 @@ impl Cashier {
 }
 
 impl Inner {
-    pub(crate) async fn settle(
+    pub(crate) async fn credit_payment(
         &self,
         payment: Verified<Payment>,
         proof: Proof,

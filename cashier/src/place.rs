@@ -1,4 +1,7 @@
-//! Placing: one order for one wish, and its code from WeChat.
+//! Placing an order and obtaining its code from WeChat: single-flight with a lease.
+//!
+//! Requests of one user for one amount share one open order (a unique key of the table). Of the callers that want its code one
+//! at a time talks to WeChat: a lock per order within the process, a lease on the order's row between processes.
 
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
@@ -7,30 +10,32 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo, Placing, TradeType};
 
-use super::circuit_breaker::Call;
-use super::health::Cause;
-use super::{Cashier, Inner, Stopped, throttle};
+use crate::circuit_breaker::Call;
 use crate::clock::Clock;
+use crate::core::{Cashier, Inner};
 use crate::db::orders;
 use crate::db::writer::WriteError;
+use crate::health::{Cause, Stopped};
+use crate::throttle::{Wait, Why};
 use recharge::User;
 use recharge::command::{Command, Reply};
 use recharge::order::{NewOrder, Order, OrderState};
 
-/// A payer is told to try again after this, while the work goes on. WeChat's client gives up after 7 s, but a press may
+/// Time after which a payer is told to try again, while the work goes on. WeChat's client gives up after 7 s, but the call may
 /// have waited for another one before.
 const PATIENCE: Duration = Duration::from_millis(7_500);
 
-/// What a payer asks for. The price and the bonus are the server's own figures, never the page's.
+/// A payer's request for an order. The price and the bonus are the server's own figures, never the page's.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct PlaceRequest {
     pub user: User,
     pub total_fee: Fen,
     pub bonus: Fen,
-    /// Where the payer is, for WeChat's `spbill_create_ip`.
+    /// The payer's address, for WeChat's `spbill_create_ip`.
     pub ip: IpAddr,
 }
 
+/// Why there is no order with a live code.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
     #[error("this cannot be ordered")]
@@ -38,28 +43,28 @@ pub enum PlaceError {
     /// The cap on open orders; these can be paid or expire.
     #[error("{} orders are still open", .0.len())]
     TooManyOpen(Vec<Order>),
-    /// Nobody knows what became of it, or WeChat is busy. The order is kept: the next press goes on with it.
+    /// The outcome is unknown, or WeChat is busy. The order is kept: the next request goes on with it.
     #[error("WeChat gave no clear answer for order {out_trade_no}")]
     TryAgain { out_trade_no: OutTradeNo },
-    /// WeChat has not been answering, so it was not asked. An order that exists is kept: the next press goes on with it.
+    /// The circuit breaker is open, so WeChat was not asked. An order that exists is kept: the next request goes on with it.
     #[error("WeChat is not answering, try again in {wait_s} s")]
-    Ill { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
-    /// More orders are being placed than may reach WeChat. An order that exists is kept.
+    Unavailable { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
+    /// The rate limit of unified orders is used up. An order that exists is kept.
     #[error("too many orders are being placed at this moment, try again in {wait_s} s")]
-    Crowded { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
-    /// WeChat named a mistake of ours.
+    RateLimited { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
+    /// WeChat refused the order for a mistake in our request or settings.
     #[error("WeChat refused order {out_trade_no}: {reason}")]
     Refused { out_trade_no: OutTradeNo, reason: String },
-    /// New orders are stopped.
+    /// WeChat refuses this merchant's requests altogether, so no new orders are taken.
     #[error("no new orders are taken: {}", .0.reason)]
     Stopped(Stopped),
     /// There is no such order.
     #[error("there is no such order")]
     NotFound,
-    /// The key was used for something else before.
+    /// The idempotency key was used with another request before.
     #[error("this idempotency key was used with other parameters")]
     KeyReused,
-    /// This user has used more keys in a day than are kept.
+    /// This user has used more idempotency keys in a day than are kept.
     #[error("too many idempotency keys for this user")]
     TooManyKeys,
     #[error("the order could not be written")]
@@ -73,32 +78,32 @@ impl From<sqlx::Error> for PlaceError {
 }
 
 impl Cashier {
-    /// An order with a live code: a new one, or the open one of the same user and amount. Runs to its end even if the
-    /// caller goes away.
+    /// Places an order, or goes on with the open one of the same user and amount, and returns it with a live code. Runs to its
+    /// end even if the caller goes away.
     ///
     /// # Errors
     /// [`PlaceError`].
-    pub async fn place(&self, wish: Wish) -> Result<Order, PlaceError> {
+    pub async fn place(&self, request: PlaceRequest) -> Result<Order, PlaceError> {
         let (inner, number) = (Arc::clone(&self.inner), Arc::new(OnceLock::new()));
         let written = Arc::clone(&number);
-        let placing = tokio::spawn(async move { inner.place(&wish, &written).await });
-        in_time(&self.inner.clock, placing, || number.get().cloned()).await
+        let placing = tokio::spawn(async move { inner.place(&request, &written).await });
+        within_patience(&self.inner.clock, placing, || number.get().cloned()).await
     }
 
-    /// A fresh code for an open order; WeChat is asked first whether it was paid. Where the code is newer than
-    /// `seen_version` already (another tab was faster), that one is the answer.
+    /// Renews the code of an open order, after a query whether it was paid. If the code is newer than `seen_version` already
+    /// (another tab was faster), that one is returned.
     ///
     /// # Errors
     /// [`PlaceError`].
     pub async fn new_code(&self, out_trade_no: OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
         let (inner, number) = (Arc::clone(&self.inner), out_trade_no.clone());
         let renewing = tokio::spawn(async move { inner.new_code(&number, seen_version).await });
-        in_time(&self.inner.clock, renewing, || Some(out_trade_no)).await
+        within_patience(&self.inner.clock, renewing, || Some(out_trade_no)).await
     }
 }
 
-/// What the task ends with, or "try again" when it takes too long; it runs to its end all the same.
-pub(super) async fn in_time(
+/// The task's result, or [`PlaceError::TryAgain`] when it takes longer than [`PATIENCE`]; it runs to its end all the same.
+pub(crate) async fn within_patience(
     clock: &Clock,
     task: JoinHandle<Result<Order, PlaceError>>,
     number: impl FnOnce() -> Option<OutTradeNo>,
@@ -113,13 +118,17 @@ pub(super) async fn in_time(
 }
 
 impl Inner {
-    async fn place(&self, wish: &Wish, number: &OnceLock<OutTradeNo>) -> Result<Order, PlaceError> {
-        // Twice, because the open order may turn out to be closed at WeChat: then a new one follows.
+    async fn place(
+        &self,
+        request: &PlaceRequest,
+        number: &OnceLock<OutTradeNo>,
+    ) -> Result<Order, PlaceError> {
+        // Two rounds, because the open order may turn out to be closed at WeChat: then a new one follows.
         for _ in 0..2 {
-            let (order, mine) = self.written(wish).await?;
-            // The first number is told; a second round has a new order, which the next press finds.
+            let (order, call) = self.find_or_create(request).await?;
+            // The caller learns the first number; a second round has a new order, which the next request finds.
             let _ = number.set(order.out_trade_no.clone());
-            let order = self.with_code(order, mine, None).await?;
+            let order = self.with_live_code(order, call, None).await?;
             if !matches!(order.state, OrderState::Closed { .. }) {
                 return Ok(order);
             }
@@ -128,15 +137,19 @@ impl Inner {
         Err(PlaceError::TryAgain { out_trade_no })
     }
 
-    /// The order for this wish, in the database, and where this call wrote it, its turn at unified order.
-    pub(super) async fn written(&self, wish: &Wish) -> Result<(Order, Option<Call>), PlaceError> {
+    /// The open order of the same user and amount, or a new one. A new one comes with the lease on its code and an admitted
+    /// call to unified order.
+    pub(crate) async fn find_or_create(
+        &self,
+        request: &PlaceRequest,
+    ) -> Result<(Order, Option<Call>), PlaceError> {
         let now = self.clock.now();
-        let open = orders::open_of(&self.db, &wish.user.id, now, 100).await?;
+        let open = orders::open_of(&self.db, &request.user.id, now, 100).await?;
         let same = open.iter().any(|order| {
-            (order.total_fee, order.bonus) == (wish.total_fee, wish.bonus) && order.can_be_reused(now)
+            (order.total_fee, order.bonus) == (request.total_fee, request.bonus) && order.can_be_reused(now)
         });
         if !same {
-            self.look(None)?;
+            self.throttle.check(now).map_err(|wait| must_wait(None, wait))?;
             if let Some(stopped) = self.health.refuses(now) {
                 return Err(PlaceError::Stopped(stopped));
             }
@@ -145,31 +158,37 @@ impl Inner {
             }
         }
         let new = NewOrder {
-            user: wish.user.clone(),
-            total_fee: wish.total_fee,
-            bonus: wish.bonus,
+            user: request.user.clone(),
+            total_fee: request.total_fee,
+            bonus: request.bonus,
             body: self.settings.body.clone(),
             notify_url: self.settings.notify_url.clone(),
-            spbill_create_ip: wish.ip,
+            spbill_create_ip: request.ip,
             signed: self.wechat.merchant().sign_type.into(),
             trade_type: TradeType::Native,
             life_ms: self.settings.time_expire_ms,
         };
         let new = Order::new(new, now, self.random.bytes())?;
         let number = new.out_trade_no.clone();
-        let turn = if same { None } else { Some(self.enter(None).await?) };
+        let call = match same {
+            true => None,
+            false => {
+                let admitted = self.throttle.acquire(&self.db, now).await?;
+                Some(admitted.map_err(|wait| must_wait(None, wait))?)
+            }
+        };
         let reply = self.writer.write(Command::Place(Box::new(new))).await;
         if let Ok(Reply::Order { order, changed: true }) = reply {
             tracing::info!(out_trade_no = %number, "placed {number}");
-            let turn = match turn {
-                Some(turn) => turn,
-                // The open one ended just now.
-                None => self.turn_or_release(&number).await?,
+            let call = match call {
+                Some(call) => call,
+                // The open order that was found has ended meanwhile.
+                None => self.acquire_or_end_lease(&number).await?,
             };
-            return Ok((*order, Some(turn)));
+            return Ok((*order, Some(call)));
         }
-        if let Some(turn) = turn {
-            self.leave(turn);
+        if let Some(call) = call {
+            self.throttle.release(call);
         }
         match reply? {
             Reply::Order { order, .. } => Ok((*order, None)),
@@ -177,23 +196,24 @@ impl Inner {
         }
     }
 
-    /// A turn at unified order, by one who holds the right to ask for this order's code and gives that up without a turn.
-    async fn turn_or_release(&self, number: &OutTradeNo) -> Result<Call, PlaceError> {
-        let refused = match self.enter(Some(number)).await {
-            Ok(turn) => return Ok(turn),
-            Err(refused) => refused,
+    /// Acquires a call to unified order for the holder of the order's lease; without a call the lease is ended.
+    async fn acquire_or_end_lease(&self, number: &OutTradeNo) -> Result<Call, PlaceError> {
+        let refused = match self.throttle.acquire(&self.db, self.clock.now()).await {
+            Ok(Ok(call)) => return Ok(call),
+            Ok(Err(wait)) => must_wait(Some(number), wait),
+            Err(error) => error.into(),
         };
         let (out_trade_no, result, now) = (number.clone(), refused.to_string(), self.clock.now());
         self.writer.write(Command::PrepayFailed { out_trade_no, result, now }).await?;
         Err(refused)
     }
 
-    /// The order with a live code. `mine`: this call wrote the order, and with it has the right and the turn to ask WeChat.
-    /// With `renew`, a code newer than that version.
-    pub(super) async fn with_code(
+    /// The order with a live code. `leased`: this caller holds the order's lease, with an admitted call. With `renew`, a code
+    /// newer than that version.
+    pub(crate) async fn with_live_code(
         &self,
         order: Order,
-        mine: Option<Call>,
+        leased: Option<Call>,
         renew: Option<i64>,
     ) -> Result<Order, PlaceError> {
         let number = order.out_trade_no.clone();
@@ -204,51 +224,56 @@ impl Inner {
             !order.is_open() || (fresh && order.has_live_ticket(self.clock.now()))
         };
         loop {
-            // While WeChat is ill nobody waits behind another's attempt, which may take seconds.
-            if mine.is_none() && !is_done(&order) {
-                self.look(Some(&number))?;
+            // During an outage no caller queues behind another's attempt, which may take seconds.
+            if leased.is_none() && !is_done(&order) {
+                self.check_orders(&number)?;
             }
-            let turn = self.turn(&number).await;
-            // Who waited here was told to try again; asking for nobody would only hold up the next press.
+            let lock = self.code_lock(&number).await;
+            // A caller that waited this long was told to try again; asking for nobody would only hold up the next one.
             if self.clock.steady().saturating_sub(began) > PATIENCE {
                 return Err(PlaceError::TryAgain { out_trade_no: number });
             }
-            if mine.is_none() {
+            if leased.is_none() {
                 order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
             }
             if is_done(&order) {
                 return Ok(order);
             }
-            if let Some(call) = mine {
-                return self.ask_for_code(&order, call).await;
+            if let Some(call) = leased {
+                return self.request_code(&order, call).await;
             }
-            self.look(Some(&number))?;
-            if self.may_ask(&number).await? {
-                let call = self.turn_or_release(&number).await?;
-                return self.ask_for_code(&order, call).await;
+            self.check_orders(&number)?;
+            if self.take_lease(&number).await? {
+                let call = self.acquire_or_end_lease(&number).await?;
+                return self.request_code(&order, call).await;
             }
-            drop(turn);
+            drop(lock);
             self.clock.sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// Takes the right to ask for this order's code; `false` while another process has it.
-    async fn may_ask(&self, number: &OutTradeNo) -> Result<bool, PlaceError> {
+    fn check_orders(&self, number: &OutTradeNo) -> Result<(), PlaceError> {
+        self.throttle.check(self.clock.now()).map_err(|wait| must_wait(Some(number), wait))
+    }
+
+    /// Takes the lease on this order's code; `false` while another process has it.
+    async fn take_lease(&self, number: &OutTradeNo) -> Result<bool, PlaceError> {
         let now = self.clock.now();
         let reply = self.writer.write(Command::Ordering { out_trade_no: number.clone(), now }).await?;
         Ok(matches!(reply, Reply::Order { changed: true, .. }))
     }
 
-    async fn ask_for_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
+    /// Sends the unified order and stores its answer.
+    async fn request_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
         let number = &order.out_trade_no;
         let answer = self.wechat.place(&placing(order)).await;
-        self.gate.orders.heard(call, answer.as_ref().err(), self.clock.now(), &self.random);
+        self.throttle.orders.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
         let error = match answer {
             Ok(prepay) => {
                 self.health.took_order();
                 let (ticket, now) = (prepay.ticket.clone(), self.clock.now());
                 let command = Command::Prepaid { out_trade_no: number.clone(), ticket, now };
-                return self.stored(number, command).await;
+                return self.store(number, command).await;
             }
             Err(error) => error,
         };
@@ -258,26 +283,26 @@ impl Inner {
             now: self.clock.now(),
         };
         tracing::warn!(out_trade_no = %number, "unified order for {number}: {error}");
-        let order = self.stored(number, command).await?;
-        self.judge(order, error).await
+        let order = self.store(number, command).await?;
+        self.without_code(order, error).await
     }
 
-    async fn stored(&self, number: &OutTradeNo, command: Command) -> Result<Order, PlaceError> {
+    async fn store(&self, number: &OutTradeNo, command: Command) -> Result<Order, PlaceError> {
         match self.writer.write(command).await? {
             Reply::Order { order, .. } => Ok(*order),
             _ => orders::find(&self.db, number).await?.ok_or(PlaceError::NotFound),
         }
     }
 
-    /// What an answer without a code means for the payer.
-    async fn judge(&self, order: Order, error: Error) -> Result<Order, PlaceError> {
+    /// Maps an answer without a code to the order's state or the payer's error.
+    async fn without_code(&self, order: Order, error: Error) -> Result<Order, PlaceError> {
         let number = order.out_trade_no.clone();
         let now = self.clock.now();
         match error {
             Error::Refused { code: ErrCode::OrderClosed, .. } => {
                 self.health.understood();
                 let by = "wechat".to_owned();
-                self.stored(&number, Command::Close { out_trade_no: number.clone(), by, now }).await
+                self.store(&number, Command::Close { out_trade_no: number.clone(), by, now }).await
             }
             // WeChat knows this number: what it knows decides.
             Error::Refused {
@@ -285,7 +310,7 @@ impl Inner {
                 ..
             } => {
                 self.health.understood();
-                if self.ask(&order, "unified order").await.is_err() {
+                if self.query(&order, "unified order").await.is_err() {
                     return Err(PlaceError::TryAgain { out_trade_no: number });
                 }
                 let order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
@@ -315,14 +340,22 @@ impl Inner {
         if !order.is_open() || newer {
             return Ok(order);
         }
-        self.look(Some(number))?;
-        if let Some(wait) = self.gate.queries.wait_ms(self.clock.now()) {
-            return Err(throttle::ill(Some(number), wait));
+        self.check_orders(number)?;
+        if let Some(ms) = self.throttle.queries.wait_ms(self.clock.now()) {
+            return Err(must_wait(Some(number), Wait { ms, why: Why::Outage }));
         }
-        if self.ask(&order, "new code").await.is_err() {
+        if self.query(&order, "new code").await.is_err() {
             return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
         }
-        self.with_code(order, None, Some(seen_version)).await
+        self.with_live_code(order, None, Some(seen_version)).await
+    }
+}
+
+fn must_wait(number: Option<&OutTradeNo>, wait: Wait) -> PlaceError {
+    let (out_trade_no, wait_s) = (number.cloned(), wait.seconds());
+    match wait.why {
+        Why::Outage => PlaceError::Unavailable { out_trade_no, wait_s },
+        Why::RateLimited => PlaceError::RateLimited { out_trade_no, wait_s },
     }
 }
 
@@ -343,7 +376,7 @@ fn placing(order: &Order) -> Placing {
     }
 }
 
-/// Whether the mistake is the merchant's, and not this one order's.
+/// Whether the error concerns the merchant, and not this one order.
 fn concerns_every_order(code: &ErrCode) -> bool {
     matches!(
         code,

@@ -3,18 +3,18 @@
 use serde_json::json;
 use wxpay::{ErrCode, Error, OutTradeNo, TradeState};
 
-use super::circuit_breaker::Call;
-use super::health::Cause;
-use super::{Cashier, Inner};
+use crate::circuit_breaker::Call;
+use crate::core::{Cashier, Inner};
 use crate::db::orders;
 use crate::db::writer::WriteError;
+use crate::health::Cause;
 use recharge::command::Command;
 use recharge::event::{Event, EventKind};
 use recharge::order::query_schedule;
 use recharge::order::{CLOSE_NOT_BEFORE_MS, Order, OrderState, Proof};
 
 #[derive(Debug, thiserror::Error)]
-pub enum AskError {
+pub enum QueryError {
     #[error("there is no such order")]
     NotFound,
     /// No clear answer; the order is as it was.
@@ -28,15 +28,15 @@ pub enum AskError {
 #[derive(Debug, thiserror::Error)]
 pub enum CloseError {
     #[error(transparent)]
-    Ask(#[from] AskError),
+    Ask(#[from] QueryError),
     /// WeChat closes no order in its first five minutes.
     #[error("WeChat closes no order in its first five minutes; {wait_s} s to go")]
     TooEarly { wait_s: i64 },
 }
 
-impl From<sqlx::Error> for AskError {
+impl From<sqlx::Error> for QueryError {
     fn from(error: sqlx::Error) -> Self {
-        AskError::Write(error.into())
+        QueryError::Write(error.into())
     }
 }
 
@@ -45,13 +45,13 @@ impl Cashier {
     /// closed. Answers WeChat's word (`SUCCESS`, `NOTPAY`, …). `by` stands on the time line.
     ///
     /// # Errors
-    /// [`AskError`].
-    pub async fn ask(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<String, AskError> {
+    /// [`QueryError`].
+    pub async fn query(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<String, QueryError> {
         let inner = std::sync::Arc::clone(&self.inner);
         let (number, by) = (out_trade_no.clone(), by.to_owned());
         let asked = tokio::spawn(async move {
-            let order = orders::find(&inner.db, &number).await?.ok_or(AskError::NotFound)?;
-            inner.ask(&order, &by).await
+            let order = orders::find(&inner.db, &number).await?.ok_or(QueryError::NotFound)?;
+            inner.query(&order, &by).await
         });
         asked.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
     }
@@ -65,7 +65,7 @@ impl Cashier {
         let inner = std::sync::Arc::clone(&self.inner);
         let (number, by) = (out_trade_no.clone(), by.to_owned());
         let closed = tokio::spawn(async move { inner.close(&number, &by).await });
-        closed.await.unwrap_or_else(|_| Err(AskError::from(sqlx::Error::WorkerCrashed).into()))
+        closed.await.unwrap_or_else(|_| Err(QueryError::from(sqlx::Error::WorkerCrashed).into()))
     }
 
     /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s or the order
@@ -76,12 +76,12 @@ impl Cashier {
     pub async fn hurry(&self, out_trade_no: &OutTradeNo) -> Result<bool, sqlx::Error> {
         let (db, number, now) = (self.inner.db.clone(), out_trade_no.clone(), self.now());
         let hurried = async move { crate::db::due::hurry(&db, &number, 5_000, now).await };
-        self.inner.db.settled(hurried).await
+        self.inner.db.run_to_completion(hurried).await
     }
 
     /// The same without waiting for it, for a notice that says too little; a failure only means that it is asked about
     /// later, and WeChat repeats the notice.
-    pub fn ask_soon(&self, out_trade_no: &OutTradeNo) {
+    pub fn query_soon(&self, out_trade_no: &OutTradeNo) {
         let (cashier, number) = (self.clone(), out_trade_no.clone());
         tokio::spawn(async move {
             if let Err(error) = cashier.hurry(&number).await {
@@ -92,16 +92,16 @@ impl Cashier {
 }
 
 impl Inner {
-    /// See [`Cashier::ask`].
-    pub(super) async fn ask(&self, order: &Order, by: &str) -> Result<String, AskError> {
-        self.ask_as(order, by, Call::Usual).await
+    /// See [`Cashier::query`].
+    pub(crate) async fn query(&self, order: &Order, by: &str) -> Result<String, QueryError> {
+        self.query_as(order, by, Call::Usual).await
     }
 
     /// The same, as the call that finds out whether WeChat is well again.
-    pub(super) async fn ask_as(&self, order: &Order, by: &str, call: Call) -> Result<String, AskError> {
+    pub(crate) async fn query_as(&self, order: &Order, by: &str, call: Call) -> Result<String, QueryError> {
         let number = &order.out_trade_no;
         let answer = self.wechat.query(number).await;
-        let trade = match self.heard_of_queries(call, answer) {
+        let trade = match self.record_query(call, answer) {
             Ok(trade) => trade,
             Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
                 self.health.understood();
@@ -117,14 +117,14 @@ impl Inner {
                     self.health.stop(Cause::NotUnderstood, &error.to_string(), self.clock.now());
                 }
                 tracing::warn!(out_trade_no = %number, "order query for {number}: {error}");
-                return Err(AskError::WeChat(error));
+                return Err(QueryError::WeChat(error));
             }
         };
         self.health.understood();
         let word = trade.state.as_str().to_owned();
         match (&trade.state, trade.payment) {
             (TradeState::Success, Some(payment)) => {
-                self.settle(payment, Proof::Query, by).await?;
+                self.credit_payment(payment, Proof::Query, by).await?;
             }
             (TradeState::Refund, payment) => {
                 self.queried(number, &word, by).await?;
@@ -155,8 +155,8 @@ impl Inner {
 
     async fn close(&self, number: &OutTradeNo, by: &str) -> Result<Order, CloseError> {
         let find = || async {
-            let order = orders::find(&self.db, number).await.map_err(AskError::from)?;
-            order.ok_or(AskError::NotFound)
+            let order = orders::find(&self.db, number).await.map_err(QueryError::from)?;
+            order.ok_or(QueryError::NotFound)
         };
         let order = find().await?;
         if order.is_open() {
@@ -164,7 +164,7 @@ impl Inner {
             if wait > 0 {
                 return Err(CloseError::TooEarly { wait_s: wait / 1000 + 1 });
             }
-            let word = self.ask(&order, by).await?;
+            let word = self.query(&order, by).await?;
             if word == "NOTPAY" || word == "ORDERNOTEXIST" {
                 let order = find().await?;
                 if order.is_open() {
@@ -177,14 +177,14 @@ impl Inner {
 
     /// Closes at WeChat an order that it says nobody has paid. A payer may pay in the instant before: then the answer is
     /// ORDERPAID, and a query brings the payment.
-    async fn close_at_wechat(&self, order: &Order, by: &str) -> Result<(), AskError> {
+    async fn close_at_wechat(&self, order: &Order, by: &str) -> Result<(), QueryError> {
         let number = &order.out_trade_no;
         let now = self.clock.now();
         if now.minus(order.created_at) < CLOSE_NOT_BEFORE_MS {
             return Ok(());
         }
         let answer = self.wechat.close(number).await;
-        let error = match self.heard_of_queries(Call::Usual, answer) {
+        let error = match self.record_query(Call::Usual, answer) {
             Ok(()) => return self.mark_closed(number, by).await,
             Err(error) => error,
         };
@@ -192,28 +192,28 @@ impl Inner {
             Some(ErrCode::OrderClosed | ErrCode::OrderNotExist) => self.mark_closed(number, by).await,
             Some(ErrCode::OrderPaid) => {
                 let answer = self.wechat.query(number).await;
-                let trade = self.heard_of_queries(Call::Usual, answer).map_err(AskError::WeChat)?;
+                let trade = self.record_query(Call::Usual, answer).map_err(QueryError::WeChat)?;
                 if let (TradeState::Success, Some(payment)) = (&trade.state, trade.payment) {
-                    self.settle(payment, Proof::Query, by).await?;
+                    self.credit_payment(payment, Proof::Query, by).await?;
                 }
                 Ok(())
             }
             _ => {
                 let result = error.to_string();
                 self.record_often(number, EventKind::CloseFailed, &result, by).await?;
-                Err(AskError::WeChat(error))
+                Err(QueryError::WeChat(error))
             }
         }
     }
 
-    async fn mark_closed(&self, number: &OutTradeNo, by: &str) -> Result<(), AskError> {
+    async fn mark_closed(&self, number: &OutTradeNo, by: &str) -> Result<(), QueryError> {
         let command =
             Command::Close { out_trade_no: number.clone(), by: by.to_owned(), now: self.clock.now() };
         self.writer.write(command).await?;
         Ok(())
     }
 
-    async fn queried(&self, number: &OutTradeNo, word: &str, by: &str) -> Result<(), AskError> {
+    async fn queried(&self, number: &OutTradeNo, word: &str, by: &str) -> Result<(), QueryError> {
         self.record_often(number, EventKind::Queried, word, by).await
     }
 
@@ -224,7 +224,7 @@ impl Inner {
         kind: EventKind,
         result: &str,
         by: &str,
-    ) -> Result<(), AskError> {
+    ) -> Result<(), QueryError> {
         let now = self.clock.now();
         let mut event = Event::new(number, now, kind, &json!({ "result": result, "by": by }));
         if by == SCHEDULE {
@@ -236,4 +236,4 @@ impl Inner {
 }
 
 /// Who asks where nobody in particular does.
-pub(super) const SCHEDULE: &str = "schedule";
+pub(crate) const SCHEDULE: &str = "schedule";

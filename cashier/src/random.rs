@@ -1,4 +1,4 @@
-//! Chance: the machine's, or one that a simulation can have again.
+//! Random source: OS entropy, or seeded for simulation.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -12,16 +12,18 @@ pub struct Random {
 }
 
 impl Random {
-    /// The machine's own, which nobody can guess.
+    /// OS entropy, which cannot be predicted.
     pub fn system() -> Random {
         Random::default()
     }
 
-    /// The same bytes for the same seed: for simulations only.
+    /// A sequence that depends on the seed alone: for simulations only.
     pub fn seeded(seed: u64) -> Random {
         Random { seeded: Some(Arc::new(Mutex::new(StdRng::seed_from_u64(seed)))) }
     }
 
+    /// Random bytes.
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
         match &self.seeded {

@@ -7,7 +7,7 @@ use recharge::event::Event;
 use recharge::{Exception, Order};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
-use crate::Cashier;
+use crate::core::Cashier;
 use crate::db::check::{self, Findings};
 use crate::db::order_list::{self, Cursor, Filter, Page, Totals};
 use crate::db::{accounts, due, events, exceptions, orders};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::JoinSet;
 use wxpay::{Error, Fen, OutRefundNo, OutTradeNo, RefundNotice};
 
-use super::Cashier;
+use crate::core::Cashier;
 use crate::db::writer::WriteError;
 use crate::db::{accounts, ledger, orders, refunds};
 use recharge::User;
@@ -183,7 +183,7 @@ impl Cashier {
     /// Whatever the database says.
     pub async fn hurry_refund(&self, out_refund_no: &OutRefundNo) -> Result<bool, sqlx::Error> {
         let (db, number, now) = (self.inner.db.clone(), out_refund_no.clone(), self.now());
-        self.inner.db.settled(async move { refunds::hurry(&db, &number, now).await }).await
+        self.inner.db.run_to_completion(async move { refunds::hurry(&db, &number, now).await }).await
     }
 
     /// Ends a refund that WeChat clearly refused and does not know: the balance gets back what was taken.
@@ -205,17 +205,18 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says; a single refund's failure is on its row and does not stop the others.
-    pub async fn drive_refunds(&self, limit: usize) -> Result<usize, sqlx::Error> {
+    pub async fn advance_refunds(&self, limit: usize) -> Result<usize, sqlx::Error> {
         let inner = &self.inner;
         let (db, now) = (inner.db.clone(), self.now());
-        let Some((call, limit)) = inner.gate.refunds.admit_round(limit, now) else { return Ok(0) };
-        let claimed = match inner.db.settled(async move { refunds::claim(&db, now, limit).await }).await {
-            Ok(claimed) if !claimed.is_empty() => claimed,
-            nothing => {
-                inner.gate.refunds.unused(call);
-                return nothing.map(|_| 0);
-            }
-        };
+        let Some((call, limit)) = inner.throttle.refunds.admit_round(limit, now) else { return Ok(0) };
+        let claimed =
+            match inner.db.run_to_completion(async move { refunds::claim(&db, now, limit).await }).await {
+                Ok(claimed) if !claimed.is_empty() => claimed,
+                nothing => {
+                    inner.throttle.refunds.release(call);
+                    return nothing.map(|_| 0);
+                }
+            };
         let (mut driving, driven) = (JoinSet::new(), claimed.len());
         for number in claimed {
             let inner = Arc::clone(inner);

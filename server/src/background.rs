@@ -2,14 +2,14 @@
 
 use std::{future::Future, time::Duration};
 
-use cashier::Cashier;
+use cashier::{Cashier, error_chain::error_chain};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{JoinHandle, JoinSet},
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{error_chain::error_chain, state::Server};
+use crate::state::Server;
 
 /// Queries are started this often, so that a watched order waits little.
 const ASK_EVERY: Duration = Duration::from_millis(500);
@@ -31,7 +31,7 @@ pub struct Background {
 pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     let mut loops = JoinSet::new();
     let cashier = server.cashier.clone();
-    loops.spawn(supervised("queries", move || ask_due(cashier.clone(), query_limit_per_s)));
+    loops.spawn(supervised("queries", move || query_due(cashier.clone(), query_limit_per_s)));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("changes of other instances", move || follow_changes(cashier.clone())));
     let cashier = server.cashier.clone();
@@ -67,7 +67,7 @@ impl Drop for Stops {
 }
 
 /// Starts at most `per_s` queries a second, spread over the second, and does not wait for the answers.
-async fn ask_due(cashier: Cashier, per_s: u32) {
+async fn query_due(cashier: Cashier, per_s: u32) {
     let rounds = std::sync::Arc::new(Semaphore::new(ROUNDS));
     let mut ticks = interval(ASK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -83,7 +83,7 @@ async fn ask_due(cashier: Cashier, per_s: u32) {
         }
         let cashier = cashier.clone();
         tokio::spawn(async move {
-            if let Err(error) = cashier.ask_due(limit as usize).await {
+            if let Err(error) = cashier.query_due(limit as usize).await {
                 tracing::warn!(%error, "could not look which orders are due");
             }
             drop(round);
@@ -126,7 +126,7 @@ async fn refunds(cashier: Cashier) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = cashier.drive_refunds(REFUNDS_AT_ONCE).await {
+        if let Err(error) = cashier.advance_refunds(REFUNDS_AT_ONCE).await {
             tracing::warn!(%error, "could not look which refunds are due");
         }
     }
@@ -180,7 +180,7 @@ async fn tidy(server: Server) {
         server.cashier.forget_unwatched();
         server.operators.forget_old_tries();
         server.create_limit.forget();
-        server.cashier.forget_request_keys().await;
+        server.cashier.forget_idempotency_keys().await;
         if let Some(metrics) = crate::health::recorder() {
             metrics.run_upkeep();
         }

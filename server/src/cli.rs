@@ -7,12 +7,11 @@ use std::{
     process::ExitCode,
 };
 
-use cashier::Db;
+use cashier::{Db, error_chain::error_chain};
 use clap::{Args, Parser, Subcommand};
 use recharge::User;
 use server::{
     config::{self, LogFormat, Secret},
-    error_chain::error_chain,
     operators, start,
     user_token::UserTokens,
 };

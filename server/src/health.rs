@@ -62,10 +62,10 @@ async fn metrics_page(
     }
     let health = server.cashier.health();
     let calls = [
-        ("orders", &health.orders_ill),
-        ("queries", &health.queries_ill),
-        ("refunds", &health.refunds_ill),
-        ("bills", &health.bills_ill),
+        ("orders", &health.orders_outage),
+        ("queries", &health.queries_outage),
+        ("refunds", &health.refunds_outage),
+        ("bills", &health.bills_outage),
     ];
     for (calls, ill) in calls {
         metrics::gauge!("saoma_wechat_ill", "calls" => calls).set(float(usize::from(ill.is_some())));

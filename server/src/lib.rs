@@ -10,7 +10,6 @@ pub mod client_addr;
 pub mod config;
 mod cookies;
 mod create_limit;
-pub mod error_chain;
 mod health;
 mod limits;
 pub mod listener;

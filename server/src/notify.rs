@@ -42,7 +42,7 @@ async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>
     match notify::read(&body, &server.merchant) {
         Ok(Notice::Paid(payment)) => {
             let from = from.0.0.to_string();
-            let settled = timeout(WRITE_WITHIN, server.cashier.settle(payment, &from)).await;
+            let settled = timeout(WRITE_WITHIN, server.cashier.credit_payment(payment, &from)).await;
             answer(settled.ok().and_then(|settled| settled.inspect_err(not_written).ok()))
         }
         Ok(Notice::NotPaid { out_trade_no, err_code, .. }) => {
@@ -63,7 +63,7 @@ async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>
         Err(error) => {
             // WeChat did sign it: a query decides what this one failed to say.
             if let NoticeError::BadField { out_trade_no: Some(number), .. } = &error {
-                server.cashier.ask_soon(number);
+                server.cashier.query_soon(number);
             }
             unverifiable(&server, &error)
         }

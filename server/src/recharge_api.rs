@@ -10,7 +10,7 @@ use axum::{
     extract::{Path, Request, State},
     response::{IntoResponse, Response},
 };
-use cashier::{RequestKey, Wish};
+use cashier::{IdempotencyKey, PlaceRequest};
 use http::{HeaderMap, StatusCode, header};
 use recharge::{OrderState, User};
 use serde::Serialize;
@@ -59,13 +59,13 @@ async fn create(
     })?;
     server.create_limit.user(&user.id).map_err(|slow| ApiError::too_often(slow.wait_s))?;
     let quantity = wish.quantity;
-    let wish = Wish { user, total_fee, bonus, ip };
+    let wish = PlaceRequest { user, total_fee, bonus, ip };
     let order = match key {
         None => server.cashier.place(wish).await?,
         Some(key) => {
             let bad = |error: InvalidValue| wish::bad_key(&error.to_string());
-            let key = RequestKey::new(&key, format!("NATIVE {quantity}")).map_err(bad)?;
-            server.cashier.place_once(wish, key).await?
+            let key = IdempotencyKey::new(&key, format!("NATIVE {quantity}")).map_err(bad)?;
+            server.cashier.place_idempotent(wish, key).await?
         }
     };
     let expires_in_s = order.expires_in_s(server.now());

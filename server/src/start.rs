@@ -34,7 +34,7 @@ use crate::{
 /// WeChat's own address. Source: protocol A1.
 const WECHAT: &str = "https://api.mch.weixin.qq.com";
 
-/// Why the server did not start. Each has its cause as its source: print it with [`crate::error_chain`].
+/// Why the server did not start. Each has its cause as its source: print it with [`cashier::error_chain`].
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error(transparent)]
@@ -299,7 +299,7 @@ fn site_settings(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error_chain::error_chain;
+    use cashier::error_chain::error_chain;
 
     #[test]
     fn a_failed_start_names_each_cause_once() {

@@ -1,7 +1,7 @@
 //! What the operator's pages ask of the cashier.
 
 use cashier::db::order_list::{Cursor, Filter, Page, Totals};
-use cashier::{AskError, CloseError, RefundOffer};
+use cashier::{CloseError, QueryError, RefundOffer};
 use recharge::event::Event;
 use recharge::exception::resolution::Way;
 use recharge::refund::Refund;
@@ -91,9 +91,9 @@ impl Service {
     }
 
     /// # Errors
-    /// [`AskError`].
-    pub async fn ask_wechat(&self, operator: &Operator, number: &OutTradeNo) -> Result<String, AskError> {
-        self.cashier.ask(number, &operator.name).await
+    /// [`QueryError`].
+    pub async fn ask_wechat(&self, operator: &Operator, number: &OutTradeNo) -> Result<String, QueryError> {
+        self.cashier.query(number, &operator.name).await
     }
 
     /// What the operator's first screen shows.

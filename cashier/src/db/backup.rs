@@ -12,6 +12,7 @@ use tempfile::NamedTempFile;
 
 use super::check::{self, Findings};
 use super::{Db, Engine};
+use crate::random::Random;
 
 /// What a backup came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +109,7 @@ async fn sqlite(url: &str, part: &NamedTempFile) -> Result<Option<Findings>, Bac
         url: copy.into(),
         turn: std::sync::Arc::default(),
         turnstile: super::Turnstile::default(),
+        random: Random::system(),
     };
     // Tables of another version cannot be looked into, and are copied all the same: before an update above all.
     let findings = check::all(&db).await.ok();

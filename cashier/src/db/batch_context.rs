@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use sqlx::AnyConnection;
 
 use super::{accounts, exceptions, ledger, operators, refunds};
+use crate::random::Random;
 use recharge::batch::Held;
 use recharge::command::Command;
 use recharge::order::Order;
@@ -58,11 +59,15 @@ pub(super) async fn read(
 }
 
 /// Writes it. `false`: somebody else was faster, so nothing may stand.
-pub(super) async fn store(connection: &mut AnyConnection, held: &Held) -> Result<bool, sqlx::Error> {
+pub(super) async fn store(
+    connection: &mut AnyConnection,
+    random: &Random,
+    held: &Held,
+) -> Result<bool, sqlx::Error> {
     if !refunds::store(connection, held.refunds.values()).await? {
         return Ok(false);
     }
-    if !exceptions::settle(connection, &held.settled).await? {
+    if !exceptions::resolve(connection, &held.settled).await? {
         return Ok(false);
     }
     if refunds::is_over_refunded(connection, held.refunds.values()).await? {
@@ -77,8 +82,8 @@ pub(super) async fn store(connection: &mut AnyConnection, held: &Held) -> Result
             return Ok(false);
         }
     }
-    exceptions::settle_open(connection, &held.settled_by_rule).await?;
+    exceptions::resolve_open(connection, &held.settled_by_rule).await?;
     exceptions::reopen(connection, &held.reopened).await?;
-    operators::record_all(connection, &held.audit).await?;
+    operators::record_all(connection, random, &held.audit).await?;
     Ok(true)
 }

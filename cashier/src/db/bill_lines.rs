@@ -7,7 +7,7 @@ use wxpay::UnixMillis;
 use wxpay::bill::{BillDate, BillRow};
 
 use super::bulk::{self, Key};
-use super::reconciliations::{Claim, write};
+use super::day_claim::{Claim, write};
 use super::{Db, broken, column};
 use recharge::reconciliation::{Line, key_of};
 
@@ -103,7 +103,7 @@ pub(crate) async fn sweep(db: &Db, date: BillDate, but: Option<&Claim>) -> Resul
             transaction.commit().await?;
             Ok(done.rows_affected())
         };
-        if db.settled(sweeping).await? == 0 {
+        if db.run_to_completion(sweeping).await? == 0 {
             return Ok(());
         }
     }

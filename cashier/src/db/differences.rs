@@ -7,10 +7,9 @@ use sqlx::any::AnyRow;
 use wxpay::bill::{BillDate, BillRow};
 use wxpay::{Fen, UnixMillis};
 
-use super::operators;
-
 use super::bulk;
-use super::reconciliations::{Claim, write};
+use super::day_claim::{Claim, write};
+use super::operators;
 use super::{Db, broken, column};
 use recharge::audit::AuditEntry;
 use recharge::reconciliation::{Difference, DifferenceKind, Dismissal, Done, key_of};
@@ -18,6 +17,17 @@ use recharge::reconciliation::{Difference, DifferenceKind, Dismissal, Done, key_
 /// Open: listed, or among the exceptions and not settled there.
 pub(super) const IS_OPEN: &str = "(d.done = 'listed' OR (d.done = 'exception' AND NOT EXISTS (SELECT 1 FROM exceptions \
      AS e WHERE e.id = d.exception AND e.settled_at IS NOT NULL)))";
+
+/// Ends what an earlier run found and this one did not: it has been explained since.
+pub(super) const EXPLAINED: &str = "UPDATE differences SET done = 'gone' FROM jsonb_each($1) AS j \
+     WHERE differences.day = j.value->>'d' AND differences.run <> j.value->>'r' \
+     AND differences.done IN ('listed', 'exception')";
+
+/// Reopens what the day before lacked and waited for this bill to have: it is not in it, so even a dismissed one is open again.
+pub(super) const STILL_LACKING: &str = "UPDATE differences SET reason = 'not_in_bill', done = 'listed' \
+     FROM jsonb_each($1) AS j \
+     WHERE differences.day = j.value->>'p' AND differences.done IN ('listed', 'dismissed') \
+     AND differences.reason = 'next_bill_not_made'";
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -111,8 +121,7 @@ pub(crate) async fn found_in_bill(
 
 /// Whether the books of another day have something that its bill lacks.
 pub(crate) async fn others_lack(db: &Db, but: BillDate) -> Result<bool, sqlx::Error> {
-    let sql = "SELECT 1 AS one FROM differences WHERE day <> $1 AND done IN ('listed', 'exception') \
-         AND done = 'listed' AND kind IN ('not_there', 'refund_not_there') LIMIT 1";
+    let sql = "SELECT 1 AS one FROM differences WHERE day <> $1 AND done = 'listed' AND kind IN ('not_there', 'refund_not_there') LIMIT 1";
     Ok(sqlx::query(sql).bind(but.to_string()).fetch_optional(&mut *db.reading().await?).await?.is_some())
 }
 
@@ -218,11 +227,11 @@ pub(crate) async fn dismiss(
             transaction.rollback().await;
             return Ok(false);
         }
-        operators::record_all(transaction.connection(), &[audit]).await?;
+        operators::record_all(transaction.connection(), &db2.random, &[audit]).await?;
         transaction.commit().await?;
         Ok(true)
     };
-    db.settled(dismissing).await
+    db.run_to_completion(dismissing).await
 }
 
 /// A word that this version does not write.

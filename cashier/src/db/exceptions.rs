@@ -69,14 +69,14 @@ struct Credited<'a> {
     t: i64,
 }
 
-const SETTLE: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t' AS BIGINT), \
+const RESOLVE_CREDITED: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t' AS BIGINT), \
      settled_by = 'rule', settled_how = 'credited' FROM jsonb_each($1) AS j \
      WHERE exceptions.out_trade_no = j.value->>'n' AND exceptions.transaction_id = j.value->>'x' \
      AND exceptions.settled_at IS NULL";
 
 /// A payment that was kept for a person and is credited after all (its order turned up, a query gave the right amount)
 /// is no open work any more.
-pub(super) async fn settle_credited(
+pub(super) async fn resolve_credited(
     connection: &mut AnyConnection,
     credited: &[(OutTradeNo, TransactionId, UnixMillis)],
 ) -> Result<(), sqlx::Error> {
@@ -88,7 +88,7 @@ pub(super) async fn settle_credited(
             t: at.get(),
         })
         .collect();
-    bulk::write(connection, SETTLE, &rows).await.map(|_| ())
+    bulk::write(connection, RESOLVE_CREDITED, &rows).await.map(|_| ())
 }
 
 #[derive(Serialize)]
@@ -100,20 +100,20 @@ struct SettledRow<'a> {
     y: &'a str,
 }
 
-const SETTLE_OPEN: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t' AS BIGINT), \
+const RESOLVE_OPEN: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t' AS BIGINT), \
      settled_by = j.value->>'b', settled_how = j.value->>'h', settled_reason = j.value->>'y' \
      FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'i' AND exceptions.settled_at IS NULL";
 
 /// Settles exceptions by a person's decision. `false`: one is not open any more, so nothing may stand.
-pub(super) async fn settle(
+pub(super) async fn resolve(
     connection: &mut AnyConnection,
     settled: &BTreeMap<String, Settled>,
 ) -> Result<bool, sqlx::Error> {
-    Ok(settle_open(connection, settled).await? == settled.len() as u64)
+    Ok(resolve_open(connection, settled).await? == settled.len() as u64)
 }
 
 /// Settles those of these exceptions that are open, and says how many.
-pub(super) async fn settle_open(
+pub(super) async fn resolve_open(
     connection: &mut AnyConnection,
     settled: &BTreeMap<String, Settled>,
 ) -> Result<u64, sqlx::Error> {
@@ -127,7 +127,7 @@ pub(super) async fn settle_open(
             y: &settled.reason,
         })
         .collect();
-    bulk::write(connection, SETTLE_OPEN, &rows).await
+    bulk::write(connection, RESOLVE_OPEN, &rows).await
 }
 
 const REOPEN: &str = "UPDATE exceptions SET settled_at = NULL, settled_by = NULL, settled_how = NULL, \
@@ -214,7 +214,7 @@ pub async fn open(db: &Db, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn settled(
+pub async fn resolved(
     db: &Db,
     before: Option<(UnixMillis, &str)>,
     limit: i64,

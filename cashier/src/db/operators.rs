@@ -5,6 +5,7 @@ use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
 use super::{Db, WriteTransaction, column};
+use crate::random::Random;
 
 /// An unused session ends after this.
 pub const IDLE_MS: i64 = 30 * 60 * 1000;
@@ -24,7 +25,7 @@ pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) ->
          VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
     let (db, name, hash) = (db.clone(), name.to_owned(), password_hash.to_owned());
     db.clone()
-        .settled(async move {
+        .run_to_completion(async move {
             let mut transaction = db.begin().await?;
             let added = sqlx::query(ADD)
                 .bind(&name)
@@ -33,7 +34,7 @@ pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) ->
                 .execute(transaction.connection())
                 .await?;
             if added.rows_affected() == 1 {
-                record(&mut transaction, &entry).await?;
+                record(&mut transaction, &db.random, &entry).await?;
             }
             transaction.commit().await?;
             Ok(added.rows_affected() == 1)
@@ -53,7 +54,7 @@ pub async fn set_password(
 ) -> Result<bool, sqlx::Error> {
     let (db, name, hash) = (db.clone(), name.to_owned(), password_hash.to_owned());
     db.clone()
-        .settled(async move {
+        .run_to_completion(async move {
             let mut transaction = db.begin().await?;
             let set =
                 sqlx::query("UPDATE operators SET password_hash = $1, password_at = $2 WHERE name = $3")
@@ -67,7 +68,7 @@ pub async fn set_password(
                     .bind(&name)
                     .execute(transaction.connection())
                     .await?;
-                record(&mut transaction, &entry).await?;
+                record(&mut transaction, &db.random, &entry).await?;
             }
             transaction.commit().await?;
             Ok(set.rows_affected() == 1)
@@ -104,7 +105,7 @@ pub async fn begin_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Resu
          VALUES ($1, $2, $3, $4, $4)";
     let (db, token_hash) = (db.clone(), token_hash.to_owned());
     db.clone()
-        .settled(async move {
+        .run_to_completion(async move {
             let mut transaction = db.begin().await?;
             sqlx::query("DELETE FROM operator_sessions WHERE created_at < $1 OR seen_at < $2")
                 .bind(entry.at.plus_ms(-LONGEST_MS).get())
@@ -118,7 +119,7 @@ pub async fn begin_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Resu
                 .bind(entry.at.get())
                 .execute(transaction.connection())
                 .await?;
-            record(&mut transaction, &entry).await?;
+            record(&mut transaction, &db.random, &entry).await?;
             transaction.commit().await
         })
         .await
@@ -143,7 +144,7 @@ pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Optio
     if now.get() - seen_at > SEEN_EVERY_MS {
         let (db, token_hash) = (db.clone(), token_hash.to_owned());
         db.clone()
-            .settled(async move {
+            .run_to_completion(async move {
                 let mut transaction = db.begin().await?;
                 sqlx::query(SEEN).bind(now.get()).bind(&token_hash).execute(transaction.connection()).await?;
                 transaction.commit().await
@@ -160,14 +161,14 @@ pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Optio
 pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result<(), sqlx::Error> {
     let (db, token_hash) = (db.clone(), token_hash.to_owned());
     db.clone()
-        .settled(async move {
+        .run_to_completion(async move {
             let mut transaction = db.begin().await?;
             let ended = sqlx::query("DELETE FROM operator_sessions WHERE token_hash = $1")
                 .bind(&token_hash)
                 .execute(transaction.connection())
                 .await?;
             if ended.rows_affected() == 1 {
-                record(&mut transaction, &entry).await?;
+                record(&mut transaction, &db.random, &entry).await?;
             }
             transaction.commit().await
         })
@@ -197,27 +198,32 @@ pub async fn knows_address(db: &Db, name: &str, address: &str, now: UnixMillis) 
 pub async fn audit(db: &Db, entry: AuditEntry) -> Result<(), sqlx::Error> {
     let db = db.clone();
     db.clone()
-        .settled(async move {
+        .run_to_completion(async move {
             let mut transaction = db.begin().await?;
-            record(&mut transaction, &entry).await?;
+            record(&mut transaction, &db.random, &entry).await?;
             transaction.commit().await
         })
         .await
 }
 
-async fn record(transaction: &mut WriteTransaction<'_>, entry: &AuditEntry) -> Result<(), sqlx::Error> {
-    record_all(transaction.connection(), std::slice::from_ref(entry)).await
+async fn record(
+    transaction: &mut WriteTransaction<'_>,
+    random: &Random,
+    entry: &AuditEntry,
+) -> Result<(), sqlx::Error> {
+    record_all(transaction.connection(), random, std::slice::from_ref(entry)).await
 }
 
 /// Writes audit rows in the transaction of what they tell of.
 pub(super) async fn record_all(
     connection: &mut AnyConnection,
+    random: &Random,
     entries: &[AuditEntry],
 ) -> Result<(), sqlx::Error> {
     const RECORD: &str = "INSERT INTO audit (id, at, operator, action, subject, address, before, after) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     for entry in entries {
-        let id = format!("{:032x}", rand::random::<u128>());
+        let id = format!("{:032x}", u128::from_be_bytes(random.bytes()));
         sqlx::query(RECORD)
             .bind(id)
             .bind(entry.at.get())

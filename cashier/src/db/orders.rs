@@ -232,6 +232,14 @@ pub async fn open_of(db: &Db, user_id: &str, now: UnixMillis, limit: i64) -> Res
     rows.iter().map(order).collect()
 }
 
+/// When the first order was placed; `None` before it.
+pub(crate) async fn first_created_at(db: &Db) -> Result<Option<UnixMillis>, sqlx::Error> {
+    let row = sqlx::query("SELECT MIN(created_at) AS first FROM orders")
+        .fetch_one(&mut *db.reading().await?)
+        .await?;
+    Ok(column::<Option<i64>>(&row, "first")?.map(UnixMillis::new))
+}
+
 /// What our books have of a payment.
 #[derive(Debug, Clone)]
 pub(crate) struct PaidOrder {

@@ -1,5 +1,4 @@
-//! All SQL on `reconciliations`. Whoever reconciles a day holds it by a claim that ends by itself; each write begins with
-//! that claim, so that one who lost it writes nothing.
+//! All SQL on `reconciliations` except the claim of a day, which is in `day_claim.rs`: results, failures, what is due.
 
 use std::collections::BTreeSet;
 
@@ -9,84 +8,10 @@ use wxpay::UnixMillis;
 use wxpay::bill::BillDate;
 
 use super::bulk;
-use super::differences::IS_OPEN;
+use super::day_claim::{Claim, write};
+use super::differences::{EXPLAINED, IS_OPEN, STILL_LACKING};
 use super::{Db, broken, column};
 use recharge::reconciliation::{Failure, Figures, Reconciliation, pause_ms};
-
-/// A claim that is not renewed ends after this: its process is gone. One step of a run takes less than half of it.
-pub(crate) const LEASE_MS: i64 = 120_000;
-
-/// The right to write about a day.
-#[derive(Debug, Clone)]
-pub(crate) struct Claim {
-    pub date: BillDate,
-    pub run: String,
-}
-
-const CLAIM: &str = "INSERT INTO reconciliations (day, run, claimed_until, started_at) \
-     VALUES ($1, $2, $3, $4) ON CONFLICT (day) DO UPDATE SET run = excluded.run, \
-     claimed_until = excluded.claimed_until, started_at = excluded.started_at \
-     WHERE (reconciliations.claimed_until <= $4 OR reconciliations.claimed_until > $3) \
-     AND ($5 = 0 OR (reconciliations.finished_at IS NULL AND reconciliations.next_at <= $4))";
-
-/// Takes the day for a run of this name; `None` while somebody else has it, or, with `only_due`, where it is done or not
-/// yet to be tried again.
-pub(crate) async fn claim(
-    db: &Db,
-    date: BillDate,
-    run: &str,
-    now: UnixMillis,
-    only_due: bool,
-) -> Result<Option<Claim>, sqlx::Error> {
-    let claim = Claim { date, run: format!("{date}-{run}") };
-    let (db2, claim2) = (db.clone(), claim.clone());
-    let claiming = async move {
-        let mut transaction = db2.begin().await?;
-        let done = sqlx::query(CLAIM)
-            .bind(date.to_string())
-            .bind(&claim2.run)
-            .bind(now.get() + LEASE_MS)
-            .bind(now.get())
-            .bind(i64::from(only_due))
-            .execute(transaction.connection())
-            .await?;
-        transaction.commit().await?;
-        Ok(done.rows_affected() == 1)
-    };
-    Ok(db.settled(claiming).await?.then_some(claim))
-}
-
-const HOLD: &str =
-    "UPDATE reconciliations SET claimed_until = $1 WHERE day = $2 AND run = $3 AND claimed_until > 0";
-
-/// One transaction that opens with the claim and renews it. `false`: the claim is lost, and nothing was written.
-pub(super) async fn write(
-    db: &Db,
-    claim: &Claim,
-    now: UnixMillis,
-    statements: Vec<(&'static str, String)>,
-) -> Result<bool, sqlx::Error> {
-    let (db2, claim) = (db.clone(), claim.clone());
-    let writing = async move {
-        let mut transaction = db2.begin().await?;
-        let held = sqlx::query(HOLD)
-            .bind(now.get() + LEASE_MS)
-            .bind(claim.date.to_string())
-            .bind(&claim.run)
-            .execute(transaction.connection())
-            .await?;
-        if held.rows_affected() != 1 {
-            transaction.rollback().await;
-            return Ok(false);
-        }
-        for (sql, rows) in statements {
-            sqlx::query(sql).bind(rows).execute(transaction.connection()).await?;
-        }
-        transaction.commit().await?;
-        Ok(true)
-    };
-    db.settled(writing).await
-}
 
 #[derive(Serialize)]
 struct End<'a> {
@@ -97,17 +22,6 @@ struct End<'a> {
     t: i64,
     f: String,
 }
-
-/// What is open from an earlier run and was not found by this one has been explained since.
-const EXPLAINED: &str = "UPDATE differences SET done = 'gone' FROM jsonb_each($1) AS j \
-     WHERE differences.day = j.value->>'d' AND differences.run <> j.value->>'r' \
-     AND differences.done IN ('listed', 'exception')";
-
-/// What the day before lacked and waited for this bill is not in it: news, even where somebody dismissed it before.
-const STILL_LACKING: &str = "UPDATE differences SET reason = 'not_in_bill', done = 'listed' \
-     FROM jsonb_each($1) AS j \
-     WHERE differences.day = j.value->>'p' AND differences.done IN ('listed', 'dismissed') \
-     AND differences.reason = 'next_bill_not_made'";
 
 const FINISH: &str = "UPDATE reconciliations SET finished_at = CAST(j.value->>'t' AS BIGINT), \
      figures = j.value->>'f', failed_at = NULL, failure = NULL, failure_text = NULL, attempts = 0, \
@@ -156,7 +70,7 @@ pub(crate) async fn fail(
             .await?;
         transaction.commit().await
     };
-    db.settled(failing).await
+    db.run_to_completion(failing).await
 }
 
 /// The days from `from` on that need no attempt now: done, under way, or to be tried again later.
@@ -174,14 +88,6 @@ pub(crate) async fn not_due(
     .fetch_all(&mut *db.reading().await?)
     .await?;
     rows.iter().map(|row| column(row, "day")).collect()
-}
-
-/// When the first order was made.
-pub(crate) async fn first_order(db: &Db) -> Result<Option<UnixMillis>, sqlx::Error> {
-    let row = sqlx::query("SELECT MIN(created_at) AS first FROM orders")
-        .fetch_one(&mut *db.reading().await?)
-        .await?;
-    Ok(column::<Option<i64>>(&row, "first")?.map(UnixMillis::new))
 }
 
 /// The latest days first, at most `limit`, or one day.

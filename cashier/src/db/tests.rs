@@ -118,7 +118,8 @@ async fn assert_settings(connection: &mut AnyConnection) {
 
 #[tokio::test]
 async fn a_day_belongs_to_one_run_until_its_claim_ends() {
-    use super::reconciliations::{LEASE_MS, claim, finish};
+    use super::day_claim::{LEASE_MS, claim};
+    use super::reconciliations::finish;
     let (_folder, databases) = both().await;
     let day = wxpay::bill::BillDate::parse("20260315").unwrap();
     let now = wxpay::UnixMillis::new(1_773_630_000_000);
@@ -141,7 +142,8 @@ async fn a_day_belongs_to_one_run_until_its_claim_ends() {
 
 #[tokio::test]
 async fn a_day_that_failed_is_tried_again_by_itself_only_after_its_pause() {
-    use super::reconciliations::{claim, fail};
+    use super::day_claim::claim;
+    use super::reconciliations::fail;
     let (_folder, databases) = both().await;
     let day = wxpay::bill::BillDate::parse("20260315").unwrap();
     let now = wxpay::UnixMillis::new(1_773_630_000_000);

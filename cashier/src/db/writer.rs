@@ -202,10 +202,10 @@ impl Committer {
         ledger::append(connection, &batch.ledger).await?;
         accounts::add(connection, &batch.accounts).await?;
         events::append(connection, &self.instance, &batch.events).await?;
-        exceptions::settle_credited(connection, &batch.credited).await?;
+        exceptions::resolve_credited(connection, &batch.credited).await?;
         exceptions::keep(connection, batch.exceptions.values()).await?;
         accounts::add_days(connection, &batch.days).await?;
-        if !batch_context::store(connection, &batch.held).await? {
+        if !batch_context::store(connection, &self.db.random, &batch.held).await? {
             transaction.rollback().await;
             return Ok(false);
         }

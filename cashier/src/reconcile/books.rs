@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use wxpay::bill::BillEntry;
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
-use crate::Cashier;
+use crate::core::Cashier;
 use crate::db::{exceptions, orders, refunds};
-use crate::reconcile::confirm::Proven;
+use crate::reconcile::confirm::Confirmed;
 use recharge::exception::Exception;
 use recharge::order::Order;
 use recharge::reconciliation::{self as rules, Class, Difference, DifferenceKind, Done, Known, Line};
@@ -69,21 +69,21 @@ impl<'a> Books<'a> {
     }
 
     /// What is left to say of a line after WeChat was asked about its payment; `None` if it agrees now.
-    pub(super) fn after(&self, line: &Line, proven: Proven, now: UnixMillis) -> Option<Difference> {
+    pub(super) fn after(&self, line: &Line, confirmed: Confirmed, now: UnixMillis) -> Option<Difference> {
         let class = self.classify(line);
         let difference = |kind| Difference::of_line(line, kind, self.fee(line), now);
         let not_here = difference(self.kind_of(line));
-        Some(match (class, proven) {
-            (Class::Matched, Proven::Credited) => not_here.done(Done::Credited),
-            (Class::Matched, Proven::KeptForRefund) => not_here.done(Done::KeptForRefund),
+        Some(match (class, confirmed) {
+            (Class::Matched, Confirmed::Credited) => not_here.done(Done::Credited),
+            (Class::Matched, Confirmed::KeptForRefund) => not_here.done(Done::KeptForRefund),
             (Class::Matched, _) => return None,
             (Class::NoMoney, _) => return None,
             (Class::Figures(which), _) => difference(rules::kind_of_figures(line)).because(which),
-            (Class::Kept(id), _) | (_, Proven::Exception(id)) => not_here.kept_as(id),
-            (_, Proven::Unclear) => not_here.because("no_clear_answer"),
-            (_, Proven::Not(word)) => not_here.because(word),
+            (Class::Kept(id), _) | (_, Confirmed::Exception(id)) => not_here.kept_as(id),
+            (_, Confirmed::Unclear) => not_here.because("no_clear_answer"),
+            (_, Confirmed::Not(word)) => not_here.because(word),
             // WeChat's own answer is about another order number than its bill.
-            (_, Proven::Credited | Proven::KeptForRefund | Proven::AlreadyPaid) => {
+            (_, Confirmed::Credited | Confirmed::KeptForRefund | Confirmed::AlreadyPaid) => {
                 not_here.because("other_number")
             }
         })

@@ -3,17 +3,17 @@
 use wxpay::bill::{BillEntry, BillRow};
 use wxpay::{ErrClass, Error, OutTradeNo, TradeState};
 
-use crate::Inner;
 use crate::circuit_breaker::Call;
+use crate::core::Inner;
 use crate::db::orders;
 use crate::health::Cause;
-use crate::query::AskError;
+use crate::query::QueryError;
 use recharge::command::{Command, Outcome};
 use recharge::order::Proof;
 
 /// What WeChat's answer about a payment led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Proven {
+pub(crate) enum Confirmed {
     Credited,
     KeptForRefund,
     AlreadyPaid,
@@ -29,25 +29,25 @@ impl Inner {
     /// Asks about the payment or refund of a row of the bill and settles what WeChat says of it.
     ///
     /// # Errors
-    /// [`AskError`] where it is no use to ask about others: WeChat does not understand us, or nothing can be written.
-    pub(super) async fn prove(&self, row: &BillRow, by: &str) -> Result<Proven, AskError> {
+    /// [`QueryError`] where it is no use to ask about others: WeChat does not understand us, or nothing can be written.
+    pub(crate) async fn confirm(&self, row: &BillRow, by: &str) -> Result<Confirmed, QueryError> {
         if matches!(row.entry, BillEntry::Refund { .. }) {
-            return self.prove_refund(row).await;
+            return self.confirm_refund(row).await;
         }
         let answer = self.wechat.query_transaction(&row.transaction_id).await;
-        let trade = match self.heard_of_queries(Call::Usual, answer) {
+        let trade = match self.record_query(Call::Usual, answer) {
             Ok(trade) => trade,
-            Err(error) => return self.unproven(error),
+            Err(error) => return self.unconfirmed(error),
         };
         self.health.understood();
         match (trade.state, trade.payment) {
             (TradeState::Success, Some(payment)) => {
-                Ok(match self.settle(payment, Proof::Query, by).await? {
-                    Outcome::Credited { .. } => Proven::Credited,
-                    Outcome::KeptForRefund => Proven::KeptForRefund,
-                    Outcome::AlreadyPaid => Proven::AlreadyPaid,
-                    Outcome::Exception { id, .. } => Proven::Exception(id),
-                    Outcome::AskWeChat => Proven::Unclear,
+                Ok(match self.credit_payment(payment, Proof::Query, by).await? {
+                    Outcome::Credited { .. } => Confirmed::Credited,
+                    Outcome::KeptForRefund => Confirmed::KeptForRefund,
+                    Outcome::AlreadyPaid => Confirmed::AlreadyPaid,
+                    Outcome::Exception { id, .. } => Confirmed::Exception(id),
+                    Outcome::AskWeChat => Confirmed::Unclear,
                 })
             }
             (TradeState::Refund, payment) => {
@@ -55,12 +55,12 @@ impl Inner {
                 if let Ok(number) = OutTradeNo::parse(row.out_trade_no.as_str())
                     && let Some(order) = orders::find(&self.db, &number).await?
                 {
-                    self.ask(&order, by).await?;
+                    self.query(&order, by).await?;
                 } else if let Some(payment) = payment {
                     let out_trade_no = payment.out_trade_no.clone();
                     let refunds = match self.refunds_at_wechat(&out_trade_no, Call::Usual).await {
                         Ok(refunds) => refunds,
-                        Err(AskError::WeChat(_)) => return Ok(Proven::Unclear),
+                        Err(QueryError::WeChat(_)) => return Ok(Confirmed::Unclear),
                         Err(error) => return Err(error),
                     };
                     let (payment, now) = (Some(Box::new(payment.into_inner())), self.clock.now());
@@ -68,43 +68,43 @@ impl Inner {
                         .write(Command::RefundedOutside { out_trade_no, payment, refunds, now })
                         .await?;
                 }
-                Ok(Proven::Not(TradeState::Refund.as_str().to_owned()))
+                Ok(Confirmed::Not(TradeState::Refund.as_str().to_owned()))
             }
-            (state, _) => Ok(Proven::Not(state.as_str().chars().take(32).collect())),
+            (state, _) => Ok(Confirmed::Not(state.as_str().chars().take(32).collect())),
         }
     }
 
     /// A refund that we did not ask for is on record as WeChat confirms it, and so is every other one of its order.
-    async fn prove_refund(&self, row: &BillRow) -> Result<Proven, AskError> {
+    async fn confirm_refund(&self, row: &BillRow) -> Result<Confirmed, QueryError> {
         let Ok(out_trade_no) = OutTradeNo::parse(row.out_trade_no.as_str()) else {
-            return Ok(Proven::Not("other_number".to_owned()));
+            return Ok(Confirmed::Not("other_number".to_owned()));
         };
         let refunds = match self.refunds_at_wechat(&out_trade_no, Call::Usual).await {
-            Ok(refunds) if refunds.is_empty() => return Ok(Proven::Not("REFUNDNOTEXIST".to_owned())),
+            Ok(refunds) if refunds.is_empty() => return Ok(Confirmed::Not("REFUNDNOTEXIST".to_owned())),
             Ok(refunds) => refunds,
-            Err(AskError::WeChat(error)) => return self.unproven(error),
+            Err(QueryError::WeChat(error)) => return self.unconfirmed(error),
             Err(error) => return Err(error),
         };
         let now = self.clock.now();
         self.writer.write(Command::RefundedOutside { out_trade_no, payment: None, refunds, now }).await?;
-        Ok(Proven::Not(TradeState::Refund.as_str().to_owned()))
+        Ok(Confirmed::Not(TradeState::Refund.as_str().to_owned()))
     }
 
-    fn unproven(&self, error: Error) -> Result<Proven, AskError> {
+    fn unconfirmed(&self, error: Error) -> Result<Confirmed, QueryError> {
         tracing::warn!("what the bill names: {error}");
         Ok(match &error {
             Error::NotUnderstood { .. } | Error::Invalid(_) => {
                 self.health.stop(Cause::NotUnderstood, &error.to_string(), self.clock.now());
-                return Err(AskError::WeChat(error));
+                return Err(QueryError::WeChat(error));
             }
             Error::Refused { code, .. } => match code.class() {
-                ErrClass::Same | ErrClass::Wait => Proven::Unclear,
-                ErrClass::Fix | ErrClass::Final | ErrClass::Query => Proven::Not(code.to_string()),
+                ErrClass::Same | ErrClass::Wait => Confirmed::Unclear,
+                ErrClass::Fix | ErrClass::Final | ErrClass::Query => Confirmed::Not(code.to_string()),
             },
             // Signed for us, and yet not what was asked for: asking again brings the same.
-            Error::BadField(value) => Proven::Not(format!("answer without {}", value.what)),
-            Error::Foreign { field } => Proven::Not(format!("answer about another {field}")),
-            _ => Proven::Unclear,
+            Error::BadField(value) => Confirmed::Not(format!("answer without {}", value.what)),
+            Error::Foreign { field } => Confirmed::Not(format!("answer about another {field}")),
+            _ => Confirmed::Unclear,
         })
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use wxpay::bill::BillDate;
 
-use super::super::Cashier;
+use crate::core::Cashier;
 use crate::db::differences;
 use recharge::audit::AuditEntry;
 use recharge::exception::resolution::is_reason;

@@ -1,19 +1,20 @@
 //! One comparison: the bill is put aside, then judged line by line, then the books against it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use wxpay::bill::{BillDate, BillEntry, BillError, BillRow, BillType};
 use wxpay::{Fen, UnixMillis};
 
 use super::books::Books;
-use super::{Progress, ReconcileError, Step};
-use crate::Cashier;
+use super::error::ReconcileError;
 use crate::circuit_breaker::Call;
+use crate::core::Cashier;
+use crate::db::day_claim::{Claim, LEASE_MS};
 use crate::db::orders::{self, PaidOrder};
-use crate::db::reconciliations::{self, Claim, LEASE_MS};
-use crate::db::{bill_lines, differences, refunds};
-use crate::reconcile::confirm::Proven;
+use crate::db::{bill_lines, differences, reconciliations, refunds};
+use crate::reconcile::confirm::Confirmed;
 use recharge::reconciliation::{
     self as rules, Class, Difference, DifferenceKind, Done, Figures, Line, Totals,
 };
@@ -33,6 +34,29 @@ const RENEW_MS: i64 = LEASE_MS / 6;
 
 /// Who asks, on the time line.
 const BY: &str = "reconcile";
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub step: Step,
+    pub done: i64,
+    /// Out of so many, where that is known.
+    pub of: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Lines of the bill read.
+    Reading,
+    /// Lines compared with the books.
+    Comparing,
+    /// Payments asked about, of those that the books lack in this part of the bill.
+    Asking,
+    /// Orders of the books compared with the bill.
+    Books,
+    /// Lines of a neighbouring day's bill read.
+    Neighbour,
+}
 
 /// One comparison on its way.
 pub(super) struct Run<'a> {
@@ -91,7 +115,7 @@ impl<'a> Run<'a> {
             _ => None,
         };
         let (inner, call) = (&self.cashier.inner, std::mem::replace(&mut self.call, Call::Usual));
-        inner.gate.bills.heard(call, failure, self.cashier.now(), &inner.random);
+        inner.throttle.bills.record(call, failure, self.cashier.now(), &inner.random);
         read
     }
 
@@ -205,13 +229,13 @@ impl<'a> Run<'a> {
     async fn ask_all(&mut self, lines: Vec<Line>) -> Result<i64, ReconcileError> {
         let (of, mut unclear, mut in_a_row) = (lines.len(), 0, 0);
         for (n, lines) in lines.chunks(ASKED_PER_S).enumerate() {
-            let second = tokio::time::sleep(std::time::Duration::from_secs(1));
+            let (clock, began) = (&self.cashier.inner.clock, self.cashier.inner.clock.steady());
             let mut asking = JoinSet::new();
             for line in lines.iter().cloned() {
                 let inner = std::sync::Arc::clone(&self.cashier.inner);
                 asking.spawn(async move {
-                    let proven = inner.prove(&line.row, BY).await;
-                    (line, proven)
+                    let confirmed = inner.confirm(&line.row, BY).await;
+                    (line, confirmed)
                 });
             }
             let mut answers = asking.join_all().await;
@@ -219,11 +243,11 @@ impl<'a> Run<'a> {
             // Read again: each answer may have moved an order.
             let books = Books::read(self.cashier, lines).await?;
             let mut found = Vec::new();
-            for (line, proven) in answers {
-                let proven = proven.map_err(ReconcileError::Ask)?;
-                in_a_row = if matches!(proven, Proven::Unclear) { in_a_row + 1 } else { 0 };
-                unclear += i64::from(matches!(proven, Proven::Unclear));
-                match books.after(&line, proven, self.cashier.now()) {
+            for (line, confirmed) in answers {
+                let confirmed = confirmed.map_err(ReconcileError::Ask)?;
+                in_a_row = if matches!(confirmed, Confirmed::Unclear) { in_a_row + 1 } else { 0 };
+                unclear += i64::from(matches!(confirmed, Confirmed::Unclear));
+                match books.after(&line, confirmed, self.cashier.now()) {
                     Some(difference) => {
                         self.figures.credited += i64::from(difference.done == Done::Credited);
                         found.push(difference);
@@ -238,7 +262,8 @@ impl<'a> Run<'a> {
             let asked = n * ASKED_PER_S + lines.len();
             (self.progress)(Progress { step: Step::Asking, done: asked as i64, of: Some(of as i64) });
             if asked < of {
-                second.await;
+                let passed = clock.steady().saturating_sub(began);
+                clock.sleep(Duration::from_secs(1).saturating_sub(passed)).await;
             }
         }
         Ok(unclear)

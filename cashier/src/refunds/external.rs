@@ -5,12 +5,12 @@ use wxpay::{
     Refunds, UnixMillis,
 };
 
-use super::super::Inner;
-use super::super::circuit_breaker::Call;
-use super::super::query::AskError;
 use super::RefundNoticeAnswer;
+use crate::circuit_breaker::Call;
+use crate::core::Inner;
 use crate::db::writer::WriteError;
 use crate::db::{orders, refunds};
+use crate::query::QueryError;
 use recharge::command::Command;
 use recharge::event::{Event, EventKind};
 use recharge::order::Order;
@@ -20,7 +20,7 @@ use recharge::refund::Outside;
 const PAGES: u32 = 6;
 
 impl Inner {
-    pub(super) async fn take_refund_notice(
+    pub(crate) async fn take_refund_notice(
         &self,
         notice: RefundNotice,
         from: &str,
@@ -36,7 +36,7 @@ impl Inner {
         match orders::find(&self.db, &notice.out_trade_no).await? {
             Some(order) => {
                 self.record_notice(&notice, from, now).await?;
-                self.ask_refunds_of(&order, None).await
+                self.query_refunds_of(&order, None).await
             }
             None => self.refund_of_no_order(&notice).await,
         }
@@ -57,12 +57,14 @@ impl Inner {
     }
 
     /// Asks WeChat for all refunds of an order, and writes down which are not ours.
-    async fn ask_refunds_of(
+    async fn query_refunds_of(
         &self,
         order: &Order,
         payment: Option<Box<Payment>>,
     ) -> Result<RefundNoticeAnswer, WriteError> {
-        let Ok(call) = self.gate.refunds.admit(self.clock.now()) else { return Ok(RefundNoticeAnswer::Fail) };
+        let Ok(call) = self.throttle.refunds.admit(self.clock.now()) else {
+            return Ok(RefundNoticeAnswer::Fail);
+        };
         match self.refunds_at_wechat(&order.out_trade_no, call).await {
             Ok(refunds) if refunds.is_empty() => Ok(RefundNoticeAnswer::Fail),
             Ok(refunds) => {
@@ -70,9 +72,9 @@ impl Inner {
                 self.writer.write(Command::RefundedOutside { out_trade_no, payment, refunds, now }).await?;
                 Ok(RefundNoticeAnswer::Success)
             }
-            Err(AskError::Write(error)) => Err(error),
-            Err(AskError::NotFound) => Ok(RefundNoticeAnswer::Fail),
-            Err(AskError::WeChat(error)) => {
+            Err(QueryError::Write(error)) => Err(error),
+            Err(QueryError::NotFound) => Ok(RefundNoticeAnswer::Fail),
+            Err(QueryError::WeChat(error)) => {
                 tracing::warn!(out_trade_no = %order.out_trade_no, "refund query for {}: {error}", order.out_trade_no);
                 Ok(RefundNoticeAnswer::Fail)
             }
@@ -80,23 +82,23 @@ impl Inner {
     }
 
     /// All refunds of an order number that WeChat knows.
-    pub(in super::super) async fn refunds_at_wechat(
+    pub(crate) async fn refunds_at_wechat(
         &self,
         out_trade_no: &OutTradeNo,
         call: Call,
-    ) -> Result<Vec<Outside>, AskError> {
+    ) -> Result<Vec<Outside>, QueryError> {
         let mut all = Vec::new();
         for page in 0..PAGES {
             let query = RefundQuery::OutTradeNo(out_trade_no.clone(), page * Refunds::PAGE);
             let call = if page == 0 { call } else { Call::Usual };
-            let found = match self.ask_refunds(&query, call).await {
+            let found = match self.query_refunds(&query, call).await {
                 Ok(found) => found,
                 Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => break,
-                Err(error) => return Err(AskError::WeChat(error)),
+                Err(error) => return Err(QueryError::WeChat(error)),
             };
             let count = found.refunds.len();
             for seen in &found.refunds {
-                all.push(outside(&found, seen).map_err(AskError::WeChat)?);
+                all.push(outside(&found, seen).map_err(QueryError::WeChat)?);
             }
             if count < Refunds::PAGE as usize {
                 break;
@@ -109,9 +111,9 @@ impl Inner {
             let number = &refund.out_refund_no;
             if known.iter().all(|known| known.out_refund_no != *number) {
                 let query = RefundQuery::RefundId(refund.refund_id.clone());
-                let found = self.ask_refunds(&query, Call::Usual).await.map_err(AskError::WeChat)?;
+                let found = self.query_refunds(&query, Call::Usual).await.map_err(QueryError::WeChat)?;
                 if let Some(seen) = found.refunds.first() {
-                    *refund = outside(&found, seen).map_err(AskError::WeChat)?;
+                    *refund = outside(&found, seen).map_err(QueryError::WeChat)?;
                 }
             }
         }
@@ -121,8 +123,10 @@ impl Inner {
     /// A refund of a number that is no order of ours: on record as WeChat confirms it.
     async fn refund_of_no_order(&self, notice: &RefundNotice) -> Result<RefundNoticeAnswer, WriteError> {
         let query = RefundQuery::OutRefundNo(notice.out_refund_no.clone());
-        let Ok(call) = self.gate.refunds.admit(self.clock.now()) else { return Ok(RefundNoticeAnswer::Fail) };
-        let Ok(found) = self.ask_refunds(&query, call).await else { return Ok(RefundNoticeAnswer::Fail) };
+        let Ok(call) = self.throttle.refunds.admit(self.clock.now()) else {
+            return Ok(RefundNoticeAnswer::Fail);
+        };
+        let Ok(found) = self.query_refunds(&query, call).await else { return Ok(RefundNoticeAnswer::Fail) };
         let refunds = found.refunds.iter().map(|seen| outside(&found, seen)).collect::<Result<_, _>>();
         let Ok(refunds) = refunds else { return Ok(RefundNoticeAnswer::Fail) };
         let (out_trade_no, now) = (found.out_trade_no.clone(), self.clock.now());

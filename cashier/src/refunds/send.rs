@@ -4,9 +4,9 @@ use wxpay::{
     ErrClass, ErrCode, Error, OutRefundNo, RefundQuery, RefundState as Seen, RefundStatus, Refunds, Verified,
 };
 
-use super::super::Inner;
-use super::super::circuit_breaker::Call;
 use super::WithdrawError;
+use crate::circuit_breaker::Call;
+use crate::core::Inner;
 use crate::db::refunds;
 use crate::db::writer::WriteError;
 use recharge::command::{Command, Reply};
@@ -17,11 +17,11 @@ const IN_FLIGHT_MS: i64 = 20_000;
 
 impl Inner {
     /// One step of one refund: sent if WeChat is not known to have it, else asked about.
-    pub(super) async fn drive(&self, number: &OutRefundNo, call: Call) -> Result<(), WriteError> {
+    pub(crate) async fn drive(&self, number: &OutRefundNo, call: Call) -> Result<(), WriteError> {
         let refund = match refunds::find(&self.db, number).await {
             Ok(Some(refund)) => refund,
             nothing => {
-                self.gate.refunds.unused(call);
+                self.throttle.refunds.release(call);
                 return Ok(nothing.map(drop)?);
             }
         };
@@ -50,11 +50,11 @@ impl Inner {
 
     async fn send(&self, refund: &Refund, call: Call) -> News {
         if !self.wechat.can_refund() {
-            self.gate.refunds.unused(call);
+            self.throttle.refunds.release(call);
             return News::Stuck(Stuck::by(&Error::NoCertificate));
         }
         let answer = self.wechat.refund(&as_sent(refund)).await;
-        let error = match self.heard_of_refunds(call, answer) {
+        let error = match self.record_refund_call(call, answer) {
             Ok(accepted) => {
                 let refund_id = accepted.refund_id.clone();
                 return News::Status { status: RefundStatus::Processing, refund_id };
@@ -84,7 +84,7 @@ impl Inner {
             Some(refund_id) if refund.is_outside() => RefundQuery::RefundId(refund_id.clone()),
             _ => RefundQuery::OutRefundNo(refund.out_refund_no.clone()),
         };
-        let found = match self.ask_refunds(&query, call).await {
+        let found = match self.query_refunds(&query, call).await {
             Ok(found) => found,
             Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => {
                 let stuck = Stuck { problem: Problem::Mismatch, said: "REFUNDNOTEXIST".to_owned() };
@@ -107,16 +107,16 @@ impl Inner {
     }
 
     /// A refund query, which says how WeChat is besides.
-    pub(super) async fn ask_refunds(
+    pub(crate) async fn query_refunds(
         &self,
         query: &RefundQuery,
         call: Call,
     ) -> Result<Verified<Refunds>, Error> {
         let answer = self.wechat.query_refunds(query).await;
-        self.heard_of_refunds(call, answer)
+        self.record_refund_call(call, answer)
     }
 
-    pub(super) async fn withdraw(&self, number: &OutRefundNo, by: By) -> Result<Refund, WithdrawError> {
+    pub(crate) async fn withdraw(&self, number: &OutRefundNo, by: By) -> Result<Refund, WithdrawError> {
         let refund = refunds::find(&self.db, number).await?.ok_or(WithdrawError::NotFound)?;
         let clear = refund.stuck.as_ref().is_some_and(|stuck| stuck.problem.is_clear());
         if refund.state != RefundState::Requested || !clear {
@@ -128,7 +128,7 @@ impl Inner {
             return Err(WithdrawError::TooEarly { wait_s: wait.max(0) / 1000 + 1 });
         }
         let query = RefundQuery::OutRefundNo(number.clone());
-        let news = match self.ask_refunds(&query, Call::Usual).await {
+        let news = match self.query_refunds(&query, Call::Usual).await {
             Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => {
                 let said = format!("withdrawn by {}", by.operator);
                 News::NotTaken { stuck: Stuck { problem: Problem::Withdrawn, said }, tried_at: now }

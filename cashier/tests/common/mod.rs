@@ -1,6 +1,7 @@
 //! A cashier with a real database and the sandbox in process, once on SQLite and once on PostgreSQL.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
 
 mod settings;
 
@@ -18,7 +19,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, map_request};
 use axum::routing::post;
 use cashier::{Cashier, Clock, Db, Random, Settings};
-use cashier::{NoticeAnswer, RefundError, RefundNoticeAnswer, Wish};
+use cashier::{NoticeAnswer, PlaceRequest, RefundError, RefundNoticeAnswer};
 use recharge::refund::{By, RefundWish};
 use recharge::{Order, User};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
@@ -163,7 +164,8 @@ impl Desk {
 
     /// A paid order with a bonus.
     pub async fn paid(&self, fen: i64, bonus: i64) -> Order {
-        let order = self.cashier.place(Wish { bonus: Fen::new(bonus), ..wish("u_1", fen) }).await.unwrap();
+        let order =
+            self.cashier.place(PlaceRequest { bonus: Fen::new(bonus), ..wish("u_1", fen) }).await.unwrap();
         self.pay_and_notify(&order).await;
         self.order(&order).await
     }
@@ -267,8 +269,8 @@ pub async fn begun(future: impl Future) {
     assert!(!begun, "it ended before anybody could go away");
 }
 
-pub fn wish(user: &str, fen: i64) -> Wish {
-    Wish {
+pub fn wish(user: &str, fen: i64) -> PlaceRequest {
+    PlaceRequest {
         user: User::new(user, "小林").unwrap(),
         total_fee: Fen::new(fen),
         bonus: Fen::ZERO,
@@ -364,7 +366,7 @@ async fn refund_notice(
 async fn notice(State((slot, merchant)): State<(Slot, Merchant)>, body: Bytes) -> (StatusCode, String) {
     let cashier = slot.0.lock().unwrap().clone().unwrap();
     let answer = match notify::read(&body, &merchant) {
-        Ok(Notice::Paid(payment)) => match cashier.settle(payment, "203.0.113.41").await {
+        Ok(Notice::Paid(payment)) => match cashier.credit_payment(payment, "203.0.113.41").await {
             Ok(NoticeAnswer::Success(_)) => notify::success(),
             Ok(NoticeAnswer::Fail(_)) => notify::fail("稍后再试"),
             Err(_) => return (StatusCode::SERVICE_UNAVAILABLE, notify::fail("稍后再试")),

@@ -1,6 +1,6 @@
 //! Exceptions that a person settles: once, by one of the ways that fit.
 
-use cashier::SettleError;
+use cashier::ResolveError;
 use recharge::exception::resolution::{SettleRefusal, Way};
 use recharge::refund::By;
 use recharge::{Exception, ExceptionKind, LatePayment, RefundState, Settlement, User};
@@ -21,20 +21,20 @@ async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {
         for n in 0..10 {
             let (cashier, id) = (desk.cashier.clone(), exception.id());
             let by = By { operator: format!("op{n}"), ..by() };
-            presses.spawn(async move { cashier.settle_exception(&id, credit(), by).await });
+            presses.spawn(async move { cashier.resolve_exception(&id, credit(), by).await });
         }
         let answers = presses.join_all().await;
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
         let settled = desk.cashier.exception(&exception.id()).await.unwrap().unwrap().settled.unwrap();
         for refusal in answers.into_iter().filter_map(Result::err) {
-            let SettleError::Refused(SettleRefusal::AlreadySettled(by)) = refusal else {
+            let ResolveError::Refused(SettleRefusal::AlreadySettled(by)) = refusal else {
                 panic!("{refusal:?}");
             };
             assert_eq!(by, settled);
         }
         assert_eq!(desk.balance().await, 2000);
         assert_eq!(desk.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'credit %' AND amount = 1000 AND reason = '看过凭据' AND author LIKE 'op%'").await, 1);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM audit WHERE action = 'settle_exception'").await, 1);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM audit WHERE action = 'resolve_exception'").await, 1);
         assert!(desk.line(&order).await.contains(&"settled"));
         desk.check().await;
     })
@@ -54,13 +54,13 @@ async fn a_payment_that_was_credited_from_one_exception_is_not_given_back_from_a
         desk.sandbox.set_faults(Faults { notify: wrong, ..Faults::default() });
         desk.advance(60_000);
         desk.deliver().await;
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         let first = only_open(&desk).await;
         assert_eq!(first.kind, ExceptionKind::AmountMismatch);
         settle(&desk, &first.id(), credit()).await.unwrap();
         assert_eq!(desk.balance().await, 1999);
         // The right one makes it a second payment.
-        desk.cashier.settle(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
+        desk.cashier.credit_payment(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
         let second = only_open(&desk).await;
         assert_eq!((second.kind, &second.transaction_id), (ExceptionKind::Duplicate, &first.transaction_id));
         assert_eq!(desk.cashier.ways(&second).await.unwrap(), [Way::Dismiss]);
@@ -83,7 +83,7 @@ async fn a_second_payment_goes_back_by_its_own_transaction_and_its_order_stays_a
     on_both(|desk| async move {
         let (order, exception) = paid_twice(&desk).await;
         let (settled, refund) =
-            desk.cashier.settle_exception(&exception.id(), give_back(&desk), by()).await.unwrap();
+            desk.cashier.resolve_exception(&exception.id(), give_back(&desk), by()).await.unwrap();
         let refund = refund.unwrap();
         assert_eq!(settled.settled.unwrap().how, "refund");
         assert_eq!(Some(&refund.transaction_id), exception.transaction_id.as_ref());
@@ -97,7 +97,7 @@ async fn a_second_payment_goes_back_by_its_own_transaction_and_its_order_stays_a
         let offer = desk.cashier.refund_offer(&order.out_trade_no).await.unwrap().unwrap();
         assert_eq!(offer.payment.left(), Fen::new(1000));
         // And WeChat's REFUND is explained.
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
         desk.check().await;
     })
@@ -132,7 +132,7 @@ async fn a_wrong_amount_is_credited_as_wechat_states_it_and_never_again_by_a_lat
         assert_eq!(desk.balance().await, 999);
         assert_eq!(desk.state(&order).await, "closed");
         // The same payment, now with the amount of the order: it is the same money.
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         desk.sandbox.set_faults(Faults::default());
         desk.deliver().await;
         assert_eq!(desk.balance().await, 999);
@@ -171,7 +171,7 @@ async fn money_without_an_order_goes_back_whole_and_only_once() {
         let mut presses = JoinSet::new();
         for n in 0..10 {
             let (cashier, id, way) = (cashiers[n % 2].clone(), id.clone(), give_back(&desk));
-            presses.spawn(async move { cashier.settle_exception(&id, way, by()).await.is_ok() });
+            presses.spawn(async move { cashier.resolve_exception(&id, way, by()).await.is_ok() });
         }
         assert_eq!(presses.join_all().await.into_iter().filter(|done| *done).count(), 1);
         drive(&desk, 0).await;
@@ -217,7 +217,7 @@ async fn a_late_payment_whose_refund_fails_can_still_be_credited_once() {
         desk.sandbox.set_faults(Faults { refund, ..Faults::default() });
         let order = desk.place(1000).await;
         desk.advance(604_000);
-        desk.cashier.ask_due(20).await.unwrap();
+        desk.cashier.query_due(20).await.unwrap();
         let code = order.code_url().unwrap().as_str();
         desk.sandbox.pay(code, Pay { force: true, ..Pay::default() }).await.unwrap();
         desk.deliver().await;
@@ -248,12 +248,12 @@ async fn two_instances_that_settle_the_same_exception_at_once_settle_it_once() {
             desk.deliver().await;
             let id = only_open(&desk).await.id();
             let (one, two) = tokio::join!(
-                desk.cashier.settle_exception(&id, dismiss(), by()),
-                other.settle_exception(&id, dismiss(), by())
+                desk.cashier.resolve_exception(&id, dismiss(), by()),
+                other.resolve_exception(&id, dismiss(), by())
             );
             assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
             let refused = one.and(two).unwrap_err();
-            let already = matches!(&refused, SettleError::Refused(SettleRefusal::AlreadySettled(_)));
+            let already = matches!(&refused, ResolveError::Refused(SettleRefusal::AlreadySettled(_)));
             assert!(already, "{refused:?}");
         }
         assert_eq!(desk.count("SELECT COUNT(*) FROM audit").await, 10);

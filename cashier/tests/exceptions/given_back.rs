@@ -76,7 +76,7 @@ async fn a_second_payment_that_was_credited_goes_back_in_parts_beside_the_orders
         let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
         assert_eq!(refunds.len(), 3);
         assert!(refunds.iter().all(|refund| refund.state == RefundState::Succeeded), "{refunds:?}");
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), [], "what WeChat says is explained");
         assert_eq!(desk.count("SELECT COUNT(*) FROM audit WHERE action = 'refund'").await, 3);
         desk.check().await;
@@ -176,7 +176,7 @@ async fn one_that_was_refunded_at_wechats_own_desk_counts_and_can_be_taken_back(
         let (order, exception) = wrong_amount(&desk).await;
         settle(&desk, &exception.id(), credit()).await.unwrap();
         desk.refund_outside(&order, "DESK1", 400).await;
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         let outside = only_open(&desk).await;
         assert_eq!(desk.cashier.ways(&outside).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
         assert_eq!(left(&desk, &exception).await, Some(599));
@@ -206,7 +206,7 @@ async fn settled_exceptions_are_listed_page_by_page_the_last_one_first() {
         loop {
             let before = listed.last().map(|last| (last.settled.as_ref().unwrap().at, last.id()));
             let before = before.as_ref().map(|(at, id)| (*at, id.as_str()));
-            let page = desk.cashier.settled_exceptions(before, 2).await.unwrap();
+            let page = desk.cashier.resolved_exceptions(before, 2).await.unwrap();
             if page.is_empty() {
                 break;
             }

@@ -7,7 +7,7 @@ mod common;
 mod given_back;
 mod outside;
 
-use cashier::SettleError;
+use cashier::ResolveError;
 use common::{Desk, by};
 use recharge::exception::resolution::SettleRefusal;
 use recharge::{Exception, ExceptionKind, Order, Settlement};
@@ -31,9 +31,9 @@ fn dismiss() -> Settlement {
 }
 
 async fn settle(desk: &Desk, id: &str, settlement: Settlement) -> Result<Exception, SettleRefusal> {
-    match desk.cashier.settle_exception(id, settlement, by()).await {
+    match desk.cashier.resolve_exception(id, settlement, by()).await {
         Ok((exception, _)) => Ok(exception),
-        Err(SettleError::Refused(refusal)) => Err(refusal),
+        Err(ResolveError::Refused(refusal)) => Err(refusal),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -46,7 +46,7 @@ async fn only_open(desk: &Desk) -> Exception {
 
 async fn drive(desk: &Desk, ms: i64) {
     desk.advance(ms);
-    while desk.cashier.drive_refunds(20).await.unwrap() > 0 {}
+    while desk.cashier.advance_refunds(20).await.unwrap() > 0 {}
 }
 
 /// A paid order whose payer paid a second time.

@@ -52,7 +52,7 @@ async fn a_second_payment_that_was_given_back_at_wechat_costs_the_balance_nothin
         // WeChat's answer about the order's number names the first payment for both.
         desk.refund_payment_outside(&order, 1, "DESK1", 1000).await;
         desk.refund_outside(&order, "DESK2", 400).await;
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         drive(&desk, 30_000).await;
         let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
         assert!(refunds.iter().all(|refund| refund.state == RefundState::Succeeded), "{refunds:?}");
@@ -77,14 +77,14 @@ async fn a_second_refund_outside_opens_the_exception_again() {
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
         desk.refund_outside(&order, "DESK1", 400).await;
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         let id = only_open(&desk).await.id();
         settle(&desk, &id, take_back(false)).await.unwrap();
         // Asking again brings nothing new.
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
         desk.refund_outside(&order, "DESK2", 600).await;
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         assert_eq!(only_open(&desk).await.id(), id);
         settle(&desk, &id, take_back(false)).await.unwrap();
         assert_eq!(desk.balance().await, 0);
@@ -102,7 +102,7 @@ async fn a_refund_outside_that_crossed_with_one_of_ours_can_be_taken_back_when_t
         assert_eq!(desk.balance().await, 0);
         desk.refund_outside(&order, "DESK1", 400).await;
         desk.refund_outside(&order, "DESK2", 600).await;
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         let exception = only_open(&desk).await;
         // Which of them the credit belongs to is not known yet.
         assert_eq!(desk.cashier.ways(&exception).await.unwrap(), [Way::Dismiss]);
@@ -132,7 +132,7 @@ async fn taking_back_more_than_the_balance_holds_needs_the_operators_word() {
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
         desk.refund_outside(&order, "DESK1", 1000).await;
-        desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         let id = only_open(&desk).await.id();
         desk.execute("INSERT INTO ledger SELECT out_trade_no, 'spent', 'u_1', -300, 0, 't', 't' FROM orders")
             .await;
@@ -152,9 +152,9 @@ async fn an_order_refunded_outside_before_we_knew_of_its_payment_is_never_credit
     on_both(|desk| async move {
         let (order, body) = desk.paid_without_notice("u_1", 1000).await;
         desk.refund_outside(&order, "DESK1", 1000).await;
-        assert_eq!(desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
+        assert_eq!(desk.cashier.query(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
         assert_eq!(only_open(&desk).await.kind, ExceptionKind::RefundedOutside);
-        desk.cashier.settle(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
+        desk.cashier.credit_payment(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
         assert_eq!((desk.balance().await, desk.state(&order).await), (0, "closed"));
         let id = only_open(&desk).await.id();
         assert_eq!(settle(&desk, &id, take_back(true)).await, Err(SettleRefusal::NothingToTakeBack));

@@ -32,7 +32,7 @@ async fn a_notice_repeated_a_thousand_times_at_once_credits_once_and_is_always_a
         let mut all = JoinSet::new();
         for _ in 0..1000 {
             let (cashier, merchant, body) = (desk.cashier.clone(), desk.merchant.clone(), body.clone());
-            all.spawn(async move { cashier.settle(payment(&body, &merchant), "203.0.113.41").await });
+            all.spawn(async move { cashier.credit_payment(payment(&body, &merchant), "203.0.113.41").await });
         }
         let answers = all.join_all().await;
         let successes = answers.iter().filter(|a| matches!(a, Ok(NoticeAnswer::Success(_)))).count();
@@ -57,7 +57,9 @@ async fn two_instances_that_get_the_same_notices_credit_each_order_once() {
             for body in &bodies {
                 let (cashier, merchant) = (cashiers[round % 2].clone(), desk.merchant.clone());
                 let body = body.clone();
-                all.spawn(async move { cashier.settle(payment(&body, &merchant), "203.0.113.41").await });
+                all.spawn(
+                    async move { cashier.credit_payment(payment(&body, &merchant), "203.0.113.41").await },
+                );
             }
         }
         for answer in all.join_all().await {
@@ -74,7 +76,7 @@ async fn a_query_and_a_notice_at_the_same_time_credit_once() {
     on_both(|desk| async move {
         let order = desk.place(1000).await;
         desk.pay(&order).await;
-        let (asked, ()) = tokio::join!(desk.cashier.ask(&order.out_trade_no, "chen"), desk.deliver());
+        let (asked, ()) = tokio::join!(desk.cashier.query(&order.out_trade_no, "chen"), desk.deliver());
         assert_eq!(asked.unwrap(), "SUCCESS");
         assert_eq!(desk.balance().await, 1000);
         desk.check().await;
@@ -88,7 +90,7 @@ async fn a_late_payment_under_the_refund_rule_is_given_back_and_not_credited() {
     on_both_as(settings, Merchant::sandbox(), |desk| async move {
         let order = desk.place(1000).await;
         desk.advance(604_000);
-        desk.cashier.ask_due(20).await.unwrap();
+        desk.cashier.query_due(20).await.unwrap();
         let code = order.code_url().unwrap().as_str();
         desk.sandbox.pay(code, Pay { force: true, ..Pay::default() }).await.unwrap();
         desk.deliver().await;
@@ -99,9 +101,9 @@ async fn a_late_payment_under_the_refund_rule_is_given_back_and_not_credited() {
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
         let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
         assert_eq!((refunds.len(), refunds[0].amount, refunds[0].taken), (1, order.total_fee, Fen::ZERO));
-        desk.cashier.drive_refunds(20).await.unwrap();
+        desk.cashier.advance_refunds(20).await.unwrap();
         desk.advance(10_000);
-        desk.cashier.drive_refunds(20).await.unwrap();
+        desk.cashier.advance_refunds(20).await.unwrap();
         let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
         assert_eq!(refunds[0].state, RefundState::Succeeded);
         desk.check().await;
@@ -184,7 +186,7 @@ async fn an_exception_is_settled_when_its_payment_is_credited_after_all() {
         desk.pay_and_notify(&order).await;
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
         // A query brings the same payment with the right amount.
-        desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "chen").await.unwrap();
         assert_eq!(desk.balance().await, 1000);
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
         let kept = desk.cashier.exceptions(&order.out_trade_no).await.unwrap();
@@ -197,12 +199,12 @@ async fn an_exception_is_settled_when_its_payment_is_credited_after_all() {
 async fn a_dropped_caller_does_not_undo_a_credit() {
     on_both(|desk| async move {
         let (order, body) = desk.paid_without_notice("u_1", 1000).await;
-        begun(desk.cashier.settle(payment(&body, &desk.merchant), "203.0.113.41")).await;
+        begun(desk.cashier.credit_payment(payment(&body, &desk.merchant), "203.0.113.41")).await;
         until(async || desk.state(&order).await == "paid").await;
         assert_eq!(desk.balance().await, 1000);
         // And the connection that wrote it goes on writing.
         let (_, body) = desk.paid_without_notice("u_1", 2000).await;
-        desk.cashier.settle(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
+        desk.cashier.credit_payment(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
         assert_eq!(desk.balance().await, 3000);
         desk.check().await;
     })

@@ -1,19 +1,19 @@
 //! Idempotency keys: the same key, the same order.
 
 use cashier::Cashier;
-use cashier::{PlaceError, RequestKey};
+use cashier::{IdempotencyKey, PlaceError};
 use recharge::Order;
 use sandbox::{AnswerFault, Faults};
 use tokio::task::JoinSet;
 
 use super::common::{on_both, wish};
 
-fn key(key: &str, request: &str) -> RequestKey {
-    RequestKey::new(key, request.to_owned()).unwrap()
+fn key(key: &str, request: &str) -> IdempotencyKey {
+    IdempotencyKey::new(key, request.to_owned()).unwrap()
 }
 
 async fn place(cashier: &Cashier, name: &str, fen: i64) -> Result<Order, PlaceError> {
-    cashier.place_once(wish("u_1", fen), key(name, &format!("NATIVE {fen}"))).await
+    cashier.place_idempotent(wish("u_1", fen), key(name, &format!("NATIVE {fen}"))).await
 }
 
 #[tokio::test]
@@ -43,7 +43,8 @@ async fn a_key_used_for_something_else_is_refused_and_leaves_no_order() {
         assert!(matches!(error, PlaceError::KeyReused), "{error:?}");
         assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
         // Another user's key of the same name is another key.
-        let theirs = desk.cashier.place_once(wish("u_2", 2000), key("k1", "NATIVE 2000")).await.unwrap();
+        let theirs =
+            desk.cashier.place_idempotent(wish("u_2", 2000), key("k1", "NATIVE 2000")).await.unwrap();
         assert_eq!(theirs.user.id, "u_2");
     })
     .await;
@@ -123,10 +124,10 @@ async fn keys_are_kept_a_day_and_then_forgotten_and_one_user_has_a_thousand_at_m
         let first = place(&desk.cashier, "k1", 1000).await.unwrap();
         desk.pay_and_notify(&first).await;
         desk.advance(86_400_000);
-        desk.cashier.forget_request_keys().await;
+        desk.cashier.forget_idempotency_keys().await;
         assert_eq!(place(&desk.cashier, "k1", 1000).await.unwrap().out_trade_no, first.out_trade_no);
         desk.advance(1);
-        desk.cashier.forget_request_keys().await;
+        desk.cashier.forget_idempotency_keys().await;
         assert_ne!(place(&desk.cashier, "k1", 1000).await.unwrap().out_trade_no, first.out_trade_no);
 
         let fill = "INSERT INTO request_keys (user_id, request_key, request, created_at) \
@@ -137,7 +138,7 @@ async fn keys_are_kept_a_day_and_then_forgotten_and_one_user_has_a_thousand_at_m
         let error = place(&desk.cashier, "k2", 1000).await.unwrap_err();
         assert!(matches!(error, PlaceError::TooManyKeys), "{error:?}");
         place(&desk.cashier, "k1", 1000).await.unwrap();
-        desk.cashier.place_once(wish("u_2", 1000), key("k2", "NATIVE 1000")).await.unwrap();
+        desk.cashier.place_idempotent(wish("u_2", 1000), key("k2", "NATIVE 1000")).await.unwrap();
     })
     .await;
 }
@@ -145,9 +146,9 @@ async fn keys_are_kept_a_day_and_then_forgotten_and_one_user_has_a_thousand_at_m
 #[test]
 fn a_key_is_1_to_255_visible_ascii_characters() {
     for good in ["a", "8e03978e-40d5-43dd-bc93-6894a57f9324", "\"quoted\"", &"k".repeat(255)] {
-        assert!(RequestKey::new(good, String::new()).is_ok(), "{good}");
+        assert!(IdempotencyKey::new(good, String::new()).is_ok(), "{good}");
     }
     for bad in ["", "a b", "a\tb", "键", "\u{7f}", &"k".repeat(256)] {
-        assert!(RequestKey::new(bad, String::new()).is_err(), "{bad:?}");
+        assert!(IdempotencyKey::new(bad, String::new()).is_err(), "{bad:?}");
     }
 }

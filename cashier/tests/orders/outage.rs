@@ -52,7 +52,7 @@ async fn while_wechat_is_ill_orders_fail_fast_and_only_probes_reach_it() {
             desk.advance(1_000);
             for press in presses(&desk, 3).await {
                 let error = press.unwrap_err();
-                let (PlaceError::Ill { .. } | PlaceError::TryAgain { .. }) = &error else {
+                let (PlaceError::Unavailable { .. } | PlaceError::TryAgain { .. }) = &error else {
                     panic!("{error:?}")
                 };
             }
@@ -65,9 +65,9 @@ async fn while_wechat_is_ill_orders_fail_fast_and_only_probes_reach_it() {
         let more = desk.count("SELECT COUNT(*) FROM orders").await - written;
         assert!(more <= 3, "{more} orders of three users were written");
         let health = desk.cashier.health();
-        let ill = health.orders_ill.unwrap();
+        let ill = health.orders_outage.unwrap();
         assert!(ill.reason.contains("500") && ill.since < ill.tried_at, "{ill:?}");
-        assert_eq!((health.queries_ill, health.stopped), (None, None));
+        assert_eq!((health.queries_outage, health.stopped), (None, None));
     })
     .await;
 }
@@ -93,7 +93,7 @@ async fn presses_at_once_while_a_probe_is_under_way_are_refused_in_a_moment() {
         assert!(slow.len() == 1 && matches!(slow[0].0, PlaceError::TryAgain { .. }), "{slow:?}");
         let ill = ends
             .iter()
-            .filter(|(error, _)| matches!(error, PlaceError::Ill { out_trade_no: None, wait_s: 2 }));
+            .filter(|(error, _)| matches!(error, PlaceError::Unavailable { out_trade_no: None, wait_s: 2 }));
         assert_eq!(ill.count(), 199);
     })
     .await;
@@ -116,12 +116,12 @@ async fn orders_go_on_within_thirty_seconds_of_recovery_and_after_one_answer_for
                 waited += 1;
             }
             assert!(waited <= 13, "{fault:?}: {waited} s");
-            assert_eq!(desk.cashier.health().orders_ill, None);
+            assert_eq!(desk.cashier.health().orders_outage, None);
             let many = presses(&desk, 50).await;
             assert!(many.iter().all(Result::is_ok), "{many:?}");
             // The next fault starts with payers who have no open order.
             desk.advance(604_000);
-            while desk.cashier.ask_due(100).await.unwrap() > 0 {}
+            while desk.cashier.query_due(100).await.unwrap() > 0 {}
             desk.calls.taken(ORDER);
         }
     })
@@ -139,7 +139,7 @@ async fn an_order_that_is_shown_stays_shown_and_payable_while_wechat_is_ill() {
         assert_eq!(desk.balance().await, 1000);
         // One that has no code yet is kept, and named.
         let error = desk.cashier.place(wish("early_0", 1000)).await.unwrap_err();
-        assert!(matches!(error, PlaceError::Ill { out_trade_no: Some(_), .. }), "{error:?}");
+        assert!(matches!(error, PlaceError::Unavailable { out_trade_no: Some(_), .. }), "{error:?}");
         assert_eq!(desk.calls.taken(ORDER), 0);
     })
     .await;
@@ -153,7 +153,7 @@ async fn refusals_of_single_orders_never_stop_the_others() {
             for n in 0..20 {
                 desk.cashier.place(wish(&format!("{code}_{n}"), 1000)).await.unwrap_err();
             }
-            assert_eq!(desk.cashier.health().orders_ill, None, "{code}");
+            assert_eq!(desk.cashier.health().orders_outage, None, "{code}");
         }
         desk.sandbox.set_faults(Faults::default());
         desk.place(1000).await;
@@ -175,20 +175,20 @@ async fn queries_wait_while_wechat_is_ill_but_for_probes_and_catch_up_after_it()
         let mut asked = 0;
         // Five minutes, a round every half second.
         for _ in 0..600 {
-            asked += desk.cashier.ask_due(10).await.unwrap();
+            asked += desk.cashier.query_due(10).await.unwrap();
             desk.advance(500);
         }
         assert_eq!(desk.calls.taken(QUERY), asked);
         // The first round, and a probe every 7.5 to 12.5 s.
         assert!((32..=55).contains(&asked), "{asked}");
-        assert!(desk.cashier.health().queries_ill.is_some());
+        assert!(desk.cashier.health().queries_outage.is_some());
         let (waiting, oldest) = desk.cashier.backlog().await.unwrap();
         assert!(waiting >= 30 && desk.cashier.now().minus(oldest.unwrap()) > 200_000, "{waiting}");
 
         desk.sandbox.set_faults(Faults::default());
         desk.lose_notices();
         for _ in 0..120 {
-            desk.cashier.ask_due(10).await.unwrap();
+            desk.cashier.query_due(10).await.unwrap();
             desk.advance(500);
         }
         assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 40, "within a minute of recovery");
@@ -207,14 +207,14 @@ async fn a_payment_that_could_not_be_asked_about_for_an_hour_is_credited_within_
         desk.advance(36_000);
         desk.calls.taken(QUERY);
         for _ in 0..3600 {
-            desk.cashier.ask_due(10).await.unwrap();
+            desk.cashier.query_due(10).await.unwrap();
             desk.advance(1_000);
         }
         let asked = desk.calls.taken(QUERY);
         assert!((150..=200).contains(&asked), "{asked} in an hour");
         desk.sandbox.set_faults(Faults::default());
         for _ in 0..30 {
-            desk.cashier.ask_due(10).await.unwrap();
+            desk.cashier.query_due(10).await.unwrap();
             desk.advance(1_000);
         }
         assert_eq!(desk.balance().await, 1000);
@@ -233,7 +233,7 @@ async fn too_many_queries_by_wechats_own_word_slow_them_down_at_once() {
         desk.advance(36_000);
         let mut asked = 0;
         for _ in 0..120 {
-            asked += desk.cashier.ask_due(1).await.unwrap();
+            asked += desk.cashier.query_due(1).await.unwrap();
             desk.advance(500);
         }
         assert!((6..=14).contains(&asked), "{asked} in a minute");
@@ -250,7 +250,7 @@ async fn what_reaches_wechat_stays_under_the_rate_and_the_others_are_asked_to_wa
             for n in 0..20 {
                 match desk.cashier.place(wish(&format!("u_{second}_{n}"), 1000)).await {
                     Ok(_) => placed += 1,
-                    Err(PlaceError::Crowded { out_trade_no: None, wait_s: 1 }) => crowded += 1,
+                    Err(PlaceError::RateLimited { out_trade_no: None, wait_s: 1 }) => crowded += 1,
                     other => panic!("{other:?}"),
                 }
             }

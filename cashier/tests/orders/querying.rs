@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cashier::Settings;
-use cashier::{AskError, CloseError};
+use cashier::{CloseError, QueryError};
 use recharge::{ExceptionKind, Order, OrderState};
 use sandbox::{AnswerFault, Faults, Pay};
 use tokio::time::timeout;
@@ -19,11 +19,11 @@ async fn a_lost_notice_is_made_up_for_by_a_query() {
         assert_eq!(desk.state(&order).await, "pending");
         // Nobody looks: asked within 50 s of ordering.
         desk.advance(50_000);
-        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
         assert_eq!(desk.state(&order).await, "paid");
         assert_eq!(desk.balance().await, 1000);
         assert_eq!(desk.line(&order).await, ["created", "prepaid", "queried", "credited"]);
-        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 0);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0);
     })
     .await;
 }
@@ -34,13 +34,13 @@ async fn a_watched_order_is_asked_about_every_seven_seconds() {
         desk.lose_notices();
         let order = desk.place(1000).await;
         desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
-        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 0);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0);
         desk.advance(7_000);
-        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
-        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 0);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0);
         desk.pay(&order).await;
         desk.advance(7_000);
-        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
         let seen = desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
         assert_eq!(seen.state.name(), "paid");
     })
@@ -58,10 +58,10 @@ async fn many_watched_orders_leave_room_for_the_others() {
         }
         desk.advance(8_000);
         // Of ten at a time a quarter is for those at which nobody looks.
-        assert_eq!(desk.cashier.ask_due(10).await.unwrap(), 9);
+        assert_eq!(desk.cashier.query_due(10).await.unwrap(), 9);
         assert_eq!(desk.state(&unwatched).await, "paid");
         for watched in [8, 4, 0] {
-            assert_eq!(desk.cashier.ask_due(10).await.unwrap(), watched);
+            assert_eq!(desk.cashier.query_due(10).await.unwrap(), watched);
         }
     })
     .await;
@@ -72,7 +72,7 @@ async fn an_unpaid_order_is_closed_after_its_expiry_and_a_later_payment_is_credi
     on_both(|desk| async move {
         let order = desk.place(1000).await;
         desk.advance(604_000);
-        desk.cashier.ask_due(20).await.unwrap();
+        desk.cashier.query_due(20).await.unwrap();
         assert_eq!(desk.state(&order).await, "closed");
         let url = order.code_url().unwrap().as_str();
         desk.sandbox.pay(url, Pay { force: true, ..Pay::default() }).await.unwrap();
@@ -97,10 +97,10 @@ async fn an_order_that_wechat_never_got_is_closed_after_its_expiry() {
         desk.cashier.place(wish("u_1", 1000)).await.unwrap_err();
         desk.sandbox.set_faults(Faults::default());
         desk.advance(60_000);
-        desk.cashier.ask_due(20).await.unwrap();
+        desk.cashier.query_due(20).await.unwrap();
         assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'created'").await, 1);
         desk.advance(545_000);
-        desk.cashier.ask_due(20).await.unwrap();
+        desk.cashier.query_due(20).await.unwrap();
         assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'closed'").await, 1);
     })
     .await;
@@ -154,7 +154,7 @@ async fn a_payment_that_was_given_back_before_we_heard_of_it_is_not_credited() {
     on_both(|desk| async move {
         let (order, _) = desk.paid_without_notice("u_1", 1000).await;
         refund_at_wechats_desk(&desk, &order).await;
-        assert_eq!(desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
+        assert_eq!(desk.cashier.query(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
         assert_eq!(desk.balance().await, 0);
         let open = desk.cashier.open_exceptions(10).await.unwrap();
         assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::RefundedOutside));
@@ -169,12 +169,12 @@ async fn a_credited_payment_that_was_given_back_at_wechats_desk_is_an_exception(
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
         refund_at_wechats_desk(&desk, &order).await;
-        assert_eq!(desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
+        assert_eq!(desk.cashier.query(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
         assert_eq!((desk.state(&order).await, desk.balance().await), ("paid", 1000));
         let open = desk.cashier.open_exceptions(10).await.unwrap();
         assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::RefundedOutside));
         // Asking again finds it again, once.
-        desk.cashier.ask(&order.out_trade_no, "chen").await.unwrap();
+        desk.cashier.query(&order.out_trade_no, "chen").await.unwrap();
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
         desk.check().await;
     })
@@ -185,8 +185,8 @@ async fn a_credited_payment_that_was_given_back_at_wechats_desk_is_an_exception(
 async fn asking_about_an_order_that_is_not_there_says_so() {
     on_both(|desk| async move {
         let number = OutTradeNo::parse("SM20260315100000NOBODYNOBODYNOBO").unwrap();
-        let error = desk.cashier.ask(&number, "chen").await.unwrap_err();
-        assert!(matches!(error, AskError::NotFound), "{error:?}");
+        let error = desk.cashier.query(&number, "chen").await.unwrap_err();
+        assert!(matches!(error, QueryError::NotFound), "{error:?}");
         assert!(desk.cashier.status(&number).await.unwrap().is_none());
     })
     .await;
@@ -199,7 +199,7 @@ async fn an_order_placed_with_hmac_is_settled_by_query_after_a_switch_to_md5() {
     on_both_as(settings(), merchant, |desk| async move {
         let (order, _) = desk.paid_without_notice("u_1", 1000).await;
         let switched = desk.second_as("b", Merchant::sandbox()).await;
-        assert_eq!(switched.ask(&order.out_trade_no, "chen").await.unwrap(), "SUCCESS");
+        assert_eq!(switched.query(&order.out_trade_no, "chen").await.unwrap(), "SUCCESS");
         assert_eq!(desk.state(&order).await, "paid");
         assert_eq!(desk.balance().await, 1000);
     })
@@ -254,7 +254,7 @@ async fn with_every_notice_lost_each_of_300_payments_is_credited_within_a_minute
             unpaid.push(desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap());
             desk.advance(100);
             if n % 5 == 4 {
-                desk.cashier.ask_due(4).await.unwrap();
+                desk.cashier.query_due(4).await.unwrap();
             }
         }
         let mut paid = Vec::new();
@@ -266,7 +266,7 @@ async fn with_every_notice_lost_each_of_300_payments_is_credited_within_a_minute
                 desk.pay(&order).await;
                 paid.push((desk.cashier.now(), order));
             }
-            desk.cashier.ask_due(4).await.unwrap();
+            desk.cashier.query_due(4).await.unwrap();
             if round % 20 == 19 {
                 let mut left = Vec::new();
                 for (at, order) in paid.drain(..) {
@@ -305,14 +305,14 @@ async fn a_payment_that_crossed_with_the_close_is_found_without_a_notice() {
     on_both(|desk| async move {
         let order = desk.place(1000).await;
         desk.advance(604_000);
-        desk.cashier.ask_due(20).await.unwrap();
+        desk.cashier.query_due(20).await.unwrap();
         assert_eq!(desk.state(&order).await, "closed");
         desk.lose_notices();
         let force = Pay { force: true, ..Pay::default() };
         desk.sandbox.pay(order.code_url().unwrap().as_str(), force).await.unwrap();
         desk.deliver().await;
         desk.advance(60_000);
-        assert_eq!(desk.cashier.ask_due(20).await.unwrap(), 1);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
         assert_eq!((desk.state(&order).await, desk.balance().await), ("paid", 1000));
         desk.check().await;
     })
@@ -324,12 +324,12 @@ async fn a_closed_order_is_asked_about_for_a_week_and_then_no_more() {
     on_both(|desk| async move {
         let order = desk.place(1000).await;
         desk.advance(604_000);
-        desk.cashier.ask_due(20).await.unwrap();
+        desk.cashier.query_due(20).await.unwrap();
         assert_eq!(desk.state(&order).await, "closed");
         let mut asked = 0;
         for _ in 0..24 * 10 {
             desk.advance(3_600_000);
-            asked += desk.cashier.ask_due(20).await.unwrap();
+            asked += desk.cashier.query_due(20).await.unwrap();
         }
         assert_eq!(asked, 3, "after an hour, a day and a week; the first minute is part of the hour");
         assert_eq!(desk.cashier.backlog().await.unwrap(), (0, None));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cashier::{AskError, PlaceError};
+use cashier::{PlaceError, QueryError};
 use recharge::{ExceptionKind, Order};
 use sandbox::Faults;
 use wxpay::ErrCode;
@@ -22,9 +22,9 @@ async fn heal(desk: &Desk) {
     desk.sandbox.set_faults(Faults::default());
     desk.advance(31_000);
     let order = desk.cashier.place(wish(&format!("h_{}", desk.cashier.now().get()), 100)).await.unwrap();
-    desk.cashier.ask(&order.out_trade_no, "test").await.unwrap();
+    desk.cashier.query(&order.out_trade_no, "test").await.unwrap();
     let health = desk.cashier.health();
-    assert_eq!((health.stopped, health.orders_ill, health.queries_ill), (None, None, None));
+    assert_eq!((health.stopped, health.orders_outage, health.queries_outage), (None, None, None));
 }
 
 /// What an order that was not taken means: a word for the error, and whether all new orders stop.
@@ -130,11 +130,11 @@ async fn each_refusal_of_a_query_leaves_an_order_as_it_is() {
             for code in codes() {
                 let order = in_state(&desk, state, code.as_str()).await;
                 desk.sandbox.set_faults(refuses("orderquery", &code));
-                match desk.cashier.ask(&order.out_trade_no, "test").await {
+                match desk.cashier.query(&order.out_trade_no, "test").await {
                     Ok(word) => {
                         assert_eq!((word.as_str(), &code), ("ORDERNOTEXIST", &ErrCode::OrderNotExist))
                     }
-                    Err(AskError::WeChat(error)) => assert_eq!(error.code(), Some(&code)),
+                    Err(QueryError::WeChat(error)) => assert_eq!(error.code(), Some(&code)),
                     Err(error) => panic!("{code}: {error}"),
                 }
                 assert_eq!(desk.order(&order).await, order, "{state}, {code}");
@@ -155,7 +155,7 @@ async fn each_trade_state_has_one_outcome_in_each_state_of_an_order() {
                 let order = in_state(&desk, state, word).await;
                 let knows = if state == "created" { "ORDERNOTEXIST" } else { word };
                 desk.sandbox.set_faults(Faults { trade_state: Some(word.to_owned()), ..Faults::default() });
-                assert_eq!(desk.cashier.ask(&order.out_trade_no, "test").await.unwrap(), knows);
+                assert_eq!(desk.cashier.query(&order.out_trade_no, "test").await.unwrap(), knows);
                 let ends = matches!(word, "CLOSED" | "REVOKED" | "REFUND") && state == "pending";
                 let wanted = if ends { "closed" } else { state };
                 assert_eq!(desk.state(&order).await, wanted, "{state}, {word}");

@@ -140,7 +140,7 @@ async fn another_amount_is_never_credited() {
         ))
         .await;
         sleep_over(&desk);
-        desk.cashier.ask(&paid.out_trade_no, "test").await.unwrap();
+        desk.cashier.query(&paid.out_trade_no, "test").await.unwrap();
         let mut rows = vec![Row { fen: 3001, ..Row::of(&desk.order(&paid).await) }];
         let whole = reconcile(&desk.cashier).await.unwrap();
         assert_eq!((whole.open, whole.figures.matched, desk.balance().await), (1, 1, 3000));

@@ -11,7 +11,7 @@ use super::{HOUR, day, differences, reconcile, seen, sleep_over};
 /// An operator's refund that WeChat has taken on.
 async fn refunded(desk: &Desk, order: &Order, fen: i64) -> Refund {
     desk.cashier.refund(refund_wish(desk, order, fen), by()).await.unwrap();
-    while desk.cashier.drive_refunds(20).await.unwrap() > 0 {}
+    while desk.cashier.advance_refunds(20).await.unwrap() > 0 {}
     let refund = desk.cashier.refunds(&order.out_trade_no).await.unwrap().pop().unwrap();
     assert_eq!(refund.state, RefundState::Submitted);
     refund

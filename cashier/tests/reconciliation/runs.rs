@@ -189,7 +189,7 @@ async fn while_wechat_gives_no_bills_only_a_probe_asks_for_one_and_missed_days_a
         // Five of the thirty days one after the other, and then a probe every 7.5 to 12.5 s.
         assert!((12..=24).contains(&asked), "{asked}");
         let health = desk.cashier.health();
-        assert!(health.bills_ill.is_some() && health.queries_ill.is_none(), "{health:?}");
+        assert!(health.bills_outage.is_some() && health.queries_outage.is_none(), "{health:?}");
         // A person who asks for a day is not held up.
         let error = reconcile(&desk.cashier).await.unwrap_err();
         assert_eq!((error.word(), desk.calls.taken(BILL)), ("no_answer", 1));
@@ -202,7 +202,7 @@ async fn while_wechat_gives_no_bills_only_a_probe_asks_for_one_and_missed_days_a
             }
             desk.advance(60_000);
         }
-        assert_eq!((done, desk.cashier.health().bills_ill), (30, None));
+        assert_eq!((done, desk.cashier.health().bills_outage), (30, None));
     })
     .await;
 }
@@ -218,7 +218,7 @@ async fn a_bill_that_wechat_refuses_or_that_cannot_be_used_is_no_illness() {
             for _ in 0..10 {
                 cashier.reconcile_due().await.unwrap_err();
             }
-            assert_eq!(cashier.health().bills_ill, None, "{answer}");
+            assert_eq!(cashier.health().bills_outage, None, "{answer}");
             desk.advance(2 * HOUR);
         }
     })

@@ -26,7 +26,7 @@ async fn refused(desk: &Desk, wish: RefundWish) -> RefundRefusal {
 
 /// Sends and asks about what is due, with the clock at most so far on, until nothing is due any more.
 async fn drive(desk: &Desk) {
-    while desk.cashier.drive_refunds(20).await.unwrap() > 0 {}
+    while desk.cashier.advance_refunds(20).await.unwrap() > 0 {}
 }
 
 async fn later(desk: &Desk, ms: i64) {

@@ -26,7 +26,7 @@ async fn requested(desk: &Desk, many: usize) {
 async fn rounds(desk: &Desk, many: usize) -> usize {
     let mut driven = 0;
     for _ in 0..many {
-        driven += desk.cashier.drive_refunds(5).await.unwrap();
+        driven += desk.cashier.advance_refunds(5).await.unwrap();
         desk.advance(1_000);
     }
     driven
@@ -41,8 +41,8 @@ async fn while_wechat_is_ill_refunds_wait_but_for_probes_and_go_out_after_it_und
         assert_eq!(desk.calls.taken(REFUND), driven);
         // The first round, and a probe every 7.5 to 12.5 s.
         assert!((15..=40).contains(&driven), "{driven}");
-        assert!(desk.cashier.health().refunds_ill.is_some());
-        assert_eq!(desk.cashier.health().queries_ill, None);
+        assert!(desk.cashier.health().refunds_outage.is_some());
+        assert_eq!(desk.cashier.health().queries_outage, None);
         assert_eq!(desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await, 60);
         assert_eq!(desk.count("SELECT COUNT(*) FROM accounts WHERE balance = 0").await, 60);
 
@@ -50,7 +50,7 @@ async fn while_wechat_is_ill_refunds_wait_but_for_probes_and_go_out_after_it_und
         rounds(&desk, 30).await;
         let waiting = desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await;
         assert_eq!(waiting, 0, "half a minute after recovery");
-        assert_eq!(desk.cashier.health().refunds_ill, None);
+        assert_eq!(desk.cashier.health().refunds_outage, None);
         rounds(&desk, 660).await;
         assert_eq!(desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'").await, 60);
         assert_eq!(desk.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'refund%'").await, 60);
@@ -82,15 +82,19 @@ async fn what_wechat_signed_is_no_illness_be_it_a_refusal() {
             let refuse = BTreeMap::from([("refund".to_owned(), code.to_owned())]);
             desk.sandbox.set_faults(Faults { refuse, ..Faults::default() });
             desk.execute("UPDATE refunds SET due_at = 0").await;
-            assert_eq!(desk.cashier.drive_refunds(20).await.unwrap(), 12, "{code}");
-            assert_eq!((desk.calls.taken(REFUND), desk.cashier.health().refunds_ill), (12, None), "{code}");
+            assert_eq!(desk.cashier.advance_refunds(20).await.unwrap(), 12, "{code}");
+            assert_eq!(
+                (desk.calls.taken(REFUND), desk.cashier.health().refunds_outage),
+                (12, None),
+                "{code}"
+            );
         }
         // That we ask too often is another matter.
         let refuse = BTreeMap::from([("refund".to_owned(), "INVALID_REQ_TOO_MUCH".to_owned())]);
         desk.sandbox.set_faults(Faults { refuse, ..Faults::default() });
         desk.execute("UPDATE refunds SET due_at = 0").await;
-        desk.cashier.drive_refunds(1).await.unwrap();
-        assert_eq!(desk.cashier.drive_refunds(20).await.unwrap(), 0);
+        desk.cashier.advance_refunds(1).await.unwrap();
+        assert_eq!(desk.cashier.advance_refunds(20).await.unwrap(), 0);
     })
     .await;
 }
@@ -107,7 +111,7 @@ async fn a_refund_whose_first_request_was_a_probe_is_sent_once_and_asked_about_u
         let refund = refund(&desk, &order, 1000).await;
         desk.execute("UPDATE refunds SET due_at = 0 WHERE user_id = 'u_1'").await;
         desk.advance(10_000);
-        assert_eq!(desk.cashier.drive_refunds(1).await.unwrap(), 1);
+        assert_eq!(desk.cashier.advance_refunds(1).await.unwrap(), 1);
         assert_eq!(now(&desk, &refund).await.state, RefundState::Requested);
         desk.sandbox.set_faults(Faults::default());
         for _ in 0..10 {
@@ -127,7 +131,7 @@ async fn a_notice_of_anothers_refund_has_to_come_again_while_wechat_is_ill() {
         let order = desk.paid(1000, 0).await;
         desk.refund_outside(&order, "DESK1", 300).await;
         desk.sandbox.set_faults(answer(AnswerFault::Http500));
-        desk.cashier.drive_refunds(20).await.unwrap();
+        desk.cashier.advance_refunds(20).await.unwrap();
         let sent = desk.sandbox.order(order.out_trade_no.as_str()).unwrap();
         let notice = RefundNotice {
             out_trade_no: order.out_trade_no.clone(),
@@ -154,7 +158,7 @@ async fn a_notice_of_anothers_refund_has_to_come_again_while_wechat_is_ill() {
         let answered = desk.cashier.take_refund_notice(notice, "203.0.113.41").await.unwrap();
         assert_eq!(answered, RefundNoticeAnswer::Success);
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
-        assert_eq!(desk.cashier.health().refunds_ill, None);
+        assert_eq!(desk.cashier.health().refunds_outage, None);
     })
     .await;
 }

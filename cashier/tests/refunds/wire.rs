@@ -178,8 +178,8 @@ async fn a_payment_notice_after_a_refund_neither_reopens_nor_credits() {
         let Ok(notify::Notice::Paid(payment)) = notify::read(body.as_bytes(), &desk.merchant) else {
             panic!("the notice verifies");
         };
-        desk.cashier.settle(payment, "203.0.113.41").await.unwrap();
-        assert_eq!(desk.cashier.ask(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
+        desk.cashier.credit_payment(payment, "203.0.113.41").await.unwrap();
+        assert_eq!(desk.cashier.query(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
         assert_eq!((desk.state(&order).await, desk.balance().await), ("paid", 0));
         // WeChat's REFUND is explained by our own refund.
         assert_eq!(desk.cashier.exceptions(&order.out_trade_no).await.unwrap(), []);
@@ -196,7 +196,7 @@ async fn a_refund_notice_that_is_repeated_or_comes_first_moves_the_balance_once(
         // It is taken on, and we never hear so: the notice comes first.
         desk.sandbox.set_faults(Faults { notify: repeat.clone(), ..answer(AnswerFault::TimeoutAfter) });
         let refund = refund(&desk, &order, 600).await;
-        desk.cashier.drive_refunds(20).await.unwrap();
+        desk.cashier.advance_refunds(20).await.unwrap();
         assert_eq!(now(&desk, &refund).await.state, RefundState::Requested);
         desk.sandbox.set_faults(Faults { notify: repeat, ..Faults::default() });
         later(&desk, 3_000).await;
@@ -221,7 +221,7 @@ async fn two_instances_share_the_work_and_each_refund_is_sent_by_one_of_them() {
             desk.pay_and_notify(&order).await;
             refund(&desk, &order, 1000).await;
         }
-        let (one, two) = tokio::join!(desk.cashier.drive_refunds(20), other.drive_refunds(20));
+        let (one, two) = tokio::join!(desk.cashier.advance_refunds(20), other.advance_refunds(20));
         assert_eq!(one.unwrap() + two.unwrap(), 10);
         assert_eq!(desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'submitted'").await, 10);
         desk.check().await;

@@ -86,21 +86,21 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
             (Step::Place, _) => process::press(cashier, process::wish("u_1", 1990)).await,
             (Step::NewCode, Some(number)) => process::new_code(cashier, number, 1).await,
             (Step::Notice, _) => Done::said(take_notice(&cashier, &merchant, &taken.unwrap().body).await.1),
-            (Step::Query | Step::Expire, _) => Done::said(cashier.ask_due(5).await.unwrap().to_string()),
+            (Step::Query | Step::Expire, _) => Done::said(cashier.query_due(5).await.unwrap().to_string()),
             (Step::Close, Some(number)) => process::close(cashier, number).await,
             (Step::Refund, Some(number)) => {
                 let refunded = cashier.refund(process::refund_wish(&number, 500), process::by()).await;
                 Done::said(refunded.unwrap().state.name().to_owned())
             }
             (Step::SendRefund | Step::EndRefund, _) => {
-                Done::said(cashier.drive_refunds(5).await.unwrap().to_string())
+                Done::said(cashier.advance_refunds(5).await.unwrap().to_string())
             }
             (Step::GiveBack, _) => {
                 let exceptions = cashier.open_exceptions(5).await.unwrap();
                 let number = OutRefundNo::parse("RF0000000002").unwrap();
                 let reason = "重复付款".to_owned();
                 let settlement = Settlement::Refund { out_refund_no: number, reason };
-                let settled = cashier.settle_exception(&exceptions[0].id(), settlement, process::by()).await;
+                let settled = cashier.resolve_exception(&exceptions[0].id(), settlement, process::by()).await;
                 Done::said(format!("{:?}", settled.unwrap().1.map(|refund| refund.amount)))
             }
             (Step::Reconcile, _) => {
@@ -184,7 +184,7 @@ fn prepare(world: &mut World, step: Step) -> Result<Option<Note>, Broken> {
                 process.run(cashier.refund(wish, process::by())).unwrap();
             }
             if step == Step::EndRefund {
-                process.run(cashier.drive_refunds(5)).unwrap();
+                process.run(cashier.advance_refunds(5)).unwrap();
             }
             world.advance(60_000);
             None

@@ -94,9 +94,9 @@ impl World {
         for _ in 0..ROUNDS {
             let process = self.process(0);
             let cashier = process.cashier.clone();
-            let asked = process.run(cashier.ask_due(AT_ONCE)).unwrap();
+            let asked = process.run(cashier.query_due(AT_ONCE)).unwrap();
             self.hear(0);
-            let driven = self.process(0).run(cashier.drive_refunds(AT_ONCE)).unwrap();
+            let driven = self.process(0).run(cashier.advance_refunds(AT_ONCE)).unwrap();
             self.hear(0);
             if asked + driven == 0 {
                 return Ok(());

@@ -227,9 +227,9 @@ impl World {
         let (most, what) = (self.rng.random_range(1..4), self.one_of(6));
         let process = self.process(machine);
         match what {
-            0 | 1 => process.begin("background".to_owned(), process::drive_refunds(cashier, most)),
+            0 | 1 => process.begin("background".to_owned(), process::advance_refunds(cashier, most)),
             2 => process.begin("the bill".to_owned(), process::reconcile(cashier)),
-            _ => process.begin("background".to_owned(), process::ask_due(cashier, most)),
+            _ => process.begin("background".to_owned(), process::query_due(cashier, most)),
         }
     }
 

@@ -23,7 +23,7 @@ impl World {
         let machine = alive[self.one_of(alive.len())];
         match self.one_of(10) {
             0..4 => self.refund(machine, None),
-            4..7 => self.settle_exception(machine),
+            4..7 => self.resolve_exception(machine),
             7 => self.withdraw(machine),
             8 => self.refund_elsewhere(),
             _ => self.change_refunds(),
@@ -64,7 +64,7 @@ impl World {
         self.process(machine).begin(what, process::refund(cashier, wish));
     }
 
-    fn settle_exception(&mut self, machine: usize) {
+    fn resolve_exception(&mut self, machine: usize) {
         let rows = self.rows();
         let ids: Vec<_> =
             rows.exceptions.iter().filter(|(_, e)| e.settled_how.is_none()).map(|(id, _)| id).collect();
@@ -92,7 +92,7 @@ impl World {
         }
         self.oracle.decided(id);
         let what = format!("exception {id} is to be {}", way.name());
-        self.process(machine).begin(what, process::settle_exception(cashier, id.clone(), settlement));
+        self.process(machine).begin(what, process::resolve_exception(cashier, id.clone(), settlement));
     }
 
     /// The user gets what he recharged for, and the site takes it from his balance.

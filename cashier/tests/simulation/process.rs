@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::pin::pin;
 
-use cashier::SettleError;
+use cashier::ResolveError;
 use cashier::db::{Fate, Step, Turnstile};
 use cashier::{Cashier, Clock, Db, Random, Settings};
-use cashier::{NoticeAnswer, PlaceError, RefundNoticeAnswer, Wish};
+use cashier::{NoticeAnswer, PlaceError, PlaceRequest, RefundNoticeAnswer};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use recharge::exception::resolution::Settlement;
@@ -36,6 +36,8 @@ pub struct Common {
     pub merchant: Merchant,
     pub settings: Settings,
     pub random: Random,
+    /// Ids of audit rows: a sequence of its own, which no choice of the seed depends on.
+    pub ids: Random,
     pub sandbox: Sandbox,
 }
 
@@ -93,6 +95,7 @@ impl Process {
         let client = client.with_budget(3_600_000, 3_600_000);
         let cashier = runtime.block_on(async {
             let db = Db::open_behind(&common.url, turnstile.clone()).await.unwrap();
+            let db = db.with_random(common.ids.clone());
             let (settings, random) = (common.settings.clone(), common.random.clone());
             Cashier::start(db, client, settings, clock, random, instance)
         });
@@ -215,7 +218,7 @@ impl Done {
 /// Takes a notice as the server does.
 pub async fn take_notice(cashier: &Cashier, merchant: &Merchant, body: &str) -> (u16, String) {
     let answer = match notify::read(body.as_bytes(), merchant) {
-        Ok(Notice::Paid(payment)) => match cashier.settle(payment, "203.0.113.41").await {
+        Ok(Notice::Paid(payment)) => match cashier.credit_payment(payment, "203.0.113.41").await {
             Ok(NoticeAnswer::Success(_)) => notify::success(),
             Ok(NoticeAnswer::Fail(_)) => notify::fail("稍后再试"),
             Err(_) => return (503, notify::fail("稍后再试")),
@@ -238,7 +241,7 @@ pub async fn take_refund_notice(cashier: &Cashier, merchant: &Merchant, body: &s
     }
 }
 
-pub async fn press(cashier: Cashier, wish: Wish) -> Done {
+pub async fn press(cashier: Cashier, wish: PlaceRequest) -> Done {
     shown(cashier.place(wish).await)
 }
 
@@ -247,7 +250,7 @@ pub async fn new_code(cashier: Cashier, number: OutTradeNo, seen: i64) -> Done {
 }
 
 pub async fn ask(cashier: Cashier, number: OutTradeNo) -> Done {
-    let asked = cashier.ask(&number, "operator").await;
+    let asked = cashier.query(&number, "operator").await;
     Done::said(asked.unwrap_or_else(|error| error.to_string()))
 }
 
@@ -264,13 +267,13 @@ pub async fn slow_notice(cashier: Cashier, merchant: Merchant, note: Note) -> Do
     Done { text, news: News::Answered(note, status) }
 }
 
-pub async fn ask_due(cashier: Cashier, most: usize) -> Done {
-    let asked = cashier.ask_due(most).await;
+pub async fn query_due(cashier: Cashier, most: usize) -> Done {
+    let asked = cashier.query_due(most).await;
     Done::said(asked.map_or_else(|error| error.to_string(), |asked| format!("asked about {asked}")))
 }
 
-pub async fn drive_refunds(cashier: Cashier, most: usize) -> Done {
-    let driven = cashier.drive_refunds(most).await;
+pub async fn advance_refunds(cashier: Cashier, most: usize) -> Done {
+    let driven = cashier.advance_refunds(most).await;
     Done::said(driven.map_or_else(|error| error.to_string(), |driven| format!("drove {driven}")))
 }
 
@@ -288,11 +291,11 @@ pub async fn refund(cashier: Cashier, wish: RefundWish) -> Done {
     Done::said(refunded.map_or_else(|error| error.to_string(), |refund| refund.state.name().to_owned()))
 }
 
-pub async fn settle_exception(cashier: Cashier, id: String, settlement: Settlement) -> Done {
-    match cashier.settle_exception(&id, settlement, by()).await {
+pub async fn resolve_exception(cashier: Cashier, id: String, settlement: Settlement) -> Done {
+    match cashier.resolve_exception(&id, settlement, by()).await {
         Ok(_) => Done::said("done"),
         // Nobody knows what became of it.
-        Err(error @ SettleError::Write(_)) => Done::said(error.to_string()),
+        Err(error @ ResolveError::Write(_)) => Done::said(error.to_string()),
         Err(error) => Done { text: error.to_string(), news: News::NotSettled(id) },
     }
 }
@@ -318,9 +321,9 @@ pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundWish {
     }
 }
 
-pub fn wish(user: &str, fee: i64) -> Wish {
+pub fn wish(user: &str, fee: i64) -> PlaceRequest {
     let user = User::new(user, "小林").unwrap();
-    Wish { user, total_fee: Fen::new(fee), bonus: Fen::new(fee / 10), ip: IP }
+    PlaceRequest { user, total_fee: Fen::new(fee), bonus: Fen::new(fee / 10), ip: IP }
 }
 
 pub fn number(text: &str) -> OutTradeNo {

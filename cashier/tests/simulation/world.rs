@@ -122,7 +122,8 @@ impl World {
         let random = Random::seeded(rng.random());
         let oracle = Oracle::new(settings.late_payment);
         let (url, reader) = (database.url.clone(), office.block_on(Reader::open(&database.url)));
-        let common = Common { url, merchant, settings, random, sandbox: sandbox.clone() };
+        let ids = Random::seeded(0);
+        let common = Common { url, merchant, settings, random, ids, sandbox: sandbox.clone() };
         World {
             rng,
             log: Vec::new(),

@@ -7,11 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cashier::{Progress, ReconcileError, Step};
+use cashier::{Progress, ReconcileError, Step, error_chain::error_chain};
 use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation, Side};
 use server::{
     config::{self, Mode},
-    error_chain::error_chain,
     start,
 };
 use wxpay::{

@@ -9,7 +9,7 @@ use super::{
     check::{database_url, user_token_secret},
     settings::Settings,
 };
-use crate::error_chain::{all_lines, error_chain};
+use cashier::error_chain::{all_lines, error_chain};
 
 type SettingsLayer = <Settings as confique::Config>::Layer;
 

@@ -93,10 +93,10 @@ impl From<PlaceError> for ApiError {
             PlaceError::TryAgain { out_trade_no } => {
                 ApiError::later("try_again", message, 3).about(&out_trade_no)
             }
-            PlaceError::Ill { out_trade_no, wait_s } => {
+            PlaceError::Unavailable { out_trade_no, wait_s } => {
                 ApiError::later("wechat_not_answering", message, wait_s).about_any(out_trade_no.as_ref())
             }
-            PlaceError::Crowded { out_trade_no, wait_s } => {
+            PlaceError::RateLimited { out_trade_no, wait_s } => {
                 ApiError::later("crowded", message, wait_s).about_any(out_trade_no.as_ref())
             }
             PlaceError::KeyReused => ApiError::new(StatusCode::CONFLICT, "idempotency_key_reused", message),

@@ -128,7 +128,7 @@ async fn a_backup_taken_while_orders_are_paid_is_of_one_moment() {
                     paid += 1;
                     let order = place(&cashier, &format!("user{n}"), paid * 100).await;
                     sandbox.pay(order.code_url().unwrap().as_str(), Pay::default()).await.unwrap();
-                    cashier.ask(&order.out_trade_no, "test").await.unwrap();
+                    cashier.query(&order.out_trade_no, "test").await.unwrap();
                 }
                 paid
             });

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output},
 };
 
-use cashier::{Cashier, Clock, Db, Random, Settings, Wish};
+use cashier::{Cashier, Clock, Db, PlaceRequest, Random, Settings};
 use recharge::{LatePayment, Order, User};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use server::{config, start};
@@ -92,7 +92,7 @@ impl Past {
 
     pub async fn pay_and_credit(&self, order: &Order) {
         self.pay(order, false).await;
-        assert_eq!(self.cashier.ask(&order.out_trade_no, "test").await.unwrap(), "SUCCESS");
+        assert_eq!(self.cashier.query(&order.out_trade_no, "test").await.unwrap(), "SUCCESS");
     }
 
     pub fn advance(&self, ms: i64) {
@@ -122,7 +122,7 @@ impl Past {
 pub async fn place(cashier: &Cashier, user: &str, fen: i64) -> Order {
     let user = User::new(user, user).unwrap();
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    cashier.place(Wish { user, total_fee: Fen::new(fen), bonus: Fen::ZERO, ip }).await.unwrap()
+    cashier.place(PlaceRequest { user, total_fee: Fen::new(fen), bonus: Fen::ZERO, ip }).await.unwrap()
 }
 
 /// Runs the program: whether it went well, and what it said on both outputs.

@@ -28,7 +28,7 @@ pub async fn show(
     let is_open = request.get("show") != Some("settled");
     let found = match is_open {
         true => service.cashier.open_exceptions(rows(OPEN)).await,
-        false => service.cashier.settled_exceptions(place(&request), rows(SETTLED)).await,
+        false => service.cashier.resolved_exceptions(place(&request), rows(SETTLED)).await,
     };
     let found = match found.map_err(internal) {
         Ok(found) => found,

@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use cashier::{AskError, CloseError};
+use cashier::{CloseError, QueryError};
 use leptos::prelude::*;
 use recharge::order::Proof;
 use recharge::{Order, OrderState};
@@ -232,12 +232,12 @@ async fn said_error(
     service: &Service,
     request: &PageRequest,
     number: &OutTradeNo,
-    error: &AskError,
+    error: &QueryError,
 ) -> Response {
     match error {
-        AskError::NotFound => absent(service, request).await,
-        AskError::WeChat(_) => back(number, "busy"),
-        AskError::Write(error) => {
+        QueryError::NotFound => absent(service, request).await,
+        QueryError::WeChat(_) => back(number, "busy"),
+        QueryError::Write(error) => {
             tracing::error!(%number, "an operator's action was not written: {error}");
             back(number, "failed")
         }

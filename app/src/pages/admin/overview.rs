@@ -301,10 +301,10 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let stopped = overview.health.stopped.as_ref();
     let violations = overview.health.violations.unwrap_or(0);
     let ill = [
-        (&overview.health.orders_ill, over::ILL_ORDERS),
-        (&overview.health.queries_ill, over::ILL_QUERIES),
-        (&overview.health.refunds_ill, over::ILL_REFUNDS),
-        (&overview.health.bills_ill, over::ILL_BILLS),
+        (&overview.health.orders_outage, over::ILL_ORDERS),
+        (&overview.health.queries_outage, over::ILL_QUERIES),
+        (&overview.health.refunds_outage, over::ILL_REFUNDS),
+        (&overview.health.bills_outage, over::ILL_BILLS),
     ];
     let is_well = stopped.is_none() && violations == 0 && ill.iter().all(|(ill, _)| ill.is_none());
     let (last, differences) = overview.reconciled;

@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use cashier::{RefundOffer, SettleError};
+use cashier::{RefundOffer, ResolveError};
 use leptos::prelude::*;
 use recharge::exception::Settled;
 use recharge::exception::resolution::{SettleRefusal, Settlement, Way};
@@ -331,14 +331,14 @@ pub async fn settle(
         Way::TakeBack => Settlement::TakeBack { even_if_balance_low: form.low == "1", reason },
         Way::Dismiss => Settlement::Dismiss { reason },
     };
-    match service.cashier.settle_exception(&form.id, settlement, from.by()).await {
+    match service.cashier.resolve_exception(&form.id, settlement, from.by()).await {
         Ok(_) => back(&number, "settled"),
-        Err(SettleError::Refused(refusal)) => match code(&refusal) {
+        Err(ResolveError::Refused(refusal)) => match code(&refusal) {
             Code::Form(code) => again(code, ""),
             Code::Order(said) => back(&number, said),
         },
-        Err(SettleError::NoCertificate(_)) => again("certificate", ""),
-        Err(SettleError::Write(error)) => {
+        Err(ResolveError::NoCertificate(_)) => again("certificate", ""),
+        Err(ResolveError::Write(error)) => {
             tracing::error!(%number, "a settlement was not written for certain: {error}");
             again("failed", "")
         }

@@ -7,8 +7,8 @@ pub fn error_chain(error: &dyn Error) -> String {
     all_lines(error).replace(['\r', '\n'], " ")
 }
 
-/// The same with line breaks kept, for a message whose lines are read apart.
-pub(crate) fn all_lines(error: &dyn Error) -> String {
+/// The same with line breaks kept, for a message of several lines.
+pub fn all_lines(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

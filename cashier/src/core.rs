@@ -1,0 +1,162 @@
+//! [`Cashier`], the service that everything else calls, and the parts that all its operations share.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use recharge::command::Command;
+use recharge::event::{Event, EventKind};
+use recharge::order::{LatePayment, Rules};
+use tokio::sync::OwnedMutexGuard;
+use wxpay::client::Client;
+use wxpay::{Error, OutTradeNo, UnixMillis};
+
+use crate::circuit_breaker::Call;
+use crate::clock::Clock;
+use crate::db::Db;
+use crate::db::writer::{Committer, WriteError, Writer};
+use crate::health::{Health, HealthWatch};
+use crate::random::Random;
+use crate::throttle::Throttle;
+use crate::watched::Watched;
+
+/// The operator's settings of recharging.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `{public_url}/wxpay/notify`.
+    pub notify_url: String,
+    /// The text that the payer reads in WeChat, at most 127 bytes.
+    pub body: String,
+    /// Time in which an order can be paid, in milliseconds.
+    pub time_expire_ms: i64,
+    pub late_payment: LatePayment,
+    /// Open orders of one user at the same time.
+    pub max_open_orders: usize,
+    /// Background queries per second to WeChat, all instances together.
+    pub query_limit_per_s: u32,
+    /// Unified orders per second to WeChat, all instances together.
+    pub order_limit_per_s: u32,
+}
+
+/// Cheap to clone; all clones are the same cashier.
+#[derive(Debug, Clone)]
+pub struct Cashier {
+    pub(crate) inner: Arc<Inner>,
+}
+
+/// The shared state of all clones.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub db: Db,
+    pub writer: Writer,
+    pub wechat: Client,
+    pub settings: Settings,
+    pub watched: Watched,
+    pub clock: Clock,
+    pub random: Random,
+    pub health: HealthWatch,
+    pub throttle: Throttle,
+    /// When orders were last claimed for queries, Unix milliseconds.
+    pub last_round: AtomicI64,
+    /// Single-flight per order: one conversation with WeChat about its code at a time, because each answer invalidates the
+    /// code before it.
+    code_locks: Mutex<HashMap<OutTradeNo, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+impl Cashier {
+    /// Starts the writer of this process. `instance` tells the processes that share a database apart.
+    pub fn start(
+        db: Db,
+        wechat: Client,
+        settings: Settings,
+        clock: Clock,
+        random: Random,
+        instance: &str,
+    ) -> Cashier {
+        let watched = Watched::default();
+        let rules = Rules { appid: wechat.merchant().appid.clone(), late_payment: settings.late_payment };
+        let committer = Committer::new(db.clone(), Arc::new(rules), watched.clone(), instance);
+        let committer = committer.by(clock.clone());
+        let inner = Inner {
+            writer: Writer::start(committer),
+            db,
+            wechat,
+            throttle: Throttle::new(settings.order_limit_per_s),
+            last_round: AtomicI64::new(i64::MAX),
+            settings,
+            watched,
+            clock,
+            random,
+            health: HealthWatch::default(),
+            code_locks: Mutex::default(),
+        };
+        Cashier { inner: Arc::new(inner) }
+    }
+
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+
+    pub fn now(&self) -> UnixMillis {
+        self.inner.clock.now()
+    }
+
+    /// Adds an operator's note to an order's time line.
+    ///
+    /// # Errors
+    /// [`WriteError`].
+    pub async fn note(&self, out_trade_no: &OutTradeNo, by: &str, text: &str) -> Result<(), WriteError> {
+        let detail = serde_json::json!({ "by": by, "text": text });
+        self.inner.record(out_trade_no, EventKind::Note, &detail).await
+    }
+
+    /// Commands that wait for the writer.
+    pub fn waiting_writes(&self) -> usize {
+        self.inner.writer.waiting()
+    }
+
+    /// What is known of the connection to WeChat, from memory.
+    pub fn health(&self) -> Health {
+        let (mut health, throttle) = (self.inner.health.get(), &self.inner.throttle);
+        health.orders_outage = throttle.orders.outage();
+        health.queries_outage = throttle.queries.outage();
+        health.refunds_outage = throttle.refunds.outage();
+        health.bills_outage = throttle.bills.outage();
+        health
+    }
+}
+
+impl Inner {
+    async fn record(
+        &self,
+        number: &OutTradeNo,
+        kind: EventKind,
+        detail: &serde_json::Value,
+    ) -> Result<(), WriteError> {
+        let event = Event::new(number, self.clock.now(), kind, detail);
+        self.writer.write(Command::Record(event)).await.map(|_| ())
+    }
+
+    /// Tells the breaker how a query or a close ended, and passes the answer on.
+    pub(crate) fn record_query<T>(&self, call: Call, answer: Result<T, Error>) -> Result<T, Error> {
+        self.throttle.queries.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
+        answer
+    }
+
+    /// Tells the breaker how a call about refunds ended, and passes the answer on.
+    pub(crate) fn record_refund_call<T>(&self, call: Call, answer: Result<T, Error>) -> Result<T, Error> {
+        self.throttle.record_refund(call, answer.as_ref().err(), self.clock.now(), &self.random);
+        answer
+    }
+
+    /// The order's single-flight lock in this process; other processes are kept out by the lease in the database.
+    pub(crate) async fn code_lock(&self, number: &OutTradeNo) -> OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.code_locks.lock().unwrap_or_else(PoisonError::into_inner);
+            // Unused locks are dropped, so that the map holds only conversations that are under way.
+            locks.retain(|_, lock| Arc::strong_count(lock) > 1);
+            Arc::clone(locks.entry(number.clone()).or_default())
+        };
+        lock.lock_owned().await
+    }
+}
