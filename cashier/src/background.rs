@@ -8,6 +8,7 @@ use wxpay::{OutTradeNo, UnixMillis};
 
 use crate::circuit_breaker::Failure;
 use crate::core::{Cashier, Inner};
+use crate::db::DbError;
 use crate::db::{due, orders};
 use crate::query::{QueryError, SCHEDULE};
 use crate::rate::Rate;
@@ -30,7 +31,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says; a single order's failure is logged and does not stop the others.
-    pub async fn query_due(&self, limit: usize) -> Result<usize, sqlx::Error> {
+    pub async fn query_due(&self, limit: usize) -> Result<usize, DbError> {
         let inner = &self.inner;
         let now = inner.clock.now();
         let Some((call, limit)) = inner.throttle.queries.admit_round(limit, now) else { return Ok(0) };
@@ -61,7 +62,7 @@ impl Cashier {
     }
 
     /// The orders that this round asks about.
-    async fn claim(&self, now: UnixMillis, limit: usize) -> Result<Vec<OutTradeNo>, sqlx::Error> {
+    async fn claim(&self, now: UnixMillis, limit: usize) -> Result<Vec<OutTradeNo>, DbError> {
         let inner = &self.inner;
         let db = inner.db.clone();
         // At the start, and when the clock was set back.

@@ -20,6 +20,7 @@ pub mod check;
 pub(crate) mod day_claim;
 pub(crate) mod differences;
 pub mod due;
+mod error;
 pub mod events;
 pub mod exceptions;
 pub mod facts;
@@ -36,6 +37,7 @@ mod turnstile;
 pub mod writer;
 
 use crate::random::Random;
+pub use error::{DbError, Inconsistency};
 use turnstile::Passage;
 pub use turnstile::{Fate, Step, Turnstile};
 
@@ -78,9 +80,9 @@ pub enum OpenError {
         source: std::io::Error,
     },
     #[error("DATABASE_URL: the database cannot be opened")]
-    Connect(#[source] sqlx::Error),
+    Connect(#[source] DbError),
     #[error("the database cannot be brought up to date")]
-    Migrate(#[source] sqlx::migrate::MigrateError),
+    Migrate(#[source] DbError),
 }
 
 impl Db {
@@ -98,7 +100,10 @@ impl Db {
     /// [`OpenError`], which names the setting.
     pub async fn open_behind(url: &str, turnstile: Turnstile) -> Result<Db, OpenError> {
         let db = Db::connect(url, turnstile).await?;
-        migrations::migrator(db.engine).run(&db.pool).await.map_err(OpenError::Migrate)?;
+        migrations::migrator(db.engine)
+            .run(&db.pool)
+            .await
+            .map_err(|error| OpenError::Migrate(sqlx::Error::from(error).into()))?;
         Ok(db)
     }
 
@@ -119,15 +124,15 @@ impl Db {
             Engine::Postgres => url.to_owned(),
         };
         // The pool would try again until its time is up and then say only that; one connection says what is wrong.
-        let first = AnyConnection::connect(&url).await.map_err(OpenError::Connect)?;
-        first.close().await.map_err(OpenError::Connect)?;
+        let first = AnyConnection::connect(&url).await.map_err(connect)?;
+        first.close().await.map_err(connect)?;
         let (reading, writing) = if engine == Engine::Sqlite { (4, 1) } else { (8, 4) };
         // On a simulation's clock no time passes meanwhile, however long this machine takes.
         let patience = Duration::from_secs(if turnstile.is_closed() { 3600 } else { 5 });
         let options = |most| options(engine, most).acquire_timeout(patience);
-        let pool = options(reading).connect(&url).await.map_err(OpenError::Connect)?;
+        let pool = options(reading).connect(&url).await.map_err(connect)?;
         // This one opens its first connection when it is asked for one.
-        let writing = options(writing).connect_lazy(&url).map_err(OpenError::Connect)?;
+        let writing = options(writing).connect_lazy(&url).map_err(connect)?;
         Ok(Db {
             pool,
             writing,
@@ -144,7 +149,7 @@ impl Db {
     }
 
     /// A connection to read on.
-    async fn reading(&self) -> Result<Reading, sqlx::Error> {
+    async fn reading(&self) -> Result<Reading, DbError> {
         let passage = self.turnstile.to_read().await;
         passage.answer()?;
         Ok(Reading { connection: self.pool.acquire().await?, _passage: passage })
@@ -160,7 +165,7 @@ impl Db {
     ///
     /// # Errors
     /// When no connection can be had in 5 s or the database refuses.
-    pub async fn begin(&self) -> Result<WriteTransaction<'static>, sqlx::Error> {
+    pub async fn begin(&self) -> Result<WriteTransaction<'static>, DbError> {
         let turn = self.turn().await;
         let passage = self.turnstile.to_write().await;
         let transaction = self.writing.begin_with(self.begin_statement()).await?;
@@ -168,7 +173,7 @@ impl Db {
     }
 
     /// A connection outside the pools, for one who keeps it.
-    async fn own_connection(&self) -> Result<AnyConnection, sqlx::Error> {
+    async fn own_connection(&self) -> Result<AnyConnection, DbError> {
         let passage = self.turnstile.to_read().await;
         passage.answer()?;
         let mut connection = AnyConnection::connect(&self.url).await?;
@@ -177,10 +182,7 @@ impl Db {
     }
 
     /// The same on a connection that the caller keeps: SQLite's page cache stays warm on it.
-    async fn begin_on<'c>(
-        &self,
-        connection: &'c mut AnyConnection,
-    ) -> Result<WriteTransaction<'c>, sqlx::Error> {
+    async fn begin_on<'c>(&self, connection: &'c mut AnyConnection) -> Result<WriteTransaction<'c>, DbError> {
         let turn = self.turn().await;
         let passage = self.turnstile.to_write().await;
         let transaction = connection.begin_with(self.begin_statement()).await?;
@@ -208,17 +210,18 @@ impl Db {
     /// Whatever the database says.
     pub async fn run_to_completion<T: Send + 'static>(
         &self,
-        write: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
-    ) -> Result<T, sqlx::Error> {
-        tokio::spawn(write).await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed))
+        write: impl Future<Output = Result<T, DbError>> + Send + 'static,
+    ) -> Result<T, DbError> {
+        tokio::spawn(write).await.unwrap_or_else(|_| Err(DbError::TaskEnded))
     }
 
     /// Whether the database answers.
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn ping(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("SELECT 1").execute(&self.pool).await.map(|_| ())
+    pub async fn ping(&self) -> Result<(), DbError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
     }
 
     /// The numbers of orders that other instances changed, as they change; `None` where there can be no other (SQLite).
@@ -242,6 +245,10 @@ impl Db {
     }
 }
 
+fn connect(error: sqlx::Error) -> OpenError {
+    OpenError::Connect(error.into())
+}
+
 fn options(engine: Engine, most: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(most)
@@ -257,7 +264,7 @@ async fn set_up(engine: Engine, connection: &mut AnyConnection) -> Result<(), sq
 }
 
 #[expect(clippy::disallowed_methods, reason = "real processes only: the simulation does not listen")]
-async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), sqlx::Error> {
+async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), DbError> {
     let mut listener = sqlx::postgres::PgListener::connect(url).await?;
     listener.listen(CHANNEL).await?;
     loop {
@@ -308,7 +315,7 @@ impl WriteTransaction<'_> {
 
     /// # Errors
     /// When it is not known to be on disk.
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
+    pub async fn commit(self) -> Result<(), DbError> {
         match self.passage.fate {
             Fate::Refused => self.transaction.rollback().await?,
             Fate::Done | Fate::Unheard => self.transaction.commit().await?,
@@ -324,7 +331,7 @@ impl WriteTransaction<'_> {
     }
 
     /// Tells other instances which orders this transaction changes, when it commits (PostgreSQL only).
-    async fn announce(&mut self, engine: Engine, numbers: &str) -> Result<(), sqlx::Error> {
+    async fn announce(&mut self, engine: Engine, numbers: &str) -> Result<(), DbError> {
         if engine == Engine::Postgres && !numbers.is_empty() {
             sqlx::query("SELECT pg_notify($1, $2)")
                 .bind(CHANNEL)
@@ -355,17 +362,17 @@ fn sqlite_url(url: &str) -> Result<String, OpenError> {
 }
 
 /// Reads one column by name, for the rows of every table.
-fn column<T>(row: &AnyRow, name: &str) -> Result<T, sqlx::Error>
+fn column<T>(row: &AnyRow, name: &str) -> Result<T, DbError>
 where
     T: for<'r> sqlx::Decode<'r, Any> + sqlx::Type<Any>,
 {
     use sqlx::Row;
-    row.try_get(name)
+    Ok(row.try_get(name)?)
 }
 
 /// A stored value that the types refuse: the row was written by something else.
-fn broken(name: &'static str, why: impl std::error::Error + Send + Sync + 'static) -> sqlx::Error {
-    sqlx::Error::ColumnDecode { index: name.to_owned(), source: Box::new(why) }
+fn broken(name: &'static str, why: impl std::error::Error + Send + Sync + 'static) -> DbError {
+    sqlx::Error::ColumnDecode { index: name.to_owned(), source: Box::new(why) }.into()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use wxpay::{Fen, UnixMillis};
 
 use crate::core::Cashier;
+use crate::db::DbError;
 use crate::db::writer::WriteError;
 use crate::db::{accounts, exceptions, ledger, orders, refunds};
 use crate::refunds::NoCertificate;
@@ -32,8 +33,8 @@ pub struct TakeBackOffer {
     pub balance: Fen,
 }
 
-impl From<sqlx::Error> for ResolveError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<DbError> for ResolveError {
+    fn from(error: DbError) -> Self {
         ResolveError::Write(error.into())
     }
 }
@@ -41,7 +42,7 @@ impl From<sqlx::Error> for ResolveError {
 impl Cashier {
     /// # Errors
     /// Whatever the database says.
-    pub async fn exception(&self, id: &str) -> Result<Option<Exception>, sqlx::Error> {
+    pub async fn exception(&self, id: &str) -> Result<Option<Exception>, DbError> {
         exceptions::find(&self.inner.db, id).await
     }
 
@@ -54,7 +55,7 @@ impl Cashier {
         &self,
         before: Option<(UnixMillis, &str)>,
         limit: i64,
-    ) -> Result<Vec<Exception>, sqlx::Error> {
+    ) -> Result<Vec<Exception>, DbError> {
         exceptions::resolved(&self.inner.db, before, limit).await
     }
 
@@ -62,7 +63,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn ways(&self, exception: &Exception) -> Result<Vec<Way>, sqlx::Error> {
+    pub async fn ways(&self, exception: &Exception) -> Result<Vec<Way>, DbError> {
         let db = &self.inner.db;
         let order = orders::find(db, &exception.out_trade_no).await?;
         let known = refunds::of_order(db, &exception.out_trade_no).await?;
@@ -77,7 +78,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn take_back_offer(&self, exception: &Exception) -> Result<Option<TakeBackOffer>, sqlx::Error> {
+    pub async fn take_back_offer(&self, exception: &Exception) -> Result<Option<TakeBackOffer>, DbError> {
         let (db, number) = (&self.inner.db, &exception.out_trade_no);
         let Some(payment) = &exception.transaction_id else { return Ok(None) };
         let Some(order) = orders::find(db, number).await? else { return Ok(None) };
@@ -122,7 +123,7 @@ impl Cashier {
         match self.inner.writer.write(command).await? {
             Reply::ExceptionSettled { exception, refund } => Ok((*exception, refund.map(|refund| *refund))),
             Reply::SettleRefused(refusal) => Err(ResolveError::Refused(refusal)),
-            _ => Err(sqlx::Error::WorkerCrashed.into()),
+            _ => Err(DbError::TaskEnded.into()),
         }
     }
 }

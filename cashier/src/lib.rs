@@ -23,7 +23,7 @@ pub mod watched;
 pub use crate::core::{Cashier, Settings};
 pub use circuit_breaker::Outage;
 pub use clock::Clock;
-pub use db::Db;
+pub use db::{Db, DbError};
 pub use exceptions::{ResolveError, TakeBackOffer};
 pub use health::{Health, Stopped};
 pub use idempotency::IdempotencyKey;

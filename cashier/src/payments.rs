@@ -7,6 +7,7 @@ use recharge::order::Proof;
 use wxpay::{OutTradeNo, Payment, Verified};
 
 use crate::core::{Cashier, Inner};
+use crate::db::DbError;
 use crate::db::orders;
 use crate::db::writer::WriteError;
 
@@ -75,7 +76,7 @@ impl Inner {
         let number = payment.out_trade_no.clone();
         let command = Command::Settle { payment, proof, from: from.to_owned(), now };
         let Reply::Settled(outcome) = self.writer.write(command).await? else {
-            return Err(sqlx::Error::WorkerCrashed.into());
+            return Err(DbError::TaskEnded.into());
         };
         match &outcome {
             Outcome::Credited { late } => {

@@ -13,6 +13,7 @@ use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo, Placing, Tr
 use crate::circuit_breaker::Call;
 use crate::clock::Clock;
 use crate::core::{Cashier, Inner};
+use crate::db::DbError;
 use crate::db::orders;
 use crate::db::writer::WriteError;
 use crate::health::{Cause, Stopped};
@@ -71,8 +72,8 @@ pub enum PlaceError {
     Write(#[from] WriteError),
 }
 
-impl From<sqlx::Error> for PlaceError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<DbError> for PlaceError {
+    fn from(error: DbError) -> Self {
         PlaceError::Write(error.into())
     }
 }
@@ -109,7 +110,7 @@ pub(crate) async fn within_patience(
     number: impl FnOnce() -> Option<OutTradeNo>,
 ) -> Result<Order, PlaceError> {
     match clock.timeout(PATIENCE, task).await {
-        Some(ended) => ended.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into())),
+        Some(ended) => ended.unwrap_or_else(|_| Err(DbError::TaskEnded.into())),
         None => Err(match number() {
             Some(out_trade_no) => PlaceError::TryAgain { out_trade_no },
             None => PlaceError::Write(WriteError::Busy),

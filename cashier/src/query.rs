@@ -5,6 +5,7 @@ use wxpay::{ErrCode, Error, OutTradeNo, TradeState};
 
 use crate::circuit_breaker::Call;
 use crate::core::{Cashier, Inner};
+use crate::db::DbError;
 use crate::db::orders;
 use crate::db::writer::WriteError;
 use crate::health::Cause;
@@ -34,8 +35,8 @@ pub enum CloseError {
     TooEarly { wait_s: i64 },
 }
 
-impl From<sqlx::Error> for QueryError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<DbError> for QueryError {
+    fn from(error: DbError) -> Self {
         QueryError::Write(error.into())
     }
 }
@@ -53,7 +54,7 @@ impl Cashier {
             let order = orders::find(&inner.db, &number).await?.ok_or(QueryError::NotFound)?;
             inner.query(&order, &by).await
         });
-        asked.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+        asked.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 
     /// Closes an unpaid order at WeChat and here. A payment that is found on the way is settled instead, and the order
@@ -65,7 +66,7 @@ impl Cashier {
         let inner = std::sync::Arc::clone(&self.inner);
         let (number, by) = (out_trade_no.clone(), by.to_owned());
         let closed = tokio::spawn(async move { inner.close(&number, &by).await });
-        closed.await.unwrap_or_else(|_| Err(QueryError::from(sqlx::Error::WorkerCrashed).into()))
+        closed.await.unwrap_or_else(|_| Err(QueryError::from(DbError::TaskEnded).into()))
     }
 
     /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s or the order
@@ -73,7 +74,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn hurry(&self, out_trade_no: &OutTradeNo) -> Result<bool, sqlx::Error> {
+    pub async fn hurry(&self, out_trade_no: &OutTradeNo) -> Result<bool, DbError> {
         let (db, number, now) = (self.inner.db.clone(), out_trade_no.clone(), self.now());
         let hurried = async move { crate::db::due::hurry(&db, &number, 5_000, now).await };
         self.inner.db.run_to_completion(hurried).await

@@ -8,6 +8,7 @@ use recharge::{Exception, Order};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::core::Cashier;
+use crate::db::DbError;
 use crate::db::check::{self, Findings};
 use crate::db::order_list::{self, Cursor, Filter, Page, Totals};
 use crate::db::{accounts, due, events, exceptions, orders};
@@ -20,7 +21,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn status(&self, out_trade_no: &OutTradeNo) -> Result<Option<Arc<Order>>, sqlx::Error> {
+    pub async fn status(&self, out_trade_no: &OutTradeNo) -> Result<Option<Arc<Order>>, DbError> {
         let (watched, now) = (&self.inner.watched, self.now());
         if let Some(order) = watched.get(out_trade_no, now) {
             return Ok(Some(order));
@@ -36,7 +37,7 @@ impl Cashier {
 
     /// # Errors
     /// Whatever the database says.
-    pub async fn order(&self, out_trade_no: &OutTradeNo) -> Result<Option<Order>, sqlx::Error> {
+    pub async fn order(&self, out_trade_no: &OutTradeNo) -> Result<Option<Order>, DbError> {
         orders::find(&self.inner.db, out_trade_no).await
     }
 
@@ -44,7 +45,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn time_line(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Event>, sqlx::Error> {
+    pub async fn time_line(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Event>, DbError> {
         events::of_order(&self.inner.db, out_trade_no, LINE_ROWS).await
     }
 
@@ -52,7 +53,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn exceptions(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Exception>, sqlx::Error> {
+    pub async fn exceptions(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Exception>, DbError> {
         exceptions::of_orders(&self.inner.db, &[out_trade_no.as_str()]).await
     }
 
@@ -60,7 +61,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn open_exceptions(&self, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
+    pub async fn open_exceptions(&self, limit: i64) -> Result<Vec<Exception>, DbError> {
         exceptions::open(&self.inner.db, limit).await
     }
 
@@ -72,13 +73,13 @@ impl Cashier {
         &self,
         search: &str,
         limit: i64,
-    ) -> Result<Vec<Exception>, sqlx::Error> {
+    ) -> Result<Vec<Exception>, DbError> {
         exceptions::without_order(&self.inner.db, search, limit).await
     }
 
     /// # Errors
     /// Whatever the database says.
-    pub async fn balance(&self, user_id: &str) -> Result<Fen, sqlx::Error> {
+    pub async fn balance(&self, user_id: &str) -> Result<Fen, DbError> {
         accounts::balance(&self.inner.db, user_id).await
     }
 
@@ -91,7 +92,7 @@ impl Cashier {
         user_id: &str,
         cursor: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Page, sqlx::Error> {
+    ) -> Result<Page, DbError> {
         order_list::of_user(&self.inner.db, user_id, cursor, limit).await
     }
 
@@ -104,7 +105,7 @@ impl Cashier {
         filter: &Filter,
         cursor: Option<&Cursor>,
         limit: usize,
-    ) -> Result<Page, sqlx::Error> {
+    ) -> Result<Page, DbError> {
         order_list::orders(&self.inner.db, filter, cursor, limit).await
     }
 
@@ -112,7 +113,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn totals(&self, filter: &Filter) -> Result<Totals, sqlx::Error> {
+    pub async fn totals(&self, filter: &Filter) -> Result<Totals, DbError> {
         order_list::totals(&self.inner.db, filter).await
     }
 
@@ -120,7 +121,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn days(&self, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, sqlx::Error> {
+    pub async fn days(&self, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, DbError> {
         accounts::days(&self.inner.db, from, to).await
     }
 
@@ -128,7 +129,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn backlog(&self) -> Result<(i64, Option<UnixMillis>), sqlx::Error> {
+    pub async fn backlog(&self) -> Result<(i64, Option<UnixMillis>), DbError> {
         due::backlog(&self.inner.db, self.now()).await
     }
 
@@ -136,7 +137,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn check(&self) -> Result<Findings, sqlx::Error> {
+    pub async fn check(&self) -> Result<Findings, DbError> {
         let findings = check::all(&self.inner.db).await?;
         self.inner.health.checked(findings.violations);
         Ok(findings)

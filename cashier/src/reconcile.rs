@@ -4,6 +4,7 @@ use wxpay::bill::BillDate;
 
 use crate::circuit_breaker::Call;
 use crate::core::Cashier;
+use crate::db::DbError;
 use crate::db::{bill_lines, day_claim, differences, orders, reconciliations};
 use crate::error_chain::error_chain;
 use recharge::reconciliation::{self as rules, Difference, Reconciliation};
@@ -77,7 +78,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn reconciliations(&self, limit: i64) -> Result<Vec<Reconciliation>, sqlx::Error> {
+    pub async fn reconciliations(&self, limit: i64) -> Result<Vec<Reconciliation>, DbError> {
         reconciliations::results(&self.inner.db, None, limit).await
     }
 
@@ -88,7 +89,7 @@ impl Cashier {
     pub async fn reconciliation(
         &self,
         date: BillDate,
-    ) -> Result<Option<(Reconciliation, Vec<Difference>)>, sqlx::Error> {
+    ) -> Result<Option<(Reconciliation, Vec<Difference>)>, DbError> {
         let db = &self.inner.db;
         match reconciliations::results(db, Some(date), 1).await?.pop() {
             Some(result) => Ok(Some((result, differences::of_day(db, date, SHOWN).await?))),
@@ -100,7 +101,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn reconciled(&self) -> Result<(Option<BillDate>, i64), sqlx::Error> {
+    pub async fn reconciled(&self) -> Result<(Option<BillDate>, i64), DbError> {
         reconciliations::overview(&self.inner.db).await
     }
 

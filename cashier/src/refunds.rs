@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 use wxpay::{Error, Fen, OutRefundNo, OutTradeNo, RefundNotice};
 
 use crate::core::Cashier;
+use crate::db::DbError;
 use crate::db::writer::WriteError;
 use crate::db::{accounts, ledger, orders, refunds};
 use recharge::User;
@@ -52,14 +53,14 @@ pub enum WithdrawError {
     Write(#[from] WriteError),
 }
 
-impl From<sqlx::Error> for RefundError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<DbError> for RefundError {
+    fn from(error: DbError) -> Self {
         RefundError::Write(error.into())
     }
 }
 
-impl From<sqlx::Error> for WithdrawError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<DbError> for WithdrawError {
+    fn from(error: DbError) -> Self {
         WithdrawError::Write(error.into())
     }
 }
@@ -105,7 +106,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn refund_offer(&self, out_trade_no: &OutTradeNo) -> Result<Option<RefundOffer>, sqlx::Error> {
+    pub async fn refund_offer(&self, out_trade_no: &OutTradeNo) -> Result<Option<RefundOffer>, DbError> {
         let db = &self.inner.db;
         let Some(order) = orders::find(db, out_trade_no).await? else { return Ok(None) };
         let known = refunds::of_order(db, out_trade_no).await?;
@@ -117,10 +118,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn refund_offer_by_hand(
-        &self,
-        exception: &Exception,
-    ) -> Result<Option<RefundOffer>, sqlx::Error> {
+    pub async fn refund_offer_by_hand(&self, exception: &Exception) -> Result<Option<RefundOffer>, DbError> {
         let (db, number) = (&self.inner.db, &exception.out_trade_no);
         let Some(payment) = resolution::credited(exception) else { return Ok(None) };
         let credits = ledger::credits_by_hand(db, number).await?;
@@ -131,8 +129,9 @@ impl Cashier {
         self.offer(Refundable::by_hand(exception, &credit, known.iter()), credit.user).await.map(Some)
     }
 
-    async fn offer(&self, payment: Refundable, user: User) -> Result<RefundOffer, sqlx::Error> {
-        let out_refund_no = self.new_out_refund_no().map_err(|error| sqlx::Error::Encode(error.into()))?;
+    async fn offer(&self, payment: Refundable, user: User) -> Result<RefundOffer, DbError> {
+        let out_refund_no =
+            self.new_out_refund_no().map_err(|error| DbError::Sql(sqlx::Error::Encode(error.into())))?;
         let balance = accounts::balance(&self.inner.db, &user.id).await?;
         Ok(RefundOffer { payment, user, balance, out_refund_no, can_refund: self.can_refund() })
     }
@@ -157,7 +156,7 @@ impl Cashier {
                 Ok(*refund)
             }
             Reply::RefundRefused(refusal) => Err(RefundError::Refused(refusal)),
-            _ => Err(sqlx::Error::WorkerCrashed.into()),
+            _ => Err(DbError::TaskEnded.into()),
         }
     }
 
@@ -165,7 +164,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn refunds(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Refund>, sqlx::Error> {
+    pub async fn refunds(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Refund>, DbError> {
         refunds::of_order(&self.inner.db, out_trade_no).await
     }
 
@@ -173,7 +172,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn open_refunds(&self, limit: i64) -> Result<Vec<Refund>, sqlx::Error> {
+    pub async fn open_refunds(&self, limit: i64) -> Result<Vec<Refund>, DbError> {
         refunds::open(&self.inner.db, limit).await
     }
 
@@ -181,7 +180,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn hurry_refund(&self, out_refund_no: &OutRefundNo) -> Result<bool, sqlx::Error> {
+    pub async fn hurry_refund(&self, out_refund_no: &OutRefundNo) -> Result<bool, DbError> {
         let (db, number, now) = (self.inner.db.clone(), out_refund_no.clone(), self.now());
         self.inner.db.run_to_completion(async move { refunds::hurry(&db, &number, now).await }).await
     }
@@ -197,7 +196,7 @@ impl Cashier {
     ) -> Result<Refund, WithdrawError> {
         let (inner, number) = (Arc::clone(&self.inner), out_refund_no.clone());
         let withdrawn = tokio::spawn(async move { inner.withdraw(&number, by).await });
-        withdrawn.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+        withdrawn.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 
     /// Sends and asks about up to `limit` refunds that are due, all at once. Answers how many; while WeChat does not answer
@@ -205,7 +204,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says; a single refund's failure is on its row and does not stop the others.
-    pub async fn advance_refunds(&self, limit: usize) -> Result<usize, sqlx::Error> {
+    pub async fn advance_refunds(&self, limit: usize) -> Result<usize, DbError> {
         let inner = &self.inner;
         let (db, now) = (inner.db.clone(), self.now());
         let Some((call, limit)) = inner.throttle.refunds.admit_round(limit, now) else { return Ok(0) };
@@ -244,6 +243,6 @@ impl Cashier {
     ) -> Result<RefundNoticeAnswer, WriteError> {
         let (inner, from) = (Arc::clone(&self.inner), from.to_owned());
         let taken = tokio::spawn(async move { inner.take_refund_notice(notice, &from).await });
-        taken.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+        taken.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use wxpay::{ErrCode, Error, UnixMillis};
 
 use crate::circuit_breaker::{Breaker, Call, Failure, Outage};
+use crate::db::DbError;
 use crate::db::{Db, Engine, limits};
 use crate::random::Random;
 use crate::rate::Rate;
@@ -82,7 +83,7 @@ impl Throttle {
     ///
     /// # Errors
     /// The database's; the inner error is how long to wait.
-    pub(crate) async fn acquire(&self, db: &Db, now: UnixMillis) -> Result<Result<Call, Wait>, sqlx::Error> {
+    pub(crate) async fn acquire(&self, db: &Db, now: UnixMillis) -> Result<Result<Call, Wait>, DbError> {
         let call = match self.orders.admit(now) {
             Ok(call) => call,
             Err(ms) => return Ok(Err(outage(ms))),

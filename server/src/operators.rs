@@ -6,7 +6,7 @@ use argon2::{
     Argon2,
     password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
 };
-use cashier::db::{Db, operators};
+use cashier::db::{Db, DbError, operators};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 use recharge::audit::AuditEntry;
 use sha2::{Digest as _, Sha256};
@@ -45,7 +45,7 @@ pub enum LoginError {
     #[error("too many tries, {wait_s} s to wait")]
     Slow { wait_s: u64 },
     #[error("the database does not answer")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] DbError),
 }
 
 /// A name or password that cannot be an operator's.
@@ -60,7 +60,7 @@ pub enum OperatorError {
     #[error("there is no operator {0}")]
     Unknown(String),
     #[error("the database does not answer")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] DbError),
     #[error("the password could not be hashed")]
     Hash,
 }
@@ -139,7 +139,7 @@ impl Operators {
     /// The operator of a session's token; `None` when it ended.
     /// # Errors
     /// Whatever the database says.
-    pub async fn session(&self, token: &str, now: UnixMillis) -> Result<Option<String>, sqlx::Error> {
+    pub async fn session(&self, token: &str, now: UnixMillis) -> Result<Option<String>, DbError> {
         if token.len() != 32 {
             return Ok(None);
         }
@@ -154,7 +154,7 @@ impl Operators {
         name: &str,
         from: ClientAddr,
         now: UnixMillis,
-    ) -> Result<(), sqlx::Error> {
+    ) -> Result<(), DbError> {
         let entry = AuditEntry::new(now, name, "logout", name, &from.0.to_string());
         operators::end_session(&self.db, &hash_of(token), entry).await
     }

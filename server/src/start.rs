@@ -8,7 +8,7 @@ use app::{
     site::{SiteFiles, SiteSettings},
 };
 use cashier::db::facts;
-use cashier::{Cashier, Clock, Db, Random, Settings};
+use cashier::{Cashier, Clock, Db, DbError, Random, Settings};
 use recharge::LatePayment;
 use sandbox::{Deliver, Options, Sandbox};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -44,7 +44,7 @@ pub enum StartError {
     #[error("{setting} must be a free address of this machine, not {address}")]
     Listen { setting: &'static str, address: SocketAddr, source: io::Error },
     #[error("DATABASE_URL: database error")]
-    Query(#[from] sqlx::Error),
+    Query(#[from] DbError),
     #[error("SAOMA_SANDBOX_ADDR must name the port on which the server's sandbox listens, not 0")]
     SandboxPort,
     #[error(transparent)]
@@ -221,7 +221,7 @@ async fn user_token_secret(config: &Config, db: &Db) -> Result<String, StartErro
 
 /// # Errors
 /// Whatever the database says.
-pub async fn kept_secret(db: &Db) -> Result<String, sqlx::Error> {
+pub async fn kept_secret(db: &Db) -> Result<String, DbError> {
     let fresh = format!("{}{}", operators::random_hex(), operators::random_hex());
     facts::get_or_set(db, "user_token_secret", &fresh).await
 }
@@ -303,8 +303,8 @@ mod tests {
 
     #[test]
     fn a_failed_start_names_each_cause_once() {
-        let text = error_chain(&StartError::Query(sqlx::Error::PoolTimedOut));
-        let cause = sqlx::Error::PoolTimedOut.to_string();
+        let text = error_chain(&StartError::Query(DbError::TimedOut));
+        let cause = DbError::TimedOut.to_string();
         assert_eq!(text.matches(&cause).count(), 1, "{text}");
         let text = error_chain(&StartError::Operator(OperatorError::Exists("admin".to_owned())));
         assert_eq!(text.matches("there is an operator").count(), 1, "{text}");

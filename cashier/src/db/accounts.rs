@@ -7,7 +7,7 @@ use sqlx::AnyConnection;
 use wxpay::Fen;
 
 use super::bulk::{self, Key};
-use super::{Db, column};
+use super::{Db, DbError, column};
 use recharge::batch::{DaySums, Movement};
 
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ const ADD: &str = "INSERT INTO accounts (user_id, user_name, balance, updated_at
 pub(super) async fn add(
     connection: &mut AnyConnection,
     movements: &BTreeMap<String, Movement>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), DbError> {
     let rows: Vec<_> = movements
         .iter()
         .map(|(user_id, movement)| Row {
@@ -45,7 +45,7 @@ pub(super) async fn add(
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn balance(db: &Db, user_id: &str) -> Result<Fen, sqlx::Error> {
+pub async fn balance(db: &Db, user_id: &str) -> Result<Fen, DbError> {
     let row = sqlx::query("SELECT balance FROM accounts WHERE user_id = $1")
         .bind(user_id)
         .fetch_optional(&mut *db.reading().await?)
@@ -57,7 +57,7 @@ pub async fn balance(db: &Db, user_id: &str) -> Result<Fen, sqlx::Error> {
 pub(super) async fn balances(
     connection: &mut AnyConnection,
     users: &[&str],
-) -> Result<BTreeMap<String, Fen>, sqlx::Error> {
+) -> Result<BTreeMap<String, Fen>, DbError> {
     let keys: Vec<_> = users.iter().map(|n| Key { n }).collect();
     let rows = sqlx::query(
         "SELECT user_id, balance FROM accounts \
@@ -92,7 +92,7 @@ const ADD_DAYS: &str = "INSERT INTO days (day, orders, paid, paid_fen, by_query,
 pub(super) async fn add_days(
     connection: &mut AnyConnection,
     days: &BTreeMap<String, DaySums>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), DbError> {
     let rows: Vec<_> = days
         .iter()
         .map(|(day, sums)| DayRow {
@@ -113,7 +113,7 @@ pub(super) async fn add_days(
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn days(db: &Db, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, sqlx::Error> {
+pub async fn days(db: &Db, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, DbError> {
     let rows = sqlx::query(
         "SELECT day, orders, paid, paid_fen, by_query, refunds, refunded_fen FROM days \
          WHERE day >= $1 AND day <= $2 ORDER BY day",

@@ -11,7 +11,7 @@ use sqlx::{AnyConnection, Connection, Row};
 use tempfile::NamedTempFile;
 
 use super::check::{self, Findings};
-use super::{Db, Engine};
+use super::{Db, DbError, Engine};
 use crate::random::Random;
 
 /// What a backup came to.
@@ -35,7 +35,7 @@ pub enum BackupError {
     #[error("the copy cannot be written to {file}")]
     Write { file: String, source: io::Error },
     #[error("DATABASE_URL: the database cannot be copied")]
-    Copy(#[source] sqlx::Error),
+    Copy(#[source] DbError),
     #[error("the copy is damaged ({0}), and perhaps the database too: keep its older backups")]
     Damaged(String),
     #[error(
@@ -44,6 +44,10 @@ pub enum BackupError {
     NoProgram { program: &'static str, version: String },
     #[error("{program}: {said}")]
     Program { program: &'static str, said: String },
+}
+
+fn not_copied(error: sqlx::Error) -> BackupError {
+    BackupError::Copy(error.into())
 }
 
 /// Copies the database at `url` to `file`, which must not be there yet and appears only when all of it is on disk and
@@ -88,17 +92,16 @@ async fn sqlite(url: &str, part: &NamedTempFile) -> Result<Option<Findings>, Bac
     }
     sqlx::any::install_default_drivers();
     let part = part.path().to_string_lossy().into_owned();
-    let mut connection =
-        AnyConnection::connect(&format!("sqlite://{path}?mode=rw")).await.map_err(BackupError::Copy)?;
+    let mut connection = AnyConnection::connect(&format!("sqlite://{path}?mode=rw")).await.map_err(not_copied)?;
     let copied = sqlx::query("VACUUM INTO $1").bind(&part).execute(&mut connection).await;
-    copied.map_err(BackupError::Copy)?;
-    connection.close().await.map_err(BackupError::Copy)?;
+    copied.map_err(not_copied)?;
+    connection.close().await.map_err(not_copied)?;
 
     // Read-only and alone, so that nothing is written to it or beside it any more.
     let copy = format!("sqlite://{part}?mode=ro");
-    let pool = AnyPoolOptions::new().max_connections(1).connect(&copy).await.map_err(BackupError::Copy)?;
+    let pool = AnyPoolOptions::new().max_connections(1).connect(&copy).await.map_err(not_copied)?;
     let said = sqlx::query("PRAGMA integrity_check").fetch_one(&pool).await;
-    let said: String = said.and_then(|row| row.try_get(0)).map_err(BackupError::Copy)?;
+    let said: String = said.and_then(|row| row.try_get(0)).map_err(not_copied)?;
     if said != "ok" {
         return Err(BackupError::Damaged(said.replace('\n', "; ")));
     }
@@ -120,11 +123,11 @@ async fn sqlite(url: &str, part: &NamedTempFile) -> Result<Option<Findings>, Bac
 /// `pg_dump` takes a consistent copy of a running server; there is no other way that survives an update of it.
 async fn postgres(url: &str, part: &NamedTempFile) -> Result<(), BackupError> {
     sqlx::any::install_default_drivers();
-    let mut connection = AnyConnection::connect(url).await.map_err(BackupError::Copy)?;
+    let mut connection = AnyConnection::connect(url).await.map_err(not_copied)?;
     let version = sqlx::query("SELECT current_setting('server_version') AS version");
     let version = version.fetch_one(&mut connection).await.and_then(|row| row.try_get("version"));
-    let version: String = version.map_err(BackupError::Copy)?;
-    connection.close().await.map_err(BackupError::Copy)?;
+    let version: String = version.map_err(not_copied)?;
+    connection.close().await.map_err(not_copied)?;
 
     let (url, password) = without_password(url);
     let mut dump = Command::new("pg_dump");

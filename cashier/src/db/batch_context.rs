@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use sqlx::AnyConnection;
 
-use super::{accounts, exceptions, ledger, operators, refunds};
+use super::{DbError, accounts, exceptions, ledger, operators, refunds};
 use crate::random::Random;
 use recharge::batch::Held;
 use recharge::command::Command;
@@ -16,7 +16,7 @@ pub(super) async fn read(
     connection: &mut AnyConnection,
     commands: &[Command],
     orders: &[Order],
-) -> Result<Held, sqlx::Error> {
+) -> Result<Held, DbError> {
     let (mut of_orders, mut numbers) = (BTreeSet::new(), BTreeSet::new());
     let (mut ids, mut takes) = (BTreeSet::new(), false);
     for command in commands {
@@ -63,7 +63,7 @@ pub(super) async fn store(
     connection: &mut AnyConnection,
     random: &Random,
     held: &Held,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     if !refunds::store(connection, held.refunds.values()).await? {
         return Ok(false);
     }

@@ -8,7 +8,7 @@ use wxpay::bill::{BillDate, BillRow};
 
 use super::bulk::{self, Key};
 use super::day_claim::{Claim, write};
-use super::{Db, broken, column};
+use super::{Db, DbError, broken, column};
 use recharge::reconciliation::{Line, key_of};
 
 /// So many staged lines are deleted in one statement.
@@ -32,10 +32,10 @@ pub(crate) async fn stage(
     claim: &Claim,
     rows: &[BillRow],
     now: UnixMillis,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let mut staged = Vec::with_capacity(rows.len());
     for row in rows {
-        let d = serde_json::to_string(row).map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+        let d = serde_json::to_string(row).map_err(DbError::Encode)?;
         staged.push(Staged { r: &claim.run, l: row.line, k: key_of(row), d });
     }
     let staged = bulk::json(&staged)?;
@@ -43,7 +43,7 @@ pub(crate) async fn stage(
 }
 
 /// The next lines after `after`, at most `limit`.
-pub(crate) async fn lines(db: &Db, claim: &Claim, after: i64, limit: i64) -> Result<Vec<Line>, sqlx::Error> {
+pub(crate) async fn lines(db: &Db, claim: &Claim, after: i64, limit: i64) -> Result<Vec<Line>, DbError> {
     let rows = sqlx::query(
         "SELECT a.document AS document, CAST(CASE WHEN EXISTS (SELECT 1 FROM bill_lines AS b \
          WHERE b.run = a.run AND b.key = a.key AND b.line < a.line) THEN 1 ELSE 0 END AS BIGINT) AS again \
@@ -65,11 +65,7 @@ pub(crate) async fn lines(db: &Db, claim: &Claim, after: i64, limit: i64) -> Res
 }
 
 /// Which of these keys the bill has.
-pub(crate) async fn present(
-    db: &Db,
-    claim: &Claim,
-    keys: &[String],
-) -> Result<BTreeSet<String>, sqlx::Error> {
+pub(crate) async fn present(db: &Db, claim: &Claim, keys: &[String]) -> Result<BTreeSet<String>, DbError> {
     let keys: Vec<_> = keys.iter().map(|n| Key { n }).collect();
     let rows = sqlx::query(
         "SELECT DISTINCT key FROM bill_lines WHERE run = $1 \
@@ -83,7 +79,7 @@ pub(crate) async fn present(
 }
 
 /// Deletes what was staged for this day, by this run and by those that broke off, in steps that hold up nobody.
-pub(crate) async fn sweep(db: &Db, date: BillDate, but: Option<&Claim>) -> Result<(), sqlx::Error> {
+pub(crate) async fn sweep(db: &Db, date: BillDate, but: Option<&Claim>) -> Result<(), DbError> {
     let (from, to) = (format!("{date}-"), format!("{date}."));
     let but = but.map_or(String::new(), |claim| claim.run.clone());
     loop {

@@ -2,7 +2,7 @@
 
 use sqlx::any::AnyRow;
 
-use super::{Db, column};
+use super::{Db, DbError, column};
 
 /// So many rows are looked at in one statement; each statement sees one moment of the database.
 const WINDOW: i64 = 2_000;
@@ -93,7 +93,7 @@ const NO_ACCOUNT: &str = "SELECT l.user_id AS k, CAST(0 AS BIGINT) AS balance, \
 ///
 /// # Errors
 /// Whatever the database says; what was found until then is not reported.
-pub async fn all(db: &Db) -> Result<Findings, sqlx::Error> {
+pub async fn all(db: &Db) -> Result<Findings, DbError> {
     let mut findings = Findings::default();
     let credit = |row: &AnyRow| Ok(Violation::Credit { out_trade_no: column(row, "k")? });
     let no_reason = |row: &AnyRow| {
@@ -138,9 +138,9 @@ async fn windows(
     db: &Db,
     window: &'static str,
     violations: &'static str,
-    violation: impl Fn(&AnyRow) -> Result<Violation, sqlx::Error>,
+    violation: impl Fn(&AnyRow) -> Result<Violation, DbError>,
     findings: &mut Findings,
-) -> Result<u64, sqlx::Error> {
+) -> Result<u64, DbError> {
     let (mut after, mut rows) = (String::new(), 0);
     loop {
         let row = sqlx::query(window).bind(&after).bind(WINDOW).fetch_one(&mut *db.reading().await?).await?;

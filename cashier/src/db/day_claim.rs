@@ -4,7 +4,7 @@
 use wxpay::UnixMillis;
 use wxpay::bill::BillDate;
 
-use super::Db;
+use super::{Db, DbError};
 
 /// Lifetime of a claim that is not renewed, in milliseconds; one step of a run takes less than half of it.
 pub(crate) const LEASE_MS: i64 = 120_000;
@@ -30,7 +30,7 @@ pub(crate) async fn claim(
     run: &str,
     now: UnixMillis,
     only_due: bool,
-) -> Result<Option<Claim>, sqlx::Error> {
+) -> Result<Option<Claim>, DbError> {
     let claim = Claim { date, run: format!("{date}-{run}") };
     let (db2, claim2) = (db.clone(), claim.clone());
     let claiming = async move {
@@ -58,7 +58,7 @@ pub(super) async fn write(
     claim: &Claim,
     now: UnixMillis,
     statements: Vec<(&'static str, String)>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let (db2, claim) = (db.clone(), claim.clone());
     let writing = async move {
         let mut transaction = db2.begin().await?;

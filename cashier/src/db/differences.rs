@@ -10,7 +10,7 @@ use wxpay::{Fen, UnixMillis};
 use super::bulk;
 use super::day_claim::{Claim, write};
 use super::operators;
-use super::{Db, broken, column};
+use super::{Db, DbError, broken, column};
 use recharge::audit::AuditEntry;
 use recharge::reconciliation::{Difference, DifferenceKind, Dismissal, Done, key_of};
 
@@ -69,7 +69,7 @@ pub(crate) async fn keep(
     claim: &Claim,
     differences: &[Difference],
     now: UnixMillis,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let day = claim.date.to_string();
     let rows: Vec<_> = differences
         .iter()
@@ -111,7 +111,7 @@ pub(crate) async fn found_in_bill(
     bill: BillDate,
     rows: &[BillRow],
     now: UnixMillis,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let bill = bill.to_string();
     let keys: BTreeSet<_> = rows.iter().map(key_of).collect();
     let found: Vec<_> = keys.iter().map(|y| Found { y, b: &bill }).collect();
@@ -120,7 +120,7 @@ pub(crate) async fn found_in_bill(
 }
 
 /// Whether the books of another day have something that its bill lacks.
-pub(crate) async fn others_lack(db: &Db, but: BillDate) -> Result<bool, sqlx::Error> {
+pub(crate) async fn others_lack(db: &Db, but: BillDate) -> Result<bool, DbError> {
     let sql = "SELECT 1 AS one FROM differences WHERE day <> $1 AND done = 'listed' AND kind IN ('not_there', 'refund_not_there') LIMIT 1";
     Ok(sqlx::query(sql).bind(but.to_string()).fetch_optional(&mut *db.reading().await?).await?.is_some())
 }
@@ -131,14 +131,14 @@ pub(crate) async fn find(
     date: BillDate,
     kind: DifferenceKind,
     key: &str,
-) -> Result<Option<Difference>, sqlx::Error> {
+) -> Result<Option<Difference>, DbError> {
     let sql = format!("{} AND d.kind = $2 AND d.key = $3", of_days());
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(date.to_string()).bind(kind.name()).bind(key);
     query.fetch_optional(&mut *db.reading().await?).await?.as_ref().map(difference).transpose()
 }
 
 /// The differences of a day, open ones first, at most `limit`.
-pub(crate) async fn of_day(db: &Db, date: BillDate, limit: i64) -> Result<Vec<Difference>, sqlx::Error> {
+pub(crate) async fn of_day(db: &Db, date: BillDate, limit: i64) -> Result<Vec<Difference>, DbError> {
     let sql = format!("{} ORDER BY open DESC, kind, line, key LIMIT $2", of_days());
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(date.to_string()).bind(limit);
     query.fetch_all(&mut *db.reading().await?).await?.iter().map(difference).collect()
@@ -152,7 +152,7 @@ fn of_days() -> String {
     )
 }
 
-fn difference(row: &AnyRow) -> Result<Difference, sqlx::Error> {
+fn difference(row: &AnyRow) -> Result<Difference, DbError> {
     let (kind, done): (String, String) = (column(row, "kind")?, column(row, "done")?);
     Ok(Difference {
         kind: DifferenceKind::from_name(&kind).ok_or_else(|| broken("kind", UnknownWord(kind)))?,
@@ -207,7 +207,7 @@ pub(crate) async fn dismiss(
     read: &Difference,
     dismissal: &Dismissal,
     audit: AuditEntry,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let row = Dismissed {
         d: date.to_string(),
         k: read.kind.name(),

@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 use wxpay::{OutTradeNo, UnixMillis};
 
-use super::{Db, broken, bulk, column, limits};
+use super::{Db, DbError, broken, bulk, column, limits};
 use crate::rate::Rate;
 use recharge::order::Order;
 use recharge::order::query_schedule;
@@ -74,7 +74,7 @@ struct Due {
 
 /// Up to `room` orders that are due by age. Those that have waited longest come first, as long as all get their turn in
 /// time; with a backlog the newest do, whose payers are most likely still there.
-async fn due(db: &Db, round: &Round<'_>, room: usize) -> Result<Vec<Due>, sqlx::Error> {
+async fn due(db: &Db, round: &Round<'_>, room: usize) -> Result<Vec<Due>, DbError> {
     if room == 0 {
         return Ok(Vec::new());
     }
@@ -102,15 +102,16 @@ async fn due(db: &Db, round: &Round<'_>, room: usize) -> Result<Vec<Due>, sqlx::
     Ok(found)
 }
 
-async fn select(db: &Db, condition: &str, now: UnixMillis, limit: usize) -> Result<Vec<AnyRow>, sqlx::Error> {
+async fn select(db: &Db, condition: &str, now: UnixMillis, limit: usize) -> Result<Vec<AnyRow>, DbError> {
     let sql = format!("SELECT {}, last_query_at FROM orders {condition}", super::orders::COLUMNS);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    sqlx::query(AssertSqlSafe(sql)).bind(now.get()).bind(limit).fetch_all(&mut *db.reading().await?).await
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(now.get()).bind(limit);
+    Ok(query.fetch_all(&mut *db.reading().await?).await?)
 }
 
 /// Claims orders to ask about: watched ones, and of those that are due as many as there is room for, all of them under the
 /// rate. What another instance claimed meanwhile is not in the answer.
-pub(crate) async fn claim(db: &Db, round: &Round<'_>) -> Result<Claimed, sqlx::Error> {
+pub(crate) async fn claim(db: &Db, round: &Round<'_>) -> Result<Claimed, DbError> {
     let due = due(db, round, round.limit.saturating_sub(round.watched.len())).await?;
     if round.watched.is_empty() && due.is_empty() {
         return Ok(Claimed::default());
@@ -151,7 +152,7 @@ pub(crate) async fn claim(db: &Db, round: &Round<'_>) -> Result<Claimed, sqlx::E
 }
 
 /// Makes due again what a clock that has been set back since had put off.
-pub(crate) async fn bring_forward(db: &Db, now: UnixMillis) -> Result<(), sqlx::Error> {
+pub(crate) async fn bring_forward(db: &Db, now: UnixMillis) -> Result<(), DbError> {
     let mut transaction = db.begin().await?;
     sqlx::query(
         "UPDATE orders SET next_query_at = $1 WHERE state IN ('created', 'pending') AND next_query_at > $2",
@@ -170,7 +171,7 @@ pub(crate) async fn hurry(
     out_trade_no: &OutTradeNo,
     pause_ms: i64,
     now: UnixMillis,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let mut transaction = db.begin().await?;
     let done = sqlx::query(
         "UPDATE orders SET next_query_at = $1 WHERE out_trade_no = $2 \
@@ -186,7 +187,7 @@ pub(crate) async fn hurry(
 }
 
 /// Has an order asked about again at `at`, if it would be later or never.
-pub(crate) async fn again(db: &Db, out_trade_no: &OutTradeNo, at: UnixMillis) -> Result<(), sqlx::Error> {
+pub(crate) async fn again(db: &Db, out_trade_no: &OutTradeNo, at: UnixMillis) -> Result<(), DbError> {
     let mut transaction = db.begin().await?;
     sqlx::query(
         "UPDATE orders SET next_query_at = $1 WHERE out_trade_no = $2 \
@@ -203,7 +204,7 @@ pub(crate) async fn again(db: &Db, out_trade_no: &OutTradeNo, at: UnixMillis) ->
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn backlog(db: &Db, now: UnixMillis) -> Result<(i64, Option<UnixMillis>), sqlx::Error> {
+pub async fn backlog(db: &Db, now: UnixMillis) -> Result<(i64, Option<UnixMillis>), DbError> {
     let row = sqlx::query(BACKLOG).bind(now.get()).fetch_one(&mut *db.reading().await?).await?;
     Ok((column(&row, "orders")?, column::<Option<i64>>(&row, "oldest")?.map(UnixMillis::new)))
 }

@@ -7,7 +7,7 @@ use sqlx::AnyConnection;
 use wxpay::{OutTradeNo, UnixMillis};
 
 use super::bulk;
-use super::{Db, broken, column};
+use super::{Db, DbError, broken, column};
 use recharge::event::{Event, EventKind};
 
 #[derive(Serialize)]
@@ -27,7 +27,7 @@ pub(super) async fn append(
     connection: &mut AnyConnection,
     instance: &str,
     events: &[Event],
-) -> Result<(), sqlx::Error> {
+) -> Result<(), DbError> {
     let rows: Vec<_> = events
         .iter()
         .map(|event| Row {
@@ -53,7 +53,7 @@ fn next_id(instance: &str, at: UnixMillis) -> String {
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo, limit: i64) -> Result<Vec<Event>, sqlx::Error> {
+pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo, limit: i64) -> Result<Vec<Event>, DbError> {
     let rows = sqlx::query(
         "SELECT id, at, kind, detail FROM events WHERE out_trade_no = $1 ORDER BY at DESC, id DESC LIMIT $2",
     )

@@ -9,7 +9,7 @@ use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
 
 use super::bulk::{self, Key};
 use super::events::UnknownKind;
-use super::{Db, broken, column};
+use super::{Db, DbError, broken, column};
 use recharge::exception::{Exception, ExceptionKind, Settled};
 
 const COLUMNS: &str = "kind, out_trade_no, transaction_id, total_fee, fee_type, expected_fee, \
@@ -42,7 +42,7 @@ const INSERT: &str = "INSERT INTO exceptions (id, kind, out_trade_no, transactio
 pub(super) async fn keep<'a>(
     connection: &mut AnyConnection,
     exceptions: impl Iterator<Item = &'a Exception>,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), DbError> {
     let rows: Vec<_> = exceptions
         .map(|exception| Row {
             i: exception.id(),
@@ -79,7 +79,7 @@ const RESOLVE_CREDITED: &str = "UPDATE exceptions SET settled_at = CAST(j.value-
 pub(super) async fn resolve_credited(
     connection: &mut AnyConnection,
     credited: &[(OutTradeNo, TransactionId, UnixMillis)],
-) -> Result<(), sqlx::Error> {
+) -> Result<(), DbError> {
     let rows: Vec<_> = credited
         .iter()
         .map(|(number, transaction, at)| Credited {
@@ -108,7 +108,7 @@ const RESOLVE_OPEN: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t
 pub(super) async fn resolve(
     connection: &mut AnyConnection,
     settled: &BTreeMap<String, Settled>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     Ok(resolve_open(connection, settled).await? == settled.len() as u64)
 }
 
@@ -116,7 +116,7 @@ pub(super) async fn resolve(
 pub(super) async fn resolve_open(
     connection: &mut AnyConnection,
     settled: &BTreeMap<String, Settled>,
-) -> Result<u64, sqlx::Error> {
+) -> Result<u64, DbError> {
     let rows: Vec<_> = settled
         .iter()
         .map(|(i, settled)| SettledRow {
@@ -134,19 +134,13 @@ const REOPEN: &str = "UPDATE exceptions SET settled_at = NULL, settled_by = NULL
      settled_reason = '' FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'n'";
 
 /// Opens exceptions again.
-pub(super) async fn reopen(
-    connection: &mut AnyConnection,
-    ids: &BTreeSet<String>,
-) -> Result<(), sqlx::Error> {
+pub(super) async fn reopen(connection: &mut AnyConnection, ids: &BTreeSet<String>) -> Result<(), DbError> {
     let rows: Vec<_> = ids.iter().map(|n| Key { n }).collect();
     bulk::write(connection, REOPEN, &rows).await.map(|_| ())
 }
 
 /// The exceptions of these ids.
-pub(super) async fn read(
-    connection: &mut AnyConnection,
-    ids: &[&str],
-) -> Result<Vec<Exception>, sqlx::Error> {
+pub(super) async fn read(connection: &mut AnyConnection, ids: &[&str]) -> Result<Vec<Exception>, DbError> {
     let keys: Vec<_> = ids.iter().map(|n| Key { n }).collect();
     let sql = format!(
         "SELECT {COLUMNS} FROM exceptions WHERE id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)"
@@ -157,7 +151,7 @@ pub(super) async fn read(
 
 /// # Errors
 /// Whatever the database says.
-pub async fn find(db: &Db, id: &str) -> Result<Option<Exception>, sqlx::Error> {
+pub async fn find(db: &Db, id: &str) -> Result<Option<Exception>, DbError> {
     let found = read(&mut *db.reading().await?, &[id]).await?;
     Ok(found.into_iter().next())
 }
@@ -166,7 +160,7 @@ pub async fn find(db: &Db, id: &str) -> Result<Option<Exception>, sqlx::Error> {
 pub(super) async fn first_seen(
     connection: &mut AnyConnection,
     ids: &[&str],
-) -> Result<Vec<(String, UnixMillis)>, sqlx::Error> {
+) -> Result<Vec<(String, UnixMillis)>, DbError> {
     let keys: Vec<_> = ids.iter().map(|n| Key { n }).collect();
     let rows = sqlx::query(
         "SELECT id, first_seen_at FROM exceptions \
@@ -182,7 +176,7 @@ pub(super) async fn first_seen(
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Exception>, sqlx::Error> {
+pub async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Exception>, DbError> {
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
@@ -201,7 +195,7 @@ pub async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Exception>, sqlx
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn open(db: &Db, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
+pub async fn open(db: &Db, limit: i64) -> Result<Vec<Exception>, DbError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM exceptions WHERE settled_at IS NULL \
          ORDER BY first_seen_at, id LIMIT $1"
@@ -218,7 +212,7 @@ pub async fn resolved(
     db: &Db,
     before: Option<(UnixMillis, &str)>,
     limit: i64,
-) -> Result<Vec<Exception>, sqlx::Error> {
+) -> Result<Vec<Exception>, DbError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM exceptions WHERE settled_at IS NOT NULL AND (settled_at, id) < ($1, $2) \
          ORDER BY settled_at DESC, id DESC LIMIT $3"
@@ -233,7 +227,7 @@ pub async fn resolved(
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn without_order(db: &Db, search: &str, limit: i64) -> Result<Vec<Exception>, sqlx::Error> {
+pub async fn without_order(db: &Db, search: &str, limit: i64) -> Result<Vec<Exception>, DbError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM exceptions AS e WHERE NOT EXISTS \
          (SELECT 1 FROM orders AS o WHERE o.out_trade_no = e.out_trade_no) \
@@ -250,7 +244,7 @@ pub async fn without_order(db: &Db, search: &str, limit: i64) -> Result<Vec<Exce
     rows.iter().map(exception).collect()
 }
 
-fn exception(row: &AnyRow) -> Result<Exception, sqlx::Error> {
+fn exception(row: &AnyRow) -> Result<Exception, DbError> {
     let kind: String = column(row, "kind")?;
     let settled = match column::<Option<i64>>(row, "settled_at")? {
         Some(at) => Some(Settled {

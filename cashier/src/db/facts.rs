@@ -1,12 +1,12 @@
 //! All SQL on `facts`: what belongs to this database as a whole.
 
-use super::{Db, column};
+use super::{Db, DbError, column};
 
 /// The value of `name`; where there is none yet, `value` becomes it. Two processes that start together agree.
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn get_or_set(db: &Db, name: &str, value: &str) -> Result<String, sqlx::Error> {
+pub async fn get_or_set(db: &Db, name: &str, value: &str) -> Result<String, DbError> {
     let mut transaction = db.begin().await?;
     sqlx::query("INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
         .bind(name)

@@ -2,7 +2,7 @@
 
 use wxpay::{OutTradeNo, UnixMillis};
 
-use super::{Db, broken, column};
+use super::{Db, DbError, broken, column};
 
 /// A key as it is kept.
 #[derive(Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) async fn get_or_set(
     request: &str,
     most: i64,
     now: UnixMillis,
-) -> Result<Option<Kept>, sqlx::Error> {
+) -> Result<Option<Kept>, DbError> {
     if let Some(kept) = find(db, (user_id, key)).await? {
         return Ok(Some(kept));
     }
@@ -47,7 +47,7 @@ pub(crate) async fn name(
     (user_id, key): (&str, &str),
     instead_of: Option<&OutTradeNo>,
     number: &OutTradeNo,
-) -> Result<OutTradeNo, sqlx::Error> {
+) -> Result<OutTradeNo, DbError> {
     let mut transaction = db.begin().await?;
     sqlx::query(
         "UPDATE request_keys SET out_trade_no = $1 \
@@ -65,7 +65,7 @@ pub(crate) async fn name(
     Ok(kept.and_then(|kept| kept.out_trade_no).unwrap_or_else(|| number.clone()))
 }
 
-async fn find(db: &Db, (user_id, key): (&str, &str)) -> Result<Option<Kept>, sqlx::Error> {
+async fn find(db: &Db, (user_id, key): (&str, &str)) -> Result<Option<Kept>, DbError> {
     let row =
         sqlx::query("SELECT request, out_trade_no FROM request_keys WHERE user_id = $1 AND request_key = $2")
             .bind(user_id)
@@ -84,7 +84,7 @@ async fn find(db: &Db, (user_id, key): (&str, &str)) -> Result<Option<Kept>, sql
 }
 
 /// Forgets keys that are older than this, a thousand at most.
-pub(crate) async fn forget(db: &Db, before: UnixMillis) -> Result<(), sqlx::Error> {
+pub(crate) async fn forget(db: &Db, before: UnixMillis) -> Result<(), DbError> {
     let old = sqlx::query("SELECT 1 FROM request_keys WHERE created_at < $1 LIMIT 1").bind(before.get());
     if old.fetch_optional(&mut *db.reading().await?).await?.is_none() {
         return Ok(());

@@ -5,7 +5,7 @@ use sqlx::AnyConnection;
 use wxpay::{Fen, OutTradeNo, TransactionId};
 
 use super::bulk::{self, Key};
-use super::{Db, broken, column};
+use super::{Db, DbError, broken, column};
 use recharge::User;
 use recharge::batch::LedgerEntry;
 use recharge::refund::ByHand;
@@ -26,10 +26,7 @@ const INSERT: &str = "INSERT INTO ledger (out_trade_no, entry, user_id, amount, 
      SELECT j.value->>'n', j.value->>'e', j.value->>'u', CAST(j.value->>'a' AS BIGINT), \
      CAST(j.value->>'t' AS BIGINT), j.value->>'w', j.value->>'y' FROM jsonb_each($1) AS j";
 
-pub(super) async fn append(
-    connection: &mut AnyConnection,
-    entries: &[LedgerEntry],
-) -> Result<(), sqlx::Error> {
+pub(super) async fn append(connection: &mut AnyConnection, entries: &[LedgerEntry]) -> Result<(), DbError> {
     let rows: Vec<_> = entries
         .iter()
         .map(|entry| Row {
@@ -52,7 +49,7 @@ const BY_HAND: &str = "SELECT l.out_trade_no, l.entry, l.user_id, l.amount, a.us
      AND l.entry > 'credit ' AND l.entry < 'credit!'";
 
 /// What operators credited of the payments of this order.
-pub(crate) async fn credits_by_hand(db: &Db, number: &OutTradeNo) -> Result<Vec<ByHand>, sqlx::Error> {
+pub(crate) async fn credits_by_hand(db: &Db, number: &OutTradeNo) -> Result<Vec<ByHand>, DbError> {
     by_hand(&mut *db.reading().await?, &[number.as_str()]).await
 }
 
@@ -60,7 +57,7 @@ pub(crate) async fn credits_by_hand(db: &Db, number: &OutTradeNo) -> Result<Vec<
 pub(super) async fn by_hand(
     connection: &mut AnyConnection,
     numbers: &[&str],
-) -> Result<Vec<ByHand>, sqlx::Error> {
+) -> Result<Vec<ByHand>, DbError> {
     let keys: Vec<_> = numbers.iter().map(|n| Key { n }).collect();
     let rows = sqlx::query(BY_HAND).bind(bulk::json(&keys)?).fetch_all(connection).await?;
     let by_hand = rows.iter().map(|row| {

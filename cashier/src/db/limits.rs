@@ -3,7 +3,7 @@
 use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
-use super::{Db, column};
+use super::{Db, DbError, column};
 use crate::rate::Rate;
 
 /// What background work asks WeChat.
@@ -12,7 +12,7 @@ pub(super) const QUERIES: &str = "queries";
 pub(crate) const ORDERS: &str = "orders";
 
 /// When the next one's turn is. Until the transaction ends nobody else gets to it.
-pub(super) async fn lock(connection: &mut AnyConnection, name: &str) -> Result<i64, sqlx::Error> {
+pub(super) async fn lock(connection: &mut AnyConnection, name: &str) -> Result<i64, DbError> {
     let row = sqlx::query("UPDATE limits SET next_at = next_at WHERE name = $1 RETURNING next_at")
         .bind(name)
         .fetch_one(connection)
@@ -20,7 +20,7 @@ pub(super) async fn lock(connection: &mut AnyConnection, name: &str) -> Result<i
     column(&row, "next_at")
 }
 
-pub(super) async fn set(connection: &mut AnyConnection, name: &str, next_at: i64) -> Result<(), sqlx::Error> {
+pub(super) async fn set(connection: &mut AnyConnection, name: &str, next_at: i64) -> Result<(), DbError> {
     sqlx::query("UPDATE limits SET next_at = $1 WHERE name = $2")
         .bind(next_at)
         .bind(name)
@@ -35,7 +35,7 @@ pub(crate) async fn take_one(
     name: &str,
     rate: Rate,
     now: UnixMillis,
-) -> Result<Option<i64>, sqlx::Error> {
+) -> Result<Option<i64>, DbError> {
     let mut transaction = db.begin().await?;
     let next = lock(transaction.connection(), name).await?;
     if rate.free(next, now) == 0 {

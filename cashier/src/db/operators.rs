@@ -4,7 +4,7 @@ use recharge::audit::AuditEntry;
 use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
-use super::{Db, WriteTransaction, column};
+use super::{Db, DbError, WriteTransaction, column};
 use crate::random::Random;
 
 /// An unused session ends after this.
@@ -20,7 +20,7 @@ const KNOWN_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) -> Result<bool, sqlx::Error> {
+pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) -> Result<bool, DbError> {
     const ADD: &str = "INSERT INTO operators (name, password_hash, created_at, password_at) \
          VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
     let (db, name, hash) = (db.clone(), name.to_owned(), password_hash.to_owned());
@@ -51,7 +51,7 @@ pub async fn set_password(
     name: &str,
     password_hash: &str,
     entry: AuditEntry,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let (db, name, hash) = (db.clone(), name.to_owned(), password_hash.to_owned());
     db.clone()
         .run_to_completion(async move {
@@ -80,7 +80,7 @@ pub async fn set_password(
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn any(db: &Db) -> Result<bool, sqlx::Error> {
+pub async fn any(db: &Db) -> Result<bool, DbError> {
     let row =
         sqlx::query("SELECT name FROM operators LIMIT 1").fetch_optional(&mut *db.reading().await?).await?;
     Ok(row.is_some())
@@ -88,7 +88,7 @@ pub async fn any(db: &Db) -> Result<bool, sqlx::Error> {
 
 /// # Errors
 /// Whatever the database says.
-pub async fn password_hash(db: &Db, name: &str) -> Result<Option<String>, sqlx::Error> {
+pub async fn password_hash(db: &Db, name: &str) -> Result<Option<String>, DbError> {
     let row = sqlx::query("SELECT password_hash FROM operators WHERE name = $1")
         .bind(name)
         .fetch_optional(&mut *db.reading().await?)
@@ -100,7 +100,7 @@ pub async fn password_hash(db: &Db, name: &str) -> Result<Option<String>, sqlx::
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn begin_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result<(), sqlx::Error> {
+pub async fn begin_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result<(), DbError> {
     const BEGIN: &str = "INSERT INTO operator_sessions (token_hash, operator, address, created_at, seen_at) \
          VALUES ($1, $2, $3, $4, $4)";
     let (db, token_hash) = (db.clone(), token_hash.to_owned());
@@ -129,7 +129,7 @@ pub async fn begin_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Resu
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Option<String>, sqlx::Error> {
+pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Option<String>, DbError> {
     const FIND: &str = "SELECT operator, seen_at FROM operator_sessions \
          WHERE token_hash = $1 AND created_at > $2 AND seen_at > $3";
     const SEEN: &str = "UPDATE operator_sessions SET seen_at = $1 WHERE token_hash = $2 AND seen_at < $1";
@@ -158,7 +158,7 @@ pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Optio
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result<(), sqlx::Error> {
+pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result<(), DbError> {
     let (db, token_hash) = (db.clone(), token_hash.to_owned());
     db.clone()
         .run_to_completion(async move {
@@ -179,7 +179,7 @@ pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn knows_address(db: &Db, name: &str, address: &str, now: UnixMillis) -> Result<bool, sqlx::Error> {
+pub async fn knows_address(db: &Db, name: &str, address: &str, now: UnixMillis) -> Result<bool, DbError> {
     const FIND: &str = "SELECT id FROM audit \
          WHERE operator = $1 AND action = 'login' AND address = $2 AND at > $3 LIMIT 1";
     let row = sqlx::query(FIND)
@@ -195,7 +195,7 @@ pub async fn knows_address(db: &Db, name: &str, address: &str, now: UnixMillis) 
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn audit(db: &Db, entry: AuditEntry) -> Result<(), sqlx::Error> {
+pub async fn audit(db: &Db, entry: AuditEntry) -> Result<(), DbError> {
     let db = db.clone();
     db.clone()
         .run_to_completion(async move {
@@ -210,7 +210,7 @@ async fn record(
     transaction: &mut WriteTransaction<'_>,
     random: &Random,
     entry: &AuditEntry,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), DbError> {
     record_all(transaction.connection(), random, std::slice::from_ref(entry)).await
 }
 
@@ -219,7 +219,7 @@ pub(super) async fn record_all(
     connection: &mut AnyConnection,
     random: &Random,
     entries: &[AuditEntry],
-) -> Result<(), sqlx::Error> {
+) -> Result<(), DbError> {
     const RECORD: &str = "INSERT INTO audit (id, at, operator, action, subject, address, before, after) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     for entry in entries {

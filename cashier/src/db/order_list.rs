@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use sqlx::{Any, AssertSqlSafe, query::Query};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
-use super::{Db, column, exceptions, orders, refunds};
+use super::{Db, DbError, column, exceptions, orders, refunds};
 use recharge::exception::{Exception, ExceptionKind};
 use recharge::order::Order;
 use recharge::refund::Refund;
@@ -187,7 +187,7 @@ pub async fn orders(
     filter: &Filter,
     cursor: Option<&Cursor>,
     limit: usize,
-) -> Result<Page, sqlx::Error> {
+) -> Result<Page, DbError> {
     page(db, Conditions::of(filter), cursor, limit).await
 }
 
@@ -195,12 +195,7 @@ pub async fn orders(
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn of_user(
-    db: &Db,
-    user_id: &str,
-    cursor: Option<&Cursor>,
-    limit: usize,
-) -> Result<Page, sqlx::Error> {
+pub async fn of_user(db: &Db, user_id: &str, cursor: Option<&Cursor>, limit: usize) -> Result<Page, DbError> {
     let mut conditions = Conditions::default();
     let p = conditions.text(user_id);
     conditions.sql.push(format!("user_id = {p}"));
@@ -212,7 +207,7 @@ async fn page(
     mut conditions: Conditions,
     cursor: Option<&Cursor>,
     limit: usize,
-) -> Result<Page, sqlx::Error> {
+) -> Result<Page, DbError> {
     let newest_first = !matches!(cursor, Some(Cursor::After(..)));
     if let Some(Cursor::Before(at, number) | Cursor::After(at, number)) = cursor {
         let (at, number) = (conditions.number(at.get()), conditions.text(number.as_str()));
@@ -248,7 +243,7 @@ async fn page(
 }
 
 /// Each order with its exceptions and refunds.
-async fn with_the_rest(db: &Db, found: Vec<Order>) -> Result<Vec<Listed>, sqlx::Error> {
+async fn with_the_rest(db: &Db, found: Vec<Order>) -> Result<Vec<Listed>, DbError> {
     let numbers: Vec<_> = found.iter().map(|order| order.out_trade_no.as_str()).collect();
     let mut by_order: HashMap<OutTradeNo, Vec<Exception>> = HashMap::new();
     for exception in exceptions::of_orders(db, &numbers).await? {
@@ -270,7 +265,7 @@ async fn with_the_rest(db: &Db, found: Vec<Order>) -> Result<Vec<Listed>, sqlx::
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn totals(db: &Db, filter: &Filter) -> Result<Totals, sqlx::Error> {
+pub async fn totals(db: &Db, filter: &Filter) -> Result<Totals, DbError> {
     let mut conditions = Conditions::of(filter);
     let cap = conditions.number(TOTALS_CAP + 1);
     let sql = format!(

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{Fen, OutTradeNo, Signed, Ticket, TradeType, TransactionId, UnixMillis};
 
 use super::bulk::{self, Key};
-use super::{Db, broken, column};
+use super::{Db, DbError, broken, column};
 use recharge::User;
 use recharge::batch::Slot;
 use recharge::order::query_schedule;
@@ -140,7 +140,7 @@ const INSERT: &str = "INSERT INTO orders (out_trade_no, user_id, user_name, tota
 pub(super) async fn store<'a>(
     connection: &mut AnyConnection,
     slots: impl Iterator<Item = &'a Slot> + Clone,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let updates: Vec<_> =
         slots.clone().filter_map(|slot| slot.read.map(|read| row(&slot.order, read))).collect();
     if bulk::write(connection, UPDATE, &updates).await? != updates.len() as u64 {
@@ -172,7 +172,7 @@ pub(super) async fn read(
     connection: &mut AnyConnection,
     numbers: &[&str],
     open_keys: &[String],
-) -> Result<Vec<Order>, sqlx::Error> {
+) -> Result<Vec<Order>, DbError> {
     let numbers: Vec<_> = numbers.iter().map(|n| Key { n }).collect();
     let open_keys: Vec<_> = open_keys.iter().map(|n| Key { n }).collect();
     let mut found = Vec::new();
@@ -193,7 +193,7 @@ pub(super) async fn read(
 
 /// # Errors
 /// Whatever the database says.
-pub async fn find(db: &Db, out_trade_no: &OutTradeNo) -> Result<Option<Order>, sqlx::Error> {
+pub async fn find(db: &Db, out_trade_no: &OutTradeNo) -> Result<Option<Order>, DbError> {
     let sql = format!("SELECT {COLUMNS} FROM orders WHERE out_trade_no = $1");
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(out_trade_no.as_str())
@@ -206,7 +206,7 @@ pub async fn find(db: &Db, out_trade_no: &OutTradeNo) -> Result<Option<Order>, s
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn find_all(db: &Db, numbers: &[OutTradeNo]) -> Result<Vec<Order>, sqlx::Error> {
+pub async fn find_all(db: &Db, numbers: &[OutTradeNo]) -> Result<Vec<Order>, DbError> {
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
@@ -218,7 +218,7 @@ pub async fn find_all(db: &Db, numbers: &[OutTradeNo]) -> Result<Vec<Order>, sql
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn open_of(db: &Db, user_id: &str, now: UnixMillis, limit: i64) -> Result<Vec<Order>, sqlx::Error> {
+pub async fn open_of(db: &Db, user_id: &str, now: UnixMillis, limit: i64) -> Result<Vec<Order>, DbError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM orders WHERE user_id = $1 AND state IN ('created', 'pending') \
          AND time_expire > $2 ORDER BY created_at DESC, out_trade_no DESC LIMIT $3"
@@ -233,7 +233,7 @@ pub async fn open_of(db: &Db, user_id: &str, now: UnixMillis, limit: i64) -> Res
 }
 
 /// When the first order was placed; `None` before it.
-pub(crate) async fn first_created_at(db: &Db) -> Result<Option<UnixMillis>, sqlx::Error> {
+pub(crate) async fn first_created_at(db: &Db) -> Result<Option<UnixMillis>, DbError> {
     let row = sqlx::query("SELECT MIN(created_at) AS first FROM orders")
         .fetch_one(&mut *db.reading().await?)
         .await?;
@@ -255,7 +255,7 @@ pub(crate) async fn paid_on(
     date: wxpay::bill::BillDate,
     after: Option<&PaidOrder>,
     limit: i64,
-) -> Result<Vec<PaidOrder>, sqlx::Error> {
+) -> Result<Vec<PaidOrder>, DbError> {
     let (from, number) =
         after.map_or((date.start(), ""), |after| (after.paid_at, after.out_trade_no.as_str()));
     let rows = sqlx::query(
@@ -282,7 +282,7 @@ pub(crate) async fn paid_on(
 }
 
 /// Reads one row of [`COLUMNS`].
-pub(super) fn order(row: &AnyRow) -> Result<Order, sqlx::Error> {
+pub(super) fn order(row: &AnyRow) -> Result<Order, DbError> {
     let state: String = column(row, "state")?;
     let state = match state.as_str() {
         "pending" => OrderState::Pending(Issued {

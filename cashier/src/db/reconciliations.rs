@@ -10,7 +10,7 @@ use wxpay::bill::BillDate;
 use super::bulk;
 use super::day_claim::{Claim, write};
 use super::differences::{EXPLAINED, IS_OPEN, STILL_LACKING};
-use super::{Db, broken, column};
+use super::{Db, DbError, broken, column};
 use recharge::reconciliation::{Failure, Figures, Reconciliation, pause_ms};
 
 #[derive(Serialize)]
@@ -33,10 +33,10 @@ pub(crate) async fn finish(
     claim: &Claim,
     figures: &Figures,
     now: UnixMillis,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let (day, before) = (claim.date.to_string(), claim.date.previous().to_string());
     let figures = serde_json::to_string(figures);
-    let f = figures.map_err(|error| sqlx::Error::Encode(Box::new(error)))?;
+    let f = figures.map_err(DbError::Encode)?;
     let end = bulk::json(&[End { d: &day, p: &before, r: &claim.run, t: now.get(), f }])?;
     write(db, claim, now, vec![(EXPLAINED, end.clone()), (STILL_LACKING, end.clone()), (FINISH, end)]).await
 }
@@ -50,7 +50,7 @@ pub(crate) async fn fail(
     claim: &Claim,
     (word, text): (&'static str, String),
     now: UnixMillis,
-) -> Result<(), sqlx::Error> {
+) -> Result<(), DbError> {
     let attempts = sqlx::query("SELECT attempts FROM reconciliations WHERE day = $1")
         .bind(claim.date.to_string())
         .fetch_one(&mut *db.reading().await?)
@@ -74,11 +74,7 @@ pub(crate) async fn fail(
 }
 
 /// The days from `from` on that need no attempt now: done, under way, or to be tried again later.
-pub(crate) async fn not_due(
-    db: &Db,
-    from: BillDate,
-    now: UnixMillis,
-) -> Result<BTreeSet<String>, sqlx::Error> {
+pub(crate) async fn not_due(db: &Db, from: BillDate, now: UnixMillis) -> Result<BTreeSet<String>, DbError> {
     let rows = sqlx::query(
         "SELECT day FROM reconciliations WHERE day >= $1 \
          AND (finished_at IS NOT NULL OR next_at > $2 OR claimed_until > $2)",
@@ -95,7 +91,7 @@ pub(crate) async fn results(
     db: &Db,
     only: Option<BillDate>,
     limit: i64,
-) -> Result<Vec<Reconciliation>, sqlx::Error> {
+) -> Result<Vec<Reconciliation>, DbError> {
     let sql = format!(
         "SELECT r.day AS day, finished_at, figures, failed_at, failure, failure_text, attempts, next_at, \
          claimed_until, (SELECT COUNT(*) FROM differences AS d WHERE d.day = r.day AND \
@@ -111,7 +107,7 @@ pub(crate) async fn results(
     query.fetch_all(&mut *db.reading().await?).await?.iter().map(reconciliation).collect()
 }
 
-fn reconciliation(row: &AnyRow) -> Result<Reconciliation, sqlx::Error> {
+fn reconciliation(row: &AnyRow) -> Result<Reconciliation, DbError> {
     let date = BillDate::parse(&column::<String>(row, "day")?).map_err(|e| broken("day", e))?;
     let figures: String = column(row, "figures")?;
     let failure = match column::<Option<i64>>(row, "failed_at")? {
@@ -137,7 +133,7 @@ fn reconciliation(row: &AnyRow) -> Result<Reconciliation, sqlx::Error> {
 }
 
 /// The last day with a complete comparison, and how many differences of all days are open.
-pub(crate) async fn overview(db: &Db) -> Result<(Option<BillDate>, i64), sqlx::Error> {
+pub(crate) async fn overview(db: &Db) -> Result<(Option<BillDate>, i64), DbError> {
     let sql = format!(
         "SELECT (SELECT MAX(day) FROM reconciliations WHERE finished_at IS NOT NULL) AS day, \
          (SELECT COUNT(*) FROM differences AS d WHERE d.done IN ('listed', 'exception') AND {IS_OPEN}) AS open"

@@ -9,7 +9,7 @@ use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId, UnixMillis};
 
 use super::bulk::{self, Key};
 use super::events::UnknownKind;
-use super::{Db, broken, column};
+use super::{Db, DbError, broken, column};
 use recharge::User;
 use recharge::batch::RefundSlot;
 use recharge::refund::{Problem, Refund, RefundState, Stuck, retry};
@@ -92,7 +92,7 @@ const INSERT: &str = "INSERT INTO refunds (out_refund_no, out_trade_no, transact
 pub(super) async fn store<'a>(
     connection: &mut AnyConnection,
     slots: impl Iterator<Item = &'a RefundSlot> + Clone,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let changed = slots.filter(|slot| slot.changed);
     let updates: Vec<_> =
         changed.clone().filter_map(|slot| slot.read.map(|read| row(&slot.refund, read))).collect();
@@ -120,7 +120,7 @@ const OVER_REFUNDED: &str = "SELECT 1 AS one FROM refunds AS r JOIN jsonb_each($
 pub(super) async fn is_over_refunded<'a>(
     connection: &mut AnyConnection,
     slots: impl Iterator<Item = &'a RefundSlot>,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let new = slots.filter(|slot| slot.read.is_none() && !slot.refund.is_outside());
     let payments: BTreeSet<_> =
         new.map(|slot| (slot.refund.out_trade_no.as_str(), slot.refund.transaction_id.as_str())).collect();
@@ -154,7 +154,7 @@ pub(super) async fn read(
     connection: &mut AnyConnection,
     orders: &[&str],
     numbers: &[&str],
-) -> Result<Vec<Refund>, sqlx::Error> {
+) -> Result<Vec<Refund>, DbError> {
     let mut found = Vec::new();
     for (column, keys) in [("out_trade_no", orders), ("out_refund_no", numbers)] {
         if keys.is_empty() {
@@ -174,7 +174,7 @@ pub(super) async fn read(
 
 /// # Errors
 /// Whatever the database says.
-pub async fn find(db: &Db, out_refund_no: &OutRefundNo) -> Result<Option<Refund>, sqlx::Error> {
+pub async fn find(db: &Db, out_refund_no: &OutRefundNo) -> Result<Option<Refund>, DbError> {
     let sql = format!("SELECT {COLUMNS} FROM refunds WHERE out_refund_no = $1");
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(out_refund_no.as_str())
@@ -187,7 +187,7 @@ pub async fn find(db: &Db, out_refund_no: &OutRefundNo) -> Result<Option<Refund>
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo) -> Result<Vec<Refund>, sqlx::Error> {
+pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo) -> Result<Vec<Refund>, DbError> {
     let sql =
         format!("SELECT {COLUMNS} FROM refunds WHERE out_trade_no = $1 ORDER BY requested_at, out_refund_no");
     let rows = sqlx::query(AssertSqlSafe(sql))
@@ -198,7 +198,7 @@ pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo) -> Result<Vec<Refund>,
 }
 
 /// The refunds of these order numbers.
-pub(crate) async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Refund>, sqlx::Error> {
+pub(crate) async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Refund>, DbError> {
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
@@ -212,7 +212,7 @@ pub(crate) async fn asked_for_on(
     date: wxpay::bill::BillDate,
     after: Option<&Refund>,
     limit: i64,
-) -> Result<Vec<Refund>, sqlx::Error> {
+) -> Result<Vec<Refund>, DbError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM refunds WHERE requested_at >= $1 AND requested_at < $2 \
          AND (requested_at > $1 OR out_refund_no > $3) AND refund_id IS NOT NULL AND state <> 'closed' \
@@ -234,7 +234,7 @@ pub(crate) async fn asked_for_on(
 ///
 /// # Errors
 /// Whatever the database says.
-pub async fn open(db: &Db, limit: i64) -> Result<Vec<Refund>, sqlx::Error> {
+pub async fn open(db: &Db, limit: i64) -> Result<Vec<Refund>, DbError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM refunds WHERE due_at IS NOT NULL ORDER BY requested_at, out_refund_no LIMIT $1"
     );
@@ -255,7 +255,7 @@ const CLAIM: &str = "UPDATE refunds SET due_at = $2, tries = tries + 1, tried_at
      AND refunds.due_at = CAST(j.value->>'d' AS BIGINT) RETURNING out_refund_no";
 
 /// Claims up to `limit` refunds that are due. What another instance claimed meanwhile is not in the answer.
-pub(crate) async fn claim(db: &Db, now: UnixMillis, limit: usize) -> Result<Vec<OutRefundNo>, sqlx::Error> {
+pub(crate) async fn claim(db: &Db, now: UnixMillis, limit: usize) -> Result<Vec<OutRefundNo>, DbError> {
     let rows = sqlx::query(
         "SELECT out_refund_no, due_at FROM refunds \
          WHERE due_at <= $1 OR due_at > $2 ORDER BY due_at LIMIT $3",
@@ -271,7 +271,7 @@ pub(crate) async fn claim(db: &Db, now: UnixMillis, limit: usize) -> Result<Vec<
     let due: Vec<(String, i64)> = rows
         .iter()
         .map(|row| Ok((column(row, "out_refund_no")?, column(row, "due_at")?)))
-        .collect::<Result<_, sqlx::Error>>()?;
+        .collect::<Result<_, DbError>>()?;
     let claims: Vec<_> = due.iter().map(|(n, d)| Claim { n, d: *d }).collect();
     let json = bulk::json(&claims)?;
     let mut transaction = db.begin().await?;
@@ -291,11 +291,7 @@ pub(crate) async fn claim(db: &Db, now: UnixMillis, limit: usize) -> Result<Vec<
 }
 
 /// Makes a refund due now; `false` if it is over or nobody knows it.
-pub(crate) async fn hurry(
-    db: &Db,
-    out_refund_no: &OutRefundNo,
-    now: UnixMillis,
-) -> Result<bool, sqlx::Error> {
+pub(crate) async fn hurry(db: &Db, out_refund_no: &OutRefundNo, now: UnixMillis) -> Result<bool, DbError> {
     let mut transaction = db.begin().await?;
     let done = sqlx::query("UPDATE refunds SET due_at = $1 WHERE out_refund_no = $2 AND due_at IS NOT NULL")
         .bind(now.get())
@@ -313,7 +309,7 @@ pub(crate) async fn hold(
     out_refund_no: &OutRefundNo,
     pause_ms: i64,
     now: UnixMillis,
-) -> Result<bool, sqlx::Error> {
+) -> Result<bool, DbError> {
     let mut transaction = db.begin().await?;
     let done = sqlx::query(
         "UPDATE refunds SET due_at = $1, tried_at = $2, version = version + 1 WHERE out_refund_no = $3 \
@@ -329,7 +325,7 @@ pub(crate) async fn hold(
     Ok(done.rows_affected() == 1)
 }
 
-fn refund(row: &AnyRow) -> Result<Refund, sqlx::Error> {
+fn refund(row: &AnyRow) -> Result<Refund, DbError> {
     let text = |name: &'static str| column::<String>(row, name);
     let fen = |name: &'static str| column::<i64>(row, name).map(Fen::new);
     let (state, user_id) = (text("state")?, text("user_id")?);

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::error::DbError;
+
 /// Every step to the database goes through here: what is read on one connection, a transaction, the opening of a connection.
 /// It stands open, and only a simulation closes it, to let the steps in one at a time. Clones are the same turnstile.
 #[derive(Debug, Clone, Default)]
@@ -55,11 +57,11 @@ pub(super) struct Passage {
 impl Passage {
     /// # Errors
     /// Where the step is not to succeed: as if the connection had broken.
-    pub(super) fn answer(&self) -> Result<(), sqlx::Error> {
+    pub(super) fn answer(&self) -> Result<(), DbError> {
         match self.fate {
             Fate::Done => Ok(()),
             Fate::Refused | Fate::Unheard => {
-                Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into())
+                Err(sqlx::Error::from(std::io::Error::from(std::io::ErrorKind::ConnectionReset)).into())
             }
         }
     }

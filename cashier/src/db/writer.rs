@@ -10,7 +10,7 @@ use sqlx::error::DatabaseError;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use wxpay::UnixMillis;
 
-use super::{Db, Engine, accounts, batch_context, events, exceptions, ledger, orders};
+use super::{Db, DbError, Engine, accounts, batch_context, events, exceptions, ledger, orders};
 use crate::clock::Clock;
 use crate::watched::Watched;
 use recharge::batch::Batch;
@@ -37,14 +37,14 @@ pub enum WriteError {
     Busy,
     /// The database refused, or its answer was lost: looking again tells.
     #[error("the database did not confirm the write")]
-    Database(#[source] Arc<sqlx::Error>),
+    Database(#[source] Arc<DbError>),
     /// Other writers moved the same orders again and again. Nothing was written.
     #[error("others kept changing the same order")]
     Contended,
 }
 
-impl From<sqlx::Error> for WriteError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<DbError> for WriteError {
+    fn from(error: DbError) -> Self {
         WriteError::Database(Arc::new(error))
     }
 }
@@ -86,7 +86,7 @@ impl Writer {
     pub async fn write(&self, command: Command) -> Answer {
         let (asker, answer) = oneshot::channel();
         self.queue.try_send((command, asker)).map_err(|_| WriteError::Busy)?;
-        answer.await.unwrap_or_else(|_| Err(sqlx::Error::WorkerCrashed.into()))
+        answer.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 
     /// How many commands wait.
@@ -147,7 +147,7 @@ impl Committer {
             // A host that is gone without a word would hold up all money for as long as TCP hopes. After this the
             // connection is closed, and looking again tells what became of the write.
             let attempt = self.clock.timeout(LONGEST, self.attempt(&mut connection, commands)).await;
-            match attempt.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
+            match attempt.unwrap_or(Err(DbError::TimedOut)) {
                 Ok(Some(replies)) => {
                     *kept = Some(connection);
                     return Ok(replies);
@@ -166,7 +166,7 @@ impl Committer {
         &self,
         connection: &mut AnyConnection,
         commands: &[Command],
-    ) -> Result<Option<Vec<Reply>>, sqlx::Error> {
+    ) -> Result<Option<Vec<Reply>>, DbError> {
         let passage = self.db.turnstile.to_read().await;
         passage.answer()?;
         let orders = read(connection, commands).await?;
@@ -191,7 +191,7 @@ impl Committer {
         connection: &mut AnyConnection,
         batch: &Batch<'_>,
         replies: &mut [Reply],
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<bool, DbError> {
         let mut transaction = self.db.begin_on(connection).await?;
         let connection = transaction.connection();
         let changed = batch.orders.values().filter(|slot| slot.changed);
@@ -228,7 +228,7 @@ impl Committer {
 }
 
 /// The orders that the commands are about.
-async fn read(connection: &mut AnyConnection, commands: &[Command]) -> Result<Vec<Order>, sqlx::Error> {
+async fn read(connection: &mut AnyConnection, commands: &[Command]) -> Result<Vec<Order>, DbError> {
     let mut numbers = BTreeSet::new();
     let mut keys = BTreeSet::new();
     for command in commands {
@@ -283,7 +283,7 @@ fn is_of_one_item(error: &WriteError) -> bool {
     let WriteError::Database(error) = error else {
         return false;
     };
-    let Some(error) = error.as_database_error() else {
+    let Some(error) = error.refusal() else {
         return false;
     };
     let code = error.code().unwrap_or_default().into_owned();
@@ -296,8 +296,8 @@ fn is_of_one_item(error: &WriteError) -> bool {
 }
 
 /// A deadlock or a serialisation failure between instances: nothing was written, so it is decided again.
-fn is_worth_repeating(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(DatabaseError::code);
+fn is_worth_repeating(error: &DbError) -> bool {
+    let code = error.refusal().and_then(DatabaseError::code);
     matches!(code.as_deref(), Some("40001" | "40P01"))
 }
 

@@ -6,6 +6,7 @@ use wxpay::bill::BillEntry;
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::core::Cashier;
+use crate::db::DbError;
 use crate::db::{exceptions, orders, refunds};
 use crate::reconcile::confirm::Confirmed;
 use recharge::exception::Exception;
@@ -22,7 +23,7 @@ pub(super) struct Books<'a> {
 }
 
 impl<'a> Books<'a> {
-    pub(super) async fn read(cashier: &'a Cashier, lines: &[Line]) -> Result<Books<'a>, sqlx::Error> {
+    pub(super) async fn read(cashier: &'a Cashier, lines: &[Line]) -> Result<Books<'a>, DbError> {
         let db = cashier.db();
         let numbers: BTreeSet<&str> = lines.iter().map(|line| line.row.out_trade_no.as_str()).collect();
         let ours: Vec<_> = numbers.iter().filter_map(|text| OutTradeNo::parse(*text).ok()).collect();

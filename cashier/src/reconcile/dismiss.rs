@@ -4,6 +4,7 @@ use serde_json::json;
 use wxpay::bill::BillDate;
 
 use crate::core::Cashier;
+use crate::db::DbError;
 use crate::db::differences;
 use recharge::audit::AuditEntry;
 use recharge::exception::resolution::is_reason;
@@ -23,7 +24,7 @@ pub enum DismissError {
     #[error("the reason must be 1 to 200 bytes without control characters")]
     Reason,
     #[error("the database did not take part")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] DbError),
 }
 
 impl Cashier {
@@ -36,7 +37,7 @@ impl Cashier {
         date: BillDate,
         kind: DifferenceKind,
         key: &str,
-    ) -> Result<Option<Difference>, sqlx::Error> {
+    ) -> Result<Option<Difference>, DbError> {
         differences::find(&self.inner.db, date, kind, key).await
     }
 

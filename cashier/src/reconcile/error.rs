@@ -4,6 +4,7 @@ use recharge::reconciliation::TotalsError;
 use wxpay::UnixMillis;
 use wxpay::bill::{BillDate, BillError};
 
+use crate::db::DbError;
 use crate::query::QueryError;
 
 /// Why a day could not be reconciled. What was credited until then stands; running it again goes on.
@@ -31,7 +32,7 @@ pub enum ReconcileError {
     #[error("WeChat could not be asked about a payment")]
     Ask(#[source] QueryError),
     #[error("the database did not take part")]
-    Database(#[from] sqlx::Error),
+    Database(#[from] DbError),
 }
 
 impl ReconcileError {

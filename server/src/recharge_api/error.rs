@@ -4,7 +4,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use cashier::PlaceError;
+use cashier::{DbError, PlaceError};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use wxpay::OutTradeNo;
@@ -113,8 +113,8 @@ impl From<PlaceError> for ApiError {
     }
 }
 
-impl From<sqlx::Error> for ApiError {
-    fn from(error: sqlx::Error) -> Self {
+impl From<DbError> for ApiError {
+    fn from(error: DbError) -> Self {
         database(&error)
     }
 }
