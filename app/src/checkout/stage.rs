@@ -18,13 +18,14 @@ pub fn money_markup(fen: i64, size: &str) -> String {
     )
 }
 
-/// The code on its white plate.
+/// The code on its white plate, in the dialog and on the order page. The plate is a part of the picture: a browser that
+/// forces dark pages inverts the background of an element, but not a shape inside an image.
 pub fn qr_markup(code_url: &str, label: &str) -> String {
     let Some(drawing) = qr_code::draw(code_url) else { return String::new() };
     let (view_box, path) = (drawing.view_box(), drawing.path);
     let label = escape(label);
     format!(
-        r#"<svg class="qr" viewBox="{view_box}" role="img" aria-label="{label}"><path d="{path}"/></svg>"#
+        r##"<svg class="qr" viewBox="{view_box}" role="img" aria-label="{label}"><rect width="100%" height="100%" fill="#fff"/><path d="{path}"/></svg>"##
     )
 }
 
@@ -119,6 +120,13 @@ mod tests {
     #[test]
     fn what_goes_into_markup_is_escaped() {
         assert_eq!(escape(r#"<a href="x">&'"#), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
+    }
+
+    #[test]
+    fn the_code_stands_on_a_white_plate_of_its_own() {
+        let markup = qr_markup("weixin://wxpay/bizpayurl?pr=p4lpSuKzz", "code");
+        let plate = r##"aria-label="code"><rect width="100%" height="100%" fill="#fff"/><path d="M"##;
+        assert!(markup.contains(plate), "{markup}");
     }
 
     #[test]
