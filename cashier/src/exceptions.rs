@@ -1,6 +1,6 @@
 //! Exceptions that a person settles.
 
-use wxpay::{Fen, UnixMillis};
+use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::core::Cashier;
 use crate::db::DbError;
@@ -11,6 +11,7 @@ use recharge::User;
 use recharge::command::{Command, Reply};
 use recharge::exception::Exception;
 use recharge::exception::resolution::{self, Known, SettleRefusal, Settlement, Way};
+use recharge::form_version;
 use recharge::refund::{self, By, Refund, Refundable};
 
 /// Why an exception was not settled.
@@ -74,6 +75,16 @@ impl Cashier {
         Ok(resolution::ways(exception, Known { order: order.as_ref(), refunds: &refunds, is_credited }))
     }
 
+    /// The version of what a page shows of an order number, for the form on it.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn form_version(&self, out_trade_no: &OutTradeNo) -> Result<i64, sqlx::Error> {
+        let order = orders::find(&self.inner.db, out_trade_no).await?;
+        let known = refunds::of_order(&self.inner.db, out_trade_no).await?;
+        Ok(form_version::of(order.as_ref(), known.iter()))
+    }
+
     /// What [`Settlement::TakeBack`] would take now; `None` if there is nothing.
     ///
     /// # Errors
@@ -96,7 +107,8 @@ impl Cashier {
         Ok(Some(TakeBackOffer { user, amount, balance }))
     }
 
-    /// Settles an exception as an operator decides; answers it with the refund, if one was asked for.
+    /// Settles an exception as an operator decides; answers it with the refund, if one was asked for. `seen_version` is that
+    /// of what the operator's page showed; `None` where no page was read.
     ///
     /// # Errors
     /// [`ResolveError`]; nothing was written then, unless the database did not confirm.
@@ -104,6 +116,7 @@ impl Cashier {
         &self,
         id: &str,
         settlement: Settlement,
+        seen_version: Option<i64>,
         by: By,
     ) -> Result<(Exception, Option<Refund>), ResolveError> {
         if settlement.way() == Way::Refund && !self.can_refund() {
@@ -116,6 +129,7 @@ impl Cashier {
             id: id.to_owned(),
             out_trade_no: exception.out_trade_no,
             settlement: Box::new(settlement),
+            seen_version,
             notify_url: refund::notify_url(&self.inner.settings.notify_url),
             by,
             now: self.now(),

@@ -13,6 +13,7 @@ use recharge::User;
 use recharge::command::{Command, Reply};
 use recharge::exception::Exception;
 use recharge::exception::resolution;
+use recharge::form_version;
 use recharge::refund::{self, By, Refund, RefundRefusal, RefundWish, Refundable};
 
 mod external;
@@ -42,6 +43,9 @@ pub enum RefundError {
 pub enum WithdrawError {
     #[error("there is no such refund")]
     NotFound,
+    /// It has moved or was sent again since the page was made.
+    #[error("the page is out of date: the refund has changed since")]
+    Stale,
     /// Only WeChat can end what it has, or may have.
     #[error("WeChat has this refund, or may have it")]
     MayBeThere,
@@ -77,6 +81,8 @@ pub struct RefundOffer {
     pub out_refund_no: OutRefundNo,
     /// Without the merchant's certificate nothing is refunded.
     pub can_refund: bool,
+    /// For the form: what it was made from.
+    pub seen_version: i64,
 }
 
 /// What a refund notice is answered with.
@@ -111,7 +117,8 @@ impl Cashier {
         let Some(order) = orders::find(db, out_trade_no).await? else { return Ok(None) };
         let known = refunds::of_order(db, out_trade_no).await?;
         let Some(payment) = Refundable::of_order(&order, known.iter()) else { return Ok(None) };
-        self.offer(payment, order.user).await.map(Some)
+        let version = form_version::of(Some(&order), known.iter());
+        self.offer(payment, order.user, version).await.map(Some)
     }
 
     /// What can be refunded of the payment of an exception; `None` if no operator credited it as a payment of its own.
@@ -125,15 +132,24 @@ impl Cashier {
         let Some(credit) = credits.into_iter().find(|credit| credit.transaction_id == *payment) else {
             return Ok(None);
         };
+        let order = orders::find(db, number).await?;
         let known = refunds::of_order(db, number).await?;
-        self.offer(Refundable::by_hand(exception, &credit, known.iter()), credit.user).await.map(Some)
+        let version = form_version::of(order.as_ref(), known.iter());
+        let payment = Refundable::by_hand(exception, &credit, known.iter());
+        self.offer(payment, credit.user, version).await.map(Some)
     }
 
-    async fn offer(&self, payment: Refundable, user: User) -> Result<RefundOffer, DbError> {
+    async fn offer(
+        &self,
+        payment: Refundable,
+        user: User,
+        seen_version: i64,
+    ) -> Result<RefundOffer, DbError> {
         let out_refund_no =
             self.new_out_refund_no().map_err(|error| DbError::Sql(sqlx::Error::Encode(error.into())))?;
         let balance = accounts::balance(&self.inner.db, &user.id).await?;
-        Ok(RefundOffer { payment, user, balance, out_refund_no, can_refund: self.can_refund() })
+        let can_refund = self.can_refund();
+        Ok(RefundOffer { payment, user, balance, out_refund_no, can_refund, seen_version })
     }
 
     /// Takes a refund on: the balance is taken with it, and WeChat is asked in the background. The same number again is
@@ -185,17 +201,19 @@ impl Cashier {
         self.inner.db.run_to_completion(async move { refunds::hurry(&db, &number, now).await }).await
     }
 
-    /// Ends a refund that WeChat clearly refused and does not know: the balance gets back what was taken.
+    /// Ends a refund that WeChat clearly refused and does not know: the balance gets back what was taken. `seen_version` is the
+    /// refund's on the operator's page; `None` where no page was read.
     ///
     /// # Errors
     /// [`WithdrawError`].
     pub async fn withdraw_refund(
         &self,
         out_refund_no: &OutRefundNo,
+        seen_version: Option<i64>,
         by: By,
     ) -> Result<Refund, WithdrawError> {
         let (inner, number) = (Arc::clone(&self.inner), out_refund_no.clone());
-        let withdrawn = tokio::spawn(async move { inner.withdraw(&number, by).await });
+        let withdrawn = tokio::spawn(async move { inner.withdraw(&number, seen_version, by).await });
         withdrawn.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 

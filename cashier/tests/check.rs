@@ -69,6 +69,7 @@ async fn a_refund_and_a_credit_that_nothing_stands_behind_are_named() {
             reason: "退款".to_owned(),
             even_if_balance_low: false,
             exception: None,
+            seen_version: None,
         };
         let by = By { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() };
         desk.cashier.refund(wish, by).await.unwrap();

@@ -151,8 +151,8 @@ impl<'a> Batch<'a> {
             Command::Heard { out_refund_no, news, by, now } => {
                 self.heard(out_refund_no, news, by.as_ref(), *now)
             }
-            Command::SettleException { id, settlement, notify_url, by, now, .. } => {
-                self.settle_exception(id, settlement, notify_url.clone(), by, *now)
+            Command::SettleException { id, settlement, seen_version, notify_url, by, now, .. } => {
+                self.settle_exception(id, settlement, *seen_version, notify_url.clone(), by, *now)
             }
             Command::Close { out_trade_no, by, now } => {
                 let reply = self.step(out_trade_no, |order| order.closed(*now));

@@ -38,6 +38,8 @@ pub enum Command {
         id: String,
         out_trade_no: OutTradeNo,
         settlement: Box<Settlement>,
+        /// As [`RefundWish::seen_version`].
+        seen_version: Option<i64>,
         notify_url: Option<String>,
         by: By,
         now: UnixMillis,

@@ -53,6 +53,11 @@ impl ExceptionKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
+    /// Whether no order of ours says whose money it is.
+    pub fn has_no_user(self) -> bool {
+        matches!(self, ExceptionKind::UnknownOrder | ExceptionKind::OtherApp)
+    }
+
     /// Whether WeChat is asked to repeat the notice for a while, because the order may still turn up.
     pub fn asks_for_repeat(self) -> bool {
         matches!(self, ExceptionKind::UnknownOrder | ExceptionKind::OtherApp)

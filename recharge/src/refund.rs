@@ -158,6 +158,9 @@ pub struct RefundWish {
     pub even_if_balance_low: bool,
     /// The exception whose payment an operator credited, where it is that one that goes back and not the order's own.
     pub exception: Option<String>,
+    /// The version ([`form_version::of`](crate::form_version::of)) of what the operator's page showed; `None` where no page
+    /// was read.
+    pub seen_version: Option<i64>,
 }
 
 /// What an operator credited of a payment that did not fit its order.
@@ -194,6 +197,9 @@ pub enum RefundRefusal {
     NumberTaken,
     #[error("the reason must be 1 to 80 bytes without control characters")]
     Reason,
+    /// The order or one of its refunds has changed since the page was made.
+    #[error("the page is out of date: the order has changed since")]
+    Stale,
 }
 
 /// One payment that can be given back, and what of it has been. Closed refunds do not count.

@@ -8,6 +8,7 @@ use sqlx::AnyConnection;
 use super::{DbError, accounts, exceptions, ledger, operators, refunds};
 use crate::random::Random;
 use recharge::batch::Held;
+use recharge::Settlement;
 use recharge::command::Command;
 use recharge::order::Order;
 
@@ -18,7 +19,7 @@ pub(super) async fn read(
     orders: &[Order],
 ) -> Result<Held, DbError> {
     let (mut of_orders, mut numbers) = (BTreeSet::new(), BTreeSet::new());
-    let (mut ids, mut takes) = (BTreeSet::new(), false);
+    let (mut ids, mut takes, mut named) = (BTreeSet::new(), false, BTreeSet::new());
     for command in commands {
         match command {
             Command::Refund { wish, .. } => {
@@ -34,7 +35,10 @@ pub(super) async fn read(
                 of_orders.insert(out_trade_no.as_str());
                 numbers.extend(refunds.iter().map(|seen| seen.out_refund_no.as_str()));
             }
-            Command::SettleException { id, out_trade_no, .. } => {
+            Command::SettleException { id, out_trade_no, settlement, .. } => {
+                if let Settlement::Credit { user: Some(user), .. } = settlement.as_ref() {
+                    named.insert(user.id.as_str());
+                }
                 of_orders.insert(out_trade_no.as_str());
                 ids.insert(id.as_str());
                 takes = true;
@@ -52,7 +56,8 @@ pub(super) async fn read(
     let kept = if ids.is_empty() { Vec::new() } else { exceptions::read(connection, &ids).await? };
     let by_hand = ledger::by_hand(connection, &of_orders).await?;
     let owners = orders.iter().map(|order| &order.user).chain(by_hand.iter().map(|credit| &credit.user));
-    let users: BTreeSet<_> = owners.filter(|_| takes).map(|user| user.id.as_str()).collect();
+    let owners = owners.filter(|_| takes).map(|user| user.id.as_str());
+    let users: BTreeSet<_> = owners.chain(named).collect();
     let users: Vec<_> = users.into_iter().collect();
     let balances = accounts::balances(connection, &users).await?;
     Ok(Held::new(found, kept, balances).crediting(by_hand))

@@ -306,19 +306,20 @@ pub(crate) async fn hurry(db: &Db, out_refund_no: &OutRefundNo, now: UnixMillis)
 /// `pause_ms`, so that a request may still be on its way.
 pub(crate) async fn hold(
     db: &Db,
-    out_refund_no: &OutRefundNo,
+    refund: &Refund,
     pause_ms: i64,
     now: UnixMillis,
 ) -> Result<bool, DbError> {
     let mut transaction = db.begin().await?;
     let done = sqlx::query(
         "UPDATE refunds SET due_at = $1, tried_at = $2, version = version + 1 WHERE out_refund_no = $3 \
-         AND state = 'requested' AND tried_at <= $4",
+         AND state = 'requested' AND tried_at <= $4 AND version = $5",
     )
     .bind(now.plus_ms(retry::LEASE_MS).get())
     .bind(now.get())
-    .bind(out_refund_no.as_str())
+    .bind(refund.out_refund_no.as_str())
     .bind(now.plus_ms(-pause_ms).get())
+    .bind(refund.version)
     .execute(transaction.connection())
     .await?;
     transaction.commit().await?;

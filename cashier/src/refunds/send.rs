@@ -116,14 +116,22 @@ impl Inner {
         self.record_refund_call(call, answer)
     }
 
-    pub(crate) async fn withdraw(&self, number: &OutRefundNo, by: By) -> Result<Refund, WithdrawError> {
+    pub(crate) async fn withdraw(
+        &self,
+        number: &OutRefundNo,
+        seen_version: Option<i64>,
+        by: By,
+    ) -> Result<Refund, WithdrawError> {
         let refund = refunds::find(&self.db, number).await?.ok_or(WithdrawError::NotFound)?;
+        if refund.state == RefundState::Requested && seen_version.is_some_and(|seen| seen != refund.version) {
+            return Err(WithdrawError::Stale);
+        }
         let clear = refund.stuck.as_ref().is_some_and(|stuck| stuck.problem.is_clear());
         if refund.state != RefundState::Requested || !clear {
             return Err(WithdrawError::MayBeThere);
         }
         let now = self.clock.now();
-        if !refunds::hold(&self.db, number, IN_FLIGHT_MS, now).await? {
+        if !refunds::hold(&self.db, &refund, IN_FLIGHT_MS, now).await? {
             let wait = IN_FLIGHT_MS - now.minus(refund.tried_at);
             return Err(WithdrawError::TooEarly { wait_s: wait.max(0) / 1000 + 1 });
         }

@@ -21,7 +21,7 @@ async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {
         for n in 0..10 {
             let (cashier, id) = (desk.cashier.clone(), exception.id());
             let by = By { operator: format!("op{n}"), ..by() };
-            presses.spawn(async move { cashier.resolve_exception(&id, credit(), by).await });
+            presses.spawn(async move { cashier.resolve_exception(&id, credit(), None, by).await });
         }
         let answers = presses.join_all().await;
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
@@ -34,7 +34,7 @@ async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {
         }
         assert_eq!(desk.balance().await, 2000);
         assert_eq!(desk.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'credit %' AND amount = 1000 AND reason = '看过凭据' AND author LIKE 'op%'").await, 1);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM audit WHERE action = 'resolve_exception'").await, 1);
+        assert_eq!(desk.count("SELECT COUNT(*) FROM audit WHERE action = 'settle_exception'").await, 1);
         assert!(desk.line(&order).await.contains(&"settled"));
         desk.check().await;
     })
@@ -83,7 +83,7 @@ async fn a_second_payment_goes_back_by_its_own_transaction_and_its_order_stays_a
     on_both(|desk| async move {
         let (order, exception) = paid_twice(&desk).await;
         let (settled, refund) =
-            desk.cashier.resolve_exception(&exception.id(), give_back(&desk), by()).await.unwrap();
+            desk.cashier.resolve_exception(&exception.id(), give_back(&desk), None, by()).await.unwrap();
         let refund = refund.unwrap();
         assert_eq!(settled.settled.unwrap().how, "refund");
         assert_eq!(Some(&refund.transaction_id), exception.transaction_id.as_ref());
@@ -152,7 +152,7 @@ async fn money_without_an_order_is_credited_to_the_user_whom_the_operator_names(
         let id = only_open(&desk).await.id();
         assert_eq!(settle(&desk, &id, credit()).await, Err(SettleRefusal::UserNeeded));
         let user = Some(User::new("u_1", "小林").unwrap());
-        settle(&desk, &id, Settlement::Credit { user, reason: "用户来电".to_owned() }).await.unwrap();
+        settle(&desk, &id, Settlement::Credit { user, new_account: true, reason: "用户来电".to_owned() }).await.unwrap();
         assert_eq!(desk.balance().await, 1000);
         desk.check().await;
     })
@@ -171,7 +171,7 @@ async fn money_without_an_order_goes_back_whole_and_only_once() {
         let mut presses = JoinSet::new();
         for n in 0..10 {
             let (cashier, id, way) = (cashiers[n % 2].clone(), id.clone(), give_back(&desk));
-            presses.spawn(async move { cashier.resolve_exception(&id, way, by()).await.is_ok() });
+            presses.spawn(async move { cashier.resolve_exception(&id, way, None, by()).await.is_ok() });
         }
         assert_eq!(presses.join_all().await.into_iter().filter(|done| *done).count(), 1);
         drive(&desk, 0).await;
@@ -248,8 +248,8 @@ async fn two_instances_that_settle_the_same_exception_at_once_settle_it_once() {
             desk.deliver().await;
             let id = only_open(&desk).await.id();
             let (one, two) = tokio::join!(
-                desk.cashier.resolve_exception(&id, dismiss(), by()),
-                other.resolve_exception(&id, dismiss(), by())
+                desk.cashier.resolve_exception(&id, dismiss(), None, by()),
+                other.resolve_exception(&id, dismiss(), None, by())
             );
             assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
             let refused = one.and(two).unwrap_err();

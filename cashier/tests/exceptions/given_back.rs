@@ -18,6 +18,8 @@ fn wish(desk: &Desk, exception: &Exception, fen: i64) -> RefundWish {
         reason: "多付退回".to_owned(),
         even_if_balance_low: false,
         exception: Some(exception.id()),
+          seen_version: None,
+  seen_version: None,
     }
 }
 
@@ -42,7 +44,7 @@ async fn stray(desk: &Desk, fen: i64) -> Exception {
     desk.deliver().await;
     let exception = only_open(desk).await;
     let user = Some(User::new("u_2", "小陈").unwrap());
-    settle(desk, &exception.id(), Settlement::Credit { user, reason: "已核实".to_owned() }).await.unwrap();
+    settle(desk, &exception.id(), Settlement::Credit { user, new_account: true, reason: "已核实".to_owned() }).await.unwrap();
     exception
 }
 

@@ -14,7 +14,7 @@ use recharge::{Exception, ExceptionKind, Order, Settlement};
 use sandbox::{Faults, NotifyFaults, Pay};
 
 fn credit() -> Settlement {
-    Settlement::Credit { user: None, reason: "看过凭据".to_owned() }
+    Settlement::Credit { user: None, new_account: false, reason: "看过凭据".to_owned() }
 }
 
 fn give_back(desk: &Desk) -> Settlement {
@@ -31,7 +31,7 @@ fn dismiss() -> Settlement {
 }
 
 async fn settle(desk: &Desk, id: &str, settlement: Settlement) -> Result<Exception, SettleRefusal> {
-    match desk.cashier.resolve_exception(id, settlement, by()).await {
+    match desk.cashier.resolve_exception(id, settlement, None, by()).await {
         Ok((exception, _)) => Ok(exception),
         Err(ResolveError::Refused(refusal)) => Err(refusal),
         Err(other) => panic!("{other:?}"),

@@ -29,6 +29,7 @@ async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person
             reason: "退款".to_owned(),
             even_if_balance_low: false,
             exception: None,
+            seen_version: None,
         };
         let over = desk.cashier.refund(wish.clone(), by()).await.unwrap_err();
         assert!(over.to_string().starts_with("6.00 yuan are left"), "{over}");
@@ -110,7 +111,7 @@ async fn a_refund_outside_that_crossed_with_one_of_ours_can_be_taken_back_when_t
         assert_eq!(early, Err(SettleRefusal::RefundUnderWay(ours.out_refund_no.clone())));
         drive(&desk, 0).await;
         desk.advance(30_000);
-        desk.cashier.withdraw_refund(&ours.out_refund_no, by()).await.unwrap();
+        desk.cashier.withdraw_refund(&ours.out_refund_no, None, by()).await.unwrap();
         assert_eq!(desk.balance().await, 1050);
         assert_eq!(desk.cashier.ways(&exception).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
         let offer = desk.cashier.take_back_offer(&exception).await.unwrap().unwrap();

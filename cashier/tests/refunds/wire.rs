@@ -145,13 +145,13 @@ async fn a_refund_that_wechat_refused_can_be_withdrawn_and_one_that_it_may_have_
         desk.sandbox.set_faults(refunds_refused(Refuse::NotEnough));
         let refund = refund(&desk, &order, 1000).await;
         let number = refund.out_refund_no.clone();
-        let too_soon = desk.cashier.withdraw_refund(&number, by()).await;
+        let too_soon = desk.cashier.withdraw_refund(&number, None, by()).await;
         assert!(matches!(too_soon, Err(WithdrawError::MayBeThere)), "not sent yet: {too_soon:?}");
         drive(&desk).await;
-        let too_soon = desk.cashier.withdraw_refund(&number, by()).await;
+        let too_soon = desk.cashier.withdraw_refund(&number, None, by()).await;
         assert!(matches!(too_soon, Err(WithdrawError::TooEarly { .. })), "{too_soon:?}");
         desk.advance(30_000);
-        let withdrawn = desk.cashier.withdraw_refund(&number, by()).await.unwrap();
+        let withdrawn = desk.cashier.withdraw_refund(&number, None, by()).await.unwrap();
         assert_eq!(withdrawn.state, RefundState::Closed);
         assert_eq!(desk.balance().await, 1050);
         assert_eq!(desk.count("SELECT COUNT(*) FROM audit WHERE action = 'refund_withdrawn'").await, 1);
@@ -160,7 +160,7 @@ async fn a_refund_that_wechat_refused_can_be_withdrawn_and_one_that_it_may_have_
         let taken_on = self::refund(&desk, &order, 1000).await;
         later(&desk, 60_000).await;
         desk.advance(30_000);
-        let late = desk.cashier.withdraw_refund(&taken_on.out_refund_no, by()).await;
+        let late = desk.cashier.withdraw_refund(&taken_on.out_refund_no, None, by()).await;
         assert!(matches!(late, Err(WithdrawError::MayBeThere)), "{late:?}");
         desk.check().await;
     })

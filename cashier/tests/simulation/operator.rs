@@ -56,6 +56,7 @@ impl World {
             reason: REASON.to_owned(),
             even_if_balance_low: self.rng.random_bool(0.3),
             exception: None,
+            seen_version: None,
         };
         if wish.even_if_balance_low {
             self.oracle.may_owe(&order.user_id);
@@ -77,7 +78,7 @@ impl World {
         let settlement = match self.one_of(5) {
             0 | 1 => {
                 let user = Some(User::new("u_0", "小林").unwrap()).filter(|_| self.rng.random_bool(0.7));
-                Settlement::Credit { user, reason }
+                Settlement::Credit { user, new_account: true, reason }
             }
             2 => Settlement::Refund { out_refund_no: cashier.new_out_refund_no().unwrap(), reason },
             3 => Settlement::TakeBack { even_if_balance_low: self.rng.random_bool(0.5), reason },

@@ -292,7 +292,7 @@ pub async fn refund(cashier: Cashier, wish: RefundWish) -> Done {
 }
 
 pub async fn resolve_exception(cashier: Cashier, id: String, settlement: Settlement) -> Done {
-    match cashier.resolve_exception(&id, settlement, by()).await {
+    match cashier.resolve_exception(&id, settlement, None, by()).await {
         Ok(_) => Done::said("done"),
         // Nobody knows what became of it.
         Err(error @ ResolveError::Write(_)) => Done::said(error.to_string()),
@@ -301,7 +301,7 @@ pub async fn resolve_exception(cashier: Cashier, id: String, settlement: Settlem
 }
 
 pub async fn withdraw(cashier: Cashier, number: OutRefundNo) -> Done {
-    let withdrawn = cashier.withdraw_refund(&number, by()).await;
+    let withdrawn = cashier.withdraw_refund(&number, None, by()).await;
     let text = withdrawn.map(|refund| refund.state.name().to_owned());
     Done::said(text.unwrap_or_else(|error| error.to_string()))
 }
@@ -318,6 +318,8 @@ pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundWish {
         reason: "商品已售完".to_owned(),
         even_if_balance_low: false,
         exception: None,
+          seen_version: None,
+  seen_version: None,
     }
 }
 

@@ -142,6 +142,7 @@ fn command(step: &Step, order: &Order) -> Command {
                 reason: "退款".to_owned(),
                 even_if_balance_low: *even_if_low,
                 exception: None,
+                seen_version: None,
             };
             let by = By { operator: "lin".to_owned(), address: "console".to_owned() };
             Command::Refund { wish: Box::new(wish), notify_url: None, by, now }

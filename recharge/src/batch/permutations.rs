@@ -50,6 +50,7 @@ fn refund() -> Command {
         reason: "退款".to_owned(),
         even_if_balance_low: false,
         exception: None,
+        seen_version: None,
     };
     let by = By { operator: "lin".to_owned(), address: "console".to_owned() };
     Command::Refund { wish: Box::new(wish), notify_url: None, by, now: at(62_000) }

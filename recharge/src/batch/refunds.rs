@@ -9,6 +9,7 @@ use crate::command::Reply;
 use crate::event::EventKind;
 use crate::exception::resolution;
 use crate::exception::{ExceptionKind, Settled};
+use crate::form_version;
 use crate::order::{Order, OrderState, Paid};
 use crate::refund::{self, By, Refund, RefundRefusal, RefundState, RefundWish, Refundable, retry};
 use crate::user::User;
@@ -85,6 +86,9 @@ impl Batch<'_> {
         by: &By,
         now: UnixMillis,
     ) -> Result<Refund, RefundRefusal> {
+        if self.is_stale(&wish.out_trade_no, wish.seen_version) {
+            return Err(RefundRefusal::Stale);
+        }
         if !refund::is_reason(&wish.reason) {
             return Err(RefundRefusal::Reason);
         }
@@ -109,6 +113,12 @@ impl Batch<'_> {
             self.held.settled_by_rule.insert(id, Settled { at: now, by, how, reason });
         }
         Ok(refund)
+    }
+
+    /// Whether what a page showed of this order number has changed since; one of `None` was no page.
+    pub(super) fn is_stale(&self, number: &OutTradeNo, seen: Option<i64>) -> bool {
+        let order = self.orders.get(number).map(|slot| &slot.order);
+        seen.is_some_and(|seen| seen != form_version::of(order, self.held.of_order(number)))
     }
 
     /// The payment that an operator wants to give back: the order's own, or one that was credited by hand.

@@ -18,11 +18,12 @@ impl Batch<'_> {
         &mut self,
         id: &str,
         settlement: &Settlement,
+        seen_version: Option<i64>,
         notify_url: Option<String>,
         by: &By,
         now: UnixMillis,
     ) -> Reply {
-        match self.try_settle(id, settlement, notify_url, by, now) {
+        match self.try_settle(id, settlement, seen_version, notify_url, by, now) {
             Ok((exception, refund)) => {
                 Reply::ExceptionSettled { exception: Box::new(exception), refund: refund.map(Box::new) }
             }
@@ -34,12 +35,16 @@ impl Batch<'_> {
         &mut self,
         id: &str,
         settlement: &Settlement,
+        seen_version: Option<i64>,
         notify_url: Option<String>,
         by: &By,
         now: UnixMillis,
     ) -> Result<(Exception, Option<Refund>), SettleRefusal> {
         let exception = self.held.exceptions.get(id).ok_or(SettleRefusal::NotFound)?.clone();
         let number = exception.out_trade_no.clone();
+        if exception.settled.is_none() && self.is_stale(&number, seen_version) {
+            return Err(SettleRefusal::Stale);
+        }
         let order = self.orders.get(&number).map(|slot| slot.order.clone());
         let refunds: Vec<_> = self.held.of_order(&number).collect();
         let payment = exception.transaction_id.as_ref();
@@ -54,6 +59,10 @@ impl Batch<'_> {
                 self.credit_order(&order, by, settlement.reason(), now)?
             }
             Plan::CreditPayment { user, amount, transaction_id } => {
+                let new_account = matches!(settlement, Settlement::Credit { new_account: true, .. });
+                if exception.kind.has_no_user() && !new_account && !self.has_account(&user) {
+                    return Err(SettleRefusal::UnknownUser);
+                }
                 self.end_by_hand(&exception, &transaction_id, now);
                 self.credit_payment(&exception, &user, amount, &transaction_id, by, settlement.reason(), now)
             }
@@ -94,6 +103,10 @@ impl Batch<'_> {
         let exception = Exception { settled: Some(settled), ..exception };
         self.held.exceptions.insert(id.to_owned(), exception.clone());
         Ok((exception, refund))
+    }
+
+    fn has_account(&self, user: &User) -> bool {
+        self.held.balances.contains_key(&user.id) || self.accounts.contains_key(&user.id)
     }
 
     fn credit_order(

@@ -10,8 +10,9 @@ use crate::user::User;
 /// What an operator decides. Each has a reason, which stands on the time line, in the audit and in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
-    /// Credit what WeChat states (a late payment: what its order would have brought). `user` only where no order names one.
-    Credit { user: Option<User>, reason: String },
+    /// Credit what WeChat states (a late payment: what its order would have brought). `user` only where no order names one;
+    /// `new_account` is the operator's word that this user exists although no account has this id yet.
+    Credit { user: Option<User>, new_account: bool, reason: String },
     /// Give this very payment back. The number is made once for the form ([`refund::number`]); the payer reads the reason.
     Refund { out_refund_no: OutRefundNo, reason: String },
     /// Take from the balance what was given back at WeChat's own desk.
@@ -103,6 +104,10 @@ pub enum SettleRefusal {
     Currency(String),
     #[error("no order names the user: say whose balance it is")]
     UserNeeded,
+    #[error("no account has this user id: confirm that a new one is meant")]
+    UnknownUser,
+    #[error("the page is out of date: the order has changed since")]
+    Stale,
     #[error("its order has turned up: ask WeChat about the order, which credits it")]
     OrderTurnedUp,
     #[error("there is no order with this payment")]

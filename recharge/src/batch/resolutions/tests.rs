@@ -14,6 +14,7 @@ fn command(exception: &Exception, settlement: Settlement) -> Command {
         id: exception.id(),
         out_trade_no: exception.out_trade_no.clone(),
         settlement: Box::new(settlement),
+        seen_version: None,
         notify_url: None,
         by: By { operator: "lin".to_owned(), address: "console".to_owned() },
         now: order().created_at.plus_ms(700_000),
@@ -21,7 +22,7 @@ fn command(exception: &Exception, settlement: Settlement) -> Command {
 }
 
 fn credit(user: Option<User>) -> Settlement {
-    Settlement::Credit { user, reason: "看过凭据".to_owned() }
+    Settlement::Credit { user, new_account: true, reason: "看过凭据".to_owned() }
 }
 
 /// The batch after `settlement` of `exception`, which was accepted.

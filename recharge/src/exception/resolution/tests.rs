@@ -134,7 +134,7 @@ fn a_reason_is_a_line_of_200_bytes_and_for_a_refund_one_that_wechat_takes() {
 #[test]
 fn what_is_written_names_the_way_the_operator_and_the_reason() {
     for (settlement, how) in [
-        (Settlement::Credit { user: None, reason: "r".to_owned() }, "credited"),
+        (Settlement::Credit { user: None, new_account: false, reason: "r".to_owned() }, "credited"),
         (Settlement::TakeBack { even_if_balance_low: false, reason: "r".to_owned() }, "taken_back"),
         (Settlement::Dismiss { reason: "r".to_owned() }, "dismissed"),
     ] {
