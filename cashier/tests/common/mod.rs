@@ -292,8 +292,7 @@ pub fn refund_wish(desk: &Desk, order: &Order, fen: i64) -> RefundWish {
         reason: "商品已售完".to_owned(),
         even_if_balance_low: false,
         exception: None,
-          seen_version: None,
-  seen_version: None,
+        seen_version: None,
     }
 }
 

@@ -18,8 +18,7 @@ fn wish(desk: &Desk, exception: &Exception, fen: i64) -> RefundWish {
         reason: "多付退回".to_owned(),
         even_if_balance_low: false,
         exception: Some(exception.id()),
-          seen_version: None,
-  seen_version: None,
+        seen_version: None,
     }
 }
 

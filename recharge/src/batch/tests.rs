@@ -5,6 +5,7 @@ use wxpay::{OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
 use super::*;
 use crate::audit::AuditEntry;
 use crate::fixtures::{order, payment, rules};
+use crate::form_version;
 use crate::refund::{By, News, RefundRefusal, RefundWish};
 
 fn pending() -> Order {
@@ -215,6 +216,30 @@ fn a_press_that_is_repeated_writes_nothing_and_one_for_something_else_is_refused
         assert_eq!(again.apply(&other), Reply::RefundRefused(RefundRefusal::NumberTaken));
     }
     assert!(!again.writes());
+}
+
+#[test]
+fn two_pages_that_showed_the_same_order_lead_to_one_refund() {
+    let rules = rules();
+    let mut batch = Batch::new(&rules, vec![another("SMaaaaaa", "u_1")]);
+    batch.apply(&settle(payment_of("SMaaaaaa", "1")));
+    let version = |batch: &Batch<'_>| {
+        let order = batch.orders.values().next().map(|slot| &slot.order);
+        form_version::of(order, batch.held.refunds.values().map(|slot| &slot.refund))
+    };
+    let seen = |number: &str, seen_version: i64| {
+        let Command::Refund { wish, notify_url, by, now } = refund(number, "SMaaaaaa", 500) else { panic!() };
+        let wish = Box::new(RefundWish { seen_version: Some(seen_version), ..*wish });
+        Command::Refund { wish, notify_url, by, now }
+    };
+    let shown = version(&batch);
+    assert!(matches!(batch.apply(&seen("RF1", shown)), Reply::Refund { changed: true, .. }));
+    assert_eq!(batch.apply(&seen("RF2", shown)), Reply::RefundRefused(RefundRefusal::Stale));
+    let repeated = batch.apply(&seen("RF1", shown));
+    assert!(matches!(repeated, Reply::Refund { changed: false, .. }), "the same press again: {repeated:?}");
+    assert_eq!((batch.held.refunds.len(), batch.held.audit.len()), (1, 1));
+    let shown = version(&batch);
+    assert!(matches!(batch.apply(&seen("RF2", shown)), Reply::Refund { changed: true, .. }));
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub(super) fn code(refusal: &RefundRefusal) -> &'static str {
         RefundRefusal::Nothing => "amount",
         RefundRefusal::OverRest { .. } => "over",
         RefundRefusal::Reason => "reason",
+        RefundRefusal::Stale => "stale",
         RefundRefusal::TooMany => "too_many",
         RefundRefusal::BalanceLow { .. } => "low",
         RefundRefusal::NumberTaken => "used",
@@ -159,6 +160,7 @@ pub async fn make(
         reason: tidy(&form.reason),
         even_if_balance_low: form.low == "1",
         exception: Some(form.exception.clone()).filter(|id| !id.is_empty()),
+        seen_version: None,
     };
     match service.cashier.refund(wish, from.by()).await {
         Ok(_) => back(&number, "refund"),

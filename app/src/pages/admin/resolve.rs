@@ -322,7 +322,7 @@ pub async fn settle(
                     Err(_) => return again("user", ""),
                 },
             };
-            Settlement::Credit { user, reason }
+            Settlement::Credit { user, new_account: false, reason }
         }
         Way::Refund => match OutRefundNo::parse(form.no.as_str()) {
             Ok(out_refund_no) => Settlement::Refund { out_refund_no, reason },
@@ -331,7 +331,7 @@ pub async fn settle(
         Way::TakeBack => Settlement::TakeBack { even_if_balance_low: form.low == "1", reason },
         Way::Dismiss => Settlement::Dismiss { reason },
     };
-    match service.cashier.resolve_exception(&form.id, settlement, from.by()).await {
+    match service.cashier.resolve_exception(&form.id, settlement, None, from.by()).await {
         Ok(_) => back(&number, "settled"),
         Err(ResolveError::Refused(refusal)) => match code(&refusal) {
             Code::Form(code) => again(code, ""),
@@ -357,6 +357,8 @@ fn code(refusal: &SettleRefusal) -> Code {
     match refusal {
         SettleRefusal::Reason => Code::Form("reason"),
         SettleRefusal::UserNeeded => Code::Form("user"),
+        SettleRefusal::UnknownUser => Code::Form("new_account"),
+        SettleRefusal::Stale => Code::Form("stale"),
         SettleRefusal::Refund(refusal) => Code::Form(super::refund::code(refusal)),
         SettleRefusal::OrderTurnedUp => Code::Order("turned_up"),
         SettleRefusal::AlreadyCredited => Code::Order("settled_credited"),

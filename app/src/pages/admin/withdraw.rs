@@ -104,9 +104,10 @@ pub async fn withdraw(
         let again = address(&withdraw_path(&number, &refund), query.into_iter());
         return Redirect::to(&again).into_response();
     }
-    match service.cashier.withdraw_refund(&refund, from.by()).await {
+    match service.cashier.withdraw_refund(&refund, None, from.by()).await {
         Ok(_) => back(&number, "withdrawn"),
         Err(WithdrawError::NotFound) => absent(&service, &from.request).await,
+        Err(WithdrawError::Stale) => back(&number, "refused"),
         Err(WithdrawError::MayBeThere) => back(&number, "there"),
         Err(WithdrawError::TooEarly { wait_s }) => back(&number, &format!("early&n={wait_s}")),
         Err(WithdrawError::WeChat(_)) => back(&number, "busy"),

@@ -77,6 +77,43 @@ fn a_late_payment_that_was_kept_is_the_orders_own_credit() {
 }
 
 #[test]
+fn a_decision_on_a_page_that_is_out_of_date_is_refused() {
+    let (rules, second) = (rules(), exception(ExceptionKind::Duplicate));
+    let held = Held::new(Vec::new(), vec![second.clone()], BTreeMap::new());
+    let mut batch = Batch::new(&rules, vec![paid(false).touched()]).holding(held);
+    let seen = |order: Order| {
+        let Command::SettleException { id, out_trade_no, settlement, notify_url, by, now, .. } =
+            command(&second, credit(None))
+        else {
+            panic!()
+        };
+        let seen_version = Some(crate::form_version::of(Some(&order), [].iter()));
+        Command::SettleException { id, out_trade_no, settlement, seen_version, notify_url, by, now }
+    };
+    assert_eq!(batch.apply(&seen(paid(false))), Reply::SettleRefused(SettleRefusal::Stale));
+    assert!(!batch.writes());
+    let now = batch.apply(&seen(paid(false).touched()));
+    assert!(matches!(now, Reply::ExceptionSettled { .. }), "{now:?}");
+}
+
+#[test]
+fn a_user_id_without_an_account_is_credited_only_with_the_operators_word() {
+    let (rules, stray) = (rules(), exception(ExceptionKind::UnknownOrder));
+    let credited = |new_account: bool, accounts: &[&str]| {
+        let balances = accounts.iter().map(|id| ((*id).to_owned(), Fen::ZERO)).collect();
+        let held = Held::new(Vec::new(), vec![stray.clone()], balances);
+        let mut batch = Batch::new(&rules, Vec::new()).holding(held);
+        let (user, reason) = (Some(User::new("lin", "").unwrap()), "用户来电".to_owned());
+        let reply = batch.apply(&command(&stray, Settlement::Credit { user, new_account, reason }));
+        assert_eq!(batch.writes(), matches!(reply, Reply::ExceptionSettled { .. }));
+        reply
+    };
+    assert_eq!(credited(false, &[]), Reply::SettleRefused(SettleRefusal::UnknownUser));
+    assert!(matches!(credited(true, &[]), Reply::ExceptionSettled { .. }));
+    assert!(matches!(credited(false, &["lin"]), Reply::ExceptionSettled { .. }));
+}
+
+#[test]
 fn what_is_dismissed_moves_no_money_and_no_order() {
     let (rules, second) = (rules(), exception(ExceptionKind::Duplicate));
     let batch =
