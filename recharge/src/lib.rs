@@ -6,7 +6,6 @@ pub mod batch;
 pub mod command;
 pub mod event;
 pub mod exception;
-pub mod form_version;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 pub mod form_version;

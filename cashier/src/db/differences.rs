@@ -12,7 +12,7 @@ use super::day_claim::{Claim, write};
 use super::operators;
 use super::{Db, DbError, broken, column};
 use recharge::audit::AuditEntry;
-use recharge::reconciliation::{Difference, DifferenceKind, Dismissal, Done, key_of};
+use recharge::reconciliation::{Difference, DifferenceKind, Dismissal, Done, key_of, reason};
 
 /// Open: listed, or among the exceptions and not settled there.
 pub(super) const IS_OPEN: &str = "(d.done = 'listed' OR (d.done = 'exception' AND NOT EXISTS (SELECT 1 FROM exceptions \
@@ -23,11 +23,30 @@ pub(super) const EXPLAINED: &str = "UPDATE differences SET done = 'gone' FROM js
      WHERE differences.day = j.value->>'d' AND differences.run <> j.value->>'r' \
      AND differences.done IN ('listed', 'exception')";
 
-/// Reopens what the day before lacked and waited for this bill to have: it is not in it, so even a dismissed one is open again.
-pub(super) const STILL_LACKING: &str = "UPDATE differences SET reason = 'not_in_bill', done = 'listed' \
+/// Reopens what the day before lacked and waited for this bill to have, with WeChat's answer about it as the reason: it is not
+/// in the bill, so even a dismissed one is open again.
+pub(super) const STILL_LACKING: &str = "UPDATE differences SET reason = j.value->>'w', done = 'listed' \
      FROM jsonb_each($1) AS j \
-     WHERE differences.day = j.value->>'p' AND differences.done IN ('listed', 'dismissed') \
+     WHERE differences.day = j.value->>'d' AND differences.kind = j.value->>'k' \
+     AND differences.key = j.value->>'y' AND differences.done IN ('listed', 'dismissed') \
      AND differences.reason = 'next_bill_not_made'";
+
+#[derive(Serialize)]
+struct Lacking<'a> {
+    d: &'a str,
+    k: &'a str,
+    y: &'a str,
+    w: &'a str,
+}
+
+/// The rows of [`STILL_LACKING`]: differences of `day`.
+pub(super) fn still_lacking(day: BillDate, found: &[Difference]) -> Result<String, sqlx::Error> {
+    let d = &day.to_string();
+    let rows = found.iter();
+    let rows: Vec<_> =
+        rows.map(|found| Lacking { d, k: found.kind.name(), y: &found.key, w: &found.reason }).collect();
+    bulk::json(&rows)
+}
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -142,6 +161,17 @@ pub(crate) async fn of_day(db: &Db, date: BillDate, limit: i64) -> Result<Vec<Di
     let sql = format!("{} ORDER BY open DESC, kind, line, key LIMIT $2", of_days());
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(date.to_string()).bind(limit);
     query.fetch_all(&mut *db.reading().await?).await?.iter().map(difference).collect()
+}
+
+/// What a day's bill lacks and the next day's may have, listed or dismissed: open questions once that bill has been read. They
+/// are answered as not in the bill, about which WeChat is asked.
+pub(crate) async fn waiting_for_next(db: &Db, date: BillDate) -> Result<Vec<Difference>, sqlx::Error> {
+    let sql = format!("{} AND d.reason = $2 AND d.done IN ('listed', 'dismissed')", of_days());
+    let query =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(date.to_string()).bind(reason::NEXT_BILL_NOT_MADE);
+    let found: Result<Vec<_>, _> =
+        query.fetch_all(&mut *db.reading().await?).await?.iter().map(difference).collect();
+    Ok(found?.into_iter().map(|found| found.because(reason::NOT_IN_BILL)).collect())
 }
 
 fn of_days() -> String {

@@ -9,15 +9,13 @@ use wxpay::bill::BillDate;
 
 use super::bulk;
 use super::day_claim::{Claim, write};
-use super::differences::{EXPLAINED, IS_OPEN, STILL_LACKING};
+use super::differences::{self, EXPLAINED, IS_OPEN, STILL_LACKING};
 use super::{Db, DbError, broken, column};
-use recharge::reconciliation::{Failure, Figures, Reconciliation, pause_ms};
+use recharge::reconciliation::{Difference, Failure, Figures, Reconciliation, pause_ms};
 
 #[derive(Serialize)]
 struct End<'a> {
     d: &'a str,
-    /// The day before.
-    p: &'a str,
     r: &'a str,
     t: i64,
     f: String,
@@ -27,18 +25,21 @@ const FINISH: &str = "UPDATE reconciliations SET finished_at = CAST(j.value->>'t
      figures = j.value->>'f', failed_at = NULL, failure = NULL, failure_text = NULL, attempts = 0, \
      next_at = 0, claimed_until = 0 FROM jsonb_each($1) AS j WHERE reconciliations.day = j.value->>'d'";
 
-/// The comparison is complete: gives the day back. `false` if the claim is lost.
+/// The comparison is complete: gives the day back. `still_lacking` waited for this day's bill, with WeChat's answer about each
+/// as its reason. `false` if the claim is lost.
 pub(crate) async fn finish(
     db: &Db,
     claim: &Claim,
     figures: &Figures,
+    still_lacking: &[Difference],
     now: UnixMillis,
 ) -> Result<bool, DbError> {
-    let (day, before) = (claim.date.to_string(), claim.date.previous().to_string());
+    let day = claim.date.to_string();
     let figures = serde_json::to_string(figures);
     let f = figures.map_err(DbError::Encode)?;
-    let end = bulk::json(&[End { d: &day, p: &before, r: &claim.run, t: now.get(), f }])?;
-    write(db, claim, now, vec![(EXPLAINED, end.clone()), (STILL_LACKING, end.clone()), (FINISH, end)]).await
+    let lacking = differences::still_lacking(claim.date.previous(), still_lacking)?;
+    let end = bulk::json(&[End { d: &day, r: &claim.run, t: now.get(), f }])?;
+    write(db, claim, now, vec![(EXPLAINED, end.clone()), (STILL_LACKING, lacking), (FINISH, end)]).await
 }
 
 const FAIL: &str = "UPDATE reconciliations SET failed_at = $1, failure = $2, failure_text = $3, \

@@ -11,7 +11,7 @@ use crate::db::{exceptions, orders, refunds};
 use crate::reconcile::confirm::Confirmed;
 use recharge::exception::Exception;
 use recharge::order::Order;
-use recharge::reconciliation::{self as rules, Class, Difference, DifferenceKind, Done, Known, Line};
+use recharge::reconciliation::{self as rules, Class, Difference, DifferenceKind, Done, Known, Line, reason};
 use recharge::refund::Refund;
 
 /// What the books hold about some lines.
@@ -81,7 +81,7 @@ impl<'a> Books<'a> {
             (Class::NoMoney, _) => return None,
             (Class::Figures(which), _) => difference(rules::kind_of_figures(line)).because(which),
             (Class::Kept(id), _) | (_, Confirmed::Exception(id)) => not_here.kept_as(id),
-            (_, Confirmed::Unclear) => not_here.because("no_clear_answer"),
+            (_, Confirmed::Unclear) => not_here.because(reason::NO_CLEAR_ANSWER),
             (_, Confirmed::Not(word)) => not_here.because(word),
             // WeChat's own answer is about another order number than its bill.
             (_, Confirmed::Credited | Confirmed::KeptForRefund | Confirmed::AlreadyPaid) => {

@@ -1,7 +1,8 @@
-//! Asking WeChat about a payment that only its bill names. A bill is unsigned, so it proves nothing by itself.
+//! Asking WeChat about a payment or refund that only one of bill and books has. A bill is unsigned, so it proves nothing by
+//! itself.
 
 use wxpay::bill::{BillEntry, BillRow};
-use wxpay::{ErrClass, Error, OutTradeNo, TradeState};
+use wxpay::{ErrClass, Error, OutRefundNo, OutTradeNo, RefundQuery, Refunds, Trade, TradeState, TransactionId};
 
 use crate::circuit_breaker::Call;
 use crate::core::Inner;
@@ -10,6 +11,7 @@ use crate::health::Cause;
 use crate::query::QueryError;
 use recharge::command::{Command, Outcome};
 use recharge::order::Proof;
+use recharge::reconciliation::{Difference, DifferenceKind, reason};
 
 /// What WeChat's answer about a payment led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +92,38 @@ impl Inner {
         Ok(Confirmed::Not(TradeState::Refund.as_str().to_owned()))
     }
 
+    /// Asks about a payment or refund of ours that the bill lacks, and answers with the reason that stands on its difference.
+    /// Nothing is written.
+    ///
+    /// # Errors
+    /// [`QueryError`] where it is no use to ask about others: WeChat does not understand us.
+    pub(crate) async fn ask_lacking(&self, lacking: &Difference) -> Result<String, QueryError> {
+        let payment = TransactionId::parse(lacking.transaction_id.as_str());
+        let refund = OutRefundNo::parse(lacking.out_refund_no.as_str());
+        let word = match (lacking.kind, payment, refund) {
+            (DifferenceKind::RefundNotThere, _, Ok(refund)) => {
+                let found = self.query_refunds(&RefundQuery::OutRefundNo(refund), Call::Usual).await;
+                found.map(|found| refund_word(lacking, &found))
+            }
+            (DifferenceKind::NotThere, Ok(payment), _) => {
+                let answer = self.wechat.transaction_query(&payment).await;
+                self.record_query(Call::Usual, answer).map(|trade| payment_word(lacking, &trade))
+            }
+            // What WeChat cannot be asked about by its own number.
+            _ => return Ok("other_number".to_owned()),
+        };
+        match word {
+            Ok(word) => {
+                self.health.understood();
+                Ok(word)
+            }
+            Err(error) => Ok(match self.unconfirmed(error)? {
+                Confirmed::Not(word) => word,
+                _ => reason::NO_CLEAR_ANSWER.to_owned(),
+            }),
+        }
+    }
+
     fn unconfirmed(&self, error: Error) -> Result<Confirmed, QueryError> {
         tracing::warn!("what the bill names: {error}");
         Ok(match &error {
@@ -106,5 +140,23 @@ impl Inner {
             Error::Foreign { field } => Confirmed::Not(format!("answer about another {field}")),
             _ => Confirmed::Unclear,
         })
+    }
+}
+
+/// What WeChat's answer means for a refund of ours that its bill lacks.
+fn refund_word(lacking: &Difference, found: &Refunds) -> String {
+    let amount = found.refunds.first().map(|seen| seen.refund_fee);
+    if amount == lacking.ours { reason::CONFIRMED } else { "amount" }.to_owned()
+}
+
+/// What WeChat's answer means for a payment of ours that its bill lacks.
+fn payment_word(lacking: &Difference, trade: &Trade) -> String {
+    match (&trade.state, &trade.payment) {
+        (TradeState::Success, Some(payment)) if payment.out_trade_no.as_str() != lacking.out_trade_no => {
+            "other_number".to_owned()
+        }
+        (TradeState::Success, Some(payment)) if Some(payment.total_fee) != lacking.ours => "amount".to_owned(),
+        (TradeState::Success, Some(_)) => reason::CONFIRMED.to_owned(),
+        (state, _) => state.as_str().chars().take(32).collect(),
     }
 }

@@ -16,7 +16,7 @@ use crate::db::orders::{self, PaidOrder};
 use crate::db::{bill_lines, differences, reconciliations, refunds};
 use crate::reconcile::confirm::Confirmed;
 use recharge::reconciliation::{
-    self as rules, Class, Difference, DifferenceKind, Done, Figures, Line, Totals,
+    self as rules, Class, Difference, DifferenceKind, Done, Figures, Line, Totals, reason,
 };
 use recharge::refund::Refund;
 
@@ -68,6 +68,8 @@ pub(super) struct Run<'a> {
     /// When the claim was renewed last.
     held_at: UnixMillis,
     figures: Figures,
+    /// How many payments and refunds WeChat gave no clear answer about.
+    unclear: i64,
 }
 
 /// What the lines of a bill are read for.
@@ -85,7 +87,7 @@ impl<'a> Run<'a> {
         call: Call,
         progress: &'a (dyn Fn(Progress) + Send + Sync),
     ) -> Run<'a> {
-        Run { cashier, claim, call, progress, held_at: cashier.now(), figures: Figures::default() }
+        Run { cashier, claim, call, progress, held_at: cashier.now(), figures: Figures::default(), unclear: 0 }
     }
 
     /// From the first line of the bill to the result.
@@ -95,15 +97,17 @@ impl<'a> Run<'a> {
         let bill = &mut self.figures.bill;
         (bill.payments, bill.paid) = (totals.payments, totals.paid);
         (bill.refunds, bill.refunded) = (totals.refunds, totals.refunded);
-        let unclear = self.lines(totals.rows).await?;
+        self.unclear = self.lines(totals.rows).await?;
         let mut neighbours = self.payments().await?;
         neighbours.extend(self.refunds().await?);
         self.seek(neighbours).await?;
-        if unclear > 0 {
-            return Err(ReconcileError::Unclear { payments: unclear });
+        let waiting = differences::waiting_for_next(self.cashier.db(), self.claim.date.previous()).await?;
+        let still_lacking = self.ask_lacking(waiting).await?;
+        if self.unclear > 0 {
+            return Err(ReconcileError::Unclear { payments: self.unclear });
         }
         let (db, now) = (self.cashier.db(), self.cashier.now());
-        held(reconciliations::finish(db, &self.claim, &self.figures, now).await?)
+        held(reconciliations::finish(db, &self.claim, &self.figures, &still_lacking, now).await?)
     }
 
     /// Reads a bill, which says how WeChat is besides.
@@ -293,6 +297,7 @@ impl<'a> Run<'a> {
                     });
                 }
             }
+            let found = self.ask_lacking(found).await?;
             self.keep(&found).await?;
             after = Some(last.clone());
             let done = self.figures.ours.payments;
@@ -328,9 +333,47 @@ impl<'a> Run<'a> {
                     });
                 }
             }
+            let found = self.ask_lacking(found).await?;
             self.keep(&found).await?;
             after = Some(last.clone());
         }
+    }
+
+    /// Asks WeChat about what the bill lacks and no later bill can have, so that the page says what is known and not what
+    /// the books believe.
+    async fn ask_lacking(&mut self, lacking: Vec<Difference>) -> Result<Vec<Difference>, ReconcileError> {
+        let (to_ask, mut asked): (Vec<_>, Vec<_>) =
+            lacking.into_iter().partition(|lacking| lacking.reason == reason::NOT_IN_BILL);
+        let (of, mut in_a_row) = (to_ask.len(), 0);
+        for (n, chunk) in to_ask.chunks(ASKED_PER_S).enumerate() {
+            let second = tokio::time::sleep(std::time::Duration::from_secs(1));
+            let mut asking = JoinSet::new();
+            for lacking in chunk.iter().cloned() {
+                let inner = std::sync::Arc::clone(&self.cashier.inner);
+                asking.spawn(async move {
+                    let word = inner.ask_lacking(&lacking).await;
+                    (lacking, word)
+                });
+            }
+            for (lacking, word) in asking.join_all().await {
+                let word = word.map_err(ReconcileError::Ask)?;
+                let is_unclear = word == reason::NO_CLEAR_ANSWER;
+                in_a_row = if is_unclear { in_a_row + 1 } else { 0 };
+                self.unclear += i64::from(is_unclear);
+                asked.push(lacking.because(word));
+            }
+            if in_a_row >= UNCLEAR_IN_A_ROW {
+                return Err(ReconcileError::Unclear { payments: self.unclear });
+            }
+            // Renews the claim.
+            self.keep(&[]).await?;
+            let done = n * ASKED_PER_S + chunk.len();
+            (self.progress)(Progress { step: Step::Asking, done: done as i64, of: Some(of as i64) });
+            if done < of {
+                second.await;
+            }
+        }
+        Ok(asked)
     }
 
     /// Looks in the bills of neighbouring days for what this one lacks.
@@ -386,7 +429,7 @@ fn missing(
         done: Done::Listed,
         dismissal: None,
         exception: None,
-        reason: if is_made { "not_in_bill" } else { "next_bill_not_made" }.to_owned(),
+        reason: if is_made { reason::NOT_IN_BILL } else { reason::NEXT_BILL_NOT_MADE }.to_owned(),
         first_seen_at: now,
         is_open: true,
     }

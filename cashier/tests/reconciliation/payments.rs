@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use recharge::reconciliation::{DifferenceKind, Done};
-use sandbox::Pay;
+use sandbox::{AnswerFault, Faults, Pay};
 use wxpay::Fen;
 
 use super::bill::{Row, bill, reading, said};
@@ -175,7 +175,7 @@ async fn what_the_bill_lacks_is_listed_and_goes_when_it_turns_up() {
         let (paid, number) = (desk.order(&one).await, two.out_trade_no.as_str());
         let lacking = reading(&desk, bill(&[Row::of(&paid)])).await;
         assert_eq!(reconcile(&lacking).await.unwrap().open, 1);
-        let listed = (DifferenceKind::NotThere, number, None, Some(3000), Done::Listed, "not_in_bill");
+        let listed = (DifferenceKind::NotThere, number, None, Some(3000), Done::Listed, "confirmed");
         assert_eq!(seen(&differences(&lacking).await[0]), listed);
         // A day without any bill: then everything is missing.
         let empty = reading(&desk, said("No Bill Exist")).await;
@@ -185,6 +185,52 @@ async fn what_the_bill_lacks_is_listed_and_goes_when_it_turns_up() {
         assert_eq!((result.open, result.differences, result.figures.matched), (0, 2, 2));
         assert!(differences(&desk.cashier).await.iter().all(|difference| difference.done == Done::Gone));
         assert_eq!(desk.balance().await, 4000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_the_bill_lacks_is_asked_about_before_anything_is_said_of_wechat() {
+    on_both(|desk| async move {
+        let [known, unknown, other, unclear] =
+            [desk.place(1000).await, desk.place(2000).await, desk.place(3000).await, desk.place(4000).await];
+        for order in [&known, &unknown, &other] {
+            desk.pay_and_notify(order).await;
+        }
+        // One that WeChat never had, and one that it has with another amount.
+        desk.execute("UPDATE orders SET transaction_id = '4200009999202603151234567890' WHERE total_fee = 2000")
+            .await;
+        desk.execute("UPDATE orders SET total_fee = 3001 WHERE total_fee = 3000").await;
+        sleep_over(&desk);
+        desk.calls.taken("/pay/orderquery");
+        let empty = reading(&desk, said("No Bill Exist")).await;
+        assert_eq!(reconcile(&empty).await.unwrap().open, 3);
+        let reasons: std::collections::BTreeMap<_, _> =
+            differences(&empty).await.into_iter().map(|found| (found.out_trade_no, found.reason)).collect();
+        let reason = |order: &recharge::Order| reasons.get(order.out_trade_no.as_str()).map(String::as_str);
+        assert_eq!(
+            [&known, &unknown, &other, &unclear].map(reason),
+            [Some("confirmed"), Some("ORDERNOTEXIST"), Some("amount"), None]
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_clear_answer_about_what_the_bill_lacks_the_day_is_compared_again() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        sleep_over(&desk);
+        desk.sandbox.set_faults(Faults { answer: AnswerFault::Timeout, ..Faults::default() });
+        let router = reading(&desk, said("No Bill Exist")).await;
+        let failed = reconcile(&router).await.unwrap_err();
+        assert!(matches!(failed, cashier::ReconcileError::Unclear { payments: 1 }), "{failed}");
+        assert_eq!(differences(&router).await[0].reason, "no_clear_answer");
+        desk.sandbox.set_faults(Faults::default());
+        let patient = reading(&desk, said("No Bill Exist")).await;
+        assert_eq!(reconcile(&patient).await.unwrap().open, 1);
+        assert_eq!(differences(&patient).await[0].reason, "confirmed");
     })
     .await;
 }

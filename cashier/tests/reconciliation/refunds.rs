@@ -127,3 +127,28 @@ async fn a_refund_that_wechat_took_on_after_midnight_stands_in_the_next_days_bil
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_refund_that_the_next_days_bill_lacks_too_is_asked_about() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.pay_and_notify(&order).await;
+        let order = desk.order(&order).await;
+        refunded(&desk, &order, 400).await;
+        let (first, second) = (bill(&[Row::of(&order)]), super::bill::said("No Bill Exist"));
+        let cashier = desk
+            .with_bills("r", move |date| {
+                let bill = if date == "20260315" { first.clone() } else { second.clone() };
+                async move { bill.into_bytes() }
+            })
+            .await;
+        sleep_over(&desk);
+        assert_eq!(reconcile(&cashier).await.unwrap().open, 1);
+        assert_eq!(differences(&cashier).await[0].reason, "next_bill_not_made");
+        desk.advance(24 * HOUR);
+        cashier.reconcile(day().next(), |_| ()).await.unwrap();
+        let found = differences(&cashier).await;
+        assert_eq!((found[0].done, found[0].reason.as_str()), (Done::Listed, "confirmed"));
+    })
+    .await;
+}

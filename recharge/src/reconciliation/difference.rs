@@ -84,6 +84,18 @@ names!(Done {
     Dismissed "dismissed",
 });
 
+/// Why a difference is listed, where neither WeChat's word nor a figure says it.
+pub mod reason {
+    /// The bill lacks it; WeChat was not asked. Written until release 0.1 for every payment that a bill lacked.
+    pub const NOT_IN_BILL: &str = "not_in_bill";
+    /// The bill lacks it, and WeChat confirmed it when asked.
+    pub const CONFIRMED: &str = "confirmed";
+    /// It may stand in the next day's bill, which does not exist yet.
+    pub const NEXT_BILL_NOT_MADE: &str = "next_bill_not_made";
+    /// WeChat was asked and gave no clear answer.
+    pub const NO_CLEAR_ANSWER: &str = "no_clear_answer";
+}
+
 /// One difference of one day. The same one found again is the same row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -103,8 +115,8 @@ pub struct Difference {
     pub done: Done,
     /// The exception's id, where there is one.
     pub exception: Option<String>,
-    /// A word: WeChat's own (`NOTPAY`, `REFUND`), or which figure differs (`amount`, `currency`, `appid`,
-    /// `transaction_id`, `state`), or `not_in_bill`, `next_bill_not_made`, `no_clear_answer`, `other_number`, or the day whose bill has it (`20260316`).
+    /// A word: WeChat's own answer to a query (`NOTPAY`, `REFUND`), or which figure differs (`amount`, `currency`, `appid`,
+    /// `transaction_id`, `state`), or one of [`reason`], or `other_number`, or the day whose bill has it (`20260316`).
     pub reason: String,
     pub first_seen_at: UnixMillis,
     /// Whether it still waits for somebody; what was repaired or explained does not.
