@@ -209,6 +209,8 @@ pub struct Refundable {
     /// What it raised the balance by, bonus included; zero where it was not credited.
     pub credit: Fen,
     pub refunded: Fen,
+    /// What of `refunded` the payer has; the rest is under way, and may still come to nothing.
+    pub arrived: Fen,
     /// What of the credit belongs to `refunded`.
     pub shared: Fen,
     /// How many refunds there are, closed ones included.
@@ -217,12 +219,16 @@ pub struct Refundable {
 
 impl Refundable {
     pub fn new<'r>(total_fee: Fen, credit: Fen, refunds: impl Iterator<Item = &'r Refund>) -> Refundable {
-        let mut payment = Refundable { total_fee, credit, refunded: Fen::ZERO, shared: Fen::ZERO, count: 0 };
+        let [refunded, arrived, shared] = [Fen::ZERO; 3];
+        let mut payment = Refundable { total_fee, credit, refunded, arrived, shared, count: 0 };
         for refund in refunds {
             payment.count += 1;
             if refund.state != RefundState::Closed {
                 payment.refunded = sum(payment.refunded, refund.amount);
                 payment.shared = sum(payment.shared, refund.share);
+            }
+            if refund.state == RefundState::Succeeded {
+                payment.arrived = sum(payment.arrived, refund.amount);
             }
         }
         payment
@@ -269,6 +275,11 @@ impl Refundable {
 
     pub fn left(&self) -> Fen {
         self.total_fee.checked_sub(self.refunded).unwrap_or(Fen::ZERO).max(Fen::ZERO)
+    }
+
+    /// What is on its way back, and may still come to nothing.
+    pub fn under_way(&self) -> Fen {
+        self.refunded.checked_sub(self.arrived).unwrap_or(Fen::ZERO)
     }
 
     /// What of the credit belongs to a refund of `amount`: in proportion, rounded up, the last one the rest, so that all

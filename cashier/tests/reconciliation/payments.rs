@@ -202,7 +202,6 @@ async fn what_the_bill_lacks_is_asked_about_before_anything_is_said_of_wechat() 
             .await;
         desk.execute("UPDATE orders SET total_fee = 3001 WHERE total_fee = 3000").await;
         sleep_over(&desk);
-        desk.calls.taken("/pay/orderquery");
         let empty = reading(&desk, said("No Bill Exist")).await;
         assert_eq!(reconcile(&empty).await.unwrap().open, 3);
         let reasons: std::collections::BTreeMap<_, _> =
@@ -222,7 +221,7 @@ async fn without_a_clear_answer_about_what_the_bill_lacks_the_day_is_compared_ag
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
         sleep_over(&desk);
-        desk.sandbox.set_faults(Faults { answer: AnswerFault::Timeout, ..Faults::default() });
+        desk.sandbox.set_faults(Faults { answer: AnswerFault::SystemError, ..Faults::default() });
         let router = reading(&desk, said("No Bill Exist")).await;
         let failed = reconcile(&router).await.unwrap_err();
         assert!(matches!(failed, cashier::ReconcileError::Unclear { payments: 1 }), "{failed}");
