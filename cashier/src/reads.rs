@@ -1,17 +1,18 @@
 //! What pages and commands read of orders, exceptions, balances and sums.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use recharge::batch::DaySums;
 use recharge::event::Event;
-use recharge::{Exception, Order};
+use recharge::{Exception, Order, Refund, User};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::core::Cashier;
 use crate::db::DbError;
 use crate::db::check::{self, Findings};
 use crate::db::order_list::{self, Cursor, Filter, Page, Totals};
-use crate::db::{accounts, due, events, exceptions, orders};
+use crate::db::{accounts, due, events, exceptions, orders, refunds};
 
 /// Rows of a time line that are shown at most.
 const LINE_ROWS: i64 = 500;
@@ -77,6 +78,22 @@ impl Cashier {
         exceptions::without_order(&self.inner.db, search, limit).await
     }
 
+    /// A user's name and balance; `None` for an id without an account.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn account(&self, user_id: &str) -> Result<Option<(User, Fen)>, DbError> {
+        accounts::find(&self.inner.db, user_id).await
+    }
+
+    /// The refunds of these order numbers, oldest first.
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn refunds_of(&self, numbers: &[&str]) -> Result<Vec<Refund>, DbError> {
+        refunds::of_orders(&self.inner.db, numbers).await
+    }
+
     /// # Errors
     /// Whatever the database says.
     pub async fn balance(&self, user_id: &str) -> Result<Fen, DbError> {
@@ -117,12 +134,29 @@ impl Cashier {
         order_list::totals(&self.inner.db, filter).await
     }
 
-    /// The sums of the days from `from` to `to` (`yyyyMMdd`, Beijing time), oldest first.
+    /// The sums of the days from `from` to `to` (`yyyyMMdd`, Beijing time), oldest first. Payments that no order counts (a
+    /// second one, one without an order) are received money too: their refunds are among the refunds, and WeChat's bill has
+    /// both.
     ///
     /// # Errors
     /// Whatever the database says.
     pub async fn days(&self, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, DbError> {
-        accounts::days(&self.inner.db, from, to).await
+        let db = &self.inner.db;
+        let mut days: BTreeMap<_, _> = accounts::days(db, from, to).await?.into_iter().collect();
+        let start = UnixMillis::from_beijing(&format!("{from}000000")).unwrap_or_default();
+        let mut counted = BTreeSet::new();
+        for exception in exceptions::besides_orders(db, start).await? {
+            let mut day = exception.paid_at().to_beijing();
+            day.truncate(8);
+            let counts = exception.is_received() && (from..=to).contains(&day.as_str());
+            // One payment may be several exceptions.
+            if counts && counted.insert(exception.transaction_id) {
+                let sums: &mut DaySums = days.entry(day).or_default();
+                sums.paid += 1;
+                sums.paid_fen = sums.paid_fen.saturating_add(exception.total_fee.get());
+            }
+        }
+        Ok(days.into_iter().collect())
     }
 
     /// How many orders wait to be asked about, and since when the first of them does.

@@ -101,9 +101,56 @@ impl Settled {
 }
 
 impl Exception {
+    /// When the payer paid, as the evidence states it; when it was first seen, where it states nothing.
+    pub fn paid_at(&self) -> UnixMillis {
+        let fields: serde_json::Value = serde_json::from_str(&self.evidence).unwrap_or_default();
+        let time_end = fields.get("time_end").and_then(serde_json::Value::as_str);
+        time_end.and_then(UnixMillis::from_beijing).unwrap_or(self.first_seen_at)
+    }
+
+    /// Whether this is money that this desk received besides the payments of its orders, so that a refund of it can be set
+    /// against it. Another app's money is another desk's, unless an operator took it here.
+    pub fn is_received(&self) -> bool {
+        let taken = || self.settled.as_ref().is_some_and(|settled| matches!(&*settled.how, "credited" | "refund"));
+        self.fee_type == "CNY"
+            && match self.kind {
+                ExceptionKind::Duplicate | ExceptionKind::UnknownOrder | ExceptionKind::AmountMismatch => true,
+                ExceptionKind::OtherApp => taken(),
+                ExceptionKind::Late | ExceptionKind::CurrencyMismatch | ExceptionKind::RefundedOutside => false,
+            }
+    }
+
     /// The same payment makes the same exception only once.
     pub fn id(&self) -> String {
         let transaction = self.transaction_id.as_ref().map_or("", TransactionId::as_str);
         format!("{}:{}:{transaction}", self.kind.name(), self.out_trade_no)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{NOW, exception};
+
+    #[test]
+    fn money_that_came_besides_the_orders_own_is_received_and_other_currencies_and_apps_are_not() {
+        let received = ExceptionKind::ALL.into_iter().filter(|kind| exception(*kind).is_received());
+        let expected =
+            [ExceptionKind::Duplicate, ExceptionKind::AmountMismatch, ExceptionKind::UnknownOrder];
+        assert_eq!(received.collect::<Vec<_>>(), expected);
+        let other = exception(ExceptionKind::OtherApp);
+        let settled = |how| Some(Settled { by: "lin".to_owned(), ..Settled::by_rule(how, NOW) });
+        assert!(Exception { settled: settled("refund"), ..other.clone() }.is_received());
+        assert!(!Exception { settled: settled("dismissed"), ..other }.is_received());
+        let dollars = Exception { fee_type: "USD".to_owned(), ..exception(ExceptionKind::Duplicate) };
+        assert!(!dollars.is_received());
+    }
+
+    #[test]
+    fn the_evidence_says_when_it_was_paid() {
+        let seen = exception(ExceptionKind::Duplicate);
+        assert_eq!(seen.paid_at(), NOW);
+        let stated = Exception { evidence: r#"{"time_end":"20260314235959"}"#.to_owned(), ..seen };
+        assert_eq!(Some(stated.paid_at()), UnixMillis::from_beijing("20260314235959"));
     }
 }

@@ -8,6 +8,7 @@ use wxpay::Fen;
 
 use super::bulk::{self, Key};
 use super::{Db, DbError, column};
+use recharge::User;
 use recharge::batch::{DaySums, Movement};
 
 #[derive(Serialize)]
@@ -51,6 +52,22 @@ pub async fn balance(db: &Db, user_id: &str) -> Result<Fen, DbError> {
         .fetch_optional(&mut *db.reading().await?)
         .await?;
     row.map_or(Ok(Fen::ZERO), |row| column(&row, "balance").map(Fen::new))
+}
+
+/// A user's name and balance; `None` for an id without an account.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn find(db: &Db, user_id: &str) -> Result<Option<(User, Fen)>, DbError> {
+    let row = sqlx::query("SELECT user_name, balance FROM accounts WHERE user_id = $1")
+        .bind(user_id)
+        .fetch_optional(&mut *db.reading().await?)
+        .await?;
+    row.map(|row| {
+        let user = User { id: user_id.to_owned(), name: column(&row, "user_name")? };
+        Ok((user, Fen::new(column(&row, "balance")?)))
+    })
+    .transpose()
 }
 
 /// The balances of these users; those who have no account are left out.

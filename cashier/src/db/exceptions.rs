@@ -191,6 +191,20 @@ pub async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Exception>, DbEr
     rows.iter().map(exception).collect()
 }
 
+/// Exceptions seen first at `from` or later whose payment is not one that an order counts, newest first.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn besides_orders(db: &Db, from: UnixMillis) -> Result<Vec<Exception>, DbError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM exceptions AS e WHERE e.first_seen_at >= $1 AND NOT EXISTS \
+         (SELECT 1 FROM orders AS o WHERE o.transaction_id = e.transaction_id) \
+         ORDER BY first_seen_at DESC, id DESC"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(from.get()).fetch_all(&mut *db.reading().await?).await?;
+    rows.iter().map(exception).collect()
+}
+
 /// Exceptions that wait for a person, oldest first, at most `limit`.
 ///
 /// # Errors

@@ -190,6 +190,34 @@ async fn what_the_bill_lacks_is_listed_and_goes_when_it_turns_up() {
 }
 
 #[tokio::test]
+async fn received_less_refunded_of_a_day_with_a_refunded_second_payment_is_the_net_of_the_bill() {
+    on_both(|desk| async move {
+        let (twice, once) = (desk.place(24_000).await, desk.place(5_000).await);
+        desk.pay_and_notify(&twice).await;
+        desk.pay_and_notify(&once).await;
+        let again = Pay { again: true, ..Pay::default() };
+        desk.sandbox.pay(twice.code().unwrap().url.as_str(), again).await.unwrap();
+        desk.deliver().await;
+        let second = desk.cashier.open_exceptions(10).await.unwrap().remove(0);
+        let out_refund_no = desk.cashier.new_out_refund_no().unwrap();
+        let refund = recharge::Settlement::Refund { out_refund_no, reason: "重复付款".to_owned() };
+        desk.cashier.resolve_exception(&second.id(), refund, None, super::common::by()).await.unwrap();
+        for _ in 0..3 {
+            desk.advance(60_000);
+            desk.cashier.advance_refunds(20).await.unwrap();
+            desk.deliver().await;
+        }
+        sleep_over(&desk);
+        let bill = reconcile(&desk.cashier).await.unwrap().figures.bill;
+        assert_eq!((bill.paid, bill.refunded), (Fen::new(53_000), Fen::new(24_000)));
+        let days = desk.cashier.days("20260315", "20260315").await.unwrap();
+        let [(_, day)] = &days[..] else { panic!("{days:?}") };
+        assert_eq!((day.paid, day.paid_fen, day.refunded_fen), (3, 53_000, 24_000));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_the_bill_lacks_is_asked_about_before_anything_is_said_of_wechat() {
     on_both(|desk| async move {
         let [known, unknown, other, unclear] =
