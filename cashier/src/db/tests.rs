@@ -129,8 +129,8 @@ async fn a_day_belongs_to_one_run_until_its_claim_ends() {
         assert!(claim(&db, day, "second", end.plus_ms(-1), false).await.unwrap().is_none());
         let second = claim(&db, day, "second", end, false).await.unwrap().unwrap();
         let figures = recharge::reconciliation::Figures::default();
-        assert!(!finish(&db, &first, &figures, end).await.unwrap(), "taken over");
-        assert!(finish(&db, &second, &figures, end).await.unwrap());
+        assert!(!finish(&db, &first, &figures, &[], end).await.unwrap(), "taken over");
+        assert!(finish(&db, &second, &figures, &[], end).await.unwrap());
         // Done: nobody does it again by itself, whoever saw it undone a moment ago. A person may.
         assert!(claim(&db, day, "third", end, true).await.unwrap().is_none());
         assert!(claim(&db, day, "third", end, false).await.unwrap().is_some());
