@@ -79,7 +79,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn form_version(&self, out_trade_no: &OutTradeNo) -> Result<i64, sqlx::Error> {
+    pub async fn form_version(&self, out_trade_no: &OutTradeNo) -> Result<i64, DbError> {
         let order = orders::find(&self.inner.db, out_trade_no).await?;
         let known = refunds::of_order(&self.inner.db, out_trade_no).await?;
         Ok(form_version::of(order.as_ref(), known.iter()))

@@ -111,12 +111,17 @@ impl Exception {
     /// Whether this is money that this desk received besides the payments of its orders, so that a refund of it can be set
     /// against it. Another app's money is another desk's, unless an operator took it here.
     pub fn is_received(&self) -> bool {
-        let taken = || self.settled.as_ref().is_some_and(|settled| matches!(&*settled.how, "credited" | "refund"));
+        let taken =
+            || self.settled.as_ref().is_some_and(|settled| matches!(&*settled.how, "credited" | "refund"));
         self.fee_type == "CNY"
             && match self.kind {
-                ExceptionKind::Duplicate | ExceptionKind::UnknownOrder | ExceptionKind::AmountMismatch => true,
+                ExceptionKind::Duplicate | ExceptionKind::UnknownOrder | ExceptionKind::AmountMismatch => {
+                    true
+                }
                 ExceptionKind::OtherApp => taken(),
-                ExceptionKind::Late | ExceptionKind::CurrencyMismatch | ExceptionKind::RefundedOutside => false,
+                ExceptionKind::Late | ExceptionKind::CurrencyMismatch | ExceptionKind::RefundedOutside => {
+                    false
+                }
             }
     }
 
@@ -135,8 +140,7 @@ mod tests {
     #[test]
     fn money_that_came_besides_the_orders_own_is_received_and_other_currencies_and_apps_are_not() {
         let received = ExceptionKind::ALL.into_iter().filter(|kind| exception(*kind).is_received());
-        let expected =
-            [ExceptionKind::Duplicate, ExceptionKind::AmountMismatch, ExceptionKind::UnknownOrder];
+        let expected = [ExceptionKind::Duplicate, ExceptionKind::AmountMismatch, ExceptionKind::UnknownOrder];
         assert_eq!(received.collect::<Vec<_>>(), expected);
         let other = exception(ExceptionKind::OtherApp);
         let settled = |how| Some(Settled { by: "lin".to_owned(), ..Settled::by_rule(how, NOW) });

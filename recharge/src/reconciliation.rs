@@ -9,7 +9,9 @@ use crate::refund::{Refund, RefundState};
 
 mod difference;
 
-pub use difference::{Difference, DifferenceKind, Dismissal, Done, Failure, Figures, Reconciliation, Side, reason};
+pub use difference::{
+    Difference, DifferenceKind, Dismissal, Done, Failure, Figures, Reconciliation, Side, reason,
+};
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 

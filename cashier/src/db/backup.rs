@@ -92,7 +92,8 @@ async fn sqlite(url: &str, part: &NamedTempFile) -> Result<Option<Findings>, Bac
     }
     sqlx::any::install_default_drivers();
     let part = part.path().to_string_lossy().into_owned();
-    let mut connection = AnyConnection::connect(&format!("sqlite://{path}?mode=rw")).await.map_err(not_copied)?;
+    let mut connection =
+        AnyConnection::connect(&format!("sqlite://{path}?mode=rw")).await.map_err(not_copied)?;
     let copied = sqlx::query("VACUUM INTO $1").bind(&part).execute(&mut connection).await;
     copied.map_err(not_copied)?;
     connection.close().await.map_err(not_copied)?;

@@ -7,8 +7,8 @@ use sqlx::AnyConnection;
 
 use super::{DbError, accounts, exceptions, ledger, operators, refunds};
 use crate::random::Random;
-use recharge::batch::Held;
 use recharge::Settlement;
+use recharge::batch::Held;
 use recharge::command::Command;
 use recharge::order::Order;
 

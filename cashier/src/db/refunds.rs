@@ -304,12 +304,7 @@ pub(crate) async fn hurry(db: &Db, out_refund_no: &OutRefundNo, now: UnixMillis)
 
 /// Takes a refund that WeChat does not have out of everybody's hands for a while; `false` if somebody sent it in the last
 /// `pause_ms`, so that a request may still be on its way.
-pub(crate) async fn hold(
-    db: &Db,
-    refund: &Refund,
-    pause_ms: i64,
-    now: UnixMillis,
-) -> Result<bool, DbError> {
+pub(crate) async fn hold(db: &Db, refund: &Refund, pause_ms: i64, now: UnixMillis) -> Result<bool, DbError> {
     let mut transaction = db.begin().await?;
     let done = sqlx::query(
         "UPDATE refunds SET due_at = $1, tried_at = $2, version = version + 1 WHERE out_refund_no = $3 \

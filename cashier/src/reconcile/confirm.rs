@@ -2,7 +2,9 @@
 //! itself.
 
 use wxpay::bill::{BillEntry, BillRow};
-use wxpay::{ErrClass, Error, OutRefundNo, OutTradeNo, RefundQuery, Refunds, Trade, TradeState, TransactionId};
+use wxpay::{
+    ErrClass, Error, OutRefundNo, OutTradeNo, RefundQuery, Refunds, Trade, TradeState, TransactionId,
+};
 
 use crate::circuit_breaker::Call;
 use crate::core::Inner;
@@ -106,7 +108,7 @@ impl Inner {
                 found.map(|found| refund_word(lacking, &found))
             }
             (DifferenceKind::NotThere, Ok(payment), _) => {
-                let answer = self.wechat.transaction_query(&payment).await;
+                let answer = self.wechat.query_transaction(&payment).await;
                 self.record_query(Call::Usual, answer).map(|trade| payment_word(lacking, &trade))
             }
             // What WeChat cannot be asked about by its own number.
@@ -155,7 +157,9 @@ fn payment_word(lacking: &Difference, trade: &Trade) -> String {
         (TradeState::Success, Some(payment)) if payment.out_trade_no.as_str() != lacking.out_trade_no => {
             "other_number".to_owned()
         }
-        (TradeState::Success, Some(payment)) if Some(payment.total_fee) != lacking.ours => "amount".to_owned(),
+        (TradeState::Success, Some(payment)) if Some(payment.total_fee) != lacking.ours => {
+            "amount".to_owned()
+        }
         (TradeState::Success, Some(_)) => reason::CONFIRMED.to_owned(),
         (state, _) => state.as_str().chars().take(32).collect(),
     }

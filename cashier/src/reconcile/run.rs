@@ -87,7 +87,15 @@ impl<'a> Run<'a> {
         call: Call,
         progress: &'a (dyn Fn(Progress) + Send + Sync),
     ) -> Run<'a> {
-        Run { cashier, claim, call, progress, held_at: cashier.now(), figures: Figures::default(), unclear: 0 }
+        Run {
+            cashier,
+            claim,
+            call,
+            progress,
+            held_at: cashier.now(),
+            figures: Figures::default(),
+            unclear: 0,
+        }
     }
 
     /// From the first line of the bill to the result.

@@ -152,7 +152,9 @@ async fn money_without_an_order_is_credited_to_the_user_whom_the_operator_names(
         let id = only_open(&desk).await.id();
         assert_eq!(settle(&desk, &id, credit()).await, Err(SettleRefusal::UserNeeded));
         let user = Some(User::new("u_1", "小林").unwrap());
-        settle(&desk, &id, Settlement::Credit { user, new_account: true, reason: "用户来电".to_owned() }).await.unwrap();
+        settle(&desk, &id, Settlement::Credit { user, new_account: true, reason: "用户来电".to_owned() })
+            .await
+            .unwrap();
         assert_eq!(desk.balance().await, 1000);
         desk.check().await;
     })

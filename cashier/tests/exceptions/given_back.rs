@@ -43,7 +43,13 @@ async fn stray(desk: &Desk, fen: i64) -> Exception {
     desk.deliver().await;
     let exception = only_open(desk).await;
     let user = Some(User::new("u_2", "小陈").unwrap());
-    settle(desk, &exception.id(), Settlement::Credit { user, new_account: true, reason: "已核实".to_owned() }).await.unwrap();
+    settle(
+        desk,
+        &exception.id(),
+        Settlement::Credit { user, new_account: true, reason: "已核实".to_owned() },
+    )
+    .await
+    .unwrap();
     exception
 }
 

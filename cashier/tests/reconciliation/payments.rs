@@ -226,8 +226,10 @@ async fn what_the_bill_lacks_is_asked_about_before_anything_is_said_of_wechat() 
             desk.pay_and_notify(order).await;
         }
         // One that WeChat never had, and one that it has with another amount.
-        desk.execute("UPDATE orders SET transaction_id = '4200009999202603151234567890' WHERE total_fee = 2000")
-            .await;
+        desk.execute(
+            "UPDATE orders SET transaction_id = '4200009999202603151234567890' WHERE total_fee = 2000",
+        )
+        .await;
         desk.execute("UPDATE orders SET total_fee = 3001 WHERE total_fee = 3000").await;
         sleep_over(&desk);
         let empty = reading(&desk, said("No Bill Exist")).await;

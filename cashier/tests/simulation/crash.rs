@@ -100,7 +100,8 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
                 let number = OutRefundNo::parse("RF0000000002").unwrap();
                 let reason = "重复付款".to_owned();
                 let settlement = Settlement::Refund { out_refund_no: number, reason };
-                let settled = cashier.resolve_exception(&exceptions[0].id(), settlement, None, process::by()).await;
+                let settled =
+                    cashier.resolve_exception(&exceptions[0].id(), settlement, None, process::by()).await;
                 Done::said(format!("{:?}", settled.unwrap().1.map(|refund| refund.amount)))
             }
             (Step::Reconcile, _) => {
