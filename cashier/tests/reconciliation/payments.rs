@@ -196,7 +196,7 @@ async fn received_less_refunded_of_a_day_with_a_refunded_second_payment_is_the_n
         desk.pay_and_notify(&twice).await;
         desk.pay_and_notify(&once).await;
         let again = Pay { again: true, ..Pay::default() };
-        desk.sandbox.pay(twice.code().unwrap().url.as_str(), again).await.unwrap();
+        desk.sandbox.pay(twice.code_url().unwrap().as_str(), again).await.unwrap();
         desk.deliver().await;
         let second = desk.cashier.open_exceptions(10).await.unwrap().remove(0);
         let out_refund_no = desk.cashier.new_out_refund_no().unwrap();
