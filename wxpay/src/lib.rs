@@ -103,6 +103,7 @@ mod fen;
 pub mod host;
 mod payment;
 mod placing;
+mod printable;
 mod refunding;
 mod trade;
 #[cfg(feature = "client")]

@@ -2,6 +2,7 @@
 
 use super::error::LineError;
 use super::row::{BillEntry, BillRow, BillSummary};
+use crate::printable::printable;
 use crate::types::{AppId, MchId, RefundId, TransactionId};
 use crate::{Fen, UnixMillis};
 
@@ -119,5 +120,5 @@ pub fn summary(header: &Header, rows: u64, line: &str) -> Result<BillSummary, Li
 }
 
 fn short(text: &str) -> String {
-    text.chars().take(32).collect()
+    printable(text, 32)
 }

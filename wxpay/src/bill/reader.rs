@@ -8,6 +8,7 @@ use flate2::write::GzDecoder;
 use super::error::{BillError, LineError};
 use super::line::{self, Header, SUMMARY};
 use super::row::{BillRow, BillSummary};
+use crate::printable::printable;
 use crate::v2::REPLY_LIMIT;
 use crate::v2::xml::Fields;
 
@@ -259,7 +260,7 @@ fn refusal(message: &[u8]) -> BillError {
     let Ok(fields) = Fields::read(message, REPLY_LIMIT) else {
         return BillError::NotABill;
     };
-    let short = |name: &str| fields.present(name).map(|text| text.chars().take(128).collect::<String>());
+    let short = |name: &str| fields.present(name).map(|text| printable(text, 128));
     let return_msg = short("return_msg").unwrap_or_default();
     let error_code = short("error_code");
     // The documents and the wire write it differently.

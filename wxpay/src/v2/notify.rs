@@ -8,6 +8,7 @@ use super::sign::{self, SignError};
 use super::xml::{Fields, XmlError};
 use crate::evidence::Evidence;
 use crate::payment::Payment;
+use crate::printable::printable;
 use crate::types::{InvalidValue, OutTradeNo};
 use crate::verified::Verified;
 
@@ -105,8 +106,8 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<Notice, NoticeError> {
         Some("SUCCESS") => payment::read(fields, sign_type).map(Notice::Paid).map_err(bad),
         Some("FAIL") => Ok(Notice::NotPaid {
             out_trade_no,
-            err_code: fields.present("err_code").map(str::to_owned),
-            err_code_des: fields.present("err_code_des").map(str::to_owned),
+            err_code: fields.present("err_code").map(|text| printable(text, 128)),
+            err_code_des: fields.present("err_code_des").map(|text| printable(text, 128)),
             evidence: fields.into_inner().into(),
         }),
         _ => Err(bad(InvalidValue { what: "result_code", must_be: "SUCCESS or FAIL" })),

@@ -6,6 +6,7 @@ use super::merchant::Merchant;
 use super::sign;
 use super::xml::Fields;
 use crate::error::{ErrCode, Error};
+use crate::printable::printable;
 use crate::types::InvalidValue;
 use crate::verified::Verified;
 
@@ -56,5 +57,18 @@ fn wrong(what: &'static str, must_be: &'static str) -> Error {
 
 /// At most 128 characters, which is what WeChat's texts have; a bound for anybody else's.
 fn short(text: &str) -> String {
-    text.chars().take(128).collect()
+    printable(text, 128)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_of_several_lines_is_an_error_of_one() {
+        let body =
+            "<xml><return_code>FAIL</return_code><return_msg>no\n2026-03-15 INFO credited</return_msg></xml>";
+        let error = read(body.as_bytes(), &Merchant::sandbox()).unwrap_err().to_string();
+        assert!(error.ends_with("no\\n2026-03-15 INFO credited"), "{error}");
+    }
 }
