@@ -18,8 +18,11 @@ const USER_AGENT: &str = "Mozilla/4.0";
 /// How notices reach the merchant.
 #[derive(Debug, Clone)]
 pub enum Deliver {
-    /// Posted to the order's `notify_url`.
+    /// Posted to the order's `notify_url`, wherever that is: whoever signs an order with the public key has this machine
+    /// post to any address.
     Http,
+    /// Posted to the order's `notify_url` where its host is this machine; other notices stay unanswered.
+    ToThisMachine,
     /// Posted to the path of the order's `notify_url` on this router.
     InProcess(Router),
 }
@@ -38,7 +41,7 @@ pub struct Courier {
 
 #[derive(Debug)]
 enum Way {
-    Http(reqwest::Client),
+    Http { client: reqwest::Client, anywhere: bool },
     InProcess(Router),
 }
 
@@ -48,17 +51,10 @@ impl Courier {
     pub fn new(deliver: Deliver) -> Result<Self, reqwest::Error> {
         // `reqwest` is built without a cryptography provider; an error says that one is there already.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let anywhere = matches!(deliver, Deliver::Http);
         let way = match deliver {
             Deliver::InProcess(router) => Way::InProcess(router),
-            Deliver::Http => Way::Http(
-                reqwest::Client::builder()
-                    .connect_timeout(CONNECT_WITHIN)
-                    .timeout(ANSWER_WITHIN)
-                    .redirect(reqwest::redirect::Policy::none())
-                    .no_proxy()
-                    .user_agent(USER_AGENT)
-                    .build()?,
-            ),
+            Deliver::Http | Deliver::ToThisMachine => Way::Http { client: client()?, anywhere },
         };
         Ok(Courier { way })
     }
@@ -66,10 +62,35 @@ impl Courier {
     /// Posts one notice. `None`: no complete answer within 5 s; a router in this process may take its time.
     pub async fn post(&self, notify_url: &str, body: String) -> Option<Answer> {
         match &self.way {
-            Way::Http(client) => over_http(client, notify_url, body).await,
+            Way::Http { anywhere: false, .. } if !is_this_machine(notify_url) => {
+                tracing::warn!("a notice was not sent: {notify_url} is another machine's");
+                None
+            }
+            Way::Http { client, .. } => over_http(client, notify_url, body).await,
             Way::InProcess(router) => in_process(router, notify_url, body).await,
         }
     }
+}
+
+fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_WITHIN)
+        .timeout(ANSWER_WITHIN)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent(USER_AGENT)
+        .build()
+}
+
+fn is_this_machine(url: &str) -> bool {
+    reqwest::Url::parse(url).is_ok_and(|url| url.host_str().is_some_and(is_loopback_name))
+}
+
+/// `localhost`, 127.0.0.0/8 or ::1, with or without brackets. Any other name may lead anywhere, and elsewhere tomorrow.
+pub fn is_loopback_name(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.eq_ignore_ascii_case("localhost")
+        || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 async fn over_http(client: &reqwest::Client, url: &str, body: String) -> Option<Answer> {

@@ -6,7 +6,7 @@
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 //! use sandbox::{Clock, Deliver, Options, Sandbox};
 //! let merchant = wxpay::Merchant::sandbox();
-//! let options = Options { merchant, store: None, clock: Clock::real(), deliver: Deliver::Http };
+//! let options = Options { merchant, store: None, clock: Clock::real(), deliver: Deliver::ToThisMachine };
 //! let listener = tokio::net::TcpListener::bind("127.0.0.1:3080").await?;
 //! Sandbox::open(options).await?.serve(listener, std::future::pending()).await?;
 //! # Ok(())
@@ -33,6 +33,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
 use sqlx::AnyPool;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
@@ -142,7 +146,8 @@ impl Sandbox {
             .merge(page::router(self))
     }
 
-    /// Answers on `listener` and sends notices, until `shutdown` ends.
+    /// Answers on `listener` and sends notices, until `shutdown` ends. On a loopback address only requests for a loopback
+    /// name are answered: a page under another name that leads here (DNS rebinding) could otherwise pay and post with it.
     /// # Errors
     /// If the listener fails.
     pub async fn serve(
@@ -151,7 +156,9 @@ impl Sandbox {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> std::io::Result<()> {
         let over = Arc::new(Notify::new());
-        let serving = axum::serve(listener, self.router());
+        let is_local = listener.local_addr()?.ip().is_loopback();
+        let router = if is_local { self.router().layer(from_fn(for_this_machine)) } else { self.router() };
+        let serving = axum::serve(listener, router);
         let serving = serving.with_graceful_shutdown(told(shutdown, over.clone()));
         self.until_over(serving.into_future(), over).await
     }
@@ -288,4 +295,14 @@ impl Sandbox {
 async fn told(shutdown: impl Future<Output = ()>, over: Arc<Notify>) {
     shutdown.await;
     over.notify_one();
+}
+
+/// Refuses a request whose `Host` is no loopback name.
+async fn for_this_machine(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+    match deliver::is_loopback_name(name.map_or(host, |(name, _)| name)) {
+        true => next.run(request).await,
+        false => (StatusCode::MISDIRECTED_REQUEST, "this host is not served here\n").into_response(),
+    }
 }
