@@ -27,6 +27,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
+use ipnet::IpNet;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -35,12 +36,17 @@ use tower::ServiceExt as _;
 
 use self::stream::{Deadline, Stalling};
 
-/// How much a client may take. Source for the 10 s: fault scenario 8.
-#[derive(Debug, Clone, Copy)]
+/// How much a client may take.
+#[derive(Debug, Clone)]
 pub struct Limits {
     pub max_connections: usize,
     /// For a whole head, and for the pause between two requests on one connection.
     pub header: Duration,
+    /// The same for the connections of `proxies`. nginx and Caddy keep idle connections for 60 s and more, and send the
+    /// next request, a notice among them, on one that a shorter time is just closing: the payer or WeChat gets a 502.
+    pub proxy_header: Duration,
+    /// Networks of the proxies in front.
+    pub proxies: Arc<[IpNet]>,
     /// For a whole request body.
     pub body: Duration,
     /// For each of the two in the reserve for notices: the head on a connection that found no other place, and the body of
@@ -53,15 +59,22 @@ pub struct Limits {
 }
 
 impl Limits {
-    pub fn new(max_connections: usize) -> Self {
+    pub fn new(max_connections: usize, proxies: &[IpNet]) -> Self {
         Limits {
             max_connections,
             header: Duration::from_secs(10),
+            proxy_header: Duration::from_secs(75),
+            proxies: proxies.into(),
             body: Duration::from_secs(10),
             in_reserve: Duration::from_secs(2),
             stall: Duration::from_secs(30),
             stop: Duration::from_secs(10),
         }
+    }
+
+    fn header_of(&self, peer: SocketAddr) -> Duration {
+        let peer = peer.ip().to_canonical();
+        if self.proxies.iter().any(|net| net.contains(&peer)) { self.proxy_header } else { self.header }
     }
 }
 
@@ -83,6 +96,7 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let graceful = GracefulShutdown::new();
     let seats = Arc::new(Seats::new(limits.max_connections));
+    let limits = Arc::new(limits);
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -90,7 +104,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
             () = &mut stop => break,
         };
         let watcher = graceful.watcher();
-        tokio::spawn(connection(accepted, app.clone(), Arc::clone(&seats), limits, watcher));
+        tokio::spawn(connection(accepted, app.clone(), Arc::clone(&seats), Arc::clone(&limits), watcher));
     }
     drop(listener);
     if tokio::time::timeout(limits.stop, graceful.shutdown()).await.is_err() {
@@ -127,14 +141,20 @@ fn is_the_clients(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
-async fn connection(accepted: Accepted, app: Router, seats: Arc<Seats>, limits: Limits, watcher: Watcher) {
+async fn connection(
+    accepted: Accepted,
+    app: Router,
+    seats: Arc<Seats>,
+    limits: Arc<Limits>,
+    watcher: Watcher,
+) {
     let Accepted { stream, peer, _place } = accepted;
     // Without it small answers wait for the client's acknowledgement; failing only costs time.
     let _ = stream.set_nodelay(true);
     let seat = Seat { seats, taken: AtomicBool::new(false) };
-    // Whoever has not said what it wants counts as a page; the reserve is for those who hurry.
-    let header = if seat.take() { limits.header } else { limits.in_reserve };
-    let seat = &seat;
+    // A connection counts as a page's until its first request is read; in the reserve it has less time for that.
+    let header = if seat.take() { limits.header_of(peer) } else { limits.in_reserve };
+    let (seat, limits) = (&seat, &*limits);
     let service = service_fn(move |request: Request<Incoming>| {
         let app = app.clone();
         async move { Ok::<_, Infallible>(answer(request, app, seat, peer, limits).await) }
@@ -155,31 +175,32 @@ async fn answer(
     app: Router,
     seat: &Seat,
     peer: SocketAddr,
-    limits: Limits,
+    limits: &Limits,
 ) -> Response {
-    let is_notice = is_for_notices(request.uri().path());
-    if is_notice {
+    let is_reserved = is_reserved(request.uri().path());
+    if is_reserved {
         seat.leave();
     } else if !seat.take() {
         return full();
     }
-    let within = if is_notice { limits.in_reserve } else { limits.body };
+    let within = if is_reserved { limits.in_reserve } else { limits.body };
     let mut request = request.map(|incoming| Body::new(Deadline::new(incoming, within)));
     request.extensions_mut().insert(ConnectInfo(peer));
     let mut response = match app.oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     };
-    // Whoever stays to be silent counts as a page again, and leaves where there is no room.
-    if is_notice && !seat.take() {
+    // The idle connection counts as a page's again, and is closed where pages have no room.
+    if is_reserved && !seat.take() {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
 }
 
-/// What is served even when pages have used up their share.
-fn is_for_notices(path: &str) -> bool {
-    matches!(path, "/wxpay/notify" | "/wxpay/refund-notify" | "/healthz")
+/// What is served even when pages have used up their share: notices, and what tells operators and balancers how the
+/// server does, above all then.
+fn is_reserved(path: &str) -> bool {
+    matches!(path, "/wxpay/notify" | "/wxpay/refund-notify" | "/healthz" | "/readyz" | "/metrics")
 }
 
 fn full() -> Response {

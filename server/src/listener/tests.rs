@@ -16,7 +16,13 @@ struct Running {
 
 /// A real server on a free port with short limits.
 fn start(max_connections: usize) -> Running {
+    start_behind(max_connections, &[])
+}
+
+fn start_behind(max_connections: usize, proxies: &[IpNet]) -> Running {
     let limits = Limits {
+        proxy_header: Duration::from_millis(1500),
+        proxies: proxies.into(),
         max_connections,
         header: Duration::from_millis(400),
         body: Duration::from_millis(400),
@@ -34,6 +40,8 @@ fn start(max_connections: usize) -> Running {
             }),
         )
         .route("/large", get(|| async { vec![b'x'; 64 << 20] }))
+        .route("/readyz", get(|| async { "ready" }))
+        .route("/metrics", get(|| async { "saoma_shed_total 1" }))
         .route("/wxpay/notify", post(|body: String| async move { body }));
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let addr = listener.local_addr().unwrap();
@@ -61,7 +69,7 @@ async fn rest(mut stream: TcpStream) -> String {
 /// Reads one answer's head and leaves the connection open.
 async fn head(stream: &mut TcpStream) -> String {
     let mut bytes = vec![0; 4096];
-    let n = stream.read(&mut bytes).await.unwrap();
+    let n = stream.read(&mut bytes).await.unwrap_or(0);
     String::from_utf8_lossy(&bytes[..n]).into_owned()
 }
 
@@ -133,6 +141,35 @@ async fn pages_get_four_fifths_and_notices_still_find_a_place() {
     tokio::time::sleep(Duration::from_millis(50)).await;
     let mut again = send(server.addr, PAGE).await;
     assert!(head(&mut again).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn probes_and_metrics_answer_while_pages_have_used_up_their_share() {
+    let server = start(10);
+    let mut pages = Vec::new();
+    for _ in 0..8 {
+        let mut stream = send(server.addr, PAGE).await;
+        assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
+        pages.push(stream);
+    }
+    for path in ["/readyz", "/metrics"] {
+        let answer = rest(send(server.addr, &format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).await).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_of_a_proxy_is_kept_and_a_strangers_is_closed() {
+    let idle = Duration::from_millis(700);
+    for (proxies, is_kept) in [(vec!["127.0.0.0/8".parse().unwrap()], true), (vec![], false)] {
+        let server = start_behind(100, &proxies);
+        let mut stream = send(server.addr, PAGE).await;
+        assert!(head(&mut stream).await.starts_with("HTTP/1.1 200"));
+        tokio::time::sleep(idle).await;
+        let sent = stream.write_all(PAGE.as_bytes()).await;
+        let answered = sent.is_ok() && head(&mut stream).await.starts_with("HTTP/1.1 200");
+        assert_eq!(answered, is_kept, "{proxies:?}");
+    }
 }
 
 #[tokio::test]
