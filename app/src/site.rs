@@ -31,7 +31,9 @@ pub struct SiteSettings {
     pub presets: Vec<Preset>,
     /// Without a slash at its end.
     pub public_url: String,
-    /// Origins that may show the pages in a frame.
+    /// Payers or WeChat are reached by plain http off this machine; the desk warns of it.
+    pub plain_http: bool,
+    /// Origins that may show payers' pages in a frame.
     pub frame_ancestors: Vec<String>,
     pub files: SiteFiles,
 }
@@ -88,6 +90,7 @@ mod tests {
             max_quantity: 5000,
             presets: vec![Preset { quantity: 50, bonus: 200 }],
             public_url: "http://127.0.0.1:3000".to_owned(),
+            plain_http: false,
             frame_ancestors: vec![],
             files: SiteFiles { output_name: "saoma".to_owned(), css: "main.css".to_owned() },
         }

@@ -86,6 +86,8 @@ pub struct Config {
     /// Origins, `https://www.example.com`.
     pub frame_ancestors: Vec<String>,
     pub log_format: LogFormat,
+    /// A real merchant's `public_url` or WeChat address is plain http off this machine, as `allow_plain_http` permits.
+    pub is_plain_http: bool,
 }
 
 /// Who takes the money.
@@ -97,7 +99,7 @@ pub enum Mode {
         merchant: Merchant,
         /// `None`: WeChat's own addresses.
         base_url: Option<String>,
-        /// Without one nothing is refunded.
+        /// Without one that is valid nothing is refunded.
         certificate: Option<Certificate>,
     },
 }
@@ -120,6 +122,14 @@ impl Config {
         match &self.mode {
             Mode::Sandbox { .. } => true,
             Mode::Merchant { merchant, .. } => merchant.is_sandbox(),
+        }
+    }
+
+    /// The certificate for refunds; it may have expired.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match &self.mode {
+            Mode::Merchant { certificate, .. } => certificate.as_ref(),
+            Mode::Sandbox { .. } => None,
         }
     }
 

@@ -13,15 +13,15 @@ use recharge::LatePayment;
 use sandbox::{Deliver, Options, Sandbox};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use wxpay::{
-    Merchant,
-    client::{Client, Endpoint},
+    Merchant, UnixMillis,
+    client::{Certificate, Client, Endpoint},
 };
 
 use crate::{
     assets, background,
     config::{self, Config, Mode, PublicUrl},
     create_limit::CreateLimit,
-    health,
+    health::{self, Readiness},
     listener::{self, Limits},
     log_limit::LogLimit,
     operators::{self, OperatorError, Operators},
@@ -30,9 +30,6 @@ use crate::{
     state::{Inner, Server},
     user_token::UserTokens,
 };
-
-/// WeChat's own address. Source: protocol A1.
-const WECHAT: &str = "https://api.mch.weixin.qq.com";
 
 /// Why the server did not start. Each has its cause as its source: print it with [`cashier::error_chain`].
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +96,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let mut tasks = Vec::new();
 
     let (client, sandbox_addr) = wechat(&config, &db, &stopped, &mut tasks).await?;
-    let tokens = UserTokens::new(user_token_secret(&config, &db).await?.as_bytes());
+    let tokens = UserTokens::new(user_token_secret(&config, &db).await?.as_bytes()).at(public_url.as_str());
     let (first_password, no_operator) = first_operator(&config, &db).await?;
     let merchant = client.merchant().clone();
     let cashier = cashier(&config, db.clone(), client, &public_url);
@@ -117,10 +114,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_from: config.metrics_from.clone(),
         bad_notices: LogLimit::default(),
+        readiness: Readiness::default(),
+        certificate_ends: config.certificate().map(Certificate::expires_at),
     });
 
     let loops = background::start(&server, config.query_limit_per_s);
-    let limits = Limits::new(config.max_connections as usize);
+    let limits = Limits::new(config.max_connections as usize, &config.trusted_proxies);
     tasks.push(tokio::spawn(async move {
         listener::serve(listener, router::router(server), limits, until(stopped)).await;
         drop(loops);
@@ -141,10 +140,7 @@ pub async fn beside(config: &Config) -> Result<Cashier, StartError> {
             wechat(config, &db, &stopped, &mut Vec::new()).await?.0
         }
         Mode::Sandbox { addr } if addr.port() == 0 => return Err(StartError::SandboxPort),
-        Mode::Sandbox { addr } => {
-            let endpoint = Endpoint { base_url: format!("http://{addr}"), backup_url: None };
-            Client::new(Merchant::sandbox(), endpoint)?
-        }
+        Mode::Sandbox { addr } => Client::new(Merchant::sandbox(), endpoint(&format!("http://{addr}")))?,
     };
     let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
     Ok(cashier(config, db, client, &public_url))
@@ -177,16 +173,9 @@ async fn wechat(
 ) -> Result<(Client, Option<SocketAddr>), StartError> {
     let address = match &config.mode {
         Mode::Merchant { merchant, base_url, certificate } => {
-            let base_url = base_url.clone().unwrap_or_else(|| WECHAT.to_owned());
-            let client = Client::new(merchant.clone(), Endpoint { base_url, backup_url: None })?;
-            let client = match certificate {
-                Some(certificate) => client.with_certificate(certificate.clone())?,
-                None => client,
-            };
-            if !client.can_refund() {
-                tracing::warn!("nothing can be refunded: SAOMA_WECHAT_CERT is not set");
-            }
-            return Ok((client, None));
+            let client =
+                Client::new(merchant.clone(), endpoint(base_url.as_deref().unwrap_or(Endpoint::WECHAT)))?;
+            return Ok((with_certificate(client, certificate.as_ref(), UnixMillis::now())?, None));
         }
         Mode::Sandbox { addr } => *addr,
     };
@@ -198,7 +187,7 @@ async fn wechat(
         merchant: merchant.clone(),
         store: Some(db.pool().clone()),
         clock: sandbox::Clock::real(),
-        deliver: Deliver::Http,
+        deliver: Deliver::ToThisMachine,
     })
     .await?;
     let stopped = stopped.clone();
@@ -207,8 +196,40 @@ async fn wechat(
             tracing::error!(%error, "the sandbox broke off");
         }
     }));
-    let endpoint = Endpoint { base_url: format!("http://{addr}"), backup_url: None };
-    Ok((Client::new(merchant, endpoint)?, Some(addr)))
+    Ok((Client::new(merchant, endpoint(&format!("http://{addr}")))?, Some(addr)))
+}
+
+/// One address without a backup host.
+fn endpoint(base_url: &str) -> Endpoint {
+    Endpoint { backup_url: None, ..Endpoint::new(base_url) }
+}
+
+/// How long before its end a certificate is warned about, in days.
+const WARN_DAYS: i64 = 30;
+
+/// The client with the certificate that refunds need. Without a valid one nothing is refunded and everything else works:
+/// an expired certificate must not keep payments from being credited.
+fn with_certificate(
+    client: Client,
+    certificate: Option<&Certificate>,
+    now: UnixMillis,
+) -> Result<Client, StartError> {
+    let Some(certificate) = certificate else {
+        if !client.can_refund() {
+            tracing::warn!("refunds are off: SAOMA_WECHAT_CERT is not set");
+        }
+        return Ok(client);
+    };
+    let ends = certificate.expires_at();
+    let day = ends.to_beijing_text();
+    if ends <= now {
+        tracing::error!("refunds are off: the certificate in SAOMA_WECHAT_CERT expired on {day}");
+        return Ok(client);
+    }
+    if ends.minus(now) < WARN_DAYS * 24 * 3600 * 1000 {
+        tracing::warn!("the certificate in SAOMA_WECHAT_CERT expires on {day}; refunds end with it");
+    }
+    Ok(client.with_certificate(certificate.clone())?)
 }
 
 /// The settings' secret; in sandbox mode without one, a secret made once and kept with the database.
@@ -291,6 +312,7 @@ fn site_settings(
         max_quantity: config.max_quantity,
         presets: presets.map(|p| Preset { quantity: p.quantity, bonus: i64::from(p.bonus) }).collect(),
         public_url: public_url.to_string(),
+        plain_http: config.is_plain_http,
         frame_ancestors: config.frame_ancestors.clone(),
         files: SiteFiles { output_name: names.bundle.clone(), css: names.sheet.clone() },
     })
@@ -308,5 +330,27 @@ mod tests {
         assert_eq!(text.matches(&cause).count(), 1, "{text}");
         let text = error_chain(&StartError::Operator(OperatorError::Exists("admin".to_owned())));
         assert_eq!(text.matches("there is an operator").count(), 1, "{text}");
+    }
+
+    /// A certificate that ends with this year.
+    fn certificate(last_year: i32) -> Certificate {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(vec!["10000100".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(last_year, 12, 31);
+        let pem = params.self_signed(&key).unwrap().pem();
+        Certificate::from_pem(pem.as_bytes(), key.serialize_pem().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn nothing_is_refunded_with_an_expired_certificate() {
+        let now = UnixMillis::new(1_773_540_000_000);
+        let can_refund = |certificate: Option<Certificate>| {
+            let client = Client::new(Merchant::sandbox(), endpoint(Endpoint::WECHAT)).unwrap();
+            with_certificate(client, certificate.as_ref(), now).unwrap().can_refund()
+        };
+        assert!(can_refund(Some(certificate(2036))));
+        assert!(!can_refund(Some(certificate(2025))));
+        assert!(!can_refund(None));
     }
 }

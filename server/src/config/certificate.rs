@@ -1,7 +1,7 @@
 //! The merchant's certificate for refunds, read from its files and checked before anything starts.
 
 use wxpay::{
-    MchId, Merchant, UnixMillis,
+    MchId, Merchant,
     client::{Certificate, Client, Endpoint},
 };
 
@@ -10,12 +10,13 @@ use super::ConfigError;
 const CERT: &str = "SAOMA_WECHAT_CERT";
 const KEY: &str = "SAOMA_WECHAT_CERT_KEY";
 
+/// One that has expired is read like any other: credits must not wait for it, see [`crate::start`].
+///
 /// The certificate of two PEM files, of one PEM file that has the key too, or of a p12 file.
 pub(super) fn read(
     cert: Option<&str>,
     key: Option<&str>,
     merchant: &Merchant,
-    now: UnixMillis,
 ) -> Result<Option<Certificate>, ConfigError> {
     let Some(cert) = cert else {
         return match key {
@@ -35,14 +36,6 @@ pub(super) fn read(
             )
         })?,
     };
-    let ends = certificate.expires_at();
-    if ends < now {
-        let day = ends.to_beijing_text();
-        return Err(ConfigError::new(
-            CERT,
-            format!("must be a valid certificate: this one expired on {day}"),
-        ));
-    }
     belongs_together(&certificate, merchant)?;
     Ok(Some(certificate))
 }
@@ -97,8 +90,6 @@ mod tests {
 
     use super::*;
 
-    const NOW: UnixMillis = UnixMillis::new(1_773_540_000_000);
-
     /// A certificate that ends with this year, and its key.
     fn made(last_year: i32) -> (rcgen::Certificate, KeyPair) {
         let key = KeyPair::generate().unwrap();
@@ -139,9 +130,11 @@ mod tests {
         let empty = put("empty.pem", b"");
         let nowhere = folder.path().join("nowhere.pem").to_str().unwrap().to_owned();
         let read = |cert: Option<&String>, key: Option<&String>| {
-            read(cert.map(String::as_str), key.map(String::as_str), &Merchant::sandbox(), NOW)
+            read(cert.map(String::as_str), key.map(String::as_str), &Merchant::sandbox())
         };
-        for (cert, key) in [(&cert, Some(&key)), (&both, None), (&p12_file, None)] {
+        for (cert, key) in
+            [(&cert, Some(&key)), (&both, None), (&p12_file, None), (&old_cert, Some(&old_key))]
+        {
             assert!(read(Some(cert), key).unwrap().is_some(), "{cert}");
         }
         assert!(read(None, None).unwrap().is_none());
@@ -153,7 +146,6 @@ mod tests {
             (Some(&empty), Some(&key), CERT, "PEM"),
             (Some(&cert), Some(&empty), KEY, "private key"),
             (Some(&cert), Some(&crossed), KEY, "of the certificate in SAOMA_WECHAT_CERT"),
-            (Some(&old_cert), Some(&old_key), CERT, "expired on 2025-12-31"),
             (Some(&locked), None, CERT, "password"),
             (Some(&broken), None, CERT, "p12"),
             (Some(&p12_file), Some(&key), KEY, "must not be set"),

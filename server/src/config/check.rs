@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr};
 
 use ipnet::IpNet;
-use wxpay::{ApiKey, AppId, Fen, InvalidValue, MchId, Merchant, SignType, UnixMillis};
+use wxpay::{ApiKey, AppId, Fen, InvalidValue, MchId, Merchant, SignType};
 
 use super::{Config, ConfigError, LatePayment, LogFormat, Mode, Secret, certificate, settings::Settings};
 
@@ -91,6 +91,7 @@ impl Config {
             Mode::Sandbox { .. } => true,
             Mode::Merchant { merchant, .. } => merchant.is_sandbox(),
         };
+        let is_plain_http = plain_http(&s, &mode, public_url.as_ref())?;
         let user_token_secret = user_token_secret(s.user_token_secret.as_deref())?;
         if matches!(mode, Mode::Merchant { .. }) {
             if public_url.is_none() {
@@ -135,6 +136,7 @@ impl Config {
                 "json" => LogFormat::Json,
                 _ => return Err(ConfigError::new("SAOMA_LOG_FORMAT", "must be \"human\" or \"json\"")),
             },
+            is_plain_http,
             presets: s.presets,
             frame_ancestors,
             public_url,
@@ -147,7 +149,7 @@ impl Config {
 fn mode(s: &Settings, addr: SocketAddr, public_url: Option<&PublicUrl>) -> Result<Mode, ConfigError> {
     match (&s.wechat_appid, &s.wechat_mch_id, &s.wechat_api_key) {
         (None, None, None) => sandbox_mode(s, addr, public_url),
-        (Some(appid), Some(mch_id), Some(key)) => merchant_mode(s, appid, mch_id, key),
+        (Some(appid), Some(mch_id), Some(key)) => merchant_mode(s, (addr, public_url), (appid, mch_id, key)),
         (appid, mch_id, _) => {
             let missing = if appid.is_none() {
                 "SAOMA_WECHAT_APPID"
@@ -194,7 +196,34 @@ fn sandbox_mode(s: &Settings, addr: SocketAddr, public_url: Option<&PublicUrl>) 
     Ok(Mode::Sandbox { addr })
 }
 
-fn merchant_mode(s: &Settings, appid: &str, mch_id: &str, key: &str) -> Result<Mode, ConfigError> {
+/// Whether a real merchant is served or WeChat is called by plain http off this machine.
+///
+/// # Errors
+/// Where the settings do not allow it: cookies lose `Secure`, passwords and tokens can be read, and an unsigned bill or a
+/// code can be exchanged on the way.
+fn plain_http(s: &Settings, mode: &Mode, public_url: Option<&PublicUrl>) -> Result<bool, ConfigError> {
+    let Mode::Merchant { merchant, base_url, .. } = mode else { return Ok(false) };
+    if merchant.is_sandbox() {
+        return Ok(false);
+    }
+    let base_url = base_url.as_deref().and_then(|url| PublicUrl::parse("SAOMA_WECHAT_BASE_URL", url).ok());
+    let urls = [("SAOMA_PUBLIC_URL", public_url), ("SAOMA_WECHAT_BASE_URL", base_url.as_ref())];
+    let is_plain = |url: Option<&PublicUrl>| url.is_some_and(|url| !url.is_https() && !url.is_loopback());
+    match urls.into_iter().find(|(_, url)| is_plain(*url)) {
+        None => Ok(false),
+        Some(_) if s.allow_plain_http => Ok(true),
+        Some((setting, _)) => Err(ConfigError::new(
+            setting,
+            "must be https with a real merchant, unless SAOMA_ALLOW_PLAIN_HTTP is true",
+        )),
+    }
+}
+
+fn merchant_mode(
+    s: &Settings,
+    (addr, public_url): (SocketAddr, Option<&PublicUrl>),
+    (appid, mch_id, key): (&str, &str, &str),
+) -> Result<Mode, ConfigError> {
     if s.sandbox_addr.is_some() {
         return Err(ConfigError::new("SAOMA_SANDBOX_ADDR", "must not be set together with a merchant"));
     }
@@ -228,8 +257,18 @@ fn merchant_mode(s: &Settings, appid: &str, mch_id: &str, key: &str) -> Result<M
             "must be your own: this is the public test identity's, whose key everybody knows",
         ));
     }
+    if merchant.is_sandbox() && !s.allow_public_sandbox {
+        let problem = "must be a loopback address with the public test identity, whose key everybody knows, \
+                       unless SAOMA_ALLOW_PUBLIC_SANDBOX is true";
+        if !addr.ip().is_loopback() {
+            return Err(ConfigError::new("SAOMA_ADDR", problem));
+        }
+        if public_url.is_some_and(|url| !url.is_loopback()) {
+            return Err(ConfigError::new("SAOMA_PUBLIC_URL", problem));
+        }
+    }
     let (cert, key) = (s.wechat_cert.as_deref(), s.wechat_cert_key.as_deref());
-    let certificate = certificate::read(cert, key, &merchant, UnixMillis::now())?;
+    let certificate = certificate::read(cert, key, &merchant)?;
     Ok(Mode::Merchant { merchant, base_url: base_url.map(|url| url.text), certificate })
 }
 

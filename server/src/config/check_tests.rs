@@ -146,8 +146,39 @@ fn the_public_test_identity_is_play_money_only() {
     for base_url in [None, Some("https://api.mch.weixin.qq.com"), Some("https://api2.mch.weixin.qq.com/")] {
         assert_eq!(refused(test(base_url), |_| {}), "SAOMA_WECHAT_MCH_ID", "{base_url:?}");
     }
-    let config = Config::check(test(Some("http://127.0.0.1:3080"))).unwrap();
+    let here = |s: &mut Settings| s.public_url = Some("http://127.0.0.1:3000".to_owned());
+    let mut local = test(Some("http://127.0.0.1:3080"));
+    here(&mut local);
+    let config = Config::check(local).unwrap();
     assert_eq!((config.is_sandbox(), config.identity().as_str()), (true, "sandbox"));
+    // Others could forge its payments.
+    assert_eq!(refused(test(Some("http://127.0.0.1:3080")), |_| {}), "SAOMA_PUBLIC_URL");
+    let setting = refused(test(Some("http://127.0.0.1:3080")), |s| {
+        here(s);
+        s.addr = "0.0.0.0:3000".to_owned();
+    });
+    assert_eq!(setting, "SAOMA_ADDR");
+    let mut public = test(Some("http://127.0.0.1:3080"));
+    (public.addr, public.allow_public_sandbox) = ("0.0.0.0:3000".to_owned(), true);
+    assert!(Config::check(public).unwrap().is_sandbox());
+}
+
+#[test]
+fn a_real_merchant_is_not_served_by_plain_http_off_this_machine() {
+    let plain = |s: &mut Settings| s.public_url = Some("http://pay.example.com".to_owned());
+    assert_eq!(refused(merchant(), plain), "SAOMA_PUBLIC_URL");
+    let setting = refused(merchant(), |s| s.wechat_base_url = Some("http://gateway.example.com".to_owned()));
+    assert_eq!(setting, "SAOMA_WECHAT_BASE_URL");
+    let mut allowed = merchant();
+    plain(&mut allowed);
+    allowed.allow_plain_http = true;
+    assert!(Config::check(allowed).unwrap().is_plain_http);
+    for url in ["https://pay.example.com", "http://127.0.0.1:3000", "http://localhost:3000"] {
+        let mut s = merchant();
+        s.public_url = Some(url.to_owned());
+        s.wechat_base_url = Some("http://127.0.0.1:8000".to_owned());
+        assert!(!Config::check(s).unwrap().is_plain_http, "{url}");
+    }
 }
 
 #[test]

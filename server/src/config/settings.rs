@@ -136,6 +136,16 @@ pub struct Settings {
     #[config(env = "SAOMA_FRAME_ANCESTORS", parse_env = confique::env::parse::list_by_comma, default = [])]
     pub frame_ancestors: Vec<String>,
 
+    /// Lets public_url and wechat_base_url be plain http off this machine with a real merchant, for a network that encrypts
+    /// by itself. Cookies, passwords and user tokens then travel as they are, and the desk says so.
+    #[config(env = "SAOMA_ALLOW_PLAIN_HTTP", default = false)]
+    pub allow_plain_http: bool,
+
+    /// Lets a server with WeChat's public test identity be reached from other machines. Everybody knows its key and can
+    /// report payments that nobody made: for trying out only.
+    #[config(env = "SAOMA_ALLOW_PUBLIC_SANDBOX", default = false)]
+    pub allow_public_sandbox: bool,
+
     /// Log lines for people ("human") or for machines ("json"). How much: RUST_LOG, default "info".
     #[config(env = "SAOMA_LOG_FORMAT", default = "human")]
     pub log_format: String,

@@ -60,8 +60,13 @@ pub async fn show(
         Err(error) => return failed(&service, &request, Tab::Overview, &error).await,
     };
     let lang = request.lang;
-    page(&service, &request, Tab::Overview, lang.t(over::TITLE).to_owned(), move || content(lang, &overview))
-        .await
+    let plain_http = service.site.plain_http;
+    page(&service, &request, Tab::Overview, lang.t(over::TITLE).to_owned(), move || {
+        let warning = plain_http.then(|| components::notice(Some("bad"), lang.t(over::PLAIN_HTTP)));
+        let warning = warning.map(|notice| view! { <div class="stack before">{notice}</div> });
+        view! { {warning} {content(lang, &overview)} }
+    })
+    .await
 }
 
 /// The last [`DAYS`] days, oldest first, with gaps filled.
