@@ -45,9 +45,13 @@ const POLL_S: i64 = 200;
 
 async fn create(
     State(server): State<Server>,
-    Extension(ClientAddr(ip)): Extension<ClientAddr>,
+    Extension(from): Extension<ClientAddr>,
     request: Request,
-) -> Result<Json<Created>, ApiError> {
+) -> Response {
+    answer(&server, place(&server, from, request).await)
+}
+
+async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) -> Result<Created, ApiError> {
     let key = wish::idempotency_key(request.headers())?;
     let wish = wish::read(request).await?;
     let user = server.tokens.read(&wish.u).map_err(|_| ApiError::bad_token())?.user;
@@ -69,14 +73,14 @@ async fn create(
         }
     };
     let expires_in_s = order.expires_in_s(server.now());
-    Ok(Json(Created {
+    Ok(Created {
         code_url: order.code_url().map(ToString::to_string).unwrap_or_default(),
         total_fee: order.total_fee.get(),
         state: order.state.name(),
         expires_in_s,
         poll_for_s: expires_in_s.min(POLL_S),
         out_trade_no: order.out_trade_no.to_string(),
-    }))
+    })
 }
 
 #[derive(Serialize)]
@@ -92,12 +96,12 @@ struct Shown {
     exceptions: Vec<&'static str>,
 }
 
-async fn show(
-    State(server): State<Server>,
-    Path(number): Path<String>,
-    headers: HeaderMap,
-) -> Result<Json<Shown>, ApiError> {
-    let user = bearer(&server, &headers)?;
+async fn show(State(server): State<Server>, Path(number): Path<String>, headers: HeaderMap) -> Response {
+    answer(&server, read(&server, number, &headers).await)
+}
+
+async fn read(server: &Server, number: String, headers: &HeaderMap) -> Result<Shown, ApiError> {
+    let user = bearer(server, headers)?;
     let Ok(number) = OutTradeNo::parse(number) else { return Err(ApiError::no_such_order()) };
     let order = server.cashier.status(&number).await?;
     // Somebody else's looks like one that never was.
@@ -107,14 +111,14 @@ async fn show(
         OrderState::Paid(paid) => Some(paid),
         _ => None,
     };
-    Ok(Json(Shown {
+    Ok(Shown {
         out_trade_no: number.to_string(),
         state: order.state.name(),
         total_fee: order.total_fee.get(),
         paid_at: paid.map(|paid| paid.paid_at.to_beijing_rfc3339()),
         transaction_id: paid.map(|paid| paid.transaction_id.to_string()),
         exceptions: exceptions.iter().map(|exception| exception.kind.name()).collect(),
-    }))
+    })
 }
 
 #[derive(Serialize)]
@@ -125,13 +129,33 @@ struct Balance {
 }
 
 /// By token, or for the page's own user by cookie: it only reads.
-async fn balance(State(server): State<Server>, headers: HeaderMap) -> Result<Json<Balance>, ApiError> {
-    let user = match server.user_of_cookie(&headers) {
-        Some(known) if !headers.contains_key(header::AUTHORIZATION) => known.user,
-        _ => bearer(&server, &headers)?,
+async fn balance(State(server): State<Server>, headers: HeaderMap) -> Response {
+    let balance = async {
+        let user = match server.user_of_cookie(&headers) {
+            Some(known) if !headers.contains_key(header::AUTHORIZATION) => known.user,
+            _ => bearer(&server, &headers)?,
+        };
+        let balance = server.cashier.balance(&user.id).await?;
+        Ok(Balance { user: user.id, balance: balance.get() })
     };
-    let balance = server.cashier.balance(&user.id).await?;
-    Ok(Json(Balance { user: user.id, balance: balance.get() }))
+    answer(&server, balance.await)
+}
+
+/// An answer as it is sent. With play money it says so, so that no program takes a sandbox's credit for a real one.
+fn answer<T: Serialize>(server: &Server, result: Result<T, ApiError>) -> Response {
+    let sandbox = server.pages.site.sandbox;
+    match result {
+        Ok(body) => Json(Answer { body, sandbox }).into_response(),
+        Err(error) => error.response(sandbox),
+    }
+}
+
+#[derive(Serialize)]
+struct Answer<T> {
+    #[serde(flatten)]
+    body: T,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    sandbox: bool,
 }
 
 /// The user of `Authorization: Bearer <u>`.
@@ -141,10 +165,4 @@ fn bearer(server: &Server, headers: &HeaderMap) -> Result<User, ApiError> {
     let (_, token) = token.ok_or_else(ApiError::bad_token)?;
     let known = server.tokens.read(token.trim()).map_err(|_| ApiError::bad_token())?;
     Ok(known.user)
-}
-
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        self.response()
-    }
 }

@@ -9,6 +9,8 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use wxpay::OutTradeNo;
 
+use super::Answer;
+
 #[derive(Debug)]
 pub(super) struct ApiError {
     status: StatusCode,
@@ -68,8 +70,9 @@ impl ApiError {
         order.into_iter().fold(self, |error, order| error.about(order))
     }
 
-    pub(super) fn response(self) -> Response {
-        let mut response = (self.status, Json(self.body)).into_response();
+    /// `sandbox`: it is play money that was not moved.
+    pub(super) fn response(self, sandbox: bool) -> Response {
+        let mut response = (self.status, Json(Answer { body: self.body, sandbox })).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

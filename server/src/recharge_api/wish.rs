@@ -75,7 +75,7 @@ mod tests {
             .body(Body::from(body.to_owned()));
         match read(request.unwrap()).await {
             Ok(_) => 200,
-            Err(error) => error.response().status().as_u16(),
+            Err(error) => error.response(false).status().as_u16(),
         }
     }
 
