@@ -53,12 +53,14 @@ impl Default for ClientIp {
     }
 }
 
-/// A link in the address names another user than the one who is signed in: the page asks which one to use.
+/// The user is signed in by a token, and can sign out; the sandbox's demo user cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignedIn;
+
+/// A link named another user than the one who is signed in: the page asks which one to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherUser {
     pub name: String,
-    /// The token from the link, to be posted back if the payer agrees.
-    pub token: String,
 }
 
 /// Who wants to see an order: a user, the holder of its link, or both.

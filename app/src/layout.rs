@@ -13,7 +13,7 @@ use crate::icons::{self, Icon};
 use crate::request::{PageRequest, Theme};
 use crate::service::Service;
 use crate::site::{Site, SiteSettings};
-use crate::text::{common, nav, sandbox, site};
+use crate::text::{Lang, common, nav, sandbox, site};
 
 /// A press on the pay button before the page is live would be lost or leave the page: it is kept until then. Where the
 /// page does not come alive within six seconds, the form is sent as it would be without script.
@@ -21,12 +21,21 @@ const KEEP_EARLY_PRESS: &str = "addEventListener('submit',e=>{let f=e.target;if(
     e.preventDefault();f.dataset.pressed='';setTimeout(()=>'live'in f.dataset||f.submit(),6e3)},true)";
 
 /// How a page is framed.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Frame {
     /// Loads script and module, for pages with islands.
     pub live: bool,
     /// The page refreshes itself where there is no script.
     pub refresh: bool,
+    /// The origins of `frame_ancestors` may show the page in a frame. Without it nobody may.
+    pub framable: bool,
+}
+
+impl Frame {
+    /// A payer's page.
+    pub const PAYER: Frame = Frame { live: false, refresh: false, framable: true };
+    /// A page that acts with an operator's session, or asks for a password.
+    pub const DESK: Frame = Frame { live: false, refresh: false, framable: false };
 }
 
 /// Answers with a page. `view` is called once, in the request's context.
@@ -61,11 +70,13 @@ pub fn remember(site: &SiteSettings, name: &str, value: &str) -> String {
     format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly{secure}")
 }
 
-fn policy(site: &SiteSettings, nonce: &str) -> String {
-    let framed_by = match site.frame_ancestors.as_slice() {
-        [] => "'none'".to_owned(),
-        origins => origins.join(" "),
-    };
+/// Who may show the page in a frame.
+fn frame_ancestors(site: &SiteSettings, frame: Frame) -> Option<String> {
+    (frame.framable && !site.frame_ancestors.is_empty()).then(|| site.frame_ancestors.join(" "))
+}
+
+fn policy(framed_by: Option<&str>, nonce: &str) -> String {
+    let framed_by = framed_by.unwrap_or("'none'");
     format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
          connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {framed_by}"
@@ -80,10 +91,15 @@ fn shell<V: IntoView + 'static>(
     body: V,
 ) -> impl IntoView + use<V> {
     let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
+    let framed_by = frame_ancestors(site, frame);
     if let (Some(options), Ok(policy)) =
-        (use_context::<ResponseOptions>(), HeaderValue::try_from(policy(site, &nonce)))
+        (use_context::<ResponseOptions>(), HeaderValue::try_from(policy(framed_by.as_deref(), &nonce)))
     {
         options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        // For browsers that do not know `frame-ancestors`; there is no such header for single origins.
+        if framed_by.is_none() {
+            options.insert_header(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        }
     }
     let lang = request.lang;
     let options =
@@ -140,14 +156,26 @@ pub fn theme_tool(request: &PageRequest) -> impl IntoView + use<> {
     }
 }
 
-/// The tools at the end of the bar.
-pub fn lang_and_theme(request: &PageRequest) -> impl IntoView + use<> {
+/// The tools at the end of the bar, and what else stands there.
+pub fn lang_and_theme<E>(request: &PageRequest, more: E) -> impl IntoView + use<E>
+where
+    E: IntoView + 'static,
+{
     let (lang, other) = (request.lang, request.lang.other());
     view! {
         <span class="topbar-end">
             <a class="tool" href=request.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
             {theme_tool(request)}
+            {more}
         </span>
+    }
+}
+
+fn sign_out(lang: Lang, action: &'static str) -> impl IntoView {
+    view! {
+        <form method="post" action=action>
+            <button class="tool" type="submit">{lang.t(nav::SIGNOUT)}</button>
+        </form>
     }
 }
 
@@ -169,7 +197,7 @@ where
             {ribbon(site, request)}
             <div class="topbar-in">
                 <a class="brand" href="/"><span class="brand-mark" aria-hidden="true">{mark}</span>{site.name.clone()}</a>
-                {lang_and_theme(request)}
+                {lang_and_theme(request, request.signed_in.then(|| sign_out(lang, "/logout")))}
             </div>
         </header>
         <main id="main" class="page" data-width=narrow.then_some("narrow")>{content.into_any()}</main>
@@ -214,9 +242,7 @@ where
                 <div class="topbar-end">
                     <a class="tool" href=request.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
                     {theme_tool(request)}
-                    <form method="post" action="/admin/logout">
-                        <button class="tool" type="submit">{lang.t(nav::SIGNOUT)}</button>
-                    </form>
+                    {sign_out(lang, "/admin/logout")}
                 </div>
             </div>
         </header>

@@ -39,6 +39,7 @@ const FINANCE: Caller = Caller::Operator(Permission::Finance);
 pub fn routes() -> Routes<Service> {
     Routes::new()
         .get("/", BROWSER, Limit::Reads, top_up::show)
+        .get("/switch", BROWSER, Limit::Reads, top_up::switch)
         .post("/recharge", BROWSER, Limit::Payer, top_up::order)
         .get("/pay/{out_trade_no}", BROWSER, Limit::Reads, pay::show)
         .post("/pay/{out_trade_no}/check", BROWSER, Limit::Payer, pay::check)
@@ -109,8 +110,17 @@ fn own_path(path: &str) -> &str {
     if is_own && path.chars().all(|letter| letter.is_ascii_graphic()) { path } else { "/" }
 }
 
-/// A page instead of the one that was wanted.
+/// A payer's page instead of the one that was wanted.
 pub async fn refused(service: &Service, request: &PageRequest, error: &AppError) -> Response {
+    instead_of_page(service, request, error, Frame::PAYER).await
+}
+
+async fn instead_of_page(
+    service: &Service,
+    request: &PageRequest,
+    error: &AppError,
+    frame: Frame,
+) -> Response {
     let (icon, title, words): (_, Text, Text) = match error.code {
         ErrorCode::Session => (icons::NOTE, payer::SIGNED_OUT, payer::SIGNED_OUT_TEXT),
         ErrorCode::NotFound => (icons::SEARCH, text::pay::NOT_FOUND, text::pay::NOT_FOUND_TEXT),
@@ -128,7 +138,7 @@ pub async fn refused(service: &Service, request: &PageRequest, error: &AppError)
         request,
         service::status(error.code),
         request.lang.t(title).to_owned(),
-        Frame::default(),
+        frame,
         move || {
             let lang = view_request.lang;
             let back = again.map(|()| {
@@ -143,9 +153,10 @@ pub async fn refused(service: &Service, request: &PageRequest, error: &AppError)
     .await
 }
 
-/// No such page; for the server's fallback.
+/// No such page; for the server's fallback. Whose page it would have been is not known, so nobody may frame it.
 pub async fn not_found(State(service): State<Service>, request: PageRequest) -> Response {
-    refused(&service, &request, &AppError::new(ErrorCode::NotFound, "no such page")).await
+    let error = AppError::new(ErrorCode::NotFound, "no such page");
+    instead_of_page(&service, &request, &error, Frame::DESK).await
 }
 
 /// A place in a list as it stands in an address: `1763630126000-SM20261121…`.

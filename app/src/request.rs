@@ -7,7 +7,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, header};
 use leptos::prelude::use_context;
 
-use crate::auth::{ClientIp, Confirmed, CurrentUser, Operator, OtherUser, Viewer};
+use crate::auth::{ClientIp, Confirmed, CurrentUser, Operator, OtherUser, SignedIn, Viewer};
 use crate::checkout::Device;
 use crate::site::percent_encode;
 use crate::text::Lang;
@@ -23,6 +23,8 @@ pub struct PageRequest {
     pub operator: Option<Operator>,
     pub confirmed: Option<Confirmed>,
     pub other_user: Option<OtherUser>,
+    /// Whether the user can sign out.
+    pub signed_in: bool,
     pub ip: ClientIp,
     pub path: String,
     /// The query, decoded, in its order.
@@ -107,6 +109,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
             operator: parts.extensions.get().cloned(),
             confirmed: parts.extensions.get().copied(),
             other_user: parts.extensions.get().cloned(),
+            signed_in: parts.extensions.get::<SignedIn>().is_some(),
             ip: parts.extensions.get().copied().unwrap_or_default(),
             path: parts.uri.path().to_owned(),
             query,

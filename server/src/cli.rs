@@ -13,7 +13,7 @@ use recharge::User;
 use server::{
     config::{self, LogFormat, Secret},
     operators, start,
-    user_token::UserTokens,
+    user_token::{self, UserTokens},
 };
 use tracing_subscriber::EnvFilter;
 use wxpay::{UnixMillis, bill::BillDate};
@@ -45,8 +45,15 @@ enum Command {
     Serve(SettingsFile),
     /// Run only the sandbox, which stands in for WeChat Pay
     Sandbox {
+        /// A loopback address, unless --public is given
         #[arg(long, default_value = "127.0.0.1:3080")]
         addr: SocketAddr,
+        /// Answer other machines too: each of them can then order, pay and give back, all with play money
+        #[arg(long)]
+        public: bool,
+        /// Post notices to other machines too: whoever reaches the sandbox then chooses what this machine posts to
+        #[arg(long)]
+        notify_anywhere: bool,
         /// Where its orders are kept: SQLite or PostgreSQL, but no merchant's database
         #[arg(long, value_name = "URL", default_value = config::SANDBOX_DATABASE)]
         database: String,
@@ -82,8 +89,8 @@ enum Command {
         /// The name that pages show
         #[arg(long)]
         name: Option<String>,
-        /// How long it is valid
-        #[arg(long, default_value_t = 3600)]
+        /// How long it is valid; at most a day
+        #[arg(long, default_value_t = 3600, value_parser = clap::value_parser!(i64).range(1..=user_token::LONGEST_S))]
         seconds: i64,
         #[command(flatten)]
         settings: SettingsFile,
@@ -121,7 +128,19 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 async fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(settings) => serve(settings.config.as_deref()).await,
-        Command::Sandbox { addr, database } => run_sandbox(addr, &database).await,
+        Command::Sandbox { addr, public, notify_anywhere, database } => {
+            if !addr.ip().is_loopback() && !public {
+                return Err(format!(
+                    "--addr must be a loopback address, not {addr}, unless --public is given"
+                )
+                .into());
+            }
+            let deliver = match notify_anywhere {
+                true => sandbox::Deliver::Http,
+                false => sandbox::Deliver::ToThisMachine,
+            };
+            run_sandbox(addr, deliver, &database).await
+        }
         Command::Migrate(settings) => {
             open(settings.config.as_deref()).await?;
             println!("the database is up to date");
@@ -209,7 +228,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-async fn run_sandbox(addr: SocketAddr, database: &str) -> Result<(), Failure> {
+async fn run_sandbox(addr: SocketAddr, deliver: sandbox::Deliver, database: &str) -> Result<(), Failure> {
     log(LogFormat::Human);
     let stop = stop_signal()?;
     let db = Db::open(database).await?;
@@ -218,7 +237,7 @@ async fn run_sandbox(addr: SocketAddr, database: &str) -> Result<(), Failure> {
         merchant: wxpay::Merchant::sandbox(),
         store: Some(db.pool().clone()),
         clock: sandbox::Clock::real(),
-        deliver: sandbox::Deliver::Http,
+        deliver,
     };
     let listener = tokio::net::TcpListener::bind(addr).await?;
     println!("SANDBOX of WeChat Pay on http://{}", listener.local_addr()?);

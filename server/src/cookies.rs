@@ -1,4 +1,4 @@
-//! The two cookies that say who somebody is, and how they are written.
+//! The cookies that say who somebody is, and how they are written.
 
 use http::{HeaderMap, header};
 
@@ -6,6 +6,8 @@ use http::{HeaderMap, header};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Session {
     User,
+    /// The user whom a link is for while another one is signed in, until the payer has chosen.
+    Switch,
     Operator,
 }
 
@@ -22,6 +24,8 @@ impl CookieStyle {
         match (session, self.is_https) {
             (Session::User, true) => "__Host-saoma_user",
             (Session::User, false) => "saoma_user",
+            (Session::Switch, true) => "__Host-saoma_switch",
+            (Session::Switch, false) => "saoma_switch",
             (Session::Operator, true) => "__Host-saoma_admin",
             (Session::Operator, false) => "saoma_admin",
         }
@@ -33,7 +37,7 @@ impl CookieStyle {
         let secure = if self.is_https { "; Secure" } else { "" };
         // Only the payer's pages may stand in another site's frame.
         let site = match session {
-            Session::User if self.is_framed => "SameSite=None; Partitioned",
+            Session::User | Session::Switch if self.is_framed => "SameSite=None; Partitioned",
             _ => "SameSite=Lax",
         };
         format!("{name}={value}; Path=/; Max-Age={for_s}; HttpOnly; {site}{secure}")

@@ -17,6 +17,7 @@ mod log_limit;
 mod middleware;
 mod notify;
 pub mod operators;
+mod payer_session;
 mod polls;
 mod recharge_api;
 pub mod router;

@@ -72,6 +72,10 @@ const EVERYWHERE: [(HeaderName, &str); 7] = [
 const FOR_PARTS: usize = 3;
 
 fn add_headers(headers: &mut HeaderMap, wanted: &[(HeaderName, &'static str)], is_https: bool) {
+    // A page with a policy of its own says itself who may frame it.
+    if wanted.len() > FOR_PARTS && !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    }
     for (name, value) in wanted {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }

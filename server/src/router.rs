@@ -16,7 +16,9 @@ use axum::{
 use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
-use crate::{assets, health, limits, middleware, notify, polls, recharge_api, session, state::Server};
+use crate::{
+    assets, health, limits, middleware, notify, payer_session, polls, recharge_api, session, state::Server,
+};
 
 /// Every route of the server, without the handlers.
 pub fn register() -> Vec<Route> {
@@ -30,6 +32,7 @@ fn own_routes() -> Routes<Server> {
         .merge(health::routes())
         .merge(polls::routes())
         .merge(session::routes())
+        .merge(payer_session::routes())
 }
 
 /// The whole server.

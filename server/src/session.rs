@@ -1,7 +1,8 @@
-//! Who asks: cookies and tokens become [`app::auth`]'s types in the request's extensions; signing in, switching and out.
+//! Sessions: cookies become [`app::auth`]'s types in the request's extensions before pages and server functions run;
+//! signing operators in and out. What is only about payers stands in [`crate::payer_session`].
 
 use app::access::{Caller, Limit, Permission, Routes, Stranger};
-use app::auth::{ClientIp, Confirmed, CurrentUser, Operator, OtherUser};
+use app::auth::{ClientIp, Confirmed, Operator};
 use axum::{
     Extension,
     body::Body,
@@ -9,73 +10,43 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 
 use crate::{
     client_addr::ClientAddr,
     cookies::{CookieStyle, Session},
     operators::LoginError,
+    payer_session,
     state::{Inner, Server},
-    user_token::Known,
 };
 
-/// Who is signed in without a token in sandbox mode.
-const DEMO: (&str, &str) = ("demo", "Demo");
 /// The cookie lives as long as a session can; the session itself ends earlier when idle.
 const OPERATOR_COOKIE_S: i64 = cashier::db::operators::LONGEST_MS / 1000;
 
 const BROWSER: Caller = Caller::Stranger(Stranger::Browser);
 
 pub(crate) fn routes() -> Routes<Server> {
-    Routes::new()
-        .post("/switch", BROWSER, Limit::OwnCookie, switch)
-        .post("/admin/login", BROWSER, Limit::SignIn, login)
-        .post("/admin/logout", Caller::Operator(Permission::View), Limit::OwnCookie, logout)
+    Routes::new().post("/admin/login", BROWSER, Limit::SignIn, login).post(
+        "/admin/logout",
+        Caller::Operator(Permission::View),
+        Limit::OwnCookie,
+        logout,
+    )
 }
 
 impl Inner {
     pub fn cookies(&self) -> CookieStyle {
         CookieStyle { is_https: self.public_url.is_https(), is_framed: self.is_framed }
     }
-
-    /// The user whose valid token the cookie holds.
-    pub fn user_of_cookie(&self, headers: &HeaderMap) -> Option<Known> {
-        let token = self.cookies().read(Session::User, headers)?;
-        self.tokens.read(&token).ok()
-    }
-
-    /// Who asks for a page, as their cookie says.
-    pub fn payer(&self, headers: &HeaderMap) -> Option<CurrentUser> {
-        let demo = || CurrentUser { id: DEMO.0.to_owned(), name: DEMO.1.to_owned() };
-        let known = self.user_of_cookie(headers).map(|known| current(known.user));
-        known.or_else(|| self.has_demo_user.then(demo))
-    }
-
-    /// The cookie that keeps `token` for as long as it is valid.
-    fn user_cookie(&self, token: &str, known: &Known) -> String {
-        let left_s = known.expires_at.minus(self.now()) / 1000;
-        self.cookies().set(Session::User, token, left_s.max(0))
-    }
 }
 
 /// Runs before every page and server function; polls ask for themselves.
 pub async fn identify(State(server): State<Server>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if let Some(token) = token_in_address(&request) {
-        let known = server.user_of_cookie(request.headers());
-        match server.tokens.read(&token) {
-            Ok(linked) if known.as_ref().is_none_or(|known| known.user.id == linked.user.id) => {
-                let clean = clean_address(request.uri());
-                return with_cookie(Redirect::to(&clean), &server.user_cookie(&token, &linked));
-            }
-            // Somebody else is signed in: nothing changes before the payer says so.
-            Ok(linked) => {
-                request.extensions_mut().insert(OtherUser { name: linked.user.name, token });
-                sign_in(&mut request, known.map(|known| current(known.user)));
-            }
-            // A bad link shows nobody's account, not even the one of who was here before.
-            Err(_) => {}
+    if let Some(token) = payer_session::token_in_address(&request) {
+        if let Some(response) = payer_session::arrive(&server, &request, &token) {
+            return response;
         }
     } else {
         let is_admin = path == "/admin" || path.starts_with("/admin/");
@@ -88,23 +59,12 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
                 Err(response) => return response,
             };
         }
-        let payer = server.payer(request.headers());
-        sign_in(&mut request, payer);
+        payer_session::sign_in(&server, &mut request);
     }
     if let Some(ClientAddr(ip)) = request.extensions().get().copied() {
         request.extensions_mut().insert(ClientIp(ip));
     }
     next.run(request).await
-}
-
-fn sign_in(request: &mut Request, user: Option<CurrentUser>) {
-    if let Some(user) = user {
-        request.extensions_mut().insert(user);
-    }
-}
-
-fn current(user: recharge::User) -> CurrentUser {
-    CurrentUser { id: user.id, name: user.name }
 }
 
 /// Operators are looked up for their own pages only, so that payers cost no query.
@@ -150,35 +110,6 @@ async fn confirm(server: &Server, request: Request) -> Result<Request, Response>
         parts.extensions.insert(confirmed);
     }
     Ok(Request::from_parts(parts, Body::from(body)))
-}
-
-/// `u` of `/?u=…`.
-fn token_in_address(request: &Request) -> Option<String> {
-    if request.method() != Method::GET || request.uri().path() != "/" {
-        return None;
-    }
-    let query = request.uri().query()?;
-    query.split('&').find_map(|pair| pair.strip_prefix("u=")).map(str::to_owned)
-}
-
-/// The address without the token, which must not stay in histories and referrers.
-fn clean_address(uri: &Uri) -> String {
-    let query = uri.query().unwrap_or_default();
-    let kept: Vec<_> = query.split('&').filter(|pair| !pair.starts_with("u=") && !pair.is_empty()).collect();
-    if kept.is_empty() { "/".to_owned() } else { format!("/?{}", kept.join("&")) }
-}
-
-#[derive(Deserialize)]
-struct SwitchForm {
-    u: String,
-}
-
-async fn switch(State(server): State<Server>, Form(form): Form<SwitchForm>) -> Response {
-    match server.tokens.read(&form.u) {
-        Ok(known) => with_cookie(Redirect::to("/"), &server.user_cookie(&form.u, &known)),
-        // It expired while the question stood there; who was signed in stays so.
-        Err(_) => Redirect::to("/").into_response(),
-    }
 }
 
 #[derive(Deserialize)]
@@ -234,7 +165,7 @@ fn admin_path(path: &str) -> &str {
     if is_admin && plain && !path.starts_with("/admin/login") { path } else { "/admin" }
 }
 
-fn with_cookie(redirect: Redirect, cookie: &str) -> Response {
+pub(crate) fn with_cookie(redirect: Redirect, cookie: &str) -> Response {
     let mut response = redirect.into_response();
     if let Ok(cookie) = HeaderValue::try_from(cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -250,15 +181,6 @@ fn unavailable(error: &(dyn std::error::Error + 'static)) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_clean_address_keeps_everything_but_the_token() {
-        let table =
-            [("/?u=a.b.c", "/"), ("/?lang=en&u=a.b.c", "/?lang=en"), ("/?u=a&lang=en&u=b", "/?lang=en")];
-        for (given, clean) in table {
-            assert_eq!(clean_address(&given.parse().unwrap()), clean);
-        }
-    }
 
     #[test]
     fn signing_in_leads_to_the_operators_pages_only() {

@@ -1,5 +1,5 @@
 //! The user token `u`: how a site says who its user is. A JWT, HS256 with the shared secret; claims `sub`, `exp` and
-//! optional `name`.
+//! optional `name` and `aud`.
 
 mod hs256;
 
@@ -14,6 +14,16 @@ use wxpay::UnixMillis;
 
 /// A token longer than this does not fit a cookie beside its attributes.
 const LONGEST: usize = 3072;
+
+/// The longest time that a token may still be valid, in seconds: there is no way to take one back, so a link that got
+/// into wrong hands must end by itself.
+pub const LONGEST_S: i64 = 24 * 3600;
+
+/// How far the site's clock may go ahead of ours, in seconds.
+const SKEW_S: i64 = 300;
+
+/// The audience that a token may name besides the public address.
+const AUDIENCE: &str = "saoma";
 
 /// So many tokens are remembered; a page that polls brings the same one every second.
 const REMEMBERED: usize = 20_000;
@@ -57,14 +67,19 @@ impl UserTokens {
         validation.set_required_spec_claims(&["exp", "sub"]);
         validation.leeway = 0;
         validation.validate_nbf = true;
-        // A site's library may add it; there is nobody else to be meant.
-        validation.validate_aud = false;
+        validation.set_audience(&[AUDIENCE]);
         UserTokens {
             encoding: EncodingKey::from_secret(secret),
             decoding: DecodingKey::from_secret(secret),
             validation,
             verified: Mutex::default(),
         }
+    }
+
+    /// The same for a server at this address, which a token may name as its audience.
+    pub fn at(mut self, public_url: &str) -> Self {
+        self.validation.set_audience(&[AUDIENCE, public_url]);
+        self
     }
 
     /// # Errors
@@ -91,6 +106,9 @@ impl UserTokens {
         let data =
             jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| BadToken)?;
         let Claims { sub, exp, name } = data.claims;
+        if exp > UnixMillis::now().get() / 1000 + LONGEST_S + SKEW_S {
+            return Err(BadToken);
+        }
         let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| sub.clone());
         let user = User::new(sub, name).map_err(|_| BadToken)?;
         Ok(Known { user, expires_at: UnixMillis::new(exp.saturating_mul(1000)) })
@@ -169,8 +187,32 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_names_its_audience_is_for_this_server_only() {
+        let tokens = UserTokens::new(SECRET).at("https://pay.example.com");
+        let for_audience = |aud: serde_json::Value| {
+            encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon(), "aud": aud}))
+        };
+        for aud in ["saoma".into(), "https://pay.example.com".into(), serde_json::json!(["mail", "saoma"])] {
+            assert!(tokens.read(&for_audience(aud)).is_ok());
+        }
+        for aud in ["mail".into(), "https://other.example.com".into(), serde_json::json!(["mail"])] {
+            assert_eq!(tokens.read(&for_audience(aud)), Err(BadToken));
+        }
+    }
+
+    #[test]
+    fn a_token_is_valid_for_a_day_at_most() {
+        let tokens = UserTokens::new(SECRET);
+        let user = User::new("u-7", "u-7").unwrap();
+        let ends_in = |seconds| tokens.read(&tokens.issue(&user, UnixMillis::now(), seconds).unwrap());
+        assert!(ends_in(LONGEST_S).is_ok());
+        assert_eq!(ends_in(LONGEST_S + SKEW_S + 5), Err(BadToken));
+        assert_eq!(ends_in(3_153_600_000), Err(BadToken));
+    }
+
+    #[test]
     fn an_id_stands_in_for_a_missing_name() {
-        let token = encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon(), "aud": "desk"}));
+        let token = encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon()}));
         assert_eq!(UserTokens::new(SECRET).read(&token).unwrap().user.name, "u-7");
     }
 

@@ -42,7 +42,7 @@ where
 {
     let (site, view_request) = (service.site.clone(), request.clone());
     let framed = move || layout::operator(&site, &view_request, tab, view());
-    layout::page(service, request, StatusCode::OK, title, Frame::default(), framed).await
+    layout::page(service, request, StatusCode::OK, title, Frame::DESK, framed).await
 }
 
 /// The way back to the list, above a page that belongs to it.
@@ -69,7 +69,7 @@ fn to_order(lang: Lang, number: &OutTradeNo) -> impl IntoView + use<> {
 async fn failed(service: &Service, request: &PageRequest, tab: Tab, failure: &AppError) -> Response {
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let status = service::status(failure.code);
-    layout::page(service, request, status, lang.t(error::INTERNAL_TITLE).to_owned(), Frame::default(), move || {
+    layout::page(service, request, status, lang.t(error::INTERNAL_TITLE).to_owned(), Frame::DESK, move || {
         let text = view! { <div class="card">{instead(icons::CLOCK, lang.t(error::INTERNAL_TITLE), lang.t(error::INTERNAL_TEXT))}</div> };
         layout::operator(&site, &view_request, tab, text)
     })
@@ -80,7 +80,7 @@ async fn failed(service: &Service, request: &PageRequest, tab: Tab, failure: &Ap
 async fn absent(service: &Service, request: &PageRequest) -> Response {
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let title = lang.t(pay::NOT_FOUND).to_owned();
-    layout::page(service, request, StatusCode::NOT_FOUND, title, Frame::default(), move || {
+    layout::page(service, request, StatusCode::NOT_FOUND, title, Frame::DESK, move || {
         let card = view! {
             {to_orders(lang)}
             <div class="card">{instead(icons::SEARCH, lang.t(error::NOT_FOUND), "")}</div>

@@ -50,7 +50,7 @@ pub async fn show(
     };
     let is_owner = service::is_owner(&viewer, &order);
     let refresh = order.is_open() && request.get("refresh") != Some("0");
-    let frame = Frame { live: order.is_open(), refresh };
+    let frame = Frame { live: order.is_open(), refresh, ..Frame::PAYER };
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let shown = Shown { order, view, is_owner, refresh, returned };
     let title = lang.t(pay::TITLE).to_owned();

@@ -40,7 +40,7 @@ pub async fn show(
     };
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let title = lang.t(receipt::TITLE).to_owned();
-    layout::page(&service, &request, StatusCode::OK, title, Frame::default(), move || {
+    layout::page(&service, &request, StatusCode::OK, title, Frame::PAYER, move || {
         layout::payer(&site, &view_request, true, article(lang, &site, &order, &paid, returned))
     })
     .await

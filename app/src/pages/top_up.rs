@@ -28,9 +28,6 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
     let Some(user) = request.user.clone() else {
         return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
     };
-    if let Some(other) = request.other_user.clone() {
-        return ask_which_user(&service, &request, user, other).await;
-    }
     match read(&service, &request, &user).await {
         Ok((balance, page)) => answer(&service, &request, &user, balance, page).await,
         Err(error) => refused(&service, &request, &error).await,
@@ -60,7 +57,7 @@ async fn answer(
         device: request.device,
     };
     let problem = request.get("error").and_then(problem_text);
-    let frame = Frame { live: true, ..Frame::default() };
+    let frame = Frame { live: true, ..Frame::PAYER };
     layout::page(service, request, StatusCode::OK, lang.t(payer::TITLE).to_owned(), frame, move || {
         let problem = problem.map(|text| components::notice(Some("warn"), lang.t(text)));
         let problem = problem.map(|notice| view! { <div class="stack before">{notice}</div> });
@@ -163,6 +160,13 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
 }
 
 /// A link for one account was opened where another is signed in: nothing changes before the payer says so.
+pub async fn switch(State(service): State<Service>, request: PageRequest) -> Response {
+    match (request.user.clone(), request.other_user.clone()) {
+        (Some(user), Some(other)) => ask_which_user(&service, &request, user, other).await,
+        _ => Redirect::to("/").into_response(),
+    }
+}
+
 async fn ask_which_user(
     service: &Service,
     request: &PageRequest,
@@ -170,16 +174,17 @@ async fn ask_which_user(
     other: OtherUser,
 ) -> Response {
     let (site, lang, view_request) = (service.site.clone(), request.lang, request.clone());
-    layout::page(service, request, StatusCode::OK, lang.t(pay::SWITCH_TITLE).to_owned(), Frame::default(), move || {
+    layout::page(service, request, StatusCode::OK, lang.t(pay::SWITCH_TITLE).to_owned(), Frame::PAYER, move || {
         let names = [("user", user.name.as_str()), ("other", other.name.as_str())];
         let card = view! {
             <form class="card stack" method="post" action="/switch">
                 <h1>{lang.t(pay::SWITCH_TITLE)}</h1>
                 <p class="notice"><Icon d=icons::NOTE/><span>{lang.fill(pay::SWITCH_TEXT, &names)}</span></p>
-                <input type="hidden" name="u" value=other.token.clone()/>
                 <div class="actions">
                     <button class="button" data-kind="solid" type="submit">{lang.fill(pay::SWITCH_YES, &names)}</button>
-                    <a class="button" href="/">{lang.fill(pay::SWITCH_NO, &names)}</a>
+                    <button class="button" type="submit" name="answer" value="no">
+                        {lang.fill(pay::SWITCH_NO, &names)}
+                    </button>
                 </div>
             </form>
         };

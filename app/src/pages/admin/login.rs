@@ -17,7 +17,7 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
         return Redirect::to("/admin").into_response();
     }
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
-    layout::page(&service, &request, StatusCode::OK, lang.t(login::TITLE).to_owned(), Frame::default(), move || {
+    layout::page(&service, &request, StatusCode::OK, lang.t(login::TITLE).to_owned(), Frame::DESK, move || {
         let seconds = view_request.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
         let problem = match view_request.get("error") {
             Some("mismatch") => Some(("bad", lang.t(login::MISMATCH).to_owned())),
@@ -41,7 +41,7 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
                     <span class="brand">
                         <span class="brand-mark" aria-hidden="true"><Icon d=icons::SCAN/></span>{site.name.clone()}
                     </span>
-                    {layout::lang_and_theme(&view_request)}
+                    {layout::lang_and_theme(&view_request, ())}
                 </div>
                 <form class="card stack" method="post" action="/admin/login">
                     <h1>{lang.t(login::TITLE)}</h1>
