@@ -1,5 +1,6 @@
-//! What the server was told: read from file and environment, checked once, trusted after. Secrets never show.
+//! Settings: read from file and environment, validated once, trusted after. Secrets are hidden from logs and errors.
 
+mod business;
 mod certificate;
 mod check;
 mod read;
@@ -8,13 +9,13 @@ pub mod text;
 
 use std::{fmt, net::SocketAddr};
 
+use app::site::SiteSettings;
 use ipnet::IpNet;
-use wxpay::{Fen, Merchant, client::Certificate};
+use wxpay::{Merchant, client::Certificate};
 
 pub use self::{
     check::{PublicUrl, is_loopback_name},
     read::{load, load_database, load_user_token_secret},
-    settings::Preset,
 };
 
 /// Where sandbox mode keeps everything unless told otherwise.
@@ -68,26 +69,14 @@ pub struct Config {
     /// At least 32 bytes. `None` only in sandbox mode, where one is made and kept with the database.
     pub user_token_secret: Option<Secret>,
     pub admin_password: Option<Secret>,
-    pub site_name: String,
-    /// Price of one unit.
-    pub unit_price: Fen,
-    /// Units of an own amount.
-    pub min_quantity: u32,
-    pub max_quantity: u32,
-    pub presets: Vec<Preset>,
-    pub time_expire_s: u32,
-    pub late_payment: LatePayment,
-    pub max_open_orders: u32,
-    pub query_limit_per_s: u32,
-    pub order_limit_per_s: u32,
+    /// Complete but for `notify_url`, which needs the address where the server listens.
+    pub cashier: cashier::Settings,
+    /// Complete but for `public_url` and `sandbox_scan_base`, for the same reason.
+    pub site: SiteSettings,
     pub max_connections: u32,
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,
-    /// Origins, `https://www.example.com`.
-    pub frame_ancestors: Vec<String>,
     pub log_format: LogFormat,
-    /// A real merchant's `public_url` or WeChat address is plain http off this machine, as `allow_plain_http` permits.
-    pub is_plain_http: bool,
 }
 
 /// Who takes the money.
@@ -102,12 +91,6 @@ pub enum Mode {
         /// Without one that is valid nothing is refunded.
         certificate: Option<Certificate>,
     },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LatePayment {
-    Credit,
-    Refund,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,14 +2,9 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use app::{
-    checkout::Preset,
-    service::Service,
-    site::{SiteFiles, SiteSettings},
-};
+use app::{service::Service, site::SiteSettings};
 use cashier::db::facts;
-use cashier::{Cashier, Clock, Db, DbError, Random, Settings};
-use recharge::LatePayment;
+use cashier::{Cashier, Clock, Db, DbError, Random};
 use sandbox::{Deliver, Options, Sandbox};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use wxpay::{
@@ -18,8 +13,8 @@ use wxpay::{
 };
 
 use crate::{
-    assets, background,
-    config::{self, Config, Mode, PublicUrl},
+    background,
+    config::{Config, Mode, PublicUrl},
     create_limit::CreateLimit,
     health::{self, Readiness},
     listener::{self, Limits},
@@ -110,7 +105,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         hosts: Hosts::new(public_url.clone(), matches!(config.mode, Mode::Sandbox { .. })),
         public_url: public_url.clone(),
         has_demo_user: matches!(config.mode, Mode::Sandbox { .. }),
-        is_framed: !config.frame_ancestors.is_empty(),
+        is_framed: !config.site.frame_ancestors.is_empty(),
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_from: config.metrics_from.clone(),
         bad_notices: LogLimit::default(),
@@ -118,7 +113,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         certificate_ends: config.certificate().map(Certificate::expires_at),
     });
 
-    let loops = background::start(&server, config.query_limit_per_s);
+    let loops = background::start(&server, config.cashier.query_limit_per_s);
     let limits = Limits::new(config.max_connections as usize, &config.trusted_proxies);
     tasks.push(tokio::spawn(async move {
         listener::serve(listener, router::router(server), limits, until(stopped)).await;
@@ -193,7 +188,7 @@ async fn wechat(
     let stopped = stopped.clone();
     tasks.push(tokio::spawn(async move {
         if let Err(error) = sandbox.serve(listener, until(stopped)).await {
-            tracing::error!(%error, "the sandbox broke off");
+            tracing::error!(%error, "sandbox server failed");
         }
     }));
     Ok((Client::new(merchant, endpoint(&format!("http://{addr}")))?, Some(addr)))
@@ -267,28 +262,9 @@ async fn first_operator(config: &Config, db: &Db) -> Result<(Option<String>, boo
 }
 
 fn cashier(config: &Config, db: Db, client: Client, public_url: &PublicUrl) -> Cashier {
-    let settings = Settings {
-        notify_url: format!("{public_url}/wxpay/notify"),
-        body: goods(&config.site_name),
-        time_expire_ms: i64::from(config.time_expire_s) * 1000,
-        late_payment: match config.late_payment {
-            config::LatePayment::Credit => LatePayment::Credit,
-            config::LatePayment::Refund => LatePayment::Refund,
-        },
-        max_open_orders: config.max_open_orders as usize,
-        query_limit_per_s: config.query_limit_per_s,
-        order_limit_per_s: config.order_limit_per_s,
-    };
+    let notify_url = format!("{public_url}/wxpay/notify");
+    let settings = cashier::Settings { notify_url, ..config.cashier.clone() };
     Cashier::start(db, client, settings, Clock::system(), Random::system(), &operators::random_hex())
-}
-
-/// What the payer reads in WeChat: at most 127 bytes, cut between characters. Source: protocol A4.1.
-fn goods(site_name: &str) -> String {
-    let mut text = format!("{site_name}-充值");
-    while text.len() > 127 {
-        text.pop();
-    }
-    text
 }
 
 fn site_settings(
@@ -301,20 +277,10 @@ fn site_settings(
         Mode::Merchant { base_url: Some(url), .. } if config.is_sandbox() => Some(url.clone()),
         _ => None,
     };
-    let presets = config.presets.iter();
-    let names = assets::names();
     Arc::new(SiteSettings {
-        name: config.site_name.clone(),
-        sandbox: config.is_sandbox(),
         sandbox_scan_base: sandbox_addr.map(|addr| format!("http://{addr}")).or(elsewhere),
-        unit_price: config.unit_price,
-        min_quantity: config.min_quantity,
-        max_quantity: config.max_quantity,
-        presets: presets.map(|p| Preset { quantity: p.quantity, bonus: i64::from(p.bonus) }).collect(),
         public_url: public_url.to_string(),
-        plain_http: config.is_plain_http,
-        frame_ancestors: config.frame_ancestors.clone(),
-        files: SiteFiles { output_name: names.bundle.clone(), css: names.sheet.clone() },
+        ..config.site.clone()
     })
 }
 

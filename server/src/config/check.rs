@@ -1,18 +1,12 @@
-//! The rules a set of settings must keep before the server starts.
+//! Validation of settings before the server starts.
 
 use std::{fmt, net::SocketAddr};
 
+use app::site::SiteSettings;
 use ipnet::IpNet;
-use wxpay::{ApiKey, AppId, Fen, InvalidValue, MchId, Merchant, SignType};
+use wxpay::{ApiKey, AppId, InvalidValue, MchId, Merchant, SignType};
 
-use super::{Config, ConfigError, LatePayment, LogFormat, Mode, Secret, certificate, settings::Settings};
-
-/// WeChat closes nothing before five minutes, so an order must live longer. Source: protocol A6.
-const SHORTEST_EXPIRE_S: u32 = 360;
-/// A `code_url` lives two hours. Source: protocol A4.4.
-const LONGEST_EXPIRE_S: u32 = 7200;
-/// The most that one order may cost: 1,000,000 yuan keeps every sum far from overflow.
-const MOST_FEN: u64 = 100_000_000;
+use super::{Config, ConfigError, LogFormat, Mode, Secret, business, certificate, settings::Settings};
 
 /// The public address: `http(s)://host[:port]`, nothing behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +85,7 @@ impl Config {
             Mode::Sandbox { .. } => true,
             Mode::Merchant { merchant, .. } => merchant.is_sandbox(),
         };
-        let is_plain_http = plain_http(&s, &mode, public_url.as_ref())?;
+        let plain_http = plain_http(&s, &mode, public_url.as_ref())?;
         let user_token_secret = user_token_secret(s.user_token_secret.as_deref())?;
         if matches!(mode, Mode::Merchant { .. }) {
             if public_url.is_none() {
@@ -107,27 +101,14 @@ impl Config {
                 ));
             }
         }
-        let shortest = if in_sandbox { 1 } else { SHORTEST_EXPIRE_S };
         let frame_ancestors = frame_ancestors(&s.frame_ancestors, public_url.as_ref())?;
-        let (unit_price, min_quantity, max_quantity) = amounts(&s)?;
         Ok(Config {
             addr,
             database_url: database_url(s.database_url.as_deref(), in_sandbox)?,
             user_token_secret,
             admin_password: at_least("SAOMA_ADMIN_PASSWORD", s.admin_password.as_deref(), 12)?,
-            site_name: text("SAOMA_SITE_NAME", &s.site_name)?,
-            unit_price,
-            min_quantity,
-            max_quantity,
-            time_expire_s: between("SAOMA_TIME_EXPIRE_S", s.time_expire_s, shortest, LONGEST_EXPIRE_S)?,
-            late_payment: match s.late_payment.as_str() {
-                "credit" => LatePayment::Credit,
-                "refund" => LatePayment::Refund,
-                _ => return Err(ConfigError::new("SAOMA_LATE_PAYMENT", "must be \"credit\" or \"refund\"")),
-            },
-            max_open_orders: between("SAOMA_MAX_OPEN_ORDERS", s.max_open_orders, 1, 1000)?,
-            order_limit_per_s: between("SAOMA_ORDER_LIMIT_PER_S", s.order_limit_per_s, 1, 1000)?,
-            query_limit_per_s: between("SAOMA_QUERY_LIMIT_PER_S", s.query_limit_per_s, 1, 1000)?,
+            cashier: business::cashier(&s, in_sandbox)?,
+            site: SiteSettings { plain_http, ..business::site(&s, in_sandbox, frame_ancestors)? },
             max_connections: between("SAOMA_MAX_CONNECTIONS", s.max_connections, 10, 1_000_000)?,
             trusted_proxies: networks("SAOMA_TRUSTED_PROXIES", &s.trusted_proxies)?,
             metrics_from: networks("SAOMA_METRICS_FROM", &s.metrics_from)?,
@@ -136,9 +117,6 @@ impl Config {
                 "json" => LogFormat::Json,
                 _ => return Err(ConfigError::new("SAOMA_LOG_FORMAT", "must be \"human\" or \"json\"")),
             },
-            is_plain_http,
-            presets: s.presets,
-            frame_ancestors,
             public_url,
             mode,
         })
@@ -300,47 +278,12 @@ fn at_least(setting: &str, given: Option<&str>, bytes: usize) -> Result<Option<S
     }
 }
 
-fn text(setting: &str, given: &str) -> Result<String, ConfigError> {
-    let length = given.chars().count();
-    if (1..=64).contains(&length) && !given.chars().any(char::is_control) {
-        Ok(given.to_owned())
-    } else {
-        Err(ConfigError::new(setting, "must be 1 to 64 characters without control characters"))
-    }
-}
-
-fn between(setting: &str, given: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
+pub(super) fn between(setting: &str, given: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
     if (least..=most).contains(&given) {
         Ok(given)
     } else {
         Err(ConfigError::new(setting, format!("must be from {least} to {most}, it is {given}")))
     }
-}
-
-fn amounts(s: &Settings) -> Result<(Fen, u32, u32), ConfigError> {
-    let price = between("SAOMA_UNIT_PRICE", s.unit_price, 1, 10_000_000)?;
-    let most = u32::try_from(MOST_FEN / u64::from(price)).unwrap_or(u32::MAX);
-    let max = between("SAOMA_MAX_QUANTITY", s.max_quantity, 1, most)?;
-    let min = between("SAOMA_MIN_QUANTITY", s.min_quantity, 1, max)?;
-    if s.presets.len() > 24 {
-        return Err(ConfigError::new("SAOMA_PRESETS", "must be at most 24 amounts"));
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    for preset in &s.presets {
-        if preset.quantity == 0 || preset.quantity > max || !seen.insert(preset.quantity) {
-            return Err(ConfigError::new(
-                "SAOMA_PRESETS",
-                format!("must be different quantities from 1 to {max}"),
-            ));
-        }
-        if u64::from(preset.bonus) > MOST_FEN {
-            return Err(ConfigError::new(
-                "SAOMA_PRESETS",
-                format!("must have bonuses of at most {MOST_FEN} fen"),
-            ));
-        }
-    }
-    Ok((Fen::new(i64::from(price)), min, max))
 }
 
 /// Networks, or single addresses.
@@ -362,7 +305,7 @@ fn frame_ancestors(given: &[String], public_url: Option<&PublicUrl>) -> Result<V
     for text in given.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
         sites.push(PublicUrl::parse(setting, text)?.text);
     }
-    // A cookie in somebody else's frame must be Secure.
+    // A browser takes a third-party cookie only with `Secure`.
     if !sites.is_empty() && !public_url.is_some_and(PublicUrl::is_https) {
         return Err(ConfigError::new(setting, "must not be set unless SAOMA_PUBLIC_URL is https"));
     }

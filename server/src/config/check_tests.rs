@@ -146,13 +146,20 @@ fn the_public_test_identity_is_play_money_only() {
     for base_url in [None, Some("https://api.mch.weixin.qq.com"), Some("https://api2.mch.weixin.qq.com/")] {
         assert_eq!(refused(test(base_url), |_| {}), "SAOMA_WECHAT_MCH_ID", "{base_url:?}");
     }
-    let here = |s: &mut Settings| s.public_url = Some("http://127.0.0.1:3000".to_owned());
+    let here = |s: &mut Settings| {
+        s.addr = "127.0.0.1:3000".to_owned();
+        s.public_url = Some("http://127.0.0.1:3000".to_owned());
+    };
     let mut local = test(Some("http://127.0.0.1:3080"));
     here(&mut local);
     let config = Config::check(local).unwrap();
     assert_eq!((config.is_sandbox(), config.identity().as_str()), (true, "sandbox"));
     // Others could forge its payments.
-    assert_eq!(refused(test(Some("http://127.0.0.1:3080")), |_| {}), "SAOMA_PUBLIC_URL");
+    let setting = refused(test(Some("http://127.0.0.1:3080")), |s| {
+        here(s);
+        s.public_url = Some("https://pay.example.com".to_owned());
+    });
+    assert_eq!(setting, "SAOMA_PUBLIC_URL");
     let setting = refused(test(Some("http://127.0.0.1:3080")), |s| {
         here(s);
         s.addr = "0.0.0.0:3000".to_owned();
@@ -172,12 +179,12 @@ fn a_real_merchant_is_not_served_by_plain_http_off_this_machine() {
     let mut allowed = merchant();
     plain(&mut allowed);
     allowed.allow_plain_http = true;
-    assert!(Config::check(allowed).unwrap().is_plain_http);
+    assert!(Config::check(allowed).unwrap().site.plain_http);
     for url in ["https://pay.example.com", "http://127.0.0.1:3000", "http://localhost:3000"] {
         let mut s = merchant();
         s.public_url = Some(url.to_owned());
         s.wechat_base_url = Some("http://127.0.0.1:8000".to_owned());
-        assert!(!Config::check(s).unwrap().is_plain_http, "{url}");
+        assert!(!Config::check(s).unwrap().site.plain_http, "{url}");
     }
 }
 
@@ -187,7 +194,7 @@ fn an_order_lives_longer_than_wechat_refuses_to_close() {
     assert_eq!(refused(merchant(), |s| s.time_expire_s = 7201), "SAOMA_TIME_EXPIRE_S");
     let mut s = defaults();
     s.time_expire_s = 5;
-    assert_eq!(Config::check(s).unwrap().time_expire_s, 5);
+    assert_eq!(Config::check(s).unwrap().cashier.time_expire_ms, 5000);
 }
 
 #[test]

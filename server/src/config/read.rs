@@ -1,4 +1,4 @@
-//! File and environment to [`Settings`]; complaints of the readers become one line without values.
+//! Reads file and environment into [`Settings`]; errors become one line without values.
 
 use std::path::{Path, PathBuf};
 
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn presets_may_be_tables() {
         let config = read("[[presets]]\nquantity = 5\n[[presets]]\nquantity = 50\nbonus = 200").unwrap();
-        let amounts: Vec<_> = config.presets.iter().map(|p| (p.quantity, p.bonus)).collect();
+        let amounts: Vec<_> = config.site.presets.iter().map(|p| (p.quantity, p.bonus)).collect();
         assert_eq!(amounts, [(5, 0), (50, 200)]);
     }
 }

@@ -113,8 +113,8 @@ pub struct Settings {
     #[config(env = "SAOMA_QUERY_LIMIT_PER_S", default = 20)]
     pub query_limit_per_s: u32,
 
-    /// Orders per second that reach WeChat, at most; all instances on one database together. Who comes too many is told to
-    /// try again.
+    /// Orders per second that reach WeChat, at most; all instances on one database together. Excess requests
+    /// get 503 with Retry-After.
     #[config(env = "SAOMA_ORDER_LIMIT_PER_S", default = 50)]
     pub order_limit_per_s: u32,
 

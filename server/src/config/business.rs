@@ -1,0 +1,112 @@
+//! What is sold, for how much and under which rules: the settings of the cashier and of the pages.
+
+use app::{
+    checkout::Preset,
+    site::{SiteFiles, SiteSettings},
+};
+use recharge::LatePayment;
+use wxpay::Fen;
+
+use super::{ConfigError, check::between, settings::Settings};
+use crate::assets;
+
+/// Shortest life of an order, in seconds: WeChat closes nothing before five minutes.
+const SHORTEST_EXPIRE_S: u32 = 360;
+/// Longest life of an order, in seconds: a `code_url` lives two hours.
+const LONGEST_EXPIRE_S: u32 = 7200;
+/// Highest price of one order, in fen: 1,000,000 yuan keeps every sum far from overflow.
+const MOST_FEN: u64 = 100_000_000;
+
+/// The cashier's settings; `notify_url` is left empty.
+///
+/// # Errors
+/// [`ConfigError`] for the first setting that is not usable.
+pub(super) fn cashier(s: &Settings, in_sandbox: bool) -> Result<cashier::Settings, ConfigError> {
+    let shortest = if in_sandbox { 1 } else { SHORTEST_EXPIRE_S };
+    let time_expire_s = between("SAOMA_TIME_EXPIRE_S", s.time_expire_s, shortest, LONGEST_EXPIRE_S)?;
+    Ok(cashier::Settings {
+        notify_url: String::new(),
+        body: goods(&s.site_name),
+        time_expire_ms: i64::from(time_expire_s) * 1000,
+        late_payment: match s.late_payment.as_str() {
+            "credit" => LatePayment::Credit,
+            "refund" => LatePayment::Refund,
+            _ => return Err(ConfigError::new("SAOMA_LATE_PAYMENT", "must be \"credit\" or \"refund\"")),
+        },
+        max_open_orders: between("SAOMA_MAX_OPEN_ORDERS", s.max_open_orders, 1, 1000)? as usize,
+        query_limit_per_s: between("SAOMA_QUERY_LIMIT_PER_S", s.query_limit_per_s, 1, 1000)?,
+        order_limit_per_s: between("SAOMA_ORDER_LIMIT_PER_S", s.order_limit_per_s, 1, 1000)?,
+    })
+}
+
+/// The pages' settings; `public_url` and `sandbox_scan_base` are left empty.
+///
+/// # Errors
+/// [`ConfigError`] for the first setting that is not usable.
+pub(super) fn site(
+    s: &Settings,
+    in_sandbox: bool,
+    frame_ancestors: Vec<String>,
+) -> Result<SiteSettings, ConfigError> {
+    let name = text("SAOMA_SITE_NAME", &s.site_name)?;
+    let (unit_price, min_quantity, max_quantity) = amounts(s)?;
+    let presets = s.presets.iter();
+    let names = assets::names();
+    Ok(SiteSettings {
+        name,
+        sandbox: in_sandbox,
+        sandbox_scan_base: None,
+        unit_price,
+        min_quantity,
+        max_quantity,
+        presets: presets.map(|p| Preset { quantity: p.quantity, bonus: i64::from(p.bonus) }).collect(),
+        public_url: String::new(),
+        plain_http: false,
+        frame_ancestors,
+        files: SiteFiles { output_name: names.bundle.clone(), css: names.sheet.clone() },
+    })
+}
+
+/// What the payer reads in WeChat: at most 127 bytes, cut between characters.
+fn goods(site_name: &str) -> String {
+    let mut text = format!("{site_name}-充值");
+    while text.len() > 127 {
+        text.pop();
+    }
+    text
+}
+
+fn text(setting: &str, given: &str) -> Result<String, ConfigError> {
+    let length = given.chars().count();
+    if (1..=64).contains(&length) && !given.chars().any(char::is_control) {
+        Ok(given.to_owned())
+    } else {
+        Err(ConfigError::new(setting, "must be 1 to 64 characters without control characters"))
+    }
+}
+
+fn amounts(s: &Settings) -> Result<(Fen, u32, u32), ConfigError> {
+    let price = between("SAOMA_UNIT_PRICE", s.unit_price, 1, 10_000_000)?;
+    let most = u32::try_from(MOST_FEN / u64::from(price)).unwrap_or(u32::MAX);
+    let max = between("SAOMA_MAX_QUANTITY", s.max_quantity, 1, most)?;
+    let min = between("SAOMA_MIN_QUANTITY", s.min_quantity, 1, max)?;
+    if s.presets.len() > 24 {
+        return Err(ConfigError::new("SAOMA_PRESETS", "must be at most 24 amounts"));
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for preset in &s.presets {
+        if preset.quantity == 0 || preset.quantity > max || !seen.insert(preset.quantity) {
+            return Err(ConfigError::new(
+                "SAOMA_PRESETS",
+                format!("must be different quantities from 1 to {max}"),
+            ));
+        }
+        if u64::from(preset.bonus) > MOST_FEN {
+            return Err(ConfigError::new(
+                "SAOMA_PRESETS",
+                format!("must have bonuses of at most {MOST_FEN} fen"),
+            ));
+        }
+    }
+    Ok((Fen::new(i64::from(price)), min, max))
+}
