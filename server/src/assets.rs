@@ -53,7 +53,7 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>() -> Routes<S> {
     })
 }
 
-/// Files of `public/` lie at the top of the folder, beside two of our own notes and their Brotli copies.
+/// Files of `public/` lie at the top of the folder, beside two notes of the build and their Brotli copies.
 fn is_public(path: &str) -> bool {
     !path.contains('/') && !path.ends_with(".br") && !matches!(path, "names" | "stamp")
 }

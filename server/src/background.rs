@@ -1,4 +1,4 @@
-//! What goes on without anybody asking: the loops around the cashier's steps.
+//! Background tasks: the loops that run the cashier's steps.
 
 use std::{future::Future, time::Duration};
 
@@ -11,18 +11,18 @@ use tokio::{
 
 use crate::state::Server;
 
-/// Queries are started this often, so that a watched order waits little.
+/// Time between two rounds of queries; short, so that a watched order waits little.
 const ASK_EVERY: Duration = Duration::from_millis(500);
-/// An answer of WeChat may take 7 s; so many rounds may be under way, or an outage would pile them up.
+/// Rounds of queries under way at a time: an answer may take 7 s, and an outage would pile them up.
 const ROUNDS: usize = 8;
 const REFUNDS_EVERY: Duration = Duration::from_secs(1);
 const REFUNDS_AT_ONCE: usize = 20;
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 const CHECK_EVERY: Duration = Duration::from_secs(300);
-/// The bill of yesterday is looked for this often; the day itself says when it is tried again.
+/// Time between two looks for a day that is due; the day's own row says when it is tried again.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 
-/// Everything that runs beside the requests; ends when it is dropped.
+/// All background tasks; dropping it ends them.
 #[derive(Debug)]
 pub struct Background {
     _loops: JoinSet<()>,
@@ -45,19 +45,19 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     Background { _loops: loops }
 }
 
-/// Runs a loop for ever: one that panics is logged and started again.
+/// Runs a loop for ever and restarts it a second after a panic.
 async fn supervised<F: Future<Output = ()> + Send + 'static>(name: &'static str, run: impl Fn() -> F) {
     loop {
         let Stops(task) = &mut Stops(tokio::spawn(run()));
         match task.await {
             Ok(()) => return,
-            Err(error) => tracing::error!(%error, "the loop for {name} broke off and is started again"),
+            Err(error) => tracing::error!(%error, "background task {name} panicked, restarting"),
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-/// A task that ends with whoever waits for it.
+/// A task that is aborted when this is dropped.
 struct Stops(JoinHandle<()>);
 
 impl Drop for Stops {
@@ -91,7 +91,7 @@ async fn query_due(cashier: Cashier, per_s: u32) {
     }
 }
 
-/// Takes over what other instances wrote, so that a page that is answered here shows it at once.
+/// Follows the notifications of other instances' commits, so that a page that is answered here shows them at once.
 async fn follow_changes(cashier: Cashier) {
     let mut changes = cashier.db().changes();
     let mut reread = interval(TIDY_EVERY);
@@ -120,7 +120,7 @@ async fn heard(changes: Option<&mut mpsc::Receiver<String>>, names: &mut Vec<Str
     }
 }
 
-/// Sends refunds and asks what became of them. WeChat takes 150 a second; a desk makes a few a day.
+/// Sends due refunds and queries their status. WeChat takes 150 a second; a desk makes a few a day.
 async fn refunds(cashier: Cashier) {
     let mut ticks = interval(REFUNDS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -132,7 +132,7 @@ async fn refunds(cashier: Cashier) {
     }
 }
 
-/// Looks over all money after the start and then every five minutes.
+/// Runs the self-check of the ledger at start and then every five minutes.
 async fn check(cashier: Cashier) {
     let mut ticks = interval(CHECK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -149,7 +149,7 @@ async fn check(cashier: Cashier) {
     }
 }
 
-/// Compares yesterday with WeChat's bill, and days that were missed, one after the other.
+/// Reconciles yesterday with WeChat's bill, and days that were missed, one after the other.
 async fn reconcile(cashier: Cashier) {
     let mut ticks = interval(RECONCILE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -171,7 +171,7 @@ async fn reconcile(cashier: Cashier) {
     }
 }
 
-/// Lets go of what was kept in memory for those who are gone.
+/// Drops expired entries of the in-memory maps.
 async fn tidy(server: Server) {
     let mut ticks = interval(TIDY_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,4 +1,4 @@
-//! Where a client is. `X-Forwarded-For` is believed only from the proxies that the settings name.
+//! The client's address. `X-Forwarded-For` is read only from the trusted proxies in the settings.
 
 use std::net::{IpAddr, SocketAddr};
 

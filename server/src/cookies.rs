@@ -1,4 +1,4 @@
-//! The cookies that say who somebody is, and how they are written.
+//! Session cookies: names, attributes, reading.
 
 use http::{HeaderMap, header};
 

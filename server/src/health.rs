@@ -1,4 +1,4 @@
-//! `/healthz`, `/readyz` and `/metrics`, for whoever watches over the server.
+//! Liveness (`/healthz`), readiness (`/readyz`) and Prometheus metrics (`/metrics`).
 
 use std::{net::IpAddr, sync::OnceLock, time::Duration};
 

@@ -1,4 +1,4 @@
-//! The accept loop: timeouts, a cap on connections with a reserve for notices, a graceful stop.
+//! Accept loop: timeouts, connection limit with a reserve for notices and probes, graceful stop.
 //! `axum::serve` has no header timeout, no cap, and spends more memory on an idle connection.
 
 mod stream;

@@ -1,17 +1,17 @@
-//! Log lines that strangers can cause: one in a while, with the number of those left out.
+//! Rate-limited log line with a count of suppressed ones, for lines that strangers can cause.
 
 use std::sync::{Mutex, PoisonError};
 
 use wxpay::UnixMillis;
 
-/// At most one line in this time.
+/// Shortest time between two lines, in milliseconds.
 const EVERY_MS: i64 = 10_000;
 
 #[derive(Debug, Default)]
 pub struct LogLimit(Mutex<(Option<UnixMillis>, u64)>);
 
 impl LogLimit {
-    /// How many were left out since the last line, if it is time for another one.
+    /// `Some` with the number suppressed since the last line if another one may be written now.
     pub fn take(&self, now: UnixMillis) -> Option<u64> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (last, left_out) = *state;

@@ -1,5 +1,4 @@
-//! What happens to every request before and after its handler: where it comes from, whether it may be served at all, and
-//! the headers that every answer carries.
+//! Global middleware: client address, host and CSRF checks, security headers, size of bodies.
 
 use std::net::SocketAddr;
 
@@ -28,6 +27,7 @@ pub async fn small_body(request: Request, next: Next) -> Response {
     next.run(Request::from_parts(parts, body.into())).await
 }
 
+/// Wraps all routes: finds the client's address, refuses foreign hosts and cross-site changes, adds the headers.
 pub async fn guard(State(server): State<Server>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
@@ -51,7 +51,7 @@ pub async fn guard(State(server): State<Server>, request: Request, next: Next) -
     response
 }
 
-/// Pages and files that say something else keep what they said.
+/// Default response headers; an answer that sets one itself keeps its own.
 const EVERYWHERE: [(HeaderName, &str); 7] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),

@@ -1,5 +1,5 @@
-//! `POST /wxpay/notify` and `/wxpay/refund-notify`: WeChat says that somebody paid, or how a refund ended. They are
-//! answered once what they say is on disk. Source: protocol A9, A11.
+//! WeChat's notices of payments (`POST /wxpay/notify`) and refunds (`/wxpay/refund-notify`): verified, committed, and only
+//! then acknowledged.
 
 use std::time::Duration;
 
@@ -116,7 +116,7 @@ async fn whole(body: Body) -> Option<Bytes> {
     axum::body::to_bytes(body, NOTICE_LIMIT).await.ok()
 }
 
-/// The answer that design §3 lists for what became of a verified payment; `None`: not known to be written.
+/// The answer to a verified payment by what became of it. `None`: the commit is not confirmed, so WeChat shall repeat it.
 fn answer(settled: Option<NoticeAnswer>) -> Response {
     match settled {
         Some(NoticeAnswer::Success(outcome)) => counted(word(&outcome), success()),

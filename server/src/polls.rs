@@ -1,5 +1,5 @@
-//! How an order stands, for the pages that wait for it. Every open page asks once a second, so this server function is
-//! answered here with what it needs and nothing else: no reactive context, no compression, no limit on orders.
+//! The server function `order_status`, answered without Leptos' reactive context, compression and limits: every open page
+//! calls it once a second.
 
 use app::{
     access::{Caller, Limit, Routes, Stranger},

@@ -1,4 +1,4 @@
-//! `/wxpay/recharge` and `/wxpay/balance`: for the site's own program, which speaks for a user with the token `u`.
+//! HTTP API for integrators: `/wxpay/recharge` and `/wxpay/balance`, authorized by the user token `u`.
 
 mod error;
 mod fields;
@@ -40,7 +40,7 @@ struct Created {
     poll_for_s: i64,
 }
 
-/// A page polls no longer than this. Source: design §7.
+/// Longest time that a page polls an order, in seconds.
 const POLL_S: i64 = 200;
 
 async fn create(

@@ -1,4 +1,4 @@
-//! Which hosts are served, and whether a request that changes something comes from our own pages.
+//! Host allow-list and CSRF check (`Sec-Fetch-Site`, `Origin`).
 
 use http::{HeaderMap, Method, header, request::Parts};
 
@@ -41,8 +41,8 @@ impl Hosts {
         host.eq_ignore_ascii_case(ours) || (port == default_port && name.eq_ignore_ascii_case(ours))
     }
 
-    /// Whether a request that a cookie authenticates may change something: one that only reads always may; another one
-    /// must be said by the browser to come from a page of ours. Source: fault scenario 26.
+    /// CSRF check for requests that a cookie authenticates: reads pass; a change passes where the browser's headers say
+    /// that it comes from a page of this server. See `docs/faults.md`, 26.
     pub fn may_change(&self, parts: &Parts) -> bool {
         if matches!(parts.method, Method::GET | Method::HEAD) {
             return true;

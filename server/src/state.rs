@@ -1,4 +1,4 @@
-//! What every request handler of the server shares.
+//! State shared by all request handlers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -40,7 +40,7 @@ pub struct Inner {
     pub create_limit: CreateLimit,
     pub hosts: Hosts,
     pub public_url: PublicUrl,
-    /// Whoever brings no token is the demo user: with the built-in sandbox, which only this machine reaches.
+    /// Requests without a token act as the demo user. Only with the built-in sandbox, which only this machine reaches.
     pub has_demo_user: bool,
     pub is_framed: bool,
     pub trusted_proxies: Vec<IpNet>,
@@ -57,5 +57,5 @@ impl Inner {
     }
 }
 
-/// WeChat waits 5 s for its answer; what is not on disk by then it sends again. Source: protocol A11.1, design §3.
+/// How long a notice waits for its commit. WeChat waits 5 s for the answer and repeats what was not acknowledged.
 pub const WRITE_WITHIN: Duration = Duration::from_secs(2);

@@ -12,7 +12,7 @@ use recharge::User;
 use serde::{Deserialize, Serialize};
 use wxpay::UnixMillis;
 
-/// A token longer than this does not fit a cookie beside its attributes.
+/// Longest token in bytes; a longer one does not fit a cookie beside its attributes.
 const LONGEST: usize = 3072;
 
 /// The longest time that a token may still be valid, in seconds: there is no way to take one back, so a link that got
@@ -25,7 +25,7 @@ const SKEW_S: i64 = 300;
 /// The audience that a token may name besides the public address.
 const AUDIENCE: &str = "saoma";
 
-/// So many tokens are remembered; a page that polls brings the same one every second.
+/// Verified tokens kept in memory; a page that polls brings the same one every second.
 const REMEMBERED: usize = 20_000;
 
 /// Makes and reads user tokens.
@@ -33,7 +33,7 @@ pub struct UserTokens {
     encoding: EncodingKey,
     decoding: DecodingKey,
     validation: Validation,
-    /// Tokens whose signature was found right, whole, so that nothing else is taken for one of them.
+    /// Tokens whose signature was verified, keyed by the whole token.
     verified: Mutex<HashMap<Box<str>, Known>>,
 }
 

@@ -20,7 +20,7 @@ use wxpay::{
 
 use super::Failure;
 
-/// So many differences are printed; the desk shows all.
+/// Most differences printed; the desk shows all.
 const PRINTED: usize = 50;
 
 /// `2026-03-15` or `20260315`.

@@ -1,4 +1,4 @@
-//! What an integrator is told when something is not done: a status, a code for programs, a message for people.
+//! Error answers of the integrator's API: HTTP status, code for programs, message for people.
 
 use axum::{
     Json,
