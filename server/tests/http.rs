@@ -7,8 +7,6 @@
 mod backups;
 #[path = "http/books.rs"]
 mod books;
-#[path = "http/certificate.rs"]
-mod certificate;
 #[path = "http/closed.rs"]
 mod closed;
 #[path = "http/common.rs"]
@@ -37,6 +35,8 @@ mod past;
 mod polls;
 #[path = "http/refunds.rs"]
 mod refunds;
+#[path = "http/releases.rs"]
+mod releases;
 #[path = "http/settings.rs"]
 mod settings;
 #[path = "http/transport.rs"]

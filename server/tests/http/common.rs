@@ -60,7 +60,7 @@ pub fn client() -> Client {
 }
 
 impl Site {
-    async fn start(settings: &str, database: String, folder: TempDir) -> Site {
+    pub async fn start(settings: &str, database: String, folder: TempDir) -> Site {
         let file = folder.path().join("saoma.toml");
         let fixed = format!(
             "addr = \"127.0.0.1:0\"\nsandbox_addr = \"127.0.0.1:0\"\n\
