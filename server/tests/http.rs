@@ -7,6 +7,8 @@
 mod backups;
 #[path = "http/books.rs"]
 mod books;
+#[path = "http/certificate.rs"]
+mod certificate;
 #[path = "http/closed.rs"]
 mod closed;
 #[path = "http/common.rs"]

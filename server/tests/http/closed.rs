@@ -3,7 +3,7 @@
 use app::access::Limit;
 use reqwest::{Method, StatusCode};
 
-use super::common::{Site, on_both};
+use super::common::{PASSWORD, Site, on_both, on_both_with};
 use super::operators;
 
 /// An address of a registered path, with an order and a day that exist.
@@ -104,6 +104,46 @@ async fn an_operator_who_acts_without_end_is_slowed_down() {
             }
         }
         assert!(slowed.expect("two hundred actions were all taken").headers().contains_key("retry-after"));
+    })
+    .await;
+}
+
+const FRAMED: &str =
+    "public_url = \"https://localhost:3000\"\nframe_ancestors = [\"https://www.example.com\"]\n";
+
+#[tokio::test]
+async fn only_payers_pages_stand_in_another_sites_frame() {
+    on_both_with(FRAMED, async |site| {
+        let (number, _) = site.placed("demo", "10").await;
+        let form = [("name", "admin"), ("password", PASSWORD)];
+        let signed_in = site.post("/admin/login", &form).send().await.unwrap();
+        let cookie =
+            signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let framing = async |path: &str, cookie: &str| {
+            let response = call(&site, &Method::GET, path, cookie).await;
+            let header = |name: &str| {
+                response.headers().get(name).map_or("", |value| value.to_str().unwrap()).to_owned()
+            };
+            let policy = header("content-security-policy");
+            let ancestors = policy.split("frame-ancestors ").nth(1).unwrap_or_default().to_owned();
+            (response.status().as_u16(), ancestors, header("x-frame-options"))
+        };
+        let mut desk = 0;
+        for route in server::router::register() {
+            if route.method == Method::GET && route.path.starts_with("/admin") {
+                desk += 1;
+                let path = address(&route.path, &number);
+                for cookie in ["", cookie.as_str()] {
+                    let (_, ancestors, option) = framing(&path, cookie).await;
+                    assert_eq!((ancestors.as_str(), option.as_str()), ("'none'", "DENY"), "{path}");
+                }
+            }
+        }
+        assert!(desk >= 10, "{desk}");
+        for (path, status) in [("/", 200), (&*format!("/pay/{number}"), 200), ("/pay/SM1", 404)] {
+            let wanted = (status, "https://www.example.com".to_owned(), String::new());
+            assert_eq!(framing(path, "").await, wanted, "{path}");
+        }
     })
     .await;
 }

@@ -25,8 +25,30 @@ async fn an_order_is_answered_with_everything_a_page_needs() {
         );
         let shown = site.status("lin", &number).await;
         let wanted = json!({"out_trade_no": number, "state": "pending", "total_fee": 1000, "paid_at": null,
-            "transaction_id": null, "exceptions": []});
+            "transaction_id": null, "exceptions": [], "sandbox": true});
         assert_eq!(shown, wanted);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn every_answer_about_play_money_says_so() {
+    on_both(async |site| {
+        let order: Value = site.order("lin", "10").await.json().await.unwrap();
+        let shown = site.status("lin", &text(&order, "out_trade_no")).await;
+        let balance = site.get("/wxpay/balance").bearer_auth(site.token("lin")).send().await.unwrap();
+        let refused = site.order("lin", "0").await;
+        let stranger = site.get("/wxpay/balance").send().await.unwrap();
+        let answers = [
+            order,
+            shown,
+            balance.json().await.unwrap(),
+            refused.json().await.unwrap(),
+            stranger.json().await.unwrap(),
+        ];
+        for answer in answers {
+            assert_eq!(answer["sandbox"], true, "{answer}");
+        }
     })
     .await;
 }

@@ -82,7 +82,15 @@ async fn each_page_has_a_nonce_of_its_own() {
 async fn another_sites_page_changes_nothing() {
     on_both(async |site| {
         let body = serde_json::json!({"quantity": 10});
-        for path in ["/recharge", "/api/create_order", "/switch", "/admin/login", "/admin/logout", "/theme"] {
+        for path in [
+            "/recharge",
+            "/api/create_order",
+            "/switch",
+            "/logout",
+            "/admin/login",
+            "/admin/logout",
+            "/theme",
+        ] {
             for (name, value) in [
                 ("origin", "https://evil.example"),
                 ("origin", "null"),
@@ -183,18 +191,53 @@ async fn where_somebody_else_is_signed_in_it_asks_first() {
     on_both(async |site| {
         let cookie = signed_in(&site, "lin-7").await;
         let other = token("wang-8", 600);
-        let asked = site.get(&format!("/?u={other}")).header("cookie", &cookie).send().await.unwrap();
-        assert_eq!((asked.status(), header(&asked, "set-cookie")), (StatusCode::OK, ""));
+        let led = site.get(&format!("/?lang=en&u={other}")).header("cookie", &cookie).send().await.unwrap();
+        assert_eq!((led.status(), header(&led, "location")), (StatusCode::SEE_OTHER, "/switch?lang=en"));
+        let kept = header(&led, "set-cookie");
+        assert!(kept.starts_with("saoma_switch=") && kept.contains("; HttpOnly;"), "{kept}");
+        assert!(kept.contains("; Max-Age=300;"), "{kept}");
+        let both = format!("{cookie}; {}", kept.split(';').next().unwrap());
+        // Its address has no token, and neither has the page.
+        let asked = site.get("/switch?lang=en").header("cookie", &both).send().await.unwrap();
+        assert_eq!(asked.status(), StatusCode::OK);
         let html = asked.text().await.unwrap();
         assert!(
             html.contains("action=\"/switch\"") && html.contains("lin-7") && html.contains("wang-8"),
             "{html}"
         );
-        let switched = site.post("/switch", &[("u", &other)]).header("cookie", &cookie).send().await.unwrap();
-        assert_eq!(switched.status(), StatusCode::SEE_OTHER);
-        let cookie = header(&switched, "set-cookie").split(';').next().unwrap().to_owned();
+        assert!(!html.contains(&other), "{html}");
+        let answered = async |answer: &str| {
+            let form = site.post("/switch", &[("answer", answer)]).header("cookie", &both);
+            let response = form.send().await.unwrap();
+            assert_eq!((response.status(), header(&response, "location")), (StatusCode::SEE_OTHER, "/"));
+            let cookies = response.headers().get_all("set-cookie").iter();
+            cookies.map(|cookie| cookie.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        let no = answered("no").await;
+        assert!(no.len() == 1 && no[0].starts_with("saoma_switch=;"), "{no:?}");
+        let yes = answered("").await;
+        assert_eq!(yes.len(), 2, "{yes:?}");
+        let cookie = yes[0].split(';').next().unwrap().to_owned();
         let balance = site.get("/wxpay/balance").header("cookie", &cookie).send().await.unwrap();
         assert_eq!(balance.json::<Value>().await.unwrap()["user"], "wang-8");
+        // Without the question there is nothing to answer.
+        let later = site.get("/switch").header("cookie", &cookie).send().await.unwrap();
+        assert_eq!(header(&later, "location"), "/");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payer_signs_out() {
+    on_both(async |site| {
+        let cookie = signed_in(&site, "lin-7").await;
+        let page = site.get("/").header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+        assert!(page.contains("action=\"/logout\""), "{page}");
+        let out = site.post("/logout", &[]).header("cookie", &cookie).send().await.unwrap();
+        assert_eq!((out.status(), header(&out, "location")), (StatusCode::SEE_OTHER, "/"));
+        assert!(header(&out, "set-cookie").starts_with("saoma_user=; Path=/; Max-Age=0;"));
+        // The demo user has nothing to sign out of.
+        assert!(!site.get("/").send().await.unwrap().text().await.unwrap().contains("action=\"/logout\""));
     })
     .await;
 }
