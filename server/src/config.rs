@@ -3,6 +3,7 @@
 mod business;
 mod certificate;
 mod check;
+mod range;
 mod read;
 pub mod settings;
 pub mod text;

@@ -1,6 +1,7 @@
 //! Session cookies: names, attributes, reading.
 
-use http::{HeaderMap, header};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use http::{HeaderMap, HeaderValue, header};
 
 /// Which session a cookie holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +63,15 @@ impl CookieStyle {
             _ => None,
         }
     }
+}
+
+/// A redirect that sets a cookie.
+pub(crate) fn with_cookie(redirect: Redirect, cookie: &str) -> Response {
+    let mut response = redirect.into_response();
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 #[cfg(test)]

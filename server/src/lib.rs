@@ -19,6 +19,7 @@ mod notify;
 pub mod operators;
 mod payer_session;
 mod polls;
+mod readiness;
 mod recharge_api;
 pub mod router;
 pub mod same_site;

@@ -13,8 +13,7 @@ use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use serde::Deserialize;
 
 use crate::{
-    cookies::Session,
-    session::with_cookie,
+    cookies::{Session, with_cookie},
     state::{Inner, Server},
     user_token::Known,
 };

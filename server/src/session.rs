@@ -10,12 +10,12 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 
 use crate::{
     client_addr::ClientAddr,
-    cookies::{CookieStyle, Session},
+    cookies::{CookieStyle, Session, with_cookie},
     operators::LoginError,
     payer_session,
     state::{Inner, Server},
@@ -163,14 +163,6 @@ fn admin_path(path: &str) -> &str {
     let is_admin = path == "/admin" || path.starts_with("/admin/") || path.starts_with("/admin?");
     let plain = path.chars().all(|letter| letter.is_ascii_graphic() && letter != '\\');
     if is_admin && plain && !path.starts_with("/admin/login") { path } else { "/admin" }
-}
-
-pub(crate) fn with_cookie(redirect: Redirect, cookie: &str) -> Response {
-    let mut response = redirect.into_response();
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
-    response
 }
 
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> Response {

@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use wxpay::{Merchant, UnixMillis};
 
 use crate::{
-    config::PublicUrl, create_limit::CreateLimit, health::Readiness, log_limit::LogLimit,
-    operators::Operators, same_site::Hosts, user_token::UserTokens,
+    config::PublicUrl, create_limit::CreateLimit, log_limit::LogLimit, operators::Operators,
+    readiness::Readiness, same_site::Hosts, user_token::UserTokens,
 };
 
 /// Cheap to clone.

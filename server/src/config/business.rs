@@ -7,7 +7,7 @@ use app::{
 use recharge::LatePayment;
 use wxpay::Fen;
 
-use super::{ConfigError, check::between, settings::Settings};
+use super::{ConfigError, range::between, settings::Settings};
 use crate::assets;
 
 /// Shortest life of an order, in seconds: WeChat closes nothing before five minutes.

@@ -6,7 +6,9 @@ use app::site::SiteSettings;
 use ipnet::IpNet;
 use wxpay::{ApiKey, AppId, InvalidValue, MchId, Merchant, SignType};
 
-use super::{Config, ConfigError, LogFormat, Mode, Secret, business, certificate, settings::Settings};
+use super::{
+    Config, ConfigError, LogFormat, Mode, Secret, business, certificate, range::between, settings::Settings,
+};
 
 /// The public address: `http(s)://host[:port]`, nothing behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,14 +277,6 @@ fn at_least(setting: &str, given: Option<&str>, bytes: usize) -> Result<Option<S
         }
         Some(text) => Ok(Some(Secret::new(text))),
         None => Ok(None),
-    }
-}
-
-pub(super) fn between(setting: &str, given: u32, least: u32, most: u32) -> Result<u32, ConfigError> {
-    if (least..=most).contains(&given) {
-        Ok(given)
-    } else {
-        Err(ConfigError::new(setting, format!("must be from {least} to {most}, it is {given}")))
     }
 }
 
