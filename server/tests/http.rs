@@ -33,6 +33,8 @@ mod operators;
 mod pages;
 #[path = "http/past.rs"]
 mod past;
+#[path = "http/plain_http.rs"]
+mod plain_http;
 #[path = "http/polls.rs"]
 mod polls;
 #[path = "http/refunds.rs"]
