@@ -70,7 +70,7 @@ fn of_pem(cert: &[u8], key: &[u8]) -> Result<Certificate, ConfigError> {
 
 /// TLS itself says so, before the first refund does.
 fn belongs_together(certificate: &Certificate, merchant: &Merchant) -> Result<(), ConfigError> {
-    let client = Client::new(merchant.clone(), Endpoint::new(Endpoint::WECHAT));
+    let client = Client::new(merchant.clone(), Endpoint::wechat());
     let client = client.map_err(|error| ConfigError::new(CERT, format!("cannot be used: {error}")))?;
     match client.with_certificate(certificate.clone()) {
         Ok(_) => Ok(()),

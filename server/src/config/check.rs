@@ -4,6 +4,7 @@ use std::{fmt, net::SocketAddr};
 
 use app::site::SiteSettings;
 use ipnet::IpNet;
+use wxpay::host::is_wechat;
 use wxpay::{ApiKey, AppId, InvalidValue, MchId, Merchant, SignType};
 
 use super::{
@@ -224,11 +225,7 @@ fn merchant_mode(
         Some(text) => Some(PublicUrl::parse("SAOMA_WECHAT_BASE_URL", text)?),
         None => None,
     };
-    let at_wechat = base_url.as_ref().is_none_or(|url| {
-        url.host == "weixin.qq.com"
-            || url.host.ends_with(".weixin.qq.com")
-            || url.host.ends_with(".wechat.com")
-    });
+    let at_wechat = base_url.as_ref().is_none_or(|url| is_wechat(&url.host));
     if at_wechat && merchant.is_sandbox() {
         let its_number = merchant.mch_id == Merchant::sandbox().mch_id;
         let setting = if its_number { "SAOMA_WECHAT_MCH_ID" } else { "SAOMA_WECHAT_API_KEY" };

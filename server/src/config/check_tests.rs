@@ -143,7 +143,14 @@ fn the_public_test_identity_is_play_money_only() {
         s.wechat_base_url = base_url.map(str::to_owned);
         s
     };
-    for base_url in [None, Some("https://api.mch.weixin.qq.com"), Some("https://api2.mch.weixin.qq.com/")] {
+    let at_wechat = [
+        "https://api.mch.weixin.qq.com",
+        "https://api2.mch.weixin.qq.com/",
+        // The backup host of WeChat's own Java library.
+        "https://api2.wechatpay.cn",
+        "https://apihk.mch.weixin.qq.com.",
+    ];
+    for base_url in [None].into_iter().chain(at_wechat.map(Some)) {
         assert_eq!(refused(test(base_url), |_| {}), "SAOMA_WECHAT_MCH_ID", "{base_url:?}");
     }
     let here = |s: &mut Settings| {
