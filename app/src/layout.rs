@@ -75,11 +75,14 @@ fn frame_ancestors(site: &SiteSettings, frame: Frame) -> Option<String> {
     (frame.framable && !site.frame_ancestors.is_empty()).then(|| site.frame_ancestors.join(" "))
 }
 
-fn policy(framed_by: Option<&str>, nonce: &str) -> String {
+/// The content security policy. WeChat's JSAPI bridge speaks through hidden frames with `weixin://` addresses, which only
+/// payer pages need.
+fn policy(payer: bool, framed_by: Option<&str>, nonce: &str) -> String {
+    let bridge = if payer { "frame-src weixin:; " } else { "" };
     let framed_by = framed_by.unwrap_or("'none'");
     format!(
         "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors {framed_by}"
+         connect-src 'self'; {bridge}form-action 'self'; base-uri 'none'; frame-ancestors {framed_by}"
     )
 }
 
@@ -93,7 +96,7 @@ fn shell<V: IntoView + 'static>(
     let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
     let framed_by = frame_ancestors(site, frame);
     if let (Some(options), Ok(policy)) =
-        (use_context::<ResponseOptions>(), HeaderValue::try_from(policy(framed_by.as_deref(), &nonce)))
+        (use_context::<ResponseOptions>(), HeaderValue::try_from(policy(frame.framable, framed_by.as_deref(), &nonce)))
     {
         options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
         // For browsers that do not know `frame-ancestors`; there is no such header for single origins.
