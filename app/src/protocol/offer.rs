@@ -35,16 +35,22 @@ pub struct Preset {
 pub enum Device {
     Computer,
     Phone,
-    /// The browser inside WeChat.
+    /// The browser inside WeChat on a phone.
     Wechat,
 }
 
 impl Device {
     /// From the `User-Agent` header. A guess that only chooses what the page advises.
     pub fn from_user_agent(agent: &str) -> Device {
-        if agent.contains("MicroMessenger") {
+        let has = |word| agent.contains(word);
+        let on_computer = has("WindowsWechat") || has("MacWechat");
+        // Mini programs' web views and WeCom call themselves WeChat, but cannot pay there: as any other app on a phone.
+        let cannot_pay = has("miniProgram") || has("wxwork");
+        if has("MicroMessenger") && on_computer {
+            Device::Computer
+        } else if has("MicroMessenger") && !cannot_pay {
             Device::Wechat
-        } else if agent.contains("Mobile") || agent.contains("iPhone") {
+        } else if cannot_pay || has("Mobile") || has("iPhone") {
             Device::Phone
         } else {
             Device::Computer
@@ -152,6 +158,13 @@ mod tests {
             ("Mozilla/5.0 (X11; Linux x86_64) Chrome/130", Device::Computer),
             ("Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Mobile/15E148", Device::Phone),
             ("Mozilla/5.0 (Linux; Android 14) Mobile MicroMessenger/8.0.50", Device::Wechat),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; WOW64) MicroMessenger/7.0.20.1781(0x6700143B) WindowsWechat(0x63090a13)",
+                Device::Computer,
+            ),
+            ("Mozilla/5.0 (Macintosh) MicroMessenger/6.8.0 MacWechat/3.8.7(0x13080712)", Device::Computer),
+            ("Mozilla/5.0 (iPhone) Mobile/15E148 wxwork/4.1.28 MicroMessenger/7.0.1", Device::Phone),
+            ("Mozilla/5.0 (Linux; Android 14) Mobile MicroMessenger/8.0.50 miniProgram/wx123", Device::Phone),
         ];
         for (agent, device) in table {
             assert_eq!(Device::from_user_agent(agent), device, "{agent}");
