@@ -62,13 +62,13 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "quantity", text)
     })?;
     server.create_limit.user(&user.id).map_err(|slow| ApiError::too_often(slow.wait_s))?;
-    let quantity = wish.quantity;
+    let key_text = wish.key_text();
     let wish = PlaceRequest { user, total_fee, bonus, ip };
     let order = match key {
         None => server.cashier.place(wish).await?,
         Some(key) => {
             let bad = |error: InvalidValue| wish::bad_key(&error.to_string());
-            let key = IdempotencyKey::new(&key, format!("NATIVE {quantity}")).map_err(bad)?;
+            let key = IdempotencyKey::new(&key, key_text).map_err(bad)?;
             server.cashier.place_idempotent(wish, key).await?
         }
     };

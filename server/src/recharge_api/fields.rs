@@ -6,6 +6,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, Visitor},
 };
+use wxpay::TradeType;
 
 /// What an integrator asks for, with the parts checked that need no settings.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,6 +14,16 @@ pub(super) struct Asked {
     pub u: String,
     /// Whole units.
     pub quantity: u32,
+    /// How the payer is to get to the payment.
+    pub trade_type: TradeType,
+}
+
+impl Asked {
+    /// What an idempotency key is bound to: everything that makes it another request. `NATIVE` keeps the form of keys that
+    /// are stored already.
+    pub(super) fn key_text(&self) -> String {
+        format!("{} {}", self.trade_type.as_str(), self.quantity)
+    }
 }
 
 /// Why a body is no wish; in words for the integrator.
@@ -83,13 +94,12 @@ pub(super) fn read(is_json: bool, body: &[u8]) -> Result<Asked, Bad> {
 
 fn check(fields: Fields) -> Result<Asked, Bad> {
     let bad = |field, message| Bad::Field { field, message };
-    match fields.kind.as_deref() {
-        None | Some("NATIVE") => {}
-        Some("JSAPI" | "APP" | "MWEB") => {
-            return Err(bad("type", "this type is not offered yet: use NATIVE"));
-        }
-        Some(_) => return Err(bad("type", "type must be NATIVE")),
-    }
+    let trade_type = match fields.kind.as_deref().map(TradeType::parse) {
+        None => TradeType::Native,
+        Some(Ok(TradeType::Native)) => TradeType::Native,
+        Some(Ok(_)) => return Err(bad("type", "this type is not offered yet: use NATIVE")),
+        Some(Err(_)) => return Err(bad("type", "type must be NATIVE")),
+    };
     if fields.openid.is_some() {
         return Err(bad("openid", "openid goes with type JSAPI, which is not offered yet"));
     }
@@ -97,11 +107,23 @@ fn check(fields: Fields) -> Result<Asked, Bad> {
     let quantity =
         whole(&quantity.0).ok_or_else(|| bad("quantity", "quantity must be a whole number of units"))?;
     let u = fields.u.filter(|u| !u.is_empty()).ok_or(Bad::NoToken)?;
-    Ok(Asked { u, quantity })
+    Ok(Asked { u, quantity, trade_type })
 }
 
 /// ASCII digits only: no sign, no point, no separators, no full-width digits.
 fn whole(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.len() <= 10 && text.bytes().all(|b| b.is_ascii_digit());
     if digits { text.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idempotency_key_is_bound_to_the_trade_type_too() {
+        let asked = |trade_type| Asked { u: "token".to_owned(), quantity: 50, trade_type };
+        assert_eq!(asked(TradeType::Native).key_text(), "NATIVE 50");
+        assert_ne!(asked(TradeType::Jsapi).key_text(), asked(TradeType::Native).key_text());
+    }
 }

@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use axum::body::Body;
     use http::Request as HttpRequest;
+    use wxpay::TradeType;
 
     async fn status_of(kind: &str, body: &str) -> u16 {
         let request = HttpRequest::post("/wxpay/recharge")
@@ -85,7 +86,7 @@ mod tests {
             let request = HttpRequest::post("/").header("content-type", kind).body(Body::from(body)).unwrap();
             super::read(request).await.unwrap()
         };
-        let wanted = Asked { u: "a.b.c".to_owned(), quantity: 10 };
+        let wanted = Asked { u: "a.b.c".to_owned(), quantity: 10, trade_type: TradeType::Native };
         assert_eq!(
             read("application/x-www-form-urlencoded", "u=a.b.c&quantity=10&type=NATIVE").await,
             wanted
