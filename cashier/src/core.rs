@@ -23,8 +23,8 @@ use crate::watched::Watched;
 /// The operator's settings of recharging.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// `{public_url}/wxpay/notify`.
-    pub notify_url: String,
+    /// The address of this site, under which WeChat posts notices: `public_url`, without a slash at its end.
+    pub notify_base: String,
     /// The text that the payer reads in WeChat, at most 127 bytes.
     pub body: String,
     /// Time in which an order can be paid, in milliseconds.
@@ -74,7 +74,11 @@ impl Cashier {
         instance: &str,
     ) -> Cashier {
         let watched = Watched::default();
-        let rules = Rules { appid: wechat.merchant().appid.clone(), late_payment: settings.late_payment };
+        let rules = Rules {
+            appid: wechat.merchant().appid.clone(),
+            late_payment: settings.late_payment,
+            notify_base: settings.notify_base.clone(),
+        };
         let committer = Committer::new(db.clone(), Arc::new(rules), watched.clone(), instance);
         let committer = committer.by(clock.clone());
         let inner = Inner {

@@ -130,7 +130,7 @@ impl Cashier {
             out_trade_no: exception.out_trade_no,
             settlement: Box::new(settlement),
             seen_version,
-            notify_url: refund::notify_url(&self.inner.settings.notify_url),
+            notify_url: refund::notify_url(&self.inner.settings.notify_base),
             by,
             now: self.now(),
         };

@@ -163,7 +163,7 @@ impl Inner {
             total_fee: request.total_fee,
             bonus: request.bonus,
             body: self.settings.body.clone(),
-            notify_url: self.settings.notify_url.clone(),
+            notify_url: recharge::order::notify_url(&self.settings.notify_base),
             spbill_create_ip: request.ip,
             signed: self.wechat.merchant().sign_type.into(),
             trade_type: TradeType::Native,

@@ -161,7 +161,7 @@ impl Cashier {
         if !self.can_refund() {
             return Err(NoCertificate.into());
         }
-        let notify_url = refund::notify_url(&self.inner.settings.notify_url);
+        let notify_url = refund::notify_url(&self.inner.settings.notify_base);
         let command = Command::Refund { wish: Box::new(wish), notify_url, by, now: self.now() };
         match self.inner.writer.write(command).await? {
             Reply::Refund { refund, changed } => {

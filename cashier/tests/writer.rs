@@ -18,7 +18,7 @@ use wxpay::{AppId, Evidence, Fen, Payment, Signed, TradeType, TransactionId};
 
 fn rules() -> Arc<Rules> {
     let appid = AppId::parse("wxd930ea5d5a258f4f").unwrap();
-    Arc::new(Rules { appid, late_payment: LatePayment::Credit })
+    Arc::new(Rules { appid, late_payment: LatePayment::Credit, notify_base: String::new() })
 }
 
 fn committer(db: &Db) -> Committer {

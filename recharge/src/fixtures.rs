@@ -31,7 +31,11 @@ pub fn order() -> Order {
 }
 
 pub fn rules() -> Rules {
-    Rules { appid: AppId::parse("wxd930ea5d5a258f4f").unwrap(), late_payment: LatePayment::Credit }
+    Rules {
+        appid: AppId::parse("wxd930ea5d5a258f4f").unwrap(),
+        late_payment: LatePayment::Credit,
+        notify_base: "https://pay.example.com".to_owned(),
+    }
 }
 
 /// The payment that fits [`order`], made a minute after it was placed.

@@ -113,6 +113,8 @@ pub enum LatePayment {
 pub struct Rules {
     pub appid: AppId,
     pub late_payment: LatePayment,
+    /// The address of this site, under which WeChat posts notices, without a slash at its end.
+    pub notify_base: String,
 }
 
 /// What a verified payment means for an order. An exception is a verdict, not an error.
@@ -328,6 +330,11 @@ impl Order {
     fn ended(&self, state: OrderState) -> Order {
         Order { state, version: self.version + 1, ordering_until: UnixMillis::default(), ..self.clone() }
     }
+}
+
+/// Where WeChat posts that an order was paid, below the site's address `base`.
+pub fn notify_url(base: &str) -> String {
+    format!("{base}/wxpay/notify")
 }
 
 /// The key under which presses of one user for one amount meet. A user id has no control characters, so a line feed parts.

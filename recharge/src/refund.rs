@@ -334,10 +334,9 @@ pub fn number_of_late(out_trade_no: &OutTradeNo) -> Result<OutRefundNo, wxpay::I
     OutRefundNo::parse(format!("RF-LATE-{out_trade_no}"))
 }
 
-/// Where WeChat posts how a refund ended, beside the address for payments; `None` where that is not one of ours.
-pub fn notify_url(of_payments: &str) -> Option<String> {
-    let site = of_payments.strip_suffix("/wxpay/notify")?;
-    Some(format!("{site}/wxpay/refund-notify")).filter(|url| url.len() <= 256)
+/// Where WeChat posts how a refund ended, below the site's address `base`; `None` if it would be longer than WeChat allows.
+pub fn notify_url(base: &str) -> Option<String> {
+    Some(format!("{base}/wxpay/refund-notify")).filter(|url| url.len() <= 256)
 }
 
 /// Whether WeChat takes this as `refund_desc`. Source: protocol A7.2.

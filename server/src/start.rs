@@ -136,7 +136,7 @@ pub async fn beside(config: &Config) -> Result<Cashier, StartError> {
             wechat(config, &db, &stopped, &mut Vec::new()).await?.0
         }
         Mode::Sandbox { addr } if addr.port() == 0 => return Err(StartError::SandboxPort),
-        Mode::Sandbox { addr } => Client::new(Merchant::sandbox(), endpoint(&format!("http://{addr}")))?,
+        Mode::Sandbox { addr } => Client::new(Merchant::sandbox(), Endpoint::new(format!("http://{addr}")))?,
     };
     let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
     Ok(cashier(config, db, client, &public_url))
@@ -169,8 +169,8 @@ async fn wechat(
 ) -> Result<(Client, Option<SocketAddr>), StartError> {
     let address = match &config.mode {
         Mode::Merchant { merchant, base_url, certificate } => {
-            let client =
-                Client::new(merchant.clone(), endpoint(base_url.as_deref().unwrap_or(Endpoint::WECHAT)))?;
+            let endpoint = base_url.as_deref().map_or_else(Endpoint::wechat, Endpoint::new);
+            let client = Client::new(merchant.clone(), endpoint)?;
             return Ok((with_certificate(client, certificate.as_ref(), UnixMillis::now())?, None));
         }
         Mode::Sandbox { addr } => *addr,
@@ -192,12 +192,7 @@ async fn wechat(
             tracing::error!(%error, "sandbox server failed");
         }
     }));
-    Ok((Client::new(merchant, endpoint(&format!("http://{addr}")))?, Some(addr)))
-}
-
-/// One address without a backup host.
-fn endpoint(base_url: &str) -> Endpoint {
-    Endpoint { backup_url: None, ..Endpoint::new(base_url) }
+    Ok((Client::new(merchant, Endpoint::new(format!("http://{addr}")))?, Some(addr)))
 }
 
 /// How long before its end a certificate is warned about, in days.
@@ -263,8 +258,8 @@ async fn first_operator(config: &Config, db: &Db) -> Result<(Option<String>, boo
 }
 
 fn cashier(config: &Config, db: Db, client: Client, public_url: &PublicUrl) -> Cashier {
-    let notify_url = format!("{public_url}/wxpay/notify");
-    let settings = cashier::Settings { notify_url, ..config.cashier.clone() };
+    let notify_base = public_url.to_string();
+    let settings = cashier::Settings { notify_base, ..config.cashier.clone() };
     Cashier::start(db, client, settings, Clock::system(), Random::system(), &operators::random_hex())
 }
 

@@ -5,7 +5,7 @@ use recharge::LatePayment;
 
 pub fn settings() -> Settings {
     Settings {
-        notify_url: "http://127.0.0.1/wxpay/notify".to_owned(),
+        notify_base: "http://127.0.0.1".to_owned(),
         body: "远山云-充值".to_owned(),
         time_expire_ms: 600_000,
         late_payment: LatePayment::Credit,

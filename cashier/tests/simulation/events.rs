@@ -318,7 +318,7 @@ impl World {
             payer_ip: IP,
             time_start: self.wechat.now(),
             time_expire: self.wechat.now().plus_ms(HOUR),
-            notify_url: self.common.settings.notify_url.clone(),
+            notify_url: recharge::order::notify_url(&self.common.settings.notify_base),
             product_id: Some("other".to_owned()),
             openid: None,
         };

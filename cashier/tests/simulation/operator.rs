@@ -4,7 +4,7 @@ use rand::RngExt;
 use recharge::User;
 use recharge::exception::resolution::Settlement;
 use recharge::refund::RefundWish;
-use sandbox::{RefundFaults, RefundRefusal, RefundResult};
+use sandbox::{RefundFaults, RefundRefusal, RefundStatus};
 use wxpay::client::Client;
 use wxpay::{Fen, OutRefundNo, Refund, TransactionId};
 
@@ -139,7 +139,7 @@ impl World {
         let order = &paid[self.one_of(paid.len())];
         let payment = &order.payments[self.one_of(order.payments.len())];
         let n = self.one_of(1_000_000);
-        let site = self.common.settings.notify_url.replace("/notify", "/refund-notify");
+        let site = recharge::refund::notify_url(&self.common.settings.notify_base);
         let refund = Refund {
             transaction_id: TransactionId::parse(payment.transaction_id.as_str()).unwrap(),
             out_trade_no: number(&order.out_trade_no),
@@ -147,7 +147,7 @@ impl World {
             total_fee: order.total_fee,
             refund_fee: Fen::new((order.total_fee.get() / 2).max(1)),
             refund_desc: None,
-            notify_url: Some(site).filter(|_| self.rng.random_bool(0.5)),
+            notify_url: site.filter(|_| self.rng.random_bool(0.5)),
         };
         let client = Client::in_process(self.common.merchant.clone(), self.sandbox.router());
         let done = self.office.block_on(client.refund(&refund)).map(|done| done.refund_fee);
@@ -157,7 +157,7 @@ impl World {
     /// WeChat ends refunds in another way from now on.
     fn change_refunds(&mut self) {
         let result =
-            [RefundResult::Success, RefundResult::Success, RefundResult::Closed, RefundResult::Change]
+            [RefundStatus::Success, RefundStatus::Success, RefundStatus::Closed, RefundStatus::Change]
                 [self.one_of(4)];
         let refuse = [
             None,

@@ -161,7 +161,7 @@ impl Batch<'_> {
             amount: order.total_fee,
             user: Some(order.user.clone()),
             reason: LATE_REASON,
-            notify_url: refund::notify_url(&order.notify_url),
+            notify_url: refund::notify_url(&self.rules.notify_base),
             by: "rule",
             even_if_balance_low: false,
             exception: Some(late_exception(number, paid)),

@@ -289,3 +289,15 @@ fn a_number_that_is_not_ours_is_another_apps_where_the_app_is_not_ours() {
     let lacking = [ExceptionKind::UnknownOrder, ExceptionKind::OtherApp];
     assert_eq!(repeats.collect::<Vec<_>>(), lacking);
 }
+
+#[test]
+fn the_refund_of_a_late_payment_has_a_notify_address_whatever_the_orders_own_is() {
+    let rules = Rules { late_payment: crate::order::LatePayment::Refund, ..rules() };
+    let mut order = pending();
+    order.notify_url = "https://pay.example.com/wxpay/v3/notify".to_owned();
+    let late = Payment { time_end: order.time_expire.plus_ms(1_000), ..payment() };
+    let mut batch = Batch::new(&rules, vec![order]);
+    batch.apply(&settle(late));
+    let refund = batch.held.refunds.values().next().map(|slot| slot.refund.clone()).unwrap();
+    assert_eq!(refund.notify_url.as_deref(), Some("https://pay.example.com/wxpay/refund-notify"));
+}

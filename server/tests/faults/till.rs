@@ -28,7 +28,8 @@ pub struct Due {
 /// Writes `count` orders, as after a press whose code is not there yet.
 pub async fn orders(database: &str, count: usize) -> Vec<Due> {
     let db = Db::open(database).await.unwrap();
-    let rules = Rules { appid: Merchant::sandbox().appid, late_payment: LatePayment::Credit };
+    let appid = Merchant::sandbox().appid;
+    let rules = Rules { appid, late_payment: LatePayment::Credit, notify_base: String::new() };
     let committer = Committer::new(db, Arc::new(rules), Watched::default(), "test");
     let group = rand::random::<u32>();
     let orders: Vec<_> = (0..count).map(|index| order(group, index)).collect();

@@ -71,10 +71,10 @@ async fn an_older_backup_and_the_bill_find_every_payment_since_once() {
         assert!(!ok && said.contains("2 differences open"), "{said}{error}");
         assert!(said.contains("1 line agreed; 3 payments credited now"), "{said}");
         let db = Db::open(&restored).await.unwrap();
-        let endpoint = Endpoint { base_url: past.wechat.clone(), backup_url: None };
+        let endpoint = Endpoint::new(past.wechat.as_str());
         let client = Client::new(Merchant::sandbox(), endpoint).unwrap();
         let settings = Settings {
-            notify_url: String::new(),
+            notify_base: String::new(),
             body: String::new(),
             time_expire_ms: 600_000,
             late_payment: LatePayment::Credit,

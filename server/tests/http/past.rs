@@ -65,10 +65,10 @@ impl Past {
         tokio::spawn(sandbox.clone().serve(listener, std::future::pending()));
         let db = Db::open(&database).await.unwrap();
         start::claim(&db, config::SANDBOX_IDENTITY).await.unwrap();
-        let endpoint = Endpoint { base_url: wechat.clone(), backup_url: None };
+        let endpoint = Endpoint::new(wechat.as_str());
         let client = Client::new(Merchant::sandbox(), endpoint).unwrap();
         let settings = Settings {
-            notify_url: "http://127.0.0.1/wxpay/notify".to_owned(),
+            notify_base: "http://127.0.0.1".to_owned(),
             body: "充值".to_owned(),
             time_expire_ms: 600_000,
             late_payment: LatePayment::Credit,
