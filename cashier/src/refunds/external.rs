@@ -152,3 +152,35 @@ fn outside(found: &Refunds, seen: &Seen) -> Result<Outside, Error> {
         status: seen.status.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use wxpay::{Evidence, Fen, RefundId, RefundStatus, TransactionId};
+
+    use super::*;
+
+    #[test]
+    fn a_refund_that_has_no_number_of_ours_is_kept_under_wechats() {
+        let seen = Seen {
+            out_refund_no: None,
+            refund_id: RefundId::parse("50300001232026031612345678901").unwrap(),
+            refund_fee: Fen::new(500),
+            status: RefundStatus::Success,
+            channel: None,
+            recv_account: None,
+            success_time: None,
+        };
+        let found = Refunds {
+            out_trade_no: OutTradeNo::parse("BK20260315000001").unwrap(),
+            transaction_id: TransactionId::parse("4200001234202603151234567890").unwrap(),
+            total_fee: Fen::new(1990),
+            total_refund_count: None,
+            refunds: vec![seen.clone()],
+            evidence: Evidence::default(),
+        };
+        let kept = outside(&found, &seen).unwrap();
+        assert_eq!((kept.out_refund_no.as_str(), kept.amount), (kept.refund_id.as_str(), Fen::new(500)));
+        let numbered = Seen { out_refund_no: Some(OutRefundNo::parse("RF1").unwrap()), ..seen };
+        assert_eq!(outside(&found, &numbered).unwrap().out_refund_no.as_str(), "RF1");
+    }
+}

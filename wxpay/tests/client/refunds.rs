@@ -122,6 +122,33 @@ async fn a_refund_query_is_believed_only_about_what_was_asked() {
     assert!(matches!(missing, Error::BadField(field) if field.what == "refund_id"));
 }
 
+#[tokio::test]
+async fn a_refund_made_by_hand_without_number_or_with_an_odd_time_does_not_hide_the_others() {
+    let mut two = answer()
+        .with("transaction_id", "4200001234202603151234567890")
+        .with("out_trade_no", NUMBER)
+        .with("total_fee", "1990")
+        .with("total_refund_count", "2")
+        .with("refund_count", "2");
+    for (n, number) in ["", REFUND_NUMBER].into_iter().enumerate() {
+        two.set(format!("out_refund_no_{n}"), number);
+        two.set(format!("refund_id_{n}"), format!("5030000123202603161234567890{n}"));
+        two.set(format!("refund_fee_{n}"), "500");
+        two.set(format!("refund_status_{n}"), "SUCCESS");
+        two.set(format!("refund_success_time_{n}"), "2026-03-16 09:30:15");
+    }
+    let of_order = RefundQuery::OutTradeNo(OutTradeNo::parse(NUMBER).unwrap(), 0);
+    for (odd_number, odd_time) in [("", "16/03/2026"), ("手工退款", ""), (&"9".repeat(65), "soon")] {
+        let odd = two.clone().with("out_refund_no_0", odd_number).with("refund_success_time_0", odd_time);
+        let refunds = client(signed(odd)).query_refunds(&of_order).await.unwrap();
+        let [by_hand, ours] = &refunds.refunds[..] else { panic!("{refunds:?}") };
+        assert_eq!((by_hand.out_refund_no.as_ref(), by_hand.success_time), (None, None));
+        assert_eq!(by_hand.refund_id.as_str(), "50300001232026031612345678900");
+        assert_eq!(ours.out_refund_no.as_ref().map(|number| number.as_str()), Some(REFUND_NUMBER));
+        assert!(ours.success_time.is_some());
+    }
+}
+
 fn day() -> BillDate {
     BillDate::parse("20260315").unwrap()
 }
