@@ -1,4 +1,4 @@
-//! The bill of a day: every payment and refund of it, as text. Source: protocol A10.
+//! The bill of a day: its payments and refunds as text. Source: WeChat Pay v2, native.php?chapter=9_6.
 
 use std::fmt::Write;
 
@@ -16,13 +16,14 @@ const HEADER: &str = "交易时间,公众账号ID,商户号,特约商户号,设�
 const SUMMARY: &str =
     "总交易单数,应结订单总金额,退款总金额,充值券退款总金额,手续费总金额,订单总金额,申请退款总金额";
 
-/// Bills are made from this hour of the next day on.
+/// When a day's bill is made, counted from the day's beginning: 9:00 of the next day.
 const MADE_AT_MS: i64 = DAY_MS + 9 * HOUR_MS;
 
 /// Why there is no bill: `return_msg` and `error_code` of an unsigned answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoBill(pub &'static str, pub &'static str);
 
+/// The bill that `request` asks for.
 /// # Errors
 /// [`NoBill`]: nothing happened on that day, or it has not passed yet.
 pub fn bill(book: &Book, merchant: &Merchant, request: &Request, now: Now) -> Result<String, NoBill> {
@@ -30,7 +31,7 @@ pub fn bill(book: &Book, merchant: &Merchant, request: &Request, now: Now) -> Re
     let day = request.get("bill_date").unwrap_or_default();
     let start = UnixMillis::from_beijing(&format!("{day}000000")).ok_or(wrong)?;
     let kind = request.get("bill_type").unwrap_or("ALL");
-    if !["ALL", "SUCCESS", "REFUND"].contains(&kind) {
+    if !["ALL", "SUCCESS", "REFUND", "RECHARGE_REFUND"].contains(&kind) {
         return Err(NoBill("invalid bill_type", "20003"));
     }
     if now.wall < start {
@@ -40,7 +41,8 @@ pub fn bill(book: &Book, merchant: &Merchant, request: &Request, now: Now) -> Re
         return Err(NoBill("Bill Creating", "20007"));
     }
     let on_day = |at: UnixMillis| (0..DAY_MS).contains(&at.minus(start));
-    let (payments, refunds) = (kind != "REFUND", kind != "SUCCESS");
+    // Refunds of a merchant's own top-ups (`RECHARGE_REFUND`) do not exist here, so such a bill is always empty.
+    let (payments, refunds) = (["ALL", "SUCCESS"].contains(&kind), ["ALL", "REFUND"].contains(&kind));
     let mut rows = Vec::new();
     let (mut paid, mut refunded) = (0, 0);
     for order in book.all() {

@@ -1,4 +1,4 @@
-//! All orders that WeChat knows, and how they are found: by number, by code, by payment.
+//! All orders, found by number, code, payment and refund.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -39,7 +39,7 @@ impl Book {
         self.orders.insert(order.out_trade_no.clone(), order);
     }
 
-    /// Creates the order, or renews its code. Source: protocol A4, A17.
+    /// Creates the order, or renews its code. Source: WeChat Pay v2, native.php?chapter=9_1.
     pub fn unified_order(
         &mut self,
         fields: &BTreeMap<String, String>,
@@ -71,7 +71,7 @@ impl Book {
     }
 
     /// By `transaction_id`, which wins, or by `out_trade_no`; with the payment that is meant.
-    /// Source: protocol A5.1.
+    /// Source: WeChat Pay v2, native.php?chapter=9_2 (请求参数).
     pub fn query(
         &self,
         transaction_id: Option<&str>,
@@ -86,14 +86,14 @@ impl Book {
         Ok((order, order.payments.iter().find(meant)))
     }
 
-    /// Source: protocol A6.
+    /// Closes the order. Source: WeChat Pay v2, native.php?chapter=9_3.
     pub fn close(&mut self, out_trade_no: &str, close_after_ms: i64, now: Now) -> Result<&Order, Refusal> {
         let order = self.orders.get_mut(out_trade_no).ok_or(Refusal::OrderNotExist)?;
         order.close(close_after_ms, now)?;
         Ok(order)
     }
 
-    /// Takes the payment of whoever scanned `code_url`.
+    /// Records a payment by `code_url`.
     pub fn pay(
         &mut self,
         code_url: &str,
@@ -112,8 +112,7 @@ impl Book {
         }
     }
 
-    /// Takes a refund on, or finds the one that this number stands for already: then it is not new.
-    /// Source: protocol A7.1, A17.
+    /// Accepts a refund, or finds the one with this number: then it is not new. Source: WeChat Pay v2, native.php?chapter=9_4.
     pub fn refund(
         &mut self,
         fields: &BTreeMap<String, String>,
@@ -137,7 +136,7 @@ impl Book {
         };
         let number = number.ok_or(unknown)?;
         let order = self.orders.get_mut(&number).ok_or(unknown)?;
-        let refund_id = order.refund(asked, fresh, faults, now)?.refund_id.clone();
+        let refund_id = order.refund(asked, fresh, (faults.result, faults.refuse), now)?.refund_id.clone();
         self.by_out_refund_no.insert(out_refund_no, number.clone());
         self.by_refund_id.insert(refund_id, number);
         match order.refunds.last() {
@@ -146,7 +145,7 @@ impl Book {
         }
     }
 
-    /// The refunds that are asked for, oldest first, with their order. Source: protocol A8.1.
+    /// The refunds that are asked for, oldest first, with their order. Source: WeChat Pay v2, native.php?chapter=9_5 (请求参数).
     pub fn refunds(&self, get: impl Fn(&str) -> Option<String>) -> Result<(&Order, Vec<&Refund>), Refusal> {
         let names = ["refund_id", "out_refund_no", "transaction_id", "out_trade_no"];
         let (name, value) =

@@ -16,7 +16,7 @@ use crate::orders::{Order, Pay, PayError};
 use crate::v2::rules::BODY_LIMIT;
 use crate::{Faults, NoticeRecord, Sandbox, TradeState};
 
-/// `GET /control/orders` shows so many, newest last.
+/// Orders that `GET /control/orders` shows, newest last.
 const ORDERS_SHOWN: usize = 1_000;
 /// A day passes in less than a tenth of a second; faster than that no test can look.
 const MAX_SPEED: u32 = 1_000_000;

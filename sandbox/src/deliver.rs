@@ -1,4 +1,4 @@
-//! Carries a notice to the merchant: over HTTP, or to a router in the same process.
+//! Posts a notice to the merchant: over HTTP, or to a router in the same process.
 
 use std::time::Duration;
 
@@ -7,10 +7,11 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, header};
 use tower::ServiceExt;
 
-/// The merchant has to answer within this. Source: protocol A11.1.
+/// Limit of the merchant's answer. Source: WeChat Pay v2, native.php?chapter=9_7.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Limit of connecting to the merchant.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
-/// An answer is a line of XML; more than this is not read.
+/// Bytes of an answer that are read; it should be one line of XML.
 const ANSWER_LIMIT: usize = 8 * 1024;
 const CONTENT_TYPE: &str = "text/xml";
 const USER_AGENT: &str = "Mozilla/4.0";
@@ -27,7 +28,7 @@ pub enum Deliver {
     InProcess(Router),
 }
 
-/// What came back: status and body.
+/// The merchant's answer: HTTP status and body.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -35,7 +36,7 @@ pub struct Answer {
 }
 
 #[derive(Debug)]
-pub struct Courier {
+pub struct Transport {
     way: Way,
 }
 
@@ -45,7 +46,7 @@ enum Way {
     InProcess(Router),
 }
 
-impl Courier {
+impl Transport {
     /// # Errors
     /// If the HTTP client cannot be built.
     pub fn new(deliver: Deliver) -> Result<Self, reqwest::Error> {
@@ -56,7 +57,7 @@ impl Courier {
             Deliver::InProcess(router) => Way::InProcess(router),
             Deliver::Http | Deliver::ToThisMachine => Way::Http { client: client()?, anywhere },
         };
-        Ok(Courier { way })
+        Ok(Transport { way })
     }
 
     /// Posts one notice. `None`: no complete answer within 5 s; a router in this process may take its time.

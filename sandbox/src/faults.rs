@@ -1,16 +1,24 @@
-//! The switches that make the sandbox misbehave, as `PUT /control/faults` takes them.
+//! Fault injection: the switches of `PUT /control/faults`.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// All switches; the default is a WeChat that behaves. Unknown names are refused.
+use crate::orders::Expiry;
+use crate::orders::refunds::{RefundRefusal, RefundStatus};
+
+/// All switches; the default is a WeChat without faults. Unknown names are refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
+    /// Of notices.
     pub notify: NotifyFaults,
+    /// Of answers to calls.
     pub answer: AnswerFault,
+    /// Of refunds.
     pub refund: RefundFaults,
+    /// What the passing of `time_expire` does to orders that are placed from now on.
+    pub expiry: Expiry,
     /// What calls are refused with, by the end of their address (`unifiedorder`, `orderquery`, `closeorder`): a signed
     /// answer with this `err_code`, any word; nothing is done.
     pub refuse: BTreeMap<String, String>,
@@ -30,6 +38,7 @@ impl Default for Faults {
             answer: AnswerFault::default(),
             refund: RefundFaults::default(),
             refuse: BTreeMap::new(),
+            expiry: Expiry::default(),
             trade_state: None,
             answer_delay_ms: 0,
             speed: 1,
@@ -37,13 +46,13 @@ impl Default for Faults {
     }
 }
 
-/// What happens to notices, looked at whenever one is sent.
+/// What happens to notices, read whenever one is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NotifyFaults {
     /// The notice is lost on its way; WeChat tries again on its schedule.
     pub lose: bool,
-    /// So many more copies of each notice, sent at once with it; at most [`MAX_REPEAT`].
+    /// Additional copies of each notice, sent together with it; at most [`MAX_REPEAT`].
     pub repeat: u32,
     /// The first delivery comes this much after the payment, in milliseconds of the real clock.
     pub delay_ms: u64,
@@ -53,81 +62,25 @@ pub struct NotifyFaults {
     pub total_fee: Option<i64>,
 }
 
-/// The most copies that `repeat` may ask for.
+/// Limit of [`NotifyFaults::repeat`].
 pub const MAX_REPEAT: u32 = 10_000;
 
-/// What becomes of refunds, looked at when one is taken on.
+/// What becomes of refunds, read when one is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RefundFaults {
-    pub result: RefundResult,
+    /// How it ends; with `PROCESSING` it never does.
+    pub result: RefundStatus,
     /// How long a refund is under way, in milliseconds of WeChat's own waits (see [`Faults::speed`]). Twenty minutes
     /// are usual; the default is three seconds, which one can watch.
     pub after_ms: u64,
-    /// New refunds are refused so.
+    /// New refunds are refused with this.
     pub refuse: Option<RefundRefusal>,
 }
 
 impl Default for RefundFaults {
     fn default() -> Self {
-        RefundFaults { result: RefundResult::Success, after_ms: 3_000, refuse: None }
-    }
-}
-
-/// How a refund ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RefundResult {
-    #[default]
-    #[serde(rename = "SUCCESS")]
-    Success,
-    /// Closed without money.
-    #[serde(rename = "REFUNDCLOSE")]
-    Closed,
-    /// The payer's bank refused it.
-    #[serde(rename = "CHANGE")]
-    Change,
-    /// It never ends.
-    #[serde(rename = "PROCESSING")]
-    Processing,
-}
-
-/// Refusals that depend on more than a sandbox knows. Source: protocol A7.4.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RefundRefusal {
-    #[serde(rename = "NOTENOUGH")]
-    NotEnough,
-    #[serde(rename = "TRADE_OVERDUE")]
-    TradeOverdue,
-    #[serde(rename = "USER_ACCOUNT_ABNORMAL")]
-    UserAccountAbnormal,
-    #[serde(rename = "FREQUENCY_LIMITED")]
-    FrequencyLimited,
-    #[serde(rename = "BIZERR_NEED_RETRY")]
-    BizerrNeedRetry,
-    #[serde(rename = "ERROR")]
-    Error,
-}
-
-impl RefundRefusal {
-    pub fn as_str(self) -> &'static str {
-        self.words().0
-    }
-
-    pub fn description(self) -> &'static str {
-        self.words().1
-    }
-
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            RefundRefusal::NotEnough => ("NOTENOUGH", "基本账户余额不足，请充值后重新发起"),
-            RefundRefusal::TradeOverdue => ("TRADE_OVERDUE", "订单已经超过退款期限"),
-            RefundRefusal::UserAccountAbnormal => ("USER_ACCOUNT_ABNORMAL", "用户账号异常或注销"),
-            RefundRefusal::FrequencyLimited => ("FREQUENCY_LIMITED", "频率限制"),
-            RefundRefusal::BizerrNeedRetry => {
-                ("BIZERR_NEED_RETRY", "退款业务流程错误，需要商户触发重试来解决")
-            }
-            RefundRefusal::Error => ("ERROR", "业务错误"),
-        }
+        RefundFaults { result: RefundStatus::Success, after_ms: 3_000, refuse: None }
     }
 }
 
@@ -135,6 +88,7 @@ impl RefundRefusal {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AnswerFault {
     #[default]
+    /// As it should be.
     #[serde(rename = "ok")]
     Ok,
     /// Nothing is done and no answer comes.
@@ -162,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_object_is_a_wechat_that_behaves() {
+    fn an_empty_object_is_a_wechat_without_faults() {
         assert_eq!(serde_json::from_str::<Faults>("{}").unwrap(), Faults::default());
     }
 

@@ -1,6 +1,7 @@
-//! A stand-in for `api.mch.weixin.qq.com`, for trying out and for tests: it checks, answers and
-//! notifies as WeChat Pay would, by its own reading of the rules, and misbehaves on request.
-//! No real money moves.
+//! A stand-in for `api.mch.weixin.qq.com`, for trying out and for tests: it checks, answers and notifies as WeChat Pay
+//! would, by its own reading of WeChat's pages, and injects faults on request. No real money moves.
+//!
+//! Orders, refunds, notices and the store are neutral of the protocol's version; `v2` is what the sandbox says in API v2.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,7 +16,6 @@
 
 mod bills;
 mod book;
-mod chance;
 mod clock;
 mod control;
 mod deliver;
@@ -24,6 +24,7 @@ mod notices;
 mod orders;
 mod page;
 mod phone;
+mod random;
 mod sending;
 mod store;
 mod tls;
@@ -44,49 +45,53 @@ use wxpay::Merchant;
 
 pub use crate::clock::Clock;
 pub use crate::deliver::Deliver;
-pub use crate::faults::{AnswerFault, Faults, NotifyFaults, RefundFaults, RefundRefusal, RefundResult};
+pub use crate::faults::{AnswerFault, Faults, NotifyFaults, RefundFaults};
 pub use crate::notices::{Kind, NoticeRecord};
-pub use crate::orders::refunds::{Refund, RefundStatus};
-pub use crate::orders::{Order, Pay, PayError, Payment, TradeState};
+pub use crate::orders::refunds::{Refund, RefundRefusal, RefundStatus};
+pub use crate::orders::{Expiry, Order, Pay, PayError, Payment, TradeState};
 pub use crate::store::StoreError;
 pub use crate::tls::{Tls, TlsError};
 
 use crate::book::Book;
-use crate::chance::Chance;
-use crate::deliver::Courier;
+use crate::deliver::Transport;
 use crate::notices::{Pending, Queue};
 use crate::orders::MINUTE_MS;
+use crate::random::Random;
 use crate::store::{Change, Kept, Store};
 use crate::v2::replies;
 
-/// An order cannot be closed earlier than this after it was made. Source: protocol A6.
+/// Age before which an order cannot be closed. Source: WeChat Pay v2, native.php?chapter=9_3.
 const CLOSE_AFTER_MS: i64 = 5 * MINUTE_MS;
-/// So many notices are sent at the same time.
+/// Notices that are sent at the same time.
 const AT_ONCE: usize = 256;
-/// Connections that are still open so long after the shutdown are dropped.
+/// Time after the shutdown until open connections are dropped.
 const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
 
-/// What a sandbox needs to know.
+/// What a sandbox is opened with.
 #[derive(Debug)]
 pub struct Options {
     /// The one merchant it has.
     pub merchant: Merchant,
     /// Where orders and open notices are kept; `None` keeps them in memory only.
     pub store: Option<AnyPool>,
+    /// Its clock.
     pub clock: Clock,
+    /// How notices reach the merchant.
     pub deliver: Deliver,
 }
 
 /// Why a sandbox cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// Its database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// No TLS on this machine, or the like.
     #[error("the HTTP client for notices could not be built")]
     Http(#[from] reqwest::Error),
 }
 
-/// One WeChat. Clones are the same one.
+/// One stand-in. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Sandbox(Arc<Inner>);
 
@@ -94,7 +99,7 @@ pub struct Sandbox(Arc<Inner>);
 struct Inner {
     merchant: Merchant,
     clock: Clock,
-    courier: Courier,
+    transport: Transport,
     store: Option<Store>,
     close_after_ms: AtomicI64,
     state: Mutex<State>,
@@ -108,7 +113,7 @@ struct State {
     book: Book,
     queue: Queue,
     faults: Faults,
-    chance: Chance,
+    random: Random,
     forgot_at: wxpay::UnixMillis,
 }
 
@@ -133,12 +138,21 @@ impl Sandbox {
         };
         let close_after_ms = AtomicI64::new(CLOSE_AFTER_MS);
         let sending = Arc::new(Semaphore::new(AT_ONCE));
-        let courier = Courier::new(deliver)?;
+        let transport = Transport::new(deliver)?;
         let (state, wake) = (Mutex::new(state), Notify::new());
-        Ok(Sandbox(Arc::new(Inner { merchant, clock, courier, store, close_after_ms, state, wake, sending })))
+        Ok(Sandbox(Arc::new(Inner {
+            merchant,
+            clock,
+            transport,
+            store,
+            close_after_ms,
+            state,
+            wake,
+            sending,
+        })))
     }
 
-    /// All of it: `/pay/*` and `/secapi/*` as WeChat, `/scan` as a phone, `/control/*` for tests, `/` that explains.
+    /// All endpoints: `/pay/*` and `/secapi/*` as WeChat, `/scan` as a phone, `/control/*` for tests, `/` that explains.
     pub fn router(&self) -> axum::Router {
         v2::endpoints::router(self)
             .merge(phone::router(self))
@@ -197,7 +211,7 @@ impl Sandbox {
         }
     }
 
-    /// The time before which an order cannot be closed; five minutes unless it is changed.
+    /// Sets the age before which an order cannot be closed, in milliseconds; five minutes by default.
     pub fn set_close_after_ms(&self, ms: i64) {
         self.0.close_after_ms.store(ms, Ordering::Relaxed);
     }
@@ -211,11 +225,12 @@ impl Sandbox {
         self.0.wake.notify_one();
     }
 
-    /// From here on codes, numbers of payments and refunds, and the nonces of notices follow from `seed`.
+    /// From now on codes, numbers of payments and refunds, and the nonces of notices follow from `seed`.
     pub fn seed(&self, seed: u64) {
-        self.state().chance = Chance::seeded(seed);
+        self.state().random = Random::seeded(seed);
     }
 
+    /// The switches as they stand.
     pub fn faults(&self) -> Faults {
         self.state().faults.clone()
     }
@@ -225,6 +240,7 @@ impl Sandbox {
         self.state().queue.records()
     }
 
+    /// An order by the merchant's number.
     pub fn order(&self, out_trade_no: &str) -> Option<Order> {
         self.state().book.order(out_trade_no).cloned()
     }
@@ -235,7 +251,7 @@ impl Sandbox {
         self.state().book.order(out_trade_no).map(|order| order.trade_state(now))
     }
 
-    /// Pays as whoever scanned `code_url` and lets the notice go out. It is sent by
+    /// Pays by `code_url` and queues the notice. It is sent by
     /// [`Sandbox::serve`], [`Sandbox::run_notices`] or [`Sandbox::step`].
     /// # Errors
     /// [`PayError`]: why WeChat would not take the money.
@@ -243,14 +259,14 @@ impl Sandbox {
         let now = self.0.clock.read();
         let (number, payment, kept) = {
             let mut state = self.state();
-            let crate::State { book, faults, chance, .. } = &mut *state;
+            let crate::State { book, faults, random, .. } = &mut *state;
             let delay_ms = faults.notify.delay_ms.saturating_mul(faults.speed.into());
-            let (order, payment) = book.pay(code_url, pay, replies::payment(chance, now.wall), now)?;
+            let (order, payment) = book.pay(code_url, pay, replies::payment(random, now.wall), now)?;
             let notice = Pending {
                 id: payment.transaction_id.clone(),
                 kind: Kind::Payment,
                 out_trade_no: order.out_trade_no.clone(),
-                nonce_str: replies::nonce_str(chance),
+                nonce_str: replies::nonce_str(random),
                 attempts: 0,
                 due_inner: now.inner.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX)),
             };
@@ -267,9 +283,9 @@ impl Sandbox {
         Ok(payment)
     }
 
-    /// Scans `code_url` and does not pay. WeChat tells nobody: the order stays unpaid.
+    /// Scans `code_url` and does not pay. There is no notice of that: the order stays unpaid.
     /// # Errors
-    /// [`PayError`]: why the payer was not even asked.
+    /// [`PayError`]: why the code could not be paid.
     pub fn refuse(&self, code_url: &str) -> Result<(), PayError> {
         let now = self.0.clock.read();
         let state = self.state();

@@ -1,5 +1,5 @@
-//! Which notices are on their way and when each is sent next: WeChat's schedule, until the merchant
-//! answers SUCCESS. Pure; sending is in `deliver.rs`. Source: protocol A11.1.
+//! The queue of notices: WeChat's schedule of redelivery, until the merchant answers SUCCESS. Pure; `sending.rs` sends.
+//! Source: WeChat Pay v2, native.php?chapter=9_7.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
@@ -9,30 +9,37 @@ use wxpay::v2::Fields;
 
 use crate::clock::Now;
 
-/// Seconds between one attempt and the next; after the last there is no other.
+/// Seconds between one attempt and the next; after the last it is given up.
 const INTERVALS_S: [i64; 15] =
     [15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10_800, 10_800, 10_800, 21_600, 21_600];
 
-/// So many deliveries are remembered for `GET /control/notices`.
+/// Deliveries that are kept for `GET /control/notices`.
 const RECORDS_KEPT: usize = 10_000;
 
-/// What a notice tells.
+/// What a notice is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// An order was paid.
     Payment,
+    /// A refund ended.
     Refund,
 }
 
 /// One delivery as it happened, newest last in [`crate::Sandbox::notices`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeRecord {
+    /// The order.
     pub out_trade_no: String,
+    /// What it is about.
     pub kind: Kind,
+    /// What was posted.
     pub body: String,
+    /// When.
     pub sent_at_ms: UnixMillis,
     /// The HTTP status; `None` when no answer came within 5 s or the notice was lost.
     pub status: Option<u16>,
+    /// The answer's body.
     pub answer: Option<String>,
 }
 
@@ -118,7 +125,7 @@ impl Queue {
 }
 
 /// HTTP 200 and the bare document that says SUCCESS: an XML declaration or anything around the
-/// document has made WeChat send again for ever. Source: protocol A11.4.
+/// document makes WeChat send again. Source: WeChat Pay v2, native.php?chapter=9_7 (返回结果).
 pub fn acknowledges(status: u16, answer: &str) -> bool {
     let bare = answer.starts_with("<xml>") && answer.ends_with("</xml>");
     let read = Fields::read(answer.as_bytes(), crate::v2::rules::BODY_LIMIT);

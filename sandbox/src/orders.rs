@@ -1,4 +1,4 @@
-//! What WeChat knows of one order, and how that changes. Pure: no IO, `now` is a parameter.
+//! One order as WeChat keeps it, and its rules. Pure: no IO, `now` is a parameter.
 
 pub mod refunds;
 
@@ -7,37 +7,60 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wxpay::{Fen, SignType, UnixMillis};
 
-use self::refunds::Refund;
+use self::refunds::{Refund, RefundRefusal};
 use crate::clock::Now;
-use crate::faults::RefundRefusal;
 
 pub const MINUTE_MS: i64 = 60_000;
 pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// How long a `code_url` can be scanned, whatever `time_expire` says. Source: protocol A3.
+/// How long a `code_url` can be scanned, whatever `time_expire` says.
+/// Source: WeChat Pay v2, native.php?chapter=9_1 (`code_url`).
 const CODE_LIFE_MS: i64 = 2 * HOUR_MS;
-/// How long an order without `time_expire` can be paid. Source: protocol A3.
+/// How long an order without `time_expire` can be paid.
+/// Source: WeChat Pay v2, native.php?chapter=9_1 (`time_expire`).
 const ORDER_LIFE_MS: i64 = 7 * DAY_MS;
-/// So many dead codes of an order are still known as its own.
+/// Codes of an order that are still recognised after a newer one replaced them.
 const CODES_KEPT: usize = 16;
+
+/// What the passing of its `time_expire` does to an unpaid order. WeChat's pages call it the last moment of paying, and
+/// say nothing of a close.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Expiry {
+    /// It is `CLOSED` from that second on.
+    #[default]
+    Closes,
+    /// It cannot be paid any more, but stays `NOTPAY` until it is closed.
+    Stays,
+}
 
 /// One order, from the first unified order on. It is kept as one JSON document.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Order {
+    /// The merchant's number.
     pub out_trade_no: String,
     /// The business parameters of the first call, which every repeat must match.
     pub asked: BTreeMap<String, String>,
+    /// What it costs.
     pub total_fee: Fen,
-    /// How the first call was signed; notices are signed the same way. Source: protocol A2.1.
+    /// How the first call was signed; notices are signed the same way.
+    /// Source: WeChat Pay v2, native.php?chapter=4_3 (签名算法).
     pub sign_type: SignType,
+    /// The newest prepay session.
     pub prepay_id: String,
-    /// Newest last; only the newest lives.
+    /// Newest last; only the newest can be paid.
     pub codes: Vec<Code>,
+    /// When it was placed first.
     pub created_at: UnixMillis,
     /// `created_at` on the clock's inner scale.
     pub created_inner: UnixMillis,
+    /// The last moment of paying.
     pub time_expire: Option<UnixMillis>,
+    /// What that moment does to it.
+    #[serde(default)]
+    pub expiry: Expiry,
+    /// When the merchant closed it.
     pub closed_at: Option<UnixMillis>,
     /// The first is the order's payment; the sandbox makes further ones only on request.
     pub payments: Vec<Payment>,
@@ -46,16 +69,22 @@ pub struct Order {
     pub refunds: Vec<Refund>,
 }
 
+/// One QR code of an order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Code {
+    /// What the QR code says.
     pub code_url: String,
     made_inner: UnixMillis,
 }
 
+/// One payment of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payment {
+    /// WeChat's number.
     pub transaction_id: String,
+    /// When it was paid.
     pub paid_at: UnixMillis,
+    /// Who paid.
     pub openid: String,
 }
 
@@ -63,38 +92,54 @@ pub struct Payment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TradeState {
+    /// Not paid, not closed.
     NotPay,
+    /// Paid, nothing refunded.
     Success,
-    /// Paid, and a refund of at least a part was taken on.
+    /// Paid, and a refund of at least a part was accepted.
     Refund,
+    /// Closed by the merchant, or by its expiry.
     Closed,
 }
 
-/// Fresh random values for an order or a payment; made outside, so that the rules stay pure.
+/// What a new order gets from outside, so that the rules stay pure: random values, and a switch.
 #[derive(Debug, Clone)]
 pub struct Fresh {
+    /// For an order that is paid by a code.
     pub code_url: String,
+    /// For every order.
     pub prepay_id: String,
+    /// For an order that is new.
+    pub expiry: Expiry,
 }
 
-/// Why WeChat does not do what was asked; signed, with `result_code=FAIL`.
+/// Why WeChat refuses a call; signed, with `result_code=FAIL`. Each has the text of `err_code_des`, its own or as given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
+    /// Parameters that differ from the first call's, or break a rule.
     InvalidRequest(&'static str),
+    /// A parameter that the trade type needs.
     LackParams(&'static str),
+    /// Paid already.
     OrderPaid,
+    /// Closed or expired already.
     OrderClosed,
+    /// No such order.
     OrderNotExist,
+    /// No such payment.
     InvalidTransactionId,
+    /// No such refund.
     RefundNotExist,
     /// `ERROR`: only the text says more.
     BusinessError(&'static str),
     /// As a switch wants it.
     Refund(RefundRefusal),
+    /// To be called again.
     SystemError(&'static str),
 }
 
 impl Refusal {
+    /// WeChat's word.
     pub fn err_code(self) -> &'static str {
         match self {
             Refusal::InvalidRequest(_) => "INVALID_REQUEST",
@@ -110,6 +155,7 @@ impl Refusal {
         }
     }
 
+    /// WeChat's text.
     pub fn err_code_des(self) -> &'static str {
         match self {
             Refusal::InvalidRequest(des)
@@ -126,19 +172,25 @@ impl Refusal {
     }
 }
 
-/// Why a phone cannot pay this code.
+/// Why a code cannot be paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PayError {
+    /// Not a code of this sandbox.
     #[error("no order has this code_url")]
     UnknownCode,
-    #[error("a newer code_url of this order has taken its place")]
+    /// The order was placed again.
+    #[error("a newer code_url of this order has replaced it")]
     ReplacedCode,
+    /// Codes can be scanned for two hours.
     #[error("this code_url is older than two hours")]
     ExpiredCode,
+    /// Closed by the merchant, or past its last moment of paying.
     #[error("the order is closed or past its time_expire; force=1 pays it all the same")]
     Closed,
+    /// Paid already.
     #[error("the order is paid; again=1 pays it a second time")]
     Paid,
+    /// The sandbox's database refused it.
     #[error("the payment could not be stored")]
     NotStored,
 }
@@ -146,7 +198,7 @@ pub enum PayError {
 /// What a test may ask for when it pays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Pay {
-    /// Pay although the order is closed or the code dead.
+    /// Pay although the order is closed or the code too old.
     pub force: bool,
     /// Pay a paid order a second time, with another `transaction_id`.
     pub again: bool,
@@ -189,6 +241,7 @@ impl Order {
             created_at: now.wall,
             created_inner: now.inner,
             time_expire,
+            expiry: fresh.expiry,
             closed_at: None,
             payments: Vec::new(),
             refunds: Vec::new(),
@@ -197,8 +250,8 @@ impl Order {
         Ok(order)
     }
 
-    /// Unified order again under the same number: a fresh code, and the former one is dead.
-    /// Source: protocol A3, A4.4.
+    /// The same number placed again: a fresh code, and the former one cannot be paid any more.
+    /// Source: WeChat Pay v2, native.php?chapter=9_1.
     /// # Errors
     /// Paid, closed, or asked with other parameters than the first time.
     pub fn order_again(
@@ -212,6 +265,9 @@ impl Order {
             TradeState::Closed => Err(Refusal::OrderClosed),
             TradeState::NotPay if self.asked != asked(fields) => {
                 Err(Refusal::InvalidRequest("201 商户订单号重复"))
+            }
+            TradeState::NotPay if self.has_expired(now) => {
+                Err(Refusal::InvalidRequest("time_expire时间过短"))
             }
             TradeState::NotPay => {
                 self.renew(fresh, now);
@@ -229,9 +285,10 @@ impl Order {
         self.codes.drain(..too_many);
     }
 
+    /// Closes it.
     /// # Errors
-    /// Paid, closed, or younger than `close_after_ms`. WeChat documents that rule and not its
-    /// answer; `SYSTEMERROR` ("call again") says what a client has to do. Source: protocol A6, A17.
+    /// Paid, closed, or younger than `close_after_ms`. WeChat documents that rule and not its answer; `SYSTEMERROR` ("call
+    /// again") says what a client has to do. Source: WeChat Pay v2, native.php?chapter=9_3.
     pub fn close(&mut self, close_after_ms: i64, now: Now) -> Result<(), Refusal> {
         match self.trade_state(now) {
             TradeState::Success | TradeState::Refund => Err(Refusal::OrderPaid),
@@ -253,6 +310,7 @@ impl Order {
         match self.trade_state(now) {
             TradeState::Success | TradeState::Refund if !pay.again => return Err(PayError::Paid),
             TradeState::Closed if !pay.force => return Err(PayError::Closed),
+            TradeState::NotPay if !pay.force && self.has_expired(now) => return Err(PayError::Closed),
             TradeState::NotPay if !pay.force => match self.codes.last() {
                 Some(code) if code.code_url != code_url => return Err(PayError::ReplacedCode),
                 Some(code) if now.inner.minus(code.made_inner) >= CODE_LIFE_MS => {
@@ -265,18 +323,24 @@ impl Order {
         Ok(())
     }
 
+    /// What an order query reports now.
     pub fn trade_state(&self, now: Now) -> TradeState {
         if !self.refunds.is_empty() {
             TradeState::Refund
         } else if !self.payments.is_empty() {
             TradeState::Success
-        } else if self.closed_at.is_some() || self.has_expired(now) {
+        } else if self.closed_at.is_some() || self.is_closed_by_time(now) {
             TradeState::Closed
         } else {
             TradeState::NotPay
         }
     }
 
+    fn is_closed_by_time(&self, now: Now) -> bool {
+        self.has_expired(now) && (self.time_expire.is_none() || self.expiry == Expiry::Closes)
+    }
+
+    /// Whether the last moment of paying has passed.
     fn has_expired(&self, now: Now) -> bool {
         match self.time_expire {
             Some(at) => now.wall >= at,
@@ -284,16 +348,18 @@ impl Order {
         }
     }
 
+    /// A parameter of the first call.
     pub fn asked(&self, name: &str) -> Option<&str> {
         self.asked.get(name).map(String::as_str)
     }
 
+    /// The newest code.
     pub fn code_url(&self) -> Option<&str> {
         self.codes.last().map(|code| code.code_url.as_str())
     }
 }
 
-/// What has to be the same when a number is used again: everything but the call's own wrapping.
+/// The parameters that a repeat must have again: all but those of the one message.
 pub fn asked(fields: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let wrapping = ["sign", "sign_type", "nonce_str"];
     let kept = fields.iter().filter(|(name, _)| !wrapping.contains(&name.as_str()));

@@ -1,5 +1,4 @@
-//! What every page of the sandbox has: the frame, the style sheet, the headers, the language.
-//! And the start page, which says what this is.
+//! The frame, style sheet, headers and language of every page of the sandbox, and the start page.
 
 use axum::Router;
 use axum::extract::{Query, State};
@@ -120,5 +119,5 @@ async fn start(State(sandbox): State<Sandbox>, Query(asked): Query<Asked>, heade
 const TEST_NOTE_ZH: &str = "<p>这是微信支付文档里公开的测试身份，切勿用于生产。</p>";
 const TEST_NOTE_EN: &str = "<p>This is the public test identity of WeChat Pay's own documentation. \
     Never use it in production.</p>";
-/// Source: protocol 0.2.
+/// Source: WeChat Pay v2, native.php?chapter=4_3 (签名算法).
 const TEST_KEY: &str = "192006250b4c09247ec02edce69f6a2d";

@@ -15,8 +15,8 @@ use crate::store::Change;
 use crate::v2::replies;
 use crate::{AT_ONCE, Sandbox};
 
-/// Somebody else's key, for forged notices; like the merchant's own in form.
-const FORGERS_KEY: &str = "00000000000000000000000000000000";
+/// A key that is not the merchant's, for notices with a forged signature.
+const OTHER_KEY: &str = "00000000000000000000000000000000";
 
 impl Sandbox {
     /// Sends every notice that is due at `now` and waits for the answers. For tests that have no
@@ -62,17 +62,17 @@ impl Sandbox {
 
     /// One attempt: the notice with its copies, then what follows from the answers.
     async fn send(&self, notice: Pending, now: Now) {
-        let Some(letter) = self.letter(&notice) else {
+        let Some(message) = self.message(&notice) else {
             // Its order was forgotten; WeChat's schedule ends long before that.
             self.state().queue.report(&notice.id, true, now);
             return;
         };
-        let copies = letter.faults.repeat.min(MAX_REPEAT);
-        let letter = Arc::new(letter);
+        let copies = message.faults.repeat.min(MAX_REPEAT);
+        let message = Arc::new(message);
         let mut under_way = JoinSet::new();
         for _ in 0..=copies {
-            let (sandbox, letter) = (self.clone(), letter.clone());
-            under_way.spawn(async move { sandbox.deliver(&letter).await });
+            let (sandbox, message) = (self.clone(), message.clone());
+            under_way.spawn(async move { sandbox.deliver(&message).await });
         }
         let answers = under_way.join_all().await;
         let acknowledged = answers.into_iter().any(|acknowledged| acknowledged);
@@ -103,12 +103,12 @@ impl Sandbox {
     }
 
     /// What is sent and where to, with the switches as they stand now.
-    fn letter(&self, notice: &Pending) -> Option<Letter> {
+    fn message(&self, notice: &Pending) -> Option<Message> {
         let state = self.state();
         let order = state.book.order(&notice.out_trade_no)?;
         let faults = state.faults.notify.clone();
         if notice.kind == Kind::Refund {
-            return self.refund_letter(order, notice, faults);
+            return self.refund_message(order, notice, faults);
         }
         let payment = order.payments.iter().find(|p| p.transaction_id == notice.id)?;
         let mut fields = replies::notice(&self.0.merchant, order, payment, &notice.nonce_str);
@@ -116,37 +116,37 @@ impl Sandbox {
             fields.set("total_fee", total_fee.to_string());
             fields.set("cash_fee", total_fee.to_string());
         }
-        let sign = match ApiKey::parse(FORGERS_KEY) {
+        let sign = match ApiKey::parse(OTHER_KEY) {
             Ok(key) if faults.forge_sign => sign::sign(&fields, &key, order.sign_type),
             _ => sign::sign(&fields, &self.0.merchant.key, order.sign_type),
         };
         fields.set("sign", sign);
         let notify_url = order.asked("notify_url").unwrap_or_default().to_owned();
-        Some(Letter { notice: notice.clone(), notify_url, fields, faults })
+        Some(Message { notice: notice.clone(), notify_url, fields, faults })
     }
 
-    fn refund_letter(&self, order: &Order, notice: &Pending, faults: NotifyFaults) -> Option<Letter> {
+    fn refund_message(&self, order: &Order, notice: &Pending, faults: NotifyFaults) -> Option<Message> {
         let refund = order.refunds.iter().find(|refund| refund.refund_id == notice.id)?;
         let total_fee = faults.total_fee.unwrap_or(order.total_fee.get());
         let merchant = &self.0.merchant;
-        let forged = ApiKey::parse(FORGERS_KEY).ok().filter(|_| faults.forge_sign);
+        let forged = ApiKey::parse(OTHER_KEY).ok().filter(|_| faults.forge_sign);
         let key = forged.as_ref().unwrap_or(&merchant.key);
         // A notice tells of the end, whatever the clock says by now.
         let at_its_end = Now { wall: refund.ends_at, inner: refund.ends_inner };
         let result = replies::refund_result(order, refund, total_fee, at_its_end);
         let fields = replies::refund_notice(merchant, &result, key, &notice.nonce_str);
         let notify_url = refund.notify_url()?.to_owned();
-        Some(Letter { notice: notice.clone(), notify_url, fields, faults })
+        Some(Message { notice: notice.clone(), notify_url, fields, faults })
     }
 
     /// Whether this copy was acknowledged. Each delivery is on record.
-    async fn deliver(&self, letter: &Letter) -> bool {
+    async fn deliver(&self, message: &Message) -> bool {
         let _place = self.0.sending.acquire().await;
-        let body = letter.fields.to_xml();
+        let body = message.fields.to_xml();
         let sent_at_ms = self.0.clock.now();
-        let answer = match letter.faults.lose {
+        let answer = match message.faults.lose {
             true => None,
-            false => self.0.courier.post(&letter.notify_url, body.clone()).await,
+            false => self.0.transport.post(&message.notify_url, body.clone()).await,
         };
         let acknowledged = answer.as_ref().is_some_and(|a| acknowledges(a.status, &a.body));
         let (status, answer) = match answer {
@@ -154,8 +154,8 @@ impl Sandbox {
             None => (None, None),
         };
         self.state().queue.record(NoticeRecord {
-            out_trade_no: letter.notice.out_trade_no.clone(),
-            kind: letter.notice.kind,
+            out_trade_no: message.notice.out_trade_no.clone(),
+            kind: message.notice.kind,
             body,
             sent_at_ms,
             status,
@@ -179,7 +179,7 @@ impl Sandbox {
 }
 
 #[derive(Debug)]
-struct Letter {
+struct Message {
     notice: Pending,
     notify_url: String,
     fields: Fields,

@@ -151,7 +151,7 @@ async fn write(pool: AnyPool, sqlite: bool, mut tasks: mpsc::UnboundedReceiver<T
         }
         let kept = commit_patiently(&pool, sqlite, &rows, forget).await;
         for done in waiting {
-            // Whoever asked may have gone away; the change stays.
+            // The caller may be gone; the change stays.
             let _ = done.send(kept);
         }
     }

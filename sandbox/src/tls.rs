@@ -1,5 +1,5 @@
-//! TLS in front of the sandbox, with nginx's manners: a client may show a certificate, and only refunds ask whether it
-//! is a good one. Source: protocol A1, A7.1.
+//! TLS in front of the sandbox, as WeChat's nginx does it: a client certificate is optional in the handshake, and only
+//! refunds check whether it is valid. Source: WeChat Pay v2, native.php?chapter=4_3 (商户证书).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,12 +19,12 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// Whoever says nothing for so long is dropped.
+/// Limit of a handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
-/// So many connections may wait to be served.
+/// Connections that wait to be served.
 const BACKLOG: usize = 64;
 
-/// Who the sandbox is, and who may sign its merchant's certificate.
+/// The sandbox's certificate and key, and the authorities that may sign its merchant's certificate.
 #[derive(Clone)]
 pub struct Tls {
     acceptor: TlsAcceptor,
@@ -34,10 +34,13 @@ pub struct Tls {
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
+    /// One of the three.
     #[error("a certificate or key is not PEM")]
     Pem(#[from] rustls::pki_types::pem::Error),
+    /// The clients' authorities.
     #[error("the certificates of the clients' authorities cannot be used")]
     Clients(#[from] VerifierBuilderError),
+    /// The sandbox's own.
     #[error("the certificate and its key do not fit")]
     Tls(#[from] rustls::Error),
 }

@@ -1,4 +1,4 @@
-//! Notices: WeChat's schedule until SUCCESS, and what a test can make of it. Source: protocol A11.
+//! Notices: WeChat's schedule until SUCCESS, and what a test can make of it. Source: WeChat Pay v2, native.php?chapter=9_7.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Refunds, their notices and the day's bill, as WeChat answers them. Source: protocol A7 to A10, A17.
+//! Refunds, their notices and the day's bill, as WeChat answers them. Source: WeChat Pay v2, native.php?chapter=9_4 to 9_6 and 9_16.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,7 @@ use std::io::Read;
 
 use common::{HOUR, MINUTE, NUMBER, PLACED, World, base, notice, signed, signed_with, world};
 use flate2::read::GzDecoder;
-use sandbox::{Faults, NotifyFaults, RefundFaults, RefundRefusal, RefundResult, TradeState};
+use sandbox::{Faults, NotifyFaults, RefundFaults, RefundRefusal, TradeState};
 use serde_json::json;
 use wxpay::bill::{BillDate, BillEntry, BillError, BillType};
 use wxpay::client::{Client, Endpoint};
@@ -128,7 +128,7 @@ async fn all_refunds_together_are_at_most_the_payment() {
     assert_eq!(ask(&world, part(2, "1000")).await.get("result_code"), Some("SUCCESS"));
     assert_eq!(refused(&world, part(3, "991")).await, "ERROR");
     // A refund that ends without money is free again.
-    let closed = RefundFaults { result: RefundResult::Closed, after_ms: 0, refuse: None };
+    let closed = RefundFaults { result: sandbox::RefundStatus::Closed, after_ms: 0, refuse: None };
     world.sandbox.set_faults(Faults { refund: closed, ..Faults::default() });
     assert_eq!(ask(&world, part(4, "990")).await.get("result_code"), Some("SUCCESS"));
     world.sandbox.set_faults(Faults::default());
@@ -182,9 +182,9 @@ async fn what_was_never_paid_or_never_refunded_is_refused() {
 #[tokio::test]
 async fn switches_end_a_refund_in_other_ways_and_refuse_it() {
     let ends = [
-        (RefundResult::Closed, "REFUNDCLOSE", 1),
-        (RefundResult::Change, "CHANGE", 1),
-        (RefundResult::Processing, "PROCESSING", 0),
+        (sandbox::RefundStatus::Closed, "REFUNDCLOSE", 1),
+        (sandbox::RefundStatus::Change, "CHANGE", 1),
+        (sandbox::RefundStatus::Processing, "PROCESSING", 0),
     ];
     for (result, word, notices) in ends {
         let (world, _) = paid().await;
@@ -282,6 +282,10 @@ async fn the_days_bill_has_its_payments_and_refunds_packed_or_not() {
     assert!(matches!(first(today, true).await, Err(BillError::Creating)));
     world.clock.advance(2 * HOUR);
     assert!(matches!(first(today.previous(), false).await, Err(BillError::NoBill)));
+    // Refunds of a merchant's own top-ups are a bill of their own, which has no rows here.
+    let body = base().with("bill_date", today.to_string()).with("bill_type", "RECHARGE_REFUND");
+    let recharge = world.post("/pay/downloadbill", body).await;
+    assert_eq!(recharge.get("return_msg"), Some("No Bill Exist"));
     let future = first(today.next().next(), false).await;
     assert!(
         matches!(&future, Err(BillError::Refused { return_msg, .. }) if return_msg == "data format error")

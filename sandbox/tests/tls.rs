@@ -102,7 +102,8 @@ async fn a_refund_needs_the_merchants_certificate_and_an_order_does_not() {
     let wrong = wrong.refund(&refund).await.unwrap_err();
     for error in [none, wrong] {
         assert!(matches!(error, Error::NoCertificate) && !error.is_unknown(), "{error:?}");
-        assert!(error.to_string().contains("SAOMA_WECHAT_CERT"), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("certificate") && !text.contains("SAOMA"), "{text}");
     }
     assert!(sandbox.order(NUMBER).unwrap().refunds.is_empty());
 

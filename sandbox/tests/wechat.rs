@@ -1,11 +1,11 @@
-//! The three calls over a real socket: every row of protocol A17 that concerns them.
+//! Order, query and close over a real socket: every check of `PROTOCOL.md` A17 that concerns them.
 
 #![allow(clippy::unwrap_used)]
 
 mod common;
 
 use common::{HOUR, MINUTE, NUMBER, base, signed, signed_with, world};
-use sandbox::{AnswerFault, Faults, Pay};
+use sandbox::{AnswerFault, Expiry, Faults, Pay};
 use wxpay::SignType;
 use wxpay::v2::Fields;
 
@@ -271,6 +271,22 @@ async fn an_order_can_be_paid_until_its_time_expire_and_is_closed_from_then_on()
     assert_refused(&world.post("/pay/unifiedorder", short.clone()).await, "ORDERCLOSED");
     let new = short.with("out_trade_no", "BK20260315000009");
     assert_refused(&world.post("/pay/unifiedorder", new).await, "INVALID_REQUEST");
+}
+
+#[tokio::test]
+async fn an_order_whose_expiry_closes_nothing_is_unpaid_and_cannot_be_paid_until_it_is_closed() {
+    let world = world().await;
+    world.sandbox.set_faults(Faults { expiry: Expiry::Stays, ..Faults::default() });
+    let short = world.order().with("time_expire", "20260315100020");
+    let code_url = world.place(short.clone()).await;
+    world.sandbox.set_faults(Faults::default());
+    world.clock.advance(20_000);
+    assert_eq!(world.query().await.get("trade_state"), Some("NOTPAY"));
+    assert_eq!(world.sandbox.pay(&code_url, Pay::default()).await, Err(sandbox::PayError::Closed));
+    assert_refused(&world.post("/pay/unifiedorder", short).await, "INVALID_REQUEST");
+    world.clock.advance(5 * MINUTE);
+    assert_eq!(world.close().await.get("result_code"), Some("SUCCESS"));
+    assert_eq!(world.query().await.get("trade_state"), Some("CLOSED"));
 }
 
 #[tokio::test]

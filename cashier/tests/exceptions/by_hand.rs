@@ -4,7 +4,7 @@ use cashier::ResolveError;
 use recharge::exception::resolution::{SettleRefusal, Way};
 use recharge::refund::By;
 use recharge::{Exception, ExceptionKind, LatePayment, RefundState, Settlement, User};
-use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundResult};
+use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundStatus};
 use tokio::task::JoinSet;
 use wxpay::{Fen, Merchant};
 
@@ -108,7 +108,7 @@ async fn a_second_payment_goes_back_by_its_own_transaction_and_its_order_stays_a
 async fn an_exception_is_open_again_when_its_refund_ends_without_money() {
     on_both(|desk| async move {
         let (order, exception) = paid_twice(&desk).await;
-        let refund = RefundFaults { result: RefundResult::Closed, ..RefundFaults::default() };
+        let refund = RefundFaults { result: RefundStatus::Closed, ..RefundFaults::default() };
         desk.sandbox.set_faults(Faults { refund, ..Faults::default() });
         settle(&desk, &exception.id(), give_back(&desk)).await.unwrap();
         let busy = settle(&desk, &exception.id(), credit()).await.unwrap_err();
@@ -215,7 +215,7 @@ async fn what_cannot_be_settled_so_is_refused_with_the_reason() {
 async fn a_late_payment_whose_refund_fails_can_still_be_credited_once() {
     let settings = cashier::Settings { late_payment: LatePayment::Refund, ..settings() };
     on_both_as(settings, Merchant::sandbox(), |desk| async move {
-        let refund = RefundFaults { result: RefundResult::Closed, ..RefundFaults::default() };
+        let refund = RefundFaults { result: RefundStatus::Closed, ..RefundFaults::default() };
         desk.sandbox.set_faults(Faults { refund, ..Faults::default() });
         let order = desk.place(1000).await;
         desk.advance(604_000);

@@ -4,7 +4,7 @@ use cashier::RefundError;
 use recharge::exception::resolution::Way;
 use recharge::refund::{RefundRefusal, RefundWish};
 use recharge::{Exception, RefundState, Settlement, User};
-use sandbox::{Faults, RefundFaults, RefundResult};
+use sandbox::{Faults, RefundFaults, RefundStatus};
 use wxpay::{Fen, OutTradeNo};
 
 use super::common::{Desk, by, eight_at_once, on_both};
@@ -164,7 +164,7 @@ async fn one_that_ends_without_money_gives_back_what_it_took_and_the_credit_stay
     on_both(|desk| async move {
         let (_, exception) = paid_twice(&desk).await;
         settle(&desk, &exception.id(), credit()).await.unwrap();
-        let refund = RefundFaults { result: RefundResult::Closed, ..RefundFaults::default() };
+        let refund = RefundFaults { result: RefundStatus::Closed, ..RefundFaults::default() };
         desk.sandbox.set_faults(Faults { refund, ..Faults::default() });
         desk.cashier.refund(wish(&desk, &exception, 400), by()).await.unwrap();
         assert_eq!(desk.balance().await, 1600);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use cashier::Settings;
 use cashier::{CloseError, QueryError};
 use recharge::{ExceptionKind, Order, OrderState};
-use sandbox::{AnswerFault, Faults, Pay};
+use sandbox::{AnswerFault, Expiry, Faults, Pay, TradeState};
 use tokio::time::timeout;
 use wxpay::client::Client;
 use wxpay::{Merchant, OutRefundNo, OutTradeNo, Refund, SignType, TransactionId, UnixMillis};
@@ -85,6 +85,21 @@ async fn an_unpaid_order_is_closed_after_its_expiry_and_a_later_payment_is_credi
         assert_eq!(exceptions[0].kind, ExceptionKind::Late);
         assert_eq!(exceptions[0].settled.as_ref().unwrap().by, "rule");
         assert!(desk.cashier.open_exceptions(10).await.unwrap().is_empty());
+        desk.check().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_order_that_wechat_leaves_unpaid_after_its_expiry_is_closed_there_and_then_here() {
+    on_both(|desk| async move {
+        desk.sandbox.set_faults(Faults { expiry: Expiry::Stays, ..Faults::default() });
+        let order = desk.place(1000).await;
+        desk.advance(604_000);
+        assert_eq!(desk.sandbox.trade_state(order.out_trade_no.as_str()), Some(TradeState::NotPay));
+        desk.cashier.query_due(20).await.unwrap();
+        assert_eq!(desk.sandbox.trade_state(order.out_trade_no.as_str()), Some(TradeState::Closed));
+        assert_eq!(desk.state(&order).await, "closed");
         desk.check().await;
     })
     .await;

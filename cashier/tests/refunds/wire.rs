@@ -3,14 +3,14 @@
 use cashier::WithdrawError;
 use recharge::RefundState;
 use recharge::refund::Problem;
-use sandbox::{AnswerFault, Faults, NotifyFaults, RefundFaults, RefundRefusal as Refuse, RefundResult};
+use sandbox::{AnswerFault, Faults, NotifyFaults, RefundFaults, RefundRefusal as Refuse, RefundStatus};
 use wxpay::Fen;
 use wxpay::v2::notify;
 
 use super::common::{by, on_both, wish};
 use super::{answer, drive, later, now, refund};
 
-fn refunds_end(result: RefundResult) -> Faults {
+fn refunds_end(result: RefundStatus) -> Faults {
     Faults { refund: RefundFaults { result, ..RefundFaults::default() }, ..Faults::default() }
 }
 
@@ -38,7 +38,7 @@ async fn a_refund_whose_notice_is_lost_is_found_by_asking() {
 async fn a_refund_that_ends_closed_gives_back_exactly_what_it_took() {
     on_both(|desk| async move {
         let order = desk.paid(1990, 100).await;
-        desk.sandbox.set_faults(refunds_end(RefundResult::Closed));
+        desk.sandbox.set_faults(refunds_end(RefundStatus::Closed));
         let refund = refund(&desk, &order, 100).await;
         assert_eq!(desk.balance().await, 2090 - 106);
         drive(&desk).await;
@@ -59,7 +59,7 @@ async fn a_refund_that_ends_closed_gives_back_exactly_what_it_took() {
 async fn a_refund_that_the_bank_refuses_is_abnormal_and_stays_taken_until_wechat_ends_it() {
     on_both(|desk| async move {
         let order = desk.paid(1000, 0).await;
-        desk.sandbox.set_faults(refunds_end(RefundResult::Change));
+        desk.sandbox.set_faults(refunds_end(RefundStatus::Change));
         let refund = refund(&desk, &order, 1000).await;
         drive(&desk).await;
         later(&desk, 10_000).await;

@@ -1,4 +1,5 @@
-//! What WeChat knows of refunds, and how that changes. Pure: no IO, `now` is a parameter. Source: protocol A7, A17.
+//! Refunds as WeChat keeps them, and their rules. Pure: no IO, `now` is a parameter.
+//! Source: WeChat Pay v2, native.php?chapter=9_4.
 
 use std::collections::BTreeMap;
 
@@ -7,41 +8,52 @@ use wxpay::{Fen, UnixMillis};
 
 use super::{Order, Refusal};
 use crate::clock::Now;
-use crate::faults::{RefundFaults, RefundResult};
 
-/// So many refunds of one payment. Source: protocol A7.1.
+/// Most refunds of one payment. Source: WeChat Pay v2, native.php?chapter=9_4 (注意).
 const MOST: usize = 50;
 
-/// One refund that was taken on. It is kept with its order.
+/// One refund that was accepted. It is kept with its order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refund {
+    /// WeChat's number.
     pub refund_id: String,
+    /// The merchant's number.
     pub out_refund_no: String,
+    /// The payment.
     pub transaction_id: String,
+    /// What goes back.
     pub refund_fee: Fen,
     /// The parameters of the first call, which every repeat must match.
     pub asked: BTreeMap<String, String>,
+    /// When it was accepted.
     pub accepted_at: UnixMillis,
-    /// How it ends, and when on the clock's two scales.
-    pub result: RefundResult,
+    /// How it ends; `Processing` never does.
+    pub result: RefundStatus,
+    /// When it ends, on the clock's wall scale.
     pub ends_at: UnixMillis,
+    /// The same on the inner scale, which decides.
     pub ends_inner: UnixMillis,
 }
 
 /// The state that a refund query reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RefundStatus {
+    /// Accepted, not done.
     #[serde(rename = "PROCESSING")]
     Processing,
+    /// The payer has the money.
     #[serde(rename = "SUCCESS")]
     Success,
+    /// Ended without money moving.
     #[serde(rename = "REFUNDCLOSE")]
     Closed,
+    /// The payer's bank refused it.
     #[serde(rename = "CHANGE")]
     Change,
 }
 
 impl RefundStatus {
+    /// WeChat's word.
     pub fn as_str(self) -> &'static str {
         match self {
             RefundStatus::Processing => "PROCESSING",
@@ -52,15 +64,59 @@ impl RefundStatus {
     }
 }
 
-impl Refund {
-    pub fn status(&self, now: Now) -> RefundStatus {
-        match self.result {
-            _ if now.inner < self.ends_inner => RefundStatus::Processing,
-            RefundResult::Processing => RefundStatus::Processing,
-            RefundResult::Success => RefundStatus::Success,
-            RefundResult::Closed => RefundStatus::Closed,
-            RefundResult::Change => RefundStatus::Change,
+/// Refusals that depend on more than a sandbox knows, on request only.
+/// Source: WeChat Pay v2, native.php?chapter=9_4 (错误码).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RefundRefusal {
+    /// The merchant's funds do not suffice.
+    #[serde(rename = "NOTENOUGH")]
+    NotEnough,
+    /// Paid more than a year ago.
+    #[serde(rename = "TRADE_OVERDUE")]
+    TradeOverdue,
+    /// The payer's account is closed.
+    #[serde(rename = "USER_ACCOUNT_ABNORMAL")]
+    UserAccountAbnormal,
+    /// Too many refunds of old orders.
+    #[serde(rename = "FREQUENCY_LIMITED")]
+    FrequencyLimited,
+    /// Try again with the same number.
+    #[serde(rename = "BIZERR_NEED_RETRY")]
+    BizerrNeedRetry,
+    /// Only the text says more.
+    #[serde(rename = "ERROR")]
+    Error,
+}
+
+impl RefundRefusal {
+    /// WeChat's word.
+    pub fn as_str(self) -> &'static str {
+        self.words().0
+    }
+
+    /// WeChat's text.
+    pub fn description(self) -> &'static str {
+        self.words().1
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            RefundRefusal::NotEnough => ("NOTENOUGH", "基本账户余额不足，请充值后重新发起"),
+            RefundRefusal::TradeOverdue => ("TRADE_OVERDUE", "订单已经超过退款期限"),
+            RefundRefusal::UserAccountAbnormal => ("USER_ACCOUNT_ABNORMAL", "用户账号异常或注销"),
+            RefundRefusal::FrequencyLimited => ("FREQUENCY_LIMITED", "频率限制"),
+            RefundRefusal::BizerrNeedRetry => {
+                ("BIZERR_NEED_RETRY", "退款业务流程错误，需要商户触发重试来解决")
+            }
+            RefundRefusal::Error => ("ERROR", "业务错误"),
         }
+    }
+}
+
+impl Refund {
+    /// Where it stands.
+    pub fn status(&self, now: Now) -> RefundStatus {
+        if now.inner < self.ends_inner { RefundStatus::Processing } else { self.result }
     }
 
     /// Where the result is posted, if anywhere.
@@ -69,7 +125,7 @@ impl Refund {
     }
 }
 
-/// Fresh values for a refund; made outside, so that the rules stay pure.
+/// Random values and times of a new refund; made outside, so that the rules stay pure.
 #[derive(Debug, Clone)]
 pub struct FreshRefund {
     pub refund_id: String,
@@ -78,14 +134,14 @@ pub struct FreshRefund {
 }
 
 impl Order {
-    /// Takes a refund on. `asked` has been found new: no order has its number.
+    /// Accepts a refund, which ends as `result`. No order has its number yet.
     /// # Errors
-    /// Not paid, amounts that do not fit, or what the switches say.
+    /// Not paid, amounts that do not fit, or `refuse`.
     pub fn refund(
         &mut self,
         asked: BTreeMap<String, String>,
         fresh: FreshRefund,
-        faults: &RefundFaults,
+        (result, refuse): (RefundStatus, Option<RefundRefusal>),
         now: Now,
     ) -> Result<&Refund, Refusal> {
         let get = |name: &str| asked.get(name).map(String::as_str).unwrap_or_default();
@@ -100,7 +156,7 @@ impl Order {
         if get("total_fee").parse() != Ok(self.total_fee.get()) {
             return Err(Refusal::InvalidRequest("订单金额或退款金额与之前请求不一致，请核实后再试"));
         }
-        if let Some(code) = faults.refuse {
+        if let Some(code) = refuse {
             return Err(Refusal::Refund(code));
         }
         let of_payment = || self.refunds.iter().filter(|r| r.transaction_id == payment.transaction_id);
@@ -119,7 +175,7 @@ impl Order {
             refund_fee: Fen::new(refund_fee),
             asked,
             accepted_at: now.wall,
-            result: faults.result,
+            result,
             ends_at: fresh.ends_at,
             ends_inner: fresh.ends_inner,
         };

@@ -1,4 +1,4 @@
-//! `/pay/*` and `/secapi/*`: from HTTP to the rules and back, misbehaving as the switches say.
+//! `/pay/*` and `/secapi/*`: from HTTP to the rules and back, with the faults that the switches ask for.
 
 use std::io::Write;
 use std::sync::atomic::Ordering;
@@ -16,16 +16,16 @@ use wxpay::v2::Fields;
 use crate::Sandbox;
 use crate::bills::{self, NoBill};
 use crate::clock::Now;
-use crate::faults::{AnswerFault, RefundResult};
+use crate::faults::AnswerFault;
 use crate::notices::{Kind, Pending};
-use crate::orders::refunds::FreshRefund;
+use crate::orders::refunds::{FreshRefund, RefundStatus};
 use crate::orders::{Fresh, Refusal};
 use crate::store::{Change, Kept};
 use crate::tls::Shown;
 use crate::v2::replies;
 use crate::v2::rules::{self, BODY_LIMIT, Call, NotUnderstood};
 
-/// A caller that hears nothing waits at least so long, longer than any client's patience.
+/// How long a call without answer hangs: longer than any client waits.
 const SILENCE: Duration = Duration::from_secs(30);
 
 pub fn router(sandbox: &Sandbox) -> Router {
@@ -77,7 +77,7 @@ const GARBAGE: &str = "<!DOCTYPE html>\n<html><head><title>系统繁忙</title><
 const GARBAGE_500: &str = "<html>\r\n<head><title>500 Internal Server Error</title></head>\r\n\
     <body>\r\n<center><h1>500 Internal Server Error</h1></center>\r\n</body>\r\n</html>\r\n";
 
-/// WeChat's answers are XML whatever this says. Source: protocol A1.
+/// WeChat names its XML so.
 fn xml(body: String) -> Response {
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], body).into_response()
 }
@@ -148,12 +148,12 @@ impl Sandbox {
             return self.refund(request, now);
         }
         let mut state = self.state();
-        let crate::State { book, chance, .. } = &mut *state;
+        let crate::State { book, random, faults, .. } = &mut *state;
         let out_trade_no = request.get("out_trade_no");
         let done = match call {
             Call::UnifiedOrder => {
-                let prepay_id = replies::prepay_id(chance, now.wall);
-                let fresh = Fresh { code_url: replies::code_url(chance), prepay_id };
+                let prepay_id = replies::prepay_id(random, now.wall);
+                let fresh = Fresh { code_url: replies::code_url(random), prepay_id, expiry: faults.expiry };
                 book.unified_order(&request.fields, request.sign_type, fresh, now)
                     .map(|order| (replies::ordered(merchant, order), Some(order)))
             }
@@ -183,14 +183,14 @@ impl Sandbox {
         }
     }
 
-    /// Takes a refund on and lets its notice go out when it ends.
+    /// Accepts a refund, and queues its notice for its end.
     fn refund(&self, request: &rules::Request, now: Now) -> (Result<Fields, Refusal>, Kept) {
         let mut state = self.state();
-        let crate::State { book, queue, faults, chance, .. } = &mut *state;
+        let crate::State { book, queue, faults, random, .. } = &mut *state;
         let after = i64::try_from(faults.refund.after_ms).unwrap_or(i64::MAX);
         let ends_inner = now.inner.plus_ms(after);
         let ends_at = self.0.clock.wall_of(ends_inner).max(now.wall);
-        let fresh = FreshRefund { refund_id: replies::refund_id(chance, now.wall), ends_at, ends_inner };
+        let fresh = FreshRefund { refund_id: replies::refund_id(random, now.wall), ends_at, ends_inner };
         let (order, refund, is_new) = match book.refund(&request.fields, fresh, &faults.refund, now) {
             Ok(taken) => taken,
             Err(why) => return (Err(why), Kept::nothing()),
@@ -200,12 +200,12 @@ impl Sandbox {
             return (Ok(reply), Kept::nothing());
         }
         let delay_ms = faults.notify.delay_ms.saturating_mul(faults.speed.into());
-        let ends = refund.result != RefundResult::Processing;
+        let ends = refund.result != RefundStatus::Processing;
         let notice = refund.notify_url().filter(|_| ends).map(|_| Pending {
             id: refund.refund_id.clone(),
             kind: Kind::Refund,
             out_trade_no: order.out_trade_no.clone(),
-            nonce_str: replies::nonce_str(chance),
+            nonce_str: replies::nonce_str(random),
             attempts: 0,
             due_inner: ends_inner.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX)),
         });

@@ -1,14 +1,14 @@
-//! The messages WeChat writes: answers to calls, and notices. Everything but a failure to understand
-//! is signed. Source: protocol A1.3, A4.3, A5.2, A6, A11.2.
+//! The messages that WeChat writes: answers to calls, and notices. All are signed but `return_code=FAIL`, what stands in
+//! place of a bill, and refund notices. Source: WeChat Pay v2, native.php?chapter=9_1 to 9_7.
 
 use wxpay::v2::{Fields, req_info, sign};
 use wxpay::{ApiKey, Merchant, SignType, UnixMillis};
 
 use crate::bills::NoBill;
-use crate::chance::Chance;
 use crate::clock::Now;
 use crate::orders::refunds::{Refund, RefundStatus};
 use crate::orders::{Order, Payment, Refusal, TradeState};
+use crate::random::Random;
 use crate::v2::rules::NotUnderstood;
 
 const UPPER: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -16,41 +16,41 @@ const MIXED: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234
 const HEX: &[u8] = b"0123456789abcdef";
 const DIGITS: &[u8] = b"0123456789";
 
-/// The one payer of the sandbox. Source: protocol 0.2.
+/// The one payer of the sandbox.
 const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
 
 /// WeChat's own, never an echo of the request's.
-pub fn nonce_str(chance: &mut Chance) -> String {
-    chance.letters(UPPER, 32)
+pub fn nonce_str(random: &mut Random) -> String {
+    random.letters(UPPER, 32)
 }
 
-/// Source: protocol A4.4.
-pub fn code_url(chance: &mut Chance) -> String {
-    format!("weixin://wxpay/bizpayurl?pr={}", chance.letters(MIXED, 9))
+/// A new code to scan. Source: WeChat Pay v2, native.php?chapter=9_1 (`code_url`).
+pub fn code_url(random: &mut Random) -> String {
+    format!("weixin://wxpay/bizpayurl?pr={}", random.letters(MIXED, 9))
 }
 
-/// `wx`, the time and 20 more characters. Source: protocol A4.3.
-pub fn prepay_id(chance: &mut Chance, now: UnixMillis) -> String {
-    format!("wx{}{}", now.to_beijing(), chance.letters(HEX, 20))
+/// `wx`, the time and 20 more characters. Source: WeChat Pay v2, native.php?chapter=9_1 (`prepay_id`).
+pub fn prepay_id(random: &mut Random, now: UnixMillis) -> String {
+    format!("wx{}{}", now.to_beijing(), random.letters(HEX, 20))
 }
 
-/// A payment made now: 28 digits with the day in them, as in practice. Source: protocol 0.2, A3.
-pub fn payment(chance: &mut Chance, now: UnixMillis) -> Payment {
+/// A payment made now: 28 digits with the day in them, as in practice.
+pub fn payment(random: &mut Random, now: UnixMillis) -> Payment {
     let day: String = now.to_beijing().chars().take(8).collect();
     Payment {
-        transaction_id: format!("4200{}{day}{}", chance.letters(DIGITS, 6), chance.letters(DIGITS, 10)),
+        transaction_id: format!("4200{}{day}{}", random.letters(DIGITS, 6), random.letters(DIGITS, 10)),
         paid_at: now,
         openid: OPENID.to_owned(),
     }
 }
 
-/// 29 digits with the day in them, as in practice. Source: protocol 0.2.
-pub fn refund_id(chance: &mut Chance, now: UnixMillis) -> String {
+/// 29 digits with the day in them, as in practice.
+pub fn refund_id(random: &mut Random, now: UnixMillis) -> String {
     let day: String = now.to_beijing().chars().take(8).collect();
-    format!("5030{}{day}{}", chance.letters(DIGITS, 6), chance.letters(DIGITS, 11))
+    format!("5030{}{day}{}", random.letters(DIGITS, 6), random.letters(DIGITS, 11))
 }
 
-/// `return_code=FAIL`: unsigned, and only `return_msg` means something. Source: protocol A1.1.
+/// `return_code=FAIL`: unsigned, and only `return_msg` means something. Source: WeChat Pay v2, native.php?chapter=4_1.
 pub fn not_understood(why: &NotUnderstood) -> String {
     Fields::new().with("return_code", "FAIL").with("return_msg", why.0.as_str()).to_xml()
 }
@@ -62,14 +62,14 @@ pub fn signed(mut fields: Fields, merchant: &Merchant, sign_type: SignType) -> S
     fields.to_xml()
 }
 
-/// What every answer begins with that could be understood.
+/// The fields that every signed answer begins with.
 pub fn understood(merchant: &Merchant) -> Fields {
     Fields::new()
         .with("return_code", "SUCCESS")
         .with("return_msg", "OK")
         .with("appid", merchant.appid.as_str())
         .with("mch_id", merchant.mch_id.as_str())
-        .with("nonce_str", nonce_str(&mut Chance::default()))
+        .with("nonce_str", nonce_str(&mut Random::default()))
 }
 
 pub fn refused(merchant: &Merchant, why: Refusal) -> Fields {
@@ -79,7 +79,7 @@ pub fn refused(merchant: &Merchant, why: Refusal) -> Fields {
         .with("err_code_des", why.err_code_des())
 }
 
-/// As a switch wants it.
+/// A refusal that a switch asks for.
 pub fn refused_as(merchant: &Merchant, err_code: &str) -> Fields {
     understood(merchant)
         .with("result_code", "FAIL")
@@ -125,7 +125,7 @@ pub fn queried(merchant: &Merchant, order: &Order, payment: Option<&Payment>, no
     reply
 }
 
-/// Taken on, not done. Source: protocol A7.3.
+/// Accepted, not done. Source: WeChat Pay v2, native.php?chapter=9_4 (返回结果).
 pub fn refund_accepted(merchant: &Merchant, order: &Order, refund: &Refund) -> Fields {
     let (total_fee, refund_fee) = (order.total_fee.get().to_string(), refund.refund_fee.get().to_string());
     understood(merchant)
@@ -143,7 +143,7 @@ pub fn refund_accepted(merchant: &Merchant, order: &Order, refund: &Refund) -> F
         .with("cash_refund_fee", refund_fee)
 }
 
-/// At most ten of them, from `offset` on if one was asked for. Source: protocol A8.2.
+/// At most ten of them, from `offset` on if one was asked for. Source: WeChat Pay v2, native.php?chapter=9_5 (返回结果).
 pub fn refunds(
     merchant: &Merchant,
     order: &Order,
@@ -182,7 +182,7 @@ pub fn refunds(
     reply
 }
 
-/// What is encrypted in a refund's notice; its root element is another one. Source: protocol A9.
+/// The encrypted part of a refund notice; its root element is `<root>`. Source: WeChat Pay v2, native.php?chapter=9_16.
 pub fn refund_result(order: &Order, refund: &Refund, total_fee: i64, now: Now) -> Fields {
     let (total_fee, refund_fee) = (total_fee.to_string(), refund.refund_fee.get().to_string());
     let status = refund.status(now);
@@ -205,7 +205,7 @@ pub fn refund_result(order: &Order, refund: &Refund, total_fee: i64, now: Now) -
     result
 }
 
-/// The notice around it, which nobody signs.
+/// The refund notice around it, unsigned.
 pub fn refund_notice(merchant: &Merchant, result: &Fields, key: &ApiKey, nonce_str: &str) -> Fields {
     let inside = result.to_xml();
     let inside = inside.strip_prefix("<xml>").and_then(|rest| rest.strip_suffix("</xml>"));
@@ -218,7 +218,7 @@ pub fn refund_notice(merchant: &Merchant, result: &Fields, key: &ApiKey, nonce_s
         .with("req_info", req_info::seal(root.as_bytes(), key))
 }
 
-/// In place of a bill: unsigned. Source: protocol A10.3.
+/// In place of a bill: unsigned. Source: WeChat Pay v2, native.php?chapter=9_6 (返回结果).
 pub fn no_bill(why: NoBill) -> String {
     Fields::new().with("return_code", "FAIL").with("return_msg", why.0).with("error_code", why.1).to_xml()
 }
@@ -227,7 +227,7 @@ pub fn closed(merchant: &Merchant) -> Fields {
     understood(merchant).with("result_code", "SUCCESS").with("result_msg", "OK")
 }
 
-/// A notice, which has no `sign_type` even where it is signed with HMAC-SHA256. Source: protocol A2.1.
+/// A payment notice, which has no `sign_type` even where it is signed with HMAC-SHA256. Source: WeChat Pay v2, native.php?chapter=9_7.
 pub fn notice(merchant: &Merchant, order: &Order, payment: &Payment, nonce_str: &str) -> Fields {
     let mut notice = Fields::new()
         .with("return_code", "SUCCESS")

@@ -1,12 +1,12 @@
-//! What WeChat checks before it looks at any order: A17's order of checks, read by the sandbox for
-//! itself. It may well disagree with a client, which is what it is for.
+//! The checks that WeChat makes before it looks at any order, in its order of checks. The sandbox reads WeChat's pages for
+//! itself, so that it can disagree with the client. Source: WeChat Pay v2, native.php?chapter=4_1, 4_2, 4_3.
 
 use std::collections::BTreeMap;
 
 use wxpay::v2::{Fields, sign};
 use wxpay::{Merchant, SignType, UnixMillis};
 
-/// The longest body that is read. Source: protocol A16.
+/// The longest body that is read, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// Which of the calls a request is for.
@@ -72,7 +72,7 @@ enum Shape {
 }
 
 /// Name, most bytes, shape. The documents do not say whether a length counts characters or bytes;
-/// bytes are the stricter reading. Source: protocol A1.2, A3, A4.1, A5.1.
+/// bytes are the stricter reading. Source: WeChat Pay v2, native.php?chapter=9_1 to 9_6 (请求参数).
 const SHAPES: &[(&str, usize, Shape)] = &[
     ("appid", 32, Shape::Alphanumeric),
     ("mch_id", 32, Shape::Digits),
@@ -196,7 +196,7 @@ fn check_times(fields: &BTreeMap<String, String>) -> Result<(), NotUnderstood> {
     }
 }
 
-/// The signature has the type that the request names, MD5 when it names none. Source: protocol A1.2, A2.1.
+/// The signature has the type that the request names, MD5 when it names none. Source: WeChat Pay v2, native.php?chapter=4_3.
 fn check_sign(
     document: &Fields,
     fields: &BTreeMap<String, String>,
@@ -248,7 +248,7 @@ impl Shape {
     }
 }
 
-/// An absolute address with a host and no query string. Source: protocol A3.
+/// An absolute address with a host and no query string. Source: WeChat Pay v2, native.php?chapter=9_1 (`notify_url`).
 fn notify_url_fits(value: &str) -> bool {
     if value.contains(['?', '#']) || !value.starts_with("http://") && !value.starts_with("https://") {
         return false;

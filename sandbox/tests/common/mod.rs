@@ -88,7 +88,7 @@ pub async fn world_with(store: Option<AnyPool>) -> World {
 }
 
 impl World {
-    /// The document's NATIVE request, to this shop, without `sign`. Source: protocol A4.7.
+    /// The document's NATIVE request, to this shop, without `sign`. Source: WeChat Pay v2, native.php?chapter=9_1 (举例).
     pub fn order(&self) -> Fields {
         base()
             .with("device_info", "WEB")

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sandbox::{RefundResult, Sandbox};
+use sandbox::{RefundStatus, Sandbox};
 
 use super::{Broken, Oracle};
 use crate::rows::{RefundRow, Rows};
@@ -83,12 +83,12 @@ impl Oracle {
             if refund.state == "succeeded" {
                 let result = at_wechat.map(|other| (other.result, other.refund_fee.get()));
                 hold!(
-                    result == Some((RefundResult::Success, refund.amount)),
+                    result == Some((RefundStatus::Success, refund.amount)),
                     "refund {number} succeeded here, at WeChat it is {result:?}"
                 );
             }
             if closed {
-                let moves = at_wechat.is_some_and(|other| other.result != RefundResult::Closed);
+                let moves = at_wechat.is_some_and(|other| other.result != RefundStatus::Closed);
                 hold!(!moves, "refund {number} is closed here and not at WeChat");
             }
         }
@@ -151,7 +151,7 @@ fn books_agree(rows: &Rows, sandbox: &Sandbox) -> Result<(), Broken> {
     for order in rows.orders.keys().filter_map(|number| sandbox.order(number)) {
         for payment in &order.payments {
             let of = order.refunds.iter().filter(|refund| {
-                refund.transaction_id == payment.transaction_id && refund.result != RefundResult::Closed
+                refund.transaction_id == payment.transaction_id && refund.result != RefundStatus::Closed
             });
             let back: i64 = of.map(|refund| refund.refund_fee.get()).sum();
             hold!(

@@ -1,17 +1,17 @@
-//! Where codes and numbers come from: the machine, or a seed, so that a simulation can be run again.
+//! Random source of codes and numbers: OS entropy, or seeded for simulation.
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
 
 #[derive(Debug, Default)]
-pub struct Chance(Option<Box<StdRng>>);
+pub struct Random(Option<Box<StdRng>>);
 
-impl Chance {
+impl Random {
     pub fn seeded(seed: u64) -> Self {
-        Chance(Some(Box::new(StdRng::seed_from_u64(seed))))
+        Random(Some(Box::new(StdRng::seed_from_u64(seed))))
     }
 
-    /// So many letters out of `from`.
+    /// `length` letters out of `from`.
     pub fn letters(&mut self, from: &[u8], length: usize) -> String {
         match &mut self.0 {
             Some(seeded) => letters(seeded, from, length),
