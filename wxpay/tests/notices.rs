@@ -7,7 +7,7 @@ use wxpay::v2::sign::{self, SignError};
 use wxpay::v2::{Fields, NOTICE_LIMIT, XmlError};
 use wxpay::{ApiKey, Fen, Merchant, Payment, SignType, Verified};
 
-/// The fields of the notice in protocol A11.5, without its signature.
+/// A notice of the fields of native.php?chapter=9_7, without its signature.
 fn notice() -> Fields {
     Fields::from_iter([
         ("appid", "wxd930ea5d5a258f4f"),

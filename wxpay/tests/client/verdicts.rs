@@ -16,7 +16,7 @@ async fn an_unsigned_failure_is_the_third_class() {
     }
 }
 
-/// The table of protocol A18.
+/// Every code of WeChat's tables, and what to do about it: native.php?chapter=9_1 to 9_5 (错误码).
 const CODES: [(&str, ErrClass); 27] = [
     ("SYSTEMERROR", ErrClass::Same),
     ("BIZERR_NEED_RETRY", ErrClass::Same),

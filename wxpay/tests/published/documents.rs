@@ -1,4 +1,5 @@
-//! The documents of protocol A4.7, A5.5, A6 and A11, byte for byte.
+//! Messages about orders: WeChat's examples of native.php?chapter=9_1, 9_2, 9_3 and 9_7, with the values of this crate's test
+//! order, signed with the public test key.
 
 pub const UNIFIED_ORDER_NATIVE: &str = "<xml>
 <appid><![CDATA[wxd930ea5d5a258f4f]]></appid>

@@ -1,4 +1,5 @@
-//! The documents of protocol A7.5, A8, A9 and A10, byte for byte.
+//! Messages about refunds and bills: WeChat's examples of native.php?chapter=9_4, 9_5, 9_16 and 9_6, with the values of this
+//! crate's test order, signed with the public test key.
 
 pub const REFUND: &str = "<xml>
 <appid><![CDATA[wxd930ea5d5a258f4f]]></appid>
