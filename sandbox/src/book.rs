@@ -9,7 +9,7 @@ use crate::faults::RefundFaults;
 use crate::orders::refunds::{FreshRefund, Refund};
 use crate::orders::{self, DAY_MS, Fresh, Order, Pay, PayError, Payment, Refusal};
 
-/// Orders are forgotten after this time, paid or not; WeChat remembers for years.
+/// Age in milliseconds at which orders are deleted, paid or not.
 const KEPT_MS: i64 = 30 * DAY_MS;
 
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub struct Book {
 }
 
 impl Book {
-    /// Takes an order over as it was kept.
+    /// Adds an order that was read from the store.
     pub fn insert(&mut self, order: Order) {
         for code in &order.codes {
             self.by_code.insert(code.code_url.clone(), order.out_trade_no.clone());
@@ -187,7 +187,7 @@ impl Book {
         orders.split_off(orders.len().saturating_sub(most))
     }
 
-    /// Forgets what is older than 30 days; returns the moment before which all is forgotten.
+    /// Deletes orders older than 30 days; returns the moment before which all are deleted.
     pub fn forget_old(&mut self, now: UnixMillis) -> UnixMillis {
         let before = now.plus_ms(-KEPT_MS);
         self.orders.retain(|_, order| order.created_at >= before);

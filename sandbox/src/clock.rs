@@ -18,7 +18,7 @@ pub struct Now {
 }
 
 /// Shared by all its clones. Setting a speed never moves `wall`: a merchant's `time_expire` is an
-/// hour of the day on the merchant's clock, which does not know that the sandbox is in a hurry.
+/// time of day on the merchant's clock, which runs at normal speed.
 #[derive(Debug, Clone)]
 pub struct Clock(Arc<Shared>);
 
@@ -66,6 +66,7 @@ impl Clock {
         Clock(Arc::new(Shared { setting, changed: Notify::new() }))
     }
 
+    /// The wall time.
     pub fn now(&self) -> UnixMillis {
         self.setting().wall()
     }
@@ -117,7 +118,7 @@ impl Clock {
         });
     }
 
-    /// When a moment of the inner scale comes, on the wall scale.
+    /// The wall time of a moment of the inner scale.
     pub(crate) fn wall_of(&self, inner: UnixMillis) -> UnixMillis {
         let setting = self.setting();
         let speed = i64::from(setting.speed);

@@ -1,4 +1,4 @@
-//! `/control/*`: what a test may ask of the sandbox, in JSON. See the start page for examples.
+//! `/control/*`: the test API of the sandbox, in JSON. The start page has examples.
 
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
@@ -18,7 +18,7 @@ use crate::{Faults, NoticeRecord, Sandbox, TradeState};
 
 /// Orders that `GET /control/orders` shows, newest last.
 const ORDERS_SHOWN: usize = 1_000;
-/// A day passes in less than a tenth of a second; faster than that no test can look.
+/// Limit of [`Faults::speed`]: a day passes in less than a tenth of a second.
 const MAX_SPEED: u32 = 1_000_000;
 
 pub fn router(sandbox: &Sandbox) -> Router {
@@ -120,7 +120,7 @@ async fn set_faults(State(sandbox): State<Sandbox>, body: Bytes) -> Result<Json<
         return Err(bad_request(format!("speed is 1 to {MAX_SPEED}")));
     }
     sandbox.set_faults(faults.clone());
-    tracing::info!(?faults, "the switches were set");
+    tracing::info!(?faults, "fault switches set");
     Ok(Json(faults))
 }
 

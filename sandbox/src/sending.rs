@@ -32,7 +32,7 @@ impl Sandbox {
         }
         while let Some(sent) = sent.join_next().await {
             if let Err(error) = sent {
-                tracing::error!(%error, "a notice could not be sent: {error}");
+                tracing::error!(%error, "sending a notice panicked: {error}");
             }
         }
     }
@@ -91,12 +91,12 @@ impl Sandbox {
         match outcome {
             Some(Outcome::GivenUp) => tracing::warn!(
                 out_trade_no = %number,
-                "the merchant never acknowledged the payment of {number}; no more notices"
+                "notice of {number} given up: the merchant did not acknowledge it"
             ),
             Some(Outcome::Again(again)) => tracing::info!(
                 out_trade_no = %number,
                 attempts = again.attempts,
-                "the notice of {number} was not acknowledged and will be sent again"
+                "notice of {number} not acknowledged, will be sent again"
             ),
             Some(Outcome::Acknowledged) | None => (),
         }

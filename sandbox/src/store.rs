@@ -1,5 +1,5 @@
-//! Keeps orders and open notices in a database. Memory is the working copy; what is here is read
-//! once, when the sandbox opens. One task writes, many changes to a transaction.
+//! Persistence of orders and open notices. Memory is the working copy; the database is read once, when the sandbox opens.
+//! Group commit: one task writes, many changes to a transaction.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -19,23 +19,26 @@ const NOTICES_DDL: &str = "CREATE TABLE IF NOT EXISTS sandbox_notices \
 
 /// The most changes in one transaction, and rows in one statement.
 const BATCH: usize = 256;
-/// A database that is busy is asked again so often, with growing pauses: about 5 s in all.
+/// Attempts at a busy database, with growing pauses: about 5 s in all.
 const TRIES: u32 = 10;
 
+/// Why the store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The database itself.
     #[error("the sandbox's tables could not be read or written")]
     Database(#[from] sqlx::Error),
+    /// Written by another version.
     #[error("a document in the sandbox's tables is not what this version writes")]
     Document(#[from] serde_json::Error),
 }
 
-/// One thing to keep or to forget.
+/// One row to write or to delete.
 #[derive(Debug)]
 pub struct Change {
     table: Table,
     id: String,
-    /// The document and when its subject began; `None` forgets it.
+    /// The document and its time; `None` deletes the row.
     row: Option<(String, UnixMillis)>,
 }
 
@@ -61,13 +64,13 @@ impl Change {
     }
 }
 
-/// Maps with text keys only, which JSON can always say.
+/// Never fails: all maps have text keys.
 fn to_json(document: &impl Serialize) -> String {
     serde_json::to_string(document).unwrap_or_default()
 }
 
 enum Task {
-    /// Changes that stand or fall together.
+    /// Changes of one transaction.
     Keep {
         changes: Vec<Change>,
         done: oneshot::Sender<bool>,
@@ -77,7 +80,7 @@ enum Task {
     },
 }
 
-/// Hands changes to the writing task.
+/// Sends changes to the writing task.
 #[derive(Debug, Clone)]
 pub struct Store(mpsc::UnboundedSender<Task>);
 
@@ -86,7 +89,7 @@ pub struct Store(mpsc::UnboundedSender<Task>);
 pub struct Kept(Option<oneshot::Receiver<bool>>);
 
 impl Kept {
-    /// For a sandbox that keeps nothing.
+    /// Without a store, or without a change.
     pub fn nothing() -> Self {
         Kept(None)
     }
@@ -164,10 +167,10 @@ async fn commit_patiently(pool: &AnyPool, sqlite: bool, rows: &Rows, forget: Opt
         match commit(pool, sqlite, rows, forget).await {
             Ok(()) => return true,
             Err(error) if attempt == TRIES => {
-                tracing::error!(%error, "the sandbox could not keep {} rows: {error}", rows.len());
+                tracing::error!(%error, "the sandbox store could not write {} rows: {error}", rows.len());
             }
             Err(error) => {
-                tracing::warn!(%error, "the sandbox's database is busy, trying again: {error}");
+                tracing::warn!(%error, "the sandbox store is busy, retrying: {error}");
                 tokio::time::sleep(Duration::from_millis(u64::from(attempt) * 100)).await;
             }
         }

@@ -86,8 +86,11 @@ impl std::fmt::Debug for Tls {
 /// What the client has shown in the handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shown {
+    /// No certificate.
     Nothing,
+    /// One that none of the authorities has signed.
     Wrong,
+    /// A valid one.
     Good,
 }
 
@@ -106,7 +109,7 @@ impl Shown {
     }
 }
 
-/// Takes whatever certificate comes, so that a wrong one gets an answer in HTTP; that the client has its key is
+/// Accepts every certificate in the handshake, so that a wrong one gets an answer in HTTP. That the client has its key is
 /// checked all the same.
 #[derive(Debug)]
 struct LooksLater(Arc<dyn ClientCertVerifier>);
@@ -193,7 +196,7 @@ async fn accept(mut listener: TcpListener, tls: Tls, ready: mpsc::Sender<Ready>)
 
 impl axum::serve::Listener for Listener {
     type Io = TlsStream<TcpStream>;
-    /// In place of an address, which nobody asks for.
+    /// In place of an address, which is not used.
     type Addr = Shown;
 
     async fn accept(&mut self) -> Ready {

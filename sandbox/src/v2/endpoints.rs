@@ -95,7 +95,7 @@ impl Sandbox {
         let request = match rules::read(&body, call, merchant) {
             Ok(request) => request,
             Err(why) => {
-                tracing::info!("a request was not understood: {}", why.0);
+                tracing::info!("request not understood: {}", why.0);
                 return xml(replies::not_understood(&why));
             }
         };
@@ -141,7 +141,7 @@ impl Sandbox {
         }
     }
 
-    /// Decides with the orders locked; what has changed is on its way to the store.
+    /// Applies the call with the state locked, and sends what changed to the store.
     fn decide(&self, call: Call, request: &rules::Request, now: Now) -> (Result<Fields, Refusal>, Kept) {
         let merchant = &self.0.merchant;
         if call == Call::Refund {

@@ -9,7 +9,7 @@ use wxpay::{Merchant, SignType, UnixMillis};
 /// The longest body that is read, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// Which of the calls a request is for.
+/// The endpoint that a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     UnifiedOrder,
@@ -21,7 +21,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// The end of its address.
+    /// The last part of its path.
     pub fn name(self) -> &'static str {
         match self {
             Call::UnifiedOrder => "unifiedorder",
@@ -118,7 +118,9 @@ const SHAPES: &[(&str, usize, Shape)] = &[
 const UNIFIED_ORDER: &[&str] =
     &["nonce_str", "body", "out_trade_no", "total_fee", "spbill_create_ip", "notify_url", "trade_type"];
 
-/// Reads one posted body as far as its signature. Method and size were looked at before.
+/// Checks one posted body up to its signature. Method and size were checked before.
+/// # Errors
+/// [`NotUnderstood`], for the first check that fails.
 pub fn read(body: &[u8], call: Call, merchant: &Merchant) -> Result<Request, NotUnderstood> {
     if body.is_empty() {
         return refuse("post数据为空");
