@@ -95,9 +95,10 @@ fn shell<V: IntoView + 'static>(
 ) -> impl IntoView + use<V> {
     let nonce = use_nonce().map(|nonce| nonce.to_string()).unwrap_or_default();
     let framed_by = frame_ancestors(site, frame);
-    if let (Some(options), Ok(policy)) =
-        (use_context::<ResponseOptions>(), HeaderValue::try_from(policy(frame.framable, framed_by.as_deref(), &nonce)))
-    {
+    if let (Some(options), Ok(policy)) = (
+        use_context::<ResponseOptions>(),
+        HeaderValue::try_from(policy(frame.framable, framed_by.as_deref(), &nonce)),
+    ) {
         options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
         // For browsers that do not know `frame-ancestors`; there is no such header for single origins.
         if framed_by.is_none() {

@@ -70,7 +70,7 @@ pub struct Config {
     /// At least 32 bytes. `None` only in sandbox mode, where one is made and kept with the database.
     pub user_token_secret: Option<Secret>,
     pub admin_password: Option<Secret>,
-    /// Complete but for `notify_url`, which needs the address where the server listens.
+    /// Complete but for `notify_base`, which needs the address where the server listens.
     pub cashier: cashier::Settings,
     /// Complete but for `public_url` and `sandbox_scan_base`, for the same reason.
     pub site: SiteSettings,

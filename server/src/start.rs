@@ -308,7 +308,7 @@ mod tests {
     fn nothing_is_refunded_with_an_expired_certificate() {
         let now = UnixMillis::new(1_773_540_000_000);
         let can_refund = |certificate: Option<Certificate>| {
-            let client = Client::new(Merchant::sandbox(), endpoint(Endpoint::WECHAT)).unwrap();
+            let client = Client::new(Merchant::sandbox(), Endpoint::wechat()).unwrap();
             with_certificate(client, certificate.as_ref(), now).unwrap().can_refund()
         };
         assert!(can_refund(Some(certificate(2036))));

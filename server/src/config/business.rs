@@ -17,7 +17,7 @@ const LONGEST_EXPIRE_S: u32 = 7200;
 /// Highest price of one order, in fen: 1,000,000 yuan keeps every sum far from overflow.
 const MOST_FEN: u64 = 100_000_000;
 
-/// The cashier's settings; `notify_url` is left empty.
+/// The cashier's settings; `notify_base` is left empty.
 ///
 /// # Errors
 /// [`ConfigError`] for the first setting that is not usable.
@@ -25,7 +25,7 @@ pub(super) fn cashier(s: &Settings, in_sandbox: bool) -> Result<cashier::Setting
     let shortest = if in_sandbox { 1 } else { SHORTEST_EXPIRE_S };
     let time_expire_s = between("SAOMA_TIME_EXPIRE_S", s.time_expire_s, shortest, LONGEST_EXPIRE_S)?;
     Ok(cashier::Settings {
-        notify_url: String::new(),
+        notify_base: String::new(),
         body: goods(&s.site_name),
         time_expire_ms: i64::from(time_expire_s) * 1000,
         late_payment: match s.late_payment.as_str() {
