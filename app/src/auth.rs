@@ -1,5 +1,5 @@
-//! Who asks: [`CurrentUser`] and [`Operator`], obtained or refused. The server's middleware has checked cookies and
-//! tokens and put them into the request's extensions; nothing here reads a cookie.
+//! The identities behind a request. The server's middleware checks cookies and tokens and puts these types into the
+//! request's extensions; nothing here reads a cookie.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -7,14 +7,13 @@ use axum::http::request::Parts;
 use leptos::prelude::use_context;
 
 use crate::access::Permission;
-use crate::api::{AppError, ErrorCode};
-use crate::service::answer_with;
+use crate::protocol::error::{AppError, ErrorCode, refusal};
 
 /// The user of the site who is signed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentUser {
     pub id: String,
-    /// What the page calls them; the id where the site gave no name.
+    /// The name on the pages; the id where the site gave none.
     pub name: String,
 }
 
@@ -32,7 +31,7 @@ impl Operator {
     }
 }
 
-/// Whether the operator's password, asked for once more in this form, is right. Absent where the form has none.
+/// Whether the operator's password, which a form about money asks for again, is right. Absent where the form has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmed {
     Yes,
@@ -43,7 +42,7 @@ pub enum Confirmed {
     },
 }
 
-/// Where the request came from, with trusted proxies taken into account; for WeChat's `spbill_create_ip`.
+/// The client's address, with trusted proxies taken into account; for WeChat's `spbill_create_ip`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientIp(pub IpAddr);
 
@@ -70,6 +69,12 @@ pub struct Viewer {
     pub token: Option<String>,
 }
 
+impl From<&CurrentUser> for Viewer {
+    fn from(user: &CurrentUser) -> Self {
+        Viewer { user: Some(user.clone()), token: None }
+    }
+}
+
 impl Viewer {
     /// # Errors
     /// [`ErrorCode::Session`] if there is neither a user nor a link.
@@ -82,31 +87,21 @@ fn extension<T: Clone + Send + Sync + 'static>() -> Option<T> {
     use_context::<Parts>().and_then(|parts| parts.extensions.get::<T>().cloned())
 }
 
-/// # Errors
-/// [`ErrorCode::Session`] if nobody is signed in.
-pub fn current_user() -> Result<CurrentUser, AppError> {
-    extension().ok_or_else(signed_out)
+/// The user who is signed in, if any.
+pub fn user() -> Option<CurrentUser> {
+    extension()
 }
 
 /// # Errors
-/// [`ErrorCode::Session`] if no operator is signed in.
-pub fn operator() -> Result<Operator, AppError> {
-    extension().ok_or_else(signed_out)
+/// [`ErrorCode::Session`] if nobody is signed in.
+pub fn current_user() -> Result<CurrentUser, AppError> {
+    user().ok_or_else(signed_out)
 }
 
 pub fn client_ip() -> ClientIp {
     extension().unwrap_or_default()
 }
 
-/// Whoever may turn out to be allowed to see an order.
-///
-/// # Errors
-/// [`ErrorCode::Session`] if there is neither a user nor a link.
-pub fn viewer(token: Option<String>) -> Result<Viewer, AppError> {
-    Viewer::new(extension(), token)
-}
-
 fn signed_out() -> AppError {
-    answer_with(ErrorCode::Session, None);
-    AppError::new(ErrorCode::Session, "sign in first")
+    refusal(ErrorCode::Session, "sign in first")
 }

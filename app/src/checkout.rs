@@ -15,9 +15,9 @@ use leptos::task::spawn_local;
 use leptos::web_sys::{self, wasm_bindgen::JsCast};
 
 pub use self::look::credit_words;
-pub use self::model::{Command, Model, Phase};
+use self::model::{Command, Model, Phase};
 pub use self::stage::{money_markup, qr_markup};
-pub use crate::protocol::offer::{Choice, Device, Offer, Preset, whole_number};
+use crate::protocol::offer::{Choice, Offer};
 
 use self::look::{Action, Corner, Does};
 use crate::api;
@@ -239,7 +239,7 @@ impl Handle {
     }
 }
 
-/// The name of the element with the [`Offer`].
+/// The id of the element with the island's [`Offer`].
 pub const PROPS_ID: &str = "offer";
 
 /// Brings the recharge page to life. `children` is the page as the server drew it: it works without this island, which

@@ -1,4 +1,4 @@
-//! Small pieces that several pages share.
+//! Small components that several pages share.
 
 use leptos::prelude::*;
 use recharge::exception::ExceptionKind;
@@ -10,7 +10,9 @@ use crate::money::parts as money_parts;
 use crate::refund_summary::RefundSummary;
 use crate::text::{Lang, Text, exception, state};
 
-/// A sum as the largest thing around: `¥` and cents are smaller. `size` is `m` or `l`.
+pub mod own_recharges;
+
+/// A sum in large type: `¥` and cents are smaller. `size` is `m` or `l`.
 pub fn big_money(fen: Fen, size: &'static str) -> impl IntoView {
     let (whole, cents) = money_parts(fen.get());
     view! {
@@ -28,6 +30,11 @@ pub fn pill(label: &'static str, tone: Option<&'static str>) -> impl IntoView {
     view! { <span class="pill" data-tone=tone>{label}</span> }
 }
 
+/// The state of the refunds of an order's payment, if it has any.
+fn refund_pill(lang: Lang, refunds: RefundSummary) -> Option<impl IntoView> {
+    refunds.word().map(|(word, tone)| pill(lang.t(word), tone))
+}
+
 /// The payer's word for an order's state.
 pub fn payer_pill(lang: Lang, order: &Order, returned: RefundSummary) -> impl IntoView + use<> {
     let (word, tone) = match &order.state {
@@ -41,7 +48,7 @@ pub fn payer_pill(lang: Lang, order: &Order, returned: RefundSummary) -> impl In
     pill(lang.t(word), tone)
 }
 
-/// The operator's words: the state, what went back, and each kind of exception once.
+/// The operator's words: the order's state, its refunds', and each kind of exception once.
 pub fn operator_pills(
     lang: Lang,
     order: &Order,
@@ -62,7 +69,7 @@ pub fn operator_pills(
     }
     let exceptions: Vec<_> =
         shown.into_iter().map(|kind| pill(lang.t(exception_word(kind)), Some("warn"))).collect();
-    view! { <span class="pills">{pill(lang.t(word), tone)}{returned.pill(lang)}{exceptions}</span> }
+    view! { <span class="pills">{pill(lang.t(word), tone)}{refund_pill(lang, returned)}{exceptions}</span> }
 }
 
 pub fn exception_word(kind: ExceptionKind) -> Text {
@@ -77,13 +84,13 @@ pub fn exception_word(kind: ExceptionKind) -> Text {
     }
 }
 
-/// A line that wants attention. `tone` is `warn`, `bad`, or none for information.
+/// A notice. `tone` is `warn`, `bad`, or none for information.
 pub fn notice(tone: Option<&'static str>, text: impl IntoView + 'static) -> impl IntoView {
     let icon = if tone == Some("warn") { icons::CLOCK } else { icons::NOTE };
     view! { <p class="notice" data-tone=tone role="status"><Icon d=icon/><span>{text.into_any()}</span></p> }
 }
 
-/// How much of a time is shown, in Beijing time.
+/// The part of a time that is shown, in Beijing time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Clock {
     /// `2026-11-21 09:47:31`
@@ -111,7 +118,7 @@ pub fn time(at: UnixMillis, clock: Clock) -> impl IntoView {
     view! { <time datetime=at.to_beijing_rfc3339()>{time_text(at, clock)}</time> }
 }
 
-/// One place of a pager: a link, or plain text at the end of the list.
+/// One end of a pager: a link, or plain text at the end of the list.
 pub fn pager_end(label: &'static str, href: Option<String>, newer: bool) -> impl IntoView {
     let face = move || match newer {
         true => view! { <Icon d=icons::NEWER/>{label} }.into_any(),
@@ -125,7 +132,7 @@ pub fn pager_end(label: &'static str, href: Option<String>, newer: bool) -> impl
     }
 }
 
-/// What stands in place of a page: as [`empty`], with the page's heading.
+/// Stands in for a whole page: as [`empty`], with a heading.
 pub fn instead(icon: &'static str, title: &'static str, text: &'static str) -> impl IntoView {
     let text = (!text.is_empty()).then(|| view! { <p class="note">{text}</p> });
     view! {
@@ -137,7 +144,7 @@ pub fn instead(icon: &'static str, title: &'static str, text: &'static str) -> i
     }
 }
 
-/// Nothing there, said kindly.
+/// Stands in for an empty list.
 pub fn empty(icon: &'static str, title: &'static str, text: &'static str) -> impl IntoView {
     let text = (!text.is_empty()).then(|| view! { <p class="note">{text}</p> });
     view! {

@@ -1,37 +1,24 @@
-//! The order page's island: asks how the order stands and shows the page anew when it changed.
+//! The order page's island: polls the order's status and reloads the page when it has changed.
 
 use gloo_timers::future::TimeoutFuture;
 use leptos::ev;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use serde::{Deserialize, Serialize};
 
-use crate::api::{self, ErrorCode, ViewState};
+use crate::api;
 use crate::clock::now;
 use crate::island_props::read_props;
-use crate::poll::{Poll, Step};
+use crate::poll::{POLL_FOR_S, Poll, Step};
+use crate::protocol::Followed;
+use crate::protocol::error::ErrorCode;
 
-/// How often it looks at its clock.
+/// Milliseconds between two looks at the clock.
 const TICK_MS: u32 = 250;
 
-/// For how long it goes on when the time that the server named is over.
-const GO_ON_S: i64 = 200;
-
-/// What the page shows, and what it needs to ask whether that still holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Followed {
-    pub out_trade_no: String,
-    /// The order link's token, if that is how the page was opened.
-    pub token: Option<String>,
-    pub state: ViewState,
-    pub code_version: i64,
-    pub poll_for_s: i64,
-}
-
-/// The name of the element with [`Followed`].
+/// The id of the element with the island's [`Followed`].
 pub const PROPS_ID: &str = "followed";
 
-/// Shows nothing of its own.
+/// Polls for the page around it; renders nothing.
 #[island]
 pub fn Follow() -> impl IntoView {
     Effect::new(move || {
@@ -55,7 +42,7 @@ pub fn Follow() -> impl IntoView {
                 match poll.try_update_value(|poll| poll.step(now())) {
                     None => return,
                     // A page that shows a code goes on for as long as the order is open.
-                    Some(Step::Stop) => poll.update_value(|poll| poll.extend(now(), GO_ON_S)),
+                    Some(Step::Stop) => poll.update_value(|poll| poll.extend(now(), POLL_FOR_S)),
                     Some(Step::Wait) => TimeoutFuture::new(TICK_MS).await,
                     Some(Step::Ask) => match api::order_status(number.clone(), token.clone()).await {
                         Ok(view) if (view.state, view.code_version) != (state, code_version) => {

@@ -18,7 +18,6 @@ pub const THEME: &str = "M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18";
 pub const OLDER: &str = "M10 6l6 6-6 6";
 pub const NEWER: &str = "M14 6l-6 6 6 6";
 pub const SEARCH: &str = "M20 20l-4.5-4.5M17 10.5a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0z";
-pub const PRINT: &str = "M7 9V4h10v5M7 18H4v-7h16v7h-3M7 15h10v6H7z";
 
 /// Decoration beside a word: hidden from screen readers.
 #[component]

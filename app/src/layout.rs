@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
 use crate::icons::{self, Icon};
+use crate::links;
 use crate::request::{PageRequest, Theme};
 use crate::service::Service;
 use crate::site::{Site, SiteSettings};
@@ -107,7 +108,7 @@ fn shell<V: IntoView + 'static>(
     }
     let lang = request.lang;
     let options =
-        LeptosOptions::builder().output_name(site.files.output_name.clone()).site_pkg_dir("pkg").build();
+        LeptosOptions::builder().output_name(site.files.output_name.clone()).site_pkg_dir(links::PKG).build();
     let title = format!("{title} · {}", site.name);
     view! {
         <!DOCTYPE html>
@@ -117,8 +118,8 @@ fn shell<V: IntoView + 'static>(
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
                 <meta name="color-scheme" content="light dark"/>
                 <title>{title}</title>
-                <link rel="stylesheet" href=format!("/pkg/{}", site.files.css)/>
-                <link rel="icon" href="/favicon.svg" type="image/svg+xml"/>
+                <link rel="stylesheet" href=format!("/{}/{}", links::PKG, site.files.css)/>
+                <link rel="icon" href=links::FAVICON type="image/svg+xml"/>
                 {frame.refresh.then(|| view! { <noscript><meta http-equiv="refresh" content="5"/></noscript> })}
                 {frame.live.then(|| view! {
                     <script nonce=nonce>{KEEP_EARLY_PRESS}</script>
@@ -152,7 +153,7 @@ pub fn theme_tool(request: &PageRequest) -> impl IntoView + use<> {
         }
     };
     view! {
-        <form class="theme" method="post" action="/theme">
+        <form class="theme" method="post" action=links::THEME>
             <input type="hidden" name="back" value=request.with(&[])/>
             {button(Theme::Dark, common::THEME_DARK)}
             {button(Theme::Light, common::THEME_LIGHT)}
@@ -200,8 +201,8 @@ where
         <header class="topbar">
             {ribbon(site, request)}
             <div class="topbar-in">
-                <a class="brand" href="/"><span class="brand-mark" aria-hidden="true">{mark}</span>{site.name.clone()}</a>
-                {lang_and_theme(request, request.signed_in.then(|| sign_out(lang, "/logout")))}
+                <a class="brand" href=links::HOME><span class="brand-mark" aria-hidden="true">{mark}</span>{site.name.clone()}</a>
+                {lang_and_theme(request, request.signed_in.then(|| sign_out(lang, links::PAYER_LOGOUT)))}
             </div>
         </header>
         <main id="main" class="page" data-width=narrow.then_some("narrow")>{content.into_any()}</main>
@@ -234,19 +235,19 @@ where
         <header class="topbar" data-width="wide">
             {ribbon(site, request)}
             <div class="topbar-in">
-                <a class="brand" href="/admin">
+                <a class="brand" href=links::ADMIN>
                     <span class="brand-mark" aria-hidden="true"><Icon d=icons::SCAN/></span>{site.name.clone()}
                 </a>
                 <nav class="nav" aria-label=lang.t(nav::LABEL)>
-                    {link(Tab::Overview, "/admin", nav::OVERVIEW)}
-                    {link(Tab::Orders, "/admin/orders", nav::ORDERS)}
-                    {link(Tab::Exceptions, "/admin/exceptions", nav::EXCEPTIONS)}
-                    {link(Tab::Reconciliations, "/admin/reconciliations", nav::BILLS)}
+                    {link(Tab::Overview, links::ADMIN, nav::OVERVIEW)}
+                    {link(Tab::Orders, links::ORDERS, nav::ORDERS)}
+                    {link(Tab::Exceptions, links::EXCEPTIONS, nav::EXCEPTIONS)}
+                    {link(Tab::Reconciliations, links::RECONCILIATIONS, nav::BILLS)}
                 </nav>
                 <div class="topbar-end">
                     <a class="tool" href=request.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
                     {theme_tool(request)}
-                    {sign_out(lang, "/admin/logout")}
+                    {sign_out(lang, links::LOGOUT)}
                 </div>
             </div>
         </header>

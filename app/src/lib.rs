@@ -1,23 +1,32 @@
-//! What people see; built twice, with `ssr` for the server and with `hydrate` for the browser.
+//! The pages and what their scripts call; built twice, with `ssr` for the server and with `hydrate` for the browser.
 //!
-//! The server calls [`pages::routes`] with a [`service::Service`], and layers sessions around it that put [`auth`]'s types into
-//! each request's extensions. The browser's part is two islands, [`Checkout`] and [`Follow`], and the functions in
-//! [`api`] that they call; everything else is drawn on the server and works without script.
+//! The server mounts [`pages::routes`] with a [`service::Service`], answers polls with [`api::answer_poll`], and layers
+//! sessions around the pages that put [`auth`]'s types into each request's extensions. The browser's part is two islands, [`Checkout`] and
+//! [`Follow`], and the functions in [`api`] that they call; everything else is rendered on the server and works without
+//! script.
+//!
+//! Imports go one way: `lang`, `money`, `links`, `url`, `access` ← `protocol` ← `auth`, `site`, `island_props` ← `service`, `request` ←
+//! `layout`, `paging` ← `components` ← `api` ← `checkout`, `follow` ← `pages`.
 
 // The type of a page is as deep as its markup.
 #![recursion_limit = "256"]
+// The browser's build uses only a part; what nobody uses shows in the server's.
+#![cfg_attr(not(feature = "ssr"), allow(dead_code, unused_imports))]
 
 pub mod api;
-pub mod checkout;
+mod checkout;
 mod clock;
-pub mod follow;
-pub mod icons;
+mod follow;
+mod icons;
 mod island_props;
-pub mod money;
+mod lang;
+pub mod links;
+mod money;
 pub mod poll;
-mod protocol;
-pub mod qr_code;
-pub mod text;
+pub mod protocol;
+mod qr_code;
+mod text;
+pub mod url;
 
 #[cfg(feature = "ssr")]
 pub mod access;
@@ -29,6 +38,8 @@ mod components;
 mod layout;
 #[cfg(feature = "ssr")]
 pub mod pages;
+#[cfg(feature = "ssr")]
+mod paging;
 #[cfg(feature = "ssr")]
 mod refund_summary;
 #[cfg(feature = "ssr")]

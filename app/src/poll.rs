@@ -1,12 +1,34 @@
-//! When to ask for an order's status next, and when to stop. Pure: `now` comes in, milliseconds of any steady clock.
+//! When a page asks for its order's status next, and when it stops. Pure: `now` comes in, milliseconds of any steady clock.
 
-/// A call that has not ended by then is given up, so that a dead connection does not stop the asking.
+/// Seconds for which a page polls one order. Long enough for a payer to scan and confirm; a background query goes on
+/// after it.
+pub const POLL_FOR_S: i64 = 200;
+
+/// Milliseconds from the start to the first poll.
+const FIRST_MS: i64 = 1000;
+
+/// Milliseconds until the next poll of an order that was placed `age_ms` ago: the longer it waits, the less often its
+/// pages ask.
+pub fn pause_ms(age_ms: i64) -> u32 {
+    match age_ms {
+        ..60_000 => 1000,
+        60_000..120_000 => 2000,
+        _ => 3000,
+    }
+}
+
+/// Seconds for which a page polls an order that expires in `expires_in_s`.
+pub fn poll_for_s(expires_in_s: i64) -> i64 {
+    expires_in_s.clamp(0, POLL_FOR_S)
+}
+
+/// Milliseconds after which a call that has not ended no longer holds up the next one: a dead connection does not stop the
+/// polling.
 const GIVE_UP_AFTER_MS: i64 = 35_000;
 
-/// The asking for one order. The next call is only made after the last one ended.
+/// The polling of one order. The next call is only made after the last one ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Poll {
-    started_at: i64,
     stop_at: i64,
     next_at: i64,
     /// When the call now under way began.
@@ -25,10 +47,10 @@ pub enum Step {
 }
 
 impl Poll {
-    /// `poll_for_s` is the server's: at most 200, less when the order expires earlier.
-    pub fn start(now: i64, poll_for_s: i64) -> Poll {
-        let stop_at = now + poll_for_s.clamp(0, 200) * 1000;
-        Poll { started_at: now, stop_at, next_at: now + 1000, asking_since: None, lost: 0 }
+    /// Polls for the seconds that the server states, at most [`POLL_FOR_S`].
+    pub fn start(now: i64, for_s: i64) -> Poll {
+        let stop_at = now + poll_for_s(for_s) * 1000;
+        Poll { stop_at, next_at: now + FIRST_MS, asking_since: None, lost: 0 }
     }
 
     /// Says what to do; after [`Step::Ask`] a call is under way.
@@ -46,12 +68,11 @@ impl Poll {
         Step::Ask
     }
 
-    /// The call ended with an answer. The server's wish wins; without one, slower as time passes.
-    pub fn answered(&mut self, now: i64, next_ms: Option<u32>) {
+    /// The call ended with an answer, which states the milliseconds until the next one.
+    pub fn answered(&mut self, now: i64, next_ms: u32) {
         self.asking_since = None;
         self.lost = 0;
-        let pause = next_ms.map_or_else(|| pause_ms(now - self.started_at), i64::from);
-        self.next_at = now + pause;
+        self.next_at = now + i64::from(next_ms);
     }
 
     /// The call did not get through. `Retry-After` is honoured; without one, 1 s, 2 s, 4 s, at most 8 s.
@@ -67,7 +88,7 @@ impl Poll {
         self.next_at = self.next_at.min(now);
     }
 
-    /// Asks until `seconds` from now at least: after "check again".
+    /// Goes on until `seconds` from now at least: after "check again".
     pub fn extend(&mut self, now: i64, seconds: i64) {
         self.stop_at = self.stop_at.max(now + seconds * 1000);
         self.wake(now);
@@ -84,37 +105,33 @@ impl Poll {
     }
 }
 
-fn pause_ms(age_ms: i64) -> i64 {
-    match age_ms {
-        ..30_000 => 1000,
-        30_000..90_000 => 2000,
-        _ => 3000,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Asks and answers at once from 0 on; returns when each call was made.
-    fn calls(poll: &mut Poll, until: i64, next_ms: Option<u32>) -> Vec<i64> {
+    /// Polls and answers at once from 0 on; returns when each call was made.
+    fn calls(poll: &mut Poll, until: i64, next_ms: impl Fn(i64) -> u32) -> Vec<i64> {
         let mut made = Vec::new();
         for now in (0..=until).step_by(250) {
             if poll.step(now) == Step::Ask {
                 made.push(now);
-                poll.answered(now, next_ms);
+                poll.answered(now, next_ms(now));
             }
         }
         made
     }
 
     #[test]
-    fn asking_slows_down_as_time_passes() {
-        let made = calls(&mut Poll::start(0, 200), 200_000, None);
+    fn polls_slow_down_as_an_order_grows_old() {
+        let made = calls(&mut Poll::start(0, POLL_FOR_S), 200_000, pause_ms);
         let pauses: Vec<_> = made.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!(made[0], 1000);
         assert!(pauses.is_sorted(), "{pauses:?}");
         assert_eq!((pauses.first(), pauses.last()), (Some(&1000), Some(&3000)));
+        let table = [(0, 1000), (59_999, 1000), (60_000, 2000), (119_999, 2000), (120_000, 3000)];
+        for (age_ms, pause) in table {
+            assert_eq!(pause_ms(age_ms), pause, "{age_ms}");
+        }
     }
 
     #[test]
@@ -122,7 +139,7 @@ mod tests {
         let mut poll = Poll::start(0, 7200);
         assert_eq!(poll.seconds_left(0), 200);
         assert_eq!(poll.step(199_999), Step::Ask);
-        poll.answered(199_999, None);
+        poll.answered(199_999, 0);
         assert_eq!(poll.step(200_000), Step::Stop);
     }
 
@@ -132,8 +149,8 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_wish_wins() {
-        let made = calls(&mut Poll::start(0, 200), 12_000, Some(5000));
+    fn the_next_call_is_made_when_the_server_says_so() {
+        let made = calls(&mut Poll::start(0, 200), 12_000, |_| 5000);
         assert_eq!(made, [1000, 6000, 11_000]);
     }
 
@@ -144,7 +161,7 @@ mod tests {
         assert_eq!(poll.step(30_000), Step::Wait);
         poll.wake(30_000);
         assert_eq!(poll.step(30_000), Step::Wait);
-        poll.answered(30_000, Some(0));
+        poll.answered(30_000, 0);
         assert_eq!(poll.step(30_000), Step::Ask);
     }
 
@@ -158,7 +175,7 @@ mod tests {
     #[test]
     fn a_tab_that_becomes_visible_asks_at_once() {
         let mut poll = Poll::start(0, 200);
-        poll.answered(0, Some(60_000));
+        poll.answered(0, 60_000);
         assert_eq!(poll.step(5000), Step::Wait);
         poll.wake(5000);
         assert_eq!(poll.step(5000), Step::Ask);
@@ -184,7 +201,7 @@ mod tests {
         assert_eq!(poll.step(200_000), Step::Stop);
         poll.extend(200_000, 15);
         assert_eq!(poll.step(200_000), Step::Ask);
-        poll.answered(200_000, None);
+        poll.answered(200_000, 1000);
         assert_eq!(poll.step(215_000), Step::Stop);
     }
 }

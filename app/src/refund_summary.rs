@@ -1,20 +1,18 @@
-//! What of an order's payment goes back to the payer.
+//! The refunds of an order's payment, added up.
 
-use leptos::prelude::*;
 use recharge::refund::{Refund, RefundState};
 use recharge::{Order, OrderState};
 use wxpay::Fen;
 
-use crate::components::pill;
-use crate::text::{Lang, Text, state};
+use crate::text::{Text, state};
 
-/// The refunds of the order's own payment, added up; closed ones gave nothing back.
+/// The refunds of the order's own payment; those that closed unpaid do not count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RefundSummary {
-    /// Asked for, arrived or not.
+    /// Requested, arrived or not.
     pub amount: Fen,
     pub arrived: Fen,
-    /// What was taken from the balance for it.
+    /// Debited from the balance for it.
     pub taken: Fen,
     /// Nothing of the payment is left.
     pub is_whole: bool,
@@ -45,7 +43,7 @@ impl RefundSummary {
         self.arrived < self.amount
     }
 
-    /// `None` where nothing goes back.
+    /// The state's word and tone; `None` without a refund.
     pub fn word(&self) -> Option<(Text, Option<&'static str>)> {
         match (self.is_any(), self.is_under_way(), self.is_whole) {
             (false, ..) => None,
@@ -53,10 +51,6 @@ impl RefundSummary {
             (_, _, true) => Some((state::REFUNDED, None)),
             _ => Some((state::PART_REFUNDED, None)),
         }
-    }
-
-    pub fn pill(&self, lang: Lang) -> Option<impl IntoView + use<>> {
-        self.word().map(|(word, tone)| pill(lang.t(word), tone))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who came with which wishes: language, look, sign-in, and the address's query, read once per request.
+//! Per-request page context: language, theme, session, query.
 
 use std::convert::Infallible;
 
@@ -8,10 +8,11 @@ use axum::http::{HeaderMap, Request, header};
 use leptos::prelude::use_context;
 
 use crate::auth::{ClientIp, Confirmed, CurrentUser, Operator, OtherUser, SignedIn, Viewer};
-use crate::checkout::Device;
-use crate::site::percent_encode;
-use crate::text::Lang;
+use crate::lang::Lang;
+use crate::protocol::offer::Device;
+use crate::url::address;
 
+/// What a page needs to know of the request that it answers.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
     pub lang: Lang,
@@ -31,7 +32,7 @@ pub struct PageRequest {
     pub query: Vec<(String, String)>,
 }
 
-/// A look chosen by hand; without one the system's setting decides.
+/// A theme chosen by hand; without one the system's setting decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Theme {
     Light,
@@ -53,13 +54,13 @@ impl Theme {
 
 impl PageRequest {
     /// The page request behind a call of a server function.
-    pub async fn now() -> PageRequest {
+    pub async fn current() -> PageRequest {
         let mut parts = use_context::<Parts>().unwrap_or_else(|| Request::new(()).into_parts().0);
         let Ok(request) = PageRequest::from_request_parts(&mut parts, &()).await;
         request
     }
 
-    /// A value of the query; empty is as good as absent.
+    /// A value of the query; `None` if absent or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
@@ -67,28 +68,21 @@ impl PageRequest {
             .map(|(_, value)| value.as_str())
     }
 
-    /// This address with some values of its query replaced; an empty one is left out.
+    /// This address with some values of its query replaced; empty ones are left out.
     pub fn with(&self, changes: &[(&str, &str)]) -> String {
         let kept = self.query.iter().filter(|(key, _)| !changes.iter().any(|(name, _)| name == key));
         let kept = kept.map(|(key, value)| (key.as_str(), value.as_str()));
         address(&self.path, kept.chain(changes.iter().copied()))
     }
 
+    /// The seconds of `?n=`, at most five digits.
+    pub fn seconds(&self) -> Option<&str> {
+        self.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
     pub fn viewer(&self) -> Viewer {
         Viewer { user: self.user.clone(), token: self.get("t").map(str::to_owned) }
     }
-}
-
-/// A path with a query; empty values are left out.
-pub fn address<'a>(path: &str, query: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let mut out = path.to_owned();
-    let mut sign = '?';
-    for (key, value) in query.filter(|(_, value)| !value.is_empty()) {
-        out.push(sign);
-        out.push_str(&format!("{}={}", percent_encode(key), percent_encode(value)));
-        sign = '&';
-    }
-    out
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
@@ -122,7 +116,7 @@ fn language(headers: &HeaderMap) -> Lang {
     cookie(headers, "lang").and_then(Lang::parse).or_else(|| accepted.and_then(preferred)).unwrap_or_default()
 }
 
-/// The first of our languages with the highest weight in an `Accept-Language` header.
+/// The supported language with the highest weight in an `Accept-Language` header; the first of equals.
 fn preferred(header: &str) -> Option<Lang> {
     let mut best: Option<(u32, Lang)> = None;
     for entry in header.split(',') {
@@ -136,7 +130,7 @@ fn preferred(header: &str) -> Option<Lang> {
     best.map(|(_, lang)| lang)
 }
 
-/// `q=0.8` in thousandths; what cannot be read counts as nothing.
+/// `q=0.8` in thousandths; 0 if it cannot be read.
 fn weight(text: &str) -> u32 {
     let Some((whole, rest)) = text.trim().strip_prefix("q=").map(|q| q.split_once('.').unwrap_or((q, "")))
     else {
@@ -147,7 +141,7 @@ fn weight(text: &str) -> u32 {
     if whole == "1" { 1000 } else { thousandths }
 }
 
-/// A cookie's value. Language and look only: sessions are the middleware's.
+/// A cookie's value. Language and theme only: the server's middleware reads session cookies.
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
@@ -170,12 +164,6 @@ mod tests {
         for (header, lang) in table {
             assert_eq!(preferred(header), lang, "{header}");
         }
-    }
-
-    #[test]
-    fn an_address_keeps_what_is_not_changed() {
-        let pairs = [("state", "paid"), ("q", "a b&c"), ("before", "")];
-        assert_eq!(address("/admin/orders", pairs.into_iter()), "/admin/orders?state=paid&q=a%20b%26c");
     }
 
     #[test]

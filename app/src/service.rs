@@ -1,29 +1,26 @@
-//! What pages and server functions ask of the cashier, in their own words: who may see what, and what they are told.
+//! Application service for pages and server functions: who may see what, and how orders and errors are shown.
 
-use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use cashier::Cashier;
 use cashier::db::order_list::{Cursor, Page};
 use cashier::{PlaceError, PlaceRequest};
 use leptos::prelude::use_context;
-use leptos_axum::ResponseOptions;
 use recharge::{Order, OrderState, User};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
-use crate::api::{AppError, ErrorCode, OpenOrder, StatusView, ViewState};
 use crate::auth::{ClientIp, CurrentUser, Viewer};
+use crate::links;
+use crate::poll;
+use crate::protocol::error::{AppError, ErrorCode, later, refusal};
+use crate::protocol::{OpenOrder, StatusView, ViewState};
 use crate::refund_summary::RefundSummary;
 use crate::site::Site;
 
-mod operator;
+pub mod operator;
 
-pub use operator::{Dossier, Waiting};
-
-/// A payer's list shows so many rows a page.
+/// Rows on a page of the payer's own recharges.
 const OWN_ROWS: usize = 10;
 
-/// The counter between pages and cashier. Cheap to clone; the server puts it into every request's context.
+/// The cashier and the site's settings. Cheap to clone; pages provide it as context to what they render.
 #[derive(Debug, Clone)]
 pub struct Service {
     pub cashier: Cashier,
@@ -35,11 +32,11 @@ impl Service {
     ///
     /// # Errors
     /// [`ErrorCode::Internal`] where none was provided.
-    pub fn get() -> Result<Service, AppError> {
+    pub fn current() -> Result<Service, AppError> {
         use_context::<Service>().ok_or_else(|| refusal(ErrorCode::Internal, "no service"))
     }
 
-    /// Places an order, or gives the open one of the same user and amount again.
+    /// Places an order, or returns the open one of the same user and amount.
     ///
     /// # Errors
     /// [`AppError`], with the order's number where one exists.
@@ -60,7 +57,7 @@ impl Service {
         }
     }
 
-    /// How an order stands, for its user or the holder of its link.
+    /// The status of an order, for its user or the holder of its link.
     ///
     /// # Errors
     /// [`ErrorCode::NotFound`] for an unknown number and for somebody else's order alike.
@@ -75,7 +72,7 @@ impl Service {
         Ok(view)
     }
 
-    /// Has WeChat asked soon, for a payer who says that he has paid.
+    /// Schedules a query of WeChat, for a payer who says that they have paid.
     ///
     /// # Errors
     /// As [`Service::status`].
@@ -85,7 +82,8 @@ impl Service {
         self.status(&Viewer::from(user), number.as_str()).await
     }
 
-    /// A fresh code under the same number, unless WeChat says that it is paid.
+    /// A new code under the same number, unless WeChat answers that it is paid. `seen` is the version of the code on the
+    /// payer's screen.
     ///
     /// # Errors
     /// As [`Service::place`] and [`Service::status`].
@@ -120,7 +118,7 @@ impl Service {
         Ok((order, view))
     }
 
-    /// A user's own recharges, newest first, and whether the cursor made sense.
+    /// A page of a user's own recharges, newest first.
     ///
     /// # Errors
     /// [`ErrorCode::Internal`] when the database does not answer.
@@ -134,11 +132,11 @@ impl Service {
         self.cashier.balance(&user.id).await.map_err(internal)
     }
 
-    /// What of an order's payment goes back.
+    /// The refunds of an order's payment, added up.
     ///
     /// # Errors
     /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn returned(&self, order: &Order) -> Result<RefundSummary, AppError> {
+    pub async fn refund_summary(&self, order: &Order) -> Result<RefundSummary, AppError> {
         if !matches!(order.state, OrderState::Paid(_)) {
             return Ok(RefundSummary::default());
         }
@@ -146,11 +144,11 @@ impl Service {
         Ok(RefundSummary::of(order, &refunds))
     }
 
-    /// What a page may show of an order. The balance comes along once the order has ended.
+    /// The order as its payer may see it. The balance is read once the order has ended.
     async fn view(&self, order: &Order) -> Result<StatusView, AppError> {
         let now = self.cashier.now();
         let expires_in_s = order.expires_in_s(now);
-        let link = || format!("{}/pay/{}?t={}", self.site.public_url, order.out_trade_no, order.link_token);
+        let link = || links::order_link(&self.site.public_url, &order.out_trade_no, &order.link_token);
         let balance = match order.is_open() {
             true => None,
             false => Some(self.cashier.balance(&order.user.id).await.map_err(internal)?.get()),
@@ -163,8 +161,8 @@ impl Service {
             code_url: order.code_url().map(ToString::to_string),
             code_version: order.issued().map_or(0, |issued| issued.version),
             expires_in_s,
-            poll_for_s: expires_in_s.min(200),
-            next_ms: Some(next_ms(now.minus(order.created_at))),
+            poll_for_s: poll::poll_for_s(expires_in_s),
+            next_ms: poll::pause_ms(now.minus(order.created_at)),
             link: order.is_open().then(link),
             sandbox_scan: order.code_url().and_then(|code_url| self.site.scan_url(code_url.as_str())),
             balance,
@@ -198,9 +196,9 @@ impl Service {
                 out_trade_no: out_trade_no.map(|number| number.to_string()),
                 ..later(ErrorCode::TooOften, message, wait_s)
             },
-            // A page sends no keys.
+            // Pages send no idempotency keys.
             PlaceError::KeyReused | PlaceError::TooManyKeys => refusal(ErrorCode::BadRequest, message),
-            // WeChat's own words are for the operator, not for the payer.
+            // WeChat's own message is for the operator, not for the payer.
             PlaceError::Refused { out_trade_no, .. } => AppError {
                 out_trade_no: Some(out_trade_no.to_string()),
                 ..refusal(ErrorCode::Refused, "WeChat did not accept the order")
@@ -208,12 +206,6 @@ impl Service {
             PlaceError::Stopped(_) => later(ErrorCode::Refused, "no new orders are taken now", 60),
             PlaceError::Write(error) => internal(error),
         }
-    }
-}
-
-impl From<&CurrentUser> for Viewer {
-    fn from(user: &CurrentUser) -> Self {
-        Viewer { user: Some(user.clone()), token: None }
     }
 }
 
@@ -227,8 +219,8 @@ fn may_see(viewer: &Viewer, order: &Order, now: UnixMillis) -> bool {
     is_owner(viewer, order) || viewer.token.as_ref().is_some_and(|token| order.link_opens(token, now))
 }
 
-/// The state in the payer's words.
-pub fn view_state(order: &Order) -> ViewState {
+/// The state that the payer sees.
+fn view_state(order: &Order) -> ViewState {
     match &order.state {
         OrderState::Created => ViewState::Created,
         OrderState::Pending(_) => ViewState::Pending,
@@ -239,70 +231,17 @@ pub fn view_state(order: &Order) -> ViewState {
     }
 }
 
-/// The longer an order waits, the less often its pages ask.
-fn next_ms(age_ms: i64) -> u32 {
-    match age_ms {
-        ..60_000 => 1000,
-        60_000..120_000 => 2000,
-        _ => 3000,
-    }
-}
-
 /// `HH:MM:SS`, Beijing time.
-pub fn clock_time(at: UnixMillis) -> String {
+fn clock_time(at: UnixMillis) -> String {
     at.to_beijing_text().split(' ').nth(1).unwrap_or_default().to_owned()
-}
-
-/// Sets status and `Retry-After` of the answer to this request, where it is one to a server function.
-pub fn answer_with(code: ErrorCode, retry_after_s: Option<u32>) {
-    let Some(options) = use_context::<ResponseOptions>() else { return };
-    options.set_status(status(code));
-    if let Some(seconds) = retry_after_s {
-        options.insert_header(header::RETRY_AFTER, HeaderValue::from(seconds));
-    }
-}
-
-impl IntoResponse for AppError {
-    fn into_response(self) -> Response {
-        let mut response = (status(self.code), Json(&self)).into_response();
-        if let Some(seconds) = self.retry_after_s {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        response
-    }
-}
-
-/// The HTTP status of a refusal.
-pub fn status(code: ErrorCode) -> StatusCode {
-    match code {
-        ErrorCode::BadRequest => StatusCode::BAD_REQUEST,
-        ErrorCode::Session => StatusCode::UNAUTHORIZED,
-        ErrorCode::NotFound => StatusCode::NOT_FOUND,
-        ErrorCode::TooManyOpen => StatusCode::CONFLICT,
-        ErrorCode::Quantity => StatusCode::UNPROCESSABLE_ENTITY,
-        ErrorCode::TooOften => StatusCode::TOO_MANY_REQUESTS,
-        ErrorCode::Busy | ErrorCode::Refused | ErrorCode::Internal | ErrorCode::Offline => {
-            StatusCode::SERVICE_UNAVAILABLE
-        }
-    }
-}
-
-fn refusal(code: ErrorCode, message: impl Into<String>) -> AppError {
-    answer_with(code, None);
-    AppError::new(code, message)
-}
-
-fn later(code: ErrorCode, message: impl Into<String>, seconds: u32) -> AppError {
-    answer_with(code, Some(seconds));
-    AppError { retry_after_s: Some(seconds), ..AppError::new(code, message) }
 }
 
 fn not_found() -> AppError {
     refusal(ErrorCode::NotFound, "no such order")
 }
 
-/// A failure of ours: the payer reads nothing of it, the log has it.
+/// An internal failure: logged with its cause, which the answer does not contain.
 pub fn internal(error: impl std::error::Error + 'static) -> AppError {
-    tracing::error!(error = &error as &dyn std::error::Error, "a page could not be answered");
+    tracing::error!(error = &error as &dyn std::error::Error, "reading or writing for a page failed");
     later(ErrorCode::Internal, "something went wrong", 3)
 }

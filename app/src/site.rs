@@ -1,10 +1,11 @@
-//! What the pages know of the site they stand on: its settings and the names of its files.
+//! The site's settings as the pages need them, and the names of its files.
 
 use std::sync::Arc;
 
 use wxpay::Fen;
 
-use crate::checkout::Preset;
+use crate::protocol::offer::Preset;
+use crate::url::address;
 
 /// Names of this build's files below `/pkg`.
 #[derive(Debug, Clone)]
@@ -14,14 +15,14 @@ pub struct SiteFiles {
     pub css: String,
 }
 
-/// What the site decides, checked at start.
+/// Settings that pages and prices depend on, checked at start.
 #[derive(Debug, Clone)]
 pub struct SiteSettings {
     /// The site's name, on every page.
     pub name: String,
     /// No real money moves, and every page says so.
     pub sandbox: bool,
-    /// `http://127.0.0.1:3080`: where the page is that stands in for a phone; only in sandbox mode.
+    /// `http://127.0.0.1:3080`: the origin of the page that stands in for a phone; only in sandbox mode.
     pub sandbox_scan_base: Option<String>,
     /// Price of one unit.
     pub unit_price: Fen,
@@ -39,7 +40,7 @@ pub struct SiteSettings {
 }
 
 impl SiteSettings {
-    /// What `quantity` units cost and what is given on top; `None` outside the limits.
+    /// Price and bonus of `quantity` units; `None` outside the limits.
     pub fn price(&self, quantity: u32) -> Option<(Fen, Fen)> {
         let preset = self.presets.iter().find(|preset| preset.quantity == quantity);
         if preset.is_none() && !(self.min_quantity..=self.max_quantity).contains(&quantity) {
@@ -54,27 +55,15 @@ impl SiteSettings {
         self.public_url.starts_with("https://")
     }
 
-    /// The sandbox's phone page for a code.
+    /// The sandbox's phone page for a code; `None` with a real merchant.
     pub fn scan_url(&self, code_url: &str) -> Option<String> {
         let base = self.sandbox_scan_base.as_deref()?;
-        Some(format!("{base}/scan?code_url={}", percent_encode(code_url)))
+        Some(address(&format!("{base}/scan"), [("code_url", code_url)]))
     }
 }
 
-/// Shared settings: pages borrow them for the time of a request.
+/// Shared settings.
 pub type Site = Arc<SiteSettings>;
-
-/// For a value in a query string.
-pub fn percent_encode(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    out
-}
 
 #[cfg(test)]
 mod tests {

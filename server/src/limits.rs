@@ -2,8 +2,8 @@
 //! [`crate::create_limit`].
 
 use app::{
-    api::{AppError, ErrorCode},
     auth::{CurrentUser, Operator},
+    protocol::error::{AppError, ErrorCode},
 };
 use axum::{
     extract::{Request, State},

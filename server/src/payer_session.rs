@@ -4,6 +4,7 @@
 use app::{
     access::{Caller, Limit, Routes, Stranger},
     auth::{CurrentUser, OtherUser, SignedIn},
+    links,
 };
 use axum::{
     extract::{Form, Request, State},
@@ -22,13 +23,11 @@ use crate::{
 const DEMO: (&str, &str) = ("demo", "Demo");
 /// How long the question which account to use can be answered, in seconds.
 const SWITCH_S: i64 = 300;
-/// Where the question is asked, and answered.
-const SWITCH: &str = "/switch";
 
 pub(crate) fn routes() -> Routes<Server> {
     const BROWSER: Caller = Caller::Stranger(Stranger::Browser);
-    Routes::new().post(SWITCH, BROWSER, Limit::OwnCookie, switch).post(
-        "/logout",
+    Routes::new().post(links::SWITCH, BROWSER, Limit::OwnCookie, switch).post(
+        links::PAYER_LOGOUT,
         BROWSER,
         Limit::OwnCookie,
         sign_out,
@@ -74,7 +73,7 @@ pub(crate) fn sign_in(server: &Server, request: &mut Request) {
     if by_cookie {
         request.extensions_mut().insert(SignedIn);
     }
-    if request.uri().path() == SWITCH
+    if request.uri().path() == links::SWITCH
         && let Some((_, other)) = server.user_of(Session::Switch, request.headers())
     {
         request.extensions_mut().insert(OtherUser { name: other.user.name });
@@ -90,7 +89,7 @@ pub(crate) fn arrive(server: &Server, request: &Request, token: &str) -> Option<
     Some(match signed_in {
         Some(known) if known.user.id != linked.user.id => {
             let cookie = server.cookies().set(Session::Switch, token, SWITCH_S);
-            with_cookie(Redirect::to(&format!("{SWITCH}{clean}")), &cookie)
+            with_cookie(Redirect::to(&format!("{}{clean}", links::SWITCH)), &cookie)
         }
         _ => with_cookie(Redirect::to(&format!("/{clean}")), &server.user_cookie(token, &linked)),
     })
@@ -98,7 +97,7 @@ pub(crate) fn arrive(server: &Server, request: &Request, token: &str) -> Option<
 
 /// `u` of `/?u=…`.
 pub(crate) fn token_in_address(request: &Request) -> Option<String> {
-    if request.method() != Method::GET || request.uri().path() != "/" {
+    if request.method() != Method::GET || request.uri().path() != links::HOME {
         return None;
     }
     let query = request.uri().query()?;
@@ -122,17 +121,17 @@ struct SwitchForm {
 async fn switch(State(server): State<Server>, headers: HeaderMap, Form(form): Form<SwitchForm>) -> Response {
     let mut response = match server.user_of(Session::Switch, &headers) {
         Some((token, known)) if form.answer != "no" => {
-            with_cookie(Redirect::to("/"), &server.user_cookie(&token, &known))
+            with_cookie(Redirect::to(links::HOME), &server.user_cookie(&token, &known))
         }
         // It expired while the question stood there, or the answer was no; who was signed in stays so.
-        _ => Redirect::to("/").into_response(),
+        _ => Redirect::to(links::HOME).into_response(),
     };
     forget(&server, Session::Switch, &mut response);
     response
 }
 
 async fn sign_out(State(server): State<Server>) -> Response {
-    let mut response = with_cookie(Redirect::to("/"), &server.cookies().clear(Session::User));
+    let mut response = with_cookie(Redirect::to(links::HOME), &server.cookies().clear(Session::User));
     forget(&server, Session::Switch, &mut response);
     response
 }

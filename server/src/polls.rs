@@ -3,20 +3,15 @@
 
 use app::{
     access::{Caller, Limit, Routes, Stranger},
-    api::{AppError, OrderStatus},
-    auth::Viewer,
+    api::{OrderStatus, answer_poll},
 };
 use axum::{
-    Json,
     body::to_bytes,
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use leptos::server_fn::{
-    ServerFn as _,
-    error::{FromServerFnError as _, ServerFnErrorErr},
-};
+use leptos::server_fn::ServerFn as _;
 
 use crate::{middleware::FORM_BYTES, state::Server};
 
@@ -27,15 +22,8 @@ pub(crate) fn routes() -> Routes<Server> {
 
 async fn poll(State(server): State<Server>, request: Request) -> Response {
     let user = server.payer(request.headers());
-    let Ok(body) = to_bytes(request.into_body(), FORM_BYTES).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    let OrderStatus { out_trade_no, t: token } = match serde_json::from_slice(&body) {
-        Ok(asked) => asked,
-        Err(error) => {
-            return AppError::from_server_fn_error(ServerFnErrorErr::Args(error.to_string())).into_response();
-        }
-    };
-    let status = async { server.pages.status(&Viewer::new(user, token)?, &out_trade_no).await };
-    status.await.map(Json).into_response()
+    match to_bytes(request.into_body(), FORM_BYTES).await {
+        Ok(body) => answer_poll(&server.pages, user, &body).await,
+        Err(_) => StatusCode::PAYLOAD_TOO_LARGE.into_response(),
+    }
 }

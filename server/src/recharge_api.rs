@@ -40,9 +40,6 @@ struct Created {
     poll_for_s: i64,
 }
 
-/// Longest time that a page polls an order, in seconds.
-const POLL_S: i64 = 200;
-
 async fn create(
     State(server): State<Server>,
     Extension(from): Extension<ClientAddr>,
@@ -78,7 +75,7 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
         total_fee: order.total_fee.get(),
         state: order.state.name(),
         expires_in_s,
-        poll_for_s: expires_in_s.min(POLL_S),
+        poll_for_s: app::poll::poll_for_s(expires_in_s),
         out_trade_no: order.out_trade_no.to_string(),
     })
 }

@@ -4,7 +4,8 @@
 use app::{
     access::{Caller, Limit, Permission, Route, Routes, Stranger},
     auth::Operator,
-    pages::admin::extract::to_sign_in,
+    links,
+    pages::to_sign_in,
 };
 use axum::{
     Router,
@@ -63,16 +64,13 @@ pub fn router(server: Server) -> Router {
     programs.fallback_service(browsers).layer(from_fn_with_state(server, middleware::guard))
 }
 
-/// The one page of the desk that strangers get.
-const SIGN_IN: &str = "/admin/login";
-
 /// Decided by the address as well as by the entry: a route below `/admin` that says it is for strangers is not.
 fn is_desk(route: &Route) -> bool {
-    matches!(route.caller, Caller::Operator(_)) || (is_under_admin(&route.path) && route.path != SIGN_IN)
+    matches!(route.caller, Caller::Operator(_)) || (is_under_admin(&route.path) && route.path != links::LOGIN)
 }
 
 fn is_under_admin(path: &str) -> bool {
-    path.strip_prefix("/admin").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(links::ADMIN).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The layer around all routes of the desk: who is not signed in is led to the sign-in page.

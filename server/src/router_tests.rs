@@ -48,7 +48,7 @@ fn a_limit_fits_who_may_call() {
 fn the_desk_is_what_is_under_admin_and_only_signing_in_is_for_strangers() {
     for route in register() {
         let is_operators = matches!(route.caller, Caller::Operator(_));
-        assert_eq!(is_operators, is_under_admin(&route.path) && route.path != SIGN_IN, "{route:?}");
+        assert_eq!(is_operators, is_under_admin(&route.path) && route.path != links::LOGIN, "{route:?}");
     }
     // What says otherwise counts as the desk all the same.
     let stray = |path: &'static str, caller| {

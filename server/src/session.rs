@@ -3,6 +3,7 @@
 
 use app::access::{Caller, Limit, Permission, Routes, Stranger};
 use app::auth::{ClientIp, Confirmed, Operator};
+use app::links;
 use axum::{
     Extension,
     body::Body,
@@ -27,8 +28,8 @@ const OPERATOR_COOKIE_S: i64 = cashier::db::operators::LONGEST_MS / 1000;
 const BROWSER: Caller = Caller::Stranger(Stranger::Browser);
 
 pub(crate) fn routes() -> Routes<Server> {
-    Routes::new().post("/admin/login", BROWSER, Limit::SignIn, login).post(
-        "/admin/logout",
+    Routes::new().post(links::LOGIN, BROWSER, Limit::SignIn, login).post(
+        links::LOGOUT,
         Caller::Operator(Permission::View),
         Limit::OwnCookie,
         logout,
@@ -90,7 +91,7 @@ struct Password {
 async fn confirm(server: &Server, request: Request) -> Result<Request, Response> {
     let Some(Operator { name, .. }) = request.extensions().get().cloned() else { return Ok(request) };
     let Some(from) = request.extensions().get::<ClientAddr>().copied() else { return Ok(request) };
-    if request.method() != Method::POST || request.uri().path() == "/admin/login" {
+    if request.method() != Method::POST || request.uri().path() == links::LOGIN {
         return Ok(request);
     }
     // A form of a page, a few hundred bytes: it was read into memory when its size was checked.
@@ -137,8 +138,8 @@ async fn login(
                 LoginError::Slow { wait_s } => format!("error=slow&n={wait_s}"),
                 LoginError::Database(error) => return unavailable(error),
             };
-            let next = app::site::percent_encode(next);
-            Redirect::to(&format!("/admin/login?{query}&next={next}")).into_response()
+            let next = app::url::percent_encode(next);
+            Redirect::to(&format!("{}?{query}&next={next}", links::LOGIN)).into_response()
         }
     }
 }
@@ -155,7 +156,7 @@ async fn logout(
     {
         return unavailable(&error);
     }
-    with_cookie(Redirect::to("/admin/login"), &server.cookies().clear(Session::Operator))
+    with_cookie(Redirect::to(links::LOGIN), &server.cookies().clear(Session::Operator))
 }
 
 /// Where to go after signing in: an operator's page of ours, never another site.

@@ -1,6 +1,7 @@
 //! What the dialog says and offers in each state. Pure.
 
 use crate::icons;
+use crate::links;
 use crate::money::money;
 use crate::text::{Lang, dialog, error, payer};
 
@@ -146,8 +147,7 @@ impl Model {
         let page = || {
             let number =
                 self.order.as_ref().map(|order| order.out_trade_no.clone()).or(self.kept_order.clone());
-            let open = |number| Does::Open(format!("/pay/{number}"), false);
-            number.map(|number| act(dialog::PAGE, "plain", "", open(number)))
+            number.map(|number| act(dialog::PAGE, "plain", "", Does::Open(links::pay(number), false)))
         };
         let scan = || {
             let url = self.order.as_ref().and_then(|order| order.sandbox_scan.clone());
@@ -158,7 +158,7 @@ impl Model {
         let done = || act(dialog::PAID_DONE, "solid", "", Does::Close);
         let receipt = || {
             let number = self.order.as_ref().map(|order| order.out_trade_no.clone());
-            let open = |number| Does::Open(format!("/pay/{number}/receipt"), false);
+            let open = |number| Does::Open(links::receipt(number), false);
             number.map(|number| act(dialog::PAID_RECEIPT, "plain", "", open(number)))
         };
         let again = |kind| act(error::RETRY, kind, icons::RENEW, Does::Again);
@@ -181,7 +181,12 @@ impl Model {
             Phase::Limit | Phase::TooMany => vec![Some(again(""))],
             // Whoever has signed in again elsewhere goes on there, others read what to do.
             Phase::Session => {
-                vec![Some(act(dialog::SESSION_RELOAD, "", icons::RENEW, Does::Open("/".to_owned(), false)))]
+                vec![Some(act(
+                    dialog::SESSION_RELOAD,
+                    "",
+                    icons::RENEW,
+                    Does::Open(links::HOME.to_owned(), false),
+                ))]
             }
         };
         all.into_iter().flatten().collect()
@@ -191,8 +196,8 @@ impl Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{AppError, ErrorCode};
-    use crate::checkout::Device;
+    use crate::protocol::error::{AppError, ErrorCode};
+    use crate::protocol::offer::Device;
 
     fn refused(code: ErrorCode) -> Model {
         let mut model = Model::new(Device::Computer, 0);

@@ -1,8 +1,9 @@
 //! What the payment dialog knows and how it changes. Pure: `now` comes in as milliseconds of a steady clock, answers of
 //! the server come in as values, and what is to be done goes out as a [`Command`].
 
-use crate::api::{AppError, ErrorCode, OpenOrder, StatusView, ViewState};
 use crate::poll::{Poll, Step};
+use crate::protocol::error::{AppError, ErrorCode};
+use crate::protocol::{OpenOrder, StatusView, ViewState};
 
 use crate::protocol::offer::Device;
 

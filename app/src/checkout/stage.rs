@@ -3,6 +3,7 @@
 //! Everything that goes in is a number, a fixed text, or escaped.
 
 use crate::icons;
+use crate::links;
 use crate::money::{money, parts};
 use crate::qr_code;
 use crate::text::{Lang, dialog, payer};
@@ -86,9 +87,9 @@ impl Model {
             let minutes = (order.closes_in_s.max(0) + 59) / 60;
             let left = lang.fill(dialog::TOOMANY_LEFT, &[("n", &minutes.to_string())]);
             list.push_str(&format!(
-                r#"<li><span><span class="money">{}</span> <span class="note">{left}</span></span><a href="/pay/{}">{}</a></li>"#,
+                r#"<li><span><span class="money">{}</span> <span class="note">{left}</span></span><a href="{}">{}</a></li>"#,
                 money(order.total_fee),
-                escape(&order.out_trade_no),
+                escape(&links::pay(&order.out_trade_no)),
                 lang.t(payer::CONTINUE)
             ));
         }

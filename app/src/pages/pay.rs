@@ -8,15 +8,19 @@ use leptos::prelude::*;
 use recharge::Order;
 use serde::Deserialize;
 
-use super::refused;
+use super::refused::refused;
 use super::top_up::to_order;
-use crate::api::{AppError, ErrorCode, StatusView, ViewState};
-use crate::checkout::{Device, credit_words, qr_markup};
+use crate::checkout::{credit_words, qr_markup};
 use crate::components::{self, Clock, big_money, money};
-use crate::follow::{self, Follow, Followed};
+use crate::follow::{self, Follow};
 use crate::icons::{self, Icon};
 use crate::island_props::write_props;
 use crate::layout::{self, Frame};
+use crate::links;
+use crate::protocol::Followed;
+use crate::protocol::error::{AppError, ErrorCode};
+use crate::protocol::offer::Device;
+use crate::protocol::{StatusView, ViewState};
 use crate::refund_summary::RefundSummary;
 use crate::request::PageRequest;
 use crate::service::{self, Service};
@@ -44,7 +48,7 @@ pub async fn show(
         Ok(found) => found,
         Err(error) => return refused(&service, &request, &hide(error, &request)).await,
     };
-    let returned = match service.returned(&order).await {
+    let returned = match service.refund_summary(&order).await {
         Ok(returned) => returned,
         Err(error) => return refused(&service, &request, &error).await,
     };
@@ -212,7 +216,6 @@ fn facts(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
 
 fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
     let view = &shown.view;
-    let path = format!("/pay/{}", view.out_trade_no);
     let scan = view.sandbox_scan.clone().map(|href| view! {
         <a class="button" href=href target="_blank" rel="noopener"><Icon d=icons::PHONE/>{lang.t(dialog::SANDBOX_SCAN)}</a>
     });
@@ -232,22 +235,22 @@ fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
     // The two ways on that the dialog offers after 200 seconds; here they wait until the payer looks for them.
     let unsure = (shown.is_owner && view.state == ViewState::Pending).then(|| {
         view! {
-            {post(format!("{path}/check"), "", dialog::UNCONFIRMED_CHECK)}
-            {post(format!("{path}/code"), "", dialog::UNCONFIRMED_NEW)}
+            {post(links::pay_check(&view.out_trade_no), "", dialog::UNCONFIRMED_CHECK)}
+            {post(links::pay_code(&view.out_trade_no), "", dialog::UNCONFIRMED_NEW)}
         }
     });
     let again = (shown.is_owner && matches!(view.state, ViewState::Closed | ViewState::Created)).then(|| {
         let label =
             if view.state == ViewState::Closed { dialog::CLOSED_NEW } else { crate::text::error::RETRY };
-        post(format!("{path}/again"), "solid", label)
+        post(links::pay_again(&view.out_trade_no), "solid", label)
     });
     let receipt = matches!(view.state, ViewState::Paid | ViewState::Late).then(|| view! {
-        <a class="button" data-kind="solid" href=format!("{path}/receipt")>{lang.t(dialog::PAID_RECEIPT)}</a>
+        <a class="button" data-kind="solid" href=links::receipt(&view.out_trade_no)>{lang.t(dialog::PAID_RECEIPT)}</a>
     });
     let receipt = receipt.filter(|_| shown.is_owner);
     let back = shown.is_owner.then(|| {
         view! {
-            <a class="button" data-kind="plain" href="/">{lang.t(pay::BACK)}</a>
+            <a class="button" data-kind="plain" href=links::HOME>{lang.t(pay::BACK)}</a>
         }
     });
     view! { <div class="actions part">{receipt}{again}{scan}{refresh}{unsure}{back}</div> }
@@ -275,7 +278,7 @@ pub async fn check(
         return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
     };
     match service.check_again(user, &number).await {
-        Ok(view) => Redirect::to(&format!("/pay/{}", view.out_trade_no)).into_response(),
+        Ok(view) => Redirect::to(&links::pay(&view.out_trade_no)).into_response(),
         Err(error) => refused(&service, &request, &error).await,
     }
 }

@@ -8,11 +8,12 @@ use recharge::order::Paid;
 use recharge::{Order, OrderState};
 use wxpay::Fen;
 
-use super::refused;
-use crate::api::{AppError, ErrorCode};
+use super::refused::refused;
 use crate::auth::Viewer;
 use crate::components::{self, Clock, big_money, money};
 use crate::layout::{self, Frame};
+use crate::links;
+use crate::protocol::error::{AppError, ErrorCode};
 use crate::refund_summary::RefundSummary;
 use crate::request::PageRequest;
 use crate::service::Service;
@@ -34,7 +35,7 @@ pub async fn show(
     let OrderState::Paid(paid) = order.state.clone() else {
         return refused(&service, &request, &AppError::new(ErrorCode::NotFound, "not paid")).await;
     };
-    let returned = match service.returned(&order).await {
+    let returned = match service.refund_summary(&order).await {
         Ok(returned) => returned,
         Err(error) => return refused(&service, &request, &error).await,
     };
@@ -99,7 +100,7 @@ fn article(
             </div>
             <p class="part note">{lang.t(receipt::NOTE)}</p>
             <div class="actions part no-print">
-                <a class="button" data-kind="plain" href="/">{lang.t(pay::BACK)}</a>
+                <a class="button" data-kind="plain" href=links::HOME>{lang.t(pay::BACK)}</a>
             </div>
         </article>
     }

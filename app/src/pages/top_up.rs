@@ -3,24 +3,27 @@
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use cashier::db::order_list::{Listed, Page};
+use cashier::db::order_list::Page;
 use leptos::prelude::*;
-use recharge::OrderState;
 use serde::Deserialize;
 use wxpay::Fen;
 
-use super::{cursor, cursor_text, refused};
-use crate::api::{AppError, ErrorCode};
+use super::refused::refused;
 use crate::auth::{CurrentUser, OtherUser};
-use crate::checkout::{self, Checkout, Offer, whole_number};
-use crate::components::{self, Clock, money};
+use crate::checkout::{self, Checkout};
+use crate::components::{self, own_recharges};
 use crate::icons::{self, Icon};
 use crate::island_props::write_props;
 use crate::layout::{self, Frame};
-use crate::refund_summary::RefundSummary;
+use crate::links;
+use crate::paging::cursor;
+use crate::protocol::StatusView;
+use crate::protocol::error::{AppError, ErrorCode};
+use crate::protocol::offer::{Offer, whole_number};
 use crate::request::PageRequest;
 use crate::service::Service;
-use crate::text::{Lang, Text, dialog, error, pay, payer};
+use crate::text::{Text, dialog, error, pay, payer};
+use crate::url::address;
 
 mod form;
 
@@ -62,7 +65,7 @@ async fn answer(
         let problem = problem.map(|text| components::notice(Some("warn"), lang.t(text)));
         let problem = problem.map(|notice| view! { <div class="stack before">{notice}</div> });
         provide_context(offer.clone());
-        let rows = list(lang, page.clone());
+        let rows = own_recharges::list(lang, page.clone());
         let (handed, head, form) =
             (write_props(checkout::PROPS_ID, &offer), form::head(&offer), form::draw(&offer));
         let content = view! {
@@ -94,76 +97,11 @@ fn problem_text(code: &str) -> Option<Text> {
     })
 }
 
-/// The payer's own recharges: the page's, and the island's after the dialog closed.
-pub fn list(lang: Lang, page: Page) -> impl IntoView {
-    let pager = page.older.is_some() || page.newer.is_some();
-    let older = page.rows.last().filter(|_| page.older.is_some()).map(|row| key("before", row));
-    let newer = page.rows.first().filter(|_| page.newer.is_some()).map(|row| key("after", row));
-    let pager = pager.then(|| {
-        view! {
-            <nav class="pager" aria-label=lang.t(payer::MINE)>
-                {newer.map(|href| components::pager_end(lang.t(payer::NEWER), Some(href), true))}
-                {older.map(|href| components::pager_end(lang.t(payer::MORE), Some(href), false))}
-            </nav>
-        }
-    });
-    let rows = match page.rows.is_empty() {
-        true => components::empty(icons::LIST, lang.t(payer::MINE_EMPTY), lang.t(payer::MINE_EMPTY_TEXT))
-            .into_any(),
-        false => {
-            let rows: Vec<_> = page.rows.into_iter().map(|listed| row(lang, &listed)).collect();
-            view! { <ul class="rows">{rows}</ul> }.into_any()
-        }
-    };
-    view! {
-        <section class="card" aria-labelledby="mine-t">
-            <div class="card-head"><h2 id="mine-t">{lang.t(payer::MINE)}</h2></div>
-            {rows}
-            {pager}
-        </section>
-    }
-}
-
-fn key(name: &str, row: &Listed) -> String {
-    format!("/?{name}={}", cursor_text(row.order.created_at, &row.order.out_trade_no))
-}
-
-fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
-    let order = &listed.order;
-    let remark = match &order.state {
-        OrderState::Paid(paid) if paid.late && paid.credited_at.is_some() => {
-            Some(lang.t(payer::MINE_LATE).to_owned())
-        }
-        _ if order.bonus > Fen::ZERO => {
-            Some(lang.fill(payer::MINE_BONUS, &[("amount", &money(order.bonus))]))
-        }
-        _ => None,
-    };
-    let href = format!("/pay/{}", order.out_trade_no);
-    let link = match &order.state {
-        OrderState::Created | OrderState::Pending(_) => Some((href, payer::CONTINUE)),
-        OrderState::Paid(_) => Some((format!("{href}/receipt"), payer::RECEIPT)),
-        OrderState::Closed { .. } => None,
-    };
-    view! {
-        <li>
-            <strong><span class="money">{money(order.total_fee)}</span></strong>
-            <span class="rows-more note">
-                {components::time(order.created_at, Clock::Minute)}
-                <span class="mono">{order.out_trade_no.to_string()}</span>
-                {remark.map(|remark| view! { <span>{remark}</span> })}
-            </span>
-            {components::payer_pill(lang, order, RefundSummary::of(order, &listed.refunds))}
-            {link.map(|(href, label)| view! { <a href=href>{lang.t(label)}</a> })}
-        </li>
-    }
-}
-
-/// A link for one account was opened where another is signed in: nothing changes before the payer says so.
+/// Asks which account to use: a link for one was opened where another is signed in.
 pub async fn switch(State(service): State<Service>, request: PageRequest) -> Response {
     match (request.user.clone(), request.other_user.clone()) {
         (Some(user), Some(other)) => ask_which_user(&service, &request, user, other).await,
-        _ => Redirect::to("/").into_response(),
+        _ => Redirect::to(links::HOME).into_response(),
     }
 }
 
@@ -177,7 +115,7 @@ async fn ask_which_user(
     layout::page(service, request, StatusCode::OK, lang.t(pay::SWITCH_TITLE).to_owned(), Frame::PAYER, move || {
         let names = [("user", user.name.as_str()), ("other", other.name.as_str())];
         let card = view! {
-            <form class="card stack" method="post" action="/switch">
+            <form class="card stack" method="post" action=links::SWITCH>
                 <h1>{lang.t(pay::SWITCH_TITLE)}</h1>
                 <p class="notice"><Icon d=icons::NOTE/><span>{lang.fill(pay::SWITCH_TEXT, &names)}</span></p>
                 <div class="actions">
@@ -217,11 +155,11 @@ pub async fn order(
 }
 
 /// Leads on to the order's page, or back with a code that says what went wrong.
-pub fn to_order(placed: Result<crate::api::StatusView, AppError>) -> Response {
+pub fn to_order(placed: Result<StatusView, AppError>) -> Response {
     let code = match placed {
-        Ok(view) => return Redirect::to(&format!("/pay/{}", view.out_trade_no)).into_response(),
+        Ok(view) => return Redirect::to(&links::pay(&view.out_trade_no)).into_response(),
         Err(AppError { out_trade_no: Some(number), .. }) => {
-            return Redirect::to(&format!("/pay/{number}")).into_response();
+            return Redirect::to(&links::pay(number)).into_response();
         }
         Err(error) => error.code,
     };
@@ -233,5 +171,5 @@ pub fn to_order(placed: Result<crate::api::StatusView, AppError>) -> Response {
         ErrorCode::Busy => "busy",
         _ => "internal",
     };
-    Redirect::to(&format!("/?error={code}")).into_response()
+    Redirect::to(&address(links::HOME, [("error", code)])).into_response()
 }

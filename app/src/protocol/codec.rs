@@ -1,7 +1,10 @@
-//! How server functions and what the server hands to islands are written: JSON, with `serde_json` on the server and the
-//! browser's own JSON in the browser.
+//! The encoding of server functions and island properties: JSON, with `serde_json` on the server and the browser's own
+//! JSON in the browser, whose module is smaller without `serde_json`.
 
 use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
+
+#[cfg(not(feature = "ssr"))]
+pub use self::browser::Message;
 
 /// The encoding of server functions.
 #[derive(Debug)]
@@ -16,7 +19,7 @@ impl FormatType for JsonCodec {
 }
 
 #[cfg(feature = "ssr")]
-mod codec {
+mod server {
     use super::{Bytes, Decodes, Encodes, JsonCodec};
     use serde::{Serialize, de::DeserializeOwned};
 
@@ -38,14 +41,24 @@ mod codec {
 }
 
 #[cfg(not(feature = "ssr"))]
-mod codec {
+mod browser {
+    use super::super::json::Json;
     use super::{Bytes, Decodes, Encodes, JsonCodec};
-    use crate::protocol::json::Json;
-    use crate::protocol::messages::Message;
 
-    /// What came is not what was expected.
+    /// What the browser writes or reads. Each message goes one way there, so the other way may stay unwritten.
+    pub trait Message: Sized {
+        fn to_json(&self) -> Json {
+            Json::object([])
+        }
+
+        fn from_json(_: &Json) -> Option<Self> {
+            None
+        }
+    }
+
+    /// The bytes are not the message that was expected.
     #[derive(Debug, thiserror::Error)]
-    #[error("unreadable")]
+    #[error("unreadable message")]
     pub struct Unreadable;
 
     impl<T: Message> Encodes<T> for JsonCodec {

@@ -1,4 +1,4 @@
-//! JSON for the browser, read and written by the browser itself.
+//! JSON in the browser, parsed and written by the browser's own `JSON` object.
 
 use leptos::web_sys::js_sys::{Array, JSON, Object, Reflect};
 use leptos::web_sys::wasm_bindgen::JsValue;

@@ -1,51 +1,11 @@
-//! Each message as the browser writes or reads it.
+//! How the browser reads what the server sends: the field names and words that `serde` writes on the other side.
 
-use crate::api::{
-    AppError, CheckAgain, CreateOrder, ErrorCode, NewCode, OpenOrder, OrderStatus, OwnRecharges, StatusView,
-    ViewState,
-};
-use crate::checkout::{Device, Offer, Preset};
-use crate::follow::Followed;
-use crate::protocol::json::Json;
-use crate::text::Lang;
-
-/// What the browser sends or reads. Each message goes one way there, so the other may stay undone.
-pub trait Message: Sized {
-    fn to_json(&self) -> Json {
-        Json::object([])
-    }
-
-    fn from_json(_: &Json) -> Option<Self> {
-        None
-    }
-}
-
-impl Message for CreateOrder {
-    fn to_json(&self) -> Json {
-        Json::object([("quantity", self.quantity.into())])
-    }
-}
-
-impl Message for OrderStatus {
-    fn to_json(&self) -> Json {
-        Json::object([("out_trade_no", (&self.out_trade_no).into()), ("t", self.t.as_deref().into())])
-    }
-}
-
-impl Message for CheckAgain {
-    fn to_json(&self) -> Json {
-        Json::object([("out_trade_no", (&self.out_trade_no).into())])
-    }
-}
-
-impl Message for NewCode {
-    fn to_json(&self) -> Json {
-        let seen = self.seen_version as f64;
-        Json::object([("out_trade_no", (&self.out_trade_no).into()), ("seen_version", seen.into())])
-    }
-}
-
-impl Message for OwnRecharges {}
+use super::codec::Message;
+use super::error::{AppError, ErrorCode};
+use super::json::Json;
+use super::offer::{Device, Offer, Preset};
+use super::{Followed, OpenOrder, StatusView, ViewState};
+use crate::lang::Lang;
 
 impl Message for String {
     fn from_json(json: &Json) -> Option<Self> {
@@ -65,7 +25,7 @@ impl Message for StatusView {
             code_version: number("code_version")?,
             expires_in_s: number("expires_in_s")?,
             poll_for_s: number("poll_for_s")?,
-            next_ms: number("next_ms").and_then(|ms| u32::try_from(ms).ok()),
+            next_ms: u32::try_from(number("next_ms")?).ok()?,
             link: json.get("link").text(),
             sandbox_scan: json.get("sandbox_scan").text(),
             balance: number("balance"),

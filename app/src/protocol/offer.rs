@@ -1,9 +1,10 @@
-//! What the recharge page hands to its island: what can be bought, by whom, on what kind of screen.
+//! The top-up page's island properties: what can be bought, by whom, on what kind of screen.
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::Lang;
+use crate::lang::Lang;
 
+/// What the top-up page offers this payer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offer {
     pub lang: Lang,
@@ -58,7 +59,7 @@ impl Device {
     }
 }
 
-/// What the form says.
+/// What is chosen in the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
     Nothing,

@@ -1,82 +1,103 @@
-//! What the operator's pages ask of the cashier.
+//! The service's part for the operator's pages.
 
 use cashier::db::order_list::{Cursor, Filter, Page, Totals};
-use cashier::{CloseError, QueryError, RefundOffer};
+use cashier::{CloseError, Health, QueryError, RefundOffer};
+use recharge::batch::DaySums;
 use recharge::event::Event;
 use recharge::exception::resolution::Way;
 use recharge::refund::Refund;
 use recharge::{Exception, Order};
+use wxpay::bill::BillDate;
 use wxpay::{OutTradeNo, UnixMillis};
 
 use super::{Service, internal};
-use crate::api::AppError;
 use crate::auth::Operator;
-use crate::pages::admin::overview::Overview;
+use crate::protocol::error::AppError;
 
-/// The list shows so many rows a page.
+/// Rows on a page of the list of orders.
 const ROWS: usize = 50;
 
-/// One order with everything that is known of it, for the operator.
+/// One order with everything that is known of it.
 #[derive(Debug, Clone)]
-pub struct Dossier {
+pub struct OrderDetails {
     pub order: Order,
-    pub line: Vec<Event>,
-    pub exceptions: Vec<Waiting>,
+    pub timeline: Vec<Event>,
+    pub exceptions: Vec<ExceptionDetails>,
     pub refunds: Vec<Refund>,
     /// What can still be refunded; `None` if it is not paid.
     pub offer: Option<RefundOffer>,
 }
 
-/// An exception, and how a person may settle it: not at all once it is settled.
+/// An exception, and how an operator may resolve it.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct ExceptionDetails {
     pub exception: Exception,
+    /// Empty once it is resolved.
     pub ways: Vec<Way>,
     /// What can still be refunded; `None` if no operator credited its payment.
     pub offer: Option<RefundOffer>,
+}
+
+/// What the operator's first screen shows.
+#[derive(Debug, Clone)]
+pub struct Overview {
+    pub now: UnixMillis,
+    /// By day, `YYYYMMDD` of Beijing time; days without orders are absent.
+    pub days: Vec<(String, DaySums)>,
+    /// The oldest open ones.
+    pub exceptions: Vec<Exception>,
+    /// Those that are not over.
+    pub refunds: Vec<Refund>,
+    /// Orders whose query is due, and since when the first of them is.
+    pub backlog: (i64, Option<UnixMillis>),
+    /// The last day whose bill was compared, and the number of open differences.
+    pub reconciled: (Option<BillDate>, i64),
+    pub health: Health,
 }
 
 impl Service {
     /// The operator's list, with count and sum of the whole filter.
     ///
     /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
+    /// [`AppError`] when the database does not answer.
     pub async fn orders(&self, filter: &Filter, cursor: Option<Cursor>) -> Result<(Page, Totals), AppError> {
         let page = self.cashier.orders(filter, cursor.as_ref(), ROWS).await.map_err(internal)?;
         Ok((page, self.cashier.totals(filter).await.map_err(internal)?))
     }
 
-    /// Everything about an order; `None` if neither an order nor an exception has this number.
+    /// Everything about an order; `None` if no order has this number.
     ///
     /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn dossier(&self, number: &OutTradeNo) -> Result<Option<Dossier>, AppError> {
+    /// [`AppError`] when the database does not answer.
+    pub async fn order_details(&self, number: &OutTradeNo) -> Result<Option<OrderDetails>, AppError> {
         let Some(order) = self.cashier.order(number).await.map_err(internal)? else { return Ok(None) };
-        Ok(Some(Dossier {
+        Ok(Some(OrderDetails {
             order,
-            line: self.cashier.time_line(number).await.map_err(internal)?,
+            timeline: self.cashier.time_line(number).await.map_err(internal)?,
             exceptions: self.with_ways(self.cashier.exceptions(number).await.map_err(internal)?).await?,
             refunds: self.cashier.refunds(number).await.map_err(internal)?,
             offer: self.cashier.refund_offer(number).await.map_err(internal)?,
         }))
     }
 
+    /// Each exception with the ways to resolve it.
+    ///
     /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn with_ways(&self, exceptions: Vec<Exception>) -> Result<Vec<Waiting>, AppError> {
-        let mut waiting = Vec::with_capacity(exceptions.len());
+    /// [`AppError`] when the database does not answer.
+    pub async fn with_ways(&self, exceptions: Vec<Exception>) -> Result<Vec<ExceptionDetails>, AppError> {
+        let mut details = Vec::with_capacity(exceptions.len());
         for exception in exceptions {
             let ways = self.cashier.ways(&exception).await.map_err(internal)?;
             let offer = self.cashier.refund_offer_by_hand(&exception).await.map_err(internal)?;
-            waiting.push(Waiting { exception, ways, offer });
+            details.push(ExceptionDetails { exception, ways, offer });
         }
-        Ok(waiting)
+        Ok(details)
     }
 
-    /// What can be refunded of an order's own payment, or of the one that an operator credited in settling `exception`.
+    /// What can be refunded of an order's own payment, or of the one that an operator credited in resolving `exception`.
     ///
     /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
+    /// [`AppError`] when the database does not answer.
     pub async fn refund_offer(
         &self,
         number: &OutTradeNo,
@@ -90,6 +111,8 @@ impl Service {
         }
     }
 
+    /// Queries WeChat about the order now.
+    ///
     /// # Errors
     /// [`QueryError`].
     pub async fn ask_wechat(&self, operator: &Operator, number: &OutTradeNo) -> Result<String, QueryError> {
@@ -99,7 +122,7 @@ impl Service {
     /// What the operator's first screen shows.
     ///
     /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
+    /// [`AppError`] when the database does not answer.
     pub async fn overview(&self, days: i64) -> Result<Overview, AppError> {
         let now = self.cashier.now();
         let day = |at: UnixMillis| at.to_beijing().chars().take(8).collect::<String>();
@@ -109,24 +132,24 @@ impl Service {
             days: self.cashier.days(&day(first), &day(now)).await.map_err(internal)?,
             exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
             refunds: self.cashier.open_refunds(100).await.map_err(internal)?,
-            waiting: self.cashier.backlog().await.map_err(internal)?,
+            backlog: self.cashier.backlog().await.map_err(internal)?,
             reconciled: self.cashier.reconciled().await.map_err(internal)?,
             health: self.cashier.health(),
         })
     }
 
-    /// Payments whose number is no order of ours, by how a number of theirs begins.
+    /// Payments that match no order, by the beginning of one of their numbers.
     ///
     /// # Errors
-    /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn strays(&self, search: &str) -> Result<Vec<Exception>, AppError> {
+    /// [`AppError`] when the database does not answer.
+    pub async fn unmatched(&self, search: &str) -> Result<Vec<Exception>, AppError> {
         self.cashier.exceptions_without_order(search, 50).await.map_err(internal)
     }
 
     /// Puts an operator's note on an order's time line; `false` if there is no such order.
     ///
     /// # Errors
-    /// [`ErrorCode::Internal`] when it could not be written.
+    /// [`AppError`] when it could not be written.
     pub async fn note(&self, operator: &Operator, number: &OutTradeNo, text: &str) -> Result<bool, AppError> {
         if self.cashier.order(number).await.map_err(internal)?.is_none() {
             return Ok(false);
@@ -135,6 +158,8 @@ impl Service {
         Ok(true)
     }
 
+    /// Closes the order, unless WeChat answers that it is paid.
+    ///
     /// # Errors
     /// [`CloseError`].
     pub async fn close_order(&self, operator: &Operator, number: &OutTradeNo) -> Result<Order, CloseError> {

@@ -1,7 +1,7 @@
 //! What is sold, for how much and under which rules: the settings of the cashier and of the pages.
 
 use app::{
-    checkout::Preset,
+    protocol::offer::Preset,
     site::{SiteFiles, SiteSettings},
 };
 use recharge::LatePayment;

@@ -13,7 +13,7 @@ fn view(state: ViewState) -> StatusView {
         code_version: 1,
         expires_in_s: 600,
         poll_for_s: 200,
-        next_ms: Some(1000),
+        next_ms: 1000,
         link: None,
         sandbox_scan: None,
         balance: matches!(state, ViewState::Paid | ViewState::Late).then_some(11_000),
@@ -226,7 +226,7 @@ fn calls_that_do_not_get_through_are_shown_with_the_code_still_there() {
 fn a_tab_that_becomes_visible_asks_at_once() {
     let mut model = waiting();
     model.tick(1_000);
-    model.heard(1_100, Ok(StatusView { next_ms: Some(60_000), ..view(ViewState::Pending) }));
+    model.heard(1_100, Ok(StatusView { next_ms: 60_000, ..view(ViewState::Pending) }));
     assert_eq!(model.tick(5_000), Command::Nothing);
     assert_eq!(model.woke(5_000), Command::AskStatus);
 }

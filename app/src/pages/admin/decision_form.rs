@@ -1,24 +1,25 @@
-//! What every page has on which an operator decides about money: the reason, the password, what was wrong with the form.
+//! The parts of every form with which an operator decides about money: the reason, the password, what is wrong with the input.
 
 use leptos::prelude::*;
+use recharge::refund::RefundRefusal;
 use wxpay::Fen;
 
 use crate::components::{self, money};
 use crate::request::PageRequest;
 use crate::text::{Lang, order, refunds as text};
 
-/// So many bytes WeChat takes as the reason of a refund, and so many we keep of any other.
+/// Bytes that WeChat takes as the reason of a refund.
 pub const REASON_OF_REFUND: usize = 80;
+/// Bytes kept of any other reason.
 pub const REASON: usize = 200;
 
-/// What the address says is wrong with the form, in words. `left` is what may be refunded at most, `longest` how many bytes a
-/// reason may have.
+/// The words of `?error=`. `left` is what may be refunded at most, `longest` how many bytes a reason may have.
 pub fn wrong(request: &PageRequest, left: Fen, longest: usize) -> Option<impl IntoView + use<>> {
-    let words = problem(request.lang, request.get("error")?, request.get("n"), left, longest)?;
+    let words = problem(request.lang, request.get("error")?, request.seconds(), left, longest)?;
     Some(components::notice(Some("bad"), words))
 }
 
-/// The words for a code in an address; `None` for one that is not ours.
+/// The words for a code of `?error=`; `None` for an unknown one.
 pub fn problem(lang: Lang, code: &str, seconds: Option<&str>, left: Fen, longest: usize) -> Option<String> {
     let words = match code {
         "amount" => text::E_AMOUNT,
@@ -27,14 +28,13 @@ pub fn problem(lang: Lang, code: &str, seconds: Option<&str>, left: Fen, longest
         "too_many" => text::E_TOO_MANY,
         "low" => text::E_LOW,
         "used" => text::E_USED,
-        "user" => crate::text::settle::E_USER,
+        "user" => crate::text::resolve::E_USER,
         "password" => text::E_PASSWORD,
         "slow" => text::E_SLOW,
         "certificate" => text::NO_CERTIFICATE,
         "failed" => text::E_FAILED,
         _ => return None,
     };
-    let seconds = seconds.filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
     let (letters, characters) = (longest.to_string(), (longest / 3).to_string());
     let values = [
         ("max", money(left)),
@@ -45,7 +45,21 @@ pub fn problem(lang: Lang, code: &str, seconds: Option<&str>, left: Fen, longest
     Some(lang.fill(words, &values.each_ref().map(|(name, value)| (*name, value.as_str()))))
 }
 
-/// Why; `hint` says who will read it.
+/// The code of a refused refund in an address: for [`problem`], or `refused` where the form cannot be mended.
+pub fn refusal_code(refusal: &RefundRefusal) -> &'static str {
+    match refusal {
+        RefundRefusal::Nothing => "amount",
+        RefundRefusal::OverRest { .. } => "over",
+        RefundRefusal::Reason => "reason",
+        RefundRefusal::Stale => "stale",
+        RefundRefusal::TooMany => "too_many",
+        RefundRefusal::BalanceLow { .. } => "low",
+        RefundRefusal::NumberTaken => "used",
+        RefundRefusal::NoOrder | RefundRefusal::NotPaid | RefundRefusal::NotCredited => "refused",
+    }
+}
+
+/// The reason; `hint` says who will read it.
 pub fn reason_field(lang: Lang, hint: &'static str, longest: usize, typed: &str) -> impl IntoView + use<> {
     view! {
         <div class="field">
@@ -59,7 +73,7 @@ pub fn reason_field(lang: Lang, hint: &'static str, longest: usize, typed: &str)
     }
 }
 
-/// The field that proves that the operator still sits there.
+/// The operator's password once more: it proves that the operator still sits there.
 pub fn password_field(lang: Lang) -> impl IntoView {
     view! {
         <div class="field">
@@ -73,7 +87,7 @@ pub fn password_field(lang: Lang) -> impl IntoView {
     }
 }
 
-/// The tick without which a balance that is too low stops everything.
+/// The tick that lets a balance become negative.
 pub fn low_field(lang: Lang, after: Fen) -> impl IntoView {
     view! {
         {components::notice(Some("warn"), lang.fill(text::LOW, &[("amount", &money(after))]))}

@@ -1,4 +1,4 @@
-//! Dismissing a difference between bill and books: what it states, and the form for it.
+//! Dismisses a difference between bill and books: a page that shows it, with the form for it.
 
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -10,25 +10,16 @@ use wxpay::Fen;
 use wxpay::bill::BillDate;
 
 use super::decision_form::{self, password_field, reason_field, tidy};
+use super::difference_words::{KINDS, day_text, dismiss_href, reason};
 use super::extract::OperatorRequest;
-use super::reconciliations::{KINDS, back, day_text, reason};
-use super::{absent, failed, page};
+use super::flash::{self, Outcome};
+use super::frame::{absent, failed, page, way_back};
 use crate::components::{self, Clock, money};
 use crate::layout::Tab;
-use crate::request::{PageRequest, address};
+use crate::links;
+use crate::request::PageRequest;
 use crate::service::{Service, internal};
-use crate::text::{Lang, bill as text, refunds, settle};
-
-/// Where a difference is dismissed.
-pub(super) fn path(date: BillDate, found: &Difference) -> String {
-    let query = [("kind", found.kind.name()), ("key", found.key.as_str())];
-    address(&format!("/admin/reconciliations/{date}/dismiss"), query.into_iter())
-}
-
-fn day(date: BillDate, said: &str) -> Response {
-    let query = [("said", said)];
-    Redirect::to(&address(&format!("/admin/reconciliations/{date}"), query.into_iter())).into_response()
-}
+use crate::text::{Lang, bill as text, refunds, resolve};
 
 /// The difference that the address names.
 fn named(date: &str, request: &PageRequest) -> Option<(BillDate, DifferenceKind, String)> {
@@ -49,7 +40,7 @@ pub async fn confirm(
         Err(error) => return failed(&service, &request, Tab::Reconciliations, &error).await,
     };
     if found.done != Done::Listed {
-        return day(date, "over");
+        return flash::to_day(date, Outcome::DifferenceChanged);
     }
     let (lang, view_request) = (request.lang, request.clone());
     let title = lang.t(text::DISMISS_TITLE).to_owned();
@@ -65,7 +56,7 @@ fn content(lang: Lang, request: &PageRequest, date: BillDate, found: &Difference
     let number = (!found.out_trade_no.is_empty()).then(|| {
         view! {
             <dt>{lang.t(text::ORDER)}</dt>
-            <dd><a class="mono" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.clone()}</a></dd>
+            <dd><a class="mono" href=links::order(&found.out_trade_no)>{found.out_trade_no.clone()}</a></dd>
         }
     });
     let refund = (!found.out_refund_no.is_empty()).then(|| {
@@ -76,7 +67,7 @@ fn content(lang: Lang, request: &PageRequest, date: BillDate, found: &Difference
     });
     let typed = request.get("reason").unwrap_or_default();
     view! {
-        {back(lang.t(text::BACK_TO_DAY), format!("/admin/reconciliations/{date}"))}
+        {way_back(lang.t(text::BACK_TO_DAY), links::reconciliation(date))}
         <div class="page-head"><h1>{lang.t(text::DISMISS_TITLE)}</h1></div>
         <div class="card stack slim">
             {decision_form::wrong(request, Fen::ZERO, decision_form::REASON)}
@@ -87,12 +78,12 @@ fn content(lang: Lang, request: &PageRequest, date: BillDate, found: &Difference
                 {why}
                 {number}
                 {refund}
-                <dt>{lang.t(settle::SEEN)}</dt><dd>{components::time(found.first_seen_at, Clock::Full)}</dd>
+                <dt>{lang.t(resolve::SEEN)}</dt><dd>{components::time(found.first_seen_at, Clock::Full)}</dd>
             </dl>
             <p class="note">{lang.t(text::DISMISS_NOTE)}</p>
-            <form method="post" class="stack" action=path(date, found)>
+            <form method="post" class="stack" action=dismiss_href(date, found)>
                 <input type="hidden" name="stated" value=found.stated()/>
-                {reason_field(lang, lang.t(settle::REASON_HINT), decision_form::REASON, typed)}
+                {reason_field(lang, lang.t(resolve::REASON_HINT), decision_form::REASON, typed)}
                 {password_field(lang)}
                 <button class="button" data-kind="bad" type="submit">{lang.t(text::DISMISS_GO)}</button>
             </form>
@@ -125,12 +116,12 @@ pub async fn dismiss(
     }
     let of = (date, kind, key.as_str());
     match service.cashier.dismiss_difference(of, &form.stated, &tidy(&form.reason), from.by()).await {
-        Ok(()) => day(date, "dismissed"),
+        Ok(()) => flash::to_day(date, Outcome::DifferenceDismissed),
         Err(DismissError::NotFound) => absent(&service, &from.request).await,
-        Err(DismissError::NotOpen | DismissError::Changed) => day(date, "over"),
+        Err(DismissError::NotOpen | DismissError::Changed) => flash::to_day(date, Outcome::DifferenceChanged),
         Err(DismissError::Reason) => again("reason", ""),
         Err(DismissError::Database(error)) => {
-            tracing::error!(%date, "a difference was not dismissed for certain: {error}");
+            tracing::error!(%date, "outcome of a dismissal unknown: the database did not confirm: {error}");
             again("failed", "")
         }
     }

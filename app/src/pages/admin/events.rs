@@ -51,7 +51,7 @@ fn read(lang: Lang, event: &Event) -> Line {
     let sum = |name: &str| detail.fen(name).map(money);
     match event.kind {
         EventKind::Created => {
-            let notes = [sum("total_fee"), Some("NATIVE".to_owned()), note("from")];
+            let notes = [sum("total_fee"), note("from")];
             Line { notes: notes.into_iter().flatten().collect(), ..plain(text::E_CREATED) }
         }
         EventKind::Prepaid => {

@@ -8,13 +8,15 @@ use recharge::{Exception, ExceptionKind};
 use wxpay::UnixMillis;
 
 use super::extract::OperatorRequest;
-use super::{failed, page, resolve};
+use super::frame::{failed, page};
+use super::resolve;
 use crate::components::{self, Clock, exception_word, money, pill};
 use crate::icons;
 use crate::layout::Tab;
+use crate::links;
 use crate::request::PageRequest;
 use crate::service::{Service, internal};
-use crate::text::{Lang, Text, exception, exceptions as text, order, orders, over, settle as settle_text};
+use crate::text::{Lang, Text, exception, exceptions as text, order, orders, over, resolve as resolve_text};
 
 /// So many open ones are shown, and so many settled ones on a page.
 const OPEN: usize = 200;
@@ -110,8 +112,8 @@ fn done_item(lang: Lang, found: &Exception) -> impl IntoView + use<> {
             {how}
             {found.settled.as_ref().map(|settled| resolve::who_and_why(lang, settled))}
             <p class="note all">
-                <span>{lang.t(settle_text::SEEN)}" "{components::time(found.first_seen_at, Clock::Full)}</span>
-                <a class="mono" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.to_string()}</a>
+                <span>{lang.t(resolve_text::SEEN)}" "{components::time(found.first_seen_at, Clock::Full)}</span>
+                <a class="mono" href=links::order(&found.out_trade_no)>{found.out_trade_no.to_string()}</a>
             </p>
         </li>
     }
@@ -124,7 +126,7 @@ fn item(lang: Lang, found: &Exception, now: UnixMillis) -> impl IntoView + use<>
     });
     let currency =
         (found.fee_type != "CNY").then(|| view! { <span class="mono">{found.fee_type.clone()}</span> });
-    let href = format!("/admin/orders/{}", found.out_trade_no);
+    let href = links::order(&found.out_trade_no);
     view! {
         <li>
             <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>

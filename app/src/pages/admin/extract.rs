@@ -9,10 +9,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use recharge::refund::By;
 use wxpay::OutTradeNo;
 
-use super::absent;
+use super::frame::absent;
 use crate::auth::{Confirmed, Operator};
-use crate::request::{PageRequest, address};
+use crate::links;
+use crate::request::PageRequest;
 use crate::service::Service;
+use crate::url::address;
 
 /// A request of an operator who is signed in; everybody else is led to the sign-in page and back.
 #[derive(Debug)]
@@ -58,11 +60,11 @@ impl FromRequestParts<Service> for OperatorRequest {
 pub fn to_sign_in(method: &Method, uri: &Uri) -> Response {
     let is_read = matches!(*method, Method::GET | Method::HEAD);
     let next = match is_read {
-        true => uri.path_and_query().map_or("/admin", |all| all.as_str()).to_owned(),
+        true => uri.path_and_query().map_or(links::ADMIN, |all| all.as_str()).to_owned(),
         false => page_of_form(uri.path()),
     };
     let expired = if is_read { "" } else { "expired" };
-    let login = address("/admin/login", [("error", expired), ("next", &next)].into_iter());
+    let login = address(links::LOGIN, [("error", expired), ("next", next.as_str())]);
     Redirect::to(&login).into_response()
 }
 
@@ -70,8 +72,9 @@ pub fn to_sign_in(method: &Method, uri: &Uri) -> Response {
 fn page_of_form(path: &str) -> String {
     let parts: Vec<_> = path.split('/').skip(1).collect();
     match parts.as_slice() {
-        ["admin", list @ ("orders" | "reconciliations"), one, ..] => format!("/admin/{list}/{one}"),
-        _ => "/admin".to_owned(),
+        ["admin", "orders", number, ..] => links::order(number),
+        ["admin", "reconciliations", date, ..] => links::reconciliation(date),
+        _ => links::ADMIN.to_owned(),
     }
 }
 

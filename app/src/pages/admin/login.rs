@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use crate::icons::{self, Icon};
 use crate::layout::{self, Frame};
+use crate::links;
 use crate::request::PageRequest;
 use crate::service::Service;
 use crate::text::login;
@@ -14,7 +15,7 @@ use crate::text::login;
 /// `?error=mismatch` or `?error=slow&n=30` (seconds), `?next=` where to go afterwards, `?name=` as it was typed.
 pub async fn show(State(service): State<Service>, request: PageRequest) -> Response {
     if request.operator.is_some() {
-        return Redirect::to("/admin").into_response();
+        return Redirect::to(links::ADMIN).into_response();
     }
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     layout::page(&service, &request, StatusCode::OK, lang.t(login::TITLE).to_owned(), Frame::DESK, move || {
@@ -32,7 +33,7 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
             </p>
         });
         let described = has_problem.then_some("login-err");
-        let next = view_request.get("next").unwrap_or("/admin").to_owned();
+        let next = view_request.get("next").unwrap_or(links::ADMIN).to_owned();
         let name = view_request.get("name").unwrap_or_default().to_owned();
         view! {
             <header>{layout::ribbon(&site, &view_request)}</header>
@@ -43,7 +44,7 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
                     </span>
                     {layout::lang_and_theme(&view_request, ())}
                 </div>
-                <form class="card stack" method="post" action="/admin/login">
+                <form class="card stack" method="post" action=links::LOGIN>
                     <h1>{lang.t(login::TITLE)}</h1>
                     {problem}
                     <input type="hidden" name="next" value=next/>

@@ -1,7 +1,7 @@
 //! `/admin/orders/{out_trade_no}`: one order, everything that happened to it, and what can be done.
 
 use axum::extract::{Form, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use cashier::{CloseError, QueryError};
 use leptos::prelude::*;
 use recharge::order::Proof;
@@ -10,17 +10,20 @@ use serde::Deserialize;
 use wxpay::OutTradeNo;
 
 use super::extract::{OperatorRequest, OrderPath};
-use super::orders::user_href;
-use super::{absent, events, failed, page, refunds, resolve, to_orders, unmatched};
+use super::flash::{self, Outcome, to_order};
+use super::frame::{absent, failed, page, to_orders};
+use super::{events, refunds, resolve, unmatched};
 use crate::components::{self, Clock, big_money, money};
 use crate::icons::{self, Icon};
 use crate::layout::Tab;
+use crate::links;
 use crate::refund_summary::RefundSummary;
 use crate::request::PageRequest;
-use crate::service::{Dossier, Service};
-use crate::text::{Lang, Text, error, order as text, refunds as refund_text, settle as settle_text};
+use crate::service::Service;
+use crate::service::operator::OrderDetails;
+use crate::text::{Lang, Text, order as text};
 
-/// A note has at most so many characters.
+/// Characters of a note at most.
 const NOTE_CHARS: usize = 500;
 
 pub async fn show(
@@ -28,21 +31,21 @@ pub async fn show(
     OperatorRequest { request, .. }: OperatorRequest,
     OrderPath(number): OrderPath,
 ) -> Response {
-    let dossier = match service.dossier(&number).await {
-        Ok(Some(dossier)) => dossier,
+    let details = match service.order_details(&number).await {
+        Ok(Some(details)) => details,
         Ok(None) => return unmatched::show(&service, &request, &number).await,
         Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
     let (lang, view_request) = (request.lang, request.clone());
-    page(&service, &request, Tab::Orders, number.to_string(), move || content(lang, &view_request, &dossier))
+    page(&service, &request, Tab::Orders, number.to_string(), move || content(lang, &view_request, &details))
         .await
 }
 
-fn content(lang: Lang, request: &PageRequest, dossier: &Dossier) -> impl IntoView + use<> {
-    let order = &dossier.order;
-    let kinds: Vec<_> = dossier.exceptions.iter().map(|waiting| waiting.exception.kind).collect();
-    let exceptions = (!dossier.exceptions.is_empty()).then(|| resolve::section(lang, &dossier.exceptions));
-    let returned = RefundSummary::of(order, &dossier.refunds);
+fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl IntoView + use<> {
+    let order = &details.order;
+    let kinds: Vec<_> = details.exceptions.iter().map(|waiting| waiting.exception.kind).collect();
+    let exceptions = (!details.exceptions.is_empty()).then(|| resolve::section(lang, &details.exceptions));
+    let returned = RefundSummary::of(order, &details.refunds);
     view! {
         {to_orders(lang)}
         <div class="page-head">
@@ -52,27 +55,27 @@ fn content(lang: Lang, request: &PageRequest, dossier: &Dossier) -> impl IntoVie
             </div>
         </div>
         <div class="stack">
-            {said(request)}
+            {flash::said(request)}
             <div class="split">
                 <div class="stack">
-                    {summary(lang, dossier)}
-                    {events::line(lang, &dossier.line)}
+                    {summary(lang, details)}
+                    {events::line(lang, &details.timeline)}
                 </div>
                 <div class="stack">
                     {exceptions}
-                    {refunds::section(lang, &order.out_trade_no, &dossier.refunds, dossier.offer.as_ref())}
-                    {actions(lang, dossier)}
+                    {refunds::section(lang, &order.out_trade_no, &details.refunds, details.offer.as_ref())}
+                    {actions(lang, details)}
                     {note(lang, order)}
                 </div>
             </div>
         </div>
-        {events::drawers(lang, &dossier.line)}
+        {events::drawers(lang, &details.timeline)}
     }
 }
 
-fn summary(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
-    let order = &dossier.order;
-    let left = dossier.offer.as_ref().map(|offer| {
+fn summary(lang: Lang, details: &OrderDetails) -> impl IntoView + use<> {
+    let order = &details.order;
+    let left = details.offer.as_ref().map(|offer| {
         view! {
             <dt>{lang.t(text::REFUNDABLE)}</dt><dd>{money(offer.payment.left())}</dd>
         }
@@ -124,7 +127,7 @@ fn summary(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
                 <dl class="facts" data-two="">
                     <dt>{lang.t(text::USER)}</dt>
                     <dd>
-                        <a href=user_href(&order.user.id)>{order.user.name.clone()}</a>" "
+                        <a href=links::orders_of(&order.user.id)>{order.user.name.clone()}</a>" "
                         <span class="mono note">{order.user.id.clone()}</span>
                     </dd>
                     <dt>{lang.t(text::CREATED)}</dt><dd>{components::time(order.created_at, Clock::Full)}</dd>
@@ -138,10 +141,9 @@ fn summary(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
     }
 }
 
-fn actions(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
-    let order = &dossier.order;
-    let path = format!("/admin/orders/{}", order.out_trade_no);
-    let asked = match events::last_query(&dossier.line) {
+fn actions(lang: Lang, details: &OrderDetails) -> impl IntoView + use<> {
+    let order = &details.order;
+    let asked = match events::last_query(&details.timeline) {
         Some((at, result)) => {
             let at = components::time_text(at, Clock::TimeOnly);
             lang.fill(text::ASK_NOTE, &[("time", &at), ("result", &result)])
@@ -156,11 +158,11 @@ fn actions(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
     view! {
         <section class="card stack" aria-labelledby="ac-t">
             <h2 id="ac-t">{lang.t(text::ACTIONS)}</h2>
-            <form method="post" class="field" action=format!("{path}/ask")>
+            <form method="post" class="field" action=links::order_ask(&order.out_trade_no)>
                 <button class="button" type="submit" aria-describedby="ask-n"><Icon d=icons::RENEW/>{lang.t(text::ASK)}</button>
                 <p class="note" id="ask-n">{asked}</p>
             </form>
-            <form method="post" class="field" action=format!("{path}/close")>
+            <form method="post" class="field" action=links::order_close(&order.out_trade_no)>
                 <button class="button" type="submit" disabled=!can_close aria-describedby="close-n">{lang.t(text::CLOSE)}</button>
                 <p class="note" id="close-n">{close_note}</p>
             </form>
@@ -171,7 +173,7 @@ fn actions(lang: Lang, dossier: &Dossier) -> impl IntoView + use<> {
 fn note(lang: Lang, order: &Order) -> impl IntoView + use<> {
     view! {
         <section class="card">
-            <form method="post" class="stack" action=format!("/admin/orders/{}/note", order.out_trade_no)>
+            <form method="post" class="stack" action=links::order_note(&order.out_trade_no)>
                 <div class="field">
                     <label for="note">{lang.t(text::NOTE)}" "<span class="note">{lang.t(text::NOTE_HINT)}</span></label>
                     <textarea class="input" id="note" name="text" rows="3" maxlength=NOTE_CHARS.to_string() required=true></textarea>
@@ -182,53 +184,19 @@ fn note(lang: Lang, order: &Order) -> impl IntoView + use<> {
     }
 }
 
-/// What an action says afterwards, by the code in the address.
-pub(super) fn said(request: &PageRequest) -> Option<impl IntoView + use<>> {
-    let words = request.lang;
-    let seconds = request.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()));
-    let (tone, text) = match request.get("said")? {
-        "asked" => (None, text::ASKED),
-        "busy" => (Some("warn"), text::ASK_BUSY),
-        "closed" => (None, text::CLOSE_DONE),
-        "wait" => (Some("warn"), text::CLOSE_WAIT),
-        "paid" => (Some("warn"), text::CLOSE_PAID),
-        "noted" => (None, text::NOTED),
-        "long" => (Some("bad"), error::NOTE_TOO_LONG),
-        "refund" => (None, refund_text::SAID_DONE),
-        "hurried" => (None, refund_text::SAID_HURRIED),
-        "withdrawn" => (None, refund_text::SAID_WITHDRAWN),
-        "there" => (Some("warn"), refund_text::SAID_THERE),
-        "early" => (Some("warn"), refund_text::SAID_EARLY),
-        "refused" => (Some("warn"), refund_text::E_REFUSED),
-        "settled" => (None, settle_text::SAID_DONE),
-        "settled_over" => (Some("warn"), settle_text::SAID_OVER),
-        "settled_credited" => (Some("warn"), settle_text::SAID_CREDITED),
-        "settled_refund" => (Some("warn"), settle_text::SAID_REFUND),
-        "turned_up" => (Some("warn"), settle_text::SAID_TURNED_UP),
-        "failed" => (Some("bad"), text::NOT_SAVED),
-        _ => return None,
-    };
-    Some(components::notice(tone, words.fill(text, &[("n", seconds.unwrap_or("20"))])))
-}
-
-/// Back to the order's page, which says how it went.
-pub(super) fn back(number: &OutTradeNo, said: &str) -> Response {
-    Redirect::to(&format!("/admin/orders/{number}?said={said}")).into_response()
-}
-
-/// Asks WeChat about the order now.
+/// Queries WeChat about the order now.
 pub async fn ask(
     State(service): State<Service>,
     from: OperatorRequest,
     OrderPath(number): OrderPath,
 ) -> Response {
     match service.ask_wechat(&from.operator, &number).await {
-        Ok(_) => back(&number, "asked"),
-        Err(error) => said_error(&service, &from.request, &number, &error).await,
+        Ok(_) => to_order(&number, Outcome::Queried),
+        Err(error) => query_failed(&service, &from.request, &number, &error).await,
     }
 }
 
-async fn said_error(
+async fn query_failed(
     service: &Service,
     request: &PageRequest,
     number: &OutTradeNo,
@@ -236,10 +204,10 @@ async fn said_error(
 ) -> Response {
     match error {
         QueryError::NotFound => absent(service, request).await,
-        QueryError::WeChat(_) => back(number, "busy"),
+        QueryError::WeChat(_) => to_order(number, Outcome::NoClearAnswer),
         QueryError::Write(error) => {
-            tracing::error!(%number, "an operator's action was not written: {error}");
-            back(number, "failed")
+            tracing::error!(%number, "an operator's action could not be written: {error}");
+            to_order(number, Outcome::NotSaved)
         }
     }
 }
@@ -251,11 +219,13 @@ pub async fn close(
     OrderPath(number): OrderPath,
 ) -> Response {
     match service.close_order(&from.operator, &number).await {
-        Ok(order) if matches!(order.state, OrderState::Paid(_)) => back(&number, "paid"),
-        Ok(order) if order.is_open() => back(&number, "busy"),
-        Ok(_) => back(&number, "closed"),
-        Err(CloseError::TooEarly { .. }) => back(&number, "wait"),
-        Err(CloseError::Ask(error)) => said_error(&service, &from.request, &number, &error).await,
+        Ok(order) if matches!(order.state, OrderState::Paid(_)) => {
+            to_order(&number, Outcome::NotClosedButPaid)
+        }
+        Ok(order) if order.is_open() => to_order(&number, Outcome::NoClearAnswer),
+        Ok(_) => to_order(&number, Outcome::Closed),
+        Err(CloseError::TooEarly { .. }) => to_order(&number, Outcome::CloseTooEarly),
+        Err(CloseError::Ask(error)) => query_failed(&service, &from.request, &number, &error).await,
     }
 }
 
@@ -265,21 +235,21 @@ pub struct NoteForm {
 }
 
 /// Puts a note on the time line.
-pub async fn note_down(
+pub async fn add_note(
     State(service): State<Service>,
     from: OperatorRequest,
     OrderPath(number): OrderPath,
     Form(form): Form<NoteForm>,
 ) -> Response {
-    // Control characters but line breaks go: one NUL would fail a whole set of writes.
+    // Control characters but line breaks are removed: PostgreSQL refuses a NUL, and with it the whole batch of writes.
     let kept: String = form.text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect();
-    let words = kept.trim();
-    if words.is_empty() || words.chars().count() > NOTE_CHARS {
-        return back(&number, "long");
+    let note = kept.trim();
+    if note.is_empty() || note.chars().count() > NOTE_CHARS {
+        return to_order(&number, Outcome::NoteTooLong);
     }
-    match service.note(&from.operator, &number, words).await {
-        Ok(true) => back(&number, "noted"),
+    match service.note(&from.operator, &number, note).await {
+        Ok(true) => to_order(&number, Outcome::NoteSaved),
         Ok(false) => absent(&service, &from.request).await,
-        Err(_) => back(&number, "failed"),
+        Err(_) => to_order(&number, Outcome::NotSaved),
     }
 }

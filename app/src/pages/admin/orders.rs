@@ -1,4 +1,4 @@
-//! `/admin/orders`: newest first, paged by key; every filter stands in the address.
+//! The list of orders, newest first, by keyset pagination; every filter stands in the address.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -7,15 +7,17 @@ use leptos::prelude::*;
 use recharge::order::Proof;
 use recharge::{Exception, ExceptionKind, OrderState};
 
-use super::super::{cursor, cursor_href};
 use super::extract::OperatorRequest;
-use super::{failed, page, unmatched};
+use super::frame::{failed, page};
+use super::unmatched;
 use crate::components::{self, Clock, exception_word, money};
 use crate::icons::{self, Icon};
 use crate::layout::Tab;
+use crate::links;
 use crate::money::thousands;
+use crate::paging::{cursor, cursor_href};
 use crate::refund_summary::RefundSummary;
-use crate::request::{PageRequest, address};
+use crate::request::PageRequest;
 use crate::service::Service;
 use crate::text::{Lang, Text, orders, state};
 
@@ -36,21 +38,21 @@ pub async fn show(
         Ok(found) => found,
         Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
-    // Money without an order is no row of the list, and must be found with it.
+    // A payment that matches no order is no row of the list, and a search must find it.
     let wanted = !filter.search.is_empty() || filter.exception.is_some();
-    let strays = match wanted && filter.state.is_none() && request.get("before").is_none() {
-        true => service.strays(&filter.search).await,
+    let unmatched = match wanted && filter.state.is_none() && request.get("before").is_none() {
+        true => service.unmatched(&filter.search).await,
         false => Ok(Vec::new()),
     };
-    let strays: Vec<_> = match strays {
-        Ok(strays) => strays.into_iter().filter(|stray| fits(&filter, stray)).collect(),
+    let unmatched: Vec<_> = match unmatched {
+        Ok(unmatched) => unmatched.into_iter().filter(|payment| fits(&filter, payment)).collect(),
         Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
     let (lang, view_request) = (request.lang, request.clone());
     page(&service, &request, Tab::Orders, lang.t(orders::TITLE).to_owned(), move || {
-        let strays = (!strays.is_empty()).then(|| unmatched::list(lang, &strays));
+        let unmatched = (!unmatched.is_empty()).then(|| unmatched::list(lang, &unmatched));
         let table = match found.rows.is_empty() {
-            true if strays.is_some() => ().into_any(),
+            true if unmatched.is_some() => ().into_any(),
             true => nothing(lang).into_any(),
             false => rows(lang, &view_request, &found, totals).into_any(),
         };
@@ -58,7 +60,7 @@ pub async fn show(
             <div class="page-head"><h1>{lang.t(orders::TITLE)}</h1></div>
             <div class="stack">
                 {search(lang, &view_request)}
-                {strays}
+                {unmatched}
                 {table}
             </div>
         }
@@ -66,10 +68,10 @@ pub async fn show(
     .await
 }
 
-fn fits(filter: &Filter, stray: &Exception) -> bool {
+fn fits(filter: &Filter, payment: &Exception) -> bool {
     filter.exception.is_none_or(|wanted| match wanted {
         WithException::Any => true,
-        WithException::Of(kind) => kind == stray.kind,
+        WithException::Of(kind) => kind == payment.kind,
     })
 }
 
@@ -105,7 +107,7 @@ fn search(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
     let typed = request.get("q").unwrap_or_default().to_owned();
     view! {
         <section class="card stack" aria-label=lang.t(orders::SEARCH)>
-            <form class="field" method="get" action="/admin/orders" role="search">
+            <form class="field" method="get" action=links::ORDERS role="search">
                 <label class="unseen" for="q">{lang.t(orders::SEARCH)}</label>
                 <div class="search">
                     <input
@@ -142,7 +144,7 @@ fn nothing(lang: Lang) -> impl IntoView {
                 <span class="badge" aria-hidden="true"><Icon d=icons::SEARCH/></span>
                 <h2>{lang.t(orders::EMPTY)}</h2>
                 <p class="note">{lang.t(orders::EMPTY_TEXT)}</p>
-                <a class="button" href="/admin/orders">{lang.t(orders::F_CLEAR)}</a>
+                <a class="button" href=links::ORDERS>{lang.t(orders::F_CLEAR)}</a>
             </div>
         </section>
     }
@@ -215,11 +217,11 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
     view! {
         <tr>
             <th scope="row">
-                <a class="mono" href=format!("/admin/orders/{}", order.out_trade_no)>{order.out_trade_no.to_string()}</a>
+                <a class="mono" href=links::order(&order.out_trade_no)>{order.out_trade_no.to_string()}</a>
                 <time class="note only-phone" datetime=at.to_beijing_rfc3339()>{components::time_text(at, Clock::NoYear)}</time>
             </th>
             <td data-wide="">{components::time(at, Clock::NoYear)}</td>
-            <td data-wide="" class="user"><a href=user_href(&order.user.id)>{order.user.name.clone()}</a></td>
+            <td data-wide="" class="user"><a href=links::orders_of(&order.user.id)>{order.user.name.clone()}</a></td>
             <td data-num="">{money(order.total_fee)}</td>
             <td data-num="" data-wide="">{credited}</td>
             <td>{components::operator_pills(lang, order, &kinds, RefundSummary::of(order, &listed.refunds))}</td>
@@ -227,11 +229,6 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
             <td class="mono" data-wide="">{transaction}</td>
         </tr>
     }
-}
-
-/// All orders of a user.
-pub(super) fn user_href(user_id: &str) -> String {
-    address("/admin/orders", [("q", user_id)].into_iter())
 }
 
 fn proof_word(proof: Proof) -> Text {

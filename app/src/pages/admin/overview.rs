@@ -1,54 +1,40 @@
-//! `/admin`: today's sums, a chart by day, what waits for a person, and how it goes with WeChat.
+//! The operator's first screen: today's sums, a chart by day, what waits for a person, and the state of the calls to WeChat.
 
 use axum::extract::State;
 use axum::response::Response;
-use cashier::Health;
 use leptos::prelude::*;
-use recharge::Exception;
 use recharge::batch::DaySums;
 use recharge::refund::{Problem, Refund, RefundState};
-use wxpay::bill::BillDate;
-use wxpay::{Fen, UnixMillis};
+use wxpay::Fen;
 
+use super::difference_words::day_text;
 use super::extract::OperatorRequest;
-use super::reconciliations::day_text;
-use super::{failed, page, refunds};
+use super::frame::{failed, page};
+use super::refunds;
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::icons;
 use crate::layout::Tab;
+use crate::links;
 use crate::money::{money_short, thousands};
 use crate::service::Service;
+use crate::service::operator::Overview;
 use crate::text::{Lang, Text, bill, check, common, over, refunds as texts};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Days of the chart.
 const DAYS: i64 = 30;
-/// So many open refunds are shown.
+/// Open refunds that are shown.
 const SHOWN: usize = 20;
 /// The chart in its own units: bars stand on `BASE` and are at most `HEIGHT` tall.
 const HEIGHT: i64 = 160;
 const BASE: i64 = 168;
 
-/// A day with its sums, nothing where nothing happened.
+/// A day with its sums; zero for a day without orders.
 #[derive(Debug, Clone)]
 struct Day {
     /// `2026-11-21`
     date: String,
     sums: DaySums,
-}
-
-/// What the first screen shows.
-#[derive(Debug, Clone)]
-pub struct Overview {
-    pub now: UnixMillis,
-    pub days: Vec<(String, DaySums)>,
-    pub exceptions: Vec<Exception>,
-    /// Those that are not over.
-    pub refunds: Vec<Refund>,
-    /// Orders that are due to be asked about, and since when the first of them is.
-    pub waiting: (i64, Option<UnixMillis>),
-    /// The last day whose bill was compared, and how many differences are open.
-    pub reconciled: (Option<BillDate>, i64),
-    pub health: Health,
 }
 
 pub async fn show(
@@ -241,7 +227,7 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
                 <time class="note" datetime=found.first_seen_at.to_beijing_rfc3339()>
                     {components::time_text(found.first_seen_at, Clock::NoYear)}
                 </time>
-                <a class="mono all" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.to_string()}</a>
+                <a class="mono all" href=links::order(&found.out_trade_no)>{found.out_trade_no.to_string()}</a>
             </li>
         })
         .collect();
@@ -254,7 +240,7 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         <section class="card" aria-labelledby="ex-t">
             <div class="card-head">
                 <h2 id="ex-t">{lang.t(over::EXCEPTIONS)}" "<span class="label">{count.to_string()}</span></h2>
-                <a href="/admin/exceptions">{lang.t(common::ALL)}</a>
+                <a href=links::EXCEPTIONS>{lang.t(common::ALL)}</a>
             </div>
             {body}
         </section>
@@ -282,7 +268,7 @@ fn open_refunds(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>
                     <time class="note" datetime=waiting.requested_at.to_beijing_rfc3339()>
                         {components::time_text(waiting.requested_at, Clock::NoYear)}
                     </time>
-                    <a class="mono all" href=format!("/admin/orders/{}", waiting.out_trade_no)>{waiting.out_trade_no.to_string()}</a>
+                    <a class="mono all" href=links::order(&waiting.out_trade_no)>{waiting.out_trade_no.to_string()}</a>
                     {refunds::trouble(lang, waiting)}
                 </li>
             }
@@ -333,7 +319,7 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         let values = [("reason", ill.reason.as_str()), ("time", since.as_str()), ("tried", tried.as_str())];
         Some(components::notice(Some("warn"), lang.fill(text, &values)))
     });
-    let (due, since) = overview.waiting;
+    let (due, since) = overview.backlog;
     let waiting = match since.map(|since| overview.now.minus(since) / 1000) {
         // Less is the usual wait for a turn.
         Some(lag @ 15..) => {
@@ -349,7 +335,7 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let compared = last.map_or_else(|| "–".to_owned(), day_text);
     let differing = (differences > 0).then(|| {
         let words = lang.fill(bill::OPEN_ALL, &[("n", &differences.to_string())]);
-        let link = view! { <a href="/admin/reconciliations">{lang.t(common::ALL)}</a> };
+        let link = view! { <a href=links::RECONCILIATIONS>{lang.t(common::ALL)}</a> };
         components::notice(Some("warn"), view! { {words}" "{link} })
     });
     let tile = |label: Text, value: String| view! { <div><dt class="note">{lang.t(label)}</dt><dd>{value}</dd></div> };

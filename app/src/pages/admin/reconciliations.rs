@@ -1,33 +1,25 @@
-//! `/admin/reconciliations`: how each day's bill compares with our books, and one day with its differences.
+//! The list of reconciled days, and the page of one day with its differences.
 
 use axum::extract::{Path, State};
 use axum::response::Response;
 use leptos::prelude::*;
-use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation, Side};
+use recharge::reconciliation::{Difference, Done, Reconciliation, Side};
 use wxpay::bill::BillDate;
 
+use super::difference_words::{KINDS, day_text, dismiss_href, reason};
 use super::extract::OperatorRequest;
-use super::{absent, dismiss, failed, page};
+use super::flash;
+use super::frame::{absent, failed, page, way_back};
 use crate::components::{self, Clock, money, pill};
-use crate::icons::{self, Icon};
+use crate::icons;
 use crate::layout::Tab;
+use crate::links;
 use crate::request::PageRequest;
 use crate::service::{Service, internal};
-use crate::text::{Lang, Text, bill as text, common};
+use crate::text::{Lang, bill as text, common};
 
-/// So many days are listed.
+/// Days that are listed.
 const DAYS: i64 = 90;
-/// In this order the kinds of differences stand on the page.
-pub(super) const KINDS: [(DifferenceKind, Text); 8] = [
-    (DifferenceKind::NotHere, text::NOT_HERE),
-    (DifferenceKind::NotThere, text::NOT_THERE),
-    (DifferenceKind::Figures, text::FIGURES),
-    (DifferenceKind::RefundNotHere, text::REFUND_NOT_HERE),
-    (DifferenceKind::RefundNotThere, text::REFUND_NOT_THERE),
-    (DifferenceKind::RefundFigures, text::REFUND_FIGURES),
-    (DifferenceKind::Repeated, text::REPEATED),
-    (DifferenceKind::UnknownState, text::UNKNOWN_STATE),
-];
 
 pub async fn show(
     State(service): State<Service>,
@@ -52,15 +44,6 @@ pub async fn show(
     .await
 }
 
-/// `20261121` as people read it.
-pub(super) fn day_text(date: BillDate) -> String {
-    let digits = date.to_string();
-    match (digits.get(..4), digits.get(4..6), digits.get(6..)) {
-        (Some(year), Some(month), Some(day)) => format!("{year}-{month}-{day}"),
-        _ => digits,
-    }
-}
-
 fn result_pill(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
     let (words, tone) = match (day.open, &day.failure, day.finished_at) {
         (1.., ..) => (lang.fill(text::OPEN, &[("n", &day.open.to_string())]), Some("warn")),
@@ -83,7 +66,7 @@ fn side(lang: Lang, side: &Side) -> String {
     format!("{payments} · {refunds}")
 }
 
-/// The bill's figures above ours, so that they can be compared at a glance.
+/// The bill's figures above the books'.
 fn sides(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
     view! {
         <dl class="facts">
@@ -102,7 +85,7 @@ fn day_item(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
     let repaired = repaired.map(|repaired| view! { <p class="note all">{repaired}</p> });
     view! {
         <li>
-            <p><a href=format!("/admin/reconciliations/{}", day.date)><strong>{day_text(day.date)}</strong></a></p>
+            <p><a href=links::reconciliation(day.date)><strong>{day_text(day.date)}</strong></a></p>
             {result_pill(lang, day)}
             <div class="all">{sums}</div>
             {repaired}
@@ -134,12 +117,6 @@ fn one_day(
     day: &Reconciliation,
     differences: &[Difference],
 ) -> impl IntoView + use<> {
-    let said = match request.get("said") {
-        Some("dismissed") => Some((None, text::SAID_DISMISSED)),
-        Some("over") => Some((Some("warn"), text::SAID_OVER)),
-        _ => None,
-    };
-    let said = said.map(|(tone, words)| components::notice(tone, lang.t(words)));
     let at = |at| components::time_text(at, Clock::NoYear);
     let finished = day.finished_at.map(|finished| lang.fill(text::FINISHED, &[("time", &at(finished))]));
     let failure = day.failure.as_ref().map(|failure| {
@@ -182,9 +159,9 @@ fn one_day(
     let fine = (differences.is_empty() && day.finished_at.is_some())
         .then(|| view! { <section class="card">{components::empty(icons::CHECK, lang.t(text::NO_DIFFERENCES), "")}</section> });
     view! {
-        {back(lang.t(text::BACK), "/admin/reconciliations".to_owned())}
+        {way_back(lang.t(text::BACK), links::RECONCILIATIONS.to_owned())}
         <div class="page-head"><div class="row"><h1>{day_text(day.date)}</h1>{result_pill(lang, day)}</div></div>
-        <div class="stack">{said}{failure}{figures}{groups}{fine}</div>
+        <div class="stack">{flash::said(request)}{failure}{figures}{groups}{fine}</div>
     }
 }
 
@@ -195,7 +172,7 @@ fn item(lang: Lang, date: BillDate, found: &Difference) -> impl IntoView + use<>
         </p>
     });
     let dismiss = (found.done == Done::Listed).then(|| {
-        view! { <div class="row all acts"><a class="button" href=dismiss::path(date, found)>{lang.t(text::DISMISS)}</a></div> }
+        view! { <div class="row all acts"><a class="button" href=dismiss_href(date, found)>{lang.t(text::DISMISS)}</a></div> }
     });
     let (word, tone) = match found.done {
         Done::Listed => (text::LISTED, found.is_open.then_some("warn")),
@@ -208,8 +185,10 @@ fn item(lang: Lang, date: BillDate, found: &Difference) -> impl IntoView + use<>
     let sum = |words, fen: Option<wxpay::Fen>| {
         fen.map(|fen| view! { <span class="money">{lang.fill(words, &[("amount", &money(fen))])}</span> })
     };
-    let number = (!found.out_trade_no.is_empty()).then(|| view! {
-        <a class="mono" href=format!("/admin/orders/{}", found.out_trade_no)>{found.out_trade_no.clone()}</a>
+    let number = (!found.out_trade_no.is_empty()).then(|| {
+        view! {
+            <a class="mono" href=links::order(&found.out_trade_no)>{found.out_trade_no.clone()}</a>
+        }
     });
     let plain =
         |words: &str| (!words.is_empty()).then(|| view! { <span class="mono">{words.to_owned()}</span> });
@@ -225,31 +204,4 @@ fn item(lang: Lang, date: BillDate, found: &Difference) -> impl IntoView + use<>
             {dismiss}
         </li>
     }
-}
-
-/// The way back, above a page that belongs to another.
-pub(super) fn back(label: &'static str, href: String) -> impl IntoView {
-    view! {
-        <p class="back"><a class="button" data-kind="plain" href=href><Icon d=icons::NEWER/>{label}</a></p>
-    }
-}
-
-/// Our own words for the known ones; WeChat's, or a neighbouring day, as they are.
-pub(super) fn reason(lang: Lang, word: &str) -> String {
-    let known = match word {
-        "amount" => text::R_AMOUNT,
-        "currency" => text::R_CURRENCY,
-        "appid" => text::R_APPID,
-        "not_in_bill" => text::R_NOT_IN_BILL,
-        "next_bill_not_made" => text::R_NEXT,
-        "no_clear_answer" => text::R_UNCLEAR,
-        "other_number" | "transaction_id" => text::R_OTHER_NUMBER,
-        "state" => text::R_STATE,
-        other => {
-            let day = BillDate::parse(other).map(day_text);
-            return day
-                .map_or_else(|_| other.to_owned(), |day| lang.fill(text::R_OTHER_DAY, &[("day", &day)]));
-        }
-    };
-    lang.t(known).to_owned()
 }

@@ -5,35 +5,23 @@ use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use cashier::{RefundError, RefundOffer};
 use leptos::prelude::*;
-use recharge::refund::{RefundRefusal, RefundWish, is_reason};
+use recharge::refund::{RefundWish, is_reason};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo};
 
-use super::decision_form::{REASON_OF_REFUND, low_field, password_field, problem, tidy};
+use super::decision_form::{REASON_OF_REFUND, low_field, password_field, problem, refusal_code, tidy};
 use super::extract::{OperatorRequest, OrderPath};
-use super::order::back;
+use super::flash::{self, Outcome};
+use super::frame::{failed, page, to_order};
 use super::refunds::{self, Asking};
-use super::{failed, page, to_order};
 use crate::components::{self, big_money, money};
 use crate::layout::Tab;
+use crate::links;
 use crate::money::{parse_yuan, yuan};
-use crate::request::{PageRequest, address};
+use crate::request::PageRequest;
 use crate::service::Service;
 use crate::text::{Lang, order as order_text, refunds as text};
-
-/// What a refusal is called in an address.
-pub(super) fn code(refusal: &RefundRefusal) -> &'static str {
-    match refusal {
-        RefundRefusal::Nothing => "amount",
-        RefundRefusal::OverRest { .. } => "over",
-        RefundRefusal::Reason => "reason",
-        RefundRefusal::Stale => "stale",
-        RefundRefusal::TooMany => "too_many",
-        RefundRefusal::BalanceLow { .. } => "low",
-        RefundRefusal::NumberTaken => "used",
-        RefundRefusal::NoOrder | RefundRefusal::NotPaid | RefundRefusal::NotCredited => "refused",
-    }
-}
+use crate::url::address;
 
 /// The second step; the first one again where something is wrong with what was typed, or nothing was typed yet.
 pub async fn confirm(
@@ -43,7 +31,7 @@ pub async fn confirm(
 ) -> Response {
     let offer = match service.refund_offer(&number, request.get("exception")).await {
         Ok(Some(offer)) => offer,
-        Ok(None) => return back(&number, "refused"),
+        Ok(None) => return flash::to_order(&number, Outcome::NotPossibleNow),
         Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
     let (lang, view_request) = (request.lang, request.clone());
@@ -62,7 +50,7 @@ pub async fn confirm(
             },
         };
         let left = offer.payment.left();
-        let wrong = code.and_then(|code| problem(lang, code, view_request.get("n"), left, REASON_OF_REFUND));
+        let wrong = code.and_then(|code| problem(lang, code, view_request.seconds(), left, REASON_OF_REFUND));
         let wrong = wrong.map(|words| components::notice(Some("bad"), words));
         view! {
             {to_order(lang, &number)}
@@ -75,7 +63,7 @@ pub async fn confirm(
 
 fn read(amount: &str, reason: &str, offer: &RefundOffer) -> Result<Fen, &'static str> {
     let amount = parse_yuan(amount.trim()).map(Fen::new).ok_or("amount")?;
-    offer.payment.check(amount).map_err(|refusal| code(&refusal))?;
+    offer.payment.check(amount).map_err(|refusal| refusal_code(&refusal))?;
     if is_reason(reason) { Ok(amount) } else { Err("reason") }
 }
 
@@ -87,7 +75,6 @@ fn second_step(
     reason: &str,
 ) -> impl IntoView + use<> {
     let Asking { number, offer, exception } = asking;
-    let path = format!("/admin/orders/{number}");
     let share = offer.payment.share(amount);
     let after = offer.balance.checked_sub(share).unwrap_or(offer.balance);
     let bonus = share.checked_sub(amount).filter(|bonus| *bonus > Fen::ZERO);
@@ -98,7 +85,7 @@ fn second_step(
     let no = kept.unwrap_or_else(|| offer.out_refund_no.clone());
     let typed = yuan(amount.get()).replace(',', "");
     let kept = [("exception", exception.unwrap_or_default()), ("reason", reason)];
-    let change = address(&format!("{path}/refund"), kept.into_iter());
+    let change = address(&links::order_refund(number), kept);
     view! {
         <p class="row">{big_money(amount, "l")}<span class="label">{lang.t(text::TO_PAYER)}</span></p>
         <dl class="facts">
@@ -110,7 +97,7 @@ fn second_step(
             <dt>{lang.t(text::BALANCE_AFTER)}</dt><dd>{money(after)}</dd>
             <dt>{lang.t(order_text::REFUND_REASON)}</dt><dd>{reason.to_owned()}</dd>
         </dl>
-        <form method="post" class="stack" action=format!("{path}/refund")>
+        <form method="post" class="stack" action=links::order_refund(number)>
             <input type="hidden" name="no" value=no.to_string()/>
             <input type="hidden" name="amount" value=typed/>
             <input type="hidden" name="reason" value=reason.to_owned()/>
@@ -134,8 +121,8 @@ pub struct RefundForm {
     exception: String,
 }
 
-/// Takes the refund on.
-pub async fn make(
+/// Requests the refund.
+pub async fn request_refund(
     State(service): State<Service>,
     from: OperatorRequest,
     OrderPath(number): OrderPath,
@@ -146,7 +133,7 @@ pub async fn make(
         let kept = [("amount", form.amount.as_str()), ("reason", form.reason.as_str()), ("no", no)];
         let kept = kept.into_iter().chain([("exception", form.exception.as_str())]);
         let query = kept.chain([("error", error), ("n", seconds)]);
-        Redirect::to(&address(&format!("/admin/orders/{number}/refund"), query)).into_response()
+        Redirect::to(&address(&links::order_refund(&number), query)).into_response()
     };
     if let Err((code, seconds)) = from.password_confirmed() {
         return again(code, &seconds);
@@ -163,14 +150,14 @@ pub async fn make(
         seen_version: None,
     };
     match service.cashier.refund(wish, from.by()).await {
-        Ok(_) => back(&number, "refund"),
-        Err(RefundError::Refused(refusal)) => match code(&refusal) {
-            "refused" => back(&number, "refused"),
+        Ok(_) => flash::to_order(&number, Outcome::RefundRequested),
+        Err(RefundError::Refused(refusal)) => match refusal_code(&refusal) {
+            "refused" => flash::to_order(&number, Outcome::NotPossibleNow),
             code => again(code, ""),
         },
         Err(RefundError::NoCertificate(_)) => again("certificate", ""),
         Err(RefundError::Write(error)) => {
-            tracing::error!(%number, "a refund was not written for certain: {error}");
+            tracing::error!(%number, "refund outcome unknown: the database did not confirm: {error}");
             again("failed", "")
         }
     }

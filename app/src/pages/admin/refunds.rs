@@ -7,6 +7,7 @@ use wxpay::{Fen, OutTradeNo};
 
 use super::decision_form::{REASON_OF_REFUND, reason_field};
 use crate::components::{self, Clock, money, pill};
+use crate::links;
 use crate::money::yuan;
 use crate::text::{Lang, Text, order as order_text, problem, refund as state, refunds as text};
 
@@ -20,7 +21,7 @@ pub(super) fn section(
     if offer.is_none() && refunds.is_empty() {
         return None;
     }
-    let path = format!("/admin/orders/{number}");
+    let path = links::order(number);
     let items: Vec<_> = refunds.iter().map(|refund| item(lang, &path, refund)).collect();
     let list = (!items.is_empty()).then(|| view! { <ul class="list">{items}</ul> });
     let more = offer.map(|offer| more(lang, number, offer));
@@ -72,7 +73,7 @@ impl Asking<'_> {
     pub fn first_step(&self, lang: Lang, amount: &str, reason: &str) -> impl IntoView + use<> {
         let most = lang.fill(text::AT_MOST, &[("max", &money(self.offer.payment.left()))]);
         view! {
-            <form method="get" class="stack" action=format!("/admin/orders/{}/refund", self.number)>
+            <form method="get" class="stack" action=links::order_refund(&self.number)>
                 {hidden(self.exception)}
                 <div class="field">
                     <label for="amount">{lang.t(order_text::REFUND_AMOUNT)}</label>

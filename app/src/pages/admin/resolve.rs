@@ -1,4 +1,4 @@
-//! Settling an exception: what can be done with each, and one page that shows what that does before it is done.
+//! Resolving an exception: the ways that are open, and one page that shows what each does before it is done.
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -10,20 +10,23 @@ use recharge::{Exception, ExceptionKind, Order, User};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
 
-use super::decision_form::{self, low_field, password_field, reason_field, tidy};
+use super::decision_form::{self, low_field, password_field, reason_field, refusal_code, tidy};
 use super::extract::{OperatorRequest, OrderPath};
-use super::order::back;
-use super::{failed, page, to_order};
-use crate::api::AppError;
+use super::flash::{self, Outcome};
+use super::frame::{failed, page, to_order};
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::layout::Tab;
-use crate::request::{PageRequest, address};
-use crate::service::{Service, Waiting, internal};
-use crate::text::{Lang, Text, exception, order as order_text, refunds, settle as text};
+use crate::links;
+use crate::protocol::error::AppError;
+use crate::request::PageRequest;
+use crate::service::operator::ExceptionDetails;
+use crate::service::{Service, internal};
+use crate::text::{Lang, Text, exception, order as order_text, refunds, resolve as text};
+use crate::url::address;
 
 /// The exceptions of one number, each with the ways that are open for it.
-pub(super) fn section(lang: Lang, all: &[Waiting]) -> impl IntoView + use<> {
-    let items: Vec<_> = all.iter().map(|waiting| item(lang, waiting)).collect();
+pub fn section(lang: Lang, all: &[ExceptionDetails]) -> impl IntoView + use<> {
+    let items: Vec<_> = all.iter().map(|details| item(lang, details)).collect();
     view! {
         <section class="card" aria-labelledby="ex-t">
             <h2 id="ex-t">{lang.t(order_text::EXCEPTIONS)}</h2>
@@ -32,8 +35,8 @@ pub(super) fn section(lang: Lang, all: &[Waiting]) -> impl IntoView + use<> {
     }
 }
 
-fn item(lang: Lang, waiting: &Waiting) -> impl IntoView + use<> {
-    let found = &waiting.exception;
+fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
+    let found = &details.exception;
     let state = match &found.settled {
         Some(settled) => pill(how(lang, settled), None),
         None => pill(lang.t(exception::OPEN), Some("warn")),
@@ -46,8 +49,8 @@ fn item(lang: Lang, waiting: &Waiting) -> impl IntoView + use<> {
     let currency =
         (found.fee_type != "CNY").then(|| view! { <span class="mono">{found.fee_type.clone()}</span> });
     let id = found.id();
-    let path = format!("/admin/orders/{}/settle", found.out_trade_no);
-    let ways: Vec<_> = waiting
+    let path = links::order_resolve(&found.out_trade_no);
+    let ways: Vec<_> = details
         .ways
         .iter()
         .map(|way| {
@@ -56,7 +59,7 @@ fn item(lang: Lang, waiting: &Waiting) -> impl IntoView + use<> {
         })
         .collect();
     let ways = (!ways.is_empty()).then(|| view! { <div class="row all acts">{ways}</div> });
-    let more = waiting.offer.as_ref().map(|offer| give_back(lang, found, offer));
+    let more = details.offer.as_ref().map(|offer| give_back(lang, found, offer));
     view! {
         <li>
             <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
@@ -84,7 +87,7 @@ fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoVie
         return view! { <div class="all">{components::notice(None, lang.t(refunds::NO_CERTIFICATE))}</div> }
             .into_any();
     }
-    let path = format!("/admin/orders/{}/refund", found.out_trade_no);
+    let path = links::order_refund(&found.out_trade_no);
     let href = address(&path, [("exception", found.id().as_str())].into_iter());
     let words = lang.fill(text::GIVE_BACK, &[("amount", &money(left))]);
     view! { <div class="row all acts"><a class="button" href=href>{words}</a></div> }.into_any()
@@ -96,7 +99,7 @@ pub(super) fn how(lang: Lang, settled: &Settled) -> &'static str {
     lang.t(way.map_or(exception::SETTLED, done))
 }
 
-/// Who settled it, when and why.
+/// Who resolved it, when and why.
 pub(super) fn who_and_why(lang: Lang, settled: &Settled) -> impl IntoView + use<> {
     let who = match settled.by.as_str() {
         "rule" => lang.t(order_text::BY_RULE).to_owned(),
@@ -205,7 +208,7 @@ pub async fn confirm(
 ) -> Response {
     let shown = match read(&service, &number, &request).await {
         Ok(Some(shown)) => shown,
-        Ok(None) => return back(&number, "settled_over"),
+        Ok(None) => return flash::to_order(&number, Outcome::NotResolvable),
         Err(error) => return failed(&service, &request, Tab::Exceptions, &error).await,
     };
     let (lang, view_request) = (request.lang, request.clone());
@@ -215,7 +218,6 @@ pub async fn confirm(
 
 fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
     let Shown { exception: found, way, amount, low, .. } = shown;
-    let path = format!("/admin/orders/{}", found.out_trade_no);
     let user = shown.order.as_ref().map(|order| {
         view! {
             <dt>{lang.t(order_text::USER)}</dt>
@@ -264,7 +266,7 @@ fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
                 {expected}
                 <dt>{lang.t(text::SEEN)}</dt><dd>{components::time(found.first_seen_at, Clock::Full)}</dd>
             </dl>
-            <form method="post" class="stack" action=format!("{path}/settle")>
+            <form method="post" class="stack" action=links::order_resolve(&found.out_trade_no)>
                 <input type="hidden" name="id" value=found.id()/>
                 <input type="hidden" name="way" value=way.name()/>
                 {no}
@@ -279,7 +281,7 @@ fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
 }
 
 #[derive(Debug, Deserialize)]
-pub struct SettleForm {
+pub struct ResolveForm {
     id: String,
     way: String,
     reason: String,
@@ -291,22 +293,22 @@ pub struct SettleForm {
     low: String,
 }
 
-/// Settles the exception.
-pub async fn settle(
+/// Resolves the exception.
+pub async fn resolve(
     State(service): State<Service>,
     from: OperatorRequest,
     OrderPath(number): OrderPath,
-    Form(form): Form<SettleForm>,
+    Form(form): Form<ResolveForm>,
 ) -> Response {
     let again = |error: &str, seconds: &str| {
         let kept = [("id", &form.id), ("way", &form.way), ("reason", &form.reason), ("user", &form.user)];
         let kept = kept.into_iter().map(|(name, value)| (name, value.as_str()));
         let no = if error == "used" { "" } else { form.no.as_str() };
         let query = kept.chain([("no", no), ("error", error), ("n", seconds)]);
-        Redirect::to(&address(&format!("/admin/orders/{number}/settle"), query)).into_response()
+        Redirect::to(&address(&links::order_resolve(&number), query)).into_response()
     };
     let Some(way) = Way::ALL.into_iter().find(|way| way.name() == form.way) else {
-        return back(&number, "settled_over");
+        return flash::to_order(&number, Outcome::NotResolvable);
     };
     if let Err((code, seconds)) = from.password_confirmed() {
         return again(code, &seconds);
@@ -332,37 +334,37 @@ pub async fn settle(
         Way::Dismiss => Settlement::Dismiss { reason },
     };
     match service.cashier.resolve_exception(&form.id, settlement, None, from.by()).await {
-        Ok(_) => back(&number, "settled"),
-        Err(ResolveError::Refused(refusal)) => match code(&refusal) {
-            Code::Form(code) => again(code, ""),
-            Code::Order(said) => back(&number, said),
+        Ok(_) => flash::to_order(&number, Outcome::Resolved),
+        Err(ResolveError::Refused(refusal)) => match refused(&refusal) {
+            Refused::Form(code) => again(code, ""),
+            Refused::Gone(outcome) => flash::to_order(&number, outcome),
         },
         Err(ResolveError::NoCertificate(_)) => again("certificate", ""),
         Err(ResolveError::Write(error)) => {
-            tracing::error!(%number, "a settlement was not written for certain: {error}");
+            tracing::error!(%number, "outcome of a resolution unknown: the database did not confirm: {error}");
             again("failed", "")
         }
     }
 }
 
-/// What a refusal is called in an address, and on which page it is said.
-enum Code {
-    /// The form can be put right.
+/// Where a refusal is said.
+enum Refused {
+    /// On the form, which can be put right: the code of `?error=`.
     Form(&'static str),
-    /// Things have changed; a second press of the same form finds it done.
-    Order(&'static str),
+    /// On the order's page: the state has changed, or a second press of the same form finds it done.
+    Gone(Outcome),
 }
 
-fn code(refusal: &SettleRefusal) -> Code {
+fn refused(refusal: &SettleRefusal) -> Refused {
     match refusal {
-        SettleRefusal::Reason => Code::Form("reason"),
-        SettleRefusal::UserNeeded => Code::Form("user"),
-        SettleRefusal::UnknownUser => Code::Form("new_account"),
-        SettleRefusal::Stale => Code::Form("stale"),
-        SettleRefusal::Refund(refusal) => Code::Form(super::refund::code(refusal)),
-        SettleRefusal::OrderTurnedUp => Code::Order("turned_up"),
-        SettleRefusal::AlreadyCredited => Code::Order("settled_credited"),
-        SettleRefusal::RefundUnderWay(_) => Code::Order("settled_refund"),
+        SettleRefusal::Reason => Refused::Form("reason"),
+        SettleRefusal::UserNeeded => Refused::Form("user"),
+        SettleRefusal::UnknownUser => Refused::Form("new_account"),
+        SettleRefusal::Stale => Refused::Form("stale"),
+        SettleRefusal::Refund(refusal) => Refused::Form(refusal_code(refusal)),
+        SettleRefusal::OrderTurnedUp => Refused::Gone(Outcome::OrderTurnedUp),
+        SettleRefusal::AlreadyCredited => Refused::Gone(Outcome::AlreadyCredited),
+        SettleRefusal::RefundUnderWay(_) => Refused::Gone(Outcome::RefundUnderWay),
         SettleRefusal::NotFound
         | SettleRefusal::AlreadySettled(_)
         | SettleRefusal::NotThisWay(_)
@@ -370,6 +372,6 @@ fn code(refusal: &SettleRefusal) -> Code {
         | SettleRefusal::NoOrder
         | SettleRefusal::NoTransaction
         | SettleRefusal::TooMuch
-        | SettleRefusal::NothingToTakeBack => Code::Order("settled_over"),
+        | SettleRefusal::NothingToTakeBack => Refused::Gone(Outcome::NotResolvable),
     }
 }

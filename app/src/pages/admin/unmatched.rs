@@ -8,35 +8,38 @@ use recharge::refund::Refund;
 use serde_json::{Value, json};
 use wxpay::OutTradeNo;
 
-use super::{absent, events, failed, order, page, refunds, resolve, to_orders};
-use crate::api::AppError;
+use super::frame::{absent, failed, page, to_orders};
+use super::{events, flash, refunds, resolve};
 use crate::components::{self, Clock, exception_word, money, pill};
 use crate::layout::Tab;
+use crate::links;
+use crate::protocol::error::AppError;
 use crate::request::PageRequest;
-use crate::service::{Service, Waiting, internal};
+use crate::service::operator::ExceptionDetails;
+use crate::service::{Service, internal};
 use crate::text::{Lang, orders};
 
 /// Everything about a number that only exceptions have.
 #[derive(Debug, Clone)]
-struct Stray {
+struct Unmatched {
     number: OutTradeNo,
-    exceptions: Vec<Waiting>,
+    exceptions: Vec<ExceptionDetails>,
     line: Vec<Event>,
     refunds: Vec<Refund>,
 }
 
 /// The page of a number that only exceptions have.
 pub async fn show(service: &Service, request: &PageRequest, number: &OutTradeNo) -> Response {
-    let stray = match read(service, number).await {
-        Ok(Some(stray)) => stray,
+    let payment = match read(service, number).await {
+        Ok(Some(payment)) => payment,
         Ok(None) => return absent(service, request).await,
         Err(error) => return failed(service, request, Tab::Orders, &error).await,
     };
     let (lang, title, view_request) = (request.lang, number.to_string(), request.clone());
-    page(service, request, Tab::Orders, title, move || content(lang, &view_request, &stray)).await
+    page(service, request, Tab::Orders, title, move || content(lang, &view_request, &payment)).await
 }
 
-async fn read(service: &Service, number: &OutTradeNo) -> Result<Option<Stray>, AppError> {
+async fn read(service: &Service, number: &OutTradeNo) -> Result<Option<Unmatched>, AppError> {
     let found = service.cashier.exceptions(number).await.map_err(internal)?;
     if found.is_empty() {
         return Ok(None);
@@ -47,16 +50,16 @@ async fn read(service: &Service, number: &OutTradeNo) -> Result<Option<Stray>, A
     let mut line: Vec<Event> = found.iter().map(event).chain(told).collect();
     line.sort_by_key(|event| event.at);
     let refunds = service.cashier.refunds(number).await.map_err(internal)?;
-    Ok(Some(Stray { exceptions: service.with_ways(found).await?, number: number.clone(), line, refunds }))
+    Ok(Some(Unmatched { exceptions: service.with_ways(found).await?, number: number.clone(), line, refunds }))
 }
 
-fn content(lang: Lang, request: &PageRequest, stray: &Stray) -> impl IntoView + use<> {
-    let Stray { number, exceptions, line, refunds } = stray;
+fn content(lang: Lang, request: &PageRequest, payment: &Unmatched) -> impl IntoView + use<> {
+    let Unmatched { number, exceptions, line, refunds } = payment;
     view! {
         {to_orders(lang)}
         <div class="page-head"><h1 class="mono">{number.to_string()}</h1></div>
         <div class="stack">
-            {order::said(request)}
+            {flash::said(request)}
             <div class="split">
                 <div class="stack">{events::line(lang, line)}</div>
                 <div class="stack">
@@ -70,21 +73,21 @@ fn content(lang: Lang, request: &PageRequest, stray: &Stray) -> impl IntoView + 
 }
 
 /// The exception as an event of the time line, with what WeChat sent.
-fn event(stray: &Exception) -> Event {
-    let fields: Value = serde_json::from_str(&stray.evidence).unwrap_or_default();
-    let detail = json!({ "kind": stray.kind.name(), "fields": fields });
-    Event::new(&stray.out_trade_no, stray.first_seen_at, EventKind::Exception, &detail)
+fn event(payment: &Exception) -> Event {
+    let fields: Value = serde_json::from_str(&payment.evidence).unwrap_or_default();
+    let detail = json!({ "kind": payment.kind.name(), "fields": fields });
+    Event::new(&payment.out_trade_no, payment.first_seen_at, EventKind::Exception, &detail)
 }
 
 /// The list above the orders.
-pub fn list(lang: Lang, strays: &[Exception]) -> impl IntoView + use<> {
-    let items: Vec<_> = strays
+pub fn list(lang: Lang, payments: &[Exception]) -> impl IntoView + use<> {
+    let items: Vec<_> = payments
         .iter()
-        .map(|stray| view! {
+        .map(|payment| view! {
             <li>
-                <p><strong class="money">{money(stray.total_fee)}</strong>{pill(lang.t(exception_word(stray.kind)), Some("warn"))}</p>
-                <span class="note">{components::time(stray.first_seen_at, Clock::Full)}</span>
-                <a class="mono" href=format!("/admin/orders/{}", stray.out_trade_no)>{stray.out_trade_no.to_string()}</a>
+                <p><strong class="money">{money(payment.total_fee)}</strong>{pill(lang.t(exception_word(payment.kind)), Some("warn"))}</p>
+                <span class="note">{components::time(payment.first_seen_at, Clock::Full)}</span>
+                <a class="mono" href=links::order(&payment.out_trade_no)>{payment.out_trade_no.to_string()}</a>
             </li>
         })
         .collect();

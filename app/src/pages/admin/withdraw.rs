@@ -1,23 +1,26 @@
-//! What can be done with a refund that is under way: ask WeChat about it at once, or end one that WeChat does not have.
+//! Actions on a refund under way: query WeChat at once, or withdraw one that WeChat does not have.
 
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use cashier::WithdrawError;
 use leptos::prelude::*;
 use recharge::refund::Refund;
-use wxpay::{Fen, OutRefundNo, OutTradeNo};
+use wxpay::{Fen, OutRefundNo};
 
 use super::decision_form::{self, password_field};
 use super::extract::{OperatorRequest, OrderPath};
-use super::order::back;
-use super::{absent, failed, page, refunds, to_order};
+use super::flash::{self, Outcome};
+use super::frame::{absent, failed, page, to_order};
+use super::refunds;
 use crate::components::{self, Clock, big_money, money, pill};
 use crate::layout::Tab;
-use crate::request::{PageRequest, address};
+use crate::links;
+use crate::request::PageRequest;
 use crate::service::{Service, internal};
 use crate::text::{Lang, order as order_text, refunds as text};
+use crate::url::address;
 
-/// Has WeChat asked about a refund at once.
+/// Makes a refund's query due at once.
 pub async fn hurry(
     State(service): State<Service>,
     OperatorRequest { request, .. }: OperatorRequest,
@@ -26,11 +29,11 @@ pub async fn hurry(
 ) -> Response {
     let Ok(refund) = OutRefundNo::parse(refund.as_str()) else { return absent(&service, &request).await };
     match service.cashier.hurry_refund(&refund).await {
-        Ok(true) => back(&number, "hurried"),
-        Ok(false) => back(&number, "refused"),
+        Ok(true) => flash::to_order(&number, Outcome::RefundHurried),
+        Ok(false) => flash::to_order(&number, Outcome::NotPossibleNow),
         Err(error) => {
-            tracing::error!(%number, "a refund could not be hurried: {error}");
-            back(&number, "failed")
+            tracing::error!(%number, "a refund's query could not be scheduled: {error}");
+            flash::to_order(&number, Outcome::NotSaved)
         }
     }
 }
@@ -49,7 +52,7 @@ pub async fn confirm(
     let refund = refunds.into_iter().find(|known| known.out_refund_no.as_str() == refund);
     let Some(refund) = refund else { return absent(&service, &request).await };
     if !refunds::can_withdraw(&refund) {
-        return back(&number, "refused");
+        return flash::to_order(&number, Outcome::NotPossibleNow);
     }
     let (lang, view_request) = (request.lang, request.clone());
     let title = lang.t(text::WITHDRAW_TITLE).to_owned();
@@ -77,16 +80,12 @@ fn content(lang: Lang, request: &PageRequest, refund: &Refund) -> impl IntoView 
                 <dt>{lang.t(text::AT)}</dt><dd>{components::time(refund.requested_at, Clock::Full)}</dd>
                 <dt>{lang.t(text::NUMBER)}</dt><dd><span class="mono">{refund.out_refund_no.to_string()}</span></dd>
             </dl>
-            <form method="post" class="stack" action=withdraw_path(&refund.out_trade_no, &refund.out_refund_no)>
+            <form method="post" class="stack" action=links::refund_withdraw(&refund.out_trade_no, &refund.out_refund_no)>
                 {password_field(lang)}
                 <button class="button" data-kind="bad" type="submit">{lang.t(text::WITHDRAW_GO)}</button>
             </form>
         </div>
     }
-}
-
-fn withdraw_path(number: &OutTradeNo, refund: &OutRefundNo) -> String {
-    format!("/admin/orders/{number}/refunds/{refund}/withdraw")
 }
 
 /// Ends a refund that WeChat does not have.
@@ -101,19 +100,21 @@ pub async fn withdraw(
     };
     if let Err((code, seconds)) = from.password_confirmed() {
         let query = [("error", code), ("n", seconds.as_str())];
-        let again = address(&withdraw_path(&number, &refund), query.into_iter());
+        let again = address(&links::refund_withdraw(&number, &refund), query.into_iter());
         return Redirect::to(&again).into_response();
     }
     match service.cashier.withdraw_refund(&refund, None, from.by()).await {
-        Ok(_) => back(&number, "withdrawn"),
+        Ok(_) => flash::to_order(&number, Outcome::RefundWithdrawn),
         Err(WithdrawError::NotFound) => absent(&service, &from.request).await,
-        Err(WithdrawError::Stale) => back(&number, "refused"),
-        Err(WithdrawError::MayBeThere) => back(&number, "there"),
-        Err(WithdrawError::TooEarly { wait_s }) => back(&number, &format!("early&n={wait_s}")),
-        Err(WithdrawError::WeChat(_)) => back(&number, "busy"),
+        Err(WithdrawError::Stale) => flash::to_order(&number, Outcome::NotPossibleNow),
+        Err(WithdrawError::MayBeThere) => flash::to_order(&number, Outcome::RefundMayBeAtWeChat),
+        Err(WithdrawError::TooEarly { wait_s }) => {
+            flash::to_order_later(&number, Outcome::WithdrawTooEarly, wait_s)
+        }
+        Err(WithdrawError::WeChat(_)) => flash::to_order(&number, Outcome::NoClearAnswer),
         Err(WithdrawError::Write(error)) => {
-            tracing::error!(%number, "a refund was not withdrawn for certain: {error}");
-            back(&number, "failed")
+            tracing::error!(%number, "outcome of a withdrawal unknown: the database did not confirm: {error}");
+            flash::to_order(&number, Outcome::NotSaved)
         }
     }
 }

@@ -3,10 +3,11 @@
 
 use leptos::prelude::*;
 
-use crate::checkout::{Choice, Offer, Preset};
 use crate::components::big_money;
 use crate::icons::{self, Icon};
+use crate::links;
 use crate::money::{money, money_short, thousands};
+use crate::protocol::offer::{Choice, Offer, Preset};
 use crate::text::payer;
 
 /// Title, account and balance.
@@ -28,7 +29,7 @@ pub fn head(offer: &Offer) -> impl IntoView + use<> {
 
 pub fn draw(offer: &Offer) -> impl IntoView + use<> {
     view! {
-        <form class="split" id="top-up" method="post" action="/recharge" autocomplete="off">
+        <form class="split" id="top-up" method="post" action=links::RECHARGE autocomplete="off">
             <div class="card stack">
                 {amounts(offer)}
                 {own_amount(offer)}

@@ -1,6 +1,6 @@
 //! Texts of the payer's pages and of the payment dialog.
 
-use super::texts;
+use crate::lang::texts;
 
 texts! { pub mod payer {
     TITLE = "充值", "Top up";
@@ -10,10 +10,8 @@ texts! { pub mod payer {
     BONUS = "送 {amount}", "{amount} bonus";
     NO_BONUS = "到账 {amount}", "{amount} will be credited";
     OWN = "其他金额", "Another amount";
-    OWN_LABEL = "充值金额（元）", "Amount in yuan";
     OWN_HINT = "{min} 到 {max} 元之间的整数，不含赠送", "A whole number from {min} to {max}, without bonus";
     OWN_ERROR = "请填 {min} 到 {max} 之间的整数", "Please enter a whole number from {min} to {max}";
-    DAILY_HINT = "今天还可充值 {amount}", "You can add {amount} more today";
     SUMMARY = "本次充值", "This top-up";
     PAY_AMOUNT = "支付", "You pay";
     BONUS_AMOUNT = "赠送", "Bonus";
@@ -126,7 +124,6 @@ texts! { pub mod pay {
 
 texts! { pub mod receipt {
     TITLE = "充值凭证", "Top-up receipt";
-    PRINT = "打印", "Print";
     PAID = "实付", "Paid";
     BONUS = "赠送", "Bonus";
     CREDITED = "到账", "Credited";

@@ -1,9 +1,8 @@
-//! Texts that every page may need: the frame, states, exceptions, refusals.
+//! Texts that several pages share: the frame, states, exceptions, refusals.
 
-use super::texts;
+use crate::lang::texts;
 
 texts! { pub mod site {
-    TITLE = "{site} · 充值", "{site} · Top up";
     POWERED = "收款与到账由本站自行处理 · Saoma 扫码", "Payments are handled by this site itself · Saoma";
 } }
 
@@ -15,16 +14,10 @@ texts! { pub mod sandbox {
 texts! { pub mod common {
     SKIP = "跳到主要内容", "Skip to main content";
     LANG = "English", "中文";
-    THEME = "切换深浅外观", "Switch between light and dark";
     CLOSE = "关闭", "Close";
-    COPY = "复制", "Copy";
     COPIED = "已复制", "Copied";
     ALL = "查看全部", "See all";
-    OPTIONAL = "选填", "optional";
-    NONE = "无", "None";
     BEIJING = "北京时间", "Beijing time";
-    UPDATED = "更新于 {time}", "Updated {time}";
-    AGAIN = "重新检查", "Check again";
     THEME_DARK = "切换为深色外观", "Switch to the dark look";
     THEME_LIGHT = "切换为浅色外观", "Switch to the light look";
 } }
@@ -71,7 +64,6 @@ texts! { pub mod error {
     INTERNAL_TEXT = "已付的款不受影响，会照常到账。请稍后再试。", "Anything you paid is safe and will be credited as usual. Please try again in a moment.";
     RETRY = "再试一次", "Try again";
     QUANTITY = "这个金额不能充值，请重新选择。", "This amount cannot be topped up; please choose another.";
-    BAD_REQUEST = "这次请求不完整，请再试一次。", "The request was incomplete; please try again.";
     NOT_FOUND = "找不到这笔订单。", "This order cannot be found.";
     NOTE_TOO_LONG = "备注要有 1 到 500 个字。", "A note has 1 to 500 characters.";
     TOO_OFTEN = "操作有点频繁，请过一会儿再试。", "That was a lot at once; please try again in a moment.";

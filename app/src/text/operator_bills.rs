@@ -1,6 +1,6 @@
 //! Texts of the operator's pages about WeChat's bills.
 
-use super::texts;
+use crate::lang::texts;
 
 texts! { pub mod bill {
     TITLE = "对账", "Reconciliation";
@@ -24,7 +24,6 @@ texts! { pub mod bill {
     MATCHED = "一致 {n} 笔", "{n} {n:line agrees|lines agree}";
     CREDITED = "核实后补入账 {n} 笔", "{n} credited on proof";
     OTHER_APP = "其他应用 {n} 笔", "{n} of other apps";
-    DIFFERENCES = "差异", "Differences";
     NO_DIFFERENCES = "没有差异", "No differences";
     NOT_HERE = "账单有，这里没有", "In the bill, not in our books";
     NOT_THERE = "这里有，账单没有", "In our books, not in the bill";

@@ -1,6 +1,6 @@
-//! Texts of the operator's refunds, of settling exceptions, and of what the bill says.
+//! Texts of the operator's refunds, of resolving exceptions, and of what the bill says.
 
-use super::texts;
+use crate::lang::texts;
 
 texts! { pub mod refunds {
     TITLE = "退款", "Refunds";
@@ -65,7 +65,7 @@ texts! { pub mod problem {
     WITHDRAWN = "已撤回", "Withdrawn";
 } }
 
-texts! { pub mod settle {
+texts! { pub mod resolve {
     CREDIT = "入账", "Credit";
     REFUND = "原路退回", "Refund";
     TAKE_BACK = "从余额扣回", "Take from balance";

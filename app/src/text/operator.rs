@@ -1,6 +1,6 @@
 //! Texts of the operator's sign-in, overview, order list and order page.
 
-use super::texts;
+use crate::lang::texts;
 
 texts! { pub mod login {
     TITLE = "登录管理台", "Sign in to the desk";
@@ -19,8 +19,6 @@ texts! { pub mod nav {
     ORDERS = "订单", "Orders";
     EXCEPTIONS = "异常", "Exceptions";
     BILLS = "对账", "Bills";
-    AUDIT = "操作记录", "Audit";
-    SETTINGS = "设置", "Settings";
     SIGNOUT = "退出", "Sign out";
 } }
 
@@ -38,18 +36,9 @@ texts! { pub mod over {
     EXCEPTIONS = "待处理的异常", "Open exceptions";
     EXCEPTIONS_NONE = "没有待处理的异常", "No open exceptions";
     EXCEPTIONS_NOTE = "真实到账但对不上开放订单的钱，等规则或人来决定。", "Real money that fits no open order and waits for a rule or a person.";
-    SILENT = "已付款但没有收到通知", "Paid, but no notice came";
     SILENT_NOTE = "由主动查询确认并入账。偶尔一笔属正常，多了请检查回调地址。", "Confirmed by asking WeChat. One now and then is normal; if there are many, check the callback address.";
-    BY_QUERY = "查询确认", "Confirmed by query";
     HEALTH = "运行状况", "Health";
-    HEALTH_DB = "数据库写入", "Database write";
-    HEALTH_NOTICE = "最近一次通知", "Last notice";
-    HEALTH_WECHAT = "微信接口", "WeChat API";
-    HEALTH_CREDIT = "付款到入账", "Paid to credited";
     HEALTH_DUE = "等待查询的订单", "Orders waiting for a query";
-    HEALTH_LAG = "查询最久拖延", "Longest overdue query";
-    SECONDS = "{n} 秒", "{n} s";
-    HEALTH_CLOCK = "时钟偏差", "Clock difference";
     TITLE = "概览", "Overview";
     COUNT_PAID = "{n} 笔", "{n} {n:order|orders}";
     PLAIN_HTTP = "本站或微信接口正通过未加密的 HTTP 访问（SAOMA_ALLOW_PLAIN_HTTP）：密码、Cookie 和用户令牌以明文传输，同一网络内的人可以读取或改写。", "This site or WeChat is reached by plain HTTP (SAOMA_ALLOW_PLAIN_HTTP): passwords, cookies and user tokens travel unencrypted, and others on the network can read or change them.";
@@ -65,28 +54,16 @@ texts! { pub mod over {
 
 texts! { pub mod orders {
     TITLE = "订单", "Orders";
-    EXPORT = "导出 CSV", "Export CSV";
-    EXPORT_NOTE = "导出当前筛选的全部 {n} 笔", "Exports the {n} {n:order|orders} of this filter";
     SEARCH = "搜索订单", "Search orders";
     SEARCH_HINT = "订单号、微信单号或用户，完整输入或输入开头", "Order number, WeChat number or user: in full, or how it begins";
     SEARCH_GO = "搜索", "Search";
     F_STATE = "状态", "State";
     F_EXCEPTION = "异常", "Exception";
-    F_DATE = "日期", "Date";
-    F_AMOUNT = "金额", "Amount";
     F_ALL = "全部", "All";
     F_ANY = "任何异常", "Any";
-    F_YESTERDAY = "昨天", "Yesterday";
-    F_FROM = "从", "From";
-    F_TO = "到", "To";
-    F_APPLY = "应用", "Apply";
     F_CLEAR = "清除筛选", "Clear filters";
-    MORE_FILTERS = "日期与金额范围", "Date and amount range";
     T_COUNT = "笔数", "Orders";
     T_PAID = "实收", "Paid";
-    T_REFUNDED = "退款", "Refunded";
-    T_NET = "净额", "Net";
-    NEW = "有 {n} 笔新订单，点此显示", "{n} new {n:order; show it|orders; show them}";
     CAPTION = "按下单时间从新到旧 · 北京时间", "Newest first · Beijing time";
     C_TIME = "时间", "Time";
     C_ORDER = "订单号", "Order";
@@ -104,7 +81,6 @@ texts! { pub mod orders {
     EMPTY = "没有符合条件的订单", "No orders match";
     EMPTY_TEXT = "试试放宽日期，或核对号码的开头几位。", "Try wider dates, or check how the number begins.";
     STRAYS = "没有对应订单的付款", "Payments without an order";
-    LOADING = "正在读取订单", "Loading orders";
     COUNT_MORE = "{n}+", "{n}+";
 } }
 
@@ -121,7 +97,6 @@ texts! { pub mod order {
     PAID_AT = "付款", "Paid";
     TRANSACTION = "微信单号", "WeChat number";
     PROOF = "确认方式", "Proof";
-    PROOF_VALUE = "通知，签名 HMAC-SHA256 已验证", "Notice, HMAC-SHA256 signature verified";
     OPENID = "付款人", "Payer";
     OPENID_HIDDEN = "已隐去", "hidden";
     REFUNDABLE = "可退", "Refundable";
@@ -130,49 +105,27 @@ texts! { pub mod order {
     ASK_NOTE = "上次查询 {time}，结果：{result}", "Last asked {time}: {result}";
     CLOSE = "关闭订单", "Close the order";
     CLOSE_NO = "已支付的订单不能关闭", "A paid order cannot be closed";
-    REFUND = "退款", "Refund";
     REFUND_AMOUNT = "退款金额（元）", "Amount in yuan";
-    REFUND_HINT = "最多 {max}。余额会同时扣回 {credit}。", "At most {max}. {credit} is taken back from the balance.";
     REFUND_REASON = "原因", "Reason";
-    REFUND_REASON_HINT = "用户会在微信里看到", "The user sees it in WeChat";
-    REFUND_GO = "确认退款 {amount}", "Refund {amount}";
-    SETTLE = "处理异常", "Settle the exception";
-    SETTLE_CREDIT = "保留入账", "Keep the credit";
-    SETTLE_REFUND = "原路退回", "Refund it";
-    SETTLE_HINT = "晚到 4 分 12 秒，已按规则入账，请确认。", "4 min 12 s late, credited by rule. Please confirm.";
     NOTE = "备注", "Note";
     NOTE_SAVE = "保存备注", "Save note";
     LINE = "时间线", "Time line";
     EVIDENCE = "查看凭据", "See evidence";
     E_CREATED = "订单已写入", "Order written";
     E_PREPAY = "微信接受下单", "WeChat accepted the order";
-    E_QUERY_NOTPAY = "查询：未支付", "Query: not paid";
     E_CLOSED = "已在微信关闭", "Closed at WeChat";
-    E_NOTICE_BAD = "通知未通过验签", "Notice failed verification";
     E_NOTICE_OK = "通知已验证", "Notice verified";
     E_CREDIT = "已入账 {amount}", "{amount} credited";
-    E_EXCEPTION = "标为晚到付款", "Marked as paid late";
     E_NOTICE_DUP = "重复通知，已应答，未重复入账", "Repeated notice, answered, not credited again";
-    E_OPERATOR = "{who} 查询了微信：已支付", "{who} asked WeChat: paid";
     E_NOTE = "{who} 写了备注", "{who} left a note";
-    EV_TITLE = "通知凭据", "Evidence of the notice";
     EV_VERDICT = "判定", "Verdict";
     EV_ACCEPT = "接受", "Accepted";
     EV_REJECT = "未采信", "Not accepted";
     EV_RECEIVED = "收到", "Received";
-    EV_ANSWERED = "应答", "Answered";
     EV_FROM = "来源地址", "From";
-    EV_CHECKS = "逐项核对", "Checks";
-    EV_CHECK = "项目", "Item";
     EV_OURS = "订单", "Order";
-    EV_THEIRS = "通知", "Notice";
-    EV_RESULT = "结果", "Result";
-    EV_SAME = "一致", "Same";
     EV_SIGN = "签名", "Signature";
-    EV_MERCHANT = "商户号", "Merchant";
     EV_VALID = "有效", "Valid";
-    EV_BODY = "报文（密钥、签名与 openid 已隐去）", "Body (key, signature and openid removed)";
-    EV_CURRENCY = "币种", "Currency";
     EXCEPTIONS = "异常", "Exceptions";
     EXPECTED = "应付 {amount}", "Expected {amount}";
     STATED = "微信称 {amount}", "WeChat states {amount}";

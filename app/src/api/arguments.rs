@@ -1,0 +1,32 @@
+//! How the browser writes the arguments of each server function.
+
+use super::{CheckAgain, CreateOrder, NewCode, OrderStatus, OwnRecharges};
+use crate::protocol::codec::Message;
+use crate::protocol::json::Json;
+
+impl Message for CreateOrder {
+    fn to_json(&self) -> Json {
+        Json::object([("quantity", self.quantity.into())])
+    }
+}
+
+impl Message for OrderStatus {
+    fn to_json(&self) -> Json {
+        Json::object([("out_trade_no", (&self.out_trade_no).into()), ("t", self.t.as_deref().into())])
+    }
+}
+
+impl Message for CheckAgain {
+    fn to_json(&self) -> Json {
+        Json::object([("out_trade_no", (&self.out_trade_no).into())])
+    }
+}
+
+impl Message for NewCode {
+    fn to_json(&self) -> Json {
+        let seen = self.seen_version as f64;
+        Json::object([("out_trade_no", (&self.out_trade_no).into()), ("seen_version", seen.into())])
+    }
+}
+
+impl Message for OwnRecharges {}

@@ -1,0 +1,128 @@
+//! Every path of the pages: the constant is the route as the router takes it, the function of the same name the path with
+//! its values filled in. No other file of the pages spells an address.
+
+use std::fmt::Display;
+
+use crate::url::address;
+
+/// The top-up page.
+pub const HOME: &str = "/";
+/// Takes the top-up form.
+pub const RECHARGE: &str = "/recharge";
+/// Takes the choice between light and dark.
+pub const THEME: &str = "/theme";
+/// Asks which account to use where a link names another user than the one who is signed in, and takes the answer.
+pub const SWITCH: &str = "/switch";
+/// Signs a payer out.
+pub const PAYER_LOGOUT: &str = "/logout";
+/// The operator's overview; every operator's page is below it.
+pub const ADMIN: &str = "/admin";
+pub const LOGIN: &str = "/admin/login";
+pub const LOGOUT: &str = "/admin/logout";
+pub const ORDERS: &str = "/admin/orders";
+pub const EXCEPTIONS: &str = "/admin/exceptions";
+pub const RECONCILIATIONS: &str = "/admin/reconciliations";
+pub const FAVICON: &str = "/favicon.svg";
+/// The folder of style, script and module, without slashes.
+pub const PKG: &str = "pkg";
+
+/// `ROUTE = "/a/{value}", href(value);`: a route and the function that fills it. A value that the route does not name, or
+/// one that is missing, does not compile.
+macro_rules! paths {
+    ($($(#[$doc:meta])* $route:ident = $pattern:literal, $href:ident($($value:ident),+);)*) => {
+        $(
+            $(#[$doc])*
+            pub const $route: &str = $pattern;
+            $(#[$doc])*
+            pub fn $href($($value: impl Display),+) -> String {
+                format!($pattern, $($value = $value),+)
+            }
+        )*
+    };
+}
+
+paths! {
+    /// The payer's page of an order.
+    PAY = "/pay/{out_trade_no}", pay(out_trade_no);
+    /// Has WeChat asked about the order soon.
+    PAY_CHECK = "/pay/{out_trade_no}/check", pay_check(out_trade_no);
+    /// Asks for a new code.
+    PAY_CODE = "/pay/{out_trade_no}/code", pay_code(out_trade_no);
+    /// Places the same amount once more.
+    PAY_AGAIN = "/pay/{out_trade_no}/again", pay_again(out_trade_no);
+    RECEIPT = "/pay/{out_trade_no}/receipt", receipt(out_trade_no);
+
+    /// The operator's page of an order, or of a number that only exceptions have.
+    ORDER = "/admin/orders/{out_trade_no}", order(out_trade_no);
+    ORDER_ASK = "/admin/orders/{out_trade_no}/ask", order_ask(out_trade_no);
+    ORDER_CLOSE = "/admin/orders/{out_trade_no}/close", order_close(out_trade_no);
+    ORDER_NOTE = "/admin/orders/{out_trade_no}/note", order_note(out_trade_no);
+    ORDER_REFUND = "/admin/orders/{out_trade_no}/refund", order_refund(out_trade_no);
+    /// Resolves an exception of the order.
+    ORDER_RESOLVE = "/admin/orders/{out_trade_no}/settle", order_resolve(out_trade_no);
+    REFUND_HURRY = "/admin/orders/{out_trade_no}/refunds/{out_refund_no}/hurry", refund_hurry(out_trade_no, out_refund_no);
+    REFUND_WITHDRAW = "/admin/orders/{out_trade_no}/refunds/{out_refund_no}/withdraw", refund_withdraw(out_trade_no, out_refund_no);
+
+    /// The differences of one day's bill; `date` is `YYYYMMDD`.
+    RECONCILIATION = "/admin/reconciliations/{date}", reconciliation(date);
+    /// Dismisses the difference that the query names.
+    DIFFERENCE_DISMISS = "/admin/reconciliations/{date}/dismiss", difference_dismiss(date);
+}
+
+/// The link that opens the payer's page of an order on any screen.
+pub fn order_link(public_url: &str, out_trade_no: impl Display, token: &str) -> String {
+    format!("{public_url}{}", address(&pay(out_trade_no), [("t", token)]))
+}
+
+/// The operator's list of all orders of a user.
+pub fn orders_of(user_id: &str) -> String {
+    address(ORDERS, [("q", user_id)])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    #[test]
+    fn a_path_is_its_route_with_the_values_filled_in() {
+        assert_eq!(pay("SM1"), PAY.replace("{out_trade_no}", "SM1"));
+        assert_eq!(refund_hurry("SM1", "RF2"), "/admin/orders/SM1/refunds/RF2/hurry");
+        assert_eq!(
+            order_link("https://pay.example.com", "SM1", "t0k"),
+            "https://pay.example.com/pay/SM1?t=t0k"
+        );
+        assert_eq!(orders_of("a b"), "/admin/orders?q=a%20b");
+    }
+
+    fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder of sources") {
+            let path = entry.expect("an entry").path();
+            match path.is_dir() {
+                true => sources(&path, found),
+                false => found.push(path),
+            }
+        }
+    }
+
+    #[test]
+    fn no_page_spells_an_address() {
+        let mut files = Vec::new();
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut files);
+        assert!(files.len() > 40, "the sources were not found");
+        let is_address = |line: &str| {
+            let after = line.split("\"/").skip(1);
+            let mut starts = after.map(|rest| rest.chars().next().unwrap_or_default());
+            starts.any(|letter| letter.is_ascii_lowercase())
+        };
+        for file in files.into_iter().filter(|file| !file.ends_with("links.rs")) {
+            let text = fs::read_to_string(&file).expect("a source");
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                assert!(!is_address(line), "{}: {line}", file.display());
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Words and addresses for a difference between WeChat's bill and the books.
+
+use recharge::reconciliation::{Difference, DifferenceKind};
+use wxpay::bill::BillDate;
+
+use crate::links;
+use crate::text::{Lang, Text, bill as text};
+use crate::url::address;
+
+/// The kinds of differences and their names, in the order in which the page lists them.
+pub const KINDS: [(DifferenceKind, Text); 8] = [
+    (DifferenceKind::NotHere, text::NOT_HERE),
+    (DifferenceKind::NotThere, text::NOT_THERE),
+    (DifferenceKind::Figures, text::FIGURES),
+    (DifferenceKind::RefundNotHere, text::REFUND_NOT_HERE),
+    (DifferenceKind::RefundNotThere, text::REFUND_NOT_THERE),
+    (DifferenceKind::RefundFigures, text::REFUND_FIGURES),
+    (DifferenceKind::Repeated, text::REPEATED),
+    (DifferenceKind::UnknownState, text::UNKNOWN_STATE),
+];
+
+/// `2026-11-21`.
+pub fn day_text(date: BillDate) -> String {
+    let digits = date.to_string();
+    match (digits.get(..4), digits.get(4..6), digits.get(6..)) {
+        (Some(year), Some(month), Some(day)) => format!("{year}-{month}-{day}"),
+        _ => digits,
+    }
+}
+
+/// The form with which a difference is dismissed.
+pub fn dismiss_href(date: BillDate, found: &Difference) -> String {
+    let query = [("kind", found.kind.name()), ("key", found.key.as_str())];
+    address(&links::difference_dismiss(date), query)
+}
+
+/// Why a difference was found: known codes in words, the day of a neighbouring bill, else the stored text.
+pub fn reason(lang: Lang, word: &str) -> String {
+    let known = match word {
+        "amount" => text::R_AMOUNT,
+        "currency" => text::R_CURRENCY,
+        "appid" => text::R_APPID,
+        "not_in_bill" => text::R_NOT_IN_BILL,
+        "next_bill_not_made" => text::R_NEXT,
+        "no_clear_answer" => text::R_UNCLEAR,
+        "other_number" | "transaction_id" => text::R_OTHER_NUMBER,
+        "state" => text::R_STATE,
+        other => {
+            let day = BillDate::parse(other).map(day_text);
+            return day
+                .map_or_else(|_| other.to_owned(), |day| lang.fill(text::R_OTHER_DAY, &[("day", &day)]));
+        }
+    };
+    lang.t(known).to_owned()
+}

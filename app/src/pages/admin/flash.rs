@@ -1,0 +1,98 @@
+//! How a form's action went, said on the page that its redirect leads to: the code of `?said=` and its words.
+
+use axum::response::{IntoResponse, Redirect, Response};
+use leptos::prelude::*;
+use wxpay::OutTradeNo;
+use wxpay::bill::BillDate;
+
+use crate::components;
+use crate::links;
+use crate::request::PageRequest;
+use crate::text::{Text, bill, error, order, refunds, resolve};
+use crate::url::address;
+
+/// `Outcome = "code", tone, TEXT;`
+macro_rules! outcomes {
+    ($($outcome:ident = $code:literal, $tone:expr, $text:path;)*) => {
+        /// How an action went.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Outcome {
+            $($outcome),*
+        }
+
+        impl Outcome {
+            /// The value of `?said=`.
+            fn code(self) -> &'static str {
+                match self {
+                    $(Outcome::$outcome => $code),*
+                }
+            }
+
+            fn from_code(code: &str) -> Option<Outcome> {
+                match code {
+                    $($code => Some(Outcome::$outcome),)*
+                    _ => None,
+                }
+            }
+
+            fn words(self) -> (Option<&'static str>, Text) {
+                match self {
+                    $(Outcome::$outcome => ($tone, $text)),*
+                }
+            }
+        }
+    };
+}
+
+outcomes! {
+    Queried = "asked", None, order::ASKED;
+    NoClearAnswer = "busy", Some("warn"), order::ASK_BUSY;
+    Closed = "closed", None, order::CLOSE_DONE;
+    CloseTooEarly = "wait", Some("warn"), order::CLOSE_WAIT;
+    NotClosedButPaid = "paid", Some("warn"), order::CLOSE_PAID;
+    NoteSaved = "noted", None, order::NOTED;
+    NoteTooLong = "long", Some("bad"), error::NOTE_TOO_LONG;
+    NotSaved = "failed", Some("bad"), order::NOT_SAVED;
+    RefundRequested = "refund", None, refunds::SAID_DONE;
+    RefundHurried = "hurried", None, refunds::SAID_HURRIED;
+    RefundWithdrawn = "withdrawn", None, refunds::SAID_WITHDRAWN;
+    RefundMayBeAtWeChat = "there", Some("warn"), refunds::SAID_THERE;
+    WithdrawTooEarly = "early", Some("warn"), refunds::SAID_EARLY;
+    NotPossibleNow = "refused", Some("warn"), refunds::E_REFUSED;
+    Resolved = "settled", None, resolve::SAID_DONE;
+    NotResolvable = "settled_over", Some("warn"), resolve::SAID_OVER;
+    AlreadyCredited = "settled_credited", Some("warn"), resolve::SAID_CREDITED;
+    RefundUnderWay = "settled_refund", Some("warn"), resolve::SAID_REFUND;
+    OrderTurnedUp = "turned_up", Some("warn"), resolve::SAID_TURNED_UP;
+    DifferenceDismissed = "dismissed", None, bill::SAID_DISMISSED;
+    DifferenceChanged = "over", Some("warn"), bill::SAID_OVER;
+}
+
+/// Seconds to name where the address states none.
+const SECONDS: &str = "20";
+
+/// The words of `?said=`, with the seconds of `?n=`; nothing for an unknown code.
+pub fn said(request: &PageRequest) -> Option<impl IntoView + use<>> {
+    let (tone, text) = Outcome::from_code(request.get("said")?)?.words();
+    let seconds = request.seconds().unwrap_or(SECONDS);
+    Some(components::notice(tone, request.lang.fill(text, &[("n", seconds)])))
+}
+
+/// Leads to the order's page, which says the outcome.
+pub fn to_order(number: &OutTradeNo, outcome: Outcome) -> Response {
+    to(&links::order(number), outcome, "")
+}
+
+/// Leads to the order's page, which says the outcome and after how many seconds to try again.
+pub fn to_order_later(number: &OutTradeNo, outcome: Outcome, wait_s: impl ToString) -> Response {
+    to(&links::order(number), outcome, &wait_s.to_string())
+}
+
+/// Leads to the page of a day's differences, which says the outcome.
+pub fn to_day(date: BillDate, outcome: Outcome) -> Response {
+    to(&links::reconciliation(date), outcome, "")
+}
+
+fn to(path: &str, outcome: Outcome, seconds: &str) -> Response {
+    Redirect::to(&address(path, [("said", outcome.code()), ("n", seconds)])).into_response()
+}
