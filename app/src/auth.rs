@@ -56,13 +56,13 @@ impl Default for ClientIp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignedIn;
 
-/// A link named another user than the one who is signed in: the page asks which one to use.
+/// A link named another user than the one who is signed in: the page asks which account to use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherUser {
     pub name: String,
 }
 
-/// Who wants to see an order: a user, the holder of its link, or both.
+/// The viewer of an order: its user, the holder of its link, or both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Viewer {
     pub user: Option<CurrentUser>,

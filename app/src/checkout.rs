@@ -1,7 +1,7 @@
-//! The recharge page's island: choose an amount, order, dialog with the code, ask until it is paid, end.
+//! The top-up page's island: reads the form, places the order, shows the dialog with its code and polls until the end.
 //!
-//! One signal holds a [`Model`]; every change goes through its pure methods, which answer with a [`Command`]. Here is
-//! only what needs a browser: the view, the calls, the clock, the clipboard.
+//! One signal holds a [`Model`]; every change goes through its pure methods, which return a [`Command`]. This file has only
+//! what needs a browser: the view, the calls, the clock, the clipboard.
 
 mod look;
 mod model;
@@ -27,7 +27,7 @@ use crate::island_props::read_props;
 use crate::money::money;
 use crate::text::{Lang, common, dialog, payer};
 
-/// How often the dialog looks at its clock.
+/// Milliseconds between two looks at the clock.
 const TICK_MS: u32 = 250;
 
 /// What the event handlers share. Cheap to copy: handles only.
@@ -38,12 +38,12 @@ struct Handle {
     offer: StoredValue<Offer>,
     lang: Lang,
     dialog: NodeRef<html::Dialog>,
-    /// Around what the server drew.
+    /// The element around the server's markup.
     root: NodeRef<html::Div>,
 }
 
 impl Handle {
-    /// Changes the model, and notifies the page only if something is different.
+    /// Changes the model; notifies the view only if it differs afterwards.
     fn change(self, change: impl FnOnce(&mut Model, i64) -> Command) {
         let mut command = Command::Nothing;
         self.model.maybe_update(|model| {
@@ -81,7 +81,7 @@ impl Handle {
                     model.placed(now, answer);
                     return Command::Nothing;
                 }
-                model.heard(now, answer);
+                model.polled(now, answer);
                 model.tick(now)
             });
         });
@@ -103,16 +103,16 @@ impl Handle {
         });
     }
 
-    /// Puts the focus on the first button of the state that the dialog has come to, or on its title.
+    /// Moves the focus to the first button of the dialog's new state, or to its title.
     fn focus(self) {
         spawn_local(async move {
-            // The buttons are drawn when the running changes are done.
+            // The buttons are rendered after the current changes.
             TimeoutFuture::new(0).await;
             let Some(dialog) = self.dialog.get_untracked() else { return };
             let found = |selector| dialog.query_selector(selector).ok().flatten();
             let first = found(".pay-foot .button:not(:disabled)").or_else(|| found("h3"));
             if let Some(element) = first.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
-                // Nobody listens for a failure: the focus stays where it was.
+                // On failure the focus stays where it was.
                 let _ = element.focus();
             }
         });
@@ -124,7 +124,7 @@ impl Handle {
         }
     }
 
-    /// The dialog is closed, by whatever way. The list below gets its new row.
+    /// The dialog was closed, by button, key or timer. Reloads the list below it.
     fn closed(self) {
         let ordered = self.model.with_untracked(|model| model.order.is_some());
         self.change(|model, _| {
@@ -159,7 +159,7 @@ impl Handle {
             return;
         };
         if !window().is_secure_context() {
-            // No clipboard there: the page itself can be shared from the address bar.
+            // Browsers offer no clipboard there: opens the page, whose address can be shared.
             let _ = window().location().set_href(&link);
             return;
         }
@@ -174,8 +174,7 @@ impl Handle {
         self.root.get_untracked()?.query_selector(selector).ok()??.dyn_into().ok()
     }
 
-    /// Reads the form. The one of the two ways to choose that was used last clears the other; of what was typed before the
-    /// page was live an own amount wins.
+    /// Reads the form. The input that changed last clears the other one; at the start an own amount takes precedence.
     fn read_form(self, changed: Option<web_sys::HtmlInputElement>) {
         let checked = || self.find::<web_sys::HtmlInputElement>("input:checked");
         let Some(own) = self.find::<web_sys::HtmlInputElement>("#own") else { return };
@@ -188,7 +187,7 @@ impl Handle {
         self.choice.set(self.offer.with_value(|offer| offer.choice(&chosen, &own.value())));
     }
 
-    /// Keeps the figures of the page up to date. The server drew them, and their elements have names.
+    /// Updates the figures in the server's markup, which it finds by id.
     fn show_figures(self) {
         let choice = self.choice.get();
         let balance = self.model.with(|model| model.balance);
@@ -219,7 +218,7 @@ impl Handle {
         set("#own-error", "hidden", choice != Choice::Wrong);
     }
 
-    /// The page is live: what was typed or pressed before now counts.
+    /// Starts the island: takes over what was typed or pressed before.
     fn begin(self) {
         self.read_form(None);
         let wake = move || self.change(Model::woke);
@@ -242,8 +241,8 @@ impl Handle {
 /// The id of the element with the island's [`Offer`].
 pub const PROPS_ID: &str = "offer";
 
-/// Brings the recharge page to life. `children` is the page as the server drew it: it works without this island, which
-/// adds the dialog and keeps the figures up to date.
+/// The island around the top-up page. `children` is the server's markup, which works without it; the island adds the dialog
+/// and updates the figures.
 #[island]
 pub fn Checkout(children: Children) -> impl IntoView {
     let offer: Option<Offer> = read_props(PROPS_ID);
@@ -352,7 +351,7 @@ fn pay_dialog(handle: Handle, offer: &Offer) -> impl IntoView + use<> {
     }
 }
 
-/// One button or link. A link is a link, so that it can be opened elsewhere.
+/// One button or link of the dialog's foot.
 fn foot_action(handle: Handle, action: Action, checking: bool) -> impl IntoView {
     let Action { label, kind, icon, does } = action;
     let face = (!icon.is_empty()).then(|| view! { <Icon d=icon/> });

@@ -1,4 +1,4 @@
-//! Icons: one path each, 24 by 24, drawn with a round stroke of the text's colour.
+//! Icons: SVG paths of 24 by 24, stroked in the text's colour.
 
 use leptos::prelude::*;
 
@@ -19,7 +19,7 @@ pub const OLDER: &str = "M10 6l6 6-6 6";
 pub const NEWER: &str = "M14 6l-6 6 6 6";
 pub const SEARCH: &str = "M20 20l-4.5-4.5M17 10.5a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0z";
 
-/// Decoration beside a word: hidden from screen readers.
+/// An icon beside a word; hidden from screen readers.
 #[component]
 pub fn Icon(d: &'static str) -> impl IntoView {
     view! {

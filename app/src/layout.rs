@@ -1,4 +1,4 @@
-//! The frame of every page: head, policy, ribbon, bar, foot.
+//! The layout of every page: head, content security policy, sandbox ribbon, bar, foot.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
@@ -16,17 +16,17 @@ use crate::service::Service;
 use crate::site::{Site, SiteSettings};
 use crate::text::{Lang, common, nav, sandbox, site};
 
-/// A press on the pay button before the page is live would be lost or leave the page: it is kept until then. Where the
-/// page does not come alive within six seconds, the form is sent as it would be without script.
+/// Keeps a submit of the top-up form until the island has started. If it has not within six seconds, the form is sent as it
+/// would be without script.
 const KEEP_EARLY_PRESS: &str = "addEventListener('submit',e=>{let f=e.target;if(f.id!='top-up'||'live'in f.dataset)return;\
     e.preventDefault();f.dataset.pressed='';setTimeout(()=>'live'in f.dataset||f.submit(),6e3)},true)";
 
-/// How a page is framed.
+/// What a page needs of its layout.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame {
-    /// Loads script and module, for pages with islands.
+    /// Loads script and module, for islands.
     pub live: bool,
-    /// The page refreshes itself where there is no script.
+    /// Without script the page refreshes itself.
     pub refresh: bool,
     /// The origins of `frame_ancestors` may show the page in a frame. Without it nobody may.
     pub framable: bool,
@@ -134,7 +134,7 @@ fn shell<V: IntoView + 'static>(
     }
 }
 
-/// Says in plain sight that no real money moves.
+/// The ribbon of sandbox mode: no real money moves.
 pub fn ribbon(site: &SiteSettings, request: &PageRequest) -> impl IntoView + use<> {
     let lang = request.lang;
     site.sandbox.then(|| view! {
@@ -142,7 +142,7 @@ pub fn ribbon(site: &SiteSettings, request: &PageRequest) -> impl IntoView + use
     })
 }
 
-/// Switches between light and dark. Only the button that changes something is shown.
+/// Switches between light and dark; the style sheet shows only the button of the other theme.
 pub fn theme_tool(request: &PageRequest) -> impl IntoView + use<> {
     let lang = request.lang;
     let button = |theme: Theme, label| {
@@ -161,7 +161,7 @@ pub fn theme_tool(request: &PageRequest) -> impl IntoView + use<> {
     }
 }
 
-/// The tools at the end of the bar, and what else stands there.
+/// The language and theme switches at the end of the bar, and `more` after them.
 pub fn lang_and_theme<E>(request: &PageRequest, more: E) -> impl IntoView + use<E>
 where
     E: IntoView + 'static,

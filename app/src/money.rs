@@ -1,4 +1,4 @@
-//! Fen as people read them. Integers only.
+//! Sums in fen as text, and text as sums. Integers only.
 
 /// `123456` fen are `"1,234.56"`; no sign of the currency.
 pub fn yuan(fen: i64) -> String {
@@ -11,7 +11,7 @@ pub fn money(fen: i64) -> String {
     format!("¥{}", yuan(fen))
 }
 
-/// `"¥2"` for whole yuan, else `"¥2.50"`: for places where cents would be noise.
+/// `"¥2"` for whole yuan, else `"¥2.50"`: where cents would be noise.
 pub fn money_short(fen: i64) -> String {
     match parts(fen) {
         (whole, 0) => format!("¥{whole}"),

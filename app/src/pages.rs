@@ -20,7 +20,7 @@ mod top_up;
 pub use self::admin::extract::to_sign_in;
 pub use self::refused::not_found;
 
-/// Payers' pages and server functions, called by a browser that may be anybody's.
+/// Payers' pages and server functions, which any browser may call.
 const BROWSER: Caller = Caller::Stranger(Stranger::Browser);
 /// Reading the operator's pages.
 const VIEW: Caller = Caller::Operator(Permission::View);

@@ -42,7 +42,7 @@ pub struct Poll {
 pub enum Step {
     Ask,
     Wait,
-    /// The time is over; the order is not confirmed.
+    /// Stop polling; the order is not confirmed.
     Stop,
 }
 
@@ -53,7 +53,7 @@ impl Poll {
         Poll { stop_at, next_at: now + FIRST_MS, asking_since: None, lost: 0 }
     }
 
-    /// Says what to do; after [`Step::Ask`] a call is under way.
+    /// What to do at `now`; [`Step::Ask`] counts as a call that has begun.
     pub fn step(&mut self, now: i64) -> Step {
         if self.asking_since.is_some_and(|since| now - since < GIVE_UP_AFTER_MS) {
             return Step::Wait;
@@ -83,7 +83,7 @@ impl Poll {
         self.next_at = now + pause;
     }
 
-    /// The tab became visible or the network came back: ask at once, unless a call is under way.
+    /// The tab became visible or the network came back: polls at once, unless a call is under way.
     pub fn wake(&mut self, now: i64) {
         self.next_at = self.next_at.min(now);
     }
@@ -99,7 +99,7 @@ impl Poll {
         ((self.stop_at - now).max(0) + 999) / 1000
     }
 
-    /// Whether calls have been failing for so long that the payer should know.
+    /// Whether enough calls in a row have failed to tell the payer.
     pub fn is_offline(&self) -> bool {
         self.lost >= 3
     }

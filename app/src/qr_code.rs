@@ -1,11 +1,11 @@
-//! A `code_url` as one SVG path: in the browser for the dialog, on the server for `/pay`.
+//! A `code_url` as one SVG path: in the browser for the dialog, on the server for the payer's page of an order.
 
 use qrcode::{Color, EcLevel, QrCode};
 
 /// Light modules around the code on every side. Source: ISO/IEC 18004, 6.3.8.
 pub const QUIET_ZONE: usize = 4;
 
-/// A drawn code.
+/// A QR code as a drawing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawing {
     /// Modules along one side, quiet zone included.

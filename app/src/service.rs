@@ -126,6 +126,8 @@ impl Service {
         self.cashier.orders_of(&user.id, cursor.as_ref(), OWN_ROWS).await.map_err(internal)
     }
 
+    /// The user's balance.
+    ///
     /// # Errors
     /// [`ErrorCode::Internal`] when the database does not answer.
     pub async fn balance(&self, user: &CurrentUser) -> Result<Fen, AppError> {
@@ -214,7 +216,7 @@ pub fn is_owner(viewer: &Viewer, order: &Order) -> bool {
     viewer.user.as_ref().is_some_and(|user| user.id == order.user.id)
 }
 
-/// Its user, or whoever holds its link.
+/// The order's user, or the holder of its link.
 fn may_see(viewer: &Viewer, order: &Order, now: UnixMillis) -> bool {
     is_owner(viewer, order) || viewer.token.as_ref().is_some_and(|token| order.link_opens(token, now))
 }

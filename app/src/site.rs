@@ -20,7 +20,7 @@ pub struct SiteFiles {
 pub struct SiteSettings {
     /// The site's name, on every page.
     pub name: String,
-    /// No real money moves, and every page says so.
+    /// Sandbox mode: no real money moves, and every page says so.
     pub sandbox: bool,
     /// `http://127.0.0.1:3080`: the origin of the page that stands in for a phone; only in sandbox mode.
     pub sandbox_scan_base: Option<String>,

@@ -23,35 +23,6 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("recharge", &["refund/retry.rs", "refund/update.rs"]),
     ("cashier", &["db/differences.rs", "db/reconciliations.rs"]),
     ("cashier", &["place.rs", "throttle.rs"]),
-    (
-        "app",
-        &[
-            "api.rs",
-            "auth.rs",
-            "checkout.rs",
-            "follow.rs",
-            "island_props.rs",
-            "layout.rs",
-            "pages.rs",
-            "pages/top_up.rs",
-            "protocol/codec.rs",
-            "protocol/messages.rs",
-            "request.rs",
-            "service.rs",
-        ],
-    ),
-    ("app", &["components.rs", "refund_summary.rs"]),
-    ("app", &["pages/admin/dismiss.rs", "pages/admin/reconciliations.rs"]),
-    (
-        "app",
-        &[
-            "pages/admin/order.rs",
-            "pages/admin/orders.rs",
-            "pages/admin/refund.rs",
-            "pages/admin/resolve.rs",
-            "pages/admin/unmatched.rs",
-        ],
-    ),
 ];
 
 /// # Errors

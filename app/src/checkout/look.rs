@@ -1,4 +1,4 @@
-//! What the dialog says and offers in each state. Pure.
+//! The dialog's texts, buttons and icons in each state. Pure.
 
 use crate::icons;
 use crate::links;
@@ -30,21 +30,21 @@ pub enum Does {
     Open(String, bool),
 }
 
-/// What stands where the code stands.
+/// The content of the dialog's left half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// The code is being made.
+    /// The order is being placed.
     Blank,
     Code,
     /// A check mark and the new balance.
     Credited,
     /// An icon, and the order's number and time.
     Badge(&'static str),
-    /// The orders that are in the way.
+    /// The open orders that count towards the limit.
     OpenOrders,
 }
 
-/// What stands beside the amount.
+/// The sign beside the amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Corner {
     Empty,
@@ -54,7 +54,7 @@ pub enum Corner {
     Warn(&'static str),
 }
 
-/// What a payment brings, in fen: before it is credited, and afterwards.
+/// The words for the sum that a payment credits; amounts in fen.
 pub fn credit_words(lang: Lang, total_fee: i64, bonus: i64, credited: bool) -> String {
     let text = match (bonus, credited) {
         (0, false) => payer::NO_BONUS,
@@ -66,7 +66,7 @@ pub fn credit_words(lang: Lang, total_fee: i64, bonus: i64, credited: bool) -> S
 }
 
 impl Model {
-    /// What stands below the amount; nothing where an order has ended without a credit.
+    /// The line below the amount; empty if the order has ended without a credit.
     pub fn credit(&self, lang: Lang) -> String {
         match self.phase() {
             Phase::Closed | Phase::LateRefunded => String::new(),
@@ -102,7 +102,7 @@ impl Model {
         }
     }
 
-    /// Title and sentence for the live region. Neither holds the running seconds, so nothing is read out every second.
+    /// Title and sentence of the live region. They leave out the running seconds, which a screen reader would read out.
     pub fn words(&self, lang: Lang) -> (String, String) {
         let number = |n: i64| n.to_string();
         let credited = money(self.total_fee + self.bonus);
@@ -122,7 +122,7 @@ impl Model {
             Phase::Closed => (dialog::CLOSED_TITLE, dialog::CLOSED_TEXT),
             Phase::TooMany => (dialog::TOOMANY_TITLE, dialog::TOOMANY_TEXT),
             Phase::Refused => (dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
-            // Where a new code was wanted, the order may have been paid.
+            // After a request for a new code the order may have been paid.
             Phase::Busy if self.order.is_some() => (dialog::BUSY_TITLE, dialog::BUSY_CODE_TEXT),
             Phase::Busy if self.kept_order.is_some() => (dialog::BUSY_TITLE, dialog::BUSY_TEXT),
             Phase::Busy => (dialog::BUSY_TITLE, dialog::BUSY_NONE_TEXT),
@@ -136,7 +136,7 @@ impl Model {
             _ => number(CLOSES_AFTER_S),
         };
         let seconds = self.retry_after_s.to_string();
-        // A credited payment names what was credited, a returned one what was paid.
+        // A credited payment states the credit, a refunded one what was paid.
         let amount = if self.phase() == Phase::LateRefunded { paid } else { credited };
         let values = [("amount", amount.as_str()), ("n", &n), ("seconds", &seconds)];
         (lang.fill(title, &values), lang.fill(text, &values))
@@ -179,7 +179,7 @@ impl Model {
             Phase::Closed => vec![Some(act(dialog::CLOSED_NEW, "solid", icons::RENEW, Does::NewCode))],
             Phase::Busy | Phase::Failed => vec![Some(again("solid")), page()],
             Phase::Limit | Phase::TooMany => vec![Some(again(""))],
-            // Whoever has signed in again elsewhere goes on there, others read what to do.
+            // The top-up page works again if a session exists by then; else it says how to get one.
             Phase::Session => {
                 vec![Some(act(
                     dialog::SESSION_RELOAD,

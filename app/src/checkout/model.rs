@@ -1,5 +1,5 @@
-//! What the payment dialog knows and how it changes. Pure: `now` comes in as milliseconds of a steady clock, answers of
-//! the server come in as values, and what is to be done goes out as a [`Command`].
+//! The state machine of the payment dialog. Pure: `now` (milliseconds of a steady clock) and the server's answers come in
+//! as values, and what the page has to do goes out as a [`Command`].
 
 use crate::poll::{Poll, Step};
 use crate::protocol::error::{AppError, ErrorCode};
@@ -7,16 +7,16 @@ use crate::protocol::{OpenOrder, StatusView, ViewState};
 
 use crate::protocol::offer::Device;
 
-/// Ordering that takes longer than this is called slow.
+/// Milliseconds after which placing an order is shown as slow.
 const SLOW_AFTER_MS: i64 = 3_000;
 
-/// The dialog that says "paid" closes itself after this many seconds.
+/// Seconds after which the dialog closes by itself once paid.
 pub const CLOSES_AFTER_S: i64 = 3;
 
-/// For how long "check again" goes on asking.
+/// Seconds for which "check again" polls.
 const CHECK_FOR_S: i64 = 15;
 
-/// For how long the dialog stays with an order whose time is over: WeChat is asked, then the order is closed.
+/// Seconds for which the dialog polls an order past its expiry, while the server queries WeChat and closes it.
 const END_FOR_S: i64 = 200;
 
 /// The state of the dialog; `data-state` in the page.
@@ -32,14 +32,14 @@ pub enum Phase {
     Late,
     LateRefunded,
     Unconfirmed,
-    /// The order can no longer be paid; whether it was, is being asked.
+    /// Past its expiry; the server queries WeChat whether it was paid.
     Expired,
     Closed,
     TooMany,
     Refused,
     /// WeChat does not answer.
     Busy,
-    /// This site did not answer as it should.
+    /// The server failed.
     Failed,
     Session,
     Limit,
@@ -87,16 +87,16 @@ pub struct Model {
     device: Device,
     phase: Phase,
     pub order: Option<StatusView>,
-    /// What this dialog is about, in units and fen; known before there is an order.
+    /// Units and fen of the dialog's order; known before the order exists.
     pub quantity: u32,
     pub total_fee: i64,
     pub bonus: i64,
     /// The balance on the page, in fen.
     pub balance: i64,
-    /// Rises with every press and when the dialog closes: an answer to an older call is not for this dialog.
+    /// Rises with every press and when the dialog closes: the answer to a call of an older run is discarded.
     pub run: u32,
     pub open: Vec<OpenOrder>,
-    /// The number of an order that WeChat did not answer for; none where no order was made.
+    /// The number of an order that was written but has no code, as WeChat gave no clear answer.
     pub kept_order: Option<String>,
     pub retry_after_s: u32,
     /// Seconds shown in the ring, and what the full ring stands for.
@@ -107,7 +107,7 @@ pub struct Model {
     poll: Option<Poll>,
     polling: bool,
     since: i64,
-    /// When the order can no longer be paid; nothing once that has been shown.
+    /// When the order expires; `None` once that has been shown.
     expires_at: Option<i64>,
 }
 
@@ -135,13 +135,13 @@ impl Model {
         }
     }
 
-    /// What to show. Calls that do not get through are shown over a waiting order, whose code stays on the screen.
+    /// The phase to show: offline in place of a waiting one while calls fail. The code stays on the screen.
     pub fn phase(&self) -> Phase {
         let live = matches!(self.phase, Phase::Waiting | Phase::OnPhone | Phase::InWechat);
         if live && self.poll.as_ref().is_some_and(Poll::is_offline) { Phase::Offline } else { self.phase }
     }
 
-    /// Whether an answer to "check again" is being waited for.
+    /// Whether "check again" is under way.
     pub fn is_checking(&self) -> bool {
         self.phase == Phase::Unconfirmed && self.polling
     }
@@ -158,7 +158,7 @@ impl Model {
         self.again(now)
     }
 
-    /// The same amount again: after a closed order, or when the first try did not get through.
+    /// Places the same amount again: after a closed order, or after a failed call.
     pub fn again(&mut self, now: i64) -> Command {
         self.run += 1;
         (self.order, self.poll, self.polling) = (None, None, false);
@@ -185,7 +185,7 @@ impl Model {
         Command::CheckAgain
     }
 
-    /// The tab became visible, the network came back, or somebody pressed "try now".
+    /// The tab became visible, the network came back, or "try now" was pressed.
     pub fn woke(&mut self, now: i64) -> Command {
         if let Some(poll) = &mut self.poll {
             poll.wake(now);
@@ -199,7 +199,7 @@ impl Model {
         self.polling = false;
     }
 
-    /// Time passes.
+    /// Advances to `now`.
     pub fn tick(&mut self, now: i64) -> Command {
         match self.phase {
             Phase::Ordering if now - self.since >= SLOW_AFTER_MS => self.phase = Phase::Slow,
@@ -229,7 +229,7 @@ impl Model {
         }
     }
 
-    /// The time to pay is over: the dialog stays until the server knows how it ended.
+    /// The order has expired: polls on until the server knows whether it was paid.
     fn expired(&mut self, now: i64) {
         self.expires_at = None;
         if let Some(poll) = &mut self.poll {
@@ -239,7 +239,7 @@ impl Model {
         self.enter(Phase::Expired, now);
     }
 
-    /// An order was placed or given a new code, or not.
+    /// The answer to placing an order or to asking for a new code.
     pub fn placed(&mut self, now: i64, answer: Result<StatusView, AppError>) {
         match answer {
             Ok(view) => {
@@ -269,8 +269,8 @@ impl Model {
         self.enter(phase, now);
     }
 
-    /// The order's status came, or not.
-    pub fn heard(&mut self, now: i64, answer: Result<StatusView, AppError>) {
+    /// The answer to a poll.
+    pub fn polled(&mut self, now: i64, answer: Result<StatusView, AppError>) {
         let Some(poll) = &mut self.poll else { return };
         match answer {
             Ok(view) => {

@@ -1,6 +1,6 @@
-//! The left half of the dialog as markup: drawn as one piece, because its parts come and go together.
+//! The left half of the dialog as one string of markup, because its parts change together.
 //!
-//! Everything that goes in is a number, a fixed text, or escaped.
+//! Every value in it is a number, a constant, or escaped.
 
 use crate::icons;
 use crate::links;

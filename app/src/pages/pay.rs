@@ -1,5 +1,5 @@
-//! `/pay/{out_trade_no}`: one order with its code drawn on the server, for its user or the holder of its link. Works
-//! without script, where it refreshes itself; with script it follows the order.
+//! The payer's page of one order, for its user or the holder of its link, with the code rendered on the server. Without
+//! script it refreshes itself; with script an island polls.
 
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -26,12 +26,12 @@ use crate::request::PageRequest;
 use crate::service::{self, Service};
 use crate::text::{Lang, Text, dialog, order as order_text, pay};
 
-/// What the page needs, read before it is drawn.
+/// What the page shows.
 #[derive(Debug, Clone)]
 struct Shown {
     order: Order,
     view: StatusView,
-    /// The order's user, as opposed to the holder of its link.
+    /// The viewer is the order's user, not only the holder of its link.
     is_owner: bool,
     /// The page refreshes itself where there is no script.
     refresh: bool,
@@ -64,7 +64,7 @@ pub async fn show(
     .await
 }
 
-/// Somebody who is not signed in is told so, whatever the number: whether it exists is not for them to know.
+/// A viewer without session and link gets "sign in first" for any number, so that the answer does not tell which exist.
 fn hide(error: AppError, request: &PageRequest) -> AppError {
     let stranger = request.user.is_none() && request.get("t").is_none();
     if stranger { AppError::new(ErrorCode::Session, "sign in first") } else { error }
@@ -72,7 +72,7 @@ fn hide(error: AppError, request: &PageRequest) -> AppError {
 
 fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
     let (order, view) = (&shown.order, &shown.view);
-    // What an order that ended without a credit would have brought is no longer worth saying.
+    // An order that ended without a credit does not state what it would have credited.
     let ended = matches!(view.state, ViewState::Closed | ViewState::LateRefunded) || shown.returned.is_whole;
     let credited = matches!(view.state, ViewState::Paid | ViewState::Late);
     let credit = credit_words(lang, view.total_fee, view.bonus, credited);
@@ -110,7 +110,7 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
     }
 }
 
-/// The code, or what became of the order, in its place.
+/// The code, or an icon of the state in its place.
 fn stage(lang: Lang, view: &StatusView, returned: RefundSummary) -> impl IntoView + use<> {
     if let (ViewState::Pending, Some(code_url)) = (view.state, &view.code_url) {
         let label = lang.fill(dialog::QR_LABEL, &[("amount", &crate::money::money(view.total_fee))]);
@@ -154,7 +154,7 @@ fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
     view! { <h2>{lang.fill(title, &[("amount", &amount)])}</h2>{text}{balance} }.into_any()
 }
 
-/// What went back, or is on its way.
+/// Title and text about refunds, done or under way.
 fn returned_words(state: ViewState, returned: RefundSummary) -> (Text, Option<Text>) {
     let title = match (state, returned.is_under_way(), returned.is_whole) {
         (ViewState::LateRefunded, ..) => dialog::LATE_REFUNDED_TITLE,
@@ -232,7 +232,7 @@ fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
             </form>
         }
     };
-    // The two ways on that the dialog offers after 200 seconds; here they wait until the payer looks for them.
+    // The dialog offers these two after polling has ended; this page has no such moment and shows them always.
     let unsure = (shown.is_owner && view.state == ViewState::Pending).then(|| {
         view! {
             {post(links::pay_check(&view.out_trade_no), "", dialog::UNCONFIRMED_CHECK)}
@@ -285,7 +285,7 @@ pub async fn check(
 
 #[derive(Debug, Deserialize)]
 pub struct NewCodeForm {
-    /// The code's version on the page that was looked at.
+    /// The version of the code on the payer's screen.
     seen: i64,
 }
 
@@ -305,7 +305,7 @@ pub async fn new_code(
     }
 }
 
-/// The same amount once more: a new order after a closed one, or the next try for one that has no code yet.
+/// Places the same amount again: a new order after a closed one, or the next try for one without a code.
 pub async fn again(
     State(service): State<Service>,
     Path(number): Path<String>,

@@ -1,4 +1,4 @@
-//! `/pay/{out_trade_no}/receipt`: what was paid and credited, for printing. Its own user's only.
+//! The receipt of a paid order, for printing. Only its own user sees it.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -54,7 +54,7 @@ fn article(
     paid: &Paid,
     returned: RefundSummary,
 ) -> impl IntoView + use<> {
-    // Paid late under the rule to give it back: nothing was credited.
+    // A late payment that is refunded by rule is not credited.
     let credited = match paid.credited_at {
         Some(_) => order.credit().unwrap_or(order.total_fee),
         None => Fen::ZERO,

@@ -1,4 +1,4 @@
-//! `/`: the balance, what can be topped up, and the payer's own recharges.
+//! The top-up page: the balance, the amounts on offer, and the payer's own recharges.
 
 use axum::extract::{Form, State};
 use axum::http::StatusCode;
@@ -84,7 +84,7 @@ async fn answer(
     .await
 }
 
-/// What a form without script could not do, by the code in the address.
+/// The words of `?error=`, with which a form without script comes back.
 fn problem_text(code: &str) -> Option<Text> {
     Some(match code {
         "quantity" => error::QUANTITY,
@@ -131,7 +131,7 @@ async fn ask_which_user(
     .await
 }
 
-/// The form as it comes without script. An own amount wins over a chosen one.
+/// The form as it is sent without script. An own amount takes precedence over a chosen one.
 #[derive(Debug, Deserialize)]
 pub struct OrderForm {
     #[serde(default)]
@@ -140,7 +140,7 @@ pub struct OrderForm {
     own: String,
 }
 
-/// Orders, and leads to the order's page; what went wrong is said on the page the payer came from.
+/// Places an order and redirects to its page, or back with an error code.
 pub async fn order(
     State(service): State<Service>,
     request: PageRequest,
@@ -154,7 +154,7 @@ pub async fn order(
     to_order(service.place(user, request.ip, quantity).await)
 }
 
-/// Leads on to the order's page, or back with a code that says what went wrong.
+/// Redirects to the order's page, or to the top-up page with an error code.
 pub fn to_order(placed: Result<StatusView, AppError>) -> Response {
     let code = match placed {
         Ok(view) => return Redirect::to(&links::pay(&view.out_trade_no)).into_response(),

@@ -104,8 +104,8 @@ texts! { pub mod exceptions {
     AGE_HOURS = "{n} 小时前", "{n} h ago";
     AGE_DAYS = "{n} 天前", "{n} {n:day|days} ago";
     MOST = "只列出最早的 {n} 个。", "Only the oldest {n} are listed.";
-    NOTE_SETTLED = "从最近处理的开始。", "The last one settled comes first.";
-    NONE_SETTLED = "还没有处理过的异常", "No exception has been settled yet";
+    NOTE_RESOLVED = "从最近处理的开始。", "The last one settled comes first.";
+    NONE_RESOLVED = "还没有处理过的异常", "No exception has been settled yet";
     NEWEST = "最新", "Newest";
     OPEN_IT = "处理", "Settle";
     DO_LATE = "订单关闭后才付款。入账，或原路退回。", "Paid after the order had closed. Credit it, or refund it.";

@@ -86,7 +86,7 @@ fn every_status_leads_to_its_state() {
     ];
     for (state, while_waiting, after_200_s) in table {
         for (mut model, phase) in [(waiting(), while_waiting), (unconfirmed(), after_200_s)] {
-            model.heard(200_500, Ok(view(state)));
+            model.polled(200_500, Ok(view(state)));
             assert_eq!(model.phase(), phase, "{state:?}");
         }
     }
@@ -116,7 +116,7 @@ fn ordering_that_takes_long_is_called_slow() {
 #[test]
 fn a_paid_order_raises_the_balance_and_closes_the_dialog_after_three_seconds() {
     let mut model = waiting();
-    model.heard(5_000, Ok(view(ViewState::Paid)));
+    model.polled(5_000, Ok(view(ViewState::Paid)));
     assert_eq!(model.balance, 11_000);
     assert_eq!(model.tick(7_999), Command::Nothing);
     assert_eq!(model.left_s, 1);
@@ -126,7 +126,7 @@ fn a_paid_order_raises_the_balance_and_closes_the_dialog_after_three_seconds() {
 #[test]
 fn a_late_payment_stays_on_the_screen() {
     let mut model = waiting();
-    model.heard(5_000, Ok(view(ViewState::Late)));
+    model.polled(5_000, Ok(view(ViewState::Late)));
     assert_eq!(model.tick(60_000), Command::Nothing);
 }
 
@@ -150,13 +150,13 @@ fn an_order_whose_time_is_over_is_followed_to_its_end() {
     for (state, phase) in [(ViewState::Closed, Phase::Closed), (ViewState::Paid, Phase::Paid)] {
         let mut model = short();
         model.tick(99_999);
-        model.heard(99_999, Ok(view(ViewState::Pending)));
+        model.polled(99_999, Ok(view(ViewState::Pending)));
         assert_eq!(model.phase(), Phase::Waiting);
         assert_eq!(model.tick(100_000), Command::AskStatus);
-        model.heard(100_100, Ok(StatusView { expires_in_s: 0, ..view(ViewState::Pending) }));
+        model.polled(100_100, Ok(StatusView { expires_in_s: 0, ..view(ViewState::Pending) }));
         assert_eq!(model.phase(), Phase::Expired);
         assert_eq!(model.tick(102_000), Command::AskStatus);
-        model.heard(102_100, Ok(view(state)));
+        model.polled(102_100, Ok(view(state)));
         assert_eq!(model.phase(), phase, "{state:?}");
     }
 }
@@ -173,7 +173,7 @@ fn an_unconfirmed_order_is_asked_about_again_when_its_time_is_over() {
 fn an_end_that_does_not_come_is_not_waited_for_for_ever() {
     let mut model = short();
     model.tick(100_000);
-    model.heard(100_100, Ok(view(ViewState::Pending)));
+    model.polled(100_100, Ok(view(ViewState::Pending)));
     model.tick(300_000);
     assert_eq!(model.phase(), Phase::Unconfirmed);
     assert_eq!(model.tick(301_000), Command::Nothing);
@@ -185,7 +185,7 @@ fn checking_again_asks_for_fifteen_seconds() {
     assert_eq!(model.check(201_000), Command::CheckAgain);
     assert!(model.is_checking());
     assert_eq!(model.tick(201_000), Command::AskStatus);
-    model.heard(201_100, Ok(view(ViewState::Pending)));
+    model.polled(201_100, Ok(view(ViewState::Pending)));
     model.tick(216_000);
     assert!(!model.is_checking());
     assert_eq!(model.phase(), Phase::Unconfirmed);
@@ -203,7 +203,7 @@ fn a_new_code_keeps_the_order_where_there_is_one() {
 #[test]
 fn a_closed_order_is_followed_by_a_new_one() {
     let mut model = waiting();
-    model.heard(5_000, Ok(view(ViewState::Closed)));
+    model.polled(5_000, Ok(view(ViewState::Closed)));
     assert_eq!(model.wants_new_code(6_000), Command::Create);
     assert_eq!((model.order.is_none(), model.quantity), (true, 10));
 }
@@ -213,12 +213,12 @@ fn calls_that_do_not_get_through_are_shown_with_the_code_still_there() {
     let mut model = waiting();
     for now in [1_000, 3_000, 6_000] {
         model.tick(now);
-        model.heard(now, Err(error(ErrorCode::Offline)));
+        model.polled(now, Err(error(ErrorCode::Offline)));
     }
     assert_eq!(model.phase(), Phase::Offline);
     assert!(model.order.is_some());
     assert_eq!(model.woke(7_000), Command::AskStatus);
-    model.heard(7_100, Ok(view(ViewState::Pending)));
+    model.polled(7_100, Ok(view(ViewState::Pending)));
     assert_eq!(model.phase(), Phase::Waiting);
 }
 
@@ -226,7 +226,7 @@ fn calls_that_do_not_get_through_are_shown_with_the_code_still_there() {
 fn a_tab_that_becomes_visible_asks_at_once() {
     let mut model = waiting();
     model.tick(1_000);
-    model.heard(1_100, Ok(StatusView { next_ms: 60_000, ..view(ViewState::Pending) }));
+    model.polled(1_100, Ok(StatusView { next_ms: 60_000, ..view(ViewState::Pending) }));
     assert_eq!(model.tick(5_000), Command::Nothing);
     assert_eq!(model.woke(5_000), Command::AskStatus);
 }

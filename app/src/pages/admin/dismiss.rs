@@ -27,7 +27,7 @@ fn named(date: &str, request: &PageRequest) -> Option<(BillDate, DifferenceKind,
     Some((BillDate::parse(date).ok()?, kind, request.get("key")?.to_owned()))
 }
 
-/// What would be dismissed, and the form for it.
+/// The confirmation page with its form.
 pub async fn confirm(
     State(service): State<Service>,
     OperatorRequest { request, .. }: OperatorRequest,
@@ -97,7 +97,7 @@ pub struct DismissForm {
     reason: String,
 }
 
-/// Dismisses it.
+/// Dismisses the difference.
 pub async fn dismiss(
     State(service): State<Service>,
     from: OperatorRequest,

@@ -1,4 +1,4 @@
-//! The time line of an order and the evidence behind its events.
+//! The timeline of an order, and the evidence behind its events.
 
 use leptos::prelude::*;
 use recharge::ExceptionKind;
@@ -34,7 +34,7 @@ impl Detail {
     }
 }
 
-/// One event as the line shows it.
+/// One event as the timeline shows it.
 struct Line {
     tone: Option<&'static str>,
     title: String,
@@ -163,7 +163,7 @@ fn refund(lang: Lang, kind: EventKind, detail: &Detail) -> Line {
     Line { tone, title, verdict: None, notes: notes.into_iter().flatten().collect() }
 }
 
-/// An exception that somebody settled, or that is open again.
+/// An exception that was resolved, or reopened.
 fn settled(lang: Lang, kind: EventKind, detail: &Detail) -> Line {
     let of = detail.text("kind").and_then(ExceptionKind::from_name);
     let word = of.map_or("–", |kind| lang.t(exception_word(kind)));
@@ -179,7 +179,7 @@ fn settled(lang: Lang, kind: EventKind, detail: &Detail) -> Line {
     Line { tone: None, title, verdict: None, notes: notes.into_iter().flatten().collect() }
 }
 
-/// Who or what did it: our own words for what nobody did by hand.
+/// The actor's name; a word of the page's language for what ran without an operator.
 fn source(lang: Lang, by: &str) -> &str {
     match by {
         "schedule" => lang.t(text::BY_SCHEDULE),
@@ -197,13 +197,13 @@ fn sum_of_fields(detail: &Detail) -> Option<String> {
     field_fen(detail).map(|fee| format!("total_fee {}", fee.get()))
 }
 
-/// When WeChat was asked last, and its word.
+/// The time and the result of the last query.
 pub fn last_query(line: &[Event]) -> Option<(UnixMillis, String)> {
     let last = line.iter().rev().find(|event| event.kind == EventKind::Queried)?;
     Some((last.at, Detail::of(last).text("result").unwrap_or("–").to_owned()))
 }
 
-/// Everything that happened, oldest first.
+/// The timeline, oldest event first.
 pub fn line(lang: Lang, events: &[Event]) -> impl IntoView + use<> {
     let items: Vec<_> = events.iter().enumerate().map(|(index, event)| item(lang, index, event)).collect();
     view! {

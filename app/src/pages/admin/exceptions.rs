@@ -1,5 +1,4 @@
-//! `/admin/exceptions`: what waits for a person, oldest first, with what to do about it; and what was settled, the last one
-//! first, with who, when and how.
+//! The open exceptions, oldest first, each with what to do; and the resolved ones, newest first, each with who, when and how.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -18,11 +17,12 @@ use crate::request::PageRequest;
 use crate::service::{Service, internal};
 use crate::text::{Lang, Text, exception, exceptions as text, order, orders, over, resolve as resolve_text};
 
-/// So many open ones are shown, and so many settled ones on a page.
+/// Open exceptions that are listed.
 const OPEN: usize = 200;
-const SETTLED: usize = 50;
+/// Resolved exceptions on a page.
+const RESOLVED: usize = 50;
 
-/// The open ones, or with `?show=settled` the others.
+/// The open ones, or with `?show=settled` the resolved ones.
 pub async fn show(
     State(service): State<Service>,
     OperatorRequest { request, .. }: OperatorRequest,
@@ -30,7 +30,7 @@ pub async fn show(
     let is_open = request.get("show") != Some("settled");
     let found = match is_open {
         true => service.cashier.open_exceptions(rows(OPEN)).await,
-        false => service.cashier.resolved_exceptions(place(&request), rows(SETTLED)).await,
+        false => service.cashier.resolved_exceptions(place(&request), rows(RESOLVED)).await,
     };
     let found = match found.map_err(internal) {
         Ok(found) => found,
@@ -60,12 +60,12 @@ pub async fn show(
     .await
 }
 
-/// One more than is shown, to know whether there are more.
+/// One row more than is shown: it tells whether there is another page.
 fn rows(shown: usize) -> i64 {
     i64::try_from(shown + 1).unwrap_or(i64::MAX)
 }
 
-/// `?before=1763630126000-late:SM…`; what cannot be read is the first page.
+/// The cursor `?before=1763630126000-late:SM…`; `None`, the first page, if it cannot be read.
 fn place(request: &PageRequest) -> Option<(UnixMillis, &str)> {
     let (at, id) = request.get("before")?.split_once('-')?;
     Some((UnixMillis::new(at.parse().ok()?), id))
@@ -84,10 +84,11 @@ fn settled(lang: Lang, request: &PageRequest, found: &[Exception]) -> impl IntoV
     let newest = request.get("before").map(|_| request.with(&[("before", "")]));
     if found.is_empty() {
         let pager = newest.map(|href| view! { <nav class="pager">{components::pager_end(lang.t(text::NEWEST), Some(href), true)}</nav> });
-        return view! { {components::empty(icons::CHECK, lang.t(text::NONE_SETTLED), "")}{pager} }.into_any();
+        return view! { {components::empty(icons::CHECK, lang.t(text::NONE_RESOLVED), "")}{pager} }
+            .into_any();
     }
-    let items: Vec<_> = found.iter().take(SETTLED).map(|found| done_item(lang, found)).collect();
-    let last = found.get(SETTLED - 1).filter(|_| found.len() > SETTLED);
+    let items: Vec<_> = found.iter().take(RESOLVED).map(|found| done_item(lang, found)).collect();
+    let last = found.get(RESOLVED - 1).filter(|_| found.len() > RESOLVED);
     let older = last.and_then(|last| {
         let at = last.settled.as_ref()?.at;
         Some(request.with(&[("before", &format!("{}-{}", at.get(), last.id()))]))
@@ -100,10 +101,10 @@ fn settled(lang: Lang, request: &PageRequest, found: &[Exception]) -> impl IntoV
             </nav>
         }
     });
-    view! { <p class="note">{lang.t(text::NOTE_SETTLED)}</p><ul class="list">{items}</ul>{pager} }.into_any()
+    view! { <p class="note">{lang.t(text::NOTE_RESOLVED)}</p><ul class="list">{items}</ul>{pager} }.into_any()
 }
 
-/// A settled one: how, and below it who, when and why.
+/// A resolved exception: how, and below it who, when and why.
 fn done_item(lang: Lang, found: &Exception) -> impl IntoView + use<> {
     let how = found.settled.as_ref().map(|settled| pill(resolve::how(lang, settled), None));
     view! {
@@ -154,7 +155,7 @@ fn what_to_do(kind: ExceptionKind) -> Text {
     }
 }
 
-/// For how long it has been waiting, in words.
+/// Its age in words.
 pub(super) fn age(lang: Lang, since: UnixMillis, now: UnixMillis) -> String {
     let minutes = now.minus(since).max(0) / 60_000;
     let (words, n) = match minutes {

@@ -1,4 +1,4 @@
-//! Who asks for an operator's page or presses a button there, and about which order: checked before anything else.
+//! Extractors of the operator's pages: the operator behind a request, and the order number in its path.
 
 use std::collections::HashMap;
 
@@ -16,24 +16,24 @@ use crate::request::PageRequest;
 use crate::service::Service;
 use crate::url::address;
 
-/// A request of an operator who is signed in; everybody else is led to the sign-in page and back.
+/// A request of an operator who is signed in; others are redirected to the sign-in page and back.
 #[derive(Debug)]
 pub struct OperatorRequest {
     pub operator: Operator,
     pub request: PageRequest,
 }
 
-/// The order number in the address, `{out_trade_no}`; what is none is not found. Whether there is such an order is not known.
+/// The path's `{out_trade_no}`; answers "not found" if it is not a valid number. The order may not exist.
 #[derive(Debug)]
 pub struct OrderPath(pub OutTradeNo);
 
 impl OperatorRequest {
-    /// For the books: who, and from where.
+    /// The operator's name and address, for the audit log.
     pub fn by(&self) -> By {
         By { operator: self.operator.name.clone(), address: self.request.ip.0.to_string() }
     }
 
-    /// `Ok` where the form's password was right, else what an address says of it: a code, and the seconds to wait.
+    /// `Ok` if the form's password was right, else the code of `?error=` and the seconds of `?n=`.
     pub fn password_confirmed(&self) -> Result<(), (&'static str, String)> {
         match self.request.confirmed {
             Some(Confirmed::Yes) => Ok(()),

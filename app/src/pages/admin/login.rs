@@ -1,4 +1,4 @@
-//! `/admin/login`. The form goes to the server's `POST /admin/login`, which comes back here with what went wrong.
+//! The sign-in page. Its form goes to the server's `POST /admin/login`, which redirects back here with an error code.
 
 use axum::extract::State;
 use axum::http::StatusCode;

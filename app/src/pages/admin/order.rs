@@ -1,4 +1,4 @@
-//! `/admin/orders/{out_trade_no}`: one order, everything that happened to it, and what can be done.
+//! One order: summary, timeline, exceptions, refunds, and the operator's actions.
 
 use axum::extract::{Form, State};
 use axum::response::Response;
@@ -212,7 +212,7 @@ async fn query_failed(
     }
 }
 
-/// Closes the order, unless WeChat says that it is paid.
+/// Closes the order, unless WeChat answers that it is paid.
 pub async fn close(
     State(service): State<Service>,
     from: OperatorRequest,
@@ -234,7 +234,7 @@ pub struct NoteForm {
     text: String,
 }
 
-/// Puts a note on the time line.
+/// Adds a note to the timeline.
 pub async fn add_note(
     State(service): State<Service>,
     from: OperatorRequest,

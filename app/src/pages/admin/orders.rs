@@ -81,7 +81,7 @@ fn filter(request: &PageRequest) -> Filter {
         "any" => Some(WithException::Any),
         name => ExceptionKind::from_name(name).map(WithException::Of),
     });
-    // What is longer than any number or user cannot be found; control characters never get into the database.
+    // Longer input matches no number or user id; PostgreSQL refuses control characters.
     let search = request.get("q").unwrap_or_default().trim();
     let search: String = search.chars().filter(|letter| !letter.is_control()).take(64).collect();
     Filter { state: state.map(|(_, state, _)| *state), exception, search, ..Filter::default() }

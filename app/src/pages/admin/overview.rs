@@ -247,7 +247,7 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     }
 }
 
-/// Those under way, the ones that need somebody first.
+/// Refunds under way; those that need an operator come first.
 fn open_refunds(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>> {
     let (mut needy, going): (Vec<_>, Vec<_>) =
         overview.refunds.iter().partition(|refund| needs_somebody(refund));
@@ -282,7 +282,7 @@ fn open_refunds(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>
     })
 }
 
-/// Whether a refund waits for a person, as opposed to WeChat or the next try.
+/// Whether a refund needs an operator, as opposed to waiting for WeChat or the next try.
 fn needs_somebody(refund: &Refund) -> bool {
     let told = |problem| !matches!(problem, Problem::Unclear | Problem::Limited);
     refund.state == RefundState::Abnormal || refund.stuck.as_ref().is_some_and(|stuck| told(stuck.problem))
@@ -321,7 +321,7 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     });
     let (due, since) = overview.backlog;
     let waiting = match since.map(|since| overview.now.minus(since) / 1000) {
-        // Less is the usual wait for a turn.
+        // A query may be due this long while others are sent under the rate limit.
         Some(lag @ 15..) => {
             lang.fill(over::DUE_LAG, &[("n", &due.to_string()), ("seconds", &lag.to_string())])
         }

@@ -1,5 +1,5 @@
-//! Giving back an order's payment, in two steps: the first says how much and why, the second shows what that does and
-//! wants the operator's password.
+//! Refunds an order's payment in two steps: a form for amount and reason, then a confirmation page that shows the effect
+//! and asks for the operator's password.
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -23,7 +23,7 @@ use crate::service::Service;
 use crate::text::{Lang, order as order_text, refunds as text};
 use crate::url::address;
 
-/// The second step; the first one again where something is wrong with what was typed, or nothing was typed yet.
+/// The second step; the first one while there is no amount or the input is invalid.
 pub async fn confirm(
     State(service): State<Service>,
     OperatorRequest { request, .. }: OperatorRequest,

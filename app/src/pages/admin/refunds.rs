@@ -1,4 +1,4 @@
-//! The refunds of one order: how far each has come, what is wrong with it, and the first step towards another.
+//! The refunds of one order, each with its state and problem, and the form for another.
 
 use cashier::RefundOffer;
 use leptos::prelude::*;
@@ -11,7 +11,7 @@ use crate::links;
 use crate::money::yuan;
 use crate::text::{Lang, Text, order as order_text, problem, refund as state, refunds as text};
 
-/// All refunds of the order, and the first step towards another.
+/// The order's refunds, and the form for another.
 pub(super) fn section(
     lang: Lang,
     number: &OutTradeNo,
@@ -50,7 +50,7 @@ fn more(lang: Lang, number: &OutTradeNo, offer: &RefundOffer) -> impl IntoView +
     .into_any()
 }
 
-/// A refund that an operator thinks about: of the order's own payment, or of the one credited in settling `exception`.
+/// A refund that is being filled in: of the order's own payment, or of the one credited in resolving `exception`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asking<'a> {
     pub number: &'a OutTradeNo,
@@ -58,18 +58,18 @@ pub(super) struct Asking<'a> {
     pub exception: Option<&'a str>,
 }
 
-/// What names the exception in a form.
+/// The form field that names the exception.
 pub(super) fn hidden(exception: Option<&str>) -> Option<impl IntoView + use<>> {
     exception.map(|id| view! { <input type="hidden" name="exception" value=id.to_owned()/> })
 }
 
 impl Asking<'_> {
-    /// All that is left, as it stands in the field.
+    /// All that can still be refunded, as the amount field takes it.
     pub fn whole(&self) -> String {
         yuan(self.offer.payment.left().get()).replace(',', "")
     }
 
-    /// How much and why.
+    /// The form for amount and reason.
     pub fn first_step(&self, lang: Lang, amount: &str, reason: &str) -> impl IntoView + use<> {
         let most = lang.fill(text::AT_MOST, &[("max", &money(self.offer.payment.left()))]);
         view! {
@@ -147,7 +147,7 @@ fn item(lang: Lang, path: &str, refund: &Refund) -> impl IntoView + use<> {
     }
 }
 
-/// Whether WeChat clearly refused it, so that it can be ended here.
+/// Whether WeChat refused it definitely, so that it can be withdrawn.
 pub(super) fn can_withdraw(refund: &Refund) -> bool {
     refund.state == RefundState::Requested
         && refund.stuck.as_ref().is_some_and(|stuck| stuck.problem.is_clear())

@@ -77,7 +77,7 @@ fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
     }
 }
 
-/// What is left of a payment that was credited here, and the way to give it back.
+/// What can still be refunded of a payment that was credited in resolving the exception.
 fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoView + use<> {
     let left = offer.payment.left();
     if left == Fen::ZERO {
@@ -93,7 +93,7 @@ fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoVie
     view! { <div class="row all acts"><a class="button" href=href>{words}</a></div> }.into_any()
 }
 
-/// What was done.
+/// How the exception was resolved.
 pub(super) fn how(lang: Lang, settled: &Settled) -> &'static str {
     let way = Way::ALL.into_iter().find(|way| way.name() == settled.how);
     lang.t(way.map_or(exception::SETTLED, done))
@@ -118,7 +118,7 @@ fn verb(way: Way) -> Text {
     }
 }
 
-/// The heading of the page on which it is confirmed, and its button.
+/// The heading of the confirmation page.
 fn title(way: Way) -> Text {
     match way {
         Way::Credit => text::CREDIT_TITLE,
@@ -146,17 +146,17 @@ fn done(way: Way) -> Text {
     }
 }
 
-/// What the page shows before anything is done.
+/// What the confirmation page shows.
 #[derive(Debug, Clone)]
 struct Shown {
     exception: Exception,
     order: Option<Order>,
     way: Way,
-    /// What is credited, refunded or taken.
+    /// The sum to credit, refund or debit.
     amount: Fen,
-    /// For a refund, made once for the form.
+    /// The number of the refund, if it is one; made once for the form, so that a second press is the same refund.
     out_refund_no: Option<OutRefundNo>,
-    /// Where the balance would be too low: what it would become.
+    /// The balance afterwards, where it would be negative.
     low: Option<Fen>,
 }
 
@@ -200,7 +200,7 @@ async fn read(
     Ok(Some(Shown { exception, order, way, amount, out_refund_no, low }))
 }
 
-/// What would be done, and the form for it.
+/// The confirmation page with its form.
 pub async fn confirm(
     State(service): State<Service>,
     OperatorRequest { request, .. }: OperatorRequest,

@@ -1,4 +1,4 @@
-//! Money that WeChat confirms for a number that is no order of ours: a list among the orders, and a page with its evidence.
+//! Verified payments that match no order: a list above the orders, and a page with the evidence of one number.
 
 use axum::response::Response;
 use leptos::prelude::*;
@@ -19,7 +19,7 @@ use crate::service::operator::ExceptionDetails;
 use crate::service::{Service, internal};
 use crate::text::{Lang, orders};
 
-/// Everything about a number that only exceptions have.
+/// Everything about a number that only exceptions have, no order.
 #[derive(Debug, Clone)]
 struct Unmatched {
     number: OutTradeNo,
@@ -44,7 +44,7 @@ async fn read(service: &Service, number: &OutTradeNo) -> Result<Option<Unmatched
     if found.is_empty() {
         return Ok(None);
     }
-    // Without an order nothing was written on the time line when the money came.
+    // Without an order the payment wrote no event: the timeline shows the exception in its place.
     let told = service.cashier.time_line(number).await.map_err(internal)?;
     let told = told.into_iter().filter(|told| told.kind != EventKind::Exception);
     let mut line: Vec<Event> = found.iter().map(event).chain(told).collect();
@@ -72,7 +72,7 @@ fn content(lang: Lang, request: &PageRequest, payment: &Unmatched) -> impl IntoV
     }
 }
 
-/// The exception as an event of the time line, with what WeChat sent.
+/// The exception as an event of the timeline, with the fields that WeChat sent.
 fn event(payment: &Exception) -> Event {
     let fields: Value = serde_json::from_str(&payment.evidence).unwrap_or_default();
     let detail = json!({ "kind": payment.kind.name(), "fields": fields });

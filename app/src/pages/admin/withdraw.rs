@@ -38,7 +38,7 @@ pub async fn hurry(
     }
 }
 
-/// What withdrawing does, and the form for it.
+/// The confirmation page with its form.
 pub async fn confirm(
     State(service): State<Service>,
     OperatorRequest { request, .. }: OperatorRequest,
@@ -88,7 +88,7 @@ fn content(lang: Lang, request: &PageRequest, refund: &Refund) -> impl IntoView 
     }
 }
 
-/// Ends a refund that WeChat does not have.
+/// Withdraws a refund that WeChat does not have.
 pub async fn withdraw(
     State(service): State<Service>,
     from: OperatorRequest,

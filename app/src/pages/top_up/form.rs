@@ -1,5 +1,5 @@
-//! What can be topped up, as a form that works without script. The island [`crate::Checkout`] finds the elements with
-//! names and keeps their figures up to date.
+//! The top-up form, which works without script. The island [`crate::Checkout`] finds elements by id and updates their
+//! figures.
 
 use leptos::prelude::*;
 
@@ -73,7 +73,7 @@ fn own_amount(offer: &Offer) -> impl IntoView + use<> {
     let lang = offer.lang;
     let (min, max) = (thousands(offer.min.into()), thousands(offer.max.into()));
     let limits = [("min", min.as_str()), ("max", max.as_str())];
-    // With the usual unit of one yuan an own amount is simply yuan.
+    // If a unit costs one yuan, an own amount is in yuan.
     let in_yuan = offer.unit_price == 100;
     let (label, hint) = match in_yuan {
         true => (lang.t(payer::OWN).to_owned(), payer::OWN_HINT),
