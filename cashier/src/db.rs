@@ -1,7 +1,6 @@
 //! The database: SQLite or PostgreSQL behind one text of SQL. The one place that names the drivers.
 
 use std::ops::{Deref, DerefMut};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +32,7 @@ pub mod order_list;
 pub mod orders;
 pub(crate) mod reconciliations;
 pub mod refunds;
+pub mod sqlite_file;
 mod turnstile;
 pub mod writer;
 
@@ -79,6 +79,12 @@ pub enum OpenError {
         #[source]
         source: std::io::Error,
     },
+    #[error("DATABASE_URL: the file {file} cannot be created")]
+    File {
+        file: String,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("DATABASE_URL: the database cannot be opened")]
     Connect(#[source] DbError),
     #[error("the database cannot be brought up to date")]
@@ -120,7 +126,7 @@ impl Db {
             _ => return Err(OpenError::UnknownEngine),
         };
         let url = match engine {
-            Engine::Sqlite => sqlite_url(url)?,
+            Engine::Sqlite => sqlite_file::prepare(url)?,
             Engine::Postgres => url.to_owned(),
         };
         // The pool would try again until its time is up and then say only that; one connection says what is wrong.
@@ -349,17 +355,6 @@ impl WriteTransaction<'_> {
 const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
      PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; \
      PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16000;";
-
-/// The address with `mode=rwc`, without which `Any` makes no file; makes the folder.
-fn sqlite_url(url: &str) -> Result<String, OpenError> {
-    let (path, options) = url.split_once('?').unwrap_or((url, ""));
-    let file = path.trim_start_matches("sqlite:").trim_start_matches("//");
-    if let Some(folder) = Path::new(file).parent().filter(|f| !f.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| OpenError::Folder { folder: folder.display().to_string(), source })?;
-    }
-    Ok(if options.contains("mode=") { url.to_owned() } else { format!("{path}?mode=rwc&{options}") })
-}
 
 /// Reads one column by name, for the rows of every table.
 fn column<T>(row: &AnyRow, name: &str) -> Result<T, DbError>

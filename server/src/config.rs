@@ -3,12 +3,13 @@
 mod business;
 mod certificate;
 mod check;
+pub mod permissions;
 mod range;
 mod read;
 pub mod settings;
 pub mod text;
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use app::site::SiteSettings;
 use ipnet::IpNet;
@@ -78,6 +79,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,
     pub log_format: LogFormat,
+    /// Files that hold secrets: the settings file if it has one, the certificate, its key.
+    pub secret_files: Vec<PathBuf>,
 }
 
 /// Who takes the money.

@@ -7,5 +7,7 @@ use clap::Parser as _;
 mod cli;
 
 fn main() -> ExitCode {
+    // Before any file is made: databases and their copies hold password hashes, balances and tokens.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     cli::run(cli::Cli::parse())
 }

@@ -1,9 +1,9 @@
 //! From settings to a running server, in the order in which things depend on each other.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use app::{service::Service, site::SiteSettings};
-use cashier::db::facts;
+use cashier::db::{facts, sqlite_file};
 use cashier::{Cashier, Clock, Db, DbError, Random};
 use sandbox::{Deliver, Options, Sandbox};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
@@ -80,6 +80,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     health::recorder();
     let db = Db::open(config.database_url.expose()).await.map_err(StartError::Database)?;
     claim(&db, &config.identity()).await?;
+    warn_of_exposed_files(&config);
 
     let listener = listen("SAOMA_ADDR", config.addr)?;
     let addr = listener.local_addr().map_err(|source| StartError::Listen {
@@ -121,6 +122,15 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         drop(loops);
     }));
     Ok(Running { addr, public_url, sandbox_addr, first_password, no_operator, stop, tasks })
+}
+
+/// One line for each file with secrets that every user of the machine can open.
+fn warn_of_exposed_files(config: &Config) {
+    let database = sqlite_file::all_paths(config.database_url.expose());
+    let files = config.secret_files.iter().chain(&database).map(PathBuf::as_path);
+    for exposed in config::permissions::exposed(files) {
+        tracing::warn!("{exposed}");
+    }
 }
 
 /// The cashier alone, for a command that runs beside a server. In sandbox mode its WeChat is the one within the server.

@@ -122,6 +122,7 @@ impl Config {
             },
             public_url,
             mode,
+            secret_files: Vec::new(),
         })
     }
 }

@@ -17,7 +17,15 @@ type SettingsLayer = <Settings as confique::Config>::Layer;
 /// # Errors
 /// [`ConfigError`] for the first setting that is not usable.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
-    Config::check(settings(layers(file)?)?)
+    let settings = settings(layers(file)?)?;
+    let mut secret_files: Vec<_> =
+        [&settings.wechat_cert, &settings.wechat_cert_key].into_iter().flatten().map(PathBuf::from).collect();
+    if let Some(path) = file_in_use(file)
+        && has_secrets(&read_file(path)?)
+    {
+        secret_files.push(path.to_owned());
+    }
+    Ok(Config { secret_files, ..Config::check(settings)? })
 }
 
 /// Only where the database is, for commands that need no merchant.
@@ -37,14 +45,22 @@ pub fn load_user_token_secret(file: Option<&Path>) -> Result<Option<Secret>, Con
 }
 
 fn layers(file: Option<&Path>) -> Result<SettingsLayer, ConfigError> {
-    let from_file = match file {
-        Some(path) => read_file(path)?,
-        None if Path::new("saoma.toml").exists() => read_file(Path::new("saoma.toml"))?,
-        None => SettingsLayer::empty(),
-    };
+    let from_file = file_in_use(file).map_or_else(|| Ok(SettingsLayer::empty()), read_file)?;
     let from_env = SettingsLayer::from_env()
         .map_err(|e| ConfigError::new("environment:", mask_values(&error_chain(&e))))?;
     Ok(from_env.with_fallback(from_file))
+}
+
+/// The file that was named, or `saoma.toml` in this folder if there is one.
+fn file_in_use(named: Option<&Path>) -> Option<&Path> {
+    let usual = Path::new("saoma.toml");
+    named.or_else(|| usual.exists().then_some(usual))
+}
+
+fn has_secrets(layer: &SettingsLayer) -> bool {
+    let secrets =
+        [&layer.wechat_api_key, &layer.user_token_secret, &layer.admin_password, &layer.database_url];
+    secrets.into_iter().any(Option::is_some)
 }
 
 fn settings(layer: SettingsLayer) -> Result<Settings, ConfigError> {

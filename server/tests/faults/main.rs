@@ -14,6 +14,7 @@ mod large;
 mod load;
 mod locked;
 mod outage;
+mod permissions;
 mod process;
 mod slow;
 mod storm;
