@@ -94,7 +94,10 @@ impl Cashier {
 
     /// Forgets the orders that nobody looks at any more.
     pub fn forget_unwatched(&self) {
-        self.inner.watched.forget(self.now());
+        let now = self.now();
+        self.inner.watched.forget(now);
+        self.inner.unknown.forget(now);
+        self.inner.checked.forget(now);
     }
 
     /// Reads the watched orders again, which makes up for a message from another instance that was lost, and for a commit

@@ -17,8 +17,10 @@ use crate::db::Db;
 use crate::db::writer::{Committer, WriteError, Writer};
 use crate::health::{Health, HealthWatch};
 use crate::random::Random;
+use crate::recent::Recent;
 use crate::throttle::Throttle;
 use crate::watched::Watched;
+use crate::{query, reads};
 
 /// The operator's settings of recharging.
 #[derive(Debug, Clone)]
@@ -56,6 +58,10 @@ pub(crate) struct Inner {
     pub random: Random,
     pub health: HealthWatch,
     pub throttle: Throttle,
+    /// Numbers that nobody has, asked for a moment ago.
+    pub unknown: Recent<OutTradeNo>,
+    /// Orders that payers had checked a moment ago.
+    pub checked: Recent<OutTradeNo>,
     /// When orders were last claimed for queries, Unix milliseconds.
     pub last_round: AtomicI64,
     /// Single-flight per order: one conversation with WeChat about its code at a time, because each answer invalidates the
@@ -78,6 +84,7 @@ impl Cashier {
             appid: wechat.merchant().appid.clone(),
             late_payment: settings.late_payment,
             notify_base: settings.notify_base.clone(),
+            max_open_orders: settings.max_open_orders,
         };
         let committer = Committer::new(db.clone(), Arc::new(rules), watched.clone(), instance);
         let committer = committer.by(clock.clone());
@@ -86,6 +93,8 @@ impl Cashier {
             db,
             wechat,
             throttle: Throttle::new(settings.order_limit_per_s),
+            unknown: Recent::new(reads::UNKNOWN_FOR_MS),
+            checked: Recent::new(query::CHECK_PAUSE_MS),
             last_round: AtomicI64::new(i64::MAX),
             settings,
             watched,

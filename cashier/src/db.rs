@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
-use tokio::sync::{Mutex, OwnedMutexGuard, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 pub mod accounts;
@@ -25,6 +25,7 @@ pub mod exceptions;
 pub mod facts;
 pub(crate) mod idempotency_keys;
 pub mod ledger;
+mod libpq;
 pub(crate) mod limits;
 mod migrations;
 pub mod operators;
@@ -32,12 +33,15 @@ pub mod order_list;
 pub mod orders;
 pub(crate) mod reconciliations;
 pub mod refunds;
+pub mod sign_in;
 pub mod sqlite_file;
+mod turns;
 mod turnstile;
 pub mod writer;
 
 use crate::random::Random;
 pub use error::{DbError, Inconsistency};
+use turns::{Turn, Turns};
 use turnstile::Passage;
 pub use turnstile::{Fate, Step, Turnstile};
 
@@ -62,7 +66,7 @@ pub struct Db {
     engine: Engine,
     url: Arc<str>,
     /// SQLite has one writer at a time and its busy handler is not fair: writers of this process queue here instead.
-    turn: Arc<Mutex<()>>,
+    turns: Turns,
     turnstile: Turnstile,
     /// Where ids of rows come from.
     random: Random,
@@ -144,7 +148,7 @@ impl Db {
             writing,
             engine,
             url: url.into(),
-            turn: Arc::default(),
+            turns: Turns::default(),
             turnstile,
             random: Random::system(),
         })
@@ -172,7 +176,7 @@ impl Db {
     /// # Errors
     /// When no connection can be had in 5 s or the database refuses.
     pub async fn begin(&self) -> Result<WriteTransaction<'static>, DbError> {
-        let turn = self.turn().await;
+        let turn = self.turn(Turns::other).await;
         let passage = self.turnstile.to_write().await;
         let transaction = self.writing.begin_with(self.begin_statement()).await?;
         Ok(WriteTransaction { transaction, passage, _turn: turn })
@@ -187,17 +191,18 @@ impl Db {
         Ok(connection)
     }
 
-    /// The same on a connection that the caller keeps: SQLite's page cache stays warm on it.
+    /// The same for the writer of money, before all others that wait, on a connection that it keeps: SQLite's page cache
+    /// stays warm on it.
     async fn begin_on<'c>(&self, connection: &'c mut AnyConnection) -> Result<WriteTransaction<'c>, DbError> {
-        let turn = self.turn().await;
+        let turn = self.turn(Turns::money).await;
         let passage = self.turnstile.to_write().await;
         let transaction = connection.begin_with(self.begin_statement()).await?;
         Ok(WriteTransaction { transaction, passage, _turn: turn })
     }
 
-    async fn turn(&self) -> Option<OwnedMutexGuard<()>> {
+    async fn turn(&self, take: impl AsyncFnOnce(&Turns) -> Turn) -> Option<Turn> {
         match self.engine {
-            Engine::Sqlite => Some(Arc::clone(&self.turn).lock_owned().await),
+            Engine::Sqlite => Some(take(&self.turns).await),
             Engine::Postgres => None,
         }
     }
@@ -311,7 +316,7 @@ impl DerefMut for Reading {
 pub struct WriteTransaction<'c> {
     transaction: Transaction<'c, Any>,
     passage: Passage,
-    _turn: Option<OwnedMutexGuard<()>>,
+    _turn: Option<Turn>,
 }
 
 impl WriteTransaction<'_> {
@@ -334,6 +339,18 @@ impl WriteTransaction<'_> {
         if let Err(error) = self.transaction.rollback().await {
             tracing::warn!(%error, "a transaction could not be rolled back");
         }
+    }
+
+    /// Lets one transaction at a time place orders for a user, across instances (SQLite has one writer anyway). To be called
+    /// before any row is locked, so that two transactions cannot wait for each other.
+    async fn lock_users(&mut self, engine: Engine, users: &[&str]) -> Result<(), DbError> {
+        const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended(n, 1396789613)) FROM \
+             (SELECT j.value->>'n' AS n FROM jsonb_each($1) AS j ORDER BY 1) AS users";
+        if engine == Engine::Postgres && !users.is_empty() {
+            let users: Vec<_> = users.iter().map(|n| bulk::Key { n }).collect();
+            sqlx::query(LOCK).bind(bulk::json(&users)?).fetch_all(self.connection()).await?;
+        }
+        Ok(())
     }
 
     /// Tells other instances which orders this transaction changes, when it commits (PostgreSQL only).

@@ -15,6 +15,7 @@ mod query;
 mod random;
 pub mod rate;
 mod reads;
+mod recent;
 mod reconcile;
 mod refunds;
 mod throttle;

@@ -17,14 +17,20 @@ use crate::db::DbError;
 use crate::db::orders;
 use crate::db::writer::WriteError;
 use crate::health::{Cause, Stopped};
+use crate::rate::Rate;
 use crate::throttle::{Wait, Why};
 use recharge::User;
 use recharge::command::{Command, Reply};
-use recharge::order::{NewOrder, Order, OrderState};
+use recharge::order::{Issued, NewOrder, Order, OrderState};
 
 /// Time after which a payer is told to try again, while the work goes on. WeChat's client gives up after 7 s, but the call may
 /// have waited for another one before.
 const PATIENCE: Duration = Duration::from_millis(7_500);
+
+/// An order gets a new code at most once in this time unless its code is dead, in milliseconds.
+const NEW_CODE_PAUSE_MS: i64 = 10_000;
+/// How long a payer's query may wait for its turn, in milliseconds.
+const QUERY_PATIENCE_MS: i64 = 1_000;
 
 /// A payer's request for an order. The price and the bonus are the server's own figures, never the page's.
 #[derive(Debug, Clone)]
@@ -92,7 +98,7 @@ impl Cashier {
     }
 
     /// Renews the code of an open order, after a query whether it was paid. If the code is newer than `seen_version` already
-    /// (another tab was faster), that one is returned.
+    /// (another tab was faster), or was issued in the last ten seconds, that one is returned.
     ///
     /// # Errors
     /// [`PlaceError`].
@@ -193,6 +199,9 @@ impl Inner {
         }
         match reply? {
             Reply::Order { order, .. } => Ok((*order, None)),
+            Reply::TooManyOpen => {
+                Err(PlaceError::TooManyOpen(orders::open_of(&self.db, &request.user.id, now, 100).await?))
+            }
             _ => Err(PlaceError::NotFound),
         }
     }
@@ -311,7 +320,9 @@ impl Inner {
                 ..
             } => {
                 self.health.understood();
-                if self.query(&order, "unified order").await.is_err() {
+                if self.acquire_query(&number).await.is_err()
+                    || self.query(&order, "unified order").await.is_err()
+                {
                     return Err(PlaceError::TryAgain { out_trade_no: number });
                 }
                 let order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
@@ -335,16 +346,39 @@ impl Inner {
         }
     }
 
+    /// Waits a little for a turn at order query, because background work leaves only short gaps.
+    async fn acquire_query(&self, number: &OutTradeNo) -> Result<(), PlaceError> {
+        let rate = Rate::per_second(self.settings.query_limit_per_s);
+        let mut waited_ms = 0;
+        loop {
+            let Err(wait) = self.throttle.acquire_query(&self.db, rate, self.clock.now()).await? else {
+                return Ok(());
+            };
+            waited_ms += wait.ms;
+            if waited_ms > QUERY_PATIENCE_MS {
+                return Err(must_wait(Some(number), wait));
+            }
+            self.clock.sleep(Duration::from_millis(u64::try_from(wait.ms).unwrap_or(0))).await;
+        }
+    }
+
     async fn new_code(&self, number: &OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
         let order = orders::find(&self.db, number).await?.ok_or(PlaceError::NotFound)?;
-        let newer = order.issued().is_some_and(|issued| issued.version > seen_version);
-        if !order.is_open() || newer {
+        let now = self.clock.now();
+        // What the client says that it saw may be any number; no code is newer than the stored one.
+        let seen_version = order.issued().map_or(seen_version, |issued| seen_version.min(issued.version));
+        let is_answer = |issued: &Issued| {
+            let is_young = (0..NEW_CODE_PAUSE_MS).contains(&now.minus(issued.issued_at));
+            issued.version > seen_version || (is_young && order.has_live_ticket(now))
+        };
+        if !order.is_open() || order.issued().is_some_and(is_answer) {
             return Ok(order);
         }
         self.check_orders(number)?;
         if let Some(ms) = self.throttle.queries.wait_ms(self.clock.now()) {
             return Err(must_wait(Some(number), Wait { ms, why: Why::Outage }));
         }
+        self.acquire_query(number).await?;
         if self.query(&order, "new code").await.is_err() {
             return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
         }

@@ -1,13 +1,13 @@
 //! Asking WeChat what became of an order, and closing one there.
 
 use serde_json::json;
-use wxpay::{ErrCode, Error, OutTradeNo, TradeState};
+use wxpay::{ErrCode, Error, OutTradeNo, TradeState, UnixMillis};
 
 use crate::circuit_breaker::Call;
 use crate::core::{Cashier, Inner};
 use crate::db::DbError;
-use crate::db::orders;
 use crate::db::writer::WriteError;
+use crate::db::{due, orders};
 use crate::health::Cause;
 use recharge::command::Command;
 use recharge::event::{Event, EventKind};
@@ -41,6 +41,11 @@ impl From<DbError> for QueryError {
     }
 }
 
+/// WeChat is asked about an order at most this often for those who press or send something.
+pub(crate) const CHECK_PAUSE_MS: i64 = 5_000;
+/// For how long after it was closed a payer can have an order checked; the schedule goes on for a week.
+const CHECKED_AFTER_CLOSE_MS: i64 = 10 * 60 * 1000;
+
 impl Cashier {
     /// Asks WeChat about an order now and writes down what it says: a payment is settled, an order past its expiry
     /// closed. Answers WeChat's word (`SUCCESS`, `NOTPAY`, …). `by` stands on the time line.
@@ -69,23 +74,36 @@ impl Cashier {
         closed.await.unwrap_or_else(|_| Err(QueryError::from(DbError::TaskEnded).into()))
     }
 
-    /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s or the order
-    /// is paid.
+    /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s, or the order is
+    /// paid or closed for longer than ten minutes. Writes only where there is something to change, and looks at most once
+    /// in 5 s for each order.
     ///
     /// # Errors
-    /// Whatever the database says.
-    pub async fn hurry(&self, out_trade_no: &OutTradeNo) -> Result<bool, DbError> {
-        let (db, number, now) = (self.inner.db.clone(), out_trade_no.clone(), self.now());
-        let hurried = async move { crate::db::due::hurry(&db, &number, 5_000, now).await };
-        self.inner.db.run_to_completion(hurried).await
+    /// The database's.
+    pub async fn check_again(&self, out_trade_no: &OutTradeNo) -> Result<bool, DbError> {
+        let now = self.now();
+        if !self.inner.checked.is_first(out_trade_no, now) {
+            return Ok(false);
+        }
+        self.hurry(out_trade_no, now.plus_ms(-CHECKED_AFTER_CLOSE_MS)).await
     }
 
-    /// The same without waiting for it, for a notice that says too little; a failure only means that it is asked about
-    /// later, and WeChat repeats the notice.
+    /// Makes an order due for a query, unless it was asked about in the last 5 s, is paid, or was closed before a moment.
+    async fn hurry(&self, out_trade_no: &OutTradeNo, closed_since: UnixMillis) -> Result<bool, DbError> {
+        let (db, number, now) = (self.inner.db.clone(), out_trade_no.clone(), self.now());
+        let hurry = due::Hurry { pause_ms: CHECK_PAUSE_MS, closed_since, now };
+        if !due::can_hurry(&db, &number, &hurry).await? {
+            return Ok(false);
+        }
+        self.inner.db.run_to_completion(async move { due::hurry(&db, &number, &hurry).await }).await
+    }
+
+    /// Has WeChat asked soon, without waiting for it, for a notice that says too little, also about an order that was closed
+    /// long ago; a failure only means that it is asked about later, and WeChat repeats the notice.
     pub fn query_soon(&self, out_trade_no: &OutTradeNo) {
         let (cashier, number) = (self.clone(), out_trade_no.clone());
         tokio::spawn(async move {
-            if let Err(error) = cashier.hurry(&number).await {
+            if let Err(error) = cashier.hurry(&number, UnixMillis::default()).await {
                 tracing::warn!(%error, "order {number} could not be made due at once");
             }
         });

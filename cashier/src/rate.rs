@@ -66,6 +66,20 @@ impl Rate {
     }
 }
 
+/// A limit for one of many: `at_once` after a rest, then one each `each_ms` milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    pub at_once: i64,
+    pub each_ms: i64,
+}
+
+impl Quota {
+    /// How long it takes after a burst until all of it is free again, in milliseconds.
+    pub fn whole_ms(self) -> i64 {
+        self.at_once * self.each_ms
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

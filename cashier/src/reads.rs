@@ -17,23 +17,47 @@ use crate::db::{accounts, due, events, exceptions, orders, refunds};
 /// Rows of a time line that are shown at most.
 const LINE_ROWS: i64 = 500;
 
+/// A number that is not in the database is not looked for again for this long.
+pub(crate) const UNKNOWN_FOR_MS: i64 = 5_000;
+
 impl Cashier {
-    /// An order as a page polls it: from memory while it is watched, and watched from now on.
+    /// An order as a page polls it, for one who may see it: from memory while it is watched, and watched from now on. A
+    /// stranger's question makes no order a watched one, about which WeChat would be asked.
     ///
     /// # Errors
-    /// Whatever the database says.
-    pub async fn status(&self, out_trade_no: &OutTradeNo) -> Result<Option<Arc<Order>>, DbError> {
+    /// The database's.
+    pub async fn status(
+        &self,
+        out_trade_no: &OutTradeNo,
+        may_see: impl Fn(&Order) -> bool,
+    ) -> Result<Option<Arc<Order>>, DbError> {
         let (watched, now) = (&self.inner.watched, self.now());
-        if let Some(order) = watched.get(out_trade_no, now) {
+        if let Some(order) = watched.get(out_trade_no) {
+            if !may_see(&order) {
+                return Ok(None);
+            }
+            watched.asked(out_trade_no, now);
             return Ok(Some(order));
         }
+        if self.inner.unknown.contains(out_trade_no, now) {
+            return Ok(None);
+        }
         watched.expect(out_trade_no, now);
-        let Some(order) = orders::find(&self.inner.db, out_trade_no).await? else {
+        let found = orders::find(&self.inner.db, out_trade_no).await?;
+        if found.is_none() {
+            self.inner.unknown.note(out_trade_no, now);
+        }
+        let Some(order) = found.filter(may_see) else {
             watched.unexpect(out_trade_no);
             return Ok(None);
         };
         watched.publish(std::iter::once(order.clone()));
-        Ok(Some(watched.get(out_trade_no, now).unwrap_or_else(|| Arc::new(order))))
+        Ok(Some(watched.get(out_trade_no).unwrap_or_else(|| Arc::new(order))))
+    }
+
+    /// Whether [`Cashier::status`] answers for this order from memory.
+    pub fn is_watched(&self, out_trade_no: &OutTradeNo) -> bool {
+        self.inner.watched.get(out_trade_no).is_some()
     }
 
     /// # Errors

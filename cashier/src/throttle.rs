@@ -104,6 +104,24 @@ impl Throttle {
         })
     }
 
+    /// Takes one query for a payer out of the rate that background work of all instances shares.
+    ///
+    /// # Errors
+    /// The database's; the inner error is how long to wait.
+    pub(crate) async fn acquire_query(
+        &self,
+        db: &Db,
+        rate: Rate,
+        now: UnixMillis,
+    ) -> Result<Result<(), Wait>, DbError> {
+        let shared = db.clone();
+        let taken = async move { limits::take_one(&shared, limits::QUERIES, rate, now).await };
+        Ok(match db.run_to_completion(taken).await? {
+            None => Ok(()),
+            Some(ms) => Err(rate_limited(ms)),
+        })
+    }
+
     /// Gives back what [`Throttle::acquire`] took: the call is not made.
     pub(crate) fn release(&self, call: Call) {
         self.orders.release(call);

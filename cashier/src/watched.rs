@@ -40,12 +40,16 @@ impl Watched {
         self.shards[last % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The order as this process knows it, and a note that somebody asked.
-    pub fn get(&self, number: &OutTradeNo, now: UnixMillis) -> Option<Arc<Order>> {
-        let mut shard = self.shard(number);
-        let seen = shard.get_mut(number)?;
-        seen.asked_at = now;
-        seen.order.clone()
+    /// The order as this process knows it.
+    pub fn get(&self, number: &OutTradeNo) -> Option<Arc<Order>> {
+        self.shard(number).get(number)?.order.clone()
+    }
+
+    /// Somebody who may see the order asked for it: it stays watched.
+    pub fn asked(&self, number: &OutTradeNo, now: UnixMillis) {
+        if let Some(seen) = self.shard(number).get_mut(number) {
+            seen.asked_at = now;
+        }
     }
 
     /// Announces that an order is being read, so that a change committed meanwhile is not lost to the older reading.
@@ -60,7 +64,7 @@ impl Watched {
         }
     }
 
-    /// Takes back an announcement: there is no such order.
+    /// Takes back an announcement: there is no such order, or not for who asked.
     pub fn unexpect(&self, number: &OutTradeNo) {
         let mut shard = self.shard(number);
         if shard.get(number).is_some_and(|seen| seen.order.is_none()) {

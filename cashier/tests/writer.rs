@@ -5,6 +5,8 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cashier::Db;
 use cashier::db::writer::{Committer, WriteError};
@@ -14,11 +16,15 @@ use recharge::command::{Command, Outcome, Reply};
 use recharge::order::{NewOrder, Order, Proof, Rules};
 use recharge::{LatePayment, User};
 use sqlx::{AnyConnection, Connection, Executor};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 use wxpay::{AppId, Evidence, Fen, Payment, Signed, TradeType, TransactionId};
 
 fn rules() -> Arc<Rules> {
     let appid = AppId::parse("wxd930ea5d5a258f4f").unwrap();
-    Arc::new(Rules { appid, late_payment: LatePayment::Credit, notify_base: String::new() })
+    let late_payment = LatePayment::Credit;
+    Arc::new(Rules { appid, late_payment, notify_base: String::new(), max_open_orders: 1_000 })
 }
 
 fn committer(db: &Db) -> Committer {
@@ -60,6 +66,44 @@ fn settle(order: &Order) -> Command {
 
 fn place(order: &Order) -> Command {
     Command::Place(Box::new(order.clone()))
+}
+
+/// A database on PostgreSQL behind a host that, while `silent` is set, takes connections and says nothing.
+async fn behind_a_silent_host(silent: Arc<AtomicBool>) -> Db {
+    let url = testdb::postgres().await;
+    let (_, rest) = url.split_once('@').unwrap();
+    let (server, _) = rest.split_once('/').unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let behind = url.replace(server, &listener.local_addr().unwrap().to_string());
+    let server = server.to_owned();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            if silent.load(Ordering::SeqCst) {
+                kept.push(client);
+                continue;
+            }
+            let mut server = TcpStream::connect(&server).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut client, &mut server).await });
+        }
+    });
+    Db::open(&behind).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_database_host_that_says_nothing_holds_the_writer_up_for_five_seconds_also_when_it_connects() {
+    let silent = Arc::new(AtomicBool::new(false));
+    let db = behind_a_silent_host(Arc::clone(&silent)).await;
+    // Its own connection is opened with the first command.
+    let committer = committer(&db);
+    silent.store(true, Ordering::SeqCst);
+    let order = order("u_1", 1);
+    let command = [place(&order)];
+    let answers = timeout(Duration::from_secs(20), committer.commit(&command)).await.unwrap();
+    assert!(matches!(answers[0], Err(WriteError::Database(_))), "{:?}", answers[0]);
+    silent.store(false, Ordering::SeqCst);
+    assert!(matches!(committer.commit(&command).await[0], Ok(Reply::Order { changed: true, .. })));
 }
 
 #[tokio::test]

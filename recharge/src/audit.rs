@@ -2,12 +2,12 @@
 
 use wxpay::UnixMillis;
 
-/// Something an operator did, or that was tried in an operator's name.
+/// Something an operator did. Append-only: the database refuses changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     pub at: UnixMillis,
     pub operator: String,
-    /// `login`, `login_failed`, `logout`, `password`, …
+    /// `login`, `logout`, `password`, `operator_added`, `operator_removed`, `refund`, …
     pub action: &'static str,
     /// What it was done to: an `out_trade_no`, an operator's name.
     pub subject: String,

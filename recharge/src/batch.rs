@@ -83,7 +83,8 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// A batch over the orders that its commands name, as read from the database.
+    /// A batch over the orders that its commands name, as read from the database; for one that is placed, those that its
+    /// user has open.
     pub fn new(rules: &'a Rules, read: Vec<Order>) -> Self {
         let mut batch = Batch {
             rules,
@@ -171,17 +172,18 @@ impl<'a> Batch<'a> {
     fn place(&mut self, new: &Order) -> Reply {
         let now = new.created_at;
         let key = new.open_key();
-        if let Some(number) = key.as_ref().and_then(|key| self.open.get(key)).cloned() {
-            match self.orders.get(&number) {
-                Some(slot) if slot.order.can_be_reused(now) => {
-                    return Reply::Order { order: Box::new(slot.order.clone()), changed: false };
-                }
-                // Its time is nearly up: it can still be paid, but the page goes on with a new one.
-                Some(_) => {
-                    self.step(&number, Order::superseded);
-                }
-                None => {}
-            }
+        let same = key.as_ref().and_then(|key| self.open.get(key)).cloned();
+        if let Some(slot) = same.as_ref().and_then(|number| self.orders.get(number))
+            && slot.order.can_be_reused(now)
+        {
+            return Reply::Order { order: Box::new(slot.order.clone()), changed: false };
+        }
+        if self.open_of(&new.user.id, now) >= self.rules.max_open_orders {
+            return Reply::TooManyOpen;
+        }
+        if let Some(number) = same {
+            // Its time is nearly up: it can still be paid, but the page goes on with a new one.
+            self.step(&number, Order::superseded);
         }
         let detail = json!({ "total_fee": new.total_fee, "bonus": new.bonus, "from": new.spbill_create_ip });
         self.event(&new.out_trade_no, now, EventKind::Created, detail);
@@ -289,6 +291,12 @@ impl<'a> Batch<'a> {
         let detail =
             Evidence { from, result: "SUCCESS", sign_type: payment.signed, fields: &payment.evidence };
         self.events.push(Event::new(&payment.out_trade_no, now, kind, &detail));
+    }
+
+    /// How many of a user's orders can be paid now: those that were read, and those of this batch.
+    fn open_of(&self, user_id: &str, now: UnixMillis) -> usize {
+        let orders = self.orders.values().map(|slot| &slot.order);
+        orders.filter(|order| order.user.id == user_id && order.is_open() && order.time_expire > now).count()
     }
 
     /// Applies a rule that may move an order.

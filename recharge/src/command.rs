@@ -60,6 +60,8 @@ pub enum Reply {
     },
     /// There is no such order.
     UnknownOrder,
+    /// The order was not written: its user has as many open orders as the rules allow.
+    TooManyOpen,
     /// What a payment led to.
     Settled(Outcome),
     /// The refund as it is now, and whether this command changed it.

@@ -35,6 +35,7 @@ pub fn rules() -> Rules {
         appid: AppId::parse("wxd930ea5d5a258f4f").unwrap(),
         late_payment: LatePayment::Credit,
         notify_base: "https://pay.example.com".to_owned(),
+        max_open_orders: 5,
     }
 }
 

@@ -115,6 +115,8 @@ pub struct Rules {
     pub late_payment: LatePayment,
     /// The address of this site, under which WeChat posts notices, without a slash at its end.
     pub notify_base: String,
+    /// The most orders that one user may have open at the same time.
+    pub max_open_orders: usize,
 }
 
 /// What a verified payment means for an order. An exception is a verdict, not an error.

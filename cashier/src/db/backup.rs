@@ -5,13 +5,12 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use percent_encoding::percent_decode_str;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, Connection, Row};
 use tempfile::NamedTempFile;
 
 use super::check::{self, Findings};
-use super::{Db, DbError, Engine};
+use super::{Db, DbError, Engine, libpq};
 use crate::random::Random;
 
 /// What a backup came to.
@@ -111,7 +110,7 @@ async fn sqlite(url: &str, part: &NamedTempFile) -> Result<Option<Findings>, Bac
         pool: pool.clone(),
         engine: Engine::Sqlite,
         url: copy.into(),
-        turn: std::sync::Arc::default(),
+        turns: super::Turns::default(),
         turnstile: super::Turnstile::default(),
         random: Random::system(),
     };
@@ -130,11 +129,10 @@ async fn postgres(url: &str, part: &NamedTempFile) -> Result<(), BackupError> {
     let version: String = version.map_err(not_copied)?;
     connection.close().await.map_err(not_copied)?;
 
-    let (url, password) = without_password(url);
+    let libpq::Address { url, password } = libpq::address(url);
     let mut dump = Command::new("pg_dump");
     dump.args(["--format=custom", "--no-password", "--dbname"]).arg(url).arg("--file").arg(part.path());
     if let Some(password) = password {
-        // Arguments can be read by everybody on the machine.
         dump.env("PGPASSWORD", password);
     }
     run("pg_dump", dump, &version).await?;
@@ -156,37 +154,5 @@ async fn run(program: &'static str, mut command: Command, version: &str) -> Resu
         Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Err(missing()),
         Ok(Err(error)) => Err(failed(error.to_string())),
         Err(error) => Err(failed(error.to_string())),
-    }
-}
-
-/// `postgres://user:password@host/name` without the password, and the password.
-fn without_password(url: &str) -> (String, Option<String>) {
-    let whole = || (url.to_owned(), None);
-    let Some((scheme, rest)) = url.split_once("://") else { return whole() };
-    let authority = rest.find(['/', '?']).unwrap_or(rest.len());
-    let Some((user, host)) = rest[..authority].rsplit_once('@') else { return whole() };
-    let Some((name, password)) = user.split_once(':') else { return whole() };
-    let password = percent_decode_str(password).decode_utf8_lossy().into_owned();
-    (format!("{scheme}://{name}@{host}{}", &rest[authority..]), Some(password))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::without_password;
-
-    #[test]
-    fn a_password_does_not_stay_in_the_address() {
-        for (url, bare, password) in [
-            ("postgres://saoma@127.0.0.1:5432/saoma", "postgres://saoma@127.0.0.1:5432/saoma", None),
-            ("postgres:///saoma?host=/run", "postgres:///saoma?host=/run", None),
-            (
-                "postgres://s:a%40b%2F:c@h:1/d?sslmode=require",
-                "postgres://s@h:1/d?sslmode=require",
-                Some("a@b/:c"),
-            ),
-            ("postgresql://s:p@h?x=a:b@c", "postgresql://s@h?x=a:b@c", Some("p")),
-        ] {
-            assert_eq!(without_password(url), (bare.to_owned(), password.map(str::to_owned)), "{url}");
-        }
     }
 }

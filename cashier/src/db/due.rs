@@ -164,24 +164,36 @@ pub(crate) async fn bring_forward(db: &Db, now: UnixMillis) -> Result<(), DbErro
     transaction.commit().await
 }
 
-/// Makes an order due now, a closed one too, unless it was asked about in the last `pause_ms`. `false` where it was, or
-/// where it is paid.
-pub(crate) async fn hurry(
-    db: &Db,
-    out_trade_no: &OutTradeNo,
-    pause_ms: i64,
-    now: UnixMillis,
-) -> Result<bool, DbError> {
+/// When an order may be made due at once.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hurry {
+    /// WeChat was not asked about it for this long.
+    pub pause_ms: i64,
+    /// It is open, or was closed at this time or later.
+    pub closed_since: UnixMillis,
+    pub now: UnixMillis,
+}
+
+/// `$1` the number, `$2` now, `$3` when it may have been asked about last, `$4` since when it may be closed.
+const MAY_HURRY: &str = "out_trade_no = $1 AND (last_query_at <= $3 OR last_query_at > $2) \
+     AND (next_query_at IS NULL OR next_query_at > $2) \
+     AND (state IN ('created', 'pending') OR (state = 'closed' AND closed_at >= $4))";
+
+/// Whether [`hurry`] would change anything.
+pub(crate) async fn can_hurry(db: &Db, out_trade_no: &OutTradeNo, hurry: &Hurry) -> Result<bool, DbError> {
+    let sql = format!("SELECT out_trade_no FROM orders WHERE {MAY_HURRY}");
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(out_trade_no.as_str()).bind(hurry.now.get());
+    let query = query.bind(hurry.now.get() - hurry.pause_ms).bind(hurry.closed_since.get());
+    Ok(query.fetch_optional(&mut *db.reading().await?).await?.is_some())
+}
+
+/// Makes an order due now; `false` where that changed nothing.
+pub(crate) async fn hurry(db: &Db, out_trade_no: &OutTradeNo, hurry: &Hurry) -> Result<bool, DbError> {
+    let sql = format!("UPDATE orders SET next_query_at = $2 WHERE {MAY_HURRY}");
     let mut transaction = db.begin().await?;
-    let done = sqlx::query(
-        "UPDATE orders SET next_query_at = $1 WHERE out_trade_no = $2 \
-         AND state <> 'paid' AND (last_query_at <= $3 OR last_query_at > $1)",
-    )
-    .bind(now.get())
-    .bind(out_trade_no.as_str())
-    .bind(now.get() - pause_ms)
-    .execute(transaction.connection())
-    .await?;
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(out_trade_no.as_str()).bind(hurry.now.get());
+    let query = query.bind(hurry.now.get() - hurry.pause_ms).bind(hurry.closed_since.get());
+    let done = query.execute(transaction.connection()).await?;
     transaction.commit().await?;
     Ok(done.rows_affected() == 1)
 }

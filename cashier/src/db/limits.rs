@@ -7,7 +7,7 @@ use super::{Db, DbError, column};
 use crate::rate::Rate;
 
 /// What background work asks WeChat.
-pub(super) const QUERIES: &str = "queries";
+pub(crate) const QUERIES: &str = "queries";
 /// What reaches WeChat's unified order.
 pub(crate) const ORDERS: &str = "orders";
 

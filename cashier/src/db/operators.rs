@@ -4,8 +4,9 @@ use recharge::audit::AuditEntry;
 use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
-use super::{Db, DbError, WriteTransaction, column};
+use super::{Db, DbError, WriteTransaction, column, sign_in};
 use crate::random::Random;
+use crate::rate::Quota;
 
 /// An unused session ends after this.
 pub const IDLE_MS: i64 = 30 * 60 * 1000;
@@ -13,13 +14,11 @@ pub const IDLE_MS: i64 = 30 * 60 * 1000;
 pub const LONGEST_MS: i64 = 12 * 60 * 60 * 1000;
 /// "Used" is written at most this often.
 const SEEN_EVERY_MS: i64 = 60 * 1000;
-/// A login from an address vouches for it this long.
-const KNOWN_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Adds an operator; `false` if there is one of that name.
 ///
 /// # Errors
-/// Whatever the database says.
+/// The database's.
 pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) -> Result<bool, DbError> {
     const ADD: &str = "INSERT INTO operators (name, password_hash, created_at, password_at) \
          VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
@@ -45,7 +44,7 @@ pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) ->
 /// Changes a password and ends the operator's sessions, on every server; `false` if there is no such operator.
 ///
 /// # Errors
-/// Whatever the database says.
+/// The database's.
 pub async fn set_password(
     db: &Db,
     name: &str,
@@ -76,10 +75,100 @@ pub async fn set_password(
         .await
 }
 
+/// What became of a removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removal {
+    Removed,
+    Unknown,
+    /// The only operator, and it was not forced.
+    Last,
+}
+
+/// Removes an operator with all sessions, on every server. The last one only if it is forced.
+///
+/// # Errors
+/// The database's.
+pub async fn remove(db: &Db, name: &str, force: bool, entry: AuditEntry) -> Result<Removal, DbError> {
+    let (write, name) = (db.clone(), name.to_owned());
+    db.run_to_completion(async move {
+        let mut transaction = write.begin().await?;
+        let connection = transaction.connection();
+        // Locks every row: two removals at once must not each leave it to the other to remain.
+        let all = sqlx::query("UPDATE operators SET name = name").execute(&mut *connection).await?;
+        let removed =
+            sqlx::query("DELETE FROM operators WHERE name = $1").bind(&name).execute(connection).await?;
+        let removal = match (removed.rows_affected(), all.rows_affected()) {
+            (0, _) => Removal::Unknown,
+            (_, 1) if !force => Removal::Last,
+            _ => Removal::Removed,
+        };
+        if removal != Removal::Removed {
+            transaction.rollback().await;
+            return Ok(removal);
+        }
+        for statement in [
+            "DELETE FROM operator_sessions WHERE operator = $1",
+            "DELETE FROM operator_blocks WHERE operator = $1",
+        ] {
+            sqlx::query(statement).bind(&name).execute(transaction.connection()).await?;
+        }
+        record(&mut transaction, &write.random, &entry).await?;
+        transaction.commit().await?;
+        Ok(removal)
+    })
+    .await
+}
+
+/// An operator as the console lists them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorRow {
+    pub name: String,
+    pub created_at: UnixMillis,
+    pub password_at: UnixMillis,
+    /// The last sign-in of 30 days.
+    pub signed_in_at: Option<UnixMillis>,
+    /// Sessions that go on.
+    pub sessions: i64,
+    /// Failed sign-ins and confirmations of the last 24 hours.
+    pub failures: i64,
+}
+
+/// All operators, by name.
+///
+/// # Errors
+/// The database's.
+pub async fn list(db: &Db, now: UnixMillis) -> Result<Vec<OperatorRow>, DbError> {
+    const LIST: &str = "SELECT name, created_at, password_at, \
+         (SELECT MAX(b.seen_at) FROM operator_blocks AS b WHERE b.operator = o.name) AS signed_in_at, \
+         (SELECT COUNT(*) FROM operator_sessions AS s \
+          WHERE s.operator = o.name AND s.created_at > $1 AND s.seen_at > $2) AS sessions, \
+         (SELECT CAST(COALESCE(SUM(f.tries), 0) AS BIGINT) FROM sign_in_failures AS f \
+          WHERE f.name = o.name AND f.minute > $3) AS failures \
+         FROM operators AS o ORDER BY name";
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    let rows = sqlx::query(LIST)
+        .bind(now.plus_ms(-LONGEST_MS).get())
+        .bind(now.plus_ms(-IDLE_MS).get())
+        .bind(now.plus_ms(-DAY_MS).get())
+        .fetch_all(&mut *db.reading().await?)
+        .await?;
+    let row = |row: &_| {
+        Ok(OperatorRow {
+            name: column(row, "name")?,
+            created_at: UnixMillis::new(column(row, "created_at")?),
+            password_at: UnixMillis::new(column(row, "password_at")?),
+            signed_in_at: column::<Option<i64>>(row, "signed_in_at")?.map(UnixMillis::new),
+            sessions: column(row, "sessions")?,
+            failures: column(row, "failures")?,
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
 /// Whether there is any operator yet.
 ///
 /// # Errors
-/// Whatever the database says.
+/// The database's.
 pub async fn any(db: &Db) -> Result<bool, DbError> {
     let row =
         sqlx::query("SELECT name FROM operators LIMIT 1").fetch_optional(&mut *db.reading().await?).await?;
@@ -87,7 +176,7 @@ pub async fn any(db: &Db) -> Result<bool, DbError> {
 }
 
 /// # Errors
-/// Whatever the database says.
+/// The database's.
 pub async fn password_hash(db: &Db, name: &str) -> Result<Option<String>, DbError> {
     let row = sqlx::query("SELECT password_hash FROM operators WHERE name = $1")
         .bind(name)
@@ -96,42 +185,75 @@ pub async fn password_hash(db: &Db, name: &str) -> Result<Option<String>, DbErro
     row.map(|row| column(&row, "password_hash")).transpose()
 }
 
-/// Opens a session for an operator who has just proved the password; sessions that ended are swept.
+/// A session to open, for an operator whose password was found right.
+#[derive(Debug, Clone)]
+pub struct NewSession {
+    pub token_hash: String,
+    /// The hash that the password was compared with.
+    pub password_hash: String,
+    /// The session that the same browser had until now.
+    pub replaces: Option<String>,
+    /// The address block, known from now on.
+    pub block: String,
+    /// The try that this was: right ones do not count.
+    pub tried: (String, Quota),
+    pub entry: AuditEntry,
+}
+
+/// Opens a session and ends the one it replaces; sessions that ended by themselves are deleted. `false` if the operator was
+/// removed or the password changed since it was compared.
 ///
 /// # Errors
-/// Whatever the database says.
-pub async fn begin_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result<(), DbError> {
+/// The database's.
+pub async fn begin_session(db: &Db, new: NewSession) -> Result<bool, DbError> {
+    // Locks the row, so that a removal or a new password that comes at the same time ends this session too.
+    const LOCK: &str =
+        "UPDATE operators SET password_hash = password_hash WHERE name = $1 AND password_hash = $2";
     const BEGIN: &str = "INSERT INTO operator_sessions (token_hash, operator, address, created_at, seen_at) \
          VALUES ($1, $2, $3, $4, $4)";
-    let (db, token_hash) = (db.clone(), token_hash.to_owned());
-    db.clone()
-        .run_to_completion(async move {
-            let mut transaction = db.begin().await?;
-            sqlx::query("DELETE FROM operator_sessions WHERE created_at < $1 OR seen_at < $2")
-                .bind(entry.at.plus_ms(-LONGEST_MS).get())
-                .bind(entry.at.plus_ms(-IDLE_MS).get())
-                .execute(transaction.connection())
-                .await?;
-            sqlx::query(BEGIN)
-                .bind(&token_hash)
-                .bind(&entry.operator)
-                .bind(&entry.address)
-                .bind(entry.at.get())
-                .execute(transaction.connection())
-                .await?;
-            record(&mut transaction, &db.random, &entry).await?;
-            transaction.commit().await
-        })
-        .await
+    let write = db.clone();
+    db.run_to_completion(async move {
+        let (entry, mut transaction) = (&new.entry, write.begin().await?);
+        let connection = transaction.connection();
+        let locked = sqlx::query(LOCK)
+            .bind(&entry.operator)
+            .bind(&new.password_hash)
+            .execute(&mut *connection)
+            .await?;
+        if locked.rows_affected() == 0 {
+            transaction.rollback().await;
+            return Ok(false);
+        }
+        sqlx::query("DELETE FROM operator_sessions WHERE created_at < $1 OR seen_at < $2 OR token_hash = $3")
+            .bind(entry.at.plus_ms(-LONGEST_MS).get())
+            .bind(entry.at.plus_ms(-IDLE_MS).get())
+            .bind(new.replaces.as_deref().unwrap_or_default())
+            .execute(&mut *connection)
+            .await?;
+        sqlx::query(BEGIN)
+            .bind(&new.token_hash)
+            .bind(&entry.operator)
+            .bind(&entry.address)
+            .bind(entry.at.get())
+            .execute(&mut *connection)
+            .await?;
+        sign_in::know_block(connection, &entry.operator, &new.block, entry.at).await?;
+        sign_in::give_back_in(connection, &new.tried.0, new.tried.1).await?;
+        record(&mut transaction, &write.random, entry).await?;
+        transaction.commit().await?;
+        Ok(true)
+    })
+    .await
 }
 
 /// The operator of a session that is neither idle nor too old; the session counts as used now.
 ///
 /// # Errors
-/// Whatever the database says.
+/// The database's.
 pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Option<String>, DbError> {
     const FIND: &str = "SELECT operator, seen_at FROM operator_sessions \
-         WHERE token_hash = $1 AND created_at > $2 AND seen_at > $3";
+         WHERE token_hash = $1 AND created_at > $2 AND seen_at > $3 \
+         AND operator IN (SELECT name FROM operators)";
     const SEEN: &str = "UPDATE operator_sessions SET seen_at = $1 WHERE token_hash = $2 AND seen_at < $1";
     let row = sqlx::query(FIND)
         .bind(token_hash)
@@ -157,7 +279,7 @@ pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Optio
 /// Ends a session, on every server.
 ///
 /// # Errors
-/// Whatever the database says.
+/// The database's.
 pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result<(), DbError> {
     let (db, token_hash) = (db.clone(), token_hash.to_owned());
     db.clone()
@@ -170,37 +292,6 @@ pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result
             if ended.rows_affected() == 1 {
                 record(&mut transaction, &db.random, &entry).await?;
             }
-            transaction.commit().await
-        })
-        .await
-}
-
-/// Whether this operator has signed in from this address in the last 30 days.
-///
-/// # Errors
-/// Whatever the database says.
-pub async fn knows_address(db: &Db, name: &str, address: &str, now: UnixMillis) -> Result<bool, DbError> {
-    const FIND: &str = "SELECT id FROM audit \
-         WHERE operator = $1 AND action = 'login' AND address = $2 AND at > $3 LIMIT 1";
-    let row = sqlx::query(FIND)
-        .bind(name)
-        .bind(address)
-        .bind(now.plus_ms(-KNOWN_MS).get())
-        .fetch_optional(&mut *db.reading().await?)
-        .await?;
-    Ok(row.is_some())
-}
-
-/// Writes one audit row of its own.
-///
-/// # Errors
-/// Whatever the database says.
-pub async fn audit(db: &Db, entry: AuditEntry) -> Result<(), DbError> {
-    let db = db.clone();
-    db.clone()
-        .run_to_completion(async move {
-            let mut transaction = db.begin().await?;
-            record(&mut transaction, &db.random, &entry).await?;
             transaction.commit().await
         })
         .await

@@ -167,6 +167,55 @@ pub(super) async fn store<'a>(
     Ok(bulk::write(connection, INSERT, &inserts).await? == inserts.len() as u64)
 }
 
+/// No order can be paid for longer than this after it was placed: the setting allows two hours. It bounds how much of the
+/// index of a user's orders is read.
+const PAYABLE_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// The orders of these users that can still be paid, and some that expired since.
+pub(super) async fn read_open(
+    connection: &mut AnyConnection,
+    users: &[&str],
+    now: UnixMillis,
+) -> Result<Vec<Order>, DbError> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let users: Vec<_> = users.iter().map(|n| Key { n }).collect();
+    let sql = format!(
+        "SELECT {COLUMNS} FROM orders WHERE user_id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j) \
+         AND created_at > $2 AND state IN ('created', 'pending')"
+    );
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(bulk::json(&users)?)
+        .bind(now.get() - PAYABLE_MS)
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(order).collect()
+}
+
+/// Whether one of these users has more than `most` orders that can be paid. Within the transaction that wrote one, and behind
+/// [`super::WriteTransaction::lock_users`], this is the last word.
+pub(super) async fn is_over_open(
+    connection: &mut AnyConnection,
+    users: &[&str],
+    now: UnixMillis,
+    most: usize,
+) -> Result<bool, DbError> {
+    const OVER: &str = "SELECT user_id FROM orders \
+         WHERE user_id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j) AND created_at > $2 \
+         AND state IN ('created', 'pending') AND time_expire > $3 \
+         GROUP BY user_id HAVING COUNT(*) > $4 LIMIT 1";
+    let users: Vec<_> = users.iter().map(|n| Key { n }).collect();
+    let row = sqlx::query(OVER)
+        .bind(bulk::json(&users)?)
+        .bind(now.get() - PAYABLE_MS)
+        .bind(now.get())
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
 /// The orders of these numbers, and those that are open under these keys.
 pub(super) async fn read(
     connection: &mut AnyConnection,

@@ -138,18 +138,22 @@ impl Committer {
     }
 
     async fn together(&self, commands: &[Command]) -> Result<Vec<Reply>, WriteError> {
+        // Taken out, so that an error closes it.
         let mut kept = self.connection.lock().await;
-        let mut connection = match kept.take() {
-            Some(connection) => connection,
-            None => self.db.own_connection().await?,
-        };
+        let mut own = kept.take();
         for _ in 0..ATTEMPTS {
-            // A host that is gone without a word would hold up all money for as long as TCP hopes. After this the
-            // connection is closed, and looking again tells what became of the write.
-            let attempt = self.clock.timeout(LONGEST, self.attempt(&mut connection, commands)).await;
-            match attempt.unwrap_or(Err(DbError::TimedOut)) {
+            // A host that is gone without a word would hold up all money for as long as TCP hopes, in the middle of a statement
+            // and when connecting. After this the connection is closed, and looking again tells what became of the write.
+            let attempt = async {
+                let connection = match &mut own {
+                    Some(connection) => connection,
+                    None => own.insert(self.db.own_connection().await?),
+                };
+                self.attempt(connection, commands).await
+            };
+            match self.clock.timeout(LONGEST, attempt).await.unwrap_or(Err(DbError::TimedOut)) {
                 Ok(Some(replies)) => {
-                    *kept = Some(connection);
+                    *kept = own;
                     return Ok(replies);
                 }
                 Ok(None) => {}
@@ -157,7 +161,7 @@ impl Committer {
                 Err(error) => return Err(error.into()),
             }
         }
-        *kept = Some(connection);
+        *kept = own;
         Err(WriteError::Contended)
     }
 
@@ -192,10 +196,21 @@ impl Committer {
         batch: &Batch<'_>,
         replies: &mut [Reply],
     ) -> Result<bool, DbError> {
+        let placed = batch.orders.values().filter(|slot| slot.read.is_none()).map(|slot| &slot.order);
+        let payers: BTreeSet<_> = placed.clone().map(|order| order.user.id.as_str()).collect();
+        let payers: Vec<_> = payers.into_iter().collect();
         let mut transaction = self.db.begin_on(connection).await?;
+        transaction.lock_users(self.db.engine(), &payers).await?;
         let connection = transaction.connection();
         let changed = batch.orders.values().filter(|slot| slot.changed);
         if !orders::store(connection, changed).await? {
+            transaction.rollback().await;
+            return Ok(false);
+        }
+        if let Some(now) = placed.map(|order| order.created_at).max()
+            && orders::is_over_open(connection, &payers, now, self.rules.max_open_orders).await?
+        {
+            // Another instance placed orders for the same user after they were read.
             transaction.rollback().await;
             return Ok(false);
         }
@@ -227,13 +242,18 @@ impl Committer {
     }
 }
 
-/// The orders that the commands are about.
+/// The orders that the commands are about; for one that is placed, those that its user has open.
 async fn read(connection: &mut AnyConnection, commands: &[Command]) -> Result<Vec<Order>, DbError> {
     let mut numbers = BTreeSet::new();
     let mut keys = BTreeSet::new();
+    let (mut payers, mut now) = (BTreeSet::new(), UnixMillis::default());
     for command in commands {
         match command {
-            Command::Place(order) => keys.extend(order.open_key()),
+            Command::Place(order) => {
+                keys.extend(order.open_key());
+                payers.insert(order.user.id.as_str());
+                now = now.max(order.created_at);
+            }
             Command::Ordering { out_trade_no, .. }
             | Command::Prepaid { out_trade_no, .. }
             | Command::PrepayFailed { out_trade_no, .. }
@@ -252,7 +272,10 @@ async fn read(connection: &mut AnyConnection, commands: &[Command]) -> Result<Ve
         }
     }
     let (numbers, keys): (Vec<_>, Vec<_>) = (numbers.into_iter().collect(), keys.into_iter().collect());
-    orders::read(connection, &numbers, &keys).await
+    let payers: Vec<_> = payers.into_iter().collect();
+    let mut found = orders::read_open(connection, &payers, now).await?;
+    found.extend(orders::read(connection, &numbers, &keys).await?);
+    Ok(found)
 }
 
 /// An exception that was on record already is dated back to when it was seen first.

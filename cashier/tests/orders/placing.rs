@@ -1,6 +1,6 @@
 //! From the wish to pay to the code: presses, races, unclear answers, new codes.
 
-use cashier::PlaceError;
+use cashier::{PlaceError, Settings};
 use sandbox::{AnswerFault, Faults, Pay};
 use tokio::task::JoinSet;
 use wxpay::{ApiKey, Merchant};
@@ -22,6 +22,29 @@ async fn fifty_presses_at_once_make_one_order_with_one_code() {
         assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 1);
         desk.pay_and_notify(&orders[0]).await;
         assert_eq!(desk.balance().await, 3000);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn thirty_orders_at_once_on_two_instances_never_exceed_the_cap() {
+    on_both(|desk| async move {
+        let cashiers = [desk.cashier.clone(), desk.second("b").await];
+        let mut presses = JoinSet::new();
+        for n in 0..30 {
+            let cashier = cashiers[n % 2].clone();
+            presses.spawn(async move { cashier.place(wish("u_1", 1000 + i64::try_from(n).unwrap())).await });
+        }
+        let (mut placed, mut refused) = (0, 0);
+        for answer in presses.join_all().await {
+            match answer {
+                Ok(_) => placed += 1,
+                Err(PlaceError::TooManyOpen(open)) => refused += usize::from(!open.is_empty()),
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        assert_eq!((placed, refused), (5, 25));
+        assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 5);
     })
     .await;
 }
@@ -91,6 +114,7 @@ async fn a_press_is_told_to_try_again_before_a_slow_wechat_has_answered() {
 async fn a_new_code_comes_under_the_same_number_and_the_old_one_dies() {
     on_both(|desk| async move {
         let first = desk.place(1000).await;
+        desk.advance(10_000);
         let second = desk.cashier.new_code(first.out_trade_no.clone(), 1).await.unwrap();
         assert_eq!(second.out_trade_no, first.out_trade_no);
         assert_eq!(second.issued().unwrap().version, 2);
@@ -106,9 +130,57 @@ async fn a_new_code_comes_under_the_same_number_and_the_old_one_dies() {
 }
 
 #[tokio::test]
+async fn an_order_gets_a_new_code_once_in_ten_seconds_whatever_version_the_page_names() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        desk.calls.taken("/pay/unifiedorder");
+        for (seen, after_ms, version) in [
+            (1, 0, 1),
+            (i64::MAX, 9_999, 1),
+            (i64::MAX, 1, 2),
+            (i64::MAX, 1, 2),
+            (i64::MAX, 9_998, 2),
+            (1, 20_000, 2),
+            (i64::MAX, 0, 3),
+        ] {
+            desk.advance(after_ms);
+            let order = desk.cashier.new_code(order.out_trade_no.clone(), seen).await.unwrap();
+            assert_eq!(order.issued().unwrap().version, version, "{seen} after {after_ms} ms");
+        }
+        assert_eq!(desk.calls.taken("/pay/unifiedorder"), 2);
+        assert_eq!(desk.calls.taken("/pay/orderquery"), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn new_codes_ask_wechat_under_the_rate_of_all_queries() {
+    let slow = Settings { query_limit_per_s: 1, ..settings() };
+    on_both_as(slow, Merchant::sandbox(), |desk| async move {
+        let mut orders = Vec::new();
+        for user in ["u_1", "u_2", "u_3"] {
+            orders.push(desk.cashier.place(wish(user, 1000)).await.unwrap().out_trade_no);
+        }
+        desk.advance(10_000);
+        desk.calls.taken("/pay/orderquery");
+        let mut crowded = 0;
+        for number in orders {
+            match desk.cashier.new_code(number, 1).await {
+                Ok(order) => assert_eq!(order.issued().unwrap().version, 2),
+                Err(PlaceError::RateLimited { out_trade_no: Some(_), .. }) => crowded += 1,
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        assert_eq!((crowded, desk.calls.taken("/pay/orderquery")), (2, 1));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn asking_for_a_new_code_finds_a_payment_whose_notice_is_lost() {
     on_both(|desk| async move {
         let (order, _) = desk.paid_without_notice("u_1", 1000).await;
+        desk.advance(10_000);
         let order = desk.cashier.new_code(order.out_trade_no.clone(), 1).await.unwrap();
         assert_eq!(order.state.name(), "paid");
         assert_eq!(desk.balance().await, 1000);

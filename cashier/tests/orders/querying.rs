@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use cashier::Settings;
-use cashier::{CloseError, QueryError};
+use cashier::{Cashier, CloseError, QueryError, Settings};
 use recharge::{ExceptionKind, Order, OrderState};
 use sandbox::{AnswerFault, Expiry, Faults, Pay, TradeState};
 use tokio::time::timeout;
@@ -33,7 +32,7 @@ async fn a_watched_order_is_asked_about_every_seven_seconds() {
     on_both(|desk| async move {
         desk.lose_notices();
         let order = desk.place(1000).await;
-        desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
+        desk.cashier.status(&order.out_trade_no, |_| true).await.unwrap().unwrap();
         assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0);
         desk.advance(7_000);
         assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
@@ -41,8 +40,92 @@ async fn a_watched_order_is_asked_about_every_seven_seconds() {
         desk.pay(&order).await;
         desk.advance(7_000);
         assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
-        let seen = desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
+        let seen = desk.cashier.status(&order.out_trade_no, |_| true).await.unwrap().unwrap();
         assert_eq!(seen.state.name(), "paid");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stranger_who_knows_a_number_has_wechat_asked_about_nothing() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        let status = async |sees: bool| desk.cashier.status(&order.out_trade_no, |_| sees).await.unwrap();
+        assert!(status(false).await.is_none());
+        desk.advance(7_000);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0, "nobody looks at it");
+        // The owner looks, and later only the stranger does.
+        assert!(status(true).await.is_some());
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
+        desk.advance(20_000);
+        assert!(status(false).await.is_none());
+        desk.advance(10_001);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0, "nobody who may see it looks at it");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_number_that_nobody_has_is_looked_for_once_in_five_seconds() {
+    on_both(|desk| async move {
+        let order = desk.place(1000).await;
+        let other = desk.second("b").await;
+        // The last character is put aside for a while.
+        let number = order.out_trade_no.as_str();
+        let hidden = format!("UPDATE orders SET out_trade_no = '{}'", &number[..number.len() - 1]);
+        let shown = format!("UPDATE orders SET out_trade_no = '{number}'");
+        let is_there = async || other.status(&order.out_trade_no, |_| true).await.unwrap().is_some();
+        desk.execute(&hidden).await;
+        assert!(!is_there().await);
+        desk.execute(&shown).await;
+        assert!(!is_there().await, "the database is not asked");
+        desk.advance(5_000);
+        assert!(is_there().await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payer_has_an_order_checked_once_in_five_seconds_and_not_long_after_it_ended() {
+    on_both(|desk| async move {
+        desk.lose_notices();
+        let order = desk.place(1000).await;
+        let check = async |cashier: &Cashier| cashier.check_again(&order.out_trade_no).await.unwrap();
+        desk.advance(6_000);
+        assert!(check(&desk.cashier).await);
+        assert!(!check(&desk.cashier).await, "it is due already");
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
+        desk.advance(4_000);
+        // Another process does not know who asked, but that WeChat was.
+        assert!(!check(&desk.second("b").await).await);
+        desk.advance(1_000);
+        assert!(check(&desk.cashier).await);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
+        desk.advance(604_000);
+        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
+        assert_eq!(desk.state(&order).await, "closed");
+        desk.advance(6_000);
+        assert!(check(&desk.cashier).await, "closed a moment ago");
+        desk.cashier.query_due(20).await.unwrap();
+        desk.advance(600_000);
+        assert!(!check(&desk.cashier).await, "closed ten minutes ago");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_check_of_an_order_that_is_not_due_writes_nothing() {
+    on_both(|desk| async move {
+        let (paid, _) = desk.paid_without_notice("u_1", 1000).await;
+        desk.cashier.query(&paid.out_trade_no, "chen").await.unwrap();
+        desk.advance(60_000);
+        // Whoever writes has to wait for this one on SQLite, and for the row on PostgreSQL.
+        let mut writing = desk.cashier.db().begin().await.unwrap();
+        let touch = "UPDATE orders SET user_name = user_name";
+        sqlx::query(touch).execute(writing.connection()).await.unwrap();
+        let checked = timeout(Duration::from_secs(5), desk.cashier.check_again(&paid.out_trade_no)).await;
+        assert!(!checked.expect("it waits for no writer").unwrap());
+        writing.rollback().await;
     })
     .await;
 }
@@ -54,7 +137,7 @@ async fn many_watched_orders_leave_room_for_the_others() {
         desk.advance(46_000);
         for n in 0..20 {
             let order = desk.cashier.place(wish(&format!("u_{n}"), 2000)).await.unwrap();
-            desk.cashier.status(&order.out_trade_no).await.unwrap().unwrap();
+            desk.cashier.status(&order.out_trade_no, |_| true).await.unwrap().unwrap();
         }
         desk.advance(8_000);
         // Of ten at a time a quarter is for those at which nobody looks.
@@ -202,7 +285,7 @@ async fn asking_about_an_order_that_is_not_there_says_so() {
         let number = OutTradeNo::parse("SM20260315100000NOBODYNOBODYNOBO").unwrap();
         let error = desk.cashier.query(&number, "chen").await.unwrap_err();
         assert!(matches!(error, QueryError::NotFound), "{error:?}");
-        assert!(desk.cashier.status(&number).await.unwrap().is_none());
+        assert!(desk.cashier.status(&number, |_| true).await.unwrap().is_none());
     })
     .await;
 }
@@ -226,7 +309,10 @@ async fn a_page_on_another_instance_hears_of_the_payment() {
     on_both(|desk| async move {
         let elsewhere = desk.second("b").await;
         let order = desk.place(1000).await;
-        assert_eq!(elsewhere.status(&order.out_trade_no).await.unwrap().unwrap().state.name(), "pending");
+        assert_eq!(
+            elsewhere.status(&order.out_trade_no, |_| true).await.unwrap().unwrap().state.name(),
+            "pending"
+        );
         let Some(mut changes) = elsewhere.db().changes() else {
             assert!(desk.url.starts_with("sqlite"), "only SQLite has one process");
             return;
@@ -246,7 +332,10 @@ async fn a_page_on_another_instance_hears_of_the_payment() {
         let heard = timeout(Duration::from_secs(10), changes.recv()).await.expect("not heard of");
         let number = OutTradeNo::parse(heard.unwrap()).unwrap();
         elsewhere.changed_elsewhere(std::slice::from_ref(&number)).await;
-        assert_eq!(elsewhere.status(&order.out_trade_no).await.unwrap().unwrap().state.name(), "paid");
+        assert_eq!(
+            elsewhere.status(&order.out_trade_no, |_| true).await.unwrap().unwrap().state.name(),
+            "paid"
+        );
     })
     .await;
 }

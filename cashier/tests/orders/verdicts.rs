@@ -84,6 +84,7 @@ async fn each_refusal_of_a_fresh_code_has_one_outcome_and_keeps_the_order_and_it
     on_both(|desk| async move {
         for (n, code) in codes().iter().enumerate() {
             let order = desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
+            desk.advance(10_000);
             desk.sandbox.set_faults(refuses("unifiedorder", code));
             let end = desk.cashier.new_code(order.out_trade_no.clone(), 1).await;
             let closed = *code == ErrCode::OrderClosed;

@@ -194,7 +194,11 @@ fn prepare(world: &mut World, step: Step) -> Result<Option<Note>, Broken> {
             world.advance(301_000);
             None
         }
-        Step::Place | Step::NewCode => None,
+        Step::NewCode => {
+            world.advance(10_000);
+            None
+        }
+        Step::Place => None,
     })
 }
 

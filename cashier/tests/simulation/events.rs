@@ -243,8 +243,8 @@ impl World {
             0 => process.begin(format!("ask {number}"), process::ask(cashier, number)),
             1 | 2 => process.begin(format!("close {number}"), process::close(cashier, number)),
             _ => {
-                let hurried = process.run(cashier.hurry(&number));
-                self.note(format!("machine {machine}: hurry {number}: {hurried:?}"));
+                let hurried = process.run(cashier.check_again(&number));
+                self.note(format!("machine {machine}: check again {number}: {hurried:?}"));
             }
         }
     }
@@ -254,7 +254,7 @@ impl World {
         let (Some(machine), Some(seen)) = (self.any_alive(), self.any_seen()) else { return Ok(()) };
         let process = self.process(machine);
         let cashier = process.cashier.clone();
-        let Ok(order) = process.run(cashier.status(&number(&seen.number))) else { return Ok(()) };
+        let Ok(order) = process.run(cashier.status(&number(&seen.number), |_| true)) else { return Ok(()) };
         let order = order.expect("it was shown");
         let (number, state) = (&seen.number, order.state.name());
         self.note(format!("machine {machine}: a page looks at {number}: {state}"));

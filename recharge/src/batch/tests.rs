@@ -120,6 +120,33 @@ fn an_order_that_is_nearly_over_makes_room_for_a_new_one() {
 }
 
 #[test]
+fn a_user_places_no_more_orders_than_may_be_open_also_within_one_batch() {
+    let rules = Rules { max_open_orders: 3, ..rules() };
+    let place = |number: &str, user: &str, fen: i64, now: UnixMillis| {
+        let mut new = order();
+        new.out_trade_no = OutTradeNo::parse(number).unwrap();
+        new.user.id = user.to_owned();
+        new.total_fee = Fen::new(fen);
+        (new.created_at, new.time_expire) = (now, now.plus_ms(600_000));
+        Command::Place(Box::new(new))
+    };
+    let now = order().created_at.plus_ms(1);
+    let mut batch = Batch::new(&rules, vec![pending()]);
+    let written = |reply: Reply| matches!(reply, Reply::Order { changed: true, .. });
+    assert!(written(batch.apply(&place("SMsecond", "u_1", 1, now))));
+    assert!(written(batch.apply(&place("SMthird", "u_1", 2, now))));
+    assert_eq!(batch.apply(&place("SMfourth", "u_1", 3, now)), Reply::TooManyOpen);
+    assert_eq!((batch.orders.len(), batch.days.values().map(|day| day.orders).sum::<i64>()), (3, 2));
+    assert!(written(batch.apply(&place("SMother", "u_2", 3, now))));
+    // The same amount again is the same order, and one that was paid or has expired leaves its place.
+    assert!(!written(batch.apply(&place("SMagain", "u_1", 2, now))));
+    batch.apply(&settle(payment()));
+    assert!(written(batch.apply(&place("SMfifth", "u_1", 4, now))));
+    assert_eq!(batch.apply(&place("SMsixth", "u_1", 5, now)), Reply::TooManyOpen);
+    assert!(written(batch.apply(&place("SMseventh", "u_1", 5, now.plus_ms(600_000)))));
+}
+
+#[test]
 fn a_payment_before_the_code_is_stored_ends_as_in_the_natural_order() {
     let rules = rules();
     let ticket = Ticket::parse(TradeType::Native, "weixin://wxpay/bizpayurl?pr=one").unwrap();

@@ -28,8 +28,8 @@ pub struct Due {
 /// Writes `count` orders, as after a press whose code is not there yet.
 pub async fn orders(database: &str, count: usize) -> Vec<Due> {
     let db = Db::open(database).await.unwrap();
-    let appid = Merchant::sandbox().appid;
-    let rules = Rules { appid, late_payment: LatePayment::Credit, notify_base: String::new() };
+    let (appid, late_payment) = (Merchant::sandbox().appid, LatePayment::Credit);
+    let rules = Rules { appid, late_payment, notify_base: String::new(), max_open_orders: 5 };
     let committer = Committer::new(db, Arc::new(rules), Watched::default(), "test");
     let group = rand::random::<u32>();
     let orders: Vec<_> = (0..count).map(|index| order(group, index)).collect();
