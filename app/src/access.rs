@@ -50,6 +50,8 @@ impl Permission {
 pub enum Limit {
     /// Nothing: the route reads and changes nothing.
     Reads,
+    /// Questions about an order that the caller names: those that find nothing are counted, by user or else by address.
+    Misses,
     /// Nothing: the route sets or clears a cookie of its caller and touches no database.
     OwnCookie,
     /// Work for a payer: counted by user and by address before the handler.

@@ -52,6 +52,11 @@ impl Default for ClientIp {
     }
 }
 
+/// The request came through this address, which forwards for others and is not among the trusted proxies of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UndeclaredProxy(pub IpAddr);
+
+/// A link in the address names another user than the one who is signed in: the page asks which one to use.
 /// The user is signed in by a token, and can sign out; the sandbox's demo user cannot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignedIn;

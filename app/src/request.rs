@@ -7,10 +7,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, header};
 use leptos::prelude::use_context;
 
-use crate::auth::{ClientIp, Confirmed, CurrentUser, Operator, OtherUser, SignedIn, Viewer};
+use crate::auth::{ClientIp, Confirmed, CurrentUser, Operator, OtherUser, SignedIn, UndeclaredProxy, Viewer};
 use crate::lang::Lang;
 use crate::protocol::offer::Device;
 use crate::url::address;
+
+/// Holds the name of a failed sign-in until the form is shown again. The server sets it.
+pub const LOGIN_NAME_COOKIE: &str = "saoma_login_name";
 
 /// What a page needs to know of the request that it answers.
 #[derive(Debug, Clone)]
@@ -27,6 +30,9 @@ pub struct PageRequest {
     /// Whether the user can sign out.
     pub signed_in: bool,
     pub ip: ClientIp,
+    pub undeclared_proxy: Option<UndeclaredProxy>,
+    /// The name of a sign-in that failed a moment ago.
+    pub login_name: Option<String>,
     pub path: String,
     /// The query, decoded, in its order.
     pub query: Vec<(String, String)>,
@@ -105,6 +111,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
             other_user: parts.extensions.get().cloned(),
             signed_in: parts.extensions.get::<SignedIn>().is_some(),
             ip: parts.extensions.get().copied().unwrap_or_default(),
+            undeclared_proxy: parts.extensions.get().copied(),
+            login_name: cookie(&parts.headers, LOGIN_NAME_COOKIE).map(str::to_owned),
             path: parts.uri.path().to_owned(),
             query,
         })
@@ -141,7 +149,7 @@ fn weight(text: &str) -> u32 {
     if whole == "1" { 1000 } else { thousandths }
 }
 
-/// A cookie's value. Language and theme only: the server's middleware reads session cookies.
+/// A cookie's value. Language, theme and the name of a failed sign-in only: the server's middleware reads session cookies.
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))

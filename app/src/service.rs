@@ -63,8 +63,10 @@ impl Service {
     /// [`ErrorCode::NotFound`] for an unknown number and for somebody else's order alike.
     pub async fn status(&self, viewer: &Viewer, number: &str) -> Result<StatusView, AppError> {
         let number = OutTradeNo::parse(number).map_err(|_| not_found())?;
-        let order = self.cashier.status(&number).await.map_err(internal)?;
-        let order = order.filter(|order| may_see(viewer, order, self.cashier.now())).ok_or_else(not_found)?;
+        let now = self.cashier.now();
+        let order =
+            self.cashier.status(&number, |order| may_see(viewer, order, now)).await.map_err(internal)?;
+        let order = order.ok_or_else(not_found)?;
         let mut view = self.view(&order).await?;
         if !is_owner(viewer, &order) {
             (view.balance, view.link) = (None, None);
@@ -78,7 +80,7 @@ impl Service {
     /// As [`Service::status`].
     pub async fn check_again(&self, user: &CurrentUser, number: &str) -> Result<StatusView, AppError> {
         let number = self.own(user, number).await?;
-        self.cashier.hurry(&number).await.map_err(internal)?;
+        self.cashier.check_again(&number).await.map_err(internal)?;
         self.status(&Viewer::from(user), number.as_str()).await
     }
 

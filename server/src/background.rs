@@ -18,6 +18,8 @@ const ROUNDS: usize = 8;
 const REFUNDS_EVERY: Duration = Duration::from_secs(1);
 const REFUNDS_AT_ONCE: usize = 20;
 const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// Old failed sign-ins are deleted once in this many rounds of tidying: once an hour.
+const PRUNE_ROUNDS: u64 = 720;
 const CHECK_EVERY: Duration = Duration::from_secs(300);
 /// Time between two looks for a day that is due; the day's own row says when it is tried again.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
@@ -173,14 +175,23 @@ async fn reconcile(cashier: Cashier) {
 
 /// Drops expired entries of the in-memory maps.
 async fn tidy(server: Server) {
+    let mut rounds = 0_u64;
     let mut ticks = interval(TIDY_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        let now = server.now();
         server.cashier.forget_unwatched();
-        server.operators.forget_old_tries();
-        server.create_limit.forget();
+        server.operators.forget_old_tries(now);
+        server.create_limit.forget(now);
+        server.misses.forget(now);
         server.cashier.forget_idempotency_keys().await;
+        rounds += 1;
+        if rounds % PRUNE_ROUNDS == 1
+            && let Err(error) = server.operators.prune(now).await
+        {
+            tracing::warn!(%error, "could not delete old failed sign-ins");
+        }
         if let Some(metrics) = crate::health::recorder() {
             metrics.run_upkeep();
         }

@@ -1,7 +1,7 @@
 //! Commands: what each one needs, and what it prints.
 
 use std::{
-    io::{BufRead as _, IsTerminal as _},
+    io::IsTerminal as _,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -18,6 +18,7 @@ use server::{
 use tracing_subscriber::EnvFilter;
 use wxpay::{UnixMillis, bill::BillDate};
 
+mod admin;
 mod backup;
 mod reconcile;
 
@@ -76,7 +77,7 @@ enum Command {
     },
     /// Look over all money: credits fit their orders, balances are the sums of their ledgers
     Check(SettingsFile),
-    /// Add an operator or set a password; the password is read from standard input
+    /// List, add and remove operators, or set a password; passwords are read from standard input
     Admin {
         #[command(subcommand)]
         action: AdminAction,
@@ -103,6 +104,15 @@ enum AdminAction {
     Add { name: String },
     /// Set an operator's password and end all sessions; without one on standard input it is made and printed
     Passwd { name: String },
+    /// List the operators: last sign-in, open sessions, failed tries of the last 24 hours
+    List,
+    /// Remove an operator and end all sessions
+    Remove {
+        name: String,
+        /// Even the last operator, after which nobody can sign in
+        #[arg(long)]
+        force: bool,
+    },
 }
 
 /// A failure in words for a person, on one line.
@@ -149,7 +159,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
         Command::Reconcile { date, settings } => reconcile::reconcile(date, settings.config.as_deref()).await,
         Command::Backup { file, settings } => backup::backup(&file, settings.config.as_deref()).await,
         Command::Check(settings) => check(settings.config.as_deref()).await,
-        Command::Admin { action, settings } => admin(action, settings.config.as_deref()).await,
+        Command::Admin { action, settings } => admin::admin(action, settings.config.as_deref()).await,
         Command::UserToken { user, name, seconds, settings } => {
             let secret = secret(settings.config.as_deref()).await?;
             let name = name.unwrap_or_else(|| user.clone());
@@ -260,44 +270,6 @@ async fn check(file: Option<&Path>) -> Result<(), Failure> {
         findings.orders, findings.accounts, findings.violations
     );
     if findings.violations == 0 { Ok(()) } else { Err("the ledger is not sound; see above".into()) }
-}
-
-async fn admin(action: AdminAction, file: Option<&Path>) -> Result<(), Failure> {
-    let db = open(file).await?;
-    let (password, made) = match typed_password()? {
-        Some(password) => (password, false),
-        None => (operators::new_password(), true),
-    };
-    let now = UnixMillis::now();
-    let name = match &action {
-        AdminAction::Add { name } => {
-            operators::add(&db, name, &password, now).await?;
-            name
-        }
-        AdminAction::Passwd { name } => {
-            operators::set_password(&db, name, &password, now).await?;
-            name
-        }
-    };
-    if made {
-        println!("name: {name}  password: {password}");
-    } else {
-        println!("the password of {name} is set");
-    }
-    Ok(())
-}
-
-/// A line from standard input; nothing typed means that one is to be made.
-fn typed_password() -> Result<Option<String>, Failure> {
-    let stdin = std::io::stdin();
-    let mut line = String::new();
-    if stdin.is_terminal() {
-        line = rpassword::prompt_password("Password (empty: one is made): ")?;
-    } else {
-        stdin.lock().read_line(&mut line)?;
-    }
-    let line = line.trim_end_matches(['\r', '\n']);
-    Ok((!line.is_empty()).then(|| line.to_owned()))
 }
 
 /// The settings' secret, or in sandbox mode the one that is kept with the database.

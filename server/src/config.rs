@@ -13,7 +13,7 @@ use std::{fmt, net::SocketAddr, path::PathBuf};
 
 use app::site::SiteSettings;
 use ipnet::IpNet;
-use wxpay::{Merchant, client::Certificate};
+use wxpay::{Merchant, SignType, client::Certificate};
 
 pub use self::{
     check::{PublicUrl, is_loopback_name},
@@ -79,6 +79,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,
     pub log_format: LogFormat,
+    /// What the setting says; without it the database decides.
+    pub sign_type: Option<SignType>,
     /// Files that hold secrets: the settings file if it has one, the certificate, its key.
     pub secret_files: Vec<PathBuf>,
 }

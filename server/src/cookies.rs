@@ -44,6 +44,13 @@ impl CookieStyle {
         format!("{name}={value}; Path=/; Max-Age={for_s}; HttpOnly; {site}{secure}")
     }
 
+    /// The `Set-Cookie` value that keeps the name of a failed sign-in for the form that follows. It must be a well-formed name.
+    pub fn keep_login_name(self, name: &str) -> String {
+        let secure = if self.is_https { "; Secure" } else { "" };
+        let cookie = app::request::LOGIN_NAME_COOKIE;
+        format!("{cookie}={name}; Path=/admin/login; Max-Age=60; HttpOnly; SameSite=Lax{secure}")
+    }
+
     pub fn clear(self, session: Session) -> String {
         self.set(session, "", 0)
     }

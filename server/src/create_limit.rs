@@ -1,35 +1,29 @@
 //! How often orders may be asked for, per user and per address. Notices and polls are not limited here.
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    num::NonZeroU32,
-};
+use std::net::IpAddr;
 
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
+use cashier::rate::Quota;
+use wxpay::UnixMillis;
 
-use crate::client_addr::ClientAddr;
+use crate::{client_addr::ClientAddr, keyed_limit::KeyedLimit, log_limit::LogLimit};
 
 /// A button pressed again and again stays under this; a program does not.
-const USER: (u32, u32) = (30, 2);
+const USER: Quota = Quota { at_once: 30, each_ms: 500 };
 /// Many people behind one address (a school, a mobile network) stay under this.
-const ADDRESS: (u32, u32) = (300, 30);
-
+const ADDRESS: Quota = Quota { at_once: 300, each_ms: 33 };
 /// All addresses of one IPv6 /48 together: whoever has one could order from 65,536 addresses that count apart.
-const SITE: (u32, u32) = (600, 60);
-
-/// More users or addresses than this are not told apart until some are forgotten: those that are new then share one limit,
-/// so that memory has a bound.
-const MOST: usize = 100_000;
+const SITE: Quota = Quota { at_once: 600, each_ms: 16 };
 
 /// Nobody presses buttons faster than this.
-const OPERATOR: (u32, u32) = (120, 2);
+const OPERATOR: Quota = Quota { at_once: 120, each_ms: 500 };
 
 #[derive(Debug)]
 pub struct CreateLimit {
-    by_operator: DefaultKeyedRateLimiter<String>,
-    by_user: DefaultKeyedRateLimiter<String>,
-    by_address: DefaultKeyedRateLimiter<IpAddr>,
-    by_site: DefaultKeyedRateLimiter<IpAddr>,
+    by_operator: KeyedLimit<String>,
+    by_user: KeyedLimit<String>,
+    by_address: KeyedLimit<IpAddr>,
+    by_site: KeyedLimit<IpAddr>,
+    refused: LogLimit,
 }
 
 /// Too many; how long to wait.
@@ -41,83 +35,86 @@ pub struct TooOften {
 impl Default for CreateLimit {
     fn default() -> Self {
         CreateLimit {
-            by_operator: RateLimiter::keyed(quota(OPERATOR)),
-            by_user: RateLimiter::keyed(quota(USER)),
-            by_address: RateLimiter::keyed(quota(ADDRESS)),
-            by_site: RateLimiter::keyed(quota(SITE)),
+            by_operator: KeyedLimit::new(OPERATOR),
+            by_user: KeyedLimit::new(USER),
+            by_address: KeyedLimit::new(ADDRESS),
+            by_site: KeyedLimit::new(SITE),
+            refused: LogLimit::default(),
         }
     }
-}
-
-/// At once, and per second after that.
-fn quota((at_once, per_second): (u32, u32)) -> Quota {
-    let one = NonZeroU32::MIN;
-    let at_once = NonZeroU32::new(at_once).unwrap_or(one);
-    Quota::per_second(NonZeroU32::new(per_second).unwrap_or(one)).allow_burst(at_once)
 }
 
 impl CreateLimit {
     /// # Errors
     /// [`TooOften`].
-    pub fn user(&self, user_id: &str) -> Result<(), TooOften> {
-        take(&self.by_user, user_id.to_owned(), String::new())
+    pub fn user(&self, user_id: &str, now: UnixMillis) -> Result<(), TooOften> {
+        self.by_user.take(user_id.to_owned(), now).map_err(|wait_ms| {
+            if let Some(others) = self.refused.take(now) {
+                tracing::warn!(others, "too many orders asked for by the user {user_id:?}");
+            }
+            TooOften::after(wait_ms)
+        })
     }
 
     /// # Errors
     /// [`TooOften`].
-    pub fn address(&self, from: ClientAddr) -> Result<(), TooOften> {
+    pub fn address(&self, from: ClientAddr, now: UnixMillis) -> Result<(), TooOften> {
         // The site first: what it refuses leaves no entry for the address.
-        if let Some(site) = from.site() {
-            take(&self.by_site, site, IpAddr::V6(Ipv6Addr::UNSPECIFIED))?;
-        }
-        take(&self.by_address, from.block(), IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+        let site = from.site().map_or(Ok(()), |site| self.by_site.take(site, now));
+        site.and_then(|()| self.by_address.take(from.block(), now)).map_err(|wait_ms| {
+            if let Some(others) = self.refused.take(now) {
+                tracing::warn!(others, "too many orders asked for from {}", from.0);
+            }
+            TooOften::after(wait_ms)
+        })
     }
 
     /// # Errors
     /// [`TooOften`].
-    pub fn operator(&self, name: &str) -> Result<(), TooOften> {
-        take(&self.by_operator, name.to_owned(), String::new())
+    pub fn operator(&self, name: &str, now: UnixMillis) -> Result<(), TooOften> {
+        self.by_operator.take(name.to_owned(), now).map_err(|wait_ms| {
+            if let Some(others) = self.refused.take(now) {
+                tracing::warn!(others, "too many actions at once by the operator {name:?}");
+            }
+            TooOften::after(wait_ms)
+        })
     }
 
     /// Forgets those who may order freely again.
-    pub fn forget(&self) {
-        self.by_operator.retain_recent();
-        self.by_user.retain_recent();
-        self.by_address.retain_recent();
-        self.by_site.retain_recent();
+    pub fn forget(&self, now: UnixMillis) {
+        self.by_operator.forget(now);
+        self.by_user.forget(now);
+        self.by_address.forget(now);
+        self.by_site.forget(now);
     }
 }
 
-fn take<K: std::hash::Hash + Eq + Clone>(
-    limit: &DefaultKeyedRateLimiter<K>,
-    key: K,
-    strangers: K,
-) -> Result<(), TooOften> {
-    let key = if limit.len() < MOST { key } else { strangers };
-    limit.check_key(&key).map_err(|not_yet| {
-        let wait = not_yet.wait_time_from(limit.clock().now()).as_secs();
-        TooOften { wait_s: u32::try_from(wait).unwrap_or(u32::MAX).saturating_add(1) }
-    })
+impl TooOften {
+    pub(crate) fn after(wait_ms: i64) -> TooOften {
+        TooOften { wait_s: u32::try_from(wait_ms / 1000).unwrap_or(u32::MAX).saturating_add(1) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NOW: UnixMillis = UnixMillis::new(1_773_540_000_000);
+
     #[test]
     fn one_user_is_slowed_down_and_others_are_not() {
         let limit = CreateLimit::default();
-        let refused = (0..40).filter(|_| limit.user("a").is_err()).count();
-        assert!((9..=10).contains(&refused), "{refused}");
-        assert_eq!(limit.user("b"), Ok(()));
+        let refused = (0..40).filter(|_| limit.user("a", NOW).is_err()).count();
+        assert_eq!(refused, 10);
+        assert_eq!(limit.user("b", NOW), Ok(()));
     }
 
     #[test]
     fn one_address_is_slowed_down_and_others_are_not() {
         let limit = CreateLimit::default();
         let at = |ip: &str| ClientAddr(ip.parse().unwrap());
-        assert!((0..400).any(|_| limit.address(at("198.51.100.1")).is_err()));
-        assert_eq!(limit.address(at("198.51.100.2")), Ok(()));
+        assert!((0..400).any(|_| limit.address(at("198.51.100.1"), NOW).is_err()));
+        assert_eq!(limit.address(at("198.51.100.2"), NOW), Ok(()));
     }
 
     #[test]
@@ -125,21 +122,13 @@ mod tests {
         let limit = CreateLimit::default();
         let at = |ip: [u16; 8]| ClientAddr(IpAddr::V6(ip.into()));
         // One /64 is one customer, whatever comes after it.
-        let one = (0..400).filter(|n| limit.address(at([0x2001, 0xdb8, 1, 1, 0, 0, 0, *n])).is_ok()).count();
+        let one =
+            (0..400).filter(|n| limit.address(at([0x2001, 0xdb8, 1, 1, 0, 0, 0, *n]), NOW).is_ok()).count();
         assert!((300..=310).contains(&one), "{one}");
         let many =
-            (0..2000).filter(|n| limit.address(at([0x2001, 0xdb8, 2, *n, 0, 0, 0, 1])).is_ok()).count();
+            (0..2000).filter(|n| limit.address(at([0x2001, 0xdb8, 2, *n, 0, 0, 0, 1]), NOW).is_ok()).count();
         assert!((600..=620).contains(&many), "{many}");
-        assert_eq!(limit.address(at([0x2001, 0xdb8, 3, 1, 0, 0, 0, 1])), Ok(()));
+        assert_eq!(limit.address(at([0x2001, 0xdb8, 3, 1, 0, 0, 0, 1]), NOW), Ok(()));
         assert!(limit.by_address.len() < 630, "what the site's limit refused left no entry");
-    }
-
-    #[test]
-    fn addresses_without_end_take_no_memory_without_end() {
-        let limit = CreateLimit::default();
-        for n in 0..150_000_u32 {
-            let _ = limit.address(ClientAddr(IpAddr::V4(n.into())));
-        }
-        assert_eq!(limit.by_address.len(), MOST + 1);
     }
 }

@@ -12,7 +12,7 @@ use axum::{
 };
 use http::{StatusCode, header};
 
-use crate::{client_addr::ClientAddr, state::Server};
+use crate::{client_addr::ClientAddr, create_limit::TooOften, misses::Asker, state::Server};
 
 /// A payer's work, by user and by address.
 pub(crate) async fn payer(State(server): State<Server>, request: Request, next: Next) -> Response {
@@ -20,8 +20,8 @@ pub(crate) async fn payer(State(server): State<Server>, request: Request, next: 
     let from = request.extensions().get::<ClientAddr>();
     let limit = &server.create_limit;
     let allowed = user
-        .map_or(Ok(()), |user| limit.user(&user.id))
-        .and(from.map_or(Ok(()), |from| limit.address(*from)));
+        .map_or(Ok(()), |user| limit.user(&user.id, server.now()))
+        .and(from.map_or(Ok(()), |from| limit.address(*from, server.now())));
     let Err(slow) = allowed else { return next.run(request).await };
     if !request.uri().path().starts_with("/api/") {
         return Redirect::to("/?error=too_often").into_response();
@@ -31,10 +31,32 @@ pub(crate) async fn payer(State(server): State<Server>, request: Request, next: 
     error.into_response()
 }
 
+/// Questions about an order, those that found nothing, by user or by address. Each costs a reading of the database and may
+/// be a guess.
+pub(crate) async fn misses(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let user = request.extensions().get::<CurrentUser>().map(|user| user.id.clone());
+    let from = request.extensions().get::<ClientAddr>().copied();
+    let asker = Asker::new(user.as_deref(), from);
+    if let Err(slow) = server.misses.check(&asker, server.now()) {
+        return too_many_misses(slow).into_response();
+    }
+    let response = next.run(request).await;
+    if response.status() == StatusCode::NOT_FOUND {
+        server.misses.count(&asker, server.now());
+    }
+    response
+}
+
+pub(crate) fn too_many_misses(slow: TooOften) -> AppError {
+    let mut error = AppError::new(ErrorCode::TooOften, "too many questions about orders that are not there");
+    error.retry_after_s = Some(slow.wait_s);
+    error
+}
+
 /// An operator's actions, by operator.
 pub(crate) async fn operator(State(server): State<Server>, request: Request, next: Next) -> Response {
     let name = request.extensions().get::<Operator>().map(|operator| operator.name.as_str());
-    match server.create_limit.operator(name.unwrap_or_default()) {
+    match server.create_limit.operator(name.unwrap_or_default(), server.now()) {
         Ok(()) => next.run(request).await,
         Err(slow) => {
             let wait = [(header::RETRY_AFTER, slow.wait_s.to_string())];

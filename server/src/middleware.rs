@@ -1,7 +1,8 @@
 //! Global middleware: client address, host and CSRF checks, security headers, size of bodies.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use app::auth::UndeclaredProxy;
 use axum::{
     body::HttpBody as _,
     extract::{ConnectInfo, Request, State},
@@ -9,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use ipnet::IpNet;
 
 use crate::{client_addr::ClientAddr, state::Server};
 
@@ -34,14 +36,20 @@ pub async fn guard(State(server): State<Server>, request: Request, next: Next) -
     let peer = peer.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 0)));
     let from = ClientAddr::of(peer, &parts.headers, &server.trusted_proxies);
     parts.extensions.insert(from);
+    if let Some(proxy) = undeclared_proxy(peer, &parts.headers, &server.trusted_proxies) {
+        server.refusals.undeclared_proxy(proxy);
+        parts.extensions.insert(UndeclaredProxy(proxy));
+    }
     let path = parts.uri.path();
     // WeChat, integrators and health checks bring no cookie, so nothing can be done in somebody's name there; a notice
     // must not be lost because a proxy writes another host.
     let by_cookie = !path.starts_with("/wxpay/") && !matches!(path, "/healthz" | "/readyz" | "/metrics");
     let is_part = path.starts_with("/pkg/");
     let mut response = if by_cookie && !server.hosts.serves(&parts) {
+        server.refusals.other_host(from, parts.headers.get(header::HOST), server.now());
         (StatusCode::MISDIRECTED_REQUEST, "this host is not served here\n").into_response()
     } else if by_cookie && !server.hosts.may_change(&parts) {
+        server.refusals.other_site(from, parts.headers.get(header::ORIGIN), server.now());
         (StatusCode::FORBIDDEN, "this must come from a page of this site\n").into_response()
     } else {
         next.run(Request::from_parts(parts, body)).await
@@ -49,6 +57,14 @@ pub async fn guard(State(server): State<Server>, request: Request, next: Next) -
     let headers = if is_part { &EVERYWHERE[..FOR_PARTS] } else { &EVERYWHERE };
     add_headers(response.headers_mut(), headers, server.public_url.is_https());
     response
+}
+
+/// The peer, where it forwards for others and the settings do not name it as a proxy: all who come through it count as one
+/// address then.
+fn undeclared_proxy(peer: SocketAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
+    let ip = peer.ip().to_canonical();
+    let forwards = headers.contains_key("x-forwarded-for");
+    (forwards && !trusted.iter().any(|net| net.contains(&ip))).then_some(ip)
 }
 
 /// Default response headers; an answer that sets one itself keeps its own.

@@ -1,120 +1,195 @@
-//! Operators: passwords, sessions, and limits on guessing that cannot lock an operator out.
+//! Operators: sign-in, sessions, and limits on guessing that lock no operator out.
 
-use std::{net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::net::IpAddr;
 
-use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
+use cashier::{
+    db::{
+        Db, DbError,
+        operators::{self, NewSession},
+        sign_in,
+    },
+    rate::Quota,
 };
-use cashier::db::{Db, DbError, operators};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock as _};
 use recharge::audit::AuditEntry;
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
 use wxpay::UnixMillis;
 
-use crate::client_addr::ClientAddr;
+use crate::{client_addr::ClientAddr, keyed_limit::KeyedLimit, log_limit::LogLimit};
 
-mod tries;
+mod accounts;
+mod passwords;
 
-use tries::Tries;
+pub use accounts::{OperatorError, add, check_form, remove, set_password};
+pub use passwords::new_password;
+use passwords::{Asker, NOBODY, Turn, Turns};
 
 /// The operator that the first start makes.
 pub const FIRST: &str = "admin";
-/// Argon2 takes 19 MiB and some 30 ms for each password: two at a time keep the server small and quick.
-const AT_ONCE: usize = 2;
+
+/// Ten failed tries in 15 minutes: for an address block, for a name, for an operator's own password confirmations.
+const TEN: Quota = Quota { at_once: 10, each_ms: 90_000 };
+/// All blocks of an IPv6 /48 together: one site may have 65,536 of them.
+const SITE: Quota = Quota { at_once: 20, each_ms: 45_000 };
+/// Names tried from unknown addresses share this many limits by their hash, whether an operator has the name or not: so
+/// a limit tells nothing about the name, and there are never more.
+const BUCKETS: u16 = 1024;
+/// Seconds after which to try again where no turn at comparing passwords came free.
+const CROWDED_S: u64 = 2;
 
 /// Signs operators in and out. One for the process.
 #[derive(Debug)]
 pub struct Operators {
     db: Db,
-    hashing: Arc<Semaphore>,
-    /// Ten tries at once, then one each 90 s: ten in 15 minutes.
-    by_address: DefaultKeyedRateLimiter<IpAddr>,
-    /// The same for each name, from addresses that this operator never used.
-    by_name: DefaultKeyedRateLimiter<String>,
-    /// The same for each operator who is signed in and proves the password once more; only wrong ones count.
-    proofs: Tries,
+    turns: Turns,
+    by_block: KeyedLimit<IpAddr>,
+    by_site: KeyedLimit<IpAddr>,
+    failed_sign_ins: LogLimit,
+    refused_sign_ins: LogLimit,
+    failed_confirmations: LogLimit,
 }
 
+/// Why nobody was signed in, or nothing confirmed.
 #[derive(Debug, thiserror::Error)]
 pub enum LoginError {
     /// Unknown name or wrong password; nobody is told which.
     #[error("user name and password do not match")]
     Mismatch,
-    #[error("too many tries, {wait_s} s to wait")]
+    #[error("too many failed tries, {wait_s} s to wait")]
     Slow { wait_s: u64 },
-    #[error("the database does not answer")]
+    #[error("database error")]
     Database(#[from] DbError),
 }
 
-/// A name or password that cannot be an operator's.
-#[derive(Debug, thiserror::Error)]
-pub enum OperatorError {
-    #[error("the name must be 1 to 32 ASCII letters, digits or . _ -")]
-    Name,
-    #[error("the password must have 12 to 256 bytes")]
-    Password,
-    #[error("there is an operator {0} already")]
-    Exists(String),
-    #[error("there is no operator {0}")]
-    Unknown(String),
-    #[error("the database does not answer")]
-    Database(#[from] DbError),
-    #[error("the password could not be hashed")]
-    Hash,
+impl LoginError {
+    fn slow(wait_ms: i64) -> LoginError {
+        LoginError::Slow { wait_s: u64::try_from(wait_ms).unwrap_or(0).div_ceil(1000).max(1) }
+    }
+}
+
+/// A password that was found right, and the try that finding out took.
+struct Proven {
+    password_hash: String,
+    bucket: String,
 }
 
 impl Operators {
     pub fn new(db: Db) -> Self {
-        const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
-        let quota =
-            Quota::with_period(Duration::from_secs(90)).unwrap_or(Quota::per_minute(TEN)).allow_burst(TEN);
         Operators {
             db,
-            hashing: Arc::new(Semaphore::new(AT_ONCE)),
-            by_address: RateLimiter::keyed(quota),
-            by_name: RateLimiter::keyed(quota),
-            proofs: Tries::default(),
+            turns: Turns::default(),
+            by_block: KeyedLimit::new(TEN),
+            by_site: KeyedLimit::new(SITE),
+            failed_sign_ins: LogLimit::default(),
+            refused_sign_ins: LogLimit::default(),
+            failed_confirmations: LogLimit::default(),
         }
     }
 
-    /// A new session's token, for the cookie.
+    /// A new session's token, for the cookie. `replaces` is the token that the browser sent: its session ends.
+    ///
     /// # Errors
     /// [`LoginError`].
     pub async fn login(
         &self,
         name: &str,
         password: &str,
+        replaces: Option<&str>,
         from: ClientAddr,
         now: UnixMillis,
     ) -> Result<String, LoginError> {
-        let address = from.0.to_string();
-        let is_name = check_name(name).is_ok();
-        wait_of(&self.by_address, &from.block())?;
-        let stored = if is_name { operators::password_hash(&self.db, name).await? } else { None };
-        // Strangers use up the name's tries, never those of the places where this operator works.
-        if stored.is_some() && !operators::knows_address(&self.db, name, &address, now).await? {
-            wait_of(&self.by_name, &name.to_owned())?;
+        let block = from.block();
+        let proven = match self.by_block.take(block, now) {
+            Ok(()) => self.prove(name, password, from, now).await,
+            Err(wait_ms) => Err(LoginError::slow(wait_ms)),
+        };
+        if matches!(proven, Err(LoginError::Slow { .. }))
+            && let Some(others) = self.refused_sign_ins.take(now)
+        {
+            tracing::warn!(others, "too many failed sign-ins from {}", from.0);
         }
-        let known = stored.is_some();
-        // An unknown name costs the same time as a known one.
-        let matches = self.verify(password, stored.unwrap_or_else(|| NOBODY.to_owned())).await;
-        if !(known && matches) {
-            let name = if known { name } else { "" };
-            let entry = AuditEntry::new(now, name, "login_failed", name, &address);
-            operators::audit(&self.db, entry).await?;
+        let proven = proven?;
+        self.by_block.give_back(block);
+        let (token, address) = (random_hex(), from.0.to_string());
+        let session = NewSession {
+            token_hash: hash_of(&token),
+            password_hash: proven.password_hash,
+            replaces: replaces.map(hash_of),
+            block: block.to_string(),
+            tried: (proven.bucket, TEN),
+            entry: AuditEntry::new(now, name, "login", name, &address),
+        };
+        // The operator may have been removed, or got another password, while this one was compared.
+        if !operators::begin_session(&self.db, session).await? {
             return Err(LoginError::Mismatch);
         }
-        let token = random_hex();
-        let entry = AuditEntry::new(now, name, "login", name, &address);
-        operators::begin_session(&self.db, &hash_of(&token), entry).await?;
         tracing::info!("operator {name} signed in from {address}");
         Ok(token)
     }
 
+    /// Compares a password under the limits of name and address. Strangers use up the name's tries, never those of the
+    /// blocks where the operator is known.
+    async fn prove(
+        &self,
+        name: &str,
+        password: &str,
+        from: ClientAddr,
+        now: UnixMillis,
+    ) -> Result<Proven, LoginError> {
+        let block = from.block().to_string();
+        let account = match check_form(name) {
+            Ok(()) => sign_in::account(&self.db, name, &block, now).await?,
+            Err(_) => None,
+        };
+        let (asker, bucket) = match &account {
+            Some(account) if account.is_known_block => (Asker::Known, format!("known {name} {block}")),
+            _ => (Asker::Stranger, format!("stranger {}", bucket(name))),
+        };
+        let site = from.site().filter(|_| asker == Asker::Stranger);
+        if let Some(site) = site {
+            self.by_site.take(site, now).map_err(LoginError::slow)?;
+        }
+        let give_back = || {
+            self.by_block.give_back(from.block());
+            site.inspect(|site| self.by_site.give_back(*site));
+        };
+        let Some(turn) = self.turns.take(asker).await else {
+            give_back();
+            return Err(LoginError::Slow { wait_s: CROWDED_S });
+        };
+        let hash = account.as_ref().map_or(NOBODY, |account| &account.password_hash);
+        if self.compare(turn, password, hash, &bucket, now).await?
+            && let Some(account) = account
+        {
+            site.inspect(|site| self.by_site.give_back(*site));
+            return Ok(Proven { password_hash: account.password_hash, bucket });
+        }
+        let shown = if account.is_some() { name } else { "" };
+        sign_in::failed(&self.db, "login", shown, &block, now).await?;
+        if let Some(others) = self.failed_sign_ins.take(now) {
+            let name = if account.is_some() { name } else { "an unknown name" };
+            tracing::warn!(others, "failed sign-in as {name} from {}", from.0);
+        }
+        Err(LoginError::Mismatch)
+    }
+
+    /// Takes a try of the bucket before the password is looked at, so that many guesses at once are no way around it.
+    async fn compare(
+        &self,
+        turn: Turn,
+        password: &str,
+        hash: &str,
+        bucket: &str,
+        now: UnixMillis,
+    ) -> Result<bool, LoginError> {
+        if let Some(wait) = sign_in::take(&self.db, bucket, TEN, now).await? {
+            return Err(LoginError::slow(wait));
+        }
+        Ok(turn.verify(password, hash).await)
+    }
+
     /// Whether an operator who is signed in still knows the password: asked again where money leaves, because a browser
     /// may stand open. Source: fault scenario 28.
+    ///
     /// # Errors
     /// [`LoginError`].
     pub async fn confirm(
@@ -124,21 +199,27 @@ impl Operators {
         from: ClientAddr,
         now: UnixMillis,
     ) -> Result<(), LoginError> {
-        // Taken before the password is looked at, so that many guesses at once are no way around it.
-        self.proofs.take(name, now).map_err(|wait_s| LoginError::Slow { wait_s })?;
-        let stored = operators::password_hash(&self.db, name).await?;
-        if self.verify(password, stored.unwrap_or_else(|| NOBODY.to_owned())).await {
-            self.proofs.give_back(name);
+        let (block, bucket) = (from.block().to_string(), format!("confirm {name}"));
+        let account = sign_in::account(&self.db, name, &block, now).await?;
+        let Some(turn) = self.turns.take(Asker::Known).await else {
+            return Err(LoginError::Slow { wait_s: CROWDED_S });
+        };
+        let hash = account.as_ref().map_or(NOBODY, |account| &account.password_hash);
+        if self.compare(turn, password, hash, &bucket, now).await? {
+            sign_in::give_back(&self.db, &bucket, TEN).await?;
             return Ok(());
         }
-        let entry = AuditEntry::new(now, name, "confirm_failed", name, &from.0.to_string());
-        operators::audit(&self.db, entry).await?;
+        sign_in::failed(&self.db, "confirm", name, &block, now).await?;
+        if let Some(others) = self.failed_confirmations.take(now) {
+            tracing::warn!(others, "wrong password in a confirmation by {name} from {}", from.0);
+        }
         Err(LoginError::Mismatch)
     }
 
     /// The operator of a session's token; `None` when it ended.
+    ///
     /// # Errors
-    /// Whatever the database says.
+    /// The database's.
     pub async fn session(&self, token: &str, now: UnixMillis) -> Result<Option<String>, DbError> {
         if token.len() != 32 {
             return Ok(None);
@@ -147,7 +228,7 @@ impl Operators {
     }
 
     /// # Errors
-    /// Whatever the database says.
+    /// The database's.
     pub async fn logout(
         &self,
         token: &str,
@@ -159,84 +240,24 @@ impl Operators {
         operators::end_session(&self.db, &hash_of(token), entry).await
     }
 
-    /// Forgets the addresses and names that may try freely again.
-    pub fn forget_old_tries(&self) {
-        self.by_address.retain_recent();
-        self.by_name.retain_recent();
+    /// Forgets the addresses that have all of their tries again.
+    pub fn forget_old_tries(&self, now: UnixMillis) {
+        self.by_block.forget(now);
+        self.by_site.forget(now);
     }
 
-    async fn verify(&self, password: &str, stored: String) -> bool {
-        // It is never closed.
-        let Ok(_turn) = self.hashing.acquire().await else { return false };
-        let password = password.to_owned();
-        let verified = tokio::task::spawn_blocking(move || {
-            PasswordHash::new(&stored)
-                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
-        });
-        verified.await.unwrap_or(false)
+    /// Deletes old failures and limits from the database.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn prune(&self, now: UnixMillis) -> Result<(), DbError> {
+        sign_in::prune(&self.db, now).await
     }
 }
 
-/// A hash of nothing that anybody knows, for names that are nobody's.
-const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c2FvbWEtbm9ib2R5LTAx$F4JdAUiEQ1mXoy1sUWNwYfZ9bTq9l1zJxkqTtvwvyoM";
-
-/// Takes one try; how long to wait where there is none left.
-fn wait_of<K: std::hash::Hash + Eq + Clone>(
-    limit: &DefaultKeyedRateLimiter<K>,
-    key: &K,
-) -> Result<(), LoginError> {
-    limit.check_key(key).map_err(|not_yet| {
-        let wait = not_yet.wait_time_from(limit.clock().now());
-        LoginError::Slow { wait_s: wait.as_secs() + 1 }
-    })
-}
-
-/// Adds an operator from the console.
-/// # Errors
-/// [`OperatorError`].
-pub async fn add(db: &Db, name: &str, password: &str, now: UnixMillis) -> Result<(), OperatorError> {
-    check_name(name)?;
-    let entry = AuditEntry::new(now, name, "operator_added", name, "console");
-    match operators::add(db, name, &hashed(password)?, entry).await? {
-        true => Ok(()),
-        false => Err(OperatorError::Exists(name.to_owned())),
-    }
-}
-
-/// Sets a password from the console and ends the operator's sessions.
-/// # Errors
-/// [`OperatorError`].
-pub async fn set_password(db: &Db, name: &str, password: &str, now: UnixMillis) -> Result<(), OperatorError> {
-    check_name(name)?;
-    let entry = AuditEntry::new(now, name, "password", name, "console");
-    match operators::set_password(db, name, &hashed(password)?, entry).await? {
-        true => Ok(()),
-        false => Err(OperatorError::Unknown(name.to_owned())),
-    }
-}
-
-fn check_name(name: &str) -> Result<(), OperatorError> {
-    let ok = (1..=32).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    if ok { Ok(()) } else { Err(OperatorError::Name) }
-}
-
-fn hashed(password: &str) -> Result<String, OperatorError> {
-    if !(12..=256).contains(&password.len()) {
-        return Err(OperatorError::Password);
-    }
-    let hash = Argon2::default().hash_password(password.as_bytes()).map_err(|_| OperatorError::Hash)?;
-    Ok(hash.to_string())
-}
-
-/// A password that can be read aloud: 20 letters and digits without look-alikes, 100 bits.
-pub fn new_password() -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let bytes: [u8; 20] = rand::random();
-    let letters: Vec<u8> = bytes.iter().map(|byte| ALPHABET[usize::from(byte % 32)]).collect();
-    let groups: Vec<_> = letters.chunks(5).map(String::from_utf8_lossy).collect();
-    groups.join("-")
+fn bucket(name: &str) -> u16 {
+    let [first, second, ..] = <[u8; 32]>::from(Sha256::digest(name.as_bytes()));
+    u16::from_be_bytes([first, second]) % BUCKETS
 }
 
 /// 128 random bits.

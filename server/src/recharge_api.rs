@@ -58,7 +58,7 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
         let text = format!("quantity must be from {} to {} units", site.min_quantity, site.max_quantity);
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "quantity", text)
     })?;
-    server.create_limit.user(&user.id).map_err(|slow| ApiError::too_often(slow.wait_s))?;
+    server.create_limit.user(&user.id, server.now()).map_err(|slow| ApiError::too_often(slow.wait_s))?;
     let key_text = wish.key_text();
     let wish = PlaceRequest { user, total_fee, bonus, ip };
     let order = match key {
@@ -100,9 +100,9 @@ async fn show(State(server): State<Server>, Path(number): Path<String>, headers:
 async fn read(server: &Server, number: String, headers: &HeaderMap) -> Result<Shown, ApiError> {
     let user = bearer(server, headers)?;
     let Ok(number) = OutTradeNo::parse(number) else { return Err(ApiError::no_such_order()) };
-    let order = server.cashier.status(&number).await?;
     // Somebody else's looks like one that never was.
-    let order = order.filter(|order| order.user.id == user.id).ok_or_else(ApiError::no_such_order)?;
+    let order = server.cashier.status(&number, |order| order.user.id == user.id).await?;
+    let order = order.ok_or_else(ApiError::no_such_order)?;
     let exceptions = server.cashier.exceptions(&number).await?;
     let paid = match &order.state {
         OrderState::Paid(paid) => Some(paid),

@@ -95,8 +95,16 @@ fn guarded(server: &Server, route: &Route, handler: MethodRouter) -> MethodRoute
     let handler = match route.limit {
         Limit::Payer => handler.route_layer(from_fn_with_state(server.clone(), limits::payer)),
         Limit::Operator => handler.route_layer(from_fn_with_state(server.clone(), limits::operator)),
+        Limit::Misses if route.caller == Caller::Stranger(Stranger::Browser) => {
+            handler.route_layer(from_fn_with_state(server.clone(), limits::misses))
+        }
         // The handler's own, or nothing to limit.
-        Limit::Integrator | Limit::SignIn | Limit::Notice | Limit::OwnCookie | Limit::Reads => handler,
+        Limit::Integrator
+        | Limit::SignIn
+        | Limit::Notice
+        | Limit::OwnCookie
+        | Limit::Misses
+        | Limit::Reads => handler,
     };
     match route.caller {
         Caller::Operator(permission) => handler.route_layer(from_fn_with_state(permission, permitted)),

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::{
     client_addr::ClientAddr,
     cookies::{CookieStyle, Session, with_cookie},
-    operators::LoginError,
+    operators::{self, LoginError},
     payer_session,
     state::{Inner, Server},
 };
@@ -124,12 +124,15 @@ struct LoginForm {
 async fn login(
     State(server): State<Server>,
     Extension(from): Extension<ClientAddr>,
+    headers: HeaderMap,
     Form(form): Form<LoginForm>,
 ) -> Response {
     let next = admin_path(&form.next);
-    match server.operators.login(&form.name, &form.password, from, server.now()).await {
+    let (cookies, now) = (server.cookies(), server.now());
+    let replaces = cookies.read(Session::Operator, &headers);
+    match server.operators.login(&form.name, &form.password, replaces.as_deref(), from, now).await {
         Ok(token) => {
-            let cookie = server.cookies().set(Session::Operator, &token, OPERATOR_COOKIE_S);
+            let cookie = cookies.set(Session::Operator, &token, OPERATOR_COOKIE_S);
             with_cookie(Redirect::to(next), &cookie)
         }
         Err(error) => {
@@ -139,7 +142,12 @@ async fn login(
                 LoginError::Database(error) => return unavailable(error),
             };
             let next = app::url::percent_encode(next);
-            Redirect::to(&format!("{}?{query}&next={next}", links::LOGIN)).into_response()
+            let back = Redirect::to(&format!("{}?{query}&next={next}", links::LOGIN));
+            // In a cookie, because an address stays in histories and logs, and people type passwords as names.
+            match operators::check_form(&form.name) {
+                Ok(()) => with_cookie(back, &cookies.keep_login_name(&form.name)),
+                Err(_) => back.into_response(),
+            }
         }
     }
 }

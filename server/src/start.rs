@@ -14,15 +14,18 @@ use wxpay::{
 
 use crate::{
     background,
-    config::{Config, Mode, PublicUrl},
+    config::{Config, Mode, PublicUrl, permissions},
     create_limit::CreateLimit,
     health,
     listener::{self, Limits},
     log_limit::LogLimit,
+    misses::Misses,
     operators::{self, OperatorError, Operators},
     readiness::Readiness,
+    refusals::Refusals,
     router,
     same_site::Hosts,
+    sign_type,
     state::{Inner, Server},
     user_token::UserTokens,
 };
@@ -38,6 +41,8 @@ pub enum StartError {
     Listen { setting: &'static str, address: SocketAddr, source: io::Error },
     #[error("DATABASE_URL: database error")]
     Query(#[from] DbError),
+    #[error("the database names the unknown sign type {0}: written by a newer version?")]
+    SignType(String),
     #[error("SAOMA_SANDBOX_ADDR must name the port on which the server's sandbox listens, not 0")]
     SandboxPort,
     #[error(transparent)]
@@ -80,6 +85,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     health::recorder();
     let db = Db::open(config.database_url.expose()).await.map_err(StartError::Database)?;
     claim(&db, &config.identity()).await?;
+    let config = sign_type::decide(config, &db).await?;
     warn_of_exposed_files(&config);
 
     let listener = listen("SAOMA_ADDR", config.addr)?;
@@ -111,7 +117,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_from: config.metrics_from.clone(),
         bad_notices: LogLimit::default(),
+        refusals: Refusals::default(),
         readiness: Readiness::default(),
+        misses: Misses::default(),
         certificate_ends: config.certificate().map(Certificate::expires_at),
     });
 
@@ -128,7 +136,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 fn warn_of_exposed_files(config: &Config) {
     let database = sqlite_file::all_paths(config.database_url.expose());
     let files = config.secret_files.iter().chain(&database).map(PathBuf::as_path);
-    for exposed in config::permissions::exposed(files) {
+    for exposed in permissions::exposed(files) {
         tracing::warn!("{exposed}");
     }
 }
@@ -140,6 +148,7 @@ fn warn_of_exposed_files(config: &Config) {
 pub async fn beside(config: &Config) -> Result<Cashier, StartError> {
     let db = Db::open(config.database_url.expose()).await.map_err(StartError::Database)?;
     claim(&db, &config.identity()).await?;
+    let config = &sign_type::decide(config.clone(), &db).await?;
     let client = match &config.mode {
         Mode::Merchant { .. } => {
             let (_stop, stopped) = watch::channel(false);

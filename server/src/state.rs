@@ -7,8 +7,8 @@ use ipnet::IpNet;
 use wxpay::{Merchant, UnixMillis};
 
 use crate::{
-    config::PublicUrl, create_limit::CreateLimit, log_limit::LogLimit, operators::Operators,
-    readiness::Readiness, same_site::Hosts, user_token::UserTokens,
+    config::PublicUrl, create_limit::CreateLimit, log_limit::LogLimit, misses::Misses, operators::Operators,
+    readiness::Readiness, refusals::Refusals, same_site::Hosts, user_token::UserTokens,
 };
 
 /// Cheap to clone.
@@ -46,7 +46,9 @@ pub struct Inner {
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,
     pub bad_notices: LogLimit,
+    pub refusals: Refusals,
     pub readiness: Readiness,
+    pub misses: Misses,
     /// When the certificate for refunds expires, if one is set; it may be over already.
     pub certificate_ends: Option<UnixMillis>,
 }

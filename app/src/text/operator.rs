@@ -43,6 +43,7 @@ texts! { pub mod over {
     COUNT_PAID = "{n} 笔", "{n} {n:order|orders}";
     PLAIN_HTTP = "本站或微信接口正通过未加密的 HTTP 访问（SAOMA_ALLOW_PLAIN_HTTP）：密码、Cookie 和用户令牌以明文传输，同一网络内的人可以读取或改写。", "This site or WeChat is reached by plain HTTP (SAOMA_ALLOW_PLAIN_HTTP): passwords, cookies and user tokens travel unencrypted, and others on the network can read or change them.";
     VIOLATIONS = "自检发现 {n} 处账目不符，请用 saoma check 查看并核对。", "The self-check found {n} {n:entry that does|entries that do} not add up; run saoma check to see them.";
+    UNDECLARED_PROXY = "本次请求由 {peer} 转发而来，但 SAOMA_TRUSTED_PROXIES 中没有它：经它访问的人都会算作同一个地址，共用登录和下单的次数限制，上报微信的用户 IP 也是它的。如果这是您的反向代理，请把它加进该设置。", "This request came through {peer}, which SAOMA_TRUSTED_PROXIES does not name: everybody behind it counts as one address, shares the limits of sign-ins and orders, and WeChat is told its address instead of the payer's. If it is your reverse proxy, add it to that setting.";
     STOPPED = "新订单已停止：微信不接受我们的请求（{reason}），自 {time} 起。", "New orders are stopped: WeChat refuses our requests ({reason}), since {time}.";
     ILL_ORDERS = "微信没有正常回应新订单（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering new orders ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
     ILL_QUERIES = "微信没有正常回应查询（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering queries ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";

@@ -84,6 +84,7 @@ impl Config {
             None => None,
         };
         let mode = mode(&s, addr, public_url.as_ref())?;
+        let sign_type = sign_type(&s)?;
         let in_sandbox = match &mode {
             Mode::Sandbox { .. } => true,
             Mode::Merchant { merchant, .. } => merchant.is_sandbox(),
@@ -122,6 +123,7 @@ impl Config {
             },
             public_url,
             mode,
+            sign_type,
             secret_files: Vec::new(),
         })
     }
@@ -219,8 +221,7 @@ fn merchant_mode(
             "SAOMA_WECHAT_API_KEY",
             "must be exactly 32 ASCII letters and digits, as set in the merchant platform",
         ))?,
-        sign_type: SignType::parse(&s.wechat_sign_type)
-            .map_err(bad("SAOMA_WECHAT_SIGN_TYPE", "must be \"MD5\" or \"HMAC-SHA256\""))?,
+        sign_type: sign_type(s)?.unwrap_or(Merchant::sandbox().sign_type),
     };
     let base_url = match &s.wechat_base_url {
         Some(text) => Some(PublicUrl::parse("SAOMA_WECHAT_BASE_URL", text)?),
@@ -248,6 +249,11 @@ fn merchant_mode(
     let (cert, key) = (s.wechat_cert.as_deref(), s.wechat_cert_key.as_deref());
     let certificate = certificate::read(cert, key, &merchant)?;
     Ok(Mode::Merchant { merchant, base_url: base_url.map(|url| url.text), certificate })
+}
+
+fn sign_type(s: &Settings) -> Result<Option<SignType>, ConfigError> {
+    let bad = |_| ConfigError::new("SAOMA_WECHAT_SIGN_TYPE", "must be \"MD5\" or \"HMAC-SHA256\"");
+    s.wechat_sign_type.as_deref().map(SignType::parse).transpose().map_err(bad)
 }
 
 fn socket_addr(setting: &str, text: &str) -> Result<SocketAddr, ConfigError> {

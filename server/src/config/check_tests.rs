@@ -219,7 +219,10 @@ fn words_lists_and_addresses_are_checked() {
     assert_eq!(refused(defaults(), |s| s.late_payment = "keep".to_owned()), "SAOMA_LATE_PAYMENT");
     assert_eq!(refused(defaults(), |s| s.log_format = "xml".to_owned()), "SAOMA_LOG_FORMAT");
     assert_eq!(refused(defaults(), |s| s.database_url = Some("mysql://x".to_owned())), "DATABASE_URL");
-    assert_eq!(refused(merchant(), |s| s.wechat_sign_type = "md5".to_owned()), "SAOMA_WECHAT_SIGN_TYPE");
+    assert_eq!(
+        refused(merchant(), |s| s.wechat_sign_type = Some("md5".to_owned())),
+        "SAOMA_WECHAT_SIGN_TYPE"
+    );
     assert_eq!(
         refused(merchant(), |s| s.trusted_proxies = vec!["10.0.0.0/33".to_owned()]),
         "SAOMA_TRUSTED_PROXIES"

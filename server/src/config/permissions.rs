@@ -16,7 +16,10 @@ pub struct Exposed {
 impl fmt::Display for Exposed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (file, mode) = (self.file.display(), self.mode);
-        write!(f, "{file} holds secrets and every user of this machine can open it (mode {mode:04o}): chmod 600 {file}")
+        write!(
+            f,
+            "{file} holds secrets and every user of this machine can open it (mode {mode:04o}): chmod 600 {file}"
+        )
     }
 }
 

@@ -44,9 +44,10 @@ pub struct Settings {
     #[config(env = "SAOMA_WECHAT_API_KEY")]
     pub wechat_api_key: Option<String>,
 
-    /// How requests are signed: "MD5" or "HMAC-SHA256" (recommended).
-    #[config(env = "SAOMA_WECHAT_SIGN_TYPE", default = "MD5")]
-    pub wechat_sign_type: String,
+    /// How requests are signed: "HMAC-SHA256" (recommended) or "MD5". Without it HMAC-SHA256, and MD5 for a database that was
+    /// in use before this was the default.
+    #[config(env = "SAOMA_WECHAT_SIGN_TYPE")]
+    pub wechat_sign_type: Option<String>,
 
     /// Another address in WeChat's place, for a proxy or a sandbox of your own. Without it: https://api.mch.weixin.qq.com
     /// and its backup host.
@@ -122,7 +123,7 @@ pub struct Settings {
     #[config(env = "SAOMA_MAX_CONNECTIONS", default = 10000)]
     pub max_connections: u32,
 
-    /// Networks of the proxies in middleware, whose X-Forwarded-For is believed.
+    /// Networks of the proxies in front, whose X-Forwarded-For is believed.
     /// Example: ["10.0.0.0/8"]
     #[config(env = "SAOMA_TRUSTED_PROXIES", parse_env = confique::env::parse::list_by_comma, default = [])]
     pub trusted_proxies: Vec<String>,

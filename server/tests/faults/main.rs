@@ -16,6 +16,7 @@ mod locked;
 mod outage;
 mod permissions;
 mod process;
+mod refusals;
 mod slow;
 mod storm;
 mod till;

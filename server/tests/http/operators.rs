@@ -2,7 +2,7 @@
 
 use reqwest::StatusCode;
 
-use super::common::{PASSWORD, Site, on_both, paid, signed};
+use super::common::{PASSWORD, Site, on_both, on_both_with, paid, signed};
 
 async fn sign_in(site: &Site, name: &str, password: &str) -> reqwest::Response {
     site.post("/admin/login", &[("name", name), ("password", password), ("next", "/admin/orders")])
@@ -118,13 +118,54 @@ async fn a_wrong_password_leads_back_and_guessing_is_slowed_down() {
         let wrong = sign_in(&site, "admin", "a wrong password").await;
         let back = wrong.headers()["location"].to_str().unwrap();
         assert_eq!(back, "/admin/login?error=mismatch&next=%2Fadmin%2Forders");
-        assert!(!wrong.headers().contains_key("set-cookie"));
-        for _ in 0..9 {
+        // The name is in the form again, and in no address.
+        let kept = wrong.headers()["set-cookie"].to_str().unwrap();
+        assert!(
+            kept.starts_with("saoma_login_name=admin; Path=/admin/login; Max-Age=60; HttpOnly"),
+            "{kept}"
+        );
+        let form = site.get("/admin/login?error=mismatch").header("cookie", "saoma_login_name=admin");
+        assert!(form.send().await.unwrap().text().await.unwrap().contains("value=\"admin\""));
+        let odd = sign_in(&site, "a password, typed as a name", "x").await;
+        assert!(!odd.headers().contains_key("set-cookie"));
+        for _ in 0..8 {
             sign_in(&site, "admin", "a wrong password").await;
         }
         let slowed = sign_in(&site, "admin", PASSWORD).await;
         assert!(slowed.headers()["location"].to_str().unwrap().starts_with("/admin/login?error=slow&n="));
         assert_eq!(site.count("operator_sessions").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn signing_in_again_ends_the_session_of_the_browsers_cookie() {
+    on_both(async |site| {
+        let old = cookie(&site).await;
+        let form = [("name", "admin"), ("password", PASSWORD), ("next", "/admin")];
+        let again = site.post("/admin/login", &form).header("cookie", &old).send().await.unwrap();
+        assert_eq!(again.status(), StatusCode::SEE_OTHER);
+        let seen = site.get("/admin/orders").header("cookie", &old).send().await.unwrap();
+        assert_ne!(seen.status(), StatusCode::OK);
+        assert_eq!(site.count("operator_sessions").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_proxy_that_the_settings_do_not_name_is_named_to_the_operator_who_comes_through_it() {
+    let overview = async |site: &Site| {
+        let page = site.get("/admin").header("cookie", cookie(site).await);
+        page.header("x-forwarded-for", "203.0.113.9").send().await.unwrap().text().await.unwrap()
+    };
+    on_both(async |site| {
+        assert!(overview(&site).await.contains("SAOMA_TRUSTED_PROXIES"));
+        let direct = site.get("/admin").header("cookie", cookie(&site).await).send().await.unwrap();
+        assert!(!direct.text().await.unwrap().contains("SAOMA_TRUSTED_PROXIES"));
+    })
+    .await;
+    on_both_with("trusted_proxies = [\"127.0.0.1\"]\n", async |site| {
+        assert!(!overview(&site).await.contains("SAOMA_TRUSTED_PROXIES"));
     })
     .await;
 }

@@ -36,6 +36,34 @@ async fn an_order_tells_its_owner_everything_and_the_holder_of_its_link_less() {
 }
 
 #[tokio::test]
+async fn guessing_numbers_is_slowed_down_and_watching_ones_own_order_is_not() {
+    on_both(async |site| {
+        let (number, _) = site.placed("lin-7", "10").await;
+        let mut refused = 0;
+        for n in 0..70 {
+            let guess = about(&format!("SM20260315100000AAAAAAAAAAAAAA{n:02}"), Some("x"));
+            let status = polled(&site, "wang-8", guess).await.0;
+            assert!(matches!(status, StatusCode::NOT_FOUND | StatusCode::TOO_MANY_REQUESTS), "{status}");
+            refused += i32::from(status == StatusCode::TOO_MANY_REQUESTS);
+        }
+        assert!((1..=10).contains(&refused), "{refused}");
+        let page = async |cookie: &str| {
+            let page = site.get("/pay/SM20260315100000AAAAAAAAAAAAAA99?t=x").header("cookie", cookie);
+            page.send().await.unwrap().status()
+        };
+        assert_eq!(
+            page(&format!("saoma_user={}", token("wang-8", 600))).await,
+            StatusCode::TOO_MANY_REQUESTS
+        );
+        // Another user at the same address, as long as a page asks.
+        for _ in 0..200 {
+            assert_eq!(polled(&site, "lin-7", about(&number, None)).await.0, StatusCode::OK);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_poll_is_refused_by_its_cause() {
     on_both(async |site| {
         let (number, _) = site.placed("lin-7", "10").await;

@@ -12,7 +12,7 @@ use crate::request::PageRequest;
 use crate::service::Service;
 use crate::text::login;
 
-/// `?error=mismatch` or `?error=slow&n=30` (seconds), `?next=` where to go afterwards, `?name=` as it was typed.
+/// `?error=mismatch` or `?error=slow&n=30` (seconds), `?next=` where to go afterwards. The name comes from a cookie.
 pub async fn show(State(service): State<Service>, request: PageRequest) -> Response {
     if request.operator.is_some() {
         return Redirect::to(links::ADMIN).into_response();
@@ -34,7 +34,8 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
         });
         let described = has_problem.then_some("login-err");
         let next = view_request.get("next").unwrap_or(links::ADMIN).to_owned();
-        let name = view_request.get("name").unwrap_or_default().to_owned();
+        let name = view_request.login_name.clone().filter(|_| has_problem).unwrap_or_default();
+        let (types_name, types_password) = (name.is_empty(), !name.is_empty());
         view! {
             <header>{layout::ribbon(&site, &view_request)}</header>
             <main id="main" class="page" data-width="narrow">
@@ -52,7 +53,7 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
                         <label for="name">{lang.t(login::NAME)}</label>
                         <input
                             class="input" id="name" name="name" autocomplete="username" autocapitalize="none"
-                            spellcheck="false" value=name required=true
+                            spellcheck="false" value=name required=true autofocus=types_name
                         />
                     </div>
                     <div class="field">
@@ -60,6 +61,7 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
                         <input
                             class="input" id="password" name="password" type="password"
                             autocomplete="current-password" required=true aria-describedby=described
+                            autofocus=types_password
                         />
                     </div>
                     <button class="button" data-kind="solid" type="submit">{lang.t(login::SUBMIT)}</button>

@@ -11,6 +11,7 @@ use super::difference_words::day_text;
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
 use super::refunds;
+use crate::auth::UndeclaredProxy;
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::icons;
 use crate::layout::Tab;
@@ -45,11 +46,16 @@ pub async fn show(
         Ok(overview) => overview,
         Err(error) => return failed(&service, &request, Tab::Overview, &error).await,
     };
-    let lang = request.lang;
+    let (lang, proxy) = (request.lang, request.undeclared_proxy);
     let plain_http = service.site.plain_http;
     page(&service, &request, Tab::Overview, lang.t(over::TITLE).to_owned(), move || {
-        let warning = plain_http.then(|| components::notice(Some("bad"), lang.t(over::PLAIN_HTTP)));
-        let warning = warning.map(|notice| view! { <div class="stack before">{notice}</div> });
+        let plain_http = plain_http.then(|| components::notice(Some("bad"), lang.t(over::PLAIN_HTTP)));
+        let proxy = proxy.map(|UndeclaredProxy(peer)| {
+            let text = lang.fill(over::UNDECLARED_PROXY, &[("peer", &peer.to_string())]);
+            components::notice(Some("warn"), text)
+        });
+        let has_warning = plain_http.is_some() || proxy.is_some();
+        let warning = has_warning.then(|| view! { <div class="stack before">{plain_http}{proxy}</div> });
         view! { {warning} {content(lang, &overview)} }
     })
     .await
