@@ -20,6 +20,7 @@ fuzz_target!(|body: &[u8]| {
                     "{asked:?} was not asked for"
                 );
                 assert!(!asked.u.is_empty());
+                assert_eq!(asked.key_text(), format!("NATIVE {digits}"), "only NATIVE is offered");
             }
             Err(Bad::Unreadable(why)) => assert!(!why.is_empty()),
             Err(Bad::Field { field, message }) => assert!(message.contains(field)),
