@@ -37,6 +37,7 @@ fn own_routes() -> Routes<Server> {
 }
 
 /// The whole server.
+#[allow(clippy::disallowed_methods, reason = "the one place that builds routers, from the register")]
 pub fn router(server: Server) -> Router {
     let routes = own_routes()
         .with_state(server.clone())

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "its router is the test's own")]
+
 use std::collections::BTreeSet;
 
 use axum::body::Body;

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "its router is the test's own")]
+
 use axum::routing::{get, post};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},

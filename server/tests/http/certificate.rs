@@ -32,7 +32,7 @@ async fn an_expired_certificate_keeps_nobody_from_paying() {
         let file = folder.path().join("saoma.toml");
         std::fs::write(&file, settings).unwrap();
         let mut config = config::load(Some(&file)).unwrap();
-        config.database_url = Secret::new(&testdb::sqlite(folder.path()));
+        config.database_url = Secret::new(testdb::sqlite(folder.path()));
         let running = start::start(config).await.unwrap();
         let url = format!("http://{}", running.addr);
         let form = [("u", token("lin", 3600)), ("quantity", "10".to_owned())];
