@@ -10,8 +10,9 @@ use crate::circuit_breaker::Failure;
 use crate::core::{Cashier, Inner};
 use crate::db::DbError;
 use crate::db::{due, orders};
-use crate::query::{QueryError, SCHEDULE};
+use crate::query::QueryError;
 use crate::rate::Rate;
+use recharge::audit::Actor;
 use recharge::order::Order;
 use recharge::order::query_schedule::{self, WATCHED_EVERY_MS};
 
@@ -52,7 +53,7 @@ impl Cashier {
                     Ok(None) => return,
                     Err(error) => return tracing::warn!(%error, "order {number} could not be read"),
                 };
-                if let Err(error) = inner.query_as(&order, SCHEDULE, call).await {
+                if let Err(error) = inner.query_as(&order, &Actor::Schedule, call).await {
                     inner.query_again(&order, &error).await;
                 }
             });

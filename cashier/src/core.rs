@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use recharge::command::Command;
-use recharge::event::{Event, EventKind};
+use recharge::audit::Actor;
+use recharge::command::RecordEvent;
+use recharge::event::{Event, EventDetail};
 use recharge::order::{LatePayment, Rules};
 use tokio::sync::OwnedMutexGuard;
 use wxpay::client::Client;
@@ -119,8 +120,9 @@ impl Cashier {
     /// # Errors
     /// [`WriteError`].
     pub async fn note(&self, out_trade_no: &OutTradeNo, by: &str, text: &str) -> Result<(), WriteError> {
-        let detail = serde_json::json!({ "by": by, "text": text });
-        self.inner.record(out_trade_no, EventKind::Note, &detail).await
+        let detail = EventDetail::Note { by: Actor::Operator(by.to_owned()), text: text.to_owned() };
+        let event = Event::new(out_trade_no, self.now(), detail);
+        self.inner.writer.write(RecordEvent(event)).await
     }
 
     /// Commands that wait for the writer.
@@ -140,16 +142,6 @@ impl Cashier {
 }
 
 impl Inner {
-    async fn record(
-        &self,
-        number: &OutTradeNo,
-        kind: EventKind,
-        detail: &serde_json::Value,
-    ) -> Result<(), WriteError> {
-        let event = Event::new(number, self.clock.now(), kind, detail);
-        self.writer.write(Command::Record(event)).await.map(|_| ())
-    }
-
     /// Tells the breaker how a query or a close ended, and passes the answer on.
     pub(crate) fn record_query<T>(&self, call: Call, answer: Result<T, Error>) -> Result<T, Error> {
         self.throttle.queries.record(call, answer.as_ref().err(), self.clock.now(), &self.random);

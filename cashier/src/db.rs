@@ -4,6 +4,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use recharge::audit::Actor;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
@@ -24,6 +25,7 @@ pub mod events;
 pub mod exceptions;
 pub mod facts;
 pub(crate) mod idempotency_keys;
+pub mod job;
 pub mod ledger;
 mod libpq;
 pub(crate) mod limits;
@@ -385,6 +387,47 @@ where
 /// A stored value that the types refuse: the row was written by something else.
 fn broken(name: &'static str, why: impl std::error::Error + Send + Sync + 'static) -> DbError {
     sqlx::Error::ColumnDecode { index: name.to_owned(), source: Box::new(why) }.into()
+}
+
+/// A table as errors name it, with the columns of its primary key.
+struct Table {
+    name: &'static str,
+    key: &'static [&'static str],
+}
+
+impl Table {
+    /// Reads a column that holds one word of an enum.
+    fn word<T>(
+        &self,
+        row: &AnyRow,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, DbError> {
+        let word: String = column(row, name)?;
+        read(&word).ok_or_else(|| self.unknown(row, name, word))
+    }
+
+    /// Reads who did it out of two columns, the kind of actor and its name.
+    fn actor(&self, row: &AnyRow, kind: &'static str, name: &'static str) -> Result<Actor, DbError> {
+        let name: String = column(row, name)?;
+        self.word(row, kind, |kind| Actor::from_columns(kind, name))
+    }
+
+    fn unknown(&self, row: &AnyRow, name: &'static str, word: String) -> DbError {
+        self.unreadable(row, name, error::UnknownWord(word))
+    }
+
+    /// A value that the types refuse, with its place.
+    fn unreadable(
+        &self,
+        row: &AnyRow,
+        name: &'static str,
+        why: impl std::error::Error + Send + Sync + 'static,
+    ) -> DbError {
+        let key = self.key.iter().map(|part| column::<String>(row, part).unwrap_or_default());
+        let key = key.collect::<Vec<_>>().join(" ");
+        Inconsistency::on(self.name).column(name).row(key).source(why)
+    }
 }
 
 #[cfg(test)]

@@ -8,20 +8,20 @@ use crate::db::writer::WriteError;
 use crate::db::{accounts, exceptions, ledger, orders, refunds};
 use crate::refunds::NoCertificate;
 use recharge::User;
-use recharge::command::{Command, Reply};
-use recharge::exception::Exception;
-use recharge::exception::resolution::{self, Known, SettleRefusal, Settlement, Way};
+use recharge::command::{ResolveException, Resolved};
+use recharge::exception::resolution::{self, Decision, Known, ResolutionKind, ResolutionRefusal};
+use recharge::exception::{Exception, ExceptionId};
 use recharge::form_version;
-use recharge::refund::{self, By, Refund, Refundable};
+use recharge::refund::{self, ActingOperator, Refund, Refundable};
 
 /// Why an exception was not settled.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     #[error(transparent)]
-    Refused(SettleRefusal),
+    Refused(ResolutionRefusal),
     #[error(transparent)]
     NoCertificate(#[from] NoCertificate),
-    #[error("the settlement could not be written")]
+    #[error("the decision could not be written")]
     Write(#[from] WriteError),
 }
 
@@ -43,7 +43,7 @@ impl From<DbError> for ResolveError {
 impl Cashier {
     /// # Errors
     /// Whatever the database says.
-    pub async fn exception(&self, id: &str) -> Result<Option<Exception>, DbError> {
+    pub async fn exception(&self, id: &ExceptionId) -> Result<Option<Exception>, DbError> {
         exceptions::find(&self.inner.db, id).await
     }
 
@@ -64,7 +64,7 @@ impl Cashier {
     ///
     /// # Errors
     /// Whatever the database says.
-    pub async fn ways(&self, exception: &Exception) -> Result<Vec<Way>, DbError> {
+    pub async fn open_resolutions(&self, exception: &Exception) -> Result<Vec<ResolutionKind>, DbError> {
         let db = &self.inner.db;
         let order = orders::find(db, &exception.out_trade_no).await?;
         let known = refunds::of_order(db, &exception.out_trade_no).await?;
@@ -72,7 +72,7 @@ impl Cashier {
         let credits = ledger::credits_by_hand(db, &exception.out_trade_no).await?;
         let payment = exception.transaction_id.as_ref();
         let is_credited = credits.iter().any(|credit| Some(&credit.transaction_id) == payment);
-        Ok(resolution::ways(exception, Known { order: order.as_ref(), refunds: &refunds, is_credited }))
+        Ok(resolution::open_kinds(exception, Known { order: order.as_ref(), refunds: &refunds, is_credited }))
     }
 
     /// The version of what a page shows of an order number, for the form on it.
@@ -85,7 +85,7 @@ impl Cashier {
         Ok(form_version::of(order.as_ref(), known.iter()))
     }
 
-    /// What [`Settlement::TakeBack`] would take now; `None` if there is nothing.
+    /// What [`Decision::TakeBack`] would take now; `None` if there is nothing.
     ///
     /// # Errors
     /// Whatever the database says.
@@ -114,30 +114,24 @@ impl Cashier {
     /// [`ResolveError`]; nothing was written then, unless the database did not confirm.
     pub async fn resolve_exception(
         &self,
-        id: &str,
-        settlement: Settlement,
+        id: &ExceptionId,
+        decision: Decision,
         seen_version: Option<i64>,
-        by: By,
+        by: ActingOperator,
     ) -> Result<(Exception, Option<Refund>), ResolveError> {
-        if settlement.way() == Way::Refund && !self.can_refund() {
+        if decision.kind() == ResolutionKind::Refund && !self.can_refund() {
             return Err(NoCertificate.into());
         }
-        let Some(exception) = self.exception(id).await? else {
-            return Err(ResolveError::Refused(SettleRefusal::NotFound));
-        };
-        let command = Command::SettleException {
-            id: id.to_owned(),
-            out_trade_no: exception.out_trade_no,
-            settlement: Box::new(settlement),
+        let command = ResolveException {
+            id: id.clone(),
+            decision,
             seen_version,
             notify_url: refund::notify_url(&self.inner.settings.notify_base),
             by,
             now: self.now(),
         };
-        match self.inner.writer.write(command).await? {
-            Reply::ExceptionSettled { exception, refund } => Ok((*exception, refund.map(|refund| *refund))),
-            Reply::SettleRefused(refusal) => Err(ResolveError::Refused(refusal)),
-            _ => Err(DbError::TaskEnded.into()),
-        }
+        let reply = self.inner.writer.write(command).await?;
+        let Resolved { exception, refund } = reply.map_err(ResolveError::Refused)?;
+        Ok((exception, refund))
     }
 }

@@ -1,13 +1,12 @@
 //! Crediting verified payments: a notice or a query answer goes through the writer, and the answer is given once it is stored.
 
-use recharge::command::{Command, Outcome, Reply};
-use recharge::event::{Event, EventKind};
+use recharge::command::{CreditPayment, Outcome, RecordEvent};
+use recharge::event::{Event, EventDetail};
 use recharge::exception::RETRY_UNKNOWN_MS;
-use recharge::order::Proof;
+use recharge::order::Source;
 use wxpay::{OutTradeNo, Payment, Verified};
 
 use crate::core::{Cashier, Inner};
-use crate::db::DbError;
 use crate::db::orders;
 use crate::db::writer::WriteError;
 
@@ -33,14 +32,14 @@ impl Cashier {
     ) -> Result<NoticeAnswer, WriteError> {
         let number = payment.out_trade_no.clone();
         let now = self.now();
-        let outcome = self.inner.credit_payment(payment, Proof::Notice, from).await?;
+        let outcome = self.inner.credit_payment(payment, Source::Notice { from: from.to_owned() }).await?;
         Ok(match &outcome {
             Outcome::AskWeChat => {
                 self.query_soon(&number);
                 NoticeAnswer::Fail(outcome)
             }
-            Outcome::Exception { kind, first_seen_at, .. }
-                if kind.asks_for_repeat() && now.minus(*first_seen_at) < RETRY_UNKNOWN_MS =>
+            Outcome::Exception { id, first_seen_at }
+                if id.kind.asks_for_repeat() && now.minus(*first_seen_at) < RETRY_UNKNOWN_MS =>
             {
                 NoticeAnswer::Fail(outcome)
             }
@@ -54,11 +53,11 @@ impl Cashier {
     /// [`WriteError`].
     pub async fn not_paid(&self, out_trade_no: &OutTradeNo, err_code: &str) -> Result<(), WriteError> {
         if orders::find(&self.inner.db, out_trade_no).await?.is_some() {
-            let (now, detail) = (self.now(), serde_json::json!({ "err_code": err_code }));
-            let mut event = Event::new(out_trade_no, now, EventKind::NotPaid, &detail);
+            let (now, detail) = (self.now(), EventDetail::NotPaid { err_code: err_code.to_owned() });
             // A recorded notice that is played again and again adds a row in ten minutes at most.
-            event.once = Some(format!("not_paid {err_code} {}", now.get() / 600_000));
-            self.inner.writer.write(Command::Record(event)).await?;
+            let once = format!("not_paid {err_code} {}", now.get() / 600_000);
+            let event = Event::new(out_trade_no, now, detail).once(once);
+            self.inner.writer.write(RecordEvent(event)).await?;
         }
         Ok(())
     }
@@ -68,23 +67,19 @@ impl Inner {
     pub(crate) async fn credit_payment(
         &self,
         payment: Verified<Payment>,
-        proof: Proof,
-        from: &str,
+        source: Source,
     ) -> Result<Outcome, WriteError> {
-        let now = self.clock.now();
-        let payment = Box::new(payment.into_inner());
+        let (now, proof) = (self.clock.now(), source.proof());
+        let payment = payment.into_inner();
         let number = payment.out_trade_no.clone();
-        let command = Command::Settle { payment, proof, from: from.to_owned(), now };
-        let Reply::Settled(outcome) = self.writer.write(command).await? else {
-            return Err(DbError::TaskEnded.into());
-        };
+        let outcome = self.writer.write(CreditPayment { payment, source, now }).await?;
         match &outcome {
             Outcome::Credited { late } => {
                 self.health.paid(proof);
                 tracing::info!(out_trade_no = %number, late, "credited {number}");
             }
-            Outcome::Exception { kind, .. } => {
-                tracing::warn!(out_trade_no = %number, "{} for {number} kept as an exception", kind.name());
+            Outcome::Exception { id, .. } => {
+                tracing::warn!(out_trade_no = %number, "{} for {number} kept as an exception", id.kind.name());
             }
             Outcome::KeptForRefund => {
                 tracing::warn!(out_trade_no = %number, "{number} was paid late and waits for its refund");

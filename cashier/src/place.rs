@@ -20,7 +20,11 @@ use crate::health::{Cause, Stopped};
 use crate::rate::Rate;
 use crate::throttle::{Wait, Why};
 use recharge::User;
-use recharge::command::{Command, Reply};
+use recharge::audit::Actor;
+use recharge::batch::Apply;
+use recharge::command::{
+    CloseOrder, OrderReply, PlaceOrder, RecordPrepayFailure, StoreTicket, TakeLease, TooManyOpen,
+};
 use recharge::order::{Issued, NewOrder, Order, OrderState};
 
 /// Time after which a payer is told to try again, while the work goes on. WeChat's client gives up after 7 s, but the call may
@@ -184,25 +188,24 @@ impl Inner {
                 Some(admitted.map_err(|wait| must_wait(None, wait))?)
             }
         };
-        let reply = self.writer.write(Command::Place(Box::new(new))).await;
-        if let Ok(Reply::Order { order, changed: true }) = reply {
+        let reply = self.writer.write(PlaceOrder(new)).await;
+        if let Ok(Ok(OrderReply { order, changed: true })) = reply {
             tracing::info!(out_trade_no = %number, "placed {number}");
             let call = match call {
                 Some(call) => call,
                 // The open order that was found has ended meanwhile.
                 None => self.acquire_or_end_lease(&number).await?,
             };
-            return Ok((*order, Some(call)));
+            return Ok((order, Some(call)));
         }
         if let Some(call) = call {
             self.throttle.release(call);
         }
         match reply? {
-            Reply::Order { order, .. } => Ok((*order, None)),
-            Reply::TooManyOpen => {
+            Ok(OrderReply { order, .. }) => Ok((order, None)),
+            Err(TooManyOpen) => {
                 Err(PlaceError::TooManyOpen(orders::open_of(&self.db, &request.user.id, now, 100).await?))
             }
-            _ => Err(PlaceError::NotFound),
         }
     }
 
@@ -214,7 +217,7 @@ impl Inner {
             Err(error) => error.into(),
         };
         let (out_trade_no, result, now) = (number.clone(), refused.to_string(), self.clock.now());
-        self.writer.write(Command::PrepayFailed { out_trade_no, result, now }).await?;
+        self.writer.write(RecordPrepayFailure { out_trade_no, result, now }).await?;
         Err(refused)
     }
 
@@ -269,8 +272,8 @@ impl Inner {
     /// Takes the lease on this order's code; `false` while another process has it.
     async fn take_lease(&self, number: &OutTradeNo) -> Result<bool, PlaceError> {
         let now = self.clock.now();
-        let reply = self.writer.write(Command::Ordering { out_trade_no: number.clone(), now }).await?;
-        Ok(matches!(reply, Reply::Order { changed: true, .. }))
+        let reply = self.writer.write(TakeLease { out_trade_no: number.clone(), now }).await?;
+        Ok(reply.is_some_and(|reply| reply.changed))
     }
 
     /// Sends the unified order and stores its answer.
@@ -282,26 +285,28 @@ impl Inner {
             Ok(prepay) => {
                 self.health.took_order();
                 let (ticket, now) = (prepay.ticket.clone(), self.clock.now());
-                let command = Command::Prepaid { out_trade_no: number.clone(), ticket, now };
-                return self.store(number, command).await;
+                let command = StoreTicket { out_trade_no: number.clone(), ticket, now };
+                return self.store(command).await;
             }
             Err(error) => error,
         };
-        let command = Command::PrepayFailed {
+        let command = RecordPrepayFailure {
             out_trade_no: number.clone(),
             result: error.to_string(),
             now: self.clock.now(),
         };
         tracing::warn!(out_trade_no = %number, "unified order for {number}: {error}");
-        let order = self.store(number, command).await?;
+        let order = self.store(command).await?;
         self.without_code(order, error).await
     }
 
-    async fn store(&self, number: &OutTradeNo, command: Command) -> Result<Order, PlaceError> {
-        match self.writer.write(command).await? {
-            Reply::Order { order, .. } => Ok(*order),
-            _ => orders::find(&self.db, number).await?.ok_or(PlaceError::NotFound),
-        }
+    /// Writes what WeChat answered about an order's ticket, and answers the order as it is now.
+    async fn store<C>(&self, command: C) -> Result<Order, PlaceError>
+    where
+        C: Apply<Reply = Option<OrderReply>> + Send + Sync + 'static,
+    {
+        let reply = self.writer.write(command).await?;
+        reply.map(|reply| reply.order).ok_or(PlaceError::NotFound)
     }
 
     /// Maps an answer without a code to the order's state or the payer's error.
@@ -311,8 +316,8 @@ impl Inner {
         match error {
             Error::Refused { code: ErrCode::OrderClosed, .. } => {
                 self.health.understood();
-                let by = "wechat".to_owned();
-                self.store(&number, Command::Close { out_trade_no: number.clone(), by, now }).await
+                let by = Actor::WeChat;
+                self.store(CloseOrder { out_trade_no: number.clone(), by, now }).await
             }
             // WeChat knows this number: what it knows decides.
             Error::Refused {
@@ -321,7 +326,7 @@ impl Inner {
             } => {
                 self.health.understood();
                 if self.acquire_query(&number).await.is_err()
-                    || self.query(&order, "unified order").await.is_err()
+                    || self.query(&order, &Actor::Placement).await.is_err()
                 {
                     return Err(PlaceError::TryAgain { out_trade_no: number });
                 }
@@ -379,7 +384,7 @@ impl Inner {
             return Err(must_wait(Some(number), Wait { ms, why: Why::Outage }));
         }
         self.acquire_query(number).await?;
-        if self.query(&order, "new code").await.is_err() {
+        if self.query(&order, &Actor::Placement).await.is_err() {
             return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
         }
         self.with_live_code(order, None, Some(seen_version)).await

@@ -1,7 +1,6 @@
 //! Asking WeChat what became of an order, and closing one there.
 
-use serde_json::json;
-use wxpay::{ErrCode, Error, OutTradeNo, TradeState, UnixMillis};
+use wxpay::{ErrCode, Error, OutTradeNo, TradeState, UnixMillis, Verified};
 
 use crate::circuit_breaker::Call;
 use crate::core::{Cashier, Inner};
@@ -9,10 +8,11 @@ use crate::db::DbError;
 use crate::db::writer::WriteError;
 use crate::db::{due, orders};
 use crate::health::Cause;
-use recharge::command::Command;
-use recharge::event::{Event, EventKind};
+use recharge::audit::Actor;
+use recharge::command::{CloseOrder, RecordEvent, RecordExternalRefunds};
+use recharge::event::{Event, EventDetail};
 use recharge::order::query_schedule;
-use recharge::order::{CLOSE_NOT_BEFORE_MS, Order, OrderState, Proof};
+use recharge::order::{CLOSE_NOT_BEFORE_MS, Order, OrderState, Source};
 
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
@@ -54,7 +54,7 @@ impl Cashier {
     /// [`QueryError`].
     pub async fn query(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<String, QueryError> {
         let inner = std::sync::Arc::clone(&self.inner);
-        let (number, by) = (out_trade_no.clone(), by.to_owned());
+        let (number, by) = (out_trade_no.clone(), Actor::Operator(by.to_owned()));
         let asked = tokio::spawn(async move {
             let order = orders::find(&inner.db, &number).await?.ok_or(QueryError::NotFound)?;
             inner.query(&order, &by).await
@@ -69,7 +69,7 @@ impl Cashier {
     /// [`CloseError`].
     pub async fn close(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<Order, CloseError> {
         let inner = std::sync::Arc::clone(&self.inner);
-        let (number, by) = (out_trade_no.clone(), by.to_owned());
+        let (number, by) = (out_trade_no.clone(), Actor::Operator(by.to_owned()));
         let closed = tokio::spawn(async move { inner.close(&number, &by).await });
         closed.await.unwrap_or_else(|_| Err(QueryError::from(DbError::TaskEnded).into()))
     }
@@ -112,12 +112,12 @@ impl Cashier {
 
 impl Inner {
     /// See [`Cashier::query`].
-    pub(crate) async fn query(&self, order: &Order, by: &str) -> Result<String, QueryError> {
+    pub(crate) async fn query(&self, order: &Order, by: &Actor) -> Result<String, QueryError> {
         self.query_as(order, by, Call::Usual).await
     }
 
     /// The same, as the call that finds out whether WeChat is well again.
-    pub(crate) async fn query_as(&self, order: &Order, by: &str, call: Call) -> Result<String, QueryError> {
+    pub(crate) async fn query_as(&self, order: &Order, by: &Actor, call: Call) -> Result<String, QueryError> {
         let number = &order.out_trade_no;
         let answer = self.wechat.query(number).await;
         let trade = match self.record_query(call, answer) {
@@ -143,15 +143,15 @@ impl Inner {
         let word = trade.state.as_str().to_owned();
         match (&trade.state, trade.payment) {
             (TradeState::Success, Some(payment)) => {
-                self.credit_payment(payment, Proof::Query, by).await?;
+                self.credit_payment(payment, Source::Query { by: by.clone() }).await?;
             }
             (TradeState::Refund, payment) => {
                 self.queried(number, &word, by).await?;
                 // Which refunds they are tells ours from those that were made at WeChat's own desk.
                 let refunds = self.refunds_at_wechat(number, Call::Usual).await?;
-                let payment = payment.map(|payment| Box::new(payment.into_inner()));
+                let payment = payment.map(Verified::into_inner);
                 let (out_trade_no, now) = (number.clone(), self.clock.now());
-                self.writer.write(Command::RefundedOutside { out_trade_no, payment, refunds, now }).await?;
+                self.writer.write(RecordExternalRefunds { out_trade_no, payment, refunds, now }).await?;
             }
             (TradeState::Closed | TradeState::Revoked, _) => {
                 self.queried(number, &word, by).await?;
@@ -172,7 +172,7 @@ impl Inner {
         Ok(word)
     }
 
-    async fn close(&self, number: &OutTradeNo, by: &str) -> Result<Order, CloseError> {
+    async fn close(&self, number: &OutTradeNo, by: &Actor) -> Result<Order, CloseError> {
         let find = || async {
             let order = orders::find(&self.db, number).await.map_err(QueryError::from)?;
             order.ok_or(QueryError::NotFound)
@@ -196,7 +196,7 @@ impl Inner {
 
     /// Closes at WeChat an order that it says nobody has paid. A payer may pay in the instant before: then the answer is
     /// ORDERPAID, and a query brings the payment.
-    async fn close_at_wechat(&self, order: &Order, by: &str) -> Result<(), QueryError> {
+    async fn close_at_wechat(&self, order: &Order, by: &Actor) -> Result<(), QueryError> {
         let number = &order.out_trade_no;
         let now = self.clock.now();
         if now.minus(order.created_at) < CLOSE_NOT_BEFORE_MS {
@@ -213,46 +213,45 @@ impl Inner {
                 let answer = self.wechat.query(number).await;
                 let trade = self.record_query(Call::Usual, answer).map_err(QueryError::WeChat)?;
                 if let (TradeState::Success, Some(payment)) = (&trade.state, trade.payment) {
-                    self.credit_payment(payment, Proof::Query, by).await?;
+                    self.credit_payment(payment, Source::Query { by: by.clone() }).await?;
                 }
                 Ok(())
             }
             _ => {
                 let result = error.to_string();
-                self.record_often(number, EventKind::CloseFailed, &result, by).await?;
+                let detail = EventDetail::CloseFailed { result: result.clone(), by: Some(by.clone()) };
+                self.record_often(number, detail, &result, by).await?;
                 Err(QueryError::WeChat(error))
             }
         }
     }
 
-    async fn mark_closed(&self, number: &OutTradeNo, by: &str) -> Result<(), QueryError> {
-        let command =
-            Command::Close { out_trade_no: number.clone(), by: by.to_owned(), now: self.clock.now() };
+    async fn mark_closed(&self, number: &OutTradeNo, by: &Actor) -> Result<(), QueryError> {
+        let command = CloseOrder { out_trade_no: number.clone(), by: by.clone(), now: self.clock.now() };
         self.writer.write(command).await?;
         Ok(())
     }
 
-    async fn queried(&self, number: &OutTradeNo, word: &str, by: &str) -> Result<(), QueryError> {
-        self.record_often(number, EventKind::Queried, word, by).await
+    async fn queried(&self, number: &OutTradeNo, word: &str, by: &Actor) -> Result<(), QueryError> {
+        let (result, by_whom) = (word.to_owned(), Some(by.clone()));
+        let detail = EventDetail::Queried { result, by: by_whom, sign_type: None, fields: None };
+        self.record_often(number, detail, word, by).await
     }
 
     /// What the schedule does again and again stands on the time line once in ten minutes; what a person does, each time.
     async fn record_often(
         &self,
         number: &OutTradeNo,
-        kind: EventKind,
+        detail: EventDetail,
         result: &str,
-        by: &str,
+        by: &Actor,
     ) -> Result<(), QueryError> {
         let now = self.clock.now();
-        let mut event = Event::new(number, now, kind, &json!({ "result": result, "by": by }));
-        if by == SCHEDULE {
-            event.once = Some(format!("{} {result} {}", kind.name(), now.get() / 600_000));
+        let mut event = Event::new(number, now, detail);
+        if *by == Actor::Schedule {
+            event.once = Some(format!("{} {result} {}", event.kind().name(), now.get() / 600_000));
         }
-        self.writer.write(Command::Record(event)).await?;
+        self.writer.write(RecordEvent(event)).await?;
         Ok(())
     }
 }
-
-/// Who asks where nobody in particular does.
-pub(crate) const SCHEDULE: &str = "schedule";

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use recharge::batch::DaySums;
 use recharge::event::Event;
+use recharge::ledger::DaySums;
 use recharge::{Exception, Order, Refund, User};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 

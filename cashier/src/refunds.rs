@@ -10,11 +10,11 @@ use crate::db::DbError;
 use crate::db::writer::WriteError;
 use crate::db::{accounts, ledger, orders, refunds};
 use recharge::User;
-use recharge::command::{Command, Reply};
+use recharge::command::{RefundReply, RequestRefund};
 use recharge::exception::Exception;
 use recharge::exception::resolution;
 use recharge::form_version;
-use recharge::refund::{self, By, Refund, RefundRefusal, RefundWish, Refundable};
+use recharge::refund::{self, ActingOperator, Refund, RefundRefusal, RefundRequest, Refundable};
 
 mod external;
 mod send;
@@ -157,23 +157,19 @@ impl Cashier {
     ///
     /// # Errors
     /// [`RefundError`]; nothing was written then, unless the database did not confirm.
-    pub async fn refund(&self, wish: RefundWish, by: By) -> Result<Refund, RefundError> {
+    pub async fn refund(&self, request: RefundRequest, by: ActingOperator) -> Result<Refund, RefundError> {
         if !self.can_refund() {
             return Err(NoCertificate.into());
         }
         let notify_url = refund::notify_url(&self.inner.settings.notify_base);
-        let command = Command::Refund { wish: Box::new(wish), notify_url, by, now: self.now() };
-        match self.inner.writer.write(command).await? {
-            Reply::Refund { refund, changed } => {
-                if changed {
-                    let (number, amount) = (&refund.out_trade_no, refund.amount);
-                    tracing::info!(out_trade_no = %number, "{} refunds {amount} of {number}", refund.by);
-                }
-                Ok(*refund)
-            }
-            Reply::RefundRefused(refusal) => Err(RefundError::Refused(refusal)),
-            _ => Err(DbError::TaskEnded.into()),
+        let command = RequestRefund { request, notify_url, by, now: self.now() };
+        let reply = self.inner.writer.write(command).await?;
+        let RefundReply { refund, changed } = reply.map_err(RefundError::Refused)?;
+        if changed {
+            let (number, amount) = (&refund.out_trade_no, refund.amount);
+            tracing::info!(out_trade_no = %number, "{} refunds {amount} of {number}", refund.by);
         }
+        Ok(refund)
     }
 
     /// The refunds of an order number, of whichever payment and whoever made them, oldest first.
@@ -184,7 +180,7 @@ impl Cashier {
         refunds::of_order(&self.inner.db, out_trade_no).await
     }
 
-    /// Refunds that are not over, oldest first, at most `limit`; those with `stuck` need somebody.
+    /// Refunds that are not over, oldest first, at most `limit`; those with `blocked` need somebody.
     ///
     /// # Errors
     /// Whatever the database says.
@@ -210,7 +206,7 @@ impl Cashier {
         &self,
         out_refund_no: &OutRefundNo,
         seen_version: Option<i64>,
-        by: By,
+        by: ActingOperator,
     ) -> Result<Refund, WithdrawError> {
         let (inner, number) = (Arc::clone(&self.inner), out_refund_no.clone());
         let withdrawn = tokio::spawn(async move { inner.withdraw(&number, seen_version, by).await });

@@ -6,7 +6,7 @@ mod common;
 
 use cashier::db::check::Violation;
 use common::on_both;
-use recharge::refund::{By, RefundWish};
+use recharge::refund::{ActingOperator, RefundRequest};
 use wxpay::{Fen, OutRefundNo};
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn a_refund_and_a_credit_that_nothing_stands_behind_are_named() {
         let order = desk.place(1000).await;
         desk.pay_and_notify(&order).await;
         let number = order.out_trade_no.to_string();
-        let wish = RefundWish {
+        let wish = RefundRequest {
             out_trade_no: order.out_trade_no.clone(),
             out_refund_no: OutRefundNo::parse("RF1").unwrap(),
             amount: Fen::new(400),
@@ -71,7 +71,7 @@ async fn a_refund_and_a_credit_that_nothing_stands_behind_are_named() {
             exception: None,
             seen_version: None,
         };
-        let by = By { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() };
+        let by = ActingOperator { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() };
         desk.cashier.refund(wish, by).await.unwrap();
         let findings = desk.cashier.check().await.unwrap();
         assert_eq!((findings.refunds, findings.violations), (1, 0));
@@ -94,7 +94,7 @@ async fn a_refund_and_a_credit_that_nothing_stands_behind_are_named() {
         let entry = "refund RF1".to_owned();
         assert_eq!(named().await, [Violation::NoReason { out_trade_no: number.clone(), entry }]);
         desk.execute(
-            "INSERT INTO ledger SELECT out_trade_no, 'credit 42', 'u_1', 5, 0, 't', 't' FROM orders",
+            "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) SELECT out_trade_no, 'credit 42', 'u_1', 5, 0, 't', 't' FROM orders",
         )
         .await;
         desk.execute("UPDATE accounts SET balance = balance + 5").await;

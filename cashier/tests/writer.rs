@@ -9,11 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cashier::Db;
+use cashier::db::job::Job;
 use cashier::db::writer::{Committer, WriteError};
 use cashier::watched::Watched;
 use common::{Desk, PLACED, on_both, settings, until};
-use recharge::command::{Command, Outcome, Reply};
-use recharge::order::{NewOrder, Order, Proof, Rules};
+use recharge::batch::Apply;
+use recharge::command::{CreditPayment, OrderReply, Outcome, PlaceOrder};
+use recharge::order::{NewOrder, Order, Rules, Source};
 use recharge::{LatePayment, User};
 use sqlx::{AnyConnection, Connection, Executor};
 use tokio::io::copy_bidirectional;
@@ -46,7 +48,7 @@ fn order(user: &str, n: u8) -> Order {
     Order::new(new, PLACED, [n; 26]).unwrap()
 }
 
-fn settle(order: &Order) -> Command {
+fn settle(order: &Order) -> CreditPayment {
     let payment = Payment {
         appid: rules().appid.clone(),
         out_trade_no: order.out_trade_no.clone(),
@@ -60,12 +62,27 @@ fn settle(order: &Order) -> Command {
         signed: Signed::Md5,
         evidence: Evidence::default(),
     };
-    let (from, now) = ("203.0.113.41".to_owned(), PLACED.plus_ms(61_000));
-    Command::Settle { payment: Box::new(payment), proof: Proof::Notice, from, now }
+    let source = Source::Notice { from: "203.0.113.41".to_owned() };
+    CreditPayment { payment, source, now: PLACED.plus_ms(61_000) }
 }
 
-fn place(order: &Order) -> Command {
-    Command::Place(Box::new(order.clone()))
+fn place(order: &Order) -> PlaceOrder {
+    PlaceOrder(order.clone())
+}
+
+/// What each of these commands led to, all in one batch.
+async fn commit<C>(committer: &Committer, commands: Vec<C>) -> Vec<Result<C::Reply, WriteError>>
+where
+    C: Apply + Send + Sync + 'static,
+    C::Reply: Send + Sync + 'static,
+{
+    let (mut jobs, answers): (Vec<_>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
+    committer.commit(&mut jobs).await;
+    let mut replies = Vec::new();
+    for answer in answers {
+        replies.push(answer.await.unwrap());
+    }
+    replies
 }
 
 /// A database on PostgreSQL behind a host that, while `silent` is set, takes connections and says nothing.
@@ -99,11 +116,12 @@ async fn a_database_host_that_says_nothing_holds_the_writer_up_for_five_seconds_
     let committer = committer(&db);
     silent.store(true, Ordering::SeqCst);
     let order = order("u_1", 1);
-    let command = [place(&order)];
-    let answers = timeout(Duration::from_secs(20), committer.commit(&command)).await.unwrap();
+    let placing = commit(&committer, vec![place(&order)]);
+    let answers = timeout(Duration::from_secs(20), placing).await.unwrap();
     assert!(matches!(answers[0], Err(WriteError::Database(_))), "{:?}", answers[0]);
     silent.store(false, Ordering::SeqCst);
-    assert!(matches!(committer.commit(&command).await[0], Ok(Reply::Order { changed: true, .. })));
+    let answers = commit(&committer, vec![place(&order)]).await;
+    assert!(matches!(answers[0], Ok(Ok(OrderReply { changed: true, .. }))), "{:?}", answers[0]);
 }
 
 #[tokio::test]
@@ -113,11 +131,11 @@ async fn one_bad_item_does_not_fail_its_neighbours() {
         // The table refuses an order of nothing; the rules never make one.
         let mut bad = order("u_bad", 2);
         bad.total_fee = Fen::ZERO;
-        let commands = [place(&order("u_1", 1)), place(&bad), place(&order("u_3", 3))];
-        let answers = committer.commit(&commands).await;
-        assert!(matches!(answers[0], Ok(Reply::Order { changed: true, .. })));
+        let commands = vec![place(&order("u_1", 1)), place(&bad), place(&order("u_3", 3))];
+        let answers = commit(&committer, commands).await;
+        assert!(matches!(answers[0], Ok(Ok(OrderReply { changed: true, .. }))));
         assert!(matches!(answers[1], Err(WriteError::Database(_))), "{:?}", answers[1]);
-        assert!(matches!(answers[2], Ok(Reply::Order { changed: true, .. })));
+        assert!(matches!(answers[2], Ok(Ok(OrderReply { changed: true, .. }))));
         assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 2);
     })
     .await;
@@ -128,7 +146,7 @@ async fn a_credit_that_the_ledger_has_already_fails_and_moves_nothing() {
     on_both(|desk| async move {
         let committer = committer(desk.cashier.db());
         let order = order("u_1", 1);
-        committer.commit(&[place(&order)]).await;
+        commit(&committer, vec![place(&order)]).await;
         // A row that should not be there: the key holds even if every rule before it were wrong.
         sqlx::query(
             "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
@@ -138,7 +156,7 @@ async fn a_credit_that_the_ledger_has_already_fails_and_moves_nothing() {
         .execute(desk.cashier.db().pool())
         .await
         .unwrap();
-        let answers = committer.commit(&[settle(&order)]).await;
+        let answers = commit(&committer, vec![settle(&order)]).await;
         assert!(matches!(answers[0], Err(WriteError::Database(_))), "{:?}", answers[0]);
         assert_eq!(desk.balance().await, 0);
         assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'paid'").await, 0);
@@ -151,7 +169,8 @@ async fn the_ledger_can_be_neither_changed_nor_shortened() {
     on_both(|desk| async move {
         let committer = committer(desk.cashier.db());
         let order = order("u_1", 1);
-        committer.commit(&[place(&order), settle(&order)]).await;
+        commit(&committer, vec![place(&order)]).await;
+        commit(&committer, vec![settle(&order)]).await;
         for sql in ["UPDATE ledger SET amount = 1", "DELETE FROM ledger"] {
             let error = sqlx::query(sql).execute(desk.cashier.db().pool()).await.unwrap_err();
             assert!(error.to_string().contains("append-only"), "{error}");
@@ -168,12 +187,11 @@ async fn a_batch_of_many_credits_for_few_accounts_adds_up() {
         let orders: Vec<_> = (0..200).map(|n| order(&format!("u_{}", n % 3), n)).collect();
         // The same amount of the same user would be the same order.
         let orders: Vec<_> = orders.into_iter().filter_map(|order| order.superseded()).collect();
-        committer.commit(&orders.iter().map(place).collect::<Vec<_>>()).await;
-        let answers = committer.commit(&orders.iter().map(settle).collect::<Vec<_>>()).await;
-        let credited = Ok::<_, ()>(Reply::Settled(Outcome::Credited { late: false }));
-        assert!(
-            answers.iter().all(|answer| answer.as_ref().map_err(|_| ()) == credited.as_ref().map_err(|_| ()))
-        );
+        commit(&committer, orders.iter().map(place).collect()).await;
+        let answers = commit(&committer, orders.iter().map(settle).collect()).await;
+        for answer in answers {
+            assert_eq!(answer.unwrap(), Outcome::Credited { late: false });
+        }
         // 67 orders of u_0 and u_1 each, 66 of u_2; 10.50 yuan each.
         assert_eq!(desk.cashier.balance("u_0").await.unwrap().get(), 67 * 1050);
         assert_eq!(desk.cashier.balance("u_1").await.unwrap().get(), 67 * 1050);
@@ -192,8 +210,9 @@ async fn a_deadlock_between_instances_is_decided_again() {
     let desk = Desk::open_as(&testdb::postgres().await, settings(), wxpay::Merchant::sandbox()).await;
     let committer = committer(desk.cashier.db());
     let (before, order) = (order("u_1", 1), order("u_1", 2));
-    committer.commit(&[place(&before), settle(&before)]).await;
-    committer.commit(&[place(&order)]).await;
+    commit(&committer, vec![place(&before)]).await;
+    commit(&committer, vec![settle(&before)]).await;
+    commit(&committer, vec![place(&order)]).await;
     let mut other = AnyConnection::connect(&desk.url).await.unwrap();
     // It never looks for deadlocks itself, so the writer is the one that is broken off.
     for sql in [
@@ -204,14 +223,14 @@ async fn a_deadlock_between_instances_is_decided_again() {
         other.execute(sql).await.unwrap();
     }
     let (settling, command) = (committer.clone(), settle(&order));
-    let settling = tokio::spawn(async move { settling.commit(&[command]).await });
+    let settling = tokio::spawn(async move { commit(&settling, vec![command]).await });
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     until(async || desk.count(waiting).await == 1).await;
     let sql = "UPDATE orders SET version = version WHERE out_trade_no = $1";
     sqlx::query(sql).bind(order.out_trade_no.as_str()).execute(&mut other).await.unwrap();
     other.execute("ROLLBACK").await.unwrap();
     let answers = settling.await.unwrap();
-    assert!(matches!(answers[0], Ok(Reply::Settled(Outcome::Credited { .. }))), "{:?}", answers[0]);
+    assert!(matches!(answers[0], Ok(Outcome::Credited { .. })), "{:?}", answers[0]);
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
     until(async || desk.count(deadlocks).await >= 1).await;
     assert_eq!(desk.balance().await, 2 * 1050);

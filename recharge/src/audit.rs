@@ -1,11 +1,122 @@
-//! What operators did, as it is written to the audit.
+//! Who acts, and the audit of what operators did.
 
+use serde::{Deserialize, Serialize};
 use wxpay::UnixMillis;
+
+/// Who or what caused a change. Stored as two columns, [`Actor::kind`] and [`Actor::name`], so that an operator's name can
+/// never pass for the program itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(from = "InJson", into = "InJson")]
+pub enum Actor {
+    /// A signed-in operator, by name.
+    Operator(String),
+    /// A rule of this program, without a person.
+    Rule,
+    /// WeChat, or somebody in its merchant platform.
+    WeChat,
+    /// The background query schedule.
+    Schedule,
+    /// The daily reconciliation with WeChat's bill.
+    Reconciliation,
+    /// Placing the order: a query that unified order's answer or a new code asked for.
+    Placement,
+}
+
+/// Names that no new operator may have: they stand for the program in the columns of names, now or in older rows.
+pub const RESERVED_NAMES: [&str; 11] = [
+    "rule",
+    "wechat",
+    "schedule",
+    "reconciliation",
+    "reconcile",
+    "placement",
+    "notice",
+    "query",
+    "console",
+    "system",
+    "operator",
+];
+
+impl Actor {
+    /// The program's own actors; each one's name is its kind.
+    const PROGRAM: [Actor; 5] =
+        [Actor::Rule, Actor::WeChat, Actor::Schedule, Actor::Reconciliation, Actor::Placement];
+
+    /// The stored kind: `operator`, `rule`, `wechat`, `schedule`, `reconciliation` or `placement`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Actor::Operator(_) => "operator",
+            Actor::Rule => "rule",
+            Actor::WeChat => "wechat",
+            Actor::Schedule => "schedule",
+            Actor::Reconciliation => "reconciliation",
+            Actor::Placement => "placement",
+        }
+    }
+
+    /// The stored name: the operator's, or the kind again.
+    pub fn name(&self) -> &str {
+        match self {
+            Actor::Operator(name) => name,
+            program => program.kind(),
+        }
+    }
+
+    /// Reads the two columns; `None` if this version does not know the kind.
+    pub fn from_columns(kind: &str, name: String) -> Option<Actor> {
+        match kind {
+            "operator" => Some(Actor::Operator(name)),
+            kind => Self::PROGRAM.into_iter().find(|actor| actor.kind() == kind),
+        }
+    }
+}
+
+/// An actor inside a JSON object: an operator is `{"operator": name}`, the program a word. Older versions wrote a word for
+/// either.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum InJson {
+    Operator { operator: String },
+    Word(String),
+}
+
+impl From<Actor> for InJson {
+    fn from(actor: Actor) -> Self {
+        match actor {
+            Actor::Operator(operator) => InJson::Operator { operator },
+            program => InJson::Word(program.kind().to_owned()),
+        }
+    }
+}
+
+impl From<InJson> for Actor {
+    fn from(stored: InJson) -> Self {
+        match stored {
+            InJson::Operator { operator } => Actor::Operator(operator),
+            InJson::Word(word) => match word.as_str() {
+                "reconcile" => Actor::Reconciliation,
+                "unified order" | "new code" => Actor::Placement,
+                _ => Actor::PROGRAM
+                    .into_iter()
+                    .find(|actor| actor.kind() == word)
+                    .unwrap_or(Actor::Operator(word)),
+            },
+        }
+    }
+}
+
+impl std::fmt::Display for Actor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// Something an operator did. Append-only: the database refuses changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
+    /// When.
     pub at: UnixMillis,
+    /// The operator's name, or the name that was tried.
     pub operator: String,
     /// `login`, `logout`, `password`, `operator_added`, `operator_removed`, `refund`, …
     pub action: &'static str,
@@ -13,12 +124,14 @@ pub struct AuditEntry {
     pub subject: String,
     /// The client's address, or `console`.
     pub address: String,
-    /// JSON objects without secrets.
+    /// What was, as a JSON object without secrets.
     pub before: String,
+    /// What is, as a JSON object without secrets.
     pub after: String,
 }
 
 impl AuditEntry {
+    /// An entry without details of what was and what is.
     pub fn new(
         at: UnixMillis,
         operator: &str,
@@ -34,6 +147,31 @@ impl AuditEntry {
             address: address.to_owned(),
             before: "{}".to_owned(),
             after: "{}".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_named_like_the_program_is_an_operator_and_stays_one_in_the_database() {
+        for actor in Actor::PROGRAM {
+            let namesake = Actor::Operator(actor.name().to_owned());
+            assert_ne!(namesake, actor);
+            for stored in [actor, namesake] {
+                let read = Actor::from_columns(stored.kind(), stored.name().to_owned());
+                assert_eq!(read, Some(stored.clone()));
+            }
+        }
+        assert_eq!(Actor::from_columns("robot", "lin".to_owned()), None);
+    }
+
+    #[test]
+    fn every_name_of_the_program_is_reserved() {
+        for actor in Actor::PROGRAM {
+            assert!(RESERVED_NAMES.contains(&actor.name()), "{actor}");
         }
     }
 }

@@ -1,99 +1,317 @@
-//! What can be written, and what it led to. Everything that moves an order is one of these commands.
+//! What can be written, what it needs to know, and what it leads to. Everything that moves an order is one of these
+//! commands; [`Apply`](crate::batch::Apply) says how.
+
+use std::collections::BTreeSet;
 
 use wxpay::{OutRefundNo, OutTradeNo, Payment, Ticket, UnixMillis};
 
+use crate::audit::Actor;
 use crate::event::Event;
-use crate::exception::resolution::{SettleRefusal, Settlement};
-use crate::exception::{Exception, ExceptionKind};
-use crate::order::{Order, Proof};
-use crate::refund::{By, News, Outside, Refund, RefundRefusal, RefundWish};
+use crate::exception::resolution::{Decision, ResolutionRefusal};
+use crate::exception::{Exception, ExceptionId};
+use crate::order::{Order, Source};
+use crate::refund::{ActingOperator, ExternalRefund, Refund, RefundRefusal, RefundRequest, RefundUpdate};
 
-/// One thing to write. Everything that moves an order goes through here.
-#[derive(Debug, Clone)]
-pub enum Command {
-    /// Write a new order, or find the open one of the same user and amount.
-    Place(Box<Order>),
-    /// Take the right to ask WeChat for this order's code.
-    Ordering { out_trade_no: OutTradeNo, now: UnixMillis },
-    /// Store the code that unified order answered.
-    Prepaid { out_trade_no: OutTradeNo, ticket: Ticket, now: UnixMillis },
-    /// Unified order brought no code: say why on the time line, and let the next press try.
-    PrepayFailed { out_trade_no: OutTradeNo, result: String, now: UnixMillis },
-    /// A proof of payment.
-    Settle { payment: Box<Payment>, proof: Proof, from: String, now: UnixMillis },
-    /// WeChat says that the order's payment was given back, and by which refunds, ours among them. It need not name the
-    /// payment.
-    RefundedOutside {
-        out_trade_no: OutTradeNo,
-        payment: Option<Box<Payment>>,
-        refunds: Vec<Outside>,
-        now: UnixMillis,
-    },
-    /// An operator gives a paid order back, or a part of it.
-    Refund { wish: Box<RefundWish>, notify_url: Option<String>, by: By, now: UnixMillis },
-    /// What WeChat said of a refund; `by` where an operator withdraws it.
-    Heard { out_refund_no: OutRefundNo, news: News, by: Option<By>, now: UnixMillis },
-    /// An operator settles an exception of this order number.
-    SettleException {
-        id: String,
-        out_trade_no: OutTradeNo,
-        settlement: Box<Settlement>,
-        /// As [`RefundWish::seen_version`].
-        seen_version: Option<i64>,
-        notify_url: Option<String>,
-        by: By,
-        now: UnixMillis,
-    },
-    /// WeChat says that it cannot be paid any more.
-    Close { out_trade_no: OutTradeNo, by: String, now: UnixMillis },
-    /// A row for the time line, nothing else.
-    Record(Event),
+/// One thing to write.
+pub trait Command {
+    /// What it leads to, once it is on disk.
+    type Reply;
+
+    /// What has to be read before it can be decided.
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>);
 }
 
-/// What a command led to, once it is on disk.
+/// What a batch of commands has to read. A batch that only takes payments reads orders and nothing else.
+#[derive(Debug, Default)]
+pub struct Reads<'c> {
+    /// Orders by number.
+    pub orders: BTreeSet<&'c OutTradeNo>,
+    /// Open orders by [`Order::open_key`].
+    pub open_keys: BTreeSet<String>,
+    /// All orders of these users that can still be paid at `now`.
+    pub open_of: BTreeSet<&'c str>,
+    /// When the last of those is placed.
+    pub now: UnixMillis,
+    /// All refunds of these order numbers, and what operators credited of their payments.
+    pub refunds_of: BTreeSet<&'c OutTradeNo>,
+    /// Refunds by number.
+    pub refunds: BTreeSet<&'c OutRefundNo>,
+    /// Exceptions by id.
+    pub exceptions: BTreeSet<&'c ExceptionId>,
+    /// Whether the balances of the users whom the orders and those credits belong to are needed.
+    pub owners: bool,
+    /// Balances by user id.
+    pub balances: BTreeSet<&'c str>,
+}
+
+/// Writes a new order, or finds the open one of the same user and amount. Leads to the one or the other, unless the user has
+/// too many open orders.
+#[derive(Debug, Clone)]
+pub struct PlaceOrder(pub Order);
+
+/// Takes the lease on asking WeChat for this order's ticket; not changed if another process has it.
+#[derive(Debug, Clone)]
+pub struct TakeLease {
+    /// The order.
+    pub out_trade_no: OutTradeNo,
+    /// When it is decided.
+    pub now: UnixMillis,
+}
+
+/// Stores the ticket that unified order answered, and ends the lease.
+#[derive(Debug, Clone)]
+pub struct StoreTicket {
+    /// The order.
+    pub out_trade_no: OutTradeNo,
+    /// What was answered.
+    pub ticket: Ticket,
+    /// When it is decided.
+    pub now: UnixMillis,
+}
+
+/// Records that unified order brought no ticket, and ends the lease.
+#[derive(Debug, Clone)]
+pub struct RecordPrepayFailure {
+    /// The order.
+    pub out_trade_no: OutTradeNo,
+    /// What it answered.
+    pub result: String,
+    /// When it is decided.
+    pub now: UnixMillis,
+}
+
+/// Credits a verified payment, or keeps it as an exception.
+#[derive(Debug, Clone)]
+pub struct CreditPayment {
+    /// As WeChat states it.
+    pub payment: Payment,
+    /// Where the proof came from.
+    pub source: Source,
+    /// When it is decided.
+    pub now: UnixMillis,
+}
+
+/// Records which refunds of an order WeChat has, ours among them: ours move on, others were made in the merchant platform.
+#[derive(Debug, Clone)]
+pub struct RecordExternalRefunds {
+    /// The order's number; there may be no such order.
+    pub out_trade_no: OutTradeNo,
+    /// The payment, where WeChat named it.
+    pub payment: Option<Payment>,
+    /// All refunds that WeChat has of it.
+    pub refunds: Vec<ExternalRefund>,
+    /// When it is decided.
+    pub now: UnixMillis,
+}
+
+/// Takes on a refund of a payment, or of a part of it, as an operator asks.
+#[derive(Debug, Clone)]
+pub struct RequestRefund {
+    /// What the operator asks for.
+    pub request: RefundRequest,
+    /// Where WeChat posts how it ended.
+    pub notify_url: Option<String>,
+    /// The operator.
+    pub by: ActingOperator,
+    /// When it is decided.
+    pub now: UnixMillis,
+}
+
+/// Moves a refund by what WeChat answered about it.
+#[derive(Debug, Clone)]
+pub struct UpdateRefund {
+    /// The refund.
+    pub out_refund_no: OutRefundNo,
+    /// What was answered.
+    pub update: RefundUpdate,
+    /// The operator who withdraws it, if one does.
+    pub by: Option<ActingOperator>,
+    /// When it is decided.
+    pub now: UnixMillis,
+}
+
+/// Resolves an exception as an operator decides.
+#[derive(Debug, Clone)]
+pub struct ResolveException {
+    /// The exception.
+    pub id: ExceptionId,
+    /// What the operator decides.
+    pub decision: Decision,
+    /// As [`RefundRequest::seen_version`].
+    pub seen_version: Option<i64>,
+    /// Where WeChat posts how a refund ended, if one is asked for.
+    pub notify_url: Option<String>,
+    /// The operator.
+    pub by: ActingOperator,
+    /// When it is decided.
+    pub now: UnixMillis,
+}
+
+/// Closes an order of which WeChat says that it cannot be paid any more.
+#[derive(Debug, Clone)]
+pub struct CloseOrder {
+    /// The order.
+    pub out_trade_no: OutTradeNo,
+    /// Who had it closed.
+    pub by: Actor,
+    /// When it is decided.
+    pub now: UnixMillis,
+}
+
+/// Adds a row to the time line, nothing else.
+#[derive(Debug, Clone)]
+pub struct RecordEvent(pub Event);
+
+/// An order as it is now, and whether the command changed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reply {
-    /// The order as it is now, and whether this command changed it.
-    Order {
-        order: Box<Order>,
-        changed: bool,
-    },
-    /// There is no such order.
-    UnknownOrder,
-    /// The order was not written: its user has as many open orders as the rules allow.
-    TooManyOpen,
-    /// What a payment led to.
-    Settled(Outcome),
-    /// The refund as it is now, and whether this command changed it.
-    Refund {
-        refund: Box<Refund>,
-        changed: bool,
-    },
-    RefundRefused(RefundRefusal),
-    UnknownRefund,
-    /// The exception, settled, and the refund that was asked for.
-    ExceptionSettled {
-        exception: Box<Exception>,
-        refund: Option<Box<Refund>>,
-    },
-    SettleRefused(SettleRefusal),
-    Recorded,
+pub struct OrderReply {
+    /// As it is now.
+    pub order: Order,
+    /// Whether this command changed it.
+    pub changed: bool,
+}
+
+/// The order was not written: its user has as many open orders as the rules allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TooManyOpen;
+
+/// A refund as it is now, and whether the command changed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefundReply {
+    /// As it is now.
+    pub refund: Refund,
+    /// Whether this command changed it.
+    pub changed: bool,
+}
+
+/// An exception that was resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// As it is now.
+    pub exception: Exception,
+    /// The refund that was asked for, if one was.
+    pub refund: Option<Refund>,
 }
 
 /// What a payment led to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
+    /// The balance rose.
     Credited {
+        /// Whether it came after the order was closed or had expired.
         late: bool,
     },
+    /// It came late and the rule is to refund: paid, not credited, its refund asked for.
     KeptForRefund,
+    /// The same payment was on record.
     AlreadyPaid,
-    /// Kept as an exception, seen first at this time.
+    /// It does not fit and was kept for a person.
     Exception {
-        id: String,
-        kind: ExceptionKind,
+        /// The exception.
+        id: ExceptionId,
+        /// When it was seen first; a repeated notice meets it again.
         first_seen_at: UnixMillis,
     },
     /// Nothing was done; a query decides.
     AskWeChat,
+}
+
+impl Command for PlaceOrder {
+    type Reply = Result<OrderReply, TooManyOpen>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.open_keys.extend(self.0.open_key());
+        reads.open_of.insert(&self.0.user.id);
+        reads.now = reads.now.max(self.0.created_at);
+    }
+}
+
+impl Command for TakeLease {
+    type Reply = Option<OrderReply>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.orders.insert(&self.out_trade_no);
+    }
+}
+
+impl Command for StoreTicket {
+    type Reply = Option<OrderReply>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.orders.insert(&self.out_trade_no);
+    }
+}
+
+impl Command for RecordPrepayFailure {
+    type Reply = Option<OrderReply>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.orders.insert(&self.out_trade_no);
+    }
+}
+
+impl Command for CreditPayment {
+    type Reply = Outcome;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.orders.insert(&self.payment.out_trade_no);
+    }
+}
+
+impl Command for RecordExternalRefunds {
+    type Reply = Option<OrderReply>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.orders.insert(&self.out_trade_no);
+        reads.refunds_of.insert(&self.out_trade_no);
+        reads.refunds.extend(self.refunds.iter().map(|seen| &seen.out_refund_no));
+    }
+}
+
+impl Command for RequestRefund {
+    type Reply = Result<RefundReply, RefundRefusal>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.orders.insert(&self.request.out_trade_no);
+        reads.refunds_of.insert(&self.request.out_trade_no);
+        reads.refunds.insert(&self.request.out_refund_no);
+        reads.exceptions.extend(&self.request.exception);
+        reads.owners = true;
+    }
+}
+
+impl Command for UpdateRefund {
+    type Reply = Option<RefundReply>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.refunds.insert(&self.out_refund_no);
+    }
+}
+
+impl Command for ResolveException {
+    type Reply = Result<Resolved, ResolutionRefusal>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.orders.insert(&self.id.out_trade_no);
+        reads.refunds_of.insert(&self.id.out_trade_no);
+        reads.exceptions.insert(&self.id);
+        reads.owners = true;
+        if let Decision::Credit { user: Some(user), .. } = &self.decision {
+            reads.balances.insert(&user.id);
+        }
+    }
+}
+
+impl Command for CloseOrder {
+    type Reply = Option<OrderReply>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.orders.insert(&self.out_trade_no);
+    }
+}
+
+impl Command for RecordEvent {
+    type Reply = ();
+
+    fn reads<'c>(&'c self, _: &mut Reads<'c>) {}
 }

@@ -2,57 +2,47 @@
 
 pub mod resolution;
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
 use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
 
-/// For how long after it was first seen an order number that we do not know is answered with FAIL: a restored
-/// database may catch up. Source: fault scenario 11.
+use crate::audit::Actor;
+use crate::names::names;
+
+/// How long after it was first seen a notice of an unknown order number is answered with FAIL, in milliseconds: a restored
+/// database may catch up, and WeChat repeats the notice until then. Source: docs/faults.md#11
 pub const RETRY_UNKNOWN_MS: i64 = 60 * 60 * 1000;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// Why a payment does not fit. Its words are in the database and in the integrator's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ExceptionKind {
     /// Paid after the order was closed or after its `time_expire`.
     Late,
     /// A second `transaction_id` for a paid order.
     Duplicate,
+    /// Another amount than the order's.
     AmountMismatch,
+    /// Another currency than CNY.
     CurrencyMismatch,
+    /// No order has its number.
     UnknownOrder,
     /// Another appid of the same merchant.
     OtherApp,
-    /// Refunded at WeChat's own desk.
+    /// Refunded in the merchant platform.
     RefundedOutside,
 }
 
+names!(ExceptionKind {
+    Late = "late",
+    Duplicate = "duplicate",
+    AmountMismatch = "amount_mismatch",
+    CurrencyMismatch = "currency_mismatch",
+    UnknownOrder = "unknown_order",
+    OtherApp = "other_app",
+    RefundedOutside = "refunded_outside",
+});
+
 impl ExceptionKind {
-    pub const ALL: [ExceptionKind; 7] = [
-        ExceptionKind::Late,
-        ExceptionKind::Duplicate,
-        ExceptionKind::AmountMismatch,
-        ExceptionKind::CurrencyMismatch,
-        ExceptionKind::UnknownOrder,
-        ExceptionKind::OtherApp,
-        ExceptionKind::RefundedOutside,
-    ];
-
-    /// The name in the database and in the integrator's API.
-    pub fn name(self) -> &'static str {
-        match self {
-            ExceptionKind::Late => "late",
-            ExceptionKind::Duplicate => "duplicate",
-            ExceptionKind::AmountMismatch => "amount_mismatch",
-            ExceptionKind::CurrencyMismatch => "currency_mismatch",
-            ExceptionKind::UnknownOrder => "unknown_order",
-            ExceptionKind::OtherApp => "other_app",
-            ExceptionKind::RefundedOutside => "refunded_outside",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-
     /// Whether no order of ours says whose money it is.
     pub fn has_no_user(self) -> bool {
         matches!(self, ExceptionKind::UnknownOrder | ExceptionKind::OtherApp)
@@ -64,39 +54,66 @@ impl ExceptionKind {
     }
 }
 
-/// One exception with its evidence: what WeChat states beside what we hold.
+/// How an exception is resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ResolutionKind {
+    /// The payment is credited.
+    Credit,
+    /// The payment is refunded.
+    Refund,
+    /// What a refund in the merchant platform gave back is taken from the balance.
+    TakeBack,
+    /// Nothing more is done.
+    Dismiss,
+}
+
+names!(ResolutionKind {
+    Credit = "credited",
+    Refund = "refund",
+    TakeBack = "taken_back",
+    Dismiss = "dismissed",
+});
+
+/// One exception with its evidence: what WeChat states beside what our books have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exception {
+    /// Why it does not fit.
     pub kind: ExceptionKind,
+    /// The order number that WeChat states; there may be no such order.
     pub out_trade_no: OutTradeNo,
     /// `None` where WeChat did not name it.
     pub transaction_id: Option<TransactionId>,
     /// What WeChat states, in fen (of `fee_type`).
     pub total_fee: Fen,
+    /// The currency, such as `CNY`.
     pub fee_type: String,
     /// What the order asks for, in fen; `None` where there is no order.
     pub expected_fee: Option<Fen>,
+    /// When it was seen first; a repeated notice meets the same exception.
     pub first_seen_at: UnixMillis,
     /// The redacted message as a JSON object.
     pub evidence: String,
-    /// When and by whom it was settled; `None` while it waits for a person.
-    pub settled: Option<Settled>,
+    /// How it was resolved; `None` while it waits for a person.
+    pub resolution: Option<Resolution>,
 }
 
+/// How an exception was resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
+pub struct Resolution {
+    /// When.
     pub at: UnixMillis,
-    /// `rule`, or the operator's name.
-    pub by: String,
-    /// What was done: `credited`, `refund`, `taken_back` or `dismissed`.
-    pub how: String,
+    /// A rule, or the operator who decided.
+    pub by: Actor,
+    /// What was done.
+    pub how: ResolutionKind,
     /// The operator's reason; empty where a rule decided.
     pub reason: String,
 }
 
-impl Settled {
-    pub fn by_rule(how: &str, at: UnixMillis) -> Settled {
-        Settled { at, by: "rule".to_owned(), how: how.to_owned(), reason: String::new() }
+impl Resolution {
+    /// Resolved without a person.
+    pub fn by_rule(how: ResolutionKind, at: UnixMillis) -> Resolution {
+        Resolution { at, by: Actor::Rule, how, reason: String::new() }
     }
 }
 
@@ -108,11 +125,14 @@ impl Exception {
         time_end.and_then(UnixMillis::from_beijing).unwrap_or(self.first_seen_at)
     }
 
-    /// Whether this is money that this desk received besides the payments of its orders, so that a refund of it can be set
-    /// against it. Another app's money is another desk's, unless an operator took it here.
+    /// Whether this is money received besides the payments of orders, so that a refund of it can be set against it. Another
+    /// app's money does not count, unless an operator credited or refunded it here.
     pub fn is_received(&self) -> bool {
-        let taken =
-            || self.settled.as_ref().is_some_and(|settled| matches!(&*settled.how, "credited" | "refund"));
+        let taken = || {
+            self.resolution
+                .as_ref()
+                .is_some_and(|settled| matches!(settled.how, ResolutionKind::Credit | ResolutionKind::Refund))
+        };
         self.fee_type == "CNY"
             && match self.kind {
                 ExceptionKind::Duplicate | ExceptionKind::UnknownOrder | ExceptionKind::AmountMismatch => {
@@ -126,35 +146,50 @@ impl Exception {
     }
 
     /// The same payment makes the same exception only once.
-    pub fn id(&self) -> String {
-        let transaction = self.transaction_id.as_ref().map_or("", TransactionId::as_str);
-        format!("{}:{}:{transaction}", self.kind.name(), self.out_trade_no)
+    pub fn id(&self) -> ExceptionId {
+        ExceptionId {
+            kind: self.kind,
+            out_trade_no: self.out_trade_no.clone(),
+            transaction_id: self.transaction_id.clone(),
+        }
+    }
+}
+
+/// What tells exceptions apart; the table's primary key. Its text is `kind:out_trade_no:transaction_id`, and
+/// [`ExceptionId::parse`] reads it back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExceptionId {
+    /// Why the payment does not fit.
+    pub kind: ExceptionKind,
+    /// The order number that WeChat states.
+    pub out_trade_no: OutTradeNo,
+    /// `None` where WeChat did not name the payment.
+    pub transaction_id: Option<TransactionId>,
+}
+
+impl ExceptionId {
+    /// Reads the text; `None` if it is no such id.
+    pub fn parse(text: &str) -> Option<ExceptionId> {
+        // Neither a kind nor an order's number has a colon; a payment's number may.
+        let mut parts = text.splitn(3, ':');
+        let (kind, number, payment) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(ExceptionId {
+            kind: ExceptionKind::from_name(kind)?,
+            out_trade_no: OutTradeNo::parse(number).ok()?,
+            transaction_id: match payment {
+                "" => None,
+                payment => Some(TransactionId::parse(payment).ok()?),
+            },
+        })
+    }
+}
+
+impl fmt::Display for ExceptionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let payment = self.transaction_id.as_ref().map_or("", TransactionId::as_str);
+        write!(f, "{}:{}:{payment}", self.kind.name(), self.out_trade_no)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fixtures::{NOW, exception};
-
-    #[test]
-    fn money_that_came_besides_the_orders_own_is_received_and_other_currencies_and_apps_are_not() {
-        let received = ExceptionKind::ALL.into_iter().filter(|kind| exception(*kind).is_received());
-        let expected = [ExceptionKind::Duplicate, ExceptionKind::AmountMismatch, ExceptionKind::UnknownOrder];
-        assert_eq!(received.collect::<Vec<_>>(), expected);
-        let other = exception(ExceptionKind::OtherApp);
-        let settled = |how| Some(Settled { by: "lin".to_owned(), ..Settled::by_rule(how, NOW) });
-        assert!(Exception { settled: settled("refund"), ..other.clone() }.is_received());
-        assert!(!Exception { settled: settled("dismissed"), ..other }.is_received());
-        let dollars = Exception { fee_type: "USD".to_owned(), ..exception(ExceptionKind::Duplicate) };
-        assert!(!dollars.is_received());
-    }
-
-    #[test]
-    fn the_evidence_says_when_it_was_paid() {
-        let seen = exception(ExceptionKind::Duplicate);
-        assert_eq!(seen.paid_at(), NOW);
-        let stated = Exception { evidence: r#"{"time_end":"20260314235959"}"#.to_owned(), ..seen };
-        assert_eq!(Some(stated.paid_at()), UnixMillis::from_beijing("20260314235959"));
-    }
-}
+mod tests;

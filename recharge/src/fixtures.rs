@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 
 use wxpay::{AppId, Evidence, Fen, OutRefundNo, Payment, Signed, TradeType, TransactionId, UnixMillis};
 
+use crate::audit::Actor;
 use crate::exception::{Exception, ExceptionKind};
 use crate::order::{LatePayment, NewOrder, Order, Proof, Rules, Verdict};
 use crate::refund::{Refund, RefundState};
@@ -30,6 +31,7 @@ pub fn order() -> Order {
     Order::new(new, PLACED, [7; 26]).unwrap()
 }
 
+/// The rules of the merchant whose order this is.
 pub fn rules() -> Rules {
     Rules {
         appid: AppId::parse("wxd930ea5d5a258f4f").unwrap(),
@@ -68,14 +70,14 @@ pub fn refund() -> Refund {
         user: Some(order().user),
         reason: "商品已售完".to_owned(),
         notify_url: None,
-        by: "lin".to_owned(),
+        by: Actor::Operator("lin".to_owned()),
         overdrawn: false,
         exception: None,
         requested_at: PLACED,
         state: RefundState::Requested,
         refund_id: None,
         ended_at: None,
-        stuck: None,
+        blocked: None,
         due_at: Some(PLACED),
         tries: 1,
         tried_at: PLACED,
@@ -94,7 +96,7 @@ pub fn exception(kind: ExceptionKind) -> Exception {
         expected_fee: Some(Fen::new(1990)),
         first_seen_at: NOW,
         evidence: "{}".to_owned(),
-        settled: None,
+        resolution: None,
     }
 }
 
@@ -106,7 +108,7 @@ pub fn paid(late_and_kept: bool) -> Order {
     if late_and_kept {
         payment.time_end = order().time_expire.plus_ms(1_000);
     }
-    match order().settle(&payment, Proof::Notice, &rules, NOW) {
+    match order().judge(&payment, Proof::Notice, &rules, NOW) {
         Verdict::Credit(paid) | Verdict::KeepForRefund(paid) => order().paid(paid).unwrap(),
         other => panic!("{other:?}"),
     }

@@ -1,5 +1,5 @@
 //! Optimistic concurrency across a page: a form carries the version of what its page was made from, and is refused once that
-//! has moved. Pure.
+//! has moved.
 
 use crate::order::Order;
 use crate::refund::{Refund, RefundState};

@@ -1,5 +1,11 @@
 //! What a recharge is: the rules of orders, refunds, exceptions and the daily reconciliation, and the batch that applies them.
 //! Pure: no database, no network, no clock. The crate `cashier` does what is decided here.
+//!
+//! An [`Order`] is moved by verified payments and by what WeChat says of it; a payment that does not fit becomes an
+//! [`Exception`] for a person; a [`Refund`] goes back to the payer. Everything that is written is a [`command`], and a
+//! [`batch`] decides many of them at once, in memory, for one transaction.
+
+#![warn(missing_docs)]
 
 pub mod audit;
 pub mod batch;
@@ -9,13 +15,15 @@ pub mod exception;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 pub mod form_version;
+pub mod ledger;
+mod names;
 pub mod order;
 pub mod reconciliation;
 pub mod refund;
 mod user;
 
-pub use exception::resolution::Settlement;
-pub use exception::{Exception, ExceptionKind};
+pub use exception::resolution::Decision;
+pub use exception::{Exception, ExceptionId, ExceptionKind};
 pub use order::{LatePayment, Order, OrderState};
 pub use refund::{Refund, RefundState};
 pub use user::User;

@@ -1,4 +1,4 @@
-//! An order and every rule that moves it. Pure: no IO, and `now` is a parameter.
+//! An order, its states and transitions, and the judgement of a verified payment.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,9 @@ use wxpay::{
     TransactionId, UnixMillis,
 };
 
+use crate::audit::Actor;
 use crate::exception::ExceptionKind;
+use crate::names::names;
 use crate::user::User;
 
 mod manual;
@@ -17,50 +19,69 @@ pub mod query_schedule;
 /// Source: WeChat Pay, native.php?chapter=9_1 (`prepay_id`, `code_url`).
 const TICKET_LIFE_MS: i64 = 115 * 60 * 1000;
 
-/// WeChat refuses to close an order in its first five minutes. Source: protocol A6.
+/// Age before which WeChat refuses to close an order, in milliseconds. Source: WeChat Pay v2, native.php?chapter=9_3
 pub const CLOSE_NOT_BEFORE_MS: i64 = 5 * 60 * 1000;
 
-/// How long the order link still shows how the order ended.
+/// How long the order link shows how the order ended, in milliseconds.
 const LINK_AFTER_END_MS: i64 = 10 * 60 * 1000;
 
-/// How long one process may be busy with unified order before another may try.
+/// Length of the lease on asking WeChat for an order's ticket, in milliseconds; then another process may take it.
 pub const ORDERING_LEASE_MS: i64 = 8_000;
 
 /// One recharge with one `out_trade_no`. What was sent to WeChat is stored, so that a repeat sends the same fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
+    /// Our number of it.
     pub out_trade_no: OutTradeNo,
+    /// Whose balance it raises.
     pub user: User,
     /// What the payer pays, in fen.
     pub total_fee: Fen,
     /// What is added on top when it is credited, in fen; fixed when the order is made.
     pub bonus: Fen,
+    /// What the payer reads in WeChat, at most 127 bytes.
     pub body: String,
+    /// Sent as `product_id`, which a Native order must have.
     pub product_id: String,
+    /// Where WeChat posts the notice.
     pub notify_url: String,
+    /// The payer's address.
     pub spbill_create_ip: IpAddr,
     /// How its requests were signed when it was placed; weaker evidence decides nothing.
     pub signed: Signed,
     /// How the payer gets to it.
     pub trade_type: TradeType,
+    /// When it was placed.
     pub created_at: UnixMillis,
+    /// Until when it can be paid.
     pub time_expire: UnixMillis,
+    /// How far it is.
     pub state: OrderState,
-    /// Rises with every change; whoever changes the row names the version that was read.
+    /// Optimistic concurrency: rises with every change, and a change is written only over the version that was read.
     pub version: i64,
-    /// Until when some process is asking WeChat for this order's code; 0 when none is.
+    /// When the lease on asking WeChat for this order's ticket ends; 0 without a lease.
     pub ordering_until: UnixMillis,
     /// The secret of the order link; see [`Order::link_opens`].
     pub link_token: String,
     /// Whether another press for the same amount may still get this order.
     pub reusable: bool,
-    /// WeChat says that its payment was given back before we credited it: it never is.
+    /// WeChat says that its payment was refunded in the merchant platform before it was credited here: it never is credited.
     pub refunded_outside: bool,
     /// A payment that did not fit and that an operator credited or gave back: no payment moves the order any more.
     pub by_hand: Option<TransactionId>,
 }
 
-/// Data that exists only in one state lives in that state.
+/// The state of an order: created → pending → closed → paid. Steps may be skipped, nothing leaves paid, and a verified payment
+/// wins even over closed. Data that exists only in one state is in that state.
+///
+/// | transition | from | to |
+/// |---|---|---|
+/// | [`Order::new`] | | created |
+/// | [`Order::prepaid`] | created, pending | pending, with a newer ticket |
+/// | [`Order::closed`] | created, pending | closed |
+/// | [`Order::refunded_outside`], [`Order::resolved_by_hand`] | created, pending, closed | closed |
+/// | [`Order::paid`] | created, pending, closed | paid |
+/// | [`Order::credited_by_hand`] | paid and not credited | paid and credited |
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderState {
     /// Written, WeChat's answer not stored.
@@ -68,7 +89,10 @@ pub enum OrderState {
     /// Has a ticket that leads to the payment.
     Pending(Issued),
     /// Closed at WeChat without a payment.
-    Closed { closed_at: UnixMillis },
+    Closed {
+        /// When.
+        closed_at: UnixMillis,
+    },
     /// Paid, by proof. Nothing leaves this state.
     Paid(Paid),
 }
@@ -76,20 +100,52 @@ pub enum OrderState {
 /// The newest ticket of an order. Its version tells pages apart that show an older one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Issued {
+    /// What the payer pays with.
     pub ticket: Ticket,
+    /// Counts the order's tickets from 1.
     pub version: i64,
+    /// When WeChat answered it.
     pub issued_at: UnixMillis,
 }
 
-/// How a payment became known first.
+/// Where a proof of payment came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A verified notice, posted from this address.
+    Notice {
+        /// The address.
+        from: String,
+    },
+    /// The answer to a query.
+    Query {
+        /// Who asked.
+        by: Actor,
+    },
+}
+
+impl Source {
+    /// The same without its details, as it is stored.
+    pub fn proof(&self) -> Proof {
+        match self {
+            Source::Notice { .. } => Proof::Notice,
+            Source::Query { .. } => Proof::Query,
+        }
+    }
+}
+
+/// How a payment became known first. Its words are in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proof {
+    /// By a verified notice.
     Notice,
+    /// By the answer to a query.
     Query,
 }
 
+/// What is known of the payment that paid an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paid {
+    /// WeChat's number of it.
     pub transaction_id: TransactionId,
     /// When the payer paid, as WeChat states it.
     pub paid_at: UnixMillis,
@@ -97,21 +153,27 @@ pub struct Paid {
     pub credited_at: Option<UnixMillis>,
     /// When it was closed before, if it was.
     pub closed_at: Option<UnixMillis>,
+    /// Whether it was paid after the order was closed or had expired.
     pub late: bool,
+    /// How it became known first.
     pub proof: Proof,
 }
 
 /// What becomes of a payment that arrives late (setting `late_payment`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LatePayment {
+    /// It is credited like any other.
     Credit,
+    /// It is refunded in the transaction that marks its order paid.
     Refund,
 }
 
 /// What the rules need to know besides the order and the payment.
 #[derive(Debug, Clone)]
 pub struct Rules {
+    /// The merchant's app; a payment of another one is never credited here.
     pub appid: AppId,
+    /// The setting.
     pub late_payment: LatePayment,
     /// The address of this site, under which WeChat posts notices, without a slash at its end.
     pub notify_base: String,
@@ -146,14 +208,10 @@ impl OrderState {
     }
 }
 
-impl Proof {
-    pub fn name(self) -> &'static str {
-        match self {
-            Proof::Notice => "notice",
-            Proof::Query => "query",
-        }
-    }
-}
+names!(Proof {
+    Notice = "notice",
+    Query = "query",
+});
 
 impl Order {
     /// What the balance rises by: the payment and the bonus. `None` only if the sum overflows, which creation refuses.
@@ -161,10 +219,12 @@ impl Order {
         self.total_fee.checked_add(self.bonus)
     }
 
+    /// Whether it can still be paid, as far as is known here.
     pub fn is_open(&self) -> bool {
         matches!(self.state, OrderState::Created | OrderState::Pending(_))
     }
 
+    /// The newest ticket, while it can be paid by one.
     pub fn issued(&self) -> Option<&Issued> {
         match &self.state {
             OrderState::Pending(issued) => Some(issued),
@@ -223,8 +283,9 @@ impl Order {
 
     /// Judges a verified payment. Does not change the order: [`Order::paid`] does.
     ///
-    /// The amount is `total_fee`, never what coupons left to pay (protocol trap 40).
-    pub fn settle(&self, payment: &Payment, proof: Proof, rules: &Rules, now: UnixMillis) -> Verdict {
+    /// The amount is `total_fee`, never `cash_fee`, which coupons make smaller.
+    /// Source: WeChat Pay v2, native.php?chapter=9_7
+    pub fn judge(&self, payment: &Payment, proof: Proof, rules: &Rules, now: UnixMillis) -> Verdict {
         if payment.appid != rules.appid {
             return Verdict::Exception(ExceptionKind::OtherApp);
         }
@@ -270,25 +331,26 @@ impl Order {
         if credited { Verdict::Credit(paid) } else { Verdict::KeepForRefund(paid) }
     }
 
-    /// The order after a payment; `None` if it is paid already.
+    /// The order after a payment. Requires: created, pending or closed; `None` if it is paid already.
     pub fn paid(&self, paid: Paid) -> Option<Order> {
         (!matches!(self.state, OrderState::Paid(_))).then(|| self.ended(OrderState::Paid(paid)))
     }
 
-    /// The order after WeChat said that it cannot be paid any more; `None` if it is closed or paid already.
+    /// The order after WeChat said that it cannot be paid any more. Requires: created or pending; else `None`.
     pub fn closed(&self, now: UnixMillis) -> Option<Order> {
         self.is_open().then(|| self.ended(OrderState::Closed { closed_at: now }))
     }
 
-    /// The order after WeChat said that its payment was given back: it is closed, and no proof of that payment credits it.
-    /// `None` if it is paid or marked already.
+    /// The order after WeChat said that its payment was refunded in the merchant platform: it is closed, and no proof of that
+    /// payment credits it. Requires: not paid and not marked so already; else `None`.
     pub fn refunded_outside(&self, now: UnixMillis) -> Option<Order> {
         let order = self.closed(now).unwrap_or_else(|| Order { version: self.version + 1, ..self.clone() });
         let is_new = !matches!(self.state, OrderState::Paid(_)) && !self.refunded_outside;
         is_new.then_some(Order { refunded_outside: true, ..order })
     }
 
-    /// The order with the ticket that WeChat answered; `None` where a notice was faster or it was closed meanwhile.
+    /// The order with the ticket that WeChat answered, and without its lease. Requires: created or pending; `None` if a notice
+    /// was faster or it was closed meanwhile.
     pub fn prepaid(&self, ticket: Ticket, now: UnixMillis) -> Option<Order> {
         let version = match &self.state {
             OrderState::Created => 1,
@@ -304,7 +366,8 @@ impl Order {
         })
     }
 
-    /// The order while this process asks WeChat for its ticket; `None` if it has ended or another process is asking.
+    /// The order with a lease on asking WeChat for its ticket. Requires: created or pending, and no lease that still holds;
+    /// else `None`.
     pub fn ordering(&self, now: UnixMillis) -> Option<Order> {
         // A right that ends later than any that is given now was given by a clock that has been set back since.
         let is_free = self.ordering_until <= now || self.ordering_until > now.plus_ms(ORDERING_LEASE_MS);
@@ -315,7 +378,8 @@ impl Order {
         })
     }
 
-    /// The order after an answer of WeChat that brought no ticket: another press may try again at once.
+    /// The order without its lease, after an answer that brought no ticket: another press may try again at once. Requires: a
+    /// lease; else `None`.
     pub fn not_ordering(&self) -> Option<Order> {
         (self.ordering_until != UnixMillis::default()).then(|| Order {
             ordering_until: UnixMillis::default(),
@@ -324,7 +388,8 @@ impl Order {
         })
     }
 
-    /// The order after a newer one for the same amount took its place on the page. It can still be paid.
+    /// The order after a newer one for the same amount took its place on the page. It can still be paid. Requires: reusable;
+    /// else `None`.
     pub fn superseded(&self) -> Option<Order> {
         self.reusable.then(|| Order { reusable: false, version: self.version + 1, ..self.clone() })
     }
@@ -347,14 +412,21 @@ pub fn open_key(user_id: &str, total_fee: Fen, bonus: Fen) -> String {
 /// What an order is made from; the rest follows from it.
 #[derive(Debug, Clone)]
 pub struct NewOrder {
+    /// Whose balance it raises.
     pub user: User,
+    /// What the payer pays, in fen.
     pub total_fee: Fen,
+    /// What is added when it is credited, in fen.
     pub bonus: Fen,
     /// What the payer reads in WeChat, at most 127 bytes.
     pub body: String,
+    /// Where WeChat posts the notice.
     pub notify_url: String,
+    /// The payer's address.
     pub spbill_create_ip: IpAddr,
+    /// How its requests are signed.
     pub signed: Signed,
+    /// How the payer gets to it.
     pub trade_type: TradeType,
     /// How long it can be paid, in milliseconds.
     pub life_ms: i64,
@@ -397,7 +469,7 @@ impl Order {
     }
 }
 
-/// The most one order can be for, bonus included: sums of a million million of them fit in an `i64`.
+/// Maximum of one order, bonus included, in fen: sums of a million million of them fit in an `i64`.
 pub const MOST_FEE: Fen = Fen::new(1_000_000_000);
 
 /// Crockford's alphabet, which leaves out letters that are mistaken for digits; 5 bits a letter, the last one padded.

@@ -1,9 +1,9 @@
-//! A day of WeChat's bill against our books: what each line is to us, and what it comes to. Pure.
+//! Reconciliation of a day: classifies each line of WeChat's bill against our books, and checks the bill's own totals.
 
 use wxpay::bill::{BillDate, BillEntry, BillRow, BillSummary};
 use wxpay::{AppId, Fen, TransactionId, UnixMillis};
 
-use crate::exception::{Exception, ExceptionKind};
+use crate::exception::{Exception, ExceptionId, ExceptionKind};
 use crate::order::{Order, OrderState};
 use crate::refund::{Refund, RefundState};
 
@@ -15,16 +15,18 @@ pub use difference::{
 
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
-/// WeChat begins to make a day's bill at 9:00 of the next day and says to fetch it after 10:00. Source: protocol A10.1.
+/// Time of the next day after which a day's bill is fetched, in milliseconds since midnight: WeChat begins to make it at 9:00
+/// and says to fetch it after 10:00. Source: WeChat Pay v2, native.php?chapter=9_6
 const MADE_AFTER_MS: i64 = 10 * HOUR_MS;
 
-/// Bills of the last three months can be had; past that, "no bill" would say nothing. Source: protocol A10.1.
+/// How long WeChat keeps a bill, in milliseconds: three months, after which "no bill" would say nothing.
+/// Source: WeChat Pay v2, native.php?chapter=9_6
 const KEPT_MS: i64 = 92 * 24 * HOUR_MS;
 
-/// A payment this close to midnight may stand in the neighbouring day's bill.
+/// Distance from midnight, in milliseconds, within which a payment may be in the neighbouring day's bill.
 const NEAR_MIDNIGHT_MS: i64 = 10 * 60 * 1000;
 
-/// A payment that is further outside the day than this makes it another day's bill.
+/// Distance outside the day, in milliseconds, beyond which a payment makes it another day's bill.
 const STRAY_MS: i64 = HOUR_MS;
 
 /// The moment from which a day's bill can be relied on to exist.
@@ -37,7 +39,7 @@ pub fn has_passed(date: BillDate, now: UnixMillis) -> bool {
     now >= date.next().start()
 }
 
-/// Whether WeChat has thrown its bill away.
+/// Whether WeChat no longer keeps its bill.
 pub fn is_too_old(date: BillDate, now: UnixMillis) -> bool {
     now.minus(date.start()) > KEPT_MS
 }
@@ -60,7 +62,8 @@ pub fn is_of_day(row: &BillRow, date: BillDate) -> bool {
     (from..to).contains(&row.time)
 }
 
-/// Other shops under the same number may write what they like: no control characters, and no more than fits.
+/// The row without control characters and cut to what the table has room for: other shops under the same merchant number
+/// write into the bill too.
 pub fn printable(row: BillRow) -> BillRow {
     let clean = |text: String| -> String {
         text.chars().take(64).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
@@ -84,15 +87,20 @@ pub fn printable(row: BillRow) -> BillRow {
     }
 }
 
-/// What the rows of a bill come to, counted on the way.
+/// Totals of a bill's rows, counted while it is read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Totals {
+    /// All rows.
     pub rows: i64,
+    /// Rows that are payments.
     pub payments: i64,
+    /// The sum of those, in fen.
     pub paid: Fen,
+    /// Rows that are refunds.
     pub refunds: i64,
+    /// The sum of those, in fen.
     pub refunded: Fen,
-    /// Rows without a documented meaning: whether WeChat's sums have their money nobody knows.
+    /// Rows without a documented meaning: it is unknown whether WeChat's sums include them.
     others: i64,
 }
 
@@ -100,14 +108,19 @@ pub struct Totals {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the bill states {what} of {stated}, its lines come to {counted}")]
 pub struct TotalsError {
+    /// Which total.
     pub what: &'static str,
+    /// What the bill states.
     pub stated: String,
+    /// What its lines come to.
     pub counted: String,
 }
 
 impl Totals {
+    /// Counts one more row.
+    ///
     /// # Errors
-    /// [`TotalsError`] if the sum is more money than there is.
+    /// [`TotalsError`] if the sum overflows.
     pub fn add(&mut self, row: &BillRow) -> Result<(), TotalsError> {
         self.rows += 1;
         let sum = |sum: Fen, fee: Fen| {
@@ -129,8 +142,10 @@ impl Totals {
         Ok(())
     }
 
+    /// Compares with what the bill states of itself.
+    ///
     /// # Errors
-    /// [`TotalsError`]: the bill is not all there.
+    /// [`TotalsError`]: a part of the bill is missing.
     pub fn check(&self, summary: &BillSummary) -> Result<(), TotalsError> {
         let differ = |what, stated: String, counted: String| Err(TotalsError { what, stated, counted });
         if i64::try_from(summary.stated) != Ok(self.rows) {
@@ -149,15 +164,16 @@ impl Totals {
     }
 }
 
-/// A row as the comparison sees it.
+/// A row of the bill, and whether it is a repeated one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
+    /// The row.
     pub row: BillRow,
     /// The bill has the same payment or refund on an earlier line.
     pub again: bool,
 }
 
-/// What our books hold about a line.
+/// What our books have about a line.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Known<'a> {
     /// The order of its `out_trade_no`.
@@ -175,19 +191,21 @@ pub enum Class {
     Matched,
     /// No money moved: a micropay that was taken back, a refund that failed and that we did not ask for.
     NoMoney,
-    /// Another app's of the same merchant, and no order of ours: another desk keeps its books.
+    /// Another app's of the same merchant, and no order of ours: not in these books.
     OtherApp,
     /// A payment or refund that our books lack: WeChat is to be asked for proof.
     NotHere,
     /// It is kept as the exception of this id.
-    Kept(String),
+    Kept(ExceptionId),
     /// In both, with other figures: which one.
     Figures(&'static str),
+    /// The bill has it on an earlier line.
     Repeated,
+    /// Its 交易状态 is not documented.
     UnknownState,
 }
 
-/// Judges a line.
+/// Classifies a line.
 pub fn classify(line: &Line, known: Known<'_>, appid: &AppId) -> Class {
     let row = &line.row;
     match &row.entry {
@@ -241,7 +259,7 @@ fn refund(row: &BillRow, refund_fee: Fen, status: &str, known: Known<'_>) -> Cla
     if ours.amount != refund_fee {
         return Class::Figures("amount");
     }
-    if ours.is_outside() {
+    if ours.is_external() {
         return ours.exception.clone().filter(|_| !failed).map_or(Class::Matched, Class::Kept);
     }
     let never_taken = ours.state == RefundState::Closed && ours.refund_id.is_none();
@@ -290,7 +308,7 @@ fn stands(exception: &Exception, transaction_id: &TransactionId, order: Option<&
         }
 }
 
-/// By what a line is found: a payment by its number at WeChat, a refund by its own, and neither by the other's.
+/// The key under which a line is found: a payment's number at WeChat, or a refund's own.
 pub fn key_of(row: &BillRow) -> String {
     match &row.entry {
         BillEntry::Payment { .. } => payment_key(row.transaction_id.as_str()),
@@ -299,15 +317,17 @@ pub fn key_of(row: &BillRow) -> String {
     }
 }
 
+/// The key of a refund, by WeChat's number of it.
 pub fn refund_key(refund_id: &str) -> String {
     format!("refund {refund_id}")
 }
 
+/// The key of a payment, by WeChat's number of it.
 pub fn payment_key(transaction_id: &str) -> String {
     format!("payment {transaction_id}")
 }
 
-/// After so many attempts that failed, the next one comes after this: five minutes, twice as long each time, at most an
+/// Pause before the next attempt after this many failed ones, in milliseconds: five minutes, doubled each time, at most an
 /// hour.
 pub fn pause_ms(attempts: i64) -> i64 {
     let doubled = 1i64 << attempts.clamp(0, 10);

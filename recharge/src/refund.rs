@@ -1,17 +1,20 @@
-//! Refunds and every rule of them. Pure: no IO, and `now` is a parameter.
+//! A refund and the rules of it: what can be refunded, and what share of the credit goes back with it.
 
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, RefundStatus, TransactionId, UnixMillis};
 
-use crate::exception::Exception;
+use crate::audit::Actor;
+use crate::exception::{Exception, ExceptionId};
+use crate::ledger::LedgerKey;
+use crate::names::names;
 use crate::order::{Order, OrderState};
 use crate::user::User;
 
 pub mod retry;
 mod update;
 
-pub use update::{News, Problem, Stuck};
+pub use update::{Blocked, Problem, RefundUpdate};
 
-/// So many refunds of one payment, closed ones included. Source: protocol A7.1.
+/// Maximum number of refunds of one payment, closed ones included. Source: WeChat Pay v2, native.php?chapter=9_4
 pub const MOST: usize = 50;
 
 /// How far a refund has come. It only moves to the right; `Abnormal` is finished by a person at WeChat and can still
@@ -26,34 +29,19 @@ pub enum RefundState {
     Abnormal,
     /// The payer has the money.
     Succeeded,
-    /// Ended without money; what was taken from the balance is given back.
+    /// Ended without money; the balance gets back what was taken.
     Closed,
 }
 
+names!(RefundState {
+    Requested = "requested",
+    Submitted = "submitted",
+    Abnormal = "abnormal",
+    Succeeded = "succeeded",
+    Closed = "closed",
+});
+
 impl RefundState {
-    pub const ALL: [RefundState; 5] = [
-        RefundState::Requested,
-        RefundState::Submitted,
-        RefundState::Abnormal,
-        RefundState::Succeeded,
-        RefundState::Closed,
-    ];
-
-    /// The name in the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            RefundState::Requested => "requested",
-            RefundState::Submitted => "submitted",
-            RefundState::Abnormal => "abnormal",
-            RefundState::Succeeded => "succeeded",
-            RefundState::Closed => "closed",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-
     /// Nothing leaves these two.
     pub fn is_over(self) -> bool {
         matches!(self, RefundState::Succeeded | RefundState::Closed)
@@ -63,7 +51,9 @@ impl RefundState {
 /// One refund. What is sent to WeChat is stored, so that a repeat sends the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refund {
+    /// Our number of it; the same number sent again never refunds twice.
     pub out_refund_no: OutRefundNo,
+    /// The order whose payment goes back.
     pub out_trade_no: OutTradeNo,
     /// The payment that goes back: an order that was paid twice has two.
     pub transaction_id: TransactionId,
@@ -72,81 +62,96 @@ pub struct Refund {
     /// What goes back to the payer.
     pub amount: Fen,
     /// What of the credit, bonus included, belongs to `amount`; zero where the payment was not credited. Of one that was made
-    /// outside it is settled when it is taken back: until then a refund of ours may be on its way that cannot come true.
+    /// outside it is fixed when it is taken back: until then a refund of ours may be under way that cannot succeed.
     pub share: Fen,
-    /// What was taken from the balance: `share`, or nothing for a refund made outside that nobody took back.
+    /// What was taken from the balance: `share`, or zero for a refund made outside that was not taken back.
     pub taken: Fen,
-    /// Whose balance it is taken from; `None` where the payment was nobody's.
+    /// Whose balance it is taken from; `None` where the payment has no user.
     pub user: Option<User>,
     /// Why, as the payer reads it in WeChat.
     pub reason: String,
     /// Where WeChat posts how it ended.
     pub notify_url: Option<String>,
-    /// The operator's name, `rule`, or `wechat` for one that was made at WeChat's own desk.
-    pub by: String,
+    /// Who asked for it; [`Actor::WeChat`] if it was made in the merchant platform.
+    pub by: Actor,
     /// The operator went on although the balance was too low.
     pub overdrawn: bool,
     /// The exception that asked for it; open again if this refund ends closed.
-    pub exception: Option<String>,
+    pub exception: Option<ExceptionId>,
+    /// When it was asked for, or became known.
     pub requested_at: UnixMillis,
+    /// How far it is.
     pub state: RefundState,
     /// WeChat's number, once it has taken the refund on.
     pub refund_id: Option<RefundId>,
+    /// When it succeeded or closed.
     pub ended_at: Option<UnixMillis>,
     /// Why it does not move, if it does not.
-    pub stuck: Option<Stuck>,
+    pub blocked: Option<Blocked>,
     /// When WeChat is asked next; `None` once it is over.
     pub due_at: Option<UnixMillis>,
-    /// How often WeChat was asked, and when last.
+    /// How often WeChat was asked.
     pub tries: i64,
+    /// When WeChat was asked last.
     pub tried_at: UnixMillis,
-    /// Rises with every change; whoever changes the row names the version that was read.
+    /// Optimistic concurrency: rises with every change, and a change is written only over the version that was read.
     pub version: i64,
 }
 
-/// Who made refunds that are not ours.
-pub const WECHAT: &str = "wechat";
-
 impl Refund {
-    /// Made at WeChat's own desk, and not by us.
-    pub fn is_outside(&self) -> bool {
-        self.by == WECHAT
+    /// Whether it was made in the merchant platform and not by us.
+    pub fn is_external(&self) -> bool {
+        self.by == Actor::WeChat
     }
 
-    /// Its place in the ledger: one row each at most, that is the primary key.
-    pub fn entry(&self) -> String {
-        format!("refund {}", self.out_refund_no)
+    /// Its key in the ledger for what it took.
+    pub fn ledger_key(&self) -> LedgerKey {
+        LedgerKey::Refund(self.out_refund_no.clone())
     }
 
-    /// The place of what is given back when it ends closed.
-    pub fn entry_returned(&self) -> String {
-        format!("refund-returned {}", self.out_refund_no)
+    /// Its key in the ledger for what the balance gets back when it ends closed.
+    pub fn returned_key(&self) -> LedgerKey {
+        LedgerKey::RefundReturned(self.out_refund_no.clone())
     }
 }
 
 /// A refund as WeChat names it, ours or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outside {
+pub struct ExternalRefund {
+    /// The merchant's number of it; made by WeChat for one of the merchant platform.
     pub out_refund_no: OutRefundNo,
+    /// WeChat's number of it.
     pub refund_id: RefundId,
+    /// The payment that goes back.
     pub transaction_id: TransactionId,
     /// What the payment was for.
     pub total_fee: Fen,
+    /// What goes back, in fen.
     pub amount: Fen,
+    /// How far it is.
     pub status: RefundStatus,
 }
 
-/// Who decided.
+/// The operator who decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct By {
+pub struct ActingOperator {
+    /// The operator's name.
     pub operator: String,
-    /// Where the operator sat, for the audit.
+    /// The client's address, for the audit.
     pub address: String,
+}
+
+impl ActingOperator {
+    /// The operator as an actor.
+    pub fn actor(&self) -> Actor {
+        Actor::Operator(self.operator.clone())
+    }
 }
 
 /// What an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefundWish {
+pub struct RefundRequest {
+    /// The order.
     pub out_trade_no: OutTradeNo,
     /// Made once for a form ([`number`]), so that a second press of it is the same refund.
     pub out_refund_no: OutRefundNo,
@@ -157,7 +162,7 @@ pub struct RefundWish {
     /// Go on although the balance is too low, which is written down.
     pub even_if_balance_low: bool,
     /// The exception whose payment an operator credited, where it is that one that goes back and not the order's own.
-    pub exception: Option<String>,
+    pub exception: Option<ExceptionId>,
     /// The version ([`form_version::of`](crate::form_version::of)) of what the operator's page showed; `None` where no page
     /// was read.
     pub seen_version: Option<i64>,
@@ -165,36 +170,55 @@ pub struct RefundWish {
 
 /// What an operator credited of a payment that did not fit its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ByHand {
+pub struct ManualCredit {
+    /// The order number of the exception.
     pub out_trade_no: OutTradeNo,
+    /// The payment.
     pub transaction_id: TransactionId,
     /// Whose balance it is on.
     pub user: User,
+    /// What was credited, in fen.
     pub amount: Fen,
 }
 
 /// Why a refund is not taken on. Nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RefundRefusal {
+    /// No order of that number.
     #[error("there is no such order")]
     NoOrder,
+    /// The order has no payment.
     #[error("the order is not paid")]
     NotPaid,
-    /// By hand, as a payment of its own.
+    /// No operator credited it as a payment of its own.
     #[error("the payment of this exception was not credited")]
     NotCredited,
+    /// An amount of zero or less.
     #[error("a refund is at least 1 fen")]
     Nothing,
     /// More than is left of this payment.
     #[error("{left} yuan are left to refund, not {asked}")]
-    OverRest { left: Fen, asked: Fen },
+    OverRest {
+        /// What is left, in fen.
+        left: Fen,
+        /// What was asked for, in fen.
+        asked: Fen,
+    },
+    /// [`MOST`] refunds of this payment exist.
     #[error("WeChat takes at most {MOST} refunds of one payment")]
     TooMany,
     /// An operator may go on all the same.
     #[error("the balance is {balance} yuan and {taken} would be taken back")]
-    BalanceLow { balance: Fen, taken: Fen },
+    BalanceLow {
+        /// The balance, in fen.
+        balance: Fen,
+        /// What would be taken, in fen.
+        taken: Fen,
+    },
+    /// Another refund has this number.
     #[error("this out_refund_no stands for another refund already")]
     NumberTaken,
+    /// Not a reason that WeChat takes; see [`is_reason`].
     #[error("the reason must be 1 to 80 bytes without control characters")]
     Reason,
     /// The order or one of its refunds has changed since the page was made.
@@ -202,12 +226,14 @@ pub enum RefundRefusal {
     Stale,
 }
 
-/// One payment that can be given back, and what of it has been. Closed refunds do not count.
+/// A payment that can be refunded, and what of it has been refunded. Closed refunds do not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refundable {
+    /// What was paid, in fen.
     pub total_fee: Fen,
     /// What it raised the balance by, bonus included; zero where it was not credited.
     pub credit: Fen,
+    /// What its refunds give back, in fen.
     pub refunded: Fen,
     /// What of `refunded` the payer has; the rest is under way, and may still come to nothing.
     pub arrived: Fen,
@@ -218,6 +244,7 @@ pub struct Refundable {
 }
 
 impl Refundable {
+    /// A payment of `total_fee` that raised a balance by `credit`, and its refunds.
     pub fn new<'r>(total_fee: Fen, credit: Fen, refunds: impl Iterator<Item = &'r Refund>) -> Refundable {
         let [refunded, arrived, shared] = [Fen::ZERO; 3];
         let mut payment = Refundable { total_fee, credit, refunded, arrived, shared, count: 0 };
@@ -245,7 +272,7 @@ impl Refundable {
     /// A payment that an operator credited; `refunds` are those of its order number.
     pub fn by_hand<'r>(
         exception: &Exception,
-        credit: &ByHand,
+        credit: &ManualCredit,
         refunds: impl Iterator<Item = &'r Refund>,
     ) -> Refundable {
         let of_payment = refunds.filter(|refund| refund.transaction_id == credit.transaction_id);
@@ -256,7 +283,7 @@ impl Refundable {
     /// `refunds` are those of the order's number that count.
     pub fn credited<'r>(
         order: &Order,
-        by_hand: Option<&ByHand>,
+        by_hand: Option<&ManualCredit>,
         payment: &TransactionId,
         total_fee: Fen,
         refunds: impl Iterator<Item = &'r Refund>,
@@ -273,6 +300,7 @@ impl Refundable {
         }
     }
 
+    /// What can still be refunded, in fen.
     pub fn left(&self) -> Fen {
         self.total_fee.checked_sub(self.refunded).unwrap_or(Fen::ZERO).max(Fen::ZERO)
     }
@@ -295,15 +323,17 @@ impl Refundable {
         Fen::new(i64::try_from(share).unwrap_or(i64::MAX)).min(rest)
     }
 
-    /// The share of a refund of `amount`, which counts from now on.
+    /// [`Refundable::share`], and counts the refund from now on.
     pub fn give(&mut self, amount: Fen) -> Fen {
         let share = self.share(amount);
         (self.refunded, self.shared) = (sum(self.refunded, amount), sum(self.shared, share));
         share
     }
 
+    /// Whether a refund of `amount` fits.
+    ///
     /// # Errors
-    /// [`RefundRefusal`] if `amount` is nothing or more than is left.
+    /// [`RefundRefusal`] if it does not.
     pub fn check(&self, amount: Fen) -> Result<(), RefundRefusal> {
         if amount < Fen::new(1) {
             return Err(RefundRefusal::Nothing);
@@ -318,7 +348,7 @@ impl Refundable {
     }
 }
 
-/// A sum that cannot be is more than anything, so that nothing is left.
+/// The sum; one that overflows counts as the maximum, so that nothing is left.
 fn sum(one: Fen, other: Fen) -> Fen {
     one.checked_add(other).unwrap_or(Fen::new(i64::MAX))
 }
@@ -339,7 +369,8 @@ pub fn notify_url(base: &str) -> Option<String> {
     Some(format!("{base}/wxpay/refund-notify")).filter(|url| url.len() <= 256)
 }
 
-/// Whether WeChat takes this as `refund_desc`. Source: protocol A7.2.
+/// Whether WeChat takes this as `refund_desc`: 1 to 80 bytes without control characters.
+/// Source: WeChat Pay v2, native.php?chapter=9_4
 pub fn is_reason(text: &str) -> bool {
     (1..=80).contains(&text.len()) && !text.chars().any(char::is_control)
 }

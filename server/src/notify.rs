@@ -138,7 +138,7 @@ fn word(outcome: &Outcome) -> &'static str {
         Outcome::Credited { late: true } => "credited_late",
         Outcome::KeptForRefund => "kept_for_refund",
         Outcome::AlreadyPaid => "repeated",
-        Outcome::Exception { kind, .. } => kind.name(),
+        Outcome::Exception { id, .. } => id.kind.name(),
         Outcome::AskWeChat => "weaker_signature",
     }
 }

@@ -2,9 +2,10 @@
 
 use cashier::db::order_list::{Cursor, Filter, Page, Totals};
 use cashier::{CloseError, Health, QueryError, RefundOffer};
-use recharge::batch::DaySums;
 use recharge::event::Event;
-use recharge::exception::resolution::Way;
+use recharge::exception::ExceptionId;
+use recharge::exception::resolution::ResolutionKind;
+use recharge::ledger::DaySums;
 use recharge::refund::Refund;
 use recharge::{Exception, Order};
 use wxpay::bill::BillDate;
@@ -33,7 +34,7 @@ pub struct OrderDetails {
 pub struct ExceptionDetails {
     pub exception: Exception,
     /// Empty once it is resolved.
-    pub ways: Vec<Way>,
+    pub ways: Vec<ResolutionKind>,
     /// What can still be refunded; `None` if no operator credited its payment.
     pub offer: Option<RefundOffer>,
 }
@@ -87,7 +88,7 @@ impl Service {
     pub async fn with_ways(&self, exceptions: Vec<Exception>) -> Result<Vec<ExceptionDetails>, AppError> {
         let mut details = Vec::with_capacity(exceptions.len());
         for exception in exceptions {
-            let ways = self.cashier.ways(&exception).await.map_err(internal)?;
+            let ways = self.cashier.open_resolutions(&exception).await.map_err(internal)?;
             let offer = self.cashier.refund_offer_by_hand(&exception).await.map_err(internal)?;
             details.push(ExceptionDetails { exception, ways, offer });
         }
@@ -104,8 +105,10 @@ impl Service {
         exception: Option<&str>,
     ) -> Result<Option<RefundOffer>, AppError> {
         let Some(id) = exception else { return self.cashier.refund_offer(number).await.map_err(internal) };
-        match self.cashier.exception(id).await.map_err(internal)?.filter(|kept| kept.out_trade_no == *number)
-        {
+        let Some(id) = ExceptionId::parse(id).filter(|id| id.out_trade_no == *number) else {
+            return Ok(None);
+        };
+        match self.cashier.exception(&id).await.map_err(internal)? {
             Some(kept) => self.cashier.refund_offer_by_hand(&kept).await.map_err(internal),
             None => Ok(None),
         }

@@ -152,6 +152,9 @@ texts! { pub mod order {
     EV_FIELDS = "内容（密钥、签名与 openid 已隐去）", "Content (key, signature and openid removed)";
     BY_SCHEDULE = "自动", "By itself";
     BY_RULE = "按规则", "By rule";
+    BY_WECHAT = "微信支付", "WeChat Pay";
+    BY_RECONCILIATION = "对账", "Reconciliation";
+    BY_PLACEMENT = "下单时", "While placing the order";
     E_REFUND_REQUESTED = "退款 {amount} 已登记", "Refund of {amount} recorded";
     E_REFUND_TAKEN = "扣回余额 {amount}", "{amount} taken from the balance";
     E_REFUND_OVERDRAWN = "余额不足，经确认继续", "The balance was too low; confirmed to go on";

@@ -9,7 +9,7 @@ use wxpay::Fen;
 use super::bulk::{self, Key};
 use super::{Db, DbError, column};
 use recharge::User;
-use recharge::batch::{DaySums, Movement};
+use recharge::ledger::{DaySums, Movement};
 
 #[derive(Serialize)]
 struct Row<'a> {

@@ -1,5 +1,7 @@
 //! The self-check: what must hold over all data, looked at in windows of keys, so that ten million orders pin nothing.
 
+use recharge::ledger::LedgerKey;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 
 use super::{Db, DbError, column};
@@ -43,38 +45,53 @@ pub enum Violation {
 
 /// Orders whose state, amounts or owner do not fit their one credit in the ledger. (A second credit cannot be: it has the
 /// same primary key. A state that its columns do not fit cannot be either: the table refuses it.)
-const CREDITS: &str = "SELECT o.out_trade_no AS k FROM orders AS o LEFT JOIN ledger AS l \
-     ON l.out_trade_no = o.out_trade_no AND l.entry = 'credit' \
+fn credits() -> String {
+    let credit = LedgerKey::CREDIT;
+    format!(
+        "SELECT o.out_trade_no AS k FROM orders AS o LEFT JOIN ledger AS l \
+     ON l.out_trade_no = o.out_trade_no AND l.entry = '{credit}' \
      WHERE o.out_trade_no > $1 AND o.out_trade_no <= $2 AND \
      ((o.credited_at IS NULL) <> (l.entry IS NULL) OR (l.entry IS NOT NULL AND \
-     (o.state <> 'paid' OR l.amount <> o.total_fee + o.bonus OR l.user_id <> o.user_id)))";
+     (o.state <> 'paid' OR l.amount <> o.total_fee + o.bonus OR l.user_id <> o.user_id)))"
+    )
+}
 
 /// Rows of the ledger that nothing stands behind: a credit without its order, a payment that was credited without an
 /// exception that a person settled so, what a refund moved without the refund.
-const NO_REASON: &str = "SELECT l.out_trade_no AS k, l.entry AS e FROM ledger AS l LEFT JOIN orders AS o \
+fn no_reason() -> String {
+    let (credit_of, refund, returned) = (LedgerKey::CREDIT_OF, LedgerKey::REFUND, LedgerKey::REFUND_RETURNED);
+    format!(
+        "SELECT l.out_trade_no AS k, l.entry AS e FROM ledger AS l LEFT JOIN orders AS o \
      ON o.out_trade_no = l.out_trade_no WHERE l.out_trade_no > $1 AND l.out_trade_no <= $2 AND \
-     CASE WHEN l.entry LIKE 'credit %' THEN NOT EXISTS (SELECT 1 FROM exceptions AS x \
-     WHERE x.out_trade_no = l.out_trade_no AND l.entry = 'credit ' || x.transaction_id \
+     CASE WHEN l.entry LIKE '{credit_of}%' THEN NOT EXISTS (SELECT 1 FROM exceptions AS x \
+     WHERE x.out_trade_no = l.out_trade_no AND l.entry = '{credit_of}' || x.transaction_id \
      AND x.settled_how = 'credited') \
-     WHEN l.entry LIKE 'refund%' THEN NOT EXISTS (SELECT 1 FROM refunds AS r \
+     WHEN l.entry LIKE '{refund}%' OR l.entry LIKE '{returned}%' THEN NOT EXISTS (SELECT 1 FROM refunds AS r \
      WHERE r.out_trade_no = l.out_trade_no AND \
-     l.entry IN ('refund ' || r.out_refund_no, 'refund-returned ' || r.out_refund_no)) \
-     ELSE o.out_trade_no IS NULL END";
+     l.entry IN ('{refund}' || r.out_refund_no, '{returned}' || r.out_refund_no)) \
+     ELSE o.out_trade_no IS NULL END"
+    )
+}
 
 /// Refunds whose rows in the ledger are not what they took and, if they ended closed, gave back.
-const REFUNDS: &str = "SELECT r.out_refund_no AS k FROM refunds AS r \
-     LEFT JOIN ledger AS t ON t.out_trade_no = r.out_trade_no AND t.entry = 'refund ' || r.out_refund_no \
+fn refunds() -> String {
+    let (refund, returned) = (LedgerKey::REFUND, LedgerKey::REFUND_RETURNED);
+    format!(
+        "SELECT r.out_refund_no AS k FROM refunds AS r \
+     LEFT JOIN ledger AS t ON t.out_trade_no = r.out_trade_no AND t.entry = '{refund}' || r.out_refund_no \
      LEFT JOIN ledger AS b ON b.out_trade_no = r.out_trade_no \
-     AND b.entry = 'refund-returned ' || r.out_refund_no \
+     AND b.entry = '{returned}' || r.out_refund_no \
      WHERE r.out_trade_no > $1 AND r.out_trade_no <= $2 AND (COALESCE(t.amount, 0) <> -r.taken \
      OR COALESCE(b.amount, 0) <> CASE WHEN r.state = 'closed' THEN r.taken ELSE 0 END \
-     OR (t.entry IS NOT NULL AND t.user_id <> r.user_id) OR (b.entry IS NOT NULL AND b.user_id <> r.user_id))";
+     OR (t.entry IS NOT NULL AND t.user_id <> r.user_id) OR (b.entry IS NOT NULL AND b.user_id <> r.user_id))"
+    )
+}
 
 /// Payments with refunds of ours of more than was paid. (One that was made outside may meet one of ours that WeChat
 /// then refuses.)
 const OVER_REFUNDED: &str = "SELECT r.out_trade_no AS k FROM refunds AS r LEFT JOIN orders AS o \
      ON o.out_trade_no = r.out_trade_no AND o.transaction_id = r.transaction_id \
-     WHERE r.out_trade_no > $1 AND r.out_trade_no <= $2 AND r.state <> 'closed' AND r.made_by <> 'wechat' \
+     WHERE r.out_trade_no > $1 AND r.out_trade_no <= $2 AND r.state <> 'closed' AND r.made_by_kind <> 'wechat' \
      GROUP BY r.out_trade_no, r.transaction_id HAVING SUM(r.amount) > MIN(COALESCE(o.total_fee, r.total_fee))";
 
 /// Accounts whose balance is not the sum of their ledger.
@@ -96,10 +113,10 @@ const NO_ACCOUNT: &str = "SELECT l.user_id AS k, CAST(0 AS BIGINT) AS balance, \
 pub async fn all(db: &Db) -> Result<Findings, DbError> {
     let mut findings = Findings::default();
     let credit = |row: &AnyRow| Ok(Violation::Credit { out_trade_no: column(row, "k")? });
-    let no_reason = |row: &AnyRow| {
+    let unexplained = |row: &AnyRow| {
         let (out_trade_no, entry): (String, String) = (column(row, "k")?, column(row, "e")?);
-        Ok(match entry.as_str() {
-            "credit" => Violation::NoOrder { out_trade_no },
+        Ok(match LedgerKey::parse(&entry) {
+            Some(LedgerKey::Credit) => Violation::NoOrder { out_trade_no },
             _ => Violation::NoReason { out_trade_no, entry },
         })
     };
@@ -112,9 +129,9 @@ pub async fn all(db: &Db) -> Result<Findings, DbError> {
             ledger: column(row, "ledger")?,
         })
     };
-    findings.orders = windows(db, ORDER_WINDOW, CREDITS, credit, &mut findings).await?;
-    windows(db, LEDGER_WINDOW, NO_REASON, no_reason, &mut findings).await?;
-    findings.refunds = windows(db, REFUND_WINDOW, REFUNDS, refund, &mut findings).await?;
+    findings.orders = windows(db, ORDER_WINDOW, &credits(), credit, &mut findings).await?;
+    windows(db, LEDGER_WINDOW, &no_reason(), unexplained, &mut findings).await?;
+    findings.refunds = windows(db, REFUND_WINDOW, &refunds(), refund, &mut findings).await?;
     windows(db, REFUND_WINDOW, OVER_REFUNDED, over, &mut findings).await?;
     findings.accounts = windows(db, ACCOUNT_WINDOW, BALANCES, balance, &mut findings).await?;
     windows(db, USER_WINDOW, NO_ACCOUNT, balance, &mut findings).await?;
@@ -137,7 +154,7 @@ const USER_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT user_i
 async fn windows(
     db: &Db,
     window: &'static str,
-    violations: &'static str,
+    violations: &str,
     violation: impl Fn(&AnyRow) -> Result<Violation, DbError>,
     findings: &mut Findings,
 ) -> Result<u64, DbError> {
@@ -146,9 +163,8 @@ async fn windows(
         let row = sqlx::query(window).bind(&after).bind(WINDOW).fetch_one(&mut *db.reading().await?).await?;
         let Some(last) = column::<Option<String>>(&row, "k")? else { return Ok(rows) };
         rows += u64::try_from(column::<i64>(&row, "n")?).unwrap_or_default();
-        for row in
-            sqlx::query(violations).bind(&after).bind(&last).fetch_all(&mut *db.reading().await?).await?
-        {
+        let query = sqlx::query(AssertSqlSafe(violations)).bind(&after).bind(&last);
+        for row in query.fetch_all(&mut *db.reading().await?).await? {
             findings.violations += 1;
             if findings.named.len() < NAMED {
                 findings.named.push(violation(&row)?);

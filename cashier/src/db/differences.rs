@@ -10,9 +10,12 @@ use wxpay::{Fen, UnixMillis};
 use super::bulk;
 use super::day_claim::{Claim, write};
 use super::operators;
-use super::{Db, DbError, broken, column};
+use super::{Db, DbError, Table, column};
 use recharge::audit::AuditEntry;
+use recharge::exception::ExceptionId;
 use recharge::reconciliation::{Difference, DifferenceKind, Dismissal, Done, key_of, reason};
+
+const TABLE: Table = Table { name: "differences", key: &["day", "kind", "key"] };
 
 /// Open: listed, or among the exceptions and not settled there.
 pub(super) const IS_OPEN: &str = "(d.done = 'listed' OR (d.done = 'exception' AND NOT EXISTS (SELECT 1 FROM exceptions \
@@ -61,7 +64,7 @@ struct Row<'a> {
     th: Option<i64>,
     o: Option<i64>,
     dn: &'a str,
-    e: Option<&'a str>,
+    e: Option<String>,
     w: &'a str,
     t: i64,
 }
@@ -104,7 +107,7 @@ pub(crate) async fn keep(
             th: difference.theirs.map(Fen::get),
             o: difference.ours.map(Fen::get),
             dn: difference.done.name(),
-            e: difference.exception.as_deref(),
+            e: difference.exception.as_ref().map(ExceptionId::to_string),
             w: &difference.reason,
             t: difference.first_seen_at.get(),
         })
@@ -175,16 +178,16 @@ pub(crate) async fn waiting_for_next(db: &Db, date: BillDate) -> Result<Vec<Diff
 
 fn of_days() -> String {
     format!(
-        "SELECT kind, key, line, out_trade_no, transaction_id, out_refund_no, theirs, ours, done, exception, \
+        "SELECT day, kind, key, line, out_trade_no, transaction_id, out_refund_no, theirs, ours, done, exception, \
          reason, first_seen_at, dismissed_at, dismissed_by, dismissed_reason, CAST(CASE WHEN {IS_OPEN} THEN 1 ELSE 0 END AS BIGINT) AS open \
          FROM differences AS d WHERE d.day = $1"
     )
 }
 
 fn difference(row: &AnyRow) -> Result<Difference, DbError> {
-    let (kind, done): (String, String) = (column(row, "kind")?, column(row, "done")?);
+    let done = TABLE.word(row, "done", Done::from_name)?;
     Ok(Difference {
-        kind: DifferenceKind::from_name(&kind).ok_or_else(|| broken("kind", UnknownWord(kind)))?,
+        kind: TABLE.word(row, "kind", DifferenceKind::from_name)?,
         key: column(row, "key")?,
         line: column(row, "line")?,
         out_trade_no: column(row, "out_trade_no")?,
@@ -192,12 +195,15 @@ fn difference(row: &AnyRow) -> Result<Difference, DbError> {
         out_refund_no: column(row, "out_refund_no")?,
         theirs: column::<Option<i64>>(row, "theirs")?.map(Fen::new),
         ours: column::<Option<i64>>(row, "ours")?.map(Fen::new),
-        done: Done::from_name(&done).ok_or_else(|| broken("done", UnknownWord(done.clone())))?,
-        exception: column(row, "exception")?,
+        done,
+        exception: match column::<Option<String>>(row, "exception")? {
+            Some(_) => Some(TABLE.word(row, "exception", ExceptionId::parse)?),
+            None => None,
+        },
         reason: column(row, "reason")?,
         first_seen_at: UnixMillis::new(column(row, "first_seen_at")?),
         is_open: column::<i64>(row, "open")? != 0,
-        dismissal: match column::<Option<i64>>(row, "dismissed_at")?.filter(|_| done == "dismissed") {
+        dismissal: match column::<Option<i64>>(row, "dismissed_at")?.filter(|_| done == Done::Dismissed) {
             Some(at) => Some(Dismissal {
                 at: UnixMillis::new(at),
                 by: column(row, "dismissed_by")?,
@@ -262,8 +268,3 @@ pub(crate) async fn dismiss(
     };
     db.run_to_completion(dismissing).await
 }
-
-/// A word that this version does not write.
-#[derive(Debug, thiserror::Error)]
-#[error("{0} is not a word of this version")]
-struct UnknownWord(String);

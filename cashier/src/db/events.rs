@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 use wxpay::{OutTradeNo, UnixMillis};
 
 use super::bulk;
-use super::{Db, DbError, broken, column};
-use recharge::event::{Event, EventKind};
+use super::{Db, DbError, Table, column};
+use recharge::event::{Event, EventDetail, EventKind};
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -16,8 +17,10 @@ struct Row<'a> {
     i: String,
     t: i64,
     k: &'a str,
-    d: &'a str,
+    d: String,
 }
+
+const TABLE: Table = Table { name: "events", key: &["out_trade_no", "id"] };
 
 const INSERT: &str = "INSERT INTO events (out_trade_no, id, at, kind, detail) \
      SELECT j.value->>'n', j.value->>'i', CAST(j.value->>'t' AS BIGINT), j.value->>'k', \
@@ -34,8 +37,8 @@ pub(super) async fn append(
             n: event.out_trade_no.as_str(),
             i: event.once.clone().unwrap_or_else(|| next_id(instance, event.at)),
             t: event.at.get(),
-            k: event.kind.name(),
-            d: &event.detail,
+            k: event.kind().name(),
+            d: event.detail.to_json(),
         })
         .collect();
     bulk::write(connection, INSERT, &rows).await.map(|_| ())
@@ -55,7 +58,7 @@ fn next_id(instance: &str, at: UnixMillis) -> String {
 /// Whatever the database says.
 pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo, limit: i64) -> Result<Vec<Event>, DbError> {
     let rows = sqlx::query(
-        "SELECT id, at, kind, detail FROM events WHERE out_trade_no = $1 ORDER BY at DESC, id DESC LIMIT $2",
+        "SELECT out_trade_no, id, at, kind, detail FROM events WHERE out_trade_no = $1 ORDER BY at DESC, id DESC LIMIT $2",
     )
     .bind(out_trade_no.as_str())
     .bind(limit)
@@ -64,18 +67,19 @@ pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo, limit: i64) -> Result<
     rows.iter()
         .rev()
         .map(|row| {
-            let kind: String = column(row, "kind")?;
             Ok(Event {
                 out_trade_no: out_trade_no.clone(),
                 at: UnixMillis::new(column(row, "at")?),
-                kind: EventKind::from_name(&kind).ok_or_else(|| broken("kind", UnknownKind(kind)))?,
-                detail: column(row, "detail")?,
+                detail: detail(row)?,
                 once: None,
             })
         })
         .collect()
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("unknown kind {0}")]
-pub(super) struct UnknownKind(pub String);
+/// What happened, out of the kind and its fields.
+fn detail(row: &AnyRow) -> Result<EventDetail, DbError> {
+    let kind = TABLE.word(row, "kind", EventKind::from_name)?;
+    let fields: String = column(row, "detail")?;
+    EventDetail::read(kind, &fields).map_err(|why| TABLE.unreadable(row, "detail", why))
+}

@@ -8,12 +8,14 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
 
 use super::bulk::{self, Key};
-use super::events::UnknownKind;
-use super::{Db, DbError, broken, column};
-use recharge::exception::{Exception, ExceptionKind, Settled};
+use super::{Db, DbError, Table, broken, column};
+use recharge::exception::{Exception, ExceptionId, ExceptionKind, Resolution, ResolutionKind};
 
-const COLUMNS: &str = "kind, out_trade_no, transaction_id, total_fee, fee_type, expected_fee, \
-     first_seen_at, evidence, settled_at, settled_by, settled_how, settled_reason";
+const TABLE: Table = Table { name: "exceptions", key: &["id"] };
+
+const COLUMNS: &str = "id, kind, out_trade_no, transaction_id, total_fee, fee_type, expected_fee, \
+     first_seen_at, evidence, settled_at, settled_by, settled_by_kind, settled_how, \
+     settled_reason";
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -28,16 +30,18 @@ struct Row<'a> {
     v: &'a str,
     sa: Option<i64>,
     sb: Option<&'a str>,
+    sk: Option<&'a str>,
     sh: Option<&'a str>,
 }
 
 // A repeated notice finds its exception there already, with the time at which it was seen first.
 const INSERT: &str = "INSERT INTO exceptions (id, kind, out_trade_no, transaction_id, total_fee, \
-     fee_type, expected_fee, first_seen_at, evidence, settled_at, settled_by, settled_how) \
+     fee_type, expected_fee, first_seen_at, evidence, settled_at, settled_by, \
+     settled_by_kind, settled_how) \
      SELECT j.value->>'i', j.value->>'k', j.value->>'n', j.value->>'x', \
      CAST(j.value->>'f' AS BIGINT), j.value->>'c', CAST(j.value->>'e' AS BIGINT), \
      CAST(j.value->>'t' AS BIGINT), j.value->>'v', CAST(j.value->>'sa' AS BIGINT), \
-     j.value->>'sb', j.value->>'sh' FROM jsonb_each($1) AS j WHERE true ON CONFLICT (id) DO NOTHING";
+     j.value->>'sb', j.value->>'sk', j.value->>'sh' FROM jsonb_each($1) AS j WHERE true ON CONFLICT (id) DO NOTHING";
 
 pub(super) async fn keep<'a>(
     connection: &mut AnyConnection,
@@ -45,7 +49,7 @@ pub(super) async fn keep<'a>(
 ) -> Result<(), DbError> {
     let rows: Vec<_> = exceptions
         .map(|exception| Row {
-            i: exception.id(),
+            i: exception.id().to_string(),
             k: exception.kind.name(),
             n: exception.out_trade_no.as_str(),
             x: exception.transaction_id.as_ref().map_or("", TransactionId::as_str),
@@ -54,9 +58,10 @@ pub(super) async fn keep<'a>(
             e: exception.expected_fee.map(Fen::get),
             t: exception.first_seen_at.get(),
             v: &exception.evidence,
-            sa: exception.settled.as_ref().map(|settled| settled.at.get()),
-            sb: exception.settled.as_ref().map(|settled| settled.by.as_str()),
-            sh: exception.settled.as_ref().map(|settled| settled.how.as_str()),
+            sa: exception.resolution.as_ref().map(|settled| settled.at.get()),
+            sb: exception.resolution.as_ref().map(|settled| settled.by.name()),
+            sk: exception.resolution.as_ref().map(|settled| settled.by.kind()),
+            sh: exception.resolution.as_ref().map(|settled| settled.how.name()),
         })
         .collect();
     bulk::write(connection, INSERT, &rows).await.map(|_| ())
@@ -70,7 +75,7 @@ struct Credited<'a> {
 }
 
 const RESOLVE_CREDITED: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t' AS BIGINT), \
-     settled_by = 'rule', settled_how = 'credited' FROM jsonb_each($1) AS j \
+     settled_by = 'rule', settled_by_kind = 'rule', settled_how = 'credited' FROM jsonb_each($1) AS j \
      WHERE exceptions.out_trade_no = j.value->>'n' AND exceptions.transaction_id = j.value->>'x' \
      AND exceptions.settled_at IS NULL";
 
@@ -93,21 +98,23 @@ pub(super) async fn resolve_credited(
 
 #[derive(Serialize)]
 struct SettledRow<'a> {
-    i: &'a str,
+    i: String,
     t: i64,
     b: &'a str,
+    bk: &'a str,
     h: &'a str,
     y: &'a str,
 }
 
 const RESOLVE_OPEN: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t' AS BIGINT), \
-     settled_by = j.value->>'b', settled_how = j.value->>'h', settled_reason = j.value->>'y' \
+     settled_by = j.value->>'b', settled_by_kind = j.value->>'bk', \
+     settled_how = j.value->>'h', settled_reason = j.value->>'y' \
      FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'i' AND exceptions.settled_at IS NULL";
 
 /// Settles exceptions by a person's decision. `false`: one is not open any more, so nothing may stand.
 pub(super) async fn resolve(
     connection: &mut AnyConnection,
-    settled: &BTreeMap<String, Settled>,
+    settled: &BTreeMap<ExceptionId, Resolution>,
 ) -> Result<bool, DbError> {
     Ok(resolve_open(connection, settled).await? == settled.len() as u64)
 }
@@ -115,61 +122,80 @@ pub(super) async fn resolve(
 /// Settles those of these exceptions that are open, and says how many.
 pub(super) async fn resolve_open(
     connection: &mut AnyConnection,
-    settled: &BTreeMap<String, Settled>,
+    settled: &BTreeMap<ExceptionId, Resolution>,
 ) -> Result<u64, DbError> {
     let rows: Vec<_> = settled
         .iter()
-        .map(|(i, settled)| SettledRow {
-            i,
+        .map(|(id, settled)| SettledRow {
+            i: id.to_string(),
             t: settled.at.get(),
-            b: &settled.by,
-            h: &settled.how,
+            b: settled.by.name(),
+            bk: settled.by.kind(),
+            h: settled.how.name(),
             y: &settled.reason,
         })
         .collect();
     bulk::write(connection, RESOLVE_OPEN, &rows).await
 }
 
-const REOPEN: &str = "UPDATE exceptions SET settled_at = NULL, settled_by = NULL, settled_how = NULL, \
-     settled_reason = '' FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'n'";
+const REOPEN: &str = "UPDATE exceptions SET settled_at = NULL, settled_by = NULL, \
+     settled_by_kind = NULL, settled_how = NULL, settled_reason = '' FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'n'";
 
 /// Opens exceptions again.
-pub(super) async fn reopen(connection: &mut AnyConnection, ids: &BTreeSet<String>) -> Result<(), DbError> {
-    let rows: Vec<_> = ids.iter().map(|n| Key { n }).collect();
+pub(super) async fn reopen(
+    connection: &mut AnyConnection,
+    ids: &BTreeSet<ExceptionId>,
+) -> Result<(), DbError> {
+    let rows = keys(ids);
     bulk::write(connection, REOPEN, &rows).await.map(|_| ())
 }
 
+/// Ids as keys to look up.
+fn keys<'a>(ids: impl IntoIterator<Item = &'a ExceptionId>) -> Vec<IdKey> {
+    ids.into_iter().map(|id| IdKey { n: id.to_string() }).collect()
+}
+
+#[derive(Serialize)]
+struct IdKey {
+    n: String,
+}
+
 /// The exceptions of these ids.
-pub(super) async fn read(connection: &mut AnyConnection, ids: &[&str]) -> Result<Vec<Exception>, DbError> {
-    let keys: Vec<_> = ids.iter().map(|n| Key { n }).collect();
+pub(super) async fn read(
+    connection: &mut AnyConnection,
+    ids: &[ExceptionId],
+) -> Result<Vec<Exception>, DbError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM exceptions WHERE id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)"
     );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(bulk::json(&keys)?).fetch_all(connection).await?;
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(bulk::json(&keys(ids))?).fetch_all(connection).await?;
     rows.iter().map(exception).collect()
 }
 
 /// # Errors
 /// Whatever the database says.
-pub async fn find(db: &Db, id: &str) -> Result<Option<Exception>, DbError> {
-    let found = read(&mut *db.reading().await?, &[id]).await?;
+pub async fn find(db: &Db, id: &ExceptionId) -> Result<Option<Exception>, DbError> {
+    let found = read(&mut *db.reading().await?, std::slice::from_ref(id)).await?;
     Ok(found.into_iter().next())
 }
 
 /// When each of these exceptions was seen first.
 pub(super) async fn first_seen(
     connection: &mut AnyConnection,
-    ids: &[&str],
-) -> Result<Vec<(String, UnixMillis)>, DbError> {
-    let keys: Vec<_> = ids.iter().map(|n| Key { n }).collect();
+    ids: &[ExceptionId],
+) -> Result<Vec<(ExceptionId, UnixMillis)>, DbError> {
     let rows = sqlx::query(
         "SELECT id, first_seen_at FROM exceptions \
          WHERE id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)",
     )
-    .bind(bulk::json(&keys)?)
+    .bind(bulk::json(&keys(ids))?)
     .fetch_all(connection)
     .await?;
-    rows.iter().map(|row| Ok((column(row, "id")?, UnixMillis::new(column(row, "first_seen_at")?)))).collect()
+    let seen = |row| {
+        let id = TABLE.word(row, "id", ExceptionId::parse)?;
+        Ok((id, UnixMillis::new(column(row, "first_seen_at")?)))
+    };
+    rows.iter().map(seen).collect()
 }
 
 /// The exceptions of these orders, oldest first.
@@ -259,18 +285,17 @@ pub async fn without_order(db: &Db, search: &str, limit: i64) -> Result<Vec<Exce
 }
 
 fn exception(row: &AnyRow) -> Result<Exception, DbError> {
-    let kind: String = column(row, "kind")?;
     let settled = match column::<Option<i64>>(row, "settled_at")? {
-        Some(at) => Some(Settled {
+        Some(at) => Some(Resolution {
             at: UnixMillis::new(at),
-            by: column(row, "settled_by")?,
-            how: column(row, "settled_how")?,
+            by: TABLE.actor(row, "settled_by_kind", "settled_by")?,
+            how: TABLE.word(row, "settled_how", ResolutionKind::from_name)?,
             reason: column(row, "settled_reason")?,
         }),
         None => None,
     };
     Ok(Exception {
-        kind: ExceptionKind::from_name(&kind).ok_or_else(|| broken("kind", UnknownKind(kind)))?,
+        kind: TABLE.word(row, "kind", ExceptionKind::from_name)?,
         out_trade_no: OutTradeNo::parse(column::<String>(row, "out_trade_no")?)
             .map_err(|e| broken("out_trade_no", e))?,
         transaction_id: match column::<String>(row, "transaction_id")? {
@@ -282,6 +307,6 @@ fn exception(row: &AnyRow) -> Result<Exception, DbError> {
         expected_fee: column::<Option<i64>>(row, "expected_fee")?.map(Fen::new),
         first_seen_at: UnixMillis::new(column(row, "first_seen_at")?),
         evidence: column(row, "evidence")?,
-        settled,
+        resolution: settled,
     })
 }

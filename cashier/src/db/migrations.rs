@@ -22,3 +22,6 @@ pub(super) fn migrator(engine: Engine) -> Migrator {
     };
     Migrator::with_migrations(files.iter().map(one).collect())
 }
+
+#[cfg(test)]
+mod tests;

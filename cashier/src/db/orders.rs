@@ -6,11 +6,14 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{Fen, OutTradeNo, Signed, Ticket, TradeType, TransactionId, UnixMillis};
 
 use super::bulk::{self, Key};
-use super::{Db, DbError, broken, column};
+use super::{Db, DbError, Table, broken, column};
 use recharge::User;
 use recharge::batch::Slot;
+use recharge::command::Reads;
 use recharge::order::query_schedule;
 use recharge::order::{Issued, Order, OrderState, Paid, Proof};
+
+const TABLE: Table = Table { name: "orders", key: &["out_trade_no"] };
 
 pub(super) const COLUMNS: &str = "out_trade_no, user_id, user_name, total_fee, bonus, body, \
      product_id, notify_url, spbill_create_ip, sign_type, created_at, time_expire, state, version, \
@@ -216,6 +219,19 @@ pub(super) async fn is_over_open(
     Ok(row.is_some())
 }
 
+/// The orders that a batch of commands is about; for one that is placed, those that its user has open.
+pub(super) async fn read_for(
+    connection: &mut AnyConnection,
+    reads: &Reads<'_>,
+) -> Result<Vec<Order>, DbError> {
+    let numbers: Vec<_> = reads.orders.iter().map(|number| number.as_str()).collect();
+    let keys: Vec<_> = reads.open_keys.iter().cloned().collect();
+    let payers: Vec<_> = reads.open_of.iter().copied().collect();
+    let mut found = read_open(connection, &payers, reads.now).await?;
+    found.extend(read(connection, &numbers, &keys).await?);
+    Ok(found)
+}
+
 /// The orders of these numbers, and those that are open under these keys.
 pub(super) async fn read(
     connection: &mut AnyConnection,
@@ -332,8 +348,8 @@ pub(crate) async fn paid_on(
 
 /// Reads one row of [`COLUMNS`].
 pub(super) fn order(row: &AnyRow) -> Result<Order, DbError> {
-    let state: String = column(row, "state")?;
-    let state = match state.as_str() {
+    let word: String = column(row, "state")?;
+    let state = match word.as_str() {
         "pending" => OrderState::Pending(Issued {
             ticket: Ticket::parse(TRADE_TYPE, &column::<String>(row, "code_url")?)
                 .map_err(|e| broken("code_url", e))?,
@@ -348,13 +364,10 @@ pub(super) fn order(row: &AnyRow) -> Result<Order, DbError> {
             credited_at: column::<Option<i64>>(row, "credited_at")?.map(UnixMillis::new),
             closed_at: column::<Option<i64>>(row, "closed_at")?.map(UnixMillis::new),
             late: column::<i64>(row, "late")? != 0,
-            proof: if column::<String>(row, "proof")? == Proof::Query.name() {
-                Proof::Query
-            } else {
-                Proof::Notice
-            },
+            proof: TABLE.word(row, "proof", Proof::from_name)?,
         }),
-        _ => OrderState::Created,
+        "created" => OrderState::Created,
+        _ => return Err(TABLE.unknown(row, "state", word)),
     };
     Ok(Order {
         out_trade_no: OutTradeNo::parse(column::<String>(row, "out_trade_no")?)

@@ -8,14 +8,16 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId, UnixMillis};
 
 use super::bulk::{self, Key};
-use super::events::UnknownKind;
-use super::{Db, DbError, broken, column};
+use super::{Db, DbError, Table, broken, column};
 use recharge::User;
 use recharge::batch::RefundSlot;
-use recharge::refund::{Problem, Refund, RefundState, Stuck, retry};
+use recharge::exception::ExceptionId;
+use recharge::refund::{Blocked, Problem, Refund, RefundState, retry};
+
+const TABLE: Table = Table { name: "refunds", key: &["out_refund_no"] };
 
 const COLUMNS: &str = "out_refund_no, out_trade_no, transaction_id, total_fee, amount, share, taken, \
-     user_id, user_name, reason, notify_url, made_by, overdrawn, exception_id, requested_at, state, \
+     user_id, user_name, reason, notify_url, made_by, made_by_kind, overdrawn, exception_id, requested_at, state, \
      refund_id, ended_at, problem, problem_said, due_at, tries, tried_at, version";
 
 #[derive(Serialize)]
@@ -48,12 +50,13 @@ struct NewRow<'a> {
     re: &'a str,
     nu: Option<&'a str>,
     mb: &'a str,
-    ex: Option<&'a str>,
+    mk: &'a str,
+    ex: Option<String>,
     ra: i64,
 }
 
 fn row(refund: &Refund, read: i64) -> Row<'_> {
-    let stuck = refund.stuck.as_ref();
+    let blocked = refund.blocked.as_ref();
     Row {
         i: refund.out_refund_no.as_str(),
         r: read,
@@ -64,8 +67,8 @@ fn row(refund: &Refund, read: i64) -> Row<'_> {
         od: i64::from(refund.overdrawn),
         ri: refund.refund_id.as_ref().map(RefundId::as_str),
         en: refund.ended_at.map(UnixMillis::get),
-        pr: stuck.map(|stuck| stuck.problem.name()),
-        ps: stuck.map(|stuck| stuck.said.as_str()),
+        pr: blocked.map(|blocked| blocked.problem.name()),
+        ps: blocked.map(|blocked| blocked.said.as_str()),
         du: refund.due_at.map(UnixMillis::get),
     }
 }
@@ -79,11 +82,11 @@ const UPDATE: &str = "UPDATE refunds SET state = j.value->>'st', version = CAST(
 
 // No ON CONFLICT: a number that is taken must fail, not vanish.
 const INSERT: &str = "INSERT INTO refunds (out_refund_no, out_trade_no, transaction_id, total_fee, amount, \
-     share, taken, user_id, user_name, reason, notify_url, made_by, overdrawn, exception_id, requested_at, \
+     share, taken, user_id, user_name, reason, notify_url, made_by, made_by_kind, overdrawn, exception_id, requested_at, \
      state, refund_id, ended_at, problem, problem_said, due_at, version) \
      SELECT j.value->>'i', j.value->>'n', j.value->>'x', CAST(j.value->>'tf' AS BIGINT), \
      CAST(j.value->>'am' AS BIGINT), CAST(j.value->>'sh' AS BIGINT), CAST(j.value->>'tk' AS BIGINT), \
-     j.value->>'ui', j.value->>'un', j.value->>'re', j.value->>'nu', j.value->>'mb', \
+     j.value->>'ui', j.value->>'un', j.value->>'re', j.value->>'nu', j.value->>'mb', j.value->>'mk', \
      CAST(j.value->>'od' AS BIGINT), j.value->>'ex', CAST(j.value->>'ra' AS BIGINT), j.value->>'st', \
      j.value->>'ri', CAST(j.value->>'en' AS BIGINT), j.value->>'pr', j.value->>'ps', \
      CAST(j.value->>'du' AS BIGINT), CAST(j.value->>'v' AS BIGINT) FROM jsonb_each($1) AS j";
@@ -121,7 +124,7 @@ pub(super) async fn is_over_refunded<'a>(
     connection: &mut AnyConnection,
     slots: impl Iterator<Item = &'a RefundSlot>,
 ) -> Result<bool, DbError> {
-    let new = slots.filter(|slot| slot.read.is_none() && !slot.refund.is_outside());
+    let new = slots.filter(|slot| slot.read.is_none() && !slot.refund.is_external());
     let payments: BTreeSet<_> =
         new.map(|slot| (slot.refund.out_trade_no.as_str(), slot.refund.transaction_id.as_str())).collect();
     if payments.is_empty() {
@@ -143,8 +146,9 @@ fn new_row(refund: &Refund) -> NewRow<'_> {
         un: refund.user.as_ref().map_or("", |user| &user.name),
         re: &refund.reason,
         nu: refund.notify_url.as_deref(),
-        mb: &refund.by,
-        ex: refund.exception.as_deref(),
+        mb: refund.by.name(),
+        mk: refund.by.kind(),
+        ex: refund.exception.as_ref().map(ExceptionId::to_string),
         ra: refund.requested_at.get(),
     }
 }
@@ -216,7 +220,7 @@ pub(crate) async fn asked_for_on(
     let sql = format!(
         "SELECT {COLUMNS} FROM refunds WHERE requested_at >= $1 AND requested_at < $2 \
          AND (requested_at > $1 OR out_refund_no > $3) AND refund_id IS NOT NULL AND state <> 'closed' \
-         AND made_by <> 'wechat' ORDER BY requested_at, out_refund_no LIMIT $4"
+         AND made_by_kind <> 'wechat' ORDER BY requested_at, out_refund_no LIMIT $4"
     );
     let (from, number) =
         after.map_or((date.start(), ""), |after| (after.requested_at, after.out_refund_no.as_str()));
@@ -324,10 +328,10 @@ pub(crate) async fn hold(db: &Db, refund: &Refund, pause_ms: i64, now: UnixMilli
 fn refund(row: &AnyRow) -> Result<Refund, DbError> {
     let text = |name: &'static str| column::<String>(row, name);
     let fen = |name: &'static str| column::<i64>(row, name).map(Fen::new);
-    let (state, user_id) = (text("state")?, text("user_id")?);
-    let stuck = match column::<Option<String>>(row, "problem")? {
-        Some(name) => Some(Stuck {
-            problem: Problem::from_name(&name).ok_or_else(|| broken("problem", UnknownKind(name)))?,
+    let user_id = text("user_id")?;
+    let blocked = match column::<Option<String>>(row, "problem")? {
+        Some(_) => Some(Blocked {
+            problem: TABLE.word(row, "problem", Problem::from_name)?,
             said: column::<Option<String>>(row, "problem_said")?.unwrap_or_default(),
         }),
         None => None,
@@ -347,17 +351,20 @@ fn refund(row: &AnyRow) -> Result<Refund, DbError> {
         },
         reason: text("reason")?,
         notify_url: column(row, "notify_url")?,
-        by: text("made_by")?,
+        by: TABLE.actor(row, "made_by_kind", "made_by")?,
         overdrawn: column::<i64>(row, "overdrawn")? != 0,
-        exception: column(row, "exception_id")?,
+        exception: match column::<Option<String>>(row, "exception_id")? {
+            Some(_) => Some(TABLE.word(row, "exception_id", ExceptionId::parse)?),
+            None => None,
+        },
         requested_at: UnixMillis::new(column(row, "requested_at")?),
-        state: RefundState::from_name(&state).ok_or_else(|| broken("state", UnknownKind(state)))?,
+        state: TABLE.word(row, "state", RefundState::from_name)?,
         refund_id: column::<Option<String>>(row, "refund_id")?
             .map(RefundId::parse)
             .transpose()
             .map_err(|e| broken("refund_id", e))?,
         ended_at: column::<Option<i64>>(row, "ended_at")?.map(UnixMillis::new),
-        stuck,
+        blocked,
         due_at: column::<Option<i64>>(row, "due_at")?.map(UnixMillis::new),
         tries: column(row, "tries")?,
         tried_at: UnixMillis::new(column(row, "tried_at")?),

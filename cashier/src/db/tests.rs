@@ -68,6 +68,20 @@ async fn who_read_a_refund_before_it_moved_writes_nothing() {
 }
 
 #[tokio::test]
+async fn a_word_that_this_version_does_not_know_names_its_table_column_and_row() {
+    let (_folder, databases) = both().await;
+    for db in databases {
+        let paid = recharge::fixtures::paid(false);
+        assert!(store(&db, None, &paid).await);
+        db.pool().execute("UPDATE orders SET proof = 'rumour'").await.unwrap();
+        let error = orders::find(&db, &paid.out_trade_no).await.unwrap_err();
+        let (place, why) = (error.to_string(), std::error::Error::source(&error).map(ToString::to_string));
+        assert_eq!(place, format!("unreadable orders.proof of row {}", paid.out_trade_no));
+        assert!(why.is_some_and(|why| why.contains("rumour")), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn two_new_orders_for_the_same_wish_cannot_both_be_written() {
     let (_folder, databases) = both().await;
     for db in databases {

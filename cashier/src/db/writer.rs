@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use sqlx::AnyConnection;
 use sqlx::error::DatabaseError;
-use tokio::sync::{Mutex, mpsc, oneshot};
-use wxpay::UnixMillis;
+use tokio::sync::{Mutex, mpsc};
 
+use super::job::Job;
 use super::{Db, DbError, Engine, accounts, batch_context, events, exceptions, ledger, orders};
 use crate::clock::Clock;
 use crate::watched::Watched;
-use recharge::batch::Batch;
-use recharge::command::{Command, Outcome, Reply};
-use recharge::order::{Order, Rules};
+use recharge::batch::{Apply, Batch};
+use recharge::command::Reads;
+use recharge::order::Rules;
 
 /// The most commands in one transaction; seen to be past the knee of the curve.
 const MOST: usize = 256;
@@ -49,30 +49,24 @@ impl From<DbError> for WriteError {
     }
 }
 
-type Answer = Result<Reply, WriteError>;
-
 /// The queue in front of the writing task. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<(Command, oneshot::Sender<Answer>)>,
+    queue: mpsc::Sender<Job>,
 }
 
 impl Writer {
     /// Starts the task. It ends when the last `Writer` is dropped and the queue is empty.
     pub fn start(committer: Committer) -> Writer {
-        let (queue, mut waiting) = mpsc::channel::<(Command, oneshot::Sender<Answer>)>(QUEUE);
+        let (queue, mut waiting) = mpsc::channel::<Job>(QUEUE);
         tokio::spawn(async move {
             let mut taken = Vec::with_capacity(MOST);
             while waiting.recv_many(&mut taken, MOST).await > 0 {
-                let (commands, askers): (Vec<_>, Vec<_>) = taken.drain(..).unzip();
-                let committer = committer.clone();
+                let (mut jobs, committer) = (std::mem::take(&mut taken), committer.clone());
                 // In a task of its own: a panic in one batch must not end the writer.
-                let answers = tokio::spawn(async move { committer.commit(&commands).await }).await;
-                if let Ok(answers) = answers {
-                    for (asker, answer) in askers.into_iter().zip(answers) {
-                        // Who asked may be gone; what was written stands all the same.
-                        let _ = asker.send(answer);
-                    }
+                let committing = tokio::spawn(async move { committer.commit(&mut jobs).await });
+                if let Err(error) = committing.await {
+                    tracing::error!(%error, "a batch of writes ended without an answer");
                 }
             }
         });
@@ -83,9 +77,13 @@ impl Writer {
     ///
     /// # Errors
     /// [`WriteError`].
-    pub async fn write(&self, command: Command) -> Answer {
-        let (asker, answer) = oneshot::channel();
-        self.queue.try_send((command, asker)).map_err(|_| WriteError::Busy)?;
+    pub async fn write<C>(&self, command: C) -> Result<C::Reply, WriteError>
+    where
+        C: Apply + Send + Sync + 'static,
+        C::Reply: Send + Sync + 'static,
+    {
+        let (job, answer) = Job::new(command);
+        self.queue.try_send(job).map_err(|_| WriteError::Busy)?;
         answer.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 
@@ -119,25 +117,23 @@ impl Committer {
         Committer { clock, ..self }
     }
 
-    /// Commits all `commands` in one transaction, in their order. If the database refuses one of them, each is tried
-    /// alone, so that it fails alone.
-    pub async fn commit(&self, commands: &[Command]) -> Vec<Answer> {
-        match self.together(commands).await {
-            Ok(replies) => replies.into_iter().map(Ok).collect(),
-            Err(error) if commands.len() > 1 && is_of_one_item(&error) => {
-                tracing::warn!(%error, "a batch of {} was refused; trying each alone", commands.len());
-                let mut answers = Vec::with_capacity(commands.len());
-                for command in commands {
-                    let alone = self.together(std::slice::from_ref(command)).await;
-                    answers.push(alone.map(|mut replies| replies.swap_remove(0)));
+    /// Commits all `jobs` in one transaction, in their order, and answers them. If the database refuses one of them, each is
+    /// tried alone, so that it fails alone.
+    pub async fn commit(&self, jobs: &mut [Job]) {
+        let written = self.together(jobs).await;
+        match written {
+            Err(error) if jobs.len() > 1 && is_of_one_item(&error) => {
+                tracing::warn!(%error, "a batch of {} was refused; trying each alone", jobs.len());
+                for job in jobs {
+                    let written = self.together(std::slice::from_mut(job)).await;
+                    job.answer(written);
                 }
-                answers
             }
-            Err(error) => commands.iter().map(|_| Err(error.clone())).collect(),
+            written => jobs.iter_mut().for_each(|job| job.answer(written.clone())),
         }
     }
 
-    async fn together(&self, commands: &[Command]) -> Result<Vec<Reply>, WriteError> {
+    async fn together(&self, jobs: &mut [Job]) -> Result<(), WriteError> {
         // Taken out, so that an error closes it.
         let mut kept = self.connection.lock().await;
         let mut own = kept.take();
@@ -149,14 +145,14 @@ impl Committer {
                     Some(connection) => connection,
                     None => own.insert(self.db.own_connection().await?),
                 };
-                self.attempt(connection, commands).await
+                self.attempt(connection, jobs).await
             };
             match self.clock.timeout(LONGEST, attempt).await.unwrap_or(Err(DbError::TimedOut)) {
-                Ok(Some(replies)) => {
+                Ok(true) => {
                     *kept = own;
-                    return Ok(replies);
+                    return Ok(());
                 }
-                Ok(None) => {}
+                Ok(false) => {}
                 Err(error) if is_worth_repeating(&error) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -165,27 +161,28 @@ impl Committer {
         Err(WriteError::Contended)
     }
 
-    /// Reads, decides and writes once; `None` if somebody else moved an order in between.
-    async fn attempt(
-        &self,
-        connection: &mut AnyConnection,
-        commands: &[Command],
-    ) -> Result<Option<Vec<Reply>>, DbError> {
+    /// Reads, decides and writes once; `false` if somebody else moved an order in between.
+    async fn attempt(&self, connection: &mut AnyConnection, jobs: &mut [Job]) -> Result<bool, DbError> {
         let passage = self.db.turnstile.to_read().await;
         passage.answer()?;
-        let orders = read(connection, commands).await?;
-        let held = batch_context::read(connection, commands, &orders).await?;
+        let (orders, context) = {
+            let mut reads = Reads::default();
+            jobs.iter().for_each(|job| job.reads(&mut reads));
+            let orders = orders::read_for(connection, &reads).await?;
+            let context = batch_context::read(connection, &reads, &orders).await?;
+            (orders, context)
+        };
         drop(passage);
-        let mut batch = Batch::new(&self.rules, orders).holding(held);
-        let mut replies: Vec<_> = commands.iter().map(|command| batch.apply(command)).collect();
+        let mut batch = Batch::new(&self.rules, orders).with_context(context);
+        jobs.iter_mut().for_each(|job| job.apply(&mut batch));
         if batch.writes() {
-            if !self.store(connection, &batch, &mut replies).await? {
-                return Ok(None);
+            if !self.store(connection, &batch, jobs).await? {
+                return Ok(false);
             }
             let changed = batch.orders.into_values().filter(|slot| slot.changed);
             self.watched.publish(changed.map(|slot| slot.order));
         }
-        Ok(Some(replies))
+        Ok(true)
     }
 
     /// One transaction. It opens with the guarded update of the orders: `false` if one was moved since it was read, and
@@ -194,7 +191,7 @@ impl Committer {
         &self,
         connection: &mut AnyConnection,
         batch: &Batch<'_>,
-        replies: &mut [Reply],
+        jobs: &mut [Job],
     ) -> Result<bool, DbError> {
         let placed = batch.orders.values().filter(|slot| slot.read.is_none()).map(|slot| &slot.order);
         let payers: BTreeSet<_> = placed.clone().map(|order| order.user.id.as_str()).collect();
@@ -220,7 +217,7 @@ impl Committer {
         exceptions::resolve_credited(connection, &batch.credited).await?;
         exceptions::keep(connection, batch.exceptions.values()).await?;
         accounts::add_days(connection, &batch.days).await?;
-        if !batch_context::store(connection, &self.db.random, &batch.held).await? {
+        if !batch_context::store(connection, &self.db.random, &batch.context).await? {
             transaction.rollback().await;
             return Ok(false);
         }
@@ -228,64 +225,17 @@ impl Committer {
             .exceptions
             .iter()
             .filter(|(_, exception)| exception.kind.asks_for_repeat())
-            .map(|(id, _)| id.as_str())
+            .map(|(id, _)| id.clone())
             .collect();
         if !waiting.is_empty() {
             let seen = exceptions::first_seen(connection, &waiting).await?;
-            date(replies, &seen);
+            jobs.iter_mut().for_each(|job| job.date(&seen));
         }
         if self.db.engine() == Engine::Postgres {
             transaction.announce(Engine::Postgres, &numbers(batch)).await?;
         }
         transaction.commit().await?;
         Ok(true)
-    }
-}
-
-/// The orders that the commands are about; for one that is placed, those that its user has open.
-async fn read(connection: &mut AnyConnection, commands: &[Command]) -> Result<Vec<Order>, DbError> {
-    let mut numbers = BTreeSet::new();
-    let mut keys = BTreeSet::new();
-    let (mut payers, mut now) = (BTreeSet::new(), UnixMillis::default());
-    for command in commands {
-        match command {
-            Command::Place(order) => {
-                keys.extend(order.open_key());
-                payers.insert(order.user.id.as_str());
-                now = now.max(order.created_at);
-            }
-            Command::Ordering { out_trade_no, .. }
-            | Command::Prepaid { out_trade_no, .. }
-            | Command::PrepayFailed { out_trade_no, .. }
-            | Command::RefundedOutside { out_trade_no, .. }
-            | Command::SettleException { out_trade_no, .. }
-            | Command::Close { out_trade_no, .. } => {
-                numbers.insert(out_trade_no.as_str());
-            }
-            Command::Settle { payment, .. } => {
-                numbers.insert(payment.out_trade_no.as_str());
-            }
-            Command::Refund { wish, .. } => {
-                numbers.insert(wish.out_trade_no.as_str());
-            }
-            Command::Heard { .. } | Command::Record(_) => {}
-        }
-    }
-    let (numbers, keys): (Vec<_>, Vec<_>) = (numbers.into_iter().collect(), keys.into_iter().collect());
-    let payers: Vec<_> = payers.into_iter().collect();
-    let mut found = orders::read_open(connection, &payers, now).await?;
-    found.extend(orders::read(connection, &numbers, &keys).await?);
-    Ok(found)
-}
-
-/// An exception that was on record already is dated back to when it was seen first.
-fn date(replies: &mut [Reply], seen: &[(String, UnixMillis)]) {
-    for reply in replies {
-        if let Reply::Settled(Outcome::Exception { id, first_seen_at, .. }) = reply
-            && let Some((_, at)) = seen.iter().find(|(known, _)| known == id)
-        {
-            *first_seen_at = *at;
-        }
     }
 }
 

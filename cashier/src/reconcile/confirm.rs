@@ -11,8 +11,10 @@ use crate::core::Inner;
 use crate::db::orders;
 use crate::health::Cause;
 use crate::query::QueryError;
-use recharge::command::{Command, Outcome};
-use recharge::order::Proof;
+use recharge::audit::Actor;
+use recharge::command::{Outcome, RecordExternalRefunds};
+use recharge::exception::ExceptionId;
+use recharge::order::Source;
 use recharge::reconciliation::{Difference, DifferenceKind, reason};
 
 /// What WeChat's answer about a payment led to.
@@ -22,7 +24,7 @@ pub(crate) enum Confirmed {
     KeptForRefund,
     AlreadyPaid,
     /// Kept as the exception of this id.
-    Exception(String),
+    Exception(ExceptionId),
     /// WeChat does not confirm it: its word, or what is wrong with its answer.
     Not(String),
     /// No clear answer; the same question later may bring one.
@@ -34,7 +36,7 @@ impl Inner {
     ///
     /// # Errors
     /// [`QueryError`] where it is no use to ask about others: WeChat does not understand us, or nothing can be written.
-    pub(crate) async fn confirm(&self, row: &BillRow, by: &str) -> Result<Confirmed, QueryError> {
+    pub(crate) async fn confirm(&self, row: &BillRow, by: &Actor) -> Result<Confirmed, QueryError> {
         if matches!(row.entry, BillEntry::Refund { .. }) {
             return self.confirm_refund(row).await;
         }
@@ -46,7 +48,7 @@ impl Inner {
         self.health.understood();
         match (trade.state, trade.payment) {
             (TradeState::Success, Some(payment)) => {
-                Ok(match self.credit_payment(payment, Proof::Query, by).await? {
+                Ok(match self.credit_payment(payment, Source::Query { by: by.clone() }).await? {
                     Outcome::Credited { .. } => Confirmed::Credited,
                     Outcome::KeptForRefund => Confirmed::KeptForRefund,
                     Outcome::AlreadyPaid => Confirmed::AlreadyPaid,
@@ -67,10 +69,8 @@ impl Inner {
                         Err(QueryError::WeChat(_)) => return Ok(Confirmed::Unclear),
                         Err(error) => return Err(error),
                     };
-                    let (payment, now) = (Some(Box::new(payment.into_inner())), self.clock.now());
-                    self.writer
-                        .write(Command::RefundedOutside { out_trade_no, payment, refunds, now })
-                        .await?;
+                    let (payment, now) = (Some(payment.into_inner()), self.clock.now());
+                    self.writer.write(RecordExternalRefunds { out_trade_no, payment, refunds, now }).await?;
                 }
                 Ok(Confirmed::Not(TradeState::Refund.as_str().to_owned()))
             }
@@ -90,7 +90,7 @@ impl Inner {
             Err(error) => return Err(error),
         };
         let now = self.clock.now();
-        self.writer.write(Command::RefundedOutside { out_trade_no, payment: None, refunds, now }).await?;
+        self.writer.write(RecordExternalRefunds { out_trade_no, payment: None, refunds, now }).await?;
         Ok(Confirmed::Not(TradeState::Refund.as_str().to_owned()))
     }
 

@@ -9,7 +9,7 @@ use crate::db::differences;
 use recharge::audit::AuditEntry;
 use recharge::exception::resolution::is_reason;
 use recharge::reconciliation::{Difference, DifferenceKind, Dismissal, Done};
-use recharge::refund::By;
+use recharge::refund::ActingOperator;
 
 /// Why a difference was not dismissed. Nothing was written, unless the database did not confirm.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +51,7 @@ impl Cashier {
         (date, kind, key): (BillDate, DifferenceKind, &str),
         stated: &str,
         reason: &str,
-        by: By,
+        by: ActingOperator,
     ) -> Result<(), DismissError> {
         if !is_reason(reason) {
             return Err(DismissError::Reason);

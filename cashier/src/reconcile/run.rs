@@ -15,6 +15,7 @@ use crate::db::day_claim::{Claim, LEASE_MS};
 use crate::db::orders::{self, PaidOrder};
 use crate::db::{bill_lines, differences, reconciliations, refunds};
 use crate::reconcile::confirm::Confirmed;
+use recharge::audit::Actor;
 use recharge::reconciliation::{
     self as rules, Class, Difference, DifferenceKind, Done, Figures, Line, Totals, reason,
 };
@@ -33,7 +34,6 @@ const UNCLEAR_IN_A_ROW: usize = 20;
 const RENEW_MS: i64 = LEASE_MS / 6;
 
 /// Who asks, on the time line.
-const BY: &str = "reconcile";
 
 /// How far a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -246,7 +246,7 @@ impl<'a> Run<'a> {
             for line in lines.iter().cloned() {
                 let inner = std::sync::Arc::clone(&self.cashier.inner);
                 asking.spawn(async move {
-                    let confirmed = inner.confirm(&line.row, BY).await;
+                    let confirmed = inner.confirm(&line.row, &Actor::Reconciliation).await;
                     (line, confirmed)
                 });
             }

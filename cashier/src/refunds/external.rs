@@ -11,10 +11,10 @@ use crate::core::Inner;
 use crate::db::writer::WriteError;
 use crate::db::{orders, refunds};
 use crate::query::QueryError;
-use recharge::command::Command;
-use recharge::event::{Event, EventKind};
+use recharge::command::{RecordEvent, RecordExternalRefunds};
+use recharge::event::{Event, EventDetail};
 use recharge::order::Order;
-use recharge::refund::Outside;
+use recharge::refund::ExternalRefund;
 
 /// WeChat has at most 50 refunds of a payment, ten in an answer.
 const PAGES: u32 = 6;
@@ -48,19 +48,19 @@ impl Inner {
         from: &str,
         now: UnixMillis,
     ) -> Result<(), WriteError> {
-        let (number, status) = (&notice.out_refund_no, notice.status.as_str());
-        let detail = serde_json::json!({ "out_refund_no": number, "status": status, "from": from });
-        let mut event = Event::new(&notice.out_trade_no, now, EventKind::RefundNotice, &detail);
+        let (out_refund_no, status) = (notice.out_refund_no.clone(), notice.status.as_str().to_owned());
         // A recorded notice that is played again and again adds a row in ten minutes at most.
-        event.once = Some(format!("refund notice {number} {status} {}", now.get() / 600_000));
-        self.writer.write(Command::Record(event)).await.map(drop)
+        let once = format!("refund notice {out_refund_no} {status} {}", now.get() / 600_000);
+        let detail = EventDetail::RefundNotice { out_refund_no, status, from: from.to_owned() };
+        let event = Event::new(&notice.out_trade_no, now, detail).once(once);
+        self.writer.write(RecordEvent(event)).await
     }
 
     /// Asks WeChat for all refunds of an order, and writes down which are not ours.
     async fn query_refunds_of(
         &self,
         order: &Order,
-        payment: Option<Box<Payment>>,
+        payment: Option<Payment>,
     ) -> Result<RefundNoticeAnswer, WriteError> {
         let Ok(call) = self.throttle.refunds.admit(self.clock.now()) else {
             return Ok(RefundNoticeAnswer::Fail);
@@ -69,7 +69,7 @@ impl Inner {
             Ok(refunds) if refunds.is_empty() => Ok(RefundNoticeAnswer::Fail),
             Ok(refunds) => {
                 let (out_trade_no, now) = (order.out_trade_no.clone(), self.clock.now());
-                self.writer.write(Command::RefundedOutside { out_trade_no, payment, refunds, now }).await?;
+                self.writer.write(RecordExternalRefunds { out_trade_no, payment, refunds, now }).await?;
                 Ok(RefundNoticeAnswer::Success)
             }
             Err(QueryError::Write(error)) => Err(error),
@@ -86,7 +86,7 @@ impl Inner {
         &self,
         out_trade_no: &OutTradeNo,
         call: Call,
-    ) -> Result<Vec<Outside>, QueryError> {
+    ) -> Result<Vec<ExternalRefund>, QueryError> {
         let mut all = Vec::new();
         for page in 0..PAGES {
             let query = RefundQuery::OutTradeNo(out_trade_no.clone(), page * Refunds::PAGE);
@@ -98,7 +98,7 @@ impl Inner {
             };
             let count = found.refunds.len();
             for seen in &found.refunds {
-                all.push(outside(&found, seen).map_err(QueryError::WeChat)?);
+                all.push(external(&found, seen).map_err(QueryError::WeChat)?);
             }
             if count < Refunds::PAGE as usize {
                 break;
@@ -113,7 +113,7 @@ impl Inner {
                 let query = RefundQuery::RefundId(refund.refund_id.clone());
                 let found = self.query_refunds(&query, Call::Usual).await.map_err(QueryError::WeChat)?;
                 if let Some(seen) = found.refunds.first() {
-                    *refund = outside(&found, seen).map_err(QueryError::WeChat)?;
+                    *refund = external(&found, seen).map_err(QueryError::WeChat)?;
                 }
             }
         }
@@ -127,10 +127,10 @@ impl Inner {
             return Ok(RefundNoticeAnswer::Fail);
         };
         let Ok(found) = self.query_refunds(&query, call).await else { return Ok(RefundNoticeAnswer::Fail) };
-        let refunds = found.refunds.iter().map(|seen| outside(&found, seen)).collect::<Result<_, _>>();
+        let refunds = found.refunds.iter().map(|seen| external(&found, seen)).collect::<Result<_, _>>();
         let Ok(refunds) = refunds else { return Ok(RefundNoticeAnswer::Fail) };
         let (out_trade_no, now) = (found.out_trade_no.clone(), self.clock.now());
-        let command = Command::RefundedOutside { out_trade_no, payment: None, refunds, now };
+        let command = RecordExternalRefunds { out_trade_no, payment: None, refunds, now };
         self.writer.write(command).await?;
         Ok(RefundNoticeAnswer::Success)
     }
@@ -138,12 +138,12 @@ impl Inner {
 
 /// A refund as WeChat names it. One that was made by hand in the merchant platform has no number of the merchant's: it is
 /// kept under WeChat's own.
-fn outside(found: &Refunds, seen: &Seen) -> Result<Outside, Error> {
+fn external(found: &Refunds, seen: &Seen) -> Result<ExternalRefund, Error> {
     let out_refund_no = match &seen.out_refund_no {
         Some(number) => number.clone(),
         None => OutRefundNo::parse(seen.refund_id.as_str()).map_err(Error::BadField)?,
     };
-    Ok(Outside {
+    Ok(ExternalRefund {
         out_refund_no,
         refund_id: seen.refund_id.clone(),
         transaction_id: found.transaction_id.clone(),
@@ -178,9 +178,9 @@ mod tests {
             refunds: vec![seen.clone()],
             evidence: Evidence::default(),
         };
-        let kept = outside(&found, &seen).unwrap();
+        let kept = external(&found, &seen).unwrap();
         assert_eq!((kept.out_refund_no.as_str(), kept.amount), (kept.refund_id.as_str(), Fen::new(500)));
         let numbered = Seen { out_refund_no: Some(OutRefundNo::parse("RF1").unwrap()), ..seen };
-        assert_eq!(outside(&found, &numbered).unwrap().out_refund_no.as_str(), "RF1");
+        assert_eq!(external(&found, &numbered).unwrap().out_refund_no.as_str(), "RF1");
     }
 }

@@ -9,8 +9,8 @@ use crate::circuit_breaker::Call;
 use crate::core::Inner;
 use crate::db::refunds;
 use crate::db::writer::WriteError;
-use recharge::command::{Command, Reply};
-use recharge::refund::{By, News, Problem, Refund, RefundState, Stuck};
+use recharge::command::{RefundReply, UpdateRefund};
+use recharge::refund::{ActingOperator, Blocked, Problem, Refund, RefundState, RefundUpdate};
 
 /// After a request was sent, its answer may still be on the way for so long.
 const IN_FLIGHT_MS: i64 = 20_000;
@@ -25,83 +25,88 @@ impl Inner {
                 return Ok(nothing.map(drop)?);
             }
         };
-        let news = match refund.state {
+        let update = match refund.state {
             RefundState::Requested => self.send(&refund, call).await,
             _ => self.query_refund(&refund, call).await,
         };
-        if let News::Stuck(stuck) = &news {
-            tracing::warn!(out_trade_no = %refund.out_trade_no, "refund {number}: {}", stuck.said);
+        if let RefundUpdate::Blocked(blocked) = &update {
+            tracing::warn!(out_trade_no = %refund.out_trade_no, "refund {number}: {}", blocked.said);
         }
-        self.hear(number, news, None).await.map(drop)
+        self.hear(number, update, None).await.map(drop)
     }
 
-    async fn hear(&self, number: &OutRefundNo, news: News, by: Option<By>) -> Result<Reply, WriteError> {
+    async fn hear(
+        &self,
+        number: &OutRefundNo,
+        update: RefundUpdate,
+        by: Option<ActingOperator>,
+    ) -> Result<Option<Refund>, WriteError> {
         let now = self.clock.now();
-        let reply =
-            self.writer.write(Command::Heard { out_refund_no: number.clone(), news, by, now }).await?;
-        if let Reply::Refund { refund, changed: true } = &reply
-            && refund.state.is_over()
-        {
+        let command = UpdateRefund { out_refund_no: number.clone(), update, by, now };
+        let Some(RefundReply { refund, changed }) = self.writer.write(command).await? else {
+            return Ok(None);
+        };
+        if changed && refund.state.is_over() {
             let (order, state) = (&refund.out_trade_no, refund.state.name());
             tracing::info!(out_trade_no = %order, "refund {number} of {order} has ended: {state}");
         }
-        Ok(reply)
+        Ok(Some(refund))
     }
 
-    async fn send(&self, refund: &Refund, call: Call) -> News {
+    async fn send(&self, refund: &Refund, call: Call) -> RefundUpdate {
         if !self.wechat.can_refund() {
             self.throttle.refunds.release(call);
-            return News::Stuck(Stuck::by(&Error::NoCertificate));
+            return RefundUpdate::Blocked(Blocked::by(&Error::NoCertificate));
         }
         let answer = self.wechat.refund(&as_sent(refund)).await;
         let error = match self.record_refund_call(call, answer) {
             Ok(accepted) => {
                 let refund_id = accepted.refund_id.clone();
-                return News::Status { status: RefundStatus::Processing, refund_id };
+                return RefundUpdate::Status { status: RefundStatus::Processing, refund_id };
             }
             Err(error) => error,
         };
-        let stuck = Stuck::by(&error);
+        let blocked = Blocked::by(&error);
         let is_verdict =
             error.code().is_some_and(|code| matches!(code.class(), ErrClass::Final | ErrClass::Query));
         if !is_verdict {
-            return News::Stuck(stuck);
+            return RefundUpdate::Blocked(blocked);
         }
         // An earlier request may have arrived although its answer did not: only if WeChat knows no such refund it is over.
         match self.query_refund(refund, Call::Usual).await {
-            News::NotTaken { tried_at, .. } if stuck.problem == Problem::Final => {
-                News::NotTaken { stuck, tried_at }
+            RefundUpdate::NotTaken { tried_at, .. } if blocked.problem == Problem::Final => {
+                RefundUpdate::NotTaken { blocked, tried_at }
             }
-            News::NotTaken { .. } => News::Stuck(stuck),
-            news => news,
+            RefundUpdate::NotTaken { .. } => RefundUpdate::Blocked(blocked),
+            update => update,
         }
     }
 
     /// What WeChat knows of a refund; `NotTaken` if it knows no such refund, which ends only one that was never taken on.
-    async fn query_refund(&self, refund: &Refund, call: Call) -> News {
+    async fn query_refund(&self, refund: &Refund, call: Call) -> RefundUpdate {
         // One that was made by hand in the merchant platform has no number of the merchant's there.
         let query = match &refund.refund_id {
-            Some(refund_id) if refund.is_outside() => RefundQuery::RefundId(refund_id.clone()),
+            Some(refund_id) if refund.is_external() => RefundQuery::RefundId(refund_id.clone()),
             _ => RefundQuery::OutRefundNo(refund.out_refund_no.clone()),
         };
         let found = match self.query_refunds(&query, call).await {
             Ok(found) => found,
             Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => {
-                let stuck = Stuck { problem: Problem::Mismatch, said: "REFUNDNOTEXIST".to_owned() };
+                let blocked = Blocked { problem: Problem::Mismatch, said: "REFUNDNOTEXIST".to_owned() };
                 return match refund.state {
-                    RefundState::Requested => News::NotTaken { stuck, tried_at: refund.tried_at },
-                    _ => News::Stuck(stuck),
+                    RefundState::Requested => RefundUpdate::NotTaken { blocked, tried_at: refund.tried_at },
+                    _ => RefundUpdate::Blocked(blocked),
                 };
             }
-            Err(error) => return News::Stuck(Stuck::by(&error)),
+            Err(error) => return RefundUpdate::Blocked(Blocked::by(&error)),
         };
         match found.refunds.first() {
             Some(seen) if is_ours(refund, &found, seen) => {
-                News::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() }
+                RefundUpdate::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() }
             }
             _ => {
                 let said = "WeChat has another refund under this number".to_owned();
-                News::Stuck(Stuck { problem: Problem::Mismatch, said })
+                RefundUpdate::Blocked(Blocked { problem: Problem::Mismatch, said })
             }
         }
     }
@@ -120,13 +125,13 @@ impl Inner {
         &self,
         number: &OutRefundNo,
         seen_version: Option<i64>,
-        by: By,
+        by: ActingOperator,
     ) -> Result<Refund, WithdrawError> {
         let refund = refunds::find(&self.db, number).await?.ok_or(WithdrawError::NotFound)?;
         if refund.state == RefundState::Requested && seen_version.is_some_and(|seen| seen != refund.version) {
             return Err(WithdrawError::Stale);
         }
-        let clear = refund.stuck.as_ref().is_some_and(|stuck| stuck.problem.is_clear());
+        let clear = refund.blocked.as_ref().is_some_and(|blocked| blocked.problem.is_clear());
         if refund.state != RefundState::Requested || !clear {
             return Err(WithdrawError::MayBeThere);
         }
@@ -136,18 +141,21 @@ impl Inner {
             return Err(WithdrawError::TooEarly { wait_s: wait.max(0) / 1000 + 1 });
         }
         let query = RefundQuery::OutRefundNo(number.clone());
-        let news = match self.query_refunds(&query, Call::Usual).await {
+        let update = match self.query_refunds(&query, Call::Usual).await {
             Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => {
                 let said = format!("withdrawn by {}", by.operator);
-                News::NotTaken { stuck: Stuck { problem: Problem::Withdrawn, said }, tried_at: now }
+                RefundUpdate::NotTaken {
+                    blocked: Blocked { problem: Problem::Withdrawn, said },
+                    tried_at: now,
+                }
             }
             Ok(_) => return Err(WithdrawError::MayBeThere),
             Err(error) => return Err(WithdrawError::WeChat(error)),
         };
-        match self.hear(number, news, Some(by)).await? {
-            Reply::Refund { refund, .. } if refund.state == RefundState::Closed => Ok(*refund),
-            Reply::Refund { .. } => Err(WithdrawError::MayBeThere),
-            _ => Err(WithdrawError::NotFound),
+        match self.hear(number, update, Some(by)).await? {
+            Some(refund) if refund.state == RefundState::Closed => Ok(refund),
+            Some(_) => Err(WithdrawError::MayBeThere),
+            None => Err(WithdrawError::NotFound),
         }
     }
 }

@@ -20,7 +20,7 @@ use axum::middleware::{Next, from_fn, map_request};
 use axum::routing::post;
 use cashier::{Cashier, Clock, Db, Random, Settings};
 use cashier::{NoticeAnswer, PlaceRequest, RefundError, RefundNoticeAnswer};
-use recharge::refund::{By, RefundWish};
+use recharge::refund::{ActingOperator, RefundRequest};
 use recharge::{Order, User};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use sqlx::{AssertSqlSafe, Row};
@@ -209,7 +209,7 @@ impl Desk {
     /// The names of the events on an order's time line.
     pub async fn line(&self, order: &Order) -> Vec<&'static str> {
         let line = self.cashier.time_line(&order.out_trade_no).await.unwrap();
-        line.iter().map(|event| event.kind.name()).collect()
+        line.iter().map(|event| event.kind().name()).collect()
     }
 
     /// A number out of the database itself.
@@ -279,13 +279,13 @@ pub fn wish(user: &str, fen: i64) -> PlaceRequest {
 }
 
 /// An operator.
-pub fn by() -> By {
-    By { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() }
+pub fn by() -> ActingOperator {
+    ActingOperator { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() }
 }
 
 /// A refund that an operator asks for, under a number of its own.
-pub fn refund_wish(desk: &Desk, order: &Order, fen: i64) -> RefundWish {
-    RefundWish {
+pub fn refund_wish(desk: &Desk, order: &Order, fen: i64) -> RefundRequest {
+    RefundRequest {
         out_trade_no: order.out_trade_no.clone(),
         out_refund_no: desk.cashier.new_out_refund_no().unwrap(),
         amount: Fen::new(fen),
@@ -300,7 +300,7 @@ pub fn refund_wish(desk: &Desk, order: &Order, fen: i64) -> RefundWish {
 pub async fn eight_at_once(
     desk: &Desk,
     other: &Cashier,
-    wish: impl Fn() -> RefundWish,
+    wish: impl Fn() -> RefundRequest,
 ) -> Vec<Result<recharge::Refund, RefundError>> {
     let cashiers = [&desk.cashier, other];
     let mut all = JoinSet::new();

@@ -1,9 +1,10 @@
 //! Exceptions that a person settles: once, by one of the ways that fit.
 
 use cashier::ResolveError;
-use recharge::exception::resolution::{SettleRefusal, Way};
-use recharge::refund::By;
-use recharge::{Exception, ExceptionKind, LatePayment, RefundState, Settlement, User};
+use recharge::audit::Actor;
+use recharge::exception::resolution::{ResolutionKind, ResolutionRefusal};
+use recharge::refund::ActingOperator;
+use recharge::{Decision, Exception, ExceptionId, ExceptionKind, LatePayment, RefundState, User};
 use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundStatus};
 use tokio::task::JoinSet;
 use wxpay::{Fen, Merchant};
@@ -15,19 +16,19 @@ use super::{credit, dismiss, drive, give_back, only_open, paid_twice, settle, ta
 async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {
     on_both(|desk| async move {
         let (order, exception) = paid_twice(&desk).await;
-        let ways = desk.cashier.ways(&exception).await.unwrap();
-        assert_eq!(ways, [Way::Credit, Way::Refund, Way::Dismiss]);
+        let ways = desk.cashier.open_resolutions(&exception).await.unwrap();
+        assert_eq!(ways, [ResolutionKind::Credit, ResolutionKind::Refund, ResolutionKind::Dismiss]);
         let mut presses = JoinSet::new();
         for n in 0..10 {
             let (cashier, id) = (desk.cashier.clone(), exception.id());
-            let by = By { operator: format!("op{n}"), ..by() };
+            let by = ActingOperator { operator: format!("op{n}"), ..by() };
             presses.spawn(async move { cashier.resolve_exception(&id, credit(), None, by).await });
         }
         let answers = presses.join_all().await;
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
-        let settled = desk.cashier.exception(&exception.id()).await.unwrap().unwrap().settled.unwrap();
+        let settled = desk.cashier.exception(&exception.id()).await.unwrap().unwrap().resolution.unwrap();
         for refusal in answers.into_iter().filter_map(Result::err) {
-            let ResolveError::Refused(SettleRefusal::AlreadySettled(by)) = refusal else {
+            let ResolveError::Refused(ResolutionRefusal::AlreadyResolved(by)) = refusal else {
                 panic!("{refusal:?}");
             };
             assert_eq!(by, settled);
@@ -63,9 +64,9 @@ async fn a_payment_that_was_credited_from_one_exception_is_not_given_back_from_a
         desk.cashier.credit_payment(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
         let second = only_open(&desk).await;
         assert_eq!((second.kind, &second.transaction_id), (ExceptionKind::Duplicate, &first.transaction_id));
-        assert_eq!(desk.cashier.ways(&second).await.unwrap(), [Way::Dismiss]);
-        for settlement in [credit(), give_back(&desk)] {
-            assert_eq!(settle(&desk, &second.id(), settlement).await, Err(SettleRefusal::AlreadyCredited));
+        assert_eq!(desk.cashier.open_resolutions(&second).await.unwrap(), [ResolutionKind::Dismiss]);
+        for decision in [credit(), give_back(&desk)] {
+            assert_eq!(settle(&desk, &second.id(), decision).await, Err(ResolutionRefusal::AlreadyCredited));
         }
         let offer = desk.cashier.refund_offer_by_hand(&exception(&desk, &first.id()).await).await.unwrap();
         assert_eq!(offer.map(|offer| offer.payment.left()), Some(Fen::new(999)));
@@ -74,7 +75,7 @@ async fn a_payment_that_was_credited_from_one_exception_is_not_given_back_from_a
     .await;
 }
 
-async fn exception(desk: &Desk, id: &str) -> Exception {
+async fn exception(desk: &Desk, id: &ExceptionId) -> Exception {
     desk.cashier.exception(id).await.unwrap().unwrap()
 }
 
@@ -85,7 +86,7 @@ async fn a_second_payment_goes_back_by_its_own_transaction_and_its_order_stays_a
         let (settled, refund) =
             desk.cashier.resolve_exception(&exception.id(), give_back(&desk), None, by()).await.unwrap();
         let refund = refund.unwrap();
-        assert_eq!(settled.settled.unwrap().how, "refund");
+        assert_eq!(settled.resolution.unwrap().how, ResolutionKind::Refund);
         assert_eq!(Some(&refund.transaction_id), exception.transaction_id.as_ref());
         assert_eq!((refund.amount, refund.taken), (Fen::new(1000), Fen::ZERO));
         drive(&desk, 0).await;
@@ -112,7 +113,7 @@ async fn an_exception_is_open_again_when_its_refund_ends_without_money() {
         desk.sandbox.set_faults(Faults { refund, ..Faults::default() });
         settle(&desk, &exception.id(), give_back(&desk)).await.unwrap();
         let busy = settle(&desk, &exception.id(), credit()).await.unwrap_err();
-        assert!(matches!(busy, SettleRefusal::AlreadySettled(_)), "{busy:?}");
+        assert!(matches!(busy, ResolutionRefusal::AlreadyResolved(_)), "{busy:?}");
         drive(&desk, 0).await;
         drive(&desk, 10_000).await;
         assert_eq!(only_open(&desk).await.id(), exception.id());
@@ -150,9 +151,9 @@ async fn money_without_an_order_is_credited_to_the_user_whom_the_operator_names(
         desk.execute("DELETE FROM orders").await;
         desk.deliver().await;
         let id = only_open(&desk).await.id();
-        assert_eq!(settle(&desk, &id, credit()).await, Err(SettleRefusal::UserNeeded));
+        assert_eq!(settle(&desk, &id, credit()).await, Err(ResolutionRefusal::UserNeeded));
         let user = Some(User::new("u_1", "小林").unwrap());
-        settle(&desk, &id, Settlement::Credit { user, new_account: true, reason: "用户来电".to_owned() })
+        settle(&desk, &id, Decision::Credit { user, new_account: true, reason: "用户来电".to_owned() })
             .await
             .unwrap();
         assert_eq!(desk.balance().await, 1000);
@@ -190,16 +191,20 @@ async fn what_cannot_be_settled_so_is_refused_with_the_reason() {
     on_both(|desk| async move {
         let (_, exception) = paid_twice(&desk).await;
         let id = exception.id();
-        let empty = Settlement::Dismiss { reason: String::new() };
-        assert_eq!(settle(&desk, &id, empty).await, Err(SettleRefusal::Reason));
+        let empty = Decision::Dismiss { reason: String::new() };
+        assert_eq!(settle(&desk, &id, empty).await, Err(ResolutionRefusal::Reason));
         let not_so = settle(&desk, &id, take_back(true)).await;
-        assert_eq!(not_so, Err(SettleRefusal::NotThisWay("taken_back")));
-        assert_eq!(settle(&desk, "late:x:y", dismiss()).await, Err(SettleRefusal::NotFound));
+        assert_eq!(not_so, Err(ResolutionRefusal::NotThisWay("taken_back")));
+        let unknown = ExceptionId { kind: ExceptionKind::Late, ..id.clone() };
+        assert_eq!(settle(&desk, &unknown, dismiss()).await, Err(ResolutionRefusal::NotFound));
         desk.execute("UPDATE exceptions SET fee_type = 'USD'").await;
-        let dollars = SettleRefusal::Currency("USD".to_owned());
+        let dollars = ResolutionRefusal::Currency("USD".to_owned());
         assert_eq!(settle(&desk, &id, credit()).await, Err(dollars.clone()));
         assert_eq!(settle(&desk, &id, give_back(&desk)).await, Err(dollars));
-        assert_eq!(desk.cashier.ways(&only_open(&desk).await).await.unwrap(), [Way::Dismiss]);
+        assert_eq!(
+            desk.cashier.open_resolutions(&only_open(&desk).await).await.unwrap(),
+            [ResolutionKind::Dismiss]
+        );
         assert_eq!((desk.balance().await, desk.count("SELECT COUNT(*) FROM audit").await), (1000, 0));
 
         settle(&desk, &id, dismiss()).await.unwrap();
@@ -224,9 +229,9 @@ async fn a_late_payment_whose_refund_fails_can_still_be_credited_once() {
         desk.sandbox.pay(code, Pay { force: true, ..Pay::default() }).await.unwrap();
         desk.deliver().await;
         let late = desk.cashier.exceptions(&order.out_trade_no).await.unwrap().remove(0);
-        assert_eq!((late.kind, late.settled.as_ref().unwrap().by.as_str()), (ExceptionKind::Late, "rule"));
+        assert_eq!((late.kind, &late.resolution.as_ref().unwrap().by), (ExceptionKind::Late, &Actor::Rule));
         let busy = settle(&desk, &late.id(), credit()).await.unwrap_err();
-        assert!(matches!(busy, SettleRefusal::AlreadySettled(_)), "{busy:?}");
+        assert!(matches!(busy, ResolutionRefusal::AlreadyResolved(_)), "{busy:?}");
         drive(&desk, 0).await;
         drive(&desk, 10_000).await;
         assert_eq!(only_open(&desk).await.id(), late.id());
@@ -255,7 +260,7 @@ async fn two_instances_that_settle_the_same_exception_at_once_settle_it_once() {
             );
             assert!(one.is_ok() != two.is_ok(), "{one:?} {two:?}");
             let refused = one.and(two).unwrap_err();
-            let already = matches!(&refused, ResolveError::Refused(SettleRefusal::AlreadySettled(_)));
+            let already = matches!(&refused, ResolveError::Refused(ResolutionRefusal::AlreadyResolved(_)));
             assert!(already, "{refused:?}");
         }
         assert_eq!(desk.count("SELECT COUNT(*) FROM audit").await, 10);

@@ -1,17 +1,17 @@
 //! Payments that an operator credited and that go back after all: never more than was paid, and never without the balance.
 
 use cashier::RefundError;
-use recharge::exception::resolution::Way;
-use recharge::refund::{RefundRefusal, RefundWish};
-use recharge::{Exception, RefundState, Settlement, User};
+use recharge::exception::resolution::ResolutionKind;
+use recharge::refund::{RefundRefusal, RefundRequest};
+use recharge::{Decision, Exception, ExceptionId, RefundState, User};
 use sandbox::{Faults, RefundFaults, RefundStatus};
 use wxpay::{Fen, OutTradeNo};
 
 use super::common::{Desk, by, eight_at_once, on_both};
 use super::{credit, dismiss, drive, only_open, paid_twice, settle, take_back, wrong_amount};
 
-fn wish(desk: &Desk, exception: &Exception, fen: i64) -> RefundWish {
-    RefundWish {
+fn wish(desk: &Desk, exception: &Exception, fen: i64) -> RefundRequest {
+    RefundRequest {
         out_trade_no: exception.out_trade_no.clone(),
         out_refund_no: desk.cashier.new_out_refund_no().unwrap(),
         amount: Fen::new(fen),
@@ -22,7 +22,7 @@ fn wish(desk: &Desk, exception: &Exception, fen: i64) -> RefundWish {
     }
 }
 
-async fn refused(desk: &Desk, wish: RefundWish) -> RefundRefusal {
+async fn refused(desk: &Desk, wish: RefundRequest) -> RefundRefusal {
     match desk.cashier.refund(wish, by()).await {
         Err(RefundError::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
@@ -43,13 +43,9 @@ async fn stray(desk: &Desk, fen: i64) -> Exception {
     desk.deliver().await;
     let exception = only_open(desk).await;
     let user = Some(User::new("u_2", "小陈").unwrap());
-    settle(
-        desk,
-        &exception.id(),
-        Settlement::Credit { user, new_account: true, reason: "已核实".to_owned() },
-    )
-    .await
-    .unwrap();
+    settle(desk, &exception.id(), Decision::Credit { user, new_account: true, reason: "已核实".to_owned() })
+        .await
+        .unwrap();
     exception
 }
 
@@ -73,7 +69,7 @@ async fn a_second_payment_that_was_credited_goes_back_in_parts_beside_the_orders
         let over = RefundRefusal::OverRest { left: Fen::new(600), asked: Fen::new(601) };
         assert_eq!(refused(&desk, wish(&desk, &exception, 601)).await, over);
         // The order's own payment is another one.
-        let own = RefundWish { exception: None, ..wish(&desk, &exception, 1000) };
+        let own = RefundRequest { exception: None, ..wish(&desk, &exception, 1000) };
         desk.cashier.refund(own, by()).await.unwrap();
         desk.cashier.refund(wish(&desk, &exception, 600), by()).await.unwrap();
         assert_eq!((desk.balance().await, left(&desk, &exception).await), (0, Some(0)));
@@ -96,20 +92,20 @@ async fn money_without_an_order_is_taken_from_whom_it_was_credited_to() {
     on_both(|desk| async move {
         let exception = stray(&desk, 1000).await;
         assert_eq!(balance_of_stray(&desk).await, 1000);
-        desk.execute("INSERT INTO ledger VALUES ('X', 'spent', 'u_2', -700, 0, 'test', 'test')").await;
+        desk.execute("INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) VALUES ('X', 'spent', 'u_2', -700, 0, 'test', 'test')").await;
         desk.execute("UPDATE accounts SET balance = 300 WHERE user_id = 'u_2'").await;
         let low = RefundRefusal::BalanceLow { balance: Fen::new(300), taken: Fen::new(1000) };
         let whole = wish(&desk, &exception, 1000);
         assert_eq!(refused(&desk, whole.clone()).await, low);
         assert_eq!(balance_of_stray(&desk).await, 300);
         let refund =
-            desk.cashier.refund(RefundWish { even_if_balance_low: true, ..whole.clone() }, by()).await;
+            desk.cashier.refund(RefundRequest { even_if_balance_low: true, ..whole.clone() }, by()).await;
         assert!(refund.unwrap().overdrawn);
         assert_eq!((balance_of_stray(&desk).await, desk.balance().await), (-700, 0));
         // The same press again is the same refund; the same number for another payment is none.
         desk.cashier.refund(whole.clone(), by()).await.unwrap();
         assert_eq!(
-            refused(&desk, RefundWish { amount: Fen::new(1), ..whole }).await,
+            refused(&desk, RefundRequest { amount: Fen::new(1), ..whole }).await,
             RefundRefusal::NumberTaken
         );
         assert_eq!(desk.count("SELECT COUNT(*) FROM refunds").await, 1);
@@ -146,12 +142,13 @@ async fn what_was_not_credited_by_hand_is_refused() {
         assert_eq!(refused(&desk, wish(&desk, &exception, 1)).await, RefundRefusal::NotCredited);
         assert_eq!(left(&desk, &exception).await, None);
         let credited = stray(&desk, 500).await;
-        let nothing = RefundWish { exception: Some("late:SM1:42".to_owned()), ..wish(&desk, &credited, 1) };
+        let nothing =
+            RefundRequest { exception: ExceptionId::parse("late:SM000001:42"), ..wish(&desk, &credited, 1) };
         assert_eq!(refused(&desk, nothing).await, RefundRefusal::NotCredited);
-        let others = RefundWish { out_trade_no: order.out_trade_no.clone(), ..wish(&desk, &credited, 1) };
+        let others = RefundRequest { out_trade_no: order.out_trade_no.clone(), ..wish(&desk, &credited, 1) };
         assert_eq!(refused(&desk, others).await, RefundRefusal::NotCredited);
         let unknown = OutTradeNo::parse("SM00000000").unwrap();
-        let unknown = RefundWish { out_trade_no: unknown, ..wish(&desk, &credited, 1) };
+        let unknown = RefundRequest { out_trade_no: unknown, ..wish(&desk, &credited, 1) };
         assert_eq!(refused(&desk, unknown).await, RefundRefusal::NotCredited);
         assert_eq!(desk.count("SELECT COUNT(*) FROM refunds").await, 0);
         desk.check().await;
@@ -185,7 +182,10 @@ async fn one_that_was_refunded_at_wechats_own_desk_counts_and_can_be_taken_back(
         desk.refund_outside(&order, "DESK1", 400).await;
         desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         let outside = only_open(&desk).await;
-        assert_eq!(desk.cashier.ways(&outside).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
+        assert_eq!(
+            desk.cashier.open_resolutions(&outside).await.unwrap(),
+            [ResolutionKind::TakeBack, ResolutionKind::Dismiss]
+        );
         assert_eq!(left(&desk, &exception).await, Some(599));
         let offer = desk.cashier.take_back_offer(&outside).await.unwrap().unwrap();
         assert_eq!((offer.amount, offer.balance), (Fen::new(400), Fen::new(999)));
@@ -211,7 +211,8 @@ async fn settled_exceptions_are_listed_page_by_page_the_last_one_first() {
         let (open, exception) = paid_twice(&desk).await;
         let mut listed: Vec<Exception> = Vec::new();
         loop {
-            let before = listed.last().map(|last| (last.settled.as_ref().unwrap().at, last.id()));
+            let before =
+                listed.last().map(|last| (last.resolution.as_ref().unwrap().at, last.id().to_string()));
             let before = before.as_ref().map(|(at, id)| (*at, id.as_str()));
             let page = desk.cashier.resolved_exceptions(before, 2).await.unwrap();
             if page.is_empty() {
@@ -222,7 +223,7 @@ async fn settled_exceptions_are_listed_page_by_page_the_last_one_first() {
         let ids: Vec<_> = listed.iter().map(Exception::id).collect();
         assert_eq!(ids, settled);
         assert!(!ids.contains(&exception.id()), "{} waits", open.out_trade_no);
-        assert_eq!(listed[0].settled.as_ref().unwrap().by, "lin");
+        assert_eq!(listed[0].resolution.as_ref().unwrap().by, by().actor());
     })
     .await;
 }

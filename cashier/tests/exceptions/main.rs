@@ -9,29 +9,29 @@ mod outside;
 
 use cashier::ResolveError;
 use common::{Desk, by};
-use recharge::exception::resolution::SettleRefusal;
-use recharge::{Exception, ExceptionKind, Order, Settlement};
+use recharge::exception::resolution::ResolutionRefusal;
+use recharge::{Decision, Exception, ExceptionId, ExceptionKind, Order};
 use sandbox::{Faults, NotifyFaults, Pay};
 
-fn credit() -> Settlement {
-    Settlement::Credit { user: None, new_account: false, reason: "看过凭据".to_owned() }
+fn credit() -> Decision {
+    Decision::Credit { user: None, new_account: false, reason: "看过凭据".to_owned() }
 }
 
-fn give_back(desk: &Desk) -> Settlement {
+fn give_back(desk: &Desk) -> Decision {
     let out_refund_no = desk.cashier.new_out_refund_no().unwrap();
-    Settlement::Refund { out_refund_no, reason: "重复付款退回".to_owned() }
+    Decision::Refund { out_refund_no, reason: "重复付款退回".to_owned() }
 }
 
-fn take_back(even_if_balance_low: bool) -> Settlement {
-    Settlement::TakeBack { even_if_balance_low, reason: "已在微信退款".to_owned() }
+fn take_back(even_if_balance_low: bool) -> Decision {
+    Decision::TakeBack { even_if_balance_low, reason: "已在微信退款".to_owned() }
 }
 
-fn dismiss() -> Settlement {
-    Settlement::Dismiss { reason: "已电话确认".to_owned() }
+fn dismiss() -> Decision {
+    Decision::Dismiss { reason: "已电话确认".to_owned() }
 }
 
-async fn settle(desk: &Desk, id: &str, settlement: Settlement) -> Result<Exception, SettleRefusal> {
-    match desk.cashier.resolve_exception(id, settlement, None, by()).await {
+async fn settle(desk: &Desk, id: &ExceptionId, decision: Decision) -> Result<Exception, ResolutionRefusal> {
+    match desk.cashier.resolve_exception(id, decision, None, by()).await {
         Ok((exception, _)) => Ok(exception),
         Err(ResolveError::Refused(refusal)) => Err(refusal),
         Err(other) => panic!("{other:?}"),

@@ -1,8 +1,8 @@
 //! Refunds that were made at WeChat's own desk: kept, counted, and booked only by a person.
 
 use cashier::RefundNoticeAnswer;
-use recharge::exception::resolution::{SettleRefusal, Way};
-use recharge::refund::{RefundRefusal, RefundWish};
+use recharge::exception::resolution::{ResolutionKind, ResolutionRefusal};
+use recharge::refund::{RefundRefusal, RefundRequest};
 use recharge::{ExceptionKind, RefundState};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, RefundNotice, RefundStatus, TransactionId};
 
@@ -20,9 +20,12 @@ async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person
         let exception = only_open(&desk).await;
         assert_eq!(exception.kind, ExceptionKind::RefundedOutside);
         assert_eq!(desk.balance().await, 1100);
-        assert_eq!(desk.cashier.ways(&exception).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
+        assert_eq!(
+            desk.cashier.open_resolutions(&exception).await.unwrap(),
+            [ResolutionKind::TakeBack, ResolutionKind::Dismiss]
+        );
         // It counts: 600 are left.
-        let wish = RefundWish {
+        let wish = RefundRequest {
             out_trade_no: order.out_trade_no.clone(),
             out_refund_no: desk.cashier.new_out_refund_no().unwrap(),
             amount: Fen::new(601),
@@ -35,7 +38,7 @@ async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person
         assert!(over.to_string().starts_with("6.00 yuan are left"), "{over}");
         settle(&desk, &exception.id(), take_back(false)).await.unwrap();
         assert_eq!(desk.balance().await, 1100 - 440);
-        desk.cashier.refund(RefundWish { amount: Fen::new(600), ..wish }, by()).await.unwrap();
+        desk.cashier.refund(RefundRequest { amount: Fen::new(600), ..wish }, by()).await.unwrap();
         assert_eq!(desk.balance().await, 0);
         drive(&desk, 60_000).await;
         drive(&desk, 40_000).await;
@@ -62,11 +65,11 @@ async fn a_second_payment_that_was_given_back_at_wechat_costs_the_balance_nothin
         let (of_second, of_first): (Vec<_>, Vec<_>) =
             open.iter().partition(|exception| exception.transaction_id == second.transaction_id);
         let ([of_second], [of_first]) = (&of_second[..], &of_first[..]) else { panic!("{open:?}") };
-        assert_eq!(desk.cashier.ways(of_second).await.unwrap(), [Way::Dismiss]);
+        assert_eq!(desk.cashier.open_resolutions(of_second).await.unwrap(), [ResolutionKind::Dismiss]);
         settle(&desk, &of_first.id(), take_back(false)).await.unwrap();
         assert_eq!(desk.balance().await, 600);
         // Its own exception is over too: the money is with the payer.
-        assert_eq!(desk.cashier.ways(&second).await.unwrap(), [Way::Dismiss]);
+        assert_eq!(desk.cashier.open_resolutions(&second).await.unwrap(), [ResolutionKind::Dismiss]);
         desk.check().await;
     })
     .await;
@@ -106,14 +109,17 @@ async fn a_refund_outside_that_crossed_with_one_of_ours_can_be_taken_back_when_t
         desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         let exception = only_open(&desk).await;
         // Which of them the credit belongs to is not known yet.
-        assert_eq!(desk.cashier.ways(&exception).await.unwrap(), [Way::Dismiss]);
+        assert_eq!(desk.cashier.open_resolutions(&exception).await.unwrap(), [ResolutionKind::Dismiss]);
         let early = settle(&desk, &exception.id(), take_back(true)).await;
-        assert_eq!(early, Err(SettleRefusal::RefundUnderWay(ours.out_refund_no.clone())));
+        assert_eq!(early, Err(ResolutionRefusal::RefundUnderWay(ours.out_refund_no.clone())));
         drive(&desk, 0).await;
         desk.advance(30_000);
         desk.cashier.withdraw_refund(&ours.out_refund_no, None, by()).await.unwrap();
         assert_eq!(desk.balance().await, 1050);
-        assert_eq!(desk.cashier.ways(&exception).await.unwrap(), [Way::TakeBack, Way::Dismiss]);
+        assert_eq!(
+            desk.cashier.open_resolutions(&exception).await.unwrap(),
+            [ResolutionKind::TakeBack, ResolutionKind::Dismiss]
+        );
         let offer = desk.cashier.take_back_offer(&exception).await.unwrap().unwrap();
         assert_eq!((offer.amount, offer.balance), (Fen::new(1050), Fen::new(1050)));
         settle(&desk, &exception.id(), take_back(false)).await.unwrap();
@@ -135,7 +141,7 @@ async fn taking_back_more_than_the_balance_holds_needs_the_operators_word() {
         desk.refund_outside(&order, "DESK1", 1000).await;
         desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
         let id = only_open(&desk).await.id();
-        desk.execute("INSERT INTO ledger SELECT out_trade_no, 'spent', 'u_1', -300, 0, 't', 't' FROM orders")
+        desk.execute("INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) SELECT out_trade_no, 'spent', 'u_1', -300, 0, 't', 't' FROM orders")
             .await;
         desk.execute("UPDATE accounts SET balance = balance - 300").await;
         let low = RefundRefusal::BalanceLow { balance: Fen::new(700), taken: Fen::new(1000) };
@@ -158,7 +164,7 @@ async fn an_order_refunded_outside_before_we_knew_of_its_payment_is_never_credit
         desk.cashier.credit_payment(payment(&body, &desk.merchant), "203.0.113.41").await.unwrap();
         assert_eq!((desk.balance().await, desk.state(&order).await), (0, "closed"));
         let id = only_open(&desk).await.id();
-        assert_eq!(settle(&desk, &id, take_back(true)).await, Err(SettleRefusal::NothingToTakeBack));
+        assert_eq!(settle(&desk, &id, take_back(true)).await, Err(ResolutionRefusal::NothingToTakeBack));
         settle(&desk, &id, dismiss()).await.unwrap();
         desk.check().await;
     })

@@ -190,7 +190,7 @@ async fn an_exception_is_settled_when_its_payment_is_credited_after_all() {
         assert_eq!(desk.balance().await, 1000);
         assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
         let kept = desk.cashier.exceptions(&order.out_trade_no).await.unwrap();
-        assert_eq!(kept[0].settled.as_ref().unwrap().how, "credited");
+        assert_eq!(kept[0].resolution.as_ref().unwrap().how, recharge::exception::ResolutionKind::Credit);
     })
     .await;
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use cashier::{Cashier, CloseError, QueryError, Settings};
+use recharge::audit::Actor;
 use recharge::{ExceptionKind, Order, OrderState};
 use sandbox::{AnswerFault, Expiry, Faults, Pay, TradeState};
 use tokio::time::timeout;
@@ -166,7 +167,7 @@ async fn an_unpaid_order_is_closed_after_its_expiry_and_a_later_payment_is_credi
         assert_eq!(desk.balance().await, 1000);
         let exceptions = desk.cashier.exceptions(&order.out_trade_no).await.unwrap();
         assert_eq!(exceptions[0].kind, ExceptionKind::Late);
-        assert_eq!(exceptions[0].settled.as_ref().unwrap().by, "rule");
+        assert_eq!(exceptions[0].resolution.as_ref().unwrap().by, Actor::Rule);
         assert!(desk.cashier.open_exceptions(10).await.unwrap().is_empty());
         desk.check().await;
     })

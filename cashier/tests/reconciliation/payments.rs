@@ -90,7 +90,7 @@ async fn a_payment_of_an_order_that_we_lost_is_an_exception_until_it_is_settled(
             );
         }
         assert_eq!(desk.cashier.reconciled().await.unwrap(), (Some(day()), 1));
-        desk.execute("UPDATE exceptions SET settled_at = 1, settled_by = 'chen', settled_how = 'dismissed'")
+        desk.execute("UPDATE exceptions SET settled_at = 1, settled_by = 'chen', settled_by_kind = 'operator', settled_how = 'dismissed'")
             .await;
         assert_eq!(desk.cashier.reconciled().await.unwrap(), (Some(day()), 0));
         assert_eq!(reconcile(&desk.cashier).await.unwrap().open, 0);
@@ -200,7 +200,7 @@ async fn received_less_refunded_of_a_day_with_a_refunded_second_payment_is_the_n
         desk.deliver().await;
         let second = desk.cashier.open_exceptions(10).await.unwrap().remove(0);
         let out_refund_no = desk.cashier.new_out_refund_no().unwrap();
-        let refund = recharge::Settlement::Refund { out_refund_no, reason: "重复付款".to_owned() };
+        let refund = recharge::Decision::Refund { out_refund_no, reason: "重复付款".to_owned() };
         desk.cashier.resolve_exception(&second.id(), refund, None, super::common::by()).await.unwrap();
         for _ in 0..3 {
             desk.advance(60_000);

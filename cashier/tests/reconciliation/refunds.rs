@@ -8,9 +8,10 @@ use super::bill::{Row, bill, reading};
 use super::common::{Desk, by, on_both, refund_wish};
 use super::{HOUR, day, differences, reconcile, seen, sleep_over};
 
-/// An operator's refund that WeChat has taken on.
+/// An operator's refund that WeChat has taken on. The name is one that the program uses for WeChat itself.
 async fn refunded(desk: &Desk, order: &Order, fen: i64) -> Refund {
-    desk.cashier.refund(refund_wish(desk, order, fen), by()).await.unwrap();
+    let by = recharge::refund::ActingOperator { operator: "wechat".to_owned(), ..by() };
+    desk.cashier.refund(refund_wish(desk, order, fen), by).await.unwrap();
     while desk.cashier.advance_refunds(20).await.unwrap() > 0 {}
     let refund = desk.cashier.refunds(&order.out_trade_no).await.unwrap().pop().unwrap();
     assert_eq!(refund.state, RefundState::Submitted);

@@ -3,13 +3,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod namesake;
 mod outage;
 mod taking;
 mod wire;
 
 use cashier::RefundError;
 use common::{Desk, by, refund_wish};
-use recharge::refund::{RefundRefusal, RefundWish};
+use recharge::refund::{RefundRefusal, RefundRequest};
 use recharge::{Order, Refund};
 use sandbox::{AnswerFault, Faults};
 
@@ -17,7 +18,7 @@ async fn refund(desk: &Desk, order: &Order, fen: i64) -> Refund {
     desk.cashier.refund(refund_wish(desk, order, fen), by()).await.unwrap()
 }
 
-async fn refused(desk: &Desk, wish: RefundWish) -> RefundRefusal {
+async fn refused(desk: &Desk, wish: RefundRequest) -> RefundRefusal {
     match desk.cashier.refund(wish, by()).await.unwrap_err() {
         RefundError::Refused(refusal) => refusal,
         other => panic!("{other:?}"),

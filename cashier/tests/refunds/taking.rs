@@ -2,7 +2,8 @@
 
 use cashier::RefundError;
 use recharge::RefundState;
-use recharge::refund::{RefundRefusal, RefundWish};
+use recharge::event::EventDetail;
+use recharge::refund::{RefundRefusal, RefundRequest};
 use tokio::task::JoinSet;
 use wxpay::Fen;
 use wxpay::v2::notify;
@@ -86,7 +87,7 @@ async fn a_refund_over_the_rest_of_an_unpaid_order_or_of_nothing_is_refused_and_
         let unpaid = desk.place(500).await;
         assert_eq!(refused(&desk, refund_wish(&desk, &unpaid, 500)).await, RefundRefusal::NotPaid);
         for reason in ["", "\n", &"很".repeat(27)] {
-            let wish = RefundWish { reason: reason.to_owned(), ..refund_wish(&desk, &order, 1) };
+            let wish = RefundRequest { reason: reason.to_owned(), ..refund_wish(&desk, &order, 1) };
             assert_eq!(refused(&desk, wish).await, RefundRefusal::Reason);
         }
         assert_eq!(desk.balance().await, 1000);
@@ -178,13 +179,16 @@ async fn a_balance_too_low_is_refused_unless_the_operator_goes_on_which_is_writt
         let low = RefundRefusal::BalanceLow { balance: Fen::new(950), taken: Fen::new(1050) };
         assert_eq!(refused(&desk, wish.clone()).await, low);
         assert_eq!(desk.balance().await, 950);
-        let wish = RefundWish { even_if_balance_low: true, ..wish };
+        let wish = RefundRequest { even_if_balance_low: true, ..wish };
         let refund = desk.cashier.refund(wish, by()).await.unwrap();
         assert!(refund.overdrawn);
         assert_eq!(desk.balance().await, -100);
         let line = desk.cashier.time_line(&order.out_trade_no).await.unwrap();
-        let requested = line.iter().find(|event| event.kind.name() == "refund_requested").unwrap();
-        assert!(requested.detail.contains(r#""overdrawn":true"#), "{}", requested.detail);
+        let overdrawn = line.iter().find_map(|event| match event.detail {
+            EventDetail::RefundRequested { overdrawn, .. } => Some(overdrawn),
+            _ => None,
+        });
+        assert_eq!(overdrawn, Some(true), "{line:?}");
         let audited = "SELECT COUNT(*) FROM audit WHERE operator = 'lin' AND address = '203.0.113.9' \
              AND after LIKE '%\"overdrawn\":true%'";
         assert_eq!(desk.count(audited).await, 1);
@@ -205,7 +209,7 @@ async fn the_same_number_pressed_twice_is_one_refund_and_another_amount_is_refus
         }
         assert!(presses.join_all().await.iter().all(|number| *number == wish.out_refund_no));
         assert_eq!(desk.balance().await, 700);
-        let other = RefundWish { amount: Fen::new(301), ..wish };
+        let other = RefundRequest { amount: Fen::new(301), ..wish };
         assert_eq!(refused(&desk, other).await, RefundRefusal::NumberTaken);
         desk.check().await;
     })

@@ -88,7 +88,7 @@ async fn an_answer_that_is_lost_is_made_up_for_under_the_same_number_and_refunds
             drive(&desk).await;
             let unclear = now(&desk, &refund).await;
             assert_eq!(unclear.state, RefundState::Requested, "{fault:?}");
-            assert_eq!(unclear.stuck.unwrap().problem, Problem::Unclear, "{fault:?}");
+            assert_eq!(unclear.blocked.unwrap().problem, Problem::Unclear, "{fault:?}");
             assert_eq!(desk.balance().await, 0);
             desk.sandbox.set_faults(Faults::default());
             later(&desk, 30_000).await;
@@ -119,9 +119,9 @@ async fn every_refusal_of_wechat_is_shown_with_its_reason_and_only_a_final_one_e
             let refund = refund(&desk, &order, 1000).await;
             drive(&desk).await;
             let after = now(&desk, &refund).await;
-            let stuck = after.stuck.unwrap();
-            assert_eq!((after.state, stuck.problem), (state, problem), "{refuse:?}");
-            assert!(stuck.said.contains(refuse.as_str()), "{}", stuck.said);
+            let blocked = after.blocked.unwrap();
+            assert_eq!((after.state, blocked.problem), (state, problem), "{refuse:?}");
+            assert!(blocked.said.contains(refuse.as_str()), "{}", blocked.said);
             let is_closed = state == RefundState::Closed;
             assert_eq!(desk.balance().await, if is_closed { 1050 } else { 0 }, "{refuse:?}");
             if !is_closed {

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use recharge::exception::resolution::Settlement;
+use recharge::exception::resolution::Decision;
 use sandbox::{NotifyFaults, Pay};
 use wxpay::OutRefundNo;
 use wxpay::bill::BillDate;
@@ -99,9 +99,9 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
                 let exceptions = cashier.open_exceptions(5).await.unwrap();
                 let number = OutRefundNo::parse("RF0000000002").unwrap();
                 let reason = "重复付款".to_owned();
-                let settlement = Settlement::Refund { out_refund_no: number, reason };
+                let decision = Decision::Refund { out_refund_no: number, reason };
                 let settled =
-                    cashier.resolve_exception(&exceptions[0].id(), settlement, None, process::by()).await;
+                    cashier.resolve_exception(&exceptions[0].id(), decision, None, process::by()).await;
                 Done::said(format!("{:?}", settled.unwrap().1.map(|refund| refund.amount)))
             }
             (Step::Reconcile, _) => {

@@ -1,9 +1,10 @@
 //! What an operator does about money: refunds, and exceptions that wait for a person.
 
 use rand::RngExt;
+use recharge::ExceptionId;
 use recharge::User;
-use recharge::exception::resolution::Settlement;
-use recharge::refund::RefundWish;
+use recharge::exception::resolution::Decision;
+use recharge::refund::RefundRequest;
 use sandbox::{RefundFaults, RefundRefusal, RefundStatus};
 use wxpay::client::Client;
 use wxpay::{Fen, OutRefundNo, Refund, TransactionId};
@@ -49,7 +50,7 @@ impl World {
             true => OutRefundNo::parse(known[self.one_of(known.len())].as_str()).unwrap(),
             false => cashier.new_out_refund_no().unwrap(),
         };
-        let wish = RefundWish {
+        let wish = RefundRequest {
             out_trade_no: number(out_trade_no),
             out_refund_no: out_refund_no.clone(),
             amount: Fen::new(amount),
@@ -75,17 +76,17 @@ impl World {
         let id = ids[self.one_of(ids.len())];
         let cashier = self.process(machine).cashier.clone();
         let reason = REASON.to_owned();
-        let settlement = match self.one_of(5) {
+        let decision = match self.one_of(5) {
             0 | 1 => {
                 let user = Some(User::new("u_0", "小林").unwrap()).filter(|_| self.rng.random_bool(0.7));
-                Settlement::Credit { user, new_account: true, reason }
+                Decision::Credit { user, new_account: true, reason }
             }
-            2 => Settlement::Refund { out_refund_no: cashier.new_out_refund_no().unwrap(), reason },
-            3 => Settlement::TakeBack { even_if_balance_low: self.rng.random_bool(0.5), reason },
-            _ => Settlement::Dismiss { reason },
+            2 => Decision::Refund { out_refund_no: cashier.new_out_refund_no().unwrap(), reason },
+            3 => Decision::TakeBack { even_if_balance_low: self.rng.random_bool(0.5), reason },
+            _ => Decision::Dismiss { reason },
         };
-        let way = settlement.way();
-        if let Settlement::TakeBack { even_if_balance_low: true, .. } = &settlement {
+        let way = decision.kind();
+        if let Decision::TakeBack { even_if_balance_low: true, .. } = &decision {
             let order = rows.exceptions.get(id).and_then(|kept| rows.orders.get(&kept.out_trade_no));
             order.into_iter().for_each(|order| self.oracle.may_owe(&order.user_id));
             // To whom a payment was credited by hand.
@@ -93,7 +94,8 @@ impl World {
         }
         self.oracle.decided(id);
         let what = format!("exception {id} is to be {}", way.name());
-        self.process(machine).begin(what, process::resolve_exception(cashier, id.clone(), settlement));
+        self.process(machine)
+            .begin(what, process::resolve_exception(cashier, ExceptionId::parse(id).unwrap(), decision));
     }
 
     /// The user gets what he recharged for, and the site takes it from his balance.

@@ -163,7 +163,7 @@ impl Oracle {
             let mut refunds =
                 rows.refunds.iter().filter(|(_, refund)| refund.exception_id.as_ref() == Some(id));
             let for_a_person = refunds.any(|(number, refund)| match was(number) {
-                None if refund.made_by == "wechat" => true,
+                None if refund.made_by_kind == "wechat" => true,
                 was => refund.state == "closed" && was != Some("closed"),
             });
             let is_open_again = before.settled_how.is_some() && now.settled_how.is_none();

@@ -11,8 +11,9 @@ use cashier::{Cashier, Clock, Db, Random, Settings};
 use cashier::{NoticeAnswer, PlaceError, PlaceRequest, RefundNoticeAnswer};
 use rand::RngExt;
 use rand::rngs::StdRng;
-use recharge::exception::resolution::Settlement;
-use recharge::refund::{By, RefundWish};
+use recharge::ExceptionId;
+use recharge::exception::resolution::Decision;
+use recharge::refund::{ActingOperator, RefundRequest};
 use recharge::{Order, User};
 use sandbox::Sandbox;
 use tokio::runtime::Runtime;
@@ -286,17 +287,17 @@ pub async fn reconcile(cashier: Cashier) -> Done {
     })
 }
 
-pub async fn refund(cashier: Cashier, wish: RefundWish) -> Done {
+pub async fn refund(cashier: Cashier, wish: RefundRequest) -> Done {
     let refunded = cashier.refund(wish, by()).await;
     Done::said(refunded.map_or_else(|error| error.to_string(), |refund| refund.state.name().to_owned()))
 }
 
-pub async fn resolve_exception(cashier: Cashier, id: String, settlement: Settlement) -> Done {
-    match cashier.resolve_exception(&id, settlement, None, by()).await {
+pub async fn resolve_exception(cashier: Cashier, id: ExceptionId, decision: Decision) -> Done {
+    match cashier.resolve_exception(&id, decision, None, by()).await {
         Ok(_) => Done::said("done"),
         // Nobody knows what became of it.
         Err(error @ ResolveError::Write(_)) => Done::said(error.to_string()),
-        Err(error) => Done { text: error.to_string(), news: News::NotSettled(id) },
+        Err(error) => Done { text: error.to_string(), news: News::NotSettled(id.to_string()) },
     }
 }
 
@@ -306,12 +307,12 @@ pub async fn withdraw(cashier: Cashier, number: OutRefundNo) -> Done {
     Done::said(text.unwrap_or_else(|error| error.to_string()))
 }
 
-pub fn by() -> By {
-    By { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() }
+pub fn by() -> ActingOperator {
+    ActingOperator { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() }
 }
 
-pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundWish {
-    RefundWish {
+pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundRequest {
+    RefundRequest {
         out_trade_no: number.clone(),
         out_refund_no: OutRefundNo::parse("RF0000000001").unwrap(),
         amount: Fen::new(fen),

@@ -33,7 +33,7 @@ pub struct RefundRow {
     pub share: i64,
     pub taken: i64,
     pub user_id: String,
-    pub made_by: String,
+    pub made_by_kind: String,
     pub state: String,
     pub due_at: Option<i64>,
     pub problem: Option<String>,
@@ -103,7 +103,7 @@ impl Rows {
             rows.exceptions.insert(row.try_get("id")?, exception);
         }
         let refunds = "SELECT out_refund_no, out_trade_no, transaction_id, total_fee, amount, share, taken, \
-             user_id, made_by, state, due_at, problem, exception_id FROM refunds";
+             user_id, made_by_kind, state, due_at, problem, exception_id FROM refunds";
         for row in sqlx::query(refunds).fetch_all(&mut *db).await? {
             let refund = RefundRow {
                 out_trade_no: row.try_get("out_trade_no")?,
@@ -113,7 +113,7 @@ impl Rows {
                 share: row.try_get("share")?,
                 taken: row.try_get("taken")?,
                 user_id: row.try_get("user_id")?,
-                made_by: row.try_get("made_by")?,
+                made_by_kind: row.try_get("made_by_kind")?,
                 state: row.try_get("state")?,
                 due_at: row.try_get("due_at")?,
                 problem: row.try_get("problem")?,

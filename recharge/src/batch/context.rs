@@ -1,67 +1,72 @@
-//! What a batch holds besides orders: refunds, exceptions that a person settles, balances. Empty, and not even read, in
-//! a batch that only takes payments.
+//! Refunds, exceptions and balances read for a batch; empty, and not read, if it only has payments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use wxpay::{Fen, OutRefundNo, OutTradeNo, TransactionId};
 
 use crate::audit::AuditEntry;
-use crate::exception::{Exception, Settled};
-use crate::refund::{ByHand, Refund};
+use crate::exception::{Exception, ExceptionId, Resolution};
+use crate::refund::{ManualCredit, Refund};
 
-/// A refund in the batch: as read, and as it is by now.
+/// A refund in the batch, with the version that was read.
 #[derive(Debug)]
 pub struct RefundSlot {
     /// The version in the database; `None` for a refund that this batch inserts.
     pub read: Option<i64>,
+    /// As it is by now.
     pub refund: Refund,
+    /// Whether a command changed it.
     pub changed: bool,
 }
 
+/// What commands about refunds and exceptions need besides orders, and what they write besides.
 #[derive(Debug, Default)]
-pub struct Held {
+pub struct Context {
+    /// The refunds, changed or not.
     pub refunds: BTreeMap<OutRefundNo, RefundSlot>,
     /// As read.
-    pub exceptions: BTreeMap<String, Exception>,
+    pub exceptions: BTreeMap<ExceptionId, Exception>,
     /// As read: what operators credited of the payments of these orders.
-    pub by_hand: Vec<ByHand>,
+    pub by_hand: Vec<ManualCredit>,
     /// As read, of the users whose balance is taken from.
     pub balances: BTreeMap<String, Fen>,
-    /// Exceptions that are settled if they are still open; if not, nothing of the batch stands.
-    pub settled: BTreeMap<String, Settled>,
-    /// Exceptions that are settled where they are open.
-    pub settled_by_rule: BTreeMap<String, Settled>,
+    /// Exceptions that are resolved if they are still open; if one is not, nothing of the batch is written.
+    pub resolved: BTreeMap<ExceptionId, Resolution>,
+    /// Exceptions that are resolved where they are open.
+    pub resolved_by_rule: BTreeMap<ExceptionId, Resolution>,
     /// Exceptions that are open again.
-    pub reopened: BTreeSet<String>,
+    pub reopened: BTreeSet<ExceptionId>,
+    /// New rows of the audit.
     pub audit: Vec<AuditEntry>,
-    /// Users whose balance was found to suffice; if it turns out not to, nothing of the batch stands.
+    /// Users whose balance was found to suffice; if it turns out not to, nothing of the batch is written.
     pub sufficing: BTreeSet<String>,
 }
 
-impl Held {
+impl Context {
     /// What was read for a batch.
-    pub fn new(refunds: Vec<Refund>, exceptions: Vec<Exception>, balances: BTreeMap<String, Fen>) -> Held {
+    pub fn new(refunds: Vec<Refund>, exceptions: Vec<Exception>, balances: BTreeMap<String, Fen>) -> Context {
         let slot = |refund: Refund| {
             let read = Some(refund.version);
             (refund.out_refund_no.clone(), RefundSlot { read, refund, changed: false })
         };
-        Held {
+        Context {
             refunds: refunds.into_iter().map(slot).collect(),
             exceptions: exceptions.into_iter().map(|found| (found.id(), found)).collect(),
             balances,
-            ..Held::default()
+            ..Context::default()
         }
     }
 
     /// The same with what operators credited.
     #[must_use]
-    pub fn crediting(self, by_hand: Vec<ByHand>) -> Held {
-        Held { by_hand, ..self }
+    pub fn with_credits(self, by_hand: Vec<ManualCredit>) -> Context {
+        Context { by_hand, ..self }
     }
 
     /// What an operator credited of this payment.
-    pub(super) fn by_hand(&self, number: &OutTradeNo, payment: &TransactionId) -> Option<&ByHand> {
-        let is_it = |credit: &&ByHand| credit.out_trade_no == *number && credit.transaction_id == *payment;
+    pub(super) fn by_hand(&self, number: &OutTradeNo, payment: &TransactionId) -> Option<&ManualCredit> {
+        let is_it =
+            |credit: &&ManualCredit| credit.out_trade_no == *number && credit.transaction_id == *payment;
         self.by_hand.iter().find(is_it)
     }
 
@@ -84,7 +89,7 @@ impl Held {
 
     pub(super) fn writes(&self) -> bool {
         !self.audit.is_empty()
-            || !self.settled.is_empty()
+            || !self.resolved.is_empty()
             || !self.reopened.is_empty()
             || self.refunds.values().any(|slot| slot.changed)
     }

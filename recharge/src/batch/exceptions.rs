@@ -1,12 +1,11 @@
-//! Exceptions in a batch: real money that does not fit, kept with its evidence.
+//! Keeps real money that does not fit as exceptions, with its evidence.
 
-use serde_json::{Value, json};
 use wxpay::{Fen, OutTradeNo, Payment, TransactionId, UnixMillis};
 
 use super::Batch;
 use crate::command::Outcome;
-use crate::event::{Event, EventKind};
-use crate::exception::{Exception, ExceptionKind, Settled};
+use crate::event::{Event, EventDetail};
+use crate::exception::{Exception, ExceptionId, ExceptionKind, Resolution};
 use crate::order::OrderState;
 
 impl Batch<'_> {
@@ -15,7 +14,7 @@ impl Batch<'_> {
         let expected = self.orders.get(&payment.out_trade_no).map(|slot| slot.order.total_fee);
         let id = self.except(payment, kind, expected, None, now);
         let first_seen_at = self.exceptions.get(&id).map_or(now, |known| known.first_seen_at);
-        Outcome::Exception { id, kind, first_seen_at }
+        Outcome::Exception { id, first_seen_at }
     }
 
     pub(super) fn except(
@@ -23,9 +22,9 @@ impl Batch<'_> {
         payment: &Payment,
         kind: ExceptionKind,
         expected_fee: Option<Fen>,
-        settled: Option<Settled>,
+        settled: Option<Resolution>,
         now: UnixMillis,
-    ) -> String {
+    ) -> ExceptionId {
         let exception = Exception {
             kind,
             out_trade_no: payment.out_trade_no.clone(),
@@ -35,16 +34,16 @@ impl Batch<'_> {
             expected_fee,
             first_seen_at: now,
             evidence: serde_json::to_string(&payment.evidence).unwrap_or_default(),
-            settled,
+            resolution: settled,
         };
-        let detail = json!({
-            "kind": kind.name(),
-            "expected_fee": expected_fee,
-            "time_end": payment.time_end,
-            "sign_type": payment.signed.as_str(),
-            "fields": payment.evidence,
-        });
-        self.register(exception, &detail)
+        let detail = EventDetail::Exception {
+            kind,
+            expected_fee,
+            time_end: Some(payment.time_end),
+            sign_type: Some(payment.signed),
+            fields: Some(payment.evidence.clone()),
+        };
+        self.register(exception, detail)
     }
 
     /// WeChat names a refund that is not ours, perhaps without the payment's own fields.
@@ -75,12 +74,12 @@ impl Batch<'_> {
             expected_fee: Some(total_fee),
             first_seen_at: now,
             evidence: "{}".to_owned(),
-            settled: None,
+            resolution: None,
         };
-        self.register(exception, &json!({ "kind": kind.name() }));
+        self.register(exception, EventDetail::bare_exception(kind));
     }
 
-    pub(super) fn register(&mut self, exception: Exception, detail: &Value) -> String {
+    pub(super) fn register(&mut self, exception: Exception, detail: EventDetail) -> ExceptionId {
         let id = exception.id();
         if self.exceptions.contains_key(&id) {
             return id;
@@ -88,10 +87,8 @@ impl Batch<'_> {
         // An unknown number has no time line of its own.
         if self.orders.contains_key(&exception.out_trade_no) {
             let at = exception.first_seen_at;
-            let mut event = Event::new(&exception.out_trade_no, at, EventKind::Exception, detail);
             // A repeated notice repeats the exception, which is on the time line once.
-            event.once = Some(id.clone());
-            self.events.push(event);
+            self.events.push(Event::new(&exception.out_trade_no, at, detail).once(id.to_string()));
         }
         self.exceptions.insert(id.clone(), exception);
         id

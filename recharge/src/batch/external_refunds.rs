@@ -1,4 +1,4 @@
-//! Refunds that WeChat names, in a batch: ours move on, others were made at its own desk.
+//! Reconciles WeChat's refund list with ours; unknown ones were made in the merchant platform.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,19 @@ use serde_json::json;
 use wxpay::{Fen, OutTradeNo, Payment, RefundStatus, TransactionId, UnixMillis};
 
 use super::Batch;
-use crate::event::EventKind;
-use crate::exception::{Exception, ExceptionKind};
+use crate::audit::Actor;
+use crate::event::EventDetail;
+use crate::exception::{Exception, ExceptionId, ExceptionKind};
 use crate::order::OrderState;
-use crate::refund::{News, Outside, Problem, Refund, RefundState, Refundable, Stuck, WECHAT};
+use crate::refund::{Blocked, ExternalRefund, Problem, Refund, RefundState, RefundUpdate, Refundable};
 
 impl Batch<'_> {
     /// WeChat names the refunds of an order: ours move on, others are `refunded_outside`.
-    pub(super) fn given_back(
+    pub(super) fn external_refunds(
         &mut self,
         number: &OutTradeNo,
         payment: Option<&Payment>,
-        refunds: &[Outside],
+        refunds: &[ExternalRefund],
         now: UnixMillis,
     ) {
         let Some(slot) = self.orders.get(number) else {
@@ -29,20 +30,26 @@ impl Batch<'_> {
         // An order may have been paid twice, and each payment is an exception of its own.
         let mut given_back = BTreeSet::new();
         for seen in refunds {
-            let news = News::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
-            match self.held.refunds.get(&seen.out_refund_no).map(|slot| slot.refund.clone()) {
+            let update =
+                RefundUpdate::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
+            match self.context.refunds.get(&seen.out_refund_no).map(|slot| slot.refund.clone()) {
                 Some(known) => {
-                    if known.is_outside() {
+                    if known.is_external() {
                         given_back.insert(known.transaction_id.clone());
                     } else {
                         explained = true;
                     }
-                    self.heard(&seen.out_refund_no, &confirmed(&known, seen.amount, news), None, now);
+                    self.update_refund(
+                        &seen.out_refund_no,
+                        &confirmed(&known, seen.amount, update),
+                        None,
+                        now,
+                    );
                 }
                 None if seen.status == RefundStatus::Closed => {}
                 None => {
                     given_back.insert(seen.transaction_id.clone());
-                    self.outside(number, seen, now);
+                    self.external_refund(number, seen, now);
                 }
             }
         }
@@ -66,10 +73,10 @@ impl Batch<'_> {
         &mut self,
         number: &OutTradeNo,
         payment: Option<&Payment>,
-        refunds: &[Outside],
+        refunds: &[ExternalRefund],
         now: UnixMillis,
     ) {
-        if refunds.iter().any(|seen| self.held.refunds.contains_key(&seen.out_refund_no)) {
+        if refunds.iter().any(|seen| self.context.refunds.contains_key(&seen.out_refund_no)) {
             return;
         }
         if let Some(payment) = payment {
@@ -89,14 +96,14 @@ impl Batch<'_> {
                 expected_fee: None,
                 first_seen_at: now,
                 evidence: evidence.to_string(),
-                settled: None,
+                resolution: None,
             };
-            self.register(exception, &json!({ "kind": kind.name() }));
+            self.register(exception, EventDetail::bare_exception(kind));
         }
     }
 
-    /// A refund that somebody made at WeChat's own desk: kept, so that it counts, and asked about until it is over.
-    fn outside(&mut self, number: &OutTradeNo, seen: &Outside, now: UnixMillis) {
+    /// A refund that was made in the merchant platform: recorded, so that it counts, and queried until it is over.
+    fn external_refund(&mut self, number: &OutTradeNo, seen: &ExternalRefund, now: UnixMillis) {
         let Some(slot) = self.orders.get(number) else { return };
         let order = slot.order.clone();
         let payment =
@@ -104,12 +111,16 @@ impl Batch<'_> {
         let mut credited = payment(|_| true);
         // WeChat has let this one through, so not all of ours that are on their way can come true.
         if credited.is_some_and(|payment| payment.left() < seen.amount) {
-            credited = payment(|refund| refund.is_outside() || refund.state.is_over());
+            credited = payment(|refund| refund.is_external() || refund.state.is_over());
         }
         let share = credited.map_or(Fen::ZERO, |payment| payment.share(seen.amount));
-        let by_hand = self.held.by_hand(number, &seen.transaction_id);
+        let by_hand = self.context.by_hand(number, &seen.transaction_id);
         let user = by_hand.map_or(&order.user, |credit| &credit.user).clone();
-        let exception = format!("{}:{number}:{}", ExceptionKind::RefundedOutside.name(), seen.transaction_id);
+        let exception = ExceptionId {
+            kind: ExceptionKind::RefundedOutside,
+            out_trade_no: number.clone(),
+            transaction_id: Some(seen.transaction_id.clone()),
+        };
         let refund = Refund {
             out_refund_no: seen.out_refund_no.clone(),
             out_trade_no: number.clone(),
@@ -121,28 +132,31 @@ impl Batch<'_> {
             user: Some(user),
             reason: String::new(),
             notify_url: None,
-            by: WECHAT.to_owned(),
+            by: Actor::WeChat,
             overdrawn: false,
             exception: Some(exception.clone()),
             requested_at: now,
             state: RefundState::Submitted,
             refund_id: Some(seen.refund_id.clone()),
             ended_at: None,
-            stuck: None,
+            blocked: None,
             due_at: Some(now),
             tries: 0,
             tried_at: UnixMillis::default(),
             version: 1,
         };
         self.step(number, |order| Some(order.touched()));
-        let detail = json!({ "out_refund_no": seen.out_refund_no, "amount": seen.amount,
-            "state": seen.status.as_str() });
-        self.event(number, now, EventKind::RefundOutside, detail);
+        let detail = EventDetail::RefundOutside {
+            out_refund_no: seen.out_refund_no.clone(),
+            amount: seen.amount,
+            state: seen.status.as_str().to_owned(),
+        };
+        self.event(number, now, detail);
         // New facts: whatever was decided about earlier ones, somebody has to look again.
-        self.held.reopened.insert(exception);
-        self.held.insert(refund);
-        let news = News::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
-        self.heard(&seen.out_refund_no, &news, None, now);
+        self.context.reopened.insert(exception);
+        self.context.insert(refund);
+        let update = RefundUpdate::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() };
+        self.update_refund(&seen.out_refund_no, &update, None, now);
     }
 
     /// A payment as far as it was credited, with those of its refunds that count; `None` if no balance has anything of it.
@@ -154,18 +168,18 @@ impl Batch<'_> {
         counts: impl Fn(&Refund) -> bool,
     ) -> Option<Refundable> {
         let order = &self.orders.get(number)?.order;
-        let refunds = self.held.of_order(number).filter(|refund| counts(refund));
-        Refundable::credited(order, self.held.by_hand(number, payment), payment, total_fee, refunds)
+        let refunds = self.context.of_order(number).filter(|refund| counts(refund));
+        Refundable::credited(order, self.context.by_hand(number, payment), payment, total_fee, refunds)
     }
 }
 
-/// The news, unless WeChat has another amount under our number: then nothing of it is believed.
-fn confirmed(known: &Refund, amount: Fen, news: News) -> News {
+/// The update, unless WeChat has another amount under our number: then it is a mismatch and changes nothing.
+fn confirmed(known: &Refund, amount: Fen, update: RefundUpdate) -> RefundUpdate {
     if known.amount == amount {
-        return news;
+        return update;
     }
     let said = format!("WeChat has {amount} yuan under this number, not {}", known.amount);
-    News::Stuck(Stuck { problem: Problem::Mismatch, said })
+    RefundUpdate::Blocked(Blocked { problem: Problem::Mismatch, said })
 }
 
 #[cfg(test)]

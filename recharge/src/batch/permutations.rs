@@ -4,9 +4,10 @@ use wxpay::{OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
 
 use super::histories::{Books, FEE, number};
 use super::*;
+use crate::command::{CloseOrder, CreditPayment, RequestRefund, StoreTicket, UpdateRefund};
 use crate::fixtures::{order, payment, rules};
 use crate::order::LatePayment;
-use crate::refund::{By, News, RefundState, RefundWish};
+use crate::refund::{ActingOperator, RefundRequest, RefundState, RefundUpdate};
 
 /// All orders of `items`.
 fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
@@ -29,21 +30,26 @@ fn at(ms: i64) -> UnixMillis {
     order().created_at.plus_ms(ms)
 }
 
-fn code_stored() -> Command {
+fn code_stored() -> Happening {
     let ticket = Ticket::parse(TradeType::Native, "weixin://wxpay/bizpayurl?pr=one").unwrap();
-    Command::Prepaid { out_trade_no: order().out_trade_no, ticket, now: at(1_000) }
+    Happening::Ticket(StoreTicket { out_trade_no: order().out_trade_no, ticket, now: at(1_000) })
 }
 
-fn settled(payment: Payment, proof: Proof, ms: i64) -> Command {
-    Command::Settle { payment: Box::new(payment), proof, from: "203.0.113.41".to_owned(), now: at(ms) }
+fn settled(payment: Payment, proof: Proof, ms: i64) -> Happening {
+    let source = match proof {
+        Proof::Notice => Source::Notice { from: "203.0.113.41".to_owned() },
+        Proof::Query => Source::Query { by: Actor::Schedule },
+    };
+    Happening::Payment(CreditPayment { payment, source, now: at(ms) })
 }
 
-fn close() -> Command {
-    Command::Close { out_trade_no: order().out_trade_no, by: "schedule".to_owned(), now: at(603_000) }
+fn close() -> Happening {
+    let (out_trade_no, by, now) = (order().out_trade_no, Actor::Schedule, at(603_000));
+    Happening::Close(CloseOrder { out_trade_no, by, now })
 }
 
-fn refund() -> Command {
-    let wish = RefundWish {
+fn refund() -> Happening {
+    let request = RefundRequest {
         out_trade_no: order().out_trade_no,
         out_refund_no: number(1),
         amount: Fen::new(FEE),
@@ -52,14 +58,38 @@ fn refund() -> Command {
         exception: None,
         seen_version: None,
     };
-    let by = By { operator: "lin".to_owned(), address: "console".to_owned() };
-    Command::Refund { wish: Box::new(wish), notify_url: None, by, now: at(62_000) }
+    let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
+    Happening::Refund(RequestRefund { request, notify_url: None, by, now: at(62_000) })
 }
 
-fn refund_done(out_refund_no: &OutRefundNo) -> Command {
+fn refund_done(out_refund_no: &OutRefundNo) -> Happening {
     let refund_id = RefundId::parse("5030").unwrap();
-    let news = News::Status { status: RefundStatus::Success, refund_id };
-    Command::Heard { out_refund_no: out_refund_no.clone(), news, by: None, now: at(700_000) }
+    let update = RefundUpdate::Status { status: RefundStatus::Success, refund_id };
+    let out_refund_no = out_refund_no.clone();
+    Happening::Update(UpdateRefund { out_refund_no, update, by: None, now: at(700_000) })
+}
+
+/// One of the commands that are permuted.
+#[derive(Debug, Clone)]
+enum Happening {
+    Ticket(StoreTicket),
+    Payment(CreditPayment),
+    Close(CloseOrder),
+    Refund(RequestRefund),
+    Update(UpdateRefund),
+}
+
+impl Happening {
+    fn commit(&self, books: &mut Books) {
+        match self {
+            Happening::Ticket(command) => drop(books.commit(command).unwrap()),
+            Happening::Payment(command) => drop(books.commit(command).unwrap()),
+            Happening::Close(command) => drop(books.commit(command).unwrap()),
+            Happening::Refund(command) => drop(books.commit(command).unwrap()),
+            Happening::Update(command) => drop(books.commit(command).unwrap()),
+        }
+        books.hold().unwrap();
+    }
 }
 
 fn both_rules() -> [Rules; 2] {
@@ -83,15 +113,13 @@ fn code_notice_query_close_refund_and_late_query_end_the_same_in_every_order() {
             let mut books = Books::new(rules.clone());
             // An operator who was told that it is not paid presses again.
             for event in events.iter().chain([&refund()]) {
-                books.commit(event).unwrap();
-                books.hold().unwrap();
+                event.commit(&mut books);
             }
             for refund in books.refunds.clone() {
-                books.commit(&refund_done(&refund.out_refund_no)).unwrap();
-                books.hold().unwrap();
+                refund_done(&refund.out_refund_no).commit(&mut books);
             }
             let refunds: Vec<_> = books.refunds.iter().map(|one| (one.amount.get(), one.state)).collect();
-            let open = books.exceptions.values().filter(|kept| kept.settled.is_none()).count();
+            let open = books.exceptions.values().filter(|kept| kept.resolution.is_none()).count();
             assert_eq!(
                 (books.order.state.name(), books.balance, refunds, open),
                 ("paid", 0, vec![(FEE, RefundState::Succeeded)], 0),
@@ -115,10 +143,9 @@ fn two_payments_of_one_order_credit_one_and_keep_the_other_in_every_order() {
     for events in permutations(&six) {
         let mut books = Books::new(rules());
         for event in &events {
-            books.commit(event).unwrap();
-            books.hold().unwrap();
+            event.commit(&mut books);
         }
-        let open = books.exceptions.values().filter(|kept| kept.settled.is_none());
+        let open = books.exceptions.values().filter(|kept| kept.resolution.is_none());
         let open: Vec<_> = open.map(|kept| (kept.kind.name(), kept.total_fee.get())).collect();
         let money = (books.balance, open);
         assert_eq!(money, (FEE + 100, vec![("duplicate", FEE)]), "{events:?}");

@@ -1,60 +1,57 @@
-//! Refunds in a batch, as WeChat is heard of them: they move on, and one that ends without money gives back what it took.
+//! Applies refund statuses from WeChat; a refund that closes unpaid restores the balance it debited.
 
 use serde_json::json;
 use wxpay::{Fen, OutRefundNo, UnixMillis};
 
 use super::Batch;
-use crate::command::Reply;
-use crate::event::{Event, EventKind};
-use crate::refund::{By, News, Refund, RefundState};
+use crate::audit::Actor;
+use crate::command::RefundReply;
+use crate::event::{Event, EventDetail};
+use crate::refund::{ActingOperator, Refund, RefundState, RefundUpdate};
 
 impl Batch<'_> {
-    pub(super) fn heard(
+    pub(super) fn update_refund(
         &mut self,
         number: &OutRefundNo,
-        news: &News,
-        by: Option<&By>,
+        update: &RefundUpdate,
+        by: Option<&ActingOperator>,
         now: UnixMillis,
-    ) -> Reply {
-        let Some(slot) = self.held.refunds.get(number) else { return Reply::UnknownRefund };
-        let before = slot.refund.clone();
-        let Some(after) = before.heard(news, now) else {
-            return Reply::Refund { refund: Box::new(before), changed: false };
+    ) -> Option<RefundReply> {
+        let before = self.context.refunds.get(number)?.refund.clone();
+        let Some(after) = before.updated(update, now) else {
+            return Some(RefundReply { refund: before, changed: false });
         };
-        self.held.put(after.clone());
+        self.context.put(after.clone());
         if before.state != after.state {
             self.moved(&before, &after, now);
-        } else if let Some(stuck) = after.stuck.as_ref().filter(|_| before.stuck != after.stuck) {
-            let detail =
-                json!({ "out_refund_no": number, "problem": stuck.problem.name(), "said": stuck.said });
-            let mut event = Event::new(&after.out_trade_no, now, EventKind::RefundStuck, &detail);
-            event.once = Some(format!("stuck {number} {} {}", stuck.problem.name(), now.get() / 3_600_000));
-            self.events.push(event);
+        } else if let Some(blocked) = after.blocked.as_ref().filter(|_| before.blocked != after.blocked) {
+            let (problem, said) = (blocked.problem, blocked.said.clone());
+            let detail = EventDetail::RefundBlocked { out_refund_no: number.clone(), problem, said };
+            let once = format!("stuck {number} {} {}", problem.name(), now.get() / 3_600_000);
+            self.events.push(Event::new(&after.out_trade_no, now, detail).once(once));
         }
         if let Some(by) = by {
             let (was, is) = (before.state.name(), after.state.name());
             let (was, is) = (json!({ "state": was }).to_string(), json!({ "state": is }).to_string());
             self.audit(by, "refund_withdrawn", number.as_str(), &was, &is, now);
         }
-        Reply::Refund { refund: Box::new(after), changed: true }
+        Some(RefundReply { refund: after, changed: true })
     }
 
     fn moved(&mut self, before: &Refund, after: &Refund, now: UnixMillis) {
-        let (number, order) = (&after.out_refund_no, &after.out_trade_no);
+        let (out_refund_no, order) = (after.out_refund_no.clone(), &after.out_trade_no);
         let amount = after.amount;
         match after.state {
             RefundState::Requested => {}
             RefundState::Submitted => {
-                let detail = json!({ "out_refund_no": number, "refund_id": after.refund_id });
-                self.event(order, now, EventKind::RefundSubmitted, detail);
+                let refund_id = after.refund_id.clone();
+                self.event(order, now, EventDetail::RefundSubmitted { out_refund_no, refund_id });
             }
             RefundState::Abnormal => {
-                let detail = json!({ "out_refund_no": number, "amount": amount });
-                self.event(order, now, EventKind::RefundAbnormal, detail);
+                self.event(order, now, EventDetail::RefundAbnormal { out_refund_no, amount });
             }
             RefundState::Succeeded => {
-                let detail = json!({ "out_refund_no": number, "amount": amount });
-                self.event(order, now, EventKind::RefundSucceeded, detail);
+                self.event(order, now, EventDetail::RefundSucceeded { out_refund_no, amount });
                 let day = self.day(now);
                 day.refunds += 1;
                 day.refunded_fen += amount.get();
@@ -63,21 +60,24 @@ impl Batch<'_> {
         }
     }
 
-    /// Gives back exactly what was taken, and opens the exception again that asked for it.
+    /// Refund reversal: the balance gets back exactly what was taken, and the exception that asked for it is open again.
     fn closed_without_money(&mut self, before: &Refund, after: &Refund, now: UnixMillis) {
-        let said = after.stuck.as_ref().map_or("", |stuck| stuck.said.as_str());
+        let out_refund_no = || after.out_refund_no.clone();
         if let Some(user) = after.user.as_ref().filter(|_| before.taken > Fen::ZERO) {
-            let (entry, reason) = (after.entry_returned(), "the refund ended without money");
-            self.book(after, entry, user, before.taken, "rule", reason, now);
+            let (key, reason) = (after.returned_key(), "the refund ended without money");
+            self.book(after, key, user, before.taken, &Actor::Rule, reason, now);
         }
-        let detail = json!({ "out_refund_no": after.out_refund_no, "amount": after.amount,
-            "returned": before.taken, "said": said });
-        self.event(&after.out_trade_no, now, EventKind::RefundClosed, detail);
-        if let Some(id) = after.exception.as_ref().filter(|_| !after.is_outside()) {
-            let kind = id.split(':').next().unwrap_or_default();
-            let detail = json!({ "kind": kind, "out_refund_no": after.out_refund_no });
-            self.event(&after.out_trade_no, now, EventKind::Reopened, detail);
-            self.held.reopened.insert(id.clone());
+        let detail = EventDetail::RefundClosed {
+            out_refund_no: out_refund_no(),
+            amount: after.amount,
+            returned: before.taken,
+            said: after.blocked.as_ref().map_or_else(String::new, |blocked| blocked.said.clone()),
+        };
+        self.event(&after.out_trade_no, now, detail);
+        if let Some(id) = after.exception.as_ref().filter(|_| !after.is_external()) {
+            let detail = EventDetail::Reopened { kind: id.kind, out_refund_no: out_refund_no() };
+            self.event(&after.out_trade_no, now, detail);
+            self.context.reopened.insert(id.clone());
         }
     }
 }

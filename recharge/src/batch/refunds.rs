@@ -1,26 +1,29 @@
-//! Refunds in a batch, as they are taken on.
+//! Takes on refunds: by an operator, by the rule for late payments, and in resolving an exception.
 
 use serde_json::json;
 use wxpay::{Fen, OutRefundNo, OutTradeNo, TransactionId, UnixMillis};
 
-use super::{Batch, LedgerEntry};
-use crate::audit::AuditEntry;
-use crate::command::Reply;
-use crate::event::EventKind;
+use super::Batch;
+use crate::audit::{Actor, AuditEntry};
+use crate::command::RefundReply;
+use crate::event::EventDetail;
 use crate::exception::resolution;
-use crate::exception::{ExceptionKind, Settled};
+use crate::exception::{ExceptionId, ExceptionKind, Resolution, ResolutionKind};
 use crate::form_version;
+use crate::ledger::{LedgerEntry, LedgerKey};
 use crate::order::{Order, OrderState, Paid};
-use crate::refund::{self, By, Refund, RefundRefusal, RefundState, RefundWish, Refundable, retry};
+use crate::refund::{
+    self, ActingOperator, Refund, RefundRefusal, RefundRequest, RefundState, Refundable, retry,
+};
 use crate::user::User;
 
-/// A payment that is to be given back.
+/// A payment that is to be refunded.
 struct Sought {
     transaction_id: TransactionId,
     user: User,
     payment: Refundable,
     /// A late payment that was kept: no open work any more once its refund is asked for.
-    exception: Option<String>,
+    exception: Option<ExceptionId>,
 }
 
 /// A refund that is about to be written.
@@ -33,84 +36,73 @@ pub(super) struct Request<'r> {
     pub user: Option<User>,
     pub reason: &'r str,
     pub notify_url: Option<String>,
-    pub by: &'r str,
+    pub by: &'r Actor,
     pub even_if_balance_low: bool,
-    pub exception: Option<String>,
+    pub exception: Option<ExceptionId>,
     pub now: UnixMillis,
 }
 
 impl Batch<'_> {
     pub(super) fn refund(
         &mut self,
-        wish: &RefundWish,
+        request: &RefundRequest,
         notify_url: Option<String>,
-        by: &By,
+        by: &ActingOperator,
         now: UnixMillis,
-    ) -> Reply {
-        if let Some(slot) = self.held.refunds.get(&wish.out_refund_no) {
+    ) -> Result<RefundReply, RefundRefusal> {
+        if let Some(slot) = self.context.refunds.get(&request.out_refund_no) {
             let known = &slot.refund;
             // The same press again, or a repeat after a lost answer.
             let is_other =
-                self.sought(wish).is_ok_and(|sought| sought.transaction_id != known.transaction_id);
-            let same = (&known.out_trade_no, known.amount) == (&wish.out_trade_no, wish.amount);
+                self.sought(request).is_ok_and(|sought| sought.transaction_id != known.transaction_id);
+            let same = (&known.out_trade_no, known.amount) == (&request.out_trade_no, request.amount);
             return match same && !is_other {
-                true => Reply::Refund { refund: Box::new(known.clone()), changed: false },
-                false => Reply::RefundRefused(RefundRefusal::NumberTaken),
+                true => Ok(RefundReply { refund: known.clone(), changed: false }),
+                false => Err(RefundRefusal::NumberTaken),
             };
         }
-        let left = |batch: &Self| batch.sought(wish).ok().map(|sought| sought.payment.left());
+        let left = |batch: &Self| batch.sought(request).ok().map(|sought| sought.payment.left());
         let before = json!({ "left": left(self) });
-        match self.new_refund(wish, notify_url, by, now) {
-            Ok(refund) => {
-                let after = json!({ "left": left(self), "out_refund_no": refund.out_refund_no,
-                    "amount": refund.amount, "taken": refund.taken, "reason": refund.reason,
-                    "overdrawn": refund.overdrawn });
-                self.audit(
-                    by,
-                    "refund",
-                    wish.out_trade_no.as_str(),
-                    &before.to_string(),
-                    &after.to_string(),
-                    now,
-                );
-                Reply::Refund { refund: Box::new(refund), changed: true }
-            }
-            Err(refusal) => Reply::RefundRefused(refusal),
-        }
+        let refund = self.new_refund(request, notify_url, by, now)?;
+        let after = json!({ "left": left(self), "out_refund_no": refund.out_refund_no, "amount": refund.amount,
+            "taken": refund.taken, "reason": refund.reason, "overdrawn": refund.overdrawn });
+        let (before, after) = (before.to_string(), after.to_string());
+        self.audit(by, "refund", request.out_trade_no.as_str(), &before, &after, now);
+        Ok(RefundReply { refund, changed: true })
     }
 
     fn new_refund(
         &mut self,
-        wish: &RefundWish,
+        request: &RefundRequest,
         notify_url: Option<String>,
-        by: &By,
+        by: &ActingOperator,
         now: UnixMillis,
     ) -> Result<Refund, RefundRefusal> {
-        if self.is_stale(&wish.out_trade_no, wish.seen_version) {
+        if self.is_stale(&request.out_trade_no, request.seen_version) {
             return Err(RefundRefusal::Stale);
         }
-        if !refund::is_reason(&wish.reason) {
+        if !refund::is_reason(&request.reason) {
             return Err(RefundRefusal::Reason);
         }
-        let Sought { transaction_id, user, payment, exception } = self.sought(wish)?;
-        payment.check(wish.amount)?;
+        let Sought { transaction_id, user, payment, exception } = self.sought(request)?;
+        payment.check(request.amount)?;
         let refund = self.request(Request {
-            out_refund_no: wish.out_refund_no.clone(),
-            out_trade_no: &wish.out_trade_no,
+            out_refund_no: request.out_refund_no.clone(),
+            out_trade_no: &request.out_trade_no,
             transaction_id: &transaction_id,
             payment: &payment,
-            amount: wish.amount,
+            amount: request.amount,
             user: Some(user),
-            reason: &wish.reason,
+            reason: &request.reason,
             notify_url,
-            by: &by.operator,
-            even_if_balance_low: wish.even_if_balance_low,
+            by: &by.actor(),
+            even_if_balance_low: request.even_if_balance_low,
             exception: exception.clone(),
             now,
         })?;
         if let Some(id) = exception {
-            let (by, how, reason) = (by.operator.clone(), "refund".to_owned(), wish.reason.clone());
-            self.held.settled_by_rule.insert(id, Settled { at: now, by, how, reason });
+            let (by, how, reason) = (by.actor(), ResolutionKind::Refund, request.reason.clone());
+            self.context.resolved_by_rule.insert(id, Resolution { at: now, by, how, reason });
         }
         Ok(refund)
     }
@@ -118,17 +110,17 @@ impl Batch<'_> {
     /// Whether what a page showed of this order number has changed since; one of `None` was no page.
     pub(super) fn is_stale(&self, number: &OutTradeNo, seen: Option<i64>) -> bool {
         let order = self.orders.get(number).map(|slot| &slot.order);
-        seen.is_some_and(|seen| seen != form_version::of(order, self.held.of_order(number)))
+        seen.is_some_and(|seen| seen != form_version::of(order, self.context.of_order(number)))
     }
 
-    /// The payment that an operator wants to give back: the order's own, or one that was credited by hand.
-    fn sought(&self, wish: &RefundWish) -> Result<Sought, RefundRefusal> {
-        let number = &wish.out_trade_no;
-        let refunds = self.held.of_order(number);
-        if let Some(id) = &wish.exception {
-            let kept = self.held.exceptions.get(id).filter(|kept| kept.out_trade_no == *number);
+    /// The payment that an operator wants to refund: the order's own, or one that was credited by hand.
+    fn sought(&self, request: &RefundRequest) -> Result<Sought, RefundRefusal> {
+        let number = &request.out_trade_no;
+        let refunds = self.context.of_order(number);
+        if let Some(id) = &request.exception {
+            let kept = self.context.exceptions.get(id).filter(|kept| kept.out_trade_no == *number);
             let credit =
-                kept.and_then(resolution::credited).and_then(|payment| self.held.by_hand(number, payment));
+                kept.and_then(resolution::credited).and_then(|payment| self.context.by_hand(number, payment));
             let (Some(kept), Some(credit)) = (kept, credit) else { return Err(RefundRefusal::NotCredited) };
             return Ok(Sought {
                 transaction_id: credit.transaction_id.clone(),
@@ -162,7 +154,7 @@ impl Batch<'_> {
             user: Some(order.user.clone()),
             reason: LATE_REASON,
             notify_url: refund::notify_url(&self.rules.notify_base),
-            by: "rule",
+            by: &Actor::Rule,
             even_if_balance_low: false,
             exception: Some(late_exception(number, paid)),
             now,
@@ -179,7 +171,7 @@ impl Batch<'_> {
             None => false,
         };
         self.step(new.out_trade_no, |order| Some(order.touched()));
-        let others = self.held.of_order(new.out_trade_no);
+        let others = self.context.of_order(new.out_trade_no);
         let of_payment = others.filter(|refund| refund.transaction_id == *new.transaction_id);
         let due_at = Some(retry::first(of_payment, new.now));
         let refund = Refund {
@@ -193,43 +185,57 @@ impl Batch<'_> {
             user: user.clone(),
             reason: new.reason.to_owned(),
             notify_url: new.notify_url,
-            by: new.by.to_owned(),
+            by: new.by.clone(),
             overdrawn,
             exception: new.exception,
             requested_at: new.now,
             state: RefundState::Requested,
             refund_id: None,
             ended_at: None,
-            stuck: None,
+            blocked: None,
             due_at,
             tries: 0,
             tried_at: UnixMillis::default(),
             version: 1,
         };
         if let Some(user) = user {
-            self.book(&refund, refund.entry(), &user, Fen::new(-share.get()), new.by, new.reason, new.now);
+            self.book(
+                &refund,
+                refund.ledger_key(),
+                &user,
+                Fen::new(-share.get()),
+                new.by,
+                new.reason,
+                new.now,
+            );
         }
-        let detail = json!({ "out_refund_no": refund.out_refund_no, "amount": refund.amount,
-            "taken": refund.taken, "by": refund.by, "reason": refund.reason, "overdrawn": overdrawn });
-        self.event(new.out_trade_no, new.now, EventKind::RefundRequested, detail);
-        self.held.insert(refund.clone());
+        let detail = EventDetail::RefundRequested {
+            out_refund_no: refund.out_refund_no.clone(),
+            amount: refund.amount,
+            taken: refund.taken,
+            by: refund.by.clone(),
+            reason: refund.reason.clone(),
+            overdrawn,
+        };
+        self.event(new.out_trade_no, new.now, detail);
+        self.context.insert(refund.clone());
         Ok(refund)
     }
 
     /// Whether `share` makes the balance negative, which only an operator may want.
     pub(super) fn take(&mut self, user: &User, share: Fen, even_if_low: bool) -> Result<bool, RefundRefusal> {
-        let read = self.held.balances.get(&user.id).copied().unwrap_or(Fen::ZERO);
+        let read = self.context.balances.get(&user.id).copied().unwrap_or(Fen::ZERO);
         let moved = self.accounts.get(&user.id).map_or(Fen::ZERO, |movement| movement.amount);
         let balance = read.checked_add(moved).unwrap_or(Fen::ZERO);
         if balance >= share {
-            self.held.sufficing.insert(user.id.clone());
+            self.context.sufficing.insert(user.id.clone());
             return Ok(false);
         }
         if !even_if_low {
             return Err(RefundRefusal::BalanceLow { balance, taken: share });
         }
-        // It is meant to be negative now, so nobody looks at it any more.
-        self.held.sufficing.remove(&user.id);
+        // The balance may be negative now, so it is not checked again before the commit.
+        self.context.sufficing.remove(&user.id);
         Ok(true)
     }
 
@@ -237,20 +243,20 @@ impl Batch<'_> {
     pub(super) fn book(
         &mut self,
         refund: &Refund,
-        entry: String,
+        key: LedgerKey,
         user: &User,
         amount: Fen,
-        author: &str,
+        author: &Actor,
         reason: &str,
         now: UnixMillis,
     ) {
         let row = LedgerEntry {
             out_trade_no: refund.out_trade_no.clone(),
-            entry: entry.into(),
+            key,
             user_id: user.id.clone(),
             amount,
             at: now,
-            author: author.to_owned(),
+            author: author.clone(),
             reason: reason.to_owned(),
         };
         self.enter(row, &user.name);
@@ -258,7 +264,7 @@ impl Batch<'_> {
 
     pub(super) fn audit(
         &mut self,
-        by: &By,
+        by: &ActingOperator,
         action: &'static str,
         subject: &str,
         before: &str,
@@ -268,13 +274,17 @@ impl Batch<'_> {
         let mut entry = AuditEntry::new(now, &by.operator, action, subject, &by.address);
         before.clone_into(&mut entry.before);
         after.clone_into(&mut entry.after);
-        self.held.audit.push(entry);
+        self.context.audit.push(entry);
     }
 }
 
 /// What the payer reads in WeChat.
 const LATE_REASON: &str = "订单已关闭，款项原路退回";
 
-fn late_exception(number: &OutTradeNo, paid: &Paid) -> String {
-    format!("{}:{number}:{}", ExceptionKind::Late.name(), paid.transaction_id)
+fn late_exception(number: &OutTradeNo, paid: &Paid) -> ExceptionId {
+    ExceptionId {
+        kind: ExceptionKind::Late,
+        out_trade_no: number.clone(),
+        transaction_id: Some(paid.transaction_id.clone()),
+    }
 }

@@ -1,76 +1,53 @@
-//! Exceptions in a batch, settled by a person.
+//! Resolves exceptions as operators decide.
 
-use serde_json::{Value, json};
-use wxpay::{Fen, TransactionId, UnixMillis};
+use wxpay::{Fen, OutRefundNo, TransactionId, UnixMillis};
 
+use super::Batch;
 use super::refunds::Request;
-use super::{Batch, LedgerEntry};
-use crate::command::Reply;
-use crate::event::EventKind;
-use crate::exception::resolution::{self, Known, Plan, SettleRefusal, Settlement};
-use crate::exception::{Exception, ExceptionKind};
+use crate::command::{ResolveException, Resolved};
+use crate::event::EventDetail;
+use crate::exception::resolution::{self, Decision, Known, Plan, ResolutionRefusal};
+use crate::exception::{Exception, ExceptionKind, Resolution};
+use crate::ledger::{LedgerEntry, LedgerKey};
 use crate::order::Order;
-use crate::refund::{By, Refund, RefundRefusal};
+use crate::refund::{ActingOperator, Refund, RefundRefusal};
 use crate::user::User;
 
 impl Batch<'_> {
-    pub(super) fn settle_exception(
-        &mut self,
-        id: &str,
-        settlement: &Settlement,
-        seen_version: Option<i64>,
-        notify_url: Option<String>,
-        by: &By,
-        now: UnixMillis,
-    ) -> Reply {
-        match self.try_settle(id, settlement, seen_version, notify_url, by, now) {
-            Ok((exception, refund)) => {
-                Reply::ExceptionSettled { exception: Box::new(exception), refund: refund.map(Box::new) }
-            }
-            Err(refusal) => Reply::SettleRefused(refusal),
-        }
-    }
-
-    fn try_settle(
-        &mut self,
-        id: &str,
-        settlement: &Settlement,
-        seen_version: Option<i64>,
-        notify_url: Option<String>,
-        by: &By,
-        now: UnixMillis,
-    ) -> Result<(Exception, Option<Refund>), SettleRefusal> {
-        let exception = self.held.exceptions.get(id).ok_or(SettleRefusal::NotFound)?.clone();
+    pub(super) fn resolve(&mut self, command: &ResolveException) -> Result<Resolved, ResolutionRefusal> {
+        let ResolveException { id, decision, by, .. } = command;
+        let (now, notify_url) = (command.now, command.notify_url.clone());
+        let exception = self.context.exceptions.get(id).ok_or(ResolutionRefusal::NotFound)?.clone();
         let number = exception.out_trade_no.clone();
-        if exception.settled.is_none() && self.is_stale(&number, seen_version) {
-            return Err(SettleRefusal::Stale);
+        if exception.resolution.is_none() && self.is_stale(&number, command.seen_version) {
+            return Err(ResolutionRefusal::Stale);
         }
         let order = self.orders.get(&number).map(|slot| slot.order.clone());
-        let refunds: Vec<_> = self.held.of_order(&number).collect();
+        let refunds: Vec<_> = self.context.of_order(&number).collect();
         let payment = exception.transaction_id.as_ref();
-        let is_credited = payment.is_some_and(|payment| self.held.by_hand(&number, payment).is_some());
+        let is_credited = payment.is_some_and(|payment| self.context.by_hand(&number, payment).is_some());
         let known = Known { order: order.as_ref(), refunds: &refunds, is_credited };
-        let plan = resolution::judge(settlement, &exception, known)?;
+        let plan = resolution::judge(decision, &exception, known)?;
         let mut refund = None;
         let moved = match plan {
-            Plan::Dismiss => json!({}),
+            Plan::Dismiss => Moved::default(),
             Plan::CreditOrder => {
-                let order = order.ok_or(SettleRefusal::NoOrder)?;
-                self.credit_order(&order, by, settlement.reason(), now)?
+                let order = order.ok_or(ResolutionRefusal::NoOrder)?;
+                self.credit_order(&order, by, decision.reason(), now)?
             }
             Plan::CreditPayment { user, amount, transaction_id } => {
-                let new_account = matches!(settlement, Settlement::Credit { new_account: true, .. });
+                let new_account = matches!(decision, Decision::Credit { new_account: true, .. });
                 if exception.kind.has_no_user() && !new_account && !self.has_account(&user) {
-                    return Err(SettleRefusal::UnknownUser);
+                    return Err(ResolutionRefusal::UnknownUser);
                 }
                 self.end_by_hand(&exception, &transaction_id, now);
-                self.credit_payment(&exception, &user, amount, &transaction_id, by, settlement.reason(), now)
+                self.credit_exception(&exception, &user, amount, &transaction_id, by, decision.reason(), now)
             }
             Plan::Refund { payment, transaction_id } => {
-                let Settlement::Refund { out_refund_no, reason } = settlement else {
-                    return Err(SettleRefusal::NotThisWay("refund"));
+                let Decision::Refund { out_refund_no, reason } = decision else {
+                    return Err(ResolutionRefusal::NotThisWay("refund"));
                 };
-                if self.held.refunds.contains_key(out_refund_no) {
+                if self.context.refunds.contains_key(out_refund_no) {
                     return Err(RefundRefusal::NumberTaken.into());
                 }
                 self.end_by_hand(&exception, &transaction_id, now);
@@ -83,78 +60,78 @@ impl Batch<'_> {
                     user: None,
                     reason,
                     notify_url,
-                    by: &by.operator,
+                    by: &by.actor(),
                     even_if_balance_low: false,
-                    exception: Some(id.to_owned()),
+                    exception: Some(id.clone()),
                     now,
                 })?;
-                let moved = json!({ "amount": made.amount, "out_refund_no": made.out_refund_no });
+                let (amount, out_refund_no) = (Some(made.amount), Some(made.out_refund_no.clone()));
                 refund = Some(made);
-                moved
+                Moved { amount, out_refund_no, ..Moved::default() }
             }
             Plan::TakeBack { refunds } => {
-                let low = matches!(settlement, Settlement::TakeBack { even_if_balance_low: true, .. });
-                self.take_back(&refunds, low, by, settlement.reason(), now)?
+                let low = matches!(decision, Decision::TakeBack { even_if_balance_low: true, .. });
+                self.take_back(&refunds, low, by, decision.reason(), now)?
             }
         };
-        let settled = resolution::settled(settlement, &by.operator, now);
-        self.told(&exception, &settled.how, by, &settled.reason, moved, now);
-        self.held.settled.insert(id.to_owned(), settled.clone());
-        let exception = Exception { settled: Some(settled), ..exception };
-        self.held.exceptions.insert(id.to_owned(), exception.clone());
-        Ok((exception, refund))
+        let settled = resolution::resolve(decision, by.actor(), now);
+        self.told(&exception, &settled, by, moved);
+        self.context.resolved.insert(id.clone(), settled.clone());
+        let exception = Exception { resolution: Some(settled), ..exception };
+        self.context.exceptions.insert(id.clone(), exception.clone());
+        Ok(Resolved { exception, refund })
     }
 
     fn has_account(&self, user: &User) -> bool {
-        self.held.balances.contains_key(&user.id) || self.accounts.contains_key(&user.id)
+        self.context.balances.contains_key(&user.id) || self.accounts.contains_key(&user.id)
     }
 
     fn credit_order(
         &mut self,
         order: &Order,
-        by: &By,
+        by: &ActingOperator,
         reason: &str,
         now: UnixMillis,
-    ) -> Result<Value, SettleRefusal> {
-        let amount = order.credit().ok_or(SettleRefusal::TooMuch)?;
-        let credited = order.credited_by_hand(now).ok_or(SettleRefusal::AlreadyCredited)?;
+    ) -> Result<Moved, ResolutionRefusal> {
+        let amount = order.credit().ok_or(ResolutionRefusal::TooMuch)?;
+        let credited = order.credited_by_hand(now).ok_or(ResolutionRefusal::AlreadyCredited)?;
         self.step(&order.out_trade_no, |_| Some(credited.clone()));
         let entry = LedgerEntry {
             out_trade_no: order.out_trade_no.clone(),
-            entry: "credit".into(),
+            key: LedgerKey::Credit,
             user_id: order.user.id.clone(),
             amount,
             at: now,
-            author: by.operator.clone(),
+            author: by.actor(),
             reason: reason.to_owned(),
         };
         self.enter(entry, &order.user.name);
-        Ok(json!({ "amount": amount, "user": order.user.id }))
+        Ok(Moved::of(amount, &order.user))
     }
 
     #[allow(clippy::too_many_arguments, reason = "one row of the ledger")]
-    fn credit_payment(
+    fn credit_exception(
         &mut self,
         exception: &Exception,
         user: &User,
         amount: Fen,
         transaction_id: &TransactionId,
-        by: &By,
+        by: &ActingOperator,
         reason: &str,
         now: UnixMillis,
-    ) -> Value {
+    ) -> Moved {
         let entry = LedgerEntry {
             out_trade_no: exception.out_trade_no.clone(),
             // Keyed by the payment: the table refuses a second credit of it.
-            entry: format!("credit {transaction_id}").into(),
+            key: LedgerKey::CreditOf(transaction_id.clone()),
             user_id: user.id.clone(),
             amount,
             at: now,
-            author: by.operator.clone(),
+            author: by.actor(),
             reason: reason.to_owned(),
         };
         self.enter(entry, &user.name);
-        json!({ "amount": amount, "user": user.id })
+        Moved::of(amount, user)
     }
 
     /// The order of a payment that did not fit it has ended: a later proof of that payment with the right amount would
@@ -162,56 +139,70 @@ impl Batch<'_> {
     fn end_by_hand(&mut self, exception: &Exception, transaction_id: &TransactionId, now: UnixMillis) {
         if exception.kind != ExceptionKind::OtherApp {
             self.step(&exception.out_trade_no, |order| {
-                Some(order.settled_by_hand(transaction_id, now).unwrap_or_else(|| order.touched()))
+                Some(order.resolved_by_hand(transaction_id, now).unwrap_or_else(|| order.touched()))
             });
         }
     }
 
     fn take_back(
         &mut self,
-        refunds: &[wxpay::OutRefundNo],
+        refunds: &[OutRefundNo],
         even_if_low: bool,
-        by: &By,
+        by: &ActingOperator,
         reason: &str,
         now: UnixMillis,
-    ) -> Result<Value, SettleRefusal> {
-        let found = refunds.iter().filter_map(|number| self.held.refunds.get(number));
+    ) -> Result<Moved, ResolutionRefusal> {
+        let found = refunds.iter().filter_map(|number| self.context.refunds.get(number));
         let found: Vec<Refund> = found.map(|slot| slot.refund.clone()).collect();
-        let first = found.first().ok_or(SettleRefusal::NothingToTakeBack)?;
-        let user = first.user.clone().ok_or(SettleRefusal::NothingToTakeBack)?;
+        let first = found.first().ok_or(ResolutionRefusal::NothingToTakeBack)?;
+        let user = first.user.clone().ok_or(ResolutionRefusal::NothingToTakeBack)?;
         // Refunds that ended without money since have left their part of the credit to these.
         let others = |other: &Refund| !refunds.contains(&other.out_refund_no);
         let payment = self.credited(&first.out_trade_no, &first.transaction_id, first.total_fee, others);
-        let payment = payment.ok_or(SettleRefusal::NothingToTakeBack)?;
-        let (shares, sum) = resolution::shares(payment, found.iter()).ok_or(SettleRefusal::TooMuch)?;
+        let payment = payment.ok_or(ResolutionRefusal::NothingToTakeBack)?;
+        let (shares, sum) = resolution::shares(payment, found.iter()).ok_or(ResolutionRefusal::TooMuch)?;
         let overdrawn = self.take(&user, sum, even_if_low)?;
         for (refund, share) in found.into_iter().zip(shares) {
             let taken = Refund { share, taken: share, version: refund.version + 1, overdrawn, ..refund };
             let amount = Fen::new(-share.get());
-            self.book(&taken, taken.entry(), &user, amount, &by.operator, reason, now);
+            self.book(&taken, taken.ledger_key(), &user, amount, &by.actor(), reason, now);
             self.step(&taken.out_trade_no, |order| Some(order.touched()));
-            self.held.put(taken);
+            self.context.put(taken);
         }
-        Ok(json!({ "amount": sum, "user": user.id, "overdrawn": overdrawn }))
+        Ok(Moved { overdrawn: Some(overdrawn), ..Moved::of(sum, &user) })
     }
 
-    /// The time line and the audit: who settled it, how and why.
-    fn told(
-        &mut self,
-        exception: &Exception,
-        how: &str,
-        by: &By,
-        reason: &str,
-        moved: Value,
-        now: UnixMillis,
-    ) {
-        let mut detail =
-            json!({ "kind": exception.kind.name(), "how": how, "by": by.operator, "reason": reason });
-        if let (Value::Object(detail), Value::Object(moved)) = (&mut detail, moved) {
-            detail.extend(moved);
-        }
-        self.audit(by, "settle_exception", &exception.id(), r#"{"settled":null}"#, &detail.to_string(), now);
-        self.event(&exception.out_trade_no, now, EventKind::Settled, detail);
+    /// The time line and the audit: who resolved it, how and why.
+    fn told(&mut self, exception: &Exception, settled: &Resolution, by: &ActingOperator, moved: Moved) {
+        let detail = EventDetail::ExceptionResolved {
+            kind: exception.kind,
+            how: settled.how,
+            by: settled.by.clone(),
+            reason: settled.reason.clone(),
+            amount: moved.amount,
+            user: moved.user,
+            out_refund_no: moved.out_refund_no,
+            overdrawn: moved.overdrawn,
+        };
+        let (id, after) = (exception.id().to_string(), detail.to_json());
+        self.audit(by, "settle_exception", &id, r#"{"settled":null}"#, &after, settled.at);
+        self.event(&exception.out_trade_no, settled.at, detail);
+    }
+}
+
+/// What a resolution moved, for the time line and the audit.
+#[derive(Debug, Default)]
+struct Moved {
+    amount: Option<Fen>,
+    /// Whose balance.
+    user: Option<String>,
+    out_refund_no: Option<OutRefundNo>,
+    overdrawn: Option<bool>,
+}
+
+impl Moved {
+    fn of(amount: Fen, user: &User) -> Moved {
+        Moved { amount: Some(amount), user: Some(user.id.clone()), ..Moved::default() }
     }
 }
 

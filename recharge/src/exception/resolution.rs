@@ -1,132 +1,156 @@
-//! How an operator settles an exception: what is allowed, and what follows from it. Pure.
+//! Resolution of an exception by an operator: which kinds are allowed, and what each does.
 
 use wxpay::{Fen, OutRefundNo, TransactionId, UnixMillis};
 
-use crate::exception::{Exception, ExceptionKind, Settled};
+use crate::audit::Actor;
+pub use crate::exception::ResolutionKind;
+use crate::exception::{Exception, ExceptionKind, Resolution};
 use crate::order::{MOST_FEE, Order, OrderState};
 use crate::refund::{self, Refund, RefundRefusal, RefundState, Refundable};
 use crate::user::User;
 
-/// What an operator decides. Each has a reason, which stands on the time line, in the audit and in the ledger.
+/// What an operator decides. Each has a reason, which is on the time line, in the audit and in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settlement {
+pub enum Decision {
     /// Credit what WeChat states (a late payment: what its order would have brought). `user` only where no order names one;
     /// `new_account` is the operator's word that this user exists although no account has this id yet.
-    Credit { user: Option<User>, new_account: bool, reason: String },
+    Credit {
+        /// Whose balance.
+        user: Option<User>,
+        /// Whether an account may be opened for it.
+        new_account: bool,
+        /// Why.
+        reason: String,
+    },
     /// Give this very payment back. The number is made once for the form ([`refund::number`]); the payer reads the reason.
-    Refund { out_refund_no: OutRefundNo, reason: String },
-    /// Take from the balance what was given back at WeChat's own desk.
-    TakeBack { even_if_balance_low: bool, reason: String },
+    Refund {
+        /// Its number.
+        out_refund_no: OutRefundNo,
+        /// Why.
+        reason: String,
+    },
+    /// Take from the balance what was refunded in the merchant platform.
+    TakeBack {
+        /// Go on although the balance is too low.
+        even_if_balance_low: bool,
+        /// Why.
+        reason: String,
+    },
     /// Nothing more is to be done.
-    Dismiss { reason: String },
+    Dismiss {
+        /// Why.
+        reason: String,
+    },
 }
 
-/// The same without its details, for what a page offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Way {
-    Credit,
-    Refund,
-    TakeBack,
-    Dismiss,
-}
-
-impl Settlement {
-    pub fn way(&self) -> Way {
+impl Decision {
+    /// The same without its details.
+    pub fn kind(&self) -> ResolutionKind {
         match self {
-            Settlement::Credit { .. } => Way::Credit,
-            Settlement::Refund { .. } => Way::Refund,
-            Settlement::TakeBack { .. } => Way::TakeBack,
-            Settlement::Dismiss { .. } => Way::Dismiss,
+            Decision::Credit { .. } => ResolutionKind::Credit,
+            Decision::Refund { .. } => ResolutionKind::Refund,
+            Decision::TakeBack { .. } => ResolutionKind::TakeBack,
+            Decision::Dismiss { .. } => ResolutionKind::Dismiss,
         }
     }
 
+    /// Why.
     pub fn reason(&self) -> &str {
         match self {
-            Settlement::Credit { reason, .. }
-            | Settlement::Refund { reason, .. }
-            | Settlement::TakeBack { reason, .. }
-            | Settlement::Dismiss { reason } => reason,
+            Decision::Credit { reason, .. }
+            | Decision::Refund { reason, .. }
+            | Decision::TakeBack { reason, .. }
+            | Decision::Dismiss { reason } => reason,
         }
     }
 }
 
-impl Way {
-    pub const ALL: [Way; 4] = [Way::Credit, Way::Refund, Way::TakeBack, Way::Dismiss];
-
-    /// The name in the database, as [`Settled::how`].
-    pub fn name(self) -> &'static str {
-        match self {
-            Way::Credit => "credited",
-            Way::Refund => "refund",
-            Way::TakeBack => "taken_back",
-            Way::Dismiss => "dismissed",
-        }
-    }
-}
-
-/// What a settlement does.
+/// What a decision does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
     /// The order's own credit, bonus included.
     CreditOrder,
     /// A credit of its own, keyed by the payment.
     CreditPayment {
+        /// Whose balance.
         user: User,
+        /// In fen.
         amount: Fen,
+        /// The payment.
         transaction_id: TransactionId,
     },
     /// All that is left of this payment.
     Refund {
+        /// What of it can be refunded.
         payment: Refundable,
+        /// The payment.
         transaction_id: TransactionId,
     },
     /// What belongs to these refunds that were made outside.
     TakeBack {
+        /// Their numbers.
         refunds: Vec<OutRefundNo>,
     },
+    /// Nothing moves.
     Dismiss,
 }
 
-/// Why an exception is not settled so. Nothing was written.
+/// Why an exception is not resolved so. Nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SettleRefusal {
+pub enum ResolutionRefusal {
+    /// No exception of this id.
     #[error("there is no such exception")]
     NotFound,
-    #[error("{} has settled it already ({})", .0.by, .0.how)]
-    AlreadySettled(Settled),
+    /// It was resolved before, in this way.
+    #[error("{} has settled it already ({})", .0.by, .0.how.name())]
+    AlreadyResolved(Resolution),
+    /// Not a reason that is kept; see [`is_reason`].
     #[error("the reason must be 1 to 200 bytes without control characters; for a refund at most 80")]
     Reason,
+    /// The kind of resolution does not fit the kind of exception.
     #[error("{0} is not how such an exception is settled")]
     NotThisWay(&'static str),
+    /// Another currency than CNY, in which no balance is kept.
     #[error(
         "the payment is in {0}, which is neither credited nor refunded from here: see to it in WeChat's merchant platform, then dismiss it"
     )]
     Currency(String),
+    /// The operator has to name the user.
     #[error("no order names the user: say whose balance it is")]
     UserNeeded,
+    /// No account of this user id, and no word that a new one is meant.
     #[error("no account has this user id: confirm that a new one is meant")]
     UnknownUser,
+    /// What the page showed has changed since.
     #[error("the page is out of date: the order has changed since")]
     Stale,
+    /// The unknown order is there now.
     #[error("its order has turned up: ask WeChat about the order, which credits it")]
     OrderTurnedUp,
+    /// No order was paid by this payment.
     #[error("there is no order with this payment")]
     NoOrder,
+    /// The payment is on a balance already.
     #[error("this payment is credited already")]
     AlreadyCredited,
+    /// This refund of the payment is not closed.
     #[error("a refund of this payment is under way or done: {0}")]
     RefundUnderWay(OutRefundNo),
+    /// Without a `transaction_id` nothing can be credited or refunded.
     #[error("WeChat did not name the payment, so it can only be dismissed")]
     NoTransaction,
+    /// More than [`MOST_FEE`].
     #[error("the amount is more than one credit may be")]
     TooMuch,
+    /// No share of these refunds is on a balance.
     #[error("there is nothing to take back: it was not credited, or was taken back already")]
     NothingToTakeBack,
+    /// Its refund cannot be taken on.
     #[error(transparent)]
     Refund(#[from] RefundRefusal),
 }
 
-/// What is on record besides an exception.
+/// What our books have besides an exception.
 #[derive(Debug, Clone, Copy)]
 pub struct Known<'k> {
     /// The order of its number.
@@ -137,101 +161,101 @@ pub struct Known<'k> {
     pub is_credited: bool,
 }
 
-/// The ways that are open for an exception.
-pub fn ways(exception: &Exception, known: Known) -> Vec<Way> {
-    if exception.settled.is_some() {
+/// The kinds of resolution that are open for an exception.
+pub fn open_kinds(exception: &Exception, known: Known) -> Vec<ResolutionKind> {
+    if exception.resolution.is_some() {
         return Vec::new();
     }
     let nobody = || Some(User { id: "?".to_owned(), name: String::new() });
-    let is_open = |way: &Way| plan(*way, nobody(), exception, known).is_ok();
-    Way::ALL.into_iter().filter(is_open).collect()
+    let is_open = |way: &ResolutionKind| plan(*way, nobody(), exception, known).is_ok();
+    ResolutionKind::ALL.into_iter().filter(is_open).collect()
 }
 
-/// What `settlement` does to `exception`.
+/// What `decision` does to `exception`.
 ///
 /// # Errors
-/// [`SettleRefusal`], which says what would do instead.
-pub fn judge(settlement: &Settlement, exception: &Exception, known: Known) -> Result<Plan, SettleRefusal> {
-    if let Some(settled) = &exception.settled {
-        return Err(SettleRefusal::AlreadySettled(settled.clone()));
+/// [`ResolutionRefusal`], which says what would do instead.
+pub fn judge(decision: &Decision, exception: &Exception, known: Known) -> Result<Plan, ResolutionRefusal> {
+    if let Some(settled) = &exception.resolution {
+        return Err(ResolutionRefusal::AlreadyResolved(settled.clone()));
     }
-    let reason = settlement.reason();
-    if !is_reason(reason) || (settlement.way() == Way::Refund && !refund::is_reason(reason)) {
-        return Err(SettleRefusal::Reason);
+    let reason = decision.reason();
+    if !is_reason(reason) || (decision.kind() == ResolutionKind::Refund && !refund::is_reason(reason)) {
+        return Err(ResolutionRefusal::Reason);
     }
-    let user = match settlement {
-        Settlement::Credit { user, .. } => user.clone(),
+    let user = match decision {
+        Decision::Credit { user, .. } => user.clone(),
         _ => None,
     };
-    plan(settlement.way(), user, exception, known)
+    plan(decision.kind(), user, exception, known)
 }
 
-/// Whether this is kept as the reason of a decision.
+/// Whether this is kept as the reason of a decision: 1 to 200 bytes without control characters.
 pub fn is_reason(text: &str) -> bool {
     (1..=200).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 fn plan(
-    way: Way,
+    way: ResolutionKind,
     user: Option<User>,
     exception: &Exception,
     Known { order, refunds, is_credited }: Known,
-) -> Result<Plan, SettleRefusal> {
-    if way == Way::Dismiss {
+) -> Result<Plan, ResolutionRefusal> {
+    if way == ResolutionKind::Dismiss {
         return Ok(Plan::Dismiss);
     }
-    let wrong = Err(SettleRefusal::NotThisWay(way.name()));
-    let transaction_id = exception.transaction_id.clone().ok_or(SettleRefusal::NoTransaction)?;
+    let wrong = Err(ResolutionRefusal::NotThisWay(way.name()));
+    let transaction_id = exception.transaction_id.clone().ok_or(ResolutionRefusal::NoTransaction)?;
     let of_payment = || refunds.iter().copied().filter(|refund| refund.transaction_id == transaction_id);
-    if way == Way::TakeBack {
+    if way == ResolutionKind::TakeBack {
         if exception.kind != ExceptionKind::RefundedOutside {
             return wrong;
         }
         let live = || of_payment().filter(|refund| refund.state != RefundState::Closed);
         let amount = live().try_fold(Fen::ZERO, |sum, refund| sum.checked_add(refund.amount));
         // One of ours cannot come true, and only when it is known which one it is known what belongs to whom.
-        if let Some(ours) = live().find(|refund| !refund.is_outside() && !refund.state.is_over())
+        if let Some(ours) = live().find(|refund| !refund.is_external() && !refund.state.is_over())
             && amount.is_none_or(|amount| amount > ours.total_fee)
         {
-            return Err(SettleRefusal::RefundUnderWay(ours.out_refund_no.clone()));
+            return Err(ResolutionRefusal::RefundUnderWay(ours.out_refund_no.clone()));
         }
         let untaken = untaken(&transaction_id, refunds.iter().copied());
         let refunds: Vec<_> = untaken.map(|refund| refund.out_refund_no.clone()).collect();
         return match refunds.is_empty() {
-            true => Err(SettleRefusal::NothingToTakeBack),
+            true => Err(ResolutionRefusal::NothingToTakeBack),
             false => Ok(Plan::TakeBack { refunds }),
         };
     }
     if exception.fee_type != "CNY" {
-        return Err(SettleRefusal::Currency(exception.fee_type.clone()));
+        return Err(ResolutionRefusal::Currency(exception.fee_type.clone()));
     }
-    // Its refund has to take the credit back, which one of money that nobody has would not.
+    // A refund of a credited payment has to take the credit back, which this one would not.
     if is_credited {
-        return Err(SettleRefusal::AlreadyCredited);
+        return Err(ResolutionRefusal::AlreadyCredited);
     }
     match exception.kind {
         ExceptionKind::RefundedOutside => return wrong,
         ExceptionKind::CurrencyMismatch => {
-            return Err(SettleRefusal::Currency(exception.fee_type.clone()));
+            return Err(ResolutionRefusal::Currency(exception.fee_type.clone()));
         }
-        ExceptionKind::UnknownOrder if order.is_some() => return Err(SettleRefusal::OrderTurnedUp),
+        ExceptionKind::UnknownOrder if order.is_some() => return Err(ResolutionRefusal::OrderTurnedUp),
         ExceptionKind::Late => {
             let Some(OrderState::Paid(paid)) = order.map(|order| &order.state) else {
-                return Err(SettleRefusal::NoOrder);
+                return Err(ResolutionRefusal::NoOrder);
             };
             if paid.transaction_id != transaction_id {
-                return Err(SettleRefusal::NoOrder);
+                return Err(ResolutionRefusal::NoOrder);
             }
             if paid.credited_at.is_some() {
-                return Err(SettleRefusal::AlreadyCredited);
+                return Err(ResolutionRefusal::AlreadyCredited);
             }
         }
         _ => {}
     }
     if let Some(refund) = of_payment().find(|refund| refund.state != RefundState::Closed) {
-        return Err(SettleRefusal::RefundUnderWay(refund.out_refund_no.clone()));
+        return Err(ResolutionRefusal::RefundUnderWay(refund.out_refund_no.clone()));
     }
-    if way == Way::Refund {
+    if way == ResolutionKind::Refund {
         let payment = Refundable::new(exception.total_fee, Fen::ZERO, of_payment());
         payment.check(payment.left())?;
         return Ok(Plan::Refund { payment, transaction_id });
@@ -241,21 +265,21 @@ fn plan(
     }
     let user = match (exception.kind, order) {
         (ExceptionKind::UnknownOrder | ExceptionKind::OtherApp, _) => {
-            user.ok_or(SettleRefusal::UserNeeded)?
+            user.ok_or(ResolutionRefusal::UserNeeded)?
         }
         (_, Some(order)) => order.user.clone(),
-        (_, None) => return Err(SettleRefusal::NoOrder),
+        (_, None) => return Err(ResolutionRefusal::NoOrder),
     };
     if exception.total_fee > MOST_FEE {
-        return Err(SettleRefusal::TooMuch);
+        return Err(ResolutionRefusal::TooMuch);
     }
     Ok(Plan::CreditPayment { user, amount: exception.total_fee, transaction_id })
 }
 
-/// The payment of an exception that was settled by crediting it.
+/// The payment of an exception that was resolved by crediting it.
 pub fn credited(exception: &Exception) -> Option<&TransactionId> {
-    let settled = exception.settled.as_ref()?;
-    exception.transaction_id.as_ref().filter(|_| settled.how == Way::Credit.name())
+    let settled = exception.resolution.as_ref()?;
+    exception.transaction_id.as_ref().filter(|_| settled.how == ResolutionKind::Credit)
 }
 
 /// The refunds of a payment that were made outside and have a share of a credit that is still on the balance.
@@ -265,7 +289,7 @@ pub fn untaken<'r>(
 ) -> impl Iterator<Item = &'r Refund> {
     refunds.filter(move |refund| {
         refund.transaction_id == *payment
-            && refund.is_outside()
+            && refund.is_external()
             && refund.state != RefundState::Closed
             && refund.taken == Fen::ZERO
             && refund.share > Fen::ZERO
@@ -283,10 +307,10 @@ pub fn shares<'r>(
     Some((shares, sum))
 }
 
-/// What is written on the exception.
-pub fn settled(settlement: &Settlement, operator: &str, at: UnixMillis) -> Settled {
-    let (how, reason) = (settlement.way().name().to_owned(), settlement.reason().to_owned());
-    Settled { at, by: operator.to_owned(), how, reason }
+/// The resolution that is written on the exception.
+pub fn resolve(decision: &Decision, by: Actor, at: UnixMillis) -> Resolution {
+    let (how, reason) = (decision.kind(), decision.reason().to_owned());
+    Resolution { at, by, how, reason }
 }
 
 #[cfg(test)]

@@ -1,34 +1,35 @@
-//! When WeChat is asked about an order. Pure.
+//! Schedule of order queries: when WeChat is asked about an order.
 
 use wxpay::UnixMillis;
 
 use crate::order::{CLOSE_NOT_BEFORE_MS, Order, OrderState};
 
-/// An order that somebody looks at is asked about this often.
+/// Query interval of an order whose page is open, in milliseconds.
 pub const WATCHED_EVERY_MS: i64 = 7_000;
 
-/// How long an order may wait for its turn before the newest go first. With [`EVERY_MS`] and the time of an answer it keeps
-/// the promise that a payment whose notice is lost is credited within a minute.
+/// Backlog, in milliseconds of the query limit, above which the newest orders go first. With [`EVERY_MS`] and the time of an
+/// answer it keeps the promise that a payment whose notice is lost is credited within a minute.
 pub const LONGEST_WAIT_MS: i64 = 15_000;
 
-/// While it can be paid and nobody looks, an order is asked about this often.
+/// Query interval of an open order whose page is closed, in milliseconds.
 const EVERY_MS: i64 = 40_000;
 
-/// The first time comes a little earlier, so that with a wait it is still within 50 s of ordering.
+/// Age of an order at its first query, in milliseconds: with a wait it is still within 50 s of placing.
 const FIRST_MS: i64 = 35_000;
 
-/// After `time_expire` WeChat gets a moment to count the payment that came in the last second.
+/// Delay after `time_expire`, in milliseconds, in which WeChat counts a payment of the last second.
 const GRACE_MS: i64 = 3_000;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// A closed order cannot be paid any more, says WeChat; still it is asked about so long after it was closed, for a payment
-/// that crossed with the close, and until even an order without `time_expire` would have ended (protocol A3: 7 days).
+/// Ages at which a closed order is queried once more, in milliseconds since it was closed: for a payment that crossed with the
+/// close, until even an order without `time_expire` would have ended, after 7 days.
+/// Source: WeChat Pay v2, native.php?chapter=9_1 (`time_expire`)
 const AFTER_CLOSE_MS: [i64; 4] = [MINUTE_MS, HOUR_MS, DAY_MS, 7 * DAY_MS];
 
-/// When a new order is asked about if nobody looks and no notice comes.
+/// The first query of a new order whose page is closed and whose notice does not come.
 pub fn first_query(order: &Order) -> UnixMillis {
     order.created_at.plus_ms(FIRST_MS).min(order.time_expire.plus_ms(GRACE_MS))
 }
@@ -72,13 +73,13 @@ fn retry_after_expiry(order: &Order, now: UnixMillis) -> UnixMillis {
 }
 
 /// How long to wait, in milliseconds, after a call that WeChat gave no clear answer to, about something of the time `of`:
-/// so short that it is known within half a minute of WeChat's recovery. How many such calls there are at all is the
-/// breaker's matter. What fails for a day is not waiting for a recovery.
+/// short enough that it is known within half a minute of WeChat's recovery, because the circuit breaker limits how many
+/// such calls there are. What fails for a day is not waiting for a recovery.
 pub fn after_failure(of: UnixMillis, now: UnixMillis) -> i64 {
     if now.minus(of) < DAY_MS { 20_000 } else { 10 * MINUTE_MS }
 }
 
-/// Whether it is time to close an order that WeChat says nobody has paid.
+/// Whether it is time to close an order that WeChat reports as not paid.
 pub fn is_past_expiry(order: &Order, now: UnixMillis) -> bool {
     now >= order.time_expire.plus_ms(GRACE_MS)
 }

@@ -21,11 +21,11 @@ fn states() -> Vec<(&'static str, Order)> {
     let created = order();
     let pending = created.prepaid(ticket("one"), PLACED).unwrap();
     let closed = pending.closed(PLACED.plus_ms(TEN_MINUTES)).unwrap();
-    let Verdict::Credit(paid) = pending.settle(&payment(), Proof::Notice, &rules(), now()) else {
+    let Verdict::Credit(paid) = pending.judge(&payment(), Proof::Notice, &rules(), now()) else {
         panic!("the payment fits");
     };
     let paid = pending.paid(paid).unwrap();
-    let Verdict::Credit(late) = closed.settle(&payment(), Proof::Query, &rules(), now()) else {
+    let Verdict::Credit(late) = closed.judge(&payment(), Proof::Query, &rules(), now()) else {
         panic!("the payment fits, late");
     };
     let late = closed.paid(late).unwrap();
@@ -87,7 +87,7 @@ fn every_state_meets_every_proof() {
     ];
     for (proof, payment, verdicts) in expected {
         for ((state, order), expected) in states().into_iter().zip(verdicts) {
-            let verdict = order.settle(payment, Proof::Notice, &rules(), now());
+            let verdict = order.judge(payment, Proof::Notice, &rules(), now());
             assert_eq!(word(&verdict), expected, "{proof} in {state}");
         }
     }
@@ -120,7 +120,7 @@ fn every_state_meets_every_other_event() {
 fn a_late_payment_under_the_refund_rule_is_paid_but_not_credited() {
     let rules = Rules { late_payment: LatePayment::Refund, ..rules() };
     let (_, closed) = states().swap_remove(2);
-    let verdict = closed.settle(&payment(), Proof::Notice, &rules, now());
+    let verdict = closed.judge(&payment(), Proof::Notice, &rules, now());
     let Verdict::KeepForRefund(paid) = verdict else { panic!("{verdict:?}") };
     assert_eq!((paid.credited_at, paid.late), (None, true));
     assert!(paid.closed_at.is_some());
@@ -132,8 +132,8 @@ fn an_md5_notice_for_an_hmac_order_decides_nothing() {
         let order = Order { signed: Signed::HmacSha256, ..order };
         // What is on record already needs no better proof, and a query decides about the rest.
         let expected = if order.state.name() == "paid" { "already paid" } else { "ask" };
-        assert_eq!(word(&order.settle(&payment(), Proof::Notice, &rules(), now())), expected, "{state}");
-        assert_ne!(word(&order.settle(&payment(), Proof::Query, &rules(), now())), "ask", "{state}");
+        assert_eq!(word(&order.judge(&payment(), Proof::Notice, &rules(), now())), expected, "{state}");
+        assert_ne!(word(&order.judge(&payment(), Proof::Query, &rules(), now())), "ask", "{state}");
     }
 }
 
@@ -226,7 +226,7 @@ fn amounts_that_make_no_sense_are_refused() {
 
 #[test]
 fn a_paid_order_takes_no_second_payment_whoever_judged_it_before() {
-    let Verdict::Credit(paid) = order().settle(&payment(), Proof::Notice, &rules(), now()) else {
+    let Verdict::Credit(paid) = order().judge(&payment(), Proof::Notice, &rules(), now()) else {
         panic!("the payment fits")
     };
     let order = order().paid(paid.clone()).unwrap();
@@ -278,7 +278,7 @@ proptest! {
     fn only_the_exact_amount_is_ever_credited(fen: i64) {
         let payment = Payment { total_fee: Fen::new(fen), ..payment() };
         for (state, order) in states() {
-            let verdict = order.settle(&payment, Proof::Notice, &rules(), now());
+            let verdict = order.judge(&payment, Proof::Notice, &rules(), now());
             let credits = matches!(verdict, Verdict::Credit(_) | Verdict::KeepForRefund(_));
             prop_assert!(!credits || fen == 1990, "{} fen in {}", fen, state);
         }
@@ -294,7 +294,7 @@ proptest! {
                 transaction_id: TransactionId::parse("4200009999").unwrap(),
                 ..payment()
             };
-            let settled = |proof: &Payment| match order.settle(proof, Proof::Notice, &rules(), now()) {
+            let settled = |proof: &Payment| match order.judge(proof, Proof::Notice, &rules(), now()) {
                 Verdict::Credit(paid) | Verdict::KeepForRefund(paid) => order.paid(paid),
                 _ => None,
             };

@@ -1,12 +1,14 @@
-//! What a comparison leaves behind: the differences of a day, and how the day stands.
+//! Results of a reconciliation run: the differences of a day, its figures and its status.
 
 use serde::{Deserialize, Serialize};
 use wxpay::bill::{BillDate, BillEntry};
 use wxpay::{Fen, UnixMillis};
 
 use super::{Line, key_of};
+use crate::exception::ExceptionId;
+use crate::names::names;
 
-/// In which way bill and books differ.
+/// How bill and books differ. Its words are in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DifferenceKind {
     /// The bill has a payment that our books lacked.
@@ -27,7 +29,7 @@ pub enum DifferenceKind {
     UnknownState,
 }
 
-/// What was done about a difference.
+/// What was done about a difference. Its words are in the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Done {
     /// Nothing: a person has to look at it. The reason says what is known.
@@ -36,7 +38,7 @@ pub enum Done {
     Credited,
     /// WeChat confirmed the payment; it was late, and the rule is to give it back.
     KeptForRefund,
-    /// It is among the exceptions, and open until that is settled.
+    /// It is among the exceptions, and open until that is resolved.
     Exception,
     /// A later run, or a neighbouring day's bill, has explained it.
     Gone,
@@ -44,44 +46,24 @@ pub enum Done {
     Dismissed,
 }
 
-macro_rules! names {
-    ($type:ident { $($variant:ident $name:literal,)* }) => {
-        impl $type {
-            /// The name in the database.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $($type::$variant => $name,)*
-                }
-            }
-
-            pub fn from_name(name: &str) -> Option<Self> {
-                match name {
-                    $($name => Some($type::$variant),)*
-                    _ => None,
-                }
-            }
-        }
-    };
-}
-
 names!(DifferenceKind {
-    NotHere "not_here",
-    NotThere "not_there",
-    Figures "figures",
-    RefundNotHere "refund_not_here",
-    RefundNotThere "refund_not_there",
-    RefundFigures "refund_figures",
-    Repeated "repeated",
-    UnknownState "unknown_state",
+    NotHere = "not_here",
+    NotThere = "not_there",
+    Figures = "figures",
+    RefundNotHere = "refund_not_here",
+    RefundNotThere = "refund_not_there",
+    RefundFigures = "refund_figures",
+    Repeated = "repeated",
+    UnknownState = "unknown_state",
 });
 
 names!(Done {
-    Listed "listed",
-    Credited "credited",
-    KeptForRefund "kept_for_refund",
-    Exception "exception",
-    Gone "gone",
-    Dismissed "dismissed",
+    Listed = "listed",
+    Credited = "credited",
+    KeptForRefund = "kept_for_refund",
+    Exception = "exception",
+    Gone = "gone",
+    Dismissed = "dismissed",
 });
 
 /// Why a difference is listed, where neither WeChat's word nor a figure says it.
@@ -99,12 +81,15 @@ pub mod reason {
 /// One difference of one day. The same one found again is the same row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
+    /// How bill and books differ.
     pub kind: DifferenceKind,
     /// What it is about, unique with the kind within the day.
     pub key: String,
     /// The bill's line, counted from 1.
     pub line: Option<i64>,
+    /// The order's number, as the bill or the books have it.
     pub out_trade_no: String,
+    /// WeChat's number of the payment.
     pub transaction_id: String,
     /// Empty where it is not about a refund.
     pub out_refund_no: String,
@@ -112,12 +97,14 @@ pub struct Difference {
     pub theirs: Option<Fen>,
     /// What our books say, in fen.
     pub ours: Option<Fen>,
+    /// What was done about it.
     pub done: Done,
     /// The exception's id, where there is one.
-    pub exception: Option<String>,
+    pub exception: Option<ExceptionId>,
     /// A word: WeChat's own answer to a query (`NOTPAY`, `REFUND`), or which figure differs (`amount`, `currency`, `appid`,
     /// `transaction_id`, `state`), or one of [`reason`], or `other_number`, or the day whose bill has it (`20260316`).
     pub reason: String,
+    /// When a run found it first.
     pub first_seen_at: UnixMillis,
     /// Whether it still waits for somebody; what was repaired or explained does not.
     pub is_open: bool,
@@ -128,8 +115,11 @@ pub struct Difference {
 /// An operator's word that nothing is to be done about a difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dismissal {
+    /// When.
     pub at: UnixMillis,
+    /// The operator's name.
     pub by: String,
+    /// Why.
     pub reason: String,
 }
 
@@ -171,27 +161,32 @@ impl Difference {
         format!("{} {} {}", fen(self.theirs), fen(self.ours), self.reason)
     }
 
+    /// The same with this reason.
     #[must_use]
     pub fn because(self, reason: impl Into<String>) -> Difference {
         Difference { reason: reason.into(), ..self }
     }
 
+    /// The same after this was done about it.
     #[must_use]
     pub fn done(self, done: Done) -> Difference {
         Difference { done, is_open: matches!(done, Done::Listed | Done::Exception), ..self }
     }
 
+    /// The same, kept as this exception.
     #[must_use]
-    pub fn kept_as(self, exception: String) -> Difference {
+    pub fn kept_as(self, exception: ExceptionId) -> Difference {
         Difference { exception: Some(exception), ..self.done(Done::Exception) }
     }
 }
 
-/// What a finished comparison came to. `bill` has every line of the merchant number, `ours` only what this desk took.
+/// Figures of a finished run. `bill` has every line of the merchant number, `ours` only what our books have.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Figures {
+    /// The bill.
     pub bill: Side,
+    /// Our books.
     pub ours: Side,
     /// Lines that agree with our books.
     pub matched: i64,
@@ -205,18 +200,24 @@ pub struct Figures {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Side {
+    /// Number of payments.
     pub payments: i64,
+    /// Their sum, in fen.
     pub paid: Fen,
+    /// Number of refunds.
     pub refunds: i64,
+    /// Their sum, in fen.
     pub refunded: Fen,
 }
 
-/// How a day stands.
+/// Status of a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reconciliation {
+    /// The day, in Beijing time.
     pub date: BillDate,
     /// When the last comparison was complete; `None` if none was yet.
     pub finished_at: Option<UnixMillis>,
+    /// What that comparison came to.
     pub figures: Figures,
     /// Differences that wait for somebody.
     pub open: i64,
@@ -224,17 +225,21 @@ pub struct Reconciliation {
     pub differences: i64,
     /// Why the last attempt failed, if it did after `finished_at`.
     pub failure: Option<Failure>,
-    /// Somebody is at it until then at most.
+    /// When the claim of a run in progress ends.
     pub running_until: Option<UnixMillis>,
 }
 
+/// Why the last attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
+    /// When.
     pub at: UnixMillis,
     /// A fixed word, such as `creating`.
     pub word: String,
+    /// The error's text.
     pub text: String,
+    /// Failed attempts in a row.
     pub attempts: i64,
-    /// When the server tries again by itself.
+    /// When the next attempt begins by itself.
     pub next_at: UnixMillis,
 }

@@ -125,7 +125,7 @@ fn what_an_exception_says_stands_until_its_order_turns_up() {
         expected_fee: None,
         first_seen_at: UnixMillis::new(0),
         evidence: "{}".to_owned(),
-        settled: None,
+        resolution: None,
     };
     let (appid, open) = (AppId::parse(OURS).unwrap(), unpaid(1, 1000));
     let unknown = [kept(ExceptionKind::UnknownOrder, Some("42001"))];
@@ -254,8 +254,9 @@ fn each_state_of_a_refund_meets_each_status_in_the_bill() {
     let ours = refund_of_ours(Succeeded);
     assert_eq!(refund_class(&ours, "SUCCESS", 101, "42001"), Class::Figures("amount"));
     assert_eq!(refund_class(&ours, "SUCCESS", 100, "42002"), Class::Figures("transaction_id"));
-    let outside = Refund { by: "wechat".to_owned(), exception: Some("id".to_owned()), ..ours };
-    assert_eq!(refund_class(&outside, "SUCCESS", 100, "42001"), Class::Kept("id".to_owned()));
+    let id = ExceptionId::parse("refunded_outside:SM00001:42001").unwrap();
+    let outside = Refund { by: crate::audit::Actor::WeChat, exception: Some(id.clone()), ..ours };
+    assert_eq!(refund_class(&outside, "SUCCESS", 100, "42001"), Class::Kept(id));
     assert_eq!(refund_class(&outside, "FAIL", 100, "42001"), Class::Matched);
 }
 

@@ -1,16 +1,17 @@
-//! When WeChat is asked about a refund. Pure.
+//! Schedule of refunds: when one is sent, and when WeChat is asked about it again.
 
 use wxpay::UnixMillis;
 
 use super::{Problem, Refund, RefundState};
 
-/// WeChat wants this much between two refunds of one payment. Source: protocol A7.1.
+/// Minimum distance between two refunds of one payment, in milliseconds. Source: WeChat Pay v2, native.php?chapter=9_4
 pub const APART_MS: i64 = 60_000;
 
-/// Who claimed a refund has it for so long, more than any call takes.
+/// Length of a claim on a refund, in milliseconds: more than any call takes.
 pub const LEASE_MS: i64 = 30_000;
 
-/// No refund is due later than this from now; one that seems to be was written before the clock was set back.
+/// Maximum distance to the next attempt, in milliseconds: a refund that is due later was written before the clock was set
+/// back.
 pub const FURTHEST_MS: i64 = 8 * HOUR_MS;
 
 const MINUTE_MS: i64 = 60_000;
@@ -18,13 +19,13 @@ const HOUR_MS: i64 = 60 * MINUTE_MS;
 
 /// When a new refund is sent, after those of the same payment before it.
 pub fn first<'r>(others: impl Iterator<Item = &'r Refund>, now: UnixMillis) -> UnixMillis {
-    let last = others.filter(|refund| !refund.is_outside()).map(|refund| refund.requested_at).max();
+    let last = others.filter(|refund| !refund.is_external()).map(|refund| refund.requested_at).max();
     last.map_or(now, |last| last.plus_ms(APART_MS).max(now).min(now.plus_ms(APART_MS)))
 }
 
 /// When to ask again after an answer at `now`.
 pub(super) fn next(refund: &Refund, now: UnixMillis) -> UnixMillis {
-    let wait = match refund.stuck.as_ref().map(|stuck| stuck.problem) {
+    let wait = match refund.blocked.as_ref().map(|blocked| blocked.problem) {
         Some(Problem::Unclear) => crate::order::query_schedule::after_failure(refund.requested_at, now)
             .min(doubled(5_000, refund.tries - 1)),
         Some(Problem::Limited) => doubled(MINUTE_MS, refund.tries).min(30 * MINUTE_MS),

@@ -6,12 +6,12 @@ use crate::fixtures::refund;
 
 const NOW: UnixMillis = UnixMillis::new(1_773_540_000_000);
 
-fn status(status: RefundStatus) -> News {
-    News::Status { status, refund_id: RefundId::parse("5030").unwrap() }
+fn status(status: RefundStatus) -> RefundUpdate {
+    RefundUpdate::Status { status, refund_id: RefundId::parse("5030").unwrap() }
 }
 
-fn not_taken(stuck: &Stuck) -> News {
-    News::NotTaken { stuck: stuck.clone(), tried_at: NOW }
+fn not_taken(blocked: &Blocked) -> RefundUpdate {
+    RefundUpdate::NotTaken { blocked: blocked.clone(), tried_at: NOW }
 }
 
 fn payment(total_fee: i64, credit: i64, refunds: &[Refund]) -> Refundable {
@@ -73,22 +73,22 @@ fn the_fifty_first_refund_is_refused_although_all_were_closed() {
 
 #[test]
 fn what_wechat_has_taken_on_only_wechat_ends() {
-    let stuck = Stuck { problem: Problem::Final, said: "TRADE_OVERDUE".to_owned() };
-    let gone = refund().heard(&not_taken(&stuck), NOW).unwrap();
+    let blocked = Blocked { problem: Problem::Final, said: "TRADE_OVERDUE".to_owned() };
+    let gone = refund().updated(&not_taken(&blocked), NOW).unwrap();
     assert_eq!((gone.state, gone.due_at, gone.ended_at), (RefundState::Closed, None, Some(NOW)));
-    let taken_on = refund().heard(&status(RefundStatus::Processing), NOW).unwrap();
+    let taken_on = refund().updated(&status(RefundStatus::Processing), NOW).unwrap();
     assert_eq!(taken_on.state, RefundState::Submitted);
-    assert_eq!(taken_on.heard(&not_taken(&stuck), NOW), None);
+    assert_eq!(taken_on.updated(&not_taken(&blocked), NOW), None);
     // Somebody has sent it since: WeChat may have it.
     let sent = Refund { tried_at: NOW.plus_ms(1), ..refund() };
-    assert_eq!(sent.heard(&not_taken(&stuck), NOW), None);
+    assert_eq!(sent.updated(&not_taken(&blocked), NOW), None);
 }
 
 #[test]
 fn a_problem_keeps_the_state_and_the_same_refund_is_due_again() {
     for problem in Problem::ALL {
-        let stuck = Stuck { problem, said: "…".to_owned() };
-        let after = refund().heard(&News::Stuck(stuck), NOW).unwrap();
+        let blocked = Blocked { problem, said: "…".to_owned() };
+        let after = refund().updated(&RefundUpdate::Blocked(blocked), NOW).unwrap();
         assert_eq!(after.state, RefundState::Requested);
         let wait = after.due_at.unwrap().minus(NOW);
         assert!((5_000..retry::FURTHEST_MS).contains(&wait), "{problem:?} {wait}");
@@ -142,9 +142,9 @@ fn a_second_refund_of_a_payment_waits_the_minute_that_wechat_wants() {
 }
 
 /// The wait after an answer, without its eighth of jitter, in seconds.
-fn waits(refund: &Refund, news: &News, age_s: i64) -> std::ops::RangeInclusive<i64> {
+fn waits(refund: &Refund, update: &RefundUpdate, age_s: i64) -> std::ops::RangeInclusive<i64> {
     let now = NOW.plus_ms(age_s * 1000);
-    let due = refund.heard(news, now).unwrap().due_at.unwrap().minus(now);
+    let due = refund.updated(update, now).unwrap().due_at.unwrap().minus(now);
     due * 8 / 9 / 1000..=due / 1000
 }
 
@@ -169,7 +169,7 @@ fn a_refund_under_way_is_asked_about_ever_more_seldom() {
 
 #[test]
 fn a_refund_that_does_not_move_is_tried_again_by_its_problem() {
-    let stuck = |problem| News::Stuck(Stuck { problem, said: String::new() });
+    let blocked = |problem| RefundUpdate::Blocked(Blocked { problem, said: String::new() });
     for (problem, tries, wait_s) in [
         (Problem::Unclear, 0, 5),
         (Problem::Unclear, 1, 5),
@@ -184,17 +184,17 @@ fn a_refund_that_does_not_move_is_tried_again_by_its_problem() {
         (Problem::Mismatch, 9, 3_600),
     ] {
         let refund = Refund { tries, ..refund() };
-        assert!(waits(&refund, &stuck(problem), 0).contains(&wait_s), "{problem:?} after {tries}");
+        assert!(waits(&refund, &blocked(problem), 0).contains(&wait_s), "{problem:?} after {tries}");
     }
 }
 
 #[test]
 fn refunds_that_failed_together_are_not_sent_again_together() {
-    let unclear = News::Stuck(Stuck { problem: Problem::Unclear, said: String::new() });
+    let unclear = RefundUpdate::Blocked(Blocked { problem: Problem::Unclear, said: String::new() });
     let due = |n: i64| {
         let out_refund_no = OutRefundNo::parse(format!("RF{n}")).unwrap();
         let refund = Refund { out_refund_no, tries: 20, ..refund() };
-        refund.heard(&unclear, NOW).unwrap().due_at.unwrap().minus(NOW)
+        refund.updated(&unclear, NOW).unwrap().due_at.unwrap().minus(NOW)
     };
     let all: Vec<_> = (0..100).map(due).collect();
     assert!(all.iter().all(|due| (20_000..=22_500).contains(due)), "{all:?}");
@@ -230,26 +230,26 @@ fn the_refund_notice_has_an_address_of_its_own() {
     assert_eq!(notify_url(&format!("https://{}.example.com", "a".repeat(240))), None);
 }
 
-fn any_news() -> impl Strategy<Value = News> {
+fn any_news() -> impl Strategy<Value = RefundUpdate> {
     let word = prop::sample::select(vec!["SUCCESS", "PROCESSING", "REFUNDCLOSE", "CHANGE", "NEW_WORD"]);
     let problem = prop::sample::select(Problem::ALL.to_vec());
-    let stuck = |problem| Stuck { problem, said: String::new() };
+    let blocked = |problem| Blocked { problem, said: String::new() };
     prop_oneof![
         word.prop_map(|word: &str| status(RefundStatus::from(word.to_owned()))),
-        problem.clone().prop_map(move |problem| News::Stuck(stuck(problem))),
-        problem.prop_map(move |problem| not_taken(&stuck(problem))),
+        problem.clone().prop_map(move |problem| RefundUpdate::Blocked(blocked(problem))),
+        problem.prop_map(move |problem| not_taken(&blocked(problem))),
     ]
 }
 
 proptest! {
     #[test]
     fn whatever_is_heard_in_whatever_order_a_refund_only_moves_forward(
-        news in prop::collection::vec(any_news(), 0..12)
+        update in prop::collection::vec(any_news(), 0..12)
     ) {
         let mut now = refund();
-        for news in news {
-            let Some(next) = now.heard(&news, NOW) else {
-                let may_be_ignored = matches!(news, News::NotTaken { .. });
+        for update in update {
+            let Some(next) = now.updated(&update, NOW) else {
+                let may_be_ignored = matches!(update, RefundUpdate::NotTaken { .. });
                 prop_assert!(now.state.is_over() || may_be_ignored);
                 continue;
             };

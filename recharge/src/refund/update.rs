@@ -1,24 +1,36 @@
-//! What WeChat says of a refund, and what that does to it. Pure.
+//! Updates of a refund by WeChat's answers.
 
 use wxpay::{ErrCode, Error, RefundId, RefundStatus, UnixMillis};
 
 use super::{Refund, RefundState, retry};
+use crate::names::names;
 
 /// One answer about one refund.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
+pub enum RefundUpdate {
     /// WeChat has taken it on, and says how far it is.
-    Status { status: RefundStatus, refund_id: RefundId },
+    Status {
+        /// How far it is.
+        status: RefundStatus,
+        /// WeChat's number of it.
+        refund_id: RefundId,
+    },
     /// It did not move, and this is why.
-    Stuck(Stuck),
-    /// WeChat refused it for good, or an operator withdrew it, and WeChat knows no such refund. It holds only if nobody
-    /// sent it after `tried_at`.
-    NotTaken { stuck: Stuck, tried_at: UnixMillis },
+    Blocked(Blocked),
+    /// WeChat refused it for good, or an operator withdrew it, and WeChat knows no such refund. Valid only if it was not sent
+    /// again after `tried_at`.
+    NotTaken {
+        /// Why it ends.
+        blocked: Blocked,
+        /// The last attempt that the answer is about.
+        tried_at: UnixMillis,
+    },
 }
 
 /// Why a refund does not move.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stuck {
+pub struct Blocked {
+    /// The kind of problem.
     pub problem: Problem,
     /// The words behind it: WeChat's, or who withdrew it.
     pub said: String,
@@ -27,7 +39,7 @@ pub struct Stuck {
 /// A problem that the operator is told, each with what to do about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Problem {
-    /// No clear answer: nobody knows whether WeChat has it. Asked again by itself.
+    /// No clear answer: it is unknown whether WeChat has it. Asked again by itself.
     Unclear,
     /// No certificate is set, or WeChat does not take it.
     NoCertificate,
@@ -45,42 +57,25 @@ pub enum Problem {
     Withdrawn,
 }
 
+names!(Problem {
+    Unclear = "unclear",
+    NoCertificate = "no_certificate",
+    NotEnough = "not_enough",
+    Limited = "limited",
+    Refused = "refused",
+    Mismatch = "mismatch",
+    Final = "final",
+    Withdrawn = "withdrawn",
+});
+
 impl Problem {
-    pub const ALL: [Problem; 8] = [
-        Problem::Unclear,
-        Problem::NoCertificate,
-        Problem::NotEnough,
-        Problem::Limited,
-        Problem::Refused,
-        Problem::Mismatch,
-        Problem::Final,
-        Problem::Withdrawn,
-    ];
-
-    /// The name in the database.
-    pub fn name(self) -> &'static str {
-        match self {
-            Problem::Unclear => "unclear",
-            Problem::NoCertificate => "no_certificate",
-            Problem::NotEnough => "not_enough",
-            Problem::Limited => "limited",
-            Problem::Refused => "refused",
-            Problem::Mismatch => "mismatch",
-            Problem::Final => "final",
-            Problem::Withdrawn => "withdrawn",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|problem| problem.name() == name)
-    }
-
     /// Whether WeChat said clearly that it did not take the refund on, so that an operator may withdraw it.
     pub fn is_clear(self) -> bool {
         matches!(self, Problem::NoCertificate | Problem::NotEnough | Problem::Limited | Problem::Refused)
     }
 
-    /// What an error of `/secapi/pay/refund` or `/pay/refundquery` means. Source: protocol A7.4, A8.3, A18.
+    /// The problem behind an error of `/secapi/pay/refund` or `/pay/refundquery`.
+    /// Source: WeChat Pay v2, native.php?chapter=9_4 and native.php?chapter=9_5
     pub fn of(error: &Error) -> Problem {
         match error {
             Error::NoCertificate => Problem::NoCertificate,
@@ -99,25 +94,27 @@ impl Problem {
     }
 }
 
-impl Stuck {
-    pub fn by(error: &Error) -> Stuck {
+impl Blocked {
+    /// Blocked by this error of a call.
+    pub fn by(error: &Error) -> Blocked {
         let said = match error {
             Error::Refused { code, err_code_des } => format!("{code} {err_code_des}").trim().to_owned(),
             other => other.to_string(),
         };
-        Stuck { problem: Problem::of(error), said }
+        Blocked { problem: Problem::of(error), said }
     }
 }
 
 impl Refund {
-    /// The refund after news of it; `None` where they change nothing. It only moves forward, whatever order they come in.
-    pub fn heard(&self, news: &News, now: UnixMillis) -> Option<Refund> {
+    /// The refund after an answer about it. Requires: not succeeded and not closed; else `None`, as where the answer changes
+    /// nothing. It only moves forward, in whatever order the answers come.
+    pub fn updated(&self, update: &RefundUpdate, now: UnixMillis) -> Option<Refund> {
         if self.state.is_over() {
             return None;
         }
         let mut next = self.clone();
-        match news {
-            News::Status { status, refund_id } => {
+        match update {
+            RefundUpdate::Status { status, refund_id } => {
                 let state = match status {
                     RefundStatus::Success => RefundState::Succeeded,
                     RefundStatus::Closed => RefundState::Closed,
@@ -127,18 +124,18 @@ impl Refund {
                 };
                 next.state = self.state.max(state);
                 next.refund_id = Some(refund_id.clone());
-                next.stuck = None;
+                next.blocked = None;
             }
-            News::Stuck(stuck) => next.stuck = Some(stuck.clone()),
+            RefundUpdate::Blocked(blocked) => next.blocked = Some(blocked.clone()),
             // What WeChat has taken on, only WeChat ends; and what was sent since, it may have.
-            News::NotTaken { tried_at, .. }
+            RefundUpdate::NotTaken { tried_at, .. }
                 if self.state != RefundState::Requested || self.tried_at != *tried_at =>
             {
                 return None;
             }
-            News::NotTaken { stuck, .. } => {
+            RefundUpdate::NotTaken { blocked, .. } => {
                 next.state = RefundState::Closed;
-                next.stuck = Some(stuck.clone());
+                next.blocked = Some(blocked.clone());
             }
         }
         if next.state.is_over() {

@@ -108,9 +108,7 @@ fn describe(difference: &Difference) -> String {
         DifferenceKind::UnknownState => "a state that is not documented",
     };
     let done = match (difference.done, &difference.exception) {
-        (Done::Exception, Some(id)) => {
-            format!("kept as the exception {}", id.split(':').next().unwrap_or_default())
-        }
+        (Done::Exception, Some(id)) => format!("kept as the exception {}", id.kind.name()),
         _ if reason.is_empty() => "listed".to_owned(),
         _ => format!("listed: {reason}"),
     };

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use cashier::Db;
-use cashier::db::writer::Committer;
+use cashier::db::job::Job;
+use cashier::db::writer::{Committer, WriteError};
 use cashier::db::{Engine, check};
 use cashier::watched::Watched;
-use recharge::command::{Command, Reply};
+use recharge::command::{OrderReply, PlaceOrder, TooManyOpen};
 use recharge::order::{NewOrder, Order, Rules};
 use recharge::{LatePayment, User};
 use sqlx::Row as _;
@@ -34,21 +35,34 @@ pub async fn orders(database: &str, count: usize) -> Vec<Due> {
     let group = rand::random::<u32>();
     let orders: Vec<_> = (0..count).map(|index| order(group, index)).collect();
     for some in orders.chunks(200) {
-        let commands: Vec<_> = some.iter().map(|order| Command::Place(Box::new(order.clone()))).collect();
         // Whose answer is lost, on a machine that is busy with other things, is written or not: again tells.
-        let mut answers = committer.commit(&commands).await;
+        let mut answers = place(&committer, some).await;
         for _ in 0..10 {
             if answers.iter().all(Result::is_ok) {
                 break;
             }
-            answers = committer.commit(&commands).await;
+            answers = place(&committer, some).await;
         }
         for (answer, written) in answers.into_iter().zip(some) {
-            let Reply::Order { order, .. } = answer.unwrap() else { panic!("not an order") };
-            assert_eq!(order.out_trade_no, written.out_trade_no);
+            assert_eq!(answer.unwrap().unwrap().order.out_trade_no, written.out_trade_no);
         }
     }
     orders.iter().enumerate().map(|(index, order)| due(order, group, index)).collect()
+}
+
+/// Places these in one batch.
+async fn place(
+    committer: &Committer,
+    orders: &[Order],
+) -> Vec<Result<Result<OrderReply, TooManyOpen>, WriteError>> {
+    let commands = orders.iter().map(|order| PlaceOrder(order.clone()));
+    let (mut jobs, waiting): (Vec<_>, Vec<_>) = commands.map(Job::new).unzip();
+    committer.commit(&mut jobs).await;
+    let mut answers = Vec::new();
+    for answer in waiting {
+        answers.push(answer.await.unwrap());
+    }
+    answers
 }
 
 fn order(group: u32, index: usize) -> Order {

@@ -2,37 +2,13 @@
 
 use leptos::prelude::*;
 use recharge::ExceptionKind;
-use recharge::event::{Event, EventKind};
-use serde_json::Value;
-use wxpay::{Fen, UnixMillis};
+use recharge::audit::Actor;
+use recharge::event::{Event, EventDetail};
+use wxpay::{Evidence, Fen, Signed, UnixMillis};
 
 use crate::components::{self, Clock, exception_word, money, pill};
 use crate::icons::{self, Icon};
 use crate::text::{Lang, common, order as text};
-
-/// The details of an event: a JSON object that the cashier wrote.
-struct Detail(Value);
-
-impl Detail {
-    fn of(event: &Event) -> Detail {
-        Detail(serde_json::from_str(&event.detail).unwrap_or(Value::Null))
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
-    }
-
-    fn fen(&self, name: &str) -> Option<Fen> {
-        self.0.get(name).and_then(Value::as_i64).map(Fen::new)
-    }
-
-    /// What WeChat sent, name by name.
-    fn fields(&self) -> Vec<(String, String)> {
-        let Some(Value::Object(fields)) = self.0.get("fields") else { return Vec::new() };
-        let value = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        fields.iter().map(|(name, found)| (name.clone(), value(found))).collect()
-    }
-}
 
 /// One event as the timeline shows it.
 struct Line {
@@ -43,164 +19,171 @@ struct Line {
     notes: Vec<String>,
 }
 
+impl Line {
+    fn new(title: String) -> Line {
+        Line { tone: None, title, verdict: None, notes: Vec::new() }
+    }
+
+    fn warn(self) -> Line {
+        Line { tone: Some("warn"), ..self }
+    }
+
+    fn notes<const N: usize>(self, notes: [Option<String>; N]) -> Line {
+        Line { notes: notes.into_iter().flatten().filter(|note| !note.is_empty()).collect(), ..self }
+    }
+}
+
 fn read(lang: Lang, event: &Event) -> Line {
-    let detail = Detail::of(event);
-    let line = |title: String| Line { tone: None, title, verdict: None, notes: Vec::new() };
-    let plain = |words| line(lang.t(words).to_owned());
-    let note = |name: &str| detail.text(name).map(|value| source(lang, value).to_owned());
-    let sum = |name: &str| detail.fen(name).map(money);
-    match event.kind {
-        EventKind::Created => {
-            let notes = [sum("total_fee"), note("from")];
-            Line { notes: notes.into_iter().flatten().collect(), ..plain(text::E_CREATED) }
+    let plain = |words| Line::new(lang.t(words).to_owned());
+    let of = |words, amount: Fen| lang.fill(words, &[("amount", &money(amount))]);
+    let who = |by: &Actor| Some(actor(lang, by).to_owned());
+    match &event.detail {
+        EventDetail::Created { total_fee, from, trade_type, .. } => {
+            let trade_type = trade_type.map(|kind| kind.as_str().to_owned());
+            plain(text::E_CREATED).notes([Some(money(*total_fee)), trade_type, from.clone()])
         }
-        EventKind::Prepaid => {
-            let again =
-                detail.0.get("code_version").and_then(Value::as_i64).is_some_and(|version| version > 1);
-            Line {
-                notes: vec!["code_url".to_owned()],
-                ..plain(if again { text::E_PREPAY_AGAIN } else { text::E_PREPAY })
-            }
+        EventDetail::Prepaid { code_version } => {
+            let words = if *code_version > 1 { text::E_PREPAY_AGAIN } else { text::E_PREPAY };
+            plain(words).notes([Some("code_url".to_owned())])
         }
-        EventKind::PrepayFailed => {
-            Line { tone: Some("warn"), notes: note("result").into_iter().collect(), ..plain(text::E_UNCLEAR) }
+        EventDetail::PrepayFailed { result } | EventDetail::CloseFailed { result, .. } => {
+            plain(text::E_UNCLEAR).warn().notes([Some(result.clone())])
         }
-        EventKind::Queried => {
-            let result = detail.text("result").unwrap_or("–");
-            let title = lang.fill(text::E_QUERY, &[("result", result)]);
-            let notes = [note("by").or_else(|| note("from")), sum_of_fields(&detail), note("sign_type")];
-            Line { notes: notes.into_iter().flatten().collect(), ..line(title) }
+        EventDetail::Queried { result, by, sign_type, fields } => {
+            let by = by.as_ref().and_then(who);
+            Line::new(lang.fill(text::E_QUERY, &[("result", result)])).notes([
+                by,
+                total_fee_note(fields.as_ref()),
+                signed(*sign_type),
+            ])
         }
-        EventKind::Notice => {
-            let notes = [note("from"), sum_of_fields(&detail), note("sign_type")];
-            Line {
-                verdict: Some((lang.t(text::EV_ACCEPT), None)),
-                notes: notes.into_iter().flatten().collect(),
-                ..plain(text::E_NOTICE_OK)
-            }
+        EventDetail::Notice { from, sign_type, fields } => {
+            let notes = [Some(from.clone()), total_fee_note(Some(fields)), signed(*sign_type)];
+            Line { verdict: Some((lang.t(text::EV_ACCEPT), None)), ..plain(text::E_NOTICE_OK).notes(notes) }
         }
-        EventKind::Repeated => {
-            Line { notes: note("from").into_iter().collect(), ..plain(text::E_NOTICE_DUP) }
+        EventDetail::Repeated { from } => plain(text::E_NOTICE_DUP).notes([Some(from.clone())]),
+        EventDetail::NotPaid { err_code } => plain(text::E_NOTICE).notes([Some(err_code.clone())]),
+        EventDetail::Credited { amount } => {
+            Line { tone: Some("paid"), ..Line::new(of(text::E_CREDIT, *amount)) }
         }
-        EventKind::NotPaid => Line { notes: note("err_code").into_iter().collect(), ..plain(text::E_NOTICE) },
-        EventKind::Credited => {
-            let amount = sum("amount").unwrap_or_default();
-            Line { tone: Some("paid"), ..line(lang.fill(text::E_CREDIT, &[("amount", &amount)])) }
+        EventDetail::KeptForRefund { .. } => plain(text::E_LATE_REFUND).warn(),
+        EventDetail::Exception { kind, expected_fee, fields, .. } => {
+            let stated = total_fee(fields.as_ref());
+            let expected = expected_fee.filter(|fee| stated != Some(*fee));
+            let notes =
+                [expected.map(|fee| of(text::EXPECTED, fee)), stated.map(|fee| of(text::STATED, fee))];
+            let word = lang.t(exception_word(*kind));
+            Line::new(lang.fill(text::E_EXCEPTION_OF, &[("kind", word)])).warn().notes(notes)
         }
-        EventKind::KeptForRefund => Line { tone: Some("warn"), ..plain(text::E_LATE_REFUND) },
-        EventKind::Exception => {
-            let kind = detail.text("kind").and_then(ExceptionKind::from_name);
-            let word = kind.map_or("–", |kind| lang.t(exception_word(kind)));
-            let stated = field_fen(&detail);
-            let expected = detail.fen("expected_fee").filter(|fee| stated != Some(*fee));
-            let words = |words, fee: Fen| lang.fill(words, &[("amount", &money(fee))]);
-            let expected = expected.map(|fee| words(text::EXPECTED, fee));
-            let stated = stated.map(|fee| words(text::STATED, fee));
-            Line {
-                tone: Some("warn"),
-                notes: [expected, stated].into_iter().flatten().collect(),
-                ..line(lang.fill(text::E_EXCEPTION_OF, &[("kind", word)]))
-            }
+        EventDetail::Closed { by } => plain(text::E_CLOSED).notes([who(by)]),
+        EventDetail::Note { by, text: said } => {
+            Line::new(lang.fill(text::E_NOTE, &[("who", actor(lang, by))])).notes([Some(said.clone())])
         }
-        EventKind::Closed => Line { notes: note("by").into_iter().collect(), ..plain(text::E_CLOSED) },
-        EventKind::CloseFailed => {
-            Line { tone: Some("warn"), notes: note("result").into_iter().collect(), ..plain(text::E_UNCLEAR) }
+        EventDetail::ExceptionResolved { kind, by, reason, amount, user, .. } => {
+            let words = [("who", actor(lang, by)), ("kind", lang.t(exception_word(*kind)))];
+            Line::new(lang.fill(text::E_SETTLED, &words)).notes([
+                Some(reason.clone()),
+                amount.map(money),
+                user.clone(),
+            ])
         }
-        EventKind::Note => {
-            let who = detail.text("by").unwrap_or("–");
-            Line {
-                notes: detail.text("text").map(str::to_owned).into_iter().collect(),
-                ..line(lang.fill(text::E_NOTE, &[("who", who)]))
-            }
+        EventDetail::Reopened { kind, out_refund_no } => {
+            let word = lang.t(exception_word(*kind));
+            Line::new(lang.fill(text::E_REOPENED, &[("kind", word)])).notes([Some(out_refund_no.to_string())])
         }
-        EventKind::RefundRequested
-        | EventKind::RefundSubmitted
-        | EventKind::RefundSucceeded
-        | EventKind::RefundClosed
-        | EventKind::RefundAbnormal
-        | EventKind::RefundStuck
-        | EventKind::RefundOutside
-        | EventKind::RefundNotice => refund(lang, event.kind, &detail),
-        EventKind::Settled | EventKind::Reopened => settled(lang, event.kind, &detail),
+        detail => refund(lang, detail),
     }
 }
 
 /// What happened to a refund.
-fn refund(lang: Lang, kind: EventKind, detail: &Detail) -> Line {
-    let amount = detail.fen("amount").map(money).unwrap_or_default();
-    let of_amount = |words| lang.fill(words, &[("amount", &amount)]);
-    let moved = |name: &str, words| {
-        let fen = detail.fen(name).filter(|fen| *fen > Fen::ZERO)?;
-        Some(lang.fill(words, &[("amount", &money(fen))]))
-    };
-    let note = |name: &str| detail.text(name).map(|value| source(lang, value).to_owned());
-    let number = note("out_refund_no");
-    let (tone, title, notes) = match kind {
-        EventKind::RefundRequested => {
-            let low = detail.0.get("overdrawn").and_then(Value::as_bool).unwrap_or_default();
-            let low = low.then(|| lang.t(text::E_REFUND_OVERDRAWN).to_owned());
-            let notes = vec![note("by"), note("reason"), moved("taken", text::E_REFUND_TAKEN), low, number];
-            (None, of_amount(text::E_REFUND_REQUESTED), notes)
+fn refund(lang: Lang, detail: &EventDetail) -> Line {
+    let plain = |words| Line::new(lang.t(words).to_owned());
+    let words_of = |words, amount: Fen| lang.fill(words, &[("amount", &money(amount))]);
+    let of = |words, amount: &Fen| Line::new(words_of(words, *amount));
+    let moved = |words, fen: &Fen| (*fen > Fen::ZERO).then(|| words_of(words, *fen));
+    match detail {
+        EventDetail::RefundRequested { out_refund_no, amount, taken, by, reason, overdrawn } => {
+            let low = overdrawn.then(|| lang.t(text::E_REFUND_OVERDRAWN).to_owned());
+            of(text::E_REFUND_REQUESTED, amount).notes([
+                Some(actor(lang, by).to_owned()),
+                Some(reason.clone()),
+                moved(text::E_REFUND_TAKEN, taken),
+                low,
+                Some(out_refund_no.to_string()),
+            ])
         }
-        EventKind::RefundSubmitted => {
-            (None, lang.t(text::E_REFUND_SUBMITTED).to_owned(), vec![number, note("refund_id")])
+        EventDetail::RefundSubmitted { out_refund_no, refund_id } => plain(text::E_REFUND_SUBMITTED)
+            .notes([Some(out_refund_no.to_string()), refund_id.as_ref().map(ToString::to_string)]),
+        EventDetail::RefundSucceeded { out_refund_no, amount } => {
+            of(text::E_REFUND_SUCCEEDED, amount).notes([Some(out_refund_no.to_string())])
         }
-        EventKind::RefundSucceeded => (None, of_amount(text::E_REFUND_SUCCEEDED), vec![number]),
-        EventKind::RefundClosed => {
-            let notes = vec![moved("returned", text::E_REFUND_RETURNED), note("said"), number];
-            (Some("warn"), of_amount(text::E_REFUND_CLOSED), notes)
+        EventDetail::RefundClosed { out_refund_no, amount, returned, said } => {
+            of(text::E_REFUND_CLOSED, amount).warn().notes([
+                moved(text::E_REFUND_RETURNED, returned),
+                Some(said.clone()),
+                Some(out_refund_no.to_string()),
+            ])
         }
-        EventKind::RefundAbnormal => (Some("warn"), of_amount(text::E_REFUND_ABNORMAL), vec![number]),
-        EventKind::RefundOutside => {
-            (Some("warn"), of_amount(text::E_REFUND_OUTSIDE), vec![note("state"), number])
+        EventDetail::RefundAbnormal { out_refund_no, amount } => {
+            of(text::E_REFUND_ABNORMAL, amount).warn().notes([Some(out_refund_no.to_string())])
         }
-        EventKind::RefundNotice => {
-            let notes = vec![note("status"), note("from"), number];
-            (None, lang.t(text::E_REFUND_NOTICE).to_owned(), notes)
+        EventDetail::RefundOutside { out_refund_no, amount, state } => of(text::E_REFUND_OUTSIDE, amount)
+            .warn()
+            .notes([Some(state.clone()), Some(out_refund_no.to_string())]),
+        EventDetail::RefundNotice { out_refund_no, status, from } => plain(text::E_REFUND_NOTICE).notes([
+            Some(status.clone()),
+            Some(from.clone()),
+            Some(out_refund_no.to_string()),
+        ]),
+        EventDetail::RefundBlocked { out_refund_no, said, .. } => {
+            plain(text::E_REFUND_STUCK).warn().notes([Some(said.clone()), Some(out_refund_no.to_string())])
         }
-        _ => (Some("warn"), lang.t(text::E_REFUND_STUCK).to_owned(), vec![note("said"), number]),
-    };
-    Line { tone, title, verdict: None, notes: notes.into_iter().flatten().collect() }
-}
-
-/// An exception that was resolved, or reopened.
-fn settled(lang: Lang, kind: EventKind, detail: &Detail) -> Line {
-    let of = detail.text("kind").and_then(ExceptionKind::from_name);
-    let word = of.map_or("–", |kind| lang.t(exception_word(kind)));
-    let note = |name: &str| detail.text(name).map(str::to_owned);
-    let (title, notes) = match kind {
-        EventKind::Reopened => (lang.fill(text::E_REOPENED, &[("kind", word)]), vec![note("out_refund_no")]),
-        _ => {
-            let who = source(lang, detail.text("by").unwrap_or("–"));
-            let notes = vec![note("reason"), detail.fen("amount").map(money), note("user")];
-            (lang.fill(text::E_SETTLED, &[("who", who), ("kind", word)]), notes)
-        }
-    };
-    Line { tone: None, title, verdict: None, notes: notes.into_iter().flatten().collect() }
-}
-
-/// The actor's name; a word of the page's language for what ran without an operator.
-fn source(lang: Lang, by: &str) -> &str {
-    match by {
-        "schedule" => lang.t(text::BY_SCHEDULE),
-        "rule" => lang.t(text::BY_RULE),
-        other => other,
+        // All others are read above.
+        other => Line::new(other.kind().name().to_owned()),
     }
 }
 
-fn field_fen(detail: &Detail) -> Option<Fen> {
-    let fee = detail.0.get("fields")?.get("total_fee")?;
-    fee.as_i64().or_else(|| fee.as_str()?.parse().ok()).map(Fen::new)
+/// The word for who did something: an operator's name, or what of the program it was.
+pub fn actor(lang: Lang, by: &Actor) -> &str {
+    match by {
+        Actor::Operator(name) => name,
+        Actor::Rule => lang.t(text::BY_RULE),
+        Actor::WeChat => lang.t(text::BY_WECHAT),
+        Actor::Schedule => lang.t(text::BY_SCHEDULE),
+        Actor::Reconciliation => lang.t(text::BY_RECONCILIATION),
+        Actor::Placement => lang.t(text::BY_PLACEMENT),
+    }
 }
 
-fn sum_of_fields(detail: &Detail) -> Option<String> {
-    field_fen(detail).map(|fee| format!("total_fee {}", fee.get()))
+fn signed(sign_type: Option<Signed>) -> Option<String> {
+    sign_type.map(|signed| signed.as_str().to_owned())
+}
+
+/// What the message says was paid.
+fn total_fee(fields: Option<&Evidence>) -> Option<Fen> {
+    fields?.get("total_fee")?.parse().ok().map(Fen::new)
+}
+
+fn total_fee_note(fields: Option<&Evidence>) -> Option<String> {
+    total_fee(fields).map(|fee| format!("total_fee {}", fee.get()))
+}
+
+/// What WeChat sent, where an event has it.
+fn fields(event: &Event) -> Option<&Evidence> {
+    let fields = match &event.detail {
+        EventDetail::Notice { fields, .. } => Some(fields),
+        EventDetail::Queried { fields, .. } | EventDetail::Exception { fields, .. } => fields.as_ref(),
+        _ => None,
+    };
+    fields.filter(|fields| fields.iter().next().is_some())
 }
 
 /// The time and the result of the last query.
 pub fn last_query(line: &[Event]) -> Option<(UnixMillis, String)> {
-    let last = line.iter().rev().find(|event| event.kind == EventKind::Queried)?;
-    Some((last.at, Detail::of(last).text("result").unwrap_or("–").to_owned()))
+    line.iter().rev().find_map(|event| match &event.detail {
+        EventDetail::Queried { result, .. } => Some((event.at, result.clone())),
+        _ => None,
+    })
 }
 
 /// The timeline, oldest event first.
@@ -217,7 +200,7 @@ pub fn line(lang: Lang, events: &[Event]) -> impl IntoView + use<> {
 fn item(lang: Lang, index: usize, event: &Event) -> impl IntoView + use<> {
     let Line { tone, title, verdict, notes } = read(lang, event);
     let at = components::time_text(event.at, Clock::NoYear);
-    let evidence = (!Detail::of(event).fields().is_empty()).then(|| view! {
+    let evidence = fields(event).map(|_| view! {
         <a href=format!("#evidence-{index}")>{lang.t(text::EVIDENCE)}<span class="unseen">" "{at.clone()}</span></a>
     });
     let notes: Vec<_> = notes.into_iter().map(|note| view! { <span>{note}</span> }).collect();
@@ -237,41 +220,48 @@ fn item(lang: Lang, index: usize, event: &Event) -> impl IntoView + use<> {
 
 /// One drawer for each event with evidence; a link's `:target` opens it, without script.
 pub fn drawers(lang: Lang, events: &[Event]) -> impl IntoView + use<> {
-    let with_fields = events.iter().enumerate().map(|(index, event)| (index, event, Detail::of(event)));
-    let drawers: Vec<_> = with_fields
-        .filter(|(_, _, detail)| !detail.fields().is_empty())
-        .map(|(index, event, detail)| drawer(lang, index, event, &detail))
+    let drawers: Vec<_> = events
+        .iter()
+        .enumerate()
+        .filter_map(|(index, event)| Some(drawer(lang, index, event, fields(event)?)))
         .collect();
     drawers
 }
 
-fn drawer(lang: Lang, index: usize, event: &Event, detail: &Detail) -> impl IntoView + use<> {
+fn drawer(lang: Lang, index: usize, event: &Event, fields: &Evidence) -> impl IntoView + use<> {
     let id = format!("evidence-{index}");
     let title_id = format!("evidence-title-{index}");
     let Line { title, tone, .. } = read(lang, event);
-    let verdict = match event.kind {
-        EventKind::Exception if detail.text("kind") != Some(ExceptionKind::Late.name()) => {
+    let (from, sign_type, expected_fee) = match &event.detail {
+        EventDetail::Notice { from, sign_type, .. } => (Some(from.clone()), *sign_type, None),
+        EventDetail::Queried { by, sign_type, .. } => {
+            (by.as_ref().map(|by| actor(lang, by).to_owned()), *sign_type, None)
+        }
+        EventDetail::Exception { sign_type, expected_fee, .. } => (None, *sign_type, *expected_fee),
+        _ => (None, None, None),
+    };
+    let verdict = match &event.detail {
+        EventDetail::Exception { kind, .. } if *kind != ExceptionKind::Late => {
             pill(lang.t(text::EV_REJECT), tone)
         }
         _ => pill(lang.t(text::EV_ACCEPT), None),
     };
-    let from = detail.text("from").map(|from| {
+    let from = from.map(|from| {
         view! {
-            <dt>{lang.t(text::EV_FROM)}</dt><dd><span class="mono">{from.to_owned()}</span></dd>
+            <dt>{lang.t(text::EV_FROM)}</dt><dd><span class="mono">{from}</span></dd>
         }
     });
-    let sign = detail.text("sign_type").map(|sign| view! {
-        <dt>{lang.t(text::EV_SIGN)}</dt><dd><span class="mono">{sign.to_owned()}</span>" · "{lang.t(text::EV_VALID)}</dd>
+    let sign = sign_type.map(|sign| view! {
+        <dt>{lang.t(text::EV_SIGN)}</dt><dd><span class="mono">{sign.as_str()}</span>" · "{lang.t(text::EV_VALID)}</dd>
     });
-    let expected = detail.fen("expected_fee").map(|fee| {
+    let expected = expected_fee.map(|fee| {
         view! {
             <dt>{lang.t(text::EV_OURS)}</dt><dd>{money(fee)}</dd>
         }
     });
-    let rows: Vec<_> = detail
-        .fields()
-        .into_iter()
-        .map(|(name, value)| view! { <tr><th scope="row" class="mono">{name}</th><td class="mono wrap">{value}</td></tr> })
+    let rows: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| view! { <tr><th scope="row" class="mono">{name.to_owned()}</th><td class="mono wrap">{value.to_owned()}</td></tr> })
         .collect();
     let heading = view! { <h2 id=title_id.clone()>{title}</h2> };
     view! {

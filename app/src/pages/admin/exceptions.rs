@@ -90,7 +90,7 @@ fn settled(lang: Lang, request: &PageRequest, found: &[Exception]) -> impl IntoV
     let items: Vec<_> = found.iter().take(RESOLVED).map(|found| done_item(lang, found)).collect();
     let last = found.get(RESOLVED - 1).filter(|_| found.len() > RESOLVED);
     let older = last.and_then(|last| {
-        let at = last.settled.as_ref()?.at;
+        let at = last.resolution.as_ref()?.at;
         Some(request.with(&[("before", &format!("{}-{}", at.get(), last.id()))]))
     });
     let pager = (newest.is_some() || older.is_some()).then(|| {
@@ -106,12 +106,12 @@ fn settled(lang: Lang, request: &PageRequest, found: &[Exception]) -> impl IntoV
 
 /// A resolved exception: how, and below it who, when and why.
 fn done_item(lang: Lang, found: &Exception) -> impl IntoView + use<> {
-    let how = found.settled.as_ref().map(|settled| pill(resolve::how(lang, settled), None));
+    let how = found.resolution.as_ref().map(|settled| pill(resolve::how(lang, settled), None));
     view! {
         <li>
             <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), None)}</p>
             {how}
-            {found.settled.as_ref().map(|settled| resolve::who_and_why(lang, settled))}
+            {found.resolution.as_ref().map(|settled| resolve::who_and_why(lang, settled))}
             <p class="note all">
                 <span>{lang.t(resolve_text::SEEN)}" "{components::time(found.first_seen_at, Clock::Full)}</span>
                 <a class="mono" href=links::order(&found.out_trade_no)>{found.out_trade_no.to_string()}</a>

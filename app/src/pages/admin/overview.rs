@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use leptos::prelude::*;
-use recharge::batch::DaySums;
+use recharge::ledger::DaySums;
 use recharge::refund::{Problem, Refund, RefundState};
 use wxpay::Fen;
 
@@ -291,7 +291,8 @@ fn open_refunds(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>
 /// Whether a refund needs an operator, as opposed to waiting for WeChat or the next try.
 fn needs_somebody(refund: &Refund) -> bool {
     let told = |problem| !matches!(problem, Problem::Unclear | Problem::Limited);
-    refund.state == RefundState::Abnormal || refund.stuck.as_ref().is_some_and(|stuck| told(stuck.problem))
+    refund.state == RefundState::Abnormal
+        || refund.blocked.as_ref().is_some_and(|blocked| told(blocked.problem))
 }
 
 fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {

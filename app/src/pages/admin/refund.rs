@@ -5,7 +5,8 @@ use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use cashier::{RefundError, RefundOffer};
 use leptos::prelude::*;
-use recharge::refund::{RefundWish, is_reason};
+use recharge::exception::ExceptionId;
+use recharge::refund::{RefundRequest, is_reason};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo};
 
@@ -140,16 +141,24 @@ pub async fn request_refund(
     }
     let Some(amount) = parse_yuan(&form.amount) else { return again("amount", "") };
     let Ok(out_refund_no) = OutRefundNo::parse(form.no.as_str()) else { return again("used", "") };
-    let wish = RefundWish {
+    let exception = match form.exception.as_str() {
+        "" => None,
+        // One that cannot be was not credited.
+        id => match ExceptionId::parse(id) {
+            Some(id) => Some(id),
+            None => return flash::to_order(&number, Outcome::NotPossibleNow),
+        },
+    };
+    let request = RefundRequest {
         out_trade_no: number.clone(),
         out_refund_no,
         amount: Fen::new(amount),
         reason: tidy(&form.reason),
         even_if_balance_low: form.low == "1",
-        exception: Some(form.exception.clone()).filter(|id| !id.is_empty()),
+        exception,
         seen_version: None,
     };
-    match service.cashier.refund(wish, from.by()).await {
+    match service.cashier.refund(request, from.by()).await {
         Ok(_) => flash::to_order(&number, Outcome::RefundRequested),
         Err(RefundError::Refused(refusal)) => match refusal_code(&refusal) {
             "refused" => flash::to_order(&number, Outcome::NotPossibleNow),

@@ -2,10 +2,12 @@
 
 use cashier::RefundOffer;
 use leptos::prelude::*;
+use recharge::audit::Actor;
 use recharge::refund::{Problem, Refund, RefundState};
 use wxpay::{Fen, OutTradeNo};
 
 use super::decision_form::{REASON_OF_REFUND, reason_field};
+use super::events;
 use crate::components::{self, Clock, money, pill};
 use crate::links;
 use crate::money::yuan;
@@ -94,10 +96,9 @@ impl Asking<'_> {
 
 fn item(lang: Lang, path: &str, refund: &Refund) -> impl IntoView + use<> {
     let (word, tone) = state_word(refund.state);
-    let who = match refund.by.as_str() {
-        _ if refund.is_outside() => lang.t(text::OUTSIDE).to_owned(),
-        "rule" => lang.t(order_text::BY_RULE).to_owned(),
-        by => by.to_owned(),
+    let who = match &refund.by {
+        Actor::WeChat => lang.t(text::OUTSIDE).to_owned(),
+        by => events::actor(lang, by).to_owned(),
     };
     let taken =
         (refund.taken > Fen::ZERO).then(|| lang.fill(text::TAKEN, &[("amount", &money(refund.taken))]));
@@ -150,13 +151,13 @@ fn item(lang: Lang, path: &str, refund: &Refund) -> impl IntoView + use<> {
 /// Whether WeChat refused it definitely, so that it can be withdrawn.
 pub(super) fn can_withdraw(refund: &Refund) -> bool {
     refund.state == RefundState::Requested
-        && refund.stuck.as_ref().is_some_and(|stuck| stuck.problem.is_clear())
+        && refund.blocked.as_ref().is_some_and(|blocked| blocked.problem.is_clear())
 }
 
 /// What is wrong with a refund, and what to do.
 pub(super) fn trouble(lang: Lang, refund: &Refund) -> Option<impl IntoView + use<>> {
-    let words = match (&refund.stuck, refund.state) {
-        (Some(stuck), _) => format!("{} ({})", lang.t(problem_word(stuck.problem)), stuck.said),
+    let words = match (&refund.blocked, refund.state) {
+        (Some(blocked), _) => format!("{} ({})", lang.t(problem_word(blocked.problem)), blocked.said),
         (None, RefundState::Abnormal) => lang.t(text::ABNORMAL_HELP).to_owned(),
         _ => return None,
     };

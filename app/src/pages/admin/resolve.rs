@@ -4,13 +4,14 @@ use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use cashier::{RefundOffer, ResolveError};
 use leptos::prelude::*;
-use recharge::exception::Settled;
-use recharge::exception::resolution::{SettleRefusal, Settlement, Way};
+use recharge::exception::resolution::{Decision, ResolutionKind, ResolutionRefusal};
+use recharge::exception::{ExceptionId, Resolution};
 use recharge::{Exception, ExceptionKind, Order, User};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
 
 use super::decision_form::{self, low_field, password_field, reason_field, refusal_code, tidy};
+use super::events;
 use super::extract::{OperatorRequest, OrderPath};
 use super::flash::{self, Outcome};
 use super::frame::{failed, page, to_order};
@@ -37,18 +38,18 @@ pub fn section(lang: Lang, all: &[ExceptionDetails]) -> impl IntoView + use<> {
 
 fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
     let found = &details.exception;
-    let state = match &found.settled {
+    let state = match &found.resolution {
         Some(settled) => pill(how(lang, settled), None),
         None => pill(lang.t(exception::OPEN), Some("warn")),
     };
-    let settled = found.settled.as_ref().map(|settled| who_and_why(lang, settled));
+    let settled = found.resolution.as_ref().map(|settled| who_and_why(lang, settled));
     let expected = found.expected_fee.filter(|fee| *fee != found.total_fee);
     let expected = expected.map(|fee| {
         view! { <span>{lang.fill(order_text::EXPECTED, &[("amount", &money(fee))])}</span> }
     });
     let currency =
         (found.fee_type != "CNY").then(|| view! { <span class="mono">{found.fee_type.clone()}</span> });
-    let id = found.id();
+    let id = found.id().to_string();
     let path = links::order_resolve(&found.out_trade_no);
     let ways: Vec<_> = details
         .ways
@@ -88,61 +89,57 @@ fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoVie
             .into_any();
     }
     let path = links::order_refund(&found.out_trade_no);
-    let href = address(&path, [("exception", found.id().as_str())].into_iter());
+    let href = address(&path, [("exception", found.id().to_string().as_str())].into_iter());
     let words = lang.fill(text::GIVE_BACK, &[("amount", &money(left))]);
     view! { <div class="row all acts"><a class="button" href=href>{words}</a></div> }.into_any()
 }
 
 /// How the exception was resolved.
-pub(super) fn how(lang: Lang, settled: &Settled) -> &'static str {
-    let way = Way::ALL.into_iter().find(|way| way.name() == settled.how);
-    lang.t(way.map_or(exception::SETTLED, done))
+pub(super) fn how(lang: Lang, settled: &Resolution) -> &'static str {
+    lang.t(done(settled.how))
 }
 
 /// Who resolved it, when and why.
-pub(super) fn who_and_why(lang: Lang, settled: &Settled) -> impl IntoView + use<> {
-    let who = match settled.by.as_str() {
-        "rule" => lang.t(order_text::BY_RULE).to_owned(),
-        name => name.to_owned(),
-    };
+pub(super) fn who_and_why(lang: Lang, settled: &Resolution) -> impl IntoView + use<> {
+    let who = events::actor(lang, &settled.by).to_owned();
     let why = (!settled.reason.is_empty()).then(|| view! { <span>{settled.reason.clone()}</span> });
     view! { <p class="note all"><span>{who}</span><span>{components::time(settled.at, Clock::Full)}</span>{why}</p> }
 }
 
-fn verb(way: Way) -> Text {
+fn verb(way: ResolutionKind) -> Text {
     match way {
-        Way::Credit => text::CREDIT,
-        Way::Refund => text::REFUND,
-        Way::TakeBack => text::TAKE_BACK,
-        Way::Dismiss => text::DISMISS,
+        ResolutionKind::Credit => text::CREDIT,
+        ResolutionKind::Refund => text::REFUND,
+        ResolutionKind::TakeBack => text::TAKE_BACK,
+        ResolutionKind::Dismiss => text::DISMISS,
     }
 }
 
 /// The heading of the confirmation page.
-fn title(way: Way) -> Text {
+fn title(way: ResolutionKind) -> Text {
     match way {
-        Way::Credit => text::CREDIT_TITLE,
-        Way::Refund => text::REFUND_TITLE,
-        Way::TakeBack => text::TAKE_BACK_TITLE,
-        Way::Dismiss => text::DISMISS_TITLE,
+        ResolutionKind::Credit => text::CREDIT_TITLE,
+        ResolutionKind::Refund => text::REFUND_TITLE,
+        ResolutionKind::TakeBack => text::TAKE_BACK_TITLE,
+        ResolutionKind::Dismiss => text::DISMISS_TITLE,
     }
 }
 
-fn go(way: Way) -> Text {
+fn go(way: ResolutionKind) -> Text {
     match way {
-        Way::Credit => text::CREDIT_GO,
-        Way::Refund => text::REFUND_GO,
-        Way::TakeBack => text::TAKE_BACK_GO,
-        Way::Dismiss => text::DISMISS_GO,
+        ResolutionKind::Credit => text::CREDIT_GO,
+        ResolutionKind::Refund => text::REFUND_GO,
+        ResolutionKind::TakeBack => text::TAKE_BACK_GO,
+        ResolutionKind::Dismiss => text::DISMISS_GO,
     }
 }
 
-fn done(way: Way) -> Text {
+fn done(way: ResolutionKind) -> Text {
     match way {
-        Way::Credit => text::CREDITED,
-        Way::Refund => text::REFUNDED,
-        Way::TakeBack => text::TAKEN_BACK,
-        Way::Dismiss => text::DISMISSED,
+        ResolutionKind::Credit => text::CREDITED,
+        ResolutionKind::Refund => text::REFUNDED,
+        ResolutionKind::TakeBack => text::TAKEN_BACK,
+        ResolutionKind::Dismiss => text::DISMISSED,
     }
 }
 
@@ -151,7 +148,7 @@ fn done(way: Way) -> Text {
 struct Shown {
     exception: Exception,
     order: Option<Order>,
-    way: Way,
+    way: ResolutionKind,
     /// The sum to credit, refund or debit.
     amount: Fen,
     /// The number of the refund, if it is one; made once for the form, so that a second press is the same refund.
@@ -164,7 +161,7 @@ impl Shown {
     /// Whether an operator has to say whose balance it is.
     fn needs_user(&self) -> bool {
         let nobody = matches!(self.exception.kind, ExceptionKind::UnknownOrder | ExceptionKind::OtherApp);
-        self.way == Way::Credit && nobody
+        self.way == ResolutionKind::Credit && nobody
     }
 }
 
@@ -174,17 +171,19 @@ async fn read(
     request: &PageRequest,
 ) -> Result<Option<Shown>, AppError> {
     let cashier = &service.cashier;
-    let Some(id) = request.get("id") else { return Ok(None) };
-    let Some(exception) = cashier.exception(id).await.map_err(internal)? else { return Ok(None) };
-    let open = cashier.ways(&exception).await.map_err(internal)?;
+    let Some(id) = request.get("id").and_then(ExceptionId::parse) else { return Ok(None) };
+    let Some(exception) = cashier.exception(&id).await.map_err(internal)? else { return Ok(None) };
+    let open = cashier.open_resolutions(&exception).await.map_err(internal)?;
     let way = open.into_iter().find(|way| Some(way.name()) == request.get("way"));
     let Some(way) = way.filter(|_| exception.out_trade_no == *number) else { return Ok(None) };
     let order = cashier.order(&exception.out_trade_no).await.map_err(internal)?;
     let credit = order.as_ref().and_then(Order::credit);
     let mut low = None;
     let amount = match way {
-        Way::Credit if exception.kind == ExceptionKind::Late => credit.unwrap_or(exception.total_fee),
-        Way::TakeBack => {
+        ResolutionKind::Credit if exception.kind == ExceptionKind::Late => {
+            credit.unwrap_or(exception.total_fee)
+        }
+        ResolutionKind::TakeBack => {
             let offer = cashier.take_back_offer(&exception).await.map_err(internal)?;
             let Some(offer) = offer else { return Ok(None) };
             low = offer.balance.checked_sub(offer.amount).filter(|after| *after < Fen::ZERO);
@@ -194,7 +193,7 @@ async fn read(
     };
     let kept = request.get("no").and_then(|no| OutRefundNo::parse(no).ok());
     let out_refund_no = match way {
-        Way::Refund => kept.or_else(|| cashier.new_out_refund_no().ok()),
+        ResolutionKind::Refund => kept.or_else(|| cashier.new_out_refund_no().ok()),
         _ => None,
     };
     Ok(Some(Shown { exception, order, way, amount, out_refund_no, low }))
@@ -243,7 +242,7 @@ fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
             <p class="note" id="user-h">{lang.t(text::TO_USER_HINT)}</p>
         </div>
     });
-    let is_refund = *way == Way::Refund;
+    let is_refund = *way == ResolutionKind::Refund;
     let (longest, hint) = match is_refund {
         true => (decision_form::REASON_OF_REFUND, refunds::REASON_HINT),
         false => (decision_form::REASON, text::REASON_HINT),
@@ -267,7 +266,7 @@ fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
                 <dt>{lang.t(text::SEEN)}</dt><dd>{components::time(found.first_seen_at, Clock::Full)}</dd>
             </dl>
             <form method="post" class="stack" action=links::order_resolve(&found.out_trade_no)>
-                <input type="hidden" name="id" value=found.id()/>
+                <input type="hidden" name="id" value=found.id().to_string()/>
                 <input type="hidden" name="way" value=way.name()/>
                 {no}
                 {whose}
@@ -307,33 +306,34 @@ pub async fn resolve(
         let query = kept.chain([("no", no), ("error", error), ("n", seconds)]);
         Redirect::to(&address(&links::order_resolve(&number), query)).into_response()
     };
-    let Some(way) = Way::ALL.into_iter().find(|way| way.name() == form.way) else {
+    let way = ResolutionKind::ALL.into_iter().find(|way| way.name() == form.way);
+    let (Some(way), Some(id)) = (way, ExceptionId::parse(&form.id)) else {
         return flash::to_order(&number, Outcome::NotResolvable);
     };
     if let Err((code, seconds)) = from.password_confirmed() {
         return again(code, &seconds);
     }
     let reason = tidy(&form.reason);
-    let settlement = match way {
-        Way::Credit => {
-            let id = tidy(&form.user);
-            let user = match id.is_empty() {
+    let decision = match way {
+        ResolutionKind::Credit => {
+            let user_id = tidy(&form.user);
+            let user = match user_id.is_empty() {
                 true => None,
-                false => match User::new(id.as_str(), id.as_str()) {
+                false => match User::new(user_id.as_str(), user_id.as_str()) {
                     Ok(user) => Some(user),
                     Err(_) => return again("user", ""),
                 },
             };
-            Settlement::Credit { user, new_account: false, reason }
+            Decision::Credit { user, new_account: false, reason }
         }
-        Way::Refund => match OutRefundNo::parse(form.no.as_str()) {
-            Ok(out_refund_no) => Settlement::Refund { out_refund_no, reason },
+        ResolutionKind::Refund => match OutRefundNo::parse(form.no.as_str()) {
+            Ok(out_refund_no) => Decision::Refund { out_refund_no, reason },
             Err(_) => return again("used", ""),
         },
-        Way::TakeBack => Settlement::TakeBack { even_if_balance_low: form.low == "1", reason },
-        Way::Dismiss => Settlement::Dismiss { reason },
+        ResolutionKind::TakeBack => Decision::TakeBack { even_if_balance_low: form.low == "1", reason },
+        ResolutionKind::Dismiss => Decision::Dismiss { reason },
     };
-    match service.cashier.resolve_exception(&form.id, settlement, None, from.by()).await {
+    match service.cashier.resolve_exception(&id, decision, None, from.by()).await {
         Ok(_) => flash::to_order(&number, Outcome::Resolved),
         Err(ResolveError::Refused(refusal)) => match refused(&refusal) {
             Refused::Form(code) => again(code, ""),
@@ -355,23 +355,23 @@ enum Refused {
     Gone(Outcome),
 }
 
-fn refused(refusal: &SettleRefusal) -> Refused {
+fn refused(refusal: &ResolutionRefusal) -> Refused {
     match refusal {
-        SettleRefusal::Reason => Refused::Form("reason"),
-        SettleRefusal::UserNeeded => Refused::Form("user"),
-        SettleRefusal::UnknownUser => Refused::Form("new_account"),
-        SettleRefusal::Stale => Refused::Form("stale"),
-        SettleRefusal::Refund(refusal) => Refused::Form(refusal_code(refusal)),
-        SettleRefusal::OrderTurnedUp => Refused::Gone(Outcome::OrderTurnedUp),
-        SettleRefusal::AlreadyCredited => Refused::Gone(Outcome::AlreadyCredited),
-        SettleRefusal::RefundUnderWay(_) => Refused::Gone(Outcome::RefundUnderWay),
-        SettleRefusal::NotFound
-        | SettleRefusal::AlreadySettled(_)
-        | SettleRefusal::NotThisWay(_)
-        | SettleRefusal::Currency(_)
-        | SettleRefusal::NoOrder
-        | SettleRefusal::NoTransaction
-        | SettleRefusal::TooMuch
-        | SettleRefusal::NothingToTakeBack => Refused::Gone(Outcome::NotResolvable),
+        ResolutionRefusal::Reason => Refused::Form("reason"),
+        ResolutionRefusal::UserNeeded => Refused::Form("user"),
+        ResolutionRefusal::UnknownUser => Refused::Form("new_account"),
+        ResolutionRefusal::Stale => Refused::Form("stale"),
+        ResolutionRefusal::Refund(refusal) => Refused::Form(refusal_code(refusal)),
+        ResolutionRefusal::OrderTurnedUp => Refused::Gone(Outcome::OrderTurnedUp),
+        ResolutionRefusal::AlreadyCredited => Refused::Gone(Outcome::AlreadyCredited),
+        ResolutionRefusal::RefundUnderWay(_) => Refused::Gone(Outcome::RefundUnderWay),
+        ResolutionRefusal::NotFound
+        | ResolutionRefusal::AlreadyResolved(_)
+        | ResolutionRefusal::NotThisWay(_)
+        | ResolutionRefusal::Currency(_)
+        | ResolutionRefusal::NoOrder
+        | ResolutionRefusal::NoTransaction
+        | ResolutionRefusal::TooMuch
+        | ResolutionRefusal::NothingToTakeBack => Refused::Gone(Outcome::NotResolvable),
     }
 }

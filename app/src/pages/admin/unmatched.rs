@@ -1,12 +1,14 @@
 //! Verified payments that match no order: a list above the orders, and a page with the evidence of one number.
 
+use std::collections::BTreeMap;
+
 use axum::response::Response;
 use leptos::prelude::*;
 use recharge::Exception;
-use recharge::event::{Event, EventKind};
+use recharge::event::{Event, EventDetail, EventKind};
 use recharge::refund::Refund;
-use serde_json::{Value, json};
-use wxpay::OutTradeNo;
+use serde_json::Value;
+use wxpay::{Evidence, OutTradeNo};
 
 use super::frame::{absent, failed, page, to_orders};
 use super::{events, flash, refunds, resolve};
@@ -46,7 +48,7 @@ async fn read(service: &Service, number: &OutTradeNo) -> Result<Option<Unmatched
     }
     // Without an order the payment wrote no event: the timeline shows the exception in its place.
     let told = service.cashier.time_line(number).await.map_err(internal)?;
-    let told = told.into_iter().filter(|told| told.kind != EventKind::Exception);
+    let told = told.into_iter().filter(|told| told.kind() != EventKind::Exception);
     let mut line: Vec<Event> = found.iter().map(event).chain(told).collect();
     line.sort_by_key(|event| event.at);
     let refunds = service.cashier.refunds(number).await.map_err(internal)?;
@@ -74,9 +76,17 @@ fn content(lang: Lang, request: &PageRequest, payment: &Unmatched) -> impl IntoV
 
 /// The exception as an event of the timeline, with the fields that WeChat sent.
 fn event(payment: &Exception) -> Event {
-    let fields: Value = serde_json::from_str(&payment.evidence).unwrap_or_default();
-    let detail = json!({ "kind": payment.kind.name(), "fields": fields });
-    Event::new(&payment.out_trade_no, payment.first_seen_at, EventKind::Exception, &detail)
+    let fields: BTreeMap<String, Value> = serde_json::from_str(&payment.evidence).unwrap_or_default();
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let fields: BTreeMap<_, _> = fields.into_iter().map(|(name, value)| (name, text(value))).collect();
+    let detail = EventDetail::Exception {
+        kind: payment.kind,
+        expected_fee: None,
+        time_end: None,
+        sign_type: None,
+        fields: Some(Evidence::from(fields)),
+    };
+    Event::new(&payment.out_trade_no, payment.first_seen_at, detail)
 }
 
 /// The list above the orders.

@@ -99,7 +99,7 @@ impl Oracle {
         let mut given: BTreeMap<&str, Given> = BTreeMap::new();
         for (number, refund) in rows.refunds.iter().filter(|(_, refund)| refund.state != "closed") {
             let sum = given.entry(&refund.transaction_id).or_default();
-            let (ours, new) = (refund.made_by != "wechat", !self.before.refunds.contains_key(number));
+            let (ours, new) = (refund.made_by_kind != "wechat", !self.before.refunds.contains_key(number));
             sum.total_fee = refund.total_fee;
             sum.amount += refund.amount;
             sum.taken += refund.taken;

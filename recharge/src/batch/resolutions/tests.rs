@@ -3,44 +3,42 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::batch::Held;
-use crate::command::Command;
+use crate::batch::{Apply, Context};
+use crate::command::ResolveException;
 use crate::fixtures::{exception, paid};
 use crate::fixtures::{order, payment, rules};
 use crate::order::OrderState;
 
-fn command(exception: &Exception, settlement: Settlement) -> Command {
-    Command::SettleException {
+fn command(exception: &Exception, decision: Decision) -> ResolveException {
+    ResolveException {
         id: exception.id(),
-        out_trade_no: exception.out_trade_no.clone(),
-        settlement: Box::new(settlement),
+        decision,
         seen_version: None,
         notify_url: None,
-        by: By { operator: "lin".to_owned(), address: "console".to_owned() },
+        by: ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() },
         now: order().created_at.plus_ms(700_000),
     }
 }
 
-fn credit(user: Option<User>) -> Settlement {
-    Settlement::Credit { user, new_account: true, reason: "看过凭据".to_owned() }
+fn credit(user: Option<User>) -> Decision {
+    Decision::Credit { user, new_account: true, reason: "看过凭据".to_owned() }
 }
 
-/// The batch after `settlement` of `exception`, which was accepted.
+/// The batch after `decision` of `exception`, which was accepted.
 fn settled<'r>(
     rules: &'r crate::order::Rules,
     order: Order,
     exception: &Exception,
-    settlement: Settlement,
+    decision: Decision,
 ) -> Batch<'r> {
-    let held = Held::new(Vec::new(), vec![exception.clone()], BTreeMap::new());
-    let mut batch = Batch::new(rules, vec![order]).holding(held);
+    let context = Context::new(Vec::new(), vec![exception.clone()], BTreeMap::new());
+    let mut batch = Batch::new(rules, vec![order]).with_context(context);
     assert!(!batch.writes(), "nothing was done yet");
-    let reply = batch.apply(&command(exception, settlement));
-    assert!(matches!(reply, Reply::ExceptionSettled { .. }), "{reply:?}");
-    assert!(batch.writes() && batch.held.settled.contains_key(&exception.id()));
-    let audit: Vec<_> = batch.held.audit.iter().map(|entry| entry.action).collect();
+    command(exception, decision).apply(&mut batch).unwrap();
+    assert!(batch.writes() && batch.context.resolved.contains_key(&exception.id()));
+    let audit: Vec<_> = batch.context.audit.iter().map(|entry| entry.action).collect();
     assert_eq!(audit, ["settle_exception"]);
-    let kinds: Vec<_> = batch.events.iter().map(|event| event.kind.name()).collect();
+    let kinds: Vec<_> = batch.events.iter().map(|event| event.kind().name()).collect();
     assert_eq!(kinds, ["settled"]);
     batch
 }
@@ -49,7 +47,7 @@ fn settled<'r>(
 fn a_wrong_amount_that_is_credited_is_a_row_of_its_own_and_ends_its_order() {
     let (rules, wrong) = (rules(), exception(ExceptionKind::AmountMismatch));
     let batch = settled(&rules, order(), &wrong, credit(None));
-    let rows: Vec<_> = batch.ledger.iter().map(|row| (row.entry.to_string(), row.amount.get())).collect();
+    let rows: Vec<_> = batch.ledger.iter().map(|row| (row.key.to_string(), row.amount.get())).collect();
     assert_eq!(rows, [(format!("credit {}", payment().transaction_id), 1990)]);
     assert_eq!(batch.accounts["u_1"].amount, Fen::new(1990));
     let slot = batch.orders.values().next().unwrap();
@@ -69,8 +67,8 @@ fn money_of_another_app_moves_no_order_of_ours() {
 fn a_late_payment_that_was_kept_is_the_orders_own_credit() {
     let (rules, late) = (rules(), exception(ExceptionKind::Late));
     let batch = settled(&rules, paid(true), &late, credit(None));
-    let rows: Vec<_> = batch.ledger.iter().map(|row| (&*row.entry, row.amount.get())).collect();
-    assert_eq!(rows, [("credit", 2090)]);
+    let rows: Vec<_> = batch.ledger.iter().map(|row| (row.key.to_string(), row.amount.get())).collect();
+    assert_eq!(rows, [("credit".to_owned(), 2090)]);
     let slot = batch.orders.values().next().unwrap();
     let credited = matches!(&slot.order.state, OrderState::Paid(paid) if paid.credited_at.is_some());
     assert!(slot.changed && credited);
@@ -79,21 +77,15 @@ fn a_late_payment_that_was_kept_is_the_orders_own_credit() {
 #[test]
 fn a_decision_on_a_page_that_is_out_of_date_is_refused() {
     let (rules, second) = (rules(), exception(ExceptionKind::Duplicate));
-    let held = Held::new(Vec::new(), vec![second.clone()], BTreeMap::new());
-    let mut batch = Batch::new(&rules, vec![paid(false).touched()]).holding(held);
+    let context = Context::new(Vec::new(), vec![second.clone()], BTreeMap::new());
+    let mut batch = Batch::new(&rules, vec![paid(false).touched()]).with_context(context);
     let seen = |order: Order| {
-        let Command::SettleException { id, out_trade_no, settlement, notify_url, by, now, .. } =
-            command(&second, credit(None))
-        else {
-            panic!()
-        };
         let seen_version = Some(crate::form_version::of(Some(&order), [].iter()));
-        Command::SettleException { id, out_trade_no, settlement, seen_version, notify_url, by, now }
+        ResolveException { seen_version, ..command(&second, credit(None)) }
     };
-    assert_eq!(batch.apply(&seen(paid(false))), Reply::SettleRefused(SettleRefusal::Stale));
+    assert_eq!(seen(paid(false)).apply(&mut batch), Err(ResolutionRefusal::Stale));
     assert!(!batch.writes());
-    let now = batch.apply(&seen(paid(false).touched()));
-    assert!(matches!(now, Reply::ExceptionSettled { .. }), "{now:?}");
+    seen(paid(false).touched()).apply(&mut batch).unwrap();
 }
 
 #[test]
@@ -101,23 +93,22 @@ fn a_user_id_without_an_account_is_credited_only_with_the_operators_word() {
     let (rules, stray) = (rules(), exception(ExceptionKind::UnknownOrder));
     let credited = |new_account: bool, accounts: &[&str]| {
         let balances = accounts.iter().map(|id| ((*id).to_owned(), Fen::ZERO)).collect();
-        let held = Held::new(Vec::new(), vec![stray.clone()], balances);
-        let mut batch = Batch::new(&rules, Vec::new()).holding(held);
+        let context = Context::new(Vec::new(), vec![stray.clone()], balances);
+        let mut batch = Batch::new(&rules, Vec::new()).with_context(context);
         let (user, reason) = (Some(User::new("lin", "").unwrap()), "用户来电".to_owned());
-        let reply = batch.apply(&command(&stray, Settlement::Credit { user, new_account, reason }));
-        assert_eq!(batch.writes(), matches!(reply, Reply::ExceptionSettled { .. }));
+        let reply = command(&stray, Decision::Credit { user, new_account, reason }).apply(&mut batch);
+        assert_eq!(batch.writes(), reply.is_ok());
         reply
     };
-    assert_eq!(credited(false, &[]), Reply::SettleRefused(SettleRefusal::UnknownUser));
-    assert!(matches!(credited(true, &[]), Reply::ExceptionSettled { .. }));
-    assert!(matches!(credited(false, &["lin"]), Reply::ExceptionSettled { .. }));
+    assert_eq!(credited(false, &[]), Err(ResolutionRefusal::UnknownUser));
+    assert!(credited(true, &[]).is_ok());
+    assert!(credited(false, &["lin"]).is_ok());
 }
 
 #[test]
 fn what_is_dismissed_moves_no_money_and_no_order() {
     let (rules, second) = (rules(), exception(ExceptionKind::Duplicate));
-    let batch =
-        settled(&rules, paid(false), &second, Settlement::Dismiss { reason: "已电话确认".to_owned() });
+    let batch = settled(&rules, paid(false), &second, Decision::Dismiss { reason: "已电话确认".to_owned() });
     assert!(batch.ledger.is_empty() && batch.orders.values().all(|slot| !slot.changed));
 }
 
@@ -126,26 +117,25 @@ fn what_was_given_back_outside_is_taken_back_once_from_the_balance() {
     let rules = rules();
     let given = exception(ExceptionKind::RefundedOutside);
     let outside = Refund {
-        by: crate::refund::WECHAT.to_owned(),
+        by: crate::audit::Actor::WeChat,
         taken: Fen::ZERO,
         state: crate::RefundState::Succeeded,
         due_at: None,
         ..crate::fixtures::refund()
     };
     let balances = BTreeMap::from([("u_1".to_owned(), Fen::new(106))]);
-    let held = Held::new(vec![outside], vec![given.clone()], balances);
-    let mut batch = Batch::new(&rules, vec![paid(false)]).holding(held);
+    let context = Context::new(vec![outside], vec![given.clone()], balances);
+    let mut batch = Batch::new(&rules, vec![paid(false)]).with_context(context);
     let take_back =
-        Settlement::TakeBack { even_if_balance_low: false, reason: "已在微信退款".to_owned() };
-    let reply = batch.apply(&command(&given, take_back.clone()));
-    assert!(matches!(reply, Reply::ExceptionSettled { .. }), "{reply:?}");
-    let rows: Vec<_> = batch.ledger.iter().map(|row| (row.entry.to_string(), row.amount.get())).collect();
+        Decision::TakeBack { even_if_balance_low: false, reason: "已在微信退款".to_owned() };
+    command(&given, take_back.clone()).apply(&mut batch).unwrap();
+    let rows: Vec<_> = batch.ledger.iter().map(|row| (row.key.to_string(), row.amount.get())).collect();
     assert_eq!(rows, [("refund RF1".to_owned(), -106)]);
-    let slot = batch.held.refunds.values().next().unwrap();
+    let slot = batch.context.refunds.values().next().unwrap();
     assert_eq!((slot.refund.taken, slot.refund.version, slot.changed), (Fen::new(106), 2, true));
     assert!(batch.orders.values().all(|slot| slot.changed), "the order guards its money");
-    let again = batch.apply(&command(&given, take_back));
-    assert!(matches!(again, Reply::SettleRefused(SettleRefusal::AlreadySettled(_))), "{again:?}");
+    let again = command(&given, take_back).apply(&mut batch);
+    assert!(matches!(again, Err(ResolutionRefusal::AlreadyResolved(_))), "{again:?}");
 }
 
 #[test]
@@ -158,19 +148,18 @@ fn what_is_taken_back_and_what_was_taken_before_are_the_credit_and_not_a_fen_mor
     // Heard of while another one of ours was under way: this would be its share without any of ours.
     let outside = Refund {
         out_refund_no: OutRefundNo::parse("DESK1").unwrap(),
-        by: crate::refund::WECHAT.to_owned(),
+        by: crate::audit::Actor::WeChat,
         amount: Fen::new(1327),
         share: Fen::new(1394),
         taken: Fen::ZERO,
         ..ours.clone()
     };
     let balances = BTreeMap::from([("u_1".to_owned(), Fen::new(2090 - 697))]);
-    let held = Held::new(vec![ours, outside], vec![given.clone()], balances);
-    let mut batch = Batch::new(&rules, vec![paid(false)]).holding(held);
+    let context = Context::new(vec![ours, outside], vec![given.clone()], balances);
+    let mut batch = Batch::new(&rules, vec![paid(false)]).with_context(context);
     let reason = "已在微信退款".to_owned();
-    let reply = batch.apply(&command(&given, Settlement::TakeBack { even_if_balance_low: false, reason }));
-    assert!(matches!(reply, Reply::ExceptionSettled { .. }), "{reply:?}");
+    command(&given, Decision::TakeBack { even_if_balance_low: false, reason }).apply(&mut batch).unwrap();
     assert_eq!(batch.accounts["u_1"].amount, Fen::new(697 - 2090));
-    let refunds = batch.held.refunds.values().map(|slot| slot.refund.share.get());
+    let refunds = batch.context.refunds.values().map(|slot| slot.refund.share.get());
     assert_eq!(refunds.sum::<i64>(), 2090);
 }

@@ -2,7 +2,7 @@ use wxpay::OutTradeNo;
 
 use super::*;
 use crate::fixtures::{exception, order, paid, refund};
-use crate::refund::{RefundState, WECHAT};
+use crate::refund::RefundState;
 
 const NOW: UnixMillis = UnixMillis::new(1_773_540_100_000);
 
@@ -10,14 +10,18 @@ fn known<'k>(order: Option<&'k Order>, refunds: &'k [&'k Refund]) -> Known<'k> {
     Known { order, refunds, is_credited: false }
 }
 
+fn lin() -> Actor {
+    Actor::Operator("lin".to_owned())
+}
+
 fn outside() -> Refund {
-    Refund { by: WECHAT.to_owned(), taken: Fen::ZERO, state: RefundState::Succeeded, ..refund() }
+    Refund { by: Actor::WeChat, taken: Fen::ZERO, state: RefundState::Succeeded, ..refund() }
 }
 
 #[test]
 fn each_kind_of_exception_has_its_ways() {
     use ExceptionKind::*;
-    use Way::{Credit, Dismiss, Refund, TakeBack};
+    use ResolutionKind::{Credit, Dismiss, Refund, TakeBack};
     let (credited, kept) = (paid(false), paid(true));
     let outside = outside();
     for (kind, order, refunds, expected) in [
@@ -35,11 +39,11 @@ fn each_kind_of_exception_has_its_ways() {
         (RefundedOutside, Some(&order()), vec![], &[Dismiss]),
         (RefundedOutside, None, vec![], &[Dismiss]),
     ] {
-        assert_eq!(ways(&exception(kind), known(order, &refunds)), expected, "{kind:?}");
+        assert_eq!(open_kinds(&exception(kind), known(order, &refunds)), expected, "{kind:?}");
     }
-    let settled = settled(&Settlement::Dismiss { reason: "…".to_owned() }, "lin", NOW);
-    let settled = Exception { settled: Some(settled), ..exception(Duplicate) };
-    assert_eq!(ways(&settled, known(Some(&credited), &[])), []);
+    let settled = resolve(&Decision::Dismiss { reason: "…".to_owned() }, lin(), NOW);
+    let settled = Exception { resolution: Some(settled), ..exception(Duplicate) };
+    assert_eq!(open_kinds(&settled, known(Some(&credited), &[])), []);
 }
 
 #[test]
@@ -47,21 +51,29 @@ fn a_payment_that_is_going_back_is_not_credited_as_well() {
     let kept = paid(true);
     for state in RefundState::ALL {
         let refund = Refund { state, ..refund() };
-        let way = plan(Way::Credit, None, &exception(ExceptionKind::Late), known(Some(&kept), &[&refund]));
+        let way = plan(
+            ResolutionKind::Credit,
+            None,
+            &exception(ExceptionKind::Late),
+            known(Some(&kept), &[&refund]),
+        );
         assert_eq!(way.is_ok(), state == RefundState::Closed, "{state:?}");
     }
     // A refund of the order's other payment is no matter.
     let other = Refund { transaction_id: TransactionId::parse("other").unwrap(), ..refund() };
-    assert!(plan(Way::Credit, None, &exception(ExceptionKind::Late), known(Some(&kept), &[&other])).is_ok());
+    assert!(
+        plan(ResolutionKind::Credit, None, &exception(ExceptionKind::Late), known(Some(&kept), &[&other]))
+            .is_ok()
+    );
 }
 
 #[test]
 fn a_payment_that_an_operator_credited_in_another_exception_is_neither_credited_nor_given_back_here() {
     let order = paid(false);
-    for way in [Way::Credit, Way::Refund] {
+    for way in [ResolutionKind::Credit, ResolutionKind::Refund] {
         let once = Known { is_credited: true, ..known(Some(&order), &[]) };
         let refused = plan(way, None, &exception(ExceptionKind::Duplicate), once);
-        assert_eq!(refused, Err(SettleRefusal::AlreadyCredited), "{way:?}");
+        assert_eq!(refused, Err(ResolutionRefusal::AlreadyCredited), "{way:?}");
     }
 }
 
@@ -71,18 +83,18 @@ fn what_was_taken_back_is_not_taken_back_again() {
     let closed = Refund { state: RefundState::Closed, ..outside() };
     let found = exception(ExceptionKind::RefundedOutside);
     for refund in [taken, closed] {
-        let way = plan(Way::TakeBack, None, &found, known(Some(&paid(false)), &[&refund]));
-        assert_eq!(way, Err(SettleRefusal::NothingToTakeBack));
+        let way = plan(ResolutionKind::TakeBack, None, &found, known(Some(&paid(false)), &[&refund]));
+        assert_eq!(way, Err(ResolutionRefusal::NothingToTakeBack));
     }
 }
 
 #[test]
 fn an_amount_that_no_balance_should_hold_is_not_credited() {
     let much = Exception { total_fee: Fen::new(MOST_FEE.get() + 1), ..exception(ExceptionKind::Duplicate) };
-    let way = plan(Way::Credit, None, &much, known(Some(&paid(false)), &[]));
-    assert_eq!(way, Err(SettleRefusal::TooMuch));
+    let way = plan(ResolutionKind::Credit, None, &much, known(Some(&paid(false)), &[]));
+    assert_eq!(way, Err(ResolutionRefusal::TooMuch));
     let most = Exception { total_fee: MOST_FEE, ..exception(ExceptionKind::Duplicate) };
-    assert!(plan(Way::Credit, None, &most, known(Some(&paid(false)), &[])).is_ok());
+    assert!(plan(ResolutionKind::Credit, None, &most, known(Some(&paid(false)), &[])).is_ok());
 }
 
 #[test]
@@ -91,10 +103,13 @@ fn money_of_another_app_goes_to_the_user_who_is_named_and_to_nobody_else() {
         out_trade_no: OutTradeNo::parse("THEIRS01").unwrap(),
         ..exception(ExceptionKind::OtherApp)
     };
-    assert_eq!(plan(Way::Credit, None, &found, known(None, &[])), Err(SettleRefusal::UserNeeded));
+    assert_eq!(
+        plan(ResolutionKind::Credit, None, &found, known(None, &[])),
+        Err(ResolutionRefusal::UserNeeded)
+    );
     let user = User::new("u_2", "").unwrap();
     let Ok(Plan::CreditPayment { user: named, .. }) =
-        plan(Way::Credit, Some(user.clone()), &found, known(None, &[]))
+        plan(ResolutionKind::Credit, Some(user.clone()), &found, known(None, &[]))
     else {
         panic!("it is credited");
     };
@@ -105,11 +120,11 @@ fn money_of_another_app_goes_to_the_user_who_is_named_and_to_nobody_else() {
 fn a_reason_is_a_line_of_200_bytes_and_for_a_refund_one_that_wechat_takes() {
     let duplicate = exception(ExceptionKind::Duplicate);
     let dismiss = |reason: &str| {
-        judge(&Settlement::Dismiss { reason: reason.to_owned() }, &duplicate, known(Some(&paid(false)), &[]))
+        judge(&Decision::Dismiss { reason: reason.to_owned() }, &duplicate, known(Some(&paid(false)), &[]))
     };
     let refund = |reason: &str| {
         let out_refund_no = OutRefundNo::parse("RF1").unwrap();
-        let refund = Settlement::Refund { out_refund_no, reason: reason.to_owned() };
+        let refund = Decision::Refund { out_refund_no, reason: reason.to_owned() };
         judge(&refund, &duplicate, known(Some(&paid(false)), &[]))
     };
     for (reason, dismisses, refunds) in [
@@ -120,10 +135,10 @@ fn a_reason_is_a_line_of_200_bytes_and_for_a_refund_one_that_wechat_takes() {
         (&"a".repeat(200), true, false),
         (&"a".repeat(201), false, false),
     ] {
-        let fits = |judged: Result<Plan, SettleRefusal>| match judged {
+        let fits = |judged: Result<Plan, ResolutionRefusal>| match judged {
             Ok(_) => true,
             Err(refusal) => {
-                assert_eq!(refusal, SettleRefusal::Reason);
+                assert_eq!(refusal, ResolutionRefusal::Reason);
                 false
             }
         };
@@ -133,13 +148,14 @@ fn a_reason_is_a_line_of_200_bytes_and_for_a_refund_one_that_wechat_takes() {
 
 #[test]
 fn what_is_written_names_the_way_the_operator_and_the_reason() {
-    for (settlement, how) in [
-        (Settlement::Credit { user: None, new_account: false, reason: "r".to_owned() }, "credited"),
-        (Settlement::TakeBack { even_if_balance_low: false, reason: "r".to_owned() }, "taken_back"),
-        (Settlement::Dismiss { reason: "r".to_owned() }, "dismissed"),
+    for (decision, how) in [
+        (Decision::Credit { user: None, new_account: false, reason: "r".to_owned() }, "credited"),
+        (Decision::TakeBack { even_if_balance_low: false, reason: "r".to_owned() }, "taken_back"),
+        (Decision::Dismiss { reason: "r".to_owned() }, "dismissed"),
     ] {
-        let by = Settled { at: NOW, by: "lin".to_owned(), how: how.to_owned(), reason: "r".to_owned() };
-        assert_eq!(settled(&settlement, "lin", NOW), by);
+        let how = ResolutionKind::from_name(how).unwrap();
+        let by = Resolution { at: NOW, by: lin(), how, reason: "r".to_owned() };
+        assert_eq!(resolve(&decision, lin(), NOW), by);
     }
-    assert_eq!(Way::Refund.name(), "refund");
+    assert_eq!(ResolutionKind::Refund.name(), "refund");
 }

@@ -1,0 +1,105 @@
+//! A command in the writer's queue, together with the caller who waits for its own kind of reply.
+
+use std::any::Any;
+use std::fmt;
+
+use recharge::batch::{Apply, Batch};
+use recharge::command::{Outcome, Reads};
+use recharge::exception::ExceptionId;
+use tokio::sync::oneshot;
+use wxpay::UnixMillis;
+
+use super::writer::WriteError;
+
+/// A queued command. A job that is dropped unanswered tells its caller that the outcome is unknown.
+pub struct Job(Box<dyn Queued>);
+
+/// The reply of a job, as its caller gets it.
+pub type Answer<R> = oneshot::Receiver<Result<R, WriteError>>;
+
+impl Job {
+    /// A job for `command`, and where its reply arrives.
+    pub fn new<C>(command: C) -> (Job, Answer<C::Reply>)
+    where
+        C: Apply + Send + Sync + 'static,
+        C::Reply: Any + Send + Sync,
+    {
+        let (caller, answer) = oneshot::channel();
+        (Job(Box::new(Waiting { command, reply: None, caller: Some(caller) })), answer)
+    }
+
+    /// What has to be read before it can be decided.
+    pub(super) fn reads<'j>(&'j self, reads: &mut Reads<'j>) {
+        self.0.reads(reads);
+    }
+
+    /// Decides it; the reply is kept until it is known whether it was written.
+    pub(super) fn apply(&mut self, batch: &mut Batch<'_>) {
+        self.0.apply(batch);
+    }
+
+    /// Dates an exception that was on record already back to when it was seen first.
+    pub(super) fn date(&mut self, seen: &[(ExceptionId, UnixMillis)]) {
+        if let Some(Outcome::Exception { id, first_seen_at }) = self.0.outcome()
+            && let Some((_, at)) = seen.iter().find(|(known, _)| known == id)
+        {
+            *first_seen_at = *at;
+        }
+    }
+
+    /// Gives the caller the reply, or the error if nothing of it was written.
+    pub(super) fn answer(&mut self, written: Result<(), WriteError>) {
+        self.0.answer(written);
+    }
+}
+
+impl fmt::Debug for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+/// [`Waiting`] without the types of command and reply.
+trait Queued: Send + Sync {
+    fn reads<'j>(&'j self, reads: &mut Reads<'j>);
+    fn apply(&mut self, batch: &mut Batch<'_>);
+    fn outcome(&mut self) -> Option<&mut Outcome>;
+    fn answer(&mut self, written: Result<(), WriteError>);
+}
+
+struct Waiting<C: Apply> {
+    command: C,
+    reply: Option<C::Reply>,
+    caller: Option<oneshot::Sender<Result<C::Reply, WriteError>>>,
+}
+
+impl<C> Queued for Waiting<C>
+where
+    C: Apply + Send + Sync,
+    C::Reply: Any + Send + Sync,
+{
+    fn reads<'j>(&'j self, reads: &mut Reads<'j>) {
+        self.command.reads(reads);
+    }
+
+    fn apply(&mut self, batch: &mut Batch<'_>) {
+        self.reply = Some(self.command.apply(batch));
+    }
+
+    fn outcome(&mut self) -> Option<&mut Outcome> {
+        let reply: &mut dyn Any = self.reply.as_mut()?;
+        reply.downcast_mut()
+    }
+
+    fn answer(&mut self, written: Result<(), WriteError>) {
+        let Some(caller) = self.caller.take() else { return };
+        let reply = match (written, self.reply.take()) {
+            (Ok(()), Some(reply)) => Ok(reply),
+            (Err(error), _) => Err(error),
+            // Not decided: the sender is dropped, and the caller learns that nothing is known.
+            (Ok(()), None) => return,
+        };
+        // The caller may be gone; what was written stands all the same.
+        let _ = caller.send(reply);
+    }
+}
