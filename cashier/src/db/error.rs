@@ -1,7 +1,8 @@
-//! The one error of the database.
+//! The errors of the database: [`DbError`] of any operation, [`WriteError`] of a command that goes through the writer.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
+use std::sync::Arc;
 
 use sqlx::error::DatabaseError;
 
@@ -32,6 +33,26 @@ impl DbError {
             DbError::Sql(error) => error.as_database_error(),
             _ => None,
         }
+    }
+}
+
+/// Why a command was not written, or is not known to be.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum WriteError {
+    /// The queue is full or the process is stopping. Nothing was written.
+    #[error("too much is waiting to be written")]
+    Busy,
+    /// The database refused, or its answer was lost: the outcome is unknown until it is read again.
+    #[error("the database did not confirm the write")]
+    Database(#[source] Arc<DbError>),
+    /// Other writers changed the same rows in every attempt. Nothing was written.
+    #[error("others kept changing the same order")]
+    Contended,
+}
+
+impl From<DbError> for WriteError {
+    fn from(error: DbError) -> Self {
+        WriteError::Database(Arc::new(error))
     }
 }
 

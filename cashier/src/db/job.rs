@@ -9,7 +9,7 @@ use recharge::exception::ExceptionId;
 use tokio::sync::oneshot;
 use wxpay::UnixMillis;
 
-use super::writer::WriteError;
+use super::error::WriteError;
 
 /// A queued command. A job that is dropped unanswered tells its caller that the outcome is unknown.
 pub struct Job(Box<dyn Queued>);

@@ -1,5 +1,5 @@
-//! The one task of a process that commits money: it takes everything queued into one transaction and answers after the
-//! commit, so that many notices share one flush to disk.
+//! Group commit: the one task of a process that writes money commits all queued commands in one transaction and answers after
+//! the commit, so that many notices share one flush to disk.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use sqlx::AnyConnection;
 use sqlx::error::DatabaseError;
 use tokio::sync::{Mutex, mpsc};
 
+pub use super::error::WriteError;
 use super::job::Job;
 use super::{Db, DbError, Engine, accounts, batch_context, events, exceptions, ledger, orders};
 use crate::clock::Clock;
@@ -17,37 +18,17 @@ use recharge::batch::{Apply, Batch};
 use recharge::command::Reads;
 use recharge::order::Rules;
 
-/// The most commands in one transaction; seen to be past the knee of the curve.
+/// Commands in one transaction at most; measured to be past the knee of the curve.
 const MOST: usize = 256;
 
-/// How many commands may wait; more are refused at once instead of answered too late.
+/// Capacity of the queue; commands beyond it are refused at once instead of answered too late.
 const QUEUE: usize = 16_384;
 
-/// The longest that one transaction may take.
+/// Time limit of one transaction.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// How often a batch is decided again after somebody else moved one of its orders.
+/// Attempts of a batch: it is decided again after another writer changed one of its rows.
 const ATTEMPTS: usize = 8;
-
-/// Why nothing was written, or nobody knows whether it was.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum WriteError {
-    /// The queue is full or the process is stopping. Nothing was written.
-    #[error("too much is waiting to be written")]
-    Busy,
-    /// The database refused, or its answer was lost: looking again tells.
-    #[error("the database did not confirm the write")]
-    Database(#[source] Arc<DbError>),
-    /// Other writers moved the same orders again and again. Nothing was written.
-    #[error("others kept changing the same order")]
-    Contended,
-}
-
-impl From<DbError> for WriteError {
-    fn from(error: DbError) -> Self {
-        WriteError::Database(Arc::new(error))
-    }
-}
 
 /// The queue in front of the writing task. Cheap to clone.
 #[derive(Debug, Clone)]
