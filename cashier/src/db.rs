@@ -4,7 +4,6 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
-use recharge::audit::Actor;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
@@ -35,6 +34,7 @@ pub mod order_list;
 pub mod orders;
 pub(crate) mod reconciliations;
 pub mod refunds;
+mod row;
 pub mod sign_in;
 pub mod sqlite_file;
 mod turns;
@@ -47,10 +47,10 @@ use turns::{Turn, Turns};
 use turnstile::Passage;
 pub use turnstile::{Fate, Step, Turnstile};
 
-/// So long a listening connection may be silent before it is opened again.
+/// Silence of a listening connection after which it is opened again.
 const LISTEN_FOR: Duration = Duration::from_secs(60);
 
-/// The channel on which instances tell each other which orders changed (PostgreSQL only).
+/// Channel of NOTIFY with the numbers of changed orders (PostgreSQL only).
 const CHANNEL: &str = "saoma_orders";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub enum Engine {
 #[derive(Debug, Clone)]
 pub struct Db {
     pool: AnyPool,
-    /// For transactions that write: slow readings of pages must not keep them from a connection.
+    /// Connections of writing transactions, so that slow reads of pages do not take them.
     writing: AnyPool,
     engine: Engine,
     url: Arc<str>,
@@ -74,7 +74,7 @@ pub struct Db {
     random: Random,
 }
 
-/// Why a database could not be opened; says which setting is meant.
+/// Why a database could not be opened; names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("DATABASE_URL must begin with sqlite: or postgres:")]
@@ -106,7 +106,7 @@ impl Db {
         Db::open_behind(url, Turnstile::default()).await
     }
 
-    /// The same, where a simulation decides when each step reaches the database.
+    /// The same behind a turnstile, for a simulation that schedules each step.
     ///
     /// # Errors
     /// [`OpenError`], which names the setting.
@@ -135,7 +135,7 @@ impl Db {
             Engine::Sqlite => sqlite_file::prepare(url)?,
             Engine::Postgres => url.to_owned(),
         };
-        // The pool would try again until its time is up and then say only that; one connection says what is wrong.
+        // The pool would retry until its timeout and then report only that; a single connection reports the cause.
         let first = AnyConnection::connect(&url).await.map_err(connect)?;
         first.close().await.map_err(connect)?;
         let (reading, writing) = if engine == Engine::Sqlite { (4, 1) } else { (8, 4) };
@@ -143,7 +143,7 @@ impl Db {
         let patience = Duration::from_secs(if turnstile.is_closed() { 3600 } else { 5 });
         let options = |most| options(engine, most).acquire_timeout(patience);
         let pool = options(reading).connect(&url).await.map_err(connect)?;
-        // This one opens its first connection when it is asked for one.
+        // This pool opens its first connection when it is needed.
         let writing = options(writing).connect_lazy(&url).map_err(connect)?;
         Ok(Db {
             pool,
@@ -167,16 +167,15 @@ impl Db {
         Ok(Reading { connection: self.pool.acquire().await?, _passage: passage })
     }
 
-    /// For the sandbox, which keeps its orders in the same database.
+    /// The pool, for the sandbox, which stores its orders in the same database.
     pub fn pool(&self) -> &AnyPool {
         &self.pool
     }
 
-    /// A transaction that may write, on any connection. It has to run in a task that nobody drops halfway: see
-    /// [`Db::run_to_completion`].
+    /// A transaction that may write. It must run in a task that is not dropped halfway: see [`Db::run_to_completion`].
     ///
     /// # Errors
-    /// When no connection can be had in 5 s or the database refuses.
+    /// [`DbError`]; no connection within 5 s is one too.
     pub async fn begin(&self) -> Result<WriteTransaction<'static>, DbError> {
         let turn = self.turn(Turns::other).await;
         let passage = self.turnstile.to_write().await;
@@ -184,7 +183,7 @@ impl Db {
         Ok(WriteTransaction { transaction, passage, _turn: turn })
     }
 
-    /// A connection outside the pools, for one who keeps it.
+    /// A connection outside the pools, which the caller keeps.
     async fn own_connection(&self) -> Result<AnyConnection, DbError> {
         let passage = self.turnstile.to_read().await;
         passage.answer()?;
@@ -220,7 +219,7 @@ impl Db {
     /// Runs one write in a task of its own, so that a dropped request cannot leave a connection half way.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn run_to_completion<T: Send + 'static>(
         &self,
         write: impl Future<Output = Result<T, DbError>> + Send + 'static,
@@ -231,14 +230,14 @@ impl Db {
     /// Whether the database answers.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn ping(&self) -> Result<(), DbError> {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
     }
 
     /// The numbers of orders that other instances changed, as they change; `None` where there can be no other (SQLite).
-    /// A lost connection is opened again; what was said meanwhile is missed, so nobody may rely on it alone.
+    /// A lost connection is opened again; messages sent meanwhile are missed, so it must not be the only source.
     #[expect(clippy::disallowed_methods, reason = "real processes only: the simulation does not listen")]
     pub fn changes(&self) -> Option<mpsc::Receiver<String>> {
         if self.engine == Engine::Sqlite {
@@ -281,7 +280,7 @@ async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), DbError>
     let mut listener = sqlx::postgres::PgListener::connect(url).await?;
     listener.listen(CHANNEL).await?;
     loop {
-        // A host that is gone without a word never ends the waiting: now and then a new connection shows.
+        // A host that vanished never ends the wait, so the connection is renewed now and then.
         let Ok(message) = timeout(LISTEN_FOR, listener.recv()).await else { return Ok(()) };
         let message = message?;
         for number in message.payload().split(',') {
@@ -313,7 +312,7 @@ impl DerefMut for Reading {
     }
 }
 
-/// A transaction that writes, with this process's turn at SQLite.
+/// A transaction that may write, with this process's place in the queue for SQLite's one writer.
 #[derive(Debug)]
 pub struct WriteTransaction<'c> {
     transaction: Transaction<'c, Any>,
@@ -327,7 +326,7 @@ impl WriteTransaction<'_> {
     }
 
     /// # Errors
-    /// When it is not known to be on disk.
+    /// [`DbError`]: it is not known to be on disk.
     pub async fn commit(self) -> Result<(), DbError> {
         match self.passage.fate {
             Fate::Refused => self.transaction.rollback().await?,
@@ -375,59 +374,13 @@ const SQLITE_SETTINGS: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = F
      PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; \
      PRAGMA wal_autocheckpoint = 8000; PRAGMA cache_size = -16000;";
 
-/// Reads one column by name, for the rows of every table.
+/// One column of a row that is of no table, such as a count.
 fn column<T>(row: &AnyRow, name: &str) -> Result<T, DbError>
 where
     T: for<'r> sqlx::Decode<'r, Any> + sqlx::Type<Any>,
 {
     use sqlx::Row;
     Ok(row.try_get(name)?)
-}
-
-/// A stored value that the types refuse: the row was written by something else.
-fn broken(name: &'static str, why: impl std::error::Error + Send + Sync + 'static) -> DbError {
-    sqlx::Error::ColumnDecode { index: name.to_owned(), source: Box::new(why) }.into()
-}
-
-/// A table as errors name it, with the columns of its primary key.
-struct Table {
-    name: &'static str,
-    key: &'static [&'static str],
-}
-
-impl Table {
-    /// Reads a column that holds one word of an enum.
-    fn word<T>(
-        &self,
-        row: &AnyRow,
-        name: &'static str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, DbError> {
-        let word: String = column(row, name)?;
-        read(&word).ok_or_else(|| self.unknown(row, name, word))
-    }
-
-    /// Reads who did it out of two columns, the kind of actor and its name.
-    fn actor(&self, row: &AnyRow, kind: &'static str, name: &'static str) -> Result<Actor, DbError> {
-        let name: String = column(row, name)?;
-        self.word(row, kind, |kind| Actor::from_columns(kind, name))
-    }
-
-    fn unknown(&self, row: &AnyRow, name: &'static str, word: String) -> DbError {
-        self.unreadable(row, name, error::UnknownWord(word))
-    }
-
-    /// A value that the types refuse, with its place.
-    fn unreadable(
-        &self,
-        row: &AnyRow,
-        name: &'static str,
-        why: impl std::error::Error + Send + Sync + 'static,
-    ) -> DbError {
-        let key = self.key.iter().map(|part| column::<String>(row, part).unwrap_or_default());
-        let key = key.collect::<Vec<_>>().join(" ");
-        Inconsistency::on(self.name).column(name).row(key).source(why)
-    }
 }
 
 #[cfg(test)]

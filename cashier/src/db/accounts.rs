@@ -1,4 +1,4 @@
-//! All SQL on `accounts` and `days`: sums that are kept beside the rows they are sums of.
+//! All SQL on `accounts` and `days`: balances and sums of days, kept beside the rows they are sums of.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ const ADD: &str = "INSERT INTO accounts (user_id, user_name, balance, updated_at
      ON CONFLICT (user_id) DO UPDATE SET balance = accounts.balance + excluded.balance, \
      user_name = excluded.user_name, updated_at = excluded.updated_at";
 
-/// Adds to balances. One row per account: the caller has summed.
+/// Adds to balances, one row per account: the caller has summed.
 pub(super) async fn add(
     connection: &mut AnyConnection,
     movements: &BTreeMap<String, Movement>,
@@ -42,10 +42,10 @@ pub(super) async fn add(
     bulk::write(connection, ADD, &rows).await.map(|_| ())
 }
 
-/// A user's balance; zero for one who never recharged.
+/// A user's balance; zero for a user without an account.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn balance(db: &Db, user_id: &str) -> Result<Fen, DbError> {
     let row = sqlx::query("SELECT balance FROM accounts WHERE user_id = $1")
         .bind(user_id)
@@ -57,7 +57,7 @@ pub async fn balance(db: &Db, user_id: &str) -> Result<Fen, DbError> {
 /// A user's name and balance; `None` for an id without an account.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn find(db: &Db, user_id: &str) -> Result<Option<(User, Fen)>, DbError> {
     let row = sqlx::query("SELECT user_name, balance FROM accounts WHERE user_id = $1")
         .bind(user_id)
@@ -129,7 +129,7 @@ pub(super) async fn add_days(
 /// nothing happened are absent.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn days(db: &Db, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, DbError> {
     let rows = sqlx::query(
         "SELECT day, orders, paid, paid_fen, by_query, refunds, refunded_fen FROM days \

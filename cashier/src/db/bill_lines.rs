@@ -1,4 +1,4 @@
-//! All SQL on `bill_lines`: a bill on its way in, so that nothing is done before all of it has been read.
+//! All SQL on `bill_lines`: the staged lines of a bill, which is used only when all of it has been read.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,11 @@ use wxpay::bill::{BillDate, BillRow};
 
 use super::bulk::{self, Key};
 use super::day_claim::{Claim, write};
-use super::{Db, DbError, broken, column};
+use super::row::Row;
+use super::{Db, DbError, column};
 use recharge::reconciliation::{Line, key_of};
 
-/// So many staged lines are deleted in one statement.
+/// Staged lines deleted in one statement.
 const SWEEP: i64 = 5_000;
 
 #[derive(Serialize)]
@@ -26,7 +27,7 @@ const STAGE: &str = "INSERT INTO bill_lines (run, line, key, document) \
      SELECT j.value->>'r', CAST(j.value->>'l' AS BIGINT), j.value->>'k', j.value->>'d' \
      FROM jsonb_each($1) AS j";
 
-/// Puts lines aside until all of the bill has been read; `false` if the claim is lost.
+/// Stages lines; `false` if the claim is lost.
 pub(crate) async fn stage(
     db: &Db,
     claim: &Claim,
@@ -45,7 +46,7 @@ pub(crate) async fn stage(
 /// The next lines after `after`, at most `limit`.
 pub(crate) async fn lines(db: &Db, claim: &Claim, after: i64, limit: i64) -> Result<Vec<Line>, DbError> {
     let rows = sqlx::query(
-        "SELECT a.document AS document, CAST(CASE WHEN EXISTS (SELECT 1 FROM bill_lines AS b \
+        "SELECT a.run AS run, a.line AS line, a.document AS document, CAST(CASE WHEN EXISTS (SELECT 1 FROM bill_lines AS b \
          WHERE b.run = a.run AND b.key = a.key AND b.line < a.line) THEN 1 ELSE 0 END AS BIGINT) AS again \
          FROM bill_lines AS a WHERE a.run = $1 AND a.line > $2 ORDER BY a.line LIMIT $3",
     )
@@ -56,10 +57,9 @@ pub(crate) async fn lines(db: &Db, claim: &Claim, after: i64, limit: i64) -> Res
     .await?;
     rows.iter()
         .map(|row| {
-            let document: String = column(row, "document")?;
-            let again = column::<i64>(row, "again")? != 0;
-            let row = serde_json::from_str(&document).map_err(|e| broken("document", e))?;
-            Ok(Line { row, again })
+            let row = Row::of("bill_lines", &["run", "line"], row);
+            let line = row.parse("document", |document| serde_json::from_str(&document))?;
+            Ok(Line { row: line, again: row.flag("again")? })
         })
         .collect()
 }
@@ -78,7 +78,7 @@ pub(crate) async fn present(db: &Db, claim: &Claim, keys: &[String]) -> Result<B
     rows.iter().map(|row| column(row, "key")).collect()
 }
 
-/// Deletes what was staged for this day, by this run and by those that broke off, in steps that hold up nobody.
+/// Deletes the staged lines of this day, of this run and of those that were interrupted, in short transactions.
 pub(crate) async fn sweep(db: &Db, date: BillDate, but: Option<&Claim>) -> Result<(), DbError> {
     let (from, to) = (format!("{date}-"), format!("{date}."));
     let but = but.map_or(String::new(), |claim| claim.run.clone());

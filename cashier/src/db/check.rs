@@ -1,4 +1,4 @@
-//! The self-check: what must hold over all data, looked at in windows of keys, so that ten million orders pin nothing.
+//! The self-check: invariants over all data, checked in windows of keys, so that ten million orders block nothing.
 
 use recharge::ledger::LedgerKey;
 use sqlx::AssertSqlSafe;
@@ -6,25 +6,25 @@ use sqlx::any::AnyRow;
 
 use super::{Db, DbError, column};
 
-/// So many rows are looked at in one statement; each statement sees one moment of the database.
+/// Rows checked in one statement; each statement sees one snapshot of the database.
 const WINDOW: i64 = 2_000;
 
-/// So many violations are named; more are only counted.
+/// Violations named at most; more are only counted.
 const NAMED: usize = 100;
 
-/// What a self-check found.
+/// The result of a self-check.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Findings {
     pub orders: u64,
     pub accounts: u64,
     pub refunds: u64,
-    /// How many violations there are: zero, or something is badly wrong.
+    /// Number of violations.
     pub violations: u64,
     /// The first of them.
     pub named: Vec<Violation>,
 }
 
-/// Something that must never be.
+/// A broken invariant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     #[error("order {out_trade_no} and its credit do not fit each other")]
@@ -106,10 +106,10 @@ const NO_ACCOUNT: &str = "SELECT l.user_id AS k, CAST(0 AS BIGINT) AS balance, \
      ON a.user_id = l.user_id WHERE l.user_id > $1 AND l.user_id <= $2 AND a.user_id IS NULL \
      GROUP BY l.user_id";
 
-/// Looks at everything once.
+/// Checks all data once.
 ///
 /// # Errors
-/// Whatever the database says; what was found until then is not reported.
+/// [`DbError`]; findings made until then are not reported.
 pub async fn all(db: &Db) -> Result<Findings, DbError> {
     let mut findings = Findings::default();
     let credit = |row: &AnyRow| Ok(Violation::Credit { out_trade_no: column(row, "k")? });
@@ -171,7 +171,7 @@ async fn windows(
             }
         }
         after = last;
-        // Others go first: this is never urgent.
+        // Other tasks go first: this is never urgent.
         tokio::task::yield_now().await;
     }
 }

@@ -1,23 +1,22 @@
 //! All SQL on `differences`: what bill and books do not agree on, by day.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use wxpay::bill::{BillDate, BillRow};
 use wxpay::{Fen, UnixMillis};
 
-use super::bulk;
+use super::bulk::{self, Table, number, read_only, text};
 use super::day_claim::{Claim, write};
 use super::operators;
-use super::{Db, DbError, Table, column};
+use super::{Db, DbError};
 use recharge::audit::AuditEntry;
 use recharge::exception::ExceptionId;
 use recharge::reconciliation::{Difference, DifferenceKind, Dismissal, Done, key_of, reason};
 
-const TABLE: Table = Table { name: "differences", key: &["day", "kind", "key"] };
-
-/// Open: listed, or among the exceptions and not settled there.
+/// Open: listed, or among the exceptions and unresolved there.
 pub(super) const IS_OPEN: &str = "(d.done = 'listed' OR (d.done = 'exception' AND NOT EXISTS (SELECT 1 FROM exceptions \
      AS e WHERE e.id = d.exception AND e.settled_at IS NOT NULL)))";
 
@@ -51,33 +50,42 @@ pub(super) fn still_lacking(day: BillDate, found: &[Difference]) -> Result<Strin
     bulk::json(&rows)
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
-    d: &'a str,
-    k: &'a str,
-    y: &'a str,
-    r: &'a str,
-    l: Option<i64>,
-    n: &'a str,
-    x: &'a str,
-    rn: &'a str,
-    th: Option<i64>,
-    o: Option<i64>,
-    dn: &'a str,
-    e: Option<String>,
-    w: &'a str,
-    t: i64,
+/// A difference as a run of a day found it.
+struct FoundBy {
+    day: String,
+    run: String,
+    difference: Difference,
 }
 
-// The same difference found again keeps the time at which it was seen first, and stays dismissed while nothing else is
-// known of it; nothing else of what it was is kept.
-const KEEP: &str = "INSERT INTO differences (day, kind, key, run, line, out_trade_no, transaction_id, \
-     out_refund_no, theirs, ours, done, exception, reason, first_seen_at) \
-     SELECT j.value->>'d', j.value->>'k', j.value->>'y', j.value->>'r', CAST(j.value->>'l' AS BIGINT), \
-     j.value->>'n', j.value->>'x', j.value->>'rn', CAST(j.value->>'th' AS BIGINT), \
-     CAST(j.value->>'o' AS BIGINT), j.value->>'dn', j.value->>'e', j.value->>'w', \
-     CAST(j.value->>'t' AS BIGINT) FROM jsonb_each($1) AS j WHERE true \
-     ON CONFLICT (day, kind, key) DO UPDATE SET run = excluded.run, line = excluded.line, \
+/// The columns of a difference.
+static DIFFERENCES: LazyLock<Table<FoundBy>> = LazyLock::new(|| {
+    let columns = vec![
+        text("day", |found: &FoundBy| found.day.as_str().into()),
+        text("kind", |found: &FoundBy| found.difference.kind.name().into()),
+        text("key", |found: &FoundBy| found.difference.key.as_str().into()),
+        text("run", |found: &FoundBy| found.run.as_str().into()).unread(),
+        number("line", |found: &FoundBy| found.difference.line.into()),
+        text("out_trade_no", |found: &FoundBy| found.difference.out_trade_no.as_str().into()),
+        text("transaction_id", |found: &FoundBy| found.difference.transaction_id.as_str().into()),
+        text("out_refund_no", |found: &FoundBy| found.difference.out_refund_no.as_str().into()),
+        number("theirs", |found: &FoundBy| found.difference.theirs.into()),
+        number("ours", |found: &FoundBy| found.difference.ours.into()),
+        text("done", |found: &FoundBy| found.difference.done.name().into()),
+        text("exception", |found: &FoundBy| {
+            found.difference.exception.as_ref().map(ToString::to_string).into()
+        }),
+        text("reason", |found: &FoundBy| found.difference.reason.as_str().into()),
+        number("first_seen_at", |found: &FoundBy| found.difference.first_seen_at.into()),
+        read_only("dismissed_at"),
+        read_only("dismissed_by"),
+        read_only("dismissed_reason"),
+    ];
+    Table::new("differences", &["day", "kind", "key"], columns, FOUND_AGAIN)
+});
+
+// The same difference found again keeps the time at which it was seen first, and stays dismissed while nothing else is known of
+// it; nothing else of its former state is kept.
+const FOUND_AGAIN: &str = "ON CONFLICT (day, kind, key) DO UPDATE SET run = excluded.run, line = excluded.line, \
      out_trade_no = excluded.out_trade_no, transaction_id = excluded.transaction_id, \
      out_refund_no = excluded.out_refund_no, theirs = excluded.theirs, ours = excluded.ours, \
      done = CASE WHEN differences.done = 'dismissed' AND excluded.done = 'listed' \
@@ -85,35 +93,21 @@ const KEEP: &str = "INSERT INTO differences (day, kind, key, run, line, out_trad
      AND differences.ours IS NOT DISTINCT FROM excluded.ours AND differences.reason = excluded.reason \
      THEN 'dismissed' ELSE excluded.done END, exception = excluded.exception, reason = excluded.reason";
 
-/// Keeps differences of the claimed day; `false` if the claim is lost.
+/// Stores differences of the claimed day; `false` if the claim is lost.
 pub(crate) async fn keep(
     db: &Db,
     claim: &Claim,
     differences: &[Difference],
     now: UnixMillis,
 ) -> Result<bool, DbError> {
-    let day = claim.date.to_string();
-    let rows: Vec<_> = differences
-        .iter()
-        .map(|difference| Row {
-            d: &day,
-            k: difference.kind.name(),
-            y: &difference.key,
-            r: &claim.run,
-            l: difference.line,
-            n: &difference.out_trade_no,
-            x: &difference.transaction_id,
-            rn: &difference.out_refund_no,
-            th: difference.theirs.map(Fen::get),
-            o: difference.ours.map(Fen::get),
-            dn: difference.done.name(),
-            e: difference.exception.as_ref().map(ExceptionId::to_string),
-            w: &difference.reason,
-            t: difference.first_seen_at.get(),
-        })
-        .collect();
-    let rows = bulk::json(&rows)?;
-    write(db, claim, now, vec![(KEEP, rows)]).await
+    let found_by = |difference: &Difference| FoundBy {
+        day: claim.date.to_string(),
+        run: claim.run.clone(),
+        difference: difference.clone(),
+    };
+    let found: Vec<_> = differences.iter().map(found_by).collect();
+    let rows: Vec<_> = found.iter().map(|found| DIFFERENCES.inserted(found)).collect();
+    write(db, claim, now, vec![(&DIFFERENCES.insert, bulk::json(&rows)?)]).await
 }
 
 #[derive(Serialize)]
@@ -143,7 +137,8 @@ pub(crate) async fn found_in_bill(
 
 /// Whether the books of another day have something that its bill lacks.
 pub(crate) async fn others_lack(db: &Db, but: BillDate) -> Result<bool, DbError> {
-    let sql = "SELECT 1 AS one FROM differences WHERE day <> $1 AND done = 'listed' AND kind IN ('not_there', 'refund_not_there') LIMIT 1";
+    let sql = "SELECT 1 AS one FROM differences WHERE day <> $1 AND done = 'listed' \
+         AND kind IN ('not_there', 'refund_not_there') LIMIT 1";
     Ok(sqlx::query(sql).bind(but.to_string()).fetch_optional(&mut *db.reading().await?).await?.is_some())
 }
 
@@ -178,37 +173,33 @@ pub(crate) async fn waiting_for_next(db: &Db, date: BillDate) -> Result<Vec<Diff
 
 fn of_days() -> String {
     format!(
-        "SELECT day, kind, key, line, out_trade_no, transaction_id, out_refund_no, theirs, ours, done, exception, \
-         reason, first_seen_at, dismissed_at, dismissed_by, dismissed_reason, CAST(CASE WHEN {IS_OPEN} THEN 1 ELSE 0 END AS BIGINT) AS open \
-         FROM differences AS d WHERE d.day = $1"
+        "SELECT {}, CAST(CASE WHEN {IS_OPEN} THEN 1 ELSE 0 END AS BIGINT) AS open \
+         FROM differences AS d WHERE d.day = $1",
+        DIFFERENCES.list
     )
 }
 
 fn difference(row: &AnyRow) -> Result<Difference, DbError> {
-    let done = TABLE.word(row, "done", Done::from_name)?;
+    let row = DIFFERENCES.row(row);
+    let done = row.word("done", Done::from_name)?;
     Ok(Difference {
-        kind: TABLE.word(row, "kind", DifferenceKind::from_name)?,
-        key: column(row, "key")?,
-        line: column(row, "line")?,
-        out_trade_no: column(row, "out_trade_no")?,
-        transaction_id: column(row, "transaction_id")?,
-        out_refund_no: column(row, "out_refund_no")?,
-        theirs: column::<Option<i64>>(row, "theirs")?.map(Fen::new),
-        ours: column::<Option<i64>>(row, "ours")?.map(Fen::new),
+        kind: row.word("kind", DifferenceKind::from_name)?,
+        key: row.get("key")?,
+        line: row.get("line")?,
+        out_trade_no: row.get("out_trade_no")?,
+        transaction_id: row.get("transaction_id")?,
+        out_refund_no: row.get("out_refund_no")?,
+        theirs: row.fen_optional("theirs")?,
+        ours: row.fen_optional("ours")?,
         done,
-        exception: match column::<Option<String>>(row, "exception")? {
-            Some(_) => Some(TABLE.word(row, "exception", ExceptionId::parse)?),
-            None => None,
-        },
-        reason: column(row, "reason")?,
-        first_seen_at: UnixMillis::new(column(row, "first_seen_at")?),
-        is_open: column::<i64>(row, "open")? != 0,
-        dismissal: match column::<Option<i64>>(row, "dismissed_at")?.filter(|_| done == Done::Dismissed) {
-            Some(at) => Some(Dismissal {
-                at: UnixMillis::new(at),
-                by: column(row, "dismissed_by")?,
-                reason: column(row, "dismissed_reason")?,
-            }),
+        exception: row.word_optional("exception", ExceptionId::parse)?,
+        reason: row.get("reason")?,
+        first_seen_at: row.time("first_seen_at")?,
+        is_open: row.flag("open")?,
+        dismissal: match row.time_optional("dismissed_at")?.filter(|_| done == Done::Dismissed) {
+            Some(at) => {
+                Some(Dismissal { at, by: row.get("dismissed_by")?, reason: row.get("dismissed_reason")? })
+            }
             None => None,
         },
     })

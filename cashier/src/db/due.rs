@@ -1,5 +1,5 @@
-//! Which orders WeChat has to be asked about, and who asks: several instances may share one database, so each claims
-//! what it will ask by a conditional update, under one rate for all of them.
+//! Orders that are due for a query, and their claims: several instances may share one database, so each claims what it will
+//! query by a conditional update, under one rate for all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 use wxpay::{OutTradeNo, UnixMillis};
 
-use super::{Db, DbError, broken, bulk, column, limits};
+use super::orders::{self, ORDERS};
+use super::{Db, DbError, bulk, column, limits};
 use crate::rate::Rate;
 use recharge::order::Order;
 use recharge::order::query_schedule;
@@ -19,7 +20,7 @@ struct Claim<'a> {
     n: &'a str,
     /// When it is due again; never, if nothing can change any more.
     nx: Option<i64>,
-    /// Only if nobody has asked after this.
+    /// The last query that was read: a later one wins.
     li: i64,
 }
 
@@ -29,10 +30,10 @@ const CLAIM: &str = "UPDATE orders SET next_query_at = CAST(j.value->>'nx' AS BI
      AND (orders.last_query_at <= CAST(j.value->>'li' AS BIGINT) OR orders.last_query_at > $2) \
      RETURNING out_trade_no";
 
-/// Whether more than so many are due. Counting ends there, in the index of what is due.
+/// How many are due, counted up to a limit in the index of what is due.
 const MANY: &str = "SELECT COUNT(*) AS due FROM (SELECT 1 FROM orders WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $2) AS due";
 
-/// Those that wait longest, through the index of what is due.
+/// Those that have been due longest, through the index of what is due.
 const LONGEST: &str = "WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $2";
 
 /// The newest that can still be paid. The `+` keeps both engines from sorting all that are due: they walk the index of the
@@ -43,29 +44,29 @@ const NEWEST: &str = "WHERE state IN ('created', 'pending') AND +next_query_at <
 /// No open order is due later than this from now; one that seems to be was written before the clock was set back.
 const FURTHEST_MS: i64 = 3_600_000;
 
-/// What one round of queries may do.
+/// The limits of one round of queries.
 #[derive(Debug)]
 pub(crate) struct Round<'a> {
-    /// Those somebody looks at and that are due, most urgent first.
+    /// Watched orders that are due, most urgent first.
     pub watched: &'a [Arc<Order>],
-    /// How long nobody may have asked about those.
+    /// Time since the last query of a watched order, at least, in milliseconds.
     pub every_ms: i64,
     pub now: UnixMillis,
-    /// At most so many in this round.
+    /// Orders of this round at most.
     pub limit: usize,
-    /// What all instances together may ask.
+    /// Queries of all instances together.
     pub rate: Rate,
 }
 
-/// What a round will ask about.
+/// The orders that a round queries.
 #[derive(Debug, Default)]
 pub(crate) struct Claimed {
     pub numbers: Vec<OutTradeNo>,
-    /// So many of the watched ones got no turn.
+    /// How many watched ones the rate left out.
     pub left: usize,
 }
 
-/// An order that is due, when it was asked about last, and when it is due again.
+/// An order that is due, when it was last queried, and when it is due again.
 struct Due {
     order: Order,
     last: i64,
@@ -93,7 +94,7 @@ async fn due(db: &Db, round: &Round<'_>, room: usize) -> Result<Vec<Due>, DbErro
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for row in &rows {
-        let order = super::orders::order(row)?;
+        let order = orders::order(row)?;
         if found.len() < room && seen.insert(order.out_trade_no.clone()) {
             let next = query_schedule::next_query(&order, round.now, backlog).map(UnixMillis::get);
             found.push(Due { order, last: column(row, "last_query_at")?, next });
@@ -103,7 +104,7 @@ async fn due(db: &Db, round: &Round<'_>, room: usize) -> Result<Vec<Due>, DbErro
 }
 
 async fn select(db: &Db, condition: &str, now: UnixMillis, limit: usize) -> Result<Vec<AnyRow>, DbError> {
-    let sql = format!("SELECT {}, last_query_at FROM orders {condition}", super::orders::COLUMNS);
+    let sql = format!("SELECT {}, last_query_at FROM orders {condition}", ORDERS.list);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let query = sqlx::query(AssertSqlSafe(sql)).bind(now.get()).bind(limit);
     Ok(query.fetch_all(&mut *db.reading().await?).await?)
@@ -120,7 +121,7 @@ pub(crate) async fn claim(db: &Db, round: &Round<'_>) -> Result<Claimed, DbError
     let turn = limits::lock(transaction.connection(), limits::QUERIES).await?;
     let free = round.rate.free(turn, round.now);
     let watched = &round.watched[..round.watched.len().min(free).min(round.limit)];
-    // Whoever asks by age leaves some turns for what other instances' payers look at.
+    // Queries by age leave part of the rate for orders that other instances' payers watch.
     let by_age = (free - watched.len()).saturating_sub(round.rate.at_once() / 3);
     // By number, as the writer takes them, so that the two cannot wait for each other.
     let mut wanted = BTreeMap::new();
@@ -145,13 +146,11 @@ pub(crate) async fn claim(db: &Db, round: &Round<'_>) -> Result<Claimed, DbError
     let turn = round.rate.after(turn, round.now, rows.len());
     limits::set(transaction.connection(), limits::QUERIES, turn).await?;
     transaction.commit().await?;
-    let number = |row: &AnyRow| {
-        OutTradeNo::parse(column::<String>(row, "out_trade_no")?).map_err(|e| broken("out_trade_no", e))
-    };
+    let number = |row| ORDERS.row(row).parse("out_trade_no", OutTradeNo::parse);
     Ok(Claimed { numbers: rows.iter().map(number).collect::<Result<_, _>>()?, left })
 }
 
-/// Makes due again what a clock that has been set back since had put off.
+/// Makes orders due again that were scheduled by a clock that has been set back since.
 pub(crate) async fn bring_forward(db: &Db, now: UnixMillis) -> Result<(), DbError> {
     let mut transaction = db.begin().await?;
     sqlx::query(
@@ -215,7 +214,7 @@ pub(crate) async fn again(db: &Db, out_trade_no: &OutTradeNo, at: UnixMillis) ->
 /// How many orders are due and since when the oldest of them waits; stops counting at 10,000.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn backlog(db: &Db, now: UnixMillis) -> Result<(i64, Option<UnixMillis>), DbError> {
     let row = sqlx::query(BACKLOG).bind(now.get()).fetch_one(&mut *db.reading().await?).await?;
     Ok((column(&row, "orders")?, column::<Option<i64>>(&row, "oldest")?.map(UnixMillis::new)))

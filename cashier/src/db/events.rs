@@ -4,23 +4,21 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
 use sqlx::AnyConnection;
-use sqlx::any::AnyRow;
 use wxpay::{OutTradeNo, UnixMillis};
 
 use super::bulk;
-use super::{Db, DbError, Table, column};
+use super::row::Row;
+use super::{Db, DbError};
 use recharge::event::{Event, EventDetail, EventKind};
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct NewRow<'a> {
     n: &'a str,
     i: String,
     t: i64,
     k: &'a str,
     d: String,
 }
-
-const TABLE: Table = Table { name: "events", key: &["out_trade_no", "id"] };
 
 const INSERT: &str = "INSERT INTO events (out_trade_no, id, at, kind, detail) \
      SELECT j.value->>'n', j.value->>'i', CAST(j.value->>'t' AS BIGINT), j.value->>'k', \
@@ -33,7 +31,7 @@ pub(super) async fn append(
 ) -> Result<(), DbError> {
     let rows: Vec<_> = events
         .iter()
-        .map(|event| Row {
+        .map(|event| NewRow {
             n: event.out_trade_no.as_str(),
             i: event.once.clone().unwrap_or_else(|| next_id(instance, event.at)),
             t: event.at.get(),
@@ -55,31 +53,31 @@ fn next_id(instance: &str, at: UnixMillis) -> String {
 /// An order's time line, oldest first; of a longer one the newest `limit` rows.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo, limit: i64) -> Result<Vec<Event>, DbError> {
     let rows = sqlx::query(
-        "SELECT out_trade_no, id, at, kind, detail FROM events WHERE out_trade_no = $1 ORDER BY at DESC, id DESC LIMIT $2",
+        "SELECT out_trade_no, id, at, kind, detail FROM events WHERE out_trade_no = $1 \
+         ORDER BY at DESC, id DESC LIMIT $2",
     )
     .bind(out_trade_no.as_str())
     .bind(limit)
     .fetch_all(&mut *db.reading().await?)
     .await?;
-    rows.iter()
-        .rev()
-        .map(|row| {
-            Ok(Event {
-                out_trade_no: out_trade_no.clone(),
-                at: UnixMillis::new(column(row, "at")?),
-                detail: detail(row)?,
-                once: None,
-            })
+    let event = |row| {
+        let row = Row::of("events", &["out_trade_no", "id"], row);
+        Ok(Event {
+            out_trade_no: out_trade_no.clone(),
+            at: row.time("at")?,
+            detail: detail(&row)?,
+            once: None,
         })
-        .collect()
+    };
+    rows.iter().rev().map(event).collect()
 }
 
-/// What happened, out of the kind and its fields.
-fn detail(row: &AnyRow) -> Result<EventDetail, DbError> {
-    let kind = TABLE.word(row, "kind", EventKind::from_name)?;
-    let fields: String = column(row, "detail")?;
-    EventDetail::read(kind, &fields).map_err(|why| TABLE.unreadable(row, "detail", why))
+/// The event's data, out of its kind and its JSON fields.
+fn detail(row: &Row<'_>) -> Result<EventDetail, DbError> {
+    let kind = row.word("kind", EventKind::from_name)?;
+    let fields: String = row.get("detail")?;
+    EventDetail::read(kind, &fields).map_err(|why| row.unreadable("detail", why))
 }

@@ -1,70 +1,51 @@
 //! All SQL on `exceptions`: real money that does not fit an open order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
-use wxpay::{Fen, OutTradeNo, TransactionId, UnixMillis};
+use wxpay::{OutTradeNo, TransactionId, UnixMillis};
 
-use super::bulk::{self, Key};
-use super::{Db, DbError, Table, broken, column};
+use super::bulk::{self, Key, Table, number, read_only, text};
+use super::{Db, DbError};
 use recharge::exception::{Exception, ExceptionId, ExceptionKind, Resolution, ResolutionKind};
 
-const TABLE: Table = Table { name: "exceptions", key: &["id"] };
+/// The columns of an exception.
+static EXCEPTIONS: LazyLock<Table<Exception>> = LazyLock::new(|| {
+    let columns = vec![
+        text("id", |exception: &Exception| exception.id().to_string().into()),
+        text("kind", |exception| exception.kind.name().into()),
+        text("out_trade_no", |exception| exception.out_trade_no.as_str().into()),
+        text("transaction_id", |exception| {
+            exception.transaction_id.as_ref().map_or("", TransactionId::as_str).into()
+        }),
+        number("total_fee", |exception| exception.total_fee.into()),
+        text("fee_type", |exception| exception.fee_type.as_str().into()),
+        number("expected_fee", |exception| exception.expected_fee.into()),
+        number("first_seen_at", |exception| exception.first_seen_at.into()),
+        text("evidence", |exception| exception.evidence.as_str().into()),
+        number("settled_at", |exception| exception.resolution.as_ref().map(|settled| settled.at).into()),
+        text("settled_by", |exception| exception.resolution.as_ref().map(|settled| settled.by.name()).into()),
+        text("settled_by_kind", |exception| {
+            exception.resolution.as_ref().map(|settled| settled.by.kind()).into()
+        }),
+        text("settled_how", |exception| {
+            exception.resolution.as_ref().map(|settled| settled.how.name()).into()
+        }),
+        read_only("settled_reason"),
+    ];
+    // A repeated notice finds its exception there already, with the time at which it was seen first.
+    Table::new("exceptions", &["id"], columns, "ON CONFLICT (id) DO NOTHING")
+});
 
-const COLUMNS: &str = "id, kind, out_trade_no, transaction_id, total_fee, fee_type, expected_fee, \
-     first_seen_at, evidence, settled_at, settled_by, settled_by_kind, settled_how, \
-     settled_reason";
-
-#[derive(Serialize)]
-struct Row<'a> {
-    i: String,
-    k: &'a str,
-    n: &'a str,
-    x: &'a str,
-    f: i64,
-    c: &'a str,
-    e: Option<i64>,
-    t: i64,
-    v: &'a str,
-    sa: Option<i64>,
-    sb: Option<&'a str>,
-    sk: Option<&'a str>,
-    sh: Option<&'a str>,
-}
-
-// A repeated notice finds its exception there already, with the time at which it was seen first.
-const INSERT: &str = "INSERT INTO exceptions (id, kind, out_trade_no, transaction_id, total_fee, \
-     fee_type, expected_fee, first_seen_at, evidence, settled_at, settled_by, \
-     settled_by_kind, settled_how) \
-     SELECT j.value->>'i', j.value->>'k', j.value->>'n', j.value->>'x', \
-     CAST(j.value->>'f' AS BIGINT), j.value->>'c', CAST(j.value->>'e' AS BIGINT), \
-     CAST(j.value->>'t' AS BIGINT), j.value->>'v', CAST(j.value->>'sa' AS BIGINT), \
-     j.value->>'sb', j.value->>'sk', j.value->>'sh' FROM jsonb_each($1) AS j WHERE true ON CONFLICT (id) DO NOTHING";
-
+/// Stores exceptions; those that are there already stay as they are.
 pub(super) async fn keep<'a>(
     connection: &mut AnyConnection,
     exceptions: impl Iterator<Item = &'a Exception>,
 ) -> Result<(), DbError> {
-    let rows: Vec<_> = exceptions
-        .map(|exception| Row {
-            i: exception.id().to_string(),
-            k: exception.kind.name(),
-            n: exception.out_trade_no.as_str(),
-            x: exception.transaction_id.as_ref().map_or("", TransactionId::as_str),
-            f: exception.total_fee.get(),
-            c: &exception.fee_type,
-            e: exception.expected_fee.map(Fen::get),
-            t: exception.first_seen_at.get(),
-            v: &exception.evidence,
-            sa: exception.resolution.as_ref().map(|settled| settled.at.get()),
-            sb: exception.resolution.as_ref().map(|settled| settled.by.name()),
-            sk: exception.resolution.as_ref().map(|settled| settled.by.kind()),
-            sh: exception.resolution.as_ref().map(|settled| settled.how.name()),
-        })
-        .collect();
-    bulk::write(connection, INSERT, &rows).await.map(|_| ())
+    EXCEPTIONS.insert(connection, exceptions).await.map(drop)
 }
 
 #[derive(Serialize)]
@@ -79,8 +60,7 @@ const RESOLVE_CREDITED: &str = "UPDATE exceptions SET settled_at = CAST(j.value-
      WHERE exceptions.out_trade_no = j.value->>'n' AND exceptions.transaction_id = j.value->>'x' \
      AND exceptions.settled_at IS NULL";
 
-/// A payment that was kept for a person and is credited after all (its order turned up, a query gave the right amount)
-/// is no open work any more.
+/// Resolves the exceptions of payments that were credited after all: the order turned up, or a query gave the right amount.
 pub(super) async fn resolve_credited(
     connection: &mut AnyConnection,
     credited: &[(OutTradeNo, TransactionId, UnixMillis)],
@@ -111,7 +91,7 @@ const RESOLVE_OPEN: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t
      settled_how = j.value->>'h', settled_reason = j.value->>'y' \
      FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'i' AND exceptions.settled_at IS NULL";
 
-/// Settles exceptions by a person's decision. `false`: one is not open any more, so nothing may stand.
+/// Resolves exceptions by an operator's decision. `false`: one is not open any more, so the batch must be rolled back.
 pub(super) async fn resolve(
     connection: &mut AnyConnection,
     settled: &BTreeMap<ExceptionId, Resolution>,
@@ -119,7 +99,7 @@ pub(super) async fn resolve(
     Ok(resolve_open(connection, settled).await? == settled.len() as u64)
 }
 
-/// Settles those of these exceptions that are open, and says how many.
+/// Resolves those of these exceptions that are open; returns how many.
 pub(super) async fn resolve_open(
     connection: &mut AnyConnection,
     settled: &BTreeMap<ExceptionId, Resolution>,
@@ -141,23 +121,14 @@ pub(super) async fn resolve_open(
 const REOPEN: &str = "UPDATE exceptions SET settled_at = NULL, settled_by = NULL, \
      settled_by_kind = NULL, settled_how = NULL, settled_reason = '' FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'n'";
 
-/// Opens exceptions again.
+/// Reopens exceptions.
 pub(super) async fn reopen(
     connection: &mut AnyConnection,
     ids: &BTreeSet<ExceptionId>,
 ) -> Result<(), DbError> {
-    let rows = keys(ids);
-    bulk::write(connection, REOPEN, &rows).await.map(|_| ())
-}
-
-/// Ids as keys to look up.
-fn keys<'a>(ids: impl IntoIterator<Item = &'a ExceptionId>) -> Vec<IdKey> {
-    ids.into_iter().map(|id| IdKey { n: id.to_string() }).collect()
-}
-
-#[derive(Serialize)]
-struct IdKey {
-    n: String,
+    let keys: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    let keys: Vec<_> = keys.iter().map(|n| Key { n }).collect();
+    bulk::write(connection, REOPEN, &keys).await.map(drop)
 }
 
 /// The exceptions of these ids.
@@ -165,15 +136,23 @@ pub(super) async fn read(
     connection: &mut AnyConnection,
     ids: &[ExceptionId],
 ) -> Result<Vec<Exception>, DbError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM exceptions WHERE id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)"
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql)).bind(bulk::json(&keys(ids))?).fetch_all(connection).await?;
-    rows.iter().map(exception).collect()
+    by_id(connection, &EXCEPTIONS.select, ids).await?.iter().map(exception).collect()
 }
 
+async fn by_id(
+    connection: &mut AnyConnection,
+    select: &str,
+    ids: &[ExceptionId],
+) -> Result<Vec<AnyRow>, DbError> {
+    let keys: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    let keys: Vec<_> = keys.iter().map(String::as_str).collect();
+    bulk::select_in(connection, select, "id", &keys).await
+}
+
+/// One exception.
+///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn find(db: &Db, id: &ExceptionId) -> Result<Option<Exception>, DbError> {
     let found = read(&mut *db.reading().await?, std::slice::from_ref(id)).await?;
     Ok(found.into_iter().next())
@@ -184,16 +163,10 @@ pub(super) async fn first_seen(
     connection: &mut AnyConnection,
     ids: &[ExceptionId],
 ) -> Result<Vec<(ExceptionId, UnixMillis)>, DbError> {
-    let rows = sqlx::query(
-        "SELECT id, first_seen_at FROM exceptions \
-         WHERE id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)",
-    )
-    .bind(bulk::json(&keys(ids))?)
-    .fetch_all(connection)
-    .await?;
+    let rows = by_id(connection, "SELECT id, first_seen_at FROM exceptions", ids).await?;
     let seen = |row| {
-        let id = TABLE.word(row, "id", ExceptionId::parse)?;
-        Ok((id, UnixMillis::new(column(row, "first_seen_at")?)))
+        let row = EXCEPTIONS.row(row);
+        Ok((row.word("id", ExceptionId::parse)?, row.time("first_seen_at")?))
     };
     rows.iter().map(seen).collect()
 }
@@ -201,79 +174,76 @@ pub(super) async fn first_seen(
 /// The exceptions of these orders, oldest first.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Exception>, DbError> {
-    if numbers.is_empty() {
-        return Ok(Vec::new());
-    }
-    let keys: Vec<_> = numbers.iter().map(|n| Key { n }).collect();
-    let sql = format!(
-        "SELECT {COLUMNS} FROM exceptions \
-         WHERE out_trade_no IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j) \
-         ORDER BY first_seen_at, id"
-    );
-    let rows =
-        sqlx::query(AssertSqlSafe(sql)).bind(bulk::json(&keys)?).fetch_all(&mut *db.reading().await?).await?;
-    rows.iter().map(exception).collect()
+    let mut connection = db.reading().await?;
+    let rows = bulk::select_in(&mut connection, &EXCEPTIONS.select, "out_trade_no", numbers).await?;
+    let mut found = rows.iter().map(exception).collect::<Result<Vec<_>, _>>()?;
+    found.sort_by_cached_key(|exception| (exception.first_seen_at, exception.id().to_string()));
+    Ok(found)
 }
 
 /// Exceptions seen first at `from` or later whose payment is not one that an order counts, newest first.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn besides_orders(db: &Db, from: UnixMillis) -> Result<Vec<Exception>, DbError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM exceptions AS e WHERE e.first_seen_at >= $1 AND NOT EXISTS \
+        "{} AS e WHERE e.first_seen_at >= $1 AND NOT EXISTS \
          (SELECT 1 FROM orders AS o WHERE o.transaction_id = e.transaction_id) \
-         ORDER BY first_seen_at DESC, id DESC"
+         ORDER BY first_seen_at DESC, id DESC",
+        EXCEPTIONS.select
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(from.get()).fetch_all(&mut *db.reading().await?).await?;
     rows.iter().map(exception).collect()
 }
 
-/// Exceptions that wait for a person, oldest first, at most `limit`.
+/// Unresolved exceptions, oldest first, at most `limit`.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn open(db: &Db, limit: i64) -> Result<Vec<Exception>, DbError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM exceptions WHERE settled_at IS NULL \
-         ORDER BY first_seen_at, id LIMIT $1"
+        "{} WHERE settled_at IS NULL \
+         ORDER BY first_seen_at, id LIMIT $1",
+        EXCEPTIONS.select
     );
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *db.reading().await?).await?;
     rows.iter().map(exception).collect()
 }
 
-/// Exceptions that a rule or a person settled, the last one first, at most `limit`; `before` is a place in that order.
+/// Resolved exceptions, the last one first, at most `limit`; `before` is a place in that order.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn resolved(
     db: &Db,
     before: Option<(UnixMillis, &str)>,
     limit: i64,
 ) -> Result<Vec<Exception>, DbError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM exceptions WHERE settled_at IS NOT NULL AND (settled_at, id) < ($1, $2) \
-         ORDER BY settled_at DESC, id DESC LIMIT $3"
+        "{} WHERE settled_at IS NOT NULL AND (settled_at, id) < ($1, $2) \
+         ORDER BY settled_at DESC, id DESC LIMIT $3",
+        EXCEPTIONS.select
     );
     let (at, id) = before.unwrap_or((UnixMillis::new(i64::MAX), ""));
     let query = sqlx::query(AssertSqlSafe(sql)).bind(at.get()).bind(id).bind(limit);
     query.fetch_all(&mut *db.reading().await?).await?.iter().map(exception).collect()
 }
 
-/// Exceptions whose number is no order of ours, newest first, at most `limit`; `search` is how their order number or
-/// transaction begins.
+/// Exceptions whose order number is unknown here, newest first, at most `limit`; `search` is a prefix of the order number or
+/// transaction id.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn without_order(db: &Db, search: &str, limit: i64) -> Result<Vec<Exception>, DbError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM exceptions AS e WHERE NOT EXISTS \
+        "{} AS e WHERE NOT EXISTS \
          (SELECT 1 FROM orders AS o WHERE o.out_trade_no = e.out_trade_no) \
          AND ((e.out_trade_no >= $1 AND e.out_trade_no < $2) \
          OR (e.transaction_id >= $1 AND e.transaction_id < $2)) \
-         ORDER BY first_seen_at DESC, id DESC LIMIT $3"
+         ORDER BY first_seen_at DESC, id DESC LIMIT $3",
+        EXCEPTIONS.select
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(search)
@@ -285,28 +255,29 @@ pub async fn without_order(db: &Db, search: &str, limit: i64) -> Result<Vec<Exce
 }
 
 fn exception(row: &AnyRow) -> Result<Exception, DbError> {
-    let settled = match column::<Option<i64>>(row, "settled_at")? {
+    let row = EXCEPTIONS.row(row);
+    let settled = match row.time_optional("settled_at")? {
         Some(at) => Some(Resolution {
-            at: UnixMillis::new(at),
-            by: TABLE.actor(row, "settled_by_kind", "settled_by")?,
-            how: TABLE.word(row, "settled_how", ResolutionKind::from_name)?,
-            reason: column(row, "settled_reason")?,
+            at,
+            by: row.actor("settled_by_kind", "settled_by")?,
+            how: row.word("settled_how", ResolutionKind::from_name)?,
+            reason: row.get("settled_reason")?,
         }),
         None => None,
     };
+    let payment: String = row.get("transaction_id")?;
     Ok(Exception {
-        kind: TABLE.word(row, "kind", ExceptionKind::from_name)?,
-        out_trade_no: OutTradeNo::parse(column::<String>(row, "out_trade_no")?)
-            .map_err(|e| broken("out_trade_no", e))?,
-        transaction_id: match column::<String>(row, "transaction_id")? {
-            unnamed if unnamed.is_empty() => None,
-            named => Some(TransactionId::parse(named).map_err(|e| broken("transaction_id", e))?),
+        kind: row.word("kind", ExceptionKind::from_name)?,
+        out_trade_no: row.parse("out_trade_no", OutTradeNo::parse)?,
+        transaction_id: match payment.is_empty() {
+            true => None,
+            false => Some(row.parse("transaction_id", TransactionId::parse)?),
         },
-        total_fee: Fen::new(column(row, "total_fee")?),
-        fee_type: column(row, "fee_type")?,
-        expected_fee: column::<Option<i64>>(row, "expected_fee")?.map(Fen::new),
-        first_seen_at: UnixMillis::new(column(row, "first_seen_at")?),
-        evidence: column(row, "evidence")?,
+        total_fee: row.fen("total_fee")?,
+        fee_type: row.get("fee_type")?,
+        expected_fee: row.fen_optional("expected_fee")?,
+        first_seen_at: row.time("first_seen_at")?,
+        evidence: row.get("evidence")?,
         resolution: settled,
     })
 }

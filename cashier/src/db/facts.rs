@@ -1,11 +1,11 @@
-//! All SQL on `facts`: what belongs to this database as a whole.
+//! All SQL on `facts`: values that belong to the database as a whole.
 
 use super::{Db, DbError, column};
 
 /// The value of `name`; where there is none yet, `value` becomes it. Two processes that start together agree.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn get_or_set(db: &Db, name: &str, value: &str) -> Result<String, DbError> {
     let mut transaction = db.begin().await?;
     sqlx::query("INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")

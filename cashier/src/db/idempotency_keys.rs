@@ -1,10 +1,11 @@
-//! All SQL on `request_keys`: what an integrator's idempotency key led to.
+//! All SQL on `request_keys`: idempotency keys of integrators and the orders that they led to.
 
 use wxpay::{OutTradeNo, UnixMillis};
 
-use super::{Db, DbError, broken, column};
+use super::row::Row;
+use super::{Db, DbError};
 
-/// A key as it is kept.
+/// A stored key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Kept {
     pub request: String,
@@ -12,8 +13,8 @@ pub(crate) struct Kept {
     pub out_trade_no: Option<OutTradeNo>,
 }
 
-/// What is kept under this key; where there is nothing yet, `request` is from now on. `None` if the user has `most` keys
-/// already. To be called in a task that nobody drops.
+/// The stored key; a new one is stored with `request`. `None` if the user has `most` keys already. Must run in a task that is
+/// not dropped halfway.
 pub(crate) async fn get_or_set(
     db: &Db,
     (user_id, key): (&str, &str),
@@ -41,7 +42,8 @@ pub(crate) async fn get_or_set(
     find(db, (user_id, key)).await
 }
 
-/// Names the key's order, in place of `instead_of`. Answers the one that it has by now: somebody else may have been faster.
+/// Sets the key's order, in place of `instead_of`. Returns the order that the key has by now: another call may have been
+/// faster.
 pub(crate) async fn name(
     db: &Db,
     (user_id, key): (&str, &str),
@@ -61,29 +63,28 @@ pub(crate) async fn name(
     .await?;
     transaction.commit().await?;
     let kept = find(db, (user_id, key)).await?;
-    // A key that was forgotten meanwhile led to this order all the same.
+    // A key that was deleted meanwhile led to this order all the same.
     Ok(kept.and_then(|kept| kept.out_trade_no).unwrap_or_else(|| number.clone()))
 }
 
 async fn find(db: &Db, (user_id, key): (&str, &str)) -> Result<Option<Kept>, DbError> {
-    let row =
-        sqlx::query("SELECT request, out_trade_no FROM request_keys WHERE user_id = $1 AND request_key = $2")
-            .bind(user_id)
-            .bind(key)
-            .fetch_optional(&mut *db.reading().await?)
-            .await?;
+    let row = sqlx::query(
+        "SELECT user_id, request_key, request, out_trade_no FROM request_keys \
+         WHERE user_id = $1 AND request_key = $2",
+    )
+    .bind(user_id)
+    .bind(key)
+    .fetch_optional(&mut *db.reading().await?)
+    .await?;
     let Some(row) = row else { return Ok(None) };
-    let number: Option<String> = column(&row, "out_trade_no")?;
+    let row = Row::of("request_keys", &["user_id", "request_key"], &row);
     Ok(Some(Kept {
-        request: column(&row, "request")?,
-        out_trade_no: number
-            .map(OutTradeNo::parse)
-            .transpose()
-            .map_err(|error| broken("out_trade_no", error))?,
+        request: row.get("request")?,
+        out_trade_no: row.parse_optional("out_trade_no", OutTradeNo::parse)?,
     }))
 }
 
-/// Forgets keys that are older than this, a thousand at most.
+/// Deletes keys that are older than this, a thousand at most.
 pub(crate) async fn forget(db: &Db, before: UnixMillis) -> Result<(), DbError> {
     let old = sqlx::query("SELECT 1 FROM request_keys WHERE created_at < $1 LIMIT 1").bind(before.get());
     if old.fetch_optional(&mut *db.reading().await?).await?.is_none() {

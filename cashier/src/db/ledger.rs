@@ -1,50 +1,35 @@
 //! All SQL on `ledger`: movements of balances, append-only.
 
-use serde::Serialize;
-use sqlx::AnyConnection;
-use wxpay::{Fen, OutTradeNo};
+use std::sync::LazyLock;
 
-use super::bulk::{self, Key};
-use super::{Db, DbError, Table, broken, column};
+use sqlx::AnyConnection;
+use wxpay::OutTradeNo;
+
+use super::bulk::{self, Key, Table, number, text};
+use super::{Db, DbError};
 use recharge::User;
 use recharge::ledger::{LedgerEntry, LedgerKey};
 use recharge::refund::ManualCredit;
 
-const TABLE: Table = Table { name: "ledger", key: &["out_trade_no", "entry"] };
+/// The columns of a movement.
+static LEDGER: LazyLock<Table<LedgerEntry>> = LazyLock::new(|| {
+    let columns = vec![
+        text("out_trade_no", |entry: &LedgerEntry| entry.out_trade_no.as_str().into()),
+        text("entry", |entry| entry.key.to_string().into()),
+        text("user_id", |entry| entry.user_id.as_str().into()),
+        number("amount", |entry| entry.amount.into()),
+        number("at", |entry| entry.at.into()),
+        text("author", |entry| entry.author.name().into()),
+        text("author_kind", |entry| entry.author.kind().into()),
+        text("reason", |entry| entry.reason.as_str().into()),
+    ];
+    // No ON CONFLICT: a second credit of an order must fail, not vanish.
+    Table::new("ledger", &["out_trade_no", "entry"], columns, "")
+});
 
-#[derive(Serialize)]
-struct Row<'a> {
-    n: &'a str,
-    e: String,
-    u: &'a str,
-    a: i64,
-    t: i64,
-    w: &'a str,
-    wk: &'a str,
-    y: &'a str,
-}
-
-// No ON CONFLICT: a second credit of an order must fail, not vanish.
-const INSERT: &str = "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, \
-     author_kind, reason) \
-     SELECT j.value->>'n', j.value->>'e', j.value->>'u', CAST(j.value->>'a' AS BIGINT), \
-     CAST(j.value->>'t' AS BIGINT), j.value->>'w', j.value->>'wk', j.value->>'y' FROM jsonb_each($1) AS j";
-
+/// Appends movements.
 pub(super) async fn append(connection: &mut AnyConnection, entries: &[LedgerEntry]) -> Result<(), DbError> {
-    let rows: Vec<_> = entries
-        .iter()
-        .map(|entry| Row {
-            n: entry.out_trade_no.as_str(),
-            e: entry.key.to_string(),
-            u: &entry.user_id,
-            a: entry.amount.get(),
-            t: entry.at.get(),
-            w: entry.author.name(),
-            wk: entry.author.kind(),
-            y: &entry.reason,
-        })
-        .collect();
-    bulk::write(connection, INSERT, &rows).await.map(|_| ())
+    LEDGER.insert(connection, entries.iter()).await.map(drop)
 }
 
 // The range of the keys that begin with [`LedgerKey::CREDIT_OF`], which the primary key's index has.
@@ -71,16 +56,16 @@ pub(super) async fn by_hand(
         .fetch_all(connection)
         .await?;
     let by_hand = rows.iter().map(|row| {
-        let number: String = column(row, "out_trade_no")?;
-        let payment = TABLE.word(row, "entry", |entry| match LedgerKey::parse(entry) {
+        let row = LEDGER.row(row);
+        let payment = row.word("entry", |entry| match LedgerKey::parse(entry) {
             Some(LedgerKey::CreditOf(payment)) => Some(payment),
             _ => None,
         })?;
         Ok(ManualCredit {
-            out_trade_no: OutTradeNo::parse(number).map_err(|e| broken("out_trade_no", e))?,
+            out_trade_no: row.parse("out_trade_no", OutTradeNo::parse)?,
             transaction_id: payment,
-            user: User { id: column(row, "user_id")?, name: column(row, "user_name")? },
-            amount: Fen::new(column(row, "amount")?),
+            user: User { id: row.get("user_id")?, name: row.get("user_name")? },
+            amount: row.fen("amount")?,
         })
     });
     by_hand.collect()

@@ -1,4 +1,4 @@
-//! All SQL on `limits`: rates that hold for all instances together.
+//! All SQL on `limits`: the state of rate limits that all instances share.
 
 use sqlx::AnyConnection;
 use wxpay::UnixMillis;
@@ -6,12 +6,12 @@ use wxpay::UnixMillis;
 use super::{Db, DbError, column};
 use crate::rate::Rate;
 
-/// What background work asks WeChat.
+/// Background queries.
 pub(crate) const QUERIES: &str = "queries";
-/// What reaches WeChat's unified order.
+/// Unified orders.
 pub(crate) const ORDERS: &str = "orders";
 
-/// When the next one's turn is. Until the transaction ends nobody else gets to it.
+/// Reads the state of a limit and locks it until the transaction ends.
 pub(super) async fn lock(connection: &mut AnyConnection, name: &str) -> Result<i64, DbError> {
     let row = sqlx::query("UPDATE limits SET next_at = next_at WHERE name = $1 RETURNING next_at")
         .bind(name)
@@ -29,7 +29,8 @@ pub(super) async fn set(connection: &mut AnyConnection, name: &str, next_at: i64
     Ok(())
 }
 
-/// Takes one turn: `None`, or how long to wait for it, in milliseconds. To be called in a task that nobody drops.
+/// Takes one out of the limit: `None`, or how long to wait for it, in milliseconds. Must run in a task that is not dropped
+/// halfway.
 pub(crate) async fn take_one(
     db: &Db,
     name: &str,

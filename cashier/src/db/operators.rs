@@ -18,7 +18,7 @@ const SEEN_EVERY_MS: i64 = 60 * 1000;
 /// Adds an operator; `false` if there is one of that name.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) -> Result<bool, DbError> {
     const ADD: &str = "INSERT INTO operators (name, password_hash, created_at, password_at) \
          VALUES ($1, $2, $3, $3) ON CONFLICT (name) DO NOTHING";
@@ -44,7 +44,7 @@ pub async fn add(db: &Db, name: &str, password_hash: &str, entry: AuditEntry) ->
 /// Changes a password and ends the operator's sessions, on every server; `false` if there is no such operator.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn set_password(
     db: &Db,
     name: &str,
@@ -87,7 +87,7 @@ pub enum Removal {
 /// Removes an operator with all sessions, on every server. The last one only if it is forced.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn remove(db: &Db, name: &str, force: bool, entry: AuditEntry) -> Result<Removal, DbError> {
     let (write, name) = (db.clone(), name.to_owned());
     db.run_to_completion(async move {
@@ -136,7 +136,7 @@ pub struct OperatorRow {
 /// All operators, by name.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn list(db: &Db, now: UnixMillis) -> Result<Vec<OperatorRow>, DbError> {
     const LIST: &str = "SELECT name, created_at, password_at, \
          (SELECT MAX(b.seen_at) FROM operator_blocks AS b WHERE b.operator = o.name) AS signed_in_at, \
@@ -168,7 +168,7 @@ pub async fn list(db: &Db, now: UnixMillis) -> Result<Vec<OperatorRow>, DbError>
 /// Whether there is any operator yet.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn any(db: &Db) -> Result<bool, DbError> {
     let row =
         sqlx::query("SELECT name FROM operators LIMIT 1").fetch_optional(&mut *db.reading().await?).await?;
@@ -176,7 +176,7 @@ pub async fn any(db: &Db) -> Result<bool, DbError> {
 }
 
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn password_hash(db: &Db, name: &str) -> Result<Option<String>, DbError> {
     let row = sqlx::query("SELECT password_hash FROM operators WHERE name = $1")
         .bind(name)
@@ -204,7 +204,7 @@ pub struct NewSession {
 /// removed or the password changed since it was compared.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn begin_session(db: &Db, new: NewSession) -> Result<bool, DbError> {
     // Locks the row, so that a removal or a new password that comes at the same time ends this session too.
     const LOCK: &str =
@@ -249,7 +249,7 @@ pub async fn begin_session(db: &Db, new: NewSession) -> Result<bool, DbError> {
 /// The operator of a session that is neither idle nor too old; the session counts as used now.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Option<String>, DbError> {
     const FIND: &str = "SELECT operator, seen_at FROM operator_sessions \
          WHERE token_hash = $1 AND created_at > $2 AND seen_at > $3 \
@@ -279,7 +279,7 @@ pub async fn session(db: &Db, token_hash: &str, now: UnixMillis) -> Result<Optio
 /// Ends a session, on every server.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result<(), DbError> {
     let (db, token_hash) = (db.clone(), token_hash.to_owned());
     db.clone()

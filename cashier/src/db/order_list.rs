@@ -181,7 +181,7 @@ impl Conditions {
 /// The operator's list.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn orders(
     db: &Db,
     filter: &Filter,
@@ -194,7 +194,7 @@ pub async fn orders(
 /// A user's own orders.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn of_user(db: &Db, user_id: &str, cursor: Option<&Cursor>, limit: usize) -> Result<Page, DbError> {
     let mut conditions = Conditions::default();
     let p = conditions.text(user_id);
@@ -218,7 +218,7 @@ async fn page(
     let more = conditions.number(i64::try_from(limit + 1).unwrap_or(i64::MAX));
     let sql = format!(
         "SELECT {} FROM orders WHERE {} ORDER BY created_at {order}, out_trade_no {order} LIMIT {more}",
-        orders::COLUMNS,
+        orders::ORDERS.list,
         conditions.to_sql()
     );
     let rows = conditions.query(sql).fetch_all(&mut *db.reading().await?).await?;
@@ -264,7 +264,7 @@ async fn with_the_rest(db: &Db, found: Vec<Order>) -> Result<Vec<Listed>, DbErro
 /// Count and sum of a filter; stops at [`TOTALS_CAP`].
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn totals(db: &Db, filter: &Filter) -> Result<Totals, DbError> {
     let mut conditions = Conditions::of(filter);
     let cap = conditions.number(TOTALS_CAP + 1);

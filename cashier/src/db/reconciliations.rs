@@ -10,7 +10,8 @@ use wxpay::bill::BillDate;
 use super::bulk;
 use super::day_claim::{Claim, write};
 use super::differences::{self, EXPLAINED, IS_OPEN, STILL_LACKING};
-use super::{Db, DbError, broken, column};
+use super::row::Row;
+use super::{Db, DbError, column};
 use recharge::reconciliation::{Difference, Failure, Figures, Reconciliation, pause_ms};
 
 #[derive(Serialize)]
@@ -109,27 +110,26 @@ pub(crate) async fn results(
 }
 
 fn reconciliation(row: &AnyRow) -> Result<Reconciliation, DbError> {
-    let date = BillDate::parse(&column::<String>(row, "day")?).map_err(|e| broken("day", e))?;
-    let figures: String = column(row, "figures")?;
-    let failure = match column::<Option<i64>>(row, "failed_at")? {
+    let row = Row::of("reconciliations", &["day"], row);
+    let failure = match row.time_optional("failed_at")? {
         Some(at) => Some(Failure {
-            at: UnixMillis::new(at),
-            word: column(row, "failure")?,
-            text: column(row, "failure_text")?,
-            attempts: column(row, "attempts")?,
-            next_at: UnixMillis::new(column(row, "next_at")?),
+            at,
+            word: row.get("failure")?,
+            text: row.get("failure_text")?,
+            attempts: row.get("attempts")?,
+            next_at: row.time("next_at")?,
         }),
         None => None,
     };
-    let until: i64 = column(row, "claimed_until")?;
+    let until = row.time("claimed_until")?;
     Ok(Reconciliation {
-        date,
-        finished_at: column::<Option<i64>>(row, "finished_at")?.map(UnixMillis::new),
-        figures: serde_json::from_str(&figures).map_err(|e| broken("figures", e))?,
-        open: column(row, "open")?,
-        differences: column(row, "differences")?,
+        date: row.parse("day", |day| BillDate::parse(&day))?,
+        finished_at: row.time_optional("finished_at")?,
+        figures: row.parse("figures", |figures| serde_json::from_str(&figures))?,
+        open: row.get("open")?,
+        differences: row.get("differences")?,
         failure,
-        running_until: (until > 0).then_some(UnixMillis::new(until)),
+        running_until: (until.get() > 0).then_some(until),
     })
 }
 
@@ -140,7 +140,6 @@ pub(crate) async fn overview(db: &Db) -> Result<(Option<BillDate>, i64), DbError
          (SELECT COUNT(*) FROM differences AS d WHERE d.done IN ('listed', 'exception') AND {IS_OPEN}) AS open"
     );
     let row = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_one(&mut *db.reading().await?).await?;
-    let day = column::<Option<String>>(&row, "day")?;
-    let day = day.map(|day| BillDate::parse(&day)).transpose().map_err(|e| broken("day", e))?;
-    Ok((day, column(&row, "open")?))
+    let row = Row::of("reconciliations", &["day"], &row);
+    Ok((row.parse_optional("day", |day| BillDate::parse(&day))?, row.get("open")?))
 }

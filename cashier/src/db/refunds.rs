@@ -1,110 +1,69 @@
-//! All SQL on `refunds`: money that goes back.
+//! All SQL on `refunds`.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
-use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, TransactionId, UnixMillis};
+use wxpay::{OutRefundNo, OutTradeNo, RefundId, TransactionId, UnixMillis};
 
-use super::bulk::{self, Key};
-use super::{Db, DbError, Table, broken, column};
+use super::bulk::{self, Table, number, read_only, text};
+use super::{Db, DbError, column};
 use recharge::User;
 use recharge::batch::RefundSlot;
 use recharge::exception::ExceptionId;
 use recharge::refund::{Blocked, Problem, Refund, RefundState, retry};
 
-const TABLE: Table = Table { name: "refunds", key: &["out_refund_no"] };
+/// The columns of a refund, as a batch writes them.
+static REFUNDS: LazyLock<Table<RefundSlot>> = LazyLock::new(|| {
+    let columns = vec![
+        text("out_refund_no", |slot: &RefundSlot| slot.refund.out_refund_no.as_str().into()),
+        text("out_trade_no", |slot: &RefundSlot| slot.refund.out_trade_no.as_str().into()),
+        text("transaction_id", |slot: &RefundSlot| slot.refund.transaction_id.as_str().into()),
+        number("total_fee", |slot: &RefundSlot| slot.refund.total_fee.into()),
+        number("amount", |slot: &RefundSlot| slot.refund.amount.into()),
+        number("share", |slot: &RefundSlot| slot.refund.share.into()).changing(),
+        number("taken", |slot: &RefundSlot| slot.refund.taken.into()).changing(),
+        text("user_id", |slot: &RefundSlot| slot.refund.user.as_ref().map_or("", |user| &user.id).into()),
+        text("user_name", |slot: &RefundSlot| slot.refund.user.as_ref().map_or("", |user| &user.name).into()),
+        text("reason", |slot: &RefundSlot| slot.refund.reason.as_str().into()),
+        text("notify_url", |slot: &RefundSlot| slot.refund.notify_url.as_deref().into()),
+        text("made_by", |slot: &RefundSlot| slot.refund.by.name().into()),
+        text("made_by_kind", |slot: &RefundSlot| slot.refund.by.kind().into()),
+        number("overdrawn", |slot: &RefundSlot| slot.refund.overdrawn.into()).changing(),
+        text("exception_id", |slot: &RefundSlot| {
+            slot.refund.exception.as_ref().map(ToString::to_string).into()
+        }),
+        number("requested_at", |slot: &RefundSlot| slot.refund.requested_at.into()),
+        text("state", |slot: &RefundSlot| slot.refund.state.name().into()).changing(),
+        text("refund_id", |slot: &RefundSlot| slot.refund.refund_id.as_ref().map(RefundId::as_str).into())
+            .changing(),
+        number("ended_at", |slot: &RefundSlot| slot.refund.ended_at.into()).changing(),
+        text("problem", |slot: &RefundSlot| {
+            slot.refund.blocked.as_ref().map(|blocked| blocked.problem.name()).into()
+        })
+        .changing(),
+        text("problem_said", |slot: &RefundSlot| {
+            slot.refund.blocked.as_ref().map(|blocked| blocked.said.as_str()).into()
+        })
+        .changing(),
+        number("due_at", |slot: &RefundSlot| slot.refund.due_at.into()).changing(),
+        number("version", |slot: &RefundSlot| slot.refund.version.into()).changing(),
+        read_only("tries"),
+        read_only("tried_at"),
+    ];
+    // No ON CONFLICT: a number that is taken must fail, not vanish.
+    Table::new("refunds", &["out_refund_no"], columns, "")
+});
 
-const COLUMNS: &str = "out_refund_no, out_trade_no, transaction_id, total_fee, amount, share, taken, \
-     user_id, user_name, reason, notify_url, made_by, made_by_kind, overdrawn, exception_id, requested_at, state, \
-     refund_id, ended_at, problem, problem_said, due_at, tries, tried_at, version";
-
-#[derive(Serialize)]
-struct Row<'a> {
-    i: &'a str,
-    /// The version that was read; the row moves only if it is still there.
-    r: i64,
-    v: i64,
-    st: &'a str,
-    sh: i64,
-    tk: i64,
-    od: i64,
-    ri: Option<&'a str>,
-    en: Option<i64>,
-    pr: Option<&'a str>,
-    ps: Option<&'a str>,
-    du: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct NewRow<'a> {
-    #[serde(flatten)]
-    row: Row<'a>,
-    n: &'a str,
-    x: &'a str,
-    tf: i64,
-    am: i64,
-    ui: &'a str,
-    un: &'a str,
-    re: &'a str,
-    nu: Option<&'a str>,
-    mb: &'a str,
-    mk: &'a str,
-    ex: Option<String>,
-    ra: i64,
-}
-
-fn row(refund: &Refund, read: i64) -> Row<'_> {
-    let blocked = refund.blocked.as_ref();
-    Row {
-        i: refund.out_refund_no.as_str(),
-        r: read,
-        v: refund.version,
-        st: refund.state.name(),
-        sh: refund.share.get(),
-        tk: refund.taken.get(),
-        od: i64::from(refund.overdrawn),
-        ri: refund.refund_id.as_ref().map(RefundId::as_str),
-        en: refund.ended_at.map(UnixMillis::get),
-        pr: blocked.map(|blocked| blocked.problem.name()),
-        ps: blocked.map(|blocked| blocked.said.as_str()),
-        du: refund.due_at.map(UnixMillis::get),
-    }
-}
-
-const UPDATE: &str = "UPDATE refunds SET state = j.value->>'st', version = CAST(j.value->>'v' AS BIGINT), \
-     share = CAST(j.value->>'sh' AS BIGINT), taken = CAST(j.value->>'tk' AS BIGINT), overdrawn = CAST(j.value->>'od' AS BIGINT), \
-     refund_id = j.value->>'ri', ended_at = CAST(j.value->>'en' AS BIGINT), \
-     problem = j.value->>'pr', problem_said = j.value->>'ps', \
-     due_at = CAST(j.value->>'du' AS BIGINT) FROM jsonb_each($1) AS j \
-     WHERE refunds.out_refund_no = j.value->>'i' AND refunds.version = CAST(j.value->>'r' AS BIGINT)";
-
-// No ON CONFLICT: a number that is taken must fail, not vanish.
-const INSERT: &str = "INSERT INTO refunds (out_refund_no, out_trade_no, transaction_id, total_fee, amount, \
-     share, taken, user_id, user_name, reason, notify_url, made_by, made_by_kind, overdrawn, exception_id, requested_at, \
-     state, refund_id, ended_at, problem, problem_said, due_at, version) \
-     SELECT j.value->>'i', j.value->>'n', j.value->>'x', CAST(j.value->>'tf' AS BIGINT), \
-     CAST(j.value->>'am' AS BIGINT), CAST(j.value->>'sh' AS BIGINT), CAST(j.value->>'tk' AS BIGINT), \
-     j.value->>'ui', j.value->>'un', j.value->>'re', j.value->>'nu', j.value->>'mb', j.value->>'mk', \
-     CAST(j.value->>'od' AS BIGINT), j.value->>'ex', CAST(j.value->>'ra' AS BIGINT), j.value->>'st', \
-     j.value->>'ri', CAST(j.value->>'en' AS BIGINT), j.value->>'pr', j.value->>'ps', \
-     CAST(j.value->>'du' AS BIGINT), CAST(j.value->>'v' AS BIGINT) FROM jsonb_each($1) AS j";
-
-/// Writes the refunds that a batch changed. `false`: somebody else moved one since it was read, so nothing may stand.
+/// Writes the refunds that a batch changed. `false`: another writer changed one since it was read, so the batch must be rolled
+/// back.
 pub(super) async fn store<'a>(
     connection: &mut AnyConnection,
     slots: impl Iterator<Item = &'a RefundSlot> + Clone,
 ) -> Result<bool, DbError> {
-    let changed = slots.filter(|slot| slot.changed);
-    let updates: Vec<_> =
-        changed.clone().filter_map(|slot| slot.read.map(|read| row(&slot.refund, read))).collect();
-    if bulk::write(connection, UPDATE, &updates).await? != updates.len() as u64 {
-        return Ok(false);
-    }
-    let inserts: Vec<_> =
-        changed.filter(|slot| slot.read.is_none()).map(|slot| new_row(&slot.refund)).collect();
-    Ok(bulk::write(connection, INSERT, &inserts).await? == inserts.len() as u64)
+    REFUNDS.store(connection, slots.filter(|slot| slot.changed), |slot| slot.read).await
 }
 
 #[derive(Serialize)]
@@ -135,24 +94,6 @@ pub(super) async fn is_over_refunded<'a>(
     Ok(over.is_some())
 }
 
-fn new_row(refund: &Refund) -> NewRow<'_> {
-    NewRow {
-        row: row(refund, 0),
-        n: refund.out_trade_no.as_str(),
-        x: refund.transaction_id.as_str(),
-        tf: refund.total_fee.get(),
-        am: refund.amount.get(),
-        ui: refund.user.as_ref().map_or("", |user| &user.id),
-        un: refund.user.as_ref().map_or("", |user| &user.name),
-        re: &refund.reason,
-        nu: refund.notify_url.as_deref(),
-        mb: refund.by.name(),
-        mk: refund.by.kind(),
-        ex: refund.exception.as_ref().map(ExceptionId::to_string),
-        ra: refund.requested_at.get(),
-    }
-}
-
 /// The refunds of these orders, and those of these numbers.
 pub(super) async fn read(
     connection: &mut AnyConnection,
@@ -161,25 +102,18 @@ pub(super) async fn read(
 ) -> Result<Vec<Refund>, DbError> {
     let mut found = Vec::new();
     for (column, keys) in [("out_trade_no", orders), ("out_refund_no", numbers)] {
-        if keys.is_empty() {
-            continue;
-        }
-        let keys: Vec<_> = keys.iter().map(|n| Key { n }).collect();
-        let sql = format!(
-            "SELECT {COLUMNS} FROM refunds WHERE {column} IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)"
-        );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(bulk::json(&keys)?);
-        for row in query.fetch_all(&mut *connection).await? {
-            found.push(refund(&row)?);
-        }
+        let rows = bulk::select_in(connection, &REFUNDS.select, column, keys).await?;
+        found.extend(rows.iter().map(refund).collect::<Result<Vec<_>, _>>()?);
     }
     Ok(found)
 }
 
+/// One refund.
+///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn find(db: &Db, out_refund_no: &OutRefundNo) -> Result<Option<Refund>, DbError> {
-    let sql = format!("SELECT {COLUMNS} FROM refunds WHERE out_refund_no = $1");
+    let sql = format!("{} WHERE out_refund_no = $1", REFUNDS.select);
     let row = sqlx::query(AssertSqlSafe(sql))
         .bind(out_refund_no.as_str())
         .fetch_optional(&mut *db.reading().await?)
@@ -190,10 +124,9 @@ pub async fn find(db: &Db, out_refund_no: &OutRefundNo) -> Result<Option<Refund>
 /// The refunds of an order number, of whichever payment, oldest first.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo) -> Result<Vec<Refund>, DbError> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM refunds WHERE out_trade_no = $1 ORDER BY requested_at, out_refund_no");
+    let sql = format!("{} WHERE out_trade_no = $1 ORDER BY requested_at, out_refund_no", REFUNDS.select);
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(out_trade_no.as_str())
         .fetch_all(&mut *db.reading().await?)
@@ -218,9 +151,10 @@ pub(crate) async fn asked_for_on(
     limit: i64,
 ) -> Result<Vec<Refund>, DbError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM refunds WHERE requested_at >= $1 AND requested_at < $2 \
+        "{} WHERE requested_at >= $1 AND requested_at < $2 \
          AND (requested_at > $1 OR out_refund_no > $3) AND refund_id IS NOT NULL AND state <> 'closed' \
-         AND made_by_kind <> 'wechat' ORDER BY requested_at, out_refund_no LIMIT $4"
+         AND made_by_kind <> 'wechat' ORDER BY requested_at, out_refund_no LIMIT $4",
+        REFUNDS.select
     );
     let (from, number) =
         after.map_or((date.start(), ""), |after| (after.requested_at, after.out_refund_no.as_str()));
@@ -237,11 +171,10 @@ pub(crate) async fn asked_for_on(
 /// Refunds that are not over, oldest first, at most `limit`.
 ///
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn open(db: &Db, limit: i64) -> Result<Vec<Refund>, DbError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM refunds WHERE due_at IS NOT NULL ORDER BY requested_at, out_refund_no LIMIT $1"
-    );
+    let sql =
+        format!("{} WHERE due_at IS NOT NULL ORDER BY requested_at, out_refund_no LIMIT $1", REFUNDS.select);
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *db.reading().await?).await?;
     rows.iter().map(refund).collect()
 }
@@ -249,7 +182,7 @@ pub async fn open(db: &Db, limit: i64) -> Result<Vec<Refund>, DbError> {
 #[derive(Serialize)]
 struct Claim<'a> {
     n: &'a str,
-    /// Only if nobody has claimed or moved it since it was read.
+    /// The `due_at` that was read: a claim or a change since then wins.
     d: i64,
 }
 
@@ -286,15 +219,11 @@ pub(crate) async fn claim(db: &Db, now: UnixMillis, limit: usize) -> Result<Vec<
         .fetch_all(transaction.connection())
         .await?;
     transaction.commit().await?;
-    rows.iter()
-        .map(|row| {
-            OutRefundNo::parse(column::<String>(row, "out_refund_no")?)
-                .map_err(|e| broken("out_refund_no", e))
-        })
-        .collect()
+    let number = |row| REFUNDS.row(row).parse("out_refund_no", OutRefundNo::parse);
+    rows.iter().map(number).collect()
 }
 
-/// Makes a refund due now; `false` if it is over or nobody knows it.
+/// Makes a refund due now; `false` if it is over or unknown.
 pub(crate) async fn hurry(db: &Db, out_refund_no: &OutRefundNo, now: UnixMillis) -> Result<bool, DbError> {
     let mut transaction = db.begin().await?;
     let done = sqlx::query("UPDATE refunds SET due_at = $1 WHERE out_refund_no = $2 AND due_at IS NOT NULL")
@@ -306,8 +235,8 @@ pub(crate) async fn hurry(db: &Db, out_refund_no: &OutRefundNo, now: UnixMillis)
     Ok(done.rows_affected() == 1)
 }
 
-/// Takes a refund that WeChat does not have out of everybody's hands for a while; `false` if somebody sent it in the last
-/// `pause_ms`, so that a request may still be on its way.
+/// Leases a refund that WeChat does not have, so that it is not sent meanwhile; `false` if it was sent in the last `pause_ms`,
+/// so that a request may still be on its way.
 pub(crate) async fn hold(db: &Db, refund: &Refund, pause_ms: i64, now: UnixMillis) -> Result<bool, DbError> {
     let mut transaction = db.begin().await?;
     let done = sqlx::query(
@@ -326,48 +255,40 @@ pub(crate) async fn hold(db: &Db, refund: &Refund, pause_ms: i64, now: UnixMilli
 }
 
 fn refund(row: &AnyRow) -> Result<Refund, DbError> {
-    let text = |name: &'static str| column::<String>(row, name);
-    let fen = |name: &'static str| column::<i64>(row, name).map(Fen::new);
-    let user_id = text("user_id")?;
-    let blocked = match column::<Option<String>>(row, "problem")? {
-        Some(_) => Some(Blocked {
-            problem: TABLE.word(row, "problem", Problem::from_name)?,
-            said: column::<Option<String>>(row, "problem_said")?.unwrap_or_default(),
-        }),
+    let row = REFUNDS.row(row);
+    let user_id: String = row.get("user_id")?;
+    let blocked = match row.word_optional("problem", Problem::from_name)? {
+        Some(problem) => {
+            let said = row.get::<Option<String>>("problem_said")?.unwrap_or_default();
+            Some(Blocked { problem, said })
+        }
         None => None,
     };
     Ok(Refund {
-        out_refund_no: OutRefundNo::parse(text("out_refund_no")?).map_err(|e| broken("out_refund_no", e))?,
-        out_trade_no: OutTradeNo::parse(text("out_trade_no")?).map_err(|e| broken("out_trade_no", e))?,
-        transaction_id: TransactionId::parse(text("transaction_id")?)
-            .map_err(|e| broken("transaction_id", e))?,
-        total_fee: fen("total_fee")?,
-        amount: fen("amount")?,
-        share: fen("share")?,
-        taken: fen("taken")?,
+        out_refund_no: row.parse("out_refund_no", OutRefundNo::parse)?,
+        out_trade_no: row.parse("out_trade_no", OutTradeNo::parse)?,
+        transaction_id: row.parse("transaction_id", TransactionId::parse)?,
+        total_fee: row.fen("total_fee")?,
+        amount: row.fen("amount")?,
+        share: row.fen("share")?,
+        taken: row.fen("taken")?,
         user: match user_id.is_empty() {
             true => None,
-            false => Some(User { id: user_id, name: text("user_name")? }),
+            false => Some(User { id: user_id, name: row.get("user_name")? }),
         },
-        reason: text("reason")?,
-        notify_url: column(row, "notify_url")?,
-        by: TABLE.actor(row, "made_by_kind", "made_by")?,
-        overdrawn: column::<i64>(row, "overdrawn")? != 0,
-        exception: match column::<Option<String>>(row, "exception_id")? {
-            Some(_) => Some(TABLE.word(row, "exception_id", ExceptionId::parse)?),
-            None => None,
-        },
-        requested_at: UnixMillis::new(column(row, "requested_at")?),
-        state: TABLE.word(row, "state", RefundState::from_name)?,
-        refund_id: column::<Option<String>>(row, "refund_id")?
-            .map(RefundId::parse)
-            .transpose()
-            .map_err(|e| broken("refund_id", e))?,
-        ended_at: column::<Option<i64>>(row, "ended_at")?.map(UnixMillis::new),
+        reason: row.get("reason")?,
+        notify_url: row.get("notify_url")?,
+        by: row.actor("made_by_kind", "made_by")?,
+        overdrawn: row.flag("overdrawn")?,
+        exception: row.word_optional("exception_id", ExceptionId::parse)?,
+        requested_at: row.time("requested_at")?,
+        state: row.word("state", RefundState::from_name)?,
+        refund_id: row.parse_optional("refund_id", RefundId::parse)?,
+        ended_at: row.time_optional("ended_at")?,
         blocked,
-        due_at: column::<Option<i64>>(row, "due_at")?.map(UnixMillis::new),
-        tries: column(row, "tries")?,
-        tried_at: UnixMillis::new(column(row, "tried_at")?),
-        version: column(row, "version")?,
+        due_at: row.time_optional("due_at")?,
+        tries: row.get("tries")?,
+        tried_at: row.time("tried_at")?,
+        version: row.get("version")?,
     })
 }

@@ -23,7 +23,7 @@ pub struct Account {
 }
 
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn account(db: &Db, name: &str, block: &str, now: UnixMillis) -> Result<Option<Account>, DbError> {
     const FIND: &str = "SELECT password_hash, (SELECT COUNT(*) FROM operator_blocks AS b \
          WHERE b.operator = operators.name AND b.block = $2 AND b.seen_at > $3) AS known \
@@ -89,7 +89,7 @@ async fn wait_ms(db: &Db, bucket: &str, quota: Quota, now: UnixMillis) -> Result
 /// Gives a try back that was right.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn give_back(db: &Db, bucket: &str, quota: Quota) -> Result<(), DbError> {
     let (write, bucket) = (db.clone(), bucket.to_owned());
     db.run_to_completion(async move {
@@ -134,7 +134,7 @@ pub(super) async fn know_block(
 /// Counts a failed try: one row for each action, name, block and minute. `name` is empty for one that is nobody's.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn failed(
     db: &Db,
     action: &'static str,
@@ -163,7 +163,7 @@ pub async fn failed(
 /// Deletes failures that are old or too many, and limits that hold nobody up any more.
 ///
 /// # Errors
-/// The database's.
+/// [`DbError`].
 pub async fn prune(db: &Db, now: UnixMillis) -> Result<(), DbError> {
     const TOO_MANY: &str = "DELETE FROM sign_in_failures WHERE minute < \
          (SELECT minute FROM sign_in_failures ORDER BY minute DESC LIMIT 1 OFFSET $1)";

@@ -1,4 +1,4 @@
-//! Where a simulation decides in which order steps reach the database.
+//! Test seam: a scheduler of database steps for deterministic simulation; open in production.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 
 use super::error::DbError;
 
-/// Every step to the database goes through here: what is read on one connection, a transaction, the opening of a connection.
-/// It stands open, and only a simulation closes it, to let the steps in one at a time. Clones are the same turnstile.
+/// Every step to the database passes it: the reads on one connection, a transaction, the opening of a connection. It is open
+/// unless a simulation closes it, to admit the steps one at a time. Clones are the same turnstile.
 #[derive(Debug, Clone, Default)]
 pub struct Turnstile {
     closed: Option<Arc<Closed>>,
@@ -22,32 +22,32 @@ struct Closed {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    /// How many came so far: the next one's number.
+    /// Steps that arrived so far: the number of the next one.
     came: usize,
     steps: Vec<(Step, oneshot::Sender<Passage>)>,
 }
 
-/// A step that waits to be let in.
+/// A step that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// They are numbered in the order in which they come.
+    /// Its number in the order of arrival.
     pub number: usize,
     /// Whether it is a transaction that may write.
     pub writes: bool,
 }
 
-/// What becomes of a step that is let in.
+/// The outcome of a step, as the simulation decides.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Fate {
     #[default]
     Done,
-    /// Nothing of it is done.
+    /// Nothing of it is done, and the caller gets an error.
     Refused,
-    /// It is done, and nobody hears so.
+    /// It is done, and the caller gets an error.
     Unheard,
 }
 
-/// One step that was let in. It ends when this is dropped.
+/// A step under way; dropping it ends the step.
 #[derive(Debug, Default)]
 pub(super) struct Passage {
     through: Option<Arc<Closed>>,
@@ -56,7 +56,7 @@ pub(super) struct Passage {
 
 impl Passage {
     /// # Errors
-    /// Where the step is not to succeed: as if the connection had broken.
+    /// A lost connection, if the step is not to succeed.
     pub(super) fn answer(&self) -> Result<(), DbError> {
         match self.fate {
             Fate::Done => Ok(()),
@@ -76,7 +76,7 @@ impl Drop for Passage {
 }
 
 impl Turnstile {
-    /// One at which every step waits until it is let in: for simulations only.
+    /// A turnstile at which every step waits until it is let in: for simulations only.
     pub fn closed() -> Turnstile {
         Turnstile { closed: Some(Arc::default()) }
     }
@@ -102,7 +102,7 @@ impl Turnstile {
         turn.await.unwrap_or_default()
     }
 
-    /// The steps that wait, in the order in which they came. Those that were given up are gone.
+    /// The waiting steps in the order of arrival, without those that were cancelled.
     pub fn waiting(&self) -> Vec<Step> {
         self.closed.as_ref().map_or_else(Vec::new, |closed| {
             let mut waiting = closed.waiting();
@@ -111,7 +111,7 @@ impl Turnstile {
         })
     }
 
-    /// How many steps are at the database.
+    /// Steps at the database.
     pub fn inside(&self) -> usize {
         self.closed.as_ref().map_or(0, |closed| closed.inside.load(Ordering::SeqCst))
     }
@@ -124,7 +124,7 @@ impl Turnstile {
         let (_, step) = waiting.steps.remove(index);
         drop(waiting);
         closed.inside.fetch_add(1, Ordering::SeqCst);
-        // Where nobody waits for it any more it comes back and ends at once.
+        // If it was cancelled meanwhile, its passage comes back and ends at once.
         let _ = step.send(Passage { through: Some(Arc::clone(closed)), fate });
     }
 }
