@@ -1,7 +1,7 @@
 # Each command makes ready what it needs, and does nothing the second time. Scripts say what they do in their first lines.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run test build check test-rust test-browser audit torture bench faults fuzz clean setup site
+.PHONY: help run test build check test-rust test-browser audit simulate bench faults fuzz clean setup site
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -28,7 +28,7 @@ test-browser: site ## Tests in Chromium, with the binary that test-rust built
 audit: setup ## Known security advisories of our dependencies (needs the network)
 	@bash scripts/deny.sh advisories
 
-torture: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
+simulate: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
 	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) POSTGRES=$(POSTGRES) bash scripts/test.sh --test simulation $(if $(SEED),no_seed_breaks_an_invariant -- --exact,--) --nocapture
 
 bench: build ## Speed, beside peers

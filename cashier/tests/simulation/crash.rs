@@ -1,5 +1,5 @@
-//! A process that dies at each point where it waits, one after the other, in each of its steps: what was acknowledged is
-//! there, nothing happens twice, and a process that is started again comes to the same end as one that never died.
+//! Crash tests: a process is killed at each point where it waits, one after the other, in each of its steps. What was
+//! acknowledged is stored, nothing happens twice, and a restarted process ends like one that never died.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use sandbox::{NotifyFaults, Pay};
 use wxpay::OutRefundNo;
 use wxpay::bill::BillDate;
 
-use crate::databases::Place;
+use crate::databases::Databases;
 use crate::notices::Note;
 use crate::oracle::Broken;
 use crate::process::{self, Done, News, take_notice};
@@ -56,9 +56,9 @@ impl Step {
 
 /// Cuts `step` at each point where it waits, or at one of `every` so many, and once more a moment later, when what it waited for was done. Answers how
 /// many points there are.
-pub fn cut(step: Step, place: &Place, every: usize) -> Result<usize, Broken> {
+pub fn cut(step: Step, databases: &Databases, every: usize) -> Result<usize, Broken> {
     for point in (1..MOST).step_by(every) {
-        let ended = [false, true].map(|later| cut_at(step, place, point, later));
+        let ended = [false, true].map(|later| cut_at(step, databases, point, later));
         let [at_once, later] =
             ended.map(|ended| ended.map_err(|why| format!("{step:?} cut at {point}: {why}")));
         if at_once? & later? {
@@ -69,13 +69,13 @@ pub fn cut(step: Step, place: &Place, every: usize) -> Result<usize, Broken> {
 }
 
 /// `true` if the step ended before it had waited `point` times.
-fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, Broken> {
-    let mut world = World::calm(place);
+fn cut_at(step: Step, databases: &Databases, point: usize, later: bool) -> Result<bool, Broken> {
+    let mut world = World::calm(databases);
     let note = prepare(&mut world, step)?;
     // From here on the model knows what was there before.
     world.check()?;
     let process = world.process(0);
-    process.wire.open();
+    process.network.open();
     let cashier = process.cashier.clone();
     let seen = world.seen.first().cloned();
     let number = seen.as_ref().map(|seen| process::number(&seen.number));
@@ -114,13 +114,13 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
         world.oracle.proven(&note.number, &note.transaction);
     }
     let process = world.process(0);
-    process.wire.set_slow(true);
+    process.network.set_slow(true);
     let done = process.idle.until_waited(&process.runtime, point, what);
     if done.is_none() && later {
         // What the database or WeChat was asked for last is done; the process does not hear of it.
         std::thread::sleep(Duration::from_millis(2));
     }
-    process.wire.set_slow(false);
+    process.network.set_slow(false);
     world.hear(0);
     if let (Some(done), Some(note)) = (&done, &note) {
         world.answered(0, note, 200, &done.text)?;
@@ -136,7 +136,7 @@ fn cut_at(step: Step, place: &Place, point: usize, later: bool) -> Result<bool, 
         Step::Reconcile => take_over(&mut world)?,
         _ => {}
     }
-    world.quiet()?;
+    world.drain()?;
     expect(&mut world, step, note.is_some())?;
     Ok(done.is_some())
 }
@@ -155,7 +155,7 @@ fn prepare(world: &mut World, step: Step) -> Result<Option<Note>, Broken> {
         Step::Notice | Step::Query => {
             world.pay(&seen.url, &seen.number, Pay::default(), true);
             let mut note = None;
-            world.post(NotifyFaults::default(), |_, _, sent| note = Some(sent));
+            world.send_notices(NotifyFaults::default(), |_, _, sent| note = Some(sent));
             world.advance(50_000);
             note.filter(|_| step == Step::Notice)
         }
@@ -174,11 +174,11 @@ fn prepare(world: &mut World, step: Step) -> Result<Option<Note>, Broken> {
             if step == Step::GiveBack {
                 world.pay(&seen.url, &seen.number, Pay { again: true, ..Pay::default() }, true);
             }
-            world.post(NotifyFaults::default(), |world, letter, note| {
+            world.send_notices(NotifyFaults::default(), |world, letter, note| {
                 letter.reply.send(world.deliver(0, &note).unwrap()).unwrap();
             });
             let process = world.process(0);
-            process.wire.open();
+            process.network.open();
             let cashier = process.cashier.clone();
             if matches!(step, Step::SendRefund | Step::EndRefund) {
                 let wish = process::refund_wish(&process::number(&seen.number), 500);
@@ -207,7 +207,7 @@ fn press_again(world: &mut World, step: Step) -> Result<(), Broken> {
     world.advance(8_001);
     let seen = world.seen.first().cloned();
     let process = world.process(0);
-    process.wire.open();
+    process.network.open();
     let cashier = process.cashier.clone();
     let done = match (step, seen) {
         (Step::NewCode, Some(seen)) => {
@@ -231,7 +231,7 @@ fn take_over(world: &mut World) -> Result<(), Broken> {
     world.advance(121_000);
     let date = BillDate::of(world.wechat.now()).previous();
     let process = world.process(0);
-    process.wire.open();
+    process.network.open();
     let cashier = process.cashier.clone();
     let run = process.run(cashier.reconcile_due()).map(|day| day.is_some());
     let day = process.run(cashier.reconciliation(date)).unwrap();
@@ -273,9 +273,9 @@ fn expect(world: &mut World, step: Step, paid: bool) -> Result<(), Broken> {
 fn a_process_that_dies_at_any_point_of_any_step_loses_and_doubles_nothing() {
     // Each cut runs on to the quiet end: whoever asks for many seeds has the time for all of them.
     let (sqlite, postgres) = if setting("SEEDS").is_some() { (1, 1) } else { (3, 12) };
-    for (place, every) in [(Place::sqlite(), sqlite), (Place::postgres(), postgres)] {
+    for (databases, every) in [(Databases::sqlite(), sqlite), (Databases::postgres(), postgres)] {
         for step in Step::ALL {
-            match cut(step, &place, every) {
+            match cut(step, &databases, every) {
                 Ok(points) => println!("{step:?}: cut at {points} points"),
                 Err(why) => panic!("{why}"),
             }

@@ -1,4 +1,4 @@
-//! Fresh databases, fast: a copy of a file that has its tables already, or a database that is emptied.
+//! Fresh databases, fast: a copy of a migrated file, or a PostgreSQL database that is emptied.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use tokio::runtime::Builder;
 
 /// Where databases are made.
 #[derive(Debug)]
-pub enum Place {
+pub enum Databases {
     /// In memory where the machine has a file system there: what a power cut leaves is not tried here, and a real flush
     /// for every commit would be most of the time.
     Sqlite { folder: tempfile::TempDir, template: PathBuf },
@@ -48,8 +48,8 @@ impl Drop for Fresh {
 
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-impl Place {
-    pub fn sqlite() -> Place {
+impl Databases {
+    pub fn sqlite() -> Databases {
         let memory = PathBuf::from("/dev/shm");
         let folder =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
@@ -58,22 +58,22 @@ impl Place {
             let db = Db::open(&format!("sqlite://{}", template.display())).await.unwrap();
             db.pool().close().await;
         });
-        Place::Sqlite { folder, template }
+        Databases::Sqlite { folder, template }
     }
 
-    pub fn postgres() -> Place {
-        Place::Postgres { free: Arc::default() }
+    pub fn postgres() -> Databases {
+        Databases::Postgres { free: Arc::default() }
     }
 
     pub fn fresh(&self) -> Fresh {
         match self {
-            Place::Sqlite { folder, template } => {
+            Databases::Sqlite { folder, template } => {
                 let n = NEXT.fetch_add(1, Ordering::Relaxed);
                 let file = folder.path().join(format!("{n}.db"));
                 std::fs::copy(template, &file).unwrap();
                 Fresh { url: format!("sqlite://{}", file.display()), after: After::Remove(file) }
             }
-            Place::Postgres { free } => {
+            Databases::Postgres { free } => {
                 let used = free.lock().unwrap().pop();
                 let url = block_on(async {
                     match used {

@@ -1,4 +1,4 @@
-//! How a seed ends: no more faults, time runs on, the background works, and nothing may be left over.
+//! The end of a seed: without faults, time passes and background work runs until nothing is left over.
 
 use sandbox::NotifyFaults;
 use wxpay::OutRefundNo;
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 20;
 
 impl World {
     /// Faults end; then everything that is true in the end is checked.
-    pub fn quiet(&mut self) -> Result<(), Broken> {
+    pub fn drain(&mut self) -> Result<(), Broken> {
         self.note("the faults are over".to_owned());
         self.end_faults();
         for machine in 0..self.machines.len() {
@@ -33,13 +33,13 @@ impl World {
         }
         self.finish()?;
         self.check()?;
-        self.process(0).wire.open();
+        self.process(0).network.open();
         for round in 0.. {
             if round == ROUNDS {
                 return Err(format!("work in the background never ends: {:#?}", self.rows().refunds));
             }
             let mut broken = Ok(());
-            self.post(NotifyFaults::default(), |world, letter, note| match world.deliver(0, &note) {
+            self.send_notices(NotifyFaults::default(), |world, letter, note| match world.deliver(0, &note) {
                 Ok(answer) => drop(letter.reply.send(answer)),
                 Err(why) => broken = Err(why),
             });
@@ -67,7 +67,7 @@ impl World {
     /// Lets everything go on until nothing is under way.
     pub fn finish(&mut self) -> Result<(), Broken> {
         for _ in 0..ROUNDS {
-            self.settle()?;
+            self.apply_finished()?;
             if self.alive().into_iter().all(|m| self.process(m).is_idle()) {
                 return Ok(());
             }
@@ -76,7 +76,7 @@ impl World {
                 if self.process(machine).held_steps() > 0 {
                     self.process(machine).let_step_go(0);
                     moved = true;
-                } else if !self.process(machine).wire.held().is_empty() {
+                } else if !self.process(machine).network.held().is_empty() {
                     self.release(machine, 0, Fate::Pass);
                     moved = true;
                 }

@@ -1,4 +1,4 @@
-//! What happens: each event is drawn from the seed, and after each everything is checked.
+//! The events: each is drawn from the seed, and all invariants are checked after each.
 
 use rand::RngExt;
 use sandbox::{AnswerFault, NotifyFaults, Pay};
@@ -19,7 +19,7 @@ impl World {
     pub fn act(&mut self) -> Result<(), Broken> {
         let ms = self.rng.random_range(1..50);
         self.advance(ms);
-        self.settle()?;
+        self.apply_finished()?;
         match self.rng.random_range(0..114) {
             0..22 => self.let_go()?,
             22..32 => self.press(),
@@ -37,7 +37,7 @@ impl World {
             109..113 => self.spend(),
             _ => self.strangers(),
         }
-        self.settle()?;
+        self.apply_finished()?;
         if self.rng.random_bool(0.5) {
             self.look()?;
         }
@@ -59,7 +59,7 @@ impl World {
                 self.background();
                 break;
             }
-            self.settle()?;
+            self.apply_finished()?;
         }
         Ok(())
     }
@@ -69,7 +69,7 @@ impl World {
         let mut held = Vec::new();
         for machine in self.alive() {
             let (steps, calls) =
-                (self.process(machine).held_steps(), self.process(machine).wire.held().len());
+                (self.process(machine).held_steps(), self.process(machine).network.held().len());
             held.extend((0..steps).map(|step| (machine, true, step)));
             held.extend((0..calls).map(|call| (machine, false, call)));
         }
@@ -87,7 +87,7 @@ impl World {
     }
 
     fn let_call_go(&mut self, machine: usize, index: usize) {
-        let answered = self.process(machine).wire.held()[index].answer.is_some();
+        let answered = self.process(machine).network.held()[index].answer.is_some();
         let fate = match (self.fault(), answered) {
             (false, _) => Fate::Pass,
             (true, true) => {
@@ -161,7 +161,7 @@ impl World {
         }
         self.note(format!("WeChat sends its notices: {faults:?}"));
         let mut broken = Ok(());
-        self.post(faults, |world, letter, note| {
+        self.send_notices(faults, |world, letter, note| {
             let Some(machine) = world.any_alive() else { return };
             let fault = world.fault();
             match (fault, world.one_of(4)) {
@@ -190,7 +190,7 @@ impl World {
         broken
     }
 
-    /// A notice comes that was on the wire before, as it was or changed on its way.
+    /// A notice comes that was on the network before, as it was or changed on its way.
     fn replay(&mut self) -> Result<(), Broken> {
         let Some(machine) = self.any_alive() else { return Ok(()) };
         if self.pile.is_empty() {

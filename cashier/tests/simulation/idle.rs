@@ -1,5 +1,5 @@
-//! A runtime that says when nothing on it goes on by itself: every task waits for WeChat, for a clock, or for its turn at the
-//! database. The machine's clock has no part in it, so a slow machine changes nothing.
+//! A runtime that detects when it is idle: every task waits for WeChat, for a clock, or for a step to the database. It does not
+//! depend on the machine's clock, so a slow machine changes nothing.
 
 use std::future::poll_fn;
 use std::pin::pin;

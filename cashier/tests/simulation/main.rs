@@ -1,7 +1,7 @@
 //! The whole system without sockets: the real cashier, its writer and a real database, the sandbox as WeChat, on one
 //! virtual clock from one seed. Faults are on, every invariant is checked after every event by a model of its own, and
 //! at the end of a seed nothing may be left over. `make test` runs 500 seeds,
-//! `make torture SEEDS=n` n of them, `make torture SEED=k` one.
+//! `make simulate SEEDS=n` n of them, `make simulate SEED=k` one.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 mod crash;
@@ -24,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use databases::Place;
+use databases::Databases;
 use oracle::Broken;
 use world::World;
 
@@ -49,7 +49,7 @@ impl Failure {
     fn tell(&self) -> String {
         let log = self.log.join("\n");
         format!(
-            "\n{log}\n\nseed {}: {}\nreplay it with: make torture SEED={}\n",
+            "\n{log}\n\nseed {}: {}\nreplay it with: make simulate SEED={}\n",
             self.seed, self.why, self.seed
         )
     }
@@ -64,8 +64,8 @@ struct Story {
 }
 
 /// Runs one seed to its end.
-fn run(seed: u64, place: &Place) -> Result<Story, Failure> {
-    let mut world = World::new(seed, place);
+fn run(seed: u64, databases: &Databases) -> Result<Story, Failure> {
+    let mut world = World::new(seed, databases);
     let mut paid = false;
     let all = catch_unwind(AssertUnwindSafe(|| {
         world.begin()?;
@@ -73,7 +73,7 @@ fn run(seed: u64, place: &Place) -> Result<Story, Failure> {
             world.act()?;
         }
         paid = world.oracle.knows_a_payment();
-        world.quiet()
+        world.drain()
     }));
     let why = match all {
         Ok(Ok(())) => return Ok(Story { log: world.log, paid }),
@@ -87,7 +87,7 @@ fn run(seed: u64, place: &Place) -> Result<Story, Failure> {
 }
 
 /// Runs so many seeds, from 1 on or from the one of `FROM`, on all processors. A seed that fails does not keep the others from being run.
-fn run_all(seeds: u64, place: &Place) {
+fn run_all(seeds: u64, databases: &Databases) {
     let from = setting("FROM").unwrap_or(1);
     let (next, paid) = (AtomicU64::new(from), AtomicU64::new(0));
     let began = Instant::now();
@@ -98,7 +98,7 @@ fn run_all(seeds: u64, place: &Place) {
             if seed >= from + seeds {
                 return failures;
             }
-            match run(seed, place) {
+            match run(seed, databases) {
                 Ok(story) => _ = paid.fetch_add(story.paid.into(), Ordering::Relaxed),
                 Err(failure) => failures.push(failure),
             }
@@ -137,27 +137,27 @@ fn setting(name: &str) -> Option<u64> {
 
 #[test]
 fn no_seed_breaks_an_invariant() {
-    let place = if setting("POSTGRES").is_some() { Place::postgres() } else { Place::sqlite() };
+    let databases = if setting("POSTGRES").is_some() { Databases::postgres() } else { Databases::sqlite() };
     match setting("SEED") {
-        Some(seed) => match run(seed, &place) {
+        Some(seed) => match run(seed, &databases) {
             Ok(story) => println!("{}\nseed {seed} keeps every invariant", story.log.join("\n")),
             Err(failure) => panic!("{}", failure.tell()),
         },
-        None => run_all(setting("SEEDS").unwrap_or(SEEDS), &place),
+        None => run_all(setting("SEEDS").unwrap_or(SEEDS), &databases),
     }
 }
 
 #[test]
 fn no_seed_breaks_an_invariant_on_postgres() {
-    run_all((setting("SEEDS").unwrap_or(SEEDS) / ON_POSTGRES).max(1), &Place::postgres());
+    run_all((setting("SEEDS").unwrap_or(SEEDS) / ON_POSTGRES).max(1), &Databases::postgres());
 }
 
 #[test]
 fn the_same_seed_tells_the_same_story_twice() {
-    let place = Place::sqlite();
+    let databases = Databases::sqlite();
     for seed in 1..=setting("SEEDS").map_or(20, |seeds| seeds / 10) {
         let [first, second] =
-            [(), ()].map(|()| run(seed, &place).map_or_else(|failure| failure.log, |story| story.log));
+            [(), ()].map(|()| run(seed, &databases).map_or_else(|failure| failure.log, |story| story.log));
         let same = first.iter().zip(&second).take_while(|(one, other)| one == other).count();
         assert_eq!(first.get(same), second.get(same), "seed {seed}: not the same after {same} events");
     }

@@ -1,5 +1,5 @@
-//! The way between a process and WeChat. Every call stops twice, before WeChat reads it and before its answer is read,
-//! until the world says what becomes of it: so anything can happen in between, and in the same order for the same seed.
+//! The network between a process and WeChat. Every call stops twice, before WeChat reads it and before its answer is read,
+//! until the world decides its fate: so any event can happen in between, in the same order for the same seed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -51,7 +51,7 @@ impl Held {
 pub type Answered = (String, String, Vec<u8>);
 
 #[derive(Debug, Clone)]
-pub struct Wire {
+pub struct Network {
     held: Arc<Mutex<Vec<Held>>>,
     /// Nothing stands still any more; what went through is kept here.
     open: Arc<Mutex<Option<Vec<Answered>>>>,
@@ -62,9 +62,9 @@ pub struct Wire {
     sandbox: Sandbox,
 }
 
-impl Wire {
-    pub fn new(sandbox: Sandbox) -> Wire {
-        Wire {
+impl Network {
+    pub fn new(sandbox: Sandbox) -> Network {
+        Network {
             held: Arc::default(),
             open: Arc::default(),
             sent: Arc::default(),
@@ -131,26 +131,26 @@ impl Wire {
     }
 }
 
-async fn call(State(wire): State<Wire>, request: Request) -> Response {
+async fn call(State(network): State<Network>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
     let path = parts.uri.path().to_owned();
     let fields = Fields::read(&body, usize::MAX).unwrap();
     let about = fields.get("out_refund_no").or_else(|| fields.get("out_trade_no"));
     let number = about.or_else(|| fields.get("bill_date")).unwrap_or_default().to_owned();
-    let answer = match wire.hold(&path, &number, None).await {
+    let answer = match network.hold(&path, &number, None).await {
         Fate::Pass => AnswerFault::Ok,
         Fate::Ill(fault) => fault,
         _ => return nothing(),
     };
-    let before = wire.sandbox.faults();
-    wire.sandbox.set_faults(Faults { answer, ..before.clone() });
+    let before = network.sandbox.faults();
+    network.sandbox.set_faults(Faults { answer, ..before.clone() });
     let request = Request::from_parts(parts, Body::from(body));
-    let Ok(response) = wire.sandbox.router().oneshot(request).await;
-    wire.sandbox.set_faults(before);
+    let Ok(response) = network.sandbox.router().oneshot(request).await;
+    network.sandbox.set_faults(before);
     let (parts, body) = response.into_parts();
     let mut body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
-    match wire.hold(&path, &number, Some(body.clone())).await {
+    match network.hold(&path, &number, Some(body.clone())).await {
         Fate::Pass => {}
         Fate::Cut(bytes) => body.truncate(bytes % body.len()),
         Fate::Twisted(byte) => {

@@ -1,4 +1,4 @@
-//! Notices: WeChat sends them, the world brings them to a machine, sooner, later, more than once, or never.
+//! Notices: WeChat sends them, the world delivers them to a machine at once, later, more than once, or never.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,7 +13,7 @@ use crate::oracle::Broken;
 use crate::process::{self, take_notice, take_refund_notice};
 use crate::world::World;
 
-/// A notice as it was on the wire.
+/// A notice as it was on the network.
 #[derive(Debug, Clone)]
 pub struct Note {
     pub body: String,
@@ -39,7 +39,7 @@ pub type Mailbox = Arc<Mutex<Vec<Letter>>>;
 
 impl World {
     /// WeChat sends what is due; each letter is given to `take`, which answers it or not.
-    pub fn post(&mut self, faults: NotifyFaults, mut take: impl FnMut(&mut World, Letter, Note)) {
+    pub fn send_notices(&mut self, faults: NotifyFaults, mut take: impl FnMut(&mut World, Letter, Note)) {
         let (genuine, right) = (!faults.forge_sign, faults.total_fee.is_none());
         let refund = self.refund_faults.clone();
         self.sandbox.set_faults(Faults { notify: faults, refund: refund.clone(), ..Faults::default() });
@@ -111,15 +111,15 @@ impl World {
     fn deliver_refund(&mut self, machine: usize, note: &Note) -> (u16, String) {
         let merchant = self.common.merchant.clone();
         let process = self.process(machine);
-        let was_open = process.wire.is_open();
+        let was_open = process.network.is_open();
         if !was_open {
-            process.wire.open();
+            process.network.open();
         }
         let cashier = process.cashier.clone();
         let answer = process.run(take_refund_notice(&cashier, &merchant, &note.body));
         self.hear(machine);
         if !was_open {
-            self.process(machine).wire.close();
+            self.process(machine).network.close();
         }
         let word = if answer.1.contains("SUCCESS") { "SUCCESS" } else { "FAIL" };
         self.note(format!("machine {machine}: notice of a refund: {word}"));

@@ -1,4 +1,4 @@
-//! What an operator does about money: refunds, and exceptions that wait for a person.
+//! The operator's actions: refunds and the resolution of exceptions.
 
 use rand::RngExt;
 use recharge::ExceptionId;

@@ -1,5 +1,5 @@
-//! What must hold, judged by what WeChat's own book says and by a small model of our own. It shares no code with the
-//! product's rules.
+//! The oracle: all invariants, checked against the sandbox's book and a small model. It shares no code with the product's
+//! rules.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 

@@ -1,5 +1,5 @@
-//! One process of the product: the real cashier and its writer on a runtime of their own. Dropping it is what a crash
-//! does: nothing that was under way goes on, and what is in the database stays.
+//! One process: the real cashier and its writer on a runtime of their own. Dropping it is a crash: work under way ends, and what
+//! is in the database stays.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,7 +24,7 @@ use wxpay::v2::refund_notice;
 use wxpay::{Fen, Merchant, OutRefundNo, OutTradeNo};
 
 use crate::idle::Idle;
-use crate::network::Wire;
+use crate::network::Network;
 use crate::notices::Note;
 
 /// Where the payers press from.
@@ -70,7 +70,7 @@ struct Activity {
 #[derive(Debug)]
 pub struct Process {
     pub cashier: Cashier,
-    pub wire: Wire,
+    pub network: Network,
     /// Of a hundred steps to the database so many stand still until the world lets them go on.
     pub holds: u32,
     /// And so many of a hundred fail there, be it that they are done and nobody hears so.
@@ -90,8 +90,8 @@ impl Process {
         let turnstile = Turnstile::closed();
         let idle = Idle::new(turnstile.clone());
         let runtime = idle.runtime();
-        let wire = Wire::new(common.sandbox.clone());
-        let client = Client::in_process(common.merchant.clone(), wire.router());
+        let network = Network::new(common.sandbox.clone());
+        let client = Client::in_process(common.merchant.clone(), network.router());
         // A call that stands still takes no time on the virtual clock.
         let client = client.with_budget(3_600_000, 3_600_000);
         let cashier = runtime.block_on(async {
@@ -101,7 +101,7 @@ impl Process {
             Cashier::start(db, client, settings, clock, random, instance)
         });
         let (held, activities) = (BTreeSet::new(), Vec::new());
-        Process { cashier, wire, holds: 0, failures: 0, rng, turnstile, held, activities, idle, runtime }
+        Process { cashier, network, holds: 0, failures: 0, rng, turnstile, held, activities, idle, runtime }
     }
 
     /// Runs something that does not wait for WeChat to its end. Other things may go on meanwhile, as far as they come.
@@ -182,7 +182,7 @@ impl Process {
     }
 
     /// Runs until nothing goes on any more by itself. Answers the activities that have ended.
-    pub fn settle(&mut self) -> Vec<(String, Done)> {
+    pub fn take_finished(&mut self) -> Vec<(String, Done)> {
         loop {
             self.step();
             let fresh = self.fresh();

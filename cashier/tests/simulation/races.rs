@@ -1,4 +1,4 @@
-//! Two machines at one order: the slower one has read it and is about to write when the other one writes.
+//! Races of two machines for one order: the slower one has read it and is about to write when the other one writes.
 
 use rand::RngExt;
 use sandbox::{NotifyFaults, Pay};
@@ -22,12 +22,12 @@ impl World {
             if self.process(slow).stop_before_writing(&mut writes) {
                 break;
             }
-            let wire = self.process(slow).wire.clone();
-            let about = wire.held().iter().position(|call| call.number == seen.number);
+            let network = self.process(slow).network.clone();
+            let about = network.held().iter().position(|call| call.number == seen.number);
             let Some(call) = about else { break };
             self.release(slow, call, Fate::Pass);
         }
-        self.settle()?;
+        self.apply_finished()?;
         if self.rng.random_ratio(2, 3) {
             self.bring_payment(1 - slow, &seen, false)?;
         } else {
@@ -76,7 +76,7 @@ impl World {
     fn bring_payment(&mut self, machine: usize, seen: &Seen, slowly: bool) -> Result<(), Broken> {
         self.pay(&seen.url, &seen.number, Pay { force: true, again: false }, true);
         let mut notes = Vec::new();
-        self.post(NotifyFaults::default(), |_, _, note| notes.push(note));
+        self.send_notices(NotifyFaults::default(), |_, _, note| notes.push(note));
         for note in notes.into_iter().filter(|note| note.number == seen.number && !note.of_refund) {
             if slowly {
                 self.deliver_slowly(machine, note);

@@ -1,4 +1,4 @@
-//! What is in the database, read with SQL of our own.
+//! The rows of the database, read with SQL of the test's own.
 
 use std::collections::BTreeMap;
 
@@ -190,7 +190,7 @@ impl Reader {
     pub async fn refuses_again(&mut self, number: &str, entry: &str) -> bool {
         let again = sqlx::query(
             "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
-             VALUES ($1, $2, 'u_0', 1, 0, 'torture', 'torture')",
+             VALUES ($1, $2, 'u_0', 1, 0, 'simulation', 'simulation')",
         );
         again.bind(number.to_owned()).bind(entry.to_owned()).execute(&mut self.db).await.is_err()
     }

@@ -1,4 +1,4 @@
-//! One desk and one WeChat on one virtual clock, and everything that happens to them, from one seed.
+//! The world: the processes of one installation and WeChat on one virtual clock, with all their events, from one seed.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use sandbox::{Deliver, Options, Pay, RefundFaults, Sandbox};
 use tokio::runtime::{Builder, Runtime};
 use wxpay::{Merchant, SignType, UnixMillis};
 
-use crate::databases::{Fresh, Place};
+use crate::databases::{Databases, Fresh};
 use crate::network::Fate;
 use crate::notices::{Mailbox, Note, receive};
 use crate::oracle::{Broken, Oracle};
@@ -49,7 +49,7 @@ pub struct World {
     pub common: Common,
     pub oracle: Oracle,
     pub seen: Vec<Seen>,
-    /// Notices that were on the wire; any of them may come (again) at any time.
+    /// Notices that were on the network; any of them may come (again) at any time.
     pub pile: Vec<Note>,
     /// How many of a hundred calls and notices meet a fault.
     pub faults: u32,
@@ -69,7 +69,7 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(seed: u64, place: &Place) -> World {
+    pub fn new(seed: u64, databases: &Databases) -> World {
         let mut rng = StdRng::seed_from_u64(seed);
         let sign_type = if rng.random_bool(0.5) { SignType::Md5 } else { SignType::HmacSha256 };
         let merchant = Merchant { sign_type, ..Merchant::sandbox() };
@@ -84,7 +84,7 @@ impl World {
         let faults = [0, 10, 30, 60][rng.random_range(0..4)];
         let holds = [0, 10, 30, 60][rng.random_range(0..4)];
         let failures = [0, 0, 3, 10][rng.random_range(0..4)];
-        let mut world = World::open(rng, place, merchant, settings);
+        let mut world = World::open(rng, databases, merchant, settings);
         (world.faults, world.holds, world.failures) = (faults, holds, failures);
         let settings = &world.common.settings;
         world.note(format!(
@@ -98,17 +98,17 @@ impl World {
     }
 
     /// One machine, usual settings and no faults but those that a test makes itself.
-    pub fn calm(place: &Place) -> World {
+    pub fn calm(databases: &Databases) -> World {
         let rng = StdRng::seed_from_u64(0);
-        let mut world = World::open(rng, place, Merchant::sandbox(), settings());
+        let mut world = World::open(rng, databases, Merchant::sandbox(), settings());
         world.machines.push(Machine { clock: Clock::simulated(BEGIN), process: None, starts: 0 });
         world.start(0);
         world
     }
 
-    fn open(mut rng: StdRng, place: &Place, merchant: Merchant, settings: Settings) -> World {
+    fn open(mut rng: StdRng, databases: &Databases, merchant: Merchant, settings: Settings) -> World {
         let office = Builder::new_current_thread().enable_all().build().unwrap();
-        let database = place.fresh();
+        let database = databases.fresh();
         let wechat = sandbox::Clock::manual(BEGIN);
         let mailbox = Mailbox::default();
         let options = Options {
@@ -206,13 +206,13 @@ impl World {
     }
 
     /// Runs every machine until nothing goes on by itself, and takes note of what has ended.
-    pub fn settle(&mut self) -> Result<(), Broken> {
+    pub fn apply_finished(&mut self) -> Result<(), Broken> {
         for machine in self.alive() {
-            for (name, done) in self.process(machine).settle() {
+            for (name, done) in self.process(machine).take_finished() {
                 self.ended(machine, &name, done)?;
             }
-            let wire = self.process(machine).wire.clone();
-            for call in wire.held().iter().filter(|call| call.answer.is_none()) {
+            let network = self.process(machine).network.clone();
+            for call in network.held().iter().filter(|call| call.answer.is_none()) {
                 if call.path == "/pay/unifiedorder" {
                     self.oracle.sent(&call.number);
                 }
@@ -247,16 +247,16 @@ impl World {
 
     /// The model hears what a machine asked WeChat, and was told, while nothing was held up on the way.
     pub fn hear(&mut self, machine: usize) {
-        let wire = self.process(machine).wire.clone();
-        wire.sent().iter().for_each(|number| self.oracle.sent(number));
-        for (path, number, answer) in wire.passed() {
+        let network = self.process(machine).network.clone();
+        network.sent().iter().for_each(|number| self.oracle.sent(number));
+        for (path, number, answer) in network.passed() {
             self.oracle.answered(&path, &number, &answer);
         }
     }
 
     /// Lets one call go on.
     pub fn release(&mut self, machine: usize, index: usize, fate: Fate) {
-        let call = self.process(machine).wire.held().remove(index);
+        let call = self.process(machine).network.held().remove(index);
         let stop = if call.answer.is_some() { "answer of" } else { "call of" };
         self.note(format!("machine {machine}: {stop} {} {}: {fate:?}", call.path, call.number));
         if let Some(answer) = &call.answer
