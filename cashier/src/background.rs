@@ -1,4 +1,4 @@
-//! What is done without anybody asking, as steps; the loops around them are the server's.
+//! Background work as single steps; the loops around them are the server's.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,22 +16,21 @@ use recharge::audit::Actor;
 use recharge::order::Order;
 use recharge::order::query_schedule::{self, WATCHED_EVERY_MS};
 
-/// While notices arrive normally, watched orders are asked about a little less often; still within 10 s.
+/// Interval of queries for a watched order while notices arrive normally, in milliseconds; still within 10 s.
 const WATCHED_EVERY_WITH_NOTICES_MS: i64 = 9_000;
 
-/// A clock that goes back by less is being set right a little at a time.
+/// Step back of the clock, in milliseconds, up to which it counts as a small correction.
 const STEP_BACK_MS: i64 = 1_000;
 
-/// So many orders are read again in one statement.
+/// Orders read again in one statement.
 const AT_ONCE: usize = 500;
 
 impl Cashier {
-    /// Asks WeChat about up to `limit` orders that are watched or due, all at once, and settles or closes them. Answers
-    /// how many were asked about: fewer where the rate of all instances allows no more, and while WeChat does not answer only
-    /// one now and then.
+    /// Queries up to `limit` orders that are watched or due, all at once, and credits or closes them. Returns how many were
+    /// queried: fewer if the rate of all instances allows no more; during an outage only a probe.
     ///
     /// # Errors
-    /// Whatever the database says; a single order's failure is logged and does not stop the others.
+    /// [`DbError`]; a single order's failure is logged and does not stop the others.
     pub async fn query_due(&self, limit: usize) -> Result<usize, DbError> {
         let inner = &self.inner;
         let now = inner.clock.now();
@@ -62,7 +61,7 @@ impl Cashier {
         Ok(asked)
     }
 
-    /// The orders that this round asks about.
+    /// Claims the orders of this round.
     async fn claim(&self, now: UnixMillis, limit: usize) -> Result<Vec<OutTradeNo>, DbError> {
         let inner = &self.inner;
         let db = inner.db.clone();
@@ -73,7 +72,7 @@ impl Cashier {
         }
         let every =
             if inner.health.notices_arrive() { WATCHED_EVERY_WITH_NOTICES_MS } else { WATCHED_EVERY_MS };
-        // However many are watched, a quarter of the limit is for all others.
+        // A quarter of the limit is reserved for orders that are not watched.
         let watched = inner.watched.take_due(now, every, (limit * 3).div_ceil(4));
         let rate = Rate::per_second(inner.settings.query_limit_per_s);
         let looked_at = watched.clone();
@@ -93,7 +92,7 @@ impl Cashier {
         }
     }
 
-    /// Forgets the orders that nobody looks at any more.
+    /// Drops orders that are not watched any more from memory.
     pub fn forget_unwatched(&self) {
         let now = self.now();
         self.inner.watched.forget(now);
@@ -101,15 +100,15 @@ impl Cashier {
         self.inner.checked.forget(now);
     }
 
-    /// Reads the watched orders again, which makes up for a message from another instance that was lost, and for a commit
-    /// whose answer was.
+    /// Reads the watched orders again, which makes up for a lost message from another instance and for a commit whose answer
+    /// was lost.
     pub async fn reread_watched(&self) {
         let open = self.inner.watched.open(self.now());
         let numbers: Vec<_> = open.iter().map(|order| order.out_trade_no.clone()).collect();
         self.reread(&numbers).await;
     }
 
-    /// Another instance says that it changed these orders.
+    /// Reads those of these orders again that are watched: another instance changed them.
     pub async fn changed_elsewhere(&self, numbers: &[OutTradeNo]) {
         let watched = |number: &&OutTradeNo| self.inner.watched.knows(number);
         let numbers: Vec<_> = numbers.iter().filter(watched).cloned().collect();
@@ -127,8 +126,8 @@ impl Cashier {
 }
 
 impl Inner {
-    /// After a query that failed: what is not about this order is over some time, and then it must not wait for its schedule,
-    /// which gets slow with age. The failure was logged where it happened.
+    /// Makes an order due again soon after a query that failed for a reason other than this order, so that it does not wait for
+    /// its schedule, which slows down with age. The failure was logged where it happened.
     async fn query_again(&self, order: &Order, error: &QueryError) {
         let is_ours = matches!(error, QueryError::WeChat(error) if Failure::of(error).is_none());
         if is_ours {

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_holds_nobody_up() {
+    fn a_clock_that_was_set_back_does_not_keep_it_closed_to_calls() {
         let mut breaker = opened();
         assert_eq!(breaker.admit(NOW.plus_ms(-86_400_000)), Ok(Call::Probe));
     }

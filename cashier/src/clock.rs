@@ -1,4 +1,4 @@
-//! What time it is: the machine's clock, or one that a test or simulation sets.
+//! The clock: the machine's, or one that a test or simulation sets.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -12,15 +12,15 @@ use wxpay::UnixMillis;
 
 static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// Cheap to clone; clones of one that is moved by hand share its time.
+/// Source of the time and of waits. Cheap to clone; clones of a manual clock share its time.
 #[derive(Debug, Clone, Default)]
 pub struct Clock {
     manual: Option<Arc<AtomicI64>>,
     simulated: Option<Arc<Mutex<Run>>>,
 }
 
-/// How long a simulated clock has run, whatever it was set to, and who waits until it has run for longer: woken in the order
-/// of their times, and at the same time in the order in which they came.
+/// How long a simulated clock has run, whatever it was set to, and the waits for a later time, woken in the order of their
+/// times, and at equal times in the order of arrival.
 #[derive(Debug, Default)]
 struct Run {
     run: Duration,
@@ -29,6 +29,7 @@ struct Run {
 }
 
 impl Clock {
+    /// The machine's clock.
     pub fn system() -> Clock {
         Clock::default()
     }
@@ -43,6 +44,7 @@ impl Clock {
         Clock { simulated: Some(Arc::default()), ..Clock::manual(at) }
     }
 
+    /// The present time.
     pub fn now(&self) -> UnixMillis {
         self.manual.as_ref().map_or_else(UnixMillis::now, |at| UnixMillis::new(at.load(Ordering::SeqCst)))
     }
@@ -64,14 +66,14 @@ impl Clock {
         Some(self.simulated.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Sets a manual clock to another time, which nobody has waited for; the machine's clock is not touched.
+    /// Sets a manual clock to another time without ending waits; the machine's clock is not touched.
     pub fn set_by(&self, ms: i64) {
         if let Some(at) = &self.manual {
             at.fetch_add(ms, Ordering::SeqCst);
         }
     }
 
-    /// Time that only runs forward, also when somebody sets the clock.
+    /// Monotonic time, which setting the clock does not change.
     pub fn steady(&self) -> Duration {
         self.run().map_or_else(|| START.elapsed(), |run| run.run)
     }

@@ -1,4 +1,4 @@
-//! Exceptions that a person settles.
+//! Exceptions and their resolution by an operator.
 
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
@@ -14,7 +14,7 @@ use recharge::exception::{Exception, ExceptionId};
 use recharge::form_version;
 use recharge::refund::{self, ActingOperator, Refund, Refundable};
 
-/// Why an exception was not settled.
+/// Why an exception was not resolved.
 #[derive(Debug, thiserror::Error)]
 pub enum ResolveError {
     #[error(transparent)]
@@ -25,10 +25,10 @@ pub enum ResolveError {
     Write(#[from] WriteError),
 }
 
-/// What a form for taking back needs to know.
+/// The data of a take-back form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TakeBackOffer {
-    /// Whose balance it is on.
+    /// The user whose balance it would be taken from.
     pub user: User,
     pub amount: Fen,
     pub balance: Fen,
@@ -41,17 +41,18 @@ impl From<DbError> for ResolveError {
 }
 
 impl Cashier {
+    /// One exception.
+    ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn exception(&self, id: &ExceptionId) -> Result<Option<Exception>, DbError> {
         exceptions::find(&self.inner.db, id).await
     }
 
-    /// Exceptions that a rule or a person settled, the last one first, at most `limit`; `before` is when and which the last
-    /// one was that is known already.
+    /// Resolved exceptions, the last one first, at most `limit`; `before` is the time and id of the last one of the page before.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn resolved_exceptions(
         &self,
         before: Option<(UnixMillis, &str)>,
@@ -60,10 +61,10 @@ impl Cashier {
         exceptions::resolved(&self.inner.db, before, limit).await
     }
 
-    /// How this exception can be settled by a person.
+    /// The ways in which an operator can resolve this exception.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn open_resolutions(&self, exception: &Exception) -> Result<Vec<ResolutionKind>, DbError> {
         let db = &self.inner.db;
         let order = orders::find(db, &exception.out_trade_no).await?;
@@ -78,7 +79,7 @@ impl Cashier {
     /// The version of what a page shows of an order number, for the form on it.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn form_version(&self, out_trade_no: &OutTradeNo) -> Result<i64, DbError> {
         let order = orders::find(&self.inner.db, out_trade_no).await?;
         let known = refunds::of_order(&self.inner.db, out_trade_no).await?;
@@ -88,7 +89,7 @@ impl Cashier {
     /// What [`Decision::TakeBack`] would take now; `None` if there is nothing.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn take_back_offer(&self, exception: &Exception) -> Result<Option<TakeBackOffer>, DbError> {
         let (db, number) = (&self.inner.db, &exception.out_trade_no);
         let Some(payment) = &exception.transaction_id else { return Ok(None) };
@@ -107,7 +108,7 @@ impl Cashier {
         Ok(Some(TakeBackOffer { user, amount, balance }))
     }
 
-    /// Settles an exception as an operator decides; answers it with the refund, if one was asked for. `seen_version` is that
+    /// Resolves an exception as an operator decides; returns it with the refund, if one was requested. `seen_version` is that
     /// of what the operator's page showed; `None` where no page was read.
     ///
     /// # Errors

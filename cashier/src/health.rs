@@ -1,4 +1,4 @@
-//! How it goes with WeChat: whether new orders are stopped, and whether notices arrive.
+//! State of the connection to WeChat: whether new orders are stopped, and whether notices arrive.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,49 +7,50 @@ use wxpay::UnixMillis;
 use crate::circuit_breaker::Outage;
 use recharge::order::Proof;
 
-/// While new orders are stopped, one in this time is tried all the same, to see whether the cause is gone.
+/// While new orders are stopped, interval between two orders that are tried all the same, in milliseconds.
 const PROBE_EVERY_MS: i64 = 30_000;
 
-/// So many payments known by notice in a row, and notices count as arriving.
+/// Consecutive payments first known by a notice after which notices count as arriving.
 const ARRIVING: u32 = 5;
 
-/// What kind of mistake of ours WeChat names.
+/// The kind of mistake that WeChat reports of our requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// It does not understand us at all, as with a wrong key. Any signed answer shows that it does again.
+    /// WeChat accepts no request at all, as with a wrong key. Any signed answer ends it.
     NotUnderstood,
-    /// It takes no orders from this merchant, as without the permission. Only an order that it takes shows the contrary.
+    /// WeChat accepts no orders of this merchant, as without the permission. Only an accepted order ends it.
     NoOrders,
 }
 
-/// Why no new orders are taken: WeChat names a mistake of ours, such as a wrong key.
+/// Why no new orders are taken: WeChat reports a mistake of our requests or settings, such as a wrong key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
     pub cause: Cause,
-    /// WeChat's own words.
+    /// WeChat's own text.
     pub reason: String,
     pub since: UnixMillis,
 }
 
-/// What the operator's page shows of it.
+/// A copy of the state, for the operator's page and metrics.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
     pub stopped: Option<Stopped>,
-    /// WeChat does not answer new orders; only a probe now and then gets through.
+    /// The open breaker of new orders; only probes go out.
     pub orders_outage: Option<Outage>,
-    /// The same of queries.
+    /// The same for queries.
     pub queries_outage: Option<Outage>,
-    /// Of refunds; those that could not be sent wait, each under its number.
+    /// For refunds; those that could not be sent wait, each under its number.
     pub refunds_outage: Option<Outage>,
-    /// Of the bills of past days.
+    /// For the bills of past days.
     pub bills_outage: Option<Outage>,
-    /// How many payments in a row were known first by a notice.
+    /// Consecutive payments that were first known by a notice.
     pub by_notice_in_a_row: u32,
-    /// What the last self-check found; `None` before the first one.
+    /// Violations that the last self-check counted; `None` before the first one.
     pub violations: Option<u64>,
     probed_at: UnixMillis,
 }
 
+/// The shared, current [`Health`].
 #[derive(Debug, Default)]
 pub(crate) struct HealthWatch(Mutex<Health>);
 
@@ -62,7 +63,7 @@ impl HealthWatch {
         self.with(|health| health.clone())
     }
 
-    /// WeChat does not understand us. The first reason stands until it does again.
+    /// Stops new orders. The first reason stands until WeChat accepts requests again.
     pub(crate) fn stop(&self, cause: Cause, reason: &str, now: UnixMillis) {
         self.with(|health| {
             if health.stopped.is_none() {
@@ -73,12 +74,12 @@ impl HealthWatch {
         });
     }
 
-    /// WeChat signed an answer for us, so key and merchant are right.
+    /// WeChat signed an answer with our key, so key and merchant are right.
     pub(crate) fn understood(&self) {
         self.go_on(|stopped| stopped.cause == Cause::NotUnderstood);
     }
 
-    /// WeChat took an order.
+    /// WeChat accepted an order.
     pub(crate) fn took_order(&self) {
         self.go_on(|_| true);
     }
@@ -92,7 +93,7 @@ impl HealthWatch {
         });
     }
 
-    /// Why a new order must not be tried now; `None` when all is well or it is time for a probe.
+    /// Why a new order must not be tried now; `None` if orders are not stopped or a probe is due.
     pub(crate) fn refuses(&self, now: UnixMillis) -> Option<Stopped> {
         self.with(|health| {
             let stopped = health.stopped.clone()?;
@@ -104,12 +105,12 @@ impl HealthWatch {
         })
     }
 
-    /// The self-check has looked at everything.
+    /// The self-check is complete.
     pub(crate) fn checked(&self, violations: u64) {
         self.with(|health| health.violations = Some(violations));
     }
 
-    /// A payment became known.
+    /// A payment was credited on this proof.
     pub(crate) fn paid(&self, proof: Proof) {
         self.with(|health| {
             health.by_notice_in_a_row = match proof {

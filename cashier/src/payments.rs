@@ -1,4 +1,5 @@
-//! Crediting verified payments: a notice or a query answer goes through the writer, and the answer is given once it is stored.
+//! Crediting verified payments: a notice or a query answer goes through the writer, and the result is returned once it is on
+//! disk.
 
 use recharge::command::{CreditPayment, Outcome, RecordEvent};
 use recharge::event::{Event, EventDetail};
@@ -10,21 +11,21 @@ use crate::core::{Cashier, Inner};
 use crate::db::orders;
 use crate::db::writer::WriteError;
 
-/// What a notice is answered with.
+/// The answer to a payment notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoticeAnswer {
-    /// On record, so that WeChat need not repeat it.
+    /// Stored: WeChat need not repeat it.
     Success(Outcome),
-    /// To be repeated: a query decides first, or the order may still turn up.
+    /// WeChat must repeat it: a query decides first, or the order may still be written.
     Fail(Outcome),
 }
 
 impl Cashier {
-    /// Takes a verified payment, credits it or keeps it, and says what WeChat is to be told, once it is on disk.
-    /// `from` is the address that the notice came from.
+    /// Credits a verified payment, or keeps it as an exception, and returns the answer to its notice once it is on disk. `from`
+    /// is the address that the notice came from.
     ///
     /// # Errors
-    /// [`WriteError`]: nothing is known to be written, so WeChat must repeat the notice.
+    /// [`WriteError`]: not known to be written, so WeChat must repeat the notice.
     pub async fn credit_payment(
         &self,
         payment: Verified<Payment>,
@@ -47,14 +48,14 @@ impl Cashier {
         })
     }
 
-    /// Puts a verified notice that says nothing was paid on the order's time line.
+    /// Records on the order's time line a verified notice that reports no payment.
     ///
     /// # Errors
     /// [`WriteError`].
     pub async fn not_paid(&self, out_trade_no: &OutTradeNo, err_code: &str) -> Result<(), WriteError> {
         if orders::find(&self.inner.db, out_trade_no).await?.is_some() {
             let (now, detail) = (self.now(), EventDetail::NotPaid { err_code: err_code.to_owned() });
-            // A recorded notice that is played again and again adds a row in ten minutes at most.
+            // A replayed notice adds at most one row in ten minutes.
             let once = format!("not_paid {err_code} {}", now.get() / 600_000);
             let event = Event::new(out_trade_no, now, detail).once(once);
             self.inner.writer.write(RecordEvent(event)).await?;

@@ -1,4 +1,4 @@
-//! Asking WeChat what became of an order, and closing one there.
+//! Querying WeChat for an order's state, and closing an order there.
 
 use wxpay::{ErrCode, Error, OutTradeNo, TradeState, UnixMillis, Verified};
 
@@ -14,11 +14,12 @@ use recharge::event::{Event, EventDetail};
 use recharge::order::query_schedule;
 use recharge::order::{CLOSE_NOT_BEFORE_MS, Order, OrderState, Source};
 
+/// Why a query led to no result.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     #[error("there is no such order")]
     NotFound,
-    /// No clear answer; the order is as it was.
+    /// No clear answer; the order is unchanged.
     #[error("WeChat gave no clear answer")]
     WeChat(#[source] Error),
     #[error("the answer could not be written")]
@@ -47,8 +48,8 @@ pub(crate) const CHECK_PAUSE_MS: i64 = 5_000;
 const CHECKED_AFTER_CLOSE_MS: i64 = 10 * 60 * 1000;
 
 impl Cashier {
-    /// Asks WeChat about an order now and writes down what it says: a payment is settled, an order past its expiry
-    /// closed. Answers WeChat's word (`SUCCESS`, `NOTPAY`, …). `by` stands on the time line.
+    /// Queries WeChat for an order now and applies the answer: a payment is credited, an order past its expiry is closed.
+    /// Returns WeChat's `trade_state` (`SUCCESS`, `NOTPAY`, …) or `ORDERNOTEXIST`. `by` is shown on the time line.
     ///
     /// # Errors
     /// [`QueryError`].
@@ -62,8 +63,8 @@ impl Cashier {
         asked.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 
-    /// Closes an unpaid order at WeChat and here. A payment that is found on the way is settled instead, and the order
-    /// comes back paid.
+    /// Closes an unpaid order at WeChat and here. A payment that is found on the way is credited instead, and the order is
+    /// returned paid.
     ///
     /// # Errors
     /// [`CloseError`].
@@ -79,7 +80,7 @@ impl Cashier {
     /// in 5 s for each order.
     ///
     /// # Errors
-    /// The database's.
+    /// [`DbError`].
     pub async fn check_again(&self, out_trade_no: &OutTradeNo) -> Result<bool, DbError> {
         let now = self.now();
         if !self.inner.checked.is_first(out_trade_no, now) {
@@ -116,7 +117,7 @@ impl Inner {
         self.query_as(order, by, Call::Usual).await
     }
 
-    /// The same, as the call that finds out whether WeChat is well again.
+    /// The same with a call that the breaker admitted, which may be its probe.
     pub(crate) async fn query_as(&self, order: &Order, by: &Actor, call: Call) -> Result<String, QueryError> {
         let number = &order.out_trade_no;
         let answer = self.wechat.query(number).await;
@@ -125,7 +126,7 @@ impl Inner {
             Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
                 self.health.understood();
                 self.queried(number, "ORDERNOTEXIST", by).await?;
-                // WeChat never got it, and after its expiry it will not take it any more.
+                // WeChat never received it, and after its expiry it does not accept it any more.
                 if query_schedule::is_past_expiry(order, self.clock.now()) {
                     self.mark_closed(number, by).await?;
                 }
@@ -147,7 +148,7 @@ impl Inner {
             }
             (TradeState::Refund, payment) => {
                 self.queried(number, &word, by).await?;
-                // Which refunds they are tells ours from those that were made at WeChat's own desk.
+                // The list tells our refunds from those that were made in the merchant platform.
                 let refunds = self.refunds_at_wechat(number, Call::Usual).await?;
                 let payment = payment.map(Verified::into_inner);
                 let (out_trade_no, now) = (number.clone(), self.clock.now());
@@ -159,14 +160,14 @@ impl Inner {
             }
             (TradeState::NotPay | TradeState::PayError, _) => {
                 self.queried(number, &word, by).await?;
-                // Also where we closed it already: WeChat did not know it then, and would still take the money.
+                // Also if it is closed here already: WeChat did not know it then, and would still accept a payment.
                 if query_schedule::is_past_expiry(order, self.clock.now())
                     && !matches!(order.state, OrderState::Paid(_))
                 {
                     self.close_at_wechat(order, by).await?;
                 }
             }
-            // Not final, or a word that we do not know: unknown is not failed.
+            // Not final, or an unknown word: unknown is not failed.
             _ => self.queried(number, &word, by).await?,
         }
         Ok(word)
@@ -194,8 +195,8 @@ impl Inner {
         Ok(find().await?)
     }
 
-    /// Closes at WeChat an order that it says nobody has paid. A payer may pay in the instant before: then the answer is
-    /// ORDERPAID, and a query brings the payment.
+    /// Closes at WeChat an order that is unpaid there. If the payer pays in the instant before, the answer is ORDERPAID, and a
+    /// query brings the payment.
     async fn close_at_wechat(&self, order: &Order, by: &Actor) -> Result<(), QueryError> {
         let number = &order.out_trade_no;
         let now = self.clock.now();
@@ -238,7 +239,7 @@ impl Inner {
         self.record_often(number, detail, word, by).await
     }
 
-    /// What the schedule does again and again stands on the time line once in ten minutes; what a person does, each time.
+    /// Records an event of the schedule once in ten minutes, one of a person each time.
     async fn record_often(
         &self,
         number: &OutTradeNo,

@@ -1,51 +1,52 @@
-//! A rate that is not exceeded: so many a second, and three quarters of a second's worth at once. Pure; what is kept is one
-//! number, the moment of the next one's turn, in Unix microseconds.
+//! Rate limit (GCRA): a number per second, with a burst of three quarters of a second's worth. Pure; the state is one number,
+//! the time at which the next one may go, in Unix microseconds.
 
 use wxpay::UnixMillis;
 
-/// A turn further ahead than this was written by a clock that has been set back since. Clocks of instances that share a
-/// database have to agree this well, or each has the rate for itself.
+/// Distance ahead, in microseconds, beyond which a stored time was written by a clock that has been set back since. Clocks of
+/// instances that share a database have to agree this well, or each has the rate for itself.
 const FURTHEST_US: i64 = 10_000_000;
 
+/// The limit; the state is passed to each function as `next_us`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
     step_us: i64,
 }
 
 impl Rate {
-    /// At least one a second.
+    /// A limit of `most` per second, at least one.
     pub fn per_second(most: u32) -> Rate {
         Rate { step_us: (1_000_000 / i64::from(most.max(1))).max(1) }
     }
 
-    /// How many may go at once after a rest.
+    /// The burst: how many may go at once after a pause.
     pub fn at_once(self) -> usize {
         usize::try_from(self.rest_us() / self.step_us).unwrap_or(0)
     }
 
-    /// How many may go in this time, in milliseconds.
+    /// How many may go in `ms` milliseconds.
     pub fn in_ms(self, ms: i64) -> i64 {
         ms.saturating_mul(1000) / self.step_us
     }
 
-    /// How many may go now, when the next one's turn is at `next_us`.
+    /// How many may go now.
     pub fn free(self, next_us: i64, now: UnixMillis) -> usize {
         let now_us = now.get().saturating_mul(1000);
         usize::try_from((now_us - self.from(next_us, now_us)) / self.step_us).unwrap_or(0)
     }
 
-    /// When the next one's turn is after `taken` went now.
+    /// The new state after `taken` went now.
     pub fn after(self, next_us: i64, now: UnixMillis, taken: usize) -> i64 {
         let taken = i64::try_from(taken).unwrap_or(i64::MAX);
         self.from(next_us, now.get().saturating_mul(1000)).saturating_add(taken.saturating_mul(self.step_us))
     }
 
-    /// When the next one's turn is after one that was taken is given back.
+    /// The new state after one that was taken is given back.
     pub fn give_back(self, next_us: i64) -> i64 {
         next_us.saturating_sub(self.step_us)
     }
 
-    /// How long until one may go, in milliseconds.
+    /// Time until one may go, in milliseconds.
     pub fn wait_ms(self, next_us: i64, now: UnixMillis) -> i64 {
         let now_us = now.get().saturating_mul(1000);
         ((self.from(next_us, now_us) + self.step_us - now_us).max(0) + 999) / 1000
@@ -55,10 +56,10 @@ impl Rate {
         self.step_us.max(750_000)
     }
 
-    /// Turns that nobody took are lost, but for those of a short rest.
+    /// Unused capacity is lost except for the burst.
     fn from(self, next_us: i64, now_us: i64) -> i64 {
         if next_us > now_us + FURTHEST_US {
-            // One may go, and puts the number right.
+            // One may go, and corrects the state.
             now_us - self.step_us
         } else {
             next_us.max(now_us - self.rest_us())
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_comes_too_early_is_told_how_long_to_wait() {
+    fn a_call_that_comes_too_early_is_told_how_long_to_wait() {
         let rate = Rate::per_second(20);
         let next = rate.after(0, NOW, rate.at_once());
         assert_eq!((rate.free(next, NOW), rate.wait_ms(next, NOW)), (0, 50));
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turn_written_by_a_clock_that_was_set_back_holds_nobody_up() {
+    fn a_state_written_by_a_clock_that_was_set_back_delays_nothing() {
         let rate = Rate::per_second(1);
         let ahead = rate.after(0, NOW.plus_ms(86_400_000), 1);
         assert_eq!(rate.free(ahead, NOW), 1);

@@ -1,4 +1,4 @@
-//! What pages and commands read of orders, exceptions, balances and sums.
+//! Reads for pages and commands: orders, exceptions, balances and sums.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::db::check::{self, Findings};
 use crate::db::order_list::{self, Cursor, Filter, Page, Totals};
 use crate::db::{accounts, due, events, exceptions, orders, refunds};
 
-/// Rows of a time line that are shown at most.
+/// Rows of a time line that are read at most.
 const LINE_ROWS: i64 = 500;
 
 /// A number that is not in the database is not looked for again for this long.
@@ -25,7 +25,7 @@ impl Cashier {
     /// stranger's question makes no order a watched one, about which WeChat would be asked.
     ///
     /// # Errors
-    /// The database's.
+    /// [`DbError`].
     pub async fn status(
         &self,
         out_trade_no: &OutTradeNo,
@@ -60,16 +60,18 @@ impl Cashier {
         self.inner.watched.get(out_trade_no).is_some()
     }
 
+    /// One order, from the database.
+    ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn order(&self, out_trade_no: &OutTradeNo) -> Result<Option<Order>, DbError> {
         orders::find(&self.inner.db, out_trade_no).await
     }
 
-    /// Everything that happened to an order, oldest first.
+    /// The time line of an order, oldest first; of a longer one the newest 500 events.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn time_line(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Event>, DbError> {
         events::of_order(&self.inner.db, out_trade_no, LINE_ROWS).await
     }
@@ -77,23 +79,24 @@ impl Cashier {
     /// The exceptions of an order, oldest first.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn exceptions(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Exception>, DbError> {
         exceptions::of_orders(&self.inner.db, &[out_trade_no.as_str()]).await
     }
 
-    /// Exceptions that wait for a person, oldest first, at most `limit`.
+    /// Unresolved exceptions, oldest first, at most `limit`.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn open_exceptions(&self, limit: i64) -> Result<Vec<Exception>, DbError> {
         exceptions::open(&self.inner.db, limit).await
     }
 
-    /// Exceptions whose number is no order of ours, newest first; `search` is how their order number or transaction begins.
+    /// Exceptions whose order number is unknown here, newest first, at most `limit`; `search` is a prefix of the order number
+    /// or transaction id.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn exceptions_without_order(
         &self,
         search: &str,
@@ -105,7 +108,7 @@ impl Cashier {
     /// A user's name and balance; `None` for an id without an account.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn account(&self, user_id: &str) -> Result<Option<(User, Fen)>, DbError> {
         accounts::find(&self.inner.db, user_id).await
     }
@@ -113,21 +116,23 @@ impl Cashier {
     /// The refunds of these order numbers, oldest first.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn refunds_of(&self, numbers: &[&str]) -> Result<Vec<Refund>, DbError> {
         refunds::of_orders(&self.inner.db, numbers).await
     }
 
+    /// The balance of a user; zero for an unknown one.
+    ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn balance(&self, user_id: &str) -> Result<Fen, DbError> {
         accounts::balance(&self.inner.db, user_id).await
     }
 
-    /// A user's own orders, newest first.
+    /// One page of a user's orders, newest first.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn orders_of(
         &self,
         user_id: &str,
@@ -137,10 +142,10 @@ impl Cashier {
         order_list::of_user(&self.inner.db, user_id, cursor, limit).await
     }
 
-    /// The operator's list, newest first.
+    /// One page of the orders that `filter` selects, newest first.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn orders(
         &self,
         filter: &Filter,
@@ -150,10 +155,10 @@ impl Cashier {
         order_list::orders(&self.inner.db, filter, cursor, limit).await
     }
 
-    /// Count and sum of a filter, up to [`order_list::TOTALS_CAP`].
+    /// Count and sum of the orders that `filter` selects, up to [`order_list::TOTALS_CAP`].
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn totals(&self, filter: &Filter) -> Result<Totals, DbError> {
         order_list::totals(&self.inner.db, filter).await
     }
@@ -163,7 +168,7 @@ impl Cashier {
     /// both.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn days(&self, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, DbError> {
         let db = &self.inner.db;
         let mut days: BTreeMap<_, _> = accounts::days(db, from, to).await?.into_iter().collect();
@@ -183,18 +188,18 @@ impl Cashier {
         Ok(days.into_iter().collect())
     }
 
-    /// How many orders wait to be asked about, and since when the first of them does.
+    /// How many orders are due for a query, and since when the oldest of them is.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn backlog(&self) -> Result<(i64, Option<UnixMillis>), DbError> {
         due::backlog(&self.inner.db, self.now()).await
     }
 
-    /// Looks over all money once: credits fit their orders, balances are the sums of their ledgers.
+    /// Runs the self-check over all data once: credits fit their orders, balances are the sums of their ledgers.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn check(&self) -> Result<Findings, DbError> {
         let findings = check::all(&self.inner.db).await?;
         self.inner.health.checked(findings.violations);

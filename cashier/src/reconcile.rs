@@ -1,4 +1,5 @@
-//! A day of WeChat's bill against our books: read whole, compared both ways, repaired on proof, and kept.
+//! Daily reconciliation: stage WeChat's bill, classify each line, then check our books against it. Missing payments are
+//! credited on a query's proof, other differences are stored.
 
 use wxpay::bill::BillDate;
 
@@ -20,12 +21,11 @@ pub use error::ReconcileError;
 use run::Run;
 pub use run::{Progress, Step};
 
-/// A day's page shows this many differences at most.
+/// Differences of a day that are read at most.
 const SHOWN: i64 = 1_000;
 
 impl Cashier {
-    /// Compares WeChat's bill of a day in Beijing with our books, credits on proof what they lack, keeps what is left, and
-    /// answers how the day stands. Running it again changes nothing that has not changed since.
+    /// Reconciles one day (Beijing time) and returns its result. Idempotent: running it again changes only what has changed since.
     ///
     /// # Errors
     /// [`ReconcileError`]. A bill that is not whole and readable to its last line leads to nothing at all.
@@ -44,8 +44,8 @@ impl Cashier {
         }
     }
 
-    /// Reconciles the oldest of the last 30 days that has no result and is due, if there is one and no other process is at
-    /// it. While WeChat gives no bills, only now and then.
+    /// Reconciles the oldest of the last 30 days that has no result and is due, unless another process holds it. During an
+    /// outage of the bills only as a probe.
     ///
     /// # Errors
     /// As [`Cashier::reconcile`]; the day is tried again later.
@@ -53,7 +53,7 @@ impl Cashier {
         let bills = &self.inner.throttle.bills;
         let Ok(call) = bills.admit(self.now()) else { return Ok(None) };
         let done = self.oldest_due(call).await;
-        // Where WeChat was asked, its answer has been heard by now.
+        // If WeChat was called, the breaker has recorded the answer by now and this changes nothing.
         bills.release(call);
         done
     }
@@ -74,18 +74,18 @@ impl Cashier {
         Ok(None)
     }
 
-    /// The days with an attempt, latest first, at most `limit`.
+    /// Results of the days with an attempt, latest first, at most `limit`.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn reconciliations(&self, limit: i64) -> Result<Vec<Reconciliation>, DbError> {
         reconciliations::results(&self.inner.db, None, limit).await
     }
 
-    /// How a day stands, with its differences, open ones first; the first thousand of them.
+    /// The result of a day with its differences, open ones first, at most a thousand.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn reconciliation(
         &self,
         date: BillDate,
@@ -100,12 +100,12 @@ impl Cashier {
     /// The last day with a result, and how many differences of all days are open.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn reconciled(&self) -> Result<(Option<BillDate>, i64), DbError> {
         reconciliations::overview(&self.inner.db).await
     }
 
-    /// `None` if somebody else has the day, or with `only_due` if it needs nothing now.
+    /// `None` if another run holds the day, or with `only_due` if it is done or its next attempt is later.
     async fn reconcile_if(
         &self,
         date: BillDate,

@@ -1,4 +1,4 @@
-//! Giving money back: what an operator asks for, and what is told of it.
+//! Refunds: requests of operators, offers for their forms, and the operations on open refunds.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use recharge::refund::{self, ActingOperator, Refund, RefundRefusal, RefundReques
 mod external;
 mod send;
 
-/// Over TLS WeChat asks for the merchant's certificate; without one nothing is refunded.
+/// WeChat's refund endpoint requires the merchant's TLS certificate; without one nothing is refunded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "WeChat makes no refunds without the merchant's certificate: set SAOMA_WECHAT_CERT (and \
@@ -27,7 +27,7 @@ mod send;
 )]
 pub struct NoCertificate;
 
-/// Why a refund was not taken on.
+/// Why a refund was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum RefundError {
     #[error(transparent)]
@@ -46,7 +46,7 @@ pub enum WithdrawError {
     /// It has moved or was sent again since the page was made.
     #[error("the page is out of date: the refund has changed since")]
     Stale,
-    /// Only WeChat can end what it has, or may have.
+    /// WeChat has the refund, or may have it, so only WeChat can end it.
     #[error("WeChat has this refund, or may have it")]
     MayBeThere,
     #[error("it was sent a moment ago: try again in {wait_s} s")]
@@ -69,41 +69,41 @@ impl From<DbError> for WithdrawError {
     }
 }
 
-/// What a form for a refund needs to know of a payment.
+/// The data of a refund form for one payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundOffer {
     pub payment: Refundable,
-    /// Who was credited, or would have been.
+    /// The user who was credited, or would have been.
     pub user: User,
-    /// The balance that it would be taken from.
+    /// The user's present balance, from which it would be taken.
     pub balance: Fen,
-    /// For the form, so that a second press is the same refund.
+    /// A number for the form, so that a repeated submission is the same refund.
     pub out_refund_no: OutRefundNo,
-    /// Without the merchant's certificate nothing is refunded.
+    /// Whether the merchant's certificate is there.
     pub can_refund: bool,
     /// For the form: what it was made from.
     pub seen_version: i64,
 }
 
-/// What a refund notice is answered with.
+/// The answer to a refund notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundNoticeAnswer {
-    /// What it says is on its way: ours is asked about at once, another is on record.
+    /// Accepted: a refund of ours is queried at once, another one is stored.
     Success,
-    /// WeChat did not confirm it just now, so it has to come again.
+    /// WeChat did not confirm it, so it must repeat the notice.
     Fail,
 }
 
 impl Cashier {
-    /// Whether refunds can be made: over TLS WeChat asks for the merchant's certificate.
+    /// Whether refunds can be made: WeChat requires the merchant's TLS certificate.
     pub fn can_refund(&self) -> bool {
         self.inner.wechat.can_refund()
     }
 
-    /// A number for a new refund, to be made once for a form.
+    /// A number for a new refund, made once per form.
     ///
     /// # Errors
-    /// Never in practice: the number is made of letters and digits.
+    /// Never in practice: the number consists of letters and digits.
     pub fn new_out_refund_no(&self) -> Result<OutRefundNo, wxpay::InvalidValue> {
         refund::number(self.now(), self.inner.random.bytes())
     }
@@ -111,7 +111,7 @@ impl Cashier {
     /// What can be refunded of an order; `None` if there is no such order or it is not paid.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn refund_offer(&self, out_trade_no: &OutTradeNo) -> Result<Option<RefundOffer>, DbError> {
         let db = &self.inner.db;
         let Some(order) = orders::find(db, out_trade_no).await? else { return Ok(None) };
@@ -124,7 +124,7 @@ impl Cashier {
     /// What can be refunded of the payment of an exception; `None` if no operator credited it as a payment of its own.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn refund_offer_by_hand(&self, exception: &Exception) -> Result<Option<RefundOffer>, DbError> {
         let (db, number) = (&self.inner.db, &exception.out_trade_no);
         let Some(payment) = resolution::credited(exception) else { return Ok(None) };
@@ -152,8 +152,8 @@ impl Cashier {
         Ok(RefundOffer { payment, user, balance, out_refund_no, can_refund, seen_version })
     }
 
-    /// Takes a refund on: the balance is taken with it, and WeChat is asked in the background. The same number again is
-    /// the same refund.
+    /// Accepts a refund and debits the balance; the request to WeChat is sent in the background. Idempotent by
+    /// `out_refund_no`.
     ///
     /// # Errors
     /// [`RefundError`]; nothing was written then, unless the database did not confirm.
@@ -172,10 +172,10 @@ impl Cashier {
         Ok(refund)
     }
 
-    /// The refunds of an order number, of whichever payment and whoever made them, oldest first.
+    /// The refunds of an order number, of all its payments and whether made here or in the merchant platform, oldest first.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn refunds(&self, out_trade_no: &OutTradeNo) -> Result<Vec<Refund>, DbError> {
         refunds::of_order(&self.inner.db, out_trade_no).await
     }
@@ -183,21 +183,21 @@ impl Cashier {
     /// Refunds that are not over, oldest first, at most `limit`; those with `blocked` need somebody.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn open_refunds(&self, limit: i64) -> Result<Vec<Refund>, DbError> {
         refunds::open(&self.inner.db, limit).await
     }
 
-    /// Has WeChat asked about a refund at once; `false` if it is over or there is none.
+    /// Makes a refund due at once; `false` if it is over or there is none.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn hurry_refund(&self, out_refund_no: &OutRefundNo) -> Result<bool, DbError> {
         let (db, number, now) = (self.inner.db.clone(), out_refund_no.clone(), self.now());
         self.inner.db.run_to_completion(async move { refunds::hurry(&db, &number, now).await }).await
     }
 
-    /// Ends a refund that WeChat clearly refused and does not know: the balance gets back what was taken. `seen_version` is the
+    /// Ends a refund that WeChat clearly refused and does not know, and restores the balance. `seen_version` is the
     /// refund's on the operator's page; `None` where no page was read.
     ///
     /// # Errors
@@ -213,11 +213,10 @@ impl Cashier {
         withdrawn.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 
-    /// Sends and asks about up to `limit` refunds that are due, all at once. Answers how many; while WeChat does not answer
-    /// only one now and then.
+    /// Sends or queries up to `limit` refunds that are due, all at once. Returns how many; during an outage only a probe.
     ///
     /// # Errors
-    /// Whatever the database says; a single refund's failure is on its row and does not stop the others.
+    /// [`DbError`]; the failure of a single refund is stored with it and does not stop the others.
     pub async fn advance_refunds(&self, limit: usize) -> Result<usize, DbError> {
         let inner = &self.inner;
         let (db, now) = (inner.db.clone(), self.now());
@@ -230,23 +229,22 @@ impl Cashier {
                     return nothing.map(|_| 0);
                 }
             };
-        let (mut driving, driven) = (JoinSet::new(), claimed.len());
+        let (mut tasks, advanced) = (JoinSet::new(), claimed.len());
         for number in claimed {
             let inner = Arc::clone(inner);
-            driving.spawn(async move {
-                if let Err(error) = inner.drive(&number, call).await {
-                    // Its claim ends by itself, and then it is due again.
+            tasks.spawn(async move {
+                if let Err(error) = inner.advance(&number, call).await {
+                    // Its lease expires, and then it is due again.
                     tracing::warn!(%error, "refund {number} could not be moved on");
                 }
             });
         }
-        while driving.join_next().await.is_some() {}
-        Ok(driven)
+        while tasks.join_next().await.is_some() {}
+        Ok(advanced)
     }
 
-    /// Takes what a notice says of a refund. Nothing signs it, so it decides nothing by itself: a refund of ours is asked
-    /// about at once, and one that is not ours is on record only as WeChat confirms it. `from` is the address that it
-    /// came from.
+    /// Handles a refund notice. It is encrypted but not signed, so it decides nothing by itself: a refund of ours is queried at
+    /// once, and another one is stored only as a query confirms it. `from` is the address that it came from.
     ///
     /// # Errors
     /// [`WriteError`]: WeChat must repeat the notice.

@@ -1,4 +1,4 @@
-//! The orders that somebody is looking at, in memory: a poll of one of them asks no database.
+//! Orders with an open page, cached in memory: a poll of one of them does not touch the database.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,26 +7,26 @@ use wxpay::{OutTradeNo, UnixMillis};
 
 use recharge::order::Order;
 
-/// An order is watched while somebody asked for its status in the last 30 s.
+/// Time after the last poll for which an order stays watched, in milliseconds.
 pub const WATCHED_MS: i64 = 30_000;
 
-/// More orders than this are not kept in memory; their polls read the database.
+/// Orders kept in memory at most; polls of others read the database.
 const MOST: usize = 100_000;
 
-/// Parts with a lock each, so that polls of different orders do not wait for each other.
+/// Parts of the map, each with its own lock, so that polls of different orders do not wait for each other.
 const SHARDS: usize = 16;
 
 #[derive(Debug, Clone)]
 struct Seen {
-    /// `None` while the first asker reads it.
+    /// `None` while the first poll reads it.
     order: Option<Arc<Order>>,
-    /// When somebody asked us.
+    /// When a page polled last.
     asked_at: UnixMillis,
-    /// When WeChat was asked, by us or because another instance was at it.
+    /// When WeChat was queried last, by this process or as far as it knows by another.
     queried_at: UnixMillis,
 }
 
-/// Cheap to clone; all clones share the orders.
+/// The cache. Cheap to clone; all clones share the orders.
 #[derive(Debug, Clone, Default)]
 pub struct Watched {
     shards: Arc<[Mutex<HashMap<OutTradeNo, Seen>>; SHARDS]>,
@@ -52,7 +52,7 @@ impl Watched {
         }
     }
 
-    /// Announces that an order is being read, so that a change committed meanwhile is not lost to the older reading.
+    /// Announces that an order is being read, so that the read does not overwrite a change committed meanwhile.
     pub fn expect(&self, number: &OutTradeNo, now: UnixMillis) {
         let mut shard = self.shard(number);
         if shard.len() < MOST / SHARDS {
@@ -72,7 +72,7 @@ impl Watched {
         }
     }
 
-    /// Takes over orders that changed or were read, where they are watched and newer than what is known.
+    /// Stores orders that changed or were read, where they are watched and newer than the cached version.
     pub fn publish(&self, orders: impl Iterator<Item = Order>) {
         for order in orders {
             let mut shard = self.shard(&order.out_trade_no);
@@ -84,18 +84,18 @@ impl Watched {
         }
     }
 
-    /// Whether somebody looks at this order.
+    /// Whether this order is watched.
     pub fn knows(&self, number: &OutTradeNo) -> bool {
         self.shard(number).contains_key(number)
     }
 
-    /// The orders that somebody looks at and that can still change.
+    /// The watched orders that can still change.
     pub fn open(&self, now: UnixMillis) -> Vec<Arc<Order>> {
         self.select(|seen| now.minus(seen.asked_at) < WATCHED_MS)
     }
 
-    /// Those of them about which WeChat was not asked for `every_ms`, newest first; at most `most`, which count as asked
-    /// about from now on.
+    /// The watched open orders that were not queried for `every_ms`, newest first; at most `most`, which count as queried from
+    /// now on.
     pub fn take_due(&self, now: UnixMillis, every_ms: i64, most: usize) -> Vec<Arc<Order>> {
         let mut due = self.select(|seen| {
             let waited = now.minus(seen.queried_at) >= every_ms || seen.queried_at > now;
@@ -114,7 +114,7 @@ impl Watched {
         due
     }
 
-    /// These could not be asked about after all.
+    /// These could not be queried after all.
     pub fn give_back(&self, orders: &[Arc<Order>]) {
         for order in orders {
             if let Some(seen) = self.shard(&order.out_trade_no).get_mut(&order.out_trade_no) {
@@ -123,7 +123,7 @@ impl Watched {
         }
     }
 
-    /// Forgets what nobody asks for any more.
+    /// Drops orders that are not polled any more.
     pub fn forget(&self, now: UnixMillis) {
         for shard in self.shards.iter() {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);

@@ -219,7 +219,7 @@ impl Operators {
     /// The operator of a session's token; `None` when it ended.
     ///
     /// # Errors
-    /// The database's.
+    /// [`DbError`].
     pub async fn session(&self, token: &str, now: UnixMillis) -> Result<Option<String>, DbError> {
         if token.len() != 32 {
             return Ok(None);
@@ -228,7 +228,7 @@ impl Operators {
     }
 
     /// # Errors
-    /// The database's.
+    /// [`DbError`].
     pub async fn logout(
         &self,
         token: &str,
@@ -249,7 +249,7 @@ impl Operators {
     /// Deletes old failures and limits from the database.
     ///
     /// # Errors
-    /// The database's.
+    /// [`DbError`].
     pub async fn prune(&self, now: UnixMillis) -> Result<(), DbError> {
         sign_in::prune(&self.db, now).await
     }

@@ -251,7 +251,7 @@ async fn user_token_secret(config: &Config, db: &Db) -> Result<String, StartErro
 }
 
 /// # Errors
-/// Whatever the database says.
+/// [`DbError`].
 pub async fn kept_secret(db: &Db) -> Result<String, DbError> {
     let fresh = format!("{}{}", operators::random_hex(), operators::random_hex());
     facts::get_or_set(db, "user_token_secret", &fresh).await

@@ -1,4 +1,4 @@
-//! What our books hold about some lines of a bill, read together.
+//! Our orders, exceptions and refunds for a window of bill lines, read together.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use recharge::order::Order;
 use recharge::reconciliation::{self as rules, Class, Difference, DifferenceKind, Done, Known, Line, reason};
 use recharge::refund::Refund;
 
-/// What the books hold about some lines.
+/// The books for a window of lines.
 pub(super) struct Books<'a> {
     cashier: &'a Cashier,
     orders: BTreeMap<String, Order>,
@@ -44,7 +44,7 @@ impl<'a> Books<'a> {
         self.orders.get(&line.row.out_trade_no)
     }
 
-    /// By our number of it, or by WeChat's where a person at its desk gave none.
+    /// By our number, or by WeChat's for one made in the merchant platform without a number.
     fn refund(&self, line: &Line) -> Option<&Refund> {
         let BillEntry::Refund { refund_id, out_refund_no, .. } = &line.row.entry else { return None };
         self.refunds.get(&line.row.out_trade_no)?.iter().find(|refund| {
@@ -69,7 +69,7 @@ impl<'a> Books<'a> {
         rules::kind_of_lacking(line, self.order(line))
     }
 
-    /// What is left to say of a line after WeChat was asked about its payment; `None` if it agrees now.
+    /// The difference that is left of a line after the query for its payment; `None` if it agrees now.
     pub(super) fn after(&self, line: &Line, confirmed: Confirmed, now: UnixMillis) -> Option<Difference> {
         let class = self.classify(line);
         let difference = |kind| Difference::of_line(line, kind, self.fee(line), now);
@@ -83,7 +83,7 @@ impl<'a> Books<'a> {
             (Class::Kept(id), _) | (_, Confirmed::Exception(id)) => not_here.kept_as(id),
             (_, Confirmed::Unclear) => not_here.because(reason::NO_CLEAR_ANSWER),
             (_, Confirmed::Not(word)) => not_here.because(word),
-            // WeChat's own answer is about another order number than its bill.
+            // WeChat's answer names another order number than its bill.
             (_, Confirmed::Credited | Confirmed::KeptForRefund | Confirmed::AlreadyPaid) => {
                 not_here.because("other_number")
             }

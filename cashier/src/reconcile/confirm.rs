@@ -17,25 +17,25 @@ use recharge::exception::ExceptionId;
 use recharge::order::Source;
 use recharge::reconciliation::{Difference, DifferenceKind, reason};
 
-/// What WeChat's answer about a payment led to.
+/// The outcome of a query for a payment or refund of the bill.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Confirmed {
     Credited,
     KeptForRefund,
     AlreadyPaid,
-    /// Kept as the exception of this id.
+    /// Stored as the exception of this id.
     Exception(ExceptionId),
-    /// WeChat does not confirm it: its word, or what is wrong with its answer.
+    /// WeChat does not confirm it: its word, or the fault of its answer.
     Not(String),
-    /// No clear answer; the same question later may bring one.
+    /// No clear answer; a later query may bring one.
     Unclear,
 }
 
 impl Inner {
-    /// Asks about the payment or refund of a row of the bill and settles what WeChat says of it.
+    /// Queries the payment or refund of a row of the bill and applies the answer.
     ///
     /// # Errors
-    /// [`QueryError`] where it is no use to ask about others: WeChat does not understand us, or nothing can be written.
+    /// [`QueryError`] if further queries are useless: WeChat refuses all requests, or nothing can be written.
     pub(crate) async fn confirm(&self, row: &BillRow, by: &Actor) -> Result<Confirmed, QueryError> {
         if matches!(row.entry, BillEntry::Refund { .. }) {
             return self.confirm_refund(row).await;
@@ -57,7 +57,7 @@ impl Inner {
                 })
             }
             (TradeState::Refund, payment) => {
-                // The order's own rules know what its refunds mean; without an order it is money that came and went.
+                // With an order its own rules apply; without one the payment came and was refunded.
                 if let Ok(number) = OutTradeNo::parse(row.out_trade_no.as_str())
                     && let Some(order) = orders::find(&self.db, &number).await?
                 {
@@ -78,7 +78,7 @@ impl Inner {
         }
     }
 
-    /// A refund that we did not ask for is on record as WeChat confirms it, and so is every other one of its order.
+    /// Stores the refunds of the row's order as a query confirms them.
     async fn confirm_refund(&self, row: &BillRow) -> Result<Confirmed, QueryError> {
         let Ok(out_trade_no) = OutTradeNo::parse(row.out_trade_no.as_str()) else {
             return Ok(Confirmed::Not("other_number".to_owned()));
@@ -127,7 +127,7 @@ impl Inner {
     }
 
     fn unconfirmed(&self, error: Error) -> Result<Confirmed, QueryError> {
-        tracing::warn!("what the bill names: {error}");
+        tracing::warn!("query for a row of the bill: {error}");
         Ok(match &error {
             Error::NotUnderstood { .. } | Error::Invalid(_) => {
                 self.health.stop(Cause::NotUnderstood, &error.to_string(), self.clock.now());
@@ -137,7 +137,7 @@ impl Inner {
                 ErrClass::Same | ErrClass::Wait => Confirmed::Unclear,
                 ErrClass::Fix | ErrClass::Final | ErrClass::Query => Confirmed::Not(code.to_string()),
             },
-            // Signed for us, and yet not what was asked for: asking again brings the same.
+            // Signed, and yet not an answer to the query: a repetition brings the same.
             Error::BadField(value) => Confirmed::Not(format!("answer without {}", value.what)),
             Error::Foreign { field } => Confirmed::Not(format!("answer about another {field}")),
             _ => Confirmed::Unclear,

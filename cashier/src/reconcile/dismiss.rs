@@ -1,4 +1,4 @@
-//! A difference between bill and books that somebody has looked into.
+//! Dismissing a difference between bill and books.
 
 use serde_json::json;
 use wxpay::bill::BillDate;
@@ -16,14 +16,14 @@ use recharge::refund::ActingOperator;
 pub enum DismissError {
     #[error("there is no such difference")]
     NotFound,
-    /// It is settled, or among the exceptions, which are settled there.
+    /// It is resolved, or among the exceptions, which are resolved there.
     #[error("this difference is not open, or it is among the exceptions")]
     NotOpen,
     #[error("this difference states something else by now")]
     Changed,
     #[error("the reason must be 1 to 200 bytes without control characters")]
     Reason,
-    #[error("the database did not take part")]
+    #[error("database error")]
     Database(#[from] DbError),
 }
 
@@ -31,7 +31,7 @@ impl Cashier {
     /// One difference of a day.
     ///
     /// # Errors
-    /// Whatever the database says.
+    /// [`DbError`].
     pub async fn difference(
         &self,
         date: BillDate,
@@ -41,8 +41,8 @@ impl Cashier {
         differences::find(&self.inner.db, date, kind, key).await
     }
 
-    /// Dismisses a listed difference, as an operator decides who has seen that it is `stated` so
-    /// ([`Difference::stated`]). It is listed again if a later run finds something else.
+    /// Dismisses a listed difference, if it still is what the operator saw (`stated`, see [`Difference::stated`]). It is listed
+    /// again if a later run finds something else.
     ///
     /// # Errors
     /// [`DismissError`].

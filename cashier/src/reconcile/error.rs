@@ -7,7 +7,7 @@ use wxpay::bill::{BillDate, BillError};
 use crate::db::DbError;
 use crate::query::QueryError;
 
-/// Why a day could not be reconciled. What was credited until then stands; running it again goes on.
+/// Why a day could not be reconciled. Credits made until then stand; another run goes on.
 #[derive(Debug, thiserror::Error)]
 pub enum ReconcileError {
     #[error("the bill of {date} does not exist yet: WeChat has it from {} on (Beijing time)", from.to_beijing_text())]
@@ -16,7 +16,7 @@ pub enum ReconcileError {
     TooOld { date: BillDate },
     #[error("{date} is being reconciled by another process; if that one has died, try again in {wait_s} s")]
     Busy { date: BillDate, wait_s: i64 },
-    /// Another process has taken over, because this one was silent for too long.
+    /// The claim expired and another process took it.
     #[error("another process has taken over this day; nothing more was written")]
     Lost,
     #[error("the bill cannot be used, nothing was done")]
@@ -31,12 +31,12 @@ pub enum ReconcileError {
     Unclear { payments: i64 },
     #[error("WeChat could not be asked about a payment")]
     Ask(#[source] QueryError),
-    #[error("the database did not take part")]
+    #[error("database error")]
     Database(#[from] DbError),
 }
 
 impl ReconcileError {
-    /// A fixed word to keep it under.
+    /// The word under which it is stored and shown.
     pub fn word(&self) -> &'static str {
         match self {
             ReconcileError::NotYet { .. } => "not_yet",

@@ -1,4 +1,4 @@
-//! One comparison: the bill is put aside, then judged line by line, then the books against it.
+//! One reconciliation run: the bill is staged, then classified line by line, then the books are checked against it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -21,36 +21,37 @@ use recharge::reconciliation::{
 };
 use recharge::refund::Refund;
 
-/// So many lines or orders are looked at together.
+/// Lines or orders read together.
 const WINDOW: usize = 500;
 
-/// So many payments are asked about in one second; the schedule's own queries go on beside it.
+/// Queries of a run per second; the schedule's own go on beside it.
 const ASKED_PER_S: usize = 20;
 
-/// WeChat does not answer: going on would only make it worse.
+/// Consecutive unclear answers after which the run ends.
 const UNCLEAR_IN_A_ROW: usize = 20;
 
-/// A slow bill renews the claim this often.
+/// Interval at which a slow run renews its claim, in milliseconds.
 const RENEW_MS: i64 = LEASE_MS / 6;
 
-/// Who asks, on the time line.
+/// Name of the run on time lines.
 
-/// How far a run is.
+/// Progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     pub step: Step,
     pub done: i64,
-    /// Out of so many, where that is known.
+    /// The total, where it is known.
     pub of: Option<i64>,
 }
 
+/// The step that a run is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
     /// Lines of the bill read.
     Reading,
     /// Lines compared with the books.
     Comparing,
-    /// Payments asked about, of those that the books lack in this part of the bill.
+    /// Payments queried, of those that the books lack in this window of the bill.
     Asking,
     /// Orders of the books compared with the bill.
     Books,
@@ -58,25 +59,25 @@ pub enum Step {
     Neighbour,
 }
 
-/// One comparison on its way.
+/// The state of one run.
 pub(super) struct Run<'a> {
     cashier: &'a Cashier,
     claim: Claim,
-    /// What the first bill is asked for as.
+    /// How the breaker admitted the first download.
     call: Call,
     progress: &'a (dyn Fn(Progress) + Send + Sync),
-    /// When the claim was renewed last.
+    /// When the claim was last renewed.
     held_at: UnixMillis,
     figures: Figures,
     /// How many payments and refunds WeChat gave no clear answer about.
     unclear: i64,
 }
 
-/// What the lines of a bill are read for.
+/// Why a bill is read.
 #[derive(Debug, Clone, Copy)]
 enum Purpose {
     Compare,
-    /// To find what the claimed day's own bill lacks.
+    /// To find payments that the claimed day's own bill lacks.
     Seek,
 }
 
@@ -98,7 +99,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// From the first line of the bill to the result.
+    /// The whole run.
     pub(super) async fn all(mut self) -> Result<(), ReconcileError> {
         bill_lines::sweep(self.cashier.db(), self.claim.date, Some(&self.claim)).await?;
         let totals = self.read(self.claim.date, Purpose::Compare).await?;
@@ -118,10 +119,10 @@ impl<'a> Run<'a> {
         held(reconciliations::finish(db, &self.claim, &self.figures, &still_lacking, now).await?)
     }
 
-    /// Reads a bill, which says how WeChat is besides.
+    /// Reads a bill; the breaker records the outcome.
     async fn read(&mut self, date: BillDate, purpose: Purpose) -> Result<Totals, ReconcileError> {
         let read = self.read_whole(date, purpose).await;
-        // Whatever else went wrong, WeChat had begun to answer.
+        // Any other failure means that WeChat had begun to answer.
         let failure = match &read {
             Err(ReconcileError::Bill(BillError::Call(error))) => Some(error),
             _ => None,
@@ -131,7 +132,7 @@ impl<'a> Run<'a> {
         read
     }
 
-    /// Reads a bill to its end, and believes it only then.
+    /// Stages a bill to its last line and checks its totals.
     async fn read_whole(&mut self, date: BillDate, purpose: Purpose) -> Result<Totals, ReconcileError> {
         let wechat = &self.cashier.inner.wechat;
         let mch_id = &wechat.merchant().mch_id;
@@ -144,7 +145,7 @@ impl<'a> Run<'a> {
         loop {
             let row = match bill.next().await {
                 Ok(row) => row,
-                // A day on which nothing happened.
+                // A day without transactions.
                 Err(BillError::NoBill) => return Ok(totals),
                 Err(error) => return Err(error.into()),
             };
@@ -187,7 +188,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Every line of the bill against the books. Answers about how many payments WeChat gave no clear answer.
+    /// Classifies every line of the bill against the books. Returns the number of payments without a clear answer.
     async fn lines(&mut self, of: i64) -> Result<i64, ReconcileError> {
         let (cashier, date) = (self.cashier, self.claim.date);
         let db = cashier.db();
@@ -237,7 +238,7 @@ impl<'a> Run<'a> {
         self.ask_all(to_ask).await
     }
 
-    /// Asks WeChat about each payment that the books lack, settles it by the answer, and keeps what came of it.
+    /// Queries each payment that the books lack, credits it on the answer, and stores what is left as differences.
     async fn ask_all(&mut self, lines: Vec<Line>) -> Result<i64, ReconcileError> {
         let (of, mut unclear, mut in_a_row) = (lines.len(), 0, 0);
         for (n, lines) in lines.chunks(ASKED_PER_S).enumerate() {
@@ -252,7 +253,7 @@ impl<'a> Run<'a> {
             }
             let mut answers = asking.join_all().await;
             answers.sort_by_key(|(line, _)| line.row.line);
-            // Read again: each answer may have moved an order.
+            // Read again: each answer may have changed an order.
             let books = Books::read(self.cashier, lines).await?;
             let mut found = Vec::new();
             for (line, confirmed) in answers {
@@ -281,7 +282,7 @@ impl<'a> Run<'a> {
         Ok(unclear)
     }
 
-    /// Every payment of the books against the bill. Answers which other bills may have what this one lacks.
+    /// Checks every payment of the books against the bill. Returns which other bills may have what this one lacks.
     async fn payments(&mut self) -> Result<BTreeSet<BillDate>, ReconcileError> {
         let (date, db, now) = (self.claim.date, self.cashier.db(), self.cashier.now());
         let (mut after, mut neighbours) = (None::<PaidOrder>, BTreeSet::new());
@@ -313,7 +314,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The same for the refunds that WeChat has taken on. It may have done so a day after we asked.
+    /// The same for the refunds that WeChat has accepted, possibly a day after our request.
     async fn refunds(&mut self) -> Result<BTreeSet<BillDate>, ReconcileError> {
         let (date, db, now) = (self.claim.date, self.cashier.db(), self.cashier.now());
         let (mut after, mut neighbours) = (None::<Refund>, BTreeSet::new());
@@ -384,7 +385,7 @@ impl<'a> Run<'a> {
         Ok(asked)
     }
 
-    /// Looks in the bills of neighbouring days for what this one lacks.
+    /// Searches the bills of neighbouring days for what this one lacks.
     async fn seek(&mut self, bills: BTreeSet<BillDate>) -> Result<(), ReconcileError> {
         let now = self.cashier.now();
         for date in bills {
@@ -393,7 +394,7 @@ impl<'a> Run<'a> {
             }
             match self.read(date, Purpose::Seek).await {
                 Ok(_) => {}
-                // It is looked for again when that day is reconciled.
+                // It is searched again when that day is reconciled.
                 Err(ReconcileError::Bill(BillError::Creating)) => {}
                 Err(error) => return Err(error),
             }
@@ -401,7 +402,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Keeps differences and renews the claim.
+    /// Stores differences and renews the claim.
     async fn keep(&mut self, found: &[Difference]) -> Result<(), ReconcileError> {
         let (db, now) = (self.cashier.db(), self.cashier.now());
         if found.is_empty() && now.minus(self.held_at) < RENEW_MS {
@@ -416,7 +417,7 @@ fn held(is_held: bool) -> Result<(), ReconcileError> {
     if is_held { Ok(()) } else { Err(ReconcileError::Lost) }
 }
 
-/// Something of our books that the bill lacks and a neighbouring day's may have.
+/// A payment or refund of our books that the bill lacks and a neighbouring day's may have.
 fn missing(
     kind: DifferenceKind,
     key: String,

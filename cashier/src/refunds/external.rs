@@ -1,4 +1,4 @@
-//! What WeChat tells of refunds by itself, and which refunds it knows.
+//! Refunds that WeChat reports: refund notices, and the list of an order's refunds at WeChat.
 
 use wxpay::{
     ErrCode, Error, OutRefundNo, OutTradeNo, Payment, RefundNotice, RefundQuery, RefundState as Seen,
@@ -16,7 +16,7 @@ use recharge::event::{Event, EventDetail};
 use recharge::order::Order;
 use recharge::refund::ExternalRefund;
 
-/// WeChat has at most 50 refunds of a payment, ten in an answer.
+/// Pages read at most: WeChat has at most 50 refunds of a payment, ten per page.
 const PAGES: u32 = 6;
 
 impl Inner {
@@ -49,14 +49,14 @@ impl Inner {
         now: UnixMillis,
     ) -> Result<(), WriteError> {
         let (out_refund_no, status) = (notice.out_refund_no.clone(), notice.status.as_str().to_owned());
-        // A recorded notice that is played again and again adds a row in ten minutes at most.
+        // A replayed notice adds at most one row in ten minutes.
         let once = format!("refund notice {out_refund_no} {status} {}", now.get() / 600_000);
         let detail = EventDetail::RefundNotice { out_refund_no, status, from: from.to_owned() };
         let event = Event::new(&notice.out_trade_no, now, detail).once(once);
         self.writer.write(RecordEvent(event)).await
     }
 
-    /// Asks WeChat for all refunds of an order, and writes down which are not ours.
+    /// Queries all refunds of an order, and stores those that are not ours.
     async fn query_refunds_of(
         &self,
         order: &Order,
@@ -81,7 +81,7 @@ impl Inner {
         }
     }
 
-    /// All refunds of an order number that WeChat knows.
+    /// All refunds of an order number at WeChat.
     pub(crate) async fn refunds_at_wechat(
         &self,
         out_trade_no: &OutTradeNo,
@@ -104,8 +104,8 @@ impl Inner {
                 break;
             }
         }
-        // An answer about an order names one payment, and an order may have been paid twice: only an answer about the refund
-        // itself says which one it gave back.
+        // An answer about an order names one payment, and an order may have been paid twice: only a query for the refund itself
+        // says which payment it belongs to.
         let known = refunds::of_order(&self.db, out_trade_no).await?;
         for refund in &mut all {
             let number = &refund.out_refund_no;
@@ -120,7 +120,7 @@ impl Inner {
         Ok(all)
     }
 
-    /// A refund of a number that is no order of ours: on record as WeChat confirms it.
+    /// Stores a refund of an unknown order number as a query confirms it.
     async fn refund_of_no_order(&self, notice: &RefundNotice) -> Result<RefundNoticeAnswer, WriteError> {
         let query = RefundQuery::OutRefundNo(notice.out_refund_no.clone());
         let Ok(call) = self.throttle.refunds.admit(self.clock.now()) else {

@@ -1,4 +1,4 @@
-//! One refund at a time: sent to WeChat, asked about, withdrawn.
+//! One refund at a time: sent to WeChat, queried, withdrawn.
 
 use wxpay::{
     ErrClass, ErrCode, Error, OutRefundNo, RefundQuery, RefundState as Seen, RefundStatus, Refunds, Verified,
@@ -12,12 +12,12 @@ use crate::db::writer::WriteError;
 use recharge::command::{RefundReply, UpdateRefund};
 use recharge::refund::{ActingOperator, Blocked, Problem, Refund, RefundState, RefundUpdate};
 
-/// After a request was sent, its answer may still be on the way for so long.
+/// Time after sending during which a request may still reach WeChat, in milliseconds.
 const IN_FLIGHT_MS: i64 = 20_000;
 
 impl Inner {
-    /// One step of one refund: sent if WeChat is not known to have it, else asked about.
-    pub(crate) async fn drive(&self, number: &OutRefundNo, call: Call) -> Result<(), WriteError> {
+    /// One step of one refund: sent if WeChat is not known to have it, else queried.
+    pub(crate) async fn advance(&self, number: &OutRefundNo, call: Call) -> Result<(), WriteError> {
         let refund = match refunds::find(&self.db, number).await {
             Ok(Some(refund)) => refund,
             nothing => {
@@ -72,7 +72,7 @@ impl Inner {
         if !is_verdict {
             return RefundUpdate::Blocked(blocked);
         }
-        // An earlier request may have arrived although its answer did not: only if WeChat knows no such refund it is over.
+        // An earlier request may have arrived although its answer did not: it is over only if WeChat knows no such refund.
         match self.query_refund(refund, Call::Usual).await {
             RefundUpdate::NotTaken { tried_at, .. } if blocked.problem == Problem::Final => {
                 RefundUpdate::NotTaken { blocked, tried_at }
@@ -82,7 +82,7 @@ impl Inner {
         }
     }
 
-    /// What WeChat knows of a refund; `NotTaken` if it knows no such refund, which ends only one that was never taken on.
+    /// WeChat's state of a refund; `NotTaken` if it knows no such refund, which ends only one that was never accepted.
     async fn query_refund(&self, refund: &Refund, call: Call) -> RefundUpdate {
         // One that was made by hand in the merchant platform has no number of the merchant's there.
         let query = match &refund.refund_id {
@@ -111,7 +111,7 @@ impl Inner {
         }
     }
 
-    /// A refund query, which says how WeChat is besides.
+    /// A refund query, whose outcome the breaker records.
     pub(crate) async fn query_refunds(
         &self,
         query: &RefundQuery,

@@ -1,4 +1,5 @@
-//! Every documented word of WeChat, and one that is not, in every state of an order: one outcome each (protocol A5.3, A18).
+//! Every documented word of WeChat, and one that is not, in every state of an order: one outcome each.
+//! Source: WeChat Pay v2, native.php?chapter=9_2
 
 use std::collections::BTreeMap;
 

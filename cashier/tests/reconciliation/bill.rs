@@ -11,7 +11,7 @@ use wxpay::Fen;
 use super::common::Desk;
 use super::day;
 
-/// A row of a bill in the newer format. Source: protocol A10.2.
+/// A row of a bill in the newer format. Source: WeChat Pay v2, native.php?chapter=9_6
 #[derive(Clone)]
 pub struct Row {
     pub time: String,
