@@ -1,4 +1,5 @@
 //! One order and what belongs to it, for the tests of this crate and of others (feature `fixtures`).
+#![allow(clippy::unwrap_used, reason = "a fixture that cannot be made is a failed test")]
 
 use std::net::Ipv4Addr;
 
