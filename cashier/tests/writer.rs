@@ -1,6 +1,7 @@
 //! The writer on real databases: neighbours, guards, what the tables themselves refuse.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+#![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
 
 mod common;
 

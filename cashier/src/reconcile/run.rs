@@ -33,8 +33,6 @@ const UNCLEAR_IN_A_ROW: usize = 20;
 /// Interval at which a slow run renews its claim, in milliseconds.
 const RENEW_MS: i64 = LEASE_MS / 6;
 
-/// Name of the run on time lines.
-
 /// Progress of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -348,14 +346,13 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Asks WeChat about what the bill lacks and no later bill can have, so that the page says what is known and not what
-    /// the books believe.
+    /// Queries what the bill lacks and no later bill can have, so that the page states WeChat's answer and not an assumption.
     async fn ask_lacking(&mut self, lacking: Vec<Difference>) -> Result<Vec<Difference>, ReconcileError> {
         let (to_ask, mut asked): (Vec<_>, Vec<_>) =
             lacking.into_iter().partition(|lacking| lacking.reason == reason::NOT_IN_BILL);
         let (of, mut in_a_row) = (to_ask.len(), 0);
         for (n, chunk) in to_ask.chunks(ASKED_PER_S).enumerate() {
-            let second = tokio::time::sleep(std::time::Duration::from_secs(1));
+            let (clock, began) = (&self.cashier.inner.clock, self.cashier.inner.clock.steady());
             let mut asking = JoinSet::new();
             for lacking in chunk.iter().cloned() {
                 let inner = std::sync::Arc::clone(&self.cashier.inner);
@@ -379,7 +376,8 @@ impl<'a> Run<'a> {
             let done = n * ASKED_PER_S + chunk.len();
             (self.progress)(Progress { step: Step::Asking, done: done as i64, of: Some(of as i64) });
             if done < of {
-                second.await;
+                let passed = clock.steady().saturating_sub(began);
+                clock.sleep(Duration::from_secs(1).saturating_sub(passed)).await;
             }
         }
         Ok(asked)

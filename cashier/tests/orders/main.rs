@@ -1,5 +1,6 @@
 //! The cashier with a real database and the sandbox in process, each test once on SQLite and once on PostgreSQL.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+#![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
 
 #[path = "../common/mod.rs"]
 mod common;
