@@ -24,4 +24,6 @@ pub(super) fn migrator(engine: Engine) -> Migrator {
 }
 
 #[cfg(test)]
+mod engines_tests;
+#[cfg(test)]
 mod tests;
