@@ -190,23 +190,41 @@ async fn serve(file: Option<&Path>) -> Result<(), Failure> {
     let stop = stop_signal()?;
     allow_connections(config.max_connections);
     let who = config.identity();
+    let data = place_of_data(config.database_url.expose());
+    // As it was called, so that the lines below can be copied.
+    let program = std::env::args().next().unwrap_or_else(|| "saoma".to_owned());
     let running = start::start(config).await?;
-    println!("Saoma serves {} on {}", who, running.public_url);
+    println!("{RULE}\nSaoma serves {} on {}", who, running.public_url);
     if let Some(addr) = running.sandbox_addr {
         println!("SANDBOX: no real money moves. WeChat is played by http://{addr}");
     }
+    println!("Data: {data}");
     let desk = format!("{}/admin", running.public_url);
     match &running.first_password {
         Some(password) => println!("Operator: {desk}  name: {}  password: {password}", operators::FIRST),
         None if running.no_operator => {
-            println!("Operator: {desk}  nobody can sign in yet: saoma admin add NAME")
+            println!("Operator: {desk}  nobody can sign in yet: {program} admin add NAME")
         }
-        None => println!("Operator: {desk}  (a new password: saoma admin passwd NAME)"),
+        None => println!("Operator: {desk}  (a new password: {program} admin passwd NAME)"),
     }
+    println!("{RULE}");
     stop.await;
     tracing::info!("stopping: running requests may end");
     running.stop().await;
     Ok(())
+}
+
+/// Above and below what an operator needs after a start, so that it is found among log lines.
+const RULE: &str = "────────────────────────────────────────────────────────────────────────────────";
+
+/// Where the money is written down: the SQLite file in full, or the PostgreSQL database without its password.
+fn place_of_data(database_url: &str) -> String {
+    if let Some(file) = database_url.strip_prefix("sqlite:") {
+        let file = file.trim_start_matches("//").split('?').next().unwrap_or_default();
+        return std::path::absolute(file).map_or_else(|_| file.to_owned(), |path| path.display().to_string());
+    }
+    let place = database_url.rsplit_once('@').map_or(database_url, |(_, place)| place);
+    format!("PostgreSQL {}", place.trim_start_matches("postgres://").split('?').next().unwrap_or_default())
 }
 
 /// Each connection is an open file, and shells allow 1024: takes as many as the system lets this process have.
@@ -277,5 +295,21 @@ async fn secret(file: Option<&Path>) -> Result<Secret, Failure> {
     match config::load_user_token_secret(file)? {
         Some(secret) => Ok(secret),
         None => Ok(Secret::new(start::kept_secret(&open(file).await?).await?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_data_is_named_in_full_and_without_a_password() {
+        let here = std::env::current_dir().unwrap().display().to_string();
+        assert_eq!(place_of_data("sqlite://data/saoma.db"), format!("{here}/data/saoma.db"));
+        assert_eq!(place_of_data("sqlite:///var/lib/saoma.db?mode=rwc"), "/var/lib/saoma.db");
+        assert_eq!(
+            place_of_data("postgres://saoma:secret@db.example/pay?sslmode=require"),
+            "PostgreSQL db.example/pay"
+        );
     }
 }
