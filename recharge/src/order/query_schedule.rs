@@ -7,7 +7,7 @@ use crate::order::{CLOSE_NOT_BEFORE_MS, Order, OrderState};
 /// Query interval of an order whose page is open, in milliseconds.
 pub const WATCHED_EVERY_MS: i64 = 7_000;
 
-/// Backlog, in milliseconds of the query limit, above which the newest orders go first. With [`EVERY_MS`] and the time of an
+/// Backlog, in milliseconds of the query limit, above which the newest orders go first. With `EVERY_MS` and the time of an
 /// answer it keeps the promise that a payment whose notice is lost is credited within a minute.
 pub const LONGEST_WAIT_MS: i64 = 15_000;
 

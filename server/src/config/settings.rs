@@ -13,6 +13,7 @@ use serde::Deserialize;
 #[derive(Config)]
 #[config(layer_attr(serde(deny_unknown_fields)))]
 #[allow(missing_debug_implementations, reason = "it holds secrets")]
+#[allow(rustdoc::bare_urls, reason = "the help and the example print these texts as they stand")]
 pub struct Settings {
     /// Where the server listens: address and port.
     #[config(env = "SAOMA_ADDR", default = "127.0.0.1:3000")]
