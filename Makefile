@@ -1,42 +1,49 @@
-# Each command makes ready what it needs, and does nothing the second time. Scripts say what they do in their first lines.
+# Each command makes ready what it needs, and does nothing the second time. Scripts say what they do in their first lines;
+# scripts/env.sh has the compiler and the folders that commands here share with them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run test build check test-rust test-browser audit simulate bench faults fuzz clean setup site
+.PHONY: help run test build check test-rust test-browser audit torture bench faults fuzz clean setup site
+
+cargo := source scripts/env.sh && cargo
+# All tests of the server's side, on SQLite and on a throw-away PostgreSQL.
+tests := source scripts/env.sh && bash scripts/postgres.sh cargo test --locked --workspace --exclude frontend --features "$$all_features"
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
 
-run: site ## Build and serve on http://127.0.0.1:3000 with the built-in sandbox
+run: ## Build and serve on http://127.0.0.1:3000 with the built-in sandbox
 	@bash scripts/run.sh
 
-test: check site test-rust test-browser ## Everything: formatting, clippy, licences, tests on both databases, tests in a browser
+test: check site test-rust test-browser ## Everything: all of make check, tests on both databases, tests in a browser
 	@echo "everything passed"
 
 build: site ## The release binary with the site's files inside: target/release/saoma
-	@bash scripts/cargo.sh build --release -p server
+	@$(cargo) build --locked --release -p server
 
-check: setup ## Formatting, clippy, licences and bans
+check: setup ## Formatting, clippy, documentation, module circles, dependencies, licences and bans
 	@bash scripts/check.sh
 
 test-rust: setup ## Tests of the server's side, on SQLite and on a throw-away PostgreSQL
-	@bash scripts/test.sh
+	@$(tests)
 
 test-browser: site ## Tests in Chromium, with the binary that test-rust built
-	@bash scripts/cargo.sh build -p server
+	@$(cargo) build --locked -p server
 	@bash scripts/end2end.sh
 
 audit: setup ## Known security advisories of our dependencies (needs the network)
 	@bash scripts/deny.sh advisories
 
-simulate: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
-	@SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) POSTGRES=$(POSTGRES) bash scripts/test.sh --test simulation $(if $(SEED),no_seed_breaks_an_invariant -- --exact,--) --nocapture
+torture: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
+	@export SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) POSTGRES=$(POSTGRES); \
+	$(tests) --test simulation $(if $(SEED),no_seed_breaks_an_invariant -- --exact,--) --nocapture
 
 bench: build ## Speed, beside peers
 	@bash bench/run.sh
 
 faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000 deliveries, 100 full disks, 30 outages, 10,000 slow clients, 10 million orders
 	@ulimit -n $$(ulimit -H -n); \
-	KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 ORDERS=10000000 SLOW=10000 SLOW_S=600 bash scripts/test.sh --test faults
+	export KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 ORDERS=10000000 SLOW=10000 SLOW_S=600; \
+	$(tests) --test faults
 
 fuzz: ## Fuzz everything that strangers can send, 10,000,000 runs each (RUNS=n)
 	@bash scripts/fuzz.sh $(RUNS)
@@ -48,4 +55,4 @@ setup:
 	@bash scripts/setup.sh
 
 site: setup
-	@bash scripts/site.sh
+	@bash scripts/site.sh release

@@ -3,6 +3,7 @@
 # `bash bench/run.sh --help` lists what can be named and changed. All traffic stays on 127.0.0.0/8.
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/env.sh"
 cd "$root"
+need_node
 for tool in taskset setpriv; do command -v "$tool" >/dev/null || apt_install util-linux; done
 command -v g++ >/dev/null && command -v make >/dev/null && command -v python3 >/dev/null || apt_install g++ make python3
 
@@ -24,7 +25,7 @@ SAOMA_CHROMIUM=$(bash "$root/scripts/chromium.sh")
 export SAOMA_CHROMIUM
 
 # Together with the server, so that what they share is compiled once.
-cargo build --quiet --release -p server -p bench
+cargo build --locked --quiet --release -p server -p bench
 
 cores=()
 for ((core = 0; core < 1024 && ${#cores[@]} < 2; core++)); do

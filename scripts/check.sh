@@ -1,16 +1,27 @@
 #!/usr/bin/env bash
-# Formatting, clippy with warnings denied, licences and bans. Clippy runs for each side as it is built: all that runs on
-# the server, `wxpay` alone (as another project would take it), and what runs in the browser.
+# Formatting, lints and documentation with warnings denied, module circles, dependencies, licences and bans. Clippy runs for each
+# side as it is built: all that runs on the server, `wxpay` alone (as another project would take it), and the browser's part.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$root"
+cargo clippy --version >/dev/null 2>&1 || apt_install rust-web-clippy
+cargo fmt --version >/dev/null 2>&1 || apt_install rustfmt-web
+
 say "checking the names in docs/faults.md"
 bash scripts/faults.sh
 say "checking formatting"
 cargo fmt --all --check
+say "module circles and unused dependencies"
+cargo run --locked --quiet -p xtask -- circles
+cargo run --locked --quiet -p xtask -- dependencies
+say "what the rules depend on"
+impure=$(cargo tree --locked -p recharge -e normal --prefix none | grep -E '^(axum|hyper|reqwest|rustls|sqlx|tokio)[- ]' || true)
+[ -z "$impure" ] || fail "recharge holds rules only, and may not depend on: $impure"
 say "clippy, server side"
-cargo clippy --quiet --workspace --exclude frontend --all-targets --features "$all_features" -- -D warnings
-cargo clippy --quiet -p wxpay -- -D warnings
+cargo clippy --locked --quiet --workspace --exclude frontend --all-targets --features "$all_features" -- -D warnings
+cargo clippy --locked --quiet -p wxpay -- -D warnings
 say "clippy, browser side"
 cargo_wasm clippy --quiet -p frontend -p app --features app/hydrate -- -D warnings
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --workspace --exclude frontend --features "$all_features"
 say "licences and bans"
 bash scripts/deny.sh licenses bans sources

@@ -4,7 +4,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 wanted=0.20.2
 if [ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $wanted" ]; then
     say "compiling cargo-deny $wanted (about 2 minutes)"
-    CARGO_TARGET_DIR="$CARGO_TARGET_DIR/tools" cargo install --quiet --debug --force --root "$SAOMA_TOOLS" cargo-deny --version "$wanted"
+    CARGO_TARGET_DIR="$CARGO_TARGET_DIR/tools" cargo install --locked --quiet --debug --force --root "$SAOMA_TOOLS" cargo-deny --version "$wanted"
 fi
 cd "$root"
 # It reads the manifests of crates for every system, of which a build here downloads only its own.

@@ -2,6 +2,7 @@
 # The real server with its sandbox in a real browser. Arguments go to `playwright test`.
 # It takes the binary that `cargo test` has just built (SAOMA_BIN), so that nothing is compiled a second time.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
+need_node
 SAOMA_CHROMIUM=$(bash "$root/scripts/chromium.sh")
 export SAOMA_CHROMIUM
 export SAOMA_BIN="${SAOMA_BIN:-$CARGO_TARGET_DIR/debug/saoma}"
@@ -10,7 +11,7 @@ stamp="$SAOMA_TOOLS/end2end.stamp"
 locked=$(sha256sum package-lock.json; pwd)
 if [ ! -d node_modules ] || [ "$(cat "$stamp" 2>/dev/null)" != "$locked" ]; then
     say "fetching Playwright"
-    PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund >&2
+    PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --ignore-scripts --silent --no-audit --no-fund >&2
     echo "$locked" >"$stamp"
 fi
 exec npx --no-install playwright test "$@"

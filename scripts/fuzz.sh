@@ -5,12 +5,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 runs="${1:-10000000}"
 cargo fuzz --version >/dev/null 2>&1 || {
     say "compiling cargo-fuzz"
-    CARGO_TARGET_DIR="$CARGO_TARGET_DIR/tools" cargo install --quiet --debug --root "$SAOMA_TOOLS" cargo-fuzz
+    CARGO_TARGET_DIR="$CARGO_TARGET_DIR/tools" cargo install --locked --quiet --debug --root "$SAOMA_TOOLS" cargo-fuzz
 }
 # Coverage needs an unstable flag. The code has no `unsafe`, so no sanitizer is needed, and it is twice as fast without.
 export RUSTC_BOOTSTRAP=1
 cd "$root/fuzz"
-CARGO_TARGET_DIR="$CARGO_TARGET_DIR/fuzz" cargo run --quiet --example seeds
+CARGO_TARGET_DIR="$CARGO_TARGET_DIR/fuzz" cargo run --locked --quiet --example seeds
 for target in $(cargo fuzz list); do
     say "fuzzing $target, $runs runs"
     CARGO_TARGET_DIR="$CARGO_TARGET_DIR/fuzz" cargo fuzz run --sanitizer none "$target" -- -runs="$runs" -timeout=10 -print_final_stats=1

@@ -1,7 +1,42 @@
 #!/usr/bin/env bash
-# Builds the server and starts it in the foreground. A debug build: it is ready minutes sooner than a release.
+# Builds server and browser part for development and serves in the foreground. The library for the browser's side, where
+# Debian's compiler needs one, is built while the server compiles.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$root"
-say "building the server (the first time takes some minutes)"
-cargo build -p server
-exec "$CARGO_TARGET_DIR/debug/saoma" serve
+
+steps=4 step=0
+next() { step=$((step + 1)); say "[$step/$steps, $((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))] $*"; }
+
+# A word every 20 seconds from what says nothing by itself.
+ticking() {
+    local name=$1
+    shift
+    (while sleep 20; do say "    $name, $((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))"; done) &
+    local ticker=$!
+    "$@" && local code=0 || local code=$?
+    kill $ticker 2>/dev/null || true
+    return $code
+}
+
+if ! ls "$CARGO_TARGET_DIR"/*/debug/saoma >/dev/null 2>&1; then
+    say "the first time compiles everything: about 6 minutes with two cores; later a few seconds"
+    [ "$(id -u)" != 0 ] && command -v apt-get >/dev/null && ! command -v cc >/dev/null && say "sudo may ask for your password, to install Debian packages"
+fi
+next "compiler"
+ticking "installing" bash scripts/setup.sh compiler
+source scripts/env.sh
+
+next "server"
+log=$(mktemp)
+bash scripts/toolchain.sh library >"$log" 2>&1 &
+library=$!
+trap 'kill $library 2>/dev/null || true; rm -f "$log"' EXIT
+cargo_dev -p server -p xtask --target "$(host_triple)"
+
+next "pages"
+ticking "the standard library for the browser" wait $library || { cat "$log" >&2; fail "there is no compiler for the browser's part"; }
+bash scripts/site.sh dev
+
+next "start"
+rm -f "$log"
+exec "$CARGO_TARGET_DIR/$(host_triple)/debug/saoma" serve

@@ -1,17 +1,18 @@
 #!/usr/bin/env bash
-# Makes sure that there is a Rust compiler that can build for wasm32-unknown-unknown, and prints the name that
-# RUSTUP_TOOLCHAIN must have for it (empty: the default one will do). Does nothing the second time.
-set -euo pipefail
+# Makes sure of a Rust compiler that can build for wasm32-unknown-unknown, in two steps that do nothing the second time:
+#   toolchain.sh compiler   finds or installs it, and prints the RUSTUP_TOOLCHAIN that it needs (empty: the default one)
+#   toolchain.sh library    builds the standard library for the target, where the compiler came without
+# A compiler of rustup's gets that library from rustup. Where rustup is missing or cannot reach its server, Debian's
+# rustc-web is the only one new enough; Debian packages no library for wasm32 with it, only the source, so it is built from
+# that (40 s of processor time). RUSTC_BOOTSTRAP=1 allows the unstable -Zbuild-std for this one build.
+source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 target=wasm32-unknown-unknown
-say() { echo "toolchain: $*" >&2; }
+stamp=/usr/lib/rustlib/$target/saoma-rustc-version
 
-# Whether the given rustc has a standard library for the target.
 has_target() { ls "$("$1" --print target-libdir --target $target 2>/dev/null)"/libstd-*.rlib >/dev/null 2>&1; }
-
-# We may have built that library ourselves, for Debian's compiler (below): it fits only the version it was built with.
-debian_stamp=/usr/lib/rustlib/$target/saoma-rustc-version
 is_debian() { [ "$("$1" --print sysroot 2>/dev/null)" = /usr ]; }
-is_stale() { is_debian "$1" && [ -f $debian_stamp ] && [ "$("$1" --version)" != "$(cat $debian_stamp)" ]; }
+# A library that we built for Debian's compiler fits only the version it was built with.
+is_stale() { is_debian "$1" && [ -f $stamp ] && [ "$("$1" --version)" != "$(cat $stamp)" ]; }
 usable() { command -v "$1" >/dev/null && has_target "$1" && ! is_stale "$1"; }
 
 debian_name() {
@@ -21,34 +22,44 @@ debian_name() {
     fi
 }
 
-if usable rustc; then echo "${RUSTUP_TOOLCHAIN:-}"; exit 0; fi
-# Debian's compiler, once chosen, stays chosen: asking rustup's server again would only cost time.
-if usable /usr/bin/rustc; then debian_name; exit 0; fi
-if command -v rustup >/dev/null && ! is_debian rustc; then
-    say "adding $target with rustup"
-    if timeout 180 rustup target add $target >&2 && has_target rustc; then echo "${RUSTUP_TOOLCHAIN:-}"; exit 0; fi
-fi
+compiler() {
+    if usable rustc; then echo "${RUSTUP_TOOLCHAIN:-}"; return; fi
+    # Debian's compiler, once chosen, stays chosen: asking rustup's server again would only cost time.
+    if usable /usr/bin/rustc; then debian_name; return; fi
+    if command -v rustup >/dev/null && ! is_debian rustc; then
+        say "adding $target with rustup"
+        if timeout 180 rustup target add $target >&2 && has_target rustc; then echo "${RUSTUP_TOOLCHAIN:-}"; return; fi
+    fi
+    command -v apt-get >/dev/null || fail "no $target here: install Rust with rustup and run 'rustup target add $target'"
+    apt_install rustc-web cargo-web gcc libc6-dev
+    debian_name
+}
 
-command -v apt-get >/dev/null || { say "no $target here: install Rust with rustup and run 'rustup target add $target'"; exit 1; }
-sudo=""; [ "$(id -u)" = 0 ] || sudo=sudo
-say "rustup cannot add $target; installing Debian's rustc-web and building the target's library from its source"
-$sudo apt-get update -qq >&2
-DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends \
-    rustc-web cargo-web rust-web-src rust-web-llvm rust-web-clippy rustfmt-web gcc libc6-dev >&2
-lld=$(basename "$(readlink /usr/bin/rust-lld || echo lld)")
-command -v "$lld" >/dev/null || DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$lld" >&2
+library() {
+    if usable rustc; then return; fi
+    is_debian rustc || fail "the standard library for $target is missing: run 'rustup target add $target'"
+    apt_install rust-web-src rust-web-llvm
+    # /usr/bin/rust-lld, which links for the target, is a link to a program of another package.
+    local lld
+    lld=$(basename "$(readlink /usr/bin/rust-lld || echo lld)")
+    command -v "$lld" >/dev/null || apt_install "$lld"
+    say "building the standard library for $target"
+    local work sudo="" file
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    work=$(mktemp -d)
+    mkdir -p "$work/src"
+    printf '[package]\nname = "stdprobe"\nversion = "0.0.0"\nedition = "2024"\n[profile.release]\npanic = "abort"\n' >"$work/Cargo.toml"
+    echo '#![no_std]' >"$work/src/lib.rs"
+    (cd "$work" && RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$work/target" cargo build --quiet --release --target $target \
+        -Zbuild-std=std,panic_abort,panic_unwind,proc_macro >&2)
+    $sudo mkdir -p /usr/lib/rustlib/$target/lib
+    $sudo find /usr/lib/rustlib/$target/lib -name '*.r*' -delete
+    for file in "$work/target/$target/release/deps/"*.rlib "$work/target/$target/release/deps/"*.rmeta; do
+        case "$file" in *stdprobe*) ;; *) $sudo cp "$file" /usr/lib/rustlib/$target/lib/ ;; esac
+    done
+    rm -rf "$work"
+    rustc --version | $sudo tee $stamp >/dev/null
+    usable rustc || fail "building the standard library for $target did not work"
+}
 
-work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
-mkdir -p "$work/src"
-printf '[package]\nname = "stdprobe"\nversion = "0.0.0"\nedition = "2024"\n[profile.release]\npanic = "abort"\n' >"$work/Cargo.toml"
-echo '#![no_std]' >"$work/src/lib.rs"
-(cd "$work" && env -u RUSTUP_TOOLCHAIN RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$work/target" \
-    /usr/bin/cargo build --quiet --release --target $target -Zbuild-std=std,panic_abort,panic_unwind,proc_macro >&2)
-$sudo mkdir -p /usr/lib/rustlib/$target/lib
-$sudo find /usr/lib/rustlib/$target/lib -name '*.r*' -delete
-for f in "$work/target/$target/release/deps/"*.rlib "$work/target/$target/release/deps/"*.rmeta; do
-    case "$f" in *stdprobe*) ;; *) $sudo cp "$f" /usr/lib/rustlib/$target/lib/ ;; esac
-done
-/usr/bin/rustc --version | $sudo tee $debian_stamp >/dev/null
-usable /usr/bin/rustc || { say "building the library of $target did not work"; exit 1; }
-debian_name
+"$1"
