@@ -30,36 +30,35 @@ pub fn check() -> Result<(), String> {
     let (_, crates) = workspace::crates()?;
     let mut wrong = Vec::new();
     for one in &crates {
-        for root in ["src/lib.rs", "src/main.rs"]
-            .map(|root| one.folder.join(root))
-            .iter()
-            .filter(|root| root.exists())
-        {
-            let known = KNOWN.iter().filter(|(name, _)| *name == one.name).map(|(_, files)| *files);
-            wrong.extend(check_crate(root, &one.name, &known.collect::<Vec<_>>())?);
-        }
+        let roots = ["src/lib.rs", "src/main.rs"].map(|root| one.folder.join(root));
+        let known: Vec<_> =
+            KNOWN.iter().filter(|(name, _)| *name == one.name).map(|(_, files)| *files).collect();
+        wrong.extend(check_crate(&roots, &one.name, &known)?);
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
 
-fn check_crate(root: &Path, name: &str, known: &[&[&str]]) -> Result<Vec<String>, String> {
-    let mut files = Files::default();
-    add(&mut files, root, Module::new())?;
-    let uses = files.uses();
+/// A crate with a library and a program has a root for each.
+fn check_crate(roots: &[PathBuf], name: &str, known: &[&[&str]]) -> Result<Vec<String>, String> {
     let mut stale: Vec<&[&str]> = known.to_vec();
     let mut wrong = Vec::new();
-    for circle in circles(&uses) {
-        let names: BTreeSet<String> = circle.iter().map(file_name).collect();
-        let covers = |entry: &[&str]| names.iter().all(|name| entry.contains(&name.as_str()));
-        if let Some(entry) = known.iter().find(|entry| covers(entry)) {
-            stale.retain(|other| other != entry);
-            continue;
-        }
-        let names = names.into_iter().collect::<Vec<_>>().join(" ");
-        wrong.push(format!("{name}: a circle of modules: {names}"));
-        for (from, to, example) in shortest(&uses, &circle) {
-            let (from, to) = (file_name(&from), file_name(&to));
-            wrong.push(format!("    {from}:{} uses {to} ({})", example.line, example.path));
+    for root in roots.iter().filter(|root| root.exists()) {
+        let mut files = Files::default();
+        add(&mut files, root, Module::new())?;
+        let uses = files.uses();
+        for circle in circles(&uses) {
+            let names: BTreeSet<String> = circle.iter().map(file_name).collect();
+            let covers = |entry: &[&str]| names.iter().all(|name| entry.contains(&name.as_str()));
+            if let Some(entry) = known.iter().find(|entry| covers(entry)) {
+                stale.retain(|other| other != entry);
+                continue;
+            }
+            let names = names.into_iter().collect::<Vec<_>>().join(" ");
+            wrong.push(format!("{name}: a circle of modules: {names}"));
+            for (from, to, example) in shortest(&uses, &circle) {
+                let (from, to) = (file_name(&from), file_name(&to));
+                wrong.push(format!("    {from}:{} uses {to} ({})", example.line, example.path));
+            }
         }
     }
     let gone =

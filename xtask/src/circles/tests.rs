@@ -8,7 +8,7 @@ fn check_files(files: &[(&str, &str)], known: &[&[&str]]) -> Vec<String> {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    check_crate(&folder.path().join("lib.rs"), "planted", known).unwrap()
+    check_crate(&["lib.rs", "main.rs"].map(|root| folder.path().join(root)), "planted", known).unwrap()
 }
 
 #[test]
@@ -90,6 +90,8 @@ fn a_known_circle_may_shrink_but_not_grow_or_stay_listed() {
     ];
     assert_eq!(check_files(&files, &[&["a.rs", "b.rs", "c.rs"]]), [""; 0]);
     assert_eq!(check_files(&files, &[&["a.rs", "c.rs"]]).len(), 4);
+    let program = [&files[..], &[("main.rs", "fn main() {}")]].concat();
+    assert_eq!(check_files(&program, &[&["a.rs", "b.rs"]]), [""; 0]);
     let gone = check_files(&[("lib.rs", "")], &[&["a.rs", "b.rs"]]);
     assert_eq!(gone, ["planted: no circle any more, take it out of KNOWN: a.rs b.rs"]);
 }
