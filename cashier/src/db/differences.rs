@@ -164,7 +164,8 @@ pub(crate) async fn of_day(db: &Db, date: BillDate, limit: i64) -> Result<Vec<Di
 /// What a day's bill lacks and the next day's may have, listed or dismissed: open questions once that bill has been read. They
 /// are answered as not in the bill, about which WeChat is asked.
 pub(crate) async fn waiting_for_next(db: &Db, date: BillDate) -> Result<Vec<Difference>, DbError> {
-    let sql = format!("{} AND d.reason = $2 AND d.done IN ('listed', 'dismissed')", of_days());
+    let sql =
+        format!("{} AND d.reason = $2 AND d.done IN ('listed', 'dismissed') ORDER BY kind, key", of_days());
     let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(date.to_string()).bind(reason::NEXT_BILL_NOT_MADE);
     let found: Result<Vec<_>, _> =
         query.fetch_all(&mut *db.reading().await?).await?.iter().map(difference).collect();

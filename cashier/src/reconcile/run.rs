@@ -361,7 +361,9 @@ impl<'a> Run<'a> {
                     (lacking, word)
                 });
             }
-            for (lacking, word) in asking.join_all().await {
+            let mut answers = asking.join_all().await;
+            answers.sort_by(|(one, _), (other, _)| one.key.cmp(&other.key));
+            for (lacking, word) in answers {
                 let word = word.map_err(ReconcileError::Ask)?;
                 let is_unclear = word == reason::NO_CLEAR_ANSWER;
                 in_a_row = if is_unclear { in_a_row + 1 } else { 0 };
