@@ -11,6 +11,22 @@ pub fn money(fen: i64) -> String {
     format!("¥{}", yuan(fen))
 }
 
+/// Currencies without a smaller unit. Source: ISO 4217.
+const WITHOUT_CENTS: [&str; 3] = ["JPY", "KRW", "VND"];
+
+/// An amount in the smallest unit of its currency: `"¥30.00"` for `CNY`, else the currency's code and the figure, `"USD
+/// 30.00"`.
+pub fn amount(smallest: i64, fee_type: &str) -> String {
+    match fee_type {
+        "CNY" => money(smallest),
+        code if WITHOUT_CENTS.contains(&code) => {
+            let sign = if smallest < 0 { "-" } else { "" };
+            format!("{code} {sign}{}", thousands(smallest.unsigned_abs()))
+        }
+        code => format!("{code} {}", yuan(smallest)),
+    }
+}
+
 /// `"¥2"` for whole yuan, else `"¥2.50"`: where cents would be noise.
 pub fn money_short(fen: i64) -> String {
     match parts(fen) {
@@ -104,6 +120,14 @@ mod tests {
         for typed in wrong {
             assert_eq!(parse_yuan(typed), None, "{typed}");
         }
+    }
+
+    #[test]
+    fn another_currency_is_never_shown_as_yuan() {
+        assert_eq!(amount(3000, "CNY"), "¥30.00");
+        assert_eq!(amount(3000, "USD"), "USD 30.00");
+        assert_eq!(amount(3000, "JPY"), "JPY 3,000");
+        assert_eq!(amount(3000, ""), " 30.00");
     }
 
     #[test]

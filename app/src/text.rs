@@ -39,6 +39,7 @@ mod tests {
             bill::EVERY,
             refunds::EVERY,
             problem::EVERY,
+            answer::EVERY,
             resolve::EVERY,
             exceptions::EVERY,
         ]

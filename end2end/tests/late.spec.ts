@@ -27,8 +27,8 @@ test('what is paid after the order closed is credited and called late', async ({
   await expect(ownRows(page).first()).toContainText('晚到，已照常入账')
 
   await logIn(saoma, page, `/admin/orders/${out_trade_no}`)
-  await expect(page.locator('.page-head .pill', { hasText: '晚到付款' })).toBeVisible()
-  await expect(page.locator('ol.line h3', { hasText: '标为晚到付款' })).toHaveCount(1)
+  await expect(page.locator('.page-head .pill', { hasText: '超时支付' })).toBeVisible()
+  await expect(page.locator('ol.line h3', { hasText: '异常：超时支付' })).toHaveCount(1)
 })
 
 test('a closed order is followed by a new one', async ({ page, saoma }) => {

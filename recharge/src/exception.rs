@@ -118,6 +118,13 @@ impl Resolution {
 }
 
 impl Exception {
+    /// What a rule credited after all, in fen: the order's own amount, as a later proof of the same payment stated it. The
+    /// exception keeps what the first message stated.
+    pub fn credited_by_rule(&self) -> Option<Fen> {
+        let credited = |found: &&Resolution| found.by == Actor::Rule && found.how == ResolutionKind::Credit;
+        self.resolution.as_ref().filter(credited).and(self.expected_fee)
+    }
+
     /// When the payer paid, as the evidence states it; when it was first seen, where it states nothing.
     pub fn paid_at(&self) -> UnixMillis {
         let fields: serde_json::Value = serde_json::from_str(&self.evidence).unwrap_or_default();

@@ -104,6 +104,14 @@ impl Refund {
         self.by == Actor::WeChat
     }
 
+    /// Whether it waits for a person, and not for WeChat or the next try.
+    pub fn needs_person(&self) -> bool {
+        let waits = |problem| matches!(problem, Problem::Unclear | Problem::Limited);
+        !self.state.is_over()
+            && (self.state == RefundState::Abnormal
+                || self.blocked.as_ref().is_some_and(|blocked| !waits(blocked.problem)))
+    }
+
     /// Its key in the ledger for what it took.
     pub fn ledger_key(&self) -> LedgerKey {
         LedgerKey::Refund(self.out_refund_no.clone())

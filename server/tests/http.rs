@@ -15,6 +15,8 @@ mod closed;
 mod common;
 #[path = "http/forged.rs"]
 mod forged;
+#[path = "http/forms.rs"]
+mod forms;
 #[path = "http/gateway.rs"]
 mod gateway;
 #[path = "http/instances.rs"]
@@ -43,5 +45,7 @@ mod refunds;
 mod releases;
 #[path = "http/settings.rs"]
 mod settings;
+#[path = "http/status_words.rs"]
+mod status_words;
 #[path = "http/transport.rs"]
 mod transport;

@@ -4,6 +4,7 @@ mod decision_form;
 mod difference_words;
 pub mod dismiss;
 mod events;
+mod exception_words;
 pub mod exceptions;
 pub mod extract;
 mod flash;

@@ -33,6 +33,8 @@ pub struct OrderDetails {
 #[derive(Debug, Clone)]
 pub struct ExceptionDetails {
     pub exception: Exception,
+    /// The refunds of its order number.
+    pub refunds: Vec<Refund>,
     /// Empty once it is resolved.
     pub ways: Vec<ResolutionKind>,
     /// What can still be refunded; `None` if no operator credited its payment.
@@ -90,9 +92,20 @@ impl Service {
         for exception in exceptions {
             let ways = self.cashier.open_resolutions(&exception).await.map_err(internal)?;
             let offer = self.cashier.refund_offer_by_hand(&exception).await.map_err(internal)?;
-            details.push(ExceptionDetails { exception, ways, offer });
+            let refunds = self.cashier.refunds(&exception.out_trade_no).await.map_err(internal)?;
+            details.push(ExceptionDetails { exception, refunds, ways, offer });
         }
         Ok(details)
+    }
+
+    /// The refunds of the order numbers of these exceptions.
+    ///
+    /// # Errors
+    /// [`AppError`] when the database does not answer.
+    pub async fn refunds_of_exceptions(&self, found: &[Exception]) -> Result<Vec<Refund>, AppError> {
+        let resolved = found.iter().filter(|found| found.resolution.is_some());
+        let numbers: Vec<_> = resolved.map(|found| found.out_trade_no.as_str()).collect();
+        self.cashier.refunds_of(&numbers).await.map_err(internal)
     }
 
     /// What can be refunded of an order's own payment, or of the one that an operator credited in resolving `exception`.
@@ -134,7 +147,7 @@ impl Service {
             now,
             days: self.cashier.days(&day(first), &day(now)).await.map_err(internal)?,
             exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
-            refunds: self.cashier.open_refunds(100).await.map_err(internal)?,
+            refunds: self.cashier.open_refunds(500).await.map_err(internal)?,
             backlog: self.cashier.backlog().await.map_err(internal)?,
             reconciled: self.cashier.reconciled().await.map_err(internal)?,
             health: self.cashier.health(),

@@ -18,7 +18,7 @@ texts! { pub mod nav {
     OVERVIEW = "概览", "Overview";
     ORDERS = "订单", "Orders";
     EXCEPTIONS = "异常", "Exceptions";
-    BILLS = "对账", "Bills";
+    BILLS = "对账", "Reconciliation";
     SIGNOUT = "退出", "Sign out";
 } }
 
@@ -35,7 +35,7 @@ texts! { pub mod over {
     SUM = "实收", "Paid";
     EXCEPTIONS = "待处理的异常", "Open exceptions";
     EXCEPTIONS_NONE = "没有待处理的异常", "No open exceptions";
-    EXCEPTIONS_NOTE = "真实到账但对不上开放订单的钱，等规则或人来决定。", "Real money that fits no open order and waits for a rule or a person.";
+    EXCEPTIONS_NOTE = "已收到、但无法自动入账的款项，需要人工处理。", "Received but not matched to an order.";
     SILENT_NOTE = "由主动查询确认并入账。偶尔一笔属正常，多了请检查回调地址。", "Confirmed by asking WeChat. One now and then is normal; if there are many, check the callback address.";
     HEALTH = "运行状况", "Health";
     HEALTH_DUE = "等待查询的订单", "Orders waiting for a query";
@@ -112,8 +112,8 @@ texts! { pub mod order {
     NOTE_SAVE = "保存备注", "Save note";
     LINE = "时间线", "Time line";
     EVIDENCE = "查看凭据", "See evidence";
-    E_CREATED = "订单已写入", "Order written";
-    E_PREPAY = "微信接受下单", "WeChat accepted the order";
+    E_CREATED = "订单已创建", "Order created";
+    E_PREPAY = "微信已受理，已生成二维码", "WeChat accepted it, code issued";
     E_CLOSED = "已在微信关闭", "Closed at WeChat";
     E_NOTICE_OK = "通知已验证", "Notice verified";
     E_CREDIT = "已入账 {amount}", "{amount} credited";
@@ -133,7 +133,7 @@ texts! { pub mod order {
     PROOF_NOTICE = "通知，签名已验证", "Notice, signature verified";
     PROOF_QUERY = "主动查询，签名已验证", "Query, signature verified";
     ASKED = "已向微信查询。", "WeChat was asked.";
-    ASK_BUSY = "微信没有清楚回应，稍后会自动再查。", "WeChat gave no clear answer; it is asked again by itself.";
+    ASK_BUSY = "微信没有清楚回应，稍后会自动再查。", "WeChat gave no clear answer; it is asked again automatically.";
     CLOSE_DONE = "订单已关闭。", "The order is closed.";
     CLOSE_WAIT = "微信要求下单满 5 分钟才能关闭，请稍后再试。", "WeChat closes an order only after its first five minutes; please try later.";
     CLOSE_PAID = "这笔订单已经支付，没有关闭。", "This order is paid; it was not closed.";
@@ -143,11 +143,11 @@ texts! { pub mod order {
     NEVER_ASKED = "还没有查询过", "Not asked yet";
     CLOSE_NOTE = "先向微信查询，没有付款才会关闭。", "WeChat is asked first; it is closed only if nothing was paid.";
     CLOSED_AT = "关闭", "Closed";
-    E_QUERY = "查询：{result}", "Query: {result}";
+    E_QUERY = "查询结果：{result}", "Query: {result}";
     E_PREPAY_AGAIN = "换了新二维码", "A new code was issued";
     E_UNCLEAR = "微信没有清楚回应", "WeChat gave no clear answer";
     E_LATE_REFUND = "按规则退款，未入账", "To be refunded by rule, not credited";
-    E_EXCEPTION_OF = "标为{kind}", "Marked as {kind}";
+    E_EXCEPTION_OF = "异常：{kind}", "Exception: {kind}";
     E_NOTICE = "收到通知", "Notice received";
     EV_FIELDS = "内容（密钥、签名与 openid 已隐去）", "Content (key, signature and openid removed)";
     BY_SCHEDULE = "自动", "By itself";
@@ -162,10 +162,11 @@ texts! { pub mod order {
     E_REFUND_SUCCEEDED = "退款 {amount} 已到账", "Refund of {amount} arrived";
     E_REFUND_CLOSED = "退款 {amount} 已关闭", "Refund of {amount} closed";
     E_REFUND_RETURNED = "退回余额 {amount}", "{amount} given back to the balance";
-    E_REFUND_ABNORMAL = "退款 {amount} 需人工处理", "Refund of {amount} needs a person";
+    E_REFUND_ABNORMAL = "退款 {amount} 需人工处理", "Refund of {amount} needs attention";
     E_REFUND_STUCK = "退款没有进展", "The refund does not move";
-    E_REFUND_OUTSIDE = "在微信侧退款 {amount}", "{amount} refunded at WeChat";
+    E_REFUND_OUTSIDE = "商户平台退款 {amount}", "{amount} refunded in the merchant platform";
     E_REFUND_NOTICE = "收到退款通知", "Refund notice received";
     E_SETTLED = "{who} 处理了{kind}", "{who} settled: {kind}";
     E_REOPENED = "{kind}重新待处理", "Open again: {kind}";
+    EV_AMOUNT = "金额 {amount}", "Amount {amount}";
 } }

@@ -38,19 +38,19 @@ texts! { pub mod refund {
     SUBMITTED = "退款已交微信", "Refund sent to WeChat";
     SUCCEEDED = "退款已到账", "Refund arrived";
     CLOSED = "退款已关闭", "Refund closed";
-    ABNORMAL = "退款需人工处理", "Refund needs a person";
+    ABNORMAL = "退款需人工处理", "Refund needs attention";
 } }
 
 texts! { pub mod exception {
-    LATE = "晚到付款", "Paid late";
+    LATE = "超时支付", "Paid late";
     DUPLICATE = "重复付款", "Paid twice";
     AMOUNT_MISMATCH = "金额不符", "Amount differs";
     UNKNOWN_ORDER = "无对应订单", "No matching order";
     OPEN = "待处理", "Open";
     SETTLED = "已处理", "Settled";
     CURRENCY_MISMATCH = "币种不符", "Currency differs";
-    OTHER_APP = "来自另一个应用", "From another app";
-    REFUNDED_OUTSIDE = "在微信侧退款", "Refunded at WeChat";
+    OTHER_APP = "付款来自其他应用", "Payment from another app";
+    REFUNDED_OUTSIDE = "商户平台退款", "Refunded in the merchant platform";
 } }
 
 texts! { pub mod check {

@@ -8,7 +8,7 @@ use std::{
 };
 
 use cashier::{Progress, ReconcileError, Step, error_chain::error_chain};
-use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation, Side};
+use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation, Side, reason};
 use server::{
     config::{self, Mode},
     start,
@@ -110,7 +110,13 @@ fn describe(difference: &Difference) -> String {
     let done = match (difference.done, &difference.exception) {
         (Done::Exception, Some(id)) => format!("kept as the exception {}", id.kind.name()),
         _ if reason.is_empty() => "listed".to_owned(),
-        _ => format!("listed: {reason}"),
+        _ => match reason.as_str() {
+            reason::CONFIRMED => "listed: WeChat was asked and confirms it".to_owned(),
+            reason::NOT_IN_BILL => "listed: WeChat was not asked".to_owned(),
+            reason::NEXT_BILL_NOT_MADE => "listed: it may be in the next day's bill".to_owned(),
+            reason::NO_CLEAR_ANSWER => "listed: WeChat was asked and gave no clear answer".to_owned(),
+            word => format!("listed: {word}"),
+        },
     };
     let refund = if out_refund_no.is_empty() { String::new() } else { format!(" refund {out_refund_no}") };
     format!(

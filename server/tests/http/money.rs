@@ -6,33 +6,47 @@ use super::common::{PASSWORD, Site, on_both, paid, signed};
 use super::operators::cookie;
 
 /// Where an operator's form leads to.
-async fn led_to(site: &Site, cookie: &str, path: &str, form: &[(&str, &str)]) -> String {
+pub async fn led_to(site: &Site, cookie: &str, path: &str, form: &[(&str, &str)]) -> String {
     let response = site.post(path, form).header("cookie", cookie).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
     response.headers()["location"].to_str().unwrap().to_owned()
 }
 
 /// What an operator's page shows.
-async fn shown(site: &Site, cookie: &str, path: &str) -> String {
+pub async fn shown(site: &Site, cookie: &str, path: &str) -> String {
     let response = site.get(path).header("cookie", cookie).send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK, "{path}");
     response.text().await.unwrap()
 }
 
+/// The version of what an operator's page shows, as its form carries it.
+pub async fn seen(site: &Site, cookie: &str, path: &str) -> &'static str {
+    let page = shown(site, cookie, path).await;
+    let rest =
+        page.split("name=\"seen\" value=\"").nth(1).unwrap_or_else(|| panic!("no form on {path}: {page}"));
+    rest.split('"').next().unwrap().to_owned().leak()
+}
+
 /// A paid order, and the form that gives `amount` of it back.
-async fn refundable(site: &Site, amount: &'static str) -> (String, Vec<(&'static str, &'static str)>) {
+async fn refundable(
+    site: &Site,
+    cookie: &str,
+    amount: &'static str,
+) -> (String, Vec<(&'static str, &'static str)>) {
     let (number, code_url) = site.placed("lin", "10").await;
     site.pay(&code_url, &[]).await;
     site.until("lin", &number, "paid").await;
-    let form = vec![("no", "RF20260315A"), ("amount", amount), ("reason", "x"), ("password", PASSWORD)];
-    (format!("/admin/orders/{number}"), form)
+    let order = format!("/admin/orders/{number}");
+    let seen = seen(site, cookie, &format!("{order}/refund?amount=1&reason=x")).await;
+    let form = [("no", "RF20260315A"), ("amount", amount), ("reason", "x"), ("password", PASSWORD)];
+    (order, [&form[..], &[("seen", seen)]].concat())
 }
 
 #[tokio::test]
 async fn money_leaves_only_with_the_operators_password_and_once_for_a_form() {
     on_both(async |site| {
         let cookie = cookie(&site).await;
-        let (order, form) = refundable(&site, "4.00").await;
+        let (order, form) = refundable(&site, &cookie, "4.00").await;
         let path = format!("{order}/refund");
         let with = |password| {
             let mut form = form.clone();
@@ -59,7 +73,7 @@ async fn money_leaves_only_with_the_operators_password_and_once_for_a_form() {
 async fn what_cannot_be_refunded_is_said_and_nothing_is_written() {
     on_both(async |site| {
         let cookie = cookie(&site).await;
-        let (order, form) = refundable(&site, "10.01").await;
+        let (order, form) = refundable(&site, &cookie, "10.01").await;
         let path = format!("{order}/refund");
         let with = |name, value| {
             let other = form.iter().filter(|(field, _)| *field != name).copied();
@@ -88,7 +102,7 @@ async fn what_cannot_be_refunded_is_said_and_nothing_is_written() {
 async fn a_balance_that_is_too_low_needs_the_operators_word() {
     on_both(async |site| {
         let cookie = cookie(&site).await;
-        let (order, form) = refundable(&site, "4.00").await;
+        let (order, form) = refundable(&site, &cookie, "4.00").await;
         let path = format!("{order}/refund");
         // As if the site had let its user spend it.
         site.set("UPDATE accounts SET balance = 399").await;
@@ -105,13 +119,13 @@ async fn a_balance_that_is_too_low_needs_the_operators_word() {
 }
 
 /// Real money for a number that is no order of ours; its exception's id.
-async fn stray(site: &Site) -> String {
+pub async fn stray(site: &Site) -> String {
     let (_, answer) = site.notice(signed(paid("SM20200101000000AAAAAAAAAAAAAAAA", "1000"))).await;
     assert!(answer.contains("FAIL"), "WeChat is to repeat it: {answer}");
     "unknown_order:SM20200101000000AAAAAAAAAAAAAAAA:4200001234202603151234567890".to_owned()
 }
 
-const STRAY: &str = "/admin/orders/SM20200101000000AAAAAAAAAAAAAAAA";
+pub const STRAY: &str = "/admin/orders/SM20200101000000AAAAAAAAAAAAAAAA";
 
 #[tokio::test]
 async fn no_exception_is_settled_without_the_operators_password() {
@@ -119,6 +133,7 @@ async fn no_exception_is_settled_without_the_operators_password() {
         let cookie = cookie(&site).await;
         let id = stray(&site).await;
         let path = format!("{STRAY}/settle");
+        let seen = seen(&site, &cookie, &format!("{path}?id={id}&way=dismissed")).await;
         for way in ["credited", "refund", "dismissed"] {
             for password in [None, Some("a wrong password")] {
                 let mut form = vec![("id", id.as_str()), ("way", way), ("reason", "x"), ("user", "lin")];
@@ -130,8 +145,13 @@ async fn no_exception_is_settled_without_the_operators_password() {
         }
         assert_eq!(site.count("exceptions WHERE settled_at IS NOT NULL").await, 0);
         assert_eq!((site.count("ledger").await, site.count("refunds").await), (0, 0));
-        let form =
-            [("id", id.as_str()), ("way", "dismissed"), ("reason", "not ours"), ("password", PASSWORD)];
+        let form = [
+            ("id", id.as_str()),
+            ("way", "dismissed"),
+            ("reason", "not ours"),
+            ("seen", seen),
+            ("password", PASSWORD),
+        ];
         assert_eq!(led_to(&site, &cookie, &path, &form).await, format!("{STRAY}?said=settled"));
         // The same press once more finds it done.
         assert_eq!(led_to(&site, &cookie, &path, &form).await, format!("{STRAY}?said=settled_over"));
@@ -147,7 +167,7 @@ async fn no_exception_is_settled_without_the_operators_password() {
 async fn a_refund_is_withdrawn_only_with_the_operators_password() {
     on_both(async |site| {
         let cookie = cookie(&site).await;
-        let (order, form) = refundable(&site, "4.00").await;
+        let (order, form) = refundable(&site, &cookie, "4.00").await;
         assert_eq!(
             led_to(&site, &cookie, &format!("{order}/refund"), &form).await,
             format!("{order}?said=refund")
@@ -187,14 +207,15 @@ async fn a_payment_that_an_operator_credited_goes_back_and_no_more_than_was_paid
         let cookie = cookie(&site).await;
         let id = stray(&site).await;
         let press = async |what: &str, form: &[(&str, &str)]| {
-            let form = [form, &[("reason", "x"), ("password", PASSWORD)]].concat();
+            let seen = site.count("refunds").await.to_string();
+            let form = [form, &[("reason", "x"), ("seen", &seen), ("password", PASSWORD)]].concat();
             led_to(&site, &cookie, &format!("{STRAY}/{what}"), &form).await
         };
         let refund = |no, amount| [("no", no), ("amount", amount), ("exception", id.as_str())];
         // Not before it is credited.
         let refused = format!("{STRAY}?said=refused");
         assert_eq!(press("refund", &refund("RF1", "4.00")).await, refused);
-        let credit = [("id", id.as_str()), ("way", "credited"), ("user", "lin")];
+        let credit = [("id", id.as_str()), ("way", "credited"), ("user", "lin"), ("new_account", "1")];
         assert_eq!(press("settle", &credit).await, format!("{STRAY}?said=settled"));
         assert_eq!(site.balance("lin").await, 1000);
         let page = shown(&site, &cookie, STRAY).await;

@@ -2,10 +2,12 @@
 
 use leptos::prelude::*;
 use recharge::refund::RefundRefusal;
-use wxpay::Fen;
+use wxpay::{Fen, OutTradeNo};
 
+use super::events;
 use crate::components::{self, money};
 use crate::request::PageRequest;
+use crate::service::Service;
 use crate::text::{Lang, order, refunds as text};
 
 /// Bytes that WeChat takes as the reason of a refund.
@@ -13,10 +15,16 @@ pub const REASON_OF_REFUND: usize = 80;
 /// Bytes kept of any other reason.
 pub const REASON: usize = 200;
 
-/// The words of `?error=`. `left` is what may be refunded at most, `longest` how many bytes a reason may have.
-pub fn wrong(request: &PageRequest, left: Fen, longest: usize) -> Option<impl IntoView + use<>> {
-    let words = problem(request.lang, request.get("error")?, request.seconds(), left, longest)?;
-    Some(components::notice(Some("bad"), words))
+/// The words of `?error=`, and what changed where the page was out of date. `left` is what may be refunded at most, `longest`
+/// how many bytes a reason may have.
+pub fn wrong(
+    request: &PageRequest,
+    left: Fen,
+    longest: usize,
+    changed: Option<&str>,
+) -> Option<impl IntoView + use<>> {
+    let code = request.get("error");
+    refused(code.and_then(|code| problem(request.lang, code, request.seconds(), left, longest)), changed)
 }
 
 /// The words for a code of `?error=`; `None` for an unknown one.
@@ -29,6 +37,8 @@ pub fn problem(lang: Lang, code: &str, seconds: Option<&str>, left: Fen, longest
         "low" => text::E_LOW,
         "used" => text::E_USED,
         "user" => crate::text::resolve::E_USER,
+        "new_account" => crate::text::resolve::E_NEW_ACCOUNT,
+        "stale" => text::E_STALE,
         "password" => text::E_PASSWORD,
         "slow" => text::E_SLOW,
         "certificate" => text::NO_CERTIFICATE,
@@ -57,6 +67,31 @@ pub fn refusal_code(refusal: &RefundRefusal) -> &'static str {
         RefundRefusal::NumberTaken => "used",
         RefundRefusal::NoOrder | RefundRefusal::NotPaid | RefundRefusal::NotCredited => "refused",
     }
+}
+
+/// The version of what the page shows, without which its form is refused.
+pub fn seen_field(version: i64) -> impl IntoView {
+    view! { <input type="hidden" name="seen" value=version.to_string()/> }
+}
+
+/// What changed last, for a form that was refused because its page was out of date; `None` for any other.
+pub async fn latest_change(service: &Service, request: &PageRequest, number: &OutTradeNo) -> Option<String> {
+    if request.get("error") != Some("stale") {
+        return None;
+    }
+    match service.cashier.time_line(number).await {
+        Ok(line) => events::latest_change(request.lang, &line),
+        Err(error) => {
+            tracing::warn!(%number, "the latest change of an order could not be read: {error}");
+            None
+        }
+    }
+}
+
+/// What a form was refused for, with what changed where its page was out of date.
+pub fn refused(words: Option<String>, changed: Option<&str>) -> Option<impl IntoView + use<>> {
+    let changed = changed.map(|changed| view! { <br/><strong>{changed.to_owned()}</strong> });
+    words.map(|words| components::notice(Some("bad"), view! { {words}{changed} }))
 }
 
 /// The reason; `hint` says who will read it.

@@ -1,8 +1,9 @@
 //! Words and addresses for a difference between WeChat's bill and the books.
 
-use recharge::reconciliation::{Difference, DifferenceKind};
+use recharge::reconciliation::{Difference, DifferenceKind, reason as code};
 use wxpay::bill::BillDate;
 
+use super::events;
 use crate::links;
 use crate::text::{Lang, Text, bill as text};
 use crate::url::address;
@@ -40,15 +41,17 @@ pub fn reason(lang: Lang, word: &str) -> String {
         "amount" => text::R_AMOUNT,
         "currency" => text::R_CURRENCY,
         "appid" => text::R_APPID,
-        "not_in_bill" => text::R_NOT_IN_BILL,
-        "next_bill_not_made" => text::R_NEXT,
-        "no_clear_answer" => text::R_UNCLEAR,
+        code::NOT_IN_BILL => text::R_NOT_IN_BILL,
+        code::CONFIRMED => text::R_CONFIRMED,
+        code::NEXT_BILL_NOT_MADE => text::R_NEXT,
+        code::NO_CLEAR_ANSWER => text::R_UNCLEAR,
         "other_number" | "transaction_id" => text::R_OTHER_NUMBER,
         "state" => text::R_STATE,
         other => {
-            let day = BillDate::parse(other).map(day_text);
-            return day
-                .map_or_else(|_| other.to_owned(), |day| lang.fill(text::R_OTHER_DAY, &[("day", &day)]));
+            return match BillDate::parse(other) {
+                Ok(day) => lang.fill(text::R_OTHER_DAY, &[("day", &day_text(day))]),
+                Err(_) => lang.fill(text::R_ANSWER, &[("answer", &events::answer(lang, other))]),
+            };
         }
     };
     lang.t(known).to_owned()

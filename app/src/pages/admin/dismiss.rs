@@ -70,7 +70,7 @@ fn content(lang: Lang, request: &PageRequest, date: BillDate, found: &Difference
         {way_back(lang.t(text::BACK_TO_DAY), links::reconciliation(date))}
         <div class="page-head"><h1>{lang.t(text::DISMISS_TITLE)}</h1></div>
         <div class="card stack slim">
-            {decision_form::wrong(request, Fen::ZERO, decision_form::REASON)}
+            {decision_form::wrong(request, Fen::ZERO, decision_form::REASON, None)}
             <h2>{kind}" · "{day_text(date)}</h2>
             <dl class="facts">
                 {sum(text::THEIRS, found.theirs)}

@@ -8,7 +8,7 @@ use wxpay::{Evidence, Fen, Signed, UnixMillis};
 
 use crate::components::{self, Clock, exception_word, money, pill};
 use crate::icons::{self, Icon};
-use crate::text::{Lang, common, order as text};
+use crate::text::{Lang, answer as answer_text, common, order as text};
 
 /// One event as the timeline shows it.
 struct Line {
@@ -51,14 +51,14 @@ fn read(lang: Lang, event: &Event) -> Line {
         }
         EventDetail::Queried { result, by, sign_type, fields } => {
             let by = by.as_ref().and_then(who);
-            Line::new(lang.fill(text::E_QUERY, &[("result", result)])).notes([
+            Line::new(lang.fill(text::E_QUERY, &[("result", &answer(lang, result))])).notes([
                 by,
-                total_fee_note(fields.as_ref()),
+                amount_note(lang, fields.as_ref()),
                 signed(*sign_type),
             ])
         }
         EventDetail::Notice { from, sign_type, fields } => {
-            let notes = [Some(from.clone()), total_fee_note(Some(fields)), signed(*sign_type)];
+            let notes = [Some(from.clone()), amount_note(lang, Some(fields)), signed(*sign_type)];
             Line { verdict: Some((lang.t(text::EV_ACCEPT), None)), ..plain(text::E_NOTICE_OK).notes(notes) }
         }
         EventDetail::Repeated { from } => plain(text::E_NOTICE_DUP).notes([Some(from.clone())]),
@@ -70,8 +70,10 @@ fn read(lang: Lang, event: &Event) -> Line {
         EventDetail::Exception { kind, expected_fee, fields, .. } => {
             let stated = total_fee(fields.as_ref());
             let expected = expected_fee.filter(|fee| stated != Some(*fee));
-            let notes =
-                [expected.map(|fee| of(text::EXPECTED, fee)), stated.map(|fee| of(text::STATED, fee))];
+            let notes = [
+                expected.map(|fee| of(text::EXPECTED, fee)),
+                stated_amount(fields.as_ref()).map(|amount| lang.fill(text::STATED, &[("amount", &amount)])),
+            ];
             let word = lang.t(exception_word(*kind));
             Line::new(lang.fill(text::E_EXCEPTION_OF, &[("kind", word)])).warn().notes(notes)
         }
@@ -164,8 +166,14 @@ fn total_fee(fields: Option<&Evidence>) -> Option<Fen> {
     fields?.get("total_fee")?.parse().ok().map(Fen::new)
 }
 
-fn total_fee_note(fields: Option<&Evidence>) -> Option<String> {
-    total_fee(fields).map(|fee| format!("total_fee {}", fee.get()))
+/// The same with its currency.
+fn stated_amount(fields: Option<&Evidence>) -> Option<String> {
+    let fee_type = fields.and_then(|fields| fields.get("fee_type")).unwrap_or("CNY");
+    total_fee(fields).map(|fee| crate::money::amount(fee.get(), fee_type))
+}
+
+fn amount_note(lang: Lang, fields: Option<&Evidence>) -> Option<String> {
+    stated_amount(fields).map(|amount| lang.fill(text::EV_AMOUNT, &[("amount", &amount)]))
 }
 
 /// What WeChat sent, where an event has it.
@@ -178,12 +186,48 @@ fn fields(event: &Event) -> Option<&Evidence> {
     fields.filter(|fields| fields.iter().next().is_some())
 }
 
-/// The time and the result of the last query.
-pub fn last_query(line: &[Event]) -> Option<(UnixMillis, String)> {
+/// WeChat's answer to a query in words; an unknown one as it is.
+pub fn answer(lang: Lang, word: &str) -> String {
+    let words = match word {
+        "SUCCESS" => answer_text::SUCCESS,
+        "REFUND" => answer_text::REFUND,
+        "NOTPAY" => answer_text::NOTPAY,
+        "CLOSED" => answer_text::CLOSED,
+        "USERPAYING" => answer_text::USERPAYING,
+        "PAYERROR" => answer_text::PAYERROR,
+        "ORDERNOTEXIST" => answer_text::ORDERNOTEXIST,
+        "REFUNDNOTEXIST" => answer_text::REFUNDNOTEXIST,
+        other => return other.to_owned(),
+    };
+    lang.t(words).to_owned()
+}
+
+/// The time and the result of the last query, in words.
+pub fn last_query(lang: Lang, line: &[Event]) -> Option<(UnixMillis, String)> {
     line.iter().rev().find_map(|event| match &event.detail {
-        EventDetail::Queried { result, .. } => Some((event.at, result.clone())),
+        EventDetail::Queried { result, .. } => Some((event.at, answer(lang, result))),
         _ => None,
     })
+}
+
+/// What changed last, in one line: when, what, and by whom or why. Notes, and messages that decide nothing, are no changes.
+pub fn latest_change(lang: Lang, events: &[Event]) -> Option<String> {
+    let is_change = |event: &&Event| {
+        !matches!(
+            event.detail,
+            EventDetail::Note { .. }
+                | EventDetail::Notice { .. }
+                | EventDetail::Repeated { .. }
+                | EventDetail::NotPaid { .. }
+                | EventDetail::Queried { .. }
+                | EventDetail::RefundNotice { .. }
+        )
+    };
+    let last = events.iter().rev().find(is_change)?;
+    let Line { title, notes, .. } = read(lang, last);
+    let words =
+        [components::time_text(last.at, Clock::NoYear), title].into_iter().chain(notes.into_iter().take(2));
+    Some(words.collect::<Vec<_>>().join(" · "))
 }
 
 /// The timeline, oldest event first.

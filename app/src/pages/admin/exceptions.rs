@@ -3,19 +3,19 @@
 use axum::extract::State;
 use axum::response::Response;
 use leptos::prelude::*;
-use recharge::{Exception, ExceptionKind};
+use recharge::{Exception, ExceptionKind, Refund};
 use wxpay::UnixMillis;
 
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
-use super::resolve;
-use crate::components::{self, Clock, exception_word, money, pill};
+use super::{exception_words, resolve};
+use crate::components::{self, Clock, exception_word, pill};
 use crate::icons;
 use crate::layout::Tab;
 use crate::links;
 use crate::request::PageRequest;
 use crate::service::{Service, internal};
-use crate::text::{Lang, Text, exception, exceptions as text, order, orders, over, resolve as resolve_text};
+use crate::text::{Lang, Text, exception, exceptions as text, orders, over, resolve as resolve_text};
 
 /// Open exceptions that are listed.
 const OPEN: usize = 200;
@@ -36,11 +36,15 @@ pub async fn show(
         Ok(found) => found,
         Err(error) => return failed(&service, &request, Tab::Exceptions, &error).await,
     };
+    let refunds = match service.refunds_of_exceptions(&found).await {
+        Ok(refunds) => refunds,
+        Err(error) => return failed(&service, &request, Tab::Exceptions, &error).await,
+    };
     let (lang, view_request, now) = (request.lang, request.clone(), service.cashier.now());
     page(&service, &request, Tab::Exceptions, lang.t(text::TITLE).to_owned(), move || {
         let body = match is_open {
             true => open(lang, &found, now).into_any(),
-            false => settled(lang, &view_request, &found).into_any(),
+            false => settled(lang, &view_request, &found, &refunds).into_any(),
         };
         let chip = |show: &str, label, current: bool| {
             let href = view_request.with(&[("show", show), ("before", "")]);
@@ -80,14 +84,19 @@ fn open(lang: Lang, found: &[Exception], now: UnixMillis) -> impl IntoView + use
     view! { <p class="note">{lang.t(text::NOTE)}" "{most}</p><ul class="list">{items}</ul> }.into_any()
 }
 
-fn settled(lang: Lang, request: &PageRequest, found: &[Exception]) -> impl IntoView + use<> {
+fn settled(
+    lang: Lang,
+    request: &PageRequest,
+    found: &[Exception],
+    refunds: &[Refund],
+) -> impl IntoView + use<> {
     let newest = request.get("before").map(|_| request.with(&[("before", "")]));
     if found.is_empty() {
         let pager = newest.map(|href| view! { <nav class="pager">{components::pager_end(lang.t(text::NEWEST), Some(href), true)}</nav> });
         return view! { {components::empty(icons::CHECK, lang.t(text::NONE_RESOLVED), "")}{pager} }
             .into_any();
     }
-    let items: Vec<_> = found.iter().take(RESOLVED).map(|found| done_item(lang, found)).collect();
+    let items: Vec<_> = found.iter().take(RESOLVED).map(|found| done_item(lang, found, refunds)).collect();
     let last = found.get(RESOLVED - 1).filter(|_| found.len() > RESOLVED);
     let older = last.and_then(|last| {
         let at = last.resolution.as_ref()?.at;
@@ -105,14 +114,17 @@ fn settled(lang: Lang, request: &PageRequest, found: &[Exception]) -> impl IntoV
 }
 
 /// A resolved exception: how, and below it who, when and why.
-fn done_item(lang: Lang, found: &Exception) -> impl IntoView + use<> {
-    let how = found.resolution.as_ref().map(|settled| pill(resolve::how(lang, settled), None));
+fn done_item(lang: Lang, found: &Exception, refunds: &[Refund]) -> impl IntoView + use<> {
+    let how = exception_words::state_pill(lang, found, exception_words::refund_of(found, refunds));
+    let notes = exception_words::notes(lang, found);
+    let notes: Vec<_> = notes.into_iter().map(|note| view! { <span>{note}</span> }).collect();
     view! {
         <li>
-            <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), None)}</p>
+            <p><strong class="money">{exception_words::amount(found)}</strong>{pill(lang.t(exception_word(found.kind)), None)}</p>
             {how}
             {found.resolution.as_ref().map(|settled| resolve::who_and_why(lang, settled))}
             <p class="note all">
+                {notes}
                 <span>{lang.t(resolve_text::SEEN)}" "{components::time(found.first_seen_at, Clock::Full)}</span>
                 <a class="mono" href=links::order(&found.out_trade_no)>{found.out_trade_no.to_string()}</a>
             </p>
@@ -121,21 +133,16 @@ fn done_item(lang: Lang, found: &Exception) -> impl IntoView + use<> {
 }
 
 fn item(lang: Lang, found: &Exception, now: UnixMillis) -> impl IntoView + use<> {
-    let expected = found.expected_fee.filter(|fee| *fee != found.total_fee);
-    let expected = expected.map(|fee| {
-        view! { <span>{lang.fill(order::EXPECTED, &[("amount", &money(fee))])}</span> }
-    });
-    let currency =
-        (found.fee_type != "CNY").then(|| view! { <span class="mono">{found.fee_type.clone()}</span> });
+    let notes = exception_words::notes(lang, found);
+    let notes: Vec<_> = notes.into_iter().map(|note| view! { <span>{note}</span> }).collect();
     let href = links::order(&found.out_trade_no);
     view! {
         <li>
-            <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
+            <p><strong class="money">{exception_words::amount(found)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
             <a class="button" href=href.clone()>{lang.t(text::OPEN_IT)}</a>
             <p class="label all">{lang.t(what_to_do(found.kind))}</p>
             <p class="note all">
-                {expected}
-                {currency}
+                {notes}
                 <span>{age(lang, found.first_seen_at, now)}" · "{components::time(found.first_seen_at, Clock::NoYear)}</span>
                 <a class="mono" href=href>{found.out_trade_no.to_string()}</a>
             </p>

@@ -143,7 +143,7 @@ fn summary(lang: Lang, details: &OrderDetails) -> impl IntoView + use<> {
 
 fn actions(lang: Lang, details: &OrderDetails) -> impl IntoView + use<> {
     let order = &details.order;
-    let asked = match events::last_query(&details.timeline) {
+    let asked = match events::last_query(lang, &details.timeline) {
         Some((at, result)) => {
             let at = components::time_text(at, Clock::TimeOnly);
             lang.fill(text::ASK_NOTE, &[("time", &at), ("result", &result)])

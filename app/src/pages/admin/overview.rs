@@ -4,13 +4,13 @@ use axum::extract::State;
 use axum::response::Response;
 use leptos::prelude::*;
 use recharge::ledger::DaySums;
-use recharge::refund::{Problem, Refund, RefundState};
+use recharge::refund::Refund;
 use wxpay::Fen;
 
 use super::difference_words::day_text;
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
-use super::refunds;
+use super::{exception_words, refunds};
 use crate::auth::UndeclaredProxy;
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::icons;
@@ -229,7 +229,7 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         .iter()
         .map(|found| view! {
             <li>
-                <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
+                <p><strong class="money">{exception_words::amount(found)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
                 <time class="note" datetime=found.first_seen_at.to_beijing_rfc3339()>
                     {components::time_text(found.first_seen_at, Clock::NoYear)}
                 </time>
@@ -253,18 +253,26 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     }
 }
 
-/// Refunds under way; those that need an operator come first.
-fn open_refunds(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>> {
-    let (mut needy, going): (Vec<_>, Vec<_>) =
-        overview.refunds.iter().partition(|refund| needs_somebody(refund));
-    let title = if needy.is_empty() { texts::WAITING } else { texts::STUCK };
-    needy.extend(going);
-    if needy.is_empty() {
+/// Those that wait for a person, and those that are on their way by themselves, each counted alone.
+fn open_refunds(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
+    let (stuck, going): (Vec<_>, Vec<_>) = overview.refunds.iter().partition(|refund| refund.needs_person());
+    let stuck = refund_list(lang, texts::STUCK, "stuck-t", &stuck);
+    let going = refund_list(lang, texts::WAITING, "going-t", &going);
+    view! { {stuck}{going} }
+}
+
+fn refund_list(
+    lang: Lang,
+    title: Text,
+    id: &'static str,
+    refunds: &[&Refund],
+) -> Option<impl IntoView + use<>> {
+    if refunds.is_empty() {
         return None;
     }
-    let count = needy.len();
-    let items: Vec<_> = needy
-        .into_iter()
+    let count = refunds.len();
+    let items: Vec<_> = refunds
+        .iter()
         .take(SHOWN)
         .map(|waiting| {
             let (word, tone) = refunds::state_word(waiting.state);
@@ -281,18 +289,11 @@ fn open_refunds(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>
         })
         .collect();
     Some(view! {
-        <section class="card" aria-labelledby="re-t">
-            <div class="card-head"><h2 id="re-t">{lang.t(title)}" "<span class="label">{count.to_string()}</span></h2></div>
+        <section class="card" aria-labelledby=id>
+            <div class="card-head"><h2 id=id>{lang.t(title)}" "<span class="label">{count.to_string()}</span></h2></div>
             <ul class="list">{items}</ul>
         </section>
     })
-}
-
-/// Whether a refund needs an operator, as opposed to waiting for WeChat or the next try.
-fn needs_somebody(refund: &Refund) -> bool {
-    let told = |problem| !matches!(problem, Problem::Unclear | Problem::Limited);
-    refund.state == RefundState::Abnormal
-        || refund.blocked.as_ref().is_some_and(|blocked| told(blocked.problem))
 }
 
 fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {

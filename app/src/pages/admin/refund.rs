@@ -10,12 +10,15 @@ use recharge::refund::{RefundRequest, is_reason};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo};
 
-use super::decision_form::{REASON_OF_REFUND, low_field, password_field, problem, refusal_code, tidy};
+use super::decision_form::{
+    REASON_OF_REFUND, latest_change, low_field, password_field, problem, refusal_code, refused, seen_field,
+    tidy,
+};
 use super::extract::{OperatorRequest, OrderPath};
 use super::flash::{self, Outcome};
 use super::frame::{failed, page, to_order};
 use super::refunds::{self, Asking};
-use crate::components::{self, big_money, money};
+use crate::components::{big_money, money};
 use crate::layout::Tab;
 use crate::links;
 use crate::money::{parse_yuan, yuan};
@@ -35,6 +38,7 @@ pub async fn confirm(
         Ok(None) => return flash::to_order(&number, Outcome::NotPossibleNow),
         Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
+    let changed = latest_change(&service, &request, &number).await;
     let (lang, view_request) = (request.lang, request.clone());
     let title = lang.t(text::CONFIRM_TITLE).to_owned();
     page(&service, &request, Tab::Orders, title, move || {
@@ -52,11 +56,15 @@ pub async fn confirm(
         };
         let left = offer.payment.left();
         let wrong = code.and_then(|code| problem(lang, code, view_request.seconds(), left, REASON_OF_REFUND));
-        let wrong = wrong.map(|words| components::notice(Some("bad"), words));
+        // What was typed may not fit any more either: both are said.
+        let stale = (code != Some("stale") && view_request.get("error") == Some("stale"))
+            .then(|| problem(lang, "stale", None, left, REASON_OF_REFUND));
+        let stale = refused(stale.flatten(), changed.as_deref());
+        let wrong = refused(wrong, changed.as_deref().filter(|_| code == Some("stale")));
         view! {
             {to_order(lang, &number)}
             <div class="page-head"><h1>{lang.t(title)}</h1></div>
-            <div class="card stack slim">{wrong}{step}</div>
+            <div class="card stack slim">{stale}{wrong}{step}</div>
         }
     })
     .await
@@ -102,6 +110,7 @@ fn second_step(
             <input type="hidden" name="no" value=no.to_string()/>
             <input type="hidden" name="amount" value=typed/>
             <input type="hidden" name="reason" value=reason.to_owned()/>
+            {seen_field(offer.seen_version)}
             {refunds::hidden(*exception)}
             {low}
             {password_field(lang)}
@@ -116,6 +125,8 @@ pub struct RefundForm {
     no: String,
     amount: String,
     reason: String,
+    #[serde(default)]
+    seen: String,
     #[serde(default)]
     low: String,
     #[serde(default)]
@@ -149,6 +160,7 @@ pub async fn request_refund(
             None => return flash::to_order(&number, Outcome::NotPossibleNow),
         },
     };
+    let Ok(seen_version) = form.seen.parse() else { return again("stale", "") };
     let request = RefundRequest {
         out_trade_no: number.clone(),
         out_refund_no,
@@ -156,7 +168,7 @@ pub async fn request_refund(
         reason: tidy(&form.reason),
         even_if_balance_low: form.low == "1",
         exception,
-        seen_version: None,
+        seen_version: Some(seen_version),
     };
     match service.cashier.refund(request, from.by()).await {
         Ok(_) => flash::to_order(&number, Outcome::RefundRequested),

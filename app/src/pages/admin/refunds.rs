@@ -3,7 +3,7 @@
 use cashier::RefundOffer;
 use leptos::prelude::*;
 use recharge::audit::Actor;
-use recharge::refund::{Problem, Refund, RefundState};
+use recharge::refund::{Problem, Refund, RefundState, Refundable};
 use wxpay::{Fen, OutTradeNo};
 
 use super::decision_form::{REASON_OF_REFUND, reason_field};
@@ -38,7 +38,7 @@ pub(super) fn section(
 
 fn more(lang: Lang, number: &OutTradeNo, offer: &RefundOffer) -> impl IntoView + use<> {
     if offer.payment.left() == Fen::ZERO {
-        return view! { <p class="note more">{lang.t(text::NOTHING_LEFT)}</p> }.into_any();
+        return view! { <p class="note more">{nothing_left(lang, &offer.payment)}</p> }.into_any();
     }
     if !offer.can_refund {
         return view! { <div class="more">{components::notice(None, lang.t(text::NO_CERTIFICATE))}</div> }
@@ -50,6 +50,14 @@ fn more(lang: Lang, number: &OutTradeNo, offer: &RefundOffer) -> impl IntoView +
         <details class="fold more"><summary class="button">{lang.t(text::ASK)}</summary>{form}</details>
     }
     .into_any()
+}
+
+/// That nothing can be refunded any more, and what of it has not arrived yet.
+pub(super) fn nothing_left(lang: Lang, payment: &Refundable) -> String {
+    match payment.under_way() {
+        Fen::ZERO => lang.t(text::NOTHING_LEFT).to_owned(),
+        under_way => lang.fill(text::NOTHING_LEFT_YET, &[("amount", &money(under_way))]),
+    }
 }
 
 /// A refund that is being filled in: of the order's own payment, or of the one credited in resolving `exception`.

@@ -10,11 +10,14 @@ use recharge::{Exception, ExceptionKind, Order, User};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
 
-use super::decision_form::{self, low_field, password_field, reason_field, refusal_code, tidy};
-use super::events;
+use super::decision_form::{
+    self, latest_change, low_field, password_field, reason_field, refusal_code, seen_field, tidy,
+};
 use super::extract::{OperatorRequest, OrderPath};
 use super::flash::{self, Outcome};
 use super::frame::{failed, page, to_order};
+use super::refunds::nothing_left;
+use super::{events, exception_words};
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::layout::Tab;
 use crate::links;
@@ -22,7 +25,7 @@ use crate::protocol::error::AppError;
 use crate::request::PageRequest;
 use crate::service::operator::ExceptionDetails;
 use crate::service::{Service, internal};
-use crate::text::{Lang, Text, exception, order as order_text, refunds, resolve as text};
+use crate::text::{Lang, Text, order as order_text, refunds, resolve as text};
 use crate::url::address;
 
 /// The exceptions of one number, each with the ways that are open for it.
@@ -38,17 +41,12 @@ pub fn section(lang: Lang, all: &[ExceptionDetails]) -> impl IntoView + use<> {
 
 fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
     let found = &details.exception;
-    let state = match &found.resolution {
-        Some(settled) => pill(how(lang, settled), None),
-        None => pill(lang.t(exception::OPEN), Some("warn")),
-    };
+    let refund = exception_words::refund_of(found, &details.refunds);
+    let state = exception_words::state_pill(lang, found, refund);
     let settled = found.resolution.as_ref().map(|settled| who_and_why(lang, settled));
-    let expected = found.expected_fee.filter(|fee| *fee != found.total_fee);
-    let expected = expected.map(|fee| {
-        view! { <span>{lang.fill(order_text::EXPECTED, &[("amount", &money(fee))])}</span> }
-    });
-    let currency =
-        (found.fee_type != "CNY").then(|| view! { <span class="mono">{found.fee_type.clone()}</span> });
+    let notes = exception_words::notes(lang, found);
+    let notes: Vec<_> = notes.into_iter().map(|note| view! { <span>{note}</span> }).collect();
+    let tone = found.resolution.is_none().then_some("warn");
     let id = found.id().to_string();
     let path = links::order_resolve(&found.out_trade_no);
     let ways: Vec<_> = details
@@ -63,11 +61,10 @@ fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
     let more = details.offer.as_ref().map(|offer| give_back(lang, found, offer));
     view! {
         <li>
-            <p><strong class="money">{money(found.total_fee)}</strong>{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
+            <p><strong class="money">{exception_words::amount(found)}</strong>{pill(lang.t(exception_word(found.kind)), tone)}</p>
             {state}
             <p class="note all">
-                {expected}
-                {currency}
+                {notes}
                 <span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span>
                 {components::time(found.first_seen_at, Clock::Full)}
             </p>
@@ -82,7 +79,7 @@ fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
 fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoView + use<> {
     let left = offer.payment.left();
     if left == Fen::ZERO {
-        return view! { <p class="note all">{lang.t(refunds::NOTHING_LEFT)}</p> }.into_any();
+        return view! { <p class="note all">{nothing_left(lang, &offer.payment)}</p> }.into_any();
     }
     if !offer.can_refund {
         return view! { <div class="all">{components::notice(None, lang.t(refunds::NO_CERTIFICATE))}</div> }
@@ -92,11 +89,6 @@ fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoVie
     let href = address(&path, [("exception", found.id().to_string().as_str())].into_iter());
     let words = lang.fill(text::GIVE_BACK, &[("amount", &money(left))]);
     view! { <div class="row all acts"><a class="button" href=href>{words}</a></div> }.into_any()
-}
-
-/// How the exception was resolved.
-pub(super) fn how(lang: Lang, settled: &Resolution) -> &'static str {
-    lang.t(done(settled.how))
 }
 
 /// Who resolved it, when and why.
@@ -134,15 +126,6 @@ fn go(way: ResolutionKind) -> Text {
     }
 }
 
-fn done(way: ResolutionKind) -> Text {
-    match way {
-        ResolutionKind::Credit => text::CREDITED,
-        ResolutionKind::Refund => text::REFUNDED,
-        ResolutionKind::TakeBack => text::TAKEN_BACK,
-        ResolutionKind::Dismiss => text::DISMISSED,
-    }
-}
-
 /// What the confirmation page shows.
 #[derive(Debug, Clone)]
 struct Shown {
@@ -155,13 +138,35 @@ struct Shown {
     out_refund_no: Option<OutRefundNo>,
     /// The balance afterwards, where it would be negative.
     low: Option<Fen>,
+    /// Whose balance it is, where no order says so and the operator has to.
+    payee: Option<Payee>,
+    seen_version: i64,
 }
 
-impl Shown {
-    /// Whether an operator has to say whose balance it is.
-    fn needs_user(&self) -> bool {
-        let nobody = matches!(self.exception.kind, ExceptionKind::UnknownOrder | ExceptionKind::OtherApp);
-        self.way == ResolutionKind::Credit && nobody
+/// The user whom an operator names.
+#[derive(Debug, Clone)]
+enum Payee {
+    NotNamed,
+    /// With the balance.
+    Known(User, Fen),
+    /// The id as typed; no account has it.
+    Unknown(String),
+}
+
+/// The account of an id as it was typed; blanks at its ends count only where an account has them.
+async fn find_payee(service: &Service, typed: Option<&str>) -> Result<Payee, AppError> {
+    // Control characters are in no id, and PostgreSQL takes no NUL.
+    let Some(typed) = typed.filter(|typed| !typed.chars().any(char::is_control)) else {
+        return Ok(Payee::NotNamed);
+    };
+    for id in [typed, typed.trim()] {
+        if let Some((user, balance)) = service.cashier.account(id).await.map_err(internal)? {
+            return Ok(Payee::Known(user, balance));
+        }
+    }
+    match User::new(typed.trim(), "") {
+        Ok(user) => Ok(Payee::Unknown(user.id)),
+        Err(_) => Ok(Payee::NotNamed),
     }
 }
 
@@ -172,11 +177,17 @@ async fn read(
 ) -> Result<Option<Shown>, AppError> {
     let cashier = &service.cashier;
     let Some(id) = request.get("id").and_then(ExceptionId::parse) else { return Ok(None) };
+    // Before the rest: what is read later can only be newer, and then the form is refused.
+    let seen_version = cashier.form_version(number).await.map_err(internal)?;
     let Some(exception) = cashier.exception(&id).await.map_err(internal)? else { return Ok(None) };
     let open = cashier.open_resolutions(&exception).await.map_err(internal)?;
     let way = open.into_iter().find(|way| Some(way.name()) == request.get("way"));
     let Some(way) = way.filter(|_| exception.out_trade_no == *number) else { return Ok(None) };
     let order = cashier.order(&exception.out_trade_no).await.map_err(internal)?;
+    let payee = match way == ResolutionKind::Credit && exception.kind.has_no_user() {
+        true => Some(find_payee(service, request.get("user")).await?),
+        false => None,
+    };
     let credit = order.as_ref().and_then(Order::credit);
     let mut low = None;
     let amount = match way {
@@ -196,7 +207,7 @@ async fn read(
         ResolutionKind::Refund => kept.or_else(|| cashier.new_out_refund_no().ok()),
         _ => None,
     };
-    Ok(Some(Shown { exception, order, way, amount, out_refund_no, low }))
+    Ok(Some(Shown { exception, order, way, amount, out_refund_no, low, payee, seen_version }))
 }
 
 /// The confirmation page with its form.
@@ -210,38 +221,110 @@ pub async fn confirm(
         Ok(None) => return flash::to_order(&number, Outcome::NotResolvable),
         Err(error) => return failed(&service, &request, Tab::Exceptions, &error).await,
     };
+    let changed = latest_change(&service, &request, &number).await;
     let (lang, view_request) = (request.lang, request.clone());
     let title = lang.t(title(shown.way)).to_owned();
-    page(&service, &request, Tab::Exceptions, title, move || content(lang, &view_request, &shown)).await
+    page(&service, &request, Tab::Exceptions, title, move || {
+        content(lang, &view_request, &shown, changed.as_deref())
+    })
+    .await
 }
 
-fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
-    let Shown { exception: found, way, amount, low, .. } = shown;
+fn content(lang: Lang, request: &PageRequest, shown: &Shown, changed: Option<&str>) -> impl IntoView + use<> {
+    let Shown { exception: found, way, amount, .. } = shown;
     let user = shown.order.as_ref().map(|order| {
         view! {
             <dt>{lang.t(order_text::USER)}</dt>
             <dd>{order.user.name.clone()}" "<span class="mono note">{order.user.id.clone()}</span></dd>
         }
     });
-    let expected = found.expected_fee.filter(|fee| *fee != found.total_fee).map(|fee| {
-        view! {
-            <dt>{lang.t(text::AMOUNT)}</dt>
-            <dd>
-                {lang.fill(order_text::EXPECTED, &[("amount", &money(fee))])}" · "
-                {lang.fill(order_text::STATED, &[("amount", &money(found.total_fee))])}
-            </dd>
+    let notes = exception_words::notes(lang, found);
+    let expected = (!notes.is_empty()).then(|| {
+        let stated = lang.fill(order_text::STATED, &[("amount", &exception_words::stated(found))]);
+        view! { <dt>{lang.t(text::AMOUNT)}</dt><dd>{notes.join(" · ")}" · "{stated}</dd> }
+    });
+    let is_refund = *way == ResolutionKind::Refund;
+    let longest = if is_refund { decision_form::REASON_OF_REFUND } else { decision_form::REASON };
+    let amount_shown = match *amount == found.total_fee && found.fee_type != "CNY" {
+        true => {
+            view! { <strong class="money" data-size="l">{exception_words::stated(found)}</strong> }.into_any()
         }
-    });
-    let whose = shown.needs_user().then(|| view! {
-        <div class="field">
-            <label for="user">{lang.t(text::TO_USER)}</label>
-            <input
-                class="input" id="user" name="user" maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false"
-                required=true value=request.get("user").unwrap_or_default().to_owned() aria-describedby="user-h"
-            />
-            <p class="note" id="user-h">{lang.t(text::TO_USER_HINT)}</p>
+        false => big_money(*amount, "l").into_any(),
+    };
+    let form = match &shown.payee {
+        Some(Payee::NotNamed) => user_step(lang, request, shown).into_any(),
+        _ => decision_step(lang, request, shown).into_any(),
+    };
+    view! {
+        {to_order(lang, &found.out_trade_no)}
+        <div class="page-head"><h1>{lang.t(title(*way))}</h1></div>
+        <div class="card stack slim">
+            {decision_form::wrong(request, *amount, longest, changed)}
+            <p class="row">{amount_shown}{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
+            <dl class="facts">
+                <dt>{lang.t(order_text::TRANSACTION)}</dt>
+                <dd><span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span></dd>
+                {user}
+                {expected}
+                <dt>{lang.t(text::SEEN)}</dt><dd>{components::time(found.first_seen_at, Clock::Full)}</dd>
+            </dl>
+            {form}
         </div>
-    });
+    }
+}
+
+/// Whose balance it is, which is looked up before anything is decided.
+fn user_step(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
+    let Shown { exception: found, way, .. } = shown;
+    view! {
+        <form method="get" class="stack" action=links::order_resolve(&found.out_trade_no)>
+            <input type="hidden" name="id" value=found.id().to_string()/>
+            <input type="hidden" name="way" value=way.name()/>
+            <div class="field">
+                <label for="user">{lang.t(text::TO_USER)}</label>
+                <input
+                    class="input" id="user" name="user" maxlength="64" autocomplete="off" autocapitalize="none"
+                    spellcheck="false" required=true value=request.get("user").unwrap_or_default().to_owned()
+                    aria-describedby="user-h"
+                />
+                <p class="note" id="user-h">{lang.t(text::TO_USER_HINT)}</p>
+            </div>
+            <button class="button" type="submit">{lang.t(refunds::NEXT)}</button>
+        </form>
+    }
+}
+
+/// Name and balance of the user that was named, or the tick for an id that no account has.
+fn payee_facts(lang: Lang, payee: &Payee, amount: Fen) -> impl IntoView + use<> {
+    match payee {
+        Payee::NotNamed => ().into_any(),
+        Payee::Known(user, balance) => {
+            let after = balance.checked_add(amount).unwrap_or(*balance);
+            view! {
+                <dl class="facts">
+                    <dt>{lang.t(order_text::USER)}</dt>
+                    <dd><strong>{user.name.clone()}</strong>" "<span class="mono note exact">{user.id.clone()}</span></dd>
+                    <dt>{lang.t(refunds::BALANCE_NOW)}</dt><dd>{money(*balance)}</dd>
+                    <dt>{lang.t(text::BALANCE_AFTER)}</dt><dd>{money(after)}</dd>
+                </dl>
+                <input type="hidden" name="user" value=user.id.clone()/>
+            }
+            .into_any()
+        }
+        Payee::Unknown(id) => view! {
+            {components::notice(Some("warn"), lang.fill(text::NO_ACCOUNT, &[("user", id)]))}
+            <label class="row">
+                <input type="checkbox" name="new_account" value="1" required=true/>{lang.t(text::NO_ACCOUNT_TICK)}
+            </label>
+            <input type="hidden" name="user" value=id.clone()/>
+        }
+        .into_any(),
+    }
+}
+
+/// The decision, its reason and the password.
+fn decision_step(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
+    let Shown { exception: found, way, amount, low, .. } = shown;
     let is_refund = *way == ResolutionKind::Refund;
     let (longest, hint) = match is_refund {
         true => (decision_form::REASON_OF_REFUND, refunds::REASON_HINT),
@@ -252,30 +335,26 @@ fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
     let no = shown.out_refund_no.as_ref();
     let no = no.map(|no| view! { <input type="hidden" name="no" value=no.to_string()/> });
     let go = lang.fill(go(*way), &[("amount", &money(*amount))]);
+    let payee = shown.payee.as_ref().map(|payee| payee_facts(lang, payee, *amount));
+    let change = shown.payee.is_some().then(|| {
+        let kept = [("id", found.id().to_string()), ("way", way.name().to_owned())];
+        let kept = kept.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let href = address(&links::order_resolve(&found.out_trade_no), kept);
+        view! { <a class="button" data-kind="plain" href=href>{lang.t(refunds::CHANGE)}</a> }
+    });
     view! {
-        {to_order(lang, &found.out_trade_no)}
-        <div class="page-head"><h1>{lang.t(title(*way))}</h1></div>
-        <div class="card stack slim">
-            {decision_form::wrong(request, *amount, longest)}
-            <p class="row">{big_money(*amount, "l")}{pill(lang.t(exception_word(found.kind)), Some("warn"))}</p>
-            <dl class="facts">
-                <dt>{lang.t(order_text::TRANSACTION)}</dt>
-                <dd><span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span></dd>
-                {user}
-                {expected}
-                <dt>{lang.t(text::SEEN)}</dt><dd>{components::time(found.first_seen_at, Clock::Full)}</dd>
-            </dl>
-            <form method="post" class="stack" action=links::order_resolve(&found.out_trade_no)>
-                <input type="hidden" name="id" value=found.id().to_string()/>
-                <input type="hidden" name="way" value=way.name()/>
-                {no}
-                {whose}
-                {reason}
-                {low}
-                {password_field(lang)}
-                <button class="button" data-kind="bad" type="submit">{go}</button>
-            </form>
-        </div>
+        <form method="post" class="stack" action=links::order_resolve(&found.out_trade_no)>
+            <input type="hidden" name="id" value=found.id().to_string()/>
+            <input type="hidden" name="way" value=way.name()/>
+            {seen_field(shown.seen_version)}
+            {no}
+            {payee}
+            {reason}
+            {low}
+            {password_field(lang)}
+            <button class="button" data-kind="bad" type="submit">{go}</button>
+            {change}
+        </form>
     }
 }
 
@@ -290,6 +369,10 @@ pub struct ResolveForm {
     no: String,
     #[serde(default)]
     low: String,
+    #[serde(default)]
+    new_account: String,
+    #[serde(default)]
+    seen: String,
 }
 
 /// Resolves the exception.
@@ -316,15 +399,15 @@ pub async fn resolve(
     let reason = tidy(&form.reason);
     let decision = match way {
         ResolutionKind::Credit => {
-            let user_id = tidy(&form.user);
-            let user = match user_id.is_empty() {
-                true => None,
-                false => match User::new(user_id.as_str(), user_id.as_str()) {
-                    Ok(user) => Some(user),
-                    Err(_) => return again("user", ""),
-                },
+            let user = match find_payee(&service, Some(form.user.as_str()).filter(|id| !id.is_empty())).await
+            {
+                Ok(Payee::NotNamed) if form.user.is_empty() => None,
+                Ok(Payee::NotNamed) => return again("user", ""),
+                Ok(Payee::Known(user, _)) => Some(user),
+                Ok(Payee::Unknown(id)) => Some(User { name: id.clone(), id }),
+                Err(_) => return again("failed", ""),
             };
-            Decision::Credit { user, new_account: false, reason }
+            Decision::Credit { user, new_account: form.new_account == "1", reason }
         }
         ResolutionKind::Refund => match OutRefundNo::parse(form.no.as_str()) {
             Ok(out_refund_no) => Decision::Refund { out_refund_no, reason },
@@ -333,7 +416,8 @@ pub async fn resolve(
         ResolutionKind::TakeBack => Decision::TakeBack { even_if_balance_low: form.low == "1", reason },
         ResolutionKind::Dismiss => Decision::Dismiss { reason },
     };
-    match service.cashier.resolve_exception(&id, decision, None, from.by()).await {
+    let Ok(seen_version) = form.seen.parse() else { return again("stale", "") };
+    match service.cashier.resolve_exception(&id, decision, Some(seen_version), from.by()).await {
         Ok(_) => flash::to_order(&number, Outcome::Resolved),
         Err(ResolveError::Refused(refusal)) => match refused(&refusal) {
             Refused::Form(code) => again(code, ""),

@@ -11,8 +11,8 @@ use serde_json::Value;
 use wxpay::{Evidence, OutTradeNo};
 
 use super::frame::{absent, failed, page, to_orders};
-use super::{events, flash, refunds, resolve};
-use crate::components::{self, Clock, exception_word, money, pill};
+use super::{events, exception_words, flash, refunds, resolve};
+use crate::components::{self, Clock, exception_word, pill};
 use crate::layout::Tab;
 use crate::links;
 use crate::protocol::error::AppError;
@@ -95,7 +95,7 @@ pub fn list(lang: Lang, payments: &[Exception]) -> impl IntoView + use<> {
         .iter()
         .map(|payment| view! {
             <li>
-                <p><strong class="money">{money(payment.total_fee)}</strong>{pill(lang.t(exception_word(payment.kind)), Some("warn"))}</p>
+                <p><strong class="money">{exception_words::amount(payment)}</strong>{pill(lang.t(exception_word(payment.kind)), Some("warn"))}</p>
                 <span class="note">{components::time(payment.first_seen_at, Clock::Full)}</span>
                 <a class="mono" href=links::order(&payment.out_trade_no)>{payment.out_trade_no.to_string()}</a>
             </li>

@@ -1,13 +1,14 @@
 //! Actions on a refund under way: query WeChat at once, or withdraw one that WeChat does not have.
 
-use axum::extract::{Path, State};
+use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use cashier::WithdrawError;
 use leptos::prelude::*;
 use recharge::refund::Refund;
+use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo};
 
-use super::decision_form::{self, password_field};
+use super::decision_form::{self, latest_change, password_field, seen_field};
 use super::extract::{OperatorRequest, OrderPath};
 use super::flash::{self, Outcome};
 use super::frame::{absent, failed, page, to_order};
@@ -54,12 +55,21 @@ pub async fn confirm(
     if !refunds::can_withdraw(&refund) {
         return flash::to_order(&number, Outcome::NotPossibleNow);
     }
+    let changed = latest_change(&service, &request, &number).await;
     let (lang, view_request) = (request.lang, request.clone());
     let title = lang.t(text::WITHDRAW_TITLE).to_owned();
-    page(&service, &request, Tab::Orders, title, move || content(lang, &view_request, &refund)).await
+    page(&service, &request, Tab::Orders, title, move || {
+        content(lang, &view_request, &refund, changed.as_deref())
+    })
+    .await
 }
 
-fn content(lang: Lang, request: &PageRequest, refund: &Refund) -> impl IntoView + use<> {
+fn content(
+    lang: Lang,
+    request: &PageRequest,
+    refund: &Refund,
+    changed: Option<&str>,
+) -> impl IntoView + use<> {
     let (word, tone) = refunds::state_word(refund.state);
     let user = refund.user.as_ref().filter(|_| refund.taken > Fen::ZERO).map(|user| {
         view! {
@@ -72,7 +82,7 @@ fn content(lang: Lang, request: &PageRequest, refund: &Refund) -> impl IntoView 
         {to_order(lang, &refund.out_trade_no)}
         <div class="page-head"><h1>{lang.t(text::WITHDRAW_TITLE)}</h1></div>
         <div class="card stack slim">
-            {decision_form::wrong(request, refund.amount, decision_form::REASON)}
+            {decision_form::wrong(request, refund.amount, decision_form::REASON, changed)}
             <p class="row">{big_money(refund.amount, "l")}{pill(lang.t(word), tone)}</p>
             {refunds::trouble(lang, refund)}
             <dl class="facts">
@@ -81,11 +91,18 @@ fn content(lang: Lang, request: &PageRequest, refund: &Refund) -> impl IntoView 
                 <dt>{lang.t(text::NUMBER)}</dt><dd><span class="mono">{refund.out_refund_no.to_string()}</span></dd>
             </dl>
             <form method="post" class="stack" action=links::refund_withdraw(&refund.out_trade_no, &refund.out_refund_no)>
+                {seen_field(refund.version)}
                 {password_field(lang)}
                 <button class="button" data-kind="bad" type="submit">{lang.t(text::WITHDRAW_GO)}</button>
             </form>
         </div>
     }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct WithdrawForm {
+    #[serde(default)]
+    seen: String,
 }
 
 /// Withdraws a refund that WeChat does not have.
@@ -94,19 +111,23 @@ pub async fn withdraw(
     from: OperatorRequest,
     OrderPath(number): OrderPath,
     Path((_, refund)): Path<(String, String)>,
+    Form(form): Form<WithdrawForm>,
 ) -> Response {
     let Ok(refund) = OutRefundNo::parse(refund.as_str()) else {
         return absent(&service, &from.request).await;
     };
+    let again = |error: &str, seconds: &str| {
+        let again = address(&links::refund_withdraw(&number, &refund), [("error", error), ("n", seconds)]);
+        Redirect::to(&again).into_response()
+    };
     if let Err((code, seconds)) = from.password_confirmed() {
-        let query = [("error", code), ("n", seconds.as_str())];
-        let again = address(&links::refund_withdraw(&number, &refund), query.into_iter());
-        return Redirect::to(&again).into_response();
+        return again(code, &seconds);
     }
-    match service.cashier.withdraw_refund(&refund, None, from.by()).await {
+    let Ok(seen_version) = form.seen.parse() else { return again("stale", "") };
+    match service.cashier.withdraw_refund(&refund, Some(seen_version), from.by()).await {
         Ok(_) => flash::to_order(&number, Outcome::RefundWithdrawn),
         Err(WithdrawError::NotFound) => absent(&service, &from.request).await,
-        Err(WithdrawError::Stale) => flash::to_order(&number, Outcome::NotPossibleNow),
+        Err(WithdrawError::Stale) => again("stale", ""),
         Err(WithdrawError::MayBeThere) => flash::to_order(&number, Outcome::RefundMayBeAtWeChat),
         Err(WithdrawError::TooEarly { wait_s }) => {
             flash::to_order_later(&number, Outcome::WithdrawTooEarly, wait_s)
