@@ -12,9 +12,9 @@ test.use({
   }, { scope: 'worker' }],
 })
 
-/** How bright the page is in its top left corner, 0 to 255, as it is painted. */
+/** How bright the page is at its left edge, below the ribbon, 0 to 255, as it is painted. */
 async function painted(page: Page): Promise<number> {
-  const { data } = PNG.sync.read(await page.screenshot({ clip: { x: 0, y: 0, width: 1, height: 1 } }))
+  const { data } = PNG.sync.read(await page.screenshot({ clip: { x: 0, y: 400, width: 1, height: 1 } }))
   return Math.max(...data.subarray(0, 3))
 }
 
