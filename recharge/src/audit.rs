@@ -22,19 +22,23 @@ pub enum Actor {
     Placement,
 }
 
-/// Names that no new operator may have: they stand for the program in the columns of names, now or in older rows.
-pub const RESERVED_NAMES: [&str; 11] = [
-    "rule",
-    "wechat",
-    "schedule",
-    "reconciliation",
-    "reconcile",
-    "placement",
-    "notice",
-    "query",
+/// Names that no new operator may have: the program acts under them, now or in older rows, and an operator of such a name
+/// would look like it in books and audit.
+pub const RESERVED_NAMES: [&str; 14] = [
+    "bill",
     "console",
-    "system",
+    "notice",
     "operator",
+    "payer",
+    "placement",
+    "query",
+    "reconcile",
+    "reconciliation",
+    "rule",
+    "saoma",
+    "schedule",
+    "system",
+    "wechat",
 ];
 
 impl Actor {

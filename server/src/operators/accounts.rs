@@ -4,26 +4,10 @@ use cashier::db::{
     Db, DbError,
     operators::{self, Removal},
 };
-use recharge::audit::AuditEntry;
+use recharge::audit::{AuditEntry, RESERVED_NAMES};
 use wxpay::UnixMillis;
 
 use super::passwords::hashed;
-
-/// Names under which the program itself acts: an operator of such a name would look like it in books and audit.
-const RESERVED: [&str; 12] = [
-    "bill",
-    "console",
-    "notice",
-    "payer",
-    "query",
-    "reconcile",
-    "reconciliation",
-    "rule",
-    "saoma",
-    "schedule",
-    "system",
-    "wechat",
-];
 
 /// Why an account was not changed.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +36,7 @@ pub enum OperatorError {
 /// [`OperatorError`].
 pub async fn add(db: &Db, name: &str, password: &str, now: UnixMillis) -> Result<(), OperatorError> {
     check_form(name)?;
-    if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+    if RESERVED_NAMES.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
         return Err(OperatorError::Reserved(name.to_owned()));
     }
     let entry = AuditEntry::new(now, name, "operator_added", name, "console");
