@@ -152,7 +152,7 @@ impl Throttle {
         random: &Random,
     ) {
         // WeChat says FREQUENCY_LIMITED of a single refund, of an order of last month: no outage.
-        // Source: WeChat Pay v2, native.php?chapter=9_4
+        // Source: WeChat Pay, native.php?chapter=9_4
         let failure = failure.filter(|error| error.code() != Some(&ErrCode::FrequencyLimited));
         self.refunds.record(call, failure, now, random);
     }

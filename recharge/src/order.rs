@@ -19,7 +19,7 @@ pub mod query_schedule;
 /// Source: WeChat Pay, native.php?chapter=9_1 (`prepay_id`, `code_url`).
 const TICKET_LIFE_MS: i64 = 115 * 60 * 1000;
 
-/// Age before which WeChat refuses to close an order, in milliseconds. Source: WeChat Pay v2, native.php?chapter=9_3
+/// Age before which WeChat refuses to close an order, in milliseconds. Source: WeChat Pay, native.php?chapter=9_3
 pub const CLOSE_NOT_BEFORE_MS: i64 = 5 * 60 * 1000;
 
 /// How long the order link shows how the order ended, in milliseconds.
@@ -284,7 +284,7 @@ impl Order {
     /// Judges a verified payment. Does not change the order: [`Order::paid`] does.
     ///
     /// The amount is `total_fee`, never `cash_fee`, which coupons make smaller.
-    /// Source: WeChat Pay v2, native.php?chapter=9_7
+    /// Source: WeChat Pay, native.php?chapter=9_7
     pub fn judge(&self, payment: &Payment, proof: Proof, rules: &Rules, now: UnixMillis) -> Verdict {
         if payment.appid != rules.appid {
             return Verdict::Exception(ExceptionKind::OtherApp);

@@ -16,11 +16,11 @@ pub use difference::{
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
 /// Time of the next day after which a day's bill is fetched, in milliseconds since midnight: WeChat begins to make it at 9:00
-/// and says to fetch it after 10:00. Source: WeChat Pay v2, native.php?chapter=9_6
+/// and says to fetch it after 10:00. Source: WeChat Pay, native.php?chapter=9_6
 const MADE_AFTER_MS: i64 = 10 * HOUR_MS;
 
 /// How long WeChat keeps a bill, in milliseconds: three months, after which "no bill" would say nothing.
-/// Source: WeChat Pay v2, native.php?chapter=9_6
+/// Source: WeChat Pay, native.php?chapter=9_6
 const KEPT_MS: i64 = 92 * 24 * HOUR_MS;
 
 /// Distance from midnight, in milliseconds, within which a payment may be in the neighbouring day's bill.

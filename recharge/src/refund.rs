@@ -14,7 +14,7 @@ mod update;
 
 pub use update::{Blocked, Problem, RefundUpdate};
 
-/// Maximum number of refunds of one payment, closed ones included. Source: WeChat Pay v2, native.php?chapter=9_4
+/// Maximum number of refunds of one payment, closed ones included. Source: WeChat Pay, native.php?chapter=9_4
 pub const MOST: usize = 50;
 
 /// How far a refund has come. It only moves to the right; `Abnormal` is finished by a person at WeChat and can still
@@ -378,7 +378,7 @@ pub fn notify_url(base: &str) -> Option<String> {
 }
 
 /// Whether WeChat takes this as `refund_desc`: 1 to 80 bytes without control characters.
-/// Source: WeChat Pay v2, native.php?chapter=9_4
+/// Source: WeChat Pay, native.php?chapter=9_4
 pub fn is_reason(text: &str) -> bool {
     (1..=80).contains(&text.len()) && !text.chars().any(char::is_control)
 }

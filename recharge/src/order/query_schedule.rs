@@ -26,7 +26,7 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Ages at which a closed order is queried once more, in milliseconds since it was closed: for a payment that crossed with the
 /// close, until even an order without `time_expire` would have ended, after 7 days.
-/// Source: WeChat Pay v2, native.php?chapter=9_1 (`time_expire`)
+/// Source: WeChat Pay, native.php?chapter=9_1 (`time_expire`)
 const AFTER_CLOSE_MS: [i64; 4] = [MINUTE_MS, HOUR_MS, DAY_MS, 7 * DAY_MS];
 
 /// The first query of a new order whose page is closed and whose notice does not come.

@@ -4,7 +4,7 @@ use wxpay::UnixMillis;
 
 use super::{Problem, Refund, RefundState};
 
-/// Minimum distance between two refunds of one payment, in milliseconds. Source: WeChat Pay v2, native.php?chapter=9_4
+/// Minimum distance between two refunds of one payment, in milliseconds. Source: WeChat Pay, native.php?chapter=9_4
 pub const APART_MS: i64 = 60_000;
 
 /// Length of a claim on a refund, in milliseconds: more than any call takes.

@@ -75,7 +75,7 @@ impl Problem {
     }
 
     /// The problem behind an error of `/secapi/pay/refund` or `/pay/refundquery`.
-    /// Source: WeChat Pay v2, native.php?chapter=9_4 and native.php?chapter=9_5
+    /// Source: WeChat Pay, native.php?chapter=9_4 and native.php?chapter=9_5
     pub fn of(error: &Error) -> Problem {
         match error {
             Error::NoCertificate => Problem::NoCertificate,
