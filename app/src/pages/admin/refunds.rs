@@ -83,7 +83,7 @@ impl Asking<'_> {
     pub fn first_step(&self, lang: Lang, amount: &str, reason: &str) -> impl IntoView + use<> {
         let most = lang.fill(text::AT_MOST, &[("max", &money(self.offer.payment.left()))]);
         view! {
-            <form method="get" class="stack" action=links::order_refund(&self.number)>
+            <form method="get" class="stack" action=links::order_refund(self.number)>
                 {hidden(self.exception)}
                 <div class="field">
                     <label for="amount">{lang.t(order_text::REFUND_AMOUNT)}</label>

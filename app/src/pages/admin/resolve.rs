@@ -53,7 +53,7 @@ fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
         .ways
         .iter()
         .map(|way| {
-            let href = address(&path, [("id", id.as_str()), ("way", way.name())].into_iter());
+            let href = address(&path, [("id", id.as_str()), ("way", way.name())]);
             view! { <a class="button" href=href>{lang.t(verb(*way))}</a> }
         })
         .collect();
@@ -86,7 +86,7 @@ fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoVie
             .into_any();
     }
     let path = links::order_refund(&found.out_trade_no);
-    let href = address(&path, [("exception", found.id().to_string().as_str())].into_iter());
+    let href = address(&path, [("exception", found.id().to_string().as_str())]);
     let words = lang.fill(text::GIVE_BACK, &[("amount", &money(left))]);
     view! { <div class="row all acts"><a class="button" href=href>{words}</a></div> }.into_any()
 }
