@@ -2,7 +2,7 @@
 # scripts/env.sh has the compiler and the folders that commands here share with them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run test build check test-rust test-browser audit simulate bench faults fuzz clean setup site
+.PHONY: help run test build check test-rust test-browser audit torture bench faults fuzz clean setup site
 
 cargo := source scripts/env.sh && cargo
 # All tests of the server's side, on SQLite and on a throw-away PostgreSQL.
@@ -33,7 +33,7 @@ test-browser: site ## Tests in Chromium, with the binary that test-rust built
 audit: setup ## Known security advisories of our dependencies (needs the network)
 	@bash scripts/deny.sh advisories
 
-simulate: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
+torture: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
 	@export SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) POSTGRES=$(POSTGRES); \
 	$(tests) --test simulation $(if $(SEED),no_seed_breaks_an_invariant -- --exact,--) --nocapture
 

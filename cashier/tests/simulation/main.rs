@@ -1,7 +1,7 @@
 //! The whole system without sockets: the real cashier, its writer and a real database, the sandbox as WeChat, on one
 //! virtual clock from one seed. Faults are on, every invariant is checked after every event by a model of its own, and
 //! at the end of a seed nothing may be left over. `make test` runs 500 seeds,
-//! `make simulate SEEDS=n` n of them, `make simulate SEED=k` one.
+//! `make torture SEEDS=n` n of them, `make torture SEED=k` one.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
 mod crash;
@@ -49,7 +49,7 @@ impl Failure {
     fn tell(&self) -> String {
         let log = self.log.join("\n");
         format!(
-            "\n{log}\n\nseed {}: {}\nreplay it with: make simulate SEED={}\n",
+            "\n{log}\n\nseed {}: {}\nreplay it with: make torture SEED={}\n",
             self.seed, self.why, self.seed
         )
     }
