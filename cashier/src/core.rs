@@ -18,10 +18,9 @@ use crate::db::Db;
 use crate::db::writer::{Committer, WriteError, Writer};
 use crate::health::{Health, HealthWatch};
 use crate::random::Random;
-use crate::recent::Recent;
+use crate::recent::{self, Recent};
 use crate::throttle::Throttle;
 use crate::watched::Watched;
-use crate::{query, reads};
 
 /// The operator's settings of recharging.
 #[derive(Debug, Clone)]
@@ -94,8 +93,8 @@ impl Cashier {
             db,
             wechat,
             throttle: Throttle::new(settings.order_limit_per_s),
-            unknown: Recent::new(reads::UNKNOWN_FOR_MS),
-            checked: Recent::new(query::CHECK_PAUSE_MS),
+            unknown: Recent::new(recent::UNKNOWN_FOR_MS),
+            checked: Recent::new(recent::CHECK_PAUSE_MS),
             last_round: AtomicI64::new(i64::MAX),
             settings,
             watched,

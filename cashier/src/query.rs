@@ -8,6 +8,7 @@ use crate::db::DbError;
 use crate::db::writer::WriteError;
 use crate::db::{due, orders};
 use crate::health::Cause;
+use crate::recent;
 use recharge::audit::Actor;
 use recharge::command::{CloseOrder, RecordEvent, RecordExternalRefunds};
 use recharge::event::{Event, EventDetail};
@@ -42,8 +43,6 @@ impl From<DbError> for QueryError {
     }
 }
 
-/// WeChat is asked about an order at most this often for those who press or send something.
-pub(crate) const CHECK_PAUSE_MS: i64 = 5_000;
 /// For how long after it was closed a payer can have an order checked; the schedule goes on for a week.
 const CHECKED_AFTER_CLOSE_MS: i64 = 10 * 60 * 1000;
 
@@ -92,7 +91,7 @@ impl Cashier {
     /// Makes an order due for a query, unless it was asked about in the last 5 s, is paid, or was closed before a moment.
     async fn hurry(&self, out_trade_no: &OutTradeNo, closed_since: UnixMillis) -> Result<bool, DbError> {
         let (db, number, now) = (self.inner.db.clone(), out_trade_no.clone(), self.now());
-        let hurry = due::Hurry { pause_ms: CHECK_PAUSE_MS, closed_since, now };
+        let hurry = due::Hurry { pause_ms: recent::CHECK_PAUSE_MS, closed_since, now };
         if !due::can_hurry(&db, &number, &hurry).await? {
             return Ok(false);
         }

@@ -17,9 +17,6 @@ use crate::db::{accounts, due, events, exceptions, orders, refunds};
 /// Rows of a time line that are read at most.
 const LINE_ROWS: i64 = 500;
 
-/// A number that is not in the database is not looked for again for this long.
-pub(crate) const UNKNOWN_FOR_MS: i64 = 5_000;
-
 impl Cashier {
     /// An order as a page polls it, for one who may see it: from memory while it is watched, and watched from now on. A
     /// stranger's question makes no order a watched one, about which WeChat would be asked.

@@ -9,6 +9,12 @@ use wxpay::UnixMillis;
 /// The most keys kept. When as many are recent, new ones are not remembered, and their repeats are answered in full.
 const MOST: usize = 20_000;
 
+/// A number that is not in the database is not looked for again for this long.
+pub const UNKNOWN_FOR_MS: i64 = 5_000;
+
+/// WeChat is asked about an order at most this often for those who press or send something.
+pub const CHECK_PAUSE_MS: i64 = 5_000;
+
 /// Keys with the time at which each was noted.
 #[derive(Debug)]
 pub struct Recent<K> {

@@ -9,10 +9,12 @@ use crate::names::names;
 use crate::order::{Order, OrderState};
 use crate::user::User;
 
+mod problem;
 pub mod retry;
 mod update;
 
-pub use update::{Blocked, Problem, RefundUpdate};
+pub use problem::{Blocked, Problem};
+pub use update::RefundUpdate;
 
 /// Maximum number of refunds of one payment, closed ones included. Source: WeChat Pay, native.php?chapter=9_4
 pub const MOST: usize = 50;

@@ -27,7 +27,7 @@ mod refusals;
 pub mod router;
 pub mod same_site;
 mod session;
-mod sign_type;
+pub mod sign_type;
 pub mod start;
 pub mod state;
 pub mod user_token;

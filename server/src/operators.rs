@@ -19,7 +19,7 @@ use crate::{client_addr::ClientAddr, keyed_limit::KeyedLimit, log_limit::LogLimi
 mod accounts;
 mod passwords;
 
-pub use accounts::{OperatorError, add, check_form, remove, set_password};
+pub use accounts::{add, check_form, remove, set_password};
 pub use passwords::new_password;
 use passwords::{Asker, NOBODY, Turn, Turns};
 
@@ -46,6 +46,27 @@ pub struct Operators {
     failed_sign_ins: LogLimit,
     refused_sign_ins: LogLimit,
     failed_confirmations: LogLimit,
+}
+
+/// Why an account was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    #[error("the name must be 1 to 32 ASCII letters, digits or . _ -")]
+    Name,
+    #[error("the name {0} is reserved: the program itself acts under it")]
+    Reserved(String),
+    #[error("the password must have 12 to 256 bytes")]
+    Password,
+    #[error("there is an operator {0} already")]
+    Exists(String),
+    #[error("there is no operator {0}")]
+    Unknown(String),
+    #[error("{0} is the only operator: nobody could sign in any more (--force removes it all the same)")]
+    Last(String),
+    #[error("database error")]
+    Database(#[from] DbError),
+    #[error("the password could not be hashed")]
+    Hash,
 }
 
 /// Why nobody was signed in, or nothing confirmed.

@@ -1,26 +1,35 @@
 //! How requests to WeChat are signed where the settings do not say: the database remembers.
 
-use cashier::{Db, db::facts};
+use cashier::{
+    Db,
+    db::{DbError, facts},
+};
 use wxpay::SignType;
 
-use crate::{
-    config::{Config, Mode},
-    start::StartError,
-};
+use crate::config::{Config, Mode};
+
+/// Why the sign type is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum SignTypeError {
+    #[error("DATABASE_URL: database error")]
+    Database(#[from] DbError),
+    #[error("the database names the unknown sign type {0}: written by a newer version?")]
+    Unknown(String),
+}
 
 /// The settings with their sign type, or the one of the database: HMAC-SHA256, and MD5 for databases in use before that was
 /// the default (migration 0016). The public test identity keeps its own.
 ///
 /// # Errors
-/// [`StartError`].
-pub async fn decide(mut config: Config, db: &Db) -> Result<Config, StartError> {
+/// [`SignTypeError`].
+pub async fn decide(mut config: Config, db: &Db) -> Result<Config, SignTypeError> {
     let Mode::Merchant { merchant, .. } = &mut config.mode else { return Ok(config) };
     merchant.sign_type = match config.sign_type {
         Some(given) => given,
         None if merchant.is_sandbox() => return Ok(config),
         None => {
             let kept = facts::get_or_set(db, "sign_type", SignType::HmacSha256.as_str()).await?;
-            SignType::parse(&kept).map_err(|_| StartError::SignType(kept))?
+            SignType::parse(&kept).map_err(|_| SignTypeError::Unknown(kept))?
         }
     };
     if merchant.sign_type == SignType::Md5 && !merchant.is_sandbox() {

@@ -25,7 +25,7 @@ use crate::{
     refusals::Refusals,
     router,
     same_site::Hosts,
-    sign_type,
+    sign_type::{self, SignTypeError},
     state::{Inner, Server},
     user_token::UserTokens,
 };
@@ -41,8 +41,8 @@ pub enum StartError {
     Listen { setting: &'static str, address: SocketAddr, source: io::Error },
     #[error("DATABASE_URL: database error")]
     Query(#[from] DbError),
-    #[error("the database names the unknown sign type {0}: written by a newer version?")]
-    SignType(String),
+    #[error(transparent)]
+    SignType(#[from] SignTypeError),
     #[error("SAOMA_SANDBOX_ADDR must name the port on which the server's sandbox listens, not 0")]
     SandboxPort,
     #[error(transparent)]

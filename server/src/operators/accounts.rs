@@ -1,34 +1,13 @@
 //! Operators' accounts, as the console changes them.
 
 use cashier::db::{
-    Db, DbError,
+    Db,
     operators::{self, Removal},
 };
 use recharge::audit::{AuditEntry, RESERVED_NAMES};
 use wxpay::UnixMillis;
 
-use super::passwords::hashed;
-
-/// Why an account was not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum OperatorError {
-    #[error("the name must be 1 to 32 ASCII letters, digits or . _ -")]
-    Name,
-    #[error("the name {0} is reserved: the program itself acts under it")]
-    Reserved(String),
-    #[error("the password must have 12 to 256 bytes")]
-    Password,
-    #[error("there is an operator {0} already")]
-    Exists(String),
-    #[error("there is no operator {0}")]
-    Unknown(String),
-    #[error("{0} is the only operator: nobody could sign in any more (--force removes it all the same)")]
-    Last(String),
-    #[error("database error")]
-    Database(#[from] DbError),
-    #[error("the password could not be hashed")]
-    Hash,
-}
+use super::{OperatorError, passwords::hashed};
 
 /// Adds an operator from the console.
 ///
