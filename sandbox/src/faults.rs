@@ -52,7 +52,7 @@ impl Default for Faults {
 pub struct NotifyFaults {
     /// The notice is lost on its way; WeChat tries again on its schedule.
     pub lose: bool,
-    /// Additional copies of each notice, sent together with it; at most [`MAX_REPEAT`].
+    /// Additional copies of each notice, sent together with it; at most 10,000.
     pub repeat: u32,
     /// The first delivery comes this much after the payment, in milliseconds of the real clock.
     pub delay_ms: u64,
