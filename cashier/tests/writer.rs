@@ -13,7 +13,7 @@ use cashier::Db;
 use cashier::db::job::Job;
 use cashier::db::writer::{Committer, WriteError};
 use cashier::watched::Watched;
-use common::{Desk, PLACED, on_both, settings, until};
+use common::{Harness, PLACED, on_both, settings, until};
 use recharge::batch::Apply;
 use recharge::command::{CreditPayment, OrderReply, Outcome, PlaceOrder};
 use recharge::order::{NewOrder, Order, Rules, Source};
@@ -127,8 +127,8 @@ async fn a_database_host_that_says_nothing_holds_the_writer_up_for_five_seconds_
 
 #[tokio::test]
 async fn one_bad_item_does_not_fail_its_neighbours() {
-    on_both(|desk| async move {
-        let committer = committer(desk.cashier.db());
+    on_both(|harness| async move {
+        let committer = committer(harness.cashier.db());
         // The table refuses an order of nothing; the rules never make one.
         let mut bad = order("u_bad", 2);
         bad.total_fee = Fen::ZERO;
@@ -137,15 +137,15 @@ async fn one_bad_item_does_not_fail_its_neighbours() {
         assert!(matches!(answers[0], Ok(Ok(OrderReply { changed: true, .. }))));
         assert!(matches!(answers[1], Err(WriteError::Database(_))), "{:?}", answers[1]);
         assert!(matches!(answers[2], Ok(Ok(OrderReply { changed: true, .. }))));
-        assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 2);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM orders").await, 2);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_credit_that_the_ledger_has_already_fails_and_moves_nothing() {
-    on_both(|desk| async move {
-        let committer = committer(desk.cashier.db());
+    on_both(|harness| async move {
+        let committer = committer(harness.cashier.db());
         let order = order("u_1", 1);
         commit(&committer, vec![place(&order)]).await;
         // A row that should not be there: the key holds even if every rule before it were wrong.
@@ -154,37 +154,37 @@ async fn a_credit_that_the_ledger_has_already_fails_and_moves_nothing() {
              VALUES ($1, 'credit', 'u_1', 1050, 0, 'test', 'test')",
         )
         .bind(order.out_trade_no.as_str())
-        .execute(desk.cashier.db().pool())
+        .execute(harness.cashier.db().pool())
         .await
         .unwrap();
         let answers = commit(&committer, vec![settle(&order)]).await;
         assert!(matches!(answers[0], Err(WriteError::Database(_))), "{:?}", answers[0]);
-        assert_eq!(desk.balance().await, 0);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'paid'").await, 0);
+        assert_eq!(harness.balance().await, 0);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM orders WHERE state = 'paid'").await, 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn the_ledger_can_be_neither_changed_nor_shortened() {
-    on_both(|desk| async move {
-        let committer = committer(desk.cashier.db());
+    on_both(|harness| async move {
+        let committer = committer(harness.cashier.db());
         let order = order("u_1", 1);
         commit(&committer, vec![place(&order)]).await;
         commit(&committer, vec![settle(&order)]).await;
         for sql in ["UPDATE ledger SET amount = 1", "DELETE FROM ledger"] {
-            let error = sqlx::query(sql).execute(desk.cashier.db().pool()).await.unwrap_err();
+            let error = sqlx::query(sql).execute(harness.cashier.db().pool()).await.unwrap_err();
             assert!(error.to_string().contains("append-only"), "{error}");
         }
-        assert_eq!(desk.balance().await, 1050);
+        assert_eq!(harness.balance().await, 1050);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_batch_of_many_credits_for_few_accounts_adds_up() {
-    on_both(|desk| async move {
-        let committer = committer(desk.cashier.db());
+    on_both(|harness| async move {
+        let committer = committer(harness.cashier.db());
         let orders: Vec<_> = (0..200).map(|n| order(&format!("u_{}", n % 3), n)).collect();
         // The same amount of the same user would be the same order.
         let orders: Vec<_> = orders.into_iter().filter_map(|order| order.superseded()).collect();
@@ -194,12 +194,12 @@ async fn a_batch_of_many_credits_for_few_accounts_adds_up() {
             assert_eq!(answer.unwrap(), Outcome::Credited { late: false });
         }
         // 67 orders of u_0 and u_1 each, 66 of u_2; 10.50 yuan each.
-        assert_eq!(desk.cashier.balance("u_0").await.unwrap().get(), 67 * 1050);
-        assert_eq!(desk.cashier.balance("u_1").await.unwrap().get(), 67 * 1050);
-        assert_eq!(desk.cashier.balance("u_2").await.unwrap().get(), 66 * 1050);
-        let days = desk.cashier.days("20260315", "20260315").await.unwrap();
+        assert_eq!(harness.cashier.balance("u_0").await.unwrap().get(), 67 * 1050);
+        assert_eq!(harness.cashier.balance("u_1").await.unwrap().get(), 67 * 1050);
+        assert_eq!(harness.cashier.balance("u_2").await.unwrap().get(), 66 * 1050);
+        let days = harness.cashier.days("20260315", "20260315").await.unwrap();
         assert_eq!((days[0].1.orders, days[0].1.paid, days[0].1.paid_fen), (200, 200, 200_000));
-        desk.check().await;
+        harness.check().await;
     })
     .await;
 }
@@ -208,13 +208,13 @@ async fn a_batch_of_many_credits_for_few_accounts_adds_up() {
 /// then, which wants the account.
 #[tokio::test]
 async fn a_deadlock_between_instances_is_decided_again() {
-    let desk = Desk::open_as(&testdb::postgres().await, settings(), wxpay::Merchant::sandbox()).await;
-    let committer = committer(desk.cashier.db());
+    let harness = Harness::open_as(&testdb::postgres().await, settings(), wxpay::Merchant::sandbox()).await;
+    let committer = committer(harness.cashier.db());
     let (before, order) = (order("u_1", 1), order("u_1", 2));
     commit(&committer, vec![place(&before)]).await;
     commit(&committer, vec![settle(&before)]).await;
     commit(&committer, vec![place(&order)]).await;
-    let mut other = AnyConnection::connect(&desk.url).await.unwrap();
+    let mut other = AnyConnection::connect(&harness.url).await.unwrap();
     // It never looks for deadlocks itself, so the writer is the one that is broken off.
     for sql in [
         "SET deadlock_timeout = '1h'",
@@ -226,39 +226,39 @@ async fn a_deadlock_between_instances_is_decided_again() {
     let (settling, command) = (committer.clone(), settle(&order));
     let settling = tokio::spawn(async move { commit(&settling, vec![command]).await });
     let waiting = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    until(async || desk.count(waiting).await == 1).await;
+    until(async || harness.count(waiting).await == 1).await;
     let sql = "UPDATE orders SET version = version WHERE out_trade_no = $1";
     sqlx::query(sql).bind(order.out_trade_no.as_str()).execute(&mut other).await.unwrap();
     other.execute("ROLLBACK").await.unwrap();
     let answers = settling.await.unwrap();
     assert!(matches!(answers[0], Ok(Outcome::Credited { .. })), "{:?}", answers[0]);
     let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
-    until(async || desk.count(deadlocks).await >= 1).await;
-    assert_eq!(desk.balance().await, 2 * 1050);
-    desk.check().await;
+    until(async || harness.count(deadlocks).await >= 1).await;
+    assert_eq!(harness.balance().await, 2 * 1050);
+    harness.check().await;
 }
 
 #[tokio::test]
 async fn lists_are_paged_by_key_in_both_directions() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         for fen in 1..=5 {
-            desk.place(fen * 100).await;
-            desk.advance(1_000);
+            harness.place(fen * 100).await;
+            harness.advance(1_000);
         }
         let fens = |page: &cashier::db::order_list::Page| -> Vec<i64> {
             page.rows.iter().map(|row| row.order.total_fee.get()).collect()
         };
-        let first = desk.cashier.orders_of("u_1", None, 2).await.unwrap();
+        let first = harness.cashier.orders_of("u_1", None, 2).await.unwrap();
         assert_eq!(fens(&first), [500, 400]);
         assert!(first.newer.is_none());
-        let second = desk.cashier.orders_of("u_1", first.older.as_ref(), 2).await.unwrap();
+        let second = harness.cashier.orders_of("u_1", first.older.as_ref(), 2).await.unwrap();
         assert_eq!(fens(&second), [300, 200]);
-        let third = desk.cashier.orders_of("u_1", second.older.as_ref(), 2).await.unwrap();
+        let third = harness.cashier.orders_of("u_1", second.older.as_ref(), 2).await.unwrap();
         assert_eq!(fens(&third), [100]);
         assert!(third.older.is_none());
-        let back = desk.cashier.orders_of("u_1", third.newer.as_ref(), 2).await.unwrap();
+        let back = harness.cashier.orders_of("u_1", third.newer.as_ref(), 2).await.unwrap();
         assert_eq!(fens(&back), [300, 200]);
-        let top = desk.cashier.orders_of("u_1", back.newer.as_ref(), 2).await.unwrap();
+        let top = harness.cashier.orders_of("u_1", back.newer.as_ref(), 2).await.unwrap();
         assert_eq!(fens(&top), [500, 400]);
         assert!(top.newer.is_none());
     })
@@ -268,12 +268,12 @@ async fn lists_are_paged_by_key_in_both_directions() {
 #[tokio::test]
 async fn an_order_is_found_by_how_any_of_its_numbers_begins() {
     use cashier::db::order_list::{Filter, State};
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        desk.pay_and_notify(&order).await;
-        desk.cashier.place(common::wish("100%_user", 2000)).await.unwrap();
-        let transaction = desk.sandbox.order(order.out_trade_no.as_str()).unwrap();
-        let paid = desk.order(&order).await;
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        harness.pay_and_notify(&order).await;
+        harness.cashier.place(common::wish("100%_user", 2000)).await.unwrap();
+        let transaction = harness.sandbox.order(order.out_trade_no.as_str()).unwrap();
+        let paid = harness.order(&order).await;
         let recharge::OrderState::Paid(paid) = paid.state else { panic!("paid") };
         assert_eq!(transaction.out_trade_no, order.out_trade_no.as_str());
         let number = order.out_trade_no.as_str();
@@ -291,13 +291,13 @@ async fn an_order_is_found_by_how_any_of_its_numbers_begins() {
             ("' OR 1=1 --", 0),
         ] {
             let filter = Filter { search: search.to_owned(), ..Filter::default() };
-            let page = desk.cashier.orders(&filter, None, 50).await.unwrap();
+            let page = harness.cashier.orders(&filter, None, 50).await.unwrap();
             assert_eq!(page.rows.len(), expected, "{search}");
-            let totals = desk.cashier.totals(&filter).await.unwrap();
+            let totals = harness.cashier.totals(&filter).await.unwrap();
             assert_eq!(totals.orders, expected as i64, "{search}");
         }
         let filter = Filter { state: Some(State::Paid), ..Filter::default() };
-        let totals = desk.cashier.totals(&filter).await.unwrap();
+        let totals = harness.cashier.totals(&filter).await.unwrap();
         assert_eq!((totals.orders, totals.paid_fen.get(), totals.capped), (1, 1000, false));
     })
     .await;

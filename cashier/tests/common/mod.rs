@@ -34,8 +34,8 @@ pub use settings::settings;
 
 pub const PLACED: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
 
-/// One running desk: cashier, sandbox, and the clocks of both.
-pub struct Desk {
+/// The test harness: a cashier, the sandbox as WeChat, and the clocks of both.
+pub struct Harness {
     pub cashier: Cashier,
     pub sandbox: Sandbox,
     pub merchant: Merchant,
@@ -46,7 +46,7 @@ pub struct Desk {
 }
 
 /// Runs `test` on a fresh SQLite file and on a fresh PostgreSQL database.
-pub async fn on_both<F: Future<Output = ()>>(test: impl Fn(Desk) -> F) {
+pub async fn on_both<F: Future<Output = ()>>(test: impl Fn(Harness) -> F) {
     on_both_as(settings(), Merchant::sandbox(), test).await;
 }
 
@@ -54,17 +54,17 @@ pub async fn on_both<F: Future<Output = ()>>(test: impl Fn(Desk) -> F) {
 pub async fn on_both_as<F: Future<Output = ()>>(
     settings: Settings,
     merchant: Merchant,
-    test: impl Fn(Desk) -> F,
+    test: impl Fn(Harness) -> F,
 ) {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = testdb::sqlite(&folder.path().join("new/folder"));
     for url in [sqlite, testdb::postgres().await] {
-        test(Desk::open_as(&url, settings.clone(), merchant.clone()).await).await;
+        test(Harness::open_as(&url, settings.clone(), merchant.clone()).await).await;
     }
 }
 
-impl Desk {
-    pub async fn open_as(url: &str, settings: Settings, merchant: Merchant) -> Desk {
+impl Harness {
+    pub async fn open_as(url: &str, settings: Settings, merchant: Merchant) -> Harness {
         let db = Db::open(url).await.unwrap();
         let clock = Clock::manual(PLACED);
         let wechat_clock = sandbox::Clock::manual(PLACED);
@@ -83,7 +83,7 @@ impl Desk {
         let client = Client::in_process(merchant.clone(), router).with_budget(1_000, 2_000);
         let cashier = Cashier::start(db, client, settings, clock.clone(), Random::system(), "a");
         *slot.0.lock().unwrap() = Some(cashier.clone());
-        Desk { cashier, sandbox, merchant, url: url.to_owned(), calls, clock, wechat_clock }
+        Harness { cashier, sandbox, merchant, url: url.to_owned(), calls, clock, wechat_clock }
     }
 
     /// Another process on the same database.
@@ -222,7 +222,7 @@ impl Desk {
         sqlx::query(AssertSqlSafe(sql.to_owned())).execute(self.cashier.db().pool()).await.unwrap();
     }
 
-    /// Money that goes back at WeChat's own desk.
+    /// Money that goes back at the merchant platform.
     pub async fn refund_outside(&self, order: &Order, number: &str, fen: i64) {
         self.refund_payment_outside(order, 0, number, fen).await;
     }
@@ -284,10 +284,10 @@ pub fn by() -> ActingOperator {
 }
 
 /// A refund that an operator asks for, under a number of its own.
-pub fn refund_wish(desk: &Desk, order: &Order, fen: i64) -> RefundRequest {
+pub fn refund_wish(harness: &Harness, order: &Order, fen: i64) -> RefundRequest {
     RefundRequest {
         out_trade_no: order.out_trade_no.clone(),
-        out_refund_no: desk.cashier.new_out_refund_no().unwrap(),
+        out_refund_no: harness.cashier.new_out_refund_no().unwrap(),
         amount: Fen::new(fen),
         reason: "商品已售完".to_owned(),
         even_if_balance_low: false,
@@ -296,13 +296,13 @@ pub fn refund_wish(desk: &Desk, order: &Order, fen: i64) -> RefundRequest {
     }
 }
 
-/// The answers to eight refunds that are asked for at once, by this desk and by another instance in turn.
+/// The answers to eight refunds that are asked for at once, by this harness and by another instance in turn.
 pub async fn eight_at_once(
-    desk: &Desk,
+    harness: &Harness,
     other: &Cashier,
     wish: impl Fn() -> RefundRequest,
 ) -> Vec<Result<recharge::Refund, RefundError>> {
-    let cashiers = [&desk.cashier, other];
+    let cashiers = [&harness.cashier, other];
     let mut all = JoinSet::new();
     for n in 0..8 {
         let (cashier, wish) = (cashiers[n % 2].clone(), wish());

@@ -1,4 +1,4 @@
-//! What a desk is set to where a test does not say otherwise.
+//! Settings of a test's cashier, unless the test sets others.
 
 use cashier::Settings;
 use recharge::LatePayment;

@@ -7,13 +7,13 @@ use recharge::{Decision, Exception, ExceptionId, RefundState, User};
 use sandbox::{Faults, RefundFaults, RefundStatus};
 use wxpay::{Fen, OutTradeNo};
 
-use super::common::{Desk, by, eight_at_once, on_both};
+use super::common::{Harness, by, eight_at_once, on_both};
 use super::{credit, dismiss, drive, only_open, paid_twice, settle, take_back, wrong_amount};
 
-fn wish(desk: &Desk, exception: &Exception, fen: i64) -> RefundRequest {
+fn wish(harness: &Harness, exception: &Exception, fen: i64) -> RefundRequest {
     RefundRequest {
         out_trade_no: exception.out_trade_no.clone(),
-        out_refund_no: desk.cashier.new_out_refund_no().unwrap(),
+        out_refund_no: harness.cashier.new_out_refund_no().unwrap(),
         amount: Fen::new(fen),
         reason: "多付退回".to_owned(),
         even_if_balance_low: false,
@@ -22,199 +22,206 @@ fn wish(desk: &Desk, exception: &Exception, fen: i64) -> RefundRequest {
     }
 }
 
-async fn refused(desk: &Desk, wish: RefundRequest) -> RefundRefusal {
-    match desk.cashier.refund(wish, by()).await {
+async fn refused(harness: &Harness, wish: RefundRequest) -> RefundRefusal {
+    match harness.cashier.refund(wish, by()).await {
         Err(RefundError::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
     }
 }
 
-async fn left(desk: &Desk, exception: &Exception) -> Option<i64> {
-    let exception = desk.cashier.exception(&exception.id()).await.unwrap().unwrap();
-    let offer = desk.cashier.refund_offer_by_hand(&exception).await.unwrap()?;
+async fn left(harness: &Harness, exception: &Exception) -> Option<i64> {
+    let exception = harness.cashier.exception(&exception.id()).await.unwrap().unwrap();
+    let offer = harness.cashier.refund_offer_by_hand(&exception).await.unwrap()?;
     Some(offer.payment.left().get())
 }
 
 /// Money for an order that is not in the books, credited to `u_2`.
-async fn stray(desk: &Desk, fen: i64) -> Exception {
-    let order = desk.place(fen).await;
-    desk.pay(&order).await;
-    desk.execute(&format!("DELETE FROM orders WHERE out_trade_no = '{}'", order.out_trade_no)).await;
-    desk.deliver().await;
-    let exception = only_open(desk).await;
+async fn stray(harness: &Harness, fen: i64) -> Exception {
+    let order = harness.place(fen).await;
+    harness.pay(&order).await;
+    harness.execute(&format!("DELETE FROM orders WHERE out_trade_no = '{}'", order.out_trade_no)).await;
+    harness.deliver().await;
+    let exception = only_open(harness).await;
     let user = Some(User::new("u_2", "小陈").unwrap());
-    settle(desk, &exception.id(), Decision::Credit { user, new_account: true, reason: "已核实".to_owned() })
-        .await
-        .unwrap();
+    settle(
+        harness,
+        &exception.id(),
+        Decision::Credit { user, new_account: true, reason: "已核实".to_owned() },
+    )
+    .await
+    .unwrap();
     exception
 }
 
-async fn balance_of_stray(desk: &Desk) -> i64 {
-    desk.cashier.balance("u_2").await.unwrap().get()
+async fn balance_of_stray(harness: &Harness) -> i64 {
+    harness.cashier.balance("u_2").await.unwrap().get()
 }
 
 #[tokio::test]
 async fn a_second_payment_that_was_credited_goes_back_in_parts_beside_the_orders_own() {
-    on_both(|desk| async move {
-        let (order, exception) = paid_twice(&desk).await;
-        assert_eq!(left(&desk, &exception).await, None, "it is not credited yet");
-        settle(&desk, &exception.id(), credit()).await.unwrap();
-        assert_eq!((desk.balance().await, left(&desk, &exception).await), (2000, Some(1000)));
-        let first = desk.cashier.refund(wish(&desk, &exception, 400), by()).await.unwrap();
+    on_both(|harness| async move {
+        let (order, exception) = paid_twice(&harness).await;
+        assert_eq!(left(&harness, &exception).await, None, "it is not credited yet");
+        settle(&harness, &exception.id(), credit()).await.unwrap();
+        assert_eq!((harness.balance().await, left(&harness, &exception).await), (2000, Some(1000)));
+        let first = harness.cashier.refund(wish(&harness, &exception, 400), by()).await.unwrap();
         assert_eq!(
             (first.taken, Some(&first.transaction_id)),
             (Fen::new(400), exception.transaction_id.as_ref())
         );
-        assert_eq!((desk.balance().await, left(&desk, &exception).await), (1600, Some(600)));
+        assert_eq!((harness.balance().await, left(&harness, &exception).await), (1600, Some(600)));
         let over = RefundRefusal::OverRest { left: Fen::new(600), asked: Fen::new(601) };
-        assert_eq!(refused(&desk, wish(&desk, &exception, 601)).await, over);
+        assert_eq!(refused(&harness, wish(&harness, &exception, 601)).await, over);
         // The order's own payment is another one.
-        let own = RefundRequest { exception: None, ..wish(&desk, &exception, 1000) };
-        desk.cashier.refund(own, by()).await.unwrap();
-        desk.cashier.refund(wish(&desk, &exception, 600), by()).await.unwrap();
-        assert_eq!((desk.balance().await, left(&desk, &exception).await), (0, Some(0)));
-        drive(&desk, 0).await;
-        drive(&desk, 60_000).await;
-        drive(&desk, 60_000).await;
-        let refunds = desk.cashier.refunds(&order.out_trade_no).await.unwrap();
+        let own = RefundRequest { exception: None, ..wish(&harness, &exception, 1000) };
+        harness.cashier.refund(own, by()).await.unwrap();
+        harness.cashier.refund(wish(&harness, &exception, 600), by()).await.unwrap();
+        assert_eq!((harness.balance().await, left(&harness, &exception).await), (0, Some(0)));
+        drive(&harness, 0).await;
+        drive(&harness, 60_000).await;
+        drive(&harness, 60_000).await;
+        let refunds = harness.cashier.refunds(&order.out_trade_no).await.unwrap();
         assert_eq!(refunds.len(), 3);
         assert!(refunds.iter().all(|refund| refund.state == RefundState::Succeeded), "{refunds:?}");
-        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
-        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), [], "what WeChat says is explained");
-        assert_eq!(desk.count("SELECT COUNT(*) FROM audit WHERE action = 'refund'").await, 3);
-        desk.check().await;
+        harness.cashier.query(&order.out_trade_no, "lin").await.unwrap();
+        assert_eq!(harness.cashier.open_exceptions(10).await.unwrap(), [], "what WeChat says is explained");
+        assert_eq!(harness.count("SELECT COUNT(*) FROM audit WHERE action = 'refund'").await, 3);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn money_without_an_order_is_taken_from_whom_it_was_credited_to() {
-    on_both(|desk| async move {
-        let exception = stray(&desk, 1000).await;
-        assert_eq!(balance_of_stray(&desk).await, 1000);
-        desk.execute("INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) VALUES ('X', 'spent', 'u_2', -700, 0, 'test', 'test')").await;
-        desk.execute("UPDATE accounts SET balance = 300 WHERE user_id = 'u_2'").await;
+    on_both(|harness| async move {
+        let exception = stray(&harness, 1000).await;
+        assert_eq!(balance_of_stray(&harness).await, 1000);
+        harness.execute("INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) VALUES ('X', 'spent', 'u_2', -700, 0, 'test', 'test')").await;
+        harness.execute("UPDATE accounts SET balance = 300 WHERE user_id = 'u_2'").await;
         let low = RefundRefusal::BalanceLow { balance: Fen::new(300), taken: Fen::new(1000) };
-        let whole = wish(&desk, &exception, 1000);
-        assert_eq!(refused(&desk, whole.clone()).await, low);
-        assert_eq!(balance_of_stray(&desk).await, 300);
+        let whole = wish(&harness, &exception, 1000);
+        assert_eq!(refused(&harness, whole.clone()).await, low);
+        assert_eq!(balance_of_stray(&harness).await, 300);
         let refund =
-            desk.cashier.refund(RefundRequest { even_if_balance_low: true, ..whole.clone() }, by()).await;
+            harness.cashier.refund(RefundRequest { even_if_balance_low: true, ..whole.clone() }, by()).await;
         assert!(refund.unwrap().overdrawn);
-        assert_eq!((balance_of_stray(&desk).await, desk.balance().await), (-700, 0));
+        assert_eq!((balance_of_stray(&harness).await, harness.balance().await), (-700, 0));
         // The same press again is the same refund; the same number for another payment is none.
-        desk.cashier.refund(whole.clone(), by()).await.unwrap();
+        harness.cashier.refund(whole.clone(), by()).await.unwrap();
         assert_eq!(
-            refused(&desk, RefundRequest { amount: Fen::new(1), ..whole }).await,
+            refused(&harness, RefundRequest { amount: Fen::new(1), ..whole }).await,
             RefundRefusal::NumberTaken
         );
-        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds").await, 1);
-        drive(&desk, 0).await;
-        drive(&desk, 10_000).await;
-        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'").await, 1);
-        assert_eq!(desk.cashier.check().await.unwrap().named.len(), 1, "only what this test spent itself");
+        assert_eq!(harness.count("SELECT COUNT(*) FROM refunds").await, 1);
+        drive(&harness, 0).await;
+        drive(&harness, 10_000).await;
+        assert_eq!(harness.count("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'").await, 1);
+        assert_eq!(harness.cashier.check().await.unwrap().named.len(), 1, "only what this test spent itself");
     })
     .await;
 }
 
 #[tokio::test]
 async fn instances_that_give_it_back_at_once_never_exceed_what_was_paid() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         // So much on the balance that it refuses nobody.
-        stray(&desk, 100_000).await;
-        let other = desk.second("b").await;
+        stray(&harness, 100_000).await;
+        let other = harness.second("b").await;
         for round in 0..10 {
-            let exception = stray(&desk, 1000 + round).await;
-            let answers = eight_at_once(&desk, &other, || wish(&desk, &exception, 600)).await;
+            let exception = stray(&harness, 1000 + round).await;
+            let answers = eight_at_once(&harness, &other, || wish(&harness, &exception, 600)).await;
             assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
         }
-        desk.check().await;
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn what_was_not_credited_by_hand_is_refused() {
-    on_both(|desk| async move {
-        let (order, exception) = paid_twice(&desk).await;
-        assert_eq!(refused(&desk, wish(&desk, &exception, 1)).await, RefundRefusal::NotCredited);
-        settle(&desk, &exception.id(), dismiss()).await.unwrap();
-        assert_eq!(refused(&desk, wish(&desk, &exception, 1)).await, RefundRefusal::NotCredited);
-        assert_eq!(left(&desk, &exception).await, None);
-        let credited = stray(&desk, 500).await;
-        let nothing =
-            RefundRequest { exception: ExceptionId::parse("late:SM000001:42"), ..wish(&desk, &credited, 1) };
-        assert_eq!(refused(&desk, nothing).await, RefundRefusal::NotCredited);
-        let others = RefundRequest { out_trade_no: order.out_trade_no.clone(), ..wish(&desk, &credited, 1) };
-        assert_eq!(refused(&desk, others).await, RefundRefusal::NotCredited);
+    on_both(|harness| async move {
+        let (order, exception) = paid_twice(&harness).await;
+        assert_eq!(refused(&harness, wish(&harness, &exception, 1)).await, RefundRefusal::NotCredited);
+        settle(&harness, &exception.id(), dismiss()).await.unwrap();
+        assert_eq!(refused(&harness, wish(&harness, &exception, 1)).await, RefundRefusal::NotCredited);
+        assert_eq!(left(&harness, &exception).await, None);
+        let credited = stray(&harness, 500).await;
+        let nothing = RefundRequest {
+            exception: ExceptionId::parse("late:SM000001:42"),
+            ..wish(&harness, &credited, 1)
+        };
+        assert_eq!(refused(&harness, nothing).await, RefundRefusal::NotCredited);
+        let others =
+            RefundRequest { out_trade_no: order.out_trade_no.clone(), ..wish(&harness, &credited, 1) };
+        assert_eq!(refused(&harness, others).await, RefundRefusal::NotCredited);
         let unknown = OutTradeNo::parse("SM00000000").unwrap();
-        let unknown = RefundRequest { out_trade_no: unknown, ..wish(&desk, &credited, 1) };
-        assert_eq!(refused(&desk, unknown).await, RefundRefusal::NotCredited);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds").await, 0);
-        desk.check().await;
+        let unknown = RefundRequest { out_trade_no: unknown, ..wish(&harness, &credited, 1) };
+        assert_eq!(refused(&harness, unknown).await, RefundRefusal::NotCredited);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM refunds").await, 0);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn one_that_ends_without_money_gives_back_what_it_took_and_the_credit_stays() {
-    on_both(|desk| async move {
-        let (_, exception) = paid_twice(&desk).await;
-        settle(&desk, &exception.id(), credit()).await.unwrap();
+    on_both(|harness| async move {
+        let (_, exception) = paid_twice(&harness).await;
+        settle(&harness, &exception.id(), credit()).await.unwrap();
         let refund = RefundFaults { result: RefundStatus::Closed, ..RefundFaults::default() };
-        desk.sandbox.set_faults(Faults { refund, ..Faults::default() });
-        desk.cashier.refund(wish(&desk, &exception, 400), by()).await.unwrap();
-        assert_eq!(desk.balance().await, 1600);
-        drive(&desk, 0).await;
-        drive(&desk, 10_000).await;
-        assert_eq!((desk.balance().await, left(&desk, &exception).await), (2000, Some(1000)));
-        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
-        desk.check().await;
+        harness.sandbox.set_faults(Faults { refund, ..Faults::default() });
+        harness.cashier.refund(wish(&harness, &exception, 400), by()).await.unwrap();
+        assert_eq!(harness.balance().await, 1600);
+        drive(&harness, 0).await;
+        drive(&harness, 10_000).await;
+        assert_eq!((harness.balance().await, left(&harness, &exception).await), (2000, Some(1000)));
+        assert_eq!(harness.cashier.open_exceptions(10).await.unwrap(), []);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn one_that_was_refunded_at_wechats_own_desk_counts_and_can_be_taken_back() {
-    on_both(|desk| async move {
-        let (order, exception) = wrong_amount(&desk).await;
-        settle(&desk, &exception.id(), credit()).await.unwrap();
-        desk.refund_outside(&order, "DESK1", 400).await;
-        desk.cashier.query(&order.out_trade_no, "lin").await.unwrap();
-        let outside = only_open(&desk).await;
+    on_both(|harness| async move {
+        let (order, exception) = wrong_amount(&harness).await;
+        settle(&harness, &exception.id(), credit()).await.unwrap();
+        harness.refund_outside(&order, "DESK1", 400).await;
+        harness.cashier.query(&order.out_trade_no, "lin").await.unwrap();
+        let outside = only_open(&harness).await;
         assert_eq!(
-            desk.cashier.open_resolutions(&outside).await.unwrap(),
+            harness.cashier.open_resolutions(&outside).await.unwrap(),
             [ResolutionKind::TakeBack, ResolutionKind::Dismiss]
         );
-        assert_eq!(left(&desk, &exception).await, Some(599));
-        let offer = desk.cashier.take_back_offer(&outside).await.unwrap().unwrap();
+        assert_eq!(left(&harness, &exception).await, Some(599));
+        let offer = harness.cashier.take_back_offer(&outside).await.unwrap().unwrap();
         assert_eq!((offer.amount, offer.balance), (Fen::new(400), Fen::new(999)));
-        settle(&desk, &outside.id(), take_back(false)).await.unwrap();
-        assert_eq!(desk.balance().await, 599);
-        desk.cashier.refund(wish(&desk, &exception, 599), by()).await.unwrap();
-        assert_eq!(desk.balance().await, 0);
-        desk.check().await;
+        settle(&harness, &outside.id(), take_back(false)).await.unwrap();
+        assert_eq!(harness.balance().await, 599);
+        harness.cashier.refund(wish(&harness, &exception, 599), by()).await.unwrap();
+        assert_eq!(harness.balance().await, 0);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn settled_exceptions_are_listed_page_by_page_the_last_one_first() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         let mut settled = Vec::new();
         for round in 0..5 {
-            settled.insert(0, stray(&desk, 1000 + round).await.id());
+            settled.insert(0, stray(&harness, 1000 + round).await.id());
             // Two in the same millisecond: then the id decides.
-            desk.advance(if round == 2 { 0 } else { 1_000 });
+            harness.advance(if round == 2 { 0 } else { 1_000 });
         }
         settled[1..3].sort_by(|one, other| other.cmp(one));
-        let (open, exception) = paid_twice(&desk).await;
+        let (open, exception) = paid_twice(&harness).await;
         let mut listed: Vec<Exception> = Vec::new();
         loop {
             let before =
                 listed.last().map(|last| (last.resolution.as_ref().unwrap().at, last.id().to_string()));
             let before = before.as_ref().map(|(at, id)| (*at, id.as_str()));
-            let page = desk.cashier.resolved_exceptions(before, 2).await.unwrap();
+            let page = harness.cashier.resolved_exceptions(before, 2).await.unwrap();
             if page.is_empty() {
                 break;
             }

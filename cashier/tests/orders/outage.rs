@@ -9,7 +9,7 @@ use sandbox::{AnswerFault, Faults};
 use tokio::task::JoinSet;
 use wxpay::Merchant;
 
-use super::common::{Desk, on_both, on_both_as, settings, wish};
+use super::common::{Harness, on_both, on_both_as, settings, wish};
 
 const ORDER: &str = "/pay/unifiedorder";
 const QUERY: &str = "/pay/orderquery";
@@ -23,19 +23,19 @@ fn refuses(call: &str, err_code: &str) -> Faults {
 }
 
 /// Five failures in a row, from five payers.
-async fn fall_ill(desk: &Desk, faults: Faults) {
-    desk.sandbox.set_faults(faults);
+async fn fall_ill(harness: &Harness, faults: Faults) {
+    harness.sandbox.set_faults(faults);
     for n in 0..5 {
-        let error = desk.cashier.place(wish(&format!("early_{n}"), 1000)).await.unwrap_err();
+        let error = harness.cashier.place(wish(&format!("early_{n}"), 1000)).await.unwrap_err();
         assert!(matches!(error, PlaceError::TryAgain { .. }), "{error:?}");
     }
-    assert_eq!(desk.calls.taken(ORDER), 5);
+    assert_eq!(harness.calls.taken(ORDER), 5);
 }
 
-async fn presses(desk: &Desk, many: usize) -> Vec<Result<recharge::Order, PlaceError>> {
+async fn presses(harness: &Harness, many: usize) -> Vec<Result<recharge::Order, PlaceError>> {
     let mut all = JoinSet::new();
     for n in 0..many {
-        let cashier = desk.cashier.clone();
+        let cashier = harness.cashier.clone();
         all.spawn(async move { cashier.place(wish(&format!("late_{n}"), 1000)).await });
     }
     all.join_all().await
@@ -43,28 +43,28 @@ async fn presses(desk: &Desk, many: usize) -> Vec<Result<recharge::Order, PlaceE
 
 #[tokio::test]
 async fn while_wechat_is_ill_orders_fail_fast_and_only_probes_reach_it() {
-    on_both(|desk| async move {
-        fall_ill(&desk, answers(AnswerFault::Http500)).await;
-        let written = desk.count("SELECT COUNT(*) FROM orders").await;
+    on_both(|harness| async move {
+        fall_ill(&harness, answers(AnswerFault::Http500)).await;
+        let written = harness.count("SELECT COUNT(*) FROM orders").await;
         let mut probes = 0;
         // Five minutes with presses every second.
         for _ in 0..300 {
-            desk.advance(1_000);
-            for press in presses(&desk, 3).await {
+            harness.advance(1_000);
+            for press in presses(&harness, 3).await {
                 let error = press.unwrap_err();
                 let (PlaceError::Unavailable { .. } | PlaceError::TryAgain { .. }) = &error else {
                     panic!("{error:?}")
                 };
             }
-            let now = desk.calls.taken(ORDER);
+            let now = harness.calls.taken(ORDER);
             assert!(now <= 1, "{now} probes at once");
             probes += now;
         }
         // One every 7.5 to 12.5 s.
         assert!((24..=45).contains(&probes), "{probes}");
-        let more = desk.count("SELECT COUNT(*) FROM orders").await - written;
+        let more = harness.count("SELECT COUNT(*) FROM orders").await - written;
         assert!(more <= 3, "{more} orders of three users were written");
-        let health = desk.cashier.health();
+        let health = harness.cashier.health();
         let ill = health.orders_outage.unwrap();
         assert!(ill.reason.contains("500") && ill.since < ill.tried_at, "{ill:?}");
         assert_eq!((health.queries_outage, health.stopped), (None, None));
@@ -74,13 +74,13 @@ async fn while_wechat_is_ill_orders_fail_fast_and_only_probes_reach_it() {
 
 #[tokio::test]
 async fn presses_at_once_while_a_probe_is_under_way_are_refused_in_a_moment() {
-    on_both(|desk| async move {
-        fall_ill(&desk, answers(AnswerFault::SystemError)).await;
-        desk.sandbox.set_faults(answers(AnswerFault::Timeout));
-        desk.advance(2_000);
+    on_both(|harness| async move {
+        fall_ill(&harness, answers(AnswerFault::SystemError)).await;
+        harness.sandbox.set_faults(answers(AnswerFault::Timeout));
+        harness.advance(2_000);
         let mut all = JoinSet::new();
         for n in 0..200 {
-            let cashier = desk.cashier.clone();
+            let cashier = harness.cashier.clone();
             all.spawn(async move {
                 let began = Instant::now();
                 let error = cashier.place(wish(&format!("late_{n}"), 1000)).await.unwrap_err();
@@ -88,7 +88,7 @@ async fn presses_at_once_while_a_probe_is_under_way_are_refused_in_a_moment() {
             });
         }
         let ends = all.join_all().await;
-        assert_eq!(desk.calls.taken(ORDER), 1);
+        assert_eq!(harness.calls.taken(ORDER), 1);
         let slow: Vec<_> = ends.iter().filter(|(_, took)| *took >= Duration::from_secs(2)).collect();
         assert!(slow.len() == 1 && matches!(slow[0].0, PlaceError::TryAgain { .. }), "{slow:?}");
         let ill = ends
@@ -101,28 +101,28 @@ async fn presses_at_once_while_a_probe_is_under_way_are_refused_in_a_moment() {
 
 #[tokio::test]
 async fn orders_go_on_within_thirty_seconds_of_recovery_and_after_one_answer_for_everybody() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         for fault in [AnswerFault::Timeout, AnswerFault::Garbage, AnswerFault::Unsigned] {
-            fall_ill(&desk, answers(fault)).await;
+            fall_ill(&harness, answers(fault)).await;
             // Long enough for the longest pause.
             for _ in 0..20 {
-                desk.advance(5_000);
-                presses(&desk, 1).await;
+                harness.advance(5_000);
+                presses(&harness, 1).await;
             }
-            desk.sandbox.set_faults(Faults::default());
+            harness.sandbox.set_faults(Faults::default());
             let mut waited = 0;
-            while presses(&desk, 1).await[0].is_err() {
-                desk.advance(1_000);
+            while presses(&harness, 1).await[0].is_err() {
+                harness.advance(1_000);
                 waited += 1;
             }
             assert!(waited <= 13, "{fault:?}: {waited} s");
-            assert_eq!(desk.cashier.health().orders_outage, None);
-            let many = presses(&desk, 50).await;
+            assert_eq!(harness.cashier.health().orders_outage, None);
+            let many = presses(&harness, 50).await;
             assert!(many.iter().all(Result::is_ok), "{many:?}");
             // The next fault starts with payers who have no open order.
-            desk.advance(604_000);
-            while desk.cashier.query_due(100).await.unwrap() > 0 {}
-            desk.calls.taken(ORDER);
+            harness.advance(604_000);
+            while harness.cashier.query_due(100).await.unwrap() > 0 {}
+            harness.calls.taken(ORDER);
         }
     })
     .await;
@@ -130,111 +130,111 @@ async fn orders_go_on_within_thirty_seconds_of_recovery_and_after_one_answer_for
 
 #[tokio::test]
 async fn an_order_that_is_shown_stays_shown_and_payable_while_wechat_is_ill() {
-    on_both(|desk| async move {
-        let shown = desk.place(1000).await;
-        desk.calls.taken(ORDER);
-        fall_ill(&desk, answers(AnswerFault::Http500)).await;
-        assert_eq!(desk.place(1000).await, shown, "the stored code needs no WeChat");
-        desk.pay_and_notify(&shown).await;
-        assert_eq!(desk.balance().await, 1000);
+    on_both(|harness| async move {
+        let shown = harness.place(1000).await;
+        harness.calls.taken(ORDER);
+        fall_ill(&harness, answers(AnswerFault::Http500)).await;
+        assert_eq!(harness.place(1000).await, shown, "the stored code needs no WeChat");
+        harness.pay_and_notify(&shown).await;
+        assert_eq!(harness.balance().await, 1000);
         // One that has no code yet is kept, and named.
-        let error = desk.cashier.place(wish("early_0", 1000)).await.unwrap_err();
+        let error = harness.cashier.place(wish("early_0", 1000)).await.unwrap_err();
         assert!(matches!(error, PlaceError::Unavailable { out_trade_no: Some(_), .. }), "{error:?}");
-        assert_eq!(desk.calls.taken(ORDER), 0);
+        assert_eq!(harness.calls.taken(ORDER), 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn refusals_of_single_orders_never_stop_the_others() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         for code in ["NOTENOUGH", "ORDERCLOSED", "PARAM_ERROR", "SOMETHING_NEW"] {
-            desk.sandbox.set_faults(refuses("unifiedorder", code));
+            harness.sandbox.set_faults(refuses("unifiedorder", code));
             for n in 0..20 {
-                desk.cashier.place(wish(&format!("{code}_{n}"), 1000)).await.unwrap_err();
+                harness.cashier.place(wish(&format!("{code}_{n}"), 1000)).await.unwrap_err();
             }
-            assert_eq!(desk.cashier.health().orders_outage, None, "{code}");
+            assert_eq!(harness.cashier.health().orders_outage, None, "{code}");
         }
-        desk.sandbox.set_faults(Faults::default());
-        desk.place(1000).await;
+        harness.sandbox.set_faults(Faults::default());
+        harness.place(1000).await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn queries_wait_while_wechat_is_ill_but_for_probes_and_catch_up_after_it() {
-    on_both(|desk| async move {
-        desk.lose_notices();
+    on_both(|harness| async move {
+        harness.lose_notices();
         for n in 0..40 {
-            let order = desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
-            desk.pay(&order).await;
+            let order = harness.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
+            harness.pay(&order).await;
         }
-        desk.sandbox.set_faults(answers(AnswerFault::Http500));
-        desk.advance(40_000);
-        desk.calls.taken(QUERY);
+        harness.sandbox.set_faults(answers(AnswerFault::Http500));
+        harness.advance(40_000);
+        harness.calls.taken(QUERY);
         let mut asked = 0;
         // Five minutes, a round every half second.
         for _ in 0..600 {
-            asked += desk.cashier.query_due(10).await.unwrap();
-            desk.advance(500);
+            asked += harness.cashier.query_due(10).await.unwrap();
+            harness.advance(500);
         }
-        assert_eq!(desk.calls.taken(QUERY), asked);
+        assert_eq!(harness.calls.taken(QUERY), asked);
         // The first round, and a probe every 7.5 to 12.5 s.
         assert!((32..=55).contains(&asked), "{asked}");
-        assert!(desk.cashier.health().queries_outage.is_some());
-        let (waiting, oldest) = desk.cashier.backlog().await.unwrap();
-        assert!(waiting >= 30 && desk.cashier.now().minus(oldest.unwrap()) > 200_000, "{waiting}");
+        assert!(harness.cashier.health().queries_outage.is_some());
+        let (waiting, oldest) = harness.cashier.backlog().await.unwrap();
+        assert!(waiting >= 30 && harness.cashier.now().minus(oldest.unwrap()) > 200_000, "{waiting}");
 
-        desk.sandbox.set_faults(Faults::default());
-        desk.lose_notices();
+        harness.sandbox.set_faults(Faults::default());
+        harness.lose_notices();
         for _ in 0..120 {
-            desk.cashier.query_due(10).await.unwrap();
-            desk.advance(500);
+            harness.cashier.query_due(10).await.unwrap();
+            harness.advance(500);
         }
-        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 40, "within a minute of recovery");
-        desk.check().await;
+        assert_eq!(harness.count("SELECT COUNT(*) FROM ledger").await, 40, "within a minute of recovery");
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_payment_that_could_not_be_asked_about_for_an_hour_is_credited_within_half_a_minute_of_recovery() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        desk.lose_notices();
-        desk.pay(&order).await;
-        desk.sandbox.set_faults(answers(AnswerFault::Http500));
-        desk.advance(36_000);
-        desk.calls.taken(QUERY);
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        harness.lose_notices();
+        harness.pay(&order).await;
+        harness.sandbox.set_faults(answers(AnswerFault::Http500));
+        harness.advance(36_000);
+        harness.calls.taken(QUERY);
         for _ in 0..3600 {
-            desk.cashier.query_due(10).await.unwrap();
-            desk.advance(1_000);
+            harness.cashier.query_due(10).await.unwrap();
+            harness.advance(1_000);
         }
-        let asked = desk.calls.taken(QUERY);
+        let asked = harness.calls.taken(QUERY);
         assert!((150..=200).contains(&asked), "{asked} in an hour");
-        desk.sandbox.set_faults(Faults::default());
+        harness.sandbox.set_faults(Faults::default());
         for _ in 0..30 {
-            desk.cashier.query_due(10).await.unwrap();
-            desk.advance(1_000);
+            harness.cashier.query_due(10).await.unwrap();
+            harness.advance(1_000);
         }
-        assert_eq!(desk.balance().await, 1000);
-        desk.check().await;
+        assert_eq!(harness.balance().await, 1000);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn too_many_queries_by_wechats_own_word_slow_them_down_at_once() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         for n in 0..20 {
-            desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
+            harness.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
         }
-        desk.sandbox.set_faults(refuses("orderquery", "FREQUENCY_LIMITED"));
-        desk.advance(36_000);
+        harness.sandbox.set_faults(refuses("orderquery", "FREQUENCY_LIMITED"));
+        harness.advance(36_000);
         let mut asked = 0;
         for _ in 0..120 {
-            asked += desk.cashier.query_due(1).await.unwrap();
-            desk.advance(500);
+            asked += harness.cashier.query_due(1).await.unwrap();
+            harness.advance(500);
         }
         assert!((6..=14).contains(&asked), "{asked} in a minute");
     })
@@ -244,21 +244,21 @@ async fn too_many_queries_by_wechats_own_word_slow_them_down_at_once() {
 #[tokio::test]
 async fn what_reaches_wechat_stays_under_the_rate_and_the_others_are_asked_to_wait() {
     let slow = Settings { order_limit_per_s: 4, ..settings() };
-    on_both_as(slow, Merchant::sandbox(), |desk| async move {
+    on_both_as(slow, Merchant::sandbox(), |harness| async move {
         let (mut placed, mut crowded) = (0, 0);
         for second in 0..10 {
             for n in 0..20 {
-                match desk.cashier.place(wish(&format!("u_{second}_{n}"), 1000)).await {
+                match harness.cashier.place(wish(&format!("u_{second}_{n}"), 1000)).await {
                     Ok(_) => placed += 1,
                     Err(PlaceError::RateLimited { out_trade_no: None, wait_s: 1 }) => crowded += 1,
                     other => panic!("{other:?}"),
                 }
             }
-            desk.advance(1_000);
+            harness.advance(1_000);
         }
         assert_eq!((placed, crowded), (3 + 9 * 3, 200 - 30));
-        assert_eq!(desk.count("SELECT COUNT(*) FROM orders").await, 30, "who has to wait leaves no order");
-        assert_eq!(desk.calls.taken(ORDER), 30);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM orders").await, 30, "who has to wait leaves no order");
+        assert_eq!(harness.calls.taken(ORDER), 30);
     })
     .await;
 }
@@ -266,11 +266,11 @@ async fn what_reaches_wechat_stays_under_the_rate_and_the_others_are_asked_to_wa
 #[tokio::test]
 async fn instances_on_one_postgresql_share_the_rate_of_orders() {
     let slow = Settings { order_limit_per_s: 4, ..settings() };
-    let desk = Desk::open_as(&testdb::postgres().await, slow, Merchant::sandbox()).await;
-    let other = desk.second("b").await;
+    let harness = Harness::open_as(&testdb::postgres().await, slow, Merchant::sandbox()).await;
+    let other = harness.second("b").await;
     let (mut here, mut there) = (0, 0);
     for n in 0..20 {
-        here += usize::from(desk.cashier.place(wish(&format!("a_{n}"), 1000)).await.is_ok());
+        here += usize::from(harness.cashier.place(wish(&format!("a_{n}"), 1000)).await.is_ok());
     }
     // This one's own limit is far higher, but the row that they share is used up.
     for n in 0..20 {

@@ -10,38 +10,38 @@ use tokio::time::timeout;
 use wxpay::client::Client;
 use wxpay::{Merchant, OutRefundNo, OutTradeNo, Refund, SignType, TransactionId, UnixMillis};
 
-use super::common::{Desk, on_both, on_both_as, settings, wish};
+use super::common::{Harness, on_both, on_both_as, settings, wish};
 
 #[tokio::test]
 async fn a_lost_notice_is_made_up_for_by_a_query() {
-    on_both(|desk| async move {
-        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
-        assert_eq!(desk.state(&order).await, "pending");
+    on_both(|harness| async move {
+        let (order, _) = harness.paid_without_notice("u_1", 1000).await;
+        assert_eq!(harness.state(&order).await, "pending");
         // Nobody looks: asked within 50 s of ordering.
-        desk.advance(50_000);
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
-        assert_eq!(desk.state(&order).await, "paid");
-        assert_eq!(desk.balance().await, 1000);
-        assert_eq!(desk.line(&order).await, ["created", "prepaid", "queried", "credited"]);
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0);
+        harness.advance(50_000);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 1);
+        assert_eq!(harness.state(&order).await, "paid");
+        assert_eq!(harness.balance().await, 1000);
+        assert_eq!(harness.line(&order).await, ["created", "prepaid", "queried", "credited"]);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_watched_order_is_asked_about_every_seven_seconds() {
-    on_both(|desk| async move {
-        desk.lose_notices();
-        let order = desk.place(1000).await;
-        desk.cashier.status(&order.out_trade_no, |_| true).await.unwrap().unwrap();
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0);
-        desk.advance(7_000);
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0);
-        desk.pay(&order).await;
-        desk.advance(7_000);
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
-        let seen = desk.cashier.status(&order.out_trade_no, |_| true).await.unwrap().unwrap();
+    on_both(|harness| async move {
+        harness.lose_notices();
+        let order = harness.place(1000).await;
+        harness.cashier.status(&order.out_trade_no, |_| true).await.unwrap().unwrap();
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 0);
+        harness.advance(7_000);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 1);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 0);
+        harness.pay(&order).await;
+        harness.advance(7_000);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 1);
+        let seen = harness.cashier.status(&order.out_trade_no, |_| true).await.unwrap().unwrap();
         assert_eq!(seen.state.name(), "paid");
     })
     .await;
@@ -49,38 +49,38 @@ async fn a_watched_order_is_asked_about_every_seven_seconds() {
 
 #[tokio::test]
 async fn a_stranger_who_knows_a_number_has_wechat_asked_about_nothing() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        let status = async |sees: bool| desk.cashier.status(&order.out_trade_no, |_| sees).await.unwrap();
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        let status = async |sees: bool| harness.cashier.status(&order.out_trade_no, |_| sees).await.unwrap();
         assert!(status(false).await.is_none());
-        desk.advance(7_000);
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0, "nobody looks at it");
+        harness.advance(7_000);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 0, "nobody looks at it");
         // The owner looks, and later only the stranger does.
         assert!(status(true).await.is_some());
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
-        desk.advance(20_000);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 1);
+        harness.advance(20_000);
         assert!(status(false).await.is_none());
-        desk.advance(10_001);
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 0, "nobody who may see it looks at it");
+        harness.advance(10_001);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 0, "nobody who may see it looks at it");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_number_that_nobody_has_is_looked_for_once_in_five_seconds() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        let other = desk.second("b").await;
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        let other = harness.second("b").await;
         // The last character is put aside for a while.
         let number = order.out_trade_no.as_str();
         let hidden = format!("UPDATE orders SET out_trade_no = '{}'", &number[..number.len() - 1]);
         let shown = format!("UPDATE orders SET out_trade_no = '{number}'");
         let is_there = async || other.status(&order.out_trade_no, |_| true).await.unwrap().is_some();
-        desk.execute(&hidden).await;
+        harness.execute(&hidden).await;
         assert!(!is_there().await);
-        desk.execute(&shown).await;
+        harness.execute(&shown).await;
         assert!(!is_there().await, "the database is not asked");
-        desk.advance(5_000);
+        harness.advance(5_000);
         assert!(is_there().await);
     })
     .await;
@@ -88,43 +88,43 @@ async fn a_number_that_nobody_has_is_looked_for_once_in_five_seconds() {
 
 #[tokio::test]
 async fn a_payer_has_an_order_checked_once_in_five_seconds_and_not_long_after_it_ended() {
-    on_both(|desk| async move {
-        desk.lose_notices();
-        let order = desk.place(1000).await;
+    on_both(|harness| async move {
+        harness.lose_notices();
+        let order = harness.place(1000).await;
         let check = async |cashier: &Cashier| cashier.check_again(&order.out_trade_no).await.unwrap();
-        desk.advance(6_000);
-        assert!(check(&desk.cashier).await);
-        assert!(!check(&desk.cashier).await, "it is due already");
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
-        desk.advance(4_000);
+        harness.advance(6_000);
+        assert!(check(&harness.cashier).await);
+        assert!(!check(&harness.cashier).await, "it is due already");
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 1);
+        harness.advance(4_000);
         // Another process does not know who asked, but that WeChat was.
-        assert!(!check(&desk.second("b").await).await);
-        desk.advance(1_000);
-        assert!(check(&desk.cashier).await);
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
-        desk.advance(604_000);
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
-        assert_eq!(desk.state(&order).await, "closed");
-        desk.advance(6_000);
-        assert!(check(&desk.cashier).await, "closed a moment ago");
-        desk.cashier.query_due(20).await.unwrap();
-        desk.advance(600_000);
-        assert!(!check(&desk.cashier).await, "closed ten minutes ago");
+        assert!(!check(&harness.second("b").await).await);
+        harness.advance(1_000);
+        assert!(check(&harness.cashier).await);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 1);
+        harness.advance(604_000);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 1);
+        assert_eq!(harness.state(&order).await, "closed");
+        harness.advance(6_000);
+        assert!(check(&harness.cashier).await, "closed a moment ago");
+        harness.cashier.query_due(20).await.unwrap();
+        harness.advance(600_000);
+        assert!(!check(&harness.cashier).await, "closed ten minutes ago");
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_check_of_an_order_that_is_not_due_writes_nothing() {
-    on_both(|desk| async move {
-        let (paid, _) = desk.paid_without_notice("u_1", 1000).await;
-        desk.cashier.query(&paid.out_trade_no, "chen").await.unwrap();
-        desk.advance(60_000);
+    on_both(|harness| async move {
+        let (paid, _) = harness.paid_without_notice("u_1", 1000).await;
+        harness.cashier.query(&paid.out_trade_no, "chen").await.unwrap();
+        harness.advance(60_000);
         // Whoever writes has to wait for this one on SQLite, and for the row on PostgreSQL.
-        let mut writing = desk.cashier.db().begin().await.unwrap();
+        let mut writing = harness.cashier.db().begin().await.unwrap();
         let touch = "UPDATE orders SET user_name = user_name";
         sqlx::query(touch).execute(writing.connection()).await.unwrap();
-        let checked = timeout(Duration::from_secs(5), desk.cashier.check_again(&paid.out_trade_no)).await;
+        let checked = timeout(Duration::from_secs(5), harness.cashier.check_again(&paid.out_trade_no)).await;
         assert!(!checked.expect("it waits for no writer").unwrap());
         writing.rollback().await;
     })
@@ -133,19 +133,19 @@ async fn a_check_of_an_order_that_is_not_due_writes_nothing() {
 
 #[tokio::test]
 async fn many_watched_orders_leave_room_for_the_others() {
-    on_both(|desk| async move {
-        let (unwatched, _) = desk.paid_without_notice("u_1", 1000).await;
-        desk.advance(46_000);
+    on_both(|harness| async move {
+        let (unwatched, _) = harness.paid_without_notice("u_1", 1000).await;
+        harness.advance(46_000);
         for n in 0..20 {
-            let order = desk.cashier.place(wish(&format!("u_{n}"), 2000)).await.unwrap();
-            desk.cashier.status(&order.out_trade_no, |_| true).await.unwrap().unwrap();
+            let order = harness.cashier.place(wish(&format!("u_{n}"), 2000)).await.unwrap();
+            harness.cashier.status(&order.out_trade_no, |_| true).await.unwrap().unwrap();
         }
-        desk.advance(8_000);
+        harness.advance(8_000);
         // Of ten at a time a quarter is for those at which nobody looks.
-        assert_eq!(desk.cashier.query_due(10).await.unwrap(), 9);
-        assert_eq!(desk.state(&unwatched).await, "paid");
+        assert_eq!(harness.cashier.query_due(10).await.unwrap(), 9);
+        assert_eq!(harness.state(&unwatched).await, "paid");
         for watched in [8, 4, 0] {
-            assert_eq!(desk.cashier.query_due(10).await.unwrap(), watched);
+            assert_eq!(harness.cashier.query_due(10).await.unwrap(), watched);
         }
     })
     .await;
@@ -153,68 +153,68 @@ async fn many_watched_orders_leave_room_for_the_others() {
 
 #[tokio::test]
 async fn an_unpaid_order_is_closed_after_its_expiry_and_a_later_payment_is_credited_as_late() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        desk.advance(604_000);
-        desk.cashier.query_due(20).await.unwrap();
-        assert_eq!(desk.state(&order).await, "closed");
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        harness.advance(604_000);
+        harness.cashier.query_due(20).await.unwrap();
+        assert_eq!(harness.state(&order).await, "closed");
         let url = order.code_url().unwrap().as_str();
-        desk.sandbox.pay(url, Pay { force: true, ..Pay::default() }).await.unwrap();
-        desk.deliver().await;
-        let order = desk.order(&order).await;
+        harness.sandbox.pay(url, Pay { force: true, ..Pay::default() }).await.unwrap();
+        harness.deliver().await;
+        let order = harness.order(&order).await;
         let OrderState::Paid(paid) = &order.state else { panic!("{:?}", order.state) };
         assert!(paid.late && paid.closed_at.is_some() && paid.credited_at.is_some());
-        assert_eq!(desk.balance().await, 1000);
-        let exceptions = desk.cashier.exceptions(&order.out_trade_no).await.unwrap();
+        assert_eq!(harness.balance().await, 1000);
+        let exceptions = harness.cashier.exceptions(&order.out_trade_no).await.unwrap();
         assert_eq!(exceptions[0].kind, ExceptionKind::Late);
         assert_eq!(exceptions[0].resolution.as_ref().unwrap().by, Actor::Rule);
-        assert!(desk.cashier.open_exceptions(10).await.unwrap().is_empty());
-        desk.check().await;
+        assert!(harness.cashier.open_exceptions(10).await.unwrap().is_empty());
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_order_that_wechat_leaves_unpaid_after_its_expiry_is_closed_there_and_then_here() {
-    on_both(|desk| async move {
-        desk.sandbox.set_faults(Faults { expiry: Expiry::Stays, ..Faults::default() });
-        let order = desk.place(1000).await;
-        desk.advance(604_000);
-        assert_eq!(desk.sandbox.trade_state(order.out_trade_no.as_str()), Some(TradeState::NotPay));
-        desk.cashier.query_due(20).await.unwrap();
-        assert_eq!(desk.sandbox.trade_state(order.out_trade_no.as_str()), Some(TradeState::Closed));
-        assert_eq!(desk.state(&order).await, "closed");
-        desk.check().await;
+    on_both(|harness| async move {
+        harness.sandbox.set_faults(Faults { expiry: Expiry::Stays, ..Faults::default() });
+        let order = harness.place(1000).await;
+        harness.advance(604_000);
+        assert_eq!(harness.sandbox.trade_state(order.out_trade_no.as_str()), Some(TradeState::NotPay));
+        harness.cashier.query_due(20).await.unwrap();
+        assert_eq!(harness.sandbox.trade_state(order.out_trade_no.as_str()), Some(TradeState::Closed));
+        assert_eq!(harness.state(&order).await, "closed");
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_order_that_wechat_never_got_is_closed_after_its_expiry() {
-    on_both(|desk| async move {
-        desk.sandbox.set_faults(Faults { answer: AnswerFault::SystemError, ..Faults::default() });
-        desk.cashier.place(wish("u_1", 1000)).await.unwrap_err();
-        desk.sandbox.set_faults(Faults::default());
-        desk.advance(60_000);
-        desk.cashier.query_due(20).await.unwrap();
-        assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'created'").await, 1);
-        desk.advance(545_000);
-        desk.cashier.query_due(20).await.unwrap();
-        assert_eq!(desk.count("SELECT COUNT(*) FROM orders WHERE state = 'closed'").await, 1);
+    on_both(|harness| async move {
+        harness.sandbox.set_faults(Faults { answer: AnswerFault::SystemError, ..Faults::default() });
+        harness.cashier.place(wish("u_1", 1000)).await.unwrap_err();
+        harness.sandbox.set_faults(Faults::default());
+        harness.advance(60_000);
+        harness.cashier.query_due(20).await.unwrap();
+        assert_eq!(harness.count("SELECT COUNT(*) FROM orders WHERE state = 'created'").await, 1);
+        harness.advance(545_000);
+        harness.cashier.query_due(20).await.unwrap();
+        assert_eq!(harness.count("SELECT COUNT(*) FROM orders WHERE state = 'closed'").await, 1);
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_operator_closes_after_five_minutes_and_not_before() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        let error = desk.cashier.close(&order.out_trade_no, "chen").await.unwrap_err();
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        let error = harness.cashier.close(&order.out_trade_no, "chen").await.unwrap_err();
         assert!(matches!(error, CloseError::TooEarly { wait_s: 301 }), "{error:?}");
-        desk.advance(301_000);
-        let order = desk.cashier.close(&order.out_trade_no, "chen").await.unwrap();
+        harness.advance(301_000);
+        let order = harness.cashier.close(&order.out_trade_no, "chen").await.unwrap();
         assert_eq!(order.state.name(), "closed");
-        let nobody = desk.place(1000).await;
+        let nobody = harness.place(1000).await;
         assert_ne!(nobody.out_trade_no, order.out_trade_no);
     })
     .await;
@@ -222,19 +222,19 @@ async fn an_operator_closes_after_five_minutes_and_not_before() {
 
 #[tokio::test]
 async fn closing_a_paid_order_whose_notice_is_lost_settles_it() {
-    on_both(|desk| async move {
-        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
-        desk.advance(301_000);
-        let order = desk.cashier.close(&order.out_trade_no, "chen").await.unwrap();
+    on_both(|harness| async move {
+        let (order, _) = harness.paid_without_notice("u_1", 1000).await;
+        harness.advance(301_000);
+        let order = harness.cashier.close(&order.out_trade_no, "chen").await.unwrap();
         assert_eq!(order.state.name(), "paid");
-        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(harness.balance().await, 1000);
     })
     .await;
 }
 
-/// Gives a payment back as the merchant can at WeChat's own desk, without a word to us.
-async fn refund_at_wechats_desk(desk: &Desk, order: &Order) {
-    let paid = desk.sandbox.order(order.out_trade_no.as_str()).unwrap();
+/// Gives a payment back as the merchant can at the merchant platform, without a word to us.
+async fn refund_in_merchant_platform(harness: &Harness, order: &Order) {
+    let paid = harness.sandbox.order(order.out_trade_no.as_str()).unwrap();
     let refund = Refund {
         transaction_id: TransactionId::parse(&paid.payments[0].transaction_id).unwrap(),
         out_trade_no: order.out_trade_no.clone(),
@@ -244,49 +244,49 @@ async fn refund_at_wechats_desk(desk: &Desk, order: &Order) {
         refund_desc: None,
         notify_url: None,
     };
-    let client = Client::in_process(desk.merchant.clone(), desk.sandbox.router());
+    let client = Client::in_process(harness.merchant.clone(), harness.sandbox.router());
     client.refund(&refund).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_payment_that_was_given_back_before_we_heard_of_it_is_not_credited() {
-    on_both(|desk| async move {
-        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
-        refund_at_wechats_desk(&desk, &order).await;
-        assert_eq!(desk.cashier.query(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
-        assert_eq!(desk.balance().await, 0);
-        let open = desk.cashier.open_exceptions(10).await.unwrap();
+    on_both(|harness| async move {
+        let (order, _) = harness.paid_without_notice("u_1", 1000).await;
+        refund_in_merchant_platform(&harness, &order).await;
+        assert_eq!(harness.cashier.query(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
+        assert_eq!(harness.balance().await, 0);
+        let open = harness.cashier.open_exceptions(10).await.unwrap();
         assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::RefundedOutside));
-        desk.check().await;
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_credited_payment_that_was_given_back_at_wechats_desk_is_an_exception() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        desk.pay_and_notify(&order).await;
-        refund_at_wechats_desk(&desk, &order).await;
-        assert_eq!(desk.cashier.query(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
-        assert_eq!((desk.state(&order).await, desk.balance().await), ("paid", 1000));
-        let open = desk.cashier.open_exceptions(10).await.unwrap();
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        harness.pay_and_notify(&order).await;
+        refund_in_merchant_platform(&harness, &order).await;
+        assert_eq!(harness.cashier.query(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
+        assert_eq!((harness.state(&order).await, harness.balance().await), ("paid", 1000));
+        let open = harness.cashier.open_exceptions(10).await.unwrap();
         assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::RefundedOutside));
         // Asking again finds it again, once.
-        desk.cashier.query(&order.out_trade_no, "chen").await.unwrap();
-        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
-        desk.check().await;
+        harness.cashier.query(&order.out_trade_no, "chen").await.unwrap();
+        assert_eq!(harness.cashier.open_exceptions(10).await.unwrap().len(), 1);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn asking_about_an_order_that_is_not_there_says_so() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         let number = OutTradeNo::parse("SM20260315100000NOBODYNOBODYNOBO").unwrap();
-        let error = desk.cashier.query(&number, "chen").await.unwrap_err();
+        let error = harness.cashier.query(&number, "chen").await.unwrap_err();
         assert!(matches!(error, QueryError::NotFound), "{error:?}");
-        assert!(desk.cashier.status(&number, |_| true).await.unwrap().is_none());
+        assert!(harness.cashier.status(&number, |_| true).await.unwrap().is_none());
     })
     .await;
 }
@@ -295,33 +295,33 @@ async fn asking_about_an_order_that_is_not_there_says_so() {
 async fn an_order_placed_with_hmac_is_settled_by_query_after_a_switch_to_md5() {
     let mut merchant = Merchant::sandbox();
     merchant.sign_type = SignType::HmacSha256;
-    on_both_as(settings(), merchant, |desk| async move {
-        let (order, _) = desk.paid_without_notice("u_1", 1000).await;
-        let switched = desk.second_as("b", Merchant::sandbox()).await;
+    on_both_as(settings(), merchant, |harness| async move {
+        let (order, _) = harness.paid_without_notice("u_1", 1000).await;
+        let switched = harness.second_as("b", Merchant::sandbox()).await;
         assert_eq!(switched.query(&order.out_trade_no, "chen").await.unwrap(), "SUCCESS");
-        assert_eq!(desk.state(&order).await, "paid");
-        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(harness.state(&order).await, "paid");
+        assert_eq!(harness.balance().await, 1000);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_page_on_another_instance_hears_of_the_payment() {
-    on_both(|desk| async move {
-        let elsewhere = desk.second("b").await;
-        let order = desk.place(1000).await;
+    on_both(|harness| async move {
+        let elsewhere = harness.second("b").await;
+        let order = harness.place(1000).await;
         assert_eq!(
             elsewhere.status(&order.out_trade_no, |_| true).await.unwrap().unwrap().state.name(),
             "pending"
         );
         let Some(mut changes) = elsewhere.db().changes() else {
-            assert!(desk.url.starts_with("sqlite"), "only SQLite has one process");
+            assert!(harness.url.starts_with("sqlite"), "only SQLite has one process");
             return;
         };
         // Listening begins in the background: other changes until the first is heard of, and then no more of them.
         let mut heard = None;
         for fen in 1..100 {
-            desk.cashier.place(wish(&format!("u_{fen}"), fen * 100)).await.unwrap();
+            harness.cashier.place(wish(&format!("u_{fen}"), fen * 100)).await.unwrap();
             heard = timeout(Duration::from_millis(200), changes.recv()).await.ok().flatten();
             if heard.is_some() {
                 break;
@@ -329,7 +329,7 @@ async fn a_page_on_another_instance_hears_of_the_payment() {
         }
         heard.expect("nothing was heard from the other instance");
         while let Ok(Some(_)) = timeout(Duration::from_millis(300), changes.recv()).await {}
-        desk.pay_and_notify(&order).await;
+        harness.pay_and_notify(&order).await;
         let heard = timeout(Duration::from_secs(10), changes.recv()).await.expect("not heard of");
         let number = OutTradeNo::parse(heard.unwrap()).unwrap();
         elsewhere.changed_elsewhere(std::slice::from_ref(&number)).await;
@@ -352,14 +352,14 @@ fn credited_at(order: &Order) -> UnixMillis {
 async fn with_every_notice_lost_each_of_300_payments_is_credited_within_a_minute() {
     // As many open orders as the rate serves in 40 s.
     let slow = Settings { query_limit_per_s: 8, ..settings() };
-    on_both_as(slow, Merchant::sandbox(), |desk| async move {
-        desk.lose_notices();
+    on_both_as(slow, Merchant::sandbox(), |harness| async move {
+        harness.lose_notices();
         let mut unpaid = Vec::new();
         for n in 0..300 {
-            unpaid.push(desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap());
-            desk.advance(100);
+            unpaid.push(harness.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap());
+            harness.advance(100);
             if n % 5 == 4 {
-                desk.cashier.query_due(4).await.unwrap();
+                harness.cashier.query_due(4).await.unwrap();
             }
         }
         let mut paid = Vec::new();
@@ -368,76 +368,76 @@ async fn with_every_notice_lost_each_of_300_payments_is_credited_within_a_minute
             // Two pay in each round, newest and oldest.
             for order in [unpaid.pop(), (!unpaid.is_empty()).then(|| unpaid.remove(0))].into_iter().flatten()
             {
-                desk.pay(&order).await;
-                paid.push((desk.cashier.now(), order));
+                harness.pay(&order).await;
+                paid.push((harness.cashier.now(), order));
             }
-            desk.cashier.query_due(4).await.unwrap();
+            harness.cashier.query_due(4).await.unwrap();
             if round % 20 == 19 {
                 let mut left = Vec::new();
                 for (at, order) in paid.drain(..) {
-                    match desk.state(&order).await {
-                        "paid" => slowest = slowest.max(credited_at(&desk.order(&order).await).minus(at)),
+                    match harness.state(&order).await {
+                        "paid" => slowest = slowest.max(credited_at(&harness.order(&order).await).minus(at)),
                         _ => left.push((at, order)),
                     }
                 }
                 paid = left;
             }
-            desk.advance(500);
+            harness.advance(500);
         }
         assert_eq!((unpaid.len(), paid.len()), (0, 0));
         assert!(slowest <= 60_000, "{slowest} ms");
-        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 300);
-        desk.check().await;
+        assert_eq!(harness.count("SELECT COUNT(*) FROM ledger").await, 300);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_payer_who_was_faster_than_the_close_is_found_by_the_query_that_follows_it() {
-    on_both(|desk| async move {
-        desk.lose_notices();
-        let order = desk.place(1000).await;
-        desk.advance(301_000);
-        let closing = desk.with_payer_before_close(&order).await;
+    on_both(|harness| async move {
+        harness.lose_notices();
+        let order = harness.place(1000).await;
+        harness.advance(301_000);
+        let closing = harness.with_payer_before_close(&order).await;
         let order = closing.close(&order.out_trade_no, "chen").await.unwrap();
-        assert_eq!((order.state.name(), desk.balance().await), ("paid", 1000));
+        assert_eq!((order.state.name(), harness.balance().await), ("paid", 1000));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_payment_that_crossed_with_the_close_is_found_without_a_notice() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        desk.advance(604_000);
-        desk.cashier.query_due(20).await.unwrap();
-        assert_eq!(desk.state(&order).await, "closed");
-        desk.lose_notices();
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        harness.advance(604_000);
+        harness.cashier.query_due(20).await.unwrap();
+        assert_eq!(harness.state(&order).await, "closed");
+        harness.lose_notices();
         let force = Pay { force: true, ..Pay::default() };
-        desk.sandbox.pay(order.code_url().unwrap().as_str(), force).await.unwrap();
-        desk.deliver().await;
-        desk.advance(60_000);
-        assert_eq!(desk.cashier.query_due(20).await.unwrap(), 1);
-        assert_eq!((desk.state(&order).await, desk.balance().await), ("paid", 1000));
-        desk.check().await;
+        harness.sandbox.pay(order.code_url().unwrap().as_str(), force).await.unwrap();
+        harness.deliver().await;
+        harness.advance(60_000);
+        assert_eq!(harness.cashier.query_due(20).await.unwrap(), 1);
+        assert_eq!((harness.state(&order).await, harness.balance().await), ("paid", 1000));
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_closed_order_is_asked_about_for_a_week_and_then_no_more() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        desk.advance(604_000);
-        desk.cashier.query_due(20).await.unwrap();
-        assert_eq!(desk.state(&order).await, "closed");
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        harness.advance(604_000);
+        harness.cashier.query_due(20).await.unwrap();
+        assert_eq!(harness.state(&order).await, "closed");
         let mut asked = 0;
         for _ in 0..24 * 10 {
-            desk.advance(3_600_000);
-            asked += desk.cashier.query_due(20).await.unwrap();
+            harness.advance(3_600_000);
+            asked += harness.cashier.query_due(20).await.unwrap();
         }
         assert_eq!(asked, 3, "after an hour, a day and a week; the first minute is part of the hour");
-        assert_eq!(desk.cashier.backlog().await.unwrap(), (0, None));
+        assert_eq!(harness.cashier.backlog().await.unwrap(), (0, None));
     })
     .await;
 }

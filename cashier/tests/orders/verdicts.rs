@@ -8,7 +8,7 @@ use recharge::{ExceptionKind, Order};
 use sandbox::Faults;
 use wxpay::ErrCode;
 
-use super::common::{Desk, on_both, wish};
+use super::common::{Harness, on_both, wish};
 
 fn refuses(call: &str, code: &ErrCode) -> Faults {
     Faults { refuse: BTreeMap::from([(call.to_owned(), code.to_string())]), ..Faults::default() }
@@ -19,12 +19,13 @@ fn codes() -> Vec<ErrCode> {
 }
 
 /// Puts WeChat right and has it take an order and answer a query, so that one case leaves nothing to the next.
-async fn heal(desk: &Desk) {
-    desk.sandbox.set_faults(Faults::default());
-    desk.advance(31_000);
-    let order = desk.cashier.place(wish(&format!("h_{}", desk.cashier.now().get()), 100)).await.unwrap();
-    desk.cashier.query(&order.out_trade_no, "test").await.unwrap();
-    let health = desk.cashier.health();
+async fn heal(harness: &Harness) {
+    harness.sandbox.set_faults(Faults::default());
+    harness.advance(31_000);
+    let order =
+        harness.cashier.place(wish(&format!("h_{}", harness.cashier.now().get()), 100)).await.unwrap();
+    harness.cashier.query(&order.out_trade_no, "test").await.unwrap();
+    let health = harness.cashier.health();
     assert_eq!((health.stopped, health.orders_outage, health.queries_outage), (None, None, None));
 }
 
@@ -58,23 +59,23 @@ fn word(end: &Result<Order, PlaceError>) -> &'static str {
 
 #[tokio::test]
 async fn each_refusal_of_an_order_has_one_outcome() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         for (n, code) in codes().iter().enumerate() {
             let user = format!("u_{n}");
-            desk.sandbox.set_faults(refuses("unifiedorder", code));
-            desk.calls.taken("/pay/orderquery");
-            let end = desk.cashier.place(wish(&user, 1000)).await;
+            harness.sandbox.set_faults(refuses("unifiedorder", code));
+            harness.calls.taken("/pay/orderquery");
+            let end = harness.cashier.place(wish(&user, 1000)).await;
             let (wanted, stops) = not_taken(code);
             // Where WeChat knows the number, what it knows of it decides.
             let known = ["ORDERPAID", "OUT_TRADE_NO_USED", "INVALID_REQUEST"].contains(&code.as_str());
-            assert_eq!(desk.calls.taken("/pay/orderquery"), usize::from(known), "{code}");
-            assert_eq!((word(&end), desk.cashier.health().stopped.is_some()), (wanted, stops), "{code}");
-            let orders = desk.cashier.orders_of(&user, None, 10).await.unwrap().rows;
+            assert_eq!(harness.calls.taken("/pay/orderquery"), usize::from(known), "{code}");
+            assert_eq!((word(&end), harness.cashier.health().stopped.is_some()), (wanted, stops), "{code}");
+            let orders = harness.cashier.orders_of(&user, None, 10).await.unwrap().rows;
             let states: Vec<_> = orders.iter().map(|listed| listed.order.state.name()).collect();
             // A closed one ends, and a new one was tried with a number of its own.
             let closed = *code == ErrCode::OrderClosed;
             assert_eq!(states, if closed { vec!["closed", "closed"] } else { vec!["created"] }, "{code}");
-            heal(&desk).await;
+            heal(&harness).await;
         }
     })
     .await;
@@ -82,43 +83,43 @@ async fn each_refusal_of_an_order_has_one_outcome() {
 
 #[tokio::test]
 async fn each_refusal_of_a_fresh_code_has_one_outcome_and_keeps_the_order_and_its_code() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         for (n, code) in codes().iter().enumerate() {
-            let order = desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
-            desk.advance(10_000);
-            desk.sandbox.set_faults(refuses("unifiedorder", code));
-            let end = desk.cashier.new_code(order.out_trade_no.clone(), 1).await;
+            let order = harness.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
+            harness.advance(10_000);
+            harness.sandbox.set_faults(refuses("unifiedorder", code));
+            let end = harness.cashier.new_code(order.out_trade_no.clone(), 1).await;
             let closed = *code == ErrCode::OrderClosed;
             let (wanted, stops) = if closed { ("closed", false) } else { not_taken(code) };
-            assert_eq!((word(&end), desk.cashier.health().stopped.is_some()), (wanted, stops), "{code}");
-            let now = desk.order(&order).await;
+            assert_eq!((word(&end), harness.cashier.health().stopped.is_some()), (wanted, stops), "{code}");
+            let now = harness.order(&order).await;
             assert_eq!(now.issued(), order.issued().filter(|_| !closed), "{code}");
-            heal(&desk).await;
+            heal(&harness).await;
         }
     })
     .await;
 }
 
 /// An order in this state, of a user of its own.
-async fn in_state(desk: &Desk, state: &str, case: &str) -> Order {
+async fn in_state(harness: &Harness, state: &str, case: &str) -> Order {
     let user = format!("{state}_{case}");
     if state == "created" {
-        desk.sandbox.set_faults(refuses("unifiedorder", &ErrCode::SystemError));
-        let error = desk.cashier.place(wish(&user, 1000)).await.unwrap_err();
+        harness.sandbox.set_faults(refuses("unifiedorder", &ErrCode::SystemError));
+        let error = harness.cashier.place(wish(&user, 1000)).await.unwrap_err();
         let PlaceError::TryAgain { out_trade_no } = error else { panic!("{error:?}") };
-        heal(desk).await;
-        return desk.cashier.order(&out_trade_no).await.unwrap().unwrap();
+        heal(harness).await;
+        return harness.cashier.order(&out_trade_no).await.unwrap().unwrap();
     }
-    let order = desk.cashier.place(wish(&user, 1000)).await.unwrap();
+    let order = harness.cashier.place(wish(&user, 1000)).await.unwrap();
     match state {
         "closed" => {
-            desk.advance(301_000);
-            desk.cashier.close(&order.out_trade_no, "test").await.unwrap();
+            harness.advance(301_000);
+            harness.cashier.close(&order.out_trade_no, "test").await.unwrap();
         }
-        "paid" => desk.pay_and_notify(&order).await,
+        "paid" => harness.pay_and_notify(&order).await,
         _ => {}
     }
-    let order = desk.order(&order).await;
+    let order = harness.order(&order).await;
     assert_eq!(order.state.name(), state);
     order
 }
@@ -127,20 +128,20 @@ const STATES: [&str; 4] = ["created", "pending", "closed", "paid"];
 
 #[tokio::test]
 async fn each_refusal_of_a_query_leaves_an_order_as_it_is() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         for state in STATES {
             for code in codes() {
-                let order = in_state(&desk, state, code.as_str()).await;
-                desk.sandbox.set_faults(refuses("orderquery", &code));
-                match desk.cashier.query(&order.out_trade_no, "test").await {
+                let order = in_state(&harness, state, code.as_str()).await;
+                harness.sandbox.set_faults(refuses("orderquery", &code));
+                match harness.cashier.query(&order.out_trade_no, "test").await {
                     Ok(word) => {
                         assert_eq!((word.as_str(), &code), ("ORDERNOTEXIST", &ErrCode::OrderNotExist))
                     }
                     Err(QueryError::WeChat(error)) => assert_eq!(error.code(), Some(&code)),
                     Err(error) => panic!("{code}: {error}"),
                 }
-                assert_eq!(desk.order(&order).await, order, "{state}, {code}");
-                heal(&desk).await;
+                assert_eq!(harness.order(&order).await, order, "{state}, {code}");
+                heal(&harness).await;
             }
         }
     })
@@ -149,48 +150,50 @@ async fn each_refusal_of_a_query_leaves_an_order_as_it_is() {
 
 #[tokio::test]
 async fn each_trade_state_has_one_outcome_in_each_state_of_an_order() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         for state in STATES {
             for word in
                 ["NOTPAY", "USERPAYING", "ACCEPT", "PAYERROR", "CLOSED", "REVOKED", "REFUND", "SOMETHING_NEW"]
             {
-                let order = in_state(&desk, state, word).await;
+                let order = in_state(&harness, state, word).await;
                 let knows = if state == "created" { "ORDERNOTEXIST" } else { word };
-                desk.sandbox.set_faults(Faults { trade_state: Some(word.to_owned()), ..Faults::default() });
-                assert_eq!(desk.cashier.query(&order.out_trade_no, "test").await.unwrap(), knows);
+                harness
+                    .sandbox
+                    .set_faults(Faults { trade_state: Some(word.to_owned()), ..Faults::default() });
+                assert_eq!(harness.cashier.query(&order.out_trade_no, "test").await.unwrap(), knows);
                 let ends = matches!(word, "CLOSED" | "REVOKED" | "REFUND") && state == "pending";
                 let wanted = if ends { "closed" } else { state };
-                assert_eq!(desk.state(&order).await, wanted, "{state}, {word}");
-                let exceptions = desk.cashier.exceptions(&order.out_trade_no).await.unwrap();
+                assert_eq!(harness.state(&order).await, wanted, "{state}, {word}");
+                let exceptions = harness.cashier.exceptions(&order.out_trade_no).await.unwrap();
                 let kinds: Vec<_> = exceptions.iter().map(|exception| exception.kind).collect();
                 let given_back = knows == "REFUND";
                 let wanted = if given_back { vec![ExceptionKind::RefundedOutside] } else { vec![] };
                 assert_eq!(kinds, wanted, "{state}, {word}");
-                heal(&desk).await;
+                heal(&harness).await;
             }
         }
-        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger").await, 8, "only the paid ones are credited");
-        desk.check().await;
+        assert_eq!(harness.count("SELECT COUNT(*) FROM ledger").await, 8, "only the paid ones are credited");
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn each_refusal_of_a_close_has_one_outcome() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         for code in codes() {
-            let order = in_state(&desk, "pending", code.as_str()).await;
-            desk.advance(301_000);
-            desk.sandbox.set_faults(refuses("closeorder", &code));
-            let end = desk.cashier.close(&order.out_trade_no, "test").await;
+            let order = in_state(&harness, "pending", code.as_str()).await;
+            harness.advance(301_000);
+            harness.sandbox.set_faults(refuses("closeorder", &code));
+            let end = harness.cashier.close(&order.out_trade_no, "test").await;
             let (wanted, clear) = match code {
                 ErrCode::OrderClosed | ErrCode::OrderNotExist => ("closed", true),
                 // The query that follows finds no payment yet; the next one decides.
                 ErrCode::OrderPaid => ("pending", true),
                 _ => ("pending", false),
             };
-            assert_eq!((desk.state(&order).await, end.is_ok()), (wanted, clear), "{code}");
-            heal(&desk).await;
+            assert_eq!((harness.state(&order).await, end.is_ok()), (wanted, clear), "{code}");
+            heal(&harness).await;
         }
     })
     .await;

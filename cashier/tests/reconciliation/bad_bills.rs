@@ -10,8 +10,8 @@ use super::{HOUR, day, differences, reconcile, seen, sleep_over, state, unheard}
 
 #[tokio::test]
 async fn a_bill_that_is_not_whole_and_readable_does_nothing() {
-    on_both(|desk| async move {
-        let (_, row) = unheard(&desk).await;
+    on_both(|harness| async move {
+        let (_, row) = unheard(&harness).await;
         let good = bill(std::slice::from_ref(&row));
         let other_merchant = Row { mch_id: "10000101", ..row.clone() };
         let other_day = Row { time: "2026-03-14 10:00:05".to_owned(), ..row.clone() };
@@ -54,7 +54,7 @@ async fn a_bill_that_is_not_whole_and_readable_does_nothing() {
         ];
         let mut attempts = 0;
         for (bytes, word, text) in cases {
-            let cashier = reading(&desk, bytes).await;
+            let cashier = reading(&harness, bytes).await;
             let error = reconcile(&cashier).await.unwrap_err();
             assert_eq!(error.word(), word, "{text}: {error:?}");
             attempts += 1;
@@ -62,22 +62,22 @@ async fn a_bill_that_is_not_whole_and_readable_does_nothing() {
             let failure = result.failure.unwrap();
             assert!(failure.text.contains(text) && !failure.text.contains('\n'), "{}", failure.text);
             assert_eq!((failure.word.as_str(), failure.attempts, result.finished_at), (word, attempts, None));
-            assert_eq!(state(&desk).await, [0; 5], "{text}");
+            assert_eq!(state(&harness).await, [0; 5], "{text}");
         }
         // Packed or not is told by the bytes alone.
         for whole in [gzip(&good), good.clone().into_bytes()] {
-            let result = reconcile(&reading(&desk, whole).await).await.unwrap();
+            let result = reconcile(&reading(&harness, whole).await).await.unwrap();
             assert_eq!((result.open, result.failure), (0, None));
         }
-        assert_eq!(desk.balance().await, 1000);
+        assert_eq!(harness.balance().await, 1000);
     })
     .await;
 }
 
 #[tokio::test]
 async fn lines_that_nobody_expected_are_listed_and_cost_the_others_nothing() {
-    on_both(|desk| async move {
-        let (order, row) = unheard(&desk).await;
+    on_both(|harness| async move {
+        let (order, row) = unheard(&harness).await;
         let rows = [
             Row { state: "PARTIAL", transaction_id: "42009".into(), ..row.clone() },
             Row { trade_type: "BY_GAZE", ..row.clone() },
@@ -91,7 +91,7 @@ async fn lines_that_nobody_expected_are_listed_and_cost_the_others_nothing() {
             Row { state: "REVOKED", transaction_id: "42002".into(), ..row.clone() },
             Row { transaction_id: "42003".into(), out_trade_no: "号码 \u{2}<b>".into(), ..row },
         ];
-        let cashier = reading(&desk, bill(&rows)).await;
+        let cashier = reading(&harness, bill(&rows)).await;
         let result = reconcile(&cashier).await.unwrap();
         assert_eq!((result.figures.credited, result.figures.other_app, result.open), (1, 1, 3));
         let found = differences(&cashier).await;
@@ -113,31 +113,31 @@ async fn lines_that_nobody_expected_are_listed_and_cost_the_others_nothing() {
             ]
         );
         assert_eq!(found.iter().map(|difference| difference.line).max(), Some(Some(7)));
-        assert_eq!(desk.balance().await, 1000);
-        desk.check().await;
+        assert_eq!(harness.balance().await, 1000);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_day_whose_bill_cannot_exist_is_refused_with_the_time_from_which_it_does() {
-    on_both(|desk| async move {
-        let error = reconcile(&desk.cashier).await.unwrap_err();
+    on_both(|harness| async move {
+        let error = reconcile(&harness.cashier).await.unwrap_err();
         let text = "the bill of 20260315 does not exist yet: WeChat has it from 2026-03-16 10:00:00 on (Beijing time)";
         assert_eq!((error.word(), error.to_string().as_str()), ("not_yet", text));
-        let later = desk.cashier.reconcile(day().next(), |_| ()).await.unwrap_err();
+        let later = harness.cashier.reconcile(day().next(), |_| ()).await.unwrap_err();
         assert!(later.to_string().contains("2026-03-17 10:00:00"), "{later}");
-        desk.advance(120 * 24 * HOUR);
-        let error = reconcile(&desk.cashier).await.unwrap_err();
-        assert_eq!((error.word(), desk.cashier.reconciliations(9).await.unwrap().len()), ("too_old", 0));
+        harness.advance(120 * 24 * HOUR);
+        let error = reconcile(&harness.cashier).await.unwrap_err();
+        assert_eq!((error.word(), harness.cashier.reconciliations(9).await.unwrap().len()), ("too_old", 0));
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_day_of_many_windows_is_compared_to_its_last_line() {
-    on_both(|desk| async move {
-        desk.place(700).await;
+    on_both(|harness| async move {
+        harness.place(700).await;
         // 1,234 paid orders of one second, as the books would have them, all in the bill but the last one.
         let number = |n: usize| format!("SM20260315100000{n:016}");
         let rows: Vec<_> = (0..1234).map(|n| Row::new(&number(n), &format!("4200{n:024}"), 100)).collect();
@@ -155,9 +155,9 @@ async fn a_day_of_many_windows_is_compared_to_its_last_line() {
              WHERE total_fee = 700"
         );
         let numbers = serde_json::to_string(&numbers).unwrap();
-        sqlx::query(AssertSqlSafe(insert)).bind(numbers).execute(desk.cashier.db().pool()).await.unwrap();
-        sleep_over(&desk);
-        let cashier = reading(&desk, bill(&rows[..1233])).await;
+        sqlx::query(AssertSqlSafe(insert)).bind(numbers).execute(harness.cashier.db().pool()).await.unwrap();
+        sleep_over(&harness);
+        let cashier = reading(&harness, bill(&rows[..1233])).await;
         let steps = std::sync::Mutex::new(Vec::new());
         let result = cashier.reconcile(day(), |step| steps.lock().unwrap().push(step)).await.unwrap();
         assert_eq!((result.figures.matched, result.figures.ours.payments, result.open), (1233, 1234, 1));

@@ -8,7 +8,7 @@ use flate2::{Compression, write::GzEncoder};
 use recharge::{Order, OrderState};
 use wxpay::Fen;
 
-use super::common::Desk;
+use super::common::Harness;
 use super::day;
 
 /// A row of a bill in the newer format. Source: WeChat Pay v2, native.php?chapter=9_6
@@ -96,14 +96,14 @@ pub fn said(return_msg: &str) -> String {
     )
 }
 
-/// A cashier of the same desk whose bills all read so.
-pub async fn reading(desk: &Desk, bill: impl Into<Vec<u8>>) -> Cashier {
+/// A cashier of the same harness whose bills all read so.
+pub async fn reading(harness: &Harness, bill: impl Into<Vec<u8>>) -> Cashier {
     let bill = Arc::new(bill.into());
     let answer = move |_| {
         let bill = Arc::clone(&bill);
         async move { bill.to_vec() }
     };
-    desk.with_bills("r", answer).await
+    harness.with_bills("r", answer).await
 }
 
 /// The sandbox's own bill of the day.

@@ -13,7 +13,7 @@ mod runs;
 use bill::Row;
 use cashier::Cashier;
 use cashier::ReconcileError;
-use common::Desk;
+use common::Harness;
 use recharge::Order;
 use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation};
 use sandbox::Pay;
@@ -22,22 +22,22 @@ use wxpay::bill::BillDate;
 
 const HOUR: i64 = 3_600_000;
 
-/// The day on which a desk's clocks begin.
+/// The day on which the clocks of a harness begin.
 fn day() -> BillDate {
     BillDate::parse("20260315").unwrap()
 }
 
 /// Lets the night pass: from 10:00 to 11:00 of the next day.
-fn sleep_over(desk: &Desk) {
-    desk.advance(25 * HOUR);
+fn sleep_over(harness: &Harness) {
+    harness.advance(25 * HOUR);
 }
 
 /// A payment of 1000 fen that no notice told of, and its line in the bill of the day before.
-async fn unheard(desk: &Desk) -> (Order, Row) {
-    desk.lose_notices();
-    let order = desk.place(1000).await;
-    let payment = desk.sandbox.pay(order.code_url().unwrap().as_str(), Pay::default()).await.unwrap();
-    sleep_over(desk);
+async fn unheard(harness: &Harness) -> (Order, Row) {
+    harness.lose_notices();
+    let order = harness.place(1000).await;
+    let payment = harness.sandbox.pay(order.code_url().unwrap().as_str(), Pay::default()).await.unwrap();
+    sleep_over(harness);
     let row = Row::new(order.out_trade_no.as_str(), &payment.transaction_id, 1000);
     (order, row)
 }
@@ -57,12 +57,12 @@ fn seen(difference: &Difference) -> (DifferenceKind, &str, Option<i64>, Option<i
 }
 
 /// What nothing may have touched.
-async fn state(desk: &Desk) -> [i64; 5] {
+async fn state(harness: &Harness) -> [i64; 5] {
     [
-        desk.count("SELECT COUNT(*) FROM ledger").await,
-        desk.count("SELECT COUNT(*) FROM orders WHERE state = 'paid'").await,
-        desk.count("SELECT COUNT(*) FROM exceptions").await,
-        desk.count("SELECT COUNT(*) FROM differences").await,
-        desk.count("SELECT COUNT(*) FROM bill_lines").await,
+        harness.count("SELECT COUNT(*) FROM ledger").await,
+        harness.count("SELECT COUNT(*) FROM orders WHERE state = 'paid'").await,
+        harness.count("SELECT COUNT(*) FROM exceptions").await,
+        harness.count("SELECT COUNT(*) FROM differences").await,
+        harness.count("SELECT COUNT(*) FROM bill_lines").await,
     ]
 }

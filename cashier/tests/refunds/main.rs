@@ -9,35 +9,35 @@ mod taking;
 mod wire;
 
 use cashier::RefundError;
-use common::{Desk, by, refund_wish};
+use common::{Harness, by, refund_wish};
 use recharge::refund::{RefundRefusal, RefundRequest};
 use recharge::{Order, Refund};
 use sandbox::{AnswerFault, Faults};
 
-async fn refund(desk: &Desk, order: &Order, fen: i64) -> Refund {
-    desk.cashier.refund(refund_wish(desk, order, fen), by()).await.unwrap()
+async fn refund(harness: &Harness, order: &Order, fen: i64) -> Refund {
+    harness.cashier.refund(refund_wish(harness, order, fen), by()).await.unwrap()
 }
 
-async fn refused(desk: &Desk, wish: RefundRequest) -> RefundRefusal {
-    match desk.cashier.refund(wish, by()).await.unwrap_err() {
+async fn refused(harness: &Harness, wish: RefundRequest) -> RefundRefusal {
+    match harness.cashier.refund(wish, by()).await.unwrap_err() {
         RefundError::Refused(refusal) => refusal,
         other => panic!("{other:?}"),
     }
 }
 
 /// Sends and asks about what is due, with the clock at most so far on, until nothing is due any more.
-async fn drive(desk: &Desk) {
-    while desk.cashier.advance_refunds(20).await.unwrap() > 0 {}
+async fn drive(harness: &Harness) {
+    while harness.cashier.advance_refunds(20).await.unwrap() > 0 {}
 }
 
-async fn later(desk: &Desk, ms: i64) {
-    desk.advance(ms);
-    desk.deliver().await;
-    drive(desk).await;
+async fn later(harness: &Harness, ms: i64) {
+    harness.advance(ms);
+    harness.deliver().await;
+    drive(harness).await;
 }
 
-async fn now(desk: &Desk, refund: &Refund) -> Refund {
-    let all = desk.cashier.refunds(&refund.out_trade_no).await.unwrap();
+async fn now(harness: &Harness, refund: &Refund) -> Refund {
+    let all = harness.cashier.refunds(&refund.out_trade_no).await.unwrap();
     all.into_iter().find(|one| one.out_refund_no == refund.out_refund_no).unwrap()
 }
 

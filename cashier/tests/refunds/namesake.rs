@@ -5,54 +5,54 @@ use recharge::refund::retry::APART_MS;
 use recharge::{Decision, RefundState};
 use sandbox::{Faults, RefundFaults, RefundStatus};
 
-use super::common::{Desk, by, on_both, refund_wish};
+use super::common::{Harness, by, on_both, refund_wish};
 use super::*;
 
 fn wechat() -> recharge::refund::ActingOperator {
     recharge::refund::ActingOperator { operator: "wechat".to_owned(), ..by() }
 }
 
-async fn refund_by_wechat(desk: &Desk, order: &Order, fen: i64) -> Refund {
-    desk.cashier.refund(refund_wish(desk, order, fen), wechat()).await.unwrap()
+async fn refund_by_wechat(harness: &Harness, order: &Order, fen: i64) -> Refund {
+    harness.cashier.refund(refund_wish(harness, order, fen), wechat()).await.unwrap()
 }
 
 #[tokio::test]
 async fn refunds_by_an_operator_named_wechat_are_spaced_and_checked_like_any_of_ours() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 50).await;
-        let first = refund_by_wechat(&desk, &order, 400).await;
-        assert!(!first.is_external() && !now(&desk, &first).await.is_external());
-        let second = refund_by_wechat(&desk, &order, 600).await;
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 50).await;
+        let first = refund_by_wechat(&harness, &order, 400).await;
+        assert!(!first.is_external() && !now(&harness, &first).await.is_external());
+        let second = refund_by_wechat(&harness, &order, 600).await;
         assert_eq!(second.due_at, Some(first.requested_at.plus_ms(APART_MS)));
-        desk.check().await;
-        desk.execute("UPDATE orders SET total_fee = 900, bonus = 150").await;
+        harness.check().await;
+        harness.execute("UPDATE orders SET total_fee = 900, bonus = 150").await;
         let over = Violation::OverRefunded { out_trade_no: order.out_trade_no.to_string() };
-        assert_eq!(desk.cashier.check().await.unwrap().named, [over]);
+        assert_eq!(harness.cashier.check().await.unwrap().named, [over]);
     })
     .await;
 }
 
 #[tokio::test]
 async fn an_exception_opens_again_when_the_refund_of_an_operator_named_wechat_ends_without_money() {
-    on_both(|desk| async move {
-        let order = desk.place(1000).await;
-        desk.pay_and_notify(&order).await;
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        harness.pay_and_notify(&order).await;
         let code = order.code_url().unwrap().as_str();
-        desk.sandbox.pay(code, sandbox::Pay { again: true, ..sandbox::Pay::default() }).await.unwrap();
-        desk.deliver().await;
-        let exception = desk.cashier.open_exceptions(10).await.unwrap().remove(0);
+        harness.sandbox.pay(code, sandbox::Pay { again: true, ..sandbox::Pay::default() }).await.unwrap();
+        harness.deliver().await;
+        let exception = harness.cashier.open_exceptions(10).await.unwrap().remove(0);
         let refund = RefundFaults { result: RefundStatus::Closed, ..RefundFaults::default() };
-        desk.sandbox.set_faults(Faults { refund, ..Faults::default() });
-        let out_refund_no = desk.cashier.new_out_refund_no().unwrap();
+        harness.sandbox.set_faults(Faults { refund, ..Faults::default() });
+        let out_refund_no = harness.cashier.new_out_refund_no().unwrap();
         let give_back = Decision::Refund { out_refund_no, reason: "重复付款退回".to_owned() };
         let settled =
-            desk.cashier.resolve_exception(&exception.id(), give_back, None, wechat()).await.unwrap();
-        drive(&desk).await;
+            harness.cashier.resolve_exception(&exception.id(), give_back, None, wechat()).await.unwrap();
+        drive(&harness).await;
         for _ in 0..5 {
-            later(&desk, 60_000).await;
+            later(&harness, 60_000).await;
         }
-        assert_eq!(now(&desk, &settled.1.unwrap()).await.state, RefundState::Closed);
-        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
+        assert_eq!(now(&harness, &settled.1.unwrap()).await.state, RefundState::Closed);
+        assert_eq!(harness.cashier.open_exceptions(10).await.unwrap().len(), 1);
     })
     .await;
 }

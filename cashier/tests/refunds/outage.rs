@@ -7,132 +7,132 @@ use recharge::RefundState;
 use sandbox::{AnswerFault, Faults};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, RefundNotice, RefundStatus, TransactionId};
 
-use super::common::{Desk, by, on_both, refund_wish, wish};
+use super::common::{Harness, by, on_both, refund_wish, wish};
 use super::{answer, later, now, refund};
 
 const REFUND: &str = "/secapi/pay/refund";
 const QUERY: &str = "/pay/refundquery";
 
 /// Refunds of so many payers, none of them sent yet.
-async fn requested(desk: &Desk, many: usize) {
+async fn requested(harness: &Harness, many: usize) {
     for n in 0..many {
-        let order = desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
-        desk.pay_and_notify(&order).await;
-        desk.cashier.refund(refund_wish(desk, &order, 1000), by()).await.unwrap();
+        let order = harness.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
+        harness.pay_and_notify(&order).await;
+        harness.cashier.refund(refund_wish(harness, &order, 1000), by()).await.unwrap();
     }
 }
 
 /// So many rounds, a second apart. Answers how many refunds were driven.
-async fn rounds(desk: &Desk, many: usize) -> usize {
+async fn rounds(harness: &Harness, many: usize) -> usize {
     let mut driven = 0;
     for _ in 0..many {
-        driven += desk.cashier.advance_refunds(5).await.unwrap();
-        desk.advance(1_000);
+        driven += harness.cashier.advance_refunds(5).await.unwrap();
+        harness.advance(1_000);
     }
     driven
 }
 
 #[tokio::test]
 async fn while_wechat_is_ill_refunds_wait_but_for_probes_and_go_out_after_it_under_their_numbers() {
-    on_both(|desk| async move {
-        requested(&desk, 60).await;
-        desk.sandbox.set_faults(answer(AnswerFault::Http500));
-        let driven = rounds(&desk, 180).await;
-        assert_eq!(desk.calls.taken(REFUND), driven);
+    on_both(|harness| async move {
+        requested(&harness, 60).await;
+        harness.sandbox.set_faults(answer(AnswerFault::Http500));
+        let driven = rounds(&harness, 180).await;
+        assert_eq!(harness.calls.taken(REFUND), driven);
         // The first round, and a probe every 7.5 to 12.5 s.
         assert!((15..=40).contains(&driven), "{driven}");
-        assert!(desk.cashier.health().refunds_outage.is_some());
-        assert_eq!(desk.cashier.health().queries_outage, None);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await, 60);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM accounts WHERE balance = 0").await, 60);
+        assert!(harness.cashier.health().refunds_outage.is_some());
+        assert_eq!(harness.cashier.health().queries_outage, None);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await, 60);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM accounts WHERE balance = 0").await, 60);
 
-        desk.sandbox.set_faults(Faults::default());
-        rounds(&desk, 30).await;
-        let waiting = desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await;
+        harness.sandbox.set_faults(Faults::default());
+        rounds(&harness, 30).await;
+        let waiting = harness.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await;
         assert_eq!(waiting, 0, "half a minute after recovery");
-        assert_eq!(desk.cashier.health().refunds_outage, None);
-        rounds(&desk, 660).await;
-        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'").await, 60);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'refund%'").await, 60);
-        desk.check().await;
+        assert_eq!(harness.cashier.health().refunds_outage, None);
+        rounds(&harness, 660).await;
+        assert_eq!(harness.count("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'").await, 60);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'refund%'").await, 60);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_refund_that_failed_for_an_hour_goes_out_within_half_a_minute_of_recovery() {
-    on_both(|desk| async move {
-        requested(&desk, 1).await;
-        desk.sandbox.set_faults(answer(AnswerFault::Http500));
-        let driven = rounds(&desk, 3600).await;
+    on_both(|harness| async move {
+        requested(&harness, 1).await;
+        harness.sandbox.set_faults(answer(AnswerFault::Http500));
+        let driven = rounds(&harness, 3600).await;
         assert!((150..=200).contains(&driven), "{driven} tries in an hour");
-        desk.sandbox.set_faults(Faults::default());
-        rounds(&desk, 30).await;
-        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await, 0);
-        desk.check().await;
+        harness.sandbox.set_faults(Faults::default());
+        rounds(&harness, 30).await;
+        assert_eq!(harness.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await, 0);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn what_wechat_signed_is_no_illness_be_it_a_refusal() {
-    on_both(|desk| async move {
-        requested(&desk, 12).await;
+    on_both(|harness| async move {
+        requested(&harness, 12).await;
         for code in ["NOTENOUGH", "FREQUENCY_LIMITED", "PARAM_ERROR", "SOMETHING_NEW"] {
             let refuse = BTreeMap::from([("refund".to_owned(), code.to_owned())]);
-            desk.sandbox.set_faults(Faults { refuse, ..Faults::default() });
-            desk.execute("UPDATE refunds SET due_at = 0").await;
-            assert_eq!(desk.cashier.advance_refunds(20).await.unwrap(), 12, "{code}");
+            harness.sandbox.set_faults(Faults { refuse, ..Faults::default() });
+            harness.execute("UPDATE refunds SET due_at = 0").await;
+            assert_eq!(harness.cashier.advance_refunds(20).await.unwrap(), 12, "{code}");
             assert_eq!(
-                (desk.calls.taken(REFUND), desk.cashier.health().refunds_outage),
+                (harness.calls.taken(REFUND), harness.cashier.health().refunds_outage),
                 (12, None),
                 "{code}"
             );
         }
         // That we ask too often is another matter.
         let refuse = BTreeMap::from([("refund".to_owned(), "INVALID_REQ_TOO_MUCH".to_owned())]);
-        desk.sandbox.set_faults(Faults { refuse, ..Faults::default() });
-        desk.execute("UPDATE refunds SET due_at = 0").await;
-        desk.cashier.advance_refunds(1).await.unwrap();
-        assert_eq!(desk.cashier.advance_refunds(20).await.unwrap(), 0);
+        harness.sandbox.set_faults(Faults { refuse, ..Faults::default() });
+        harness.execute("UPDATE refunds SET due_at = 0").await;
+        harness.cashier.advance_refunds(1).await.unwrap();
+        assert_eq!(harness.cashier.advance_refunds(20).await.unwrap(), 0);
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_refund_whose_first_request_was_a_probe_is_sent_once_and_asked_about_under_its_number() {
-    on_both(|desk| async move {
-        requested(&desk, 5).await;
-        let order = desk.paid(1000, 0).await;
-        desk.sandbox.set_faults(answer(AnswerFault::Http500));
-        rounds(&desk, 2).await;
+    on_both(|harness| async move {
+        requested(&harness, 5).await;
+        let order = harness.paid(1000, 0).await;
+        harness.sandbox.set_faults(answer(AnswerFault::Http500));
+        rounds(&harness, 2).await;
         // It arrives, and we never hear so.
-        desk.sandbox.set_faults(answer(AnswerFault::TimeoutAfter));
-        let refund = refund(&desk, &order, 1000).await;
-        desk.execute("UPDATE refunds SET due_at = 0 WHERE user_id = 'u_1'").await;
-        desk.advance(10_000);
-        assert_eq!(desk.cashier.advance_refunds(1).await.unwrap(), 1);
-        assert_eq!(now(&desk, &refund).await.state, RefundState::Requested);
-        desk.sandbox.set_faults(Faults::default());
+        harness.sandbox.set_faults(answer(AnswerFault::TimeoutAfter));
+        let refund = refund(&harness, &order, 1000).await;
+        harness.execute("UPDATE refunds SET due_at = 0 WHERE user_id = 'u_1'").await;
+        harness.advance(10_000);
+        assert_eq!(harness.cashier.advance_refunds(1).await.unwrap(), 1);
+        assert_eq!(now(&harness, &refund).await.state, RefundState::Requested);
+        harness.sandbox.set_faults(Faults::default());
         for _ in 0..10 {
-            later(&desk, 10_000).await;
+            later(&harness, 10_000).await;
         }
-        assert_eq!(now(&desk, &refund).await.state, RefundState::Succeeded);
-        assert_eq!(desk.sandbox.order(order.out_trade_no.as_str()).unwrap().refunds.len(), 1);
-        desk.check().await;
+        assert_eq!(now(&harness, &refund).await.state, RefundState::Succeeded);
+        assert_eq!(harness.sandbox.order(order.out_trade_no.as_str()).unwrap().refunds.len(), 1);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_notice_of_anothers_refund_has_to_come_again_while_wechat_is_ill() {
-    on_both(|desk| async move {
-        requested(&desk, 5).await;
-        let order = desk.paid(1000, 0).await;
-        desk.refund_outside(&order, "DESK1", 300).await;
-        desk.sandbox.set_faults(answer(AnswerFault::Http500));
-        desk.cashier.advance_refunds(20).await.unwrap();
-        let sent = desk.sandbox.order(order.out_trade_no.as_str()).unwrap();
+    on_both(|harness| async move {
+        requested(&harness, 5).await;
+        let order = harness.paid(1000, 0).await;
+        harness.refund_outside(&order, "DESK1", 300).await;
+        harness.sandbox.set_faults(answer(AnswerFault::Http500));
+        harness.cashier.advance_refunds(20).await.unwrap();
+        let sent = harness.sandbox.order(order.out_trade_no.as_str()).unwrap();
         let notice = RefundNotice {
             out_trade_no: order.out_trade_no.clone(),
             transaction_id: TransactionId::parse(sent.payments[0].transaction_id.as_str()).unwrap(),
@@ -149,16 +149,16 @@ async fn a_notice_of_anothers_refund_has_to_come_again_while_wechat_is_ill() {
         let unknown =
             RefundNotice { out_trade_no: OutTradeNo::parse("OTHER00001").unwrap(), ..notice.clone() };
         for notice in [&notice, &unknown] {
-            let answered = desk.cashier.take_refund_notice(notice.clone(), "203.0.113.41").await.unwrap();
-            assert_eq!((answered, desk.calls.taken(QUERY)), (RefundNoticeAnswer::Fail, 0));
+            let answered = harness.cashier.take_refund_notice(notice.clone(), "203.0.113.41").await.unwrap();
+            assert_eq!((answered, harness.calls.taken(QUERY)), (RefundNoticeAnswer::Fail, 0));
         }
-        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap(), []);
-        desk.sandbox.set_faults(Faults::default());
-        desk.advance(10_000);
-        let answered = desk.cashier.take_refund_notice(notice, "203.0.113.41").await.unwrap();
+        assert_eq!(harness.cashier.open_exceptions(10).await.unwrap(), []);
+        harness.sandbox.set_faults(Faults::default());
+        harness.advance(10_000);
+        let answered = harness.cashier.take_refund_notice(notice, "203.0.113.41").await.unwrap();
         assert_eq!(answered, RefundNoticeAnswer::Success);
-        assert_eq!(desk.cashier.open_exceptions(10).await.unwrap().len(), 1);
-        assert_eq!(desk.cashier.health().refunds_outage, None);
+        assert_eq!(harness.cashier.open_exceptions(10).await.unwrap().len(), 1);
+        assert_eq!(harness.cashier.health().refunds_outage, None);
     })
     .await;
 }

@@ -8,30 +8,30 @@ use tokio::task::JoinSet;
 use wxpay::Fen;
 use wxpay::v2::notify;
 
-use super::common::{Desk, by, eight_at_once, on_both, refund_wish};
+use super::common::{Harness, by, eight_at_once, on_both, refund_wish};
 use super::{drive, later, now, refund, refused};
 
 #[tokio::test]
 async fn a_full_refund_takes_the_balance_at_once_and_ends_with_its_notice() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 50).await;
-        assert_eq!(desk.balance().await, 1050);
-        let refund = refund(&desk, &order, 1000).await;
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 50).await;
+        assert_eq!(harness.balance().await, 1050);
+        let refund = refund(&harness, &order, 1000).await;
         assert_eq!((refund.state, refund.taken), (RefundState::Requested, Fen::new(1050)));
-        assert_eq!(desk.balance().await, 0);
-        drive(&desk).await;
-        assert_eq!(now(&desk, &refund).await.state, RefundState::Submitted);
+        assert_eq!(harness.balance().await, 0);
+        drive(&harness).await;
+        assert_eq!(now(&harness, &refund).await.state, RefundState::Submitted);
         // Three seconds later WeChat tells that the payer has the money.
-        desk.advance(3_000);
-        desk.deliver().await;
-        assert_eq!(desk.last_answer(), notify::success());
-        desk.advance(1);
-        drive(&desk).await;
-        let ended = now(&desk, &refund).await;
+        harness.advance(3_000);
+        harness.deliver().await;
+        assert_eq!(harness.last_answer(), notify::success());
+        harness.advance(1);
+        drive(&harness).await;
+        let ended = now(&harness, &refund).await;
         assert_eq!((ended.state, ended.due_at), (RefundState::Succeeded, None));
-        assert_eq!(desk.balance().await, 0);
+        assert_eq!(harness.balance().await, 0);
         assert_eq!(
-            desk.line(&order).await,
+            harness.line(&order).await,
             [
                 "created",
                 "prepaid",
@@ -43,69 +43,69 @@ async fn a_full_refund_takes_the_balance_at_once_and_ends_with_its_notice() {
                 "refund_succeeded"
             ]
         );
-        assert_eq!(desk.count("SELECT refunded_fen FROM days WHERE refunds = 1").await, 1000);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM audit WHERE action = 'refund'").await, 1);
-        desk.check().await;
+        assert_eq!(harness.count("SELECT refunded_fen FROM days WHERE refunds = 1").await, 1000);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM audit WHERE action = 'refund'").await, 1);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn parts_take_back_the_bonus_in_proportion_and_the_last_one_the_rest() {
-    on_both(|desk| async move {
-        let order = desk.paid(1990, 100).await;
-        let first = refund(&desk, &order, 100).await;
+    on_both(|harness| async move {
+        let order = harness.paid(1990, 100).await;
+        let first = refund(&harness, &order, 100).await;
         assert_eq!(first.taken, Fen::new(106));
-        let last = refund(&desk, &order, 1890).await;
+        let last = refund(&harness, &order, 1890).await;
         assert_eq!(last.taken, Fen::new(1984));
-        assert_eq!(desk.balance().await, 0);
+        assert_eq!(harness.balance().await, 0);
         // WeChat wants a minute between them.
-        drive(&desk).await;
-        assert_eq!(now(&desk, &last).await.state, RefundState::Requested);
-        later(&desk, 60_000).await;
-        later(&desk, 10_000).await;
+        drive(&harness).await;
+        assert_eq!(now(&harness, &last).await.state, RefundState::Requested);
+        later(&harness, 60_000).await;
+        later(&harness, 10_000).await;
         for refund in [&first, &last] {
-            assert_eq!(now(&desk, refund).await.state, RefundState::Succeeded);
+            assert_eq!(now(&harness, refund).await.state, RefundState::Succeeded);
         }
-        let over = refused(&desk, refund_wish(&desk, &order, 1)).await;
+        let over = refused(&harness, refund_wish(&harness, &order, 1)).await;
         assert_eq!(over, RefundRefusal::OverRest { left: Fen::ZERO, asked: Fen::new(1) });
-        desk.check().await;
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_refund_over_the_rest_of_an_unpaid_order_or_of_nothing_is_refused_and_moves_nothing() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 0).await;
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 0).await;
         let over = RefundRefusal::OverRest { left: Fen::new(1000), asked: Fen::new(1001) };
-        assert_eq!(refused(&desk, refund_wish(&desk, &order, 1001)).await, over);
-        assert_eq!(refused(&desk, refund_wish(&desk, &order, 0)).await, RefundRefusal::Nothing);
-        let mut unknown = refund_wish(&desk, &order, 1);
+        assert_eq!(refused(&harness, refund_wish(&harness, &order, 1001)).await, over);
+        assert_eq!(refused(&harness, refund_wish(&harness, &order, 0)).await, RefundRefusal::Nothing);
+        let mut unknown = refund_wish(&harness, &order, 1);
         unknown.out_trade_no = wxpay::OutTradeNo::parse("SM00000000").unwrap();
-        assert_eq!(refused(&desk, unknown).await, RefundRefusal::NoOrder);
-        let unpaid = desk.place(500).await;
-        assert_eq!(refused(&desk, refund_wish(&desk, &unpaid, 500)).await, RefundRefusal::NotPaid);
+        assert_eq!(refused(&harness, unknown).await, RefundRefusal::NoOrder);
+        let unpaid = harness.place(500).await;
+        assert_eq!(refused(&harness, refund_wish(&harness, &unpaid, 500)).await, RefundRefusal::NotPaid);
         for reason in ["", "\n", &"很".repeat(27)] {
-            let wish = RefundRequest { reason: reason.to_owned(), ..refund_wish(&desk, &order, 1) };
-            assert_eq!(refused(&desk, wish).await, RefundRefusal::Reason);
+            let wish = RefundRequest { reason: reason.to_owned(), ..refund_wish(&harness, &order, 1) };
+            assert_eq!(refused(&harness, wish).await, RefundRefusal::Reason);
         }
-        assert_eq!(desk.balance().await, 1000);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds").await, 0);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM audit").await, 0);
-        desk.check().await;
+        assert_eq!(harness.balance().await, 1000);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM refunds").await, 0);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM audit").await, 0);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn two_refunds_at_once_from_two_instances_never_exceed_what_was_paid() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 50).await;
-        let cashiers = [desk.cashier.clone(), desk.second("b").await];
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 50).await;
+        let cashiers = [harness.cashier.clone(), harness.second("b").await];
         let mut all = JoinSet::new();
         for n in 0..20 {
-            let (cashier, wish) = (cashiers[n % 2].clone(), refund_wish(&desk, &order, 300));
+            let (cashier, wish) = (cashiers[n % 2].clone(), refund_wish(&harness, &order, 300));
             all.spawn(async move { cashier.refund(wish, by()).await });
         }
         let answers = all.join_all().await;
@@ -119,50 +119,50 @@ async fn two_refunds_at_once_from_two_instances_never_exceed_what_was_paid() {
             let by_balance = RefundRefusal::BalanceLow { balance: Fen::new(105), taken: Fen::new(315) };
             assert!(matches!(why, RefundRefusal::OverRest { .. }) || *why == by_balance, "{why:?}");
         }
-        assert_eq!(desk.balance().await, 1050 - 3 * 315);
-        desk.check().await;
+        assert_eq!(harness.balance().await, 1050 - 3 * 315);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn refunds_at_once_never_exceed_what_was_paid_however_large_the_balance() {
-    on_both(|desk| async move {
+    on_both(|harness| async move {
         // So much that the balance refuses nobody.
-        desk.paid(100_000, 0).await;
-        let other = desk.second("b").await;
+        harness.paid(100_000, 0).await;
+        let other = harness.second("b").await;
         for round in 0..10 {
-            let order = desk.paid(1000 + round, 0).await;
-            let answers = eight_at_once(&desk, &other, || refund_wish(&desk, &order, 600)).await;
+            let order = harness.paid(1000 + round, 0).await;
+            let answers = eight_at_once(&harness, &other, || refund_wish(&harness, &order, 600)).await;
             assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
         }
-        desk.check().await;
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn two_orders_refunded_at_once_cannot_both_take_the_same_balance() {
-    on_both(|desk| async move {
-        let (one, two) = (desk.paid(1000, 0).await, desk.paid(2000, 0).await);
+    on_both(|harness| async move {
+        let (one, two) = (harness.paid(1000, 0).await, harness.paid(2000, 0).await);
         // The user has spent: 1500 are left of 3000.
-        spend(&desk, 1500).await;
-        let cashiers = [desk.cashier.clone(), desk.second("b").await];
+        spend(&harness, 1500).await;
+        let cashiers = [harness.cashier.clone(), harness.second("b").await];
         let mut all = JoinSet::new();
         for (cashier, order, fen) in [(&cashiers[0], &one, 1000), (&cashiers[1], &two, 2000)] {
-            let (cashier, wish) = (cashier.clone(), refund_wish(&desk, order, fen.min(1000)));
+            let (cashier, wish) = (cashier.clone(), refund_wish(&harness, order, fen.min(1000)));
             all.spawn(async move { cashier.refund(wish, by()).await });
         }
         let answers = all.join_all().await;
         assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
-        assert_eq!(desk.balance().await, 500);
+        assert_eq!(harness.balance().await, 500);
     })
     .await;
 }
 
 /// What the site itself takes, as a line of the ledger.
-async fn spend(desk: &Desk, fen: i64) {
-    let pool = desk.cashier.db().pool();
+async fn spend(harness: &Harness, fen: i64) {
+    let pool = harness.cashier.db().pool();
     let ledger = "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
          SELECT MIN(out_trade_no), 'spent', 'u_1', $1, 0, 'test', 'test' FROM orders";
     sqlx::query(ledger).bind(-fen).execute(pool).await.unwrap();
@@ -172,18 +172,18 @@ async fn spend(desk: &Desk, fen: i64) {
 
 #[tokio::test]
 async fn a_balance_too_low_is_refused_unless_the_operator_goes_on_which_is_written_down() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 50).await;
-        spend(&desk, 100).await;
-        let wish = refund_wish(&desk, &order, 1000);
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 50).await;
+        spend(&harness, 100).await;
+        let wish = refund_wish(&harness, &order, 1000);
         let low = RefundRefusal::BalanceLow { balance: Fen::new(950), taken: Fen::new(1050) };
-        assert_eq!(refused(&desk, wish.clone()).await, low);
-        assert_eq!(desk.balance().await, 950);
+        assert_eq!(refused(&harness, wish.clone()).await, low);
+        assert_eq!(harness.balance().await, 950);
         let wish = RefundRequest { even_if_balance_low: true, ..wish };
-        let refund = desk.cashier.refund(wish, by()).await.unwrap();
+        let refund = harness.cashier.refund(wish, by()).await.unwrap();
         assert!(refund.overdrawn);
-        assert_eq!(desk.balance().await, -100);
-        let line = desk.cashier.time_line(&order.out_trade_no).await.unwrap();
+        assert_eq!(harness.balance().await, -100);
+        let line = harness.cashier.time_line(&order.out_trade_no).await.unwrap();
         let overdrawn = line.iter().find_map(|event| match event.detail {
             EventDetail::RefundRequested { overdrawn, .. } => Some(overdrawn),
             _ => None,
@@ -191,27 +191,27 @@ async fn a_balance_too_low_is_refused_unless_the_operator_goes_on_which_is_writt
         assert_eq!(overdrawn, Some(true), "{line:?}");
         let audited = "SELECT COUNT(*) FROM audit WHERE operator = 'lin' AND address = '203.0.113.9' \
              AND after LIKE '%\"overdrawn\":true%'";
-        assert_eq!(desk.count(audited).await, 1);
-        desk.check().await;
+        assert_eq!(harness.count(audited).await, 1);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn the_same_number_pressed_twice_is_one_refund_and_another_amount_is_refused() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 0).await;
-        let wish = refund_wish(&desk, &order, 300);
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 0).await;
+        let wish = refund_wish(&harness, &order, 300);
         let mut presses = JoinSet::new();
         for _ in 0..10 {
-            let (cashier, wish) = (desk.cashier.clone(), wish.clone());
+            let (cashier, wish) = (harness.cashier.clone(), wish.clone());
             presses.spawn(async move { cashier.refund(wish, by()).await.unwrap().out_refund_no });
         }
         assert!(presses.join_all().await.iter().all(|number| *number == wish.out_refund_no));
-        assert_eq!(desk.balance().await, 700);
+        assert_eq!(harness.balance().await, 700);
         let other = RefundRequest { amount: Fen::new(301), ..wish };
-        assert_eq!(refused(&desk, other).await, RefundRefusal::NumberTaken);
-        desk.check().await;
+        assert_eq!(refused(&harness, other).await, RefundRefusal::NumberTaken);
+        harness.check().await;
     })
     .await;
 }

@@ -20,53 +20,53 @@ fn refunds_refused(refuse: Refuse) -> Faults {
 
 #[tokio::test]
 async fn a_refund_whose_notice_is_lost_is_found_by_asking() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 0).await;
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 0).await;
         let lose = NotifyFaults { lose: true, ..NotifyFaults::default() };
-        desk.sandbox.set_faults(Faults { notify: lose, ..Faults::default() });
-        let refund = refund(&desk, &order, 400).await;
-        drive(&desk).await;
-        later(&desk, 10_000).await;
-        assert_eq!(now(&desk, &refund).await.state, RefundState::Succeeded);
-        assert_eq!(desk.balance().await, 600);
-        desk.check().await;
+        harness.sandbox.set_faults(Faults { notify: lose, ..Faults::default() });
+        let refund = refund(&harness, &order, 400).await;
+        drive(&harness).await;
+        later(&harness, 10_000).await;
+        assert_eq!(now(&harness, &refund).await.state, RefundState::Succeeded);
+        assert_eq!(harness.balance().await, 600);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_refund_that_ends_closed_gives_back_exactly_what_it_took() {
-    on_both(|desk| async move {
-        let order = desk.paid(1990, 100).await;
-        desk.sandbox.set_faults(refunds_end(RefundStatus::Closed));
-        let refund = refund(&desk, &order, 100).await;
-        assert_eq!(desk.balance().await, 2090 - 106);
-        drive(&desk).await;
-        later(&desk, 10_000).await;
-        assert_eq!(now(&desk, &refund).await.state, RefundState::Closed);
-        assert_eq!(desk.balance().await, 2090);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'refund%'").await, 2);
+    on_both(|harness| async move {
+        let order = harness.paid(1990, 100).await;
+        harness.sandbox.set_faults(refunds_end(RefundStatus::Closed));
+        let refund = refund(&harness, &order, 100).await;
+        assert_eq!(harness.balance().await, 2090 - 106);
+        drive(&harness).await;
+        later(&harness, 10_000).await;
+        assert_eq!(now(&harness, &refund).await.state, RefundState::Closed);
+        assert_eq!(harness.balance().await, 2090);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'refund%'").await, 2);
         // And all of it can be asked for again, under another number.
-        desk.sandbox.set_faults(Faults::default());
-        let again = self::refund(&desk, &order, 1990).await;
+        harness.sandbox.set_faults(Faults::default());
+        let again = self::refund(&harness, &order, 1990).await;
         assert_eq!(again.taken, Fen::new(2090));
-        desk.check().await;
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_refund_that_the_bank_refuses_is_abnormal_and_stays_taken_until_wechat_ends_it() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 0).await;
-        desk.sandbox.set_faults(refunds_end(RefundStatus::Change));
-        let refund = refund(&desk, &order, 1000).await;
-        drive(&desk).await;
-        later(&desk, 10_000).await;
-        assert_eq!(now(&desk, &refund).await.state, RefundState::Abnormal);
-        assert_eq!(desk.balance().await, 0);
-        assert_eq!(desk.cashier.open_refunds(10).await.unwrap().len(), 1);
-        desk.check().await;
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 0).await;
+        harness.sandbox.set_faults(refunds_end(RefundStatus::Change));
+        let refund = refund(&harness, &order, 1000).await;
+        drive(&harness).await;
+        later(&harness, 10_000).await;
+        assert_eq!(now(&harness, &refund).await.state, RefundState::Abnormal);
+        assert_eq!(harness.balance().await, 0);
+        assert_eq!(harness.cashier.open_refunds(10).await.unwrap().len(), 1);
+        harness.check().await;
     })
     .await;
 }
@@ -81,23 +81,23 @@ async fn an_answer_that_is_lost_is_made_up_for_under_the_same_number_and_refunds
         AnswerFault::Unsigned,
         AnswerFault::SystemError,
     ] {
-        on_both(|desk| async move {
-            let order = desk.paid(1000, 0).await;
-            desk.sandbox.set_faults(answer(fault));
-            let refund = refund(&desk, &order, 1000).await;
-            drive(&desk).await;
-            let unclear = now(&desk, &refund).await;
+        on_both(|harness| async move {
+            let order = harness.paid(1000, 0).await;
+            harness.sandbox.set_faults(answer(fault));
+            let refund = refund(&harness, &order, 1000).await;
+            drive(&harness).await;
+            let unclear = now(&harness, &refund).await;
             assert_eq!(unclear.state, RefundState::Requested, "{fault:?}");
             assert_eq!(unclear.blocked.unwrap().problem, Problem::Unclear, "{fault:?}");
-            assert_eq!(desk.balance().await, 0);
-            desk.sandbox.set_faults(Faults::default());
-            later(&desk, 30_000).await;
-            later(&desk, 30_000).await;
-            assert_eq!(now(&desk, &refund).await.state, RefundState::Succeeded, "{fault:?}");
-            let known = desk.sandbox.order(order.out_trade_no.as_str()).unwrap().refunds;
+            assert_eq!(harness.balance().await, 0);
+            harness.sandbox.set_faults(Faults::default());
+            later(&harness, 30_000).await;
+            later(&harness, 30_000).await;
+            assert_eq!(now(&harness, &refund).await.state, RefundState::Succeeded, "{fault:?}");
+            let known = harness.sandbox.order(order.out_trade_no.as_str()).unwrap().refunds;
             assert_eq!(known.len(), 1, "{fault:?}");
-            assert_eq!(desk.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'refund%'").await, 1);
-            desk.check().await;
+            assert_eq!(harness.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'refund%'").await, 1);
+            harness.check().await;
         })
         .await;
     }
@@ -113,26 +113,26 @@ async fn every_refusal_of_wechat_is_shown_with_its_reason_and_only_a_final_one_e
         (Refuse::TradeOverdue, Problem::Final, RefundState::Closed),
         (Refuse::UserAccountAbnormal, Problem::Final, RefundState::Closed),
     ] {
-        on_both(|desk| async move {
-            let order = desk.paid(1000, 50).await;
-            desk.sandbox.set_faults(refunds_refused(refuse));
-            let refund = refund(&desk, &order, 1000).await;
-            drive(&desk).await;
-            let after = now(&desk, &refund).await;
+        on_both(|harness| async move {
+            let order = harness.paid(1000, 50).await;
+            harness.sandbox.set_faults(refunds_refused(refuse));
+            let refund = refund(&harness, &order, 1000).await;
+            drive(&harness).await;
+            let after = now(&harness, &refund).await;
             let blocked = after.blocked.unwrap();
             assert_eq!((after.state, blocked.problem), (state, problem), "{refuse:?}");
             assert!(blocked.said.contains(refuse.as_str()), "{}", blocked.said);
             let is_closed = state == RefundState::Closed;
-            assert_eq!(desk.balance().await, if is_closed { 1050 } else { 0 }, "{refuse:?}");
+            assert_eq!(harness.balance().await, if is_closed { 1050 } else { 0 }, "{refuse:?}");
             if !is_closed {
-                assert!(desk.line(&order).await.contains(&"refund_stuck"), "{refuse:?}");
+                assert!(harness.line(&order).await.contains(&"refund_stuck"), "{refuse:?}");
                 // The cause is gone: it goes on by itself.
-                desk.sandbox.set_faults(Faults::default());
-                later(&desk, 4_500_000).await;
-                later(&desk, 400_000).await;
-                assert_eq!(now(&desk, &refund).await.state, RefundState::Succeeded, "{refuse:?}");
+                harness.sandbox.set_faults(Faults::default());
+                later(&harness, 4_500_000).await;
+                later(&harness, 400_000).await;
+                assert_eq!(now(&harness, &refund).await.state, RefundState::Succeeded, "{refuse:?}");
             }
-            desk.check().await;
+            harness.check().await;
         })
         .await;
     }
@@ -140,91 +140,91 @@ async fn every_refusal_of_wechat_is_shown_with_its_reason_and_only_a_final_one_e
 
 #[tokio::test]
 async fn a_refund_that_wechat_refused_can_be_withdrawn_and_one_that_it_may_have_cannot() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 50).await;
-        desk.sandbox.set_faults(refunds_refused(Refuse::NotEnough));
-        let refund = refund(&desk, &order, 1000).await;
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 50).await;
+        harness.sandbox.set_faults(refunds_refused(Refuse::NotEnough));
+        let refund = refund(&harness, &order, 1000).await;
         let number = refund.out_refund_no.clone();
-        let too_soon = desk.cashier.withdraw_refund(&number, None, by()).await;
+        let too_soon = harness.cashier.withdraw_refund(&number, None, by()).await;
         assert!(matches!(too_soon, Err(WithdrawError::MayBeThere)), "not sent yet: {too_soon:?}");
-        drive(&desk).await;
-        let too_soon = desk.cashier.withdraw_refund(&number, None, by()).await;
+        drive(&harness).await;
+        let too_soon = harness.cashier.withdraw_refund(&number, None, by()).await;
         assert!(matches!(too_soon, Err(WithdrawError::TooEarly { .. })), "{too_soon:?}");
-        desk.advance(30_000);
-        let withdrawn = desk.cashier.withdraw_refund(&number, None, by()).await.unwrap();
+        harness.advance(30_000);
+        let withdrawn = harness.cashier.withdraw_refund(&number, None, by()).await.unwrap();
         assert_eq!(withdrawn.state, RefundState::Closed);
-        assert_eq!(desk.balance().await, 1050);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM audit WHERE action = 'refund_withdrawn'").await, 1);
+        assert_eq!(harness.balance().await, 1050);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM audit WHERE action = 'refund_withdrawn'").await, 1);
 
-        desk.sandbox.set_faults(Faults::default());
-        let taken_on = self::refund(&desk, &order, 1000).await;
-        later(&desk, 60_000).await;
-        desk.advance(30_000);
-        let late = desk.cashier.withdraw_refund(&taken_on.out_refund_no, None, by()).await;
+        harness.sandbox.set_faults(Faults::default());
+        let taken_on = self::refund(&harness, &order, 1000).await;
+        later(&harness, 60_000).await;
+        harness.advance(30_000);
+        let late = harness.cashier.withdraw_refund(&taken_on.out_refund_no, None, by()).await;
         assert!(matches!(late, Err(WithdrawError::MayBeThere)), "{late:?}");
-        desk.check().await;
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_payment_notice_after_a_refund_neither_reopens_nor_credits() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 0).await;
-        let body = desk.sandbox.notices().last().unwrap().body.clone();
-        refund(&desk, &order, 1000).await;
-        drive(&desk).await;
-        later(&desk, 10_000).await;
-        let Ok(notify::Notice::Paid(payment)) = notify::read(body.as_bytes(), &desk.merchant) else {
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 0).await;
+        let body = harness.sandbox.notices().last().unwrap().body.clone();
+        refund(&harness, &order, 1000).await;
+        drive(&harness).await;
+        later(&harness, 10_000).await;
+        let Ok(notify::Notice::Paid(payment)) = notify::read(body.as_bytes(), &harness.merchant) else {
             panic!("the notice verifies");
         };
-        desk.cashier.credit_payment(payment, "203.0.113.41").await.unwrap();
-        assert_eq!(desk.cashier.query(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
-        assert_eq!((desk.state(&order).await, desk.balance().await), ("paid", 0));
+        harness.cashier.credit_payment(payment, "203.0.113.41").await.unwrap();
+        assert_eq!(harness.cashier.query(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
+        assert_eq!((harness.state(&order).await, harness.balance().await), ("paid", 0));
         // WeChat's REFUND is explained by our own refund.
-        assert_eq!(desk.cashier.exceptions(&order.out_trade_no).await.unwrap(), []);
-        desk.check().await;
+        assert_eq!(harness.cashier.exceptions(&order.out_trade_no).await.unwrap(), []);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn a_refund_notice_that_is_repeated_or_comes_first_moves_the_balance_once() {
-    on_both(|desk| async move {
-        let order = desk.paid(1000, 0).await;
+    on_both(|harness| async move {
+        let order = harness.paid(1000, 0).await;
         let repeat = NotifyFaults { repeat: 20, ..NotifyFaults::default() };
         // It is taken on, and we never hear so: the notice comes first.
-        desk.sandbox.set_faults(Faults { notify: repeat.clone(), ..answer(AnswerFault::TimeoutAfter) });
-        let refund = refund(&desk, &order, 600).await;
-        desk.cashier.advance_refunds(20).await.unwrap();
-        assert_eq!(now(&desk, &refund).await.state, RefundState::Requested);
-        desk.sandbox.set_faults(Faults { notify: repeat, ..Faults::default() });
-        later(&desk, 3_000).await;
-        later(&desk, 10_000).await;
-        assert_eq!(now(&desk, &refund).await.state, RefundState::Succeeded);
+        harness.sandbox.set_faults(Faults { notify: repeat.clone(), ..answer(AnswerFault::TimeoutAfter) });
+        let refund = refund(&harness, &order, 600).await;
+        harness.cashier.advance_refunds(20).await.unwrap();
+        assert_eq!(now(&harness, &refund).await.state, RefundState::Requested);
+        harness.sandbox.set_faults(Faults { notify: repeat, ..Faults::default() });
+        later(&harness, 3_000).await;
+        later(&harness, 10_000).await;
+        assert_eq!(now(&harness, &refund).await.state, RefundState::Succeeded);
         assert!(
-            desk.sandbox.notices().iter().all(|n| n.answer.as_deref() == Some(notify::success().as_str()))
+            harness.sandbox.notices().iter().all(|n| n.answer.as_deref() == Some(notify::success().as_str()))
         );
-        assert_eq!(desk.balance().await, 400);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'refund%'").await, 1);
-        desk.check().await;
+        assert_eq!(harness.balance().await, 400);
+        assert_eq!(harness.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'refund%'").await, 1);
+        harness.check().await;
     })
     .await;
 }
 
 #[tokio::test]
 async fn two_instances_share_the_work_and_each_refund_is_sent_by_one_of_them() {
-    on_both(|desk| async move {
-        let other = desk.second("b").await;
+    on_both(|harness| async move {
+        let other = harness.second("b").await;
         for n in 0..10 {
-            let order = desk.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
-            desk.pay_and_notify(&order).await;
-            refund(&desk, &order, 1000).await;
+            let order = harness.cashier.place(wish(&format!("u_{n}"), 1000)).await.unwrap();
+            harness.pay_and_notify(&order).await;
+            refund(&harness, &order, 1000).await;
         }
-        let (one, two) = tokio::join!(desk.cashier.advance_refunds(20), other.advance_refunds(20));
+        let (one, two) = tokio::join!(harness.cashier.advance_refunds(20), other.advance_refunds(20));
         assert_eq!(one.unwrap() + two.unwrap(), 10);
-        assert_eq!(desk.count("SELECT COUNT(*) FROM refunds WHERE state = 'submitted'").await, 10);
-        desk.check().await;
+        assert_eq!(harness.count("SELECT COUNT(*) FROM refunds WHERE state = 'submitted'").await, 10);
+        harness.check().await;
     })
     .await;
 }

@@ -233,7 +233,7 @@ impl World {
         }
     }
 
-    /// Somebody at the desk, or a page, asks for something.
+    /// A request of an operator or a page.
     fn operator(&mut self) {
         let (Some(machine), Some(seen)) = (self.any_alive(), self.any_seen()) else { return self.press() };
         let (what, number) = (self.one_of(4), number(&seen.number));

@@ -130,7 +130,7 @@ impl World {
         process.begin(format!("withdraw {out_refund_no}"), withdrawn);
     }
 
-    /// Somebody gives money back at WeChat's own desk.
+    /// Somebody gives money back at the merchant platform.
     fn refund_elsewhere(&mut self) {
         let rows = self.rows();
         let paid: Vec<_> = rows.orders.keys().filter_map(|number| self.sandbox.order(number)).collect();
@@ -153,7 +153,7 @@ impl World {
         };
         let client = Client::in_process(self.common.merchant.clone(), self.sandbox.router());
         let done = self.office.block_on(client.refund(&refund)).map(|done| done.refund_fee);
-        self.note(format!("{} is refunded at WeChat's own desk: {done:?}", order.out_trade_no));
+        self.note(format!("{} is refunded at the merchant platform: {done:?}", order.out_trade_no));
     }
 
     /// WeChat ends refunds in another way from now on.

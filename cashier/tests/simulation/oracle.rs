@@ -131,7 +131,7 @@ impl Oracle {
         if closes || code == "ORDERCLOSED" || ["CLOSED", "REFUND"].contains(&state.as_str()) {
             self.ended.insert(number.to_owned());
         }
-        // Somebody gave money back at WeChat's own desk, perhaps before the payment was heard of here.
+        // Somebody gave money back at the merchant platform, perhaps before the payment was heard of here.
         if path == "/pay/refundquery" && result == "SUCCESS" {
             self.ended.extend(field("out_trade_no"));
         }
@@ -140,7 +140,7 @@ impl Oracle {
         }
     }
 
-    /// Everything that must hold at every instant. `latest` is the time on the foremost of the desk's clocks.
+    /// Everything that must hold at every instant. `latest` is the time on the foremost of the clocks.
     pub fn check(&mut self, rows: Rows, sandbox: &Sandbox, latest: UnixMillis) -> Result<(), Broken> {
         for number in &self.sent {
             hold!(rows.orders.contains_key(number), "{number} was sent to WeChat and is not in the database");
@@ -158,7 +158,7 @@ impl Oracle {
             let Some(now) = rows.exceptions.get(id) else { return Err(format!("exception {id} is gone")) };
             hold!(before.total_fee == now.total_fee, "the amount of exception {id} has changed");
             // A refund that ended without money leaves the payment to a person again, and so does one more that was made at
-            // WeChat's own desk.
+            // the merchant platform.
             let was = |number: &str| self.before.refunds.get(number).map(|was| was.state.as_str());
             let mut refunds =
                 rows.refunds.iter().filter(|(_, refund)| refund.exception_id.as_ref() == Some(id));

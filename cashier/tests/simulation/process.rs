@@ -30,7 +30,7 @@ use crate::notices::Note;
 /// Where the payers press from.
 pub const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
-/// What all processes of one desk have in common.
+/// What all processes of one installation share.
 #[derive(Debug, Clone)]
 pub struct Common {
     pub url: String,

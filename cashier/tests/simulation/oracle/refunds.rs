@@ -113,7 +113,7 @@ impl Oracle {
         for (transaction, given) in given {
             let Given { total_fee, amount, taken, untaken, shareless, shared, ours, known, new } = given;
             hold!(ours <= total_fee, "we give back {ours} of {transaction}, and {total_fee} were paid");
-            // Somebody may give money back at WeChat's own desk while ours is not there yet; WeChat then refuses ours.
+            // Somebody may give money back at the merchant platform while ours is not there yet; WeChat then refuses ours.
             hold!(
                 !new || known <= total_fee,
                 "one more refund of {transaction} makes it {known}, and {total_fee} were paid"
@@ -135,7 +135,7 @@ impl Oracle {
             // Of a credit of one fen the first of two has it all.
             hold!(
                 !shareless || shared >= credit,
-                "a refund of {transaction} at WeChat's own desk has no share of its {credit}"
+                "a refund of {transaction} at the merchant platform has no share of its {credit}"
             );
             hold!(
                 amount != total_fee || untaken || taken == credit,
