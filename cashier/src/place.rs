@@ -8,15 +8,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use wxpay::{ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo, Placing, TradeType};
+use wxpay::{ErrClass, ErrCode, Error, Fen, OutTradeNo, Placing, TradeType};
 
 use crate::circuit_breaker::Call;
 use crate::clock::Clock;
 use crate::core::{Cashier, Inner};
-use crate::db::DbError;
-use crate::db::orders;
 use crate::db::writer::WriteError;
-use crate::health::{Cause, Stopped};
+use crate::db::{DbError, orders};
+use crate::health::Cause;
 use crate::rate::Rate;
 use crate::throttle::{Wait, Why};
 use recharge::User;
@@ -26,6 +25,11 @@ use recharge::command::{
     CloseOrder, OrderReply, PlaceOrder, RecordPrepayFailure, StoreTicket, TakeLease, TooManyOpen,
 };
 use recharge::order::{Issued, NewOrder, Order, OrderState};
+
+mod error;
+
+pub use error::PlaceError;
+use error::must_wait;
 
 /// Time after which a payer is told to try again, while the work goes on. WeChat's client gives up after 7 s, but the call may
 /// have waited for another one before.
@@ -44,48 +48,6 @@ pub struct PlaceRequest {
     pub bonus: Fen,
     /// The payer's address, for WeChat's `spbill_create_ip`.
     pub ip: IpAddr,
-}
-
-/// Why there is no order with a live code.
-#[derive(Debug, thiserror::Error)]
-pub enum PlaceError {
-    #[error("this cannot be ordered")]
-    Invalid(#[from] InvalidValue),
-    /// The cap on open orders; these can be paid or expire.
-    #[error("{} orders are still open", .0.len())]
-    TooManyOpen(Vec<Order>),
-    /// The outcome is unknown, or WeChat is busy. The order is kept: the next request goes on with it.
-    #[error("WeChat gave no clear answer for order {out_trade_no}")]
-    TryAgain { out_trade_no: OutTradeNo },
-    /// The circuit breaker is open, so WeChat was not asked. An order that exists is kept: the next request goes on with it.
-    #[error("WeChat is not answering, try again in {wait_s} s")]
-    Unavailable { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
-    /// The rate limit of unified orders is used up. An order that exists is kept.
-    #[error("too many orders are being placed at this moment, try again in {wait_s} s")]
-    RateLimited { out_trade_no: Option<OutTradeNo>, wait_s: u32 },
-    /// WeChat refused the order for a mistake in our request or settings.
-    #[error("WeChat refused order {out_trade_no}: {reason}")]
-    Refused { out_trade_no: OutTradeNo, reason: String },
-    /// WeChat refuses this merchant's requests altogether, so no new orders are taken.
-    #[error("no new orders are taken: {}", .0.reason)]
-    Stopped(Stopped),
-    /// There is no such order.
-    #[error("there is no such order")]
-    NotFound,
-    /// The idempotency key was used with another request before.
-    #[error("this idempotency key was used with other parameters")]
-    KeyReused,
-    /// This user has used more idempotency keys in a day than are kept.
-    #[error("too many idempotency keys for this user")]
-    TooManyKeys,
-    #[error("the order could not be written")]
-    Write(#[from] WriteError),
-}
-
-impl From<DbError> for PlaceError {
-    fn from(error: DbError) -> Self {
-        PlaceError::Write(error.into())
-    }
 }
 
 impl Cashier {
@@ -388,14 +350,6 @@ impl Inner {
             return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
         }
         self.with_live_code(order, None, Some(seen_version)).await
-    }
-}
-
-fn must_wait(number: Option<&OutTradeNo>, wait: Wait) -> PlaceError {
-    let (out_trade_no, wait_s) = (number.cloned(), wait.seconds());
-    match wait.why {
-        Why::Outage => PlaceError::Unavailable { out_trade_no, wait_s },
-        Why::RateLimited => PlaceError::RateLimited { out_trade_no, wait_s },
     }
 }
 

@@ -1,9 +1,7 @@
 //! One reconciliation run: the bill is staged, then classified line by line, then the books are checked against it.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use tokio::task::JoinSet;
 use wxpay::bill::{BillDate, BillEntry, BillError, BillRow, BillType};
 use wxpay::{Fen, UnixMillis};
 
@@ -14,21 +12,15 @@ use crate::core::Cashier;
 use crate::db::day_claim::{Claim, LEASE_MS};
 use crate::db::orders::{self, PaidOrder};
 use crate::db::{bill_lines, differences, reconciliations, refunds};
-use crate::reconcile::confirm::Confirmed;
-use recharge::audit::Actor;
 use recharge::reconciliation::{
     self as rules, Class, Difference, DifferenceKind, Done, Figures, Line, Totals, reason,
 };
 use recharge::refund::Refund;
 
+mod queries;
+
 /// Lines or orders read together.
 const WINDOW: usize = 500;
-
-/// Queries of a run per second; the schedule's own go on beside it.
-const ASKED_PER_S: usize = 20;
-
-/// Consecutive unclear answers after which the run ends.
-const UNCLEAR_IN_A_ROW: usize = 20;
 
 /// Interval at which a slow run renews its claim, in milliseconds.
 const RENEW_MS: i64 = LEASE_MS / 6;
@@ -236,50 +228,6 @@ impl<'a> Run<'a> {
         self.ask_all(to_ask).await
     }
 
-    /// Queries each payment that the books lack, credits it on the answer, and stores what is left as differences.
-    async fn ask_all(&mut self, lines: Vec<Line>) -> Result<i64, ReconcileError> {
-        let (of, mut unclear, mut in_a_row) = (lines.len(), 0, 0);
-        for (n, lines) in lines.chunks(ASKED_PER_S).enumerate() {
-            let (clock, began) = (&self.cashier.inner.clock, self.cashier.inner.clock.steady());
-            let mut asking = JoinSet::new();
-            for line in lines.iter().cloned() {
-                let inner = std::sync::Arc::clone(&self.cashier.inner);
-                asking.spawn(async move {
-                    let confirmed = inner.confirm(&line.row, &Actor::Reconciliation).await;
-                    (line, confirmed)
-                });
-            }
-            let mut answers = asking.join_all().await;
-            answers.sort_by_key(|(line, _)| line.row.line);
-            // Read again: each answer may have changed an order.
-            let books = Books::read(self.cashier, lines).await?;
-            let mut found = Vec::new();
-            for (line, confirmed) in answers {
-                let confirmed = confirmed.map_err(ReconcileError::Ask)?;
-                in_a_row = if matches!(confirmed, Confirmed::Unclear) { in_a_row + 1 } else { 0 };
-                unclear += i64::from(matches!(confirmed, Confirmed::Unclear));
-                match books.after(&line, confirmed, self.cashier.now()) {
-                    Some(difference) => {
-                        self.figures.credited += i64::from(difference.done == Done::Credited);
-                        found.push(difference);
-                    }
-                    None => self.figures.matched += 1,
-                }
-            }
-            self.keep(&found).await?;
-            if in_a_row >= UNCLEAR_IN_A_ROW {
-                return Err(ReconcileError::Unclear { payments: unclear });
-            }
-            let asked = n * ASKED_PER_S + lines.len();
-            (self.progress)(Progress { step: Step::Asking, done: asked as i64, of: Some(of as i64) });
-            if asked < of {
-                let passed = clock.steady().saturating_sub(began);
-                clock.sleep(Duration::from_secs(1).saturating_sub(passed)).await;
-            }
-        }
-        Ok(unclear)
-    }
-
     /// Checks every payment of the books against the bill. Returns which other bills may have what this one lacks.
     async fn payments(&mut self) -> Result<BTreeSet<BillDate>, ReconcileError> {
         let (date, db, now) = (self.claim.date, self.cashier.db(), self.cashier.now());
@@ -344,45 +292,6 @@ impl<'a> Run<'a> {
             self.keep(&found).await?;
             after = Some(last.clone());
         }
-    }
-
-    /// Queries what the bill lacks and no later bill can have, so that the page states WeChat's answer and not an assumption.
-    async fn ask_lacking(&mut self, lacking: Vec<Difference>) -> Result<Vec<Difference>, ReconcileError> {
-        let (to_ask, mut asked): (Vec<_>, Vec<_>) =
-            lacking.into_iter().partition(|lacking| lacking.reason == reason::NOT_IN_BILL);
-        let (of, mut in_a_row) = (to_ask.len(), 0);
-        for (n, chunk) in to_ask.chunks(ASKED_PER_S).enumerate() {
-            let (clock, began) = (&self.cashier.inner.clock, self.cashier.inner.clock.steady());
-            let mut asking = JoinSet::new();
-            for lacking in chunk.iter().cloned() {
-                let inner = std::sync::Arc::clone(&self.cashier.inner);
-                asking.spawn(async move {
-                    let word = inner.ask_lacking(&lacking).await;
-                    (lacking, word)
-                });
-            }
-            let mut answers = asking.join_all().await;
-            answers.sort_by(|(one, _), (other, _)| one.key.cmp(&other.key));
-            for (lacking, word) in answers {
-                let word = word.map_err(ReconcileError::Ask)?;
-                let is_unclear = word == reason::NO_CLEAR_ANSWER;
-                in_a_row = if is_unclear { in_a_row + 1 } else { 0 };
-                self.unclear += i64::from(is_unclear);
-                asked.push(lacking.because(word));
-            }
-            if in_a_row >= UNCLEAR_IN_A_ROW {
-                return Err(ReconcileError::Unclear { payments: self.unclear });
-            }
-            // Renews the claim.
-            self.keep(&[]).await?;
-            let done = n * ASKED_PER_S + chunk.len();
-            (self.progress)(Progress { step: Step::Asking, done: done as i64, of: Some(of as i64) });
-            if done < of {
-                let passed = clock.steady().saturating_sub(began);
-                clock.sleep(Duration::from_secs(1).saturating_sub(passed)).await;
-            }
-        }
-        Ok(asked)
     }
 
     /// Searches the bills of neighbouring days for what this one lacks.
