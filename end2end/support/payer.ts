@@ -43,3 +43,6 @@ export const cardOf = (page: Page): Locator => page.locator('main .card[data-sta
 export async function let200SecondsPass(page: Page) {
   await page.clock.fastForward(201_000)
 }
+
+/** Waits until the server issues another code: at most one in ten seconds for each order, by the server's clock. */
+export const untilANewCodeMayBeHad = () => new Promise(resolve => setTimeout(resolve, 10_200))

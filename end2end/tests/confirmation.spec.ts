@@ -1,5 +1,5 @@
 import { logIn } from '../support/operator.ts'
-import { balanceOf, dialogOf, let200SecondsPass, order, press } from '../support/payer.ts'
+import { balanceOf, dialogOf, let200SecondsPass, order, press, untilANewCodeMayBeHad } from '../support/payer.ts'
 import { expectCode } from '../support/qr.ts'
 import { expect, test } from '../support/test.ts'
 
@@ -81,6 +81,7 @@ test('a new code has the same number, kills the old one, and another tab takes i
   expect(same).toBe(out_trade_no)
   await expectCode(other, first)
 
+  await untilANewCodeMayBeHad()
   await let200SecondsPass(page)
   await dialog.getByRole('button', { name: '还没付，换新二维码' }).click()
   await expect(dialog).toHaveAttribute('data-state', 'waiting')

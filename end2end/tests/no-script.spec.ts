@@ -1,4 +1,4 @@
-import { balanceOf, cardOf, choose, payButton } from '../support/payer.ts'
+import { balanceOf, cardOf, choose, payButton, untilANewCodeMayBeHad } from '../support/payer.ts'
 import { expectCode } from '../support/qr.ts'
 import { expect, test } from '../support/test.ts'
 
@@ -51,6 +51,7 @@ test('without JavaScript a new code can be had, too', async ({ page, saoma }) =>
   await page.goto('/')
   await payButton(page).click()
   const first = await saoma.sandbox.newest()
+  await untilANewCodeMayBeHad()
   await page.getByRole('button', { name: '还没付，换新二维码' }).click()
   await expect.poll(async () => (await saoma.sandbox.order(first.out_trade_no)).code_url).not.toBe(first.code_url)
   await expectCode(page, (await saoma.sandbox.newest()).code_url)

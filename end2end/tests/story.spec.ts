@@ -39,8 +39,8 @@ test('a payer scans and pays, the balance rises, and the operator finds the orde
   await expect(page).toHaveURL(`${saoma.url}/admin/orders/${out_trade_no}`)
 
   const line = page.locator('ol.line h3')
-  await expect(line.filter({ hasText: '订单已写入' })).toHaveCount(1)
-  await expect(line.filter({ hasText: '微信接受下单' })).toHaveCount(1)
+  await expect(line.filter({ hasText: '订单已创建' })).toHaveCount(1)
+  await expect(line.filter({ hasText: '微信已受理，已生成二维码' })).toHaveCount(1)
   await expect(line.filter({ hasText: '通知已验证' })).toHaveCount(1)
   await expect(line.filter({ hasText: '已入账 ¥10.00' })).toHaveCount(1)
   await expect(page.locator('main')).toContainText(transactionId)
