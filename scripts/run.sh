@@ -27,16 +27,22 @@ ticking "installing" bash scripts/setup.sh compiler
 source scripts/env.sh
 
 next "server"
-log=$(mktemp)
-bash scripts/toolchain.sh library >"$log" 2>&1 &
-library=$!
-trap 'kill $library 2>/dev/null || true; rm -f "$log"' EXIT
+library=$(mktemp -d)
+trap 'rm -rf "$library"' EXIT
+{
+    bash scripts/toolchain.sh library >"$library/log" 2>&1 && echo built >"$library/result" || echo failed >"$library/result"
+} &
 cargo_dev -p server -p xtask --target "$(host_triple)"
 
 next "pages"
-ticking "the standard library for the browser" wait $library || { cat "$log" >&2; fail "there is no compiler for the browser's part"; }
+until_built() { while [ ! -s "$library/result" ]; do sleep 0.1; done; }
+ticking "the standard library for the browser" until_built
+if [ "$(cat "$library/result")" = failed ]; then
+    cat "$library/log" >&2
+    fail "there is no compiler for the browser's part"
+fi
 bash scripts/site.sh dev
 
 next "start"
-rm -f "$log"
+rm -rf "$library"
 exec "$CARGO_TARGET_DIR/$(host_triple)/debug/saoma" serve
