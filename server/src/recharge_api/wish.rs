@@ -7,9 +7,7 @@ use super::{
     ApiError,
     fields::{self, Asked, Bad},
 };
-
-/// Far more than any honest request has.
-const LIMIT: usize = 16 * 1024;
+use crate::middleware::FORM_BYTES;
 
 /// The `Idempotency-Key`, if there is one.
 ///
@@ -46,10 +44,10 @@ pub(super) async fn read(request: Request) -> Result<Asked, ApiError> {
     let body = request.into_body();
     let too_large =
         || ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body must have at most 16 KiB");
-    if body.size_hint().lower() > LIMIT as u64 {
+    if body.size_hint().lower() > FORM_BYTES as u64 {
         return Err(too_large());
     }
-    let body = axum::body::to_bytes(body, LIMIT).await.map_err(|_| too_large())?;
+    let body = axum::body::to_bytes(body, FORM_BYTES).await.map_err(|_| too_large())?;
     Ok(fields::read(is_json, &body)?)
 }
 
@@ -141,6 +139,6 @@ mod tests {
             assert_eq!(status_of("application/json", body).await, status, "{body}");
         }
         assert_eq!(status_of("text/plain", "u=a.b.c&quantity=10").await, 415);
-        assert_eq!(status_of(form, &"x".repeat(LIMIT + 1)).await, 413);
+        assert_eq!(status_of(form, &"x".repeat(FORM_BYTES + 1)).await, 413);
     }
 }
