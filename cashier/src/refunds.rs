@@ -88,7 +88,7 @@ pub struct RefundOffer {
 /// The answer to a refund notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefundNoticeAnswer {
-    /// Accepted: a refund of ours is queried at once, another one is stored.
+    /// Accepted: a refund in the books is queried at once, any other is stored.
     Success,
     /// WeChat did not confirm it, so it must repeat the notice.
     Fail,
@@ -243,7 +243,7 @@ impl Cashier {
         Ok(advanced)
     }
 
-    /// Handles a refund notice. It is encrypted but not signed, so it decides nothing by itself: a refund of ours is queried at
+    /// Handles a refund notice. It is encrypted but not signed, so it decides nothing by itself: a refund in the books is queried at
     /// once, and another one is stored only as a query confirms it. `from` is the address that it came from.
     ///
     /// # Errors

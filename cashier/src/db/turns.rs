@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 pub(super) struct Turns {
     /// All but the writer of money queue here first, so that only one of them waits at `writing`, or writes.
     others: Arc<Mutex<()>>,
-    /// Whoever holds it writes. Fair, so that of two that wait the first comes first.
+    /// Held while writing. A fair lock: it is granted in the order of arrival.
     writing: Arc<Mutex<()>>,
 }
 

@@ -94,7 +94,7 @@ impl Inner {
         Ok(Confirmed::Not(TradeState::Refund.as_str().to_owned()))
     }
 
-    /// Asks about a payment or refund of ours that the bill lacks, and answers with the reason that stands on its difference.
+    /// Queries WeChat about a payment or refund in the books that the bill lacks; returns the reason stored with the difference.
     /// Nothing is written.
     ///
     /// # Errors
@@ -145,13 +145,13 @@ impl Inner {
     }
 }
 
-/// What WeChat's answer means for a refund of ours that its bill lacks.
+/// The stored reason for a refund in the books that the bill lacks, from WeChat's answer.
 fn refund_word(lacking: &Difference, found: &Refunds) -> String {
     let amount = found.refunds.first().map(|seen| seen.refund_fee);
     if amount == lacking.ours { reason::CONFIRMED } else { "amount" }.to_owned()
 }
 
-/// What WeChat's answer means for a payment of ours that its bill lacks.
+/// The stored reason for a payment in the books that the bill lacks, from WeChat's answer.
 fn payment_word(lacking: &Difference, trade: &Trade) -> String {
     match (&trade.state, &trade.payment) {
         (TradeState::Success, Some(payment)) if payment.out_trade_no.as_str() != lacking.out_trade_no => {

@@ -61,7 +61,7 @@ async fn a_check_of_an_order_that_is_not_due_writes_nothing() {
         let (paid, _) = harness.paid_without_notice("u_1", 1000).await;
         harness.cashier.query(&paid.out_trade_no, "chen").await.unwrap();
         harness.advance(60_000);
-        // Whoever writes has to wait for this one on SQLite, and for the row on PostgreSQL.
+        // Blocks other writers: all of them on SQLite, those of this row on PostgreSQL.
         let mut writing = harness.cashier.db().begin().await.unwrap();
         let touch = "UPDATE orders SET user_name = user_name";
         sqlx::query(touch).execute(writing.connection()).await.unwrap();

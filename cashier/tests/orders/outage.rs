@@ -1,4 +1,5 @@
-//! WeChat is ill: new orders fail fast, one probe at a time goes through, queries wait, and all goes on by itself.
+//! The circuit breaker during an outage of WeChat: new orders fail fast, one probe at a time goes through, queries wait,
+//! and everything resumes without a person.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,4 +1,5 @@
-//! WeChat is ill: refunds wait, each under its number, one probe at a time goes through, and all go out by themselves.
+//! The circuit breaker during an outage of WeChat: refunds wait, each under its number, one probe at a time goes through,
+//! and all are sent without a person.
 
 use std::collections::BTreeMap;
 
