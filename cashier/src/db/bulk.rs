@@ -35,19 +35,21 @@ pub(super) struct Key<'a> {
     pub n: &'a str,
 }
 
-/// The rows that `select` (up to its WHERE) finds for these keys.
-pub(super) async fn select_in(
+/// What `parse` reads from the rows that `select` (up to its WHERE) finds for these keys.
+pub(super) async fn select_in<T>(
     connection: &mut AnyConnection,
     select: &str,
     column: &str,
     keys: &[&str],
-) -> Result<Vec<AnyRow>, DbError> {
+    parse: impl Fn(&AnyRow) -> Result<T, DbError>,
+) -> Result<Vec<T>, DbError> {
     if keys.is_empty() {
         return Ok(Vec::new());
     }
     let keys: Vec<_> = keys.iter().map(|n| Key { n }).collect();
     let sql = format!("{select} WHERE {column} IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)");
-    Ok(sqlx::query(AssertSqlSafe(sql)).bind(json(&keys)?).fetch_all(connection).await?)
+    let rows = sqlx::query(AssertSqlSafe(sql)).bind(json(&keys)?).fetch_all(connection).await?;
+    rows.iter().map(parse).collect()
 }
 
 /// A value on its way into a column.

@@ -136,17 +136,18 @@ pub(super) async fn read(
     connection: &mut AnyConnection,
     ids: &[ExceptionId],
 ) -> Result<Vec<Exception>, DbError> {
-    by_id(connection, &EXCEPTIONS.select, ids).await?.iter().map(exception).collect()
+    by_id(connection, &EXCEPTIONS.select, ids, exception).await
 }
 
-async fn by_id(
+async fn by_id<T>(
     connection: &mut AnyConnection,
     select: &str,
     ids: &[ExceptionId],
-) -> Result<Vec<AnyRow>, DbError> {
+    parse: impl Fn(&AnyRow) -> Result<T, DbError>,
+) -> Result<Vec<T>, DbError> {
     let keys: Vec<_> = ids.iter().map(ToString::to_string).collect();
     let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-    bulk::select_in(connection, select, "id", &keys).await
+    bulk::select_in(connection, select, "id", &keys, parse).await
 }
 
 /// One exception.
@@ -163,12 +164,11 @@ pub(super) async fn first_seen(
     connection: &mut AnyConnection,
     ids: &[ExceptionId],
 ) -> Result<Vec<(ExceptionId, UnixMillis)>, DbError> {
-    let rows = by_id(connection, "SELECT id, first_seen_at FROM exceptions", ids).await?;
-    let seen = |row| {
+    let seen = |row: &AnyRow| {
         let row = EXCEPTIONS.row(row);
         Ok((row.word("id", ExceptionId::parse)?, row.time("first_seen_at")?))
     };
-    rows.iter().map(seen).collect()
+    by_id(connection, "SELECT id, first_seen_at FROM exceptions", ids, seen).await
 }
 
 /// The exceptions of these orders, oldest first.
@@ -177,8 +177,8 @@ pub(super) async fn first_seen(
 /// [`DbError`].
 pub async fn of_orders(db: &Db, numbers: &[&str]) -> Result<Vec<Exception>, DbError> {
     let mut connection = db.reading().await?;
-    let rows = bulk::select_in(&mut connection, &EXCEPTIONS.select, "out_trade_no", numbers).await?;
-    let mut found = rows.iter().map(exception).collect::<Result<Vec<_>, _>>()?;
+    let mut found =
+        bulk::select_in(&mut connection, &EXCEPTIONS.select, "out_trade_no", numbers, exception).await?;
     found.sort_by_cached_key(|exception| (exception.first_seen_at, exception.id().to_string()));
     Ok(found)
 }

@@ -177,8 +177,7 @@ pub(super) async fn read(
     let mut found = Vec::new();
     let open_keys: Vec<_> = open_keys.iter().map(String::as_str).collect();
     for (column, keys) in [("out_trade_no", numbers), ("open_key", &open_keys)] {
-        let rows = bulk::select_in(connection, &ORDERS.select, column, keys).await?;
-        found.extend(rows.iter().map(order).collect::<Result<Vec<_>, _>>()?);
+        found.extend(bulk::select_in(connection, &ORDERS.select, column, keys, order).await?);
     }
     Ok(found)
 }

@@ -102,8 +102,7 @@ pub(super) async fn read(
 ) -> Result<Vec<Refund>, DbError> {
     let mut found = Vec::new();
     for (column, keys) in [("out_trade_no", orders), ("out_refund_no", numbers)] {
-        let rows = bulk::select_in(connection, &REFUNDS.select, column, keys).await?;
-        found.extend(rows.iter().map(refund).collect::<Result<Vec<_>, _>>()?);
+        found.extend(bulk::select_in(connection, &REFUNDS.select, column, keys, refund).await?);
     }
     Ok(found)
 }
