@@ -1,6 +1,7 @@
 //! Time as milliseconds, and its forms in WeChat's messages, which are Beijing time.
 
 use serde::{Deserialize, Serialize};
+use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset, macros::format_description};
 
 /// A moment as milliseconds since 1970 in UTC.
@@ -64,6 +65,14 @@ impl UnixMillis {
     pub fn to_beijing_rfc3339(self) -> String {
         let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]+08:00");
         self.beijing().format(&format).unwrap_or_default()
+    }
+
+    /// Reads `2026-03-15T10:05:12+08:00` (RFC 3339, with any offset), as API v3 has it; `None` if it is not one.
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        Some(UnixMillis(
+            moment.unix_timestamp().checked_mul(1000)?.checked_add(i64::from(moment.millisecond()))?,
+        ))
     }
 
     /// Reads `2026-03-16 09:30:15` in Beijing time; `None` if it is not one.
