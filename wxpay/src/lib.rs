@@ -111,6 +111,7 @@ mod transport;
 mod types;
 mod unix_millis;
 pub mod v2;
+pub mod v3;
 mod verified;
 
 pub use channel::{Channel, Protocol, Signed, TradeType};

@@ -1,0 +1,229 @@
+//! [`Object`]: one JSON message, read once and strictly.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use crate::Fen;
+use crate::evidence::Evidence;
+use crate::types::InvalidValue;
+
+/// Why a text is not read as a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonError {
+    /// Nothing of it was read.
+    #[error("longer than {limit} bytes")]
+    TooLarge {
+        /// The most bytes.
+        limit: usize,
+    },
+    /// Not JSON in UTF-8, too deep, a name twice in one object, or a character that no text has. The parser's words, which
+    /// quote nothing of the text.
+    #[error("not a JSON object: {0}")]
+    Malformed(String),
+}
+
+/// A JSON object. Fields are named by paths, `amount.total`. `null` and an empty string count as absent. `Debug` shows no
+/// values, because who paid may be among them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Object(BTreeMap<String, Value>);
+
+#[derive(Clone, PartialEq, Eq)]
+enum Value {
+    Null,
+    Bool(bool),
+    Integer(i64),
+    /// A number that is not written as an integer, or a larger one. For people only.
+    Number(String),
+    Text(String),
+    List(Vec<Value>),
+    Object(Object),
+}
+
+impl Object {
+    /// Reads one object of at most `limit` bytes, and nothing after it.
+    /// # Errors
+    /// [`JsonError`] for whatever could mean two things or nothing.
+    pub fn read(body: &[u8], limit: usize) -> Result<Self, JsonError> {
+        if body.len() > limit {
+            return Err(JsonError::TooLarge { limit });
+        }
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(object)) => Ok(object),
+            Ok(_) => Err(JsonError::Malformed("it is another value".to_owned())),
+            Err(error) => Err(JsonError::Malformed(error.to_string())),
+        }
+    }
+
+    fn find(&self, path: &str) -> Option<&Value> {
+        let (object, name) = match path.rsplit_once('.') {
+            None => (self, path),
+            Some((parent, name)) => match self.find(parent)? {
+                Value::Object(object) => (object, name),
+                _ => return None,
+            },
+        };
+        object.0.get(name).filter(|value| !matches!(value, Value::Null))
+    }
+
+    /// A text, `None` if it is absent or empty.
+    /// # Errors
+    /// [`InvalidValue`] if another kind of value stands there.
+    pub fn present(&self, path: &'static str) -> Result<Option<&str>, InvalidValue> {
+        match self.find(path) {
+            None => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+            Some(_) => Err(InvalidValue { what: path, must_be: "a string" }),
+        }
+    }
+
+    /// A text that must be there.
+    /// # Errors
+    /// [`InvalidValue`] if it is absent, empty, or another kind of value.
+    pub fn required(&self, path: &'static str) -> Result<&str, InvalidValue> {
+        self.present(path)?.ok_or(InvalidValue { what: path, must_be: "present" })
+    }
+
+    /// An amount in fen that must be there: an integer of at least 1, not in quotes, without point and exponent.
+    /// # Errors
+    /// [`InvalidValue`] for anything else.
+    pub fn fen(&self, path: &'static str) -> Result<Fen, InvalidValue> {
+        match self.find(path) {
+            Some(Value::Integer(fen)) if *fen >= 1 => Ok(Fen::new(*fen)),
+            _ => Err(InvalidValue { what: path, must_be: "a whole number of fen, at least 1" }),
+        }
+    }
+
+    /// The objects of a list; none if it is absent.
+    /// # Errors
+    /// [`InvalidValue`] if something else stands there, or in it.
+    pub fn objects(&self, path: &'static str) -> Result<Vec<&Object>, InvalidValue> {
+        let invalid = InvalidValue { what: path, must_be: "a list of objects" };
+        let list = match self.find(path) {
+            None => return Ok(Vec::new()),
+            Some(Value::List(list)) => list,
+            Some(_) => return Err(invalid),
+        };
+        let objects = list.iter().map(|value| match value {
+            Value::Object(object) => Some(object),
+            _ => None,
+        });
+        objects.collect::<Option<Vec<_>>>().ok_or(invalid)
+    }
+
+    /// Whether anything stands at `path` but `null` and an empty string, whatever kind of value.
+    pub fn has(&self, path: &str) -> bool {
+        self.find(path).is_some_and(|value| !matches!(value, Value::Text(text) if text.is_empty()))
+    }
+
+    /// Puts an object of texts in, for the evidence.
+    pub(crate) fn add_object<const N: usize>(&mut self, name: &str, fields: [(&str, String); N]) {
+        let fields = fields.map(|(name, text)| (name.to_owned(), Value::Text(text)));
+        self.0.insert(name.to_owned(), Value::Object(Object(BTreeMap::from(fields))));
+    }
+
+    /// Everything that was said, by path; elements of lists by their index, `promotion_detail.0.amount`.
+    pub fn evidence(&self) -> Evidence {
+        let mut fields = BTreeMap::new();
+        for (name, value) in &self.0 {
+            flatten(name.clone(), value, &mut fields);
+        }
+        fields.into()
+    }
+}
+
+fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
+    let text = match value {
+        Value::Null => return,
+        Value::Bool(is) => is.to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Number(text) | Value::Text(text) => text.clone(),
+        Value::List(list) => {
+            let list = list.iter().enumerate();
+            return list.for_each(|(index, value)| flatten(format!("{path}.{index}"), value, fields));
+        }
+        Value::Object(Object(object)) => {
+            return object.iter().for_each(|(name, value)| flatten(format!("{path}.{name}"), value, fields));
+        }
+    };
+    fields.insert(path, text);
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Anything)
+    }
+}
+
+/// The characters that XML has, as v2's texts have them: a NUL would fail a whole transaction of PostgreSQL.
+fn text<E: serde::de::Error>(text: String) -> Result<String, E> {
+    let is_char = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..);
+    match text.chars().all(is_char) {
+        true => Ok(text),
+        false => Err(E::custom("a control character in a string")),
+    }
+}
+
+struct Anything;
+
+impl<'de> Visitor<'de> for Anything {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, is: bool) -> Result<Value, E> {
+        Ok(Value::Bool(is))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::Integer(number))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(i64::try_from(number).map_or_else(|_| Value::Number(number.to_string()), Value::Integer))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::Number(number.to_string()))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
+        text(value.to_owned()).map(Value::Text)
+    }
+
+    fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
+        text(value).map(Value::Text)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::List(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut object = BTreeMap::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let value = map.next_value()?;
+            if object.insert(text(name)?, value).is_some() {
+                return Err(A::Error::custom("the same name twice in one object"));
+            }
+        }
+        Ok(Value::Object(Object(object)))
+    }
+}
