@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use wxpay::{SignType, UnixMillis};
+use wxpay::UnixMillis;
 
 use crate::clock::Now;
 use crate::faults::RefundFaults;
 use crate::orders::refunds::{FreshRefund, Refund};
-use crate::orders::{self, DAY_MS, Fresh, Order, Pay, PayError, Payment, Refusal};
+use crate::orders::{self, DAY_MS, Fresh, Order, Pay, PayError, Payment, Refusal, Signing};
 
 /// Age in milliseconds at which orders are deleted, paid or not.
 const KEPT_MS: i64 = 30 * DAY_MS;
@@ -43,7 +43,7 @@ impl Book {
     pub fn unified_order(
         &mut self,
         fields: &BTreeMap<String, String>,
-        sign_type: SignType,
+        signing: Signing,
         fresh: Fresh,
         now: Now,
     ) -> Result<&Order, Refusal> {
@@ -51,12 +51,12 @@ impl Book {
         let code_url = fresh.code_url.clone();
         let order = match self.orders.entry(number.clone()) {
             std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(Order::new(fields, sign_type, fresh, now)?)
+                free.insert(Order::new(fields, signing, fresh, now)?)
             }
             std::collections::hash_map::Entry::Occupied(taken) => {
                 let order = taken.into_mut();
                 let oldest = order.codes.first().map(|code| code.code_url.clone());
-                order.order_again(fields, fresh, now)?;
+                order.order_again(fields, signing, fresh, now)?;
                 let still = order.codes.first().map(|code| &code.code_url);
                 if let Some(gone) = oldest.filter(|code| Some(code) != still) {
                     self.by_code.remove(&gone);

@@ -17,8 +17,9 @@ pub struct Faults {
     pub answer: AnswerFault,
     /// Of refunds.
     pub refund: RefundFaults,
-    /// What the passing of `time_expire` does to orders that are placed from now on.
-    pub expiry: Expiry,
+    /// What the passing of `time_expire` does to orders that are placed from now on. Without it orders of API v2 are closed
+    /// by it, and those of API v3 stay unpaid.
+    pub expiry: Option<Expiry>,
     /// What calls are refused with, by the end of their address (`unifiedorder`, `orderquery`, `closeorder`): a signed
     /// answer with this `err_code`, any word; nothing is done.
     pub refuse: BTreeMap<String, String>,
@@ -38,7 +39,7 @@ impl Default for Faults {
             answer: AnswerFault::default(),
             refund: RefundFaults::default(),
             refuse: BTreeMap::new(),
-            expiry: Expiry::default(),
+            expiry: None,
             trade_state: None,
             answer_delay_ms: 0,
             speed: 1,

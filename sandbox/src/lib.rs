@@ -21,6 +21,7 @@ mod control;
 mod deliver;
 mod faults;
 mod notices;
+mod numbers;
 mod orders;
 mod page;
 mod phone;
@@ -48,7 +49,7 @@ pub use crate::deliver::Deliver;
 pub use crate::faults::{AnswerFault, Faults, NotifyFaults, RefundFaults};
 pub use crate::notices::{Kind, NoticeRecord};
 pub use crate::orders::refunds::{Refund, RefundRefusal, RefundStatus};
-pub use crate::orders::{Expiry, Order, Pay, PayError, Payment, TradeState};
+pub use crate::orders::{Expiry, Order, Pay, PayError, Payment, Signing, TradeState};
 pub use crate::store::StoreError;
 pub use crate::tls::{Tls, TlsError};
 
@@ -58,7 +59,6 @@ use crate::notices::{Pending, Queue};
 use crate::orders::MINUTE_MS;
 use crate::random::Random;
 use crate::store::{Change, Kept, Store};
-use crate::v2::replies;
 
 /// Age before which an order cannot be closed. Source: WeChat Pay v2, native.php?chapter=9_3.
 const CLOSE_AFTER_MS: i64 = 5 * MINUTE_MS;
@@ -261,12 +261,12 @@ impl Sandbox {
             let mut state = self.state();
             let crate::State { book, faults, random, .. } = &mut *state;
             let delay_ms = faults.notify.delay_ms.saturating_mul(faults.speed.into());
-            let (order, payment) = book.pay(code_url, pay, replies::payment(random, now.wall), now)?;
+            let (order, payment) = book.pay(code_url, pay, numbers::payment(random, now.wall), now)?;
             let notice = Pending {
                 id: payment.transaction_id.clone(),
                 kind: Kind::Payment,
                 out_trade_no: order.out_trade_no.clone(),
-                nonce_str: replies::nonce_str(random),
+                nonce_str: numbers::nonce_str(random),
                 attempts: 0,
                 due_inner: now.inner.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX)),
             };

@@ -5,7 +5,7 @@ pub mod refunds;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use wxpay::{Fen, SignType, UnixMillis};
+use wxpay::{Fen, Protocol, SignType, Signed, UnixMillis};
 
 use self::refunds::{Refund, RefundRefusal};
 use crate::clock::Now;
@@ -35,6 +35,45 @@ pub enum Expiry {
     Stays,
 }
 
+/// How a call of the merchant's was signed, and so how notices about it are.
+/// Source: WeChat Pay v2, native.php?chapter=4_3 (签名算法).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Signing {
+    /// The algorithm, which also says which protocol it was.
+    #[serde(rename = "sign_type")]
+    pub signed: Signed,
+    /// API v3 only: the call asked for answers that are signed with WeChat's public key, not with a platform certificate.
+    pub public_key: bool,
+}
+
+impl Default for Signing {
+    fn default() -> Self {
+        SignType::Md5.into()
+    }
+}
+
+impl From<SignType> for Signing {
+    fn from(sign_type: SignType) -> Self {
+        Signing { signed: sign_type.into(), public_key: false }
+    }
+}
+
+impl Signing {
+    /// The algorithm of a v2 message about it.
+    pub fn sign_type(self) -> SignType {
+        match self.signed {
+            Signed::HmacSha256 => SignType::HmacSha256,
+            Signed::Md5 | Signed::Rsa => SignType::Md5,
+        }
+    }
+
+    /// The protocol of the call.
+    pub fn protocol(self) -> Protocol {
+        self.signed.protocol()
+    }
+}
+
 /// One order, from the first unified order on. It is kept as one JSON document.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Order {
@@ -45,8 +84,8 @@ pub struct Order {
     /// What it costs.
     pub total_fee: Fen,
     /// How the first call was signed; notices are signed the same way.
-    /// Source: WeChat Pay v2, native.php?chapter=4_3 (签名算法).
-    pub sign_type: SignType,
+    #[serde(flatten)]
+    pub signing: Signing,
     /// The newest prepay session.
     pub prepay_id: String,
     /// Newest last; only the newest can be paid.
@@ -116,6 +155,8 @@ pub struct Fresh {
 /// Why WeChat refuses a call; signed, with `result_code=FAIL`. Each has the text of `err_code_des`, its own or as given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
+    /// The number is another protocol's, or in API v3 another trade type's.
+    OutTradeNoUsed,
     /// Parameters that differ from the first call's, or break a rule.
     InvalidRequest(&'static str),
     /// A parameter that the trade type needs.
@@ -134,6 +175,8 @@ pub enum Refusal {
     BusinessError(&'static str),
     /// As a switch wants it.
     Refund(RefundRefusal),
+    /// Too young to be closed.
+    CloseTooEarly,
     /// To be called again.
     SystemError(&'static str),
 }
@@ -151,7 +194,8 @@ impl Refusal {
             Refusal::RefundNotExist => "REFUNDNOTEXIST",
             Refusal::BusinessError(_) => "ERROR",
             Refusal::Refund(code) => code.as_str(),
-            Refusal::SystemError(_) => "SYSTEMERROR",
+            Refusal::OutTradeNoUsed => "OUT_TRADE_NO_USED",
+            Refusal::CloseTooEarly | Refusal::SystemError(_) => "SYSTEMERROR",
         }
     }
 
@@ -168,6 +212,8 @@ impl Refusal {
             Refusal::OrderPaid => "该订单已支付",
             Refusal::OrderClosed => "订单已关闭",
             Refusal::OrderNotExist => "订单不存在",
+            Refusal::OutTradeNoUsed => "商户订单号重复",
+            Refusal::CloseTooEarly => "订单生成后不能马上关单，请稍后再试",
         }
     }
 }
@@ -210,12 +256,14 @@ impl Order {
     /// What its trade type lacks, or a `time_expire` that has passed.
     pub fn new(
         fields: &BTreeMap<String, String>,
-        sign_type: SignType,
+        signing: Signing,
         fresh: Fresh,
         now: Now,
     ) -> Result<Order, Refusal> {
         let lacks = |name: &str| !fields.contains_key(name);
         match fields.get("trade_type").map(String::as_str) {
+            // What API v3 needs is in its own rules.
+            _ if signing.protocol() == Protocol::V3 => (),
             Some("NATIVE") if lacks("product_id") => {
                 return Err(Refusal::LackParams("缺少参数product_id"));
             }
@@ -235,7 +283,7 @@ impl Order {
             out_trade_no: fields.get("out_trade_no").cloned().unwrap_or_default(),
             asked: asked(fields),
             total_fee: Fen::new(total_fee.unwrap_or_default()),
-            sign_type,
+            signing,
             prepay_id: String::new(),
             codes: Vec::new(),
             created_at: now.wall,
@@ -257,12 +305,17 @@ impl Order {
     pub fn order_again(
         &mut self,
         fields: &BTreeMap<String, String>,
+        signing: Signing,
         fresh: Fresh,
         now: Now,
     ) -> Result<(), Refusal> {
+        let other_channel = signing.protocol() != self.signing.protocol()
+            || signing.protocol() == Protocol::V3
+                && self.asked("trade_type") != fields.get("trade_type").map(String::as_str);
         match self.trade_state(now) {
             TradeState::Success | TradeState::Refund => Err(Refusal::OrderPaid),
             TradeState::Closed => Err(Refusal::OrderClosed),
+            TradeState::NotPay if other_channel => Err(Refusal::OutTradeNoUsed),
             TradeState::NotPay if self.asked != asked(fields) => {
                 Err(Refusal::InvalidRequest("201 商户订单号重复"))
             }
@@ -294,7 +347,7 @@ impl Order {
             TradeState::Success | TradeState::Refund => Err(Refusal::OrderPaid),
             TradeState::Closed => Err(Refusal::OrderClosed),
             TradeState::NotPay if now.inner.minus(self.created_inner) < close_after_ms => {
-                Err(Refusal::SystemError("订单生成后不能马上关单，请稍后再试"))
+                Err(Refusal::CloseTooEarly)
             }
             TradeState::NotPay => {
                 self.closed_at = Some(now.wall);

@@ -117,8 +117,8 @@ impl Sandbox {
             fields.set("cash_fee", total_fee.to_string());
         }
         let sign = match ApiKey::parse(OTHER_KEY) {
-            Ok(key) if faults.forge_sign => sign::sign(&fields, &key, order.sign_type),
-            _ => sign::sign(&fields, &self.0.merchant.key, order.sign_type),
+            Ok(key) if faults.forge_sign => sign::sign(&fields, &key, order.signing.sign_type()),
+            _ => sign::sign(&fields, &self.0.merchant.key, order.signing.sign_type()),
         };
         fields.set("sign", sign);
         let notify_url = order.asked("notify_url").unwrap_or_default().to_owned();

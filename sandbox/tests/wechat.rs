@@ -276,7 +276,7 @@ async fn an_order_can_be_paid_until_its_time_expire_and_is_closed_from_then_on()
 #[tokio::test]
 async fn an_order_whose_expiry_closes_nothing_is_unpaid_and_cannot_be_paid_until_it_is_closed() {
     let world = world().await;
-    world.sandbox.set_faults(Faults { expiry: Expiry::Stays, ..Faults::default() });
+    world.sandbox.set_faults(Faults { expiry: Some(Expiry::Stays), ..Faults::default() });
     let short = world.order().with("time_expire", "20260315100020");
     let code_url = world.place(short.clone()).await;
     world.sandbox.set_faults(Faults::default());

@@ -112,7 +112,7 @@ async fn an_unpaid_order_is_closed_after_its_expiry_and_a_later_payment_is_credi
 #[tokio::test]
 async fn an_order_that_wechat_leaves_unpaid_after_its_expiry_is_closed_there_and_then_here() {
     on_both(|harness| async move {
-        harness.sandbox.set_faults(Faults { expiry: Expiry::Stays, ..Faults::default() });
+        harness.sandbox.set_faults(Faults { expiry: Some(Expiry::Stays), ..Faults::default() });
         let order = harness.place(1000).await;
         harness.advance(604_000);
         assert_eq!(harness.sandbox.trade_state(order.out_trade_no.as_str()), Some(TradeState::NotPay));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wxpay::{Fen, UnixMillis};
 
-use super::{Order, Refusal};
+use super::{Order, Refusal, Signing};
 use crate::clock::Now;
 
 /// Most refunds of one payment. Source: WeChat Pay v2, native.php?chapter=9_4 (注意).
@@ -25,6 +25,9 @@ pub struct Refund {
     pub refund_fee: Fen,
     /// The parameters of the first call, which every repeat must match.
     pub asked: BTreeMap<String, String>,
+    /// How the first call was signed. Absent in what earlier versions kept.
+    #[serde(flatten)]
+    pub signing: Signing,
     /// When it was accepted.
     pub accepted_at: UnixMillis,
     /// How it ends; `Processing` never does.
@@ -128,6 +131,7 @@ impl Refund {
 /// Random values and times of a new refund; made outside, so that the rules stay pure.
 #[derive(Debug, Clone)]
 pub struct FreshRefund {
+    pub signing: Signing,
     pub refund_id: String,
     pub ends_at: UnixMillis,
     pub ends_inner: UnixMillis,
@@ -174,6 +178,7 @@ impl Order {
             transaction_id: payment.transaction_id.clone(),
             refund_fee: Fen::new(refund_fee),
             asked,
+            signing: fresh.signing,
             accepted_at: now.wall,
             result,
             ends_at: fresh.ends_at,

@@ -18,6 +18,7 @@ use crate::bills::{self, NoBill};
 use crate::clock::Now;
 use crate::faults::AnswerFault;
 use crate::notices::{Kind, Pending};
+use crate::numbers;
 use crate::orders::refunds::{FreshRefund, RefundStatus};
 use crate::orders::{Fresh, Refusal};
 use crate::store::{Change, Kept};
@@ -152,9 +153,13 @@ impl Sandbox {
         let out_trade_no = request.get("out_trade_no");
         let done = match call {
             Call::UnifiedOrder => {
-                let prepay_id = replies::prepay_id(random, now.wall);
-                let fresh = Fresh { code_url: replies::code_url(random), prepay_id, expiry: faults.expiry };
-                book.unified_order(&request.fields, request.sign_type, fresh, now)
+                let prepay_id = numbers::prepay_id(random, now.wall);
+                let fresh = Fresh {
+                    code_url: numbers::code_url(random),
+                    prepay_id,
+                    expiry: faults.expiry.unwrap_or_default(),
+                };
+                book.unified_order(&request.fields, request.sign_type.into(), fresh, now)
                     .map(|order| (replies::ordered(merchant, order), Some(order)))
             }
             Call::OrderQuery => book
@@ -190,7 +195,12 @@ impl Sandbox {
         let after = i64::try_from(faults.refund.after_ms).unwrap_or(i64::MAX);
         let ends_inner = now.inner.plus_ms(after);
         let ends_at = self.0.clock.wall_of(ends_inner).max(now.wall);
-        let fresh = FreshRefund { refund_id: replies::refund_id(random, now.wall), ends_at, ends_inner };
+        let fresh = FreshRefund {
+            signing: request.sign_type.into(),
+            refund_id: numbers::refund_id(random, now.wall),
+            ends_at,
+            ends_inner,
+        };
         let (order, refund, is_new) = match book.refund(&request.fields, fresh, &faults.refund, now) {
             Ok(taken) => taken,
             Err(why) => return (Err(why), Kept::nothing()),
@@ -205,7 +215,7 @@ impl Sandbox {
             id: refund.refund_id.clone(),
             kind: Kind::Refund,
             out_trade_no: order.out_trade_no.clone(),
-            nonce_str: replies::nonce_str(random),
+            nonce_str: numbers::nonce_str(random),
             attempts: 0,
             due_inner: ends_inner.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX)),
         });
