@@ -101,10 +101,8 @@ fn begin(
     openid: &str,
     state: &str,
 ) -> [String; 12] {
-    let (appid, mch_id) = (merchant.appid.as_str(), merchant.mch_id.as_str());
+    let (appid, mch_id) = (order.appid(), merchant.mch_id.as_str());
     let device = order.asked("device_info").unwrap_or_default();
-    let trade_type = order.asked("trade_type").unwrap_or_default();
-    let payer = order.asked("openid").unwrap_or(openid);
     let time = at.to_beijing_text();
     [
         &time,
@@ -114,8 +112,8 @@ fn begin(
         device,
         transaction_id,
         &order.out_trade_no,
-        payer,
-        trade_type,
+        openid,
+        order.trade_type(),
         state,
         "OTHERS",
         "CNY",

@@ -7,7 +7,7 @@ use wxpay::UnixMillis;
 use crate::clock::Now;
 use crate::faults::RefundFaults;
 use crate::orders::refunds::{FreshRefund, Refund};
-use crate::orders::{self, DAY_MS, Fresh, Order, Pay, PayError, Payment, Refusal, Signing};
+use crate::orders::{self, DAY_MS, Fresh, Order, Pay, PayError, Payment, Refusal, Session, Signing};
 
 /// Age in milliseconds at which orders are deleted, paid or not.
 const KEPT_MS: i64 = 30 * DAY_MS;
@@ -15,7 +15,8 @@ const KEPT_MS: i64 = 30 * DAY_MS;
 #[derive(Debug, Default)]
 pub struct Book {
     orders: HashMap<String, Order>,
-    by_code: HashMap<String, String>,
+    /// By `code_url` and by `prepay_id`.
+    by_ticket: HashMap<String, String>,
     by_transaction: HashMap<String, String>,
     by_out_refund_no: HashMap<String, String>,
     by_refund_id: HashMap<String, String>,
@@ -24,8 +25,8 @@ pub struct Book {
 impl Book {
     /// Adds an order that was read from the store.
     pub fn insert(&mut self, order: Order) {
-        for code in &order.codes {
-            self.by_code.insert(code.code_url.clone(), order.out_trade_no.clone());
+        for ticket in order.sessions.iter().flat_map(Session::tickets) {
+            self.by_ticket.insert(ticket.to_owned(), order.out_trade_no.clone());
         }
         for payment in &order.payments {
             let number = order.out_trade_no.clone();
@@ -39,7 +40,7 @@ impl Book {
         self.orders.insert(order.out_trade_no.clone(), order);
     }
 
-    /// Creates the order, or renews its code. Source: WeChat Pay v2, native.php?chapter=9_1.
+    /// Creates the order, or renews its prepay session. Source: WeChat Pay v2, native.php?chapter=9_1.
     pub fn unified_order(
         &mut self,
         fields: &BTreeMap<String, String>,
@@ -48,24 +49,24 @@ impl Book {
         now: Now,
     ) -> Result<&Order, Refusal> {
         let number = fields.get("out_trade_no").cloned().unwrap_or_default();
-        let code_url = fresh.code_url.clone();
         let order = match self.orders.entry(number.clone()) {
             std::collections::hash_map::Entry::Vacant(free) => {
                 free.insert(Order::new(fields, signing, fresh, now)?)
             }
             std::collections::hash_map::Entry::Occupied(taken) => {
                 let order = taken.into_mut();
-                let oldest = order.codes.first().map(|code| code.code_url.clone());
+                let oldest = order.sessions.first().cloned();
                 order.order_again(fields, signing, fresh, now)?;
-                let still = order.codes.first().map(|code| &code.code_url);
-                if let Some(gone) = oldest.filter(|code| Some(code) != still) {
-                    self.by_code.remove(&gone);
+                let still = order.sessions.first().map(|session| &session.prepay_id);
+                if let Some(gone) = oldest.filter(|session| Some(&session.prepay_id) != still) {
+                    gone.tickets().for_each(|ticket| _ = self.by_ticket.remove(ticket));
                 }
                 order
             }
         };
-        if order.code_url() == Some(code_url.as_str()) {
-            self.by_code.insert(code_url, number);
+        if let Some(newest) = order.sessions.last() {
+            let tickets = newest.tickets().map(|ticket| (ticket.to_owned(), number.clone()));
+            self.by_ticket.extend(tickets);
         }
         Ok(order)
     }
@@ -93,17 +94,18 @@ impl Book {
         Ok(order)
     }
 
-    /// Records a payment by `code_url`.
+    /// Records the payment that `payment` makes of the payer's openid, by a `code_url` or a `prepay_id`.
     pub fn pay(
         &mut self,
-        code_url: &str,
+        ticket: &str,
         pay: Pay,
-        payment: Payment,
+        payment: impl FnOnce(&str) -> Payment,
         now: Now,
     ) -> Result<(&Order, &Payment), PayError> {
-        let number = self.by_code.get(code_url).ok_or(PayError::UnknownCode)?;
+        let number = self.by_ticket.get(ticket).ok_or(PayError::UnknownCode)?;
         let order = self.orders.get_mut(number).ok_or(PayError::UnknownCode)?;
-        order.can_pay(code_url, pay, now)?;
+        order.can_pay(ticket, pay, now)?;
+        let payment = payment(order.payer(pay.person));
         self.by_transaction.insert(payment.transaction_id.clone(), number.clone());
         order.payments.push(payment);
         match order.payments.last() {
@@ -175,9 +177,9 @@ impl Book {
         self.orders.get(out_trade_no)
     }
 
-    /// The order that this code belongs or belonged to.
-    pub fn by_code(&self, code_url: &str) -> Option<&Order> {
-        self.by_code.get(code_url).and_then(|number| self.orders.get(number))
+    /// The order that this code or `prepay_id` belongs or belonged to.
+    pub fn by_ticket(&self, ticket: &str) -> Option<&Order> {
+        self.by_ticket.get(ticket).and_then(|number| self.orders.get(number))
     }
 
     /// The newest `most` orders, newest last.
@@ -191,7 +193,7 @@ impl Book {
     pub fn forget_old(&mut self, now: UnixMillis) -> UnixMillis {
         let before = now.plus_ms(-KEPT_MS);
         self.orders.retain(|_, order| order.created_at >= before);
-        self.by_code.retain(|_, number| self.orders.contains_key(number));
+        self.by_ticket.retain(|_, number| self.orders.contains_key(number));
         self.by_transaction.retain(|_, number| self.orders.contains_key(number));
         self.by_out_refund_no.retain(|_, number| self.orders.contains_key(number));
         self.by_refund_id.retain(|_, number| self.orders.contains_key(number));

@@ -13,6 +13,7 @@ use wxpay::{Fen, UnixMillis};
 
 use crate::faults::MAX_REPEAT;
 use crate::orders::{Order, Pay, PayError};
+use crate::people::Person;
 use crate::v2::rules::BODY_LIMIT;
 use crate::{Faults, NoticeRecord, Sandbox, TradeState};
 
@@ -62,11 +63,14 @@ impl From<PayError> for Refused {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Scan {
+    #[serde(alias = "prepay_id")]
     code_url: String,
     #[serde(default, deserialize_with = "switch")]
     force: bool,
     #[serde(default, deserialize_with = "switch")]
     again: bool,
+    #[serde(default)]
+    person: Person,
 }
 
 /// `1`, `"1"`, `true` and their opposites: a form knows only text, JSON has them all.
@@ -94,8 +98,8 @@ async fn read<T: DeserializeOwned>(request: Request) -> Result<T, Refused> {
 }
 
 async fn pay(State(sandbox): State<Sandbox>, request: Request) -> Result<Json<Value>, Refused> {
-    let Scan { code_url, force, again } = read(request).await?;
-    let payment = sandbox.pay(&code_url, Pay { force, again }).await?;
+    let Scan { code_url, force, again, person } = read(request).await?;
+    let payment = sandbox.pay(&code_url, Pay { force, again, person }).await?;
     Ok(Json(json!({ "transaction_id": payment.transaction_id, "paid_at_ms": payment.paid_at })))
 }
 
@@ -133,9 +137,10 @@ async fn notices(State(sandbox): State<Sandbox>) -> Json<Vec<NoticeRecord>> {
 struct OrderShown {
     out_trade_no: String,
     total_fee: Fen,
-    trade_type: Option<String>,
+    trade_type: String,
     trade_state: TradeState,
     code_url: Option<String>,
+    prepay_id: String,
     created_at_ms: UnixMillis,
     time_expire_ms: Option<UnixMillis>,
     transaction_ids: Vec<String>,
@@ -147,9 +152,10 @@ async fn orders(State(sandbox): State<Sandbox>) -> Json<Vec<OrderShown>> {
     let show = |order: &Order| OrderShown {
         out_trade_no: order.out_trade_no.clone(),
         total_fee: order.total_fee,
-        trade_type: order.asked("trade_type").map(str::to_owned),
+        trade_type: order.trade_type().to_owned(),
         trade_state: order.trade_state(now),
         code_url: order.code_url().map(str::to_owned),
+        prepay_id: order.prepay_id().to_owned(),
         created_at_ms: order.created_at,
         time_expire_ms: order.time_expire,
         transaction_ids: order.payments.iter().map(|p| p.transaction_id.clone()).collect(),

@@ -1,9 +1,12 @@
 //! Fault injection: the switches of `PUT /control/faults`.
 
+mod weixin;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::weixin::{BridgeFault, CodeFault, TokenFault, WeixinFaults};
 use crate::orders::Expiry;
 use crate::orders::refunds::{RefundRefusal, RefundStatus};
 
@@ -17,6 +20,8 @@ pub struct Faults {
     pub answer: AnswerFault,
     /// Of refunds.
     pub refund: RefundFaults,
+    /// Of OAuth codes, access tokens and WeChat's browser.
+    pub weixin: WeixinFaults,
     /// What the passing of `time_expire` does to orders that are placed from now on. Without it orders of API v2 are closed
     /// by it, and those of API v3 stay unpaid.
     pub expiry: Option<Expiry>,
@@ -25,6 +30,8 @@ pub struct Faults {
     pub refuse: BTreeMap<String, String>,
     /// Every query answers this `trade_state`, any word.
     pub trade_state: Option<String>,
+    /// Every notice of a payment and every query of one names this `trade_type`, any word.
+    pub trade_type: Option<String>,
     /// Every answer of `/pay/*` comes this much later, in milliseconds of the real clock.
     pub answer_delay_ms: u64,
     /// WeChat's own waits pass this many times as fast: retries, the five minutes before a close,
@@ -38,9 +45,11 @@ impl Default for Faults {
             notify: NotifyFaults::default(),
             answer: AnswerFault::default(),
             refund: RefundFaults::default(),
+            weixin: WeixinFaults::default(),
             refuse: BTreeMap::new(),
             expiry: None,
             trade_state: None,
+            trade_type: None,
             answer_delay_ms: 0,
             speed: 1,
         }

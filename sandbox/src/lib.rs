@@ -20,16 +20,21 @@ mod clock;
 mod control;
 mod deliver;
 mod faults;
+mod h5;
 mod notices;
 mod numbers;
 mod orders;
 mod page;
+mod people;
 mod phone;
 mod random;
+mod registered;
 mod sending;
+mod sheet;
 mod store;
 mod tls;
 mod v2;
+mod weixin;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -46,10 +51,14 @@ use wxpay::Merchant;
 
 pub use crate::clock::Clock;
 pub use crate::deliver::Deliver;
-pub use crate::faults::{AnswerFault, Faults, NotifyFaults, RefundFaults};
+pub use crate::faults::{
+    AnswerFault, BridgeFault, CodeFault, Faults, NotifyFaults, RefundFaults, TokenFault, WeixinFaults,
+};
 pub use crate::notices::{Kind, NoticeRecord};
 pub use crate::orders::refunds::{Refund, RefundRefusal, RefundStatus};
-pub use crate::orders::{Expiry, Order, Pay, PayError, Payment, Signing, TradeState};
+pub use crate::orders::{Expiry, Order, Pay, PayError, Payment, Session, Signing, TradeState};
+pub use crate::people::Person;
+pub use crate::registered::Registered;
 pub use crate::store::StoreError;
 pub use crate::tls::{Tls, TlsError};
 
@@ -59,6 +68,13 @@ use crate::notices::{Pending, Queue};
 use crate::orders::MINUTE_MS;
 use crate::random::Random;
 use crate::store::{Change, Kept, Store};
+use crate::weixin::Weixin;
+
+/// The appid of the merchant's mobile app (开放平台), beside the merchant's own.
+pub const APP_APPID: &str = "wxapp0000000000001";
+
+/// The AppSecret (公众平台) of the merchant's own appid. Of the sandbox only; never use it in production.
+pub const APP_SECRET: &str = "7de0c0ffee5a0d0b0c5a11ed0123abcd";
 
 /// Age before which an order cannot be closed. Source: WeChat Pay v2, native.php?chapter=9_3.
 const CLOSE_AFTER_MS: i64 = 5 * MINUTE_MS;
@@ -113,6 +129,8 @@ struct State {
     book: Book,
     queue: Queue,
     faults: Faults,
+    registered: Registered,
+    weixin: Weixin,
     random: Random,
     forgot_at: wxpay::UnixMillis,
 }
@@ -156,6 +174,7 @@ impl Sandbox {
     pub fn router(&self) -> axum::Router {
         v2::endpoints::router(self)
             .merge(phone::router(self))
+            .merge(weixin::router(self))
             .merge(control::router(self))
             .merge(page::router(self))
     }
@@ -216,6 +235,11 @@ impl Sandbox {
         self.0.close_after_ms.store(ms, Ordering::Relaxed);
     }
 
+    /// Replaces what the merchant has registered; by default nothing but the names of this machine.
+    pub fn register(&self, registered: Registered) {
+        self.state().registered = registered;
+    }
+
     /// Replaces all switches.
     pub fn set_faults(&self, faults: Faults) {
         if faults.speed != self.0.clock.speed() {
@@ -251,17 +275,18 @@ impl Sandbox {
         self.state().book.order(out_trade_no).map(|order| order.trade_state(now))
     }
 
-    /// Pays by `code_url` and queues the notice. It is sent by
+    /// Pays by a `code_url` or a `prepay_id` and queues the notice. It is sent by
     /// [`Sandbox::serve`], [`Sandbox::run_notices`] or [`Sandbox::step`].
     /// # Errors
     /// [`PayError`]: why WeChat would not take the money.
-    pub async fn pay(&self, code_url: &str, pay: Pay) -> Result<Payment, PayError> {
+    pub async fn pay(&self, ticket: &str, pay: Pay) -> Result<Payment, PayError> {
         let now = self.0.clock.read();
         let (number, payment, kept) = {
             let mut state = self.state();
             let crate::State { book, faults, random, .. } = &mut *state;
             let delay_ms = faults.notify.delay_ms.saturating_mul(faults.speed.into());
-            let (order, payment) = book.pay(code_url, pay, numbers::payment(random, now.wall), now)?;
+            let payment = |openid: &str| numbers::payment(random, openid, now.wall);
+            let (order, payment) = book.pay(ticket, pay, payment, now)?;
             let notice = Pending {
                 id: payment.transaction_id.clone(),
                 kind: Kind::Payment,
@@ -289,7 +314,7 @@ impl Sandbox {
     pub fn refuse(&self, code_url: &str) -> Result<(), PayError> {
         let now = self.0.clock.read();
         let state = self.state();
-        let order = state.book.by_code(code_url).ok_or(PayError::UnknownCode)?;
+        let order = state.book.by_ticket(code_url).ok_or(PayError::UnknownCode)?;
         order.can_pay(code_url, Pay::default(), now)
     }
 

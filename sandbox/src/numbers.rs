@@ -10,8 +10,10 @@ const MIXED: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234
 const HEX: &[u8] = b"0123456789abcdef";
 const DIGITS: &[u8] = b"0123456789";
 
-/// The one payer of the sandbox.
-const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
+/// `length` letters and digits: codes and tokens.
+pub fn mixed(random: &mut Random, length: usize) -> String {
+    random.letters(MIXED, length)
+}
 
 /// WeChat's own, never an echo of the request's.
 pub fn nonce_str(random: &mut Random) -> String {
@@ -28,13 +30,13 @@ pub fn prepay_id(random: &mut Random, now: UnixMillis) -> String {
     format!("wx{}{}", now.to_beijing(), random.letters(HEX, 20))
 }
 
-/// A payment made now: 28 digits with the day in them, as in practice.
-pub fn payment(random: &mut Random, now: UnixMillis) -> Payment {
+/// A payment made now by `openid`: 28 digits with the day in them, as in practice.
+pub fn payment(random: &mut Random, openid: &str, now: UnixMillis) -> Payment {
     let day: String = now.to_beijing().chars().take(8).collect();
     Payment {
         transaction_id: format!("4200{}{day}{}", random.letters(DIGITS, 6), random.letters(DIGITS, 10)),
         paid_at: now,
-        openid: OPENID.to_owned(),
+        openid: openid.to_owned(),
     }
 }
 

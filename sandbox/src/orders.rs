@@ -1,5 +1,6 @@
 //! One order as WeChat keeps it, and its rules. Pure: no IO, `now` is a parameter.
 
+mod channel;
 pub mod refunds;
 
 use std::collections::BTreeMap;
@@ -9,19 +10,20 @@ use wxpay::{Fen, Protocol, SignType, Signed, UnixMillis};
 
 use self::refunds::{Refund, RefundRefusal};
 use crate::clock::Now;
+use crate::people::Person;
 
 pub const MINUTE_MS: i64 = 60_000;
 pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 
-/// How long a `code_url` can be scanned, whatever `time_expire` says.
+/// How long a `code_url` or a `prepay_id` can be paid, whatever `time_expire` says.
 /// Source: WeChat Pay v2, native.php?chapter=9_1 (`code_url`).
-const CODE_LIFE_MS: i64 = 2 * HOUR_MS;
+const SESSION_LIFE_MS: i64 = 2 * HOUR_MS;
 /// How long an order without `time_expire` can be paid.
 /// Source: WeChat Pay v2, native.php?chapter=9_1 (`time_expire`).
 const ORDER_LIFE_MS: i64 = 7 * DAY_MS;
-/// Codes of an order that are still recognised after a newer one replaced them.
-const CODES_KEPT: usize = 16;
+/// Prepay sessions of an order that are still recognised after a newer one replaced them.
+const SESSIONS_KEPT: usize = 16;
 
 /// What the passing of its `time_expire` does to an unpaid order. WeChat's pages call it the last moment of paying, and
 /// say nothing of a close.
@@ -86,10 +88,9 @@ pub struct Order {
     /// How the first call was signed; notices are signed the same way.
     #[serde(flatten)]
     pub signing: Signing,
-    /// The newest prepay session.
-    pub prepay_id: String,
-    /// Newest last; only the newest can be paid.
-    pub codes: Vec<Code>,
+    /// Newest last; only the newest can be paid. Earlier versions kept those with a code only.
+    #[serde(alias = "codes")]
+    pub sessions: Vec<Session>,
     /// When it was placed first.
     pub created_at: UnixMillis,
     /// `created_at` on the clock's inner scale.
@@ -108,12 +109,23 @@ pub struct Order {
     pub refunds: Vec<Refund>,
 }
 
-/// One QR code of an order.
+/// One prepay session of an order, and what a payer can be shown of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Code {
-    /// What the QR code says.
-    pub code_url: String,
-    made_inner: UnixMillis,
+pub struct Session {
+    /// WeChat's number of it. Absent in what earlier versions kept.
+    #[serde(default)]
+    pub prepay_id: String,
+    /// What the QR code says, of a NATIVE order.
+    pub code_url: Option<String>,
+    /// When it was made, on the clock's inner scale.
+    pub made_inner: UnixMillis,
+}
+
+impl Session {
+    /// What a payer may be shown: the code, and the `prepay_id`.
+    pub fn tickets(&self) -> impl Iterator<Item = &str> {
+        self.code_url.as_deref().into_iter().chain([self.prepay_id.as_str()])
+    }
 }
 
 /// One payment of an order.
@@ -141,15 +153,17 @@ pub enum TradeState {
     Closed,
 }
 
-/// What a new order gets from outside, so that the rules stay pure: random values, and a switch.
+/// What a new order gets from outside, so that the rules stay pure: random values, switches.
 #[derive(Debug, Clone)]
 pub struct Fresh {
-    /// For an order that is paid by a code.
+    /// For a NATIVE order.
     pub code_url: String,
     /// For every order.
     pub prepay_id: String,
     /// For an order that is new.
     pub expiry: Expiry,
+    /// Whether an H5 order's payer may have a private address.
+    pub allow_private_ip: bool,
 }
 
 /// Why WeChat refuses a call; signed, with `result_code=FAIL`. Each has the text of `err_code_des`, its own or as given.
@@ -221,14 +235,14 @@ impl Refusal {
 /// Why a code cannot be paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PayError {
-    /// Not a code of this sandbox.
-    #[error("no order has this code_url")]
+    /// Neither a code nor a `prepay_id` of this sandbox.
+    #[error("no order has this code_url or prepay_id")]
     UnknownCode,
     /// The order was placed again.
-    #[error("a newer code_url of this order has replaced it")]
+    #[error("the order was placed again: a newer code_url or prepay_id has replaced this one")]
     ReplacedCode,
-    /// Codes can be scanned for two hours.
-    #[error("this code_url is older than two hours")]
+    /// It can be paid for two hours.
+    #[error("this code_url or prepay_id is older than two hours")]
     ExpiredCode,
     /// Closed by the merchant, or past its last moment of paying.
     #[error("the order is closed or past its time_expire; force=1 pays it all the same")]
@@ -248,31 +262,21 @@ pub struct Pay {
     pub force: bool,
     /// Pay a paid order a second time, with another `transaction_id`.
     pub again: bool,
+    /// Who pays. An order that names an openid is its owner's, whoever is named here.
+    pub person: Person,
 }
 
 impl Order {
     /// A new order from a checked request.
     /// # Errors
-    /// What its trade type lacks, or a `time_expire` that has passed.
+    /// What its trade type lacks or does not allow, or a `time_expire` that has passed.
     pub fn new(
         fields: &BTreeMap<String, String>,
         signing: Signing,
         fresh: Fresh,
         now: Now,
     ) -> Result<Order, Refusal> {
-        let lacks = |name: &str| !fields.contains_key(name);
-        match fields.get("trade_type").map(String::as_str) {
-            // What API v3 needs is in its own rules.
-            _ if signing.protocol() == Protocol::V3 => (),
-            Some("NATIVE") if lacks("product_id") => {
-                return Err(Refusal::LackParams("缺少参数product_id"));
-            }
-            Some("JSAPI") if lacks("openid") => return Err(Refusal::LackParams("缺少参数openid")),
-            Some("MWEB") if lacks("scene_info") => {
-                return Err(Refusal::LackParams("缺少参数scene_info"));
-            }
-            _ => (),
-        }
+        channel::check(fields, signing.protocol(), fresh.allow_private_ip)?;
         let time_expire = fields.get("time_expire").and_then(|t| UnixMillis::from_beijing(t));
         // WeChat itself demands more than a minute; short orders are what one tests with.
         if time_expire.is_some_and(|at| at <= now.wall) {
@@ -284,8 +288,7 @@ impl Order {
             asked: asked(fields),
             total_fee: Fen::new(total_fee.unwrap_or_default()),
             signing,
-            prepay_id: String::new(),
-            codes: Vec::new(),
+            sessions: Vec::new(),
             created_at: now.wall,
             created_inner: now.inner,
             time_expire,
@@ -330,12 +333,10 @@ impl Order {
     }
 
     fn renew(&mut self, fresh: Fresh, now: Now) {
-        self.prepay_id = fresh.prepay_id;
-        if self.asked("trade_type") == Some("NATIVE") {
-            self.codes.push(Code { code_url: fresh.code_url, made_inner: now.inner });
-        }
-        let too_many = self.codes.len().saturating_sub(CODES_KEPT);
-        self.codes.drain(..too_many);
+        let code_url = (self.trade_type() == "NATIVE").then_some(fresh.code_url);
+        self.sessions.push(Session { prepay_id: fresh.prepay_id, code_url, made_inner: now.inner });
+        let too_many = self.sessions.len().saturating_sub(SESSIONS_KEPT);
+        self.sessions.drain(..too_many);
     }
 
     /// Closes it.
@@ -356,17 +357,19 @@ impl Order {
         }
     }
 
-    /// Whether a phone that scans `code_url` is offered to pay.
+    /// Whether a phone that shows `ticket`, a `code_url` or a `prepay_id`, is offered to pay.
     /// # Errors
     /// Why it is not.
-    pub fn can_pay(&self, code_url: &str, pay: Pay, now: Now) -> Result<(), PayError> {
+    pub fn can_pay(&self, ticket: &str, pay: Pay, now: Now) -> Result<(), PayError> {
         match self.trade_state(now) {
             TradeState::Success | TradeState::Refund if !pay.again => return Err(PayError::Paid),
             TradeState::Closed if !pay.force => return Err(PayError::Closed),
             TradeState::NotPay if !pay.force && self.has_expired(now) => return Err(PayError::Closed),
-            TradeState::NotPay if !pay.force => match self.codes.last() {
-                Some(code) if code.code_url != code_url => return Err(PayError::ReplacedCode),
-                Some(code) if now.inner.minus(code.made_inner) >= CODE_LIFE_MS => {
+            TradeState::NotPay if !pay.force => match self.sessions.last() {
+                Some(newest) if newest.tickets().all(|known| known != ticket) => {
+                    return Err(PayError::ReplacedCode);
+                }
+                Some(newest) if now.inner.minus(newest.made_inner) >= SESSION_LIFE_MS => {
                     return Err(PayError::ExpiredCode);
                 }
                 _ => (),
@@ -406,9 +409,29 @@ impl Order {
         self.asked.get(name).map(String::as_str)
     }
 
+    /// `NATIVE`, `JSAPI`, `APP` or `MWEB`.
+    pub fn trade_type(&self) -> &str {
+        self.asked("trade_type").unwrap_or_default()
+    }
+
+    /// The appid that it was placed with.
+    pub fn appid(&self) -> &str {
+        self.asked("appid").unwrap_or_default()
+    }
+
     /// The newest code.
     pub fn code_url(&self) -> Option<&str> {
-        self.codes.last().map(|code| code.code_url.as_str())
+        self.sessions.last().and_then(|newest| newest.code_url.as_deref())
+    }
+
+    /// The newest prepay session.
+    pub fn prepay_id(&self) -> &str {
+        self.sessions.last().map_or("", |newest| &newest.prepay_id)
+    }
+
+    /// What `person` is called in a payment of this order.
+    pub fn payer(&self, person: Person) -> &str {
+        self.asked("openid").unwrap_or_else(|| person.openid(self.appid()))
     }
 }
 

@@ -116,6 +116,9 @@ impl Sandbox {
             fields.set("total_fee", total_fee.to_string());
             fields.set("cash_fee", total_fee.to_string());
         }
+        if let Some(trade_type) = &state.faults.trade_type {
+            fields.set("trade_type", trade_type.as_str());
+        }
         let sign = match ApiKey::parse(OTHER_KEY) {
             Ok(key) if faults.forge_sign => sign::sign(&fields, &key, order.signing.sign_type()),
             _ => sign::sign(&fields, &self.0.merchant.key, order.signing.sign_type()),
@@ -134,7 +137,7 @@ impl Sandbox {
         // A notice tells of the end, whatever the clock says by now.
         let at_its_end = Now { wall: refund.ends_at, inner: refund.ends_inner };
         let result = replies::refund_result(order, refund, total_fee, at_its_end);
-        let fields = replies::refund_notice(merchant, &result, key, &notice.nonce_str);
+        let fields = replies::refund_notice((order.appid(), merchant), &result, key, &notice.nonce_str);
         let notify_url = refund.notify_url()?.to_owned();
         Some(Message { notice: notice.clone(), notify_url, fields, faults })
     }

@@ -30,7 +30,8 @@ async fn all_switches_are_replaced_at_once_and_unknown_ones_refused_by_name() {
         "notify": {"lose": true, "repeat": 2, "delay_ms": 3, "forge_sign": true, "total_fee": 4},
         "answer": "timeout_after", "answer_delay_ms": 5, "speed": 6,
         "refund": {"result": "REFUNDCLOSE", "after_ms": 7, "refuse": "NOTENOUGH"},
-        "refuse": {"closeorder": "SYSTEMERROR"}, "expiry": "stays", "trade_state": "USERPAYING"
+        "refuse": {"closeorder": "SYSTEMERROR"}, "expiry": "stays", "trade_state": "USERPAYING",
+        "trade_type": "MICROPAY"
     });
     assert_eq!(world.control("PUT", "/control/faults", all.clone()).await, (200, all.clone()));
     assert_eq!(

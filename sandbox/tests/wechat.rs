@@ -166,7 +166,8 @@ async fn each_trade_type_lacks_what_it_needs_until_it_is_there() {
         let with = order(kind, &format!("BK2026{kind}")).with(name, value);
         assert!(world.post("/pay/unifiedorder", with).await.get(gives).is_some(), "{kind}");
     }
-    let app = world.post("/pay/unifiedorder", order("APP", "BK20260002")).await;
+    let app = order("APP", "BK20260002").with("appid", sandbox::APP_APPID);
+    let app = world.post("/pay/unifiedorder", app).await;
     assert!(app.get("prepay_id").is_some() && app.get("code_url").is_none());
 }
 

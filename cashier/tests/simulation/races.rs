@@ -74,7 +74,7 @@ impl World {
 
     /// The order is paid, and the machine gets the notice.
     fn bring_payment(&mut self, machine: usize, seen: &Seen, slowly: bool) -> Result<(), Broken> {
-        self.pay(&seen.url, &seen.number, Pay { force: true, again: false }, true);
+        self.pay(&seen.url, &seen.number, Pay { force: true, ..Pay::default() }, true);
         let mut notes = Vec::new();
         self.send_notices(NotifyFaults::default(), |_, _, note| notes.push(note));
         for note in notes.into_iter().filter(|note| note.number == seen.number && !note.of_refund) {

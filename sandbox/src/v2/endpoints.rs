@@ -17,6 +17,7 @@ use crate::Sandbox;
 use crate::bills::{self, NoBill};
 use crate::clock::Now;
 use crate::faults::AnswerFault;
+use crate::h5;
 use crate::notices::{Kind, Pending};
 use crate::numbers;
 use crate::orders::refunds::{FreshRefund, RefundStatus};
@@ -89,6 +90,7 @@ impl Sandbox {
             let why = NotUnderstood("请使用post方法".to_owned());
             return xml(replies::not_understood(&why));
         }
+        let own_address = h5::own_address(&request);
         let Ok(body) = to_bytes(request.into_body(), BODY_LIMIT).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
@@ -114,7 +116,7 @@ impl Sandbox {
         }
         let (reply, kept) = match fault {
             AnswerFault::SystemError => (Err(Refusal::SystemError("系统超时")), Kept::nothing()),
-            _ => self.decide(call, &request, now),
+            _ => self.decide(call, &request, &own_address, now),
         };
         if !kept.on_disk().await {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -128,13 +130,18 @@ impl Sandbox {
             }
             refused
         });
-        if call == Call::OrderQuery
-            && let Some(state) = faults.trade_state
-        {
-            reply.set("trade_state", state);
+        if call == Call::OrderQuery {
+            if let Some(state) = faults.trade_state {
+                reply.set("trade_state", state);
+            }
+            if let Some(trade_type) = faults.trade_type.filter(|_| reply.get("trade_type").is_some()) {
+                reply.set("trade_type", trade_type);
+            }
         }
-        if let Some(device_info) = request.get("device_info") {
-            reply.set("device_info", device_info);
+        for name in ["device_info", "appid"] {
+            if let Some(value) = request.get(name).filter(|_| name != "appid" || call != Call::OrderQuery) {
+                reply.set(name, value);
+            }
         }
         match fault {
             AnswerFault::Unsigned => xml(reply.to_xml()),
@@ -143,24 +150,30 @@ impl Sandbox {
     }
 
     /// Applies the call with the state locked, and sends what changed to the store.
-    fn decide(&self, call: Call, request: &rules::Request, now: Now) -> (Result<Fields, Refusal>, Kept) {
+    fn decide(
+        &self,
+        call: Call,
+        request: &rules::Request,
+        own_address: &str,
+        now: Now,
+    ) -> (Result<Fields, Refusal>, Kept) {
         let merchant = &self.0.merchant;
         if call == Call::Refund {
             return self.refund(request, now);
         }
         let mut state = self.state();
-        let crate::State { book, random, faults, .. } = &mut *state;
+        let crate::State { book, random, faults, registered, .. } = &mut *state;
         let out_trade_no = request.get("out_trade_no");
         let done = match call {
             Call::UnifiedOrder => {
-                let prepay_id = numbers::prepay_id(random, now.wall);
                 let fresh = Fresh {
                     code_url: numbers::code_url(random),
-                    prepay_id,
+                    prepay_id: numbers::prepay_id(random, now.wall),
                     expiry: faults.expiry.unwrap_or_default(),
+                    allow_private_ip: registered.allow_private_ip,
                 };
                 book.unified_order(&request.fields, request.sign_type.into(), fresh, now)
-                    .map(|order| (replies::ordered(merchant, order), Some(order)))
+                    .map(|order| (replies::ordered(merchant, order, own_address), Some(order)))
             }
             Call::OrderQuery => book
                 .query(request.get("transaction_id"), out_trade_no)

@@ -6,6 +6,7 @@ use wxpay::{ApiKey, Merchant, SignType};
 
 use crate::bills::NoBill;
 use crate::clock::Now;
+use crate::h5;
 use crate::numbers::nonce_str;
 use crate::orders::refunds::{Refund, RefundStatus};
 use crate::orders::{Order, Payment, Refusal, TradeState};
@@ -50,18 +51,14 @@ pub fn refused_as(merchant: &Merchant, err_code: &str) -> Fields {
         .with("err_code_des", "沙盒按开关拒绝")
 }
 
-/// Names neither the order nor the amount, as WeChat does not.
-pub fn ordered(merchant: &Merchant, order: &Order) -> Fields {
+/// Names neither the order nor the amount, as WeChat does not. `own_address` is the sandbox's, without a path.
+pub fn ordered(merchant: &Merchant, order: &Order, own_address: &str) -> Fields {
     let mut reply =
-        understood(merchant).with("result_code", "SUCCESS").with("prepay_id", order.prepay_id.as_str());
-    echo(&mut reply, order, &["device_info", "trade_type"]);
-    match (order.asked("trade_type"), order.code_url()) {
-        (Some("NATIVE"), Some(code_url)) => reply.set("code_url", code_url),
-        (Some("MWEB"), _) => {
-            let page = "https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb";
-            let id = &order.prepay_id;
-            reply.set("mweb_url", format!("{page}?prepay_id={id}&package=1405458241"));
-        }
+        understood(merchant).with("result_code", "SUCCESS").with("prepay_id", order.prepay_id());
+    echo(&mut reply, order, &["appid", "device_info", "trade_type"]);
+    match (order.trade_type(), order.code_url()) {
+        ("NATIVE", Some(code_url)) => reply.set("code_url", code_url),
+        ("MWEB", _) => reply.set("mweb_url", h5::pay_page(own_address, order)),
         _ => (),
     }
     reply
@@ -79,7 +76,7 @@ pub fn queried(merchant: &Merchant, order: &Order, payment: Option<&Payment>, no
         .with("out_trade_no", order.out_trade_no.as_str())
         .with("trade_state", state)
         .with("trade_state_desc", text);
-    echo(&mut reply, order, &["device_info", "attach"]);
+    echo(&mut reply, order, &["appid", "device_info", "attach"]);
     if let Some(payment) = payment {
         paid(&mut reply, order, payment);
         reply.set("cash_fee_type", "CNY");
@@ -168,13 +165,18 @@ pub fn refund_result(order: &Order, refund: &Refund, total_fee: i64, now: Now) -
 }
 
 /// The refund notice around it, unsigned.
-pub fn refund_notice(merchant: &Merchant, result: &Fields, key: &ApiKey, nonce_str: &str) -> Fields {
+pub fn refund_notice(
+    (appid, merchant): (&str, &Merchant),
+    result: &Fields,
+    key: &ApiKey,
+    nonce_str: &str,
+) -> Fields {
     let inside = result.to_xml();
     let inside = inside.strip_prefix("<xml>").and_then(|rest| rest.strip_suffix("</xml>"));
     let root = format!("<root>{}</root>", inside.unwrap_or_default());
     Fields::new()
         .with("return_code", "SUCCESS")
-        .with("appid", merchant.appid.as_str())
+        .with("appid", appid)
         .with("mch_id", merchant.mch_id.as_str())
         .with("nonce_str", nonce_str)
         .with("req_info", req_info::seal(root.as_bytes(), key))
@@ -198,7 +200,7 @@ pub fn notice(merchant: &Merchant, order: &Order, payment: &Payment, nonce_str: 
         .with("mch_id", merchant.mch_id.as_str())
         .with("nonce_str", nonce_str)
         .with("out_trade_no", order.out_trade_no.as_str());
-    echo(&mut notice, order, &["device_info", "attach"]);
+    echo(&mut notice, order, &["appid", "device_info", "attach"]);
     paid(&mut notice, order, payment);
     notice
 }
@@ -206,7 +208,7 @@ pub fn notice(merchant: &Merchant, order: &Order, payment: &Payment, nonce_str: 
 fn paid(message: &mut Fields, order: &Order, payment: &Payment) {
     echo(message, order, &["trade_type"]);
     let total_fee = order.total_fee.get().to_string();
-    message.set("openid", order.asked("openid").unwrap_or(&payment.openid));
+    message.set("openid", payment.openid.as_str());
     message.set("is_subscribe", "N");
     message.set("bank_type", "OTHERS");
     message.set("total_fee", total_fee.as_str());
