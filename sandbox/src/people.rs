@@ -95,7 +95,9 @@ mod tests {
 
     #[test]
     fn addresses_of_this_machine_and_of_a_home_are_private() {
-        for ip in ["127.0.0.1", "10.1.2.3", "192.168.0.7", "169.254.1.1", "0.0.0.0", "::1", "fd00::1", "fe80::1"] {
+        for ip in
+            ["127.0.0.1", "10.1.2.3", "192.168.0.7", "169.254.1.1", "0.0.0.0", "::1", "fd00::1", "fe80::1"]
+        {
             assert!(is_private_ip(ip.parse().unwrap()), "{ip}");
         }
         for ip in ["203.0.113.7", "2001:db8::7", "::ffff:203.0.113.7"] {

@@ -10,9 +10,7 @@ use serde::Deserialize;
 use crate::Sandbox;
 use crate::orders::{Pay, PayError};
 use crate::page::{Lang, escape, frame};
-use crate::sheet::{
-    CLOCK, CROSS, FRAME, about, dead, done, ended, foot, payable, press, table,
-};
+use crate::sheet::{CLOCK, CROSS, FRAME, about, dead, done, ended, foot, payable, press, table};
 use crate::v2::rules::BODY_LIMIT;
 
 pub fn router(sandbox: &Sandbox) -> Router {
@@ -165,4 +163,3 @@ fn scanner(lang: Lang) -> String {
         lang.pick("扫这个码", "Scan it"),
     )
 }
-

@@ -1,6 +1,5 @@
 //! What the merchant has registered at WeChat (商户平台, 公众平台).
 
-
 use crate::deliver::is_loopback_name;
 
 /// What the merchant has registered, and one permission that WeChat itself never gives.

@@ -31,7 +31,8 @@ async fn all_switches_are_replaced_at_once_and_unknown_ones_refused_by_name() {
         "answer": "timeout_after", "answer_delay_ms": 5, "speed": 6,
         "refund": {"result": "REFUNDCLOSE", "after_ms": 7, "refuse": "NOTENOUGH"},
         "refuse": {"closeorder": "SYSTEMERROR"}, "expiry": "stays", "trade_state": "USERPAYING",
-        "trade_type": "MICROPAY"
+        "trade_type": "MICROPAY",
+        "weixin": {"code": "snapshot", "token": "45009", "bridge": "ok_without_paying"}
     });
     assert_eq!(world.control("PUT", "/control/faults", all.clone()).await, (200, all.clone()));
     assert_eq!(
@@ -43,6 +44,8 @@ async fn all_switches_are_replaced_at_once_and_unknown_ones_refused_by_name() {
         (json!({"notify": {"loose": true}}), "loose"),
         (json!({"answer": "maybe"}), "maybe"),
         (json!({"refund": {"result": "LOST"}}), "LOST"),
+        (json!({"weixin": {"bridge": "sometimes"}}), "sometimes"),
+        (json!({"weixin": {"tokens": "slow"}}), "tokens"),
         (json!({"speed": 0}), "speed"),
         (json!({"notify": {"repeat": 10_001}}), "repeat"),
     ] {

@@ -144,7 +144,11 @@ impl World {
             let refused = self.sandbox.refuse(&seen.url);
             return self.note(format!("{} is scanned and not paid: {refused:?}", seen.number));
         }
-        let pay = Pay { force: self.rng.random_ratio(3, 10), again: self.rng.random_ratio(1, 10), ..Pay::default() };
+        let pay = Pay {
+            force: self.rng.random_ratio(3, 10),
+            again: self.rng.random_ratio(1, 10),
+            ..Pay::default()
+        };
         self.pay(&seen.url, &seen.number, pay, true);
     }
 

@@ -53,8 +53,7 @@ pub fn refused_as(merchant: &Merchant, err_code: &str) -> Fields {
 
 /// Names neither the order nor the amount, as WeChat does not. `own_address` is the sandbox's, without a path.
 pub fn ordered(merchant: &Merchant, order: &Order, own_address: &str) -> Fields {
-    let mut reply =
-        understood(merchant).with("result_code", "SUCCESS").with("prepay_id", order.prepay_id());
+    let mut reply = understood(merchant).with("result_code", "SUCCESS").with("prepay_id", order.prepay_id());
     echo(&mut reply, order, &["appid", "device_info", "trade_type"]);
     match (order.trade_type(), order.code_url()) {
         ("NATIVE", Some(code_url)) => reply.set("code_url", code_url),

@@ -88,7 +88,8 @@ fn consent(lang: Lang, query: &str) -> Response {
 
 fn read(sandbox: &Sandbox, query: &str) -> Result<Asked, Mistake> {
     let uri = format!("/?{query}").parse().unwrap_or_default();
-    let pairs = Query::<Vec<(String, String)>>::try_from_uri(&uri).map(|Query(pairs)| pairs).unwrap_or_default();
+    let pairs =
+        Query::<Vec<(String, String)>>::try_from_uri(&uri).map(|Query(pairs)| pairs).unwrap_or_default();
     let get = |name: &str| pairs.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
     let places: Vec<_> = ORDER.iter().filter_map(|name| pairs.iter().position(|(n, _)| n == name)).collect();
     if !places.is_sorted() {

@@ -92,7 +92,10 @@ pub struct Checked {
 }
 
 /// Stands for any call that needs an access_token.
-pub async fn check(State(sandbox): State<Sandbox>, Query(Checked { access_token }): Query<Checked>) -> Json<Value> {
+pub async fn check(
+    State(sandbox): State<Sandbox>,
+    Query(Checked { access_token }): Query<Checked>,
+) -> Json<Value> {
     let now = sandbox.0.clock.read();
     let works = sandbox.state().weixin.tokens.works(&access_token, now);
     Json(if works { json!({ "errcode": 0, "errmsg": "ok" }) } else { INVALID_CREDENTIAL.to_json() })
