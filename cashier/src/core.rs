@@ -81,7 +81,7 @@ impl Cashier {
     ) -> Cashier {
         let watched = Watched::default();
         let rules = Rules {
-            appid: wechat.merchant().appid.clone(),
+            appid: wechat.appid().clone(),
             late_payment: settings.late_payment,
             notify_base: settings.notify_base.clone(),
             max_open_orders: settings.max_open_orders,

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use wxpay::{ErrClass, ErrCode, Error, Fen, OutTradeNo, Placing, TradeType};
+use wxpay::{AppId, ErrClass, ErrCode, Error, Fen, OutTradeNo, Placing, TradeType};
 
 use crate::circuit_breaker::Call;
 use crate::clock::Clock;
@@ -137,7 +137,7 @@ impl Inner {
             body: self.settings.body.clone(),
             notify_url: recharge::order::notify_url(&self.settings.notify_base),
             spbill_create_ip: request.ip,
-            signed: self.wechat.merchant().sign_type.into(),
+            signed: self.wechat.signed(),
             trade_type: TradeType::Native,
             life_ms: self.settings.time_expire_ms,
         };
@@ -241,7 +241,7 @@ impl Inner {
     /// Sends the unified order and stores its answer.
     async fn request_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
         let number = &order.out_trade_no;
-        let answer = self.wechat.place(&placing(order)).await;
+        let answer = self.wechat.place(&placing(order, self.wechat.appid())).await;
         self.throttle.orders.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
         let error = match answer {
             Ok(prepay) => {
@@ -354,9 +354,10 @@ impl Inner {
 }
 
 /// The stored fields, as they were sent the first time: WeChat refuses the same number with others.
-fn placing(order: &Order) -> Placing {
+fn placing(order: &Order, appid: &AppId) -> Placing {
     Placing {
         channel: order.channel(),
+        appid: appid.clone(),
         description: order.body.clone(),
         attach: None,
         out_trade_no: order.out_trade_no.clone(),
@@ -367,6 +368,7 @@ fn placing(order: &Order) -> Placing {
         notify_url: order.notify_url.clone(),
         product_id: Some(order.product_id.clone()),
         openid: None,
+        scene: None,
     }
 }
 

@@ -119,7 +119,7 @@ impl Inner {
     /// The same with a call that the breaker admitted, which may be its probe.
     pub(crate) async fn query_as(&self, order: &Order, by: &Actor, call: Call) -> Result<String, QueryError> {
         let number = &order.out_trade_no;
-        let answer = self.wechat.query(number).await;
+        let answer = self.wechat.query(order.channel().protocol, number).await;
         let trade = match self.record_query(call, answer) {
             Ok(trade) => trade,
             Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
@@ -202,7 +202,7 @@ impl Inner {
         if now.minus(order.created_at) < CLOSE_NOT_BEFORE_MS {
             return Ok(());
         }
-        let answer = self.wechat.close(number).await;
+        let answer = self.wechat.close(order.channel().protocol, number).await;
         let error = match self.record_query(Call::Usual, answer) {
             Ok(()) => return self.mark_closed(number, by).await,
             Err(error) => error,
@@ -210,7 +210,7 @@ impl Inner {
         match error.code() {
             Some(ErrCode::OrderClosed | ErrCode::OrderNotExist) => self.mark_closed(number, by).await,
             Some(ErrCode::OrderPaid) => {
-                let answer = self.wechat.query(number).await;
+                let answer = self.wechat.query(order.channel().protocol, number).await;
                 let trade = self.record_query(Call::Usual, answer).map_err(QueryError::WeChat)?;
                 if let (TradeState::Success, Some(payment)) = (&trade.state, trade.payment) {
                     self.credit_payment(payment, Source::Query { by: by.clone() }).await?;

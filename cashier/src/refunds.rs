@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use wxpay::{Error, Fen, OutRefundNo, OutTradeNo, RefundNotice};
+use wxpay::{Error, Fen, OutRefundNo, OutTradeNo, Protocol, RefundNotice};
 
 use crate::core::Cashier;
 use crate::db::DbError;
@@ -97,7 +97,7 @@ pub enum RefundNoticeAnswer {
 impl Cashier {
     /// Whether refunds can be made: WeChat requires the merchant's TLS certificate.
     pub fn can_refund(&self) -> bool {
-        self.inner.wechat.can_refund()
+        self.inner.wechat.can_refund(Protocol::V2)
     }
 
     /// A number for a new refund, made once per form.

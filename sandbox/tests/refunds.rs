@@ -14,7 +14,7 @@ use wxpay::bill::{BillDate, BillEntry, BillError, BillType};
 use wxpay::client::{Client, Endpoint};
 use wxpay::v2::{Fields, refund_notice};
 use wxpay::{
-    ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, RefundQuery, RefundStatus, SignType,
+    ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, Protocol, RefundQuery, RefundStatus, SignType,
     TransactionId,
 };
 
@@ -155,7 +155,7 @@ async fn a_payment_has_at_most_fifty_refunds_told_ten_at_a_time() {
     let mut seen = Vec::new();
     for offset in (0..50).step_by(10) {
         let id = TransactionId::parse(transaction_id.as_str()).unwrap();
-        let page = client.query_refunds(&RefundQuery::TransactionId(id, offset)).await.unwrap();
+        let page = client.query_refunds(Protocol::V2, &RefundQuery::TransactionId(id, offset)).await.unwrap();
         assert_eq!((page.total_refund_count, page.refunds.len()), (Some(50), 10));
         seen.extend(page.refunds.iter().map(|one| one.out_refund_no.as_ref().unwrap().to_string()));
     }
@@ -251,18 +251,18 @@ async fn the_client_and_the_sandbox_agree_on_a_refund() {
         notify_url: None,
     };
     let query = RefundQuery::OutRefundNo(refund.out_refund_no.clone());
-    let error = client.query_refunds(&query).await.unwrap_err();
+    let error = client.query_refunds(Protocol::V2, &query).await.unwrap_err();
     assert_eq!(error.code(), Some(&ErrCode::RefundNotExist));
-    let accepted = client.refund(&refund).await.unwrap();
-    assert_eq!(client.refund(&refund).await.unwrap().refund_id, accepted.refund_id);
+    let accepted = client.refund(Protocol::V2, &refund).await.unwrap();
+    assert_eq!(client.refund(Protocol::V2, &refund).await.unwrap().refund_id, accepted.refund_id);
     let other = wxpay::Refund { refund_fee: Fen::new(1), ..refund.clone() };
-    let error = client.refund(&other).await.unwrap_err();
+    let error = client.refund(Protocol::V2, &other).await.unwrap_err();
     assert!(matches!(&error, Error::Refused { code: ErrCode::InvalidRequest, .. }), "{error:?}");
     world.clock.advance(3_000);
-    let refunds = client.query_refunds(&query).await.unwrap();
+    let refunds = client.query_refunds(Protocol::V2, &query).await.unwrap();
     assert_eq!(refunds.refunds[0].status, RefundStatus::Success);
     assert_eq!(refunds.refunds[0].refund_id, accepted.refund_id);
-    let trade = client.query(&refund.out_trade_no).await.unwrap();
+    let trade = client.query(Protocol::V2, &refund.out_trade_no).await.unwrap();
     assert_eq!(trade.state, wxpay::TradeState::Refund);
     assert!(trade.payment.is_some());
 }
@@ -275,7 +275,7 @@ async fn the_days_bill_has_its_payments_and_refunds_packed_or_not() {
     let today = BillDate::of(PLACED);
     let first = |date, gzip| {
         let client = client.clone();
-        async move { client.download_bill(date, BillType::All, gzip).await.unwrap().next().await }
+        async move { client.download_bill(Protocol::V2, date, BillType::All, gzip).await.unwrap().next().await }
     };
     assert!(matches!(first(today, false).await, Err(BillError::Creating)));
     world.clock.advance(22 * HOUR); // 08:00 of the next day
@@ -291,7 +291,7 @@ async fn the_days_bill_has_its_payments_and_refunds_packed_or_not() {
         matches!(&future, Err(BillError::Refused { return_msg, .. }) if return_msg == "data format error")
     );
     for gzip in [false, true] {
-        let mut bill = client.download_bill(today, BillType::All, gzip).await.unwrap();
+        let mut bill = client.download_bill(Protocol::V2, today, BillType::All, gzip).await.unwrap();
         let mut rows = Vec::new();
         while let Some(row) = bill.next().await.unwrap() {
             rows.push(row);
@@ -311,7 +311,7 @@ async fn the_days_bill_has_its_payments_and_refunds_packed_or_not() {
         assert_eq!((summary.stated, summary.rows), (2, 2));
         assert_eq!((summary.total_fee, summary.refund_fee), (Fen::new(1990), Fen::new(500)));
     }
-    let mut refunds = client.download_bill(today, BillType::Refund, false).await.unwrap();
+    let mut refunds = client.download_bill(Protocol::V2, today, BillType::Refund, false).await.unwrap();
     assert!(matches!(refunds.next().await.unwrap().unwrap().entry, BillEntry::Refund { .. }));
     assert!(refunds.next().await.unwrap().is_none());
 

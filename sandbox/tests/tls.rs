@@ -68,13 +68,14 @@ async fn a_refund_needs_the_merchants_certificate_and_an_order_does_not() {
     let endpoint = || Endpoint::new(format!("https://localhost:{port}"));
     let stranger = Client::new(Merchant::sandbox(), endpoint()).unwrap();
     let number = OutTradeNo::parse(NUMBER).unwrap();
-    let error = stranger.query(&number).await.unwrap_err();
+    let error = stranger.query(Protocol::V2, &number).await.unwrap_err();
     assert!(matches!(error, Error::Transport(_)), "we do not believe just anybody: {error:?}");
 
     let client = stranger.with_root_certificates(ours.pem().as_bytes()).unwrap();
     let now = UnixMillis::now();
     let order = Placing {
         channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
+        appid: Merchant::sandbox().appid,
         description: "示例书店-图书".into(),
         attach: None,
         out_trade_no: number.clone(),
@@ -85,6 +86,7 @@ async fn a_refund_needs_the_merchants_certificate_and_an_order_does_not() {
         notify_url: shop.url.lock().unwrap().clone(),
         product_id: Some("SKU-1001".into()),
         openid: None,
+        scene: None,
     };
     let prepay = client.place(&order).await.unwrap();
     let payment = sandbox.pay(prepay.ticket.as_str(), Pay::default()).await.unwrap();
@@ -97,9 +99,9 @@ async fn a_refund_needs_the_merchants_certificate_and_an_order_does_not() {
         refund_desc: None,
         notify_url: None,
     };
-    let none = client.refund(&refund).await.unwrap_err();
+    let none = client.refund(Protocol::V2, &refund).await.unwrap_err();
     let wrong = client.clone().with_certificate(pem(&signed_by(&others, "10000100"))).unwrap();
-    let wrong = wrong.refund(&refund).await.unwrap_err();
+    let wrong = wrong.refund(Protocol::V2, &refund).await.unwrap_err();
     for error in [none, wrong] {
         assert!(matches!(error, Error::NoCertificate) && !error.is_unknown(), "{error:?}");
         let text = error.to_string();
@@ -118,7 +120,7 @@ async fn a_refund_needs_the_merchants_certificate_and_an_order_does_not() {
     for certificate in certificates {
         assert_eq!(format!("{certificate:?}"), "Certificate(•••)");
         let client = client.clone().with_certificate(certificate).unwrap();
-        client.refund(&refund).await.unwrap();
+        client.refund(Protocol::V2, &refund).await.unwrap();
     }
     assert_eq!(sandbox.order(NUMBER).unwrap().refunds.len(), 1);
     stop.send(()).unwrap();

@@ -8,7 +8,7 @@ use cashier::{Cashier, Clock, Db, DbError, Random};
 use sandbox::{Deliver, Options, Sandbox};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use wxpay::{
-    Merchant, UnixMillis,
+    Merchant, Protocol, UnixMillis,
     client::{Certificate, Client, Endpoint},
 };
 
@@ -101,7 +101,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (client, sandbox_addr) = wechat(&config, &db, &stopped, &mut tasks).await?;
     let tokens = UserTokens::new(user_token_secret(&config, &db).await?.as_bytes()).at(public_url.as_str());
     let (first_password, no_operator) = first_operator(&config, &db).await?;
-    let merchant = client.merchant().clone();
+    let merchant = client.v2_merchant()?.clone();
     let cashier = cashier(&config, db.clone(), client, &public_url);
     let server = Server::new(Inner {
         pages: Service { cashier: cashier.clone(), site: site_settings(&config, &public_url, sandbox_addr) },
@@ -225,7 +225,7 @@ fn with_certificate(
     now: UnixMillis,
 ) -> Result<Client, StartError> {
     let Some(certificate) = certificate else {
-        if !client.can_refund() {
+        if !client.can_refund(Protocol::V2) {
             tracing::warn!("refunds are off: SAOMA_WECHAT_CERT is not set");
         }
         return Ok(client);
@@ -328,7 +328,7 @@ mod tests {
         let now = UnixMillis::new(1_773_540_000_000);
         let can_refund = |certificate: Option<Certificate>| {
             let client = Client::new(Merchant::sandbox(), Endpoint::wechat()).unwrap();
-            with_certificate(client, certificate.as_ref(), now).unwrap().can_refund()
+            with_certificate(client, certificate.as_ref(), now).unwrap().can_refund(Protocol::V2)
         };
         assert!(can_refund(Some(certificate(2036))));
         assert!(!can_refund(Some(certificate(2025))));

@@ -4,15 +4,25 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::InvalidValue;
+use crate::types::{AppId, InvalidValue};
 
 /// The two generations of WeChat Pay's merchant API. An order can be queried and refunded by either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// Flat XML, signed with the APIv2 key (MD5 or HMAC-SHA256).
     V2,
-    /// JSON, signed with RSA keys. [`crate::client::Client`] does not speak it yet.
+    /// JSON, signed with RSA keys.
     V3,
+}
+
+impl Protocol {
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Protocol::V2 => Protocol::V3,
+            Protocol::V3 => Protocol::V2,
+        }
+    }
 }
 
 impl fmt::Display for Protocol {
@@ -71,6 +81,21 @@ pub struct Channel {
     pub protocol: Protocol,
     /// How the payer gets to it.
     pub trade_type: TradeType,
+}
+
+/// Which API a call about an order goes by, and in which app's name. The protocol alone stands for the merchant's main app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct By<'a> {
+    /// Which API.
+    pub protocol: Protocol,
+    /// The app that the order was placed with, if it is not the main one. Only v2 sends it.
+    pub appid: Option<&'a AppId>,
+}
+
+impl From<Protocol> for By<'_> {
+    fn from(protocol: Protocol) -> Self {
+        By { protocol, appid: None }
+    }
 }
 
 /// How a message is signed. `Ord` is strength: evidence that is weaker than what an order was placed with is a downgrade,

@@ -8,13 +8,13 @@ use http::{Request, Response};
 use tower::{BoxError, Service};
 
 use crate::bill::{BillDate, BillError, BillType};
-use crate::channel::{Protocol, TradeType};
+use crate::channel::{By, Protocol, Signed};
 use crate::error::Error;
 use crate::placing::{Placing, Prepay};
 use crate::refunding::{Refund, RefundAccepted, RefundQuery, Refunds};
 use crate::trade::Trade;
 use crate::transport::{Budget, InProcess, Transport};
-use crate::types::{InvalidValue, OutTradeNo, TransactionId};
+use crate::types::{AppId, InvalidValue, MchId, OutTradeNo, TransactionId};
 use crate::v2::client::V2;
 use crate::v2::merchant::Merchant;
 use crate::verified::Verified;
@@ -29,33 +29,45 @@ pub use crate::host::Endpoint;
 /// closes or refunds twice.
 #[derive(Debug, Clone)]
 pub struct Client {
-    merchant: Merchant,
+    credentials: Credentials,
     transport: Transport,
     budget: Budget,
 }
 
+/// One merchant's credentials for API v2.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    v2: Merchant,
+}
+
+impl From<Merchant> for Credentials {
+    fn from(v2: Merchant) -> Self {
+        Credentials { v2 }
+    }
+}
+
 impl Client {
-    /// A client that speaks HTTP to `endpoint`.
+    /// A client that speaks HTTP to `endpoint`, by each protocol that there are credentials for.
     /// # Errors
     /// [`Error::Invalid`] if an address is not one; [`Error::Transport`] if TLS cannot be set up on this machine.
-    pub fn new(merchant: Merchant, endpoint: Endpoint) -> Result<Self, Error> {
-        Ok(Self::over(merchant, Transport::http(&endpoint)?))
+    pub fn new(credentials: impl Into<Credentials>, endpoint: Endpoint) -> Result<Self, Error> {
+        Ok(Self::over(credentials.into(), Transport::http(&endpoint)?))
     }
 
     /// A client that speaks to `service`, such as a router, without sockets; all else is the same.
-    pub fn in_process<S, B>(merchant: Merchant, service: S) -> Self
+    pub fn in_process<S, B>(credentials: impl Into<Credentials>, service: S) -> Self
     where
         S: Service<Request<String>, Response = Response<B>, Error = Infallible>,
         S: Clone + Send + Sync + 'static,
         S::Future: Send,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        Self::over(merchant, Transport::InProcess(InProcess::new(service)))
+        Self::over(credentials.into(), Transport::InProcess(InProcess::new(service)))
     }
 
-    fn over(merchant: Merchant, transport: Transport) -> Self {
+    fn over(credentials: Credentials, transport: Transport) -> Self {
         let budget = Budget { first: Duration::from_secs(4), total: Duration::from_secs(7) };
-        Client { merchant, transport, budget }
+        Client { credentials, transport, budget }
     }
 
     /// The same client with other limits: at most `total_ms` a call, of which at most `first_ms` at the first host if
@@ -92,39 +104,68 @@ impl Client {
         Ok(Client { transport, ..self })
     }
 
-    /// Whether refunds can be asked for: there is a certificate to show, or no TLS at which one is asked for.
-    pub fn can_refund(&self) -> bool {
-        self.transport.shows_certificate()
+    /// Whether refunds can be asked for by this protocol: v2 needs a certificate to show, or no TLS at which one is asked
+    /// for; v3 needs no more than its credentials.
+    pub fn can_refund(&self, by: Protocol) -> bool {
+        self.speaks(by) && (by == Protocol::V3 || self.transport.shows_certificate())
     }
 
-    /// The identity whose requests these are.
-    pub fn merchant(&self) -> &Merchant {
-        &self.merchant
+    /// The merchant number.
+    pub fn mch_id(&self) -> &MchId {
+        &self.credentials.v2.mch_id
     }
 
-    fn v2(&self) -> V2<'_> {
-        V2 { merchant: &self.merchant, transport: &self.transport, budget: self.budget }
+    /// The main app, in whose name a call goes that names no other.
+    pub fn appid(&self) -> &AppId {
+        &self.credentials.v2.appid
+    }
+
+    /// How a new order is signed.
+    pub fn signed(&self) -> Signed {
+        self.credentials.v2.sign_type.into()
+    }
+
+    /// The protocol of new orders.
+    pub fn first(&self) -> Protocol {
+        self.signed().protocol()
+    }
+
+    /// Whether there are credentials for `protocol`.
+    pub fn speaks(&self, protocol: Protocol) -> bool {
+        protocol == Protocol::V2
+    }
+
+    /// `protocol` if there are credentials for it, else the other one: WeChat answers to either about an order of either.
+    pub fn instead(&self, protocol: Protocol) -> Protocol {
+        if self.speaks(protocol) { protocol } else { protocol.other() }
+    }
+
+    /// The identity of API v2, which its notices are checked with.
+    /// # Errors
+    /// [`Error::Invalid`] if there is none.
+    pub fn v2_merchant(&self) -> Result<&Merchant, Error> {
+        Ok(&self.credentials.v2)
+    }
+
+    fn v2(&self, appid: Option<&AppId>) -> Result<V2<'_>, Error> {
+        let mut merchant = self.v2_merchant()?.clone();
+        if let Some(appid) = appid {
+            merchant.appid = appid.clone();
+        }
+        Ok(V2 { merchant, transport: &self.transport, budget: self.budget })
     }
 
     /// Places an order, and gets what leads the payer to it. For an order that WeChat knows already, with exactly the same
     /// fields, the answer is a fresh ticket, and the former one stops working.
     /// # Errors
     /// [`Error::Refused`] with `ORDERPAID`, `OUT_TRADE_NO_USED` or `INVALID_REQUEST`: query before anything is decided.
-    /// [`Error::Invalid`] if a field cannot be sent, the order is not for [`TradeType::Native`], or there are no
-    /// credentials for its protocol.
+    /// [`Error::Invalid`] if a field cannot be sent, or there are no credentials for its protocol.
     /// Source: WeChat Pay v2, native.php?chapter=9_1.
     pub async fn place(&self, placing: &Placing) -> Result<Prepay, Error> {
         placing.check().map_err(Error::Invalid)?;
-        if placing.channel.trade_type != TradeType::Native {
-            let must_be = "NATIVE, the only one that is paid by a code";
-            return Err(Error::Invalid(InvalidValue { what: "trade_type", must_be }));
-        }
         match placing.channel.protocol {
-            Protocol::V2 => self.v2().unified_order(placing).await,
-            Protocol::V3 => {
-                let must_be = "v2, the only one that the merchant has credentials for";
-                Err(Error::Invalid(InvalidValue { what: "the protocol", must_be }))
-            }
+            Protocol::V2 => self.v2(Some(&placing.appid))?.unified_order(placing).await,
+            Protocol::V3 => Err(no_credentials(Protocol::V3)),
         }
     }
 
@@ -132,8 +173,16 @@ impl Client {
     /// # Errors
     /// [`Error::Refused`] with `ORDERNOTEXIST` if WeChat has no such order.
     /// Source: WeChat Pay v2, native.php?chapter=9_2.
-    pub async fn query(&self, out_trade_no: &OutTradeNo) -> Result<Trade, Error> {
-        self.v2().order_query(out_trade_no).await
+    pub async fn query(
+        &self,
+        by: impl Into<By<'_>> + Send,
+        out_trade_no: &OutTradeNo,
+    ) -> Result<Trade, Error> {
+        let by = by.into();
+        match by.protocol {
+            Protocol::V2 => self.v2(by.appid)?.order_query(out_trade_no).await,
+            Protocol::V3 => Err(no_credentials(Protocol::V3)),
+        }
     }
 
     /// Queries one payment by WeChat's number of it: an order may have been paid twice, and only this tells the payments
@@ -141,35 +190,65 @@ impl Client {
     /// # Errors
     /// As [`Client::query`]; [`Error::Foreign`] if the answer names another payment.
     /// Source: WeChat Pay v2, native.php?chapter=9_2.
-    pub async fn query_transaction(&self, transaction_id: &TransactionId) -> Result<Trade, Error> {
-        self.v2().transaction_query(transaction_id).await
+    pub async fn query_transaction(
+        &self,
+        by: impl Into<By<'_>> + Send,
+        transaction_id: &TransactionId,
+    ) -> Result<Trade, Error> {
+        let by = by.into();
+        match by.protocol {
+            Protocol::V2 => self.v2(by.appid)?.transaction_query(transaction_id).await,
+            Protocol::V3 => Err(no_credentials(Protocol::V3)),
+        }
     }
 
     /// Closes an unpaid order, so that it cannot be paid any more. WeChat refuses that in the first five minutes.
     /// # Errors
     /// [`Error::Refused`] with `ORDERPAID`: the payer was faster, query. With `ORDERCLOSED`: it is closed already.
     /// Source: WeChat Pay v2, native.php?chapter=9_3.
-    pub async fn close(&self, out_trade_no: &OutTradeNo) -> Result<(), Error> {
-        self.v2().close_order(out_trade_no).await
+    pub async fn close(&self, by: impl Into<By<'_>> + Send, out_trade_no: &OutTradeNo) -> Result<(), Error> {
+        let by = by.into();
+        match by.protocol {
+            Protocol::V2 => self.v2(by.appid)?.close_order(out_trade_no).await,
+            Protocol::V3 => Err(no_credentials(Protocol::V3)),
+        }
     }
 
     /// Asks for a refund. A success says that WeChat has accepted it, not that it is done. What is unclear is asked again
-    /// with the very same [`Refund`].
+    /// with the very same [`Refund`] and by the same protocol.
     /// # Errors
-    /// [`Error::NoCertificate`] without a certificate that WeChat accepts. [`Error::Refused`] with `NOTENOUGH` (the
+    /// [`Error::NoCertificate`] without a certificate that WeChat accepts (v2). [`Error::Refused`] with `NOTENOUGH` (the
     /// merchant's funds), `TRADE_OVERDUE`, `USER_ACCOUNT_ABNORMAL`, `FREQUENCY_LIMITED` and more.
     /// Source: WeChat Pay v2, native.php?chapter=9_4.
-    pub async fn refund(&self, refund: &Refund) -> Result<Verified<RefundAccepted>, Error> {
+    pub async fn refund(
+        &self,
+        by: impl Into<By<'_>> + Send,
+        refund: &Refund,
+    ) -> Result<Verified<RefundAccepted>, Error> {
         refund.check().map_err(Error::Invalid)?;
-        self.v2().refund(refund).await
+        let by = by.into();
+        match by.protocol {
+            Protocol::V2 => self.v2(by.appid)?.refund(refund).await,
+            Protocol::V3 => Err(no_credentials(Protocol::V3)),
+        }
     }
 
-    /// Queries one refund, or all refunds of a payment, [`Refunds::PAGE`] at a time.
+    /// Queries one refund, or all refunds of a payment, [`Refunds::PAGE`] at a time. v3 has no such list, and finds a refund
+    /// by its `out_refund_no` only.
     /// # Errors
     /// [`Error::Refused`] with `REFUNDNOTEXIST` if WeChat has accepted no such refund: that one may be sent again.
+    /// [`Error::Invalid`] if v3 is asked for anything but [`RefundQuery::OutRefundNo`].
     /// Source: WeChat Pay v2, native.php?chapter=9_5.
-    pub async fn query_refunds(&self, query: &RefundQuery) -> Result<Verified<Refunds>, Error> {
-        self.v2().refund_query(query).await
+    pub async fn query_refunds(
+        &self,
+        by: impl Into<By<'_>> + Send,
+        query: &RefundQuery,
+    ) -> Result<Verified<Refunds>, Error> {
+        let by = by.into();
+        match by.protocol {
+            Protocol::V2 => self.v2(by.appid)?.refund_query(query).await,
+            Protocol::V3 => Err(no_credentials(Protocol::V3)),
+        }
     }
 
     /// Fetches the bill of a day that has passed, to be read row by row. WeChat makes it at 9:00 of the next day; ask
@@ -179,10 +258,22 @@ impl Client {
     /// Source: WeChat Pay v2, native.php?chapter=9_6.
     pub async fn download_bill(
         &self,
+        by: Protocol,
         date: BillDate,
         bill_type: BillType,
         gzip: bool,
     ) -> Result<Bill, BillError> {
-        self.v2().download_bill(date, bill_type, gzip).await
+        match by {
+            Protocol::V2 => self.v2(None)?.download_bill(date, bill_type, gzip).await,
+            Protocol::V3 => Err(no_credentials(Protocol::V3).into()),
+        }
     }
+}
+
+fn no_credentials(protocol: Protocol) -> Error {
+    let must_be = match protocol {
+        Protocol::V2 => "v3: there are no credentials for API v2",
+        Protocol::V3 => "v2: there are no credentials for API v3",
+    };
+    Error::Invalid(InvalidValue { what: "the protocol", must_be })
 }

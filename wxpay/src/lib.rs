@@ -49,6 +49,7 @@
 //! let client = Client::in_process(us.clone(), router);
 //! let order = Placing {
 //!     channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
+//!     appid: us.appid.clone(),
 //!     description: "示例书店-图书".into(),
 //!     attach: None,
 //!     out_trade_no: OutTradeNo::parse("BK20260315000001")?,
@@ -59,6 +60,7 @@
 //!     notify_url: "https://shop.example.com/wxpay/notify".into(),
 //!     product_id: Some("SKU-1001".into()),
 //!     openid: None,
+//!     scene: None,
 //! };
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 //! # runtime.block_on(async {
@@ -114,12 +116,12 @@ pub mod v2;
 pub mod v3;
 mod verified;
 
-pub use channel::{Channel, Protocol, Signed, TradeType};
+pub use channel::{By, Channel, Protocol, Signed, TradeType};
 pub use error::{ErrClass, ErrCode, Error};
 pub use evidence::Evidence;
 pub use fen::Fen;
 pub use payment::Payment;
-pub use placing::{Placing, Prepay, Ticket};
+pub use placing::{H5Kind, H5Scene, Placing, Prepay, Ticket};
 pub use refunding::{Refund, RefundAccepted, RefundNotice, RefundQuery, RefundState, RefundStatus, Refunds};
 pub use trade::{Trade, TradeState};
 pub use types::{

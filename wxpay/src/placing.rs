@@ -3,7 +3,12 @@
 use std::net::IpAddr;
 
 use crate::channel::{Channel, TradeType};
-use crate::types::{CodeUrl, InvalidValue, OpenId, OutTradeNo, PayPage, PrepayId, is_notify_url, is_text};
+use serde::{Deserialize, Serialize};
+
+use crate::types::{
+    AppId, CodeUrl, InvalidValue, OpenId, OutTradeNo, PayPage, PrepayId, is_notify_url, is_text,
+    is_web_address,
+};
 use crate::{Fen, UnixMillis};
 
 /// One order as it is sent. A repeat must send every field again: WeChat refuses the same `out_trade_no` with other
@@ -12,6 +17,8 @@ use crate::{Fen, UnixMillis};
 pub struct Placing {
     /// Which protocol it goes by, and how the payer gets to it.
     pub channel: Channel,
+    /// The app in whose name it is placed: bound to the merchant number, and of the kind that the trade type demands.
+    pub appid: AppId,
     /// The merchant's number of it.
     pub out_trade_no: OutTradeNo,
     /// What the payer reads, at most 127 bytes; "shop name-goods" is the recommended form. v2 calls it `body`.
@@ -21,7 +28,7 @@ pub struct Placing {
     pub attach: Option<String>,
     /// What the payer pays, in fen.
     pub total_fee: Fen,
-    /// The payer's address, or the server's own (Native takes both). v2 calls it `spbill_create_ip`.
+    /// The payer's address; the server's own does for all but H5. v2 calls it `spbill_create_ip`.
     pub payer_ip: IpAddr,
     /// When the order was made; sent by v2 only.
     pub time_start: UnixMillis,
@@ -33,6 +40,42 @@ pub struct Placing {
     pub product_id: Option<String>,
     /// Who pays, as the order's `appid` knows him. Required for JSAPI.
     pub openid: Option<OpenId>,
+    /// The page that the payer comes from. Required for H5.
+    pub scene: Option<H5Scene>,
+}
+
+/// The page from which an H5 payment starts. Source: WeChat Pay v2, H5.php?chapter=9_20 (`scene_info`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct H5Scene {
+    /// The payer's device.
+    pub kind: H5Kind,
+    /// The site's address, on the domain that is registered for H5 payments.
+    pub wap_url: String,
+    /// The site's name.
+    pub wap_name: String,
+}
+
+/// The device of an H5 payer. v3 sends it; v2 has other words for apps, and calls every browser `Wap`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum H5Kind {
+    /// An iPhone or iPad.
+    #[serde(rename = "iOS")]
+    Ios,
+    /// An Android phone.
+    Android,
+    /// Any other browser.
+    Wap,
+}
+
+impl H5Kind {
+    /// The word of v3, which is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            H5Kind::Ios => "iOS",
+            H5Kind::Android => "Android",
+            H5Kind::Wap => "Wap",
+        }
+    }
 }
 
 impl Placing {
@@ -62,9 +105,34 @@ impl Placing {
                 "product_id",
                 "1 to 32 bytes without control characters, and present for NATIVE",
             ),
-            (self.openid.is_some() || !is(TradeType::Jsapi), "openid", "present for JSAPI"),
+            (self.openid.is_some() == is(TradeType::Jsapi), "openid", "present for JSAPI, else absent"),
+            (self.scene.is_some() == is(TradeType::Mweb), "scene_info", "present for MWEB, else absent"),
+            (
+                self.scene
+                    .as_ref()
+                    .is_none_or(|scene| is_web_address(&scene.wap_url, 128) && is_plain(&scene.wap_url)),
+                "wap_url",
+                "an http(s) address of at most 128 bytes, without quotation marks and backslashes",
+            ),
+            (
+                self.scene
+                    .as_ref()
+                    .is_none_or(|scene| is_text(&scene.wap_name, 1, 64) && is_plain(&scene.wap_name)),
+                "wap_name",
+                "1 to 64 bytes without control characters, quotation marks and backslashes",
+            ),
+            (
+                !is(TradeType::Mweb) || !(self.payer_ip.is_unspecified() || self.payer_ip.is_multicast()),
+                "payer_ip",
+                "the payer's own address for MWEB",
+            ),
         ])
     }
+}
+
+/// Whether `text` stays as long as it is when it becomes JSON: `scene_info` has 256 bytes.
+fn is_plain(text: &str) -> bool {
+    !text.contains(['"', '\\'])
 }
 
 /// What leads the payer to the payment.

@@ -36,10 +36,15 @@ pub(crate) fn is_text(text: &str, min: usize, max: usize) -> bool {
 
 /// Whether `url` may be sent as a `notify_url`. Source: WeChat Pay v2, native.php?chapter=9_1 (`notify_url`).
 pub(crate) fn is_notify_url(url: &str) -> bool {
+    is_web_address(url, 256) && !url.contains(['?', '#'])
+}
+
+/// Whether `url` is an absolute `http(s)` address in ASCII, of at most `max` bytes.
+pub(crate) fn is_web_address(url: &str, max: usize) -> bool {
     let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'))
-        && url.len() <= 256
-        && url.bytes().all(|b| b.is_ascii_graphic() && b != b'?' && b != b'#')
+        && url.len() <= max
+        && url.bytes().all(|b| b.is_ascii_graphic())
 }
 
 /// A newtype over a checked string: `parse`, `as_str`, conversions, and reading from serde with the same check.
@@ -160,12 +165,12 @@ checked_text!(
 );
 
 checked_text!(
-    /// The page of WeChat to which an H5 order's browser goes; it can be opened for five minutes.
-    /// Source: WeChat Pay v2, H5.php?chapter=9_20 (`mweb_url`).
+    /// The page to which an H5 order's browser goes; it can be opened for five minutes. WeChat's is below
+    /// `https://wx.tenpay.com`, a sandbox has its own. Source: WeChat Pay v2, H5.php?chapter=9_20 (`mweb_url`).
     PayPage,
     "mweb_url",
-    "an https:// address of at most 512 printable ASCII characters",
-    |t| t.starts_with("https://") && t.len() <= 512 && t.bytes().all(|b| b.is_ascii_graphic())
+    "an http(s) address of at most 512 printable ASCII characters",
+    |t| is_web_address(t, 512)
 );
 
 checked_text!(

@@ -106,6 +106,7 @@ fn v4_names_are_sorted_by_their_bytes_and_zeros_stay() {
 fn v5_a_full_request_is_built_and_signed_as_published() {
     let order = Placing {
         channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
+        appid: Merchant::sandbox().appid,
         description: "示例书店-图书".into(),
         attach: Some("cart=42".into()),
         out_trade_no: OutTradeNo::parse("BK20260315000001").unwrap(),
@@ -116,6 +117,7 @@ fn v5_a_full_request_is_built_and_signed_as_published() {
         notify_url: "https://shop.example.com/wechat/v2/notify".into(),
         product_id: Some("SKU-1001".into()),
         openid: None,
+        scene: None,
     };
     // The published one also names a device, and we choose nonces ourselves.
     let fields = unified_order::request(&order, &Merchant::sandbox())

@@ -40,7 +40,7 @@ impl Inner {
         if matches!(row.entry, BillEntry::Refund { .. }) {
             return self.confirm_refund(row).await;
         }
-        let answer = self.wechat.query_transaction(&row.transaction_id).await;
+        let answer = self.wechat.query_transaction(self.wechat.first(), &row.transaction_id).await;
         let trade = match self.record_query(Call::Usual, answer) {
             Ok(trade) => trade,
             Err(error) => return self.unconfirmed(error),
@@ -108,7 +108,7 @@ impl Inner {
                 found.map(|found| refund_word(lacking, &found))
             }
             (DifferenceKind::NotThere, Ok(payment), _) => {
-                let answer = self.wechat.query_transaction(&payment).await;
+                let answer = self.wechat.query_transaction(self.wechat.first(), &payment).await;
                 self.record_query(Call::Usual, answer).map(|trade| payment_word(lacking, &trade))
             }
             // What WeChat cannot be asked about by its own number.

@@ -125,13 +125,13 @@ impl<'a> Run<'a> {
     /// Stages a bill to its last line and checks its totals.
     async fn read_whole(&mut self, date: BillDate, purpose: Purpose) -> Result<Totals, ReconcileError> {
         let wechat = &self.cashier.inner.wechat;
-        let mch_id = &wechat.merchant().mch_id;
+        let mch_id = wechat.mch_id();
         let step = match purpose {
             Purpose::Compare => Step::Reading,
             Purpose::Seek => Step::Neighbour,
         };
         let (mut totals, mut rows) = (Totals::default(), Vec::with_capacity(WINDOW));
-        let mut bill = wechat.download_bill(date, BillType::All, true).await?;
+        let mut bill = wechat.download_bill(wechat.first(), date, BillType::All, true).await?;
         loop {
             let row = match bill.next().await {
                 Ok(row) => row,

@@ -1,7 +1,8 @@
 //! One refund at a time: sent to WeChat, queried, withdrawn.
 
 use wxpay::{
-    ErrClass, ErrCode, Error, OutRefundNo, RefundQuery, RefundState as Seen, RefundStatus, Refunds, Verified,
+    ErrClass, ErrCode, Error, OutRefundNo, Protocol, RefundQuery, RefundState as Seen, RefundStatus, Refunds,
+    Verified,
 };
 
 use super::WithdrawError;
@@ -54,11 +55,11 @@ impl Inner {
     }
 
     async fn send(&self, refund: &Refund, call: Call) -> RefundUpdate {
-        if !self.wechat.can_refund() {
+        if !self.wechat.can_refund(Protocol::V2) {
             self.throttle.refunds.release(call);
             return RefundUpdate::Blocked(Blocked::by(&Error::NoCertificate));
         }
-        let answer = self.wechat.refund(&as_sent(refund)).await;
+        let answer = self.wechat.refund(Protocol::V2, &as_sent(refund)).await;
         let error = match self.record_refund_call(call, answer) {
             Ok(accepted) => {
                 let refund_id = accepted.refund_id.clone();
@@ -117,7 +118,7 @@ impl Inner {
         query: &RefundQuery,
         call: Call,
     ) -> Result<Verified<Refunds>, Error> {
-        let answer = self.wechat.query_refunds(query).await;
+        let answer = self.wechat.query_refunds(Protocol::V2, query).await;
         self.record_refund_call(call, answer)
     }
 

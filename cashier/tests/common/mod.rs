@@ -28,7 +28,7 @@ use tokio::task::JoinSet;
 use wxpay::client::Client;
 use wxpay::v2::notify::{self, Notice};
 use wxpay::v2::refund_notice;
-use wxpay::{Fen, Merchant, OutRefundNo, Payment, Refund, TransactionId, UnixMillis, Verified};
+use wxpay::{Fen, Merchant, OutRefundNo, Payment, Protocol, Refund, TransactionId, UnixMillis, Verified};
 
 pub use settings::settings;
 
@@ -240,7 +240,7 @@ impl Harness {
             notify_url: Some("http://127.0.0.1/wxpay/refund-notify".to_owned()),
         };
         let client = Client::in_process(self.merchant.clone(), self.sandbox.router());
-        client.refund(&refund).await.unwrap();
+        client.refund(Protocol::V2, &refund).await.unwrap();
     }
 
     /// What must hold at every instant: one credit an order at most, balances are the sums of the ledger.

@@ -8,7 +8,7 @@ use recharge::{ExceptionKind, Order, OrderState};
 use sandbox::{AnswerFault, Expiry, Faults, Pay, TradeState};
 use tokio::time::timeout;
 use wxpay::client::Client;
-use wxpay::{Merchant, OutRefundNo, OutTradeNo, Refund, SignType, TransactionId, UnixMillis};
+use wxpay::{Merchant, OutRefundNo, OutTradeNo, Protocol, Refund, SignType, TransactionId, UnixMillis};
 
 use super::common::{Harness, on_both, on_both_as, settings, wish};
 
@@ -180,7 +180,7 @@ async fn refund_in_merchant_platform(harness: &Harness, order: &Order) {
         notify_url: None,
     };
     let client = Client::in_process(harness.merchant.clone(), harness.sandbox.router());
-    client.refund(&refund).await.unwrap();
+    client.refund(Protocol::V2, &refund).await.unwrap();
 }
 
 #[tokio::test]

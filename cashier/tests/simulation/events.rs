@@ -315,6 +315,7 @@ impl World {
         let n = self.one_of(1000);
         let order = Placing {
             channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
+            appid: self.common.merchant.appid.clone(),
             description: "别家".to_owned(),
             attach: None,
             out_trade_no: number(&format!("OTHER{n:010}")),
@@ -325,6 +326,7 @@ impl World {
             notify_url: recharge::order::notify_url(&self.common.settings.notify_base),
             product_id: Some("other".to_owned()),
             openid: None,
+            scene: None,
         };
         let client = Client::in_process(self.common.merchant.clone(), self.sandbox.router());
         if let Ok(prepay) = self.office.block_on(client.place(&order)) {

@@ -7,7 +7,7 @@ use recharge::exception::resolution::Decision;
 use recharge::refund::RefundRequest;
 use sandbox::{RefundFaults, RefundRefusal, RefundStatus};
 use wxpay::client::Client;
-use wxpay::{Fen, OutRefundNo, Refund, TransactionId};
+use wxpay::{Fen, OutRefundNo, Protocol, Refund, TransactionId};
 
 use crate::process::{self, number};
 use crate::world::World;
@@ -152,7 +152,7 @@ impl World {
             notify_url: site.filter(|_| self.rng.random_bool(0.5)),
         };
         let client = Client::in_process(self.common.merchant.clone(), self.sandbox.router());
-        let done = self.office.block_on(client.refund(&refund)).map(|done| done.refund_fee);
+        let done = self.office.block_on(client.refund(Protocol::V2, &refund)).map(|done| done.refund_fee);
         self.note(format!("{} is refunded at the merchant platform: {done:?}", order.out_trade_no));
     }
 

@@ -18,14 +18,15 @@ use crate::verified::Verified;
 
 /// What the calls need of a [`crate::client::Client`], whose methods document them.
 pub(crate) struct V2<'a> {
-    pub merchant: &'a Merchant,
+    /// With the app in whose name the call is made.
+    pub merchant: Merchant,
     pub transport: &'a Transport,
     pub budget: Budget,
 }
 
 impl V2<'_> {
     pub async fn unified_order(&self, placing: &Placing) -> Result<Prepay, Error> {
-        let fields = self.call("/pay/unifiedorder", unified_order::request(placing, self.merchant)).await?;
+        let fields = self.call("/pay/unifiedorder", unified_order::request(placing, &self.merchant)).await?;
         let trade_type = placing.channel.trade_type;
         // The answer names neither the order nor the amount, so this is all that can be compared.
         reply::must_be(&fields, "trade_type", trade_type.as_str())?;
@@ -33,13 +34,13 @@ impl V2<'_> {
     }
 
     pub async fn order_query(&self, out_trade_no: &OutTradeNo) -> Result<Trade, Error> {
-        let fields = self.call("/pay/orderquery", order_query::request(self.merchant, out_trade_no)).await?;
+        let fields = self.call("/pay/orderquery", order_query::request(&self.merchant, out_trade_no)).await?;
         reply::must_be(&fields, "out_trade_no", out_trade_no.as_str())?;
         order_query::read(&fields, self.merchant.sign_type).map_err(Error::BadField)
     }
 
     pub async fn transaction_query(&self, transaction_id: &TransactionId) -> Result<Trade, Error> {
-        let request = order_query::request_by_transaction(self.merchant, transaction_id);
+        let request = order_query::request_by_transaction(&self.merchant, transaction_id);
         let fields = self.call("/pay/orderquery", request).await?;
         let trade = order_query::read(&fields, self.merchant.sign_type).map_err(Error::BadField)?;
         match &trade.payment {
@@ -51,12 +52,12 @@ impl V2<'_> {
     }
 
     pub async fn close_order(&self, out_trade_no: &OutTradeNo) -> Result<(), Error> {
-        let request = close_order::request(self.merchant, out_trade_no);
+        let request = close_order::request(&self.merchant, out_trade_no);
         self.call("/pay/closeorder", request).await.map(drop)
     }
 
     pub async fn refund(&self, refund: &Refund) -> Result<Verified<RefundAccepted>, Error> {
-        let fields = self.call("/secapi/pay/refund", refund::request(refund, self.merchant)).await?;
+        let fields = self.call("/secapi/pay/refund", refund::request(refund, &self.merchant)).await?;
         reply::must_be(&fields, "out_refund_no", refund.out_refund_no.as_str())?;
         reply::must_be(&fields, "transaction_id", refund.transaction_id.as_str())?;
         reply::must_be(&fields, "out_trade_no", refund.out_trade_no.as_str())?;
@@ -71,7 +72,7 @@ impl V2<'_> {
     }
 
     pub async fn refund_query(&self, query: &RefundQuery) -> Result<Verified<Refunds>, Error> {
-        let fields = self.call("/pay/refundquery", refund_query::request(query, self.merchant)).await?;
+        let fields = self.call("/pay/refundquery", refund_query::request(query, &self.merchant)).await?;
         let refunds = refund_query::read(&fields).map_err(Error::BadField)?;
         match refund_query::mismatch(query, &refunds) {
             None => Ok(Verified::vouch(refunds)),
@@ -85,13 +86,13 @@ impl V2<'_> {
         bill_type: BillType,
         gzip: bool,
     ) -> Result<Bill, BillError> {
-        let request = self.signed(download_bill::request(self.merchant, date, bill_type, gzip));
+        let request = self.signed(download_bill::request(&self.merchant, date, bill_type, gzip));
         Bill::open(self.transport, "/pay/downloadbill", request, self.budget).await
     }
 
     async fn call(&self, path: &str, request: Fields) -> Result<Verified<Fields>, Error> {
         let body = self.transport.post(path, self.signed(request), self.budget).await?;
-        reply::read(&body, self.merchant)
+        reply::read(&body, &self.merchant)
     }
 
     fn signed(&self, mut request: Fields) -> String {

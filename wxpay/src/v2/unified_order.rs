@@ -1,10 +1,12 @@
 //! `/pay/unifiedorder`: an order as it is sent, and the ticket that comes back.
 //! Source: WeChat Pay v2, native.php?chapter=9_1.
 
+use serde_json::Value;
+
 use super::merchant::Merchant;
 use super::xml::Fields;
 use crate::channel::TradeType;
-use crate::placing::{Placing, Prepay, Ticket};
+use crate::placing::{H5Scene, Placing, Prepay, Ticket};
 use crate::types::{InvalidValue, PrepayId};
 use crate::verified::Verified;
 
@@ -30,7 +32,17 @@ pub fn request(placing: &Placing, merchant: &Merchant) -> Fields {
             fields.set(name, value);
         }
     }
+    if let Some(scene) = &placing.scene {
+        fields.set("scene_info", scene_info(scene));
+    }
     fields
+}
+
+/// The JSON of `scene_info`: at most 256 bytes, which the limits of its parts keep. `IOS` and `Android` mean apps here, so
+/// every browser is `Wap`. Source: WeChat Pay v2, H5.php?chapter=9_20.
+fn scene_info(scene: &H5Scene) -> String {
+    let (url, name) = (Value::from(&*scene.wap_url), Value::from(&*scene.wap_name));
+    format!(r#"{{"h5_info":{{"type":"Wap","wap_url":{url},"wap_name":{name}}}}}"#)
 }
 
 /// The answer to an order of this trade type.

@@ -26,6 +26,7 @@ fn number() -> OutTradeNo {
 fn order() -> Placing {
     Placing {
         channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
+        appid: Merchant::sandbox().appid,
         description: "示例书店-图书".into(),
         attach: None,
         out_trade_no: number(),
@@ -36,6 +37,7 @@ fn order() -> Placing {
         notify_url: "https://shop.example.com/wechat/v2/notify".into(),
         product_id: Some("SKU-1001".into()),
         openid: None,
+        scene: None,
     }
 }
 
@@ -84,7 +86,7 @@ async fn order_answered(body: impl Into<String>) -> Result<wxpay::Prepay, Error>
 }
 
 async fn query_answered(fields: Fields) -> Result<Trade, Error> {
-    client(signed(fields)).query(&number()).await
+    client(signed(fields)).query(Protocol::V2, &number()).await
 }
 
 #[tokio::test]
@@ -92,7 +94,7 @@ async fn a_signed_success_gives_the_code() {
     let prepay = order_answered(signed(prepay())).await.unwrap();
     assert_eq!(prepay.ticket.as_str(), "weixin://wxpay/bizpayurl?pr=Ab1Cd2Ez3");
     assert_eq!(prepay.prepay_id.unwrap().as_str(), "wx20260315100003123456789abcdef01234");
-    client(signed(answer())).close(&number()).await.unwrap();
+    client(signed(answer())).close(Protocol::V2, &number()).await.unwrap();
 }
 
 #[tokio::test]
@@ -132,7 +134,7 @@ async fn an_answer_for_somebody_else_is_unknown() {
 async fn a_query_by_transaction_believes_only_an_answer_about_that_payment() {
     let asked = |text: &str| {
         let (client, id) = (client(signed(paid("SUCCESS"))), TransactionId::parse(text).unwrap());
-        async move { client.query_transaction(&id).await }
+        async move { client.query_transaction(Protocol::V2, &id).await }
     };
     let trade = asked("4200001234202603151234567890").await.unwrap();
     assert_eq!(trade.payment.unwrap().total_fee, Fen::new(1990));
@@ -207,6 +209,6 @@ async fn every_http_status_but_200_is_unknown_even_with_a_signed_success() {
 async fn no_answer_in_time_is_unknown_in_process_too() {
     let router = Router::new().fallback(std::future::pending::<String>);
     let client = Client::in_process(Merchant::sandbox(), router).with_budget(50, 50);
-    let error = client.query(&number()).await.unwrap_err();
+    let error = client.query(Protocol::V2, &number()).await.unwrap_err();
     assert!(matches!(error, Error::Timeout { budget_ms: 50 }) && error.is_unknown(), "{error:?}");
 }

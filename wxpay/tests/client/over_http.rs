@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wxpay::client::{Client, Endpoint};
 use wxpay::v2::{Fields, XmlError, sign};
-use wxpay::{Error, Merchant, OutTradeNo, SignType, TradeState};
+use wxpay::{Error, Merchant, OutTradeNo, Protocol, SignType, TradeState};
 
 /// What a host does with each request that it has read in full.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ fn not_paid() -> String {
 
 async fn query(client: &Client) -> Result<TradeState, Error> {
     let out_trade_no = OutTradeNo::parse("BK20260315000001").unwrap();
-    client.query(&out_trade_no).await.map(|trade| trade.state)
+    client.query(Protocol::V2, &out_trade_no).await.map(|trade| trade.state)
 }
 
 /// A port on which nobody listens.

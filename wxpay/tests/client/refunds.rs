@@ -8,7 +8,9 @@ use tokio::net::TcpListener;
 use wxpay::bill::{BillDate, BillError, BillType};
 use wxpay::client::{Client, Endpoint};
 use wxpay::v2::Fields;
-use wxpay::{ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, Refund, RefundQuery, TransactionId};
+use wxpay::{
+    ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, Protocol, Refund, RefundQuery, TransactionId,
+};
 
 use crate::{NUMBER, answer, client, number, signed};
 
@@ -37,14 +39,14 @@ fn accepted() -> Fields {
 }
 
 async fn refund_answered(fields: Fields) -> Error {
-    client(signed(fields)).refund(&refund()).await.unwrap_err()
+    client(signed(fields)).refund(Protocol::V2, &refund()).await.unwrap_err()
 }
 
 #[tokio::test]
 async fn a_refund_is_believed_only_if_it_is_signed_and_this_one() {
-    let done = client(signed(accepted())).refund(&refund()).await.unwrap();
+    let done = client(signed(accepted())).refund(Protocol::V2, &refund()).await.unwrap();
     assert_eq!(done.refund_id.as_str(), "50300001232026031612345678901");
-    let unsigned = client(accepted().to_xml()).refund(&refund()).await.unwrap_err();
+    let unsigned = client(accepted().to_xml()).refund(Protocol::V2, &refund()).await.unwrap_err();
     assert!(matches!(unsigned, Error::BadSignature(_)), "{unsigned:?}");
     let others = [
         ("out_refund_no", "RF20260316000002"),
@@ -78,17 +80,21 @@ async fn every_err_code_of_a_refund_is_typed() {
 async fn nginxs_page_about_certificates_is_a_mistake_of_configuration() {
     for said in ["400 No required SSL certificate was sent", "400 The SSL certificate error"] {
         let page = format!("<html><head><title>{said}</title></head></html>");
-        let error = client((StatusCode::BAD_REQUEST, page)).refund(&refund()).await.unwrap_err();
+        let error =
+            client((StatusCode::BAD_REQUEST, page)).refund(Protocol::V2, &refund()).await.unwrap_err();
         assert!(matches!(error, Error::NoCertificate) && !error.is_unknown(), "{error:?}");
     }
-    let error = client((StatusCode::BAD_REQUEST, "<html>400</html>")).refund(&refund()).await.unwrap_err();
+    let error = client((StatusCode::BAD_REQUEST, "<html>400</html>"))
+        .refund(Protocol::V2, &refund())
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::Status(400)) && error.is_unknown(), "{error:?}");
 }
 
 #[tokio::test]
 async fn what_wechat_would_refuse_is_not_sent() {
     let too_much = Refund { refund_fee: Fen::new(1991), ..refund() };
-    let error = client("never asked").refund(&too_much).await.unwrap_err();
+    let error = client("never asked").refund(Protocol::V2, &too_much).await.unwrap_err();
     assert!(matches!(error, Error::Invalid(field) if field.what == "refund_fee"));
 }
 
@@ -103,7 +109,9 @@ async fn a_refund_query_is_believed_only_about_what_was_asked() {
         .with("refund_id_0", "50300001232026031612345678901")
         .with("refund_fee_0", "500")
         .with("refund_status_0", "NEW_IN_2031");
-    let ask = |fields: Fields, query| async move { client(signed(fields)).query_refunds(&query).await };
+    let ask = |fields: Fields, query| async move {
+        client(signed(fields)).query_refunds(Protocol::V2, &query).await
+    };
     let query = || RefundQuery::OutRefundNo(refund().out_refund_no);
     let refunds = ask(one.clone(), query()).await.unwrap();
     assert_eq!(refunds.refunds[0].status.as_str(), "NEW_IN_2031");
@@ -140,7 +148,7 @@ async fn a_refund_made_by_hand_without_number_or_with_an_odd_time_does_not_hide_
     let of_order = RefundQuery::OutTradeNo(OutTradeNo::parse(NUMBER).unwrap(), 0);
     for (odd_number, odd_time) in [("", "16/03/2026"), ("手工退款", ""), (&"9".repeat(65), "soon")] {
         let odd = two.clone().with("out_refund_no_0", odd_number).with("refund_success_time_0", odd_time);
-        let refunds = client(signed(odd)).query_refunds(&of_order).await.unwrap();
+        let refunds = client(signed(odd)).query_refunds(Protocol::V2, &of_order).await.unwrap();
         let [by_hand, ours] = &refunds.refunds[..] else { panic!("{refunds:?}") };
         assert_eq!((by_hand.out_refund_no.as_ref(), by_hand.success_time), (None, None));
         assert_eq!(by_hand.refund_id.as_str(), "50300001232026031612345678900");
@@ -156,11 +164,12 @@ fn day() -> BillDate {
 #[tokio::test]
 async fn what_is_said_in_place_of_a_bill_comes_with_the_first_row() {
     let said = Fields::from_iter([("return_code", "FAIL"), ("return_msg", "No Bill Exist")]).to_xml();
-    let mut bill = client(said).download_bill(day(), BillType::All, true).await.unwrap();
+    let mut bill = client(said).download_bill(Protocol::V2, day(), BillType::All, true).await.unwrap();
     assert!(matches!(bill.next().await, Err(BillError::NoBill)));
-    let error = client((StatusCode::BAD_GATEWAY, "")).download_bill(day(), BillType::All, true).await;
+    let error =
+        client((StatusCode::BAD_GATEWAY, "")).download_bill(Protocol::V2, day(), BillType::All, true).await;
     assert!(matches!(error.unwrap_err(), BillError::Call(Error::Status(502))));
-    let bill = client("").download_bill(day(), BillType::All, false).await.unwrap();
+    let bill = client("").download_bill(Protocol::V2, day(), BillType::All, false).await.unwrap();
     assert!(matches!(bill.finish().await, Err(BillError::Empty)));
 }
 
@@ -179,7 +188,7 @@ async fn a_bill_that_falls_silent_is_given_up() {
         std::future::pending::<()>().await;
     });
     let client = Client::new(Merchant::sandbox(), endpoint).unwrap();
-    let bill = client.download_bill(day(), BillType::All, false).await.unwrap();
+    let bill = client.download_bill(Protocol::V2, day(), BillType::All, false).await.unwrap();
     let (mut bill, start) = (bill.with_limits(100, 10_000), Instant::now());
     let error = bill.next().await.unwrap_err();
     assert!(matches!(error, BillError::Call(Error::Timeout { .. })), "{error:?}");
@@ -190,10 +199,10 @@ async fn a_bill_that_falls_silent_is_given_up() {
 fn a_call_can_run_on_any_thread() {
     fn needs_send<T: Send>(_: T) {}
     let (client, refund) = (client(""), refund());
-    needs_send(client.refund(&refund));
-    needs_send(client.download_bill(day(), BillType::All, true));
+    needs_send(client.refund(Protocol::V2, &refund));
+    needs_send(client.download_bill(Protocol::V2, day(), BillType::All, true));
     needs_send(async {
-        let mut bill = client.download_bill(day(), BillType::All, true).await.unwrap();
+        let mut bill = client.download_bill(Protocol::V2, day(), BillType::All, true).await.unwrap();
         bill.next().await
     });
 }

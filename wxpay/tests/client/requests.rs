@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use wxpay::client::Client;
 use wxpay::v2::{Fields, sign};
-use wxpay::{Channel, Error, Fen, Merchant, Placing, Protocol, SignType, TradeType};
+use wxpay::{Channel, Error, Fen, H5Kind, H5Scene, Merchant, OpenId, Placing, Protocol, SignType, TradeType};
 
 use crate::{NUMBER, client, number, order};
 
@@ -25,8 +25,8 @@ async fn a_request_carries_all_fields_a_new_nonce_and_a_right_signature() {
     let merchant = Merchant { sign_type: SignType::HmacSha256, ..Merchant::sandbox() };
     let client = Client::in_process(merchant, router);
     client.place(&order()).await.unwrap_err();
-    client.query(&number()).await.unwrap_err();
-    client.close(&number()).await.unwrap_err();
+    client.query(Protocol::V2, &number()).await.unwrap_err();
+    client.close(Protocol::V2, &number()).await.unwrap_err();
 
     let seen = seen.lock().unwrap();
     let heads: Vec<&str> = seen.iter().map(|(head, _)| head.as_str()).collect();
@@ -53,11 +53,17 @@ async fn a_request_carries_all_fields_a_new_nonce_and_a_right_signature() {
     assert_eq!((ordered.get("total_fee"), ordered.get("openid")), (Some("1990"), None));
 }
 
+fn scene() -> H5Scene {
+    let (wap_url, wap_name) = ("https://m.shop.example.com".into(), "示例书店".into());
+    H5Scene { kind: H5Kind::Ios, wap_url, wap_name }
+}
+
 #[tokio::test]
 async fn what_wechat_would_refuse_is_not_sent() {
     let client = client("never asked");
     let base = order();
     let v2 = |trade_type| Channel { protocol: Protocol::V2, trade_type };
+    let of_page = |scene| Placing { channel: v2(TradeType::Mweb), scene: Some(scene), ..base.clone() };
     let v3 = Channel { protocol: Protocol::V3, trade_type: TradeType::Native };
     let refused = [
         ("body", Placing { description: String::new(), ..base.clone() }),
@@ -70,7 +76,12 @@ async fn what_wechat_would_refuse_is_not_sent() {
         ("notify_url", Placing { notify_url: "/wxpay/notify".into(), ..base.clone() }),
         ("product_id", Placing { product_id: None, ..base.clone() }),
         ("openid", Placing { channel: v2(TradeType::Jsapi), ..base.clone() }),
-        ("trade_type", Placing { channel: v2(TradeType::App), ..base.clone() }),
+        ("openid", Placing { openid: OpenId::parse("oUpF8uMuAJO_M2pxb1Q9zNjWeS6o").ok(), ..base.clone() }),
+        ("scene_info", Placing { channel: v2(TradeType::Mweb), ..base.clone() }),
+        ("scene_info", Placing { scene: Some(scene()), ..base.clone() }),
+        ("wap_url", of_page(H5Scene { wap_url: "m.shop.example.com".into(), ..scene() })),
+        ("wap_name", of_page(H5Scene { wap_name: String::new(), ..scene() })),
+        ("payer_ip", Placing { payer_ip: "0.0.0.0".parse().unwrap(), ..of_page(scene()) }),
         ("the protocol", Placing { channel: v3, ..base.clone() }),
     ];
     for (what, order) in refused {
@@ -86,6 +97,6 @@ fn a_call_can_run_on_any_thread() {
     fn needs_send<T: Send>(_: T) {}
     let (client, order, number) = (client(""), order(), number());
     needs_send(client.place(&order));
-    needs_send(client.query(&number));
-    needs_send(client.close(&number));
+    needs_send(client.query(Protocol::V2, &number));
+    needs_send(client.close(Protocol::V2, &number));
 }
