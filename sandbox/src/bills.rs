@@ -1,14 +1,15 @@
 //! The bill of a day: its payments and refunds as text. Source: WeChat Pay v2, native.php?chapter=9_6.
 
 use std::fmt::Write;
+use std::io::Write as _;
 
+use flate2::{Compression, write::GzEncoder};
 use wxpay::{Fen, Merchant, UnixMillis};
 
 use crate::book::Book;
 use crate::clock::Now;
 use crate::orders::refunds::{Refund, RefundStatus};
 use crate::orders::{DAY_MS, HOUR_MS, Order, Payment};
-use crate::v2::rules::Request;
 
 const HEADER: &str = "交易时间,公众账号ID,商户号,特约商户号,设备号,微信订单号,商户订单号,用户标识,交易类型,交易状态,\
     付款银行,货币种类,应结订单金额,代金券金额,微信退款单号,商户退款单号,退款金额,充值券退款金额,退款类型,退款状态,\
@@ -19,44 +20,75 @@ const SUMMARY: &str =
 /// When a day's bill is made, counted from the day's beginning: 9:00 of the next day.
 const MADE_AT_MS: i64 = DAY_MS + 9 * HOUR_MS;
 
-/// Why there is no bill: `return_msg` and `error_code` of an unsigned answer.
+/// Why there is no bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoBill(pub &'static str, pub &'static str);
+pub enum NoBill {
+    /// Not a day, or one that has not come.
+    WrongDate,
+    /// No such `bill_type`.
+    UnknownKind,
+    /// Not made yet.
+    Creating,
+    /// Nothing happened.
+    Empty,
+}
 
-/// The bill that `request` asks for.
+/// A day whose bill is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Day {
+    start: UnixMillis,
+}
+
+impl Day {
+    /// The day `yyyyMMdd` in Beijing.
+    /// # Errors
+    /// [`NoBill`]: it is no day, or its bill is not made yet.
+    pub fn made(day: &str, now: Now) -> Result<Day, NoBill> {
+        let start = UnixMillis::from_beijing(&format!("{day}000000")).ok_or(NoBill::WrongDate)?;
+        if now.wall < start {
+            return Err(NoBill::WrongDate);
+        }
+        if now.wall < start.plus_ms(MADE_AT_MS) {
+            return Err(NoBill::Creating);
+        }
+        Ok(Day { start })
+    }
+
+    /// Whether this moment is on the day.
+    pub fn contains(self, at: UnixMillis) -> bool {
+        (0..DAY_MS).contains(&at.minus(self.start))
+    }
+
+    /// How many days have begun since.
+    pub fn days_ago(self, now: Now) -> i64 {
+        now.wall.minus(self.start).div_euclid(DAY_MS)
+    }
+}
+
+/// The bill of `day` with what `kind` (`bill_type`) asks for.
 /// # Errors
 /// [`NoBill`]: nothing happened on that day, or it has not passed yet.
-pub fn bill(book: &Book, merchant: &Merchant, request: &Request, now: Now) -> Result<String, NoBill> {
-    let wrong = NoBill("data format error", "20001");
-    let day = request.get("bill_date").unwrap_or_default();
-    let start = UnixMillis::from_beijing(&format!("{day}000000")).ok_or(wrong)?;
-    let kind = request.get("bill_type").unwrap_or("ALL");
+pub fn bill(book: &Book, merchant: &Merchant, day: &str, kind: &str, now: Now) -> Result<String, NoBill> {
     if !["ALL", "SUCCESS", "REFUND", "RECHARGE_REFUND"].contains(&kind) {
-        return Err(NoBill("invalid bill_type", "20003"));
+        return Err(NoBill::UnknownKind);
     }
-    if now.wall < start {
-        return Err(wrong);
-    }
-    if now.wall < start.plus_ms(MADE_AT_MS) {
-        return Err(NoBill("Bill Creating", "20007"));
-    }
-    let on_day = |at: UnixMillis| (0..DAY_MS).contains(&at.minus(start));
+    let day = Day::made(day, now)?;
     // Refunds of a merchant's own top-ups (`RECHARGE_REFUND`) do not exist here, so such a bill is always empty.
     let (payments, refunds) = (["ALL", "SUCCESS"].contains(&kind), ["ALL", "REFUND"].contains(&kind));
     let mut rows = Vec::new();
     let (mut paid, mut refunded) = (0, 0);
     for order in book.all() {
-        for payment in order.payments.iter().filter(|p| payments && on_day(p.paid_at)) {
+        for payment in order.payments.iter().filter(|p| payments && day.contains(p.paid_at)) {
             paid += order.total_fee.get();
             rows.push((payment.paid_at, 0, payment_row(merchant, order, payment)));
         }
-        for refund in order.refunds.iter().filter(|r| refunds && on_day(r.accepted_at)) {
+        for refund in order.refunds.iter().filter(|r| refunds && day.contains(r.accepted_at)) {
             refunded += refund.refund_fee.get();
             rows.push((refund.accepted_at, 1, refund_row(merchant, order, refund, now)));
         }
     }
     if rows.is_empty() {
-        return Err(NoBill("No Bill Exist", "20002"));
+        return Err(NoBill::Empty);
     }
     // At the same moment the payment comes first.
     rows.sort();
@@ -70,6 +102,12 @@ pub fn bill(book: &Book, merchant: &Merchant, request: &Request, now: Now) -> Re
     let _ =
         write!(text, "{SUMMARY}\n{}", line(&[&last[..], &[paid.to_string(), refunded.to_string()]].concat()));
     Ok(text)
+}
+
+/// A bill, packed.
+pub fn gzip(text: &str) -> Option<Vec<u8>> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(text.as_bytes()).and_then(|()| packed.finish()).ok()
 }
 
 fn payment_row(merchant: &Merchant, order: &Order, payment: &Payment) -> String {

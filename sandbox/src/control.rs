@@ -123,6 +123,7 @@ async fn set_faults(State(sandbox): State<Sandbox>, body: Bytes) -> Result<Json<
     if !(1..=MAX_SPEED).contains(&faults.speed) {
         return Err(bad_request(format!("speed is 1 to {MAX_SPEED}")));
     }
+    faults.v3.check().map_err(bad_request)?;
     sandbox.set_faults(faults.clone());
     tracing::info!(?faults, "fault switches set");
     Ok(Json(faults))

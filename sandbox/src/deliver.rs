@@ -28,6 +28,20 @@ pub enum Deliver {
     InProcess(Router),
 }
 
+/// What is posted, beside `User-Agent`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+impl Post {
+    /// A notice of API v2.
+    pub fn xml(body: String) -> Post {
+        Post { headers: vec![("Content-Type", CONTENT_TYPE.to_owned())], body }
+    }
+}
+
 /// The merchant's answer: HTTP status and body.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -61,14 +75,14 @@ impl Transport {
     }
 
     /// Posts one notice. `None`: no complete answer within 5 s; a router in this process may take its time.
-    pub async fn post(&self, notify_url: &str, body: String) -> Option<Answer> {
+    pub async fn post(&self, notify_url: &str, post: &Post) -> Option<Answer> {
         match &self.way {
             Way::Http { anywhere: false, .. } if !is_this_machine(notify_url) => {
                 tracing::warn!("a notice was not sent: {notify_url} is another machine's");
                 None
             }
-            Way::Http { client, .. } => over_http(client, notify_url, body).await,
-            Way::InProcess(router) => in_process(router, notify_url, body).await,
+            Way::Http { client, .. } => over_http(client, notify_url, post).await,
+            Way::InProcess(router) => in_process(router, notify_url, post).await,
         }
     }
 }
@@ -94,8 +108,9 @@ pub fn is_loopback_name(host: &str) -> bool {
         || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-async fn over_http(client: &reqwest::Client, url: &str, body: String) -> Option<Answer> {
-    let request = client.post(url).header(header::CONTENT_TYPE, CONTENT_TYPE).body(body);
+async fn over_http(client: &reqwest::Client, url: &str, post: &Post) -> Option<Answer> {
+    let request = client.post(url).body(post.body.clone());
+    let request = post.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
     let mut response = match request.send().await {
         Ok(response) => response,
         Err(error) => {
@@ -115,13 +130,11 @@ async fn over_http(client: &reqwest::Client, url: &str, body: String) -> Option<
     Some(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
-async fn in_process(router: &Router, url: &str, body: String) -> Option<Answer> {
+async fn in_process(router: &Router, url: &str, post: &Post) -> Option<Answer> {
     let path = reqwest::Url::parse(url).ok()?.path().to_owned();
-    let request = Request::post(path)
-        .header(header::CONTENT_TYPE, CONTENT_TYPE)
-        .header(header::USER_AGENT, USER_AGENT)
-        .body(Body::from(body))
-        .ok()?;
+    let request = Request::post(path).header(header::USER_AGENT, USER_AGENT);
+    let request = post.headers.iter().fold(request, |request, (name, value)| request.header(*name, value));
+    let request = request.body(Body::from(post.body.clone())).ok()?;
     let response = router.clone().oneshot(request).await.ok()?;
     let status = response.status().as_u16();
     let body = to_bytes(response.into_body(), ANSWER_LIMIT).await.ok()?;

@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 pub use self::weixin::{BridgeFault, CodeFault, TokenFault, WeixinFaults};
 use crate::orders::Expiry;
 use crate::orders::refunds::{RefundRefusal, RefundStatus};
+use crate::v3::faults::V3Faults;
 
 /// All switches; the default is a WeChat without faults. Unknown names are refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
     /// Of notices.
@@ -22,6 +23,8 @@ pub struct Faults {
     pub refund: RefundFaults,
     /// Of OAuth codes, access tokens and WeChat's browser.
     pub weixin: WeixinFaults,
+    /// Of API v3 only.
+    pub v3: V3Faults,
     /// What the passing of `time_expire` does to orders that are placed from now on. Without it orders of API v2 are closed
     /// by it, and those of API v3 stay unpaid.
     pub expiry: Option<Expiry>,
@@ -46,6 +49,7 @@ impl Default for Faults {
             answer: AnswerFault::default(),
             refund: RefundFaults::default(),
             weixin: WeixinFaults::default(),
+            v3: V3Faults::default(),
             refuse: BTreeMap::new(),
             expiry: None,
             trade_state: None,

@@ -1,7 +1,8 @@
 //! A stand-in for `api.mch.weixin.qq.com`, for trying out and for tests: it checks, answers and notifies as WeChat Pay
 //! would, by its own reading of WeChat's pages, and injects faults on request. No real money moves.
 //!
-//! Orders, refunds, notices and the store are neutral of the protocol's version; `v2` is what the sandbox says in API v2.
+//! Orders, refunds, notices and the store are neutral of the protocol's version; `v2` and `v3` are what the sandbox says in
+//! API v2 and v3. An order placed by one can be queried, closed and refunded by the other, as at WeChat.
 //!
 //! ```no_run
 //! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
@@ -14,13 +15,17 @@
 //! # }
 //! ```
 
+mod accepting;
 mod bills;
 mod book;
 mod clock;
 mod control;
 mod deliver;
 mod faults;
+mod fund_flow;
 mod h5;
+mod identity;
+mod misbehaving;
 mod notices;
 mod numbers;
 mod orders;
@@ -34,6 +39,7 @@ mod sheet;
 mod store;
 mod tls;
 mod v2;
+mod v3;
 mod weixin;
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -54,6 +60,7 @@ pub use crate::deliver::Deliver;
 pub use crate::faults::{
     AnswerFault, BridgeFault, CodeFault, Faults, NotifyFaults, RefundFaults, TokenFault, WeixinFaults,
 };
+pub use crate::identity::{Identity, Rotation, RotationError};
 pub use crate::notices::{Kind, NoticeRecord};
 pub use crate::orders::refunds::{Refund, RefundRefusal, RefundStatus};
 pub use crate::orders::{Expiry, Order, Pay, PayError, Payment, Session, Signing, TradeState};
@@ -61,13 +68,16 @@ pub use crate::people::Person;
 pub use crate::registered::Registered;
 pub use crate::store::StoreError;
 pub use crate::tls::{Tls, TlsError};
+pub use crate::v3::faults::{Certificates, V3Faults, WrongHash, WrongSerial, WrongTag};
 
 use crate::book::Book;
 use crate::deliver::Transport;
 use crate::notices::{Pending, Queue};
 use crate::orders::MINUTE_MS;
 use crate::random::Random;
-use crate::store::{Change, Kept, Store};
+use crate::store::{Change, Kept, Read, Store};
+use crate::v3::bills::Files;
+use crate::v3::keys::Keys;
 use crate::weixin::Weixin;
 
 /// The appid of the merchant's mobile app (开放平台), beside the merchant's own.
@@ -102,6 +112,9 @@ pub enum OpenError {
     /// Its database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Its certificates.
+    #[error(transparent)]
+    Keys(#[from] v3::keys::KeysError),
     /// No TLS on this machine, or the like.
     #[error("the HTTP client for notices could not be built")]
     Http(#[from] reqwest::Error),
@@ -124,9 +137,11 @@ struct Inner {
     sending: Arc<Semaphore>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     book: Book,
+    keys: Arc<Keys>,
+    bill_files: Files,
     queue: Queue,
     faults: Faults,
     registered: Registered,
@@ -135,25 +150,51 @@ struct State {
     forgot_at: wxpay::UnixMillis,
 }
 
+impl State {
+    fn new(keys: Keys) -> State {
+        State {
+            book: Book::default(),
+            keys: Arc::new(keys),
+            bill_files: Files::default(),
+            queue: Queue::default(),
+            faults: Faults::default(),
+            registered: Registered::default(),
+            weixin: Weixin::default(),
+            random: Random::default(),
+            forgot_at: wxpay::UnixMillis::default(),
+        }
+    }
+}
+
 impl Sandbox {
     /// Opens a sandbox and reads what its store has kept.
     /// # Errors
     /// [`OpenError`] if the store does not answer or the HTTP client cannot be built.
     pub async fn open(options: Options) -> Result<Sandbox, OpenError> {
         let Options { merchant, store, clock, deliver } = options;
-        let mut state = State::default();
-        let store = match store {
-            None => None,
+        let (store, read) = match store {
+            None => (None, Read::default()),
             Some(pool) => {
-                let (store, orders, notices) = Store::open(pool).await?;
-                for order in orders {
-                    clock.catch_up(order.created_inner);
-                    state.book.insert(order);
-                }
-                notices.into_iter().for_each(|notice| state.queue.insert(notice));
-                Some(store)
+                let (store, read) = Store::open(pool).await?;
+                (Some(store), read)
             }
         };
+        let keys = match read.keys {
+            Some(keys) => keys,
+            None => {
+                let keys = Keys::new(&merchant, clock.now())?;
+                if let Some(store) = &store {
+                    store.keep(vec![Change::keys(&keys)]).on_disk().await;
+                }
+                keys
+            }
+        };
+        let mut state = State::new(keys);
+        for order in read.orders {
+            clock.catch_up(order.created_inner);
+            state.book.insert(order);
+        }
+        read.notices.into_iter().for_each(|notice| state.queue.insert(notice));
         let close_after_ms = AtomicI64::new(CLOSE_AFTER_MS);
         let sending = Arc::new(Semaphore::new(AT_ONCE));
         let transport = Transport::new(deliver)?;
@@ -170,9 +211,11 @@ impl Sandbox {
         })))
     }
 
-    /// All endpoints: `/pay/*` and `/secapi/*` as WeChat, `/scan` as a phone, `/control/*` for tests, `/` that explains.
+    /// All endpoints: `/pay/*`, `/secapi/*` and `/v3/*` as WeChat, `/scan` as a phone, `/control/*` for tests, `/` that explains.
     pub fn router(&self) -> axum::Router {
         v2::endpoints::router(self)
+            .merge(v3::endpoints::router(self))
+            .merge(identity::router(self))
             .merge(phone::router(self))
             .merge(weixin::router(self))
             .merge(control::router(self))

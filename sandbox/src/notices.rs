@@ -1,13 +1,15 @@
 //! The queue of notices: WeChat's schedule of redelivery, until the merchant answers SUCCESS. Pure; `sending.rs` sends.
 //! Source: WeChat Pay v2, native.php?chapter=9_7.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use wxpay::UnixMillis;
 use wxpay::v2::Fields;
 
 use crate::clock::Now;
+use crate::orders::Payment;
+use crate::orders::refunds::Refund;
 
 /// Seconds between one attempt and the next; after the last it is given up.
 const INTERVALS_S: [i64; 15] =
@@ -26,6 +28,15 @@ pub enum Kind {
     Refund,
 }
 
+/// What a notice tells.
+#[derive(Debug, Clone, Copy)]
+pub enum About<'a> {
+    /// This payment was made.
+    Payment(&'a Payment),
+    /// This refund has ended.
+    Refund(&'a Refund),
+}
+
 /// One delivery as it happened, newest last in [`crate::Sandbox::notices`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoticeRecord {
@@ -35,6 +46,12 @@ pub struct NoticeRecord {
     pub kind: Kind,
     /// What was posted.
     pub body: String,
+    /// With which headers.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// What its sealed part says: API v3 only.
+    #[serde(default)]
+    pub plaintext: Option<String>,
     /// When.
     pub sent_at_ms: UnixMillis,
     /// The HTTP status; `None` when no answer came within 5 s or the notice was lost.

@@ -277,7 +277,12 @@ impl Order {
         now: Now,
     ) -> Result<Order, Refusal> {
         channel::check(fields, signing.protocol(), fresh.allow_private_ip)?;
-        let time_expire = fields.get("time_expire").and_then(|t| UnixMillis::from_beijing(t));
+        let mut time_expire = fields.get("time_expire").and_then(|t| UnixMillis::from_beijing(t));
+        if signing.protocol() == Protocol::V3 {
+            // What is too near or too far is moved, not refused. Source: WeChat Pay, API v3 (Native下单, `time_expire`).
+            let (nearest, farthest) = (now.wall.plus_ms(MINUTE_MS), now.wall.plus_ms(ORDER_LIFE_MS));
+            time_expire = time_expire.map(|at| at.clamp(nearest, farthest));
+        }
         // WeChat itself demands more than a minute; short orders are what one tests with.
         if time_expire.is_some_and(|at| at <= now.wall) {
             return Err(Refusal::InvalidRequest("time_expire时间过短"));

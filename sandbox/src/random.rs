@@ -11,6 +11,24 @@ impl Random {
         Random(Some(Box::new(StdRng::seed_from_u64(seed))))
     }
 
+    /// Yes in this share of cases, between 0 and 1.
+    pub fn chance(&mut self, share: f64) -> bool {
+        match &mut self.0 {
+            // A share of nothing draws nothing, so that a seeded run without this fault stays as it is.
+            _ if share <= 0.0 => false,
+            Some(seeded) => seeded.random_bool(share.min(1.0)),
+            None => rand::rng().random_bool(share.min(1.0)),
+        }
+    }
+
+    /// Yes in `percent` of a hundred cases.
+    pub fn percent(&mut self, percent: u8) -> bool {
+        match &mut self.0 {
+            Some(seeded) => seeded.random_ratio(percent.min(100).into(), 100),
+            None => rand::rng().random_ratio(percent.min(100).into(), 100),
+        }
+    }
+
     /// `length` letters out of `from`.
     pub fn letters(&mut self, from: &[u8], length: usize) -> String {
         match &mut self.0 {

@@ -3,20 +3,16 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use wxpay::v2::{Fields, sign};
-use wxpay::{ApiKey, UnixMillis};
+use wxpay::{Protocol, UnixMillis};
 
 use crate::clock::Now;
-use crate::deliver::Answer;
-use crate::faults::{MAX_REPEAT, NotifyFaults};
-use crate::notices::{Kind, NoticeRecord, Outcome, Pending, acknowledges};
-use crate::orders::{HOUR_MS, Order};
+use crate::deliver::{Answer, Post};
+use crate::faults::{Faults, MAX_REPEAT};
+use crate::notices::{About, Kind, NoticeRecord, Outcome, Pending, acknowledges};
+use crate::orders::HOUR_MS;
 use crate::store::Change;
-use crate::v2::replies;
-use crate::{AT_ONCE, Sandbox};
-
-/// A key that is not the merchant's, for notices with a forged signature.
-const OTHER_KEY: &str = "00000000000000000000000000000000";
+use crate::v3::faults::MAX_REPLAY;
+use crate::{AT_ONCE, Sandbox, v2, v3};
 
 impl Sandbox {
     /// Sends every notice that is due at `now` and waits for the answers. For tests that have no
@@ -67,7 +63,7 @@ impl Sandbox {
             self.state().queue.report(&notice.id, true, now);
             return;
         };
-        let copies = message.faults.repeat.min(MAX_REPEAT);
+        let copies = message.faults.notify.repeat.min(MAX_REPEAT);
         let message = Arc::new(message);
         let mut under_way = JoinSet::new();
         for _ in 0..=copies {
@@ -104,54 +100,57 @@ impl Sandbox {
 
     /// What is sent and where to, with the switches as they stand now.
     fn message(&self, notice: &Pending) -> Option<Message> {
-        let state = self.state();
-        let order = state.book.order(&notice.out_trade_no)?;
-        let faults = state.faults.notify.clone();
-        if notice.kind == Kind::Refund {
-            return self.refund_message(order, notice, faults);
-        }
-        let payment = order.payments.iter().find(|p| p.transaction_id == notice.id)?;
-        let mut fields = replies::notice(&self.0.merchant, order, payment, &notice.nonce_str);
-        if let Some(total_fee) = faults.total_fee {
-            fields.set("total_fee", total_fee.to_string());
-            fields.set("cash_fee", total_fee.to_string());
-        }
-        if let Some(trade_type) = &state.faults.trade_type {
-            fields.set("trade_type", trade_type.as_str());
-        }
-        let sign = match ApiKey::parse(OTHER_KEY) {
-            Ok(key) if faults.forge_sign => sign::sign(&fields, &key, order.signing.sign_type()),
-            _ => sign::sign(&fields, &self.0.merchant.key, order.signing.sign_type()),
+        let mut state = self.state();
+        let crate::State { book, faults, keys, random, .. } = &mut *state;
+        let order = book.order(&notice.out_trade_no)?;
+        let about = match notice.kind {
+            Kind::Payment => About::Payment(order.payments.iter().find(|p| p.transaction_id == notice.id)?),
+            Kind::Refund => About::Refund(order.refunds.iter().find(|r| r.refund_id == notice.id)?),
         };
-        fields.set("sign", sign);
-        let notify_url = order.asked("notify_url").unwrap_or_default().to_owned();
-        Some(Message { notice: notice.clone(), notify_url, fields, faults })
-    }
-
-    fn refund_message(&self, order: &Order, notice: &Pending, faults: NotifyFaults) -> Option<Message> {
-        let refund = order.refunds.iter().find(|refund| refund.refund_id == notice.id)?;
-        let total_fee = faults.total_fee.unwrap_or(order.total_fee.get());
-        let merchant = &self.0.merchant;
-        let forged = ApiKey::parse(OTHER_KEY).ok().filter(|_| faults.forge_sign);
-        let key = forged.as_ref().unwrap_or(&merchant.key);
-        // A notice tells of the end, whatever the clock says by now.
-        let at_its_end = Now { wall: refund.ends_at, inner: refund.ends_inner };
-        let result = replies::refund_result(order, refund, total_fee, at_its_end);
-        let fields = replies::refund_notice((order.appid(), merchant), &result, key, &notice.nonce_str);
-        let notify_url = refund.notify_url()?.to_owned();
-        Some(Message { notice: notice.clone(), notify_url, fields, faults })
+        let (signing, notify_url) = match about {
+            About::Payment(_) => (order.signing, order.asked("notify_url").unwrap_or_default()),
+            About::Refund(refund) => (refund.signing, refund.notify_url()?),
+        };
+        let wire = match signing.protocol() {
+            Protocol::V2 => {
+                Wire::V2(v2::notices::body(&self.0.merchant, order, about, &notice.nonce_str, faults))
+            }
+            Protocol::V3 => {
+                let told = v3::notices::Told { merchant: &self.0.merchant, order, about, keys };
+                Wire::V3(Box::new(told.notice(&notice.nonce_str, signing.public_key, faults, random)))
+            }
+        };
+        let faults = faults.clone();
+        Some(Message { notice: notice.clone(), notify_url: notify_url.to_owned(), wire, faults })
     }
 
     /// Whether this copy was acknowledged. Each delivery is on record.
     async fn deliver(&self, message: &Message) -> bool {
         let _place = self.0.sending.acquire().await;
-        let body = message.fields.to_xml();
-        let sent_at_ms = self.0.clock.now();
-        let answer = match message.faults.lose {
-            true => None,
-            false => self.0.transport.post(&message.notify_url, body.clone()).await,
+        let post = match &message.wire {
+            Wire::V2(body) => Post::xml(body.clone()),
+            Wire::V3(notice) => notice.post(self.0.clock.now(), &mut self.state().random),
         };
-        let acknowledged = answer.as_ref().is_some_and(|a| acknowledges(a.status, &a.body));
+        let acknowledged = self.post(message, &post).await;
+        if matches!(message.wire, Wire::V3(_)) {
+            for _ in 0..message.faults.v3.replay.min(MAX_REPLAY) {
+                self.post(message, &post).await;
+            }
+        }
+        acknowledged
+    }
+
+    async fn post(&self, message: &Message, post: &Post) -> bool {
+        let sent_at_ms = self.0.clock.now();
+        let answer = match message.faults.notify.lose {
+            true => None,
+            false => self.0.transport.post(&message.notify_url, post).await,
+        };
+        let acknowledges = |answer: &Answer| match message.wire {
+            Wire::V2(_) => acknowledges(answer.status, &answer.body),
+            Wire::V3(_) => v3::notices::acknowledges(answer.status, &answer.body),
+        };
+        let acknowledged = answer.as_ref().is_some_and(acknowledges);
         let (status, answer) = match answer {
             Some(Answer { status, body }) => (Some(status), Some(body)),
             None => (None, None),
@@ -159,7 +158,12 @@ impl Sandbox {
         self.state().queue.record(NoticeRecord {
             out_trade_no: message.notice.out_trade_no.clone(),
             kind: message.notice.kind,
-            body,
+            body: post.body.clone(),
+            headers: post.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
+            plaintext: match &message.wire {
+                Wire::V2(_) => None,
+                Wire::V3(notice) => Some(notice.plaintext.clone()),
+            },
             sent_at_ms,
             status,
             answer,
@@ -185,6 +189,15 @@ impl Sandbox {
 struct Message {
     notice: Pending,
     notify_url: String,
-    fields: Fields,
-    faults: NotifyFaults,
+    wire: Wire,
+    faults: Faults,
+}
+
+/// The notice in the protocol of the call that it is about.
+#[derive(Debug)]
+enum Wire {
+    /// The same bytes each time.
+    V2(String),
+    /// Signed for each delivery.
+    V3(Box<v3::notices::Notice>),
 }

@@ -1,4 +1,4 @@
-//! Persistence of orders and open notices. Memory is the working copy; the database is read once, when the sandbox opens.
+//! Persistence of orders, open notices and keys. Memory is the working copy; the database is read once, when the sandbox opens.
 //! Group commit: one task writes, many changes to a transaction.
 
 use std::collections::HashMap;
@@ -11,10 +11,14 @@ use wxpay::UnixMillis;
 
 use crate::notices::Pending;
 use crate::orders::Order;
+use crate::v3::keys::Keys;
 
 const ORDERS_DDL: &str = "CREATE TABLE IF NOT EXISTS sandbox_orders \
     (id TEXT PRIMARY KEY, document TEXT NOT NULL, created_at BIGINT NOT NULL)";
 const NOTICES_DDL: &str = "CREATE TABLE IF NOT EXISTS sandbox_notices \
+    (id TEXT PRIMARY KEY, document TEXT NOT NULL, created_at BIGINT NOT NULL)";
+
+const KEYS_DDL: &str = "CREATE TABLE IF NOT EXISTS sandbox_keys \
     (id TEXT PRIMARY KEY, document TEXT NOT NULL, created_at BIGINT NOT NULL)";
 
 /// The most changes in one transaction, and rows in one statement.
@@ -46,6 +50,7 @@ pub struct Change {
 enum Table {
     Orders,
     Notices,
+    Keys,
 }
 
 impl Change {
@@ -57,6 +62,12 @@ impl Change {
     pub fn notice(notice: &Pending) -> Self {
         let id = notice.id.clone();
         Change { table: Table::Notices, id, row: Some((to_json(notice), notice.due_inner)) }
+    }
+
+    /// There is one row of them.
+    pub fn keys(keys: &Keys) -> Self {
+        let made = keys.merchant.not_before;
+        Change { table: Table::Keys, id: "identity".to_owned(), row: Some((to_json(keys), made)) }
     }
 
     pub fn notice_done(id: &str) -> Self {
@@ -102,19 +113,30 @@ impl Kept {
     }
 }
 
+/// What a store had kept.
+#[derive(Debug, Default)]
+pub struct Read {
+    pub orders: Vec<Order>,
+    pub notices: Vec<Pending>,
+    /// `None` at the first start.
+    pub keys: Option<Keys>,
+}
+
 impl Store {
     /// Makes the tables where they are missing and reads what was kept.
     /// # Errors
     /// [`StoreError`] if the database does not answer or holds something else.
-    pub async fn open(pool: AnyPool) -> Result<(Store, Vec<Order>, Vec<Pending>), StoreError> {
+    pub async fn open(pool: AnyPool) -> Result<(Store, Read), StoreError> {
         sqlx::query(ORDERS_DDL).execute(&pool).await?;
         sqlx::query(NOTICES_DDL).execute(&pool).await?;
+        sqlx::query(KEYS_DDL).execute(&pool).await?;
         let orders = read(&pool, "SELECT document FROM sandbox_orders").await?;
         let notices = read(&pool, "SELECT document FROM sandbox_notices").await?;
+        let keys = read(&pool, "SELECT document FROM sandbox_keys").await?.pop();
         let sqlite = pool.acquire().await?.backend_name() == "SQLite";
         let (send, receive) = mpsc::unbounded_channel();
         tokio::spawn(write(pool, sqlite, receive));
-        Ok((Store(send), orders, notices))
+        Ok((Store(send), Read { orders, notices, keys }))
     }
 
     /// Takes the changes in the order of the calls; the caller waits for [`Kept`].
@@ -186,7 +208,12 @@ async fn commit(
 ) -> Result<(), sqlx::Error> {
     // A deferred SQLite transaction may fail when it turns to writing, without waiting.
     let mut tx = pool.begin_with(if sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
-    for (table, name) in [(Table::Orders, "sandbox_orders"), (Table::Notices, "sandbox_notices")] {
+    let tables = [
+        (Table::Orders, "sandbox_orders"),
+        (Table::Notices, "sandbox_notices"),
+        (Table::Keys, "sandbox_keys"),
+    ];
+    for (table, name) in tables {
         let of_table = || rows.iter().filter(move |((of, _), _)| *of == table);
         let kept: Vec<_> =
             of_table().filter_map(|((_, id), row)| row.as_ref().map(|(json, at)| (id, json, at))).collect();

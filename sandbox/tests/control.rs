@@ -32,7 +32,13 @@ async fn all_switches_are_replaced_at_once_and_unknown_ones_refused_by_name() {
         "refund": {"result": "REFUNDCLOSE", "after_ms": 7, "refuse": "NOTENOUGH"},
         "refuse": {"closeorder": "SYSTEMERROR"}, "expiry": "stays", "trade_state": "USERPAYING",
         "trade_type": "MICROPAY",
-        "weixin": {"code": "snapshot", "token": "45009", "bridge": "ok_without_paying"}
+        "weixin": {"code": "snapshot", "token": "45009", "bridge": "ok_without_paying"},
+        "v3": {
+            "answer_serial": "unknown", "notice_serial": "other", "tag": "no_aad", "timestamp_s": -301, "replay": 3,
+            "signtest": 0.25, "probe_notices": 0.5, "unsigned": true, "drop_headers": ["Wechatpay-Nonce"],
+            "status": 429, "code": "SYSTEM_ERROR", "after_effect": true, "notify_key_percent": 20,
+            "certificates": "one", "bill_hash": "wrong"
+        }
     });
     assert_eq!(world.control("PUT", "/control/faults", all.clone()).await, (200, all.clone()));
     assert_eq!(

@@ -1,8 +1,6 @@
 //! `/pay/*` and `/secapi/*`: from HTTP to the rules and back, with the faults that the switches ask for.
 
-use std::io::Write;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::to_bytes;
@@ -10,25 +8,20 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::any;
-use flate2::{Compression, write::GzEncoder};
 use wxpay::v2::Fields;
 
 use crate::Sandbox;
-use crate::bills::{self, NoBill};
+use crate::bills;
 use crate::clock::Now;
 use crate::faults::AnswerFault;
 use crate::h5;
-use crate::notices::{Kind, Pending};
+use crate::misbehaving::answered;
 use crate::numbers;
-use crate::orders::refunds::{FreshRefund, RefundStatus};
 use crate::orders::{Fresh, Refusal};
 use crate::store::{Change, Kept};
 use crate::tls::Shown;
 use crate::v2::replies;
 use crate::v2::rules::{self, BODY_LIMIT, Call, NotUnderstood};
-
-/// How long a call without answer hangs: longer than any client waits.
-const SILENCE: Duration = Duration::from_secs(30);
 
 pub fn router(sandbox: &Sandbox) -> Router {
     let on = |call| any(move |State(sandbox), request| answer(sandbox, call, request));
@@ -51,33 +44,8 @@ async fn answer(sandbox: Sandbox, call: Call, request: Request) -> Response {
         return (StatusCode::BAD_REQUEST, Html(page)).into_response();
     }
     let faults = sandbox.faults();
-    let response = match faults.answer {
-        AnswerFault::Timeout => silence().await,
-        AnswerFault::Http500 => (StatusCode::INTERNAL_SERVER_ERROR, Html(GARBAGE_500)).into_response(),
-        AnswerFault::Garbage => Html(GARBAGE).into_response(),
-        fault => {
-            let response = sandbox.understand(call, request, fault).await;
-            match fault {
-                AnswerFault::TimeoutAfter => silence().await,
-                _ => response,
-            }
-        }
-    };
-    if faults.answer_delay_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(faults.answer_delay_ms)).await;
-    }
-    response
+    answered(&faults, sandbox.understand(call, request, faults.answer)).await
 }
-
-async fn silence() -> Response {
-    tokio::time::sleep(SILENCE).await;
-    StatusCode::GATEWAY_TIMEOUT.into_response()
-}
-
-const GARBAGE: &str = "<!DOCTYPE html>\n<html><head><title>系统繁忙</title></head>\
-    <body><h1>系统繁忙，请稍后再试</h1></body></html>\n";
-const GARBAGE_500: &str = "<html>\r\n<head><title>500 Internal Server Error</title></head>\r\n\
-    <body>\r\n<center><h1>500 Internal Server Error</h1></center>\r\n</body>\r\n</html>\r\n";
 
 /// WeChat names its XML so.
 fn xml(body: String) -> Response {
@@ -159,7 +127,8 @@ impl Sandbox {
     ) -> (Result<Fields, Refusal>, Kept) {
         let merchant = &self.0.merchant;
         if call == Call::Refund {
-            return self.refund(request, now);
+            let reply = |order: &_, refund: &_| replies::refund_accepted(merchant, order, refund);
+            return self.accept_refund(&request.fields, request.sign_type.into(), now, reply);
         }
         let mut state = self.state();
         let crate::State { book, random, faults, registered, .. } = &mut *state;
@@ -201,60 +170,18 @@ impl Sandbox {
         }
     }
 
-    /// Accepts a refund, and queues its notice for its end.
-    fn refund(&self, request: &rules::Request, now: Now) -> (Result<Fields, Refusal>, Kept) {
-        let mut state = self.state();
-        let crate::State { book, queue, faults, random, .. } = &mut *state;
-        let after = i64::try_from(faults.refund.after_ms).unwrap_or(i64::MAX);
-        let ends_inner = now.inner.plus_ms(after);
-        let ends_at = self.0.clock.wall_of(ends_inner).max(now.wall);
-        let fresh = FreshRefund {
-            signing: request.sign_type.into(),
-            refund_id: numbers::refund_id(random, now.wall),
-            ends_at,
-            ends_inner,
-        };
-        let (order, refund, is_new) = match book.refund(&request.fields, fresh, &faults.refund, now) {
-            Ok(taken) => taken,
-            Err(why) => return (Err(why), Kept::nothing()),
-        };
-        let reply = replies::refund_accepted(&self.0.merchant, order, refund);
-        if !is_new {
-            return (Ok(reply), Kept::nothing());
-        }
-        let delay_ms = faults.notify.delay_ms.saturating_mul(faults.speed.into());
-        let ends = refund.result != RefundStatus::Processing;
-        let notice = refund.notify_url().filter(|_| ends).map(|_| Pending {
-            id: refund.refund_id.clone(),
-            kind: Kind::Refund,
-            out_trade_no: order.out_trade_no.clone(),
-            nonce_str: numbers::nonce_str(random),
-            attempts: 0,
-            due_inner: ends_inner.plus_ms(i64::try_from(delay_ms).unwrap_or(i64::MAX)),
-        });
-        let changes = || [Change::order(order)].into_iter().chain(notice.as_ref().map(Change::notice));
-        let kept = self.keep(|| changes().collect());
-        if let Some(notice) = notice {
-            queue.insert(notice);
-            self.0.wake.notify_one();
-        }
-        (Ok(reply), kept)
-    }
-
     fn bill(&self, request: &rules::Request, fault: AnswerFault, now: Now) -> Response {
-        let bill = match fault {
-            AnswerFault::SystemError => Err(NoBill("SYSTEMERROR", "20001")),
-            _ => bills::bill(&self.state().book, &self.0.merchant, request, now),
-        };
-        match bill {
+        if fault == AnswerFault::SystemError {
+            return xml(replies::bill_failed("SYSTEMERROR", "20001"));
+        }
+        let (day, kind) = (request.get("bill_date"), request.get("bill_type"));
+        let (day, kind) = (day.unwrap_or_default(), kind.unwrap_or("ALL"));
+        match bills::bill(&self.state().book, &self.0.merchant, day, kind, now) {
             Err(why) => xml(replies::no_bill(why)),
-            Ok(text) if request.get("tar_type") == Some("GZIP") => {
-                let mut packed = GzEncoder::new(Vec::new(), Compression::default());
-                match packed.write_all(text.as_bytes()).and_then(|()| packed.finish()) {
-                    Ok(packed) => ([(header::CONTENT_TYPE, "application/x-gzip")], packed).into_response(),
-                    Err(_) => xml(replies::no_bill(NoBill("CompressGZip Error", "20007"))),
-                }
-            }
+            Ok(text) if request.get("tar_type") == Some("GZIP") => match bills::gzip(&text) {
+                Some(packed) => ([(header::CONTENT_TYPE, "application/x-gzip")], packed).into_response(),
+                None => xml(replies::bill_failed("CompressGZip Error", "20007")),
+            },
             Ok(text) => xml(text),
         }
     }

@@ -183,7 +183,19 @@ pub fn refund_notice(
 
 /// In place of a bill: unsigned. Source: WeChat Pay v2, native.php?chapter=9_6 (返回结果).
 pub fn no_bill(why: NoBill) -> String {
-    Fields::new().with("return_code", "FAIL").with("return_msg", why.0).with("error_code", why.1).to_xml()
+    let (return_msg, error_code) = match why {
+        NoBill::WrongDate => ("data format error", "20001"),
+        NoBill::UnknownKind => ("invalid bill_type", "20003"),
+        NoBill::Creating => ("Bill Creating", "20007"),
+        NoBill::Empty => ("No Bill Exist", "20002"),
+    };
+    bill_failed(return_msg, error_code)
+}
+
+/// The same for a failure.
+pub fn bill_failed(return_msg: &str, error_code: &str) -> String {
+    let failed = Fields::new().with("return_code", "FAIL").with("return_msg", return_msg);
+    failed.with("error_code", error_code).to_xml()
 }
 
 pub fn closed(merchant: &Merchant) -> Fields {

@@ -66,6 +66,15 @@ pub async fn world() -> World {
 }
 
 pub async fn world_with(store: Option<AnyPool>) -> World {
+    open(store, PLACED).await
+}
+
+/// A sandbox whose clock stands at another moment.
+pub async fn world_at(at: UnixMillis) -> World {
+    open(None, at).await
+}
+
+async fn open(store: Option<AnyPool>, at: UnixMillis) -> World {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let http = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
     let http = http.timeout(std::time::Duration::from_secs(20)).build().unwrap();
@@ -75,7 +84,7 @@ pub async fn world_with(store: Option<AnyPool>) -> World {
     *shop.url.lock().unwrap() = format!("http://{}/wxpay/notify", listener.local_addr().unwrap());
     let router = Router::new().fallback(Shop::take).with_state(shop.clone());
     tokio::spawn(async move { axum::serve(listener, router).await });
-    let clock = Clock::manual(PLACED);
+    let clock = Clock::manual(at);
     let merchant = Merchant::sandbox();
     let options = Options { merchant, store, clock: clock.clone(), deliver: Deliver::Http };
     let sandbox = Sandbox::open(options).await.unwrap();
