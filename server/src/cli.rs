@@ -58,6 +58,9 @@ enum Command {
         /// Where its orders are kept: SQLite or PostgreSQL, but no merchant's database
         #[arg(long, value_name = "URL", default_value = config::SANDBOX_DATABASE)]
         database: String,
+        /// Write the merchant's keys and WeChat's (API v3) into this folder
+        #[arg(long, value_name = "DIR")]
+        keys: Option<PathBuf>,
     },
     /// Bring the database's tables up to date
     Migrate(SettingsFile),
@@ -138,7 +141,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 async fn execute(command: Command) -> Result<(), Failure> {
     match command {
         Command::Serve(settings) => serve(settings.config.as_deref()).await,
-        Command::Sandbox { addr, public, notify_anywhere, database } => {
+        Command::Sandbox { addr, public, notify_anywhere, database, keys } => {
             if !addr.ip().is_loopback() && !public {
                 return Err(format!(
                     "--addr must be a loopback address, not {addr}, unless --public is given"
@@ -149,7 +152,7 @@ async fn execute(command: Command) -> Result<(), Failure> {
                 true => sandbox::Deliver::Http,
                 false => sandbox::Deliver::ToThisMachine,
             };
-            run_sandbox(addr, deliver, &database).await
+            run_sandbox(addr, deliver, &database, keys.as_deref()).await
         }
         Command::Migrate(settings) => {
             open(settings.config.as_deref()).await?;
@@ -256,7 +259,12 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-async fn run_sandbox(addr: SocketAddr, deliver: sandbox::Deliver, database: &str) -> Result<(), Failure> {
+async fn run_sandbox(
+    addr: SocketAddr,
+    deliver: sandbox::Deliver,
+    database: &str,
+    keys: Option<&Path>,
+) -> Result<(), Failure> {
     log(LogFormat::Human);
     let stop = stop_signal()?;
     let db = Db::open(database).await?;
@@ -269,7 +277,13 @@ async fn run_sandbox(addr: SocketAddr, deliver: sandbox::Deliver, database: &str
     };
     let listener = tokio::net::TcpListener::bind(addr).await?;
     println!("SANDBOX of WeChat Pay on http://{}", listener.local_addr()?);
-    sandbox::Sandbox::open(options).await?.serve(listener, stop).await?;
+    let sandbox = sandbox::Sandbox::open(options).await?;
+    if let Some(folder) = keys {
+        let failed = |error| format!("the keys could not be written into {}: {error}", folder.display());
+        sandbox.write_keys(folder).map_err(failed)?;
+        println!("Keys: {}", folder.display());
+    }
+    sandbox.serve(listener, stop).await?;
     Ok(())
 }
 
