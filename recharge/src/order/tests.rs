@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use wxpay::{AppId, Payment};
+
 use super::*;
 use crate::fixtures::{order, payment, rules};
 
