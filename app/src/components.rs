@@ -78,6 +78,7 @@ pub fn exception_word(kind: ExceptionKind) -> Text {
         ExceptionKind::Duplicate => exception::DUPLICATE,
         ExceptionKind::AmountMismatch => exception::AMOUNT_MISMATCH,
         ExceptionKind::CurrencyMismatch => exception::CURRENCY_MISMATCH,
+        ExceptionKind::ChannelMismatch => exception::CHANNEL_MISMATCH,
         ExceptionKind::UnknownOrder => exception::UNKNOWN_ORDER,
         ExceptionKind::OtherApp => exception::OTHER_APP,
         ExceptionKind::RefundedOutside => exception::REFUNDED_OUTSIDE,

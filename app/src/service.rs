@@ -4,7 +4,7 @@ use cashier::Cashier;
 use cashier::db::order_list::{Cursor, Page};
 use cashier::{PlaceError, PlaceRequest};
 use leptos::prelude::use_context;
-use recharge::{Order, OrderState, User};
+use recharge::{Order, OrderState, User, Way};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::auth::{ClientIp, CurrentUser, Viewer};
@@ -51,7 +51,7 @@ impl Service {
             .price(quantity)
             .ok_or_else(|| refusal(ErrorCode::Quantity, "quantity is out of limits"))?;
         let user = User::new(&user.id, &user.name).map_err(internal)?;
-        match self.cashier.place(PlaceRequest { user, total_fee, bonus, ip: ip.0 }).await {
+        match self.cashier.place(PlaceRequest { user, total_fee, bonus, ip: ip.0, way: Way::Native }).await {
             Ok(order) => self.view(&order).await,
             Err(error) => Err(self.place_error(error)),
         }

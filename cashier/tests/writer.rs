@@ -14,20 +14,19 @@ use cashier::db::job::Job;
 use cashier::db::writer::{Committer, WriteError};
 use cashier::watched::Watched;
 use common::{Harness, PLACED, on_both, settings, until};
+use recharge::User;
+use recharge::apps::App;
 use recharge::batch::Apply;
 use recharge::command::{CreditPayment, OrderReply, Outcome, PlaceOrder};
-use recharge::order::{NewOrder, Order, Rules, Source};
-use recharge::{LatePayment, User};
+use recharge::order::{NewOrder, Order, Rules, Source, Way};
 use sqlx::{AnyConnection, Connection, Executor};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
-use wxpay::{AppId, Evidence, Fen, Payment, Signed, TradeType, TransactionId};
+use wxpay::{Evidence, Fen, Payment, Signed, TransactionId};
 
 fn rules() -> Arc<Rules> {
-    let appid = AppId::parse("wxd930ea5d5a258f4f").unwrap();
-    let late_payment = LatePayment::Credit;
-    Arc::new(Rules { appid, late_payment, notify_base: String::new(), max_open_orders: 1_000 })
+    Arc::new(Rules { max_open_orders: 1_000, ..recharge::fixtures::rules() })
 }
 
 fn committer(db: &Db) -> Committer {
@@ -40,10 +39,11 @@ fn order(user: &str, n: u8) -> Order {
         total_fee: Fen::new(1000),
         bonus: Fen::new(50),
         body: "远山云-充值".to_owned(),
-        notify_url: "https://pay.example.com/wxpay/notify".to_owned(),
+        notify_base: "https://pay.example.com".to_owned(),
         spbill_create_ip: [203, 0, 113, 7].into(),
         signed: Signed::Md5,
-        trade_type: TradeType::Native,
+        app: App::Main,
+        way: Way::Native,
         life_ms: 600_000,
     };
     Order::new(new, PLACED, [n; 26]).unwrap()
@@ -51,7 +51,7 @@ fn order(user: &str, n: u8) -> Order {
 
 fn settle(order: &Order) -> CreditPayment {
     let payment = Payment {
-        appid: rules().appid.clone(),
+        appid: rules().apps.main.clone(),
         out_trade_no: order.out_trade_no.clone(),
         transaction_id: TransactionId::parse(format!("42{}", order.out_trade_no))
             .unwrap_or_else(|_| TransactionId::parse(&order.out_trade_no.as_str()[4..]).unwrap()),

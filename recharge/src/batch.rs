@@ -103,6 +103,7 @@ impl<'a> Batch<'a> {
         let same = key.as_ref().and_then(|key| self.open.get(key)).cloned();
         if let Some(slot) = same.as_ref().and_then(|number| self.orders.get(number))
             && slot.order.can_be_reused(now)
+            && self.rules.protocols.speaks(slot.order.signed.protocol())
         {
             return Ok(OrderReply { order: slot.order.clone(), changed: false });
         }
@@ -110,7 +111,8 @@ impl<'a> Batch<'a> {
             return Err(TooManyOpen);
         }
         if let Some(number) = same {
-            // Its time is nearly up: it can still be paid, but the page goes on with a new one.
+            // Its time is nearly up, or no more is asked by its protocol: it can still be paid, but the page goes on with a
+            // new one.
             self.step(&number, Order::superseded);
         }
         let detail = EventDetail::Created {
@@ -127,7 +129,7 @@ impl<'a> Batch<'a> {
 
     fn credit_payment(&mut self, payment: &Payment, source: &Source, now: UnixMillis) -> Outcome {
         let Some(slot) = self.orders.get(&payment.out_trade_no) else {
-            let kind = if payment.appid == self.rules.appid {
+            let kind = if self.rules.apps.contains(&payment.appid) {
                 ExceptionKind::UnknownOrder
             } else {
                 ExceptionKind::OtherApp
@@ -151,12 +153,14 @@ impl<'a> Batch<'a> {
             Verdict::Exception(kind) => self.keep(payment, kind, now),
             Verdict::Credit(paid) => {
                 self.evidence(payment, source, now);
+                self.note_trade_type(payment, now);
                 let late = paid.late;
                 self.pay(payment, paid, now);
                 Outcome::Credited { late }
             }
             Verdict::KeepForRefund(paid) => {
                 self.evidence(payment, source, now);
+                self.note_trade_type(payment, now);
                 self.pay(payment, paid, now);
                 Outcome::KeptForRefund
             }
@@ -232,6 +236,14 @@ impl<'a> Batch<'a> {
         self.event(&payment.out_trade_no, now, detail);
     }
 
+    /// A payment fits although WeChat's word for how it was made is not its order's: worth a line.
+    fn note_trade_type(&mut self, payment: &Payment, now: UnixMillis) {
+        let number = &payment.out_trade_no;
+        if let Some(text) = self.orders.get(number).and_then(|slot| slot.order.odd_trade_type(payment)) {
+            self.event(number, now, EventDetail::Note { by: Actor::Rule, text });
+        }
+    }
+
     /// How many of a user's orders can be paid now: those that were read, and those of this batch.
     fn open_of(&self, user_id: &str, now: UnixMillis) -> usize {
         let orders = self.orders.values().map(|slot| &slot.order);
@@ -268,6 +280,8 @@ impl<'a> Batch<'a> {
     }
 }
 
+#[cfg(test)]
+mod channels;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]

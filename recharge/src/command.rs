@@ -109,8 +109,6 @@ pub struct RecordExternalRefunds {
 pub struct RequestRefund {
     /// What the operator asks for.
     pub request: RefundRequest,
-    /// Where WeChat posts how it ended.
-    pub notify_url: Option<String>,
     /// The operator.
     pub by: ActingOperator,
     /// When it is decided.
@@ -139,8 +137,6 @@ pub struct ResolveException {
     pub decision: Decision,
     /// As [`RefundRequest::seen_version`].
     pub seen_version: Option<i64>,
-    /// Where WeChat posts how a refund ended, if one is asked for.
-    pub notify_url: Option<String>,
     /// The operator.
     pub by: ActingOperator,
     /// When it is decided.

@@ -24,6 +24,8 @@ pub enum ExceptionKind {
     AmountMismatch,
     /// Another currency than CNY.
     CurrencyMismatch,
+    /// Paid in another way than the order was placed for, as by a mobile app for an order with a code.
+    ChannelMismatch,
     /// No order has its number.
     UnknownOrder,
     /// Another appid of the same merchant.
@@ -37,6 +39,7 @@ names!(ExceptionKind {
     Duplicate = "duplicate",
     AmountMismatch = "amount_mismatch",
     CurrencyMismatch = "currency_mismatch",
+    ChannelMismatch = "channel_mismatch",
     UnknownOrder = "unknown_order",
     OtherApp = "other_app",
     RefundedOutside = "refunded_outside",
@@ -128,8 +131,10 @@ impl Exception {
     /// When the payer paid, as the evidence states it; when it was first seen, where it states nothing.
     pub fn paid_at(&self) -> UnixMillis {
         let fields: serde_json::Value = serde_json::from_str(&self.evidence).unwrap_or_default();
-        let time_end = fields.get("time_end").and_then(serde_json::Value::as_str);
-        time_end.and_then(UnixMillis::from_beijing).unwrap_or(self.first_seen_at)
+        let text = |name| fields.get(name).and_then(serde_json::Value::as_str);
+        let in_v2 = text("time_end").and_then(UnixMillis::from_beijing);
+        let in_v3 = || text("success_time").and_then(UnixMillis::from_rfc3339);
+        in_v2.or_else(in_v3).unwrap_or(self.first_seen_at)
     }
 
     /// Whether this is money received besides the payments of orders, so that a refund of it can be set against it. Another
@@ -142,9 +147,10 @@ impl Exception {
         };
         self.fee_type == "CNY"
             && match self.kind {
-                ExceptionKind::Duplicate | ExceptionKind::UnknownOrder | ExceptionKind::AmountMismatch => {
-                    true
-                }
+                ExceptionKind::Duplicate
+                | ExceptionKind::UnknownOrder
+                | ExceptionKind::AmountMismatch
+                | ExceptionKind::ChannelMismatch => true,
                 ExceptionKind::OtherApp => taken(),
                 ExceptionKind::Late | ExceptionKind::CurrencyMismatch | ExceptionKind::RefundedOutside => {
                     false

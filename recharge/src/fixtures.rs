@@ -3,11 +3,13 @@
 
 use std::net::Ipv4Addr;
 
-use wxpay::{AppId, Evidence, Fen, OutRefundNo, Payment, Signed, TradeType, TransactionId, UnixMillis};
+use wxpay::{AppId, Evidence, Fen, OutRefundNo, Payment, Protocol, Signed, TransactionId, UnixMillis};
 
+use crate::apps::{App, Apps};
 use crate::audit::Actor;
 use crate::exception::{Exception, ExceptionKind};
-use crate::order::{LatePayment, NewOrder, Order, Proof, Rules, Verdict};
+use crate::order::{LatePayment, NewOrder, Order, Proof, Rules, Verdict, Way};
+use crate::protocols::Protocols;
 use crate::refund::{Refund, RefundState};
 use crate::user::User;
 
@@ -16,26 +18,32 @@ pub const PLACED: UnixMillis = UnixMillis::new(1_773_540_000_000);
 /// When [`exception`] is seen and [`paid`] is recorded.
 pub const NOW: UnixMillis = UnixMillis::new(1_773_540_100_000);
 
-/// An order of 19.90 yuan and 1 yuan bonus, payable for ten minutes.
-pub fn order() -> Order {
-    let new = NewOrder {
+/// What [`order`] is made from.
+pub fn new_order() -> NewOrder {
+    NewOrder {
         user: User::new("u_1", "小林").unwrap(),
         total_fee: Fen::new(1990),
         bonus: Fen::new(100),
         body: "远山云-充值".to_owned(),
-        notify_url: "https://pay.example.com/wxpay/notify".to_owned(),
+        notify_base: "https://pay.example.com".to_owned(),
         spbill_create_ip: Ipv4Addr::new(203, 0, 113, 7).into(),
         signed: Signed::Md5,
-        trade_type: TradeType::Native,
+        app: App::Main,
+        way: Way::Native,
         life_ms: 600_000,
-    };
-    Order::new(new, PLACED, [7; 26]).unwrap()
+    }
+}
+
+/// An order of 19.90 yuan and 1 yuan bonus, with a code to scan, placed by v2 and payable for ten minutes.
+pub fn order() -> Order {
+    Order::new(new_order(), PLACED, [7; 26]).unwrap()
 }
 
 /// The rules of the merchant whose order this is.
 pub fn rules() -> Rules {
     Rules {
-        appid: AppId::parse("wxd930ea5d5a258f4f").unwrap(),
+        apps: Apps::only(AppId::parse("wxd930ea5d5a258f4f").unwrap()),
+        protocols: Protocols { v2: true, v2_refunds: true, v3: true },
         late_payment: LatePayment::Credit,
         notify_base: "https://pay.example.com".to_owned(),
         max_open_orders: 5,
@@ -45,7 +53,7 @@ pub fn rules() -> Rules {
 /// The payment that fits [`order`], made a minute after it was placed.
 pub fn payment() -> Payment {
     Payment {
-        appid: rules().appid,
+        appid: rules().apps.main,
         out_trade_no: order().out_trade_no,
         transaction_id: TransactionId::parse("4200001234202603151234567890").unwrap(),
         total_fee: Fen::new(1990),
@@ -70,6 +78,7 @@ pub fn refund() -> Refund {
         taken: Fen::new(106),
         user: Some(order().user),
         reason: "商品已售完".to_owned(),
+        protocol: Protocol::V2,
         notify_url: None,
         by: Actor::Operator("lin".to_owned()),
         overdrawn: false,

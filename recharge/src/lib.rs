@@ -7,7 +7,9 @@
 
 #![warn(missing_docs)]
 
+pub mod apps;
 pub mod audit;
+mod base32;
 pub mod batch;
 pub mod command;
 pub mod event;
@@ -17,13 +19,17 @@ pub mod fixtures;
 pub mod form_version;
 pub mod ledger;
 mod names;
+pub mod notify_url;
 pub mod order;
+pub mod price;
+pub mod protocols;
 pub mod reconciliation;
 pub mod refund;
+pub mod static_code;
 mod user;
 
 pub use exception::resolution::Decision;
 pub use exception::{Exception, ExceptionId, ExceptionKind};
-pub use order::{LatePayment, Order, OrderState};
+pub use order::{LatePayment, Order, OrderState, Way};
 pub use refund::{Refund, RefundState};
 pub use user::User;

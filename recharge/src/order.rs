@@ -2,10 +2,15 @@
 
 use std::net::IpAddr;
 
-use wxpay::{Channel, CodeUrl, Fen, OutTradeNo, Signed, Ticket, TradeType, TransactionId, UnixMillis};
+use sha2::{Digest, Sha256};
+use wxpay::{
+    Channel, CodeUrl, Fen, H5Scene, OpenId, OutTradeNo, Signed, Ticket, TradeType, TransactionId, UnixMillis,
+};
 
+use crate::apps::App;
 use crate::audit::Actor;
 use crate::names::names;
+use crate::static_code::ProductId;
 use crate::user::User;
 
 mod judge;
@@ -15,13 +20,16 @@ pub mod query_schedule;
 mod transitions;
 
 pub use judge::{LatePayment, Rules, Verdict};
-pub(crate) use new::base32;
-pub use new::{MOST_FEE, NewOrder};
+pub use new::{NewOrder, Way};
 pub use transitions::ORDERING_LEASE_MS;
 
 /// How long a ticket is shown, in milliseconds: WeChat honours it for two hours, and the payer still has to use it.
 /// Source: WeChat Pay, native.php?chapter=9_1 (`prepay_id`, `code_url`).
 const TICKET_LIFE_MS: i64 = 115 * 60 * 1000;
+
+/// The same of WeChat's page for a phone's browser, which it honours for five minutes.
+/// Source: WeChat Pay, H5.php?chapter=9_20 (`mweb_url`).
+const PAGE_LIFE_MS: i64 = (4 * 60 + 30) * 1000;
 
 /// Age before which WeChat refuses to close an order, in milliseconds. Source: WeChat Pay, native.php?chapter=9_3
 pub const CLOSE_NOT_BEFORE_MS: i64 = 5 * 60 * 1000;
@@ -42,7 +50,7 @@ pub struct Order {
     pub bonus: Fen,
     /// What the payer reads in WeChat, at most 127 bytes.
     pub body: String,
-    /// Sent as `product_id`, which a Native order must have.
+    /// Sent as `product_id`, which a Native order must have; a static code's own number.
     pub product_id: String,
     /// Where WeChat posts the notice.
     pub notify_url: String,
@@ -50,8 +58,16 @@ pub struct Order {
     pub spbill_create_ip: IpAddr,
     /// How its requests were signed when it was placed; weaker evidence decides nothing.
     pub signed: Signed,
+    /// In whose name it was placed; a payment in another's name is not its own.
+    pub app: App,
     /// How the payer gets to it.
     pub trade_type: TradeType,
+    /// Who is to pay it, where that is known (JSAPI, static codes); forgotten when the order ends.
+    pub openid: Option<OpenId>,
+    /// The page that the payer came from (H5).
+    pub scene: Option<H5Scene>,
+    /// The static code that was scanned for it. The ticket is then a `prepay_id`, which went back to WeChat.
+    pub static_code: Option<ProductId>,
     /// When it was placed.
     pub created_at: UnixMillis,
     /// Until when it can be paid.
@@ -222,7 +238,11 @@ impl Order {
 
     /// Whether the stored ticket can still be shown.
     pub fn has_live_ticket(&self, now: UnixMillis) -> bool {
-        self.issued().is_some_and(|issued| now.minus(issued.issued_at) < TICKET_LIFE_MS)
+        let life_ms = match self.trade_type {
+            TradeType::Native | TradeType::Jsapi | TradeType::App => TICKET_LIFE_MS,
+            TradeType::Mweb => PAGE_LIFE_MS,
+        };
+        self.issued().is_some_and(|issued| now.minus(issued.issued_at) < life_ms)
     }
 
     /// Whether this is the secret of the order's link and the link still holds: while the order is open, and ten minutes
@@ -240,21 +260,28 @@ impl Order {
         same && now.minus(ended_at) < LINK_AFTER_END_MS
     }
 
-    /// Which of two presses for the same thing meet in one order.
+    /// Which of two presses for the same thing meet in one order: those of one user for one price in one way. Two phones
+    /// of one account do not meet, because an order of one payer cannot be paid by the other.
     pub fn open_key(&self) -> Option<String> {
-        (self.is_open() && self.reusable).then(|| open_key(&self.user.id, self.total_fee, self.bonus))
+        // A user id has no control characters, so a line feed parts.
+        let price = || format!("{}\n{}\n{}", self.user.id, self.total_fee.get(), self.bonus.get());
+        (self.is_open() && self.reusable).then(|| match (self.trade_type, &self.static_code) {
+            (TradeType::Native, None) => price(),
+            (TradeType::Native, Some(code)) => format!("{}\nSTATIC {code} {}", price(), self.payer_digest()),
+            (TradeType::Jsapi, _) => format!("{}\nJSAPI {}", price(), self.payer_digest()),
+            (TradeType::Mweb, _) => format!("{}\nMWEB", price()),
+            (TradeType::App, _) => format!("{}\nAPP", price()),
+        })
+    }
+
+    /// SHA-256 of the payer's openid, in hex: tells payers apart where the openid itself must not stand.
+    fn payer_digest(&self) -> String {
+        let openid = self.openid.as_ref().map_or("", OpenId::as_str);
+        Sha256::digest(openid).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-/// Where WeChat posts that an order was paid, below the site's address `base`.
-pub fn notify_url(base: &str) -> String {
-    format!("{base}/wxpay/notify")
-}
-
-/// The key under which presses of one user for one amount meet. A user id has no control characters, so a line feed parts.
-pub fn open_key(user_id: &str, total_fee: Fen, bonus: Fen) -> String {
-    format!("{user_id}\n{}\n{}", total_fee.get(), bonus.get())
-}
-
+#[cfg(test)]
+mod channel_tests;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! Reconciliation of a day: classifies each line of WeChat's bill against our books, and checks the bill's own totals.
 
 use wxpay::bill::{BillDate, BillEntry, BillRow, BillSummary};
-use wxpay::{AppId, Fen, TransactionId, UnixMillis};
+use wxpay::{Fen, TransactionId, UnixMillis};
 
+use crate::apps::Apps;
 use crate::exception::{Exception, ExceptionId, ExceptionKind};
 use crate::order::{Order, OrderState};
 use crate::refund::{Refund, RefundState};
@@ -205,24 +206,24 @@ pub enum Class {
     UnknownState,
 }
 
-/// Classifies a line.
-pub fn classify(line: &Line, known: Known<'_>, appid: &AppId) -> Class {
+/// Classifies a line, for a merchant with these apps.
+pub fn classify(line: &Line, known: Known<'_>, apps: &Apps) -> Class {
     let row = &line.row;
     match &row.entry {
         BillEntry::Revoked => Class::NoMoney,
-        _ if row.appid != *appid && known.order.is_none() => Class::OtherApp,
+        _ if !apps.contains(&row.appid) && known.order.is_none() => Class::OtherApp,
         BillEntry::Other { .. } => Class::UnknownState,
         _ if line.again => Class::Repeated,
-        BillEntry::Payment { total_fee } => payment(row, *total_fee, known, appid),
+        BillEntry::Payment { total_fee } => payment(row, *total_fee, known, apps),
         BillEntry::Refund { refund_fee, status, .. } => refund(row, *refund_fee, status, known),
     }
 }
 
-fn payment(row: &BillRow, total_fee: Fen, known: Known<'_>, appid: &AppId) -> Class {
+fn payment(row: &BillRow, total_fee: Fen, known: Known<'_>, apps: &Apps) -> Class {
     if let Some(order) = known.order
         && is_paid_by(order, &row.transaction_id)
     {
-        return if row.appid != *appid {
+        return if row.appid != *apps.appid_of(&order.app) {
             Class::Figures("appid")
         } else if row.fee_type != "CNY" {
             Class::Figures("currency")

@@ -1,18 +1,21 @@
 //! A refund and the rules of it: what can be refunded, and what share of the credit goes back with it.
 
-use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, RefundStatus, TransactionId, UnixMillis};
+use wxpay::{Fen, OutRefundNo, OutTradeNo, Protocol, RefundId, RefundStatus, TransactionId, UnixMillis};
 
 use crate::audit::Actor;
+use crate::base32::base32;
 use crate::exception::{Exception, ExceptionId};
 use crate::ledger::LedgerKey;
 use crate::names::names;
 use crate::order::{Order, OrderState};
 use crate::user::User;
 
+mod new;
 mod problem;
 pub mod retry;
 mod update;
 
+pub use new::NewRefund;
 pub use problem::{Blocked, Problem};
 pub use update::RefundUpdate;
 
@@ -72,6 +75,8 @@ pub struct Refund {
     pub user: Option<User>,
     /// Why, as the payer reads it in WeChat.
     pub reason: String,
+    /// By which protocol it is asked for; chosen when it is made, and never changed.
+    pub protocol: Protocol,
     /// Where WeChat posts how it ended.
     pub notify_url: Option<String>,
     /// Who asked for it; [`Actor::WeChat`] if it was made in the merchant platform.
@@ -365,18 +370,13 @@ fn sum(one: Fen, other: Fen) -> Fen {
 
 /// A number for a new refund: `RF`, the Beijing time to the second and 16 random base32 characters.
 pub fn number(now: UnixMillis, random: [u8; 10]) -> Result<OutRefundNo, wxpay::InvalidValue> {
-    OutRefundNo::parse(format!("RF{}{}", now.to_beijing(), crate::order::base32(&random)))
+    OutRefundNo::parse(format!("RF{}{}", now.to_beijing(), base32(&random)))
 }
 
 /// The number of the refund that the rule for late payments asks for: always the same for one order, so that it cannot
 /// be asked for twice, not even after an older backup was restored.
 pub fn number_of_late(out_trade_no: &OutTradeNo) -> Result<OutRefundNo, wxpay::InvalidValue> {
     OutRefundNo::parse(format!("RF-LATE-{out_trade_no}"))
-}
-
-/// Where WeChat posts how a refund ended, below the site's address `base`; `None` if it would be longer than WeChat allows.
-pub fn notify_url(base: &str) -> Option<String> {
-    Some(format!("{base}/wxpay/refund-notify")).filter(|url| url.len() <= 256)
 }
 
 /// Whether WeChat takes this as `refund_desc`: 1 to 80 bytes without control characters.

@@ -130,6 +130,7 @@ texts! { pub mod exceptions {
     DO_DUPLICATE = "同一订单付了两次。通常原路退回第二笔。", "One order was paid twice. Usually the second payment is refunded.";
     DO_AMOUNT = "付款与订单金额不同。先到微信商户平台核对，再入账或退回。", "The payment is not what the order asks for. Check it in WeChat's merchant platform, then credit or refund.";
     DO_CURRENCY = "币种不是人民币。请在微信商户平台处理，然后忽略。", "Not in CNY. See to it in WeChat's merchant platform, then dismiss.";
+    DO_CHANNEL = "付款方式与下单时不同。先到微信商户平台核对，再入账或退回。", "Paid in another way than the order was placed for. Check it in WeChat's merchant platform, then credit or refund.";
     DO_UNKNOWN = "没有这个订单号。查明是谁付的，再入账或退回。", "There is no such order. Find out who paid, then credit or refund.";
     DO_OTHER_APP = "同一商户号的另一个应用。多半属于另一个系统。", "Another app under the same merchant number; probably another system's.";
     DO_REFUNDED = "在微信商户平台退了款。从余额扣回，或忽略。", "Refunded in WeChat's merchant platform. Take it from the balance, or dismiss.";

@@ -45,6 +45,7 @@ texts! { pub mod exception {
     LATE = "超时支付", "Paid late";
     DUPLICATE = "重复付款", "Paid twice";
     AMOUNT_MISMATCH = "金额不符", "Amount differs";
+    CHANNEL_MISMATCH = "付款方式不符", "Paid in another way";
     UNKNOWN_ORDER = "无对应订单", "No matching order";
     OPEN = "待处理", "Open";
     SETTLED = "已处理", "Settled";

@@ -5,18 +5,19 @@ use std::sync::LazyLock;
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
-use wxpay::{Fen, OutTradeNo, Signed, Ticket, TradeType, TransactionId, UnixMillis};
+use wxpay::{
+    Fen, H5Scene, OpenId, OutTradeNo, PrepayId, Signed, Ticket, TradeType, TransactionId, UnixMillis,
+};
 
 use super::bulk::{self, Key, Table, Value, number, text};
 use super::{Db, DbError, column};
 use recharge::User;
+use recharge::apps::App;
 use recharge::batch::Slot;
 use recharge::command::Reads;
 use recharge::order::query_schedule;
 use recharge::order::{Issued, Order, OrderState, Paid, Proof};
-
-/// Every order is paid by a code to scan; there is no column for it yet.
-const TRADE_TYPE: TradeType = TradeType::Native;
+use recharge::static_code::ProductId;
 
 /// Stands for "unchanged" in an UPDATE of `next_query_at`.
 const KEEP: i64 = -1;
@@ -34,6 +35,12 @@ pub(super) static ORDERS: LazyLock<Table<Slot>> = LazyLock::new(|| {
         text("notify_url", |slot: &Slot| slot.order.notify_url.as_str().into()),
         text("spbill_create_ip", |slot: &Slot| slot.order.spbill_create_ip.to_string().into()),
         text("sign_type", |slot: &Slot| slot.order.signed.as_str().into()),
+        text("trade_type", |slot: &Slot| slot.order.trade_type.as_str().into()),
+        text("appid", |slot: &Slot| slot.order.app.as_str().into()),
+        // A rule that ends an order forgets who would have paid it.
+        text("openid", |slot: &Slot| slot.order.openid.as_ref().map(OpenId::as_str).into()).changing(),
+        text("scene", |slot: &Slot| slot.order.scene.as_ref().map(scene_json).into()),
+        text("static_code", |slot: &Slot| slot.order.static_code.as_ref().map(ProductId::as_str).into()),
         number("created_at", |slot: &Slot| slot.order.created_at.into()),
         number("time_expire", |slot: &Slot| slot.order.time_expire.into()),
         text("state", |slot: &Slot| slot.order.state.name().into()).changing(),
@@ -67,6 +74,11 @@ pub(super) static ORDERS: LazyLock<Table<Slot>> = LazyLock::new(|| {
     ];
     Table::new("orders", &["out_trade_no"], columns, "ON CONFLICT DO NOTHING")
 });
+
+/// The scene as it is stored. A struct of texts always has a JSON form.
+fn scene_json(scene: &H5Scene) -> String {
+    serde_json::to_string(scene).unwrap_or_default()
+}
 
 fn paid(order: &Order) -> Option<&Paid> {
     match &order.state {
@@ -278,11 +290,17 @@ pub(crate) async fn paid_on(
 /// Reads one row of [`ORDERS`].
 pub(super) fn order(row: &AnyRow) -> Result<Order, DbError> {
     let row = ORDERS.row(row);
+    let trade_type = row.parse("trade_type", |word| TradeType::parse(&word))?;
+    let static_code = row.parse_optional("static_code", ProductId::parse)?;
+    let ticket = |text: String| match static_code {
+        None => Ticket::parse(trade_type, &text),
+        Some(_) => PrepayId::parse(text).map(Ticket::Prepay),
+    };
     let state: String = row.get("state")?;
     let state = match state.as_str() {
         "created" => OrderState::Created,
         "pending" => OrderState::Pending(Issued {
-            ticket: row.parse("code_url", |ticket| Ticket::parse(TRADE_TYPE, &ticket))?,
+            ticket: row.parse("code_url", ticket)?,
             version: row.get("code_version")?,
             issued_at: row.time("code_issued_at")?,
         }),
@@ -307,7 +325,11 @@ pub(super) fn order(row: &AnyRow) -> Result<Order, DbError> {
         notify_url: row.get("notify_url")?,
         spbill_create_ip: row.parse("spbill_create_ip", |ip| ip.parse::<IpAddr>())?,
         signed: row.parse("sign_type", |name| Signed::parse(&name))?,
-        trade_type: TRADE_TYPE,
+        app: row.parse("appid", App::parse)?,
+        trade_type,
+        openid: row.parse_optional("openid", OpenId::parse)?,
+        scene: row.parse_optional("scene", |json| serde_json::from_str(&json))?,
+        static_code,
         created_at: row.time("created_at")?,
         time_expire: row.time("time_expire")?,
         state,

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
-use wxpay::{OutRefundNo, OutTradeNo, RefundId, TransactionId, UnixMillis};
+use wxpay::{OutRefundNo, OutTradeNo, Protocol, RefundId, TransactionId, UnixMillis};
 
 use super::bulk::{self, Table, number, read_only, text};
 use super::{Db, DbError, column};
@@ -28,6 +28,7 @@ static REFUNDS: LazyLock<Table<RefundSlot>> = LazyLock::new(|| {
         text("user_id", |slot: &RefundSlot| slot.refund.user.as_ref().map_or("", |user| &user.id).into()),
         text("user_name", |slot: &RefundSlot| slot.refund.user.as_ref().map_or("", |user| &user.name).into()),
         text("reason", |slot: &RefundSlot| slot.refund.reason.as_str().into()),
+        text("protocol", |slot: &RefundSlot| slot.refund.protocol.to_string().into()),
         text("notify_url", |slot: &RefundSlot| slot.refund.notify_url.as_deref().into()),
         text("made_by", |slot: &RefundSlot| slot.refund.by.name().into()),
         text("made_by_kind", |slot: &RefundSlot| slot.refund.by.kind().into()),
@@ -253,6 +254,11 @@ pub(crate) async fn hold(db: &Db, refund: &Refund, pause_ms: i64, now: UnixMilli
     Ok(done.rows_affected() == 1)
 }
 
+/// Reads the word of a protocol.
+fn protocol(word: &str) -> Option<Protocol> {
+    [Protocol::V2, Protocol::V3].into_iter().find(|protocol| protocol.to_string() == word)
+}
+
 fn refund(row: &AnyRow) -> Result<Refund, DbError> {
     let row = REFUNDS.row(row);
     let user_id: String = row.get("user_id")?;
@@ -276,6 +282,7 @@ fn refund(row: &AnyRow) -> Result<Refund, DbError> {
             false => Some(User { id: user_id, name: row.get("user_name")? }),
         },
         reason: row.get("reason")?,
+        protocol: row.word("protocol", protocol)?,
         notify_url: row.get("notify_url")?,
         by: row.actor("made_by_kind", "made_by")?,
         overdrawn: row.flag("overdrawn")?,

@@ -69,7 +69,7 @@ impl Apply for RecordExternalRefunds {
 
 impl Apply for RequestRefund {
     fn apply(&self, batch: &mut Batch<'_>) -> Result<RefundReply, RefundRefusal> {
-        batch.refund(&self.request, self.notify_url.clone(), &self.by, self.now)
+        batch.refund(&self.request, &self.by, self.now)
     }
 }
 

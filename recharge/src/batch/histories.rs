@@ -143,7 +143,7 @@ impl Books {
                     seen_version: None,
                 };
                 let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
-                return Ok(self.commit(&RequestRefund { request, notify_url: None, by, now })?.is_err());
+                return Ok(self.commit(&RequestRefund { request, by, now })?.is_err());
             }
             Step::Heard { number, word } => {
                 let status = RefundStatus::from((*word).to_owned());

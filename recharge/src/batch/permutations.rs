@@ -59,7 +59,7 @@ fn refund() -> Happening {
         seen_version: None,
     };
     let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
-    Happening::Refund(RequestRefund { request, notify_url: None, by, now: at(62_000) })
+    Happening::Refund(RequestRefund { request, by, now: at(62_000) })
 }
 
 fn refund_done(out_refund_no: &OutRefundNo) -> Happening {

@@ -13,7 +13,7 @@ use crate::form_version;
 use crate::ledger::{LedgerEntry, LedgerKey};
 use crate::order::{Order, OrderState, Paid};
 use crate::refund::{
-    self, ActingOperator, Refund, RefundRefusal, RefundRequest, RefundState, Refundable, retry,
+    self, ActingOperator, NewRefund, Refund, RefundRefusal, RefundRequest, Refundable, retry,
 };
 use crate::user::User;
 
@@ -35,7 +35,6 @@ pub(super) struct Request<'r> {
     pub amount: Fen,
     pub user: Option<User>,
     pub reason: &'r str,
-    pub notify_url: Option<String>,
     pub by: &'r Actor,
     pub even_if_balance_low: bool,
     pub exception: Option<ExceptionId>,
@@ -46,7 +45,6 @@ impl Batch<'_> {
     pub(super) fn refund(
         &mut self,
         request: &RefundRequest,
-        notify_url: Option<String>,
         by: &ActingOperator,
         now: UnixMillis,
     ) -> Result<RefundReply, RefundRefusal> {
@@ -63,7 +61,7 @@ impl Batch<'_> {
         }
         let left = |batch: &Self| batch.sought(request).ok().map(|sought| sought.payment.left());
         let before = json!({ "left": left(self) });
-        let refund = self.new_refund(request, notify_url, by, now)?;
+        let refund = self.new_refund(request, by, now)?;
         let after = json!({ "left": left(self), "out_refund_no": refund.out_refund_no, "amount": refund.amount,
             "taken": refund.taken, "reason": refund.reason, "overdrawn": refund.overdrawn });
         let (before, after) = (before.to_string(), after.to_string());
@@ -74,7 +72,6 @@ impl Batch<'_> {
     fn new_refund(
         &mut self,
         request: &RefundRequest,
-        notify_url: Option<String>,
         by: &ActingOperator,
         now: UnixMillis,
     ) -> Result<Refund, RefundRefusal> {
@@ -94,7 +91,6 @@ impl Batch<'_> {
             amount: request.amount,
             user: Some(user),
             reason: &request.reason,
-            notify_url,
             by: &by.actor(),
             even_if_balance_low: request.even_if_balance_low,
             exception: exception.clone(),
@@ -153,7 +149,6 @@ impl Batch<'_> {
             amount: order.total_fee,
             user: Some(order.user.clone()),
             reason: LATE_REASON,
-            notify_url: refund::notify_url(&self.rules.notify_base),
             by: &Actor::Rule,
             even_if_balance_low: false,
             exception: Some(late_exception(number, paid)),
@@ -173,31 +168,24 @@ impl Batch<'_> {
         self.step(new.out_trade_no, |order| Some(order.touched()));
         let others = self.context.of_order(new.out_trade_no);
         let of_payment = others.filter(|refund| refund.transaction_id == *new.transaction_id);
-        let due_at = Some(retry::first(of_payment, new.now));
-        let refund = Refund {
+        let due_at = retry::first(of_payment, new.now);
+        let order = self.orders.get(new.out_trade_no);
+        let made_from = NewRefund {
             out_refund_no: new.out_refund_no,
             out_trade_no: new.out_trade_no.clone(),
+            placed_by: order.map(|slot| slot.order.signed.protocol()),
             transaction_id: new.transaction_id.clone(),
             total_fee: new.payment.total_fee,
             amount: new.amount,
             share,
-            taken: share,
             user: user.clone(),
             reason: new.reason.to_owned(),
-            notify_url: new.notify_url,
             by: new.by.clone(),
             overdrawn,
             exception: new.exception,
-            requested_at: new.now,
-            state: RefundState::Requested,
-            refund_id: None,
-            ended_at: None,
-            blocked: None,
             due_at,
-            tries: 0,
-            tried_at: UnixMillis::default(),
-            version: 1,
         };
+        let refund = Refund::new(made_from, self.rules, new.now);
         if let Some(user) = user {
             self.book(
                 &refund,

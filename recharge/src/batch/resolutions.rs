@@ -16,7 +16,7 @@ use crate::user::User;
 impl Batch<'_> {
     pub(super) fn resolve(&mut self, command: &ResolveException) -> Result<Resolved, ResolutionRefusal> {
         let ResolveException { id, decision, by, .. } = command;
-        let (now, notify_url) = (command.now, command.notify_url.clone());
+        let now = command.now;
         let exception = self.context.exceptions.get(id).ok_or(ResolutionRefusal::NotFound)?.clone();
         let number = exception.out_trade_no.clone();
         if exception.resolution.is_none() && self.is_stale(&number, command.seen_version) {
@@ -59,7 +59,6 @@ impl Batch<'_> {
                     amount: payment.left(),
                     user: None,
                     reason,
-                    notify_url,
                     by: &by.actor(),
                     even_if_balance_low: false,
                     exception: Some(id.clone()),

@@ -206,7 +206,7 @@ fn refund(number: &str, order: &str, fen: i64) -> RequestRefund {
         seen_version: None,
     };
     let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
-    RequestRefund { request, notify_url: None, by, now: order_placed().plus_ms(62_000) }
+    RequestRefund { request, by, now: order_placed().plus_ms(62_000) }
 }
 
 fn order_placed() -> UnixMillis {
@@ -313,16 +313,4 @@ fn a_number_that_is_not_ours_is_another_apps_where_the_app_is_not_ours() {
     let repeats = ExceptionKind::ALL.into_iter().filter(|kind| kind.asks_for_repeat());
     let lacking = [ExceptionKind::UnknownOrder, ExceptionKind::OtherApp];
     assert_eq!(repeats.collect::<Vec<_>>(), lacking);
-}
-
-#[test]
-fn the_refund_of_a_late_payment_has_a_notify_address_whatever_the_orders_own_is() {
-    let rules = Rules { late_payment: crate::order::LatePayment::Refund, ..rules() };
-    let mut order = pending();
-    order.notify_url = "https://pay.example.com/wxpay/v3/notify".to_owned();
-    let late = Payment { time_end: order.time_expire.plus_ms(1_000), ..payment() };
-    let mut batch = Batch::new(&rules, vec![order]);
-    credit(late).apply(&mut batch);
-    let refund = batch.context.refunds.values().next().map(|slot| slot.refund.clone()).unwrap();
-    assert_eq!(refund.notify_url.as_deref(), Some("https://pay.example.com/wxpay/refund-notify"));
 }

@@ -5,7 +5,8 @@ use wxpay::{Fen, OutRefundNo, TransactionId, UnixMillis};
 use crate::audit::Actor;
 pub use crate::exception::ResolutionKind;
 use crate::exception::{Exception, ExceptionKind, Resolution};
-use crate::order::{MOST_FEE, Order, OrderState};
+use crate::order::{Order, OrderState};
+use crate::price::MOST_FEE;
 use crate::refund::{self, Refund, RefundRefusal, RefundState, Refundable};
 use crate::user::User;
 

@@ -21,7 +21,12 @@ fn an_id_reads_back_as_it_was_written_also_without_a_payment_and_with_a_colon_in
 #[test]
 fn money_that_came_besides_the_orders_own_is_received_and_other_currencies_and_apps_are_not() {
     let received = ExceptionKind::ALL.into_iter().filter(|kind| exception(*kind).is_received());
-    let expected = [ExceptionKind::Duplicate, ExceptionKind::AmountMismatch, ExceptionKind::UnknownOrder];
+    let expected = [
+        ExceptionKind::Duplicate,
+        ExceptionKind::AmountMismatch,
+        ExceptionKind::ChannelMismatch,
+        ExceptionKind::UnknownOrder,
+    ];
     assert_eq!(received.collect::<Vec<_>>(), expected);
     let other = exception(ExceptionKind::OtherApp);
     let by = Actor::Operator("lin".to_owned());
@@ -36,6 +41,8 @@ fn money_that_came_besides_the_orders_own_is_received_and_other_currencies_and_a
 fn the_evidence_says_when_it_was_paid() {
     let seen = exception(ExceptionKind::Duplicate);
     assert_eq!(seen.paid_at(), NOW);
-    let stated = Exception { evidence: r#"{"time_end":"20260314235959"}"#.to_owned(), ..seen };
-    assert_eq!(Some(stated.paid_at()), UnixMillis::from_beijing("20260314235959"));
+    for evidence in [r#"{"time_end":"20260314235959"}"#, r#"{"success_time":"2026-03-14T23:59:59+08:00"}"#] {
+        let stated = Exception { evidence: evidence.to_owned(), ..seen.clone() };
+        assert_eq!(Some(stated.paid_at()), UnixMillis::from_beijing("20260314235959"), "{evidence}");
+    }
 }

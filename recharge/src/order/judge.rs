@@ -1,9 +1,11 @@
 //! What a verified payment means for an order.
 
-use wxpay::{AppId, Payment, UnixMillis};
+use wxpay::{Payment, TradeType, UnixMillis};
 
 use super::{Order, OrderState, Paid, Proof};
+use crate::apps::Apps;
 use crate::exception::ExceptionKind;
+use crate::protocols::Protocols;
 
 /// What becomes of a payment that arrives late (setting `late_payment`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +19,10 @@ pub enum LatePayment {
 /// What the rules need to know besides the order and the payment.
 #[derive(Debug, Clone)]
 pub struct Rules {
-    /// The merchant's app; a payment of another one is never credited here.
-    pub appid: AppId,
+    /// The merchant's apps; a payment in another name than its order's is never credited by itself.
+    pub apps: Apps,
+    /// The protocols that can be spoken.
+    pub protocols: Protocols,
     /// The setting.
     pub late_payment: LatePayment,
     /// The address of this site, under which WeChat posts notices, without a slash at its end.
@@ -38,9 +42,13 @@ pub enum Verdict {
     AlreadyPaid,
     /// Real money that does not fit.
     Exception(ExceptionKind),
-    /// The proof is weaker than the order asked for; a query decides.
+    /// The proof is weaker than the order asked for, or came by the other protocol; a query decides.
     AskWeChat,
 }
+
+/// Words of WeChat's for how a payment was made that no order of ours has: cards and faces shown at a till.
+/// Source: WeChat Pay, native.php?chapter=4_2 (交易类型)
+const OTHER_TRADE_TYPES: [&str; 2] = ["MICROPAY", "FACEPAY"];
 
 impl Order {
     /// Judges a verified payment. Does not change the order: [`Order::paid`] does.
@@ -48,7 +56,7 @@ impl Order {
     /// The amount is `total_fee`, never `cash_fee`, which coupons make smaller.
     /// Source: WeChat Pay, native.php?chapter=9_7
     pub fn judge(&self, payment: &Payment, proof: Proof, rules: &Rules, now: UnixMillis) -> Verdict {
-        if payment.appid != rules.appid {
+        if payment.appid != *rules.apps.appid_of(&self.app) {
             return Verdict::Exception(ExceptionKind::OtherApp);
         }
         if let OrderState::Paid(paid) = &self.state
@@ -60,8 +68,8 @@ impl Order {
             return Verdict::AlreadyPaid;
         }
         // Only of notices: a query is signed as this process asks, whatever the order was placed with.
-        let is_weaker = payment.signed < self.signed;
-        if is_weaker && proof == Proof::Notice {
+        let is_other = payment.signed.protocol() != self.signed.protocol();
+        if (is_other || payment.signed < self.signed) && proof == Proof::Notice {
             return Verdict::AskWeChat;
         }
         if matches!(self.state, OrderState::Paid(_)) || self.by_hand.is_some() {
@@ -75,6 +83,9 @@ impl Order {
         }
         if payment.total_fee != self.total_fee {
             return Verdict::Exception(ExceptionKind::AmountMismatch);
+        }
+        if self.is_other_channel(payment) {
+            return Verdict::Exception(ExceptionKind::ChannelMismatch);
         }
         let closed_at = match self.state {
             OrderState::Closed { closed_at } => Some(closed_at),
@@ -91,5 +102,24 @@ impl Order {
             proof,
         };
         if credited { Verdict::Credit(paid) } else { Verdict::KeepForRefund(paid) }
+    }
+
+    /// Whether WeChat names a way of paying that is documented and not this order's. A word that nobody documents, or none,
+    /// says nothing.
+    fn is_other_channel(&self, payment: &Payment) -> bool {
+        payment.trade_type.as_deref().is_some_and(|word| {
+            word != self.trade_type.as_str()
+                && (TradeType::parse(word).is_ok() || OTHER_TRADE_TYPES.contains(&word))
+        })
+    }
+
+    /// What is worth a note beside the credit of a payment: how WeChat says it was paid, where that is not the order's own
+    /// word.
+    pub fn odd_trade_type(&self, payment: &Payment) -> Option<String> {
+        match payment.trade_type.as_deref() {
+            Some(word) if word == self.trade_type.as_str() => None,
+            Some(word) => Some(format!("trade_type = {word}")),
+            None => Some("trade_type = -".to_owned()),
+        }
     }
 }

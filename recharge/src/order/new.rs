@@ -2,10 +2,53 @@
 
 use std::net::IpAddr;
 
-use wxpay::{Fen, InvalidValue, OutTradeNo, Signed, TradeType, UnixMillis};
+use wxpay::{Fen, H5Scene, InvalidValue, OpenId, OutTradeNo, Signed, TradeType, UnixMillis};
 
 use super::{ORDERING_LEASE_MS, Order, OrderState};
+use crate::apps::App;
+use crate::base32::base32;
+use crate::notify_url;
+use crate::price;
+use crate::static_code::ProductId;
 use crate::user::User;
+
+/// How the payer gets to the payment, with what only that way needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// Scans a code that was made for this order.
+    Native,
+    /// Scanned a code that does not expire (mode one), by which WeChat asked for this order.
+    Static {
+        /// The code.
+        product_id: ProductId,
+        /// Who scanned it.
+        openid: OpenId,
+    },
+    /// Is on a page inside WeChat.
+    Jsapi {
+        /// Who may pay: nobody else can.
+        openid: OpenId,
+    },
+    /// Is in the browser of a phone, which goes to a page of WeChat's (H5).
+    Mweb {
+        /// The page that the payer comes from.
+        scene: H5Scene,
+    },
+    /// Is in the merchant's mobile app.
+    App,
+}
+
+impl Way {
+    /// The protocol's name of it.
+    pub fn trade_type(&self) -> TradeType {
+        match self {
+            Way::Native | Way::Static { .. } => TradeType::Native,
+            Way::Jsapi { .. } => TradeType::Jsapi,
+            Way::Mweb { .. } => TradeType::Mweb,
+            Way::App => TradeType::App,
+        }
+    }
+}
 
 /// What an order is made from; the rest follows from it.
 #[derive(Debug, Clone)]
@@ -18,14 +61,16 @@ pub struct NewOrder {
     pub bonus: Fen,
     /// What the payer reads in WeChat, at most 127 bytes.
     pub body: String,
-    /// Where WeChat posts the notice.
-    pub notify_url: String,
+    /// The address of this site, under which WeChat posts notices, without a slash at its end.
+    pub notify_base: String,
     /// The payer's address.
     pub spbill_create_ip: IpAddr,
     /// How its requests are signed.
     pub signed: Signed,
+    /// In whose name it is placed.
+    pub app: App,
     /// How the payer gets to it.
-    pub trade_type: TradeType,
+    pub way: Way,
     /// How long it can be paid, in milliseconds.
     pub life_ms: i64,
 }
@@ -35,24 +80,35 @@ impl Order {
     /// sends the same. `random` makes its number and the secret of its link.
     ///
     /// # Errors
-    /// [`InvalidValue`] if the amount is not positive or with its bonus larger than [`MOST_FEE`].
+    /// [`InvalidValue`] if the amount is not one that can be sold; see [`price::check`].
     pub fn new(new: NewOrder, now: UnixMillis, random: [u8; 26]) -> Result<Order, InvalidValue> {
-        let sum = new.total_fee.checked_add(new.bonus);
-        if new.total_fee < Fen::new(1) || new.bonus < Fen::ZERO || sum.is_none_or(|sum| sum > MOST_FEE) {
-            return Err(InvalidValue { what: "amount", must_be: "1 fen to 10,000,000 yuan" });
-        }
+        price::check(new.total_fee, new.bonus)?;
         let (number, secret) = random.split_at(10);
+        let trade_type = new.way.trade_type();
+        let (openid, scene, static_code) = match new.way {
+            Way::Native | Way::App => (None, None, None),
+            Way::Static { product_id, openid } => (Some(openid), None, Some(product_id)),
+            Way::Jsapi { openid } => (Some(openid), None, None),
+            Way::Mweb { scene } => (None, Some(scene), None),
+        };
+        let product_id = static_code
+            .as_ref()
+            .map_or_else(|| format!("recharge-{}", new.total_fee.get()), |code| code.as_str().to_owned());
         Ok(Order {
             out_trade_no: OutTradeNo::parse(format!("SM{}{}", now.to_beijing(), base32(number)))?,
-            product_id: format!("recharge-{}", new.total_fee.get()),
+            product_id,
             user: new.user,
             total_fee: new.total_fee,
             bonus: new.bonus,
             body: new.body,
-            notify_url: new.notify_url,
+            notify_url: notify_url::of_payment(&new.notify_base, new.signed.protocol()),
             spbill_create_ip: new.spbill_create_ip,
             signed: new.signed,
-            trade_type: new.trade_type,
+            app: new.app,
+            trade_type,
+            openid,
+            scene,
+            static_code,
             created_at: now,
             // WeChat's times have whole seconds; the stored one is the one that is sent.
             time_expire: UnixMillis::new(now.plus_ms(new.life_ms).get() / 1000 * 1000),
@@ -65,26 +121,4 @@ impl Order {
             by_hand: None,
         })
     }
-}
-
-/// Maximum of one order, bonus included, in fen: sums of a million million of them fit in an `i64`.
-pub const MOST_FEE: Fen = Fen::new(1_000_000_000);
-
-/// Crockford's alphabet, which leaves out letters that are mistaken for digits; 5 bits a letter, the last one padded.
-pub(crate) fn base32(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    let (mut text, mut bits, mut held) = (String::new(), 0u32, 0u32);
-    for byte in bytes {
-        held = (held << 8) | u32::from(*byte);
-        bits += 8;
-        while bits >= 5 {
-            bits -= 5;
-            text.push(char::from(LETTERS[(held >> bits) as usize & 31]));
-        }
-        held &= (1 << bits) - 1;
-    }
-    if bits > 0 {
-        text.push(char::from(LETTERS[(held << (5 - bits)) as usize & 31]));
-    }
-    text
 }

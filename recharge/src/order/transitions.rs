@@ -71,7 +71,14 @@ impl Order {
         self.reusable.then(|| Order { reusable: false, version: self.version + 1, ..self.clone() })
     }
 
+    /// Whoever would have paid is forgotten with it: nothing needs the openid any more.
     fn ended(&self, state: OrderState) -> Order {
-        Order { state, version: self.version + 1, ordering_until: UnixMillis::default(), ..self.clone() }
+        Order {
+            state,
+            version: self.version + 1,
+            ordering_until: UnixMillis::default(),
+            openid: None,
+            ..self.clone()
+        }
     }
 }

@@ -5,6 +5,7 @@ use wxpay::bill::{BillDate, BillEntry, BillRow, BillSummary};
 use wxpay::{AppId, Fen, MchId, RefundId, TransactionId, UnixMillis};
 
 use super::*;
+use crate::apps::App;
 use crate::fixtures::order;
 use crate::order::{Paid, Proof};
 use crate::refund::RefundState;
@@ -60,8 +61,12 @@ fn unpaid(number: u8, fen: i64) -> Order {
     Order { out_trade_no, total_fee: Fen::new(fen), ..order() }
 }
 
-fn payment_class(line: &Line, order: Option<&Order>, kept: &[Exception], appid: &AppId) -> Class {
-    classify(line, Known { order, kept, refund: None }, appid)
+fn apps() -> Apps {
+    Apps::only(AppId::parse(OURS).unwrap())
+}
+
+fn payment_class(line: &Line, order: Option<&Order>, kept: &[Exception], apps: &Apps) -> Class {
+    classify(line, Known { order, kept, refund: None }, apps)
 }
 
 #[test]
@@ -127,23 +132,23 @@ fn what_an_exception_says_stands_until_its_order_turns_up() {
         evidence: "{}".to_owned(),
         resolution: None,
     };
-    let (appid, open) = (AppId::parse(OURS).unwrap(), unpaid(1, 1000));
+    let (apps, open) = (apps(), unpaid(1, 1000));
     let unknown = [kept(ExceptionKind::UnknownOrder, Some("42001"))];
-    assert_eq!(payment_class(&line, None, &unknown, &appid), Class::Kept(unknown[0].id()));
-    assert_eq!(payment_class(&line, Some(&open), &unknown, &appid), Class::NotHere);
+    assert_eq!(payment_class(&line, None, &unknown, &apps), Class::Kept(unknown[0].id()));
+    assert_eq!(payment_class(&line, Some(&open), &unknown, &apps), Class::NotHere);
     let duplicate = [kept(ExceptionKind::Duplicate, Some("42001"))];
     assert_eq!(
-        payment_class(&line, Some(&paid(1, 2, 1000)), &duplicate, &appid),
+        payment_class(&line, Some(&paid(1, 2, 1000)), &duplicate, &apps),
         Class::Kept(duplicate[0].id())
     );
     let other = [kept(ExceptionKind::Duplicate, Some("42002"))];
-    assert_eq!(payment_class(&line, Some(&paid(1, 2, 1000)), &other, &appid), Class::NotHere);
+    assert_eq!(payment_class(&line, Some(&paid(1, 2, 1000)), &other, &apps), Class::NotHere);
     // Whether a late payment was credited says its order, not the mark that it was late.
     let late = [kept(ExceptionKind::Late, Some("42001"))];
-    assert_eq!(payment_class(&line, Some(&paid(1, 2, 1000)), &late, &appid), Class::NotHere);
+    assert_eq!(payment_class(&line, Some(&paid(1, 2, 1000)), &late, &apps), Class::NotHere);
     let unnamed = [kept(ExceptionKind::RefundedOutside, None)];
-    assert_eq!(payment_class(&line, Some(&open), &unnamed, &appid), Class::Kept(unnamed[0].id()));
-    assert_eq!(payment_class(&line, Some(&paid(1, 1, 1000)), &unnamed, &appid), Class::Matched);
+    assert_eq!(payment_class(&line, Some(&open), &unnamed, &apps), Class::Kept(unnamed[0].id()));
+    assert_eq!(payment_class(&line, Some(&paid(1, 1, 1000)), &unnamed, &apps), Class::Matched);
 }
 
 #[test]
@@ -164,8 +169,8 @@ fn a_row_may_stray_an_hour_from_its_day_and_no_further() {
 
 #[test]
 fn a_payment_of_ours_with_another_figure_says_which() {
-    let (appid, order) = (AppId::parse(OURS).unwrap(), paid(1, 1, 1000));
-    let class = |row: BillRow| payment_class(&Line { row, again: false }, Some(&order), &[], &appid);
+    let (apps, order) = (apps(), paid(1, 1, 1000));
+    let class = |row: BillRow| payment_class(&Line { row, again: false }, Some(&order), &[], &apps);
     let good = row(2, OURS, "SM00001", "42001", payment(1000));
     assert_eq!(class(good.clone()), Class::Matched);
     assert_eq!(class(BillRow { fee_type: "USD".to_owned(), ..good.clone() }), Class::Figures("currency"));
@@ -175,14 +180,29 @@ fn a_payment_of_ours_with_another_figure_says_which() {
 }
 
 #[test]
+fn a_line_of_either_app_is_ours_and_fits_the_order_in_its_name_only() {
+    let mobile = AppId::parse("wxmobile").unwrap();
+    let app = Order { app: App::Other(mobile.clone()), ..paid(1, 1, 1000) };
+    let apps = Apps { mobile: Some(mobile), ..apps() };
+    for (appid, order, class) in [
+        ("wxmobile", None, Class::NotHere),
+        ("wxmobile", Some(&app), Class::Matched),
+        (OURS, Some(&app), Class::Figures("appid")),
+    ] {
+        let line = Line { row: row(2, appid, "SM00001", "42001", payment(1000)), again: false };
+        assert_eq!(payment_class(&line, order, &[], &apps), class, "{appid}");
+    }
+}
+
+#[test]
 fn a_refund_that_is_not_ours_is_kept_or_looked_for() {
     let line = Line { row: row(2, OURS, "SM00001", "42001", refund_entry(100)), again: false };
-    let (order, appid) = (paid(1, 1, 1000), AppId::parse(OURS).unwrap());
+    let (order, apps) = (paid(1, 1, 1000), apps());
     let kept = [Exception {
         transaction_id: Some(TransactionId::parse("42001").unwrap()),
         ..crate::fixtures::exception(ExceptionKind::RefundedOutside)
     }];
-    let class = |line: &Line, order, kept| classify(line, Known { order, kept, refund: None }, &appid);
+    let class = |line: &Line, order, kept| classify(line, Known { order, kept, refund: None }, &apps);
     // Of an order of ours each refund is on record by itself.
     assert_eq!(class(&line, Some(&order), &kept), Class::NotHere);
     assert_eq!(class(&line, None, &kept), Class::Kept(kept[0].id()));
@@ -225,8 +245,8 @@ fn refund_class(ours: &Refund, status: &str, fen: i64, transaction: &str) -> Cla
     if let BillEntry::Refund { status: of_row, .. } = &mut line.row.entry {
         status.clone_into(of_row);
     }
-    let (order, appid) = (paid(1, 1, 1000), AppId::parse(OURS).unwrap());
-    classify(&line, Known { order: Some(&order), kept: &[], refund: Some(ours) }, &appid)
+    let (order, apps) = (paid(1, 1, 1000), apps());
+    classify(&line, Known { order: Some(&order), kept: &[], refund: Some(ours) }, &apps)
 }
 
 #[test]
@@ -329,7 +349,7 @@ fn orders() -> impl Strategy<Value = Vec<Order>> {
 proptest! {
     #[test]
     fn every_line_and_every_paid_order_ends_in_one_class(rows in lines(), orders in orders()) {
-        let appid = AppId::parse(OURS).unwrap();
+        let (appid, apps) = (AppId::parse(OURS).unwrap(), apps());
         let orders: BTreeMap<_, _> =
             orders.into_iter().map(|order| (order.out_trade_no.to_string(), order)).collect();
         let mut seen = BTreeSet::new();
@@ -337,7 +357,7 @@ proptest! {
         for row in rows.clone() {
             let again = !seen.insert(key_of(&row));
             let (line, order) = (Line { row: row.clone(), again }, orders.get(&row.out_trade_no));
-            let class = payment_class(&line, order, &[], &appid);
+            let class = payment_class(&line, order, &[], &apps);
             let (ours, is_payment) = (row.appid == appid, matches!(row.entry, BillEntry::Payment { .. }));
             let is_other = matches!(row.entry, BillEntry::Other { .. });
             let is_refund = matches!(row.entry, BillEntry::Refund { .. });

@@ -223,13 +223,6 @@ fn names_are_read_back() {
     }
 }
 
-#[test]
-fn the_refund_notice_has_an_address_of_its_own() {
-    let url = notify_url("https://pay.example.com");
-    assert_eq!(url.as_deref(), Some("https://pay.example.com/wxpay/refund-notify"));
-    assert_eq!(notify_url(&format!("https://{}.example.com", "a".repeat(240))), None);
-}
-
 fn any_news() -> impl Strategy<Value = RefundUpdate> {
     let word = prop::sample::select(vec!["SUCCESS", "PROCESSING", "REFUNDCLOSE", "CHANGE", "NEW_WORD"]);
     let problem = prop::sample::select(Problem::ALL.to_vec());

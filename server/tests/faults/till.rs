@@ -8,12 +8,14 @@ use cashier::db::job::Job;
 use cashier::db::writer::{Committer, WriteError};
 use cashier::db::{Engine, check};
 use cashier::watched::Watched;
+use recharge::apps::{App, Apps};
 use recharge::command::{OrderReply, PlaceOrder, TooManyOpen};
-use recharge::order::{NewOrder, Order, Rules};
+use recharge::order::{NewOrder, Order, Rules, Way};
+use recharge::protocols::Protocols;
 use recharge::{LatePayment, User};
 use sqlx::Row as _;
 use wxpay::v2::{Fields, sign};
-use wxpay::{Fen, Merchant, OutTradeNo, SignType, Signed, TradeType, UnixMillis};
+use wxpay::{Fen, Merchant, OutTradeNo, SignType, Signed, UnixMillis};
 
 /// Orders of one user, so that balances are sums.
 const PER_USER: usize = 4;
@@ -29,8 +31,13 @@ pub struct Due {
 /// Writes `count` orders, as after a press whose code is not there yet.
 pub async fn orders(database: &str, count: usize) -> Vec<Due> {
     let db = Db::open(database).await.unwrap();
-    let (appid, late_payment) = (Merchant::sandbox().appid, LatePayment::Credit);
-    let rules = Rules { appid, late_payment, notify_base: String::new(), max_open_orders: 5 };
+    let rules = Rules {
+        apps: Apps::only(Merchant::sandbox().appid),
+        protocols: Protocols { v2: true, v2_refunds: true, v3: false },
+        late_payment: LatePayment::Credit,
+        notify_base: String::new(),
+        max_open_orders: 5,
+    };
     let committer = Committer::new(db, Arc::new(rules), Watched::default(), "test");
     let group = rand::random::<u32>();
     let orders: Vec<_> = (0..count).map(|index| order(group, index)).collect();
@@ -71,10 +78,11 @@ fn order(group: u32, index: usize) -> Order {
         total_fee: Fen::new(1000 + (index % PER_USER) as i64 * 100),
         bonus: Fen::ZERO,
         body: "远山云-充值".to_owned(),
-        notify_url: "http://127.0.0.1/wxpay/notify".to_owned(),
+        notify_base: "http://127.0.0.1".to_owned(),
         spbill_create_ip: [127, 0, 0, 1].into(),
         signed: Signed::Md5,
-        trade_type: TradeType::Native,
+        app: App::Main,
+        way: Way::Native,
         life_ms: 7_200_000,
     };
     Order::new(new, UnixMillis::now(), rand::random()).unwrap()

@@ -365,14 +365,18 @@ async fn another_appid_is_kept_as_an_exception_and_asked_for_again() {
 }
 
 #[tokio::test]
-async fn a_payment_by_another_channel_is_credited_and_another_installations_is_not() {
+async fn a_payment_by_another_channel_or_of_another_installation_waits_for_a_person() {
     on_both(async |site| {
         let (number, _) = site.placed("lin", "10").await;
         let (_, answer) = site.notice(with("SM20260315100000AAAAAAAAAAAAAAAA", "trade_type", "NATIVE")).await;
         assert!(answer.contains("<![CDATA[FAIL]]>"), "{answer}");
         assert_eq!((site.count("exceptions").await, site.count("ledger").await), (1, 0));
+        // The order asked for a code to scan. The evidence is kept, so WeChat need not tell it again.
         assert_eq!(site.notice(with(&number, "trade_type", "JSAPI")).await.1, SUCCESS);
-        assert_eq!(site.count("ledger").await, 1);
+        assert_eq!((site.count("exceptions").await, site.count("ledger").await), (2, 0));
+        // A word that nobody documents says nothing.
+        assert_eq!(site.notice(with(&number, "trade_type", "PALMPAY")).await.1, SUCCESS);
+        assert_eq!((site.count("exceptions").await, site.count("ledger").await), (2, 1));
     })
     .await;
 }

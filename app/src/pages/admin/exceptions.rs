@@ -156,6 +156,7 @@ fn what_to_do(kind: ExceptionKind) -> Text {
         ExceptionKind::Duplicate => text::DO_DUPLICATE,
         ExceptionKind::AmountMismatch => text::DO_AMOUNT,
         ExceptionKind::CurrencyMismatch => text::DO_CURRENCY,
+        ExceptionKind::ChannelMismatch => text::DO_CHANNEL,
         ExceptionKind::UnknownOrder => text::DO_UNKNOWN,
         ExceptionKind::OtherApp => text::DO_OTHER_APP,
         ExceptionKind::RefundedOutside => text::DO_REFUNDED,

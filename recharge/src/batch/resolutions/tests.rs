@@ -14,7 +14,6 @@ fn command(exception: &Exception, decision: Decision) -> ResolveException {
         id: exception.id(),
         decision,
         seen_version: None,
-        notify_url: None,
         by: ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() },
         now: order().created_at.plus_ms(700_000),
     }
