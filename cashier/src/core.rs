@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use recharge::apps::Apps;
 use recharge::audit::Actor;
 use recharge::command::RecordEvent;
 use recharge::event::{Event, EventDetail};
 use recharge::order::{LatePayment, Rules};
+use recharge::protocols::Protocols;
 use tokio::sync::OwnedMutexGuard;
 use wxpay::client::Client;
-use wxpay::{Error, OutTradeNo, UnixMillis};
+use wxpay::{AppId, Error, OutTradeNo, Protocol, UnixMillis};
 
 use crate::circuit_breaker::Call;
 use crate::clock::Clock;
@@ -32,6 +34,8 @@ pub struct Settings {
     /// Time in which an order can be paid, in milliseconds.
     pub time_expire_ms: i64,
     pub late_payment: LatePayment,
+    /// The app of payments inside the merchant's mobile app; without one there are none.
+    pub mobile_app: Option<AppId>,
     /// Open orders of one user at the same time.
     pub max_open_orders: usize,
     /// Background queries per second to WeChat, all instances together.
@@ -52,6 +56,7 @@ pub(crate) struct Inner {
     pub db: Db,
     pub writer: Writer,
     pub wechat: Client,
+    pub rules: Arc<Rules>,
     pub settings: Settings,
     pub watched: Watched,
     pub clock: Clock,
@@ -80,18 +85,24 @@ impl Cashier {
         instance: &str,
     ) -> Cashier {
         let watched = Watched::default();
-        let rules = Rules {
-            appid: wechat.appid().clone(),
+        let rules = Arc::new(Rules {
+            apps: Apps { main: wechat.appid().clone(), mobile: settings.mobile_app.clone() },
+            protocols: Protocols {
+                v2: wechat.speaks(Protocol::V2),
+                v2_refunds: wechat.can_refund(Protocol::V2),
+                v3: wechat.speaks(Protocol::V3),
+            },
             late_payment: settings.late_payment,
             notify_base: settings.notify_base.clone(),
             max_open_orders: settings.max_open_orders,
-        };
-        let committer = Committer::new(db.clone(), Arc::new(rules), watched.clone(), instance);
+        });
+        let committer = Committer::new(db.clone(), Arc::clone(&rules), watched.clone(), instance);
         let committer = committer.by(clock.clone());
         let inner = Inner {
             writer: Writer::start(committer),
             db,
             wechat,
+            rules,
             throttle: Throttle::new(settings.order_limit_per_s),
             unknown: Recent::new(recent::UNKNOWN_FOR_MS),
             checked: Recent::new(recent::CHECK_PAUSE_MS),

@@ -12,7 +12,7 @@ use recharge::command::{ResolveException, Resolved};
 use recharge::exception::resolution::{self, Decision, Known, ResolutionKind, ResolutionRefusal};
 use recharge::exception::{Exception, ExceptionId};
 use recharge::form_version;
-use recharge::refund::{self, ActingOperator, Refund, Refundable};
+use recharge::refund::{ActingOperator, Refund, Refundable};
 
 /// Why an exception was not resolved.
 #[derive(Debug, thiserror::Error)]
@@ -123,14 +123,7 @@ impl Cashier {
         if decision.kind() == ResolutionKind::Refund && !self.can_refund() {
             return Err(NoCertificate.into());
         }
-        let command = ResolveException {
-            id: id.clone(),
-            decision,
-            seen_version,
-            notify_url: refund::notify_url(&self.inner.settings.notify_base),
-            by,
-            now: self.now(),
-        };
+        let command = ResolveException { id: id.clone(), decision, seen_version, by, now: self.now() };
         let reply = self.inner.writer.write(command).await?;
         let Resolved { exception, refund } = reply.map_err(ResolveError::Refused)?;
         Ok((exception, refund))

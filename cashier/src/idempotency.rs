@@ -79,10 +79,17 @@ impl Inner {
         if kept.request != key.request {
             return Err(PlaceError::KeyReused);
         }
-        if let Some(kept) = kept.out_trade_no {
-            return self.repeat(&kept, number).await;
-        }
         let mut instead_of = None;
+        if let Some(kept) = kept.out_trade_no {
+            let order = orders::find(&self.db, &kept).await?.ok_or(PlaceError::NotFound)?;
+            let is_shown = order.has_live_ticket(self.clock.now()) || !order.is_open();
+            if is_shown || !self.has_lost_credentials(&order) {
+                let _ = number.set(kept);
+                return self.with_live_code(order, None, None).await;
+            }
+            // Nobody can pay it any more unless somebody has its ticket: a new one follows.
+            instead_of = Some(kept);
+        }
         loop {
             let (order, call) = self.find_or_create(request).await?;
             let named =

@@ -8,7 +8,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use wxpay::{AppId, ErrClass, ErrCode, Error, Fen, OutTradeNo, Placing, TradeType};
+use wxpay::{
+    AppId, ErrClass, ErrCode, Error, Fen, InvalidValue, OutTradeNo, Placing, Prepay, Ticket, TradeType,
+    UnixMillis,
+};
 
 use crate::circuit_breaker::Call;
 use crate::clock::Clock;
@@ -24,7 +27,7 @@ use recharge::batch::Apply;
 use recharge::command::{
     CloseOrder, OrderReply, PlaceOrder, RecordPrepayFailure, StoreTicket, TakeLease, TooManyOpen,
 };
-use recharge::order::{Issued, NewOrder, Order, OrderState};
+use recharge::order::{Issued, NewOrder, Order, OrderState, Way};
 
 mod error;
 
@@ -48,10 +51,12 @@ pub struct PlaceRequest {
     pub bonus: Fen,
     /// The payer's address, for WeChat's `spbill_create_ip`.
     pub ip: IpAddr,
+    /// How the payer gets to the payment.
+    pub way: Way,
 }
 
 impl Cashier {
-    /// Places an order, or goes on with the open one of the same user and amount, and returns it with a live code. Runs to its
+    /// Places an order, or goes on with the open one of the same user, amount and way, and returns it with a live ticket. Runs to its
     /// end even if the caller goes away.
     ///
     /// # Errors
@@ -110,16 +115,18 @@ impl Inner {
         Err(PlaceError::TryAgain { out_trade_no })
     }
 
-    /// The open order of the same user and amount, or a new one. A new one comes with the lease on its code and an admitted
-    /// call to unified order.
+    /// The open order of the same user, amount and way, or a new one. A new one comes with the lease on its ticket and an
+    /// admitted call to unified order.
     pub(crate) async fn find_or_create(
         &self,
         request: &PlaceRequest,
     ) -> Result<(Order, Option<Call>), PlaceError> {
         let now = self.clock.now();
+        let new = self.new_order(request, now)?;
         let open = orders::open_of(&self.db, &request.user.id, now, 100).await?;
+        let key = new.open_key();
         let same = open.iter().any(|order| {
-            (order.total_fee, order.bonus) == (request.total_fee, request.bonus) && order.can_be_reused(now)
+            order.open_key() == key && order.can_be_reused(now) && !self.has_lost_credentials(order)
         });
         if !same {
             self.throttle.check(now).map_err(|wait| must_wait(None, wait))?;
@@ -130,18 +137,6 @@ impl Inner {
                 return Err(PlaceError::TooManyOpen(open));
             }
         }
-        let new = NewOrder {
-            user: request.user.clone(),
-            total_fee: request.total_fee,
-            bonus: request.bonus,
-            body: self.settings.body.clone(),
-            notify_url: recharge::order::notify_url(&self.settings.notify_base),
-            spbill_create_ip: request.ip,
-            signed: self.wechat.signed(),
-            trade_type: TradeType::Native,
-            life_ms: self.settings.time_expire_ms,
-        };
-        let new = Order::new(new, now, self.random.bytes())?;
         let number = new.out_trade_no.clone();
         let call = match same {
             true => None,
@@ -169,6 +164,39 @@ impl Inner {
                 Err(PlaceError::TooManyOpen(orders::open_of(&self.db, &request.user.id, now, 100).await?))
             }
         }
+    }
+
+    /// An order of the protocol that new ones go by; a static code's always goes by v2, which alone has them.
+    fn new_order(&self, request: &PlaceRequest, now: UnixMillis) -> Result<Order, InvalidValue> {
+        let must_be = "one that there is an app for: APP needs the mobile app's appid";
+        let app = self.rules.apps.for_trade_type(request.way.trade_type());
+        let signed = match &request.way {
+            Way::Static { .. } => {
+                let must_be = "of a merchant with credentials for API v2";
+                let merchant = self.wechat.v2_merchant();
+                merchant.map_err(|_| InvalidValue { what: "a static code", must_be })?.sign_type.into()
+            }
+            Way::Native | Way::Jsapi { .. } | Way::Mweb { .. } | Way::App => self.wechat.signed(),
+        };
+        let new = NewOrder {
+            user: request.user.clone(),
+            total_fee: request.total_fee,
+            bonus: request.bonus,
+            body: self.settings.body.clone(),
+            notify_base: self.settings.notify_base.clone(),
+            spbill_create_ip: request.ip,
+            signed,
+            app: app.ok_or(InvalidValue { what: "trade_type", must_be })?,
+            way: request.way.clone(),
+            life_ms: self.settings.time_expire_ms,
+        };
+        Order::new(new, now, self.random.bytes())
+    }
+
+    /// Whether no new ticket can be asked for: the order stays in its protocol, and there are no credentials for that any
+    /// more. It can still be paid, and is credited.
+    pub(crate) fn has_lost_credentials(&self, order: &Order) -> bool {
+        !self.wechat.speaks(order.signed.protocol())
     }
 
     /// Acquires a call to unified order for the holder of the order's lease; without a call the lease is ended.
@@ -241,12 +269,12 @@ impl Inner {
     /// Sends the unified order and stores its answer.
     async fn request_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
         let number = &order.out_trade_no;
-        let answer = self.wechat.place(&placing(order, self.wechat.appid())).await;
+        let answer = self.wechat.place(&placing(order, self.rules.apps.appid_of(&order.app))).await;
         self.throttle.orders.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
         let error = match answer {
             Ok(prepay) => {
                 self.health.took_order();
-                let (ticket, now) = (prepay.ticket.clone(), self.clock.now());
+                let (ticket, now) = (ticket_of(order, prepay), self.clock.now());
                 let command = StoreTicket { out_trade_no: number.clone(), ticket, now };
                 return self.store(command).await;
             }
@@ -355,6 +383,7 @@ impl Inner {
 
 /// The stored fields, as they were sent the first time: WeChat refuses the same number with others.
 fn placing(order: &Order, appid: &AppId) -> Placing {
+    let is = |trade_type| order.trade_type == trade_type;
     Placing {
         channel: order.channel(),
         appid: appid.clone(),
@@ -366,9 +395,19 @@ fn placing(order: &Order, appid: &AppId) -> Placing {
         time_start: order.created_at,
         time_expire: order.time_expire,
         notify_url: order.notify_url.clone(),
-        product_id: Some(order.product_id.clone()),
-        openid: None,
-        scene: None,
+        product_id: is(TradeType::Native).then(|| order.product_id.clone()),
+        // A static code's payer is known too, but whoever else has the code may pay.
+        openid: order.openid.clone().filter(|_| is(TradeType::Jsapi)),
+        scene: order.scene.clone(),
+    }
+}
+
+/// What the payer needs of the answer. A static code was scanned before there was an order, and what goes back to WeChat is
+/// the prepay session.
+fn ticket_of(order: &Order, prepay: Prepay) -> Ticket {
+    match prepay.prepay_id {
+        Some(prepay_id) if order.static_code.is_some() => Ticket::Prepay(prepay_id),
+        _ => prepay.ticket,
     }
 }
 

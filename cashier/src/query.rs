@@ -1,6 +1,6 @@
 //! Querying WeChat for an order's state, and closing an order there.
 
-use wxpay::{ErrCode, Error, OutTradeNo, TradeState, UnixMillis, Verified};
+use wxpay::{By, ErrCode, Error, OutTradeNo, TradeState, UnixMillis, Verified};
 
 use crate::circuit_breaker::Call;
 use crate::core::{Cashier, Inner};
@@ -111,6 +111,24 @@ impl Cashier {
 }
 
 impl Inner {
+    /// By which protocol, and in whose name, WeChat is asked about an order: its own, or the other one where its own has
+    /// lost its credentials.
+    pub(crate) fn by<'a>(&self, order: &'a Order) -> By<'a> {
+        By { protocol: self.wechat.instead(order.signed.protocol()), appid: order.app.other() }
+    }
+
+    /// Records once that an order is asked about by the other protocol than its own.
+    async fn note_instead(&self, order: &Order) -> Result<(), QueryError> {
+        let (own, by) = (order.signed.protocol(), self.by(order).protocol);
+        if own != by {
+            let detail = EventDetail::Note { by: Actor::Rule, text: format!("API {own} → API {by}") };
+            let event =
+                Event::new(&order.out_trade_no, self.clock.now(), detail).once(format!("instead {by}"));
+            self.writer.write(RecordEvent(event)).await?;
+        }
+        Ok(())
+    }
+
     /// See [`Cashier::query`].
     pub(crate) async fn query(&self, order: &Order, by: &Actor) -> Result<String, QueryError> {
         self.query_as(order, by, Call::Usual).await
@@ -119,7 +137,7 @@ impl Inner {
     /// The same with a call that the breaker admitted, which may be its probe.
     pub(crate) async fn query_as(&self, order: &Order, by: &Actor, call: Call) -> Result<String, QueryError> {
         let number = &order.out_trade_no;
-        let answer = self.wechat.query(order.channel().protocol, number).await;
+        let answer = self.wechat.query(self.by(order), number).await;
         let trade = match self.record_query(call, answer) {
             Ok(trade) => trade,
             Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
@@ -140,6 +158,7 @@ impl Inner {
             }
         };
         self.health.understood();
+        self.note_instead(order).await?;
         let word = trade.state.as_str().to_owned();
         match (&trade.state, trade.payment) {
             (TradeState::Success, Some(payment)) => {
@@ -148,7 +167,7 @@ impl Inner {
             (TradeState::Refund, payment) => {
                 self.queried(number, &word, by).await?;
                 // The list tells our refunds from those that were made in the merchant platform.
-                let refunds = self.refunds_at_wechat(number, Call::Usual).await?;
+                let refunds = self.refunds_at_wechat(number, self.by(order), None, Call::Usual).await?;
                 let payment = payment.map(Verified::into_inner);
                 let (out_trade_no, now) = (number.clone(), self.clock.now());
                 self.writer.write(RecordExternalRefunds { out_trade_no, payment, refunds, now }).await?;
@@ -202,7 +221,7 @@ impl Inner {
         if now.minus(order.created_at) < CLOSE_NOT_BEFORE_MS {
             return Ok(());
         }
-        let answer = self.wechat.close(order.channel().protocol, number).await;
+        let answer = self.wechat.close(self.by(order), number).await;
         let error = match self.record_query(Call::Usual, answer) {
             Ok(()) => return self.mark_closed(number, by).await,
             Err(error) => error,
@@ -210,7 +229,7 @@ impl Inner {
         match error.code() {
             Some(ErrCode::OrderClosed | ErrCode::OrderNotExist) => self.mark_closed(number, by).await,
             Some(ErrCode::OrderPaid) => {
-                let answer = self.wechat.query(order.channel().protocol, number).await;
+                let answer = self.wechat.query(self.by(order), number).await;
                 let trade = self.record_query(Call::Usual, answer).map_err(QueryError::WeChat)?;
                 if let (TradeState::Success, Some(payment)) = (&trade.state, trade.payment) {
                     self.credit_payment(payment, Source::Query { by: by.clone() }).await?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
-use wxpay::{Error, Fen, OutRefundNo, OutTradeNo, Protocol, RefundNotice};
+use wxpay::{Error, Fen, OutRefundNo, OutTradeNo, Protocol, RefundNotice, Verified};
 
 use crate::core::Cashier;
 use crate::db::DbError;
@@ -95,9 +95,10 @@ pub enum RefundNoticeAnswer {
 }
 
 impl Cashier {
-    /// Whether refunds can be made: WeChat requires the merchant's TLS certificate.
+    /// Whether refunds can be made: v2's require the merchant's TLS certificate, and v3's no more than its credentials.
     pub fn can_refund(&self) -> bool {
-        self.inner.wechat.can_refund(Protocol::V2)
+        let can = |protocol| self.inner.rules.protocols.refunds_by(protocol);
+        can(Protocol::V2) || can(Protocol::V3)
     }
 
     /// A number for a new refund, made once per form.
@@ -161,8 +162,7 @@ impl Cashier {
         if !self.can_refund() {
             return Err(NoCertificate.into());
         }
-        let notify_url = refund::notify_url(&self.inner.settings.notify_base);
-        let command = RequestRefund { request, notify_url, by, now: self.now() };
+        let command = RequestRefund { request, by, now: self.now() };
         let reply = self.inner.writer.write(command).await?;
         let RefundReply { refund, changed } = reply.map_err(RefundError::Refused)?;
         if changed {
@@ -243,7 +243,22 @@ impl Cashier {
         Ok(advanced)
     }
 
-    /// Handles a refund notice. It is encrypted but not signed, so it decides nothing by itself: a refund in the books is queried at
+    /// Handles a refund notice of v3, which is signed: it moves a refund in the books. Another one is stored only as a query
+    /// confirms it. `from` is the address that it came from.
+    ///
+    /// # Errors
+    /// [`WriteError`]: WeChat must repeat the notice.
+    pub async fn take_signed_refund_notice(
+        &self,
+        notice: Verified<RefundNotice>,
+        from: &str,
+    ) -> Result<RefundNoticeAnswer, WriteError> {
+        let (inner, from) = (Arc::clone(&self.inner), from.to_owned());
+        let taken = tokio::spawn(async move { inner.take_signed_refund_notice(notice, &from).await });
+        taken.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
+    }
+
+    /// Handles a refund notice of v2. It is encrypted but not signed, so it decides nothing by itself: a refund in the books is queried at
     /// once, and another one is stored only as a query confirms it. `from` is the address that it came from.
     ///
     /// # Errors

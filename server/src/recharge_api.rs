@@ -12,7 +12,7 @@ use axum::{
 };
 use cashier::{IdempotencyKey, PlaceRequest};
 use http::{HeaderMap, StatusCode, header};
-use recharge::{OrderState, User};
+use recharge::{OrderState, User, Way};
 use serde::Serialize;
 use wxpay::{InvalidValue, OutTradeNo};
 
@@ -60,7 +60,7 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
     })?;
     server.create_limit.user(&user.id, server.now()).map_err(|slow| ApiError::too_often(slow.wait_s))?;
     let key_text = wish.key_text();
-    let wish = PlaceRequest { user, total_fee, bonus, ip };
+    let wish = PlaceRequest { user, total_fee, bonus, ip, way: Way::Native };
     let order = match key {
         None => server.cashier.place(wish).await?,
         Some(key) => {

@@ -62,7 +62,7 @@ impl<'a> Books<'a> {
     pub(super) fn classify(&self, line: &Line) -> Class {
         let kept = self.kept.get(&line.row.out_trade_no).map_or(&[][..], Vec::as_slice);
         let known = Known { order: self.order(line), kept, refund: self.refund(line) };
-        rules::classify(line, known, self.cashier.inner.wechat.appid())
+        rules::classify(line, known, &self.cashier.inner.rules.apps)
     }
 
     pub(super) fn kind_of(&self, line: &Line) -> DifferenceKind {

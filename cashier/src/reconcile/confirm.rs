@@ -3,7 +3,7 @@
 
 use wxpay::bill::{BillEntry, BillRow};
 use wxpay::{
-    ErrClass, Error, OutRefundNo, OutTradeNo, RefundQuery, Refunds, Trade, TradeState, TransactionId,
+    By, ErrClass, Error, OutRefundNo, OutTradeNo, RefundQuery, Refunds, Trade, TradeState, TransactionId,
 };
 
 use crate::circuit_breaker::Call;
@@ -40,7 +40,7 @@ impl Inner {
         if matches!(row.entry, BillEntry::Refund { .. }) {
             return self.confirm_refund(row).await;
         }
-        let answer = self.wechat.query_transaction(self.wechat.first(), &row.transaction_id).await;
+        let answer = self.wechat.query_transaction(self.by_row(row), &row.transaction_id).await;
         let trade = match self.record_query(Call::Usual, answer) {
             Ok(trade) => trade,
             Err(error) => return self.unconfirmed(error),
@@ -64,7 +64,9 @@ impl Inner {
                     self.query(&order, by).await?;
                 } else if let Some(payment) = payment {
                     let out_trade_no = payment.out_trade_no.clone();
-                    let refunds = match self.refunds_at_wechat(&out_trade_no, Call::Usual).await {
+                    let by_row = self.by_row(row);
+                    let refunds = match self.refunds_at_wechat(&out_trade_no, by_row, None, Call::Usual).await
+                    {
                         Ok(refunds) => refunds,
                         Err(QueryError::WeChat(_)) => return Ok(Confirmed::Unclear),
                         Err(error) => return Err(error),
@@ -83,7 +85,13 @@ impl Inner {
         let Ok(out_trade_no) = OutTradeNo::parse(row.out_trade_no.as_str()) else {
             return Ok(Confirmed::Not("other_number".to_owned()));
         };
-        let refunds = match self.refunds_at_wechat(&out_trade_no, Call::Usual).await {
+        let order = orders::find(&self.db, &out_trade_no).await?;
+        let by = order.as_ref().map_or_else(|| self.by_row(row), |order| self.by(order));
+        let named = match &row.entry {
+            BillEntry::Refund { out_refund_no, .. } => OutRefundNo::parse(out_refund_no.as_str()).ok(),
+            _ => None,
+        };
+        let refunds = match self.refunds_at_wechat(&out_trade_no, by, named.as_ref(), Call::Usual).await {
             Ok(refunds) if refunds.is_empty() => return Ok(Confirmed::Not("REFUNDNOTEXIST".to_owned())),
             Ok(refunds) => refunds,
             Err(QueryError::WeChat(error)) => return self.unconfirmed(error),
@@ -102,13 +110,19 @@ impl Inner {
     pub(crate) async fn ask_lacking(&self, lacking: &Difference) -> Result<String, QueryError> {
         let payment = TransactionId::parse(lacking.transaction_id.as_str());
         let refund = OutRefundNo::parse(lacking.out_refund_no.as_str());
+        let order = match OutTradeNo::parse(lacking.out_trade_no.as_str()) {
+            Ok(number) => orders::find(&self.db, &number).await?,
+            Err(_) => None,
+        };
+        let by = order.as_ref().map_or_else(|| self.wechat.first().into(), |order| self.by(order));
         let word = match (lacking.kind, payment, refund) {
             (DifferenceKind::RefundNotThere, _, Ok(refund)) => {
-                let found = self.query_refunds(&RefundQuery::OutRefundNo(refund), Call::Usual).await;
+                let query = RefundQuery::OutRefundNo(refund);
+                let found = self.query_refunds(by, &query, Call::Usual).await;
                 found.map(|found| refund_word(lacking, &found))
             }
             (DifferenceKind::NotThere, Ok(payment), _) => {
-                let answer = self.wechat.query_transaction(self.wechat.first(), &payment).await;
+                let answer = self.wechat.query_transaction(by, &payment).await;
                 self.record_query(Call::Usual, answer).map(|trade| payment_word(lacking, &trade))
             }
             // What WeChat cannot be asked about by its own number.
@@ -124,6 +138,12 @@ impl Inner {
                 _ => reason::NO_CLEAR_ANSWER.to_owned(),
             }),
         }
+    }
+
+    /// By which protocol, and in whose name, WeChat is asked about a row whose order may be another shop's.
+    fn by_row<'a>(&self, row: &'a BillRow) -> By<'a> {
+        let is_main = row.appid == self.rules.apps.main;
+        By { protocol: self.wechat.first(), appid: (!is_main).then_some(&row.appid) }
     }
 
     fn unconfirmed(&self, error: Error) -> Result<Confirmed, QueryError> {

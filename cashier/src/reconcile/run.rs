@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wxpay::bill::{BillDate, BillEntry, BillError, BillRow, BillType};
-use wxpay::{Fen, UnixMillis};
+use wxpay::{Fen, Protocol, UnixMillis};
 
 use super::books::Books;
 use super::error::ReconcileError;
@@ -131,7 +131,9 @@ impl<'a> Run<'a> {
             Purpose::Seek => Step::Neighbour,
         };
         let (mut totals, mut rows) = (Totals::default(), Vec::with_capacity(WINDOW));
-        let mut bill = wechat.download_bill(wechat.first(), date, BillType::All, true).await?;
+        // Either has the payments of both; only v3 tells the hash of what it sends.
+        let by = if wechat.speaks(Protocol::V3) { Protocol::V3 } else { Protocol::V2 };
+        let mut bill = wechat.download_bill(by, date, BillType::All, true).await?;
         loop {
             let row = match bill.next().await {
                 Ok(row) => row,

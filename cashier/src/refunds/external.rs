@@ -1,8 +1,10 @@
 //! Refunds that WeChat reports: refund notices, and the list of an order's refunds at WeChat.
 
+use std::collections::BTreeSet;
+
 use wxpay::{
-    ErrCode, Error, OutRefundNo, OutTradeNo, Payment, RefundNotice, RefundQuery, RefundState as Seen,
-    Refunds, UnixMillis,
+    By, ErrCode, Error, OutRefundNo, OutTradeNo, Protocol, RefundNotice, RefundQuery, RefundState as Seen,
+    Refunds, UnixMillis, Verified,
 };
 
 use super::RefundNoticeAnswer;
@@ -11,10 +13,10 @@ use crate::core::Inner;
 use crate::db::writer::WriteError;
 use crate::db::{orders, refunds};
 use crate::query::QueryError;
-use recharge::command::{RecordEvent, RecordExternalRefunds};
+use recharge::command::{RecordEvent, RecordExternalRefunds, UpdateRefund};
 use recharge::event::{Event, EventDetail};
 use recharge::order::Order;
-use recharge::refund::ExternalRefund;
+use recharge::refund::{ExternalRefund, Refund, RefundUpdate};
 
 /// Pages read at most: WeChat has at most 50 refunds of a payment, ten per page.
 const PAGES: u32 = 6;
@@ -36,9 +38,28 @@ impl Inner {
         match orders::find(&self.db, &notice.out_trade_no).await? {
             Some(order) => {
                 self.record_notice(&notice, from, now).await?;
-                self.query_refunds_of(&order, None).await
+                self.query_refunds_of(&order, number).await
             }
             None => self.refund_of_no_order(&notice).await,
+        }
+    }
+
+    /// A signed notice of a refund of ours is WeChat's word, and moves it; whatever does not fit is asked about.
+    pub(crate) async fn take_signed_refund_notice(
+        &self,
+        notice: Verified<RefundNotice>,
+        from: &str,
+    ) -> Result<RefundNoticeAnswer, WriteError> {
+        let (number, now) = (notice.out_refund_no.clone(), self.clock.now());
+        match refunds::find(&self.db, &number).await? {
+            Some(known) if !known.state.is_over() && says_the_same(&known, &notice) => {
+                self.record_notice(&notice, from, now).await?;
+                let (status, refund_id) = (notice.status.clone(), notice.refund_id.clone());
+                let update = RefundUpdate::Status { status, refund_id };
+                self.writer.write(UpdateRefund { out_refund_no: number, update, by: None, now }).await?;
+                Ok(RefundNoticeAnswer::Success)
+            }
+            _ => self.take_refund_notice(notice.into_inner(), from).await,
         }
     }
 
@@ -56,20 +77,22 @@ impl Inner {
         self.writer.write(RecordEvent(event)).await
     }
 
-    /// Queries all refunds of an order, and stores those that are not ours.
+    /// Queries the refunds of an order, `named` by a notice among them, and stores those that are not ours.
     async fn query_refunds_of(
         &self,
         order: &Order,
-        payment: Option<Payment>,
+        named: &OutRefundNo,
     ) -> Result<RefundNoticeAnswer, WriteError> {
         let Ok(call) = self.throttle.refunds.admit(self.clock.now()) else {
             return Ok(RefundNoticeAnswer::Fail);
         };
-        match self.refunds_at_wechat(&order.out_trade_no, call).await {
+        match self.refunds_at_wechat(&order.out_trade_no, self.by(order), Some(named), call).await {
             Ok(refunds) if refunds.is_empty() => Ok(RefundNoticeAnswer::Fail),
             Ok(refunds) => {
                 let (out_trade_no, now) = (order.out_trade_no.clone(), self.clock.now());
-                self.writer.write(RecordExternalRefunds { out_trade_no, payment, refunds, now }).await?;
+                self.writer
+                    .write(RecordExternalRefunds { out_trade_no, payment: None, refunds, now })
+                    .await?;
                 Ok(RefundNoticeAnswer::Success)
             }
             Err(QueryError::Write(error)) => Err(error),
@@ -81,17 +104,65 @@ impl Inner {
         }
     }
 
-    /// All refunds of an order number at WeChat.
+    /// The refunds of an order number at WeChat. v2 lists them all. v3 has no such list, so there WeChat is asked about each
+    /// one that is known here, and about `named`: one that the merchant platform made is known only by its notice or the bill.
     pub(crate) async fn refunds_at_wechat(
         &self,
         out_trade_no: &OutTradeNo,
+        by: By<'_>,
+        named: Option<&OutRefundNo>,
+        call: Call,
+    ) -> Result<Vec<ExternalRefund>, QueryError> {
+        let known = refunds::of_order(&self.db, out_trade_no).await?;
+        match by.protocol {
+            Protocol::V2 => self.listed_refunds(out_trade_no, by, &known, call).await,
+            Protocol::V3 => {
+                let numbers = known.iter().map(|refund| &refund.out_refund_no);
+                let numbers: BTreeSet<_> = numbers.chain(named).collect();
+                self.refunds_by_number(numbers, out_trade_no, by, call).await
+            }
+        }
+    }
+
+    async fn refunds_by_number(
+        &self,
+        numbers: BTreeSet<&OutRefundNo>,
+        out_trade_no: &OutTradeNo,
+        by: By<'_>,
+        call: Call,
+    ) -> Result<Vec<ExternalRefund>, QueryError> {
+        let (mut all, mut calls) = (Vec::new(), std::iter::once(call).chain(std::iter::repeat(Call::Usual)));
+        for number in numbers {
+            let query = RefundQuery::OutRefundNo(number.clone());
+            let found = match self.query_refunds(by, &query, calls.next().unwrap_or(Call::Usual)).await {
+                Ok(found) => found,
+                Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => continue,
+                Err(error) => return Err(QueryError::WeChat(error)),
+            };
+            // A number in another shop's notice or bill may be a refund of another order.
+            for seen in found.refunds.iter().filter(|_| found.out_trade_no == *out_trade_no) {
+                all.push(external(&found, seen).map_err(QueryError::WeChat)?);
+            }
+        }
+        // A call that was admitted and not made.
+        if let Some(Call::Probe) = calls.next() {
+            self.throttle.refunds.release(Call::Probe);
+        }
+        Ok(all)
+    }
+
+    async fn listed_refunds(
+        &self,
+        out_trade_no: &OutTradeNo,
+        by: By<'_>,
+        known: &[Refund],
         call: Call,
     ) -> Result<Vec<ExternalRefund>, QueryError> {
         let mut all = Vec::new();
         for page in 0..PAGES {
             let query = RefundQuery::OutTradeNo(out_trade_no.clone(), page * Refunds::PAGE);
             let call = if page == 0 { call } else { Call::Usual };
-            let found = match self.query_refunds(&query, call).await {
+            let found = match self.query_refunds(by, &query, call).await {
                 Ok(found) => found,
                 Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => break,
                 Err(error) => return Err(QueryError::WeChat(error)),
@@ -106,12 +177,11 @@ impl Inner {
         }
         // An answer about an order names one payment, and an order may have been paid twice: only a query for the refund itself
         // says which payment it belongs to.
-        let known = refunds::of_order(&self.db, out_trade_no).await?;
         for refund in &mut all {
             let number = &refund.out_refund_no;
             if known.iter().all(|known| known.out_refund_no != *number) {
                 let query = RefundQuery::RefundId(refund.refund_id.clone());
-                let found = self.query_refunds(&query, Call::Usual).await.map_err(QueryError::WeChat)?;
+                let found = self.query_refunds(by, &query, Call::Usual).await.map_err(QueryError::WeChat)?;
                 if let Some(seen) = found.refunds.first() {
                     *refund = external(&found, seen).map_err(QueryError::WeChat)?;
                 }
@@ -126,7 +196,10 @@ impl Inner {
         let Ok(call) = self.throttle.refunds.admit(self.clock.now()) else {
             return Ok(RefundNoticeAnswer::Fail);
         };
-        let Ok(found) = self.query_refunds(&query, call).await else { return Ok(RefundNoticeAnswer::Fail) };
+        let by = self.wechat.first();
+        let Ok(found) = self.query_refunds(by, &query, call).await else {
+            return Ok(RefundNoticeAnswer::Fail);
+        };
         let refunds = found.refunds.iter().map(|seen| external(&found, seen)).collect::<Result<_, _>>();
         let Ok(refunds) = refunds else { return Ok(RefundNoticeAnswer::Fail) };
         let (out_trade_no, now) = (found.out_trade_no.clone(), self.clock.now());
@@ -134,6 +207,15 @@ impl Inner {
         self.writer.write(command).await?;
         Ok(RefundNoticeAnswer::Success)
     }
+}
+
+/// Whether a notice is about this very refund, which may have no number of WeChat's yet.
+fn says_the_same(known: &Refund, notice: &RefundNotice) -> bool {
+    known.out_trade_no == notice.out_trade_no
+        && known.transaction_id == notice.transaction_id
+        && known.total_fee == notice.total_fee
+        && known.amount == notice.refund_fee
+        && known.refund_id.as_ref().is_none_or(|refund_id| *refund_id == notice.refund_id)
 }
 
 /// A refund as WeChat names it. One that was made by hand in the merchant platform has no number of the merchant's: it is

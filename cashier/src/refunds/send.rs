@@ -1,16 +1,17 @@
 //! One refund at a time: sent to WeChat, queried, withdrawn.
 
 use wxpay::{
-    ErrClass, ErrCode, Error, OutRefundNo, Protocol, RefundQuery, RefundState as Seen, RefundStatus, Refunds,
-    Verified,
+    By, ErrClass, ErrCode, Error, OutRefundNo, Protocol, RefundQuery, RefundState as Seen, RefundStatus,
+    Refunds, Verified,
 };
 
 use super::WithdrawError;
 use crate::circuit_breaker::Call;
 use crate::core::Inner;
-use crate::db::refunds;
 use crate::db::writer::WriteError;
+use crate::db::{orders, refunds};
 use recharge::command::{RefundReply, UpdateRefund};
+use recharge::order::Order;
 use recharge::refund::{ActingOperator, Blocked, Problem, Refund, RefundState, RefundUpdate};
 
 /// Time after sending during which a request may still reach WeChat, in milliseconds.
@@ -26,9 +27,17 @@ impl Inner {
                 return Ok(nothing.map(drop)?);
             }
         };
+        let order = match orders::find(&self.db, &refund.out_trade_no).await {
+            Ok(order) => order,
+            Err(error) => {
+                self.throttle.refunds.release(call);
+                return Err(error.into());
+            }
+        };
+        let by = self.by_of_refund(&refund, order.as_ref());
         let update = match refund.state {
-            RefundState::Requested => self.send(&refund, call).await,
-            _ => self.query_refund(&refund, call).await,
+            RefundState::Requested => self.send(&refund, by, call).await,
+            _ => self.query_refund(&refund, by, call).await,
         };
         if let RefundUpdate::Blocked(blocked) = &update {
             tracing::warn!(out_trade_no = %refund.out_trade_no, "refund {number}: {}", blocked.said);
@@ -54,12 +63,19 @@ impl Inner {
         Ok(Some(refund))
     }
 
-    async fn send(&self, refund: &Refund, call: Call) -> RefundUpdate {
-        if !self.wechat.can_refund(Protocol::V2) {
+    /// By which protocol, and in whose name, WeChat is asked about a refund: the refund's own, or the other one where its
+    /// own has lost its credentials. WeChat knows the number in either.
+    fn by_of_refund<'a>(&self, refund: &Refund, order: Option<&'a Order>) -> By<'a> {
+        let appid = order.and_then(|order| order.app.other());
+        By { protocol: self.wechat.instead(refund.protocol), appid }
+    }
+
+    async fn send(&self, refund: &Refund, by: By<'_>, call: Call) -> RefundUpdate {
+        if !self.wechat.can_refund(by.protocol) {
             self.throttle.refunds.release(call);
             return RefundUpdate::Blocked(Blocked::by(&Error::NoCertificate));
         }
-        let answer = self.wechat.refund(Protocol::V2, &as_sent(refund)).await;
+        let answer = self.wechat.refund(by, &as_sent(refund)).await;
         let error = match self.record_refund_call(call, answer) {
             Ok(accepted) => {
                 let refund_id = accepted.refund_id.clone();
@@ -74,7 +90,7 @@ impl Inner {
             return RefundUpdate::Blocked(blocked);
         }
         // An earlier request may have arrived although its answer did not: it is over only if WeChat knows no such refund.
-        match self.query_refund(refund, Call::Usual).await {
+        match self.query_refund(refund, by, Call::Usual).await {
             RefundUpdate::NotTaken { tried_at, .. } if blocked.problem == Problem::Final => {
                 RefundUpdate::NotTaken { blocked, tried_at }
             }
@@ -84,13 +100,16 @@ impl Inner {
     }
 
     /// WeChat's state of a refund; `NotTaken` if it knows no such refund, which ends only one that was never accepted.
-    async fn query_refund(&self, refund: &Refund, call: Call) -> RefundUpdate {
-        // One that was made by hand in the merchant platform has no number of the merchant's there.
-        let query = match &refund.refund_id {
-            Some(refund_id) if refund.is_external() => RefundQuery::RefundId(refund_id.clone()),
+    async fn query_refund(&self, refund: &Refund, by: By<'_>, call: Call) -> RefundUpdate {
+        // One that was made by hand in the merchant platform has no number of the merchant's there; v3 finds only those that
+        // have one.
+        let query = match (&refund.refund_id, by.protocol) {
+            (Some(refund_id), Protocol::V2) if refund.is_external() => {
+                RefundQuery::RefundId(refund_id.clone())
+            }
             _ => RefundQuery::OutRefundNo(refund.out_refund_no.clone()),
         };
-        let found = match self.query_refunds(&query, call).await {
+        let found = match self.query_refunds(by, &query, call).await {
             Ok(found) => found,
             Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => {
                 let blocked = Blocked { problem: Problem::Mismatch, said: "REFUNDNOTEXIST".to_owned() };
@@ -115,10 +134,11 @@ impl Inner {
     /// A refund query, whose outcome the breaker records.
     pub(crate) async fn query_refunds(
         &self,
+        by: impl Into<By<'_>> + Send,
         query: &RefundQuery,
         call: Call,
     ) -> Result<Verified<Refunds>, Error> {
-        let answer = self.wechat.query_refunds(Protocol::V2, query).await;
+        let answer = self.wechat.query_refunds(by, query).await;
         self.record_refund_call(call, answer)
     }
 
@@ -142,7 +162,9 @@ impl Inner {
             return Err(WithdrawError::TooEarly { wait_s: wait.max(0) / 1000 + 1 });
         }
         let query = RefundQuery::OutRefundNo(number.clone());
-        let update = match self.query_refunds(&query, Call::Usual).await {
+        let order = orders::find(&self.db, &refund.out_trade_no).await?;
+        let by_which = self.by_of_refund(&refund, order.as_ref());
+        let update = match self.query_refunds(by_which, &query, Call::Usual).await {
             Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => {
                 let said = format!("withdrawn by {}", by.operator);
                 RefundUpdate::NotTaken {

@@ -21,7 +21,7 @@ use axum::routing::post;
 use cashier::{Cashier, Clock, Db, Random, Settings};
 use cashier::{NoticeAnswer, PlaceRequest, RefundError, RefundNoticeAnswer};
 use recharge::refund::{ActingOperator, RefundRequest};
-use recharge::{Order, User};
+use recharge::{Order, User, Way};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use sqlx::{AssertSqlSafe, Row};
 use tokio::task::JoinSet;
@@ -275,6 +275,7 @@ pub fn wish(user: &str, fen: i64) -> PlaceRequest {
         total_fee: Fen::new(fen),
         bonus: Fen::ZERO,
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        way: Way::Native,
     }
 }
 

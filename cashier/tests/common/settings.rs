@@ -9,6 +9,7 @@ pub fn settings() -> Settings {
         body: "远山云-充值".to_owned(),
         time_expire_ms: 600_000,
         late_payment: LatePayment::Credit,
+        mobile_app: None,
         max_open_orders: 5,
         query_limit_per_s: 1_000,
         order_limit_per_s: 1_000,

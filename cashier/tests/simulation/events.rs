@@ -323,7 +323,7 @@ impl World {
             payer_ip: IP,
             time_start: self.wechat.now(),
             time_expire: self.wechat.now().plus_ms(HOUR),
-            notify_url: recharge::order::notify_url(&self.common.settings.notify_base),
+            notify_url: recharge::notify_url::of_payment(&self.common.settings.notify_base, Protocol::V2),
             product_id: Some("other".to_owned()),
             openid: None,
             scene: None,

@@ -141,7 +141,7 @@ impl World {
         let order = &paid[self.one_of(paid.len())];
         let payment = &order.payments[self.one_of(order.payments.len())];
         let n = self.one_of(1_000_000);
-        let site = recharge::refund::notify_url(&self.common.settings.notify_base);
+        let site = recharge::notify_url::of_refund(&self.common.settings.notify_base, Protocol::V2);
         let refund = Refund {
             transaction_id: TransactionId::parse(payment.transaction_id.as_str()).unwrap(),
             out_trade_no: number(&order.out_trade_no),

@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 use recharge::ExceptionId;
 use recharge::exception::resolution::Decision;
 use recharge::refund::{ActingOperator, RefundRequest};
-use recharge::{Order, User};
+use recharge::{Order, User, Way};
 use sandbox::Sandbox;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -325,7 +325,7 @@ pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundRequest {
 
 pub fn wish(user: &str, fee: i64) -> PlaceRequest {
     let user = User::new(user, "小林").unwrap();
-    PlaceRequest { user, total_fee: Fen::new(fee), bonus: Fen::new(fee / 10), ip: IP }
+    PlaceRequest { user, total_fee: Fen::new(fee), bonus: Fen::new(fee / 10), ip: IP, way: Way::Native }
 }
 
 pub fn number(text: &str) -> OutTradeNo {

@@ -33,6 +33,7 @@ pub(super) fn cashier(s: &Settings, in_sandbox: bool) -> Result<cashier::Setting
             "refund" => LatePayment::Refund,
             _ => return Err(ConfigError::new("SAOMA_LATE_PAYMENT", "must be \"credit\" or \"refund\"")),
         },
+        mobile_app: None,
         max_open_orders: between("SAOMA_MAX_OPEN_ORDERS", s.max_open_orders, 1, 1000)? as usize,
         query_limit_per_s: between("SAOMA_QUERY_LIMIT_PER_S", s.query_limit_per_s, 1, 1000)?,
         order_limit_per_s: between("SAOMA_ORDER_LIMIT_PER_S", s.order_limit_per_s, 1, 1000)?,

@@ -7,7 +7,7 @@ use std::{
 };
 
 use cashier::{Cashier, Clock, Db, PlaceRequest, Random, Settings};
-use recharge::{LatePayment, Order, User};
+use recharge::{LatePayment, Order, User, Way};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use server::{config, start};
 use tokio::net::TcpListener;
@@ -72,6 +72,7 @@ impl Past {
             body: "充值".to_owned(),
             time_expire_ms: 600_000,
             late_payment: LatePayment::Credit,
+            mobile_app: None,
             max_open_orders: 1_000_000,
             query_limit_per_s: 1_000_000,
             order_limit_per_s: 1_000_000,
@@ -122,7 +123,10 @@ impl Past {
 pub async fn place(cashier: &Cashier, user: &str, fen: i64) -> Order {
     let user = User::new(user, user).unwrap();
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    cashier.place(PlaceRequest { user, total_fee: Fen::new(fen), bonus: Fen::ZERO, ip }).await.unwrap()
+    cashier
+        .place(PlaceRequest { user, total_fee: Fen::new(fen), bonus: Fen::ZERO, ip, way: Way::Native })
+        .await
+        .unwrap()
 }
 
 /// Runs the program: whether it went well, and what it said on both outputs.
