@@ -1,8 +1,9 @@
 //! The WeChat Pay merchant protocol: messages, signatures, and a client.
 //!
 //! The crate's root is neutral of the protocol's version: what is ordered ([`Placing`]), paid ([`Payment`]), queried
-//! ([`Trade`]), refunded ([`Refund`]), billed ([`bill`]), and the [`client::Client`] (feature `client`). [`v2`] turns the
-//! messages of API v2 into bytes and back. Neither knows the orders or the database of the shop that uses it.
+//! ([`Trade`]), refunded ([`Refund`]), billed ([`bill`]), and the [`client::Client`] (feature `client`). [`v2`] and [`v3`]
+//! turn the messages of the two APIs into bytes and back: v2's XML is signed with a key that both sides hold, v3's JSON with
+//! RSA keys of each side. Neither knows the orders or the database of the shop that uses it.
 //!
 //! `PROTOCOL.md` beside this crate's manifest sums the protocol up, with WeChat's page for each part. Citations such as
 //! "native.php?chapter=9_1" are pages below `https://pay.weixin.qq.com/wiki/doc/api/`.

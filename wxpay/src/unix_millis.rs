@@ -111,6 +111,17 @@ mod tests {
     }
 
     #[test]
+    fn a_time_with_an_offset_is_the_same_moment_in_every_zone() {
+        for text in ["2026-03-15T10:00:00+08:00", "2026-03-15T02:00:00Z", "2026-03-14T21:00:00.000-05:00"] {
+            assert_eq!(UnixMillis::from_rfc3339(text), UnixMillis::from_beijing("20260315100000"), "{text}");
+        }
+        for text in ["", "2026-03-15T10:00:00", "2026-03-15 10:00:00+08:00", "2026-02-30T10:00:00+08:00", "x"]
+        {
+            assert_eq!(UnixMillis::from_rfc3339(text), None, "{text}");
+        }
+    }
+
+    #[test]
     fn a_time_that_is_not_fourteen_digits_of_a_real_day_is_refused() {
         for text in ["", "2026031510000", "20260230100000", "20260315250000", "2026031510000x"] {
             assert_eq!(UnixMillis::from_beijing(text), None, "{text}");

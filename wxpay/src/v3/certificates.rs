@@ -5,6 +5,7 @@ use super::certificate::Certificate;
 use super::json::{JsonError, Object};
 use super::keys::KeyRing;
 use super::seal::{self, ApiV3Keys, SealError};
+use super::serial::Serial;
 use super::signed::{self, SignError, SignedHead};
 use crate::UnixMillis;
 use crate::types::InvalidValue;
@@ -67,8 +68,8 @@ fn certificate(entry: &Object, apiv3: &ApiV3Keys) -> Result<Option<Certificate>,
         (sealed("encrypt_certificate.nonce")?, sealed("encrypt_certificate.ciphertext")?);
     let pem = seal::open(apiv3, nonce, aad, ciphertext).map_err(CertificatesError::Sealed)?;
     let certificate = Certificate::from_pem(&String::from_utf8_lossy(&pem)).map_err(bad)?;
-    // The number outside of the seal is only signed, the one inside decides; that both are the same is WeChat's promise.
-    let named = super::serial::Serial::parse(sealed("serial_no")?).map_err(bad)?;
+    // The ring goes by the certificate's own number. Where the list names another one, something is not as it should be.
+    let named = Serial::parse(sealed("serial_no")?).map_err(bad)?;
     match named == certificate.serial {
         true => Ok(Some(certificate)),
         false => Err(bad(InvalidValue { what: "serial_no", must_be: "the certificate's own number" })),
