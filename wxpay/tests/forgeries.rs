@@ -2,6 +2,9 @@
 //! run of the tests; `FORGERIES=1000000` for all of them.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+mod chance;
+
+use chance::Chance;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 use wxpay::v2::notify::{self, Notice};
@@ -9,30 +12,6 @@ use wxpay::v2::{Fields, sign};
 use wxpay::{ApiKey, Merchant, SignType, UnixMillis};
 
 const KEY: &str = "192006250b4c09247ec02edce69f6a2d";
-
-/// Numbers from a seed, so that a forgery that is believed can be made again. (SplitMix64.)
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
-    }
-
-    fn of<'a>(&mut self, words: &[&'a str]) -> &'a str {
-        words[self.below(words.len())]
-    }
-
-    fn key(&mut self) -> ApiKey {
-        ApiKey::parse(&format!("{:016x}{:016X}", self.next(), self.next())).unwrap()
-    }
-}
 
 /// A notice as WeChat sends them, signed with the merchant's key.
 fn genuine(chance: &mut Chance) -> (Fields, SignType) {
@@ -136,7 +115,8 @@ fn forged(kind: usize, chance: &mut Chance) -> Option<Vec<u8>> {
         }
         // Another merchant's key.
         5 => {
-            let key = chance.key();
+            let key = format!("{:016x}{:016X}", chance.next(), chance.next());
+            let key = ApiKey::parse(&key).unwrap();
             with_sign(sign::sign(&fields, &key, sign_type))
         }
         // The right key and an algorithm that is none of the two, or the fields in another order.

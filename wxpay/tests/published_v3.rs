@@ -2,14 +2,11 @@
 //! compared for equality.
 #![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
-#[path = "published/v3.rs"]
-mod documents;
+mod wechat_v3;
 
-#[path = "published/strangers.rs"]
-mod strangers;
-
-use documents::*;
-use strangers::*;
+use wechat_v3::documents::*;
+use wechat_v3::keys::*;
+use wechat_v3::*;
 use wxpay::v3::certificate::Certificate;
 use wxpay::v3::certificates::{self, CertificatesError};
 use wxpay::v3::json::Object;
@@ -19,96 +16,25 @@ use wxpay::v3::notice::{self, FAIL, Notice, NoticeError};
 use wxpay::v3::seal::{self, ApiV3Key, ApiV3Keys, SealError};
 use wxpay::v3::sign::{self, SigningKey};
 use wxpay::v3::signed::{self, SignError, SignedHead};
-use wxpay::{AppId, Fen, MchId, RefundStatus, Signed, UnixMillis};
+use wxpay::{Fen, MchId, RefundStatus, Signed};
 
 /// The nonce and the time (s) of the examples that are printed on WeChat's pages, and of this crate's test order.
 const NONCE: &str = "593BEC0C930BF1AFEB40B4A08C8FB242";
 const PRINTED_AT: i64 = 1_554_208_460;
 const ORDERED_AT: i64 = 1_773_540_003;
 
-const PUBLIC_KEY_ID: &str = "PUB_KEY_ID_0119000072912026031500000000000001";
 const CERTIFICATE_SERIAL: &str = "3F0E6B5D2C1A4987A6B5C4D3E2F10F1E2D3C4B5A";
-const APIV3_KEY: &str = "TestOnlyApiV3Key0123456789abcdef";
 
 fn key() -> SigningKey {
-    SigningKey::from_pem(MERCHANT_KEY.as_bytes()).unwrap()
+    merchant().key
 }
 
-fn apiv3() -> ApiV3Keys {
-    ApiV3Key::parse(APIV3_KEY).unwrap().into()
-}
-
-fn merchant() -> Merchant {
-    Merchant {
-        mch_id: MchId::parse("1900007291").unwrap(),
-        appid: AppId::parse("wxd678efh567hg6787").unwrap(),
-        serial: Serial::parse("408B07E79B8269FEC3D5D3E6AB8ED163A6A380DB").unwrap(),
-        key: key(),
-        apiv3: apiv3(),
-    }
-}
-
-/// A ring of the platform key under its public key's id.
 fn ring() -> KeyRing {
-    let id = Serial::parse_public_key_id(PUBLIC_KEY_ID).unwrap();
-    KeyRing::new([(id, PublicKey::from_pem(PLATFORM_KEY.as_bytes()).unwrap())])
-}
-
-fn seconds(at: i64) -> UnixMillis {
-    UnixMillis::new(at * 1000)
+    ring_of(PLATFORM_KEY)
 }
 
 fn signature(method: &str, url: &str, at: i64, body: &str) -> String {
     key().sign(sign::message(method, url, at, NONCE, body).as_bytes())
-}
-
-/// The headers of a message.
-#[derive(Clone)]
-struct Head(Vec<(&'static str, String)>);
-
-impl Head {
-    fn new(timestamp: i64, nonce: &str, serial: &str, signature: &str) -> Self {
-        let texts =
-            [timestamp.to_string(), nonce.into(), serial.into(), signature.into(), Signed::Rsa.to_string()];
-        Head(NAMES.into_iter().zip(texts).collect())
-    }
-
-    fn get<'a>(&'a self) -> impl Fn(&'static str) -> Vec<&'a [u8]> {
-        |name| self.0.iter().filter(|(other, _)| *other == name).map(|(_, text)| text.as_bytes()).collect()
-    }
-
-    fn with(mut self, name: &'static str, text: impl Into<String>) -> Self {
-        self.0.retain(|(other, _)| *other != name);
-        self.0.push((name, text.into()));
-        self
-    }
-
-    fn verify(&self, body: &str, keys: &KeyRing, now: UnixMillis) -> Result<(), SignError> {
-        signed::verify(&SignedHead::read(self.get())?, body.as_bytes(), keys, now)
-    }
-
-    fn notice(&self, body: &str, now: UnixMillis) -> Result<Notice, NoticeError> {
-        notice::read(self.get(), body.as_bytes(), &merchant(), &ring(), now)
-    }
-}
-
-const NAMES: [&str; 5] = [
-    "wechatpay-timestamp",
-    "wechatpay-nonce",
-    "wechatpay-serial",
-    "wechatpay-signature",
-    "wechatpay-signature-type",
-];
-
-const PAID_AT: i64 = 1_773_540_312;
-const REFUNDED_AT: i64 = 1_773_624_615;
-
-fn paid() -> Head {
-    Head::new(PAID_AT, "notifynonce000000000000000000001", PUBLIC_KEY_ID, NOTICE_PAID_SIGNATURE)
-}
-
-fn refunded() -> Head {
-    Head::new(REFUNDED_AT, "notifynonce000000000000000000002", PUBLIC_KEY_ID, NOTICE_REFUND_SIGNATURE)
 }
 
 fn listed() -> Head {
@@ -189,7 +115,8 @@ fn answers_that_wechat_signed_are_believed() {
 
 #[test]
 fn both_notices_are_believed_and_say_what_was_sealed() {
-    let Notice::Paid(payment) = paid().notice(NOTICE_PAID, seconds(PAID_AT)).unwrap() else {
+    let Notice::Paid(payment) = paid().notice(NOTICE_PAID.as_bytes(), &ring(), seconds(PAID_AT)).unwrap()
+    else {
         panic!("not paid")
     };
     assert_eq!(payment.appid.as_str(), "wxd678efh567hg6787");
@@ -209,7 +136,7 @@ fn both_notices_are_believed_and_say_what_was_sealed() {
         assert_eq!(payment.evidence.get(path), Some(text), "{path}");
     }
 
-    let notice = refunded().notice(NOTICE_REFUND, seconds(REFUNDED_AT)).unwrap();
+    let notice = refunded().notice(NOTICE_REFUND.as_bytes(), &ring(), seconds(REFUNDED_AT)).unwrap();
     let Notice::Refund(refund) = notice else { panic!("no refund") };
     assert_eq!(refund.out_refund_no.as_str(), "RF20260316000001");
     assert_eq!(refund.refund_id.as_str(), "50300001232026031612345678901");
@@ -287,12 +214,15 @@ fn a_message_300_s_old_or_ahead_is_believed_and_one_of_301_s_is_not() {
     for (head, body, at) in [(paid(), NOTICE_PAID, PAID_AT), (refunded(), NOTICE_REFUND, REFUNDED_AT)] {
         for off_s in [-300, -299, -1, 0, 1, 299, 300] {
             assert_eq!(head.verify(body, &ring(), seconds(at - off_s)), Ok(()), "{off_s}");
-            assert!(head.notice(body, seconds(at - off_s)).is_ok(), "{off_s}");
+            assert!(head.notice(body.as_bytes(), &ring(), seconds(at - off_s)).is_ok(), "{off_s}");
         }
         for off_s in [-100_000_000, -301, 301, 100_000_000] {
             let stale = SignError::Stale { off_s };
             assert_eq!(head.verify(body, &ring(), seconds(at - off_s)), Err(stale.clone()));
-            assert_eq!(head.notice(body, seconds(at - off_s)), Err(NoticeError::BadSignature(stale)));
+            assert_eq!(
+                head.notice(body.as_bytes(), &ring(), seconds(at - off_s)),
+                Err(NoticeError::BadSignature(stale))
+            );
         }
     }
 }
@@ -373,20 +303,23 @@ fn each_of_four_headers_must_stand_there_exactly_once() {
         let again = twice.0.iter().find(|(other, _)| *other == name).unwrap().clone();
         twice.0.push(again);
         assert_eq!(
-            twice.notice(NOTICE_PAID, now),
+            twice.notice(NOTICE_PAID.as_bytes(), &ring(), now),
             Err(NoticeError::BadSignature(SignError::DuplicateHeader(name)))
         );
         if name != "wechatpay-signature-type" {
             let missing = Err(NoticeError::BadSignature(SignError::NoHeader(name)));
-            assert_eq!(without.notice(NOTICE_PAID, now), missing);
+            assert_eq!(without.notice(NOTICE_PAID.as_bytes(), &ring(), now), missing);
             for text in ["", " ", "a\nb", "签"] {
-                assert_eq!(paid().with(name, text).notice(NOTICE_PAID, now), missing);
+                assert_eq!(paid().with(name, text).notice(NOTICE_PAID.as_bytes(), &ring(), now), missing);
             }
         }
     }
     for algorithm in ["WECHATPAY2-SM2-WITH-SM3", "wechatpay2-sha256-rsa2048", "none"] {
         let head = paid().with("wechatpay-signature-type", algorithm);
-        assert_eq!(head.notice(NOTICE_PAID, now), Err(NoticeError::BadSignature(SignError::OtherAlgorithm)));
+        assert_eq!(
+            head.notice(NOTICE_PAID.as_bytes(), &ring(), now),
+            Err(NoticeError::BadSignature(SignError::OtherAlgorithm))
+        );
     }
 }
 
