@@ -13,6 +13,7 @@ mod refunds_and_bills;
 
 use documents::*;
 use refunds_and_bills::*;
+use saoma_fuzz::documents as v3;
 
 fn main() -> io::Result<()> {
     let replies = [
@@ -49,6 +50,7 @@ fn main() -> io::Result<()> {
     write("replies", &replies)?;
     write("fields", &[&replies[..], &requests, &notices, &[REFUND_NOTICE]].concat())?;
     write("refund_notice", &[REFUND_NOTICE, REFUND_NOTICE_OPENED])?;
+    v3_seeds()?;
     // The first byte says in how large pieces it comes.
     let old = format!("{OLD_HEADER}\n{OLD_SUMMARY_HEADER}\n`0,`0.00,`0.00,`0.00,`0.00000\n");
     let bills = [BILL, BILL_REFUSED, &old].map(|bill| format!("\u{7}{bill}"));
@@ -61,6 +63,39 @@ fn main() -> io::Result<()> {
         r#"{"u":"a.b.c","quantity":1e9}"#,
     ];
     write("form", &asked)
+}
+
+/// Headers as lines, then the body.
+fn v3_seeds() -> io::Result<()> {
+    const PUBLIC_KEY: &str = "PUB_KEY_ID_0119000072912026031500000000000001";
+    const CERTIFICATE: &str = "3F0E6B5D2C1A4987A6B5C4D3E2F10F1E2D3C4B5A";
+    let message =
+        |time, nonce, serial, signature, body| format!("{time}\n{nonce}\n{serial}\n{signature}\n{body}");
+    let paid = message(
+        "1773540312",
+        "notifynonce000000000000000000001",
+        PUBLIC_KEY,
+        v3::NOTICE_PAID_SIGNATURE,
+        v3::NOTICE_PAID,
+    );
+    let refunded = message(
+        "1773624615",
+        "notifynonce000000000000000000002",
+        PUBLIC_KEY,
+        v3::NOTICE_REFUND_SIGNATURE,
+        v3::NOTICE_REFUND,
+    );
+    let unsigned = |body| message("1773540312", "n", PUBLIC_KEY, "AAAA", body);
+    let opened = [unsigned(v3::NOTICE_PAID_OPENED), unsigned(v3::NOTICE_REFUND_OPENED)];
+    write("v3_notice", &[&paid, &refunded, &opened[0], &opened[1]])?;
+    let list = message(
+        "1773540006",
+        "respnonce00000000000000000000003",
+        CERTIFICATE,
+        v3::CERTIFICATES_SIGNATURE,
+        v3::CERTIFICATES,
+    );
+    write("v3_certificates", &[&list, &unsigned(v3::PLATFORM_CERTIFICATE)])
 }
 
 fn write(target: &str, seeds: &[&str]) -> io::Result<()> {
