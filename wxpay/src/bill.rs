@@ -6,6 +6,7 @@ mod date;
 #[cfg(feature = "client")]
 pub(crate) mod download;
 mod error;
+mod hash;
 mod line;
 mod reader;
 mod row;

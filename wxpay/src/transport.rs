@@ -8,22 +8,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
 use reqwest::{Url, redirect};
+
 use tokio::time::timeout;
 use tower::{BoxError, Service, ServiceExt};
 
 use crate::certificate::Certificate;
 use crate::error::Error;
-use crate::host::Endpoint;
+use crate::host::{Endpoint, is_wechat};
 use crate::types::InvalidValue;
-use crate::v2::REPLY_LIMIT;
-use crate::v2::xml::XmlError;
-
-const XML: &str = "text/xml; charset=utf-8";
 
 /// Limit of connecting: a host that does not accept is left for the other one while there is time.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -142,23 +138,76 @@ impl Transport {
         }
     }
 
-    /// Posts `body`; on a failure of the network or an HTTP 5xx, the same bytes once more to the second host, if there
-    /// is one. Every v2 call is idempotent: the same numbers never order, close or refund twice.
-    pub(crate) async fn post(&self, path: &str, body: String, budget: Budget) -> Result<Vec<u8>, Error> {
-        let whole = |to| async { ask(to, path, body.clone()).await?.whole().await };
+    fn bases(&self) -> impl Iterator<Item = &Url> {
+        let hosts = match self {
+            Transport::Http(hosts) => Some(hosts),
+            Transport::InProcess(_) => None,
+        };
+        hosts.into_iter().flat_map(|hosts| [Some(&hosts.primary), hosts.backup.as_ref()]).flatten()
+    }
+
+    /// Whether real money moves there.
+    pub(crate) fn is_wechat(&self) -> bool {
+        self.bases().any(|base| base.host_str().is_some_and(is_wechat))
+    }
+
+    /// Whether `address` is a page to which a payer may be sent: WeChat's, or one of a sandbox's host, on any port.
+    pub(crate) fn has_page(&self, address: &str) -> bool {
+        let Ok(url) = Url::parse(address) else { return false };
+        let of_wechat =
+            url.scheme() == "https" && url.host_str() == Some("wx.tenpay.com") && url.port().is_none();
+        let of_sandbox = !self.is_wechat() && self.bases().any(|base| base.host() == url.host());
+        of_wechat || of_sandbox || matches!(self, Transport::InProcess(_))
+    }
+
+    /// The way to `address`, and its path and query, if it is on one of the hosts that were named, or both are WeChat's.
+    pub(crate) fn toward(&self, address: &str) -> Option<(Transport, String)> {
+        let mut url = Url::parse(address).ok()?;
+        let hosts = match self {
+            Transport::Http(hosts) => hosts,
+            Transport::InProcess(_) => return Some((self.clone(), sent(&url, ""))),
+        };
+        let named = self.bases().any(|base| base.origin() == url.origin());
+        let of_wechat =
+            url.scheme() == "https" && url.port().is_none() && url.host_str().is_some_and(is_wechat);
+        if !named && !(of_wechat && self.is_wechat()) {
+            return None;
+        }
+        let prefix = hosts.primary.path().trim_end_matches('/').to_owned();
+        let target = sent(&url, &prefix);
+        url.set_path(&prefix);
+        url.set_query(None);
+        url.set_fragment(None);
+        let there = Hosts { primary: url, backup: None, ..Hosts::clone(hosts) };
+        Some((Transport::Http(Box::new(there)), target))
+    }
+
+    /// Sends a request and reads its answer, at most `limit` bytes and one more of it. On a failure of the network or an
+    /// HTTP 5xx it is made once more for the second host, if there is one. Every call is idempotent: the same numbers never
+    /// order, close or refund twice.
+    pub(crate) async fn exchange(
+        &self,
+        call: &Call<'_>,
+        limit: usize,
+        budget: Budget,
+    ) -> Result<Reply<Vec<u8>>, Error> {
+        let whole = |to| async {
+            let Reply { status, headers, body } = ask(to, call).await?;
+            Ok(Reply { status, headers, body: body.whole(limit).await? })
+        };
         self.try_hosts(budget, whole).await
     }
 
     /// The same for an answer that is read piece by piece, after the budget has ended.
-    pub(crate) async fn open(&self, path: &str, body: String, budget: Budget) -> Result<Answer, Error> {
-        self.try_hosts(budget, |to| ask(to, path, body.clone())).await
+    pub(crate) async fn open(&self, call: &Call<'_>, budget: Budget) -> Result<Reply<Answer>, Error> {
+        self.try_hosts(budget, |to| ask(to, call)).await
     }
 
-    async fn try_hosts<T, F: Future<Output = Result<T, Error>>>(
+    async fn try_hosts<T, F: Future<Output = Result<Reply<T>, Error>>>(
         &self,
         budget: Budget,
         ask: impl Fn(To) -> F,
-    ) -> Result<T, Error> {
+    ) -> Result<Reply<T>, Error> {
         let start = Instant::now();
         let hosts = match self {
             Transport::InProcess(service) => {
@@ -170,15 +219,33 @@ impl Transport {
         let Some(backup) = &hosts.backup else {
             return within(budget.total, budget, at(&hosts.primary)).await;
         };
-        match within(budget.first, budget, at(&hosts.primary)).await {
-            Err(error) if is_of_the_host(&error) => {
-                report(&error);
-                let rest = budget.total.saturating_sub(start.elapsed());
-                within(rest, budget, at(backup)).await
-            }
-            answered => answered,
+        let first = within(budget.first, budget, at(&hosts.primary)).await;
+        match &first {
+            Ok(reply) if reply.status.is_server_error() => report(&Error::Status(reply.status.as_u16())),
+            Ok(_) => return first,
+            Err(error) => report(error),
         }
+        let rest = budget.total.saturating_sub(start.elapsed());
+        within(rest, budget, at(backup)).await
     }
+}
+
+/// One call, from which the request of each attempt is made.
+pub(crate) struct Call<'a> {
+    pub method: Method,
+    /// Path and query, percent-encoded, without the base address.
+    pub target: &'a str,
+    /// The headers, made for each attempt from path and query as they are sent, without the base address's own path.
+    pub headers: &'a (dyn Fn(&str) -> HeaderMap + Send + Sync),
+    pub body: &'a str,
+}
+
+/// An answer with any status.
+#[derive(Debug)]
+pub(crate) struct Reply<T> {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: T,
 }
 
 /// Where one attempt goes.
@@ -190,15 +257,6 @@ enum To {
 /// Logged here, because the caller gets the second host's answer only.
 fn report(error: &(dyn std::error::Error + 'static)) {
     tracing::warn!(error, "first WeChat Pay host failed, trying the second");
-}
-
-/// Whether another host might answer: nothing came, or an error that is not from WeChat's application.
-fn is_of_the_host(error: &Error) -> bool {
-    match error {
-        Error::Transport(_) | Error::Timeout { .. } => true,
-        Error::Status(status) => *status >= 500,
-        _ => false,
-    }
 }
 
 async fn within<T>(
@@ -214,35 +272,43 @@ async fn within<T>(
     }
 }
 
-async fn ask(to: To, path: &str, body: String) -> Result<Answer, Error> {
-    let (status, mut answer) = match to {
+async fn ask(to: To, call: &Call<'_>) -> Result<Reply<Answer>, Error> {
+    match to {
         To::Host(http, base) => {
+            let prefix = base.path().trim_end_matches('/');
+            let (path, query) =
+                call.target.split_once('?').map_or((call.target, None), |(p, q)| (p, Some(q)));
             let mut url = base.clone();
-            url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
-            let request = http.post(url).header(CONTENT_TYPE, XML).body(body);
-            let response = request.send().await.map_err(broken)?;
-            (response.status(), Answer::Http(response))
+            url.set_path(&format!("{prefix}{path}"));
+            url.set_query(query);
+            let headers = (call.headers)(&sent(&url, prefix));
+            let request = http.request(call.method.clone(), url.clone()).headers(headers);
+            let response = request.body(call.body.to_owned()).send().await.map_err(broken)?;
+            let (status, headers) = (response.status(), response.headers().clone());
+            Ok(Reply { status, headers, body: Answer::Http(response) })
         }
         To::Service(InProcess(service)) => {
-            let request = Request::post(path).header(CONTENT_TYPE, XML).body(body);
-            let response = service(request.map_err(|error| Error::Transport(error.into()))?).await;
-            (response.status(), Answer::InProcess(response.into_body()))
+            let request = Request::builder().method(call.method.clone()).uri(call.target);
+            let mut request =
+                request.body(call.body.to_owned()).map_err(|error| Error::Transport(error.into()))?;
+            *request.headers_mut() = (call.headers)(call.target);
+            let (head, body) = service(request).await.into_parts();
+            Ok(Reply { status: head.status, headers: head.headers, body: Answer::InProcess(body) })
         }
-    };
-    if status == StatusCode::BAD_REQUEST && answer.is_about_certificates().await {
-        return Err(Error::NoCertificate);
     }
-    if status != StatusCode::OK {
-        return Err(Error::Status(status.as_u16()));
-    }
-    Ok(answer)
+}
+
+/// Path and query, without the path of the base address.
+fn sent(url: &Url, prefix: &str) -> String {
+    let path = url.path().strip_prefix(prefix).unwrap_or(url.path());
+    url.query().map_or(path.to_owned(), |query| format!("{path}?{query}"))
 }
 
 fn broken(error: reqwest::Error) -> Error {
     Error::Transport(error.without_url().into())
 }
 
-/// An answer with HTTP 200 whose body is still to come.
+/// The body of an answer, still to come.
 #[derive(Debug)]
 pub(crate) enum Answer {
     Http(reqwest::Response),
@@ -264,33 +330,20 @@ impl Answer {
         }
     }
 
-    /// All of it: never more in memory than the limit and one chunk, whatever length the answer declares.
-    async fn whole(mut self) -> Result<Vec<u8>, Error> {
-        let mut reply = Vec::new();
+    /// All of it, or `limit` bytes and one more if it is longer, whatever length the answer declares.
+    pub(crate) async fn whole(mut self, limit: usize) -> Result<Vec<u8>, Error> {
+        let mut body = Vec::new();
         while let Some(chunk) = self.chunk().await? {
-            if reply.len() + chunk.len() > REPLY_LIMIT {
-                return Err(Error::Malformed(XmlError::TooLarge { limit: REPLY_LIMIT }));
-            }
-            reply.extend_from_slice(&chunk);
-        }
-        Ok(reply)
-    }
-
-    /// Whether an HTTP 400 is nginx's page for a client without a certificate, or with a wrong one: "No required SSL
-    /// certificate was sent" or "The SSL certificate error".
-    async fn is_about_certificates(&mut self) -> bool {
-        let mut page = Vec::new();
-        while let Ok(Some(chunk)) = self.chunk().await {
-            page.extend_from_slice(&chunk);
-            if page.len() > REPLY_LIMIT {
+            body.extend_from_slice(&chunk[..chunk.len().min(limit + 1 - body.len())]);
+            if body.len() > limit {
                 break;
             }
         }
-        String::from_utf8_lossy(&page).contains("SSL certificate")
+        Ok(body)
     }
 }
 
-fn base_url(what: &'static str, text: &str) -> Result<Url, Error> {
+pub(crate) fn base_url(what: &'static str, text: &str) -> Result<Url, Error> {
     let invalid = || {
         Error::Invalid(InvalidValue { what, must_be: "an http(s) address without user, query and fragment" })
     };

@@ -133,7 +133,11 @@ impl<'a> Run<'a> {
         let (mut totals, mut rows) = (Totals::default(), Vec::with_capacity(WINDOW));
         // Either has the payments of both; only v3 tells the hash of what it sends.
         let by = if wechat.speaks(Protocol::V3) { Protocol::V3 } else { Protocol::V2 };
-        let mut bill = wechat.download_bill(by, date, BillType::All, true).await?;
+        let mut bill = match wechat.download_bill(by, date, BillType::All, true).await {
+            // A day without transactions.
+            Err(BillError::NoBill) => return Ok(totals),
+            opened => opened?,
+        };
         loop {
             let row = match bill.next().await {
                 Ok(row) => row,

@@ -9,7 +9,7 @@ use super::error::BillError;
 use super::reader::BillReader;
 use super::row::{BillRow, BillSummary};
 use crate::error::Error;
-use crate::transport::{Answer, Budget, Transport};
+use crate::transport::{Answer, Budget};
 
 /// Limit until the answer begins: a bill of millions of rows may take WeChat a while.
 const BEGIN: Duration = Duration::from_secs(30);
@@ -37,23 +37,25 @@ pub struct Bill {
 }
 
 impl Bill {
-    pub(crate) async fn open(
-        transport: &Transport,
-        path: &str,
-        request: String,
-        budget: Budget,
-    ) -> Result<Bill, BillError> {
-        let begin = Budget { first: budget.first.max(BEGIN / 2), total: budget.total.max(BEGIN) };
-        let answer = transport.open(path, request, begin).await?;
-        let until = Instant::now() + WHOLE;
-        Ok(Bill {
+    /// The limits until an answer begins.
+    pub(crate) fn begin(budget: Budget) -> Budget {
+        Budget { first: budget.first.max(BEGIN / 2), total: budget.total.max(BEGIN) }
+    }
+
+    pub(crate) fn new(answer: Answer) -> Bill {
+        Bill {
             answer,
             reader: BillReader::new(),
             pending: Bytes::new(),
             summary: None,
             idle: IDLE,
-            until,
-        })
+            until: Instant::now() + WHOLE,
+        }
+    }
+
+    /// The same bill, whose end is its end only if SHA-1 of the unpacked file is `sha1`.
+    pub(crate) fn with_sha1(self, sha1: [u8; 20]) -> Bill {
+        Bill { reader: self.reader.with_sha1(sha1), ..self }
     }
 
     /// The same with other limits: on the silence between two pieces, and on all of it from now on.

@@ -44,6 +44,9 @@ pub enum BillError {
     /// The compressed file cannot be unpacked.
     #[error("the bill's gzip is damaged")]
     Gzip(#[source] std::io::Error),
+    /// Changed or cut off on its way: files are not signed, so nothing of it is believed.
+    #[error("the bill's SHA-1 is not the one that WeChat Pay announced")]
+    OtherHash,
     /// More than a reader takes.
     #[error("the bill is longer than {limit} bytes")]
     TooLarge {

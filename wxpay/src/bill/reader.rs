@@ -6,6 +6,7 @@ use std::io::Write;
 use flate2::write::GzDecoder;
 
 use super::error::{BillError, LineError};
+use super::hash::Sha1;
 use super::line::{self, Header, SUMMARY};
 use super::row::{BillRow, BillSummary};
 use crate::printable::printable;
@@ -53,8 +54,17 @@ impl BillReader {
 
     /// A reader of at most `limit` bytes, unpacked.
     pub fn with_limit(limit: u64) -> Self {
-        let text = Text { limit, read: 0, line: 0, place: Place::Start(Vec::new()), rows: VecDeque::new() };
+        let (place, rows) = (Place::Start(Vec::new()), VecDeque::new());
+        let text = Text { limit, read: 0, hash: None, line: 0, place, rows };
         BillReader { packed: Packed::Unknown(Vec::new()), text }
+    }
+
+    /// The same reader, which believes the file only if SHA-1 of it, unpacked, is `sha1`. It is known at the end, so rows
+    /// come before.
+    #[must_use]
+    pub fn with_sha1(mut self, sha1: [u8; 20]) -> Self {
+        self.text.hash = Some(Sha1::new(sha1));
+        self
     }
 
     /// Takes the next piece, however long or short.
@@ -87,7 +97,8 @@ impl BillReader {
 
     /// Ends the reading; call it once, when there are no more bytes.
     /// # Errors
-    /// [`BillError::Truncated`] if the summary has not come, and what WeChat said in place of a bill.
+    /// [`BillError::Truncated`] if the summary has not come, [`BillError::OtherHash`] if it is another file than WeChat
+    /// announced, and what WeChat said in place of a bill.
     pub fn finish(&mut self) -> Result<BillSummary, BillError> {
         match &mut self.packed {
             Packed::Plain => {}
@@ -121,6 +132,8 @@ fn unpack(decoder: &mut GzDecoder<Vec<u8>>, text: &mut Text, packed: &[u8]) -> R
 struct Text {
     limit: u64,
     read: u64,
+    /// What an unsigned file must be.
+    hash: Option<Sha1>,
     /// The number of the last whole line.
     line: u64,
     place: Place,
@@ -153,6 +166,9 @@ impl Text {
         self.read = self.read.saturating_add(piece.len() as u64);
         if self.read > self.limit {
             return Err(BillError::TooLarge { limit: self.limit });
+        }
+        if let Some(hash) = &mut self.hash {
+            hash.feed(piece);
         }
         self.feed(piece)
     }
@@ -217,7 +233,12 @@ impl Text {
         match &self.place {
             Place::Start(_) => Err(BillError::Empty),
             Place::Message(message) => Err(refusal(message)),
-            Place::Lines { section: Section::Done(summary), .. } => Ok(summary.clone()),
+            Place::Lines { section: Section::Done(summary), .. } => {
+                match self.hash.as_ref().is_none_or(Sha1::fits) {
+                    true => Ok(summary.clone()),
+                    false => Err(BillError::OtherHash),
+                }
+            }
             Place::Lines { .. } => Err(BillError::Truncated { line: self.line }),
         }
     }

@@ -1,20 +1,26 @@
 //! The calls of API v2: signs the request, checks the answer's signature and that it is about what was asked.
 
-use rand::RngExt;
-use rand::distr::Alphanumeric;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::merchant::Merchant;
 use super::xml::Fields;
-use super::{close_order, download_bill, order_query, refund, refund_query, reply, sign, unified_order};
+use super::{
+    REPLY_LIMIT, close_order, download_bill, order_query, refund, refund_query, reply, short_url, sign,
+    unified_order,
+};
 use crate::bill::download::Bill;
 use crate::bill::{BillDate, BillError, BillType};
 use crate::error::Error;
 use crate::placing::{Placing, Prepay};
 use crate::refunding::{Refund, RefundAccepted, RefundQuery, Refunds};
 use crate::trade::Trade;
-use crate::transport::{Budget, Transport};
-use crate::types::{OutTradeNo, TransactionId};
+use crate::transport::{Budget, Call, Reply, Transport};
+use crate::types::{CodeUrl, OutTradeNo, TransactionId};
+use crate::v3::sign::nonce;
 use crate::verified::Verified;
+
+const XML: &str = "text/xml; charset=utf-8";
 
 /// What the calls need of a [`crate::client::Client`], whose methods document them.
 pub(crate) struct V2<'a> {
@@ -71,6 +77,11 @@ impl V2<'_> {
         Ok(Verified::vouch(accepted))
     }
 
+    pub async fn short_url(&self, long_url: &CodeUrl) -> Result<CodeUrl, Error> {
+        let fields = self.call("/tools/shorturl", short_url::request(&self.merchant, long_url)).await?;
+        short_url::read(&fields).map_err(Error::BadField)
+    }
+
     pub async fn refund_query(&self, query: &RefundQuery) -> Result<Verified<Refunds>, Error> {
         let fields = self.call("/pay/refundquery", refund_query::request(query, &self.merchant)).await?;
         let refunds = refund_query::read(&fields).map_err(Error::BadField)?;
@@ -87,12 +98,21 @@ impl V2<'_> {
         gzip: bool,
     ) -> Result<Bill, BillError> {
         let request = self.signed(download_bill::request(&self.merchant, date, bill_type, gzip));
-        Bill::open(self.transport, "/pay/downloadbill", request, self.budget).await
+        let call = call("/pay/downloadbill", &request);
+        let Reply { status, body, .. } = self.transport.open(&call, Bill::begin(self.budget)).await?;
+        match status {
+            StatusCode::OK => Ok(Bill::new(body)),
+            _ => Err(refusal(status, &body.whole(REPLY_LIMIT).await?).into()),
+        }
     }
 
     async fn call(&self, path: &str, request: Fields) -> Result<Verified<Fields>, Error> {
-        let body = self.transport.post(path, self.signed(request), self.budget).await?;
-        reply::read(&body, &self.merchant)
+        let request = self.signed(request);
+        let reply = self.transport.exchange(&call(path, &request), REPLY_LIMIT, self.budget).await?;
+        match reply.status {
+            StatusCode::OK => reply::read(&reply.body, &self.merchant),
+            status => Err(refusal(status, &reply.body)),
+        }
     }
 
     fn signed(&self, mut request: Fields) -> String {
@@ -103,7 +123,19 @@ impl V2<'_> {
     }
 }
 
-/// New for every request: 32 random letters and digits. Source: WeChat Pay v2, native.php?chapter=4_3 (生成随机数算法).
-fn nonce() -> String {
-    rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect()
+/// Every host gets the same bytes.
+fn call<'a>(target: &'a str, body: &'a str) -> Call<'a> {
+    let headers = &|_: &str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(XML))]);
+    Call { method: Method::POST, target, headers, body }
+}
+
+/// Any HTTP status but 200. WeChat's application answers 200 even to errors, so this comes from something on the way. For a
+/// client without a certificate, or with a wrong one, it is nginx's page "No required SSL certificate was sent" or "The SSL
+/// certificate error".
+fn refusal(status: StatusCode, page: &[u8]) -> Error {
+    let about_certificates = String::from_utf8_lossy(page).contains("SSL certificate");
+    match status == StatusCode::BAD_REQUEST && about_certificates {
+        true => Error::NoCertificate,
+        false => Error::Status(status.as_u16()),
+    }
 }
