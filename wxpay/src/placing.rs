@@ -130,6 +130,25 @@ impl Placing {
     }
 }
 
+impl Placing {
+    /// Whether `payer_ip` can be a payer's who comes from the internet.
+    #[cfg(feature = "client")]
+    pub(crate) fn has_public_ip(&self) -> bool {
+        match self.payer_ip.to_canonical() {
+            IpAddr::V4(ip) => {
+                let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
+                !(ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified() || shared)
+            }
+            IpAddr::V6(ip) => {
+                !(ip.is_loopback()
+                    || ip.is_unique_local()
+                    || ip.is_unicast_link_local()
+                    || ip.is_unspecified())
+            }
+        }
+    }
+}
+
 /// Whether `text` stays as long as it is when it becomes JSON: `scene_info` has 256 bytes.
 fn is_plain(text: &str) -> bool {
     !text.contains(['"', '\\'])

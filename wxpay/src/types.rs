@@ -107,7 +107,7 @@ macro_rules! shown {
     )*};
 }
 
-shown! { OutTradeNo TransactionId OutRefundNo RefundId CodeUrl PrepayId PayPage AppId MchId }
+shown! { OutTradeNo TransactionId OutRefundNo RefundId CodeUrl PrepayId PayPage ProductId AppId MchId }
 
 checked_text!(
     /// The merchant's own number of an order, unique for ever under one `mch_id`.
@@ -171,6 +171,15 @@ checked_text!(
     "mweb_url",
     "an http(s) address of at most 512 printable ASCII characters",
     |t| is_web_address(t, 512)
+);
+
+checked_text!(
+    /// What a printed code is for (mode one). Its letters are those that an address need not encode, so that the signed
+    /// text is also the sent one. Source: WeChat Pay v2, native.php?chapter=6_4 (`product_id`).
+    ProductId,
+    "product_id",
+    "1 to 32 ASCII letters, digits, _ or -",
+    |t| (1..=32).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
 );
 
 checked_text!(

@@ -21,7 +21,7 @@ pub enum RefundNoticeError {
     #[error("the refund notice's return_code is not SUCCESS")]
     ReturnCode,
     /// About somebody else's money.
-    #[error("the refund notice is for another appid or mch_id, or for a sub-merchant")]
+    #[error("the refund notice is for another mch_id, or for a sub-merchant")]
     OtherMerchant,
     /// No `req_info`, or one that the key does not decrypt to a message. One error for all, because the difference would
     /// help only somebody who guesses.
@@ -65,8 +65,8 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<RefundNotice, RefundNoti
     if envelope.get("return_code") != Some("SUCCESS") {
         return Err(RefundNoticeError::ReturnCode);
     }
-    let ours = envelope.get("appid") == Some(merchant.appid.as_str())
-        && envelope.get("mch_id") == Some(merchant.mch_id.as_str());
+    // The app is the order's, and a merchant number may have several.
+    let ours = envelope.get("mch_id") == Some(merchant.mch_id.as_str());
     if !ours || envelope.present("sub_mch_id").is_some() {
         return Err(RefundNoticeError::OtherMerchant);
     }

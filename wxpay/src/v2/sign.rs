@@ -33,6 +33,15 @@ impl SignType {
         }
     }
 
+    /// The algorithm of an order that was signed so; `None` for one of v3.
+    pub fn of(signed: Signed) -> Option<Self> {
+        match signed {
+            Signed::Md5 => Some(SignType::Md5),
+            Signed::HmacSha256 => Some(SignType::HmacSha256),
+            Signed::Rsa => None,
+        }
+    }
+
     /// Reads a `sign_type`.
     /// # Errors
     /// [`InvalidValue`] for anything but the two exact words.

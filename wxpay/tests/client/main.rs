@@ -4,6 +4,7 @@
 mod over_http;
 mod refunds;
 mod requests;
+mod trade_types;
 mod verdicts;
 
 use axum::Router;

@@ -17,7 +17,7 @@ async fn an_unsigned_failure_is_the_third_class() {
 }
 
 /// Every code of WeChat's tables, and what to do about it: native.php?chapter=9_1 to 9_5 (错误码).
-const CODES: [(&str, ErrClass); 27] = [
+const CODES: [(&str, ErrClass); 36] = [
     ("SYSTEMERROR", ErrClass::Same),
     ("BIZERR_NEED_RETRY", ErrClass::Same),
     ("FREQUENCY_LIMITED", ErrClass::Wait),
@@ -45,6 +45,16 @@ const CODES: [(&str, ErrClass); 27] = [
     ("POST_DATA_EMPTY", ErrClass::Fix),
     ("NOT_UTF8", ErrClass::Fix),
     ("TRADE_STATE_ERROR", ErrClass::Query),
+    // Of v3, which shares the table.
+    ("TRADE_ERROR", ErrClass::Query),
+    ("RULE_LIMIT", ErrClass::Fix),
+    ("OPENID_MISMATCH", ErrClass::Fix),
+    ("REQUEST_BLOCKED", ErrClass::Fix),
+    ("MCH_NOT_EXISTS", ErrClass::Fix),
+    ("NO_STATEMENT_EXIST", ErrClass::Final),
+    ("STATEMENT_CREATING", ErrClass::Wait),
+    ("RATELIMIT_EXCEEDED", ErrClass::Wait),
+    ("FREQUENCY_LIMIT_EXCEED", ErrClass::Wait),
 ];
 
 #[tokio::test]
