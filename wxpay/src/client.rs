@@ -1,49 +1,44 @@
 //! The calls that a merchant makes to WeChat, by whichever protocol the order has.
 
+mod calls;
+mod credentials;
+
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use tower::{BoxError, Service};
 
-use crate::bill::{BillDate, BillError, BillType};
-use crate::channel::{By, Protocol, Signed};
+use crate::UnixMillis;
+use crate::channel::{Protocol, Signed};
+use crate::clock::Clock;
 use crate::error::Error;
-use crate::placing::{Placing, Prepay};
-use crate::refunding::{Refund, RefundAccepted, RefundQuery, Refunds};
-use crate::trade::Trade;
 use crate::transport::{Budget, InProcess, Transport};
-use crate::types::{AppId, InvalidValue, MchId, OutTradeNo, TransactionId};
+use crate::types::{AppId, InvalidValue, MchId};
 use crate::v2::client::V2;
 use crate::v2::merchant::Merchant;
-use crate::verified::Verified;
+use crate::v3;
+use crate::v3::client::V3;
+use crate::v3::refresh::{Refresh, Why};
 
 pub use crate::bill::download::Bill;
 pub use crate::certificate::Certificate;
 pub use crate::host::Endpoint;
+pub use credentials::Credentials;
 
-/// Asks WeChat, and believes only what is signed. Cheap to clone; all clones share their connections.
+/// Asks WeChat, and believes only what is signed. Cheap to clone; all clones share their connections and WeChat's keys.
 ///
 /// Every call ends within 7 s by default, both hosts together. A call may be repeated with the same numbers: none orders,
 /// closes or refunds twice.
 #[derive(Debug, Clone)]
 pub struct Client {
     credentials: Credentials,
+    refresh: Arc<Refresh>,
     transport: Transport,
     budget: Budget,
-}
-
-/// One merchant's credentials for API v2.
-#[derive(Debug, Clone)]
-pub struct Credentials {
-    v2: Merchant,
-}
-
-impl From<Merchant> for Credentials {
-    fn from(v2: Merchant) -> Self {
-        Credentials { v2 }
-    }
+    clock: Clock,
 }
 
 impl Client {
@@ -67,7 +62,8 @@ impl Client {
 
     fn over(credentials: Credentials, transport: Transport) -> Self {
         let budget = Budget { first: Duration::from_secs(4), total: Duration::from_secs(7) };
-        Client { credentials, transport, budget }
+        let (refresh, clock) = (Arc::default(), Clock::new(UnixMillis::now));
+        Client { credentials, refresh, transport, budget, clock }
     }
 
     /// The same client with other limits: at most `total_ms` a call, of which at most `first_ms` at the first host if
@@ -79,6 +75,13 @@ impl Client {
             total: Duration::from_millis(total_ms),
         };
         Client { budget, ..self }
+    }
+
+    /// The same client with another clock than the machine's. API v3 signs the time, and believes no answer that is more
+    /// than 300 s off.
+    #[must_use]
+    pub fn with_clock(self, now: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
+        Client { clock: Clock::new(now), ..self }
     }
 
     /// The same client with the merchant's TLS certificate, which v2 refunds need. In process none asks for it.
@@ -112,17 +115,17 @@ impl Client {
 
     /// The merchant number.
     pub fn mch_id(&self) -> &MchId {
-        &self.credentials.v2.mch_id
+        self.credentials.mch_id()
     }
 
     /// The main app, in whose name a call goes that names no other.
     pub fn appid(&self) -> &AppId {
-        &self.credentials.v2.appid
+        self.credentials.appid()
     }
 
     /// How a new order is signed.
     pub fn signed(&self) -> Signed {
-        self.credentials.v2.sign_type.into()
+        self.credentials.signed()
     }
 
     /// The protocol of new orders.
@@ -132,7 +135,10 @@ impl Client {
 
     /// Whether there are credentials for `protocol`.
     pub fn speaks(&self, protocol: Protocol) -> bool {
-        protocol == Protocol::V2
+        match protocol {
+            Protocol::V2 => self.credentials.v2().is_some(),
+            Protocol::V3 => self.credentials.v3().is_some(),
+        }
     }
 
     /// `protocol` if there are credentials for it, else the other one: WeChat answers to either about an order of either.
@@ -144,7 +150,33 @@ impl Client {
     /// # Errors
     /// [`Error::Invalid`] if there is none.
     pub fn v2_merchant(&self) -> Result<&Merchant, Error> {
-        Ok(&self.credentials.v2)
+        self.credentials.v2().ok_or_else(|| no_credentials(Protocol::V2))
+    }
+
+    /// The identity of API v3 and WeChat's keys, which its notices are checked with.
+    /// # Errors
+    /// [`Error::Invalid`] if there are none.
+    pub fn v3_credentials(&self) -> Result<&v3::Credentials, Error> {
+        self.credentials.v3().ok_or_else(|| no_credentials(Protocol::V3))
+    }
+
+    /// Reads WeChat's platform certificates if that is due, which it is every 12 hours: call it now and then, and store what
+    /// `v3_credentials().keys` lists then. Whether they were read. Without API v3, or with public keys only, it does nothing.
+    /// # Errors
+    /// [`Error`] if WeChat cannot be reached, refuses, or answers what cannot be believed. What was known stays.
+    pub async fn refresh_certificates(&self) -> Result<bool, Error> {
+        match self.credentials.v3() {
+            Some(_) => self.v3()?.refresh(Why::Age).await,
+            None => Ok(false),
+        }
+    }
+
+    /// Reads them because a notice names the certificate `serial` ([`v3::signed::SignError::unknown_certificate`]): at once, but
+    /// not within a minute of the last try. Whether they were read, so that it is worth checking the notice again.
+    /// # Errors
+    /// As [`Client::refresh_certificates`].
+    pub async fn learn_certificate(&self, serial: &v3::serial::Serial) -> Result<bool, Error> {
+        self.v3()?.refresh(Why::Unknown(serial)).await
     }
 
     fn v2(&self, appid: Option<&AppId>) -> Result<V2<'_>, Error> {
@@ -155,118 +187,14 @@ impl Client {
         Ok(V2 { merchant, transport: &self.transport, budget: self.budget })
     }
 
-    /// Places an order, and gets what leads the payer to it. For an order that WeChat knows already, with exactly the same
-    /// fields, the answer is a fresh ticket, and the former one stops working.
-    /// # Errors
-    /// [`Error::Refused`] with `ORDERPAID`, `OUT_TRADE_NO_USED` or `INVALID_REQUEST`: query before anything is decided.
-    /// [`Error::Invalid`] if a field cannot be sent, or there are no credentials for its protocol.
-    /// Source: WeChat Pay v2, native.php?chapter=9_1.
-    pub async fn place(&self, placing: &Placing) -> Result<Prepay, Error> {
-        placing.check().map_err(Error::Invalid)?;
-        match placing.channel.protocol {
-            Protocol::V2 => self.v2(Some(&placing.appid))?.unified_order(placing).await,
-            Protocol::V3 => Err(no_credentials(Protocol::V3)),
-        }
-    }
-
-    /// Queries an order.
-    /// # Errors
-    /// [`Error::Refused`] with `ORDERNOTEXIST` if WeChat has no such order.
-    /// Source: WeChat Pay v2, native.php?chapter=9_2.
-    pub async fn query(
-        &self,
-        by: impl Into<By<'_>> + Send,
-        out_trade_no: &OutTradeNo,
-    ) -> Result<Trade, Error> {
-        let by = by.into();
-        match by.protocol {
-            Protocol::V2 => self.v2(by.appid)?.order_query(out_trade_no).await,
-            Protocol::V3 => Err(no_credentials(Protocol::V3)),
-        }
-    }
-
-    /// Queries one payment by WeChat's number of it: an order may have been paid twice, and only this tells the payments
-    /// apart.
-    /// # Errors
-    /// As [`Client::query`]; [`Error::Foreign`] if the answer names another payment.
-    /// Source: WeChat Pay v2, native.php?chapter=9_2.
-    pub async fn query_transaction(
-        &self,
-        by: impl Into<By<'_>> + Send,
-        transaction_id: &TransactionId,
-    ) -> Result<Trade, Error> {
-        let by = by.into();
-        match by.protocol {
-            Protocol::V2 => self.v2(by.appid)?.transaction_query(transaction_id).await,
-            Protocol::V3 => Err(no_credentials(Protocol::V3)),
-        }
-    }
-
-    /// Closes an unpaid order, so that it cannot be paid any more. WeChat refuses that in the first five minutes.
-    /// # Errors
-    /// [`Error::Refused`] with `ORDERPAID`: the payer was faster, query. With `ORDERCLOSED`: it is closed already.
-    /// Source: WeChat Pay v2, native.php?chapter=9_3.
-    pub async fn close(&self, by: impl Into<By<'_>> + Send, out_trade_no: &OutTradeNo) -> Result<(), Error> {
-        let by = by.into();
-        match by.protocol {
-            Protocol::V2 => self.v2(by.appid)?.close_order(out_trade_no).await,
-            Protocol::V3 => Err(no_credentials(Protocol::V3)),
-        }
-    }
-
-    /// Asks for a refund. A success says that WeChat has accepted it, not that it is done. What is unclear is asked again
-    /// with the very same [`Refund`] and by the same protocol.
-    /// # Errors
-    /// [`Error::NoCertificate`] without a certificate that WeChat accepts (v2). [`Error::Refused`] with `NOTENOUGH` (the
-    /// merchant's funds), `TRADE_OVERDUE`, `USER_ACCOUNT_ABNORMAL`, `FREQUENCY_LIMITED` and more.
-    /// Source: WeChat Pay v2, native.php?chapter=9_4.
-    pub async fn refund(
-        &self,
-        by: impl Into<By<'_>> + Send,
-        refund: &Refund,
-    ) -> Result<Verified<RefundAccepted>, Error> {
-        refund.check().map_err(Error::Invalid)?;
-        let by = by.into();
-        match by.protocol {
-            Protocol::V2 => self.v2(by.appid)?.refund(refund).await,
-            Protocol::V3 => Err(no_credentials(Protocol::V3)),
-        }
-    }
-
-    /// Queries one refund, or all refunds of a payment, [`Refunds::PAGE`] at a time. v3 has no such list, and finds a refund
-    /// by its `out_refund_no` only.
-    /// # Errors
-    /// [`Error::Refused`] with `REFUNDNOTEXIST` if WeChat has accepted no such refund: that one may be sent again.
-    /// [`Error::Invalid`] if v3 is asked for anything but [`RefundQuery::OutRefundNo`].
-    /// Source: WeChat Pay v2, native.php?chapter=9_5.
-    pub async fn query_refunds(
-        &self,
-        by: impl Into<By<'_>> + Send,
-        query: &RefundQuery,
-    ) -> Result<Verified<Refunds>, Error> {
-        let by = by.into();
-        match by.protocol {
-            Protocol::V2 => self.v2(by.appid)?.refund_query(query).await,
-            Protocol::V3 => Err(no_credentials(Protocol::V3)),
-        }
-    }
-
-    /// Fetches the bill of a day that has passed, to be read row by row. WeChat makes it at 9:00 of the next day; ask
-    /// after 10:00.
-    /// # Errors
-    /// [`BillError::Call`] here; what the answer says comes with the first [`Bill::next`].
-    /// Source: WeChat Pay v2, native.php?chapter=9_6.
-    pub async fn download_bill(
-        &self,
-        by: Protocol,
-        date: BillDate,
-        bill_type: BillType,
-        gzip: bool,
-    ) -> Result<Bill, BillError> {
-        match by {
-            Protocol::V2 => self.v2(None)?.download_bill(date, bill_type, gzip).await,
-            Protocol::V3 => Err(no_credentials(Protocol::V3).into()),
-        }
+    fn v3(&self) -> Result<V3<'_>, Error> {
+        Ok(V3 {
+            credentials: self.v3_credentials()?,
+            refresh: &self.refresh,
+            transport: &self.transport,
+            budget: self.budget,
+            clock: &self.clock,
+        })
     }
 }
 

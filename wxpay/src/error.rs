@@ -9,6 +9,9 @@ pub use code::{ErrClass, ErrCode};
 use crate::types::InvalidValue;
 use crate::v2::sign::SignError;
 use crate::v2::xml::XmlError;
+use crate::v3::certificates::CertificatesError;
+use crate::v3::json::JsonError;
+use crate::v3::signed;
 
 /// Three kinds of failure: WeChat refused ([`Error::Refused`]); the request was wrong, so nothing happened
 /// ([`Error::NotUnderstood`], [`Error::Invalid`], [`Error::NoCertificate`]); or the outcome is unknown
@@ -45,6 +48,24 @@ pub enum Error {
     /// Unsigned, or not signed with the merchant's key.
     #[error("WeChat Pay's answer is not signed by WeChat Pay")]
     BadSignature(#[source] SignError),
+    /// v3: not a JSON message.
+    #[error("WeChat Pay's answer is not JSON")]
+    NotJson(#[source] JsonError),
+    /// v3: unsigned, or not signed by a key of WeChat's.
+    #[error("WeChat Pay's answer is not signed by WeChat Pay")]
+    Unverified(#[source] signed::SignError),
+    /// v3: signed by WeChat, but at another time than now: one of the two clocks is wrong.
+    #[error("WeChat Pay's answer is signed by WeChat Pay, but its clock is {off_s} s ahead of ours")]
+    Skewed {
+        /// How far it is ahead of our clock, in seconds; negative if it is behind.
+        off_s: i64,
+    },
+    /// v3: HTTP 202, to be asked for again with the same request.
+    #[error("WeChat Pay has taken the request, but not finished it")]
+    NotFinished,
+    /// v3: WeChat's platform certificates, without which no answer can be believed.
+    #[error("WeChat Pay's platform certificates cannot be read")]
+    Certificates(#[source] CertificatesError),
     /// Signed with the merchant's key, but with the other algorithm than the request.
     #[error("WeChat Pay's answer is signed with another algorithm than the request")]
     OtherSignType,
@@ -54,14 +75,14 @@ pub enum Error {
         /// The field that differs.
         field: &'static str,
     },
-    /// `return_code` is `FAIL`: a mistake in the request, such as a wrong key or a missing field. Unsigned, so it proves
+    /// `return_code` is `FAIL`, or in v3 HTTP 401 or an answer without a code: a mistake in the request, such as a wrong key or a missing field. Unsigned, so it proves
     /// nothing; the order did not move, and a repeat will not help.
     #[error("WeChat Pay did not understand the request: {return_msg}")]
     NotUnderstood {
         /// WeChat's text, at most 128 characters of it.
         return_msg: String,
     },
-    /// `result_code` is `FAIL`, in a signed answer.
+    /// `result_code` is `FAIL` in a signed answer; in v3 any other error with a code, which may be unsigned.
     #[error("WeChat Pay refused: {code}")]
     Refused {
         /// Why.
@@ -82,6 +103,15 @@ impl Error {
                 ErrClass::Fix | ErrClass::Final => false,
             },
             _ => true,
+        }
+    }
+
+    /// Whether the cause is that this machine's clock and WeChat's differ, so that every call of v3 will fail.
+    pub fn is_about_clocks(&self) -> bool {
+        match self {
+            Error::Skewed { .. } => true,
+            Error::NotUnderstood { return_msg } => return_msg.contains("timestamp"),
+            _ => false,
         }
     }
 

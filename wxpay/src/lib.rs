@@ -99,12 +99,16 @@ mod certificate;
 mod channel;
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "client")]
+mod clock;
 mod error;
 mod evidence;
 mod fen;
 #[cfg(feature = "client")]
 pub mod host;
+pub mod invoke;
 mod payment;
+mod percent;
 mod placing;
 mod printable;
 mod refunding;
@@ -116,6 +120,7 @@ mod unix_millis;
 pub mod v2;
 pub mod v3;
 mod verified;
+pub mod weixin;
 
 pub use channel::{By, Channel, Protocol, Signed, TradeType};
 pub use error::{ErrClass, ErrCode, Error};
@@ -126,8 +131,8 @@ pub use placing::{H5Kind, H5Scene, Placing, Prepay, Ticket};
 pub use refunding::{Refund, RefundAccepted, RefundNotice, RefundQuery, RefundState, RefundStatus, Refunds};
 pub use trade::{Trade, TradeState};
 pub use types::{
-    AppId, CodeUrl, InvalidValue, MchId, OpenId, OutRefundNo, OutTradeNo, PayPage, PrepayId, RefundId,
-    TransactionId,
+    AppId, CodeUrl, InvalidValue, MchId, OpenId, OutRefundNo, OutTradeNo, PayPage, PrepayId, ProductId,
+    RefundId, TransactionId,
 };
 pub use unix_millis::UnixMillis;
 pub use v2::merchant::Merchant;

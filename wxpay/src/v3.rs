@@ -6,21 +6,33 @@
 //! ([`seal::open`]). The version-neutral types of the crate say what a message means.
 //! Source: WeChat Pay, 开发必要参数说明 and 签名与验签规则 (APIv3).
 
+pub mod answer;
+pub mod bill;
 pub mod certificate;
 pub mod certificates;
+#[cfg(feature = "client")]
+pub(crate) mod client;
+mod credentials;
 pub mod json;
 pub mod keys;
 pub mod merchant;
 pub mod notice;
 pub mod payment;
 pub mod public_key;
+pub mod query;
+#[cfg(feature = "client")]
+pub(crate) mod refresh;
 pub mod refund;
+pub mod refunds;
+pub mod refusal;
 pub mod seal;
 pub mod serial;
 pub mod sign;
 pub mod signed;
 pub mod signing_key;
+pub mod transactions;
 
+pub use credentials::Credentials;
 pub use merchant::Merchant;
 
 /// The longest notice that is read, in bytes.

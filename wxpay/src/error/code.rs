@@ -20,7 +20,8 @@ pub enum ErrClass {
 /// One table for the enum, its words and its classes.
 macro_rules! err_codes {
     ($($variant:ident $word:literal $class:ident,)*) => {
-        /// An `err_code` of any endpoint. Source: WeChat Pay v2, native.php?chapter=9_1 to 9_5 (错误码).
+        /// An `err_code` of v2 or `code` of v3, of any endpoint. Source: WeChat Pay v2, native.php?chapter=9_1 to 9_5 (错误码),
+        /// and the list of errors on each page of v3.
         #[derive(Debug, Clone, PartialEq, Eq, Hash)]
         pub enum ErrCode {
             $(#[doc = concat!("`", $word, "`")] $variant,)*
@@ -32,10 +33,12 @@ macro_rules! err_codes {
             /// Every code of the table.
             pub const ALL: &[ErrCode] = &[$(ErrCode::$variant,)*];
 
-            /// Reads a code; one that is not in the table is kept as it is.
+            /// Reads a code; one that is not in the table is kept as it is. `_` does not count: API v3 and newer pages of v2
+            /// have `ORDER_NOT_EXIST` where older ones have `ORDERNOTEXIST`.
             pub fn parse(word: &str) -> Self {
+                let is = |known: &str| known.bytes().filter(|b| *b != b'_').eq(word.bytes().filter(|b| *b != b'_'));
                 match word {
-                    $($word => ErrCode::$variant,)*
+                    $(_ if is($word) => ErrCode::$variant,)*
                     _ => ErrCode::Other(word.to_owned()),
                 }
             }
@@ -87,6 +90,15 @@ err_codes! {
     PostDataEmpty "POST_DATA_EMPTY" Fix,
     NotUtf8 "NOT_UTF8" Fix,
     TradeStateError "TRADE_STATE_ERROR" Query,
+    TradeError "TRADE_ERROR" Query,
+    RuleLimit "RULE_LIMIT" Fix,
+    OpenidMismatch "OPENID_MISMATCH" Fix,
+    RequestBlocked "REQUEST_BLOCKED" Fix,
+    MchNotExists "MCH_NOT_EXISTS" Fix,
+    NoStatementExist "NO_STATEMENT_EXIST" Final,
+    StatementCreating "STATEMENT_CREATING" Wait,
+    RatelimitExceeded "RATELIMIT_EXCEEDED" Wait,
+    FrequencyLimitExceed "FREQUENCY_LIMIT_EXCEED" Wait,
 }
 
 impl fmt::Display for ErrCode {
