@@ -167,10 +167,10 @@ impl Transport {
             Transport::Http(hosts) => hosts,
             Transport::InProcess(_) => return Some((self.clone(), sent(&url, ""))),
         };
-        let named = self.bases().any(|base| base.origin() == url.origin());
-        let of_wechat =
-            url.scheme() == "https" && url.port().is_none() && url.host_str().is_some_and(is_wechat);
-        if !named && !(of_wechat && self.is_wechat()) {
+        let is_named = self.bases().any(|base| base.origin() == url.origin());
+        let of_wechat = url.scheme() == "https" && url.port().is_none();
+        let of_wechat = of_wechat && url.host_str().is_some_and(is_wechat);
+        if !is_named && (!of_wechat || !self.is_wechat()) {
             return None;
         }
         let prefix = hosts.primary.path().trim_end_matches('/').to_owned();

@@ -42,7 +42,7 @@ pub fn read(asked: Asked, status: u16, body: &[u8], request_id: Option<&str>) ->
             let code = code.map(|code| printable(code, 64)).unwrap_or_default();
             Error::NotUnderstood { return_msg: format!("HTTP 401 {code} {said}") }
         }
-        (400..=499 | 500..=599, Some(word)) => {
+        (400..=599, Some(word)) => {
             let code = meaning(asked, status, &printable(word, 64));
             Error::Refused { code, err_code_des: said }
         }
