@@ -2,23 +2,38 @@
 
 mod business;
 mod certificate;
+mod channels;
 mod check;
+mod merchant;
+mod parse;
 pub mod permissions;
+mod public_url;
 mod range;
 mod read;
+mod secret_files;
+mod service;
 pub mod settings;
 pub mod text;
+mod v3;
+mod weixin;
 
-use std::{fmt, net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf};
 
 use app::site::SiteSettings;
 use ipnet::IpNet;
-use wxpay::{Merchant, SignType, client::Certificate};
+use wxpay::{Protocol, SignType, client::Certificate};
 
 pub use self::{
-    check::{PublicUrl, is_loopback_name},
+    channels::Channels,
+    merchant::Credentials,
+    public_url::{PublicUrl, is_loopback_name},
     read::{load, load_database, load_user_token_secret},
+    service::Service,
+    v3::V3,
+    weixin::{TokenApi, VerifyFile, Weixin},
 };
+use crate::sealing::SecretKeys;
+pub use crate::secret::Secret;
 
 /// Where sandbox mode keeps everything unless told otherwise.
 pub const SANDBOX_DATABASE: &str = "sqlite://data/sandbox.db";
@@ -37,26 +52,6 @@ pub struct ConfigError {
 impl ConfigError {
     pub(crate) fn new(setting: &str, problem: impl Into<String>) -> Self {
         ConfigError { setting: setting.to_owned(), problem: problem.into() }
-    }
-}
-
-/// A text that must not show in logs, errors or pages.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Self {
-        Secret(text.into())
-    }
-
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
     }
 }
 
@@ -79,8 +74,17 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,
     pub log_format: LogFormat,
-    /// What the setting says; without it the database decides.
+    /// By which protocol new orders are placed.
+    pub first: Protocol,
+    /// What the setting says; without it the database decides. Only for API v2.
     pub sign_type: Option<SignType>,
+    pub channels: Channels,
+    pub weixin: Weixin,
+    /// `None`: there are no addresses for the site's own programs.
+    pub service: Option<Service>,
+    /// `None` in sandbox mode without the setting, where one is made and kept with the database, and for a merchant who has
+    /// nothing to seal.
+    pub secret_keys: Option<SecretKeys>,
     /// Files that hold secrets: the settings file if it has one, the certificate, its key.
     pub secret_files: Vec<PathBuf>,
 }
@@ -89,14 +93,10 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub enum Mode {
     /// The built-in sandbox on this address; no real money.
-    Sandbox { addr: SocketAddr },
-    Merchant {
-        merchant: Merchant,
-        /// `None`: WeChat's own addresses.
-        base_url: Option<String>,
-        /// Without one that is valid nothing is refunded.
-        certificate: Option<Certificate>,
+    Sandbox {
+        addr: SocketAddr,
     },
+    Merchant(Box<Credentials>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,14 +110,14 @@ impl Config {
     pub fn is_sandbox(&self) -> bool {
         match &self.mode {
             Mode::Sandbox { .. } => true,
-            Mode::Merchant { merchant, .. } => merchant.is_sandbox(),
+            Mode::Merchant(merchant) => merchant.is_sandbox(),
         }
     }
 
     /// The certificate for refunds; it may have expired.
     pub fn certificate(&self) -> Option<&Certificate> {
         match &self.mode {
-            Mode::Merchant { certificate, .. } => certificate.as_ref(),
+            Mode::Merchant(merchant) => merchant.certificate.as_ref(),
             Mode::Sandbox { .. } => None,
         }
     }
@@ -125,7 +125,7 @@ impl Config {
     /// What a database is marked with at its first start, so that play money never meets real balances.
     pub fn identity(&self) -> String {
         match &self.mode {
-            Mode::Merchant { merchant, .. } if !self.is_sandbox() => {
+            Mode::Merchant(merchant) if !merchant.is_sandbox() => {
                 format!("mch_id {} appid {}", merchant.mch_id, merchant.appid)
             }
             _ => SANDBOX_IDENTITY.to_owned(),

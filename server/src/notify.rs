@@ -13,10 +13,13 @@ use cashier::{NoticeAnswer, RefundNoticeAnswer};
 use http::{HeaderValue, StatusCode, header};
 use recharge::command::Outcome;
 use tokio::time::timeout;
-use wxpay::v2::{
-    NOTICE_LIMIT,
-    notify::{self, Notice, NoticeError},
-    refund_notice::{self, RefundNoticeError},
+use wxpay::{
+    Protocol,
+    v2::{
+        NOTICE_LIMIT,
+        notify::{self, Notice, NoticeError},
+        refund_notice::{self, RefundNoticeError},
+    },
 };
 
 use crate::{
@@ -24,13 +27,14 @@ use crate::{
     state::{Server, WRITE_WITHIN},
 };
 
-const WECHAT: Caller = Caller::Stranger(Stranger::Program);
+pub(crate) const WECHAT: Caller = Caller::Stranger(Stranger::Program);
+pub(crate) const NOTICE: Limit = Limit::Notice;
 
 pub(crate) fn routes() -> Routes<Server> {
-    Routes::new().post("/wxpay/notify", WECHAT, Limit::Notice, receive).post(
+    Routes::new().post("/wxpay/notify", WECHAT, NOTICE, receive).post(
         "/wxpay/refund-notify",
         WECHAT,
-        Limit::Notice,
+        NOTICE,
         receive_refund,
     )
 }
@@ -39,7 +43,8 @@ async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>
     let Some(body) = whole(body).await else {
         return unverifiable(&server, &NoticeError::TooLarge);
     };
-    match notify::read(&body, &server.merchant) {
+    let Some(merchant) = &server.v2 else { return counted("no_credentials", no_credentials(&server)) };
+    match notify::read(&body, merchant) {
         Ok(Notice::Paid(payment)) => {
             let from = from.0.0.to_string();
             let settled = timeout(WRITE_WITHIN, server.cashier.credit_payment(payment, &from)).await;
@@ -71,15 +76,18 @@ async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>
 }
 
 /// A refund that is not ours has to be confirmed by a query first, which WeChat's five seconds leave time for.
-const CONFIRM_WITHIN: Duration = Duration::from_secs(4);
+pub(crate) const CONFIRM_WITHIN: Duration = Duration::from_secs(4);
 
 async fn receive_refund(
     State(server): State<Server>,
     from: axum::Extension<ClientAddr>,
     body: Body,
 ) -> Response {
+    let Some(merchant) = &server.v2 else {
+        return counted_refund("no_credentials", no_credentials(&server));
+    };
     let read = match whole(body).await {
-        Some(body) => refund_notice::read(&body, &server.merchant),
+        Some(body) => refund_notice::read(&body, merchant),
         None => Err(RefundNoticeError::TooLarge),
     };
     let notice = match read {
@@ -103,13 +111,26 @@ async fn receive_refund(
     }
 }
 
+/// Without the v2 key nothing can be verified, and the schedule asks by API v3. The address stays: WeChat posts to it for
+/// orders that were placed by v2.
+fn no_credentials(server: &Server) -> Response {
+    refused(server, &"SAOMA_WECHAT_API_KEY is not set, and it is by API v2");
+    failure(StatusCode::OK, "签名失败")
+}
+
 fn counted_refund(verdict: &'static str, response: Response) -> Response {
-    metrics::counter!("saoma_refund_notices_total", "verdict" => verdict).increment(1);
+    count_refund(Protocol::V2, verdict);
     response
 }
 
+pub(crate) fn count_refund(protocol: Protocol, verdict: &'static str) {
+    let protocol = label(protocol);
+    metrics::counter!("saoma_refund_notices_total", "protocol" => protocol, "verdict" => verdict)
+        .increment(1);
+}
+
 /// The whole body, if it is not over the limit; never more than that is held.
-async fn whole(body: Body) -> Option<Bytes> {
+pub(crate) async fn whole(body: Body) -> Option<Bytes> {
     if body.size_hint().lower() > NOTICE_LIMIT as u64 {
         return None;
     }
@@ -132,7 +153,7 @@ fn answer(settled: Option<NoticeAnswer>) -> Response {
     }
 }
 
-fn word(outcome: &Outcome) -> &'static str {
+pub(crate) fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Credited { late: false } => "credited",
         Outcome::Credited { late: true } => "credited_late",
@@ -149,13 +170,13 @@ fn unverifiable(server: &Server, error: &NoticeError) -> Response {
     counted(error.kind(), failure(StatusCode::OK, error.return_msg()))
 }
 
-fn refused(server: &Server, error: &dyn std::fmt::Display) {
+pub(crate) fn refused(server: &Server, error: &dyn std::fmt::Display) {
     if let Some(left_out) = server.bad_notices.take(server.now()) {
         tracing::warn!(left_out, "notice refused: {error}");
     }
 }
 
-fn not_written(error: &cashier::db::writer::WriteError) {
+pub(crate) fn not_written(error: &cashier::db::writer::WriteError) {
     tracing::error!(
         error = error as &dyn std::error::Error,
         "a notice could not be written; WeChat will repeat it"
@@ -163,8 +184,20 @@ fn not_written(error: &cashier::db::writer::WriteError) {
 }
 
 fn counted(verdict: &'static str, response: Response) -> Response {
-    metrics::counter!("saoma_notices_total", "verdict" => verdict).increment(1);
+    count(Protocol::V2, verdict);
     response
+}
+
+fn label(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::V2 => "v2",
+        Protocol::V3 => "v3",
+    }
+}
+
+pub(crate) fn count(protocol: Protocol, verdict: &'static str) {
+    let protocol = label(protocol);
+    metrics::counter!("saoma_notices_total", "protocol" => protocol, "verdict" => verdict).increment(1);
 }
 
 fn success() -> Response {

@@ -18,7 +18,8 @@ use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    assets, health, limits, middleware, notify, payer_session, polls, recharge_api, session, state::Server,
+    assets, health, limits, middleware, notify, payer_session, polls, recharge_api, session,
+    state::Server, verify,
 };
 
 /// Every route of the server, without the handlers.
@@ -40,6 +41,7 @@ fn own_routes() -> Routes<Server> {
 #[allow(clippy::disallowed_methods, reason = "the one place that builds routers, from the register")]
 pub fn router(server: Server) -> Router {
     let routes = own_routes()
+        .merge(verify::routes(&server.verify))
         .with_state(server.clone())
         .merge(app::pages::routes().with_state(server.pages.clone()))
         .merge(assets::routes());

@@ -23,7 +23,8 @@ pub enum SignTypeError {
 /// # Errors
 /// [`SignTypeError`].
 pub async fn decide(mut config: Config, db: &Db) -> Result<Config, SignTypeError> {
-    let Mode::Merchant { merchant, .. } = &mut config.mode else { return Ok(config) };
+    let Mode::Merchant(credentials) = &mut config.mode else { return Ok(config) };
+    let Some(merchant) = &mut credentials.v2 else { return Ok(config) };
     merchant.sign_type = match config.sign_type {
         Some(given) => given,
         None if merchant.is_sandbox() => return Ok(config),
@@ -57,7 +58,7 @@ mod tests {
         let db = Db::open(database).await.unwrap();
         start::claim(&db, &config.identity()).await.unwrap();
         match decide(config, &db).await.unwrap().mode {
-            Mode::Merchant { merchant, .. } => merchant.sign_type,
+            Mode::Merchant(merchant) => merchant.v2.unwrap().sign_type,
             Mode::Sandbox { .. } => panic!("a merchant"),
         }
     }

@@ -14,7 +14,7 @@ use wxpay::{
 
 use crate::{
     background,
-    config::{Config, Mode, PublicUrl, permissions},
+    config::{Config, Mode, PublicUrl, Secret, permissions},
     create_limit::CreateLimit,
     health,
     listener::{self, Limits},
@@ -25,8 +25,9 @@ use crate::{
     refusals::Refusals,
     router,
     same_site::Hosts,
+    sealing::SecretKeys,
     sign_type::{self, SignTypeError},
-    state::{Inner, Server},
+    state::{Inner, Server, V3},
     user_token::UserTokens,
 };
 
@@ -45,6 +46,8 @@ pub enum StartError {
     SignType(#[from] SignTypeError),
     #[error("SAOMA_SANDBOX_ADDR must name the port on which the server's sandbox listens, not 0")]
     SandboxPort,
+    #[error("SAOMA_WECHAT_API_KEY must be set: no orders are placed by API v3 yet")]
+    OnlyV3,
     #[error(transparent)]
     Client(#[from] wxpay::Error),
     #[error("the sandbox cannot start")]
@@ -101,14 +104,15 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (client, sandbox_addr) = wechat(&config, &db, &stopped, &mut tasks).await?;
     let tokens = UserTokens::new(user_token_secret(&config, &db).await?.as_bytes()).at(public_url.as_str());
     let (first_password, no_operator) = first_operator(&config, &db).await?;
-    let merchant = client.v2_merchant()?.clone();
+    let (v2, v3) = identities(&config);
     let cashier = cashier(&config, db.clone(), client, &public_url);
     let server = Server::new(Inner {
         pages: Service { cashier: cashier.clone(), site: site_settings(&config, &public_url, sandbox_addr) },
         cashier,
-        merchant,
+        v2,
+        v3,
         tokens,
-        operators: Operators::new(db),
+        operators: Operators::new(db.clone()),
         create_limit: CreateLimit::default(),
         hosts: Hosts::new(public_url.clone(), matches!(config.mode, Mode::Sandbox { .. })),
         public_url: public_url.clone(),
@@ -116,6 +120,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         is_framed: !config.site.frame_ancestors.is_empty(),
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_from: config.metrics_from.clone(),
+        service: config.service.clone(),
+        channels: config.channels,
+        verify: config.weixin.verify.clone(),
+        secret_keys: secret_keys(&config, &db).await?,
         bad_notices: LogLimit::default(),
         refusals: Refusals::default(),
         readiness: Readiness::default(),
@@ -150,7 +158,7 @@ pub async fn beside(config: &Config) -> Result<Cashier, StartError> {
     claim(&db, &config.identity()).await?;
     let config = &sign_type::decide(config.clone(), &db).await?;
     let client = match &config.mode {
-        Mode::Merchant { .. } => {
+        Mode::Merchant(_) => {
             let (_stop, stopped) = watch::channel(false);
             wechat(config, &db, &stopped, &mut Vec::new()).await?.0
         }
@@ -187,10 +195,11 @@ async fn wechat(
     tasks: &mut Vec<JoinHandle<()>>,
 ) -> Result<(Client, Option<SocketAddr>), StartError> {
     let address = match &config.mode {
-        Mode::Merchant { merchant, base_url, certificate } => {
-            let endpoint = base_url.as_deref().map_or_else(Endpoint::wechat, Endpoint::new);
-            let client = Client::new(merchant.clone(), endpoint)?;
-            return Ok((with_certificate(client, certificate.as_ref(), UnixMillis::now())?, None));
+        Mode::Merchant(merchant) => {
+            let endpoint = merchant.base_url.as_deref().map_or_else(Endpoint::wechat, Endpoint::new);
+            let client = Client::new(merchant.v2.clone().ok_or(StartError::OnlyV3)?, endpoint)?;
+            let certificate = merchant.certificate.as_ref();
+            return Ok((with_certificate(client, certificate, UnixMillis::now())?, None));
         }
         Mode::Sandbox { addr } => *addr,
     };
@@ -212,6 +221,18 @@ async fn wechat(
         }
     }));
     Ok((Client::new(merchant, Endpoint::new(format!("http://{addr}")))?, Some(addr)))
+}
+
+/// Whose notices are believed, by either protocol.
+fn identities(config: &Config) -> (Option<Merchant>, Option<V3>) {
+    match &config.mode {
+        Mode::Sandbox { .. } => (Some(Merchant::sandbox()), None),
+        Mode::Merchant(credentials) => {
+            let v3 = credentials.v3.as_ref();
+            let v3 = v3.map(|v3| V3 { merchant: v3.merchant.clone(), keys: v3.key_ring() });
+            (credentials.v2.clone(), v3)
+        }
+    }
 }
 
 /// How long before its end a certificate is warned about, in days.
@@ -253,8 +274,23 @@ async fn user_token_secret(config: &Config, db: &Db) -> Result<String, StartErro
 /// # Errors
 /// [`DbError`].
 pub async fn kept_secret(db: &Db) -> Result<String, DbError> {
-    let fresh = format!("{}{}", operators::random_hex(), operators::random_hex());
-    facts::get_or_set(db, "user_token_secret", &fresh).await
+    facts::get_or_set(db, "user_token_secret", &random_secret()).await
+}
+
+/// The settings' key; in sandbox mode without one, a key made once and kept with the database.
+async fn secret_keys(config: &Config, db: &Db) -> Result<Option<SecretKeys>, DbError> {
+    match (&config.secret_keys, &config.mode) {
+        (None, Mode::Sandbox { .. }) => {
+            let kept = facts::get_or_set(db, "secret_key", &random_secret()).await?;
+            Ok(Some(SecretKeys::new(Secret::new(kept), None)))
+        }
+        (given, _) => Ok(given.clone()),
+    }
+}
+
+/// 64 hexadecimal digits.
+fn random_secret() -> String {
+    format!("{}{}", operators::random_hex(), operators::random_hex())
 }
 
 /// The operator of the first start: the password that was made for it, and whether there is still none.
@@ -266,7 +302,7 @@ async fn first_operator(config: &Config, db: &Db) -> Result<(Option<String>, boo
     let (password, shown) = match (&config.admin_password, &config.mode) {
         (Some(password), _) => (password.expose(), false),
         (None, Mode::Sandbox { .. }) => (made.as_str(), true),
-        (None, Mode::Merchant { .. }) => return Ok((None, true)),
+        (None, Mode::Merchant(_)) => return Ok((None, true)),
     };
     match operators::add(db, operators::FIRST, password, wxpay::UnixMillis::now()).await {
         Ok(()) => Ok((shown.then(|| made.clone()), false)),
@@ -289,7 +325,7 @@ fn site_settings(
 ) -> Arc<SiteSettings> {
     // A sandbox elsewhere has its phone page beside what stands in for WeChat.
     let elsewhere = match &config.mode {
-        Mode::Merchant { base_url: Some(url), .. } if config.is_sandbox() => Some(url.clone()),
+        Mode::Merchant(merchant) if merchant.is_sandbox() => merchant.base_url.clone(),
         _ => None,
     };
     Arc::new(SiteSettings {

@@ -4,11 +4,22 @@ use std::{sync::Arc, time::Duration};
 
 use cashier::Cashier;
 use ipnet::IpNet;
-use wxpay::{Merchant, UnixMillis};
+use wxpay::{
+    Merchant, UnixMillis,
+    v3::{self, keys::KeyRing},
+};
 
 use crate::{
-    config::PublicUrl, create_limit::CreateLimit, log_limit::LogLimit, misses::Misses, operators::Operators,
-    readiness::Readiness, refusals::Refusals, same_site::Hosts, user_token::UserTokens,
+    config::{Channels, PublicUrl, Service, VerifyFile},
+    create_limit::CreateLimit,
+    log_limit::LogLimit,
+    misses::Misses,
+    operators::Operators,
+    readiness::Readiness,
+    refusals::Refusals,
+    same_site::Hosts,
+    sealing::SecretKeys,
+    user_token::UserTokens,
 };
 
 /// Cheap to clone.
@@ -33,8 +44,10 @@ impl std::ops::Deref for Server {
 pub struct Inner {
     pub cashier: Cashier,
     pub pages: app::service::Service,
-    /// Whose signature a notice must have.
-    pub merchant: Merchant,
+    /// Whose signature a notice of API v2 must have; `None` without its credentials.
+    pub v2: Option<Merchant>,
+    /// The same for API v3.
+    pub v3: Option<V3>,
     pub tokens: UserTokens,
     pub operators: Operators,
     pub create_limit: CreateLimit,
@@ -45,6 +58,13 @@ pub struct Inner {
     pub is_framed: bool,
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,
+    /// `None`: there are no addresses for the site's own programs.
+    pub service: Option<Service>,
+    pub channels: Channels,
+    /// Served at the root.
+    pub verify: Vec<VerifyFile>,
+    /// `None`: a merchant who has nothing to seal.
+    pub secret_keys: Option<SecretKeys>,
     pub bad_notices: LogLimit,
     pub refusals: Refusals,
     pub readiness: Readiness,
@@ -57,6 +77,14 @@ impl Inner {
     pub fn now(&self) -> UnixMillis {
         self.cashier.now()
     }
+}
+
+/// What a notice of API v3 is believed by.
+#[derive(Debug, Clone)]
+pub struct V3 {
+    pub merchant: v3::Merchant,
+    /// Shared with the client for WeChat, which adds platform certificates to it.
+    pub keys: KeyRing,
 }
 
 /// How long a notice waits for its commit. WeChat waits 5 s for the answer and repeats what was not acknowledged.

@@ -18,6 +18,21 @@ pub struct Certificate {
     expires_at: UnixMillis,
 }
 
+/// A certificate, with those of its authorities, and its private key (PKCS#8), both in PEM. `Debug` hides it.
+#[derive(Clone)]
+pub struct PemPair {
+    /// The merchant's own certificate first.
+    pub certificate: String,
+    /// The private key.
+    pub key: String,
+}
+
+impl fmt::Debug for PemPair {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PemPair(•••)")
+    }
+}
+
 impl Certificate {
     /// Reads `apiclient_cert.pem` and `apiclient_key.pem`. An empty `key` means that `certificate` has both.
     /// # Errors
@@ -34,13 +49,21 @@ impl Certificate {
     /// # Errors
     /// [`InvalidValue`] if it is no p12, or of another merchant, or without a private key.
     pub fn from_p12(p12: &[u8], mch_id: &MchId) -> Result<Self, InvalidValue> {
+        let pem = Self::pem_of_p12(p12, mch_id)?;
+        Self::from_pem(pem.certificate.as_bytes(), pem.key.as_bytes())
+    }
+
+    /// What is in `apiclient_cert.p12`, as the two PEM files have it.
+    /// # Errors
+    /// [`InvalidValue`] as [`Certificate::from_p12`].
+    pub fn pem_of_p12(p12: &[u8], mch_id: &MchId) -> Result<PemPair, InvalidValue> {
         let must_be = "a p12 file with a private key, whose password is the mch_id";
         let invalid = InvalidValue { what: "the merchant's certificate", must_be };
         let store = KeyStore::from_pkcs12(p12, mch_id.as_str(), Pkcs12ImportPolicy::Relaxed);
         let store = store.map_err(|_| invalid.clone())?;
         let (_, chain) = store.private_key_chain().ok_or(invalid)?;
-        let certificates: String = chain.certs().iter().map(|one| pem("CERTIFICATE", one.as_der())).collect();
-        Self::from_pem(certificates.as_bytes(), pem("PRIVATE KEY", chain.key().as_der()).as_bytes())
+        let certificate = chain.certs().iter().map(|one| pem("CERTIFICATE", one.as_der())).collect();
+        Ok(PemPair { certificate, key: pem("PRIVATE KEY", chain.key().as_der()) })
     }
 
     /// Reads either, told apart by the first byte: PEM is text, a p12 is not. `key` is for PEM in two files.

@@ -24,7 +24,7 @@ use crate::v3::client::V3;
 use crate::v3::refresh::{Refresh, Why};
 
 pub use crate::bill::download::Bill;
-pub use crate::certificate::Certificate;
+pub use crate::certificate::{Certificate, PemPair};
 pub use crate::host::Endpoint;
 pub use credentials::Credentials;
 

@@ -1,82 +1,143 @@
-//! The merchant's certificate for refunds, read from its files and checked before anything starts.
+//! The merchant's certificate and its private key, read from their files and checked before anything starts.
 
 use wxpay::{
-    MchId, Merchant,
+    MchId, Merchant, UnixMillis,
     client::{Certificate, Client, Endpoint},
+    v3::keys::{PublicKey, Serial},
 };
+use x509_parser::pem::Pem as Block;
 
 use super::ConfigError;
 
 const CERT: &str = "SAOMA_WECHAT_CERT";
 const KEY: &str = "SAOMA_WECHAT_CERT_KEY";
 
-/// One that has expired is read like any other: credits must not wait for it, see [`crate::start`].
+/// The two in PEM, wherever they stood. Both may be the same text, which then has blocks of each kind.
+pub(super) struct Pem {
+    pub certificate: Option<Vec<u8>>,
+    pub key: Vec<u8>,
+}
+
+/// What API v2 shows for refunds. One that has expired is read like any other: credits must not wait for it, see
+/// [`crate::start`].
 ///
 /// The certificate of two PEM files, of one PEM file that has the key too, or of a p12 file.
 pub(super) fn read(
     cert: Option<&str>,
     key: Option<&str>,
-    merchant: &Merchant,
+    mch_id: &MchId,
 ) -> Result<Option<Certificate>, ConfigError> {
-    let Some(cert) = cert else {
-        return match key {
-            Some(_) => Err(ConfigError::new(CERT, "must be set together with SAOMA_WECHAT_CERT_KEY")),
-            None => Ok(None),
-        };
+    let Some(pem) = pem(cert, key, mch_id)? else { return Ok(None) };
+    let Some(cert) = pem.certificate else {
+        return Err(ConfigError::new(CERT, "must be set together with SAOMA_WECHAT_CERT_KEY"));
     };
-    let cert = file(CERT, cert)?;
-    let certificate = match key {
-        // A p12 is a DER sequence, and has its key in it.
-        _ if cert.starts_with(&[0x30]) => of_p12(&cert, key, &merchant.mch_id)?,
-        Some(key) => of_pem(&cert, &file(KEY, key)?)?,
-        None => Certificate::from_pem(&cert, b"").map_err(|_| {
-            ConfigError::new(
-                KEY,
-                "must be set, unless SAOMA_WECHAT_CERT is a p12 file or has the key in it too",
-            )
-        })?,
-    };
-    belongs_together(&certificate, merchant)?;
+    let key = if cert == pem.key { &[][..] } else { &pem.key };
+    let problem = "must be a PEM file with a private key (apiclient_key.pem)";
+    let certificate = Certificate::from_pem(&cert, key).map_err(|_| ConfigError::new(KEY, problem))?;
+    of_this_merchant(&cert, mch_id)?;
+    belongs_together(&certificate)?;
     Ok(Some(certificate))
 }
 
-fn file(setting: &str, path: &str) -> Result<Vec<u8>, ConfigError> {
-    std::fs::read(path)
-        .map_err(|e| ConfigError::new(setting, format!("must be a file this user can read: {e}")))
-}
-
-fn of_p12(file: &[u8], key: Option<&str>, mch_id: &MchId) -> Result<Certificate, ConfigError> {
-    if key.is_some() {
-        return Err(ConfigError::new(KEY, "must not be set with a p12 file, which has its key in it"));
-    }
-    let problem = "must be a p12 file with a private key whose password is SAOMA_WECHAT_MCH_ID";
-    Certificate::from_p12(file, mch_id).map_err(|_| ConfigError::new(CERT, problem))
-}
-
-fn of_pem(cert: &[u8], key: &[u8]) -> Result<Certificate, ConfigError> {
+/// The certificate and the key, or the key alone; `None` where neither is set.
+pub(super) fn pem(cert: Option<&str>, key: Option<&str>, mch_id: &MchId) -> Result<Option<Pem>, ConfigError> {
     let has = |text: &[u8], label: &[u8]| text.windows(label.len()).any(|part| part == label);
-    if !has(cert, b"BEGIN CERTIFICATE") {
+    let key_file = |path| {
+        let key = file(KEY, path)?;
+        let problem = "must be a PEM file with a private key (apiclient_key.pem)";
+        if has(&key, b"PRIVATE KEY") { Ok(key) } else { Err(ConfigError::new(KEY, problem)) }
+    };
+    let Some(cert) = cert else {
+        return key.map(key_file).transpose().map(|key| key.map(|key| Pem { certificate: None, key }));
+    };
+    let cert = file(CERT, cert)?;
+    // A p12 is a DER sequence, and has its key in it.
+    if cert.starts_with(&[0x30]) {
+        return of_p12(&cert, key, mch_id).map(Some);
+    }
+    if !has(&cert, b"BEGIN CERTIFICATE") {
         return Err(ConfigError::new(
             CERT,
             "must be a PEM file with a certificate (apiclient_cert.pem) or a p12 file",
         ));
     }
-    let problem = "must be a PEM file with a private key (apiclient_key.pem)";
-    if !has(key, b"PRIVATE KEY") {
-        return Err(ConfigError::new(KEY, problem));
+    let key = match key {
+        Some(path) => key_file(path)?,
+        None if has(&cert, b"PRIVATE KEY") => cert.clone(),
+        None => {
+            return Err(ConfigError::new(
+                KEY,
+                "must be set, unless SAOMA_WECHAT_CERT is a p12 file or has the key in it too",
+            ));
+        }
+    };
+    Ok(Some(Pem { certificate: Some(cert), key }))
+}
+
+pub(super) fn file(setting: &str, path: &str) -> Result<Vec<u8>, ConfigError> {
+    std::fs::read(path)
+        .map_err(|e| ConfigError::new(setting, format!("must be a file this user can read: {e}")))
+}
+
+fn of_p12(file: &[u8], key: Option<&str>, mch_id: &MchId) -> Result<Pem, ConfigError> {
+    if key.is_some() {
+        return Err(ConfigError::new(KEY, "must not be set with a p12 file, which has its key in it"));
     }
-    Certificate::from_pem(cert, key).map_err(|_| ConfigError::new(KEY, problem))
+    let problem = "must be a p12 file with a private key whose password is SAOMA_WECHAT_MCH_ID";
+    let pem = Certificate::pem_of_p12(file, mch_id).map_err(|_| ConfigError::new(CERT, problem))?;
+    Ok(Pem { certificate: Some(pem.certificate.into_bytes()), key: pem.key.into_bytes() })
 }
 
 /// TLS itself says so, before the first refund does.
-fn belongs_together(certificate: &Certificate, merchant: &Merchant) -> Result<(), ConfigError> {
-    let client = Client::new(merchant.clone(), Endpoint::wechat());
+fn belongs_together(certificate: &Certificate) -> Result<(), ConfigError> {
+    let client = Client::new(Merchant::sandbox(), Endpoint::wechat());
     let client = client.map_err(|error| ConfigError::new(CERT, format!("cannot be used: {error}")))?;
     match client.with_certificate(certificate.clone()) {
         Ok(_) => Ok(()),
         Err(_) => {
             Err(ConfigError::new(KEY, "must be the private key of the certificate in SAOMA_WECHAT_CERT"))
         }
+    }
+}
+
+/// What API v3 needs to know of the merchant's certificate.
+pub(super) struct OwnCertificate {
+    pub serial: Serial,
+    /// A DER `RSAPublicKey`.
+    pub public_key_der: Vec<u8>,
+    pub expires_at: UnixMillis,
+}
+
+impl OwnCertificate {
+    /// # Errors
+    /// [`ConfigError`] if it is none of a 2048-bit RSA key, or another merchant's.
+    pub(super) fn from_pem(pem: &[u8], mch_id: &MchId) -> Result<Self, ConfigError> {
+        of_this_merchant(pem, mch_id)?;
+        let text = String::from_utf8_lossy(pem);
+        let read = wxpay::v3::keys::Certificate::from_pem(&text);
+        let read =
+            read.map_err(|_| ConfigError::new(CERT, "must hold a certificate of a 2048-bit RSA key"))?;
+        let public_key_der = PublicKey::der(&read.key).to_vec();
+        Ok(OwnCertificate { serial: read.serial, public_key_der, expires_at: read.not_after })
+    }
+}
+
+/// WeChat's authority writes the merchant number into the certificate's common name.
+///
+/// # Errors
+/// [`ConfigError`] if another number stands there. A name that is no number is a gateway's or a sandbox's.
+fn of_this_merchant(pem: &[u8], mch_id: &MchId) -> Result<(), ConfigError> {
+    let blocks = Block::iter_from_buffer(pem).flatten();
+    let Some(own) = blocks.into_iter().find(|block| block.label == "CERTIFICATE") else { return Ok(()) };
+    let Ok(certificate) = own.parse_x509() else { return Ok(()) };
+    let names = certificate.subject().iter_common_name().filter_map(|name| name.as_str().ok());
+    let is_number = |name: &&str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
+    match names.filter(is_number).find(|name| *name != mch_id.as_str()) {
+        None => Ok(()),
+        Some(other) => Err(ConfigError::new(
+            CERT,
+            format!("is the certificate of merchant {other}, and SAOMA_WECHAT_MCH_ID is {mch_id}"),
+        )),
     }
 }
 
@@ -130,7 +191,7 @@ mod tests {
         let empty = put("empty.pem", b"");
         let nowhere = folder.path().join("nowhere.pem").to_str().unwrap().to_owned();
         let read = |cert: Option<&String>, key: Option<&String>| {
-            read(cert.map(String::as_str), key.map(String::as_str), &Merchant::sandbox())
+            read(cert.map(String::as_str), key.map(String::as_str), &Merchant::sandbox().mch_id)
         };
         for (cert, key) in
             [(&cert, Some(&key)), (&both, None), (&p12_file, None), (&old_cert, Some(&old_key))]

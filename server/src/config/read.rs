@@ -7,6 +7,7 @@ use confique::{Config as _, File, FileFormat, Layer as _};
 use super::{
     Config, ConfigError, Secret,
     check::{database_url, user_token_secret},
+    secret_files,
     settings::Settings,
 };
 use cashier::error_chain::{all_lines, error_chain};
@@ -17,9 +18,10 @@ type SettingsLayer = <Settings as confique::Config>::Layer;
 /// # Errors
 /// [`ConfigError`] for the first setting that is not usable.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
-    let settings = settings(layers(file)?)?;
-    let mut secret_files: Vec<_> =
-        [&settings.wechat_cert, &settings.wechat_cert_key].into_iter().flatten().map(PathBuf::from).collect();
+    let mut settings = settings(layers(file)?)?;
+    let mut secret_files = secret_files::read(&mut settings)?;
+    secret_files
+        .extend([&settings.wechat_cert, &settings.wechat_cert_key].into_iter().flatten().map(PathBuf::from));
     if let Some(path) = file_in_use(file)
         && has_secrets(&read_file(path)?)
     {
@@ -32,7 +34,8 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
 /// # Errors
 /// [`ConfigError`].
 pub fn load_database(file: Option<&Path>) -> Result<Secret, ConfigError> {
-    let settings = settings(layers(file)?)?;
+    let mut settings = settings(layers(file)?)?;
+    secret_files::read(&mut settings)?;
     let in_sandbox = settings.wechat_mch_id.is_none();
     database_url(settings.database_url.as_deref(), in_sandbox)
 }
@@ -41,7 +44,9 @@ pub fn load_database(file: Option<&Path>) -> Result<Secret, ConfigError> {
 /// # Errors
 /// [`ConfigError`].
 pub fn load_user_token_secret(file: Option<&Path>) -> Result<Option<Secret>, ConfigError> {
-    user_token_secret(settings(layers(file)?)?.user_token_secret.as_deref())
+    let mut settings = settings(layers(file)?)?;
+    secret_files::read(&mut settings)?;
+    user_token_secret(settings.user_token_secret.as_deref())
 }
 
 fn layers(file: Option<&Path>) -> Result<SettingsLayer, ConfigError> {
@@ -58,8 +63,18 @@ fn file_in_use(named: Option<&Path>) -> Option<&Path> {
 }
 
 fn has_secrets(layer: &SettingsLayer) -> bool {
-    let secrets =
-        [&layer.wechat_api_key, &layer.user_token_secret, &layer.admin_password, &layer.database_url];
+    let secrets = [
+        &layer.wechat_api_key,
+        &layer.wechat_apiv3_key,
+        &layer.wechat_apiv3_key_old,
+        &layer.wechat_app_secret,
+        &layer.service_token,
+        &layer.secret_key,
+        &layer.secret_key_old,
+        &layer.user_token_secret,
+        &layer.admin_password,
+        &layer.database_url,
+    ];
     secrets.into_iter().any(Option::is_some)
 }
 

@@ -30,8 +30,14 @@ pub struct Settings {
     #[config(env = "DATABASE_URL")]
     pub database_url: Option<String>,
 
-    /// The appid that the merchant number is bound to. appid, mch_id and key are all set, or none: then the built-in
-    /// sandbox stands in for WeChat and no real money moves.
+    /// A file with the database's address, in place of DATABASE_URL. Each name_file below is the same: the path of a file
+    /// whose content, less the line end, is the secret.
+    #[config(env = "DATABASE_URL_FILE")]
+    pub database_url_file: Option<String>,
+
+    /// The appid that the merchant number is bound to. A merchant is appid, mch_id and a complete set for API v2 (api_key),
+    /// for API v3 (apiv3_key, cert, cert_key), or both. None of these: the built-in sandbox stands in for WeChat and no real
+    /// money moves.
     /// Example: "wx2421b1c4370ec43b"
     #[config(env = "SAOMA_WECHAT_APPID")]
     pub wechat_appid: Option<String>,
@@ -41,9 +47,18 @@ pub struct Settings {
     #[config(env = "SAOMA_WECHAT_MCH_ID")]
     pub wechat_mch_id: Option<String>,
 
+    /// By which API new orders are placed: "v2" or "v3". Orders under way keep theirs. Without it v3 if only v3 is complete,
+    /// else v2. In sandbox mode both are complete.
+    #[config(env = "SAOMA_WECHAT_PROTOCOL")]
+    pub wechat_protocol: Option<String>,
+
     /// The API key (APIv2 密钥) from the merchant platform: exactly 32 ASCII letters and digits. Better in the environment than here.
     #[config(env = "SAOMA_WECHAT_API_KEY")]
     pub wechat_api_key: Option<String>,
+
+    /// A file with wechat_api_key.
+    #[config(env = "SAOMA_WECHAT_API_KEY_FILE")]
+    pub wechat_api_key_file: Option<String>,
 
     /// How requests are signed: "HMAC-SHA256" (recommended) or "MD5". Without it HMAC-SHA256, and MD5 for a database that was
     /// in use before this was the default.
@@ -55,8 +70,25 @@ pub struct Settings {
     #[config(env = "SAOMA_WECHAT_BASE_URL")]
     pub wechat_base_url: Option<String>,
 
-    /// The merchant's certificate for refunds: a PEM file (apiclient_cert.pem), or a p12 file (apiclient_cert.p12) whose
-    /// password is the merchant number. Without it nothing is refunded, and everything else works.
+    /// The APIv3 key (APIv3 密钥) from the merchant platform, which is not the v2 key: exactly 32 ASCII letters and digits.
+    #[config(env = "SAOMA_WECHAT_APIV3_KEY")]
+    pub wechat_apiv3_key: Option<String>,
+
+    /// A file with wechat_apiv3_key.
+    #[config(env = "SAOMA_WECHAT_APIV3_KEY_FILE")]
+    pub wechat_apiv3_key_file: Option<String>,
+
+    /// The APIv3 key before it was changed: what WeChat still seals with it is opened too.
+    #[config(env = "SAOMA_WECHAT_APIV3_KEY_OLD")]
+    pub wechat_apiv3_key_old: Option<String>,
+
+    /// A file with wechat_apiv3_key_old.
+    #[config(env = "SAOMA_WECHAT_APIV3_KEY_OLD_FILE")]
+    pub wechat_apiv3_key_old_file: Option<String>,
+
+    /// The merchant's certificate (商户API证书): a PEM file (apiclient_cert.pem), or a p12 file (apiclient_cert.p12) whose
+    /// password is the merchant number. API v2 shows it for refunds, and nothing is refunded by v2 without it; API v3 signs
+    /// everything with its key.
     #[config(env = "SAOMA_WECHAT_CERT")]
     pub wechat_cert: Option<String>,
 
@@ -64,13 +96,110 @@ pub struct Settings {
     #[config(env = "SAOMA_WECHAT_CERT_KEY")]
     pub wechat_cert_key: Option<String>,
 
+    /// The certificate's serial number, 40 hexadecimal digits. Needed only for API v3 with a key and no certificate.
+    #[config(env = "SAOMA_WECHAT_CERT_SERIAL")]
+    pub wechat_cert_serial: Option<String>,
+
+    /// WeChat's public key (微信支付公钥): a PEM file (pub_key.pem) from 账户中心 - API安全; two, separated by a comma, while it is
+    /// being changed. Without it WeChat's platform certificates are fetched.
+    #[config(env = "SAOMA_WECHAT_PUBLIC_KEY")]
+    pub wechat_public_key: Option<String>,
+
+    /// The id of WeChat's public key, as it stands beside it; two, separated by a comma, in the same order.
+    /// Example: "PUB_KEY_ID_0119000098512026031500000000000001"
+    #[config(env = "SAOMA_WECHAT_PUBLIC_KEY_ID")]
+    pub wechat_public_key_id: Option<String>,
+
+    /// Whether WeChat's platform certificates are fetched and believed: "on" or "off". Without it on if there is no public
+    /// key, else off. Both at once are for the days of a change from certificates to the public key.
+    #[config(env = "SAOMA_WECHAT_PLATFORM_CERTS")]
+    pub wechat_platform_certs: Option<String>,
+
+    /// How payers can pay: NATIVE (a code to scan), JSAPI (a page inside WeChat), MWEB (the phone's browser, H5), APP (another
+    /// app), STATIC (codes of products, by API v2 only). Without it NATIVE with a merchant, and all in sandbox mode.
+    /// Example: ["NATIVE", "JSAPI"]
+    #[config(env = "SAOMA_WECHAT_CHANNELS", parse_env = confique::env::parse::list_by_comma)]
+    pub wechat_channels: Option<Vec<String>>,
+
+    /// The AppSecret of wechat_appid, 32 hexadecimal digits in lower case. For JSAPI and for /wxpay/access-token.
+    #[config(env = "SAOMA_WECHAT_APP_SECRET")]
+    pub wechat_app_secret: Option<String>,
+
+    /// A file with wechat_app_secret.
+    #[config(env = "SAOMA_WECHAT_APP_SECRET_FILE")]
+    pub wechat_app_secret_file: Option<String>,
+
+    /// The appid of the app on the payer's phone, from open.weixin.qq.com and bound to the same merchant number. For APP.
+    #[config(env = "SAOMA_WECHAT_APP_APPID")]
+    pub wechat_app_appid: Option<String>,
+
+    /// Files that WeChat asks for to prove that this domain is yours, served at its root: name and content.
+    /// Example: ["MP_verify_AbCdEf0123456789.txt=AbCdEf0123456789"]
+    #[config(env = "SAOMA_WECHAT_VERIFY", parse_env = confique::env::parse::list_by_comma, default = [])]
+    pub wechat_verify: Vec<String>,
+
+    /// Another address in the place of https://api.weixin.qq.com, where openids and access tokens come from.
+    #[config(env = "SAOMA_WEIXIN_BASE_URL")]
+    pub weixin_base_url: Option<String>,
+
+    /// Another address in the place of https://open.weixin.qq.com, where a page inside WeChat learns who reads it.
+    #[config(env = "SAOMA_WEIXIN_OPEN_URL")]
+    pub weixin_open_url: Option<String>,
+
+    /// How access tokens are fetched: "stable" (stable_token: each call gets the same one while it lives) or "token" (the
+    /// older kind: each call ends the one before).
+    #[config(env = "SAOMA_WECHAT_TOKEN_API", default = "stable")]
+    pub wechat_token_api: String,
+
+    /// The most access tokens that are fetched in one day; all instances on one database together.
+    #[config(env = "SAOMA_WECHAT_TOKEN_DAILY", default = 200)]
+    pub wechat_token_daily: u32,
+
+    /// What your own programs show to get an access token or to make static codes: at least 32 characters. Without it
+    /// those addresses are not there.
+    #[config(env = "SAOMA_SERVICE_TOKEN")]
+    pub service_token: Option<String>,
+
+    /// A file with service_token.
+    #[config(env = "SAOMA_SERVICE_TOKEN_FILE")]
+    pub service_token_file: Option<String>,
+
+    /// Networks of the programs that may use service_token.
+    #[config(env = "SAOMA_SERVICE_NETWORKS", parse_env = confique::env::parse::list_by_comma, default = ["127.0.0.0/8", "::1/128"])]
+    pub service_networks: Vec<String>,
+
+    /// The key that seals what is stored or handed out sealed, such as access tokens and payers' openids: at least 32 bytes,
+    /// for example of "openssl rand -hex 32". Needed with a merchant for JSAPI and for service_token.
+    #[config(env = "SAOMA_SECRET_KEY")]
+    pub secret_key: Option<String>,
+
+    /// A file with secret_key.
+    #[config(env = "SAOMA_SECRET_KEY_FILE")]
+    pub secret_key_file: Option<String>,
+
+    /// The secret_key before it was changed: what was sealed with it can still be opened.
+    #[config(env = "SAOMA_SECRET_KEY_OLD")]
+    pub secret_key_old: Option<String>,
+
+    /// A file with secret_key_old.
+    #[config(env = "SAOMA_SECRET_KEY_OLD_FILE")]
+    pub secret_key_old_file: Option<String>,
+
     /// The secret that your site signs user tokens with (JWT, HS256): at least 32 bytes. Needed with a real merchant.
     #[config(env = "SAOMA_USER_TOKEN_SECRET")]
     pub user_token_secret: Option<String>,
 
+    /// A file with user_token_secret.
+    #[config(env = "SAOMA_USER_TOKEN_SECRET_FILE")]
+    pub user_token_secret_file: Option<String>,
+
     /// Password of the operator "admin", read at the first start only: at least 12 characters.
     #[config(env = "SAOMA_ADMIN_PASSWORD")]
     pub admin_password: Option<String>,
+
+    /// A file with admin_password.
+    #[config(env = "SAOMA_ADMIN_PASSWORD_FILE")]
+    pub admin_password_file: Option<String>,
 
     /// The site's name as payers see it.
     #[config(env = "SAOMA_SITE_NAME", default = "Saoma")]

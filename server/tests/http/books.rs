@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use server::{
-    config::{self, Config, Mode, Secret},
+    config::{self, Config, Credentials, Mode, Secret},
     start,
 };
 use wxpay::{Fen, Merchant, UnixMillis, bill::BillDate};
@@ -109,7 +109,7 @@ async fn a_server_reconciles_by_itself_and_tells_its_metrics() {
         let mut config: Config = config::load(Some(&file)).unwrap();
         config.database_url = Secret::new(&past.database);
         let (merchant, base_url) = (Merchant::sandbox(), Some(past.wechat.clone()));
-        config.mode = Mode::Merchant { merchant, base_url, certificate: None };
+        config.mode = Mode::Merchant(Box::new(Credentials::of_v2(merchant, base_url)));
         let running = start::start(config).await.unwrap();
         let mut tries = 0;
         let result = loop {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use server::{
-    config::{self, Config, Mode, Secret},
+    config::{self, Config, Credentials, Mode, Secret},
     start,
 };
 use wxpay::Merchant;
@@ -21,7 +21,7 @@ pub async fn beside(site: &Site, merchant: Merchant) -> (String, start::Running)
     let mut config: Config = config::load(Some(&file)).unwrap();
     config.database_url = Secret::new(&site.database);
     let base_url = Some(site.sandbox.clone());
-    config.mode = Mode::Merchant { merchant, base_url, certificate: None };
+    config.mode = Mode::Merchant(Box::new(Credentials::of_v2(merchant, base_url)));
     let running = start::start(config).await.unwrap();
     (format!("http://{}", running.addr), running)
 }

@@ -67,6 +67,14 @@ fn unusable_settings_are_named() {
         (with("SAOMA_PUBLIC_URL", "https://pay.example.com?a=1"), "SAOMA_PUBLIC_URL"),
         (with("SAOMA_SANDBOX_ADDR", "127.0.0.1:0"), "SAOMA_SANDBOX_ADDR"),
         (with("SAOMA_WECHAT_MCH_ID", "10000100"), "SAOMA_WECHAT_MCH_ID"),
+        (with("SAOMA_WECHAT_MCH_ID", "1900007291"), "SAOMA_WECHAT_MCH_ID"),
+        (with("SAOMA_WECHAT_APIV3_KEY", "abcdefghijABCDEFGHIJ012345678901"), "SAOMA_WECHAT_CERT_KEY"),
+        (with("SAOMA_WECHAT_APIV3_KEY", "testAPIv3Key0000"), "SAOMA_WECHAT_APIV3_KEY"),
+        (with("SAOMA_WECHAT_PLATFORM_CERTS", "on"), "SAOMA_WECHAT_APIV3_KEY"),
+        (with("SAOMA_WECHAT_PROTOCOL", "v3"), "SAOMA_WECHAT_PROTOCOL"),
+        (with("SAOMA_WECHAT_CHANNELS", "NATIVE,JSAPI"), "SAOMA_WECHAT_APP_SECRET"),
+        (with("SAOMA_SERVICE_TOKEN", "short"), "SAOMA_SERVICE_TOKEN"),
+        (with("SAOMA_WECHAT_API_KEY_FILE", "/nowhere"), "SAOMA_WECHAT_API_KEY"),
         (with("SAOMA_TIME_EXPIRE_S", "60"), "SAOMA_TIME_EXPIRE_S"),
         (with("SAOMA_MAX_QUANTITY", "many"), "SAOMA_MAX_QUANTITY"),
         (with("DATABASE_URL", "mysql://localhost/saoma"), "DATABASE_URL"),
@@ -76,6 +84,21 @@ fn unusable_settings_are_named() {
         let line = refusal(&variables);
         assert!(line.contains(setting), "{setting}: {line}");
     }
+}
+
+#[test]
+fn a_secret_may_stand_in_a_file_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("api_key");
+    std::fs::write(&path, "too short\n").unwrap();
+    let mut variables = MERCHANT.to_vec();
+    variables.retain(|(name, _)| *name != "SAOMA_WECHAT_API_KEY");
+    variables.push(("SAOMA_WECHAT_API_KEY_FILE", path.to_str().unwrap()));
+    let line = refusal(&variables);
+    assert!(
+        line.contains("SAOMA_WECHAT_API_KEY must be exactly 32") && !line.contains("too short"),
+        "{line}"
+    );
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! Secrets that stand in files of their own, as Docker, systemd and Kubernetes hand them out.
+
+use std::path::{Path, PathBuf};
+
+use super::{ConfigError, settings::Settings};
+
+/// Longest content of a file, in bytes: all secrets are short texts.
+const LONGEST: usize = 4096;
+
+/// Reads each `…_file` into the setting that it stands for, less one line end, and returns the files that were read.
+///
+/// # Errors
+/// [`ConfigError`] where a setting stands in both places, or the file cannot be read, is empty or is no text.
+pub(super) fn read(s: &mut Settings) -> Result<Vec<PathBuf>, ConfigError> {
+    let pairs = [
+        ("DATABASE_URL", &mut s.database_url, &mut s.database_url_file),
+        ("SAOMA_WECHAT_API_KEY", &mut s.wechat_api_key, &mut s.wechat_api_key_file),
+        ("SAOMA_WECHAT_APIV3_KEY", &mut s.wechat_apiv3_key, &mut s.wechat_apiv3_key_file),
+        ("SAOMA_WECHAT_APIV3_KEY_OLD", &mut s.wechat_apiv3_key_old, &mut s.wechat_apiv3_key_old_file),
+        ("SAOMA_WECHAT_APP_SECRET", &mut s.wechat_app_secret, &mut s.wechat_app_secret_file),
+        ("SAOMA_SERVICE_TOKEN", &mut s.service_token, &mut s.service_token_file),
+        ("SAOMA_SECRET_KEY", &mut s.secret_key, &mut s.secret_key_file),
+        ("SAOMA_SECRET_KEY_OLD", &mut s.secret_key_old, &mut s.secret_key_old_file),
+        ("SAOMA_USER_TOKEN_SECRET", &mut s.user_token_secret, &mut s.user_token_secret_file),
+        ("SAOMA_ADMIN_PASSWORD", &mut s.admin_password, &mut s.admin_password_file),
+    ];
+    let mut files = Vec::new();
+    for (setting, value, file) in pairs {
+        let Some(path) = file.take() else { continue };
+        if value.is_some() {
+            return Err(ConfigError::new(
+                setting,
+                format!("must not be set together with {setting}_FILE: remove one of them"),
+            ));
+        }
+        *value = Some(content(&format!("{setting}_FILE"), Path::new(&path))?);
+        files.push(path.into());
+    }
+    Ok(files)
+}
+
+fn content(setting: &str, path: &Path) -> Result<String, ConfigError> {
+    let bytes = std::fs::read(path)
+        .map_err(|e| ConfigError::new(setting, format!("must be a file this user can read: {e}")))?;
+    let bad = || ConfigError::new(setting, "must be a file with one line of text, at most 4 KiB");
+    let text = String::from_utf8(bytes).ok().filter(|text| text.len() <= LONGEST).ok_or_else(bad)?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() || text.contains(char::is_control) { Err(bad()) } else { Ok(text.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use confique::{Config as _, Layer as _};
+
+    use super::*;
+
+    fn with_file(content: &[u8], change: impl FnOnce(&mut Settings)) -> Result<Settings, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        std::fs::write(&path, content).unwrap();
+        let layer = <Settings as confique::Config>::Layer::default_values();
+        let mut settings = Settings::from_layer(layer).unwrap();
+        settings.service_token_file = Some(path.to_str().unwrap().to_owned());
+        change(&mut settings);
+        read(&mut settings).map(|_| settings)
+    }
+
+    #[test]
+    fn a_file_is_the_setting_less_its_line_end() {
+        for content in [&b"t0ken of a service"[..], b"t0ken of a service\n", b"t0ken of a service\r\n"] {
+            let settings = with_file(content, |_| ()).unwrap();
+            assert_eq!(settings.service_token.as_deref(), Some("t0ken of a service"));
+            assert_eq!(settings.service_token_file, None);
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_missing_empty_or_no_line_is_refused_and_so_are_both_places() {
+        let error = |content: &[u8], change: &dyn Fn(&mut Settings)| {
+            let error = with_file(content, change).err().unwrap();
+            assert!(!error.problem.contains("t0ken"), "{error}");
+            error.setting
+        };
+        for content in [&b""[..], b"\n", b"t0ken\nt0ken", b"t0ken\0", b"\xff\xfe", &[b'x'; LONGEST + 1]] {
+            assert_eq!(error(content, &|_| ()), "SAOMA_SERVICE_TOKEN_FILE");
+        }
+        let nowhere = |s: &mut Settings| s.service_token_file = Some("/nonexistent/t0ken".to_owned());
+        assert_eq!(with_file(b"", nowhere).err().unwrap().setting, "SAOMA_SERVICE_TOKEN_FILE");
+        assert_eq!(error(b"x", &|s| s.service_token = Some("t0ken".to_owned())), "SAOMA_SERVICE_TOKEN");
+    }
+
+    /// A secret setting without a `…_file` would be forgotten here.
+    #[test]
+    fn every_file_that_the_settings_name_is_read() {
+        let files: Vec<_> = Settings::META.fields.iter().filter(|f| f.name.ends_with("_file")).collect();
+        assert_eq!(files.len(), 10);
+        for field in files {
+            assert!(Settings::META.fields.iter().any(|f| Some(f.name) == field.name.strip_suffix("_file")));
+        }
+    }
+}

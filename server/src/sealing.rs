@@ -1,0 +1,198 @@
+//! Seals what is stored or handed out sealed, with keys that are derived from `SAOMA_SECRET_KEY`: one for each purpose, so
+//! that what was sealed for one is never opened for another.
+
+use std::fmt;
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use ring::{
+    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    error::Unspecified,
+    hkdf::{HKDF_SHA256, KeyType, Salt},
+    rand::{SecureRandom as _, SystemRandom},
+};
+
+use crate::secret::Secret;
+
+/// What a key is for. Its text is the `info` of HKDF: a changed text is another key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The cookie of a payer inside WeChat with the openid.
+    OpenId,
+    /// The cookie that an OAuth redirect must come back to.
+    OauthState,
+    /// The access token in the database.
+    AccessToken,
+}
+
+impl Purpose {
+    fn info(self) -> &'static str {
+        match self {
+            Purpose::OpenId => "saoma openid cookie",
+            Purpose::OauthState => "saoma oauth state cookie",
+            Purpose::AccessToken => "saoma access token",
+        }
+    }
+}
+
+/// `SAOMA_SECRET_KEY`, and the one before it. `Debug` hides both.
+#[derive(Clone)]
+pub struct SecretKeys {
+    present: Secret,
+    old: Option<Secret>,
+}
+
+impl SecretKeys {
+    pub fn new(present: Secret, old: Option<Secret>) -> Self {
+        SecretKeys { present, old }
+    }
+
+    /// Seals and opens for one purpose.
+    pub fn sealer(&self, purpose: Purpose) -> Sealer {
+        let of = |secret: &Secret| aead_key(&derived(secret, purpose));
+        Sealer { present: of(&self.present), old: self.old.as_ref().map(of) }
+    }
+
+    /// The bare key of a purpose, for a crate that seals by itself.
+    pub fn key(&self, purpose: Purpose) -> [u8; 32] {
+        derived(&self.present, purpose)
+    }
+}
+
+impl fmt::Debug for SecretKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKeys(…)")
+    }
+}
+
+/// AES-256-GCM under a derived key. The sealed text is base64url: 12 bytes of nonce, the ciphertext, 16 bytes of tag.
+pub struct Sealer {
+    present: LessSafeKey,
+    old: Option<LessSafeKey>,
+}
+
+impl Sealer {
+    /// `context` is what the text is for, such as a user's id: it is not stored, and opening needs the same.
+    /// # Errors
+    /// [`Unspecified`] if the system has no random numbers.
+    pub fn seal(&self, context: &str, text: &str) -> Result<String, Unspecified> {
+        // Random nonces are unique enough for far more than the 2^32 texts that one key may seal.
+        let mut nonce = [0; NONCE_LEN];
+        SystemRandom::new().fill(&mut nonce)?;
+        let mut sealed = text.as_bytes().to_vec();
+        let aad = Aad::from(context.as_bytes());
+        self.present.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)?;
+        Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
+    }
+
+    /// The text, whichever of the two keys sealed it. `None`: sealed by others, for another purpose or context, or changed.
+    pub fn open(&self, context: &str, sealed: &str) -> Option<String> {
+        let sealed = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_LEN>()?;
+        let open = |key: &LessSafeKey| {
+            let mut text = sealed.to_vec();
+            let nonce = Nonce::assume_unique_for_key(*nonce);
+            let text = key.open_in_place(nonce, Aad::from(context.as_bytes()), &mut text).ok()?;
+            String::from_utf8(text.to_vec()).ok()
+        };
+        open(&self.present).or_else(|| open(self.old.as_ref()?))
+    }
+}
+
+impl fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sealer(…)")
+    }
+}
+
+/// HKDF-SHA256 with a fixed salt. Source: RFC 5869.
+fn derived(secret: &Secret, purpose: Purpose) -> [u8; 32] {
+    struct Bytes32;
+    impl KeyType for Bytes32 {
+        fn len(&self) -> usize {
+            32
+        }
+    }
+    let mut key = [0; 32];
+    let extracted = Salt::new(HKDF_SHA256, b"saoma secret key 1").extract(secret.expose().as_bytes());
+    let info = [purpose.info().as_bytes()];
+    // 32 bytes are one block of SHA-256, far below what HKDF can give: neither step can fail.
+    #[expect(clippy::expect_used, reason = "constant lengths")]
+    extracted.expand(&info, Bytes32).and_then(|okm| okm.fill(&mut key)).expect("32 bytes of HKDF");
+    key
+}
+
+fn aead_key(key: &[u8; 32]) -> LessSafeKey {
+    #[expect(clippy::expect_used, reason = "the array's length is the algorithm's")]
+    LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).expect("32 bytes"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(present: &str, old: Option<&str>) -> SecretKeys {
+        SecretKeys::new(Secret::new(present), old.map(Secret::new))
+    }
+
+    /// Computed with Python's `hmac` and `hashlib` by RFC 5869: PRK = HMAC(salt, secret), OKM = HMAC(PRK, info ‖ 0x01).
+    #[test]
+    fn a_key_is_hkdf_sha256_of_the_secret_and_its_purpose() {
+        let keys = keys("a secret of 32 bytes, for a test", None);
+        let hex = |key: [u8; 32]| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        assert_eq!(
+            hex(keys.key(Purpose::AccessToken)),
+            "aa28158f6f7d21cdd24b3fd99e77903f29a08e3368cee75530f8997689123d89"
+        );
+        assert_eq!(
+            hex(keys.key(Purpose::OpenId)),
+            "7294b9351b6fc9bb24d94446175c567d5418d8a3cc353c04010f3424b0743fa3"
+        );
+    }
+
+    #[test]
+    fn what_was_sealed_is_opened_by_the_same_key_purpose_and_context_only() {
+        let ours = keys("a secret of 32 bytes, for a test", None);
+        let sealer = ours.sealer(Purpose::OpenId);
+        let sealed = sealer.seal("lin wx1", "oUpF8uMuAJO").unwrap();
+        assert_eq!(sealer.open("lin wx1", &sealed).as_deref(), Some("oUpF8uMuAJO"));
+        assert_eq!(sealer.open("wang wx1", &sealed), None);
+        assert_eq!(ours.sealer(Purpose::AccessToken).open("lin wx1", &sealed), None);
+        assert_eq!(
+            keys("another secret of 32 bytes, long", None).sealer(Purpose::OpenId).open("lin wx1", &sealed),
+            None
+        );
+    }
+
+    #[test]
+    fn no_changed_character_is_accepted() {
+        let sealer = keys("a secret of 32 bytes, for a test", None).sealer(Purpose::OpenId);
+        let sealed = sealer.seal("c", "o1").unwrap();
+        for at in 0..sealed.len() {
+            let other = if sealed.as_bytes()[at] == b'A' { "B" } else { "A" };
+            let changed = format!("{}{other}{}", &sealed[..at], &sealed[at + 1..]);
+            assert_eq!(sealer.open("c", &changed), None, "{changed}");
+        }
+        for short in ["", "A", "AAAAAAAAAAAAAAAA", &sealed[..sealed.len() - 1], &format!("{sealed}A")] {
+            assert_eq!(sealer.open("c", short), None, "{short}");
+        }
+    }
+
+    #[test]
+    fn the_old_key_opens_and_the_present_one_seals() {
+        let (old, new) = ("an old secret of 32 bytes at least", "a new secret of 32 bytes at least");
+        let before = keys(old, None).sealer(Purpose::OpenId).seal("c", "text").unwrap();
+        let rotated = keys(new, Some(old)).sealer(Purpose::OpenId);
+        assert_eq!(rotated.open("c", &before).as_deref(), Some("text"));
+        let after = rotated.seal("c", "text").unwrap();
+        assert_eq!(keys(new, None).sealer(Purpose::OpenId).open("c", &after).as_deref(), Some("text"));
+        assert_eq!(keys(old, None).sealer(Purpose::OpenId).open("c", &after), None);
+    }
+
+    #[test]
+    fn equal_texts_are_sealed_differently_and_debug_shows_nothing() {
+        let keys = keys("a secret of 32 bytes, for a test", Some("its forerunner of 32 bytes, old"));
+        let sealer = keys.sealer(Purpose::OpenId);
+        assert_ne!(sealer.seal("c", "text").unwrap(), sealer.seal("c", "text").unwrap());
+        assert_eq!(format!("{keys:?} {sealer:?}"), "SecretKeys(…) Sealer(…)");
+    }
+}
