@@ -18,6 +18,7 @@ mod log_limit;
 mod middleware;
 mod misses;
 mod notify;
+mod notify_v3;
 pub mod operators;
 mod payer_session;
 mod polls;

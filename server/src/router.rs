@@ -18,7 +18,7 @@ use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    assets, health, limits, middleware, notify, payer_session, polls, recharge_api, session,
+    assets, health, limits, middleware, notify, notify_v3, payer_session, polls, recharge_api, session,
     state::Server, verify,
 };
 
@@ -30,6 +30,7 @@ pub fn register() -> Vec<Route> {
 /// The routes that need more of the server than its pages do.
 fn own_routes() -> Routes<Server> {
     notify::routes()
+        .merge(notify_v3::routes())
         .merge(recharge_api::routes())
         .merge(health::routes())
         .merge(polls::routes())

@@ -15,6 +15,8 @@ mod closed;
 mod common;
 #[path = "http/forged.rs"]
 mod forged;
+#[path = "http/forged_v3.rs"]
+mod forged_v3;
 #[path = "http/forms.rs"]
 mod forms;
 #[path = "http/gateway.rs"]
@@ -29,6 +31,8 @@ mod keys;
 mod money;
 #[path = "http/notices.rs"]
 mod notices;
+#[path = "http/notices_v3.rs"]
+mod notices_v3;
 #[path = "http/operators.rs"]
 mod operators;
 #[path = "http/pages.rs"]
@@ -45,6 +49,8 @@ mod refunds;
 mod releases;
 #[path = "http/settings.rs"]
 mod settings;
+#[path = "http/signed_v3.rs"]
+mod signed_v3;
 #[path = "http/status_words.rs"]
 mod status_words;
 #[path = "http/transport.rs"]

@@ -1,0 +1,144 @@
+//! WeChat's notices by API v3 (`POST /wxpay/v3/notify` for payments, `/wxpay/v3/refund-notify` for refunds): verified,
+//! committed, and only then acknowledged. What a notice is says its signed text, not the address that it came to.
+
+use app::access::Routes;
+use axum::{
+    Extension,
+    body::Body,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use cashier::{NoticeAnswer, RefundNoticeAnswer};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::time::timeout;
+use wxpay::{
+    Protocol,
+    v3::notice::{self, FAIL, Notice, NoticeError},
+};
+
+use crate::{
+    client_addr::ClientAddr,
+    notify::{CONFIRM_WITHIN, NOTICE, WECHAT, count, count_refund, not_written, refused, whole, word},
+    state::{Server, WRITE_WITHIN},
+};
+
+pub(crate) fn routes() -> Routes<Server> {
+    Routes::new().post("/wxpay/v3/notify", WECHAT, NOTICE, receive).post(
+        "/wxpay/v3/refund-notify",
+        WECHAT,
+        NOTICE,
+        receive,
+    )
+}
+
+async fn receive(
+    State(server): State<Server>,
+    Extension(ClientAddr(from)): Extension<ClientAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let read = match whole(body).await {
+        Some(body) => read(&server, &headers, &body).await,
+        None => Err(Refusal::Notice(NoticeError::TooLarge)),
+    };
+    let from = from.to_string();
+    match read {
+        Ok(Notice::Paid(payment)) => {
+            let settled = timeout(WRITE_WITHIN, server.cashier.credit_payment(payment, &from)).await;
+            match settled.ok().and_then(|settled| settled.inspect_err(not_written).ok()) {
+                Some(NoticeAnswer::Success(outcome)) => counted(word(&outcome), taken()),
+                Some(NoticeAnswer::Fail(outcome)) => counted(word(&outcome), fail()),
+                None => counted("not_written", fail()),
+            }
+        }
+        Ok(Notice::NotPaid { out_trade_no, state, .. }) => {
+            let recorded =
+                timeout(WRITE_WITHIN, server.cashier.not_paid(&out_trade_no, state.as_str())).await;
+            match recorded.ok().and_then(|recorded| recorded.inspect_err(not_written).ok()) {
+                Some(()) => counted("not_paid", taken()),
+                None => counted("not_written", fail()),
+            }
+        }
+        Ok(Notice::Refund(notice)) => {
+            let notice = notice.into_inner();
+            let settled = timeout(CONFIRM_WITHIN, server.cashier.take_refund_notice(notice, &from)).await;
+            match settled.ok().and_then(|settled| settled.inspect_err(not_written).ok()) {
+                Some(RefundNoticeAnswer::Success) => counted_refund("taken", taken()),
+                Some(RefundNoticeAnswer::Fail) => counted_refund("unconfirmed", fail()),
+                None => counted_refund("not_written", fail()),
+            }
+        }
+        // WeChat may send what we do not know yet; a refusal would only make it send that again.
+        Ok(Notice::Other { id, event }) => {
+            tracing::info!("the notice {id} of {event} is of no use here");
+            counted("other_event", taken())
+        }
+        Err(refusal) => {
+            refused(&server, &refusal);
+            // WeChat did sign it: a query decides what this one failed to say.
+            if let Refusal::Notice(NoticeError::BadField { out_trade_no: Some(number), .. }) = &refusal {
+                server.cashier.query_soon(number);
+            }
+            counted(refusal.kind(), refusal.response())
+        }
+    }
+}
+
+/// Why a notice is not taken.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("a notice of API v3 came, and SAOMA_WECHAT_APIV3_KEY is not set")]
+    NoCredentials,
+    #[error("{}", cashier::error_chain::error_chain(.0))]
+    Notice(NoticeError),
+}
+
+impl Refusal {
+    fn kind(&self) -> &'static str {
+        match self {
+            Refusal::NoCredentials => "no_credentials",
+            Refusal::Notice(error) => error.kind(),
+        }
+    }
+
+    fn response(&self) -> Response {
+        match self {
+            Refusal::NoCredentials => fail(),
+            Refusal::Notice(error) => {
+                let status =
+                    StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                failure(status, error.body())
+            }
+        }
+    }
+}
+
+async fn read(server: &Server, headers: &HeaderMap, body: &[u8]) -> Result<Notice, Refusal> {
+    let v3 = server.v3.as_ref().ok_or(Refusal::NoCredentials)?;
+    let header = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    let read = || notice::read(header, body, &v3.merchant, &v3.keys, server.now());
+    read().map_err(Refusal::Notice)
+}
+
+fn counted(verdict: &'static str, response: Response) -> Response {
+    count(Protocol::V3, verdict);
+    response
+}
+
+fn counted_refund(verdict: &'static str, response: Response) -> Response {
+    count_refund(Protocol::V3, verdict);
+    response
+}
+
+fn taken() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+fn fail() -> Response {
+    failure(StatusCode::INTERNAL_SERVER_ERROR, FAIL)
+}
+
+fn failure(status: StatusCode, body: &'static str) -> Response {
+    let kind = HeaderValue::from_static("application/json; charset=utf-8");
+    (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+}
