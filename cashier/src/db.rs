@@ -37,6 +37,7 @@ pub mod refunds;
 mod row;
 pub mod sign_in;
 pub mod sqlite_file;
+pub(crate) mod static_codes;
 mod turns;
 mod turnstile;
 pub mod writer;

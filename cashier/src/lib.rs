@@ -18,6 +18,7 @@ mod reads;
 mod recent;
 mod reconcile;
 mod refunds;
+mod static_code;
 mod throttle;
 pub mod watched;
 
@@ -34,3 +35,4 @@ pub use query::{CloseError, QueryError};
 pub use random::Random;
 pub use reconcile::{DismissError, Progress, ReconcileError, Step};
 pub use refunds::{NoCertificate, RefundError, RefundNoticeAnswer, RefundOffer, WithdrawError};
+pub use static_code::{Scanned, StaticCodeError};
