@@ -10,6 +10,7 @@ use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+pub(crate) mod access_tokens;
 pub mod accounts;
 pub mod backup;
 mod batch_context;

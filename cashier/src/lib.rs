@@ -20,6 +20,7 @@ mod reconcile;
 mod refunds;
 mod static_code;
 mod throttle;
+pub mod token;
 pub mod watched;
 
 pub use crate::core::{Cashier, Settings};
