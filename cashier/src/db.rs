@@ -41,6 +41,7 @@ pub mod sqlite_file;
 pub(crate) mod static_codes;
 mod turns;
 mod turnstile;
+pub(crate) mod wechat_keys;
 pub mod writer;
 
 use crate::random::Random;
