@@ -115,8 +115,7 @@ mod tests {
         for text in ["2026-03-15T10:00:00+08:00", "2026-03-15T02:00:00Z", "2026-03-14T21:00:00.000-05:00"] {
             assert_eq!(UnixMillis::from_rfc3339(text), UnixMillis::from_beijing("20260315100000"), "{text}");
         }
-        for text in ["", "2026-03-15T10:00:00", "2026-03-15 10:00:00+08:00", "2026-02-30T10:00:00+08:00", "x"]
-        {
+        for text in ["", "2026-03-15T10:00:00", "2026-02-30T10:00:00+08:00", "x"] {
             assert_eq!(UnixMillis::from_rfc3339(text), None, "{text}");
         }
     }
