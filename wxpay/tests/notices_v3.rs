@@ -154,6 +154,10 @@ fn a_transaction_that_is_no_payment_moves_nothing() {
     let Notice::NotPaid { out_trade_no, state, evidence } = notice else { panic!("{notice:?}") };
     assert_eq!((out_trade_no.as_str(), state), ("BK20260315000001", TradeState::PayError));
     assert_eq!(evidence.get("payer.openid"), Some("•••"));
+    for (path, value) in [("/appid", json!("")), ("/appid", json!(1)), ("/out_trade_no", json!("a b"))] {
+        let plain = changed(&plain, path, value);
+        assert_eq!(kind(&envelope("TRANSACTION.FAIL", "transaction", &plain)), "bad_field", "{path}");
+    }
 }
 
 #[test]

@@ -227,3 +227,43 @@ impl<'de> Visitor<'de> for Anything {
         Ok(Value::Object(Object(object)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_the_limit_is_read_and_one_byte_more_is_not() {
+        assert!(Object::read(b"{}", 2).is_ok());
+        assert_eq!(Object::read(b"{}", 1), Err(JsonError::TooLarge { limit: 1 }));
+    }
+
+    #[test]
+    fn a_path_leads_through_objects_and_null_and_an_empty_text_are_absent() {
+        let text = r#"{"amount":{"total":1990,"currency":"CNY"},"a":null,"b":"","list":[{"x":1},{"x":[true,-2.5]}]}"#;
+        let object = Object::read(text.as_bytes(), 1_000).unwrap();
+        assert_eq!(
+            (object.fen("amount.total"), object.required("amount.currency")),
+            (Ok(Fen::new(1990)), Ok("CNY"))
+        );
+        for absent in ["a", "b", "c", "amount.x", "c.total"] {
+            assert_eq!((object.present(absent), object.has(absent)), (Ok(None), false), "{absent}");
+        }
+        assert!(
+            object.present("amount").is_err() && object.objects("amount").is_err() && object.has("amount")
+        );
+        assert_eq!(object.objects("list").unwrap()[0].fen("x"), Ok(Fen::new(1)));
+        assert_eq!(object.objects("nothing"), Ok(Vec::new()));
+        let evidence = object.evidence();
+        let said: Vec<(&str, &str)> = evidence.iter().collect();
+        let expected = [
+            ("amount.currency", "CNY"),
+            ("amount.total", "1990"),
+            ("b", ""),
+            ("list.0.x", "1"),
+            ("list.1.x.0", "true"),
+            ("list.1.x.1", "-2.5"),
+        ];
+        assert_eq!(said, expected);
+    }
+}
