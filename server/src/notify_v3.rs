@@ -60,8 +60,8 @@ async fn receive(
             }
         }
         Ok(Notice::Refund(notice)) => {
-            let notice = notice.into_inner();
-            let settled = timeout(CONFIRM_WITHIN, server.cashier.take_refund_notice(notice, &from)).await;
+            let settled = server.cashier.take_signed_refund_notice(notice, &from);
+            let settled = timeout(CONFIRM_WITHIN, settled).await;
             match settled.ok().and_then(|settled| settled.inspect_err(not_written).ok()) {
                 Some(RefundNoticeAnswer::Success) => counted_refund("taken", taken()),
                 Some(RefundNoticeAnswer::Fail) => counted_refund("unconfirmed", fail()),
