@@ -6,12 +6,13 @@ use std::sync::Arc;
 use recharge::event::Event;
 use recharge::ledger::DaySums;
 use recharge::{Exception, Order, Refund, User};
-use wxpay::{Fen, OutTradeNo, UnixMillis};
+use wxpay::{AppId, Fen, OutTradeNo, UnixMillis};
 
 use crate::core::Cashier;
 use crate::db::DbError;
 use crate::db::check::{self, Findings};
 use crate::db::order_list::{self, Cursor, Filter, Page, Totals};
+use crate::db::takings::{self, Takings};
 use crate::db::{accounts, due, events, exceptions, orders, refunds};
 
 /// Rows of a time line that are read at most.
@@ -158,6 +159,19 @@ impl Cashier {
     /// [`DbError`].
     pub async fn totals(&self, filter: &Filter) -> Result<Totals, DbError> {
         order_list::totals(&self.inner.db, filter).await
+    }
+
+    /// What came since `from` by which channel, the largest sum first.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn takings(&self, from: UnixMillis) -> Result<Vec<Takings>, DbError> {
+        takings::by_channel(self.db(), from).await
+    }
+
+    /// The app in whose name an order was placed.
+    pub fn appid_of(&self, order: &Order) -> AppId {
+        order.app.other().unwrap_or(self.inner.wechat.appid()).clone()
     }
 
     /// The sums of the days from `from` to `to` (`yyyyMMdd`, Beijing time), oldest first. Payments that no order counts (a

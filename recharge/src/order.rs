@@ -4,21 +4,23 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 use wxpay::{
-    Channel, CodeUrl, Fen, H5Scene, OpenId, OutTradeNo, ProductId, Signed, Ticket, TradeType, TransactionId,
-    UnixMillis,
+    Channel, CodeUrl, Fen, H5Scene, OpenId, OutTradeNo, Signed, Ticket, TradeType, TransactionId, UnixMillis,
 };
 
 use crate::apps::App;
 use crate::audit::Actor;
 use crate::names::names;
+use crate::static_code::ProductId;
 use crate::user::User;
 
+mod channel;
 mod judge;
 mod manual;
 mod new;
 pub mod query_schedule;
 mod transitions;
 
+pub use channel::OrderChannel;
 pub use judge::{LatePayment, Rules, Verdict};
 pub use new::{NewOrder, Way};
 pub use transitions::ORDERING_LEASE_MS;

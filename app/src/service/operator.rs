@@ -1,6 +1,7 @@
 //! The service's part for the operator's pages.
 
 use cashier::db::order_list::{Cursor, Filter, Page, Totals};
+use cashier::db::takings::Takings;
 use cashier::{CloseError, Health, QueryError, RefundOffer};
 use recharge::event::Event;
 use recharge::exception::ExceptionId;
@@ -9,7 +10,7 @@ use recharge::ledger::DaySums;
 use recharge::refund::Refund;
 use recharge::{Exception, Order};
 use wxpay::bill::BillDate;
-use wxpay::{OutTradeNo, UnixMillis};
+use wxpay::{AppId, OutTradeNo, UnixMillis};
 
 use super::{Service, internal};
 use crate::auth::Operator;
@@ -18,10 +19,15 @@ use crate::protocol::error::AppError;
 /// Rows on a page of the list of orders.
 const ROWS: usize = 50;
 
+/// How far back the sums by channel go, in milliseconds.
+const TAKINGS_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
 /// One order with everything that is known of it.
 #[derive(Debug, Clone)]
 pub struct OrderDetails {
     pub order: Order,
+    /// The app in whose name it was placed.
+    pub appid: AppId,
     pub timeline: Vec<Event>,
     pub exceptions: Vec<ExceptionDetails>,
     pub refunds: Vec<Refund>,
@@ -47,6 +53,8 @@ pub struct Overview {
     pub now: UnixMillis,
     /// By day, `YYYYMMDD` of Beijing time; days without orders are absent.
     pub days: Vec<(String, DaySums)>,
+    /// The last seven days by channel, the largest sum first.
+    pub takings: Vec<Takings>,
     /// The oldest open ones.
     pub exceptions: Vec<Exception>,
     /// Those that are not over.
@@ -75,6 +83,7 @@ impl Service {
     pub async fn order_details(&self, number: &OutTradeNo) -> Result<Option<OrderDetails>, AppError> {
         let Some(order) = self.cashier.order(number).await.map_err(internal)? else { return Ok(None) };
         Ok(Some(OrderDetails {
+            appid: self.cashier.appid_of(&order),
             order,
             timeline: self.cashier.time_line(number).await.map_err(internal)?,
             exceptions: self.with_ways(self.cashier.exceptions(number).await.map_err(internal)?).await?,
@@ -146,6 +155,7 @@ impl Service {
         Ok(Overview {
             now,
             days: self.cashier.days(&day(first), &day(now)).await.map_err(internal)?,
+            takings: self.cashier.takings(now.plus_ms(-TAKINGS_MS)).await.map_err(internal)?,
             exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
             refunds: self.cashier.open_refunds(500).await.map_err(internal)?,
             backlog: self.cashier.backlog().await.map_err(internal)?,

@@ -50,6 +50,7 @@ texts! { pub mod over {
     ILL_REFUNDS = "微信没有正常回应退款（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering refunds ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
     ILL_BILLS = "微信没有正常给出账单（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not giving bills ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
     DUE_LAG = "{n}，最久已等 {seconds} 秒", "{n}, the first for {seconds} s";
+    CHANNELS = "近 7 天各支付方式实收", "Paid by channel, last 7 days";
     SILENT_TODAY = "今天由查询确认", "Confirmed by query today";
 } }
 
@@ -60,6 +61,14 @@ texts! { pub mod orders {
     SEARCH_GO = "搜索", "Search";
     F_STATE = "状态", "State";
     F_EXCEPTION = "异常", "Exception";
+    F_CHANNEL = "支付方式", "Channel";
+    F_PROTOCOL = "接口版本", "API";
+    C_CHANNEL = "支付方式", "Channel";
+    BY_CODE = "扫码", "QR code";
+    BY_STATIC = "固定码", "Static code";
+    BY_JSAPI = "微信内", "In WeChat";
+    BY_MWEB = "手机浏览器 H5", "Phone (H5)";
+    BY_APP = "App", "App";
     F_ALL = "全部", "All";
     F_ANY = "任何异常", "Any";
     F_CLEAR = "清除筛选", "Clear filters";
@@ -95,6 +104,8 @@ texts! { pub mod order {
     CREDITED = "入账", "Credited";
     CREATED = "下单", "Placed";
     EXPIRES = "可付至", "Payable until";
+    CHANNEL = "支付方式", "Channel";
+    APPID = "AppID", "AppID";
     PAID_AT = "付款", "Paid";
     TRANSACTION = "微信单号", "WeChat number";
     PROOF = "确认方式", "Proof";

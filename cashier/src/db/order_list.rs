@@ -5,11 +5,11 @@
 use std::collections::HashMap;
 
 use sqlx::{Any, AssertSqlSafe, query::Query};
-use wxpay::{Fen, OutTradeNo, UnixMillis};
+use wxpay::{Fen, OutTradeNo, Protocol, Signed, UnixMillis};
 
 use super::{Db, DbError, column, exceptions, orders, refunds};
 use recharge::exception::{Exception, ExceptionKind};
-use recharge::order::Order;
+use recharge::order::{Order, OrderChannel};
 use recharge::refund::Refund;
 
 /// Totals stop counting here; a page then says "10,000+".
@@ -20,6 +20,8 @@ pub const TOTALS_CAP: i64 = 10_000;
 pub struct Filter {
     pub state: Option<State>,
     pub exception: Option<WithException>,
+    pub channel: Option<OrderChannel>,
+    pub protocol: Option<Protocol>,
     /// An order number, a WeChat number or a user: in full, or how it begins.
     pub search: String,
     /// Placed at or after.
@@ -135,6 +137,23 @@ impl Conditions {
                     .push(format!("out_trade_no IN (SELECT out_trade_no FROM exceptions WHERE kind = {p})"));
             }
             None => {}
+        }
+        if let Some(channel) = filter.channel {
+            all.sql.push(
+                match channel {
+                    OrderChannel::Native => "(trade_type = 'NATIVE' AND static_code IS NULL)",
+                    OrderChannel::Static => "static_code IS NOT NULL",
+                    OrderChannel::Jsapi => "trade_type = 'JSAPI'",
+                    OrderChannel::Mweb => "trade_type = 'MWEB'",
+                    OrderChannel::App => "trade_type = 'APP'",
+                }
+                .to_owned(),
+            );
+        }
+        if let Some(protocol) = filter.protocol {
+            let p = all.text(Signed::Rsa.as_str());
+            let is = if protocol == Protocol::V3 { "=" } else { "<>" };
+            all.sql.push(format!("sign_type {is} {p}"));
         }
         let search = filter.search.trim();
         if !search.is_empty() {

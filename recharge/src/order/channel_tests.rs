@@ -14,7 +14,7 @@ fn openid(text: &str) -> OpenId {
 }
 
 fn product_id() -> ProductId {
-    crate::static_code::new_product_id([3; 16]).unwrap()
+    ProductId::random([3; 16])
 }
 
 fn scene() -> H5Scene {

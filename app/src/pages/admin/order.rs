@@ -12,6 +12,7 @@ use wxpay::OutTradeNo;
 use super::extract::{OperatorRequest, OrderPath};
 use super::flash::{self, Outcome, to_order};
 use super::frame::{absent, failed, page, to_orders};
+use super::orders::channel_word;
 use super::{events, refunds, resolve, unmatched};
 use crate::components::{self, Clock, big_money, money};
 use crate::icons::{self, Icon};
@@ -130,6 +131,9 @@ fn summary(lang: Lang, details: &OrderDetails) -> impl IntoView + use<> {
                         <a href=links::orders_of(&order.user.id)>{order.user.name.clone()}</a>" "
                         <span class="mono note">{order.user.id.clone()}</span>
                     </dd>
+                    <dt>{lang.t(text::CHANNEL)}</dt>
+                    <dd>{lang.t(channel_word(order.door()))}" · API "{order.signed.protocol().to_string()}</dd>
+                    <dt>{lang.t(text::APPID)}</dt><dd><span class="mono">{details.appid.to_string()}</span></dd>
                     <dt>{lang.t(text::CREATED)}</dt><dd>{components::time(order.created_at, Clock::Full)}</dd>
                     <dt>{lang.t(text::EXPIRES)}</dt><dd>{components::time(order.time_expire, Clock::Full)}</dd>
                     {closed}

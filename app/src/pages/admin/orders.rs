@@ -4,8 +4,9 @@ use axum::extract::State;
 use axum::response::Response;
 use cashier::db::order_list::{Filter, Listed, Page, State as OrderFilter, Totals, WithException};
 use leptos::prelude::*;
-use recharge::order::Proof;
+use recharge::order::{OrderChannel, Proof};
 use recharge::{Exception, ExceptionKind, OrderState};
+use wxpay::Protocol;
 
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
@@ -40,7 +41,8 @@ pub async fn show(
     };
     // A payment that matches no order is no row of the list, and a search must find it.
     let wanted = !filter.search.is_empty() || filter.exception.is_some();
-    let unmatched = match wanted && filter.state.is_none() && request.get("before").is_none() {
+    let of_orders = filter.state.is_some() || filter.channel.is_some() || filter.protocol.is_some();
+    let unmatched = match wanted && !of_orders && request.get("before").is_none() {
         true => service.unmatched(&filter.search).await,
         false => Ok(Vec::new()),
     };
@@ -84,7 +86,14 @@ fn filter(request: &PageRequest) -> Filter {
     // Longer input matches no number or user id; PostgreSQL refuses control characters.
     let search = request.get("q").unwrap_or_default().trim();
     let search: String = search.chars().filter(|letter| !letter.is_control()).take(64).collect();
-    Filter { state: state.map(|(_, state, _)| *state), exception, search, ..Filter::default() }
+    let channel = request.get("channel").and_then(OrderChannel::from_name);
+    let protocol = match request.get("protocol") {
+        Some("v2") => Some(Protocol::V2),
+        Some("v3") => Some(Protocol::V3),
+        _ => None,
+    };
+    let state = state.map(|(_, state, _)| *state);
+    Filter { state, exception, channel, protocol, search, ..Filter::default() }
 }
 
 fn search(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
@@ -97,6 +106,10 @@ fn search(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
     };
     let states: Vec<_> =
         STATES.iter().map(|(value, _, label)| chip("state", value, lang.t(*label))).collect();
+    let channels: Vec<_> = OrderChannel::ALL
+        .iter()
+        .map(|channel| chip("channel", channel.name(), lang.t(channel_word(*channel))))
+        .collect();
     let kinds: Vec<_> = ExceptionKind::ALL
         .iter()
         .map(|kind| chip("exception", kind.name(), lang.t(exception_word(*kind))))
@@ -116,6 +129,8 @@ fn search(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
                     />
                     {keep("state")}
                     {keep("exception")}
+                    {keep("channel")}
+                    {keep("protocol")}
                     <button class="button" data-kind="solid" type="submit"><Icon d=icons::SEARCH/>{lang.t(orders::SEARCH_GO)}</button>
                 </div>
                 <p class="note" id="q-hint">{lang.t(orders::SEARCH_HINT)}</p>
@@ -125,6 +140,17 @@ fn search(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
                     <span class="chips-name" aria-hidden="true">{lang.t(orders::F_STATE)}</span>
                     {chip("state", "", lang.t(orders::F_ALL))}
                     {states}
+                </nav>
+                <nav class="chips" aria-label=lang.t(orders::F_CHANNEL)>
+                    <span class="chips-name" aria-hidden="true">{lang.t(orders::F_CHANNEL)}</span>
+                    {chip("channel", "", lang.t(orders::F_ALL))}
+                    {channels}
+                </nav>
+                <nav class="chips" aria-label=lang.t(orders::F_PROTOCOL)>
+                    <span class="chips-name" aria-hidden="true">{lang.t(orders::F_PROTOCOL)}</span>
+                    {chip("protocol", "", lang.t(orders::F_ALL))}
+                    {chip("protocol", "v2", "v2")}
+                    {chip("protocol", "v3", "v3")}
                 </nav>
                 <nav class="chips" aria-label=lang.t(orders::F_EXCEPTION)>
                     <span class="chips-name" aria-hidden="true">{lang.t(orders::F_EXCEPTION)}</span>
@@ -185,6 +211,7 @@ fn rows(lang: Lang, request: &PageRequest, found: &Page, totals: Totals) -> impl
                             <th scope="col" data-num="">{lang.t(orders::C_AMOUNT)}</th>
                             <th scope="col" data-num="" data-wide="">{lang.t(orders::C_CREDIT)}</th>
                             <th scope="col">{lang.t(orders::C_STATE)}</th>
+                            <th scope="col" data-wide="">{lang.t(orders::C_CHANNEL)}</th>
                             <th scope="col" data-wide="">{lang.t(orders::C_PROOF)}</th>
                             <th scope="col" data-wide="">{lang.t(orders::C_TRANSACTION)}</th>
                         </tr>
@@ -225,9 +252,21 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
             <td data-num="">{money(order.total_fee)}</td>
             <td data-num="" data-wide="">{credited}</td>
             <td>{components::operator_pills(lang, order, &kinds, RefundSummary::of(order, &listed.refunds))}</td>
+            <td data-wide="">{lang.t(channel_word(order.door()))}" "<span class="note">{order.signed.protocol().to_string()}</span></td>
             <td data-wide="">{proof}</td>
             <td class="mono" data-wide="">{transaction}</td>
         </tr>
+    }
+}
+
+/// The operator's word for how a payer came.
+pub fn channel_word(channel: OrderChannel) -> Text {
+    match channel {
+        OrderChannel::Native => orders::BY_CODE,
+        OrderChannel::Static => orders::BY_STATIC,
+        OrderChannel::Jsapi => orders::BY_JSAPI,
+        OrderChannel::Mweb => orders::BY_MWEB,
+        OrderChannel::App => orders::BY_APP,
     }
 }
 

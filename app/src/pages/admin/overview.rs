@@ -10,6 +10,7 @@ use wxpay::Fen;
 use super::difference_words::day_text;
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
+use super::orders::channel_word;
 use super::{exception_words, refunds};
 use crate::auth::UndeclaredProxy;
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
@@ -19,7 +20,8 @@ use crate::links;
 use crate::money::{money_short, thousands};
 use crate::service::Service;
 use crate::service::operator::Overview;
-use crate::text::{Lang, Text, bill, check, common, over, refunds as texts};
+use crate::text::{Lang, Text, bill, check, common, orders, over, refunds as texts};
+use crate::url::address;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Days of the chart.
@@ -114,6 +116,7 @@ fn content(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
                 </dl>
             </section>
             {chart(lang, &days)}
+            {takings(lang, overview)}
             <div class="split" data-even="">
                 <div class="stack">{exceptions(lang, overview)}{open_refunds(lang, overview)}</div>
                 {health(lang, overview)}
@@ -207,6 +210,46 @@ fn chart(lang: Lang, days: &[Day]) -> impl IntoView + use<> {
             </details>
         </section>
     }
+}
+
+/// What came by which channel. Absent while there is one only: it would repeat the figures above.
+fn takings(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>> {
+    if overview.takings.len() < 2 {
+        return None;
+    }
+    let rows: Vec<_> = overview
+        .takings
+        .iter()
+        .map(|of| {
+            let query = [("state", "paid"), ("channel", of.channel.name()), ("protocol", &of.protocol.to_string())];
+            view! {
+                <tr>
+                    <th scope="row"><a href=address(links::ORDERS, query)>{lang.t(channel_word(of.channel))}</a></th>
+                    <td>"API "{of.protocol.to_string()}</td>
+                    <td data-num="">{thousands(u64::try_from(of.orders).unwrap_or(0))}</td>
+                    <td data-num="">{money(of.fen)}</td>
+                </tr>
+            }
+        })
+        .collect();
+    Some(view! {
+        <section class="card" aria-labelledby="ch-t">
+            <div class="card-head"><h2 id="ch-t">{lang.t(over::CHANNELS)}</h2></div>
+            <div class="table-box" role="region" aria-labelledby="ch-t" tabindex="0">
+                <table class="table">
+                    <thead>
+                        <tr>
+                            <th scope="col">{lang.t(orders::C_CHANNEL)}</th>
+                            <th scope="col">{lang.t(orders::F_PROTOCOL)}</th>
+                            <th scope="col" data-num="">{lang.t(over::ORDERS)}</th>
+                            <th scope="col" data-num="">{lang.t(over::SUM)}</th>
+                        </tr>
+                    </thead>
+                    <tbody>{rows}</tbody>
+                </table>
+            </div>
+        </section>
+    })
 }
 
 /// The next of 1, 2, 5, 10, 20, … yuan that is not below `fen`.
