@@ -8,6 +8,7 @@ use leptos::server_fn::{Http, codec::Post};
 use crate::protocol::StatusView;
 use crate::protocol::codec::JsonCodec;
 use crate::protocol::error::AppError;
+use crate::protocol::way::Way;
 #[cfg(feature = "ssr")]
 use crate::{auth, components, request::PageRequest, service::Service};
 
@@ -20,11 +21,19 @@ mod arguments;
 /// JSON by POST, both ways.
 type Calls = Http<Post<JsonCodec>, Post<JsonCodec>>;
 
-/// Places an order of `quantity` units, or returns the open one of the same user and amount.
+/// Places an order of `quantity` units, or returns the open one of the same user, amount and way. Pages that were loaded
+/// before there was more than one way to pay name none.
 #[server(endpoint = "create_order", protocol = Calls)]
-pub async fn create_order(quantity: u32) -> Result<StatusView, AppError> {
-    let user = auth::current_user()?;
-    Service::current()?.place(&user, auth::client_ip(), quantity).await
+pub async fn create_order(quantity: u32, way: Option<Way>) -> Result<StatusView, AppError> {
+    let payer = PageRequest::current().await.payer()?;
+    Service::current()?.place(&payer, quantity, way.unwrap_or(Way::Native)).await
+}
+
+/// What WeChat's browser is called with for an order that waits to be paid there, signed anew.
+#[server(endpoint = "pay_in_wechat", protocol = Calls)]
+pub async fn pay_in_wechat(out_trade_no: String) -> Result<StatusView, AppError> {
+    let payer = PageRequest::current().await.payer()?;
+    Service::current()?.pay_in_wechat(&payer, &out_trade_no).await
 }
 
 /// The status of an order, from memory or the database; WeChat is not asked. `t` is the order link's token, if that is how

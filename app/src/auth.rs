@@ -6,6 +6,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::http::request::Parts;
 use leptos::prelude::use_context;
 
+use wxpay::OpenId;
+
 use crate::access::Permission;
 use crate::protocol::error::{AppError, ErrorCode, refusal};
 
@@ -51,6 +53,14 @@ impl Default for ClientIp {
         ClientIp(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
 }
+
+/// How WeChat knows the payer, from silent OAuth inside WeChat. The server takes it out of a sealed cookie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayerOpenId(pub OpenId);
+
+/// How often WeChat's OAuth has failed for this browser in the last minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OauthFailures(pub u8);
 
 /// The request came through this address, which forwards for others and is not among the trusted proxies of the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

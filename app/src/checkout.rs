@@ -14,13 +14,14 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 use leptos::web_sys::{self, wasm_bindgen::JsCast};
 
-pub use self::look::credit_words;
+pub use self::look::{credit_words, other_way};
 use self::model::{Command, Model, Phase};
 pub use self::stage::{money_markup, qr_markup};
 use crate::protocol::offer::{Choice, Offer};
 
 use self::look::{Action, Corner, Does};
 use crate::api;
+use crate::bridge;
 use crate::clock::now;
 use crate::icons::{self, Icon};
 use crate::island_props::read_props;
@@ -55,7 +56,7 @@ impl Handle {
     }
 
     fn run(self, command: Command) {
-        let (run, quantity) = self.model.with_untracked(|model| (model.run, model.quantity));
+        let (run, quantity, way) = self.model.with_untracked(|model| (model.run, model.quantity, model.way));
         let order = self.model.with_untracked(|model| {
             model.order.as_ref().map(|order| (order.out_trade_no.clone(), order.code_version))
         });
@@ -68,7 +69,9 @@ impl Handle {
             let answer = match command {
                 Command::Nothing => return,
                 Command::CloseDialog => return self.close(),
-                Command::Create => api::create_order(quantity).await,
+                Command::OpenSheet => return self.open_sheet(run).await,
+                Command::Leave => return self.leave(),
+                Command::Create => api::create_order(quantity, Some(way)).await,
                 Command::AskStatus => api::order_status(number, None).await,
                 Command::CheckAgain => api::check_again(number).await,
                 Command::NewCode => api::new_code(number, version).await,
@@ -78,13 +81,33 @@ impl Handle {
             }
             self.change(|model, now| {
                 if is_placing {
-                    model.placed(now, answer);
-                    return Command::Nothing;
+                    return model.placed(now, answer);
                 }
                 model.polled(now, answer);
                 model.tick(now)
             });
         });
+    }
+
+    /// Has WeChat's browser open its payment window, and takes its answer.
+    async fn open_sheet(self, run: u32) {
+        let call =
+            self.model.with_untracked(|model| model.order.as_ref().and_then(|order| order.jsapi.clone()));
+        let Some(call) = call else { return };
+        let answer = bridge::pay(&call).await;
+        if self.model.with_untracked(|model| model.run) == run {
+            self.change(|model, now| model.bridged(now, answer));
+        }
+    }
+
+    /// Goes to the order's page at WeChat.
+    fn leave(self) {
+        let page =
+            self.model.with_untracked(|model| model.order.as_ref().and_then(|order| order.pay_page.clone()));
+        if let Some(page) = page {
+            // On failure the dialog's link is there.
+            let _ = window().location().assign(&page);
+        }
     }
 
     fn press(self) {
@@ -150,6 +173,7 @@ impl Handle {
             Does::Again => self.change(Model::again),
             Does::Wake => self.change(Model::woke),
             Does::CopyLink => self.copy_link(),
+            Does::OtherWay(way) => self.change(|model, now| model.wants_way(now, *way)),
             Does::Open(..) => {}
         }
     }
@@ -251,7 +275,7 @@ pub fn Checkout(children: Children) -> impl IntoView {
 
 fn live(offer: Offer, children: Children) -> impl IntoView {
     let handle = Handle {
-        model: RwSignal::new(Model::new(offer.device, offer.balance)),
+        model: RwSignal::new(Model::new(&offer)),
         choice: RwSignal::new(offer.first_choice()),
         lang: offer.lang,
         dialog: NodeRef::new(),

@@ -22,11 +22,8 @@ pub const PROPS_ID: &str = "followed";
 #[island]
 pub fn Follow() -> impl IntoView {
     Effect::new(move || {
-        let Some(Followed { out_trade_no: number, token, state, code_version, poll_for_s }) =
-            read_props(PROPS_ID)
-        else {
-            return;
-        };
+        let Some(followed) = read_props::<Followed>(PROPS_ID) else { return };
+        let Followed { out_trade_no: number, token, state, code_version, poll_for_s, .. } = followed;
         let poll = StoredValue::new(Poll::start(now(), poll_for_s));
         let wake = move || {
             poll.update_value(|poll| poll.wake(now()));

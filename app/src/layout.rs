@@ -101,6 +101,11 @@ fn shell<V: IntoView + 'static>(
         HeaderValue::try_from(policy(frame.framable, framed_by.as_deref(), &nonce)),
     ) {
         options.insert_header(header::CONTENT_SECURITY_POLICY, policy);
+        // WeChat's H5 page refuses a visit that does not name the site it comes from; the address may hold the order link's
+        // token, so it gets the origin only.
+        if frame.framable {
+            options.insert_header(header::REFERRER_POLICY, HeaderValue::from_static("strict-origin"));
+        }
         // For browsers that do not know `frame-ancestors`; there is no such header for single origins.
         if framed_by.is_none() {
             options.insert_header(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));

@@ -1,9 +1,9 @@
 //! The pages and what their scripts call; built twice, with `ssr` for the server and with `hydrate` for the browser.
 //!
 //! The server mounts [`pages::routes`] with a [`service::Service`], answers polls with [`api::answer_poll`], and layers
-//! sessions around the pages that put [`auth`]'s types into each request's extensions. The browser's part is two islands, [`Checkout`] and
-//! [`Follow`], and the functions in [`api`] that they call; everything else is rendered on the server and works without
-//! script.
+//! sessions around the pages that put [`auth`]'s types into each request's extensions. The browser's part is three islands, [`Checkout`],
+//! [`Follow`] and [`PayInWechat`], and the functions in [`api`] that they call; everything else is rendered on the server and works
+//! without script.
 //!
 //! Imports go one way: `lang`, `money`, `links`, `url`, `access` ← `protocol` ← `auth`, `site`, `island_props` ← `service`, `request` ←
 //! `layout`, `paging` ← `components` ← `api` ← `checkout`, `follow` ← `pages`.
@@ -14,6 +14,7 @@
 #![cfg_attr(not(feature = "ssr"), allow(dead_code, unused_imports))]
 
 pub mod api;
+mod bridge;
 mod checkout;
 mod clock;
 mod follow;
@@ -22,6 +23,7 @@ mod island_props;
 mod lang;
 pub mod links;
 mod money;
+mod pay_in_wechat;
 pub mod poll;
 pub mod protocol;
 mod qr_code;
@@ -51,3 +53,4 @@ pub mod site;
 
 pub use checkout::Checkout;
 pub use follow::Follow;
+pub use pay_in_wechat::PayInWechat;

@@ -15,6 +15,10 @@ pub const THEME: &str = "/theme";
 pub const SWITCH: &str = "/switch";
 /// Signs a payer out.
 pub const PAYER_LOGOUT: &str = "/logout";
+/// Sends a payer inside WeChat to WeChat's OAuth, which says who they are there.
+pub const WX_GO: &str = "/wx/go";
+/// Where WeChat's OAuth sends the payer back to.
+pub const WX_BACK: &str = "/wx/back";
 /// The operator's overview; every operator's page is below it.
 pub const ADMIN: &str = "/admin";
 pub const LOGIN: &str = "/admin/login";
@@ -72,6 +76,11 @@ paths! {
 /// The link that opens the payer's page of an order on any screen.
 pub fn order_link(public_url: &str, out_trade_no: impl Display, token: &str) -> String {
     format!("{public_url}{}", address(&pay(out_trade_no), [("t", token)]))
+}
+
+/// To WeChat's OAuth and back to this path.
+pub fn wx_go(to: &str) -> String {
+    address(WX_GO, [("to", to)])
 }
 
 /// The operator's list of all orders of a user.

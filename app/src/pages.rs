@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use leptos::prelude::*;
 
 use crate::access::{Caller, Limit, Permission, Routes, Stranger};
-use crate::api::{CheckAgain, CreateOrder, NewCode, OwnRecharges};
+use crate::api::{CheckAgain, CreateOrder, NewCode, OwnRecharges, PayInWechat};
 use crate::links;
 use crate::service::Service;
 
@@ -48,6 +48,7 @@ pub fn routes() -> Routes<Service> {
         .function::<CreateOrder, _, _>(Limit::Payer, function)
         .function::<CheckAgain, _, _>(Limit::Payer, function)
         .function::<NewCode, _, _>(Limit::Payer, function)
+        .function::<PayInWechat, _, _>(Limit::Payer, function)
         .function::<OwnRecharges, _, _>(Limit::Reads, function)
         .merge(operator_routes())
 }

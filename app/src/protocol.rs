@@ -11,6 +11,10 @@ pub mod json;
 #[cfg(not(feature = "ssr"))]
 pub mod messages;
 pub mod offer;
+pub mod way;
+
+use self::way::{JsapiCall, Way};
+use crate::lang::Lang;
 
 /// An order as its payer may see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,7 +25,14 @@ pub struct StatusView {
     pub total_fee: i64,
     /// Fen given on top.
     pub bonus: i64,
+    /// How it is paid.
+    pub way: Way,
+    /// The code to scan, where it is paid by one and still can be.
     pub code_url: Option<String>,
+    /// The page of WeChat's to go to, where it is paid there and still can be.
+    pub pay_page: Option<String>,
+    /// What WeChat's browser is called with. Signed for one press, so only the answer to a press has it.
+    pub jsapi: Option<JsapiCall>,
     /// Rises when a new code replaces the old one; other tabs show the new one then.
     pub code_version: i64,
     /// Seconds until the order can no longer be paid.
@@ -67,6 +78,7 @@ pub struct OpenOrder {
 /// What the order page shows, and what its island needs to ask whether that still holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Followed {
+    pub lang: Lang,
     pub out_trade_no: String,
     /// The order link's token, if that is how the page was opened.
     pub token: Option<String>,

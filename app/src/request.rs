@@ -6,9 +6,14 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, header};
 use leptos::prelude::use_context;
+use wxpay::H5Kind;
 
-use crate::auth::{ClientIp, Confirmed, CurrentUser, Operator, OtherUser, SignedIn, UndeclaredProxy, Viewer};
+use crate::auth::{
+    ClientIp, Confirmed, CurrentUser, OauthFailures, Operator, OtherUser, PayerOpenId, SignedIn,
+    UndeclaredProxy, Viewer,
+};
 use crate::lang::Lang;
+use crate::protocol::error::{AppError, ErrorCode, refusal};
 use crate::protocol::offer::Device;
 use crate::url::address;
 
@@ -23,6 +28,10 @@ pub struct PageRequest {
     pub lang_chosen: bool,
     pub theme: Option<Theme>,
     pub device: Device,
+    /// What the page calls itself at WeChat's H5 payment.
+    pub h5: H5Kind,
+    pub openid: Option<PayerOpenId>,
+    pub oauth_failures: u8,
     pub user: Option<CurrentUser>,
     pub operator: Option<Operator>,
     pub confirmed: Option<Confirmed>,
@@ -36,6 +45,27 @@ pub struct PageRequest {
     pub path: String,
     /// The query, decoded, in its order.
     pub query: Vec<(String, String)>,
+}
+
+/// A payer who is signed in, with what the ways to pay need to know.
+#[derive(Debug, Clone)]
+pub struct Payer {
+    pub user: CurrentUser,
+    pub ip: ClientIp,
+    pub device: Device,
+    pub h5: H5Kind,
+    pub openid: Option<PayerOpenId>,
+}
+
+/// `h5_info.type` of an H5 order. Source: WeChat Pay, "H5下单".
+fn h5_kind(agent: &str) -> H5Kind {
+    if agent.contains("iPhone") || agent.contains("iPad") {
+        H5Kind::Ios
+    } else if agent.contains("Android") {
+        H5Kind::Android
+    } else {
+        H5Kind::Wap
+    }
 }
 
 /// A theme chosen by hand; without one the system's setting decides.
@@ -86,6 +116,15 @@ impl PageRequest {
         self.get("n").filter(|n| n.len() < 6 && n.bytes().all(|byte| byte.is_ascii_digit()))
     }
 
+    /// Who pays.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Session`] if nobody is signed in.
+    pub fn payer(&self) -> Result<Payer, AppError> {
+        let user = self.user.clone().ok_or_else(|| refusal(ErrorCode::Session, "sign in first"))?;
+        Ok(Payer { user, ip: self.ip, device: self.device, h5: self.h5, openid: self.openid.clone() })
+    }
+
     pub fn viewer(&self) -> Viewer {
         Viewer { user: self.user.clone(), token: self.get("t").map(str::to_owned) }
     }
@@ -105,6 +144,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
             lang_chosen: asked.is_some(),
             theme: cookie(&parts.headers, "theme").and_then(Theme::parse),
             device: Device::from_user_agent(agent),
+            h5: h5_kind(agent),
+            openid: parts.extensions.get().cloned(),
+            oauth_failures: parts.extensions.get::<OauthFailures>().map_or(0, |failures| failures.0),
             user: parts.extensions.get().cloned(),
             operator: parts.extensions.get().cloned(),
             confirmed: parts.extensions.get().copied(),

@@ -4,18 +4,21 @@ use cashier::Cashier;
 use cashier::db::order_list::{Cursor, Page};
 use cashier::{PlaceError, PlaceRequest};
 use leptos::prelude::use_context;
-use recharge::{Order, OrderState, User, Way};
+use recharge::{Order, OrderState, User};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
-use crate::auth::{ClientIp, CurrentUser, Viewer};
+use crate::auth::{CurrentUser, Viewer};
 use crate::links;
 use crate::poll;
 use crate::protocol::error::{AppError, ErrorCode, later, refusal};
+use crate::protocol::way::Way;
 use crate::protocol::{OpenOrder, StatusView, ViewState};
 use crate::refund_summary::RefundSummary;
+use crate::request::Payer;
 use crate::site::Site;
 
 pub mod operator;
+pub mod ways;
 
 /// Rows on a page of the payer's own recharges.
 const OWN_ROWS: usize = 10;
@@ -40,21 +43,41 @@ impl Service {
     ///
     /// # Errors
     /// [`AppError`], with the order's number where one exists.
-    pub async fn place(
-        &self,
-        user: &CurrentUser,
-        ip: ClientIp,
-        quantity: u32,
-    ) -> Result<StatusView, AppError> {
+    pub async fn place(&self, payer: &Payer, quantity: u32, way: Way) -> Result<StatusView, AppError> {
         let (total_fee, bonus) = self
             .site
             .price(quantity)
             .ok_or_else(|| refusal(ErrorCode::Quantity, "quantity is out of limits"))?;
-        let user = User::new(&user.id, &user.name).map_err(internal)?;
-        match self.cashier.place(PlaceRequest { user, total_fee, bonus, ip: ip.0, way: Way::Native }).await {
-            Ok(order) => self.view(&order).await,
+        let user = User::new(&payer.user.id, &payer.user.name).map_err(internal)?;
+        let way = ways::of_order(&self.site, payer, way)?;
+        match self.cashier.place(PlaceRequest { user, total_fee, bonus, ip: payer.ip.0, way }).await {
+            Ok(order) => self.for_a_press(&order).await,
             Err(error) => Err(self.place_error(error)),
         }
+    }
+
+    /// An own order that waits to be paid inside WeChat, with what WeChat's browser is called with.
+    ///
+    /// # Errors
+    /// As [`Service::status`].
+    pub async fn pay_in_wechat(&self, payer: &Payer, number: &str) -> Result<StatusView, AppError> {
+        let number = self.own(&payer.user, number).await?;
+        let order = self.cashier.order(&number).await.map_err(internal)?.ok_or_else(not_found)?;
+        if !order.is_open() || order.has_live_ticket(self.cashier.now()) {
+            return self.for_a_press(&order).await;
+        }
+        let seen = order.issued().map_or(0, |issued| issued.version);
+        match self.cashier.new_code(number, seen).await {
+            Ok(order) => self.for_a_press(&order).await,
+            Err(error) => Err(self.place_error(error)),
+        }
+    }
+
+    /// The answer to a press: with the parameters for WeChat's browser where the order is paid there. They are signed for
+    /// each press anew, and never for a poll.
+    async fn for_a_press(&self, order: &Order) -> Result<StatusView, AppError> {
+        let jsapi = self.cashier.jsapi_params(order).map(ways::call);
+        Ok(StatusView { jsapi, ..self.view(order).await? })
     }
 
     /// The status of an order, for its user or the holder of its link.
@@ -162,7 +185,10 @@ impl Service {
             state: view_state(order),
             total_fee: order.total_fee.get(),
             bonus: order.bonus.get(),
+            way: ways::of_page(order.trade_type),
             code_url: order.code_url().map(ToString::to_string),
+            pay_page: ways::pay_page(&self.site, order, now),
+            jsapi: None,
             code_version: order.issued().map_or(0, |issued| issued.version),
             expires_in_s,
             poll_for_s: poll::poll_for_s(expires_in_s),

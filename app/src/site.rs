@@ -5,6 +5,7 @@ use std::sync::Arc;
 use wxpay::Fen;
 
 use crate::protocol::offer::Preset;
+use crate::protocol::way::Way;
 use crate::url::address;
 
 /// Names of this build's files below `/pkg`.
@@ -30,6 +31,8 @@ pub struct SiteSettings {
     pub min_quantity: u32,
     pub max_quantity: u32,
     pub presets: Vec<Preset>,
+    /// The ways to pay that are switched on.
+    pub ways: Vec<Way>,
     /// Without a slash at its end.
     pub public_url: String,
     /// Payers or WeChat are reached by plain http off this machine; the desk warns of it.
@@ -78,6 +81,7 @@ mod tests {
             min_quantity: 1,
             max_quantity: 5000,
             presets: vec![Preset { quantity: 50, bonus: 200 }],
+            ways: vec![Way::Native],
             public_url: "http://127.0.0.1:3000".to_owned(),
             plain_http: false,
             frame_ancestors: vec![],

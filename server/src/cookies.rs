@@ -10,6 +10,12 @@ pub enum Session {
     /// The user whom a link is for while another one is signed in, until the payer has chosen.
     Switch,
     Operator,
+    /// The openid of a payer inside WeChat, sealed.
+    OpenId,
+    /// A payer who is at WeChat's OAuth, sealed.
+    OauthState,
+    /// How often OAuth has failed lately.
+    OauthFailures,
 }
 
 /// How this server's cookies are written: by https or not, inside other sites' frames or not.
@@ -29,6 +35,12 @@ impl CookieStyle {
             (Session::Switch, false) => "saoma_switch",
             (Session::Operator, true) => "__Host-saoma_admin",
             (Session::Operator, false) => "saoma_admin",
+            (Session::OpenId, true) => "__Host-saoma_openid",
+            (Session::OpenId, false) => "saoma_openid",
+            (Session::OauthState, true) => "__Host-saoma_oauth",
+            (Session::OauthState, false) => "saoma_oauth",
+            (Session::OauthFailures, true) => "__Host-saoma_oauth_failures",
+            (Session::OauthFailures, false) => "saoma_oauth_failures",
         }
     }
 

@@ -19,7 +19,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::{
     assets, health, limits, middleware, notify, notify_v3, payer_session, polls, recharge_api, session,
-    state::Server, verify,
+    state::Server, verify, wx,
 };
 
 /// Every route of the server, without the handlers.
@@ -36,6 +36,7 @@ fn own_routes() -> Routes<Server> {
         .merge(polls::routes())
         .merge(session::routes())
         .merge(payer_session::routes())
+        .merge(wx::routes())
 }
 
 /// The whole server.

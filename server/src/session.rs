@@ -20,6 +20,7 @@ use crate::{
     operators::{self, LoginError},
     payer_session,
     state::{Inner, Server},
+    wx,
 };
 
 /// The cookie lives as long as a session can; the session itself ends earlier when idle.
@@ -61,6 +62,7 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
             };
         }
         payer_session::sign_in(&server, &mut request);
+        wx::recognise(&server, &mut request);
     }
     if let Some(ClientAddr(ip)) = request.extensions().get().copied() {
         request.extensions_mut().insert(ClientIp(ip));

@@ -14,6 +14,7 @@ use crate::{
     create_limit::CreateLimit,
     log_limit::LogLimit,
     misses::Misses,
+    official_account::OfficialAccount,
     operators::Operators,
     readiness::Readiness,
     refusals::Refusals,
@@ -65,6 +66,8 @@ pub struct Inner {
     pub verify: Vec<VerifyFile>,
     /// `None`: a merchant who has nothing to seal.
     pub secret_keys: Option<SecretKeys>,
+    /// `None`: payers inside WeChat are not recognised.
+    pub account: Option<OfficialAccount>,
     pub bad_notices: LogLimit,
     pub refusals: Refusals,
     pub readiness: Readiness,

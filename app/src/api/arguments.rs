@@ -1,12 +1,13 @@
 //! How the browser writes the arguments of each server function.
 
-use super::{CheckAgain, CreateOrder, NewCode, OrderStatus, OwnRecharges};
+use super::{CheckAgain, CreateOrder, NewCode, OrderStatus, OwnRecharges, PayInWechat};
 use crate::protocol::codec::Message;
 use crate::protocol::json::Json;
+use crate::protocol::way::Way;
 
 impl Message for CreateOrder {
     fn to_json(&self) -> Json {
-        Json::object([("quantity", self.quantity.into())])
+        Json::object([("quantity", self.quantity.into()), ("way", self.way.map(Way::name).into())])
     }
 }
 
@@ -17,6 +18,12 @@ impl Message for OrderStatus {
 }
 
 impl Message for CheckAgain {
+    fn to_json(&self) -> Json {
+        Json::object([("out_trade_no", (&self.out_trade_no).into())])
+    }
+}
+
+impl Message for PayInWechat {
     fn to_json(&self) -> Json {
         Json::object([("out_trade_no", (&self.out_trade_no).into())])
     }

@@ -3,7 +3,8 @@
 use crate::icons;
 use crate::links;
 use crate::money::money;
-use crate::text::{Lang, dialog, error, payer};
+use crate::protocol::way::Way;
+use crate::text::{Lang, Text, dialog, error, payer};
 
 use super::model::{CLOSES_AFTER_S, Model, Phase};
 
@@ -26,6 +27,8 @@ pub enum Does {
     Again,
     Wake,
     CopyLink,
+    /// Places the same amount to be paid in another way.
+    OtherWay(Way),
     /// A link; opens in a new tab if the flag is set.
     Open(String, bool),
 }
@@ -65,6 +68,15 @@ pub fn credit_words(lang: Lang, total_fee: i64, bonus: i64, credited: bool) -> S
     lang.fill(text, &[("amount", &money(total_fee + bonus)), ("bonus", &money(bonus))])
 }
 
+/// The words with which a payer changes to this way.
+pub fn other_way(way: Way) -> Text {
+    match way {
+        Way::Native => dialog::OTHER_NATIVE,
+        Way::Jsapi => dialog::OTHER_JSAPI,
+        Way::Mweb => dialog::OTHER_MWEB,
+    }
+}
+
 impl Model {
     /// The line below the amount; empty if the order has ended without a credit.
     pub fn credit(&self, lang: Lang) -> String {
@@ -83,6 +95,9 @@ impl Model {
             Phase::Offline => Stage::Badge(icons::OFFLINE),
             Phase::Paid | Phase::Late => Stage::Credited,
             Phase::InWechat => Stage::Badge(icons::SCREEN),
+            Phase::Sheet | Phase::SheetClosed | Phase::Leaving => Stage::Badge(icons::PHONE),
+            Phase::Confirming => Stage::Badge(icons::CLOCK),
+            Phase::SheetFailed => Stage::Badge(icons::NOTE),
             Phase::LateRefunded => Stage::Badge(icons::BACK_MONEY),
             Phase::Closed => Stage::Badge(icons::SCAN),
             Phase::TooMany => Stage::OpenOrders,
@@ -96,6 +111,7 @@ impl Model {
     pub fn corner(&self) -> Corner {
         match self.phase() {
             Phase::Waiting | Phase::OnPhone | Phase::InWechat | Phase::Paid => Corner::Ring,
+            Phase::Sheet | Phase::Confirming | Phase::Leaving => Corner::Ring,
             Phase::Slow => Corner::Warn(icons::CLOCK),
             Phase::Offline => Corner::Warn(icons::OFFLINE),
             _ => Corner::Empty,
@@ -113,12 +129,18 @@ impl Model {
             Phase::Waiting => (dialog::WAITING_TITLE, dialog::WAITING_TEXT),
             Phase::OnPhone => (dialog::PHONE_TITLE, dialog::PHONE_TEXT),
             Phase::InWechat => (dialog::WECHAT_TITLE, dialog::WECHAT_TEXT),
+            Phase::Sheet => (dialog::SHEET_TITLE, dialog::SHEET_TEXT),
+            Phase::Confirming => (dialog::CONFIRMING_TITLE, dialog::CONFIRMING_TEXT),
+            Phase::SheetClosed => (dialog::SHEET_CLOSED_TITLE, dialog::SHEET_CLOSED_TEXT),
+            Phase::SheetFailed => (dialog::SHEET_FAILED_TITLE, dialog::SHEET_FAILED_TEXT),
+            Phase::Leaving => (dialog::LEAVING_TITLE, dialog::LEAVING_TEXT),
             Phase::Offline => (dialog::OFFLINE_TITLE, dialog::OFFLINE_TEXT),
             Phase::Paid => (dialog::PAID_TITLE, dialog::PAID_TEXT),
             Phase::Late => (dialog::LATE_TITLE, dialog::LATE_TEXT),
             Phase::LateRefunded => (dialog::LATE_REFUNDED_TITLE, dialog::LATE_REFUNDED_TEXT),
             Phase::Unconfirmed => (dialog::UNCONFIRMED_TITLE, dialog::UNCONFIRMED_TEXT),
             Phase::Expired => (dialog::EXPIRED_TITLE, dialog::EXPIRED_TEXT),
+            Phase::Closed if self.way != Way::Native => (dialog::ENDED_TITLE, dialog::ENDED_TEXT),
             Phase::Closed => (dialog::CLOSED_TITLE, dialog::CLOSED_TEXT),
             Phase::TooMany => (dialog::TOOMANY_TITLE, dialog::TOOMANY_TEXT),
             Phase::Refused => (dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
@@ -162,12 +184,33 @@ impl Model {
             number.map(|number| act(dialog::PAID_RECEIPT, "plain", "", open(number)))
         };
         let again = |kind| act(error::RETRY, kind, icons::RENEW, Does::Again);
+        let others =
+            || self.other_ways().map(|way| Some(act(other_way(way), "plain", "", Does::OtherWay(way))));
+        let open = || {
+            let page = self.order.as_ref().and_then(|order| order.pay_page.clone());
+            page.map(|page| act(dialog::LEAVING_OPEN, "pay", icons::PHONE, Does::Open(page, false)))
+        };
+        let sheet = || Some(act(dialog::SHEET_OPEN, "pay", "", Does::Again));
         let all = match self.phase() {
             Phase::Ordering => vec![],
+            Phase::Sheet | Phase::SheetClosed | Phase::SheetFailed => {
+                [sheet()].into_iter().chain(others()).collect()
+            }
+            Phase::Confirming => vec![page()],
+            Phase::Leaving => {
+                let check = act(dialog::UNCONFIRMED_CHECK, "", "", Does::Check);
+                [open(), Some(check)].into_iter().chain(others()).collect()
+            }
             Phase::Slow | Phase::LateRefunded | Phase::Refused => vec![page()],
-            Phase::Waiting => vec![scan(), page()],
-            Phase::OnPhone => vec![scan(), Some(copy(copied(dialog::PHONE_COPY), "")), page()],
-            Phase::InWechat => vec![scan(), Some(copy(copied(dialog::WECHAT_COPY), "solid"))],
+            Phase::Waiting => [scan(), page()].into_iter().chain(others()).collect(),
+            Phase::OnPhone => {
+                let copy = copy(copied(dialog::PHONE_COPY), "");
+                [scan(), Some(copy), page()].into_iter().chain(others()).collect()
+            }
+            Phase::InWechat => {
+                let copy = copy(copied(dialog::WECHAT_COPY), "solid");
+                [scan(), Some(copy)].into_iter().chain(others()).collect()
+            }
             Phase::Offline => vec![Some(act(dialog::OFFLINE_RETRY, "", icons::RENEW, Does::Wake))],
             Phase::Paid | Phase::Late => vec![Some(done()), receipt()],
             Phase::Unconfirmed => vec![
@@ -176,6 +219,9 @@ impl Model {
                 Some(act(dialog::UNCONFIRMED_CLOSE, "plain", "", Does::Close)),
             ],
             Phase::Expired => vec![Some(act(dialog::UNCONFIRMED_CLOSE, "", "", Does::Close)), page()],
+            Phase::Closed if self.way != Way::Native => {
+                vec![Some(act(dialog::ENDED_NEW, "solid", icons::RENEW, Does::NewCode))]
+            }
             Phase::Closed => vec![Some(act(dialog::CLOSED_NEW, "solid", icons::RENEW, Does::NewCode))],
             Phase::Busy | Phase::Failed => vec![Some(again("solid")), page()],
             Phase::Limit | Phase::TooMany => vec![Some(again(""))],
@@ -197,10 +243,21 @@ impl Model {
 mod tests {
     use super::*;
     use crate::protocol::error::{AppError, ErrorCode};
-    use crate::protocol::offer::Device;
+    use crate::protocol::offer::{Device, Offer};
 
     fn refused(code: ErrorCode) -> Model {
-        let mut model = Model::new(Device::Computer, 0);
+        let offer = Offer {
+            lang: Lang::Zh,
+            account: String::new(),
+            balance: 0,
+            unit_price: 100,
+            min: 1,
+            max: 5000,
+            presets: vec![],
+            device: Device::Computer,
+            ways: vec![Way::Native],
+        };
+        let mut model = Model::new(&offer);
         model.pressed(0, 10, 1000, 0);
         let number = Some("SM1".to_owned());
         model.placed(

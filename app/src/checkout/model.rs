@@ -1,11 +1,12 @@
 //! The state machine of the payment dialog. Pure: `now` (milliseconds of a steady clock) and the server's answers come in
 //! as values, and what the page has to do goes out as a [`Command`].
 
+use crate::bridge::Answer;
 use crate::poll::{Poll, Step};
 use crate::protocol::error::{AppError, ErrorCode};
+use crate::protocol::offer::{Device, Offer};
+use crate::protocol::way::Way;
 use crate::protocol::{OpenOrder, StatusView, ViewState};
-
-use crate::protocol::offer::Device;
 
 /// Milliseconds after which placing an order is shown as slow.
 const SLOW_AFTER_MS: i64 = 3_000;
@@ -27,6 +28,16 @@ pub enum Phase {
     Waiting,
     OnPhone,
     InWechat,
+    /// WeChat's payment window is open over the page.
+    Sheet,
+    /// WeChat's browser says that it was paid; only a notice or a query proves it.
+    Confirming,
+    /// The payment window was closed.
+    SheetClosed,
+    /// WeChat's browser did not open the payment window.
+    SheetFailed,
+    /// The browser goes to WeChat's page.
+    Leaving,
     Offline,
     Paid,
     Late,
@@ -53,6 +64,11 @@ impl Phase {
             Phase::Waiting => "waiting",
             Phase::OnPhone => "on-phone",
             Phase::InWechat => "in-wechat",
+            Phase::Sheet => "sheet",
+            Phase::Confirming => "confirming",
+            Phase::SheetClosed => "sheet-closed",
+            Phase::SheetFailed => "sheet-failed",
+            Phase::Leaving => "leaving",
             Phase::Offline => "offline",
             Phase::Paid => "paid",
             Phase::Late => "late",
@@ -70,6 +86,17 @@ impl Phase {
     }
 }
 
+impl Phase {
+    /// Whether the order can be paid and the page waits for it.
+    fn is_waiting(self) -> bool {
+        use Phase::{Confirming, InWechat, Leaving, OnPhone, Sheet, SheetClosed, SheetFailed, Waiting};
+        matches!(
+            self,
+            Waiting | OnPhone | InWechat | Sheet | Confirming | SheetClosed | SheetFailed | Leaving
+        )
+    }
+}
+
 /// What the page has to do next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
@@ -79,12 +106,20 @@ pub enum Command {
     AskStatus,
     CheckAgain,
     NewCode,
+    /// Call WeChat's browser with the order's parameters.
+    OpenSheet,
+    /// Go to the order's page at WeChat.
+    Leave,
     CloseDialog,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
     device: Device,
+    /// The ways to pay that can be chosen, the advised one first.
+    ways: Vec<Way>,
+    /// How the dialog's order is paid.
+    pub way: Way,
     phase: Phase,
     pub order: Option<StatusView>,
     /// Units and fen of the dialog's order; known before the order exists.
@@ -112,15 +147,17 @@ pub struct Model {
 }
 
 impl Model {
-    pub fn new(device: Device, balance: i64) -> Model {
+    pub fn new(offer: &Offer) -> Model {
         Model {
-            device,
+            device: offer.device,
+            way: offer.ways.first().copied().unwrap_or(Way::Native),
+            ways: offer.ways.clone(),
             phase: Phase::Ordering,
             order: None,
             quantity: 0,
             total_fee: 0,
             bonus: 0,
-            balance,
+            balance: offer.balance,
             run: 0,
             open: Vec::new(),
             kept_order: None,
@@ -137,8 +174,11 @@ impl Model {
 
     /// The phase to show: offline in place of a waiting one while calls fail. The code stays on the screen.
     pub fn phase(&self) -> Phase {
-        let live = matches!(self.phase, Phase::Waiting | Phase::OnPhone | Phase::InWechat);
-        if live && self.poll.as_ref().is_some_and(Poll::is_offline) { Phase::Offline } else { self.phase }
+        if self.phase.is_waiting() && self.poll.as_ref().is_some_and(Poll::is_offline) {
+            Phase::Offline
+        } else {
+            self.phase
+        }
     }
 
     /// Whether "check again" is under way.
@@ -164,6 +204,39 @@ impl Model {
         (self.order, self.poll, self.polling) = (None, None, false);
         self.enter(Phase::Ordering, now);
         Command::Create
+    }
+
+    /// The ways that the payer can change to.
+    pub fn other_ways(&self) -> impl Iterator<Item = Way> + '_ {
+        self.ways.iter().copied().filter(|way| *way != self.way)
+    }
+
+    /// "Pay another way": another order, because an order is bound to its way. The former one can still be paid.
+    pub fn wants_way(&mut self, now: i64, way: Way) -> Command {
+        self.way = way;
+        self.again(now)
+    }
+
+    /// What WeChat's browser answered to the call that opens the payment window. It proves nothing, so the order does not
+    /// move; the server is asked.
+    pub fn bridged(&mut self, now: i64, answer: Answer) -> Command {
+        if self.phase != Phase::Sheet {
+            return Command::Nothing;
+        }
+        match answer {
+            Answer::Ok => {
+                self.enter(Phase::Confirming, now);
+                self.check(now)
+            }
+            Answer::Cancel => {
+                self.enter(Phase::SheetClosed, now);
+                Command::Nothing
+            }
+            Answer::Fail => {
+                self.enter(Phase::SheetFailed, now);
+                Command::Nothing
+            }
+        }
     }
 
     /// "Not paid, new code": the order stays, its code is replaced.
@@ -209,8 +282,7 @@ impl Model {
             }
             _ => {}
         }
-        let is_shown =
-            matches!(self.phase, Phase::Waiting | Phase::OnPhone | Phase::InWechat | Phase::Unconfirmed);
+        let is_shown = self.phase.is_waiting() || self.phase == Phase::Unconfirmed;
         if is_shown && self.expires_at.is_some_and(|at| now >= at) {
             self.expired(now);
         }
@@ -240,16 +312,31 @@ impl Model {
     }
 
     /// The answer to placing an order or to asking for a new code.
-    pub fn placed(&mut self, now: i64, answer: Result<StatusView, AppError>) {
-        match answer {
-            Ok(view) => {
-                self.poll = Some(Poll::start(now, view.poll_for_s));
-                self.polling = true;
-                (self.whole_s, self.left_s) = (view.poll_for_s, view.poll_for_s);
-                self.expires_at = Some(now + view.expires_in_s * 1000);
-                self.take(now, view);
+    pub fn placed(&mut self, now: i64, answer: Result<StatusView, AppError>) -> Command {
+        let view = match answer {
+            Ok(view) => view,
+            Err(error) => {
+                self.refused(now, error);
+                return Command::Nothing;
             }
-            Err(error) => self.refused(now, error),
+        };
+        self.poll = Some(Poll::start(now, view.poll_for_s));
+        self.polling = true;
+        (self.whole_s, self.left_s) = (view.poll_for_s, view.poll_for_s);
+        self.expires_at = Some(now + view.expires_in_s * 1000);
+        let (is_sheet, is_page) = (view.jsapi.is_some(), view.pay_page.is_some());
+        self.way = view.way;
+        self.take(now, view);
+        match self.phase {
+            Phase::Ordering | Phase::Slow if is_sheet => {
+                self.enter(Phase::Sheet, now);
+                Command::OpenSheet
+            }
+            Phase::Ordering | Phase::Slow if is_page => {
+                self.enter(Phase::Leaving, now);
+                Command::Leave
+            }
+            _ => Command::Nothing,
         }
     }
 
@@ -314,7 +401,7 @@ impl Model {
     fn show_code(&mut self) {
         self.phase = match self.device {
             Device::Computer => Phase::Waiting,
-            Device::Phone => Phase::OnPhone,
+            Device::Phone | Device::WebView => Phase::OnPhone,
             Device::Wechat => Phase::InWechat,
         };
     }

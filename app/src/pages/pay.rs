@@ -10,20 +10,23 @@ use serde::Deserialize;
 
 use super::refused::refused;
 use super::top_up::to_order;
-use crate::checkout::{credit_words, qr_markup};
+use crate::auth::Viewer;
+use crate::checkout::{credit_words, other_way, qr_markup};
 use crate::components::{self, Clock, big_money, money};
 use crate::follow::{self, Follow};
 use crate::icons::{self, Icon};
 use crate::island_props::write_props;
 use crate::layout::{self, Frame};
 use crate::links;
+use crate::pay_in_wechat::PayInWechat;
 use crate::protocol::Followed;
 use crate::protocol::error::{AppError, ErrorCode};
 use crate::protocol::offer::Device;
+use crate::protocol::way::Way;
 use crate::protocol::{StatusView, ViewState};
 use crate::refund_summary::RefundSummary;
 use crate::request::PageRequest;
-use crate::service::{self, Service};
+use crate::service::{self, Service, ways};
 use crate::text::{Lang, Text, dialog, order as order_text, pay};
 
 /// What the page shows.
@@ -33,6 +36,8 @@ struct Shown {
     view: StatusView,
     /// The viewer is the order's user, not only the holder of its link.
     is_owner: bool,
+    /// The ways to pay that this viewer can choose from.
+    ways: Vec<Way>,
     /// The page refreshes itself where there is no script.
     refresh: bool,
     returned: RefundSummary,
@@ -43,6 +48,9 @@ pub async fn show(
     Path(number): Path<String>,
     request: PageRequest,
 ) -> Response {
+    if let Some(oauth) = ways::oauth_first(&service.site, &request) {
+        return Redirect::to(&oauth).into_response();
+    }
     let viewer = request.viewer();
     let (order, view) = match service.order_for(&viewer, &number).await {
         Ok(found) => found,
@@ -56,7 +64,8 @@ pub async fn show(
     let refresh = order.is_open() && request.get("refresh") != Some("0");
     let frame = Frame { live: order.is_open(), refresh, ..Frame::PAYER };
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
-    let shown = Shown { order, view, is_owner, refresh, returned };
+    let ways = ways::offered(&service.site, &request);
+    let shown = Shown { order, view, is_owner, ways, refresh, returned };
     let title = lang.t(pay::TITLE).to_owned();
     layout::page(&service, &request, StatusCode::OK, title, frame, move || {
         layout::payer(&site, &view_request, true, card(lang, &view_request, &shown))
@@ -77,13 +86,17 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
     let credited = matches!(view.state, ViewState::Paid | ViewState::Late);
     let credit = credit_words(lang, view.total_fee, view.bonus, credited);
     let followed = Followed {
+        lang,
         out_trade_no: view.out_trade_no.clone(),
         token: request.get("t").map(str::to_owned),
         state: view.state,
         code_version: view.code_version,
         poll_for_s: view.poll_for_s,
     };
-    let follow = order.is_open().then(|| view! { {write_props(follow::PROPS_ID, &followed)}<Follow/> });
+    let follow = order.is_open().then(|| {
+        provide_context(followed.clone());
+        view! { {write_props(follow::PROPS_ID, &followed)}<Follow/> }
+    });
     let stop = shown.refresh.then(|| {
         let stop = request.with(&[("refresh", "0")]);
         view! {
@@ -95,11 +108,11 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
     view! {
         <div class="card" data-state=state_name(view.state)>
             <div class="hero">
-                <h1 class="label">{lang.t(if order.is_open() { pay::TITLE } else { pay::DETAILS })}</h1>
+                <h1 class="label">{lang.t(title(order, view))}</h1>
                 <p>{big_money(order.total_fee, "l")}</p>
                 {(!ended).then(|| view! { <p class="note">{credit}</p> })}
                 {stage(lang, view, shown.returned)}
-                <div class="stack" role="status">{words(lang, shown)}</div>
+                <div class="stack" role="status">{words(lang, request, shown)}</div>
             </div>
             {steps(lang, request, view)}
             {facts(lang, shown)}
@@ -107,6 +120,15 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
             {actions(lang, request, shown)}
             {follow}
         </div>
+    }
+}
+
+/// What can be done here: scan, pay, or look.
+fn title(order: &Order, view: &StatusView) -> Text {
+    match view.way {
+        _ if !order.is_open() => pay::DETAILS,
+        Way::Native => pay::TITLE,
+        Way::Jsapi | Way::Mweb => dialog::TITLE,
     }
 }
 
@@ -118,6 +140,7 @@ fn stage(lang: Lang, view: &StatusView, returned: RefundSummary) -> impl IntoVie
     }
     let (icon, tone) = match view.state {
         _ if returned.is_any() => (icons::BACK_MONEY, None),
+        ViewState::Pending if view.way != Way::Native => (icons::PHONE, None),
         ViewState::Created | ViewState::Pending => (icons::CLOCK, None),
         ViewState::Paid | ViewState::Late => (icons::CHECK, Some("paid")),
         ViewState::LateRefunded => (icons::BACK_MONEY, None),
@@ -127,7 +150,7 @@ fn stage(lang: Lang, view: &StatusView, returned: RefundSummary) -> impl IntoVie
         .into_any()
 }
 
-fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
+fn words(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
     let order = &shown.order;
     let amount = money(match shown.view.state {
         _ if shown.returned.is_any() => shown.returned.amount,
@@ -135,12 +158,14 @@ fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
         _ => order.credit().unwrap_or(order.total_fee),
     });
     let (title, text): (Text, Option<Text>) = match shown.view.state {
+        ViewState::Pending if is_back(request) => (pay::BACK_TITLE, Some(pay::BACK_TEXT)),
         ViewState::Pending => return components::payer_pill(lang, order, shown.returned).into_any(),
         _ if shown.returned.is_any() => returned_words(shown.view.state, shown.returned),
         ViewState::Created => (dialog::BUSY_TITLE, Some(dialog::BUSY_TEXT)),
         ViewState::Paid => (dialog::PAID_TITLE, None),
         ViewState::Late => (dialog::LATE_TITLE, Some(dialog::LATE_TEXT)),
         ViewState::LateRefunded => (dialog::LATE_REFUNDED_TITLE, Some(dialog::LATE_REFUNDED_TEXT)),
+        ViewState::Closed if shown.view.way != Way::Native => (dialog::ENDED_TITLE, Some(dialog::ENDED_TEXT)),
         ViewState::Closed => (dialog::CLOSED_TITLE, Some(dialog::CLOSED_TEXT)),
     };
     let text = text.map(|text| view! { <p class="label">{lang.fill(text, &[("amount", &amount)])}</p> });
@@ -152,6 +177,11 @@ fn words(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
         },
     );
     view! { <h2>{lang.fill(title, &[("amount", &amount)])}</h2>{text}{balance} }.into_any()
+}
+
+/// The payer comes back from WeChat's H5 page, which says nothing of the payment.
+fn is_back(request: &PageRequest) -> bool {
+    request.get("back") == Some("1")
 }
 
 /// Title and text about refunds, done or under way.
@@ -168,12 +198,13 @@ fn returned_words(state: ViewState, returned: RefundSummary) -> (Text, Option<Te
 fn steps(lang: Lang, request: &PageRequest, view: &StatusView) -> impl IntoView + use<> {
     let own_screen = match request.device {
         Device::Computer => None,
-        Device::Phone => Some(dialog::PHONE_TEXT),
+        Device::Phone | Device::WebView => Some(dialog::PHONE_TEXT),
         Device::Wechat => Some(dialog::WECHAT_TEXT),
     };
     let link = view.link.clone().map(|link| view! { <span class="mono order-link">{link}</span> });
     let own_screen = own_screen.map(|text| components::notice(None, view! { {lang.t(text)}{link} }));
-    (view.state == ViewState::Pending).then(|| match own_screen {
+    let has_code = view.state == ViewState::Pending && view.code_url.is_some();
+    has_code.then(|| match own_screen {
         Some(notice) => notice.into_any(),
         None => view! {
             <ol class="steps">
@@ -224,25 +255,38 @@ fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
             <a class="button" href=request.with(&[])><Icon d=icons::RENEW/>{lang.t(pay::REFRESH)}</a>
         }
     });
-    let post = |action: String, kind: &'static str, label: Text| {
+    let post = |action: String, kind: &'static str, way: Way, label: Text| {
         view! {
             <form class="actions" method="post" action=action>
                 <input type="hidden" name="seen" value=view.code_version.to_string()/>
+                <input type="hidden" name="way" value=way.name()/>
                 <button class="button" data-kind=kind type="submit">{lang.t(label)}</button>
             </form>
         }
+        .into_any()
     };
+    let may_pay = shown.is_owner && view.state == ViewState::Pending;
+    let pay = may_pay.then(|| ways_on(lang, request, view, &post));
     // The dialog offers these two after polling has ended; this page has no such moment and shows them always.
-    let unsure = (shown.is_owner && view.state == ViewState::Pending).then(|| {
-        view! {
-            {post(links::pay_check(&view.out_trade_no), "", dialog::UNCONFIRMED_CHECK)}
-            {post(links::pay_code(&view.out_trade_no), "", dialog::UNCONFIRMED_NEW)}
-        }
+    let unsure = may_pay.then(|| {
+        let label = if is_back(request) { pay::BACK_DONE } else { dialog::UNCONFIRMED_CHECK };
+        let new_code = (view.way == Way::Native)
+            .then(|| post(links::pay_code(&view.out_trade_no), "", view.way, dialog::UNCONFIRMED_NEW));
+        view! { {post(links::pay_check(&view.out_trade_no), "", view.way, label)}{new_code} }
     });
     let again = (shown.is_owner && matches!(view.state, ViewState::Closed | ViewState::Created)).then(|| {
-        let label =
-            if view.state == ViewState::Closed { dialog::CLOSED_NEW } else { crate::text::error::RETRY };
-        post(links::pay_again(&view.out_trade_no), "solid", label)
+        let label = match view.state {
+            ViewState::Closed if view.way == Way::Native => dialog::CLOSED_NEW,
+            ViewState::Closed => dialog::ENDED_NEW,
+            _ => crate::text::error::RETRY,
+        };
+        post(links::pay_again(&view.out_trade_no), "solid", view.way, label)
+    });
+    let others = (may_pay && !is_back(request)).then(|| {
+        let others = shown.ways.iter().filter(|way| **way != view.way);
+        let forms =
+            others.map(|way| post(links::pay_again(&view.out_trade_no), "plain", *way, other_way(*way)));
+        forms.collect::<Vec<_>>()
     });
     let receipt = matches!(view.state, ViewState::Paid | ViewState::Late).then(|| view! {
         <a class="button" data-kind="solid" href=links::receipt(&view.out_trade_no)>{lang.t(dialog::PAID_RECEIPT)}</a>
@@ -253,7 +297,29 @@ fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
             <a class="button" data-kind="plain" href=links::HOME>{lang.t(pay::BACK)}</a>
         }
     });
-    view! { <div class="actions part">{receipt}{again}{scan}{refresh}{unsure}{back}</div> }
+    view! { <div class="actions part">{receipt}{again}{pay}{scan}{refresh}{unsure}{others}{back}</div> }
+}
+
+/// What opens the payment where no code is scanned: the link to WeChat's page, or the button for WeChat's payment window.
+fn ways_on(
+    lang: Lang,
+    request: &PageRequest,
+    view: &StatusView,
+    post: &impl Fn(String, &'static str, Way, Text) -> AnyView,
+) -> Option<AnyView> {
+    let again = || post(links::pay_again(&view.out_trade_no), "pay", view.way, dialog::LEAVING_OPEN);
+    match (view.way, &view.pay_page) {
+        (Way::Native, _) => None,
+        (Way::Mweb, Some(page)) => {
+            let page = page.clone();
+            Some(view! {
+                <a class="button" data-kind="pay" href=page><Icon d=icons::PHONE/>{lang.t(dialog::LEAVING_OPEN)}</a>
+            }
+            .into_any())
+        }
+        (Way::Mweb, None) => Some(again()),
+        (Way::Jsapi, _) => request.openid.is_some().then(|| view! { <PayInWechat/> }.into_any()),
+    }
 }
 
 /// The same names as the dialog's `data-state`.
@@ -305,20 +371,30 @@ pub async fn new_code(
     }
 }
 
-/// Places the same amount again: a new order after a closed one, or the next try for one without a code.
+#[derive(Debug, Deserialize)]
+pub struct AgainForm {
+    /// How it is to be paid; pages from before there was a choice do not say.
+    #[serde(default)]
+    way: String,
+}
+
+/// Places the same amount again: a new order after a closed one, the next try for one without a ticket, or an order that is
+/// paid in another way.
 pub async fn again(
     State(service): State<Service>,
     Path(number): Path<String>,
     request: PageRequest,
+    Form(form): Form<AgainForm>,
 ) -> Response {
-    let Some(user) = &request.user else {
-        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
+    let payer = match request.payer() {
+        Ok(payer) => payer,
+        Err(error) => return refused(&service, &request, &error).await,
     };
-    let order = match service.order_for(&user.into(), &number).await {
+    let order = match service.order_for(&Viewer::from(&payer.user), &number).await {
         Ok((order, _)) => order,
         Err(error) => return refused(&service, &request, &error).await,
     };
     let units = order.total_fee.get().checked_div(service.site.unit_price.get()).unwrap_or(0);
     let quantity = u32::try_from(units).unwrap_or(0);
-    to_order(service.place(user, request.ip, quantity).await)
+    to_order(service.place(&payer, quantity, Way::parse(&form.way).unwrap_or(Way::Native)).await)
 }

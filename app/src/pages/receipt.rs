@@ -6,7 +6,7 @@ use axum::response::Response;
 use leptos::prelude::*;
 use recharge::order::Paid;
 use recharge::{Order, OrderState};
-use wxpay::Fen;
+use wxpay::{Fen, TradeType};
 
 use super::refused::refused;
 use crate::auth::Viewer;
@@ -18,7 +18,7 @@ use crate::refund_summary::RefundSummary;
 use crate::request::PageRequest;
 use crate::service::Service;
 use crate::site::SiteSettings;
-use crate::text::{Lang, pay, receipt};
+use crate::text::{Lang, Text, pay, receipt};
 
 pub async fn show(
     State(service): State<Service>,
@@ -45,6 +45,16 @@ pub async fn show(
         layout::payer(&site, &view_request, true, article(lang, &site, &order, &paid, returned))
     })
     .await
+}
+
+/// How it was paid.
+fn method(order: &Order) -> Text {
+    match order.trade_type {
+        TradeType::Native => receipt::METHOD_CODE,
+        TradeType::Jsapi => receipt::METHOD_JSAPI,
+        TradeType::Mweb => receipt::METHOD_MWEB,
+        TradeType::App => receipt::METHOD_APP,
+    }
 }
 
 fn article(
@@ -92,7 +102,7 @@ fn article(
                     <dd>{order.user.name.clone()}" "<span class="mono">{order.user.id.clone()}</span></dd>
                     <dt>{lang.t(receipt::PAID_AT)}</dt><dd>{components::time(paid.paid_at, Clock::Full)}</dd>
                     {credited_at}
-                    <dt>{lang.t(receipt::METHOD)}</dt><dd>{lang.t(receipt::METHOD_WECHAT)}</dd>
+                    <dt>{lang.t(receipt::METHOD)}</dt><dd>{lang.t(method(order))}</dd>
                     {fact(receipt::ORDER, order.out_trade_no.to_string())}
                     {fact(receipt::TRANSACTION, paid.transaction_id.to_string())}
                     <dt>{lang.t(receipt::MERCHANT)}</dt><dd>{site.name.clone()}</dd>

@@ -20,8 +20,9 @@ use crate::paging::cursor;
 use crate::protocol::StatusView;
 use crate::protocol::error::{AppError, ErrorCode};
 use crate::protocol::offer::{Offer, whole_number};
+use crate::protocol::way::Way;
 use crate::request::PageRequest;
-use crate::service::Service;
+use crate::service::{Service, ways};
 use crate::text::{Text, dialog, error, pay, payer};
 use crate::url::address;
 
@@ -31,6 +32,9 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
     let Some(user) = request.user.clone() else {
         return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
     };
+    if let Some(oauth) = ways::oauth_first(&service.site, &request) {
+        return Redirect::to(&oauth).into_response();
+    }
     match read(&service, &request, &user).await {
         Ok((balance, page)) => answer(&service, &request, &user, balance, page).await,
         Err(error) => refused(&service, &request, &error).await,
@@ -58,8 +62,10 @@ async fn answer(
         max: site.max_quantity,
         presets: site.presets.clone(),
         device: request.device,
+        ways: ways::offered(&site, request),
     };
-    let problem = request.get("error").and_then(problem_text);
+    let failed = ways::oauth_failed(&site, request).then_some(payer::NO_OPENID);
+    let problem = request.get("error").and_then(problem_text).or(failed);
     let frame = Frame { live: true, ..Frame::PAYER };
     layout::page(service, request, StatusCode::OK, lang.t(payer::TITLE).to_owned(), frame, move || {
         let problem = problem.map(|text| components::notice(Some("warn"), lang.t(text)));
@@ -146,12 +152,15 @@ pub async fn order(
     request: PageRequest,
     Form(form): Form<OrderForm>,
 ) -> Response {
-    let Some(user) = &request.user else {
-        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
+    let payer = match request.payer() {
+        Ok(payer) => payer,
+        Err(error) => return refused(&service, &request, &error).await,
     };
     let own = form.own.trim();
     let quantity = whole_number(if own.is_empty() { &form.quantity } else { own }).unwrap_or(0);
-    to_order(service.place(user, request.ip, quantity).await)
+    // WeChat's payment window needs a script.
+    let mut ways = ways::offered(&service.site, &request).into_iter().filter(|way| *way != Way::Jsapi);
+    to_order(service.place(&payer, quantity, ways.next().unwrap_or(Way::Native)).await)
 }
 
 /// Redirects to the order's page, or to the top-up page with an error code.

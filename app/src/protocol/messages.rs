@@ -4,6 +4,7 @@ use super::codec::Message;
 use super::error::{AppError, ErrorCode};
 use super::json::Json;
 use super::offer::{Device, Offer, Preset};
+use super::way::{JsapiCall, Way};
 use super::{Followed, OpenOrder, StatusView, ViewState};
 use crate::lang::Lang;
 
@@ -21,7 +22,10 @@ impl Message for StatusView {
             state: view_state(&json.get("state"))?,
             total_fee: number("total_fee")?,
             bonus: number("bonus")?,
+            way: way(&json.get("way"))?,
             code_url: json.get("code_url").text(),
+            pay_page: json.get("pay_page").text(),
+            jsapi: jsapi(&json.get("jsapi")),
             code_version: number("code_version")?,
             expires_in_s: number("expires_in_s")?,
             poll_for_s: number("poll_for_s")?,
@@ -32,6 +36,21 @@ impl Message for StatusView {
             placed: json.get("placed").text()?,
         })
     }
+}
+
+fn way(json: &Json) -> Option<Way> {
+    Way::parse(&json.text()?)
+}
+
+fn jsapi(json: &Json) -> Option<JsapiCall> {
+    Some(JsapiCall {
+        app_id: json.get("appId").text()?,
+        time_stamp: json.get("timeStamp").text()?,
+        nonce_str: json.get("nonceStr").text()?,
+        package: json.get("package").text()?,
+        sign_type: json.get("signType").text()?,
+        pay_sign: json.get("paySign").text()?,
+    })
 }
 
 fn view_state(json: &Json) -> Option<ViewState> {
@@ -100,8 +119,10 @@ impl Message for Offer {
             device: match json.get("device").text()?.as_str() {
                 "phone" => Device::Phone,
                 "wechat" => Device::Wechat,
+                "web_view" => Device::WebView,
                 _ => Device::Computer,
             },
+            ways: json.get("ways").list().filter_map(|json| way(&json)).collect(),
         })
     }
 }
@@ -109,6 +130,7 @@ impl Message for Offer {
 impl Message for Followed {
     fn from_json(json: &Json) -> Option<Self> {
         Some(Followed {
+            lang: Lang::parse(&json.get("lang").text()?)?,
             out_trade_no: json.get("out_trade_no").text()?,
             token: json.get("token").text(),
             state: view_state(&json.get("state"))?,

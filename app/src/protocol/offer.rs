@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::way::Way;
 use crate::lang::Lang;
 
 /// What the top-up page offers this payer.
@@ -19,6 +20,8 @@ pub struct Offer {
     pub max: u32,
     pub presets: Vec<Preset>,
     pub device: Device,
+    /// The ways to pay that can be chosen here, the advised one first.
+    pub ways: Vec<Way>,
 }
 
 /// An amount offered on the page.
@@ -38,6 +41,8 @@ pub enum Device {
     Phone,
     /// The browser inside WeChat on a phone.
     Wechat,
+    /// A mini program's or WeCom's web view on a phone: it calls itself WeChat, and neither JSAPI nor H5 work there.
+    WebView,
 }
 
 impl Device {
@@ -45,17 +50,32 @@ impl Device {
     pub fn from_user_agent(agent: &str) -> Device {
         let has = |word| agent.contains(word);
         let on_computer = has("WindowsWechat") || has("MacWechat");
-        // Mini programs' web views and WeCom call themselves WeChat, but cannot pay there: as any other app on a phone.
-        let cannot_pay = has("miniProgram") || has("wxwork");
+        let is_view = has("miniProgram") || has("wxwork");
         if has("MicroMessenger") && on_computer {
             Device::Computer
-        } else if has("MicroMessenger") && !cannot_pay {
+        } else if is_view {
+            Device::WebView
+        } else if has("MicroMessenger") {
             Device::Wechat
-        } else if cannot_pay || has("Mobile") || has("iPhone") {
+        } else if has("Mobile") || has("iPhone") {
             Device::Phone
         } else {
             Device::Computer
         }
+    }
+}
+
+impl Device {
+    /// The ways that work on this device, of those that are switched on; the advised one first. The device is a guess, so a
+    /// computer is offered the phone's way too, after the code. WeChat refuses JSAPI in web views and H5 inside WeChat.
+    pub fn ways(self, on: &[Way]) -> Vec<Way> {
+        let works: &[Way] = match self {
+            Device::Wechat => &[Way::Jsapi, Way::Native],
+            Device::Phone => &[Way::Mweb, Way::Native],
+            Device::Computer => &[Way::Native, Way::Mweb],
+            Device::WebView => &[Way::Native],
+        };
+        works.iter().copied().filter(|way| on.contains(way)).collect()
     }
 }
 
@@ -116,6 +136,7 @@ mod tests {
             max: 5000,
             presets: vec![Preset { quantity: 10, bonus: 0 }, Preset { quantity: 50, bonus: 200 }],
             device: Device::Computer,
+            ways: vec![Way::Native],
         }
     }
 
@@ -154,6 +175,23 @@ mod tests {
     }
 
     #[test]
+    fn each_device_is_advised_the_way_that_works_there() {
+        let all = Way::ALL;
+        let table: [(Device, &[Way], &[Way]); 7] = [
+            (Device::Wechat, &all, &[Way::Jsapi, Way::Native]),
+            (Device::Wechat, &[Way::Native], &[Way::Native]),
+            (Device::Phone, &all, &[Way::Mweb, Way::Native]),
+            (Device::Phone, &[Way::Native, Way::Jsapi], &[Way::Native]),
+            (Device::Computer, &all, &[Way::Native, Way::Mweb]),
+            (Device::WebView, &all, &[Way::Native]),
+            (Device::WebView, &[Way::Jsapi], &[]),
+        ];
+        for (device, on, ways) in table {
+            assert_eq!(device.ways(on), ways, "{device:?} {on:?}");
+        }
+    }
+
+    #[test]
     fn the_device_is_told_by_its_user_agent() {
         let table = [
             ("Mozilla/5.0 (X11; Linux x86_64) Chrome/130", Device::Computer),
@@ -164,8 +202,11 @@ mod tests {
                 Device::Computer,
             ),
             ("Mozilla/5.0 (Macintosh) MicroMessenger/6.8.0 MacWechat/3.8.7(0x13080712)", Device::Computer),
-            ("Mozilla/5.0 (iPhone) Mobile/15E148 wxwork/4.1.28 MicroMessenger/7.0.1", Device::Phone),
-            ("Mozilla/5.0 (Linux; Android 14) Mobile MicroMessenger/8.0.50 miniProgram/wx123", Device::Phone),
+            ("Mozilla/5.0 (iPhone) Mobile/15E148 wxwork/4.1.28 MicroMessenger/7.0.1", Device::WebView),
+            (
+                "Mozilla/5.0 (Linux; Android 14) Mobile MicroMessenger/8.0.50 miniProgram/wx123",
+                Device::WebView,
+            ),
         ];
         for (agent, device) in table {
             assert_eq!(Device::from_user_agent(agent), device, "{agent}");

@@ -32,6 +32,7 @@ texts! { pub mod payer {
     OWN_UNITS_HINT = "{min} 到 {max} 份之间的整数，不含赠送", "A whole number from {min} to {max}, without bonus";
     SIGNED_OUT = "请从原网站打开充值页", "Please open top-up from the site";
     SIGNED_OUT_TEXT = "充值页需要知道充到哪个账户。请回到原网站，从那里再次打开充值页；已付的款会照常到账。", "This page needs to know whose balance to top up. Please go back to the site and open it from there; anything you paid will be credited as usual.";
+    NO_OPENID = "微信没有确认你的身份，暂时不能直接在微信里付款。可以用另一块屏幕扫码付款。", "WeChat did not say who you are, so you cannot pay right here for now. You can scan a code from another screen.";
     NEWER = "较新的记录", "Newer";
 } }
 
@@ -71,6 +72,9 @@ texts! { pub mod dialog {
     CLOSED_TITLE = "这个二维码已停用", "This code is no longer in use";
     CLOSED_TEXT = "订单已关闭，没有收到付款。可以用新二维码继续。", "The order was closed and no payment arrived. You can go on with a new code.";
     CLOSED_NEW = "获取新二维码", "Get a new code";
+    ENDED_TITLE = "这笔订单已关闭", "This order was closed";
+    ENDED_TEXT = "没有收到付款。可以重新下单。", "No payment arrived. You can place it again.";
+    ENDED_NEW = "重新下单", "Place it again";
     REFUNDED_TITLE = "这笔付款已退回", "This payment was refunded";
     REFUNDED_TEXT = "{amount} 按原路退回，到账时间以微信为准，零钱通常几分钟，银行卡 1 到 3 个工作日。", "{amount} goes back the way it came: to WeChat balance within minutes as a rule, to a bank card in 1 to 3 working days.";
     TOOMANY_TITLE = "还有 {n} 笔订单等待支付", "{n} {n:order is|orders are} still awaiting payment";
@@ -82,6 +86,21 @@ texts! { pub mod dialog {
     WECHAT_TITLE = "请在微信之外打开", "Please open this outside WeChat";
     WECHAT_TEXT = "微信里不能长按识别付款码。复制链接，在电脑浏览器打开，再用微信扫一扫。", "A payment code cannot be read by long press inside WeChat. Copy the link, open it in a browser on a computer, then scan it.";
     WECHAT_COPY = "复制链接", "Copy the link";
+    SHEET_TITLE = "请在微信的付款窗口中确认", "Confirm in WeChat's payment window";
+    SHEET_TEXT = "窗口没有弹出？点“立即支付”，会继续同一笔订单。", "No window? Press Pay now; it continues the same order.";
+    SHEET_OPEN = "立即支付", "Pay now";
+    CONFIRMING_TITLE = "正在确认这笔付款", "Confirming the payment";
+    CONFIRMING_TEXT = "正在向微信核实，通常几秒内到账。不用再付。", "We are asking WeChat for its confirmation, a matter of seconds as a rule. Do not pay again.";
+    SHEET_CLOSED_TITLE = "付款窗口已关闭", "The payment window was closed";
+    SHEET_CLOSED_TEXT = "没付可以继续付这一笔；如果已经付款，不用再付，会自动入账。", "If you have not paid, you can go on with this order; if you have, do not pay again: it is credited by itself.";
+    SHEET_FAILED_TITLE = "微信没有打开付款窗口", "WeChat did not open the payment window";
+    SHEET_FAILED_TEXT = "订单还在。可以再试一次，或者换一种方式付款。", "Your order is still there. Try once more, or pay another way.";
+    LEAVING_TITLE = "去微信付款", "Pay in WeChat";
+    LEAVING_TEXT = "微信没有自动打开？点“打开微信支付”。付款后回到本页，这里会自动更新。", "WeChat did not open? Press Open WeChat Pay. Come back here after paying; this page updates by itself.";
+    LEAVING_OPEN = "打开微信支付", "Open WeChat Pay";
+    OTHER_NATIVE = "换用扫码支付", "Pay with a QR code instead";
+    OTHER_JSAPI = "换用微信内支付", "Pay inside WeChat instead";
+    OTHER_MWEB = "换用手机浏览器支付", "Pay from the phone's browser instead";
     REFUSED_TITLE = "微信没有接受这笔订单", "WeChat did not accept this order";
     REFUSED_TEXT = "没有产生扣款。稍后再试，或把订单号告诉本站客服。", "Nothing was charged. Try again later, or give the order number to support.";
     BUSY_TITLE = "微信暂时没有回应", "WeChat is not answering right now";
@@ -110,6 +129,9 @@ texts! { pub mod pay {
     STEP_1 = "打开微信，点右上角 ＋，选“扫一扫”", "Open WeChat, tap ＋, then Scan";
     STEP_2 = "对准上面的二维码，核对金额后付款", "Point it at the code above, check the amount and pay";
     STEP_3 = "付款后可以关掉本页，到账不受影响", "After paying you may close this page; it is credited all the same";
+    BACK_TITLE = "付款完成了吗？", "Have you paid?";
+    BACK_TEXT = "付好后这里会自动更新，通常只要几秒。没付完可以继续付这一笔。", "Once you have, this page updates by itself, within seconds as a rule. If not, you can go on with this order.";
+    BACK_DONE = "我已付款", "I have paid";
     BACK = "返回充值页", "Back to top-up";
     DETAILS = "订单详情", "Order details";
     SWITCH_TITLE = "换用另一个账户？", "Switch to another account?";
@@ -136,7 +158,10 @@ texts! { pub mod receipt {
     PAID_AT = "付款时间", "Paid at";
     CREDITED_AT = "到账时间", "Credited at";
     METHOD = "付款方式", "Method";
-    METHOD_WECHAT = "微信支付 · 扫码", "WeChat Pay · QR code";
+    METHOD_CODE = "微信支付 · 扫码", "WeChat Pay · QR code";
+    METHOD_JSAPI = "微信支付 · 微信内", "WeChat Pay · inside WeChat";
+    METHOD_MWEB = "微信支付 · 手机浏览器", "WeChat Pay · phone browser";
+    METHOD_APP = "微信支付 · App", "WeChat Pay · app";
     MERCHANT = "收款方", "Received by";
     NOTE = "本凭证用于核对到账，不代替发票。", "This receipt serves to check the credit. It is not a fapiao.";
 } }

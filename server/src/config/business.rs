@@ -1,13 +1,13 @@
 //! What is sold, for how much and under which rules: the settings of the cashier and of the pages.
 
 use app::{
-    protocol::offer::Preset,
+    protocol::{offer::Preset, way::Way},
     site::{SiteFiles, SiteSettings},
 };
 use recharge::LatePayment;
-use wxpay::Fen;
+use wxpay::{Fen, TradeType};
 
-use super::{ConfigError, range::between, settings::Settings};
+use super::{Channels, ConfigError, range::between, settings::Settings};
 use crate::assets;
 
 /// Shortest life of an order, in seconds: WeChat closes nothing before five minutes.
@@ -48,6 +48,7 @@ pub(super) fn site(
     s: &Settings,
     in_sandbox: bool,
     frame_ancestors: Vec<String>,
+    channels: &Channels,
 ) -> Result<SiteSettings, ConfigError> {
     let name = text("SAOMA_SITE_NAME", &s.site_name)?;
     let (unit_price, min_quantity, max_quantity) = amounts(s)?;
@@ -61,11 +62,19 @@ pub(super) fn site(
         min_quantity,
         max_quantity,
         presets: presets.map(|p| Preset { quantity: p.quantity, bonus: i64::from(p.bonus) }).collect(),
+        ways: ways(channels),
         public_url: String::new(),
         plain_http: false,
         frame_ancestors,
         files: SiteFiles { output_name: names.bundle.clone(), css: names.sheet.clone() },
     })
+}
+
+/// The ways to pay that pages offer. A mobile app has no page.
+fn ways(channels: &Channels) -> Vec<Way> {
+    let all =
+        [(Way::Native, TradeType::Native), (Way::Jsapi, TradeType::Jsapi), (Way::Mweb, TradeType::Mweb)];
+    all.into_iter().filter(|(_, trade_type)| channels.offers(*trade_type)).map(|(way, _)| way).collect()
 }
 
 /// What the payer reads in WeChat: at most 127 bytes, cut between characters.

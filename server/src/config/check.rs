@@ -50,7 +50,7 @@ impl Config {
             user_token_secret,
             admin_password: at_least("SAOMA_ADMIN_PASSWORD", s.admin_password.as_deref(), 12)?,
             cashier: business::cashier(&s, in_sandbox)?,
-            site: SiteSettings { plain_http, ..business::site(&s, in_sandbox, frame_ancestors)? },
+            site: SiteSettings { plain_http, ..business::site(&s, in_sandbox, frame_ancestors, &channels)? },
             max_connections: between("SAOMA_MAX_CONNECTIONS", s.max_connections, 10, 1_000_000)?,
             trusted_proxies: networks("SAOMA_TRUSTED_PROXIES", &s.trusted_proxies)?,
             metrics_from: networks("SAOMA_METRICS_FROM", &s.metrics_from)?,

@@ -1,7 +1,27 @@
 //! Every answer and every state of the dialog, without a browser.
 
 use super::*;
+use crate::protocol::way::JsapiCall;
 use crate::text::{Lang, dialog};
+
+/// The top-up page of a payer with this device, who can choose between these ways.
+fn offer(device: Device, ways: &[Way], balance: i64) -> Offer {
+    Offer {
+        lang: Lang::Zh,
+        account: String::new(),
+        balance,
+        unit_price: 100,
+        min: 1,
+        max: 5000,
+        presets: vec![],
+        device,
+        ways: ways.to_vec(),
+    }
+}
+
+fn model(device: Device, balance: i64) -> Model {
+    Model::new(&offer(device, &[Way::Native], balance))
+}
 
 fn view(state: ViewState) -> StatusView {
     StatusView {
@@ -9,6 +29,9 @@ fn view(state: ViewState) -> StatusView {
         state,
         total_fee: 1000,
         bonus: 0,
+        way: Way::Native,
+        pay_page: None,
+        jsapi: None,
         code_url: (state == ViewState::Pending).then(|| "weixin://wxpay/bizpayurl?pr=p4lpSuKzz".to_owned()),
         code_version: 1,
         expires_in_s: 600,
@@ -27,7 +50,7 @@ fn error(code: ErrorCode) -> AppError {
 
 /// A dialog that shows a code since 0.
 fn waiting() -> Model {
-    let mut model = Model::new(Device::Computer, 10_000);
+    let mut model = model(Device::Computer, 10_000);
     assert_eq!(model.pressed(0, 10, 1000, 0), Command::Create);
     model.placed(0, Ok(view(ViewState::Pending)));
     model
@@ -58,7 +81,7 @@ fn every_answer_to_a_press_leads_to_its_state() {
         (Err(error(ErrorCode::BadRequest)), Phase::Refused),
     ];
     for (answer, phase) in table {
-        let mut model = Model::new(Device::Computer, 0);
+        let mut model = model(Device::Computer, 0);
         model.pressed(0, 10, 1000, 0);
         model.placed(100, answer.clone());
         assert_eq!(model.phase(), phase, "{answer:?}");
@@ -94,9 +117,13 @@ fn every_status_leads_to_its_state() {
 
 #[test]
 fn the_device_decides_how_the_code_is_shown() {
-    let table = [(Device::Phone, Phase::OnPhone), (Device::Wechat, Phase::InWechat)];
+    let table = [
+        (Device::Phone, Phase::OnPhone),
+        (Device::WebView, Phase::OnPhone),
+        (Device::Wechat, Phase::InWechat),
+    ];
     for (device, phase) in table {
-        let mut model = Model::new(device, 0);
+        let mut model = model(device, 0);
         model.pressed(0, 10, 1000, 0);
         model.placed(0, Ok(view(ViewState::Pending)));
         assert_eq!(model.phase(), phase);
@@ -105,7 +132,7 @@ fn the_device_decides_how_the_code_is_shown() {
 
 #[test]
 fn ordering_that_takes_long_is_called_slow() {
-    let mut model = Model::new(Device::Computer, 0);
+    let mut model = model(Device::Computer, 0);
     model.pressed(0, 10, 1000, 0);
     model.tick(2_999);
     assert_eq!(model.phase(), Phase::Ordering);
@@ -139,7 +166,7 @@ fn after_200_seconds_the_payment_is_unconfirmed_and_nothing_is_asked() {
 
 /// A dialog whose order can be paid until 100 000.
 fn short() -> Model {
-    let mut model = Model::new(Device::Computer, 10_000);
+    let mut model = model(Device::Computer, 10_000);
     model.pressed(0, 10, 1000, 0);
     model.placed(0, Ok(StatusView { expires_in_s: 100, poll_for_s: 100, ..view(ViewState::Pending) }));
     model
@@ -238,4 +265,78 @@ fn an_older_answer_is_known_by_its_run() {
     model.closed();
     assert_ne!(model.run, run);
     assert_eq!(model.tick(10_000), Command::Nothing);
+}
+
+/// WeChat's payment window is open since 0, inside WeChat on a phone.
+fn sheet() -> Model {
+    let mut model = Model::new(&offer(Device::Wechat, &[Way::Jsapi, Way::Native], 0));
+    assert_eq!(model.pressed(0, 10, 1000, 0), Command::Create);
+    assert_eq!(model.placed(0, Ok(by_jsapi())), Command::OpenSheet);
+    model
+}
+
+fn by_jsapi() -> StatusView {
+    let text = String::new;
+    let call = JsapiCall {
+        app_id: text(),
+        time_stamp: text(),
+        nonce_str: text(),
+        package: text(),
+        sign_type: text(),
+        pay_sign: text(),
+    };
+    StatusView { way: Way::Jsapi, code_url: None, jsapi: Some(call), ..view(ViewState::Pending) }
+}
+
+#[test]
+fn what_wechats_browser_says_moves_nothing_but_the_words() {
+    let table = [
+        (Answer::Ok, Phase::Confirming, Command::CheckAgain),
+        (Answer::Cancel, Phase::SheetClosed, Command::Nothing),
+        (Answer::Fail, Phase::SheetFailed, Command::Nothing),
+    ];
+    for (answer, phase, command) in table {
+        let mut model = sheet();
+        assert_eq!(model.bridged(1_000, answer), command);
+        assert_eq!(model.phase(), phase);
+        model.polled(2_000, Ok(StatusView { jsapi: None, ..by_jsapi() }));
+        assert_eq!(model.phase(), phase, "a pending order changes nothing");
+        model.polled(3_000, Ok(StatusView { way: Way::Jsapi, ..view(ViewState::Paid) }));
+        assert_eq!(model.phase(), Phase::Paid, "only the server's word credits");
+    }
+}
+
+#[test]
+fn a_payment_that_wechats_browser_claims_alone_is_unconfirmed_in_the_end() {
+    let mut model = sheet();
+    model.bridged(1_000, Answer::Ok);
+    model.tick(201_000);
+    assert_eq!(model.phase(), Phase::Unconfirmed);
+}
+
+#[test]
+fn another_way_is_another_order_and_the_button_repeats_the_same() {
+    let mut model = sheet();
+    model.bridged(1_000, Answer::Cancel);
+    assert_eq!(model.again(2_000), Command::Create);
+    assert_eq!(model.way, Way::Jsapi);
+    model.placed(2_100, Ok(by_jsapi()));
+    assert_eq!(model.wants_way(3_000, Way::Native), Command::Create);
+    assert_eq!((model.way, model.order.is_none()), (Way::Native, true));
+    assert_eq!(model.placed(3_100, Ok(view(ViewState::Pending))), Command::Nothing);
+    assert_eq!(model.phase(), Phase::InWechat);
+    assert_eq!(model.other_ways().collect::<Vec<_>>(), [Way::Jsapi]);
+}
+
+#[test]
+fn a_phone_is_sent_to_wechats_page_and_waits_for_the_payer_to_come_back() {
+    let mut model = Model::new(&offer(Device::Phone, &[Way::Mweb, Way::Native], 0));
+    model.pressed(0, 10, 1000, 0);
+    let page = Some("https://wx.tenpay.com/cgi-bin/mmpayweb-bin/checkmweb?prepay_id=wx2".to_owned());
+    let placed = StatusView { way: Way::Mweb, code_url: None, pay_page: page, ..view(ViewState::Pending) };
+    assert_eq!(model.placed(0, Ok(placed)), Command::Leave);
+    assert_eq!(model.phase(), Phase::Leaving);
+    assert_eq!(model.woke(60_000), Command::AskStatus);
+    model.polled(60_100, Ok(view(ViewState::Paid)));
+    assert_eq!(model.phase(), Phase::Paid);
 }
