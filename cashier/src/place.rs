@@ -418,6 +418,7 @@ fn concerns_every_order(code: &ErrCode) -> bool {
         ErrCode::NoAuth
             | ErrCode::AppidNotExist
             | ErrCode::MchidNotExist
+            | ErrCode::MchNotExists
             | ErrCode::AppidMchidNotMatch
             | ErrCode::SignError
     )

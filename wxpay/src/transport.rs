@@ -1,31 +1,22 @@
 //! How a request's bytes get to WeChat and the answer's back: over HTTP, or in process to a service.
 
-use std::convert::Infallible;
-use std::fmt;
-use std::future::poll_fn;
-use std::pin::Pin;
-use std::sync::Arc;
+mod answer;
+mod in_process;
+mod tls;
+
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body::Body;
-use http_body_util::{BodyExt, combinators::UnsyncBoxBody};
-use reqwest::{Url, redirect};
-
+use http::{HeaderMap, Method, Request, StatusCode};
+use reqwest::Url;
 use tokio::time::timeout;
-use tower::{BoxError, Service, ServiceExt};
 
-use crate::certificate::Certificate;
+use self::tls::{Tls, broken};
 use crate::error::Error;
 use crate::host::{Endpoint, is_wechat};
 use crate::types::InvalidValue;
 
-/// Limit of connecting: a host that does not accept is left for the other one while there is time.
-const CONNECT: Duration = Duration::from_secs(2);
-
-/// How long an idle connection is kept. WeChat closes them after a minute, and a request on a closed one would fail.
-const POOL_IDLE: Duration = Duration::from_secs(30);
+pub(crate) use self::answer::Answer;
+pub(crate) use self::in_process::InProcess;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Transport {
@@ -39,64 +30,6 @@ pub(crate) struct Hosts {
     tls: Tls,
     primary: Url,
     backup: Option<Url>,
-}
-
-type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
-type Answering = Pin<Box<dyn Future<Output = Response<BoxBody>> + Send>>;
-
-/// A service that stands in the place of a host.
-#[derive(Clone)]
-pub(crate) struct InProcess(Arc<dyn Fn(Request<String>) -> Answering + Send + Sync>);
-
-impl InProcess {
-    pub(crate) fn new<S, B>(service: S) -> Self
-    where
-        S: Service<Request<String>, Response = Response<B>, Error = Infallible>,
-        S: Clone + Send + Sync + 'static,
-        S::Future: Send,
-        B: Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
-        InProcess(Arc::new(move |request| {
-            let service = service.clone();
-            Box::pin(async move {
-                match service.oneshot(request).await {
-                    Ok(response) => response.map(|body| body.map_err(Into::into).boxed_unsync()),
-                    Err(never) => match never {},
-                }
-            })
-        }))
-    }
-}
-
-impl fmt::Debug for InProcess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("InProcess")
-    }
-}
-
-/// Authorities that are trusted beyond the machine's own, and the client certificate, shown to a host that asks for one.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Tls {
-    pub roots: Vec<reqwest::Certificate>,
-    pub ours: Option<Certificate>,
-}
-
-impl Tls {
-    fn connect(&self) -> Result<reqwest::Client, reqwest::Error> {
-        // `reqwest` is built without a provider of its own, so that the process holds one only. An error says that
-        // another one was installed before, which is just as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .pool_idle_timeout(POOL_IDLE)
-            .tls_certs_merge(self.roots.iter().cloned());
-        match &self.ours {
-            Some(ours) => http.identity(ours.identity()).build(),
-            None => http.build(),
-        }
-    }
 }
 
 /// How long one call may take, in all and, where there is a second host, at the first one.
@@ -302,45 +235,6 @@ async fn ask(to: To, call: &Call<'_>) -> Result<Reply<Answer>, Error> {
 fn sent(url: &Url, prefix: &str) -> String {
     let path = url.path().strip_prefix(prefix).unwrap_or(url.path());
     url.query().map_or(path.to_owned(), |query| format!("{path}?{query}"))
-}
-
-fn broken(error: reqwest::Error) -> Error {
-    Error::Transport(error.without_url().into())
-}
-
-/// The body of an answer, still to come.
-#[derive(Debug)]
-pub(crate) enum Answer {
-    Http(reqwest::Response),
-    InProcess(BoxBody),
-}
-
-impl Answer {
-    /// The next piece of the body, `None` at its end.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        match self {
-            Answer::Http(response) => response.chunk().await.map_err(broken),
-            Answer::InProcess(body) => loop {
-                let frame = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await;
-                let Some(frame) = frame else { return Ok(None) };
-                if let Ok(data) = frame.map_err(Error::Transport)?.into_data() {
-                    return Ok(Some(data));
-                }
-            },
-        }
-    }
-
-    /// All of it, or `limit` bytes and one more if it is longer, whatever length the answer declares.
-    pub(crate) async fn whole(mut self, limit: usize) -> Result<Vec<u8>, Error> {
-        let mut body = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
-            body.extend_from_slice(&chunk[..chunk.len().min(limit + 1 - body.len())]);
-            if body.len() > limit {
-                break;
-            }
-        }
-        Ok(body)
-    }
 }
 
 pub(crate) fn base_url(what: &'static str, text: &str) -> Result<Url, Error> {

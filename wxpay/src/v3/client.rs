@@ -145,22 +145,26 @@ impl V3<'_> {
         body: &str,
     ) -> Result<Verified<Vec<u8>>, Error> {
         let start = Instant::now();
+        let left = || {
+            let total = self.budget.total.saturating_sub(start.elapsed());
+            Budget { first: self.budget.first.min(total), total }
+        };
         if self.credentials.keys.newest_serial(self.clock.now()).is_none() {
-            self.refresh(Why::NoKey).await?;
+            let read = timeout(self.budget.total, self.refresh(Why::NoKey)).await;
+            let budget_ms = u64::try_from(self.budget.total.as_millis()).unwrap_or(u64::MAX);
+            read.map_err(|_| Error::Timeout { budget_ms })??;
         }
         let headers = &|sent: &str| self.headers(&method, sent, body);
         let call = Call { method: method.clone(), target, headers, body };
-        let first = self.once(asked, &call, self.budget).await;
+        let first = self.once(asked, &call, left()).await;
         let Err(Error::Unverified(error)) = first else { return first };
         if let Some(serial) = error.unknown_certificate() {
-            let rest = self.budget.total.saturating_sub(start.elapsed());
             // If it fails, the second answer says so.
-            let _ = timeout(rest, self.refresh(Why::Unknown(&serial))).await;
+            let _ = timeout(left().total, self.refresh(Why::Unknown(&serial))).await;
         }
-        let total = self.budget.total.saturating_sub(start.elapsed());
-        match total.is_zero() {
-            true => Err(Error::Unverified(error)),
-            false => self.once(asked, &call, Budget { first: self.budget.first.min(total), total }).await,
+        match left() {
+            Budget { total, .. } if total.is_zero() => Err(Error::Unverified(error)),
+            rest => self.once(asked, &call, rest).await,
         }
     }
 
