@@ -13,8 +13,13 @@ pub fn signed(document: &[u8], limit: usize) -> Option<(Fields, String)> {
     fields.set("return_code", "SUCCESS");
     fields.set("appid", "wxd930ea5d5a258f4f");
     fields.set("mch_id", "10000100");
-    let sign = sign::sign(&fields, &Merchant::sandbox().key, SignType::Md5);
-    fields.set("sign", sign);
-    let xml = fields.to_xml();
+    let xml = sign_as_it_is(&mut fields);
     Some((fields, xml))
+}
+
+/// The document of these fields, signed.
+pub fn sign_as_it_is(fields: &mut Fields) -> String {
+    let sign = sign::sign(fields, &Merchant::sandbox().key, SignType::Md5);
+    fields.set("sign", sign);
+    fields.to_xml()
 }

@@ -8,12 +8,27 @@ use std::path::Path;
 #[allow(dead_code, reason = "the string that one is signed with is no document")]
 #[path = "../wxpay/tests/published/documents.rs"]
 mod documents;
+#[path = "../wxpay/tests/published/mode_one.rs"]
+mod mode_one;
 #[path = "../wxpay/tests/published/refunds_and_bills.rs"]
 mod refunds_and_bills;
 
 use documents::*;
+use mode_one::*;
 use refunds_and_bills::*;
 use saoma_fuzz::documents as v3;
+
+/// A refund and a refusal of v3.
+const ANSWERS: [&str; 2] = [
+    r#"{"refund_id":"50300001232026031612345678901","out_refund_no":"RF20260316000001","transaction_id":"4200001234202603151234567890","out_trade_no":"BK20260315000001","channel":"ORIGINAL","user_received_account":"支付用户零钱","status":"SUCCESS","amount":{"total":1990,"refund":500,"currency":"CNY"}}"#,
+    r#"{"code":"PARAM_ERROR","message":"参数错误","detail":{"field":"/amount/currency","value":"XYZ","issue":"Currency code is invalid","location":"body"}}"#,
+];
+
+const OAUTH: [&str; 3] = [
+    r#"{"access_token":"OAUTH","expires_in":7200,"refresh_token":"REFRESH","openid":"oUpF8uMuAJO_M2pxb1Q9zNjWeS6o","scope":"snsapi_base"}"#,
+    r#"{"errcode":40029,"errmsg":"invalid code"}"#,
+    r#"{"access_token":"TOKEN","expires_in":7200}"#,
+];
 
 fn main() -> io::Result<()> {
     let replies = [
@@ -51,6 +66,12 @@ fn main() -> io::Result<()> {
     write("fields", &[&replies[..], &requests, &notices, &[REFUND_NOTICE]].concat())?;
     write("refund_notice", &[REFUND_NOTICE, REFUND_NOTICE_OPENED])?;
     v3_seeds()?;
+    write("mode_one", &[CALLBACK, CALLBACK_REPLY, CALLBACK_REFUSAL, SHORT_URL, SHORT_URL_ANSWER])?;
+    write(
+        "v3_answer",
+        &[v3::ORDER_NATIVE_ANSWER, v3::BILL_ANSWER, v3::NOTICE_PAID_OPENED, ANSWERS[0], ANSWERS[1]],
+    )?;
+    write("oauth", &OAUTH)?;
     // The first byte says in how large pieces it comes.
     let old = format!("{OLD_HEADER}\n{OLD_SUMMARY_HEADER}\n`0,`0.00,`0.00,`0.00,`0.00000\n");
     let bills = [BILL, BILL_REFUSED, &old].map(|bill| format!("\u{7}{bill}"));
