@@ -175,6 +175,7 @@ fn what_wechat_says_in_place_of_a_bill_is_told_apart() {
             other => panic!("{other:?}"),
         }
     }
+    assert!(said("no\n2026-03-15 INFO credited").to_string().contains("no\\n2026"), "one line of a log");
     assert!(matches!(read("<html><body>502</body></html>"), Err(BillError::NotABill)));
     assert!(matches!(read("<xml><return_code>FA"), Err(BillError::NotABill)));
     assert!(matches!(read("<".repeat(100_000)), Err(BillError::NotABill)));
@@ -211,6 +212,8 @@ fn a_state_that_is_not_documented_does_not_cost_the_rest_of_the_bill() {
     let (rows, summary) = read(BILL.replacen("`REFUND,", "`PARTIAL,", 1)).unwrap();
     assert_eq!(rows[0].entry, BillEntry::Payment { total_fee: Fen::new(1990) });
     assert_eq!(rows[1].entry, BillEntry::Other { state: "PARTIAL".into() });
+    let (steering, _) = read(BILL.replacen("`REFUND,", "`\u{1b}[2K,", 1)).unwrap();
+    assert_eq!(steering[1].entry, BillEntry::Other { state: "\\u{1b}[2K".into() }, "harmless in a log");
     assert_eq!((summary.stated, summary.rows), (2, 2));
 }
 

@@ -168,6 +168,17 @@ fn a_genuine_notice_of_a_failure_is_not_a_payment() {
         }
         other => panic!("{other:?}"),
     }
+    let several_lines = notice()
+        .with("result_code", "FAIL")
+        .with("err_code", "A\nB")
+        .with("err_code_des", "no\r\n2026-03-15 INFO credited");
+    match read(&signed(several_lines)) {
+        Ok(Notice::NotPaid { err_code, err_code_des, .. }) => {
+            assert_eq!(err_code.as_deref(), Some("A\\nB"), "it stays on one line of a log");
+            assert_eq!(err_code_des.as_deref(), Some("no\\r\\n2026-03-15 INFO credited"));
+        }
+        other => panic!("{other:?}"),
+    }
     // Nothing is needed of it but the signature.
     let bare = Fields::from_iter([
         ("return_code", "SUCCESS"),

@@ -83,6 +83,8 @@ async fn nginxs_page_about_certificates_is_a_mistake_of_configuration() {
         let error =
             client((StatusCode::BAD_REQUEST, page)).refund(Protocol::V2, &refund()).await.unwrap_err();
         assert!(matches!(error, Error::NoCertificate) && !error.is_unknown(), "{error:?}");
+        // In the protocol's words: which settings there are is the program's to say.
+        assert!(error.to_string().contains("mch_id") && !error.to_string().contains("SAOMA"), "{error}");
     }
     let error = client((StatusCode::BAD_REQUEST, "<html>400</html>"))
         .refund(Protocol::V2, &refund())
