@@ -28,7 +28,7 @@ async fn a_number_that_nobody_has_is_looked_for_once_in_five_seconds() {
 }
 
 #[tokio::test]
-async fn a_payer_has_an_order_checked_once_in_five_seconds_and_not_long_after_it_ended() {
+async fn a_payer_has_an_order_checked_once_in_five_seconds() {
     on_both(|harness| async move {
         harness.lose_notices();
         let order = harness.place(1000).await;
@@ -43,14 +43,26 @@ async fn a_payer_has_an_order_checked_once_in_five_seconds_and_not_long_after_it
         harness.advance(1_000);
         assert!(check(&harness.cashier).await);
         assert_eq!(harness.cashier.query_due(20).await.unwrap(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_payer_has_no_order_checked_that_ended_ten_minutes_ago() {
+    on_both(|harness| async move {
+        let order = harness.place(1000).await;
+        let check = async || harness.cashier.check_again(&order.out_trade_no).await.unwrap();
         harness.advance(604_000);
         assert_eq!(harness.cashier.query_due(20).await.unwrap(), 1);
         assert_eq!(harness.state(&order).await, "closed");
         harness.advance(6_000);
-        assert!(check(&harness.cashier).await, "closed a moment ago");
+        assert!(check().await, "closed a moment ago");
         harness.cashier.query_due(20).await.unwrap();
         harness.advance(600_000);
-        assert!(!check(&harness.cashier).await, "closed ten minutes ago");
+        // Now neither due by the schedule nor asked about a moment ago.
+        harness.cashier.query_due(20).await.unwrap();
+        harness.advance(6_000);
+        assert!(!check().await, "closed ten minutes ago");
     })
     .await;
 }

@@ -156,6 +156,25 @@ async fn an_order_gets_a_new_code_once_in_ten_seconds_whatever_version_the_page_
 }
 
 #[tokio::test]
+async fn new_codes_that_are_asked_for_at_once_are_one_whatever_version_the_pages_name() {
+    on_both(|harness| async move {
+        let number = harness.place(1000).await.out_trade_no;
+        harness.advance(10_000);
+        harness.calls.taken("/pay/unifiedorder");
+        let mut asking = JoinSet::new();
+        for _ in 0..10 {
+            let (cashier, number) = (harness.cashier.clone(), number.clone());
+            asking.spawn(async move { cashier.new_code(number, i64::MAX).await.unwrap() });
+        }
+        for order in asking.join_all().await {
+            assert_eq!(order.issued().unwrap().version, 2);
+        }
+        assert_eq!(harness.calls.taken("/pay/unifiedorder"), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn new_codes_ask_wechat_under_the_rate_of_all_queries() {
     let slow = Settings { query_limit_per_s: 1, ..settings() };
     on_both_as(slow, Merchant::sandbox(), |harness| async move {
