@@ -11,4 +11,5 @@ mod keys;
 mod merchant;
 mod notices;
 mod orders;
+mod ours;
 mod refunds;
