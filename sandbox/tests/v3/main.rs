@@ -5,6 +5,7 @@
 mod bills;
 #[path = "../common/mod.rs"]
 mod common;
+mod credentials;
 mod faults;
 mod head;
 mod keys;
