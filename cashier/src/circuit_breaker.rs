@@ -47,7 +47,9 @@ impl Failure {
     /// `None` where WeChat's answer is verified, even a refusal: that concerns the one order, or our settings.
     pub(crate) fn of(error: &Error) -> Option<Failure> {
         match error {
-            Error::Invalid(_) | Error::NotUnderstood { .. } | Error::NoCertificate => None,
+            Error::Invalid(_) | Error::NotUnderstood { .. } | Error::NoCertificate | Error::NotFinished => {
+                None
+            }
             Error::Status(429) => Some(Failure::RateLimited),
             Error::Refused { code, .. } => match code {
                 ErrCode::FrequencyLimited | ErrCode::InvalidReqTooMuch => Some(Failure::RateLimited),

@@ -84,6 +84,9 @@ impl Cashier {
         random: Random,
         instance: &str,
     ) -> Cashier {
+        // v3 signs the time, which is this cashier's.
+        let signing_clock = clock.clone();
+        let wechat = wechat.with_clock(move || signing_clock.now());
         let watched = Watched::default();
         let rules = Arc::new(Rules {
             apps: Apps { main: wechat.appid().clone(), mobile: settings.mobile_app.clone() },

@@ -10,6 +10,7 @@ use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+pub(crate) mod access_tokens;
 pub mod accounts;
 pub mod backup;
 mod batch_context;
@@ -37,9 +38,11 @@ pub mod refunds;
 mod row;
 pub mod sign_in;
 pub mod sqlite_file;
+pub(crate) mod static_codes;
 pub mod takings;
 mod turns;
 mod turnstile;
+pub(crate) mod wechat_keys;
 pub mod writer;
 
 use crate::random::Random;

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use wxpay::UnixMillis;
+use wxpay::{Error, UnixMillis};
 
 use crate::circuit_breaker::Outage;
 use recharge::order::Proof;
@@ -20,6 +20,26 @@ pub enum Cause {
     NotUnderstood,
     /// WeChat accepts no orders of this merchant, as without the permission. Only an accepted order ends it.
     NoOrders,
+    /// The clock of this machine is wrong: v3 signs the time. Any signed answer of the right time ends it.
+    Clock,
+    /// WeChat's platform certificates cannot be read, so that no answer of v3 can be believed. Any signed answer ends it.
+    Keys,
+}
+
+impl Cause {
+    /// `None` where the failure says nothing about the next request.
+    fn of(error: &Error) -> Option<Cause> {
+        match error {
+            // WeChat says so in an unsigned answer, with the word of the header's field.
+            Error::NotUnderstood { return_msg } if return_msg.to_ascii_lowercase().contains("timestamp") => {
+                Some(Cause::Clock)
+            }
+            Error::NotUnderstood { .. } => Some(Cause::NotUnderstood),
+            Error::Skewed { .. } => Some(Cause::Clock),
+            Error::Certificates(_) => Some(Cause::Keys),
+            _ => None,
+        }
+    }
 }
 
 /// Why no new orders are taken: WeChat reports a mistake of our requests or settings, such as a wrong key.
@@ -74,9 +94,16 @@ impl HealthWatch {
         });
     }
 
-    /// WeChat signed an answer with our key, so key and merchant are right.
+    /// Stops new orders if this failure says that no request of ours can succeed.
+    pub(crate) fn doubt(&self, error: &Error, now: UnixMillis) {
+        if let Some(cause) = Cause::of(error) {
+            self.stop(cause, &error.to_string(), now);
+        }
+    }
+
+    /// WeChat signed an answer for us, so key, merchant and time are right.
     pub(crate) fn understood(&self) {
-        self.go_on(|stopped| stopped.cause == Cause::NotUnderstood);
+        self.go_on(|stopped| stopped.cause != Cause::NoOrders);
     }
 
     /// WeChat accepted an order.
@@ -128,6 +155,9 @@ impl HealthWatch {
 
 #[cfg(test)]
 mod tests {
+    use wxpay::InvalidValue;
+    use wxpay::v3::certificates::CertificatesError;
+
     use super::*;
 
     #[test]
@@ -149,5 +179,26 @@ mod tests {
         assert!(health.refuses(now.plus_ms(30_001)).is_some(), "and not a second one");
         health.understood();
         assert!(health.refuses(now.plus_ms(30_002)).is_none());
+    }
+
+    #[test]
+    fn a_wrong_clock_or_unreadable_certificates_stop_new_orders_until_an_answer_is_believed() {
+        let lacking = InvalidValue { what: "serial_no", must_be: "present" };
+        let refused = |said: &str| Error::NotUnderstood { return_msg: said.to_owned() };
+        for (error, cause) in [
+            (Error::Skewed { off_s: -400 }, Cause::Clock),
+            (refused("Http头Authorization值格式错误, timestamp"), Cause::Clock),
+            (refused("签名错误"), Cause::NotUnderstood),
+            (Error::Certificates(CertificatesError::BadField(lacking)), Cause::Keys),
+        ] {
+            let (health, now) = (HealthWatch::default(), UnixMillis::new(1_000_000));
+            health.doubt(&error, now);
+            assert_eq!(health.refuses(now).map(|stopped| stopped.cause), Some(cause), "{error}");
+            health.understood();
+            assert_eq!(health.refuses(now), None, "{error}");
+        }
+        let health = HealthWatch::default();
+        health.doubt(&Error::Status(502), UnixMillis::new(0));
+        assert_eq!(health.refuses(UnixMillis::new(0)), None, "the next one may be answered");
     }
 }

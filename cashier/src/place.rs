@@ -327,7 +327,7 @@ impl Inner {
                 Ok(order)
             }
             Error::NotUnderstood { .. } => {
-                self.health.stop(Cause::NotUnderstood, &error.to_string(), now);
+                self.health.doubt(&error, now);
                 Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() })
             }
             Error::Refused { ref code, .. } if code.class() == ErrClass::Fix => {
@@ -337,6 +337,11 @@ impl Inner {
                 Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() })
             }
             Error::Invalid(invalid) => Err(PlaceError::Invalid(invalid)),
+            // Whether WeChat has it is unknown; that of the next one cannot be known either.
+            Error::Skewed { .. } | Error::Certificates(_) => {
+                self.health.doubt(&error, now);
+                Err(PlaceError::TryAgain { out_trade_no: number })
+            }
             _ => Err(PlaceError::TryAgain { out_trade_no: number }),
         }
     }

@@ -7,7 +7,6 @@ use crate::core::{Cashier, Inner};
 use crate::db::DbError;
 use crate::db::writer::WriteError;
 use crate::db::{due, orders};
-use crate::health::Cause;
 use crate::recent;
 use recharge::audit::Actor;
 use recharge::command::{CloseOrder, RecordEvent, RecordExternalRefunds};
@@ -150,9 +149,7 @@ impl Inner {
                 return Ok("ORDERNOTEXIST".to_owned());
             }
             Err(error) => {
-                if matches!(error, Error::NotUnderstood { .. }) {
-                    self.health.stop(Cause::NotUnderstood, &error.to_string(), self.clock.now());
-                }
+                self.health.doubt(&error, self.clock.now());
                 tracing::warn!(out_trade_no = %number, "order query for {number}: {error}");
                 return Err(QueryError::WeChat(error));
             }

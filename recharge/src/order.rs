@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 use wxpay::{
-    Channel, CodeUrl, Fen, H5Scene, OpenId, OutTradeNo, Signed, Ticket, TradeType, TransactionId, UnixMillis,
+    Channel, CodeUrl, Fen, H5Scene, OpenId, OutTradeNo, ProductId, Signed, Ticket, TradeType, TransactionId,
+    UnixMillis,
 };
 
 use crate::apps::App;
 use crate::audit::Actor;
 use crate::names::names;
-use crate::static_code::ProductId;
 use crate::user::User;
 
 mod channel;

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{
-    Fen, H5Scene, OpenId, OutTradeNo, PrepayId, Signed, Ticket, TradeType, TransactionId, UnixMillis,
+    Fen, H5Scene, OpenId, OutTradeNo, PrepayId, ProductId, Signed, Ticket, TradeType, TransactionId,
+    UnixMillis,
 };
 
 use super::bulk::{self, Key, Table, Value, number, text};
@@ -17,7 +18,6 @@ use recharge::batch::Slot;
 use recharge::command::Reads;
 use recharge::order::query_schedule;
 use recharge::order::{Issued, Order, OrderState, Paid, Proof};
-use recharge::static_code::ProductId;
 
 /// Stands for "unchanged" in an UPDATE of `next_query_at`.
 const KEEP: i64 = -1;

@@ -14,7 +14,7 @@ fn openid(text: &str) -> OpenId {
 }
 
 fn product_id() -> ProductId {
-    ProductId::random([3; 16])
+    crate::static_code::new_product_id([3; 16]).unwrap()
 }
 
 fn scene() -> H5Scene {

@@ -2,14 +2,13 @@
 
 use std::net::IpAddr;
 
-use wxpay::{Fen, H5Scene, InvalidValue, OpenId, OutTradeNo, Signed, TradeType, UnixMillis};
+use wxpay::{Fen, H5Scene, InvalidValue, OpenId, OutTradeNo, ProductId, Signed, TradeType, UnixMillis};
 
 use super::{ORDERING_LEASE_MS, Order, OrderState};
 use crate::apps::App;
 use crate::base32::base32;
 use crate::notify_url;
 use crate::price;
-use crate::static_code::ProductId;
 use crate::user::User;
 
 /// How the payer gets to the payment, with what only that way needs.
