@@ -133,11 +133,12 @@ impl Inner {
             if let Some(stopped) = self.health.refuses(now) {
                 return Err(PlaceError::Stopped(stopped));
             }
+            let open = beside(&new, open);
             if open.len() >= self.settings.max_open_orders {
                 return Err(PlaceError::TooManyOpen(open));
             }
         }
-        let number = new.out_trade_no.clone();
+        let (number, placed) = (new.out_trade_no.clone(), new.clone());
         let call = match same {
             true => None,
             false => {
@@ -161,7 +162,8 @@ impl Inner {
         match reply? {
             Ok(OrderReply { order, .. }) => Ok((order, None)),
             Err(TooManyOpen) => {
-                Err(PlaceError::TooManyOpen(orders::open_of(&self.db, &request.user.id, now, 100).await?))
+                let open = orders::open_of(&self.db, &request.user.id, now, 100).await?;
+                Err(PlaceError::TooManyOpen(beside(&placed, open)))
             }
         }
     }
@@ -405,6 +407,11 @@ fn placing(order: &Order, appid: &AppId) -> Placing {
         openid: order.openid.clone().filter(|_| is(TradeType::Jsapi)),
         scene: order.scene.clone(),
     }
+}
+
+/// Those of the open orders that count to the same limit as `new`.
+fn beside(new: &Order, open: Vec<Order>) -> Vec<Order> {
+    open.into_iter().filter(|order| order.counts_beside(new)).collect()
 }
 
 /// What the payer needs of the answer. A static code was scanned before there was an order, and what goes back to WeChat is

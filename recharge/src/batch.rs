@@ -107,7 +107,7 @@ impl<'a> Batch<'a> {
         {
             return Ok(OrderReply { order: slot.order.clone(), changed: false });
         }
-        if self.open_of(&new.user.id, now) >= self.rules.max_open_orders {
+        if self.open_beside(new, now) >= self.rules.max_open_orders {
             return Err(TooManyOpen);
         }
         if let Some(number) = same {
@@ -244,10 +244,10 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// How many of a user's orders can be paid now: those that were read, and those of this batch.
-    fn open_of(&self, user_id: &str, now: UnixMillis) -> usize {
+    /// How many orders of the same user and kind can be paid now: those that were read, and those of this batch.
+    fn open_beside(&self, new: &Order, now: UnixMillis) -> usize {
         let orders = self.orders.values().map(|slot| &slot.order);
-        orders.filter(|order| order.user.id == user_id && order.is_open() && order.time_expire > now).count()
+        orders.filter(|order| order.counts_beside(new) && order.is_open() && order.time_expire > now).count()
     }
 
     /// Applies a rule that may move an order; `None` if there is no such order.

@@ -276,6 +276,12 @@ impl Order {
         })
     }
 
+    /// Whether both count to one limit of open orders: those that a user placed, or those of one static code. Strangers who
+    /// scan a printed code do not use up what its user may have open.
+    pub fn counts_beside(&self, other: &Order) -> bool {
+        self.user.id == other.user.id && self.static_code == other.static_code
+    }
+
     /// SHA-256 of the payer's openid, in hex: tells payers apart where the openid itself must not stand.
     fn payer_digest(&self) -> String {
         let openid = self.openid.as_ref().map_or("", OpenId::as_str);

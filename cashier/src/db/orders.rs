@@ -144,7 +144,7 @@ pub(super) async fn read_open(
     rows.iter().map(order).collect()
 }
 
-/// Whether one of these users has more than `most` orders that can be paid. Within the transaction that wrote one, and behind
+/// Whether one of these users, or one of their static codes, has more than `most` orders that can be paid. Within the transaction that wrote one, and behind
 /// [`super::WriteTransaction::lock_users`], this is the last word.
 pub(super) async fn is_over_open(
     connection: &mut AnyConnection,
@@ -155,7 +155,7 @@ pub(super) async fn is_over_open(
     const OVER: &str = "SELECT user_id FROM orders \
          WHERE user_id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j) AND created_at > $2 \
          AND state IN ('created', 'pending') AND time_expire > $3 \
-         GROUP BY user_id HAVING COUNT(*) > $4 LIMIT 1";
+         GROUP BY user_id, static_code HAVING COUNT(*) > $4 LIMIT 1";
     let users: Vec<_> = users.iter().map(|n| Key { n }).collect();
     let row = sqlx::query(OVER)
         .bind(bulk::json(&users)?)

@@ -1,15 +1,16 @@
 //! What a batch does with orders of several channels.
 
-use wxpay::{Fen, OutRefundNo, Payment, Protocol, Signed, UnixMillis};
+use wxpay::{Fen, OpenId, OutRefundNo, Payment, ProductId, Protocol, Signed, UnixMillis};
 
 use super::{Apply, Batch};
 use crate::audit::Actor;
 use crate::command::{CreditPayment, PlaceOrder, RequestRefund};
 use crate::event::EventDetail;
 use crate::fixtures::{PLACED, new_order, order, payment, rules};
-use crate::order::{LatePayment, NewOrder, Order, Rules, Source};
+use crate::order::{LatePayment, NewOrder, Order, Rules, Source, Way};
 use crate::protocols::Protocols;
 use crate::refund::{ActingOperator, Refund, RefundRequest};
+use crate::static_code::new_product_id;
 
 const NOW: UnixMillis = PLACED.plus_ms(61_000);
 
@@ -93,6 +94,29 @@ fn a_press_goes_on_with_an_order_of_either_protocol_unless_its_credentials_are_g
         credit(&old, payment()).apply(&mut batch);
         assert_eq!(batch.orders[&old.out_trade_no].order.state.name(), "paid");
     }
+}
+
+#[test]
+fn scans_of_a_printed_code_do_not_use_up_what_its_user_may_have_open() {
+    let rules = Rules { max_open_orders: 2, ..rules() };
+    let mut batch = Batch::new(&rules, Vec::new());
+    let mut n = 0;
+    let mut place = |way: Way| {
+        n += 1;
+        // Each press is for another price, so that none meets another one's order.
+        let new = NewOrder { way, total_fee: Fen::new(1000 + n), ..new_order() };
+        PlaceOrder(Order::new(new, NOW, [n as u8; 26]).unwrap()).apply(&mut batch).is_ok()
+    };
+    let [code, other] = [[1; 16], [2; 16]].map(|random| new_product_id(random).unwrap());
+    let scan = |product_id: &ProductId| Way::Static {
+        product_id: product_id.clone(),
+        openid: OpenId::parse("o1").unwrap(),
+    };
+    assert_eq!([scan(&code), scan(&code), scan(&code)].map(&mut place), [true, true, false]);
+    assert_eq!(
+        [scan(&other), Way::Native, Way::Native, Way::Native].map(&mut place),
+        [true, true, true, false]
+    );
 }
 
 #[test]
