@@ -11,4 +11,5 @@ mod idempotency;
 mod outage;
 mod placing;
 mod querying;
+mod static_codes;
 mod verdicts;

@@ -1,0 +1,253 @@
+//! An installation that speaks either protocol, or both, with the sandbox as WeChat; its processes come and go.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use cashier::{Cashier, Clock, Db, NoticeAnswer, PlaceRequest, Random, RefundNoticeAnswer, Settings};
+use recharge::order::Order;
+use recharge::{User, Way, notify_url};
+use sandbox::{APP_APPID, Deliver, Options, Pay, Sandbox};
+use sqlx::Row;
+use wxpay::client::{Client, Credentials};
+use wxpay::v2::{notify, refund_notice};
+use wxpay::v3::keys::{KeyRing, PublicKey};
+use wxpay::v3::notice::{self, Notice, NoticeError};
+use wxpay::v3::seal::ApiV3Key;
+use wxpay::v3::serial::Serial;
+use wxpay::v3::signing_key::SigningKey;
+use wxpay::{AppId, Fen, MchId, Merchant, Payment, Protocol, UnixMillis, Verified, v3};
+
+use crate::settings::settings;
+
+pub const BEGIN: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
+
+/// For which protocols a process has credentials.
+#[derive(Debug, Clone, Copy)]
+pub enum Speaks {
+    V2,
+    V3,
+    /// New orders go by this one.
+    Both(Protocol),
+}
+
+/// What a notice is checked with, and who takes it.
+#[derive(Clone)]
+pub struct Receiver {
+    pub cashier: Cashier,
+    v3: Option<v3::Credentials>,
+    has_v2: bool,
+}
+
+type Slot = Arc<Mutex<Option<Receiver>>>;
+
+pub struct Site {
+    pub url: String,
+    pub sandbox: Sandbox,
+    clock: Clock,
+    wechat_clock: sandbox::Clock,
+    receiver: Slot,
+}
+
+/// Runs `test` on a fresh SQLite file and on a fresh PostgreSQL database.
+pub async fn on_both<F: Future<Output = ()>>(test: impl Fn(Site) -> F) {
+    let (_folder, urls) = testdb::both().await;
+    for url in urls {
+        let (receiver, wechat_clock) = (Slot::default(), sandbox::Clock::manual(BEGIN));
+        let options = Options {
+            merchant: Merchant::sandbox(),
+            store: None,
+            clock: wechat_clock.clone(),
+            deliver: Deliver::InProcess(Router::new().fallback(receive).with_state(Arc::clone(&receiver))),
+        };
+        let sandbox = Sandbox::open(options).await.unwrap();
+        test(Site { url, sandbox, clock: Clock::manual(BEGIN), wechat_clock, receiver }).await;
+    }
+}
+
+impl Site {
+    /// A process, to which notices come from now on.
+    pub async fn start(&self, speaks: Speaks, instance: &str) -> Cashier {
+        let v3 = match speaks {
+            Speaks::V2 => None,
+            Speaks::V3 | Speaks::Both(_) => Some(self.v3_credentials()),
+        };
+        let v2 = Merchant::sandbox;
+        let credentials: Credentials = match (speaks, v3.clone()) {
+            (Speaks::Both(first), Some(v3)) => Credentials::both(v2(), v3, first).unwrap(),
+            (_, Some(v3)) => v3.into(),
+            (_, None) => v2().into(),
+        };
+        let client = Client::in_process(credentials, self.sandbox.router()).with_budget(2_000, 4_000);
+        let db = Db::open(&self.url).await.unwrap();
+        let settings = Settings { mobile_app: AppId::parse(APP_APPID).ok(), ..settings() };
+        let cashier = Cashier::start(db, client, settings, self.clock.clone(), Random::system(), instance);
+        cashier.load_wechat_keys().await.unwrap();
+        let has_v2 = !matches!(speaks, Speaks::V3);
+        *self.receiver.lock().unwrap() = Some(Receiver { cashier: cashier.clone(), v3, has_v2 });
+        cashier
+    }
+
+    /// The merchant's own keys, and none of WeChat's: its certificates are read.
+    pub fn v3_credentials(&self) -> v3::Credentials {
+        let identity = self.sandbox.identity();
+        let key = self.sandbox.key_file("apiclient_key.pem").unwrap();
+        v3::Credentials {
+            merchant: v3::Merchant {
+                mch_id: MchId::parse(identity.mch_id).unwrap(),
+                appid: AppId::parse(identity.appid).unwrap(),
+                serial: Serial::parse(&identity.serial).unwrap(),
+                key: SigningKey::from_pem(key.as_bytes()).unwrap(),
+                apiv3: ApiV3Key::parse(&identity.apiv3_key).unwrap().into(),
+            },
+            keys: KeyRing::new(Vec::<(Serial, PublicKey)>::new()),
+            has_certificates: true,
+        }
+    }
+
+    pub fn advance(&self, ms: i64) {
+        self.clock.advance(ms);
+        self.wechat_clock.advance(ms);
+    }
+
+    /// Pays by the prepay session, whatever led there.
+    pub async fn pay(&self, order: &Order) {
+        let prepay_id = self.sandbox.order(order.out_trade_no.as_str()).unwrap().prepay_id().to_owned();
+        self.sandbox.pay(&prepay_id, Pay::default()).await.unwrap();
+    }
+
+    /// Lets the notices that are due arrive.
+    pub async fn deliver(&self) {
+        self.sandbox.step(self.wechat_clock.now()).await;
+    }
+
+    pub async fn pay_and_notify(&self, order: &Order) {
+        self.pay(order).await;
+        self.deliver().await;
+    }
+
+    /// The HTTP status that the last notice was answered with.
+    pub fn last_status(&self) -> u16 {
+        self.sandbox.notices().last().unwrap().status.unwrap()
+    }
+
+    /// Brings the last notice once more, byte for byte.
+    pub async fn replay(&self) -> (StatusCode, String) {
+        let record = self.sandbox.notices().last().unwrap().clone();
+        let mut headers = HeaderMap::new();
+        for (name, value) in &record.headers {
+            headers.insert(axum::http::HeaderName::try_from(name.as_str()).unwrap(), value.parse().unwrap());
+        }
+        let path = match record.headers.contains_key("Wechatpay-Signature") {
+            true => notify_url::PAYMENT_V3,
+            false => notify_url::PAYMENT_V2,
+        };
+        receive(State(Arc::clone(&self.receiver)), Uri::from_static(path), headers, record.body.into()).await
+    }
+
+    /// Brings this to the address of v2's payments.
+    pub async fn bring_v2(&self, body: String) -> (StatusCode, String) {
+        let path = Uri::from_static(notify_url::PAYMENT_V2);
+        receive(State(Arc::clone(&self.receiver)), path, HeaderMap::new(), body.into()).await
+    }
+
+    /// A number out of the database itself.
+    pub async fn count(&self, cashier: &Cashier, sql: &'static str) -> i64 {
+        sqlx::query(sql).fetch_one(cashier.db().pool()).await.unwrap().get(0)
+    }
+}
+
+pub fn wish(way: Way, fen: i64) -> PlaceRequest {
+    PlaceRequest {
+        user: User::new("u_1", "小林").unwrap(),
+        total_fee: Fen::new(fen),
+        bonus: Fen::ZERO,
+        ip: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
+        way,
+    }
+}
+
+pub async fn place(cashier: &Cashier, way: Way, fen: i64) -> Order {
+    cashier.place(wish(way, fen)).await.unwrap()
+}
+
+/// The order as it is in the database.
+pub async fn again(cashier: &Cashier, order: &Order) -> Order {
+    cashier.order(&order.out_trade_no).await.unwrap().unwrap()
+}
+
+pub async fn balance(cashier: &Cashier) -> i64 {
+    cashier.balance("u_1").await.unwrap().get()
+}
+
+/// What must hold at every instant.
+pub async fn check(cashier: &Cashier) {
+    let findings = cashier.check().await.unwrap();
+    assert_eq!((findings.named.len(), findings.violations), (0, 0), "{:?}", findings.named);
+}
+
+const AGAIN: (StatusCode, &str) = (StatusCode::INTERNAL_SERVER_ERROR, "");
+
+/// The four notify addresses, as the server has them.
+async fn receive(
+    State(slot): State<Slot>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> (StatusCode, String) {
+    let receiver = slot.lock().unwrap().clone().unwrap();
+    match uri.path() {
+        notify_url::PAYMENT_V2 | notify_url::REFUND_V2 if !receiver.has_v2 => {
+            (StatusCode::OK, notify::fail("签名失败"))
+        }
+        notify_url::PAYMENT_V2 => match notify::read(&body, &Merchant::sandbox()) {
+            Ok(notify::Notice::Paid(payment)) => match credit(&receiver, payment).await {
+                true => (StatusCode::OK, notify::success()),
+                false => (StatusCode::OK, notify::fail("稍后再试")),
+            },
+            Ok(_) => (StatusCode::OK, notify::success()),
+            Err(error) => (StatusCode::OK, notify::fail(error.return_msg())),
+        },
+        notify_url::REFUND_V2 => {
+            let notice = refund_notice::read(&body, &Merchant::sandbox()).unwrap();
+            match receiver.cashier.take_refund_notice(notice, "203.0.113.41").await {
+                Ok(RefundNoticeAnswer::Success) => (StatusCode::OK, notify::success()),
+                _ => (StatusCode::OK, notify::fail("稍后再试")),
+            }
+        }
+        _ => receive_v3(&receiver, &headers, &body).await,
+    }
+}
+
+async fn receive_v3(receiver: &Receiver, headers: &HeaderMap, body: &[u8]) -> (StatusCode, String) {
+    let Some(v3) = &receiver.v3 else { return (AGAIN.0, AGAIN.1.to_owned()) };
+    let read = || {
+        let get = |name: &'static str| headers.get_all(name).iter().map(|value| value.as_bytes());
+        notice::read(get, body, &v3.merchant, &v3.keys, receiver.cashier.now())
+    };
+    let mut notice = read();
+    if let Err(NoticeError::BadSignature(error)) = &notice
+        && let Some(serial) = error.unknown_certificate()
+        && receiver.cashier.learn_wechat_key(&serial).await.is_ok_and(|is_new| is_new)
+    {
+        notice = read();
+    }
+    let is_taken = match notice {
+        Ok(Notice::Paid(payment)) => credit(receiver, payment).await,
+        Ok(Notice::Refund(notice)) => {
+            let taken = receiver.cashier.take_signed_refund_notice(notice, "203.0.113.41").await;
+            taken.is_ok_and(|answer| answer == RefundNoticeAnswer::Success)
+        }
+        Ok(_) => true,
+        Err(error) => return (StatusCode::from_u16(error.status()).unwrap(), error.body().to_owned()),
+    };
+    if is_taken { (StatusCode::NO_CONTENT, String::new()) } else { (AGAIN.0, notice::FAIL.to_owned()) }
+}
+
+async fn credit(receiver: &Receiver, payment: Verified<Payment>) -> bool {
+    let answer = receiver.cashier.credit_payment(payment, "203.0.113.41").await;
+    matches!(answer, Ok(NoticeAnswer::Success(_)))
+}
