@@ -18,7 +18,7 @@ use crate::circuit_breaker::Call;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::writer::{Committer, WriteError, Writer};
-use crate::health::{Health, HealthWatch};
+use crate::health::{Cause, Health, HealthWatch};
 use crate::random::Random;
 use crate::recent::{self, Recent};
 use crate::throttle::Throttle;
@@ -141,6 +141,12 @@ impl Cashier {
     /// Commands that wait for the writer.
     pub fn waiting_writes(&self) -> usize {
         self.inner.writer.waiting()
+    }
+
+    /// Stops new orders for a reason that is known before WeChat is asked. One that WeChat accepts all the same, as a probe,
+    /// lets them go on.
+    pub fn stop_orders(&self, reason: &str) {
+        self.inner.health.stop(Cause::NoOrders, reason, self.now());
     }
 
     /// What is known of the connection to WeChat, from memory.

@@ -20,6 +20,8 @@ const REFUNDS_AT_ONCE: usize = 20;
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 /// Old failed sign-ins are deleted once in this many rounds of tidying: once an hour.
 const PRUNE_ROUNDS: u64 = 720;
+/// Time between two looks whether WeChat's platform certificates are due.
+const KEYS_EVERY: Duration = Duration::from_secs(300);
 const CHECK_EVERY: Duration = Duration::from_secs(300);
 /// Time between two looks for a day that is due; the day's own row says when it is tried again.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
@@ -42,6 +44,8 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     loops.spawn(supervised("the self-check", move || check(cashier.clone())));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("reconciling", move || reconcile(cashier.clone())));
+    let cashier = server.cashier.clone();
+    loops.spawn(supervised("WeChat's certificates", move || wechat_keys(cashier.clone())));
     let tidied = server.clone();
     loops.spawn(supervised("tidying", move || tidy(tidied.clone())));
     Background { _loops: loops }
@@ -147,6 +151,20 @@ async fn check(cashier: Cashier) {
                 }
             }
             Err(error) => tracing::warn!(%error, "the self-check could not be made"),
+        }
+    }
+}
+
+/// Reads WeChat's platform certificates when that is due: every 12 hours, and after a failure at the next look.
+async fn wechat_keys(cashier: Cashier) {
+    let mut ticks = interval(KEYS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match cashier.refresh_wechat_keys().await {
+            Ok(true) => tracing::info!("WeChat's platform certificates were read"),
+            Ok(false) => {}
+            Err(error) => tracing::warn!("{}", error_chain(&error)),
         }
     }
 }

@@ -74,6 +74,27 @@ fn address(hop: &str) -> Option<IpAddr> {
     Some(normal(ip))
 }
 
+/// Whether it is an address of the Internet: not this machine's, not a private network's, and none of those that are kept for
+/// other purposes. Source: IANA's registries of special-purpose addresses.
+pub fn is_public(ip: IpAddr) -> bool {
+    match normal(ip) {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            let shared = a == 100 && (64..128).contains(&b);
+            let reserved = a == 0 || a >= 240;
+            !(ip.is_loopback()
+                || ip.is_private()
+                || ip.is_link_local()
+                || ip.is_multicast()
+                || ip.is_unspecified()
+                || shared
+                || reserved)
+        }
+        // Global unicast is 2000::/3.
+        IpAddr::V6(ip) => ip.segments()[0] & 0xe000 == 0x2000,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +132,19 @@ mod tests {
     #[test]
     fn mapped_ipv4_is_ipv4() {
         assert_eq!(client("[::ffff:10.0.0.1]:1", &["::ffff:198.51.100.7"], &["10.0.0.0/8"]), "198.51.100.7");
+    }
+
+    #[test]
+    fn a_private_or_reserved_address_is_not_public() {
+        let private =
+            ["127.0.0.1", "10.1.2.3", "192.168.1.1", "172.31.0.1", "169.254.1.1", "100.64.0.1", "0.0.0.0"];
+        let more = ["224.0.0.1", "255.255.255.255", "::1", "fe80::1", "fd00::1", "::", "::ffff:10.0.0.1"];
+        for ip in private.into_iter().chain(more) {
+            assert!(!is_public(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in ["203.0.113.7", "100.128.0.1", "172.32.0.1", "2400:da00::1", "::ffff:203.0.113.7"] {
+            assert!(is_public(ip.parse().unwrap()), "{ip}");
+        }
     }
 
     #[test]

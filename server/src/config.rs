@@ -30,7 +30,7 @@ pub use self::{
     read::{load, load_database, load_user_token_secret},
     service::Service,
     v3::V3,
-    weixin::{TokenApi, VerifyFile, Weixin},
+    weixin::{VerifyFile, Weixin},
 };
 use crate::sealing::SecretKeys;
 pub use crate::secret::Secret;
@@ -66,7 +66,7 @@ pub struct Config {
     /// At least 32 bytes. `None` only in sandbox mode, where one is made and kept with the database.
     pub user_token_secret: Option<Secret>,
     pub admin_password: Option<Secret>,
-    /// Complete but for `notify_base`, which needs the address where the server listens.
+    /// Complete but for `notify_base`, which needs the address where the server listens, and `mobile_app`.
     pub cashier: cashier::Settings,
     /// Complete but for `public_url` and `sandbox_scan_base`, for the same reason.
     pub site: SiteSettings,

@@ -4,12 +4,14 @@
 // The types of pages are as deep as their markup.
 #![recursion_limit = "256"]
 
+mod access_token;
 pub mod assets;
 pub mod background;
 pub mod client_addr;
 pub mod config;
 mod cookies;
 mod create_limit;
+mod credentials;
 mod health;
 mod keyed_limit;
 mod limits;
@@ -30,10 +32,12 @@ pub mod router;
 pub mod same_site;
 pub mod sealing;
 pub mod secret;
+mod service_call;
 mod session;
 pub mod sign_type;
 pub mod start;
 pub mod state;
+mod static_codes;
 pub mod user_token;
 mod verify;
 mod wx;

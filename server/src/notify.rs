@@ -43,7 +43,9 @@ async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>
     let Some(body) = whole(body).await else {
         return unverifiable(&server, &NoticeError::TooLarge);
     };
-    let Some(merchant) = &server.v2 else { return counted("no_credentials", no_credentials(&server)) };
+    let Ok(merchant) = server.wechat.v2_merchant() else {
+        return counted("no_credentials", no_credentials(&server));
+    };
     match notify::read(&body, merchant) {
         Ok(Notice::Paid(payment)) => {
             let from = from.0.0.to_string();
@@ -83,7 +85,7 @@ async fn receive_refund(
     from: axum::Extension<ClientAddr>,
     body: Body,
 ) -> Response {
-    let Some(merchant) = &server.v2 else {
+    let Ok(merchant) = server.wechat.v2_merchant() else {
         return counted_refund("no_credentials", no_credentials(&server));
     };
     let read = match whole(body).await {
@@ -212,7 +214,7 @@ fn unwritten() -> Response {
     failure(StatusCode::SERVICE_UNAVAILABLE, "系统繁忙，请重试")
 }
 
-fn reply(status: StatusCode, body: String) -> Response {
+pub(crate) fn reply(status: StatusCode, body: String) -> Response {
     let kind = HeaderValue::from_static("text/xml; charset=utf-8");
     (status, [(header::CONTENT_TYPE, kind)], body).into_response()
 }

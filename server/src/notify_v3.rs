@@ -1,6 +1,8 @@
 //! WeChat's notices by API v3 (`POST /wxpay/v3/notify` for payments, `/wxpay/v3/refund-notify` for refunds): verified,
 //! committed, and only then acknowledged. What a notice is says its signed text, not the address that it came to.
 
+use std::time::Duration;
+
 use app::access::Routes;
 use axum::{
     Extension,
@@ -89,6 +91,8 @@ async fn receive(
 enum Refusal {
     #[error("a notice of API v3 came, and SAOMA_WECHAT_APIV3_KEY is not set")]
     NoCredentials,
+    #[error("WeChat's certificates cannot be fetched: {0}")]
+    NoKeys(String),
     #[error("{}", cashier::error_chain::error_chain(.0))]
     Notice(NoticeError),
 }
@@ -97,13 +101,14 @@ impl Refusal {
     fn kind(&self) -> &'static str {
         match self {
             Refusal::NoCredentials => "no_credentials",
+            Refusal::NoKeys(_) => "no_keys",
             Refusal::Notice(error) => error.kind(),
         }
     }
 
     fn response(&self) -> Response {
         match self {
-            Refusal::NoCredentials => fail(),
+            Refusal::NoCredentials | Refusal::NoKeys(_) => fail(),
             Refusal::Notice(error) => {
                 let status =
                     StatusCode::from_u16(error.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -114,11 +119,26 @@ impl Refusal {
 }
 
 async fn read(server: &Server, headers: &HeaderMap, body: &[u8]) -> Result<Notice, Refusal> {
-    let v3 = server.v3.as_ref().ok_or(Refusal::NoCredentials)?;
+    let v3 = server.wechat.v3_credentials().map_err(|_| Refusal::NoCredentials)?;
     let header = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
     let read = || notice::read(header, body, &v3.merchant, &v3.keys, server.now());
-    read().map_err(Refusal::Notice)
+    let error = match read() {
+        Ok(notice) => return Ok(notice),
+        Err(error) => error,
+    };
+    // WeChat signs with a new certificate from one day to the next. It is fetched at once, and not more than once a minute.
+    let NoticeError::BadSignature(signature) = &error else { return Err(Refusal::Notice(error)) };
+    let Some(serial) = signature.unknown_certificate() else { return Err(Refusal::Notice(error)) };
+    match timeout(LEARN_WITHIN, server.cashier.learn_wechat_key(&serial)).await {
+        Ok(Ok(true)) => read().map_err(Refusal::Notice),
+        Ok(Ok(false)) => Err(Refusal::Notice(error)),
+        Ok(Err(error)) => Err(Refusal::NoKeys(cashier::error_chain::error_chain(&error))),
+        Err(_) => Err(Refusal::NoKeys(format!("no answer within {} s", LEARN_WITHIN.as_secs()))),
+    }
 }
+
+/// How long a notice waits for WeChat's new certificate. WeChat waits 5 s for the answer.
+const LEARN_WITHIN: Duration = Duration::from_secs(3);
 
 fn counted(verdict: &'static str, response: Response) -> Response {
     count(Protocol::V3, verdict);

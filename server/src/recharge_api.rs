@@ -2,6 +2,7 @@
 
 mod error;
 mod fields;
+mod offered;
 mod wish;
 
 use app::access::{Caller, Limit, Routes, Stranger};
@@ -12,11 +13,12 @@ use axum::{
 };
 use cashier::{IdempotencyKey, PlaceRequest};
 use http::{HeaderMap, StatusCode, header};
-use recharge::{OrderState, User, Way};
+use recharge::{OrderState, User};
 use serde::Serialize;
 use wxpay::{InvalidValue, OutTradeNo};
 
-use self::error::ApiError;
+pub(crate) use self::error::ApiError;
+use self::offered::Offered;
 use crate::{client_addr::ClientAddr, state::Server};
 
 const INTEGRATOR: Caller = Caller::Stranger(Stranger::Program);
@@ -25,14 +27,16 @@ pub(crate) fn routes() -> Routes<Server> {
     Routes::new()
         .post("/wxpay/recharge", INTEGRATOR, Limit::Integrator, create)
         .get("/wxpay/recharge/{out_trade_no}", INTEGRATOR, Limit::Reads, show)
+        .post("/wxpay/recharge/{out_trade_no}/check", INTEGRATOR, Limit::Integrator, check)
         .get("/wxpay/balance", INTEGRATOR, Limit::Reads, balance)
 }
 
-/// An order with a code to show.
+/// An order with what leads its payer to the payment.
 #[derive(Serialize)]
 struct Created {
     out_trade_no: String,
-    code_url: String,
+    #[serde(flatten)]
+    offered: Offered,
     /// Fen.
     total_fee: i64,
     state: &'static str,
@@ -60,7 +64,8 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
     })?;
     server.create_limit.user(&user.id, server.now()).map_err(|slow| ApiError::too_often(slow.wait_s))?;
     let key_text = wish.key_text();
-    let wish = PlaceRequest { user, total_fee, bonus, ip, way: Way::Native };
+    let (way, ip) = offered::way(server, wish.kind, ip)?;
+    let wish = PlaceRequest { user, total_fee, bonus, ip, way };
     let order = match key {
         None => server.cashier.place(wish).await?,
         Some(key) => {
@@ -71,13 +76,39 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
     };
     let expires_in_s = order.expires_in_s(server.now());
     Ok(Created {
-        code_url: order.code_url().map(ToString::to_string).unwrap_or_default(),
+        offered: Offered::of(server, &order),
         total_fee: order.total_fee.get(),
         state: order.state.name(),
         expires_in_s,
         poll_for_s: app::poll::poll_for_s(expires_in_s),
         out_trade_no: order.out_trade_no.to_string(),
     })
+}
+
+/// An app or a page was told that its payer has paid. That proves nothing, so it only brings the query forward; what
+/// became of it is shown by a `GET`.
+async fn check(State(server): State<Server>, Path(number): Path<String>, headers: HeaderMap) -> Response {
+    let checked = async {
+        let user = bearer(&server, &headers)?;
+        server.create_limit.user(&user.id, server.now()).map_err(|slow| ApiError::too_often(slow.wait_s))?;
+        let Ok(number) = OutTradeNo::parse(number) else { return Err(ApiError::no_such_order()) };
+        let order = server.cashier.status(&number, |order| order.user.id == user.id).await?;
+        let order = order.ok_or_else(ApiError::no_such_order)?;
+        server.cashier.check_again(&number).await?;
+        Ok(Checked { out_trade_no: number.to_string(), state: order.state.name() })
+    };
+    let mut response = answer(&server, checked.await);
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::ACCEPTED;
+    }
+    response
+}
+
+#[derive(Serialize)]
+struct Checked {
+    out_trade_no: String,
+    /// As it was known before the query.
+    state: &'static str,
 }
 
 #[derive(Serialize)]
@@ -139,7 +170,7 @@ async fn balance(State(server): State<Server>, headers: HeaderMap) -> Response {
 }
 
 /// An answer as it is sent. With play money it says so, so that no program takes a sandbox's credit for a real one.
-fn answer<T: Serialize>(server: &Server, result: Result<T, ApiError>) -> Response {
+pub(crate) fn answer<T: Serialize>(server: &Server, result: Result<T, ApiError>) -> Response {
     let sandbox = server.pages.site.sandbox;
     match result {
         Ok(body) => Json(Answer { body, sandbox }).into_response(),

@@ -18,8 +18,8 @@ use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    assets, health, limits, middleware, notify, notify_v3, payer_session, polls, recharge_api, session,
-    state::Server, verify, wx,
+    access_token, assets, health, limits, middleware, notify, notify_v3, payer_session, polls, recharge_api,
+    session, state::Server, static_codes, verify, wx,
 };
 
 /// Every route of the server, without the handlers.
@@ -32,6 +32,8 @@ fn own_routes() -> Routes<Server> {
     notify::routes()
         .merge(notify_v3::routes())
         .merge(recharge_api::routes())
+        .merge(access_token::routes())
+        .merge(static_codes::routes())
         .merge(health::routes())
         .merge(polls::routes())
         .merge(session::routes())

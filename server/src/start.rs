@@ -4,11 +4,11 @@ use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use app::{service::Service, site::SiteSettings};
 use cashier::db::{facts, sqlite_file};
-use cashier::{Cashier, Clock, Db, DbError, Random};
-use sandbox::{Deliver, Options, Sandbox};
+use cashier::{Cashier, Clock, Db, DbError, Random, token::AccessTokens};
+use sandbox::{Deliver, Options, Registered, Sandbox};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use wxpay::{
-    Merchant, Protocol, UnixMillis,
+    AppId, Merchant, Protocol, UnixMillis,
     client::{Certificate, Client, Endpoint},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     background,
     config::{Config, Mode, PublicUrl, Secret, permissions},
     create_limit::CreateLimit,
-    health,
+    credentials, health,
     listener::{self, Limits},
     log_limit::LogLimit,
     misses::Misses,
@@ -26,9 +26,9 @@ use crate::{
     refusals::Refusals,
     router,
     same_site::Hosts,
-    sealing::SecretKeys,
+    sealing::{Purpose, SecretKeys},
     sign_type::{self, SignTypeError},
-    state::{Inner, Server, V3},
+    state::{Inner, Server},
     user_token::UserTokens,
 };
 
@@ -47,8 +47,6 @@ pub enum StartError {
     SignType(#[from] SignTypeError),
     #[error("SAOMA_SANDBOX_ADDR must name the port on which the server's sandbox listens, not 0")]
     SandboxPort,
-    #[error("SAOMA_WECHAT_API_KEY must be set: no orders are placed by API v3 yet")]
-    OnlyV3,
     #[error(transparent)]
     Client(#[from] wxpay::Error),
     #[error("the sandbox cannot start")]
@@ -105,13 +103,15 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (client, sandbox_addr) = wechat(&config, &db, &stopped, &mut tasks).await?;
     let tokens = UserTokens::new(user_token_secret(&config, &db).await?.as_bytes()).at(public_url.as_str());
     let (first_password, no_operator) = first_operator(&config, &db).await?;
-    let (v2, v3) = identities(&config);
-    let cashier = cashier(&config, db.clone(), client, &public_url);
+    let cashier = cashier(&config, db.clone(), client.clone(), &public_url);
+    let keys = secret_keys(&config, &db).await?;
+    let account = OfficialAccount::of(&config, sandbox_addr)?;
+    cashier.load_wechat_keys().await?;
+    stop_if_expired(&cashier, &config, UnixMillis::now());
     let server = Server::new(Inner {
         pages: Service { cashier: cashier.clone(), site: site_settings(&config, &public_url, sandbox_addr) },
         cashier,
-        v2,
-        v3,
+        wechat: client,
         tokens,
         operators: Operators::new(db.clone()),
         create_limit: CreateLimit::default(),
@@ -121,11 +121,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         is_framed: !config.site.frame_ancestors.is_empty(),
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_from: config.metrics_from.clone(),
+        access_tokens: access_tokens(&config, &db, keys.as_ref(), account.as_ref()),
         service: config.service.clone(),
         channels: config.channels,
         verify: config.weixin.verify.clone(),
-        secret_keys: secret_keys(&config, &db).await?,
-        account: OfficialAccount::of(&config, sandbox_addr)?,
+        secret_keys: keys,
+        account,
         bad_notices: LogLimit::default(),
         refusals: Refusals::default(),
         readiness: Readiness::default(),
@@ -159,16 +160,21 @@ pub async fn beside(config: &Config) -> Result<Cashier, StartError> {
     let db = Db::open(config.database_url.expose()).await.map_err(StartError::Database)?;
     claim(&db, &config.identity()).await?;
     let config = &sign_type::decide(config.clone(), &db).await?;
-    let client = match &config.mode {
+    let client = client_beside(config, &db).await?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
+    Ok(cashier(config, db, client, &public_url))
+}
+
+/// In sandbox mode WeChat is the one within the server that may run.
+async fn client_beside(config: &Config, db: &Db) -> Result<Client, StartError> {
+    Ok(match &config.mode {
         Mode::Merchant(_) => {
             let (_stop, stopped) = watch::channel(false);
-            wechat(config, &db, &stopped, &mut Vec::new()).await?.0
+            wechat(config, db, &stopped, &mut Vec::new()).await?.0
         }
         Mode::Sandbox { addr } if addr.port() == 0 => return Err(StartError::SandboxPort),
         Mode::Sandbox { addr } => Client::new(Merchant::sandbox(), Endpoint::new(format!("http://{addr}")))?,
-    };
-    let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
-    Ok(cashier(config, db, client, &public_url))
+    })
 }
 
 /// Writes whose money this database holds at its first start; play money never meets real balances.
@@ -199,7 +205,7 @@ async fn wechat(
     let address = match &config.mode {
         Mode::Merchant(merchant) => {
             let endpoint = merchant.base_url.as_deref().map_or_else(Endpoint::wechat, Endpoint::new);
-            let client = Client::new(merchant.v2.clone().ok_or(StartError::OnlyV3)?, endpoint)?;
+            let client = Client::new(credentials::of_merchant(merchant, config.first)?, endpoint)?;
             let certificate = merchant.certificate.as_ref();
             return Ok((with_certificate(client, certificate, UnixMillis::now())?, None));
         }
@@ -208,32 +214,33 @@ async fn wechat(
     let setting = "SAOMA_SANDBOX_ADDR";
     let listener = listen(setting, address)?;
     let addr = listener.local_addr().map_err(|source| StartError::Listen { setting, address, source })?;
-    let merchant = Merchant::sandbox();
     let sandbox = Sandbox::open(Options {
-        merchant: merchant.clone(),
+        merchant: Merchant::sandbox(),
         store: Some(db.pool().clone()),
         clock: sandbox::Clock::real(),
         deliver: Deliver::ToThisMachine,
     })
     .await?;
+    let credentials = credentials::of_sandbox(&sandbox, config.first)?;
+    // On one machine payers have no public address.
+    sandbox.register(Registered { allow_private_ip: true, ..Registered::default() });
     let stopped = stopped.clone();
     tasks.push(tokio::spawn(async move {
         if let Err(error) = sandbox.serve(listener, until(stopped)).await {
             tracing::error!(%error, "sandbox server failed");
         }
     }));
-    Ok((Client::new(merchant, Endpoint::new(format!("http://{addr}")))?, Some(addr)))
+    Ok((Client::new(credentials, Endpoint::new(format!("http://{addr}")))?, Some(addr)))
 }
 
-/// Whose notices are believed, by either protocol.
-fn identities(config: &Config) -> (Option<Merchant>, Option<V3>) {
-    match &config.mode {
-        Mode::Sandbox { .. } => (Some(Merchant::sandbox()), None),
-        Mode::Merchant(credentials) => {
-            let v3 = credentials.v3.as_ref();
-            let v3 = v3.map(|v3| V3 { merchant: v3.merchant.clone(), keys: v3.key_ring() });
-            (credentials.v2.clone(), v3)
-        }
+/// WeChat refuses each request that an expired certificate's key signs. Notices are believed all the same, so credits go on.
+fn stop_if_expired(cashier: &Cashier, config: &Config, now: UnixMillis) {
+    let Mode::Merchant(merchant) = &config.mode else { return };
+    let Some(v3) = merchant.v3.as_ref().filter(|v3| v3.has_expired(now)) else { return };
+    let day = v3.expires_at.map(UnixMillis::to_beijing_text).unwrap_or_default();
+    tracing::error!("calls by API v3 are off: the certificate in SAOMA_WECHAT_CERT expired on {day}");
+    if config.first == Protocol::V3 {
+        cashier.stop_orders(&format!("the certificate in SAOMA_WECHAT_CERT expired on {day}"));
     }
 }
 
@@ -290,6 +297,18 @@ async fn secret_keys(config: &Config, db: &Db) -> Result<Option<SecretKeys>, DbE
     }
 }
 
+/// The account's access token for the site's programs; `None` without an AppSecret or a key to seal it with.
+fn access_tokens(
+    config: &Config,
+    db: &Db,
+    keys: Option<&SecretKeys>,
+    account: Option<&OfficialAccount>,
+) -> Option<AccessTokens> {
+    let (weixin, key) = (account?.weixin.clone(), keys?.key(Purpose::AccessToken));
+    let (api, daily) = (config.weixin.token_api, i64::from(config.weixin.token_daily));
+    Some(AccessTokens::new(db.clone(), Clock::system(), Random::system(), weixin, api, daily, key))
+}
+
 /// 64 hexadecimal digits.
 fn random_secret() -> String {
     format!("{}{}", operators::random_hex(), operators::random_hex())
@@ -316,7 +335,11 @@ async fn first_operator(config: &Config, db: &Db) -> Result<(Option<String>, boo
 
 fn cashier(config: &Config, db: Db, client: Client, public_url: &PublicUrl) -> Cashier {
     let notify_base = public_url.to_string();
-    let settings = cashier::Settings { notify_base, ..config.cashier.clone() };
+    let mobile_app = match &config.mode {
+        Mode::Sandbox { .. } => AppId::parse(sandbox::APP_APPID).ok(),
+        Mode::Merchant(_) => config.weixin.app_appid.clone(),
+    };
+    let settings = cashier::Settings { notify_base, mobile_app, ..config.cashier.clone() };
     Cashier::start(db, client, settings, Clock::system(), Random::system(), &operators::random_hex())
 }
 

@@ -2,12 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cashier::Cashier;
+use cashier::{Cashier, token::AccessTokens};
 use ipnet::IpNet;
-use wxpay::{
-    Merchant, UnixMillis,
-    v3::{self, keys::KeyRing},
-};
+use wxpay::{UnixMillis, client::Client};
 
 use crate::{
     config::{Channels, PublicUrl, Service, VerifyFile},
@@ -45,10 +42,8 @@ impl std::ops::Deref for Server {
 pub struct Inner {
     pub cashier: Cashier,
     pub pages: app::service::Service,
-    /// Whose signature a notice of API v2 must have; `None` without its credentials.
-    pub v2: Option<Merchant>,
-    /// The same for API v3.
-    pub v3: Option<V3>,
+    /// Whose signature a notice must have, by either protocol.
+    pub wechat: Client,
     pub tokens: UserTokens,
     pub operators: Operators,
     pub create_limit: CreateLimit,
@@ -59,6 +54,8 @@ pub struct Inner {
     pub is_framed: bool,
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,
+    /// `None` without an AppSecret.
+    pub access_tokens: Option<AccessTokens>,
     /// `None`: there are no addresses for the site's own programs.
     pub service: Option<Service>,
     pub channels: Channels,
@@ -80,14 +77,6 @@ impl Inner {
     pub fn now(&self) -> UnixMillis {
         self.cashier.now()
     }
-}
-
-/// What a notice of API v3 is believed by.
-#[derive(Debug, Clone)]
-pub struct V3 {
-    pub merchant: v3::Merchant,
-    /// Shared with the client for WeChat, which adds platform certificates to it.
-    pub keys: KeyRing,
 }
 
 /// How long a notice waits for its commit. WeChat waits 5 s for the answer and repeats what was not acknowledged.

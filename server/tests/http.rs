@@ -3,12 +3,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
+#[path = "http/access_token.rs"]
+mod access_token;
 #[path = "http/backups.rs"]
 mod backups;
 #[path = "http/books.rs"]
 mod books;
 #[path = "http/certificate.rs"]
 mod certificate;
+#[path = "http/channels.rs"]
+mod channels;
 #[path = "http/closed.rs"]
 mod closed;
 #[path = "http/common.rs"]

@@ -17,7 +17,7 @@ const LONGEST_EXPIRE_S: u32 = 7200;
 /// Highest price of one order, in fen: 1,000,000 yuan keeps every sum far from overflow.
 const MOST_FEN: u64 = 100_000_000;
 
-/// The cashier's settings; `notify_base` is left empty.
+/// The cashier's settings; `notify_base` and `mobile_app` are left empty.
 ///
 /// # Errors
 /// [`ConfigError`] for the first setting that is not usable.

@@ -3,7 +3,9 @@
 use confique::{Config as _, Layer as _};
 use wxpay::{Protocol, TradeType, UnixMillis};
 
-use super::super::{Config, Mode, Secret, TokenApi, VerifyFile, settings::Settings};
+use cashier::token::TokenApi;
+
+use super::super::{Config, Mode, Secret, VerifyFile, settings::Settings};
 
 /// Keys and certificates that were made for these tests.
 fn fixture(name: &str) -> String {
@@ -214,7 +216,7 @@ fn wechats_public_keys_are_pairs_of_file_and_id() {
     let config = Config::check(s).unwrap();
     let v3 = credentials(&config).v3.as_ref().unwrap();
     assert_eq!((v3.public_keys.len(), v3.platform_certs), (1, false));
-    assert_eq!(v3.key_ring().newest_serial(UnixMillis::now()).unwrap().as_str(), ID);
+    assert_eq!(v3.credentials().keys.newest_serial(UnixMillis::now()).unwrap().as_str(), ID);
     let keys = |files: &'static [&str], ids: &'static str| {
         move |s: &mut Settings| {
             let files: Vec<_> = files.iter().map(|file| fixture(file)).collect();

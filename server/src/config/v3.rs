@@ -4,7 +4,7 @@
 use wxpay::{
     AppId, InvalidValue, MchId, UnixMillis,
     v3::{
-        Merchant,
+        Credentials, Merchant,
         keys::{KeyRing, PublicKey, Serial},
         seal::{ApiV3Key, ApiV3Keys},
         sign::SigningKey,
@@ -38,9 +38,13 @@ pub struct V3 {
 }
 
 impl V3 {
-    /// What WeChat's signatures are checked with before any certificate has been fetched.
-    pub fn key_ring(&self) -> KeyRing {
-        KeyRing::new(self.public_keys.clone())
+    /// For a client, which knows no certificate of WeChat's yet.
+    pub fn credentials(&self) -> Credentials {
+        Credentials {
+            merchant: self.merchant.clone(),
+            keys: KeyRing::new(self.public_keys.clone()),
+            has_certificates: self.platform_certs,
+        }
     }
 
     /// Whether WeChat refuses every request: the certificate that they name is over. Notices can still be believed.

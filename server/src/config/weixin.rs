@@ -1,5 +1,6 @@
 //! The WeChat account (公众号) beside the merchant: who reads a page inside WeChat, access tokens, proofs of the domain.
 
+use cashier::token::TokenApi;
 use wxpay::{AppId, TradeType};
 
 use super::{Channels, ConfigError, Mode, Secret, public_url::PublicUrl, range::between, settings::Settings};
@@ -19,15 +20,6 @@ pub struct Weixin {
     pub token_daily: u32,
     /// Served at the root of `public_url`.
     pub verify: Vec<VerifyFile>,
-}
-
-/// How access tokens are fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenApi {
-    /// `/cgi-bin/stable_token`: each call gets the same one while it lives.
-    Stable,
-    /// `/cgi-bin/token`: each call makes a new one, and ends the one before after five minutes.
-    Token,
 }
 
 /// A file by which WeChat sees that a domain is the account's.

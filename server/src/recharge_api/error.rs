@@ -12,7 +12,7 @@ use wxpay::OutTradeNo;
 use super::Answer;
 
 #[derive(Debug)]
-pub(super) struct ApiError {
+pub(crate) struct ApiError {
     status: StatusCode,
     body: Body,
     retry_after_s: Option<u32>,
@@ -28,7 +28,7 @@ struct Body {
 }
 
 impl ApiError {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
         ApiError {
             status,
             body: Body { code, message: message.into(), out_trade_no: None },
@@ -53,7 +53,7 @@ impl ApiError {
             .after(wait_s)
     }
 
-    fn later(code: &'static str, message: impl Into<String>, retry_after_s: u32) -> Self {
+    pub(crate) fn later(code: &'static str, message: impl Into<String>, retry_after_s: u32) -> Self {
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message).after(retry_after_s)
     }
 
@@ -71,7 +71,7 @@ impl ApiError {
     }
 
     /// `sandbox`: it is play money that was not moved.
-    pub(super) fn response(self, sandbox: bool) -> Response {
+    pub(crate) fn response(self, sandbox: bool) -> Response {
         let mut response = (self.status, Json(Answer { body: self.body, sandbox })).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_s {

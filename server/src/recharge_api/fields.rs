@@ -1,12 +1,12 @@
 //! What a body of `POST /wxpay/recharge` says, read strictly and without any IO. `fuzz/` compiles this file alone.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use serde::{
     Deserialize, Deserializer,
     de::{Error, Visitor},
 };
-use wxpay::TradeType;
+use wxpay::{OpenId, TradeType};
 
 /// What an integrator asks for, with the parts checked that need no settings.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,15 +14,32 @@ pub(super) struct Asked {
     pub u: String,
     /// Whole units.
     pub quantity: u32,
-    /// How the payer is to get to the payment.
-    pub trade_type: TradeType,
+    pub kind: Kind,
 }
 
-impl Asked {
-    /// What an idempotency key is bound to: everything that makes it another request. `NATIVE` keeps the form of keys that
-    /// are stored already.
-    pub(super) fn key_text(&self) -> String {
-        format!("{} {}", self.trade_type.as_str(), self.quantity)
+/// How the payer is to get to the payment, with what only that way needs.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Native,
+    Jsapi {
+        /// Who pays, as the site's own account knows him.
+        openid: OpenId,
+    },
+    Mweb {
+        /// The payer's own address, as WeChat will see it.
+        client_ip: IpAddr,
+    },
+    App,
+}
+
+impl Kind {
+    pub(super) fn trade_type(&self) -> TradeType {
+        match self {
+            Kind::Native => TradeType::Native,
+            Kind::Jsapi { .. } => TradeType::Jsapi,
+            Kind::Mweb { .. } => TradeType::Mweb,
+            Kind::App => TradeType::App,
+        }
     }
 }
 
@@ -31,8 +48,10 @@ impl Asked {
 pub(super) enum Bad {
     /// Not a form or JSON of these fields, each once.
     Unreadable(String),
-    /// The value of a field.
+    /// The value of a field that cannot be sold.
     Field { field: &'static str, message: &'static str },
+    /// A way to pay that there is not, or without what it needs. `code` is for programs.
+    Way { code: &'static str, message: &'static str },
     /// There is no user token.
     NoToken,
 }
@@ -43,6 +62,7 @@ struct Fields {
     u: Option<String>,
     quantity: Option<Scalar>,
     openid: Option<String>,
+    client_ip: Option<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
 }
@@ -94,20 +114,43 @@ pub(super) fn read(is_json: bool, body: &[u8]) -> Result<Asked, Bad> {
 
 fn check(fields: Fields) -> Result<Asked, Bad> {
     let bad = |field, message| Bad::Field { field, message };
-    let trade_type = match fields.kind.as_deref().map(TradeType::parse) {
-        None => TradeType::Native,
-        Some(Ok(TradeType::Native)) => TradeType::Native,
-        Some(Ok(_)) => return Err(bad("type", "this type is not offered yet: use NATIVE")),
-        Some(Err(_)) => return Err(bad("type", "type must be NATIVE")),
-    };
-    if fields.openid.is_some() {
-        return Err(bad("openid", "openid goes with type JSAPI, which is not offered yet"));
-    }
+    let kind = kind(&fields)?;
     let quantity = fields.quantity.ok_or_else(|| bad("quantity", "quantity is missing"))?;
     let quantity =
         whole(&quantity.0).ok_or_else(|| bad("quantity", "quantity must be a whole number of units"))?;
     let u = fields.u.filter(|u| !u.is_empty()).ok_or(Bad::NoToken)?;
-    Ok(Asked { u, quantity, trade_type })
+    Ok(Asked { u, quantity, kind })
+}
+
+fn kind(fields: &Fields) -> Result<Kind, Bad> {
+    let bad = |code, message| Bad::Way { code, message };
+    let trade_type = match fields.kind.as_deref() {
+        None => TradeType::Native,
+        // WeChat calls it by both names.
+        Some("H5") => TradeType::Mweb,
+        Some(word) => TradeType::parse(word)
+            .map_err(|_| bad("bad_type", "type must be NATIVE, JSAPI, MWEB (or H5) or APP"))?,
+    };
+    if fields.openid.is_some() && trade_type != TradeType::Jsapi {
+        return Err(bad("openid", "openid goes with type JSAPI only"));
+    }
+    if fields.client_ip.is_some() && trade_type != TradeType::Mweb {
+        return Err(bad("client_ip", "client_ip goes with type MWEB only"));
+    }
+    match trade_type {
+        TradeType::Native => Ok(Kind::Native),
+        TradeType::App => Ok(Kind::App),
+        TradeType::Jsapi => {
+            let must = "type JSAPI needs openid: who pays, as the account of SAOMA_WECHAT_APPID knows him";
+            let openid = fields.openid.as_deref().map(OpenId::parse).and_then(Result::ok);
+            Ok(Kind::Jsapi { openid: openid.ok_or_else(|| bad("openid", must))? })
+        }
+        TradeType::Mweb => {
+            let must = "type MWEB needs client_ip: the payer's own IPv4 or IPv6 address";
+            let client_ip = fields.client_ip.as_deref().and_then(|ip| ip.parse().ok());
+            Ok(Kind::Mweb { client_ip: client_ip.ok_or_else(|| bad("client_ip", must))? })
+        }
+    }
 }
 
 /// ASCII digits only: no sign, no point, no separators, no full-width digits.
@@ -120,10 +163,30 @@ fn whole(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
+    fn form(text: &str) -> Result<Asked, Bad> {
+        read(false, text.as_bytes())
+    }
+
     #[test]
-    fn an_idempotency_key_is_bound_to_the_trade_type_too() {
-        let asked = |trade_type| Asked { u: "token".to_owned(), quantity: 50, trade_type };
-        assert_eq!(asked(TradeType::Native).key_text(), "NATIVE 50");
-        assert_ne!(asked(TradeType::Jsapi).key_text(), asked(TradeType::Native).key_text());
+    fn each_way_needs_its_own_fields_and_no_others() {
+        for (text, code) in [
+            ("&type=FOO", "bad_type"),
+            ("&type=native", "bad_type"),
+            ("&type=", "bad_type"),
+            ("&type=JSAPI", "openid"),
+            ("&type=JSAPI&openid=", "openid"),
+            ("&type=JSAPI&openid=o%0A1", "openid"),
+            ("&openid=o1", "openid"),
+            ("&type=APP&openid=o1", "openid"),
+            ("&type=MWEB", "client_ip"),
+            ("&type=MWEB&client_ip=localhost", "client_ip"),
+            ("&type=MWEB&client_ip=203.0.113.7%3A80", "client_ip"),
+            ("&client_ip=203.0.113.7", "client_ip"),
+        ] {
+            match form(&format!("u=a.b.c&quantity=50{text}")) {
+                Err(Bad::Way { code: found, .. }) => assert_eq!(found, code, "{text}"),
+                other => panic!("{text}: {other:?}"),
+            }
+        }
     }
 }

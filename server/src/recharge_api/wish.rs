@@ -2,10 +2,11 @@
 
 use axum::{body::HttpBody as _, extract::Request};
 use http::{HeaderMap, StatusCode, header};
+use sha2::{Digest as _, Sha256};
 
 use super::{
     ApiError,
-    fields::{self, Asked, Bad},
+    fields::{self, Asked, Bad, Kind},
 };
 use crate::middleware::FORM_BYTES;
 
@@ -51,11 +52,29 @@ pub(super) async fn read(request: Request) -> Result<Asked, ApiError> {
     Ok(fields::read(is_json, &body)?)
 }
 
+impl Asked {
+    /// What an idempotency key is bound to: everything that makes it another request. `NATIVE` keeps the form of keys that
+    /// are stored already. An openid is not stored, only its hash.
+    pub(super) fn key_text(&self) -> String {
+        let word = format!("{} {}", self.kind.trade_type().as_str(), self.quantity);
+        match &self.kind {
+            Kind::Native | Kind::App => word,
+            Kind::Jsapi { openid } => {
+                let hash = Sha256::digest(openid.as_str());
+                let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+                format!("{word} {hash}")
+            }
+            Kind::Mweb { client_ip } => format!("{word} {client_ip}"),
+        }
+    }
+}
+
 impl From<Bad> for ApiError {
     fn from(bad: Bad) -> ApiError {
         match bad {
             Bad::Unreadable(why) => ApiError::new(StatusCode::BAD_REQUEST, "bad_request", why),
             Bad::Field { field, message } => ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, field, message),
+            Bad::Way { code, message } => ApiError::new(StatusCode::BAD_REQUEST, code, message),
             Bad::NoToken => ApiError::bad_token(),
         }
     }
@@ -66,7 +85,6 @@ mod tests {
     use super::*;
     use axum::body::Body;
     use http::Request as HttpRequest;
-    use wxpay::TradeType;
 
     async fn status_of(kind: &str, body: &str) -> u16 {
         let request = HttpRequest::post("/wxpay/recharge")
@@ -84,7 +102,7 @@ mod tests {
             let request = HttpRequest::post("/").header("content-type", kind).body(Body::from(body)).unwrap();
             super::read(request).await.unwrap()
         };
-        let wanted = Asked { u: "a.b.c".to_owned(), quantity: 10, trade_type: TradeType::Native };
+        let wanted = Asked { u: "a.b.c".to_owned(), quantity: 10, kind: Kind::Native };
         assert_eq!(
             read("application/x-www-form-urlencoded", "u=a.b.c&quantity=10&type=NATIVE").await,
             wanted
@@ -94,6 +112,27 @@ mod tests {
             read("application/json", r#"{"u":"a.b.c","quantity":"10","type":"NATIVE"}"#).await,
             wanted
         );
+    }
+
+    #[test]
+    fn an_idempotency_key_is_bound_to_everything_that_makes_it_another_request() {
+        let key = |text: &str| {
+            let body = format!("u=a.b.c&quantity=50{text}");
+            fields::read(false, body.as_bytes()).unwrap().key_text()
+        };
+        assert_eq!(key(""), "NATIVE 50");
+        assert_eq!(key("&type=NATIVE"), "NATIVE 50");
+        assert_eq!(key("&type=H5&client_ip=203.0.113.7"), key("&type=MWEB&client_ip=203.0.113.7"));
+        let all = [
+            key(""),
+            key("&type=APP"),
+            key("&type=JSAPI&openid=o1"),
+            key("&type=JSAPI&openid=o2"),
+            key("&type=MWEB&client_ip=203.0.113.7"),
+            key("&type=MWEB&client_ip=203.0.113.8"),
+        ];
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
+        assert!(all.iter().all(|text| !text.contains("o1")), "{all:?}");
     }
 
     #[tokio::test]
@@ -127,9 +166,9 @@ mod tests {
             ("quantity=10", 401),
             ("u=a.b.c&quantity=10&total_fee=1", 400),
             ("u=a.b.c&quantity=10&quantity=20", 400),
-            ("u=a.b.c&quantity=10&type=JSAPI", 422),
-            ("u=a.b.c&quantity=10&type=native", 422),
-            ("u=a.b.c&quantity=10&openid=o", 422),
+            ("u=a.b.c&quantity=10&type=JSAPI", 400),
+            ("u=a.b.c&quantity=10&type=native", 400),
+            ("u=a.b.c&quantity=10&openid=o", 400),
         ] {
             assert_eq!(status_of(form, body).await, status, "{body}");
         }

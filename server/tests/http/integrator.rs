@@ -78,8 +78,8 @@ async fn what_cannot_be_ordered_is_refused_and_leaves_no_order() {
         let good = site.token("lin");
         for (form, status) in [
             (vec![("u", good.as_str())], 422),
-            (vec![("u", &good), ("quantity", "10"), ("type", "CASH")], 422),
-            (vec![("u", &good), ("quantity", "10"), ("type", "JSAPI")], 422),
+            (vec![("u", &good), ("quantity", "10"), ("type", "CASH")], 400),
+            (vec![("u", &good), ("quantity", "10"), ("type", "JSAPI")], 400),
             (vec![("u", &good), ("quantity", "10"), ("total_fee", "1")], 400),
             (vec![("quantity", "10")], 401),
             (vec![("u", "rubbish"), ("quantity", "10")], 401),
