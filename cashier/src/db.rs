@@ -30,6 +30,7 @@ pub mod ledger;
 mod libpq;
 pub(crate) mod limits;
 mod migrations;
+pub mod open_work;
 pub mod operators;
 pub mod order_list;
 pub mod orders;

@@ -20,6 +20,7 @@ use wxpay::{UnixMillis, bill::BillDate};
 
 mod admin;
 mod backup;
+mod doctor;
 mod reconcile;
 
 /// A self-hosted WeChat Pay recharge desk.
@@ -78,6 +79,15 @@ enum Command {
         #[command(flatten)]
         settings: SettingsFile,
     },
+    /// Look whether settings, machine, credentials and addresses work; exit status 0: all well, 1: a warning, 2: something
+    /// does not work
+    Doctor {
+        /// As JSON, for programs
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        settings: SettingsFile,
+    },
     /// Look over all money: credits fit their orders, balances are the sums of their ledgers
     Check(SettingsFile),
     /// List, add and remove operators, or set a password; passwords are read from standard input
@@ -125,7 +135,7 @@ pub fn run(cli: Cli) -> ExitCode {
     let command = cli.command.unwrap_or(Command::Serve(cli.settings));
     let result = runtime().and_then(|runtime| runtime.block_on(execute(command)));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("saoma: {}", error_chain(&*error));
             ExitCode::FAILURE
@@ -138,8 +148,17 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(8).build()?)
 }
 
-async fn execute(command: Command) -> Result<(), Failure> {
+async fn execute(command: Command) -> Result<ExitCode, Failure> {
+    if let Command::Doctor { json, settings } = command {
+        return doctor::doctor(settings.config.as_deref(), json).await;
+    }
+    execute_simple(command).await.map(|()| ExitCode::SUCCESS)
+}
+
+/// The commands that either succeed or fail.
+async fn execute_simple(command: Command) -> Result<(), Failure> {
     match command {
+        Command::Doctor { .. } => Ok(()),
         Command::Serve(settings) => serve(settings.config.as_deref()).await,
         Command::Sandbox { addr, public, notify_anywhere, database, keys } => {
             if !addr.ip().is_loopback() && !public {

@@ -12,6 +12,7 @@ pub mod config;
 mod cookies;
 mod create_limit;
 mod credentials;
+pub mod doctor;
 mod health;
 mod keyed_limit;
 mod limits;

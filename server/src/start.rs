@@ -1,6 +1,6 @@
 //! From settings to a running server, in the order in which things depend on each other.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use app::{service::Service, site::SiteSettings};
 use cashier::db::{facts, sqlite_file};
@@ -16,7 +16,9 @@ use crate::{
     background,
     config::{Config, Mode, PublicUrl, Secret, permissions},
     create_limit::CreateLimit,
-    credentials, health,
+    credentials,
+    doctor::Patient,
+    health,
     listener::{self, Limits},
     log_limit::LogLimit,
     misses::Misses,
@@ -175,6 +177,22 @@ async fn client_beside(config: &Config, db: &Db) -> Result<Client, StartError> {
         Mode::Sandbox { addr } if addr.port() == 0 => return Err(StartError::SandboxPort),
         Mode::Sandbox { addr } => Client::new(Merchant::sandbox(), Endpoint::new(format!("http://{addr}")))?,
     })
+}
+
+/// What `saoma doctor` looks at, beside a server that may run.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn patient(config: Config) -> Result<Patient, StartError> {
+    let db = Db::open(config.database_url.expose()).await.map_err(StartError::Database)?;
+    claim(&db, &config.identity()).await?;
+    let config = sign_type::decide(config, &db).await?;
+    let client = client_beside(&config, &db).await?;
+    let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
+    let http = http.timeout(Duration::from_secs(5)).build();
+    let http = http.map_err(|error| wxpay::Error::Transport(error.into()))?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
+    Ok(Patient { config, public_url, db, client, http, now: UnixMillis::now() })
 }
 
 /// Writes whose money this database holds at its first start; play money never meets real balances.

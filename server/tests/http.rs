@@ -17,6 +17,8 @@ mod channels;
 mod closed;
 #[path = "http/common.rs"]
 mod common;
+#[path = "http/doctor.rs"]
+mod doctor;
 #[path = "http/forged.rs"]
 mod forged;
 #[path = "http/forged_v3.rs"]

@@ -15,7 +15,7 @@ const MERCHANT: [(&str, &str); 5] = [
 /// A server that starts although it should not would never end.
 const ENDS_WITHIN: Duration = Duration::from_secs(30);
 
-fn run(folder: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
+pub fn run(folder: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_saoma"));
     command.current_dir(folder).env_clear().args(arguments).envs(variables.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -1,0 +1,208 @@
+//! What `saoma doctor` looks at. Each check is one entry of [`CHECKS`]: an id that stays the same, what is done when it fails,
+//! and a function that looks. Nothing is ordered, paid or changed; calls to WeChat ask about a number that cannot exist.
+
+mod account;
+mod machine;
+mod site;
+mod wechat;
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use cashier::{Db, DbError};
+use serde::Serialize;
+use tokio::time::timeout;
+use wxpay::{UnixMillis, client::Client};
+
+use crate::config::{Config, PublicUrl};
+
+/// How a check ended. `Ord` is severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Good,
+    /// There is nothing to look at with these settings.
+    Skipped,
+    /// It works, and a person should know something.
+    Warning,
+    Bad,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub verdict: Verdict,
+    /// One line.
+    pub text: String,
+    /// What to do, if it is something else than the check's own hint.
+    pub hint: Option<String>,
+}
+
+impl Found {
+    fn of(verdict: Verdict, text: impl Into<String>) -> Self {
+        Found { verdict, text: text.into(), hint: None }
+    }
+
+    pub(crate) fn good(text: impl Into<String>) -> Self {
+        Found::of(Verdict::Good, text)
+    }
+
+    pub(crate) fn skipped(text: impl Into<String>) -> Self {
+        Found::of(Verdict::Skipped, text)
+    }
+
+    pub(crate) fn warning(text: impl Into<String>) -> Self {
+        Found::of(Verdict::Warning, text)
+    }
+
+    pub(crate) fn bad(text: impl Into<String>) -> Self {
+        Found::of(Verdict::Bad, text)
+    }
+
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Found { hint: Some(hint.into()), ..self }
+    }
+}
+
+/// What the checks look at.
+#[derive(Debug)]
+pub struct Patient {
+    pub config: Config,
+    pub public_url: PublicUrl,
+    pub db: Db,
+    pub client: Client,
+    pub http: reqwest::Client,
+    pub now: UnixMillis,
+}
+
+type Looking<'a> = Pin<Box<dyn Future<Output = Found> + Send + 'a>>;
+
+/// One check.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    pub id: &'static str,
+    /// What to do where it is not good.
+    pub hint: &'static str,
+    run: for<'a> fn(&'a Patient) -> Looking<'a>,
+}
+
+/// All checks, in the order in which they are shown.
+pub const CHECKS: &[Check] = &[
+    Check {
+        id: "files",
+        hint: "chmod 600 each of them, and let no other user of the machine read it",
+        run: |patient| Box::pin(async { machine::files(patient) }),
+    },
+    Check {
+        id: "clock",
+        hint: "set this machine's clock with NTP: WeChat refuses and we refuse what is more than 300 s off",
+        run: |patient| Box::pin(machine::clock(patient)),
+    },
+    Check {
+        id: "wechat_hosts",
+        hint: "let this machine connect to port 443 of both hosts: firewall, DNS, a proxy that breaks TLS open",
+        run: |patient| Box::pin(machine::hosts(patient)),
+    },
+    Check {
+        id: "certificate",
+        hint: "renew it in the merchant platform under 账户中心 - API安全, and set SAOMA_WECHAT_CERT and _CERT_KEY anew",
+        run: |patient| Box::pin(async { wechat::certificate(patient) }),
+    },
+    Check {
+        id: "signature_v2",
+        hint: "compare SAOMA_WECHAT_MCH_ID, _APPID and _API_KEY with the merchant platform (账户中心 - API安全 - APIv2密钥)",
+        run: |patient| Box::pin(wechat::signature(patient, wxpay::Protocol::V2)),
+    },
+    Check {
+        id: "signature_v3",
+        hint: "SAOMA_WECHAT_CERT_SERIAL belongs to another certificate, or SAOMA_WECHAT_CERT_KEY was not made with it",
+        run: |patient| Box::pin(wechat::signature(patient, wxpay::Protocol::V3)),
+    },
+    Check {
+        id: "wechat_keys",
+        hint: "download 微信支付公钥 under 账户中心 - API安全 and set SAOMA_WECHAT_PUBLIC_KEY and _PUBLIC_KEY_ID",
+        run: |patient| Box::pin(async { wechat::keys(patient) }),
+    },
+    Check {
+        id: "notify_addresses",
+        hint: "start the server, and let the proxy in front pass /wxpay/ on as it comes: body, headers, Host",
+        run: |patient| Box::pin(site::notify_addresses(patient)),
+    },
+    Check {
+        id: "app_secret",
+        hint: "compare SAOMA_WECHAT_APP_SECRET with mp.weixin.qq.com (设置与开发 - 开发者密码)",
+        run: |patient| Box::pin(account::access_token(patient)),
+    },
+    Check {
+        id: "registered",
+        hint: "register what is listed where WeChat asks for it; only a payment shows whether it is",
+        run: |patient| Box::pin(async { account::to_register(patient) }),
+    },
+    Check {
+        id: "open_work",
+        hint: "keep the credentials of API v2 until nothing of it is open and no notice of it has come for days",
+        run: |patient| Box::pin(site::open_work(patient)),
+    },
+];
+
+/// Longest time of one check.
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// One check's entry in the list that is shown.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    pub id: &'static str,
+    pub verdict: Verdict,
+    pub text: String,
+    /// Only where there is something to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Check {
+    pub async fn run(&self, patient: &Patient) -> Finding {
+        let looked = timeout(WITHIN, (self.run)(patient)).await;
+        let found = looked.unwrap_or_else(|_| Found::bad(format!("no answer within {} s", WITHIN.as_secs())));
+        let shows_hint = matches!(found.verdict, Verdict::Warning | Verdict::Bad);
+        let hint = shows_hint.then(|| found.hint.unwrap_or_else(|| self.hint.to_owned()));
+        Finding { id: self.id, verdict: found.verdict, text: found.text, hint }
+    }
+}
+
+/// The exit status of the command: 0 if all is well, 1 with a warning, 2 with something that does not work.
+pub fn exit_status(findings: &[Finding]) -> u8 {
+    match findings.iter().map(|finding| finding.verdict).max() {
+        Some(Verdict::Bad) => 2,
+        Some(Verdict::Warning) => 1,
+        _ => 0,
+    }
+}
+
+fn database(error: &DbError) -> Found {
+    Found::bad(format!("the database does not answer: {error}")).hint("look at the database and DATABASE_URL")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_words_and_none_stands_twice() {
+        let ids: std::collections::BTreeSet<_> = CHECKS.iter().map(|check| check.id).collect();
+        assert_eq!(ids.len(), CHECKS.len());
+        assert!(
+            ids.iter()
+                .all(|id| id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
+        );
+        assert!(CHECKS.iter().all(|check| !check.hint.is_empty() && !check.hint.contains('\n')));
+    }
+
+    #[test]
+    fn the_worst_finding_is_the_exit_status() {
+        let finding = |verdict| Finding { id: "x", verdict, text: String::new(), hint: None };
+        let status =
+            |verdicts: &[Verdict]| exit_status(&verdicts.iter().copied().map(finding).collect::<Vec<_>>());
+        assert_eq!(status(&[Verdict::Good, Verdict::Skipped]), 0);
+        assert_eq!(status(&[Verdict::Warning, Verdict::Good]), 1);
+        assert_eq!(status(&[Verdict::Warning, Verdict::Bad, Verdict::Good]), 2);
+    }
+}

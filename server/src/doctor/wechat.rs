@@ -1,0 +1,112 @@
+//! The credentials for payments, proven by real calls that change nothing.
+
+use cashier::error_chain::error_chain;
+use wxpay::{ErrCode, Error, OutTradeNo, Protocol, UnixMillis};
+
+use super::{Found, Patient};
+use crate::config::{Credentials, Mode};
+
+/// How long before its end a certificate is warned about, in days.
+const WARN_DAYS: i64 = 30;
+const DAY_MS: i64 = 24 * 3600 * 1000;
+
+fn credentials(patient: &Patient) -> Option<&Credentials> {
+    match &patient.config.mode {
+        Mode::Sandbox { .. } => None,
+        Mode::Merchant(credentials) => Some(credentials),
+    }
+}
+
+pub(super) fn certificate(patient: &Patient) -> Found {
+    let Some(merchant) = credentials(patient) else {
+        return Found::skipped("the sandbox's own");
+    };
+    let ends = merchant.certificate.as_ref().map(wxpay::client::Certificate::expires_at);
+    let ends = ends.or_else(|| merchant.v3.as_ref().and_then(|v3| v3.expires_at));
+    match ends {
+        Some(end) => judge_end(end, patient.now),
+        None if merchant.v3.is_some() => {
+            Found::warning("only its number is set, so nobody here knows when it ends")
+                .hint("set SAOMA_WECHAT_CERT too")
+        }
+        None => Found::warning("SAOMA_WECHAT_CERT is not set: nothing is refunded")
+            .hint("download the certificate in the merchant platform under 账户中心 - API安全 (商户API证书)"),
+    }
+}
+
+fn judge_end(end: UnixMillis, now: UnixMillis) -> Found {
+    let (days, day) = (end.minus(now) / DAY_MS, end.to_beijing_text());
+    if end <= now {
+        Found::bad(format!(
+            "the merchant's certificate expired on {day}: no refunds, and no new orders by v3"
+        ))
+    } else if days < WARN_DAYS {
+        Found::warning(format!("the merchant's certificate ends in {days} days, on {day}"))
+    } else {
+        Found::good(format!("the merchant's certificate ends in {days} days, on {day}"))
+    }
+}
+
+/// Asks about a number that no order has. Only who signs as the merchant is told that.
+pub(super) async fn signature(patient: &Patient, by: Protocol) -> Found {
+    if !patient.client.speaks(by) {
+        return Found::skipped(format!("there are no credentials for {by}"));
+    }
+    let number = OutTradeNo::parse("SM00000000000000DOCTOR0000000000");
+    let Ok(number) = number else { return Found::bad("the doctor's own number cannot be used") };
+    match patient.client.query(by, &number).await {
+        Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
+            Found::good(format!("WeChat took a request of {by}, and we believed its answer"))
+        }
+        Ok(_) => Found::bad("WeChat knows an order that was never placed"),
+        Err(error) => refused(by, &error),
+    }
+}
+
+fn refused(by: Protocol, error: &Error) -> Found {
+    let found = Found::bad(error_chain(error));
+    match error {
+        Error::Transport(_) | Error::Timeout { .. } => found.hint("see wechat_hosts"),
+        Error::Refused { code, .. } if by == Protocol::V3 && code.as_str() == "PARAM_ERROR" => {
+            found.hint("WeChat's public key is not switched on under 账户中心 - API安全, or SAOMA_WECHAT_PUBLIC_KEY_ID is another's")
+        }
+        error if error.is_about_clocks() => found.hint("see clock"),
+        _ => found,
+    }
+}
+
+pub(super) fn keys(patient: &Patient) -> Found {
+    let Some(v3) = credentials(patient).and_then(|merchant| merchant.v3.as_ref()) else {
+        return Found::skipped("there are no credentials for v3");
+    };
+    let mut lines: Vec<_> = v3.public_keys.iter().map(|(id, _)| format!("public key {id}")).collect();
+    if v3.platform_certs {
+        lines.push("platform certificates, which are fetched".to_owned());
+    }
+    let what = format!("WeChat is believed by {}", lines.join(" and "));
+    if v3.platform_certs {
+        // `signature_v3` has fetched them, or failed: they are decrypted with the APIv3 key.
+        Found::good(what)
+    } else {
+        Found::good(format!(
+            "{what}; the APIv3 key cannot be proven before the first notice, and WeChat sends none until it is set there"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn a_certificate_is_warned_about_for_its_last_30_days() {
+        let now = UnixMillis::new(1_773_540_000_000);
+        let verdict = |days: i64| judge_end(now.plus_ms(days * DAY_MS), now).verdict;
+        assert_eq!(verdict(31), Verdict::Good);
+        assert_eq!(verdict(30), Verdict::Good);
+        assert_eq!(verdict(29), Verdict::Warning);
+        assert_eq!(verdict(0), Verdict::Bad);
+        assert_eq!(verdict(-1), Verdict::Bad);
+    }
+}
