@@ -57,6 +57,8 @@ mod releases;
 mod settings;
 #[path = "http/signed_v3.rs"]
 mod signed_v3;
+#[path = "http/static_codes.rs"]
+mod static_codes;
 #[path = "http/status_words.rs"]
 mod status_words;
 #[path = "http/transport.rs"]

@@ -65,31 +65,54 @@ async fn each_way_is_answered_in_wechats_own_words() {
     .await;
 }
 
+/// The prepay session or code that a phone would pay.
+fn to_pay(placed: &Value) -> String {
+    if let Some(code_url) = placed["code_url"].as_str() {
+        return code_url.to_owned();
+    }
+    if let Some(package) = placed["jsapi"]["package"].as_str() {
+        return package.trim_start_matches("prepay_id=").to_owned();
+    }
+    if let Some(prepay_id) = placed["app"]["prepayid"].as_str() {
+        return prepay_id.to_owned();
+    }
+    let page = text(placed, "mweb_url");
+    let query = page.split_once('?').unwrap().1;
+    query.split('&').find_map(|pair| pair.strip_prefix("prepay_id=")).unwrap().to_owned()
+}
+
+const WAYS: [&[(&str, &str)]; 4] = [
+    &[],
+    &[("type", "JSAPI"), ("openid", OPENID)],
+    &[("type", "APP")],
+    &[("type", "MWEB"), ("client_ip", "203.0.113.7")],
+];
+
+/// Pays an order of each way, and waits for its credit.
+async fn all_are_credited(site: &Site) {
+    for more in WAYS {
+        let (_, placed) = order(site, "lin", more).await;
+        site.pay(&to_pay(&placed), &[]).await;
+        site.until("lin", &text(&placed, "out_trade_no"), "paid").await;
+    }
+    assert_eq!(site.balance("lin").await, 4000);
+}
+
 #[tokio::test]
 async fn a_payment_by_each_way_is_credited() {
-    on_both(async |site| {
-        let ways: [&[(&str, &str)]; 3] = [
-            &[("type", "JSAPI"), ("openid", OPENID)],
-            &[("type", "APP")],
-            &[("type", "MWEB"), ("client_ip", "203.0.113.7")],
-        ];
-        for more in ways {
-            let (_, placed) = order(&site, "lin", more).await;
-            let number = text(&placed, "out_trade_no");
-            let prepay = match (&placed["jsapi"]["package"], &placed["app"]["prepayid"], &placed["mweb_url"])
-            {
-                (Value::String(package), _, _) => package.trim_start_matches("prepay_id=").to_owned(),
-                (_, Value::String(prepay), _) => prepay.clone(),
-                (_, _, Value::String(page)) => {
-                    let query = page.split_once('?').unwrap().1;
-                    query.split('&').find_map(|pair| pair.strip_prefix("prepay_id=")).unwrap().to_owned()
-                }
-                other => panic!("{other:?}"),
-            };
-            site.pay(&prepay, &[]).await;
-            site.until("lin", &number, "paid").await;
-        }
-        assert_eq!(site.balance("lin").await, 3000);
+    on_both(async |site| all_are_credited(&site).await).await;
+}
+
+#[tokio::test]
+async fn the_same_by_v3_whose_notices_are_signed_with_rsa() {
+    on_both_with("wechat_protocol = \"v3\"\n", async |site| {
+        let (_, placed) = order(&site, "wang", WAYS[1]).await;
+        assert_eq!(placed["jsapi"]["signType"], "RSA", "{placed}");
+        all_are_credited(&site).await;
+        assert_eq!(site.count("orders WHERE sign_type = 'WECHATPAY2-SHA256-RSA2048'").await, 5);
+        let metrics = site.get("/metrics").send().await.unwrap().text().await.unwrap();
+        let credited = "saoma_notices_total{protocol=\"v3\",verdict=\"credited\"}";
+        assert!(metrics.contains(credited), "{metrics}");
     })
     .await;
 }
