@@ -229,7 +229,7 @@ impl Service {
             // Pages send no idempotency keys.
             PlaceError::KeyReused | PlaceError::TooManyKeys => refusal(ErrorCode::BadRequest, message),
             // WeChat's own message is for the operator, not for the payer.
-            PlaceError::Refused { out_trade_no, .. } => AppError {
+            PlaceError::Refused { out_trade_no, .. } | PlaceError::OtherPayer { out_trade_no } => AppError {
                 out_trade_no: Some(out_trade_no.to_string()),
                 ..refusal(ErrorCode::Refused, "WeChat did not accept the order")
             },

@@ -324,7 +324,7 @@ impl Inner {
                 }
                 let order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
                 if order.is_open() {
-                    return Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() });
+                    return Err(refused(&order, &error));
                 }
                 Ok(order)
             }
@@ -336,7 +336,7 @@ impl Inner {
                 if concerns_every_order(code) {
                     self.health.stop(Cause::NoOrders, &error.to_string(), now);
                 }
-                Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() })
+                Err(refused(&order, &error))
             }
             Error::Invalid(invalid) => Err(PlaceError::Invalid(invalid)),
             // Whether WeChat has it is unknown; that of the next one cannot be known either.
@@ -385,6 +385,20 @@ impl Inner {
             return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
         }
         self.with_live_code(order, None, Some(seen_version)).await
+    }
+}
+
+/// WeChat has a word of its own for an openid of another app, and says of it too that the request is invalid.
+fn refused(order: &Order, error: &Error) -> PlaceError {
+    let out_trade_no = order.out_trade_no.clone();
+    let of_payer = matches!(
+        error,
+        Error::Refused { code: ErrCode::OpenidMismatch | ErrCode::InvalidRequest | ErrCode::ParamError, .. }
+    );
+    if of_payer && order.trade_type == TradeType::Jsapi {
+        PlaceError::OtherPayer { out_trade_no }
+    } else {
+        PlaceError::Refused { out_trade_no, reason: error.to_string() }
     }
 }
 

@@ -28,6 +28,9 @@ pub enum PlaceError {
     /// WeChat refused the order for a mistake in our request or settings.
     #[error("WeChat refused order {out_trade_no}: {reason}")]
     Refused { out_trade_no: OutTradeNo, reason: String },
+    /// WeChat refused an order inside WeChat (JSAPI) for what it says of the payer: the openid is not one of the order's app.
+    #[error("WeChat refused the payer of order {out_trade_no}")]
+    OtherPayer { out_trade_no: OutTradeNo },
     /// WeChat refuses this merchant's requests altogether, so no new orders are taken.
     #[error("no new orders are taken: {}", .0.reason)]
     Stopped(Stopped),

@@ -106,6 +106,10 @@ impl From<PlaceError> for ApiError {
             PlaceError::TooManyKeys => {
                 ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_keys", message).after(3600)
             }
+            PlaceError::OtherPayer { out_trade_no } => {
+                let text = "WeChat does not know this openid as one of the site's account";
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "payer_mismatch", text).about(&out_trade_no)
+            }
             // WeChat's own words are for the operator.
             PlaceError::Refused { out_trade_no, .. } => {
                 ApiError::later("refused", "WeChat did not accept the order", 60).about(&out_trade_no)

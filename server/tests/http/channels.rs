@@ -21,7 +21,7 @@ async fn order(site: &Site, user: &str, more: &[(&str, &str)]) -> (StatusCode, V
 
 /// What WeChat's app would compare: MD5 over these fields with the merchant's key.
 fn signed(value: &Value, names: &[&str]) -> String {
-    let fields = names.iter().fold(Fields::new(), |fields, name| fields.with(name, text(value, name)));
+    let fields = names.iter().fold(Fields::new(), |fields, name| fields.with(*name, text(value, name)));
     sign::sign(&fields, &Merchant::sandbox().key, SignType::Md5)
 }
 
@@ -138,6 +138,20 @@ async fn a_way_without_what_it_needs_is_refused_and_leaves_no_order() {
         assert_eq!(site.count("orders").await, 0);
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_payer_whom_the_account_does_not_know_is_wechats_to_refuse() {
+    for protocol in ["v2", "v3"] {
+        on_both_with(&format!("wechat_protocol = \"{protocol}\"\n"), async |site| {
+            let foreign = [("type", "JSAPI"), ("openid", "oUpF8uNobodyNobodyNobodyNobo")];
+            let (status, error) = order(&site, "lin", &foreign).await;
+            assert_eq!((status.as_u16(), error["code"].as_str()), (422, Some("payer_mismatch")), "{error}");
+            // The desk goes on for others.
+            assert_eq!(order(&site, "lin", &[("type", "JSAPI"), ("openid", OPENID)]).await.0, StatusCode::OK);
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

@@ -89,3 +89,70 @@ async fn a_wrong_key_a_silent_site_and_an_unusable_setting_are_named_with_what_t
     })
     .await;
 }
+
+/// The sandbox's merchant by API v3, in files as an operator has them.
+async fn v3_files(site: &Site, folder: &std::path::Path) -> Vec<(&'static str, String)> {
+    let read = async |name: &str| {
+        let response = site.http.get(format!("{}/keys/{name}", site.sandbox)).send().await.unwrap();
+        assert!(response.status().is_success(), "{name}");
+        response.text().await.unwrap()
+    };
+    let mut settings = vec![
+        ("SAOMA_SANDBOX_ADDR", String::new()),
+        ("SAOMA_WECHAT_APPID", "wxd930ea5d5a258f4f".to_owned()),
+        ("SAOMA_WECHAT_MCH_ID", "10000100".to_owned()),
+        ("SAOMA_WECHAT_BASE_URL", site.sandbox.clone()),
+        ("SAOMA_WECHAT_APIV3_KEY", read("apiv3_key.txt").await.trim().to_owned()),
+        ("SAOMA_WECHAT_PUBLIC_KEY_ID", read("pub_key_id.txt").await.trim().to_owned()),
+    ];
+    for (setting, name) in [
+        ("SAOMA_WECHAT_CERT", "apiclient_cert.pem"),
+        ("SAOMA_WECHAT_CERT_KEY", "apiclient_key.pem"),
+        ("SAOMA_WECHAT_PUBLIC_KEY", "pub_key.pem"),
+    ] {
+        let path = folder.join(name);
+        std::fs::write(&path, read(name).await).unwrap();
+        settings.push((setting, path.to_str().unwrap().to_owned()));
+    }
+    settings
+}
+
+fn texts<'a>(
+    settings: &'a [(&'static str, String)],
+    more: &[(&'static str, &'a str)],
+) -> Vec<(&'static str, &'a str)> {
+    let all = settings.iter().map(|(name, value)| (*name, value.as_str()));
+    all.chain(more.iter().copied()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn api_v3_is_proven_by_a_real_call_with_either_kind_of_wechats_keys() {
+    on_both(async |site| {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = v3_files(&site, folder.path()).await;
+        let certificates = [
+            ("SAOMA_WECHAT_PUBLIC_KEY", ""),
+            ("SAOMA_WECHAT_PUBLIC_KEY_ID", ""),
+            ("SAOMA_WECHAT_PLATFORM_CERTS", "on"),
+        ];
+        for more in [&certificates[..0], &certificates[..]] {
+            let output = doctor(&site, &["--json"], &texts(&settings, more)).await;
+            let (verdict, text, _) = found(&output, "signature_v3");
+            assert_eq!(verdict, "good", "{text} {output:?}");
+            assert_eq!(found(&output, "signature_v2").0, "skipped");
+            assert_eq!(found(&output, "certificate").0, "good");
+            assert_eq!(found(&output, "wechat_keys").0, "good");
+        }
+        let key = format!("{}/src/config/fixtures/key.pem", env!("CARGO_MANIFEST_DIR"));
+        let other_key = [
+            ("SAOMA_WECHAT_CERT", ""),
+            ("SAOMA_WECHAT_CERT_KEY", key.as_str()),
+            ("SAOMA_WECHAT_CERT_SERIAL", "5157F09EFDC096DE15EBE81A47057A7232F1B8E1"),
+        ];
+        let output = doctor(&site, &["--json"], &texts(&settings, &other_key)).await;
+        let (verdict, _, hint) = found(&output, "signature_v3");
+        assert!(verdict == "bad" && hint.contains("SAOMA_WECHAT_CERT_SERIAL"), "{output:?}");
+        assert_eq!(output.status.code(), Some(2));
+    })
+    .await;
+}
