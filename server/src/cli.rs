@@ -12,7 +12,7 @@ use clap::{Args, Parser, Subcommand};
 use recharge::User;
 use server::{
     config::{self, LogFormat, Secret},
-    operators, start,
+    kept_secrets, operators, start,
     user_token::{self, UserTokens},
 };
 use tracing_subscriber::EnvFilter;
@@ -327,7 +327,7 @@ async fn check(file: Option<&Path>) -> Result<(), Failure> {
 async fn secret(file: Option<&Path>) -> Result<Secret, Failure> {
     match config::load_user_token_secret(file)? {
         Some(secret) => Ok(secret),
-        None => Ok(Secret::new(start::kept_secret(&open(file).await?).await?)),
+        None => Ok(Secret::new(kept_secrets::kept_secret(&open(file).await?).await?)),
     }
 }
 

@@ -14,6 +14,7 @@ mod create_limit;
 mod credentials;
 pub mod doctor;
 mod health;
+pub mod kept_secrets;
 mod keyed_limit;
 mod limits;
 pub mod listener;

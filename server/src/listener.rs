@@ -199,7 +199,7 @@ async fn answer(
 
 /// What is served even when pages have used up their share: notices, and what tells operators and balancers how the
 /// server does, above all then.
-fn is_reserved(path: &str) -> bool {
+pub(crate) fn is_reserved(path: &str) -> bool {
     let is_notice = matches!(path, "/wxpay/notify" | "/wxpay/refund-notify" | "/wxpay/callback")
         || path.strip_prefix("/wxpay/v3/").is_some_and(|rest| matches!(rest, "notify" | "refund-notify"));
     is_notice || matches!(path, "/healthz" | "/readyz" | "/metrics")

@@ -49,6 +49,18 @@ fn a_limit_fits_who_may_call() {
 }
 
 #[test]
+fn every_address_for_notices_stands_in_the_listeners_reserve_and_no_page_does() {
+    let mut notices = 0;
+    for route in register() {
+        let is_notice = route.limit == Limit::Notice;
+        notices += usize::from(is_notice);
+        let is_probe = matches!(&*route.path, "/healthz" | "/readyz" | "/metrics");
+        assert_eq!(crate::listener::is_reserved(&route.path), is_notice || is_probe, "{route:?}");
+    }
+    assert_eq!(notices, 5);
+}
+
+#[test]
 fn the_desk_is_what_is_under_admin_and_only_signing_in_is_for_strangers() {
     for route in register() {
         let is_operators = matches!(route.caller, Caller::Operator(_));

@@ -14,11 +14,11 @@ use wxpay::{
 
 use crate::{
     background,
-    config::{Config, Mode, PublicUrl, Secret, permissions},
+    config::{Config, Mode, PublicUrl, permissions},
     create_limit::CreateLimit,
     credentials,
     doctor::Patient,
-    health,
+    health, kept_secrets,
     listener::{self, Limits},
     log_limit::LogLimit,
     misses::Misses,
@@ -103,10 +103,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let mut tasks = Vec::new();
 
     let (client, sandbox_addr) = wechat(&config, &db, &stopped, &mut tasks).await?;
-    let tokens = UserTokens::new(user_token_secret(&config, &db).await?.as_bytes()).at(public_url.as_str());
+    let tokens = UserTokens::new(kept_secrets::user_token_secret(&config, &db).await?.as_bytes())
+        .at(public_url.as_str());
     let (first_password, no_operator) = first_operator(&config, &db).await?;
     let cashier = cashier(&config, db.clone(), client.clone(), &public_url);
-    let keys = secret_keys(&config, &db).await?;
+    let keys = kept_secrets::secret_keys(&config, &db).await?;
     let account = OfficialAccount::of(&config, sandbox_addr)?;
     cashier.load_wechat_keys().await?;
     stop_if_expired(&cashier, &config, UnixMillis::now());
@@ -290,31 +291,6 @@ fn with_certificate(
     Ok(client.with_certificate(certificate.clone())?)
 }
 
-/// The settings' secret; in sandbox mode without one, a secret made once and kept with the database.
-async fn user_token_secret(config: &Config, db: &Db) -> Result<String, StartError> {
-    match &config.user_token_secret {
-        Some(secret) => Ok(secret.expose().to_owned()),
-        None => Ok(kept_secret(db).await?),
-    }
-}
-
-/// # Errors
-/// [`DbError`].
-pub async fn kept_secret(db: &Db) -> Result<String, DbError> {
-    facts::get_or_set(db, "user_token_secret", &random_secret()).await
-}
-
-/// The settings' key; in sandbox mode without one, a key made once and kept with the database.
-async fn secret_keys(config: &Config, db: &Db) -> Result<Option<SecretKeys>, DbError> {
-    match (&config.secret_keys, &config.mode) {
-        (None, Mode::Sandbox { .. }) => {
-            let kept = facts::get_or_set(db, "secret_key", &random_secret()).await?;
-            Ok(Some(SecretKeys::new(Secret::new(kept), None)))
-        }
-        (given, _) => Ok(given.clone()),
-    }
-}
-
 /// The account's access token for the site's programs; `None` without an AppSecret or a key to seal it with.
 fn access_tokens(
     config: &Config,
@@ -325,11 +301,6 @@ fn access_tokens(
     let (weixin, key) = (account?.weixin.clone(), keys?.key(Purpose::AccessToken));
     let (api, daily) = (config.weixin.token_api, i64::from(config.weixin.token_daily));
     Some(AccessTokens::new(db.clone(), Clock::system(), Random::system(), weixin, api, daily, key))
-}
-
-/// 64 hexadecimal digits.
-fn random_secret() -> String {
-    format!("{}{}", operators::random_hex(), operators::random_hex())
 }
 
 /// The operator of the first start: the password that was made for it, and whether there is still none.

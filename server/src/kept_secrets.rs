@@ -1,0 +1,48 @@
+//! The settings' secrets; in sandbox mode without them, secrets that are made once and kept with the database.
+
+use cashier::{Db, DbError, db::facts};
+
+use crate::{
+    config::{Config, Mode},
+    operators,
+    sealing::SecretKeys,
+    secret::Secret,
+};
+
+/// What user tokens are signed with.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn user_token_secret(config: &Config, db: &Db) -> Result<String, DbError> {
+    match &config.user_token_secret {
+        Some(secret) => Ok(secret.expose().to_owned()),
+        None => kept_secret(db).await,
+    }
+}
+
+/// The one that is kept with the database.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn kept_secret(db: &Db) -> Result<String, DbError> {
+    facts::get_or_set(db, "user_token_secret", &random_secret()).await
+}
+
+/// What seals; `None` for a merchant who has nothing to seal.
+///
+/// # Errors
+/// [`DbError`].
+pub(crate) async fn secret_keys(config: &Config, db: &Db) -> Result<Option<SecretKeys>, DbError> {
+    match (&config.secret_keys, &config.mode) {
+        (None, Mode::Sandbox { .. }) => {
+            let kept = facts::get_or_set(db, "secret_key", &random_secret()).await?;
+            Ok(Some(SecretKeys::new(Secret::new(kept), None)))
+        }
+        (given, _) => Ok(given.clone()),
+    }
+}
+
+/// 64 hexadecimal digits.
+fn random_secret() -> String {
+    format!("{}{}", operators::random_hex(), operators::random_hex())
+}
