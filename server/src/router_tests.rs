@@ -24,7 +24,8 @@ fn every_route_that_changes_something_states_a_limit() {
             changing += 1;
             assert!(!reads(route.limit), "{route:?}");
         } else {
-            assert!(reads(route.limit), "{route:?}");
+            // OAuth's redirects set a cookie, and come by GET because a browser is sent there.
+            assert!(reads(route.limit) || route.limit == Limit::OwnCookie, "{route:?}");
         }
     }
     assert!(changing > 15, "{changing}");
