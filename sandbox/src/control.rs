@@ -26,6 +26,7 @@ pub fn router(sandbox: &Sandbox) -> Router {
     Router::new()
         .route("/control/pay", post(pay))
         .route("/control/refuse", post(refuse))
+        .route("/control/scan", post(scan))
         .route("/control/faults", get(faults).put(set_faults))
         .route("/control/notices", get(notices))
         .route("/control/orders", get(orders))
@@ -107,6 +108,15 @@ async fn refuse(State(sandbox): State<Sandbox>, request: Request) -> Result<Json
     let Scan { code_url, .. } = read(request).await?;
     sandbox.refuse(&code_url)?;
     Ok(Json(json!({ "refused": true })))
+}
+
+/// Scans a static code (mode one) and answers with the order that the merchant placed.
+async fn scan(State(sandbox): State<Sandbox>, request: Request) -> Result<Json<Value>, Refused> {
+    let Scan { code_url, person, .. } = read(request).await?;
+    match sandbox.scan(&code_url, person).await {
+        Ok(prepay_id) => Ok(Json(json!({ "prepay_id": prepay_id }))),
+        Err(why) => Err(Refused(StatusCode::CONFLICT, "no_order", why)),
+    }
 }
 
 async fn faults(State(sandbox): State<Sandbox>) -> Json<Faults> {

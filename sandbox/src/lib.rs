@@ -16,8 +16,10 @@
 //! ```
 
 mod accepting;
+mod app;
 mod bills;
 mod book;
+mod browser;
 mod clock;
 mod control;
 mod deliver;
@@ -26,6 +28,8 @@ mod fund_flow;
 mod h5;
 mod identity;
 mod misbehaving;
+mod invoke;
+mod mode_one;
 mod notices;
 mod numbers;
 mod orders;
@@ -55,6 +59,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use wxpay::Merchant;
 
+pub use crate::browser::BrowserError;
 pub use crate::clock::Clock;
 pub use crate::deliver::Deliver;
 pub use crate::faults::{
@@ -72,6 +77,7 @@ pub use crate::v3::faults::{Certificates, V3Faults, WrongHash, WrongSerial, Wron
 
 use crate::book::Book;
 use crate::deliver::Transport;
+use crate::mode_one::ShortUrls;
 use crate::notices::{Pending, Queue};
 use crate::orders::MINUTE_MS;
 use crate::random::Random;
@@ -146,6 +152,9 @@ struct State {
     faults: Faults,
     registered: Registered,
     weixin: Weixin,
+    short_urls: ShortUrls,
+    /// Where WeChat's browser listens, once it does.
+    browser_port: Option<u16>,
     random: Random,
     forgot_at: wxpay::UnixMillis,
 }
@@ -218,6 +227,8 @@ impl Sandbox {
             .merge(identity::router(self))
             .merge(phone::router(self))
             .merge(weixin::router(self))
+            .merge(h5::router(self))
+            .merge(app::router(self))
             .merge(control::router(self))
             .merge(page::router(self))
     }

@@ -7,7 +7,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
-use crate::Sandbox;
+use crate::{APP_APPID, APP_SECRET, Sandbox};
 
 /// Nothing but the style sheet is loaded (the empty icon is `data:,`), and forms go nowhere else.
 const CSP: &str = "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; \
@@ -62,6 +62,23 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
+/// Adds the pairs to `url` that have a value.
+pub fn add_query(url: &mut String, pairs: &[(&str, &str)]) {
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        url.push(if url.contains('?') { '&' } else { '?' });
+        url.push_str(name);
+        url.push('=');
+        url.extend(percent_encoded(value));
+    }
+}
+
+fn percent_encoded(text: &str) -> impl Iterator<Item = char> {
+    text.bytes().flat_map(|b| match b {
+        b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => vec![char::from(b)],
+        b => format!("%{b:02X}").chars().collect(),
+    })
+}
+
 /// A whole page around `main`. `other` is the address of this page in the other language.
 pub fn frame(lang: Lang, title: &str, other: &str, main: &str) -> Response {
     let html_lang = lang.pick("zh-CN", "en");
@@ -112,8 +129,33 @@ async fn start(State(sandbox): State<Sandbox>, Query(asked): Query<Asked>, heade
         .replace("{mch_id}", merchant.mch_id.as_str())
         .replace("{key}", key)
         .replace("{note}", note)
+        .replace("{app_appid}", APP_APPID)
+        .replace("{app_secret}", APP_SECRET)
+        .replace("{browser}", &sandbox.browser_link(&headers, lang))
         .replace("{host}", &escape(host));
     frame(lang, lang.pick("微信支付沙盒", "WeChat Pay sandbox"), lang.pick("/?lang=en", "/?lang=zh"), &main)
+}
+
+impl Sandbox {
+    /// Leads to WeChat's browser under the name that this page was asked by, or says how to start it.
+    fn browser_link(&self, headers: &HeaderMap, lang: Lang) -> String {
+        let host = headers.get(header::HOST).and_then(|v| v.to_str().ok()).unwrap_or("127.0.0.1");
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        match self.state().browser_port {
+            Some(port) => format!(
+                "<a href=\"http://{}:{port}/\">{}</a>{}",
+                escape(name),
+                lang.pick("用微信浏览器打开商家页面", "Open the shop in WeChat's browser"),
+                lang.pick("。", "."),
+            ),
+            None => lang
+                .pick(
+                    "启动沙盒时加 <code>--browser-for http://127.0.0.1:3000</code>，就有一个模拟的微信浏览器。",
+                    "Start the sandbox with <code>--browser-for http://127.0.0.1:3000</code> to get a simulated WeChat browser.",
+                )
+                .to_owned(),
+        }
+    }
 }
 
 const TEST_NOTE_ZH: &str = "<p>这是微信支付文档里公开的测试身份，切勿用于生产。</p>";

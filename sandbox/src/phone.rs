@@ -8,9 +8,11 @@ use axum::{Form, Router};
 use serde::Deserialize;
 
 use crate::Sandbox;
+use crate::mode_one::is_static;
 use crate::orders::{Pay, PayError};
-use crate::page::{Lang, escape, frame};
-use crate::sheet::{CLOCK, CROSS, FRAME, about, dead, done, ended, foot, payable, press, table};
+use crate::page::{Lang, add_query, escape, frame};
+use crate::people::Person;
+use crate::sheet::{self, CLOCK, CROSS, FRAME, about, dead, done, ended, foot, payable, press, table};
 use crate::v2::rules::BODY_LIMIT;
 
 pub fn router(sandbox: &Sandbox) -> Router {
@@ -26,6 +28,8 @@ struct Asked {
     lang: Option<String>,
     /// Set after the payer has refused.
     refused: Option<String>,
+    #[serde(default)]
+    person: Person,
 }
 
 #[derive(Deserialize)]
@@ -33,6 +37,8 @@ struct Decided {
     code_url: String,
     lang: Option<String>,
     action: Action,
+    #[serde(default)]
+    person: Person,
 }
 
 #[derive(Deserialize)]
@@ -49,8 +55,10 @@ async fn decide(
     Form(decided): Form<Decided>,
 ) -> Response {
     let lang = Lang::choose(decided.lang.as_deref(), &headers);
+    let scan = Scan { code_url: &decided.code_url, person: decided.person };
+    let pay = Pay { person: decided.person, ..Pay::default() };
     let done = match decided.action {
-        Action::Pay => sandbox.pay(&decided.code_url, Pay::default()).await.map(|_| ""),
+        Action::Pay => sandbox.pay(&decided.code_url, pay).await.map(|_| ""),
         Action::Refuse => sandbox.refuse(&decided.code_url).map(|()| "1"),
     };
     match done {
@@ -58,49 +66,64 @@ async fn decide(
             (StatusCode::SERVICE_UNAVAILABLE, PayError::NotStored.to_string()).into_response()
         }
         // Whatever else stands against it, the page says it.
-        Err(_) => Redirect::to(&address(&decided.code_url, lang, "")).into_response(),
-        Ok(refused) => Redirect::to(&address(&decided.code_url, lang, refused)).into_response(),
+        Err(_) => Redirect::to(&address(scan, lang, "")).into_response(),
+        Ok(refused) => Redirect::to(&address(scan, lang, refused)).into_response(),
     }
 }
 
-fn address(code_url: &str, lang: Lang, refused: &str) -> String {
-    let pairs = [("code_url", code_url), ("lang", lang.code()), ("refused", refused)];
+/// The address of this page for a code.
+fn address(scan: Scan, lang: Lang, refused: &str) -> String {
+    let person = if scan.person == Person::Second { "2" } else { "" };
     let mut url = String::from("/scan");
-    for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
-        url.push(if url.contains('?') { '&' } else { '?' });
-        url.push_str(name);
-        url.push('=');
-        url.extend(percent_encoded(value));
-    }
+    let pairs =
+        [("code_url", scan.code_url), ("lang", lang.code()), ("refused", refused), ("person", person)];
+    add_query(&mut url, &pairs);
     url
 }
 
-fn percent_encoded(text: &str) -> impl Iterator<Item = char> {
-    text.bytes().flat_map(|b| match b {
-        b if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) => vec![char::from(b)],
-        b => format!("%{b:02X}").chars().collect(),
-    })
+/// What was scanned, and by whom.
+#[derive(Clone, Copy)]
+struct Scan<'a> {
+    code_url: &'a str,
+    person: Person,
 }
 
 async fn show(State(sandbox): State<Sandbox>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let lang = Lang::choose(asked.lang.as_deref(), &headers);
     let code_url = asked.code_url.as_deref().map(str::trim).unwrap_or_default();
+    if is_static(code_url) {
+        return match sandbox.scan(code_url, asked.person).await {
+            Ok(prepay_id) => {
+                let scan = Scan { code_url: &prepay_id, person: asked.person };
+                Redirect::to(&address(scan, lang, "")).into_response()
+            }
+            Err(why) => {
+                let text = lang.pick(
+                    "付款人看到的就是这句话。没有扣款。",
+                    "This is what the payer sees. Nothing was taken.",
+                );
+                sheet::message(lang, &why, text)
+            }
+        };
+    }
+    let scan = Scan { code_url, person: asked.person };
     let refused = asked.refused.is_some();
     let other = match lang {
-        Lang::Zh => address(code_url, Lang::En, if refused { "1" } else { "" }),
-        Lang::En => address(code_url, Lang::Zh, if refused { "1" } else { "" }),
+        Lang::Zh => address(scan, Lang::En, if refused { "1" } else { "" }),
+        Lang::En => address(scan, Lang::Zh, if refused { "1" } else { "" }),
     };
     let (title, screen) = if code_url.is_empty() {
         (lang.pick("扫一扫", "Scan"), scanner(lang))
     } else {
-        sandbox.screen(code_url, refused, lang)
+        sandbox.screen(scan, refused, lang)
     };
     frame(lang, title, &other, &format!("<main class=\"phone\">{screen}</main>"))
 }
 
 impl Sandbox {
-    fn screen(&self, code_url: &str, refused: bool, lang: Lang) -> (&'static str, String) {
+    fn screen(&self, scan: Scan, refused: bool, lang: Lang) -> (&'static str, String) {
         let now = self.0.clock.read();
+        let code_url = scan.code_url;
         let state = self.state();
         // A phone scans codes only; an order of another kind has none.
         let Some(order) = state.book.by_ticket(code_url).filter(|order| order.code_url().is_some()) else {
@@ -119,13 +142,15 @@ impl Sandbox {
                     lang.pick("没有扣款，订单还可以付。", "Nothing was taken. The order can still be paid.");
                 let again = format!(
                     "<a class=\"button\" data-kind=\"solid\" href=\"{}\">{}</a>",
-                    escape(&address(code_url, lang, "")),
+                    escape(&address(scan, lang, "")),
                     lang.pick("返回付款", "Back to payment"),
                 );
                 (title, ended("quiet", CROSS, title, text, &facts) + &foot(&again))
             }
             Ok(()) => {
-                let press = press("/scan", &[("code_url", code_url), ("lang", lang.code())], lang);
+                let person = if scan.person == Person::Second { "2" } else { "1" };
+                let hidden = [("code_url", code_url), ("lang", lang.code()), ("person", person)];
+                let press = press("/scan", &hidden, lang);
                 (lang.pick("确认付款", "Confirm payment"), payable(order, lang, &press))
             }
             Err(PayError::Paid) => {
@@ -141,7 +166,7 @@ impl Sandbox {
 }
 
 fn scan_again(lang: Lang) -> String {
-    let address = address("", lang, "");
+    let address = address(Scan { code_url: "", person: Person::First }, lang, "");
     let text = lang.pick("扫另一个码", "Scan another code");
     foot(&format!("<a class=\"button\" href=\"{}\">{text}</a>", escape(&address)))
 }

@@ -7,7 +7,7 @@ mod oauth;
 mod token;
 mod tokens;
 
-pub use oauth::authorize;
+pub use oauth::{PATH as AUTHORIZE, authorize};
 
 use axum::Router;
 use axum::extract::State;

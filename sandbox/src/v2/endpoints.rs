@@ -32,6 +32,7 @@ pub fn router(sandbox: &Sandbox) -> Router {
         .route("/secapi/pay/refund", on(Call::Refund))
         .route("/pay/refundquery", on(Call::RefundQuery))
         .route("/pay/downloadbill", on(Call::DownloadBill))
+        .route("/tools/shorturl", on(Call::ShortUrl))
         .with_state(sandbox.clone())
 }
 
@@ -131,7 +132,7 @@ impl Sandbox {
             return self.accept_refund(&request.fields, request.sign_type.into(), now, reply);
         }
         let mut state = self.state();
-        let crate::State { book, random, faults, registered, .. } = &mut *state;
+        let crate::State { book, random, faults, registered, short_urls, .. } = &mut *state;
         let out_trade_no = request.get("out_trade_no");
         let done = match call {
             Call::UnifiedOrder => {
@@ -156,6 +157,14 @@ impl Sandbox {
                 let offset = request.get("offset").and_then(|text| text.parse().ok());
                 book.refunds(|name| request.get(name).map(str::to_owned))
                     .map(|(order, refunds)| (replies::refunds(merchant, order, &refunds, offset, now), None))
+            }
+            Call::ShortUrl => {
+                let long_url = request.get("long_url").unwrap_or_default();
+                let short_url = short_urls.shorten(long_url, &numbers::mixed(random, 7));
+                Ok((
+                    replies::understood(merchant).with("result_code", "SUCCESS").with("short_url", short_url),
+                    None,
+                ))
             }
             // Answered before.
             Call::Refund | Call::DownloadBill => Err(Refusal::SystemError("系统超时")),

@@ -7,6 +7,7 @@ use wxpay::v2::{Fields, sign};
 use wxpay::{Merchant, SignType, UnixMillis};
 
 use crate::APP_APPID;
+use crate::mode_one::LONG;
 
 /// The longest body that is read, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -20,6 +21,7 @@ pub enum Call {
     Refund,
     RefundQuery,
     DownloadBill,
+    ShortUrl,
 }
 
 impl Call {
@@ -32,6 +34,7 @@ impl Call {
             Call::Refund => "refund",
             Call::RefundQuery => "refundquery",
             Call::DownloadBill => "downloadbill",
+            Call::ShortUrl => "shorturl",
         }
     }
 }
@@ -68,6 +71,7 @@ enum Shape {
     Currency,
     TradeType,
     NotifyUrl,
+    LongUrl,
     Ip,
     Json,
     YesNo,
@@ -112,6 +116,7 @@ const SHAPES: &[(&str, usize, Shape)] = &[
     ("bill_date", 8, Shape::Digits),
     ("bill_type", 32, Shape::Text),
     ("tar_type", 8, Shape::Text),
+    ("long_url", 512, Shape::LongUrl),
     ("user_type", 32, Shape::Text),
     ("user_creid", 32, Shape::Text),
     ("user_truename", 64, Shape::Text),
@@ -177,6 +182,7 @@ fn check_required(fields: &BTreeMap<String, String>, call: Call) -> Result<(), N
         Call::Refund => &["nonce_str", "out_refund_no", "total_fee", "refund_fee"],
         Call::RefundQuery => &["nonce_str"],
         Call::DownloadBill => &["nonce_str", "bill_date"],
+        Call::ShortUrl => &["nonce_str", "long_url"],
     };
     if let Some(missing) = required.iter().find(|name| !fields.contains_key(**name)) {
         return refuse(format!("缺少参数{missing}"));
@@ -245,6 +251,7 @@ impl Shape {
             Shape::Currency => value == "CNY",
             Shape::TradeType => ["NATIVE", "JSAPI", "APP", "MWEB"].contains(&value),
             Shape::NotifyUrl => notify_url_fits(value),
+            Shape::LongUrl => value.starts_with(LONG),
             Shape::Ip => value.parse::<std::net::IpAddr>().is_ok(),
             Shape::Json => serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok(),
             Shape::YesNo => value == "Y" || value == "N",
