@@ -2,7 +2,6 @@
 
 use std::{
     io::IsTerminal as _,
-    net::SocketAddr,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -22,6 +21,7 @@ mod admin;
 mod backup;
 mod doctor;
 mod reconcile;
+mod sandbox;
 
 /// A self-hosted WeChat Pay recharge desk.
 #[derive(Debug, Parser)]
@@ -46,23 +46,7 @@ enum Command {
     #[command(after_long_help = config::text::help())]
     Serve(SettingsFile),
     /// Run only the sandbox, which stands in for WeChat Pay
-    Sandbox {
-        /// A loopback address, unless --public is given
-        #[arg(long, default_value = "127.0.0.1:3080")]
-        addr: SocketAddr,
-        /// Answer other machines too: each of them can then order, pay and give back, all with play money
-        #[arg(long)]
-        public: bool,
-        /// Post notices to other machines too: whoever reaches the sandbox then chooses what this machine posts to
-        #[arg(long)]
-        notify_anywhere: bool,
-        /// Where its orders are kept: SQLite or PostgreSQL, but no merchant's database
-        #[arg(long, value_name = "URL", default_value = config::SANDBOX_DATABASE)]
-        database: String,
-        /// Write the merchant's keys and WeChat's (API v3) into this folder
-        #[arg(long, value_name = "DIR")]
-        keys: Option<PathBuf>,
-    },
+    Sandbox(sandbox::Options),
     /// Bring the database's tables up to date
     Migrate(SettingsFile),
     /// Compare a day with WeChat's bill: credit on proof what our books lack, and list what is left
@@ -160,19 +144,7 @@ async fn execute_simple(command: Command) -> Result<(), Failure> {
     match command {
         Command::Doctor { .. } => Ok(()),
         Command::Serve(settings) => serve(settings.config.as_deref()).await,
-        Command::Sandbox { addr, public, notify_anywhere, database, keys } => {
-            if !addr.ip().is_loopback() && !public {
-                return Err(format!(
-                    "--addr must be a loopback address, not {addr}, unless --public is given"
-                )
-                .into());
-            }
-            let deliver = match notify_anywhere {
-                true => sandbox::Deliver::Http,
-                false => sandbox::Deliver::ToThisMachine,
-            };
-            run_sandbox(addr, deliver, &database, keys.as_deref()).await
-        }
+        Command::Sandbox(options) => sandbox::run(options).await,
         Command::Migrate(settings) => {
             open(settings.config.as_deref()).await?;
             println!("the database is up to date");
@@ -219,6 +191,9 @@ async fn serve(file: Option<&Path>) -> Result<(), Failure> {
     println!("{RULE}\nSaoma serves {} on {}", who, running.public_url);
     if let Some(addr) = running.sandbox_addr {
         println!("SANDBOX: no real money moves. WeChat is played by http://{addr}");
+    }
+    if let Some(addr) = running.browser_addr {
+        println!("WeChat's browser, to try paying inside WeChat: http://{addr}");
     }
     println!("Data: {data}");
     let desk = format!("{}/admin", running.public_url);
@@ -276,34 +251,6 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
             _ = interrupt.recv() => {}
         }
     })
-}
-
-async fn run_sandbox(
-    addr: SocketAddr,
-    deliver: sandbox::Deliver,
-    database: &str,
-    keys: Option<&Path>,
-) -> Result<(), Failure> {
-    log(LogFormat::Human);
-    let stop = stop_signal()?;
-    let db = Db::open(database).await?;
-    start::claim(&db, config::SANDBOX_IDENTITY).await?;
-    let options = sandbox::Options {
-        merchant: wxpay::Merchant::sandbox(),
-        store: Some(db.pool().clone()),
-        clock: sandbox::Clock::real(),
-        deliver,
-    };
-    let listener = tokio::net::TcpListener::bind(addr).await?;
-    println!("SANDBOX of WeChat Pay on http://{}", listener.local_addr()?);
-    let sandbox = sandbox::Sandbox::open(options).await?;
-    if let Some(folder) = keys {
-        let failed = |error| format!("the keys could not be written into {}: {error}", folder.display());
-        sandbox.write_keys(folder).map_err(failed)?;
-        println!("Keys: {}", folder.display());
-    }
-    sandbox.serve(listener, stop).await?;
-    Ok(())
 }
 
 /// The database alone: no merchant is needed for it.

@@ -1,6 +1,12 @@
 //! From settings to a running server, in the order in which things depend on each other.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use app::{service::Service, site::SiteSettings};
 use cashier::db::{facts, sqlite_file};
@@ -63,6 +69,8 @@ pub struct Running {
     pub addr: SocketAddr,
     pub public_url: PublicUrl,
     pub sandbox_addr: Option<SocketAddr>,
+    /// Where this site is shown as WeChat's browser would, in sandbox mode.
+    pub browser_addr: Option<SocketAddr>,
     /// Made at this start, and shown only now.
     pub first_password: Option<String>,
     /// There is nobody who could sign in at the desk.
@@ -102,7 +110,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let (stop, stopped) = watch::channel(false);
     let mut tasks = Vec::new();
 
-    let (client, sandbox_addr) = wechat(&config, &db, &stopped, &mut tasks).await?;
+    let (client, played) = wechat(&config, &db, (addr, &public_url), &stopped, &mut tasks).await?;
+    let Played { sandbox_addr, browser_addr } = played;
     let tokens = UserTokens::new(kept_secrets::user_token_secret(&config, &db).await?.as_bytes())
         .at(public_url.as_str());
     let (first_password, no_operator) = first_operator(&config, &db).await?;
@@ -143,7 +152,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         listener::serve(listener, router::router(server), limits, until(stopped)).await;
         drop(loops);
     }));
-    Ok(Running { addr, public_url, sandbox_addr, first_password, no_operator, stop, tasks })
+    Ok(Running { addr, public_url, sandbox_addr, browser_addr, first_password, no_operator, stop, tasks })
 }
 
 /// One line for each file with secrets that every user of the machine can open.
@@ -173,7 +182,8 @@ async fn client_beside(config: &Config, db: &Db) -> Result<Client, StartError> {
     Ok(match &config.mode {
         Mode::Merchant(_) => {
             let (_stop, stopped) = watch::channel(false);
-            wechat(config, db, &stopped, &mut Vec::new()).await?.0
+            let local = PublicUrl::local(config.addr);
+            wechat(config, db, (config.addr, &local), &stopped, &mut Vec::new()).await?.0
         }
         Mode::Sandbox { addr } if addr.port() == 0 => return Err(StartError::SandboxPort),
         Mode::Sandbox { addr } => Client::new(Merchant::sandbox(), Endpoint::new(format!("http://{addr}")))?,
@@ -214,19 +224,33 @@ async fn until(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stop| *stop).await;
 }
 
+/// Where the sandbox of this process listens.
+#[derive(Debug, Default)]
+struct Played {
+    sandbox_addr: Option<SocketAddr>,
+    browser_addr: Option<SocketAddr>,
+}
+
+/// The port for WeChat's browser beside a sandbox's. 0, any free one, stays 0.
+pub fn next_port(port: u16) -> u16 {
+    if port == 0 { 0 } else { port.checked_add(1).unwrap_or(0) }
+}
+
 /// The client for WeChat, or the sandbox in this process and a client for that.
 async fn wechat(
     config: &Config,
     db: &Db,
+    (site, public_url): (SocketAddr, &PublicUrl),
     stopped: &watch::Receiver<bool>,
     tasks: &mut Vec<JoinHandle<()>>,
-) -> Result<(Client, Option<SocketAddr>), StartError> {
+) -> Result<(Client, Played), StartError> {
     let address = match &config.mode {
         Mode::Merchant(merchant) => {
             let endpoint = merchant.base_url.as_deref().map_or_else(Endpoint::wechat, Endpoint::new);
             let client = Client::new(credentials::of_merchant(merchant, config.first)?, endpoint)?;
             let certificate = merchant.certificate.as_ref();
-            return Ok((with_certificate(client, certificate, UnixMillis::now())?, None));
+            let client = with_certificate(client, certificate, UnixMillis::now())?;
+            return Ok((client, Played::default()));
         }
         Mode::Sandbox { addr } => *addr,
     };
@@ -241,15 +265,50 @@ async fn wechat(
     })
     .await?;
     let credentials = credentials::of_sandbox(&sandbox, config.first)?;
-    // On one machine payers have no public address.
-    sandbox.register(Registered { allow_private_ip: true, ..Registered::default() });
+    sandbox.register(Registered {
+        domains: vec![public_url.host().to_owned()],
+        callback_url: Some(format!("{public_url}/wxpay/callback")),
+        // On one machine payers have no others.
+        allow_private_ip: true,
+    });
+    let browser_addr = browser(&sandbox, site, address, stopped, tasks);
     let stopped = stopped.clone();
     tasks.push(tokio::spawn(async move {
         if let Err(error) = sandbox.serve(listener, until(stopped)).await {
             tracing::error!(%error, "sandbox server failed");
         }
     }));
-    Ok((Client::new(credentials, Endpoint::new(format!("http://{addr}")))?, Some(addr)))
+    let client = Client::new(credentials, Endpoint::new(format!("http://{addr}")))?;
+    Ok((client, Played { sandbox_addr: Some(addr), browser_addr }))
+}
+
+/// Shows this site, which listens on `site`, as WeChat's browser would, on the port after the sandbox's. Where that is taken
+/// there is none: everything else works without it.
+fn browser(
+    sandbox: &Sandbox,
+    site: SocketAddr,
+    sandbox_addr: SocketAddr,
+    stopped: &watch::Receiver<bool>,
+    tasks: &mut Vec<JoinHandle<()>>,
+) -> Option<SocketAddr> {
+    let address = SocketAddr::new(sandbox_addr.ip(), next_port(sandbox_addr.port()));
+    let bound = listener::bind(address).and_then(|listener| Ok((listener.local_addr()?, listener)));
+    let (addr, listener) = match bound {
+        Ok(bound) => bound,
+        Err(error) => {
+            tracing::warn!(%error, "there is no WeChat browser: {address} is not free");
+            return None;
+        }
+    };
+    let (sandbox, stopped) = (sandbox.clone(), stopped.clone());
+    let ip = if site.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { site.ip() };
+    let site = format!("http://{}", SocketAddr::new(ip, site.port()));
+    tasks.push(tokio::spawn(async move {
+        if let Err(error) = sandbox.serve_browser(listener, &site, until(stopped)).await {
+            tracing::error!(%error, "WeChat's browser failed");
+        }
+    }));
+    Some(addr)
 }
 
 /// WeChat refuses each request that an expired certificate's key signs. Notices are believed all the same, so credits go on.

@@ -51,6 +51,11 @@ impl PublicUrl {
         self.text.split_once("://").map_or("", |(_, authority)| authority)
     }
 
+    /// The name alone.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
     pub fn is_loopback(&self) -> bool {
         is_loopback_name(&self.host)
     }
