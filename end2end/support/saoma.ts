@@ -12,7 +12,7 @@ import { promisify } from 'node:util'
 import { Sandbox } from './sandbox.ts'
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..')
-const binary = process.env.SAOMA_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug/saoma')
+export const binary = process.env.SAOMA_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'debug/saoma')
 const START_WITHIN_MS = 20_000
 
 /** Settings as environment variables. */
