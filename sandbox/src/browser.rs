@@ -4,6 +4,7 @@
 mod bridge;
 mod rewrite;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -15,10 +16,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use reqwest::Url;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use self::rewrite::BRIDGE;
+use crate::deliver::is_loopback_name;
 use crate::people::Person;
-use crate::{Sandbox, for_this_machine, weixin};
+use crate::{SHUTDOWN_WITHIN, Sandbox, for_this_machine, told, weixin};
 
 /// What WeChat 8.0.50 on an iPhone sends.
 const USER_AGENT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \
@@ -94,8 +97,16 @@ impl Sandbox {
         let router = router(Browser { sandbox: self, site: url, http });
         let router =
             if address.ip().is_loopback() { router.layer(from_fn(for_this_machine)) } else { router };
-        axum::serve(listener, router).with_graceful_shutdown(shutdown).await?;
-        Ok(())
+        let over = Arc::new(Notify::new());
+        let serving = axum::serve(listener, router).with_graceful_shutdown(told(shutdown, over.clone()));
+        let at_last = async {
+            over.notified().await;
+            tokio::time::sleep(SHUTDOWN_WITHIN).await;
+        };
+        tokio::select! {
+            served = serving.into_future() => Ok(served?),
+            () = at_last => Ok(()),
+        }
     }
 }
 
@@ -253,8 +264,10 @@ impl Browser {
         let Ok(url) = Url::parse(location) else { return };
         let fragment = url.fragment().map(|f| format!("#{f}")).unwrap_or_default();
         let query = url.query().map(|q| format!("?{q}")).unwrap_or_default();
+        let host = url.host_str().unwrap_or_default();
+        // Another port of this machine is another site, the sandbox's own pages above all.
         let is_sites = url.origin() == self.site.origin()
-            || self.sandbox.state().registered.domains.iter().any(|d| url.host_str() == Some(d.as_str()));
+            || !is_loopback_name(host) && self.sandbox.state().registered.has_domain(host);
         let to = if url.path() == weixin::AUTHORIZE {
             format!("{AUTHORIZE}{query}{fragment}")
         } else if is_sites {

@@ -23,15 +23,16 @@ async fn browser(world: &World) -> (String, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let site = format!("http://{}", listener.local_addr().unwrap());
     let base = world.base.clone();
+    let encoded = site.replace(':', "%3A").replace('/', "%2F");
     let to_oauth = move || {
         let to = format!(
-            "{base}/connect/oauth2/authorize?appid=wxd930ea5d5a258f4f&redirect_uri=http%3A%2F%2F{}%2Fback\
-            &response_type=code&scope=snsapi_base&state=s1#wechat_redirect",
-            "127.0.0.1%3A3000"
+            "{base}/connect/oauth2/authorize?appid=wxd930ea5d5a258f4f&redirect_uri={encoded}%2Fback\
+            &response_type=code&scope=snsapi_base&state=s1#wechat_redirect"
         );
         async move { (StatusCode::FOUND, [(header::LOCATION, to)]) }
     };
     let own = site.clone();
+    let scan = format!("{}/scan", world.base);
     let router =
         Router::new()
             .route("/page", get(page))
@@ -42,6 +43,7 @@ async fn browser(world: &World) -> (String, String) {
                 }),
             )
             .route("/login", get(to_oauth))
+            .route("/wechat", get(move || async move { (StatusCode::SEE_OTHER, [(header::LOCATION, scan)]) }))
             .route("/echo", any(echo));
     tokio::spawn(async move { axum::serve(listener, router).await });
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -118,9 +120,11 @@ async fn redirects_stay_in_the_browser_and_oauth_names_its_person() {
         async move { request.send().await.unwrap().headers()["location"].to_str().unwrap().to_owned() }
     };
     assert_eq!(follow("/own".to_owned(), "").await, "/page?a=1");
+    assert_eq!(follow("/wechat".to_owned(), "").await, format!("{}/scan", world.base));
     for (cookie, person) in [("", Person::First), ("weixin-person=2", Person::Second)] {
         let oauth = follow("/login".to_owned(), cookie).await;
         assert!(oauth.starts_with("/__weixin/oauth2/authorize?appid="), "{oauth}");
+        // Its other ports are not the site's.
         let domains = vec!["127.0.0.1".to_owned()];
         world.sandbox.register(sandbox::Registered { domains, ..Default::default() });
         let back = follow(oauth, cookie).await;
