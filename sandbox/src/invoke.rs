@@ -99,7 +99,7 @@ impl Parameters<7> {
                 sign::sign(&fields, &merchant.key, order.signing.sign_type()) == *sign
             }
             // The bare prepay_id is signed, and `package` is not.
-            Protocol::V3 => is_the_merchants(&[appid, timestamp, noncestr, prepayid], sign),
+            Protocol::V3 => is_the_merchants(&[appid.as_str(), timestamp, noncestr, prepayid], sign),
         };
         check(order, is_signed, appid, "APP")?;
         can_pay(order, prepayid, now)

@@ -169,6 +169,8 @@ impl State {
             faults: Faults::default(),
             registered: Registered::default(),
             weixin: Weixin::default(),
+            short_urls: ShortUrls::default(),
+            browser_port: None,
             random: Random::default(),
             forgot_at: wxpay::UnixMillis::default(),
         }

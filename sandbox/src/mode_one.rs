@@ -12,10 +12,8 @@ use crate::deliver::Post;
 use crate::numbers::nonce_str;
 use crate::orders::Pay;
 use crate::people::Person;
-use crate::v2::rules::BODY_LIMIT;
+use crate::v2::rules::{BODY_LIMIT, STATIC_CODE};
 
-/// What a static code begins with; a code of an order has `pr=` and no signature.
-pub const LONG: &str = "weixin://wxpay/bizpayurl?";
 const SHORT: &str = "weixin://wxpay/s/";
 /// The parameters that a code signs.
 const SIGNED: [&str; 5] = ["appid", "mch_id", "product_id", "time_stamp", "nonce_str"];
@@ -37,9 +35,9 @@ impl ShortUrls {
     }
 }
 
-/// Whether `code_url` is such a code and not one of an order.
+/// Whether `code_url` is such a code and not one of an order, which has `pr=` and no signature.
 pub fn is_static(code_url: &str) -> bool {
-    code_url.starts_with(SHORT) || code_url.starts_with(LONG) && code_url.contains("sign=")
+    code_url.starts_with(SHORT) || code_url.starts_with(STATIC_CODE) && code_url.contains("sign=")
 }
 
 /// Why a scan leads to no order, in the words that the payer sees.

@@ -7,10 +7,12 @@ use wxpay::v2::{Fields, sign};
 use wxpay::{Merchant, SignType, UnixMillis};
 
 use crate::APP_APPID;
-use crate::mode_one::LONG;
 
 /// The longest body that is read, in bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// What a static code (mode one) begins with. Source: WeChat Pay v2, native.php?chapter=6_4 (模式一).
+pub const STATIC_CODE: &str = "weixin://wxpay/bizpayurl?";
 
 /// The endpoint that a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,7 +253,7 @@ impl Shape {
             Shape::Currency => value == "CNY",
             Shape::TradeType => ["NATIVE", "JSAPI", "APP", "MWEB"].contains(&value),
             Shape::NotifyUrl => notify_url_fits(value),
-            Shape::LongUrl => value.starts_with(LONG),
+            Shape::LongUrl => value.starts_with(STATIC_CODE),
             Shape::Ip => value.parse::<std::net::IpAddr>().is_ok(),
             Shape::Json => serde_json::from_str::<serde::de::IgnoredAny>(value).is_ok(),
             Shape::YesNo => value == "Y" || value == "N",
