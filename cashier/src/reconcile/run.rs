@@ -96,7 +96,7 @@ impl<'a> Run<'a> {
         let bill = &mut self.figures.bill;
         (bill.payments, bill.paid) = (totals.payments, totals.paid);
         (bill.refunds, bill.refunded) = (totals.refunds, totals.refunded);
-        self.unclear = self.lines(totals.rows).await?;
+        self.lines(totals.rows).await?;
         let mut neighbours = self.payments().await?;
         neighbours.extend(self.refunds().await?);
         self.seek(neighbours).await?;
@@ -184,27 +184,27 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Classifies every line of the bill against the books. Returns the number of payments without a clear answer.
-    async fn lines(&mut self, of: i64) -> Result<i64, ReconcileError> {
+    /// Classifies every line of the bill against the books.
+    async fn lines(&mut self, of: i64) -> Result<(), ReconcileError> {
         let (cashier, date) = (self.cashier, self.claim.date);
         let db = cashier.db();
         let others_lack = differences::others_lack(db, date).await?;
-        let (mut after, mut done, mut unclear) = (0, 0, 0);
+        let (mut after, mut done) = (0, 0);
         loop {
             let lines = bill_lines::lines(db, &self.claim, after, WINDOW as i64).await?;
-            let Some(last) = lines.last() else { return Ok(unclear) };
+            let Some(last) = lines.last() else { return Ok(()) };
             after = i64::try_from(last.row.line).unwrap_or(i64::MAX);
             done += lines.len() as i64;
             if others_lack {
                 let rows: Vec<_> = lines.iter().map(|line| line.row.clone()).collect();
                 held(differences::found_in_bill(db, &self.claim, date, &rows, cashier.now()).await?)?;
             }
-            unclear += self.window(lines).await?;
+            self.window(lines).await?;
             (self.progress)(Progress { step: Step::Comparing, done, of: Some(of) });
         }
     }
 
-    async fn window(&mut self, lines: Vec<Line>) -> Result<i64, ReconcileError> {
+    async fn window(&mut self, lines: Vec<Line>) -> Result<(), ReconcileError> {
         let now = self.cashier.now();
         let books = Books::read(self.cashier, &lines).await?;
         let (mut found, mut to_ask) = (Vec::new(), Vec::new());
