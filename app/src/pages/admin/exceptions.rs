@@ -8,7 +8,7 @@ use wxpay::UnixMillis;
 
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
-use super::{exception_words, resolve};
+use super::{exception_list, exception_words};
 use crate::components::{self, Clock, exception_word, pill};
 use crate::icons;
 use crate::layout::Tab;
@@ -122,7 +122,7 @@ fn done_item(lang: Lang, found: &Exception, refunds: &[Refund]) -> impl IntoView
         <li>
             <p><strong class="money">{exception_words::amount(found)}</strong>{pill(lang.t(exception_word(found.kind)), None)}</p>
             {how}
-            {found.resolution.as_ref().map(|settled| resolve::who_and_why(lang, settled))}
+            {found.resolution.as_ref().map(|settled| exception_list::who_and_why(lang, settled))}
             <p class="note all">
                 {notes}
                 <span>{lang.t(resolve_text::SEEN)}" "{components::time(found.first_seen_at, Clock::Full)}</span>

@@ -13,7 +13,7 @@ use super::extract::{OperatorRequest, OrderPath};
 use super::flash::{self, Outcome, to_order};
 use super::frame::{absent, failed, page, to_orders};
 use super::orders::channel_word;
-use super::{events, refunds, resolve, unmatched};
+use super::{events, exception_list, refunds, unmatched};
 use crate::components::{self, Clock, big_money, money};
 use crate::icons::{self, Icon};
 use crate::layout::Tab;
@@ -45,7 +45,8 @@ pub async fn show(
 fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl IntoView + use<> {
     let order = &details.order;
     let kinds: Vec<_> = details.exceptions.iter().map(|waiting| waiting.exception.kind).collect();
-    let exceptions = (!details.exceptions.is_empty()).then(|| resolve::section(lang, &details.exceptions));
+    let exceptions =
+        (!details.exceptions.is_empty()).then(|| exception_list::section(lang, &details.exceptions));
     let returned = RefundSummary::of(order, &details.refunds);
     view! {
         {to_orders(lang)}

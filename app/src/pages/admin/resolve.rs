@@ -1,11 +1,11 @@
-//! Resolving an exception: the ways that are open, and one page that shows what each does before it is done.
+//! Resolving an exception: a page that shows what the chosen way does, with the form that does it.
 
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use cashier::{RefundOffer, ResolveError};
+use cashier::ResolveError;
 use leptos::prelude::*;
+use recharge::exception::ExceptionId;
 use recharge::exception::resolution::{Decision, ResolutionKind, ResolutionRefusal};
-use recharge::exception::{ExceptionId, Resolution};
 use recharge::{Exception, ExceptionKind, Order, User};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
@@ -13,99 +13,19 @@ use wxpay::{Fen, OutRefundNo, OutTradeNo};
 use super::decision_form::{
     self, latest_change, low_field, password_field, reason_field, refusal_code, seen_field, tidy,
 };
+use super::exception_words;
 use super::extract::{OperatorRequest, OrderPath};
 use super::flash::{self, Outcome};
 use super::frame::{failed, page, to_order};
-use super::refunds::nothing_left;
-use super::{events, exception_words};
+use super::payee::{Payee, find_payee, payee_facts};
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::layout::Tab;
 use crate::links;
 use crate::protocol::error::AppError;
 use crate::request::PageRequest;
-use crate::service::operator::ExceptionDetails;
 use crate::service::{Service, internal};
 use crate::text::{Lang, Text, order as order_text, refunds, resolve as text};
 use crate::url::address;
-
-/// The exceptions of one number, each with the ways that are open for it.
-pub fn section(lang: Lang, all: &[ExceptionDetails]) -> impl IntoView + use<> {
-    let items: Vec<_> = all.iter().map(|details| item(lang, details)).collect();
-    view! {
-        <section class="card" aria-labelledby="ex-t">
-            <h2 id="ex-t">{lang.t(order_text::EXCEPTIONS)}</h2>
-            <ul class="list">{items}</ul>
-        </section>
-    }
-}
-
-fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
-    let found = &details.exception;
-    let refund = exception_words::refund_of(found, &details.refunds);
-    let state = exception_words::state_pill(lang, found, refund);
-    let settled = found.resolution.as_ref().map(|settled| who_and_why(lang, settled));
-    let notes = exception_words::notes(lang, found);
-    let notes: Vec<_> = notes.into_iter().map(|note| view! { <span>{note}</span> }).collect();
-    let tone = found.resolution.is_none().then_some("warn");
-    let id = found.id().to_string();
-    let path = links::order_resolve(&found.out_trade_no);
-    let ways: Vec<_> = details
-        .ways
-        .iter()
-        .map(|way| {
-            let href = address(&path, [("id", id.as_str()), ("way", way.name())]);
-            view! { <a class="button" href=href>{lang.t(verb(*way))}</a> }
-        })
-        .collect();
-    let ways = (!ways.is_empty()).then(|| view! { <div class="row all acts">{ways}</div> });
-    let more = details.offer.as_ref().map(|offer| give_back(lang, found, offer));
-    view! {
-        <li>
-            <p><strong class="money">{exception_words::amount(found)}</strong>{pill(lang.t(exception_word(found.kind)), tone)}</p>
-            {state}
-            <p class="note all">
-                {notes}
-                <span class="mono">{found.transaction_id.as_ref().map(ToString::to_string)}</span>
-                {components::time(found.first_seen_at, Clock::Full)}
-            </p>
-            {settled}
-            {ways}
-            {more}
-        </li>
-    }
-}
-
-/// What can still be refunded of a payment that was credited in resolving the exception.
-fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoView + use<> {
-    let left = offer.payment.left();
-    if left == Fen::ZERO {
-        return view! { <p class="note all">{nothing_left(lang, &offer.payment)}</p> }.into_any();
-    }
-    if !offer.can_refund {
-        return view! { <div class="all">{components::notice(None, lang.t(refunds::NO_CERTIFICATE))}</div> }
-            .into_any();
-    }
-    let path = links::order_refund(&found.out_trade_no);
-    let href = address(&path, [("exception", found.id().to_string().as_str())]);
-    let words = lang.fill(text::GIVE_BACK, &[("amount", &money(left))]);
-    view! { <div class="row all acts"><a class="button" href=href>{words}</a></div> }.into_any()
-}
-
-/// Who resolved it, when and why.
-pub(super) fn who_and_why(lang: Lang, settled: &Resolution) -> impl IntoView + use<> {
-    let who = events::actor(lang, &settled.by).to_owned();
-    let why = (!settled.reason.is_empty()).then(|| view! { <span>{settled.reason.clone()}</span> });
-    view! { <p class="note all"><span>{who}</span><span>{components::time(settled.at, Clock::Full)}</span>{why}</p> }
-}
-
-fn verb(way: ResolutionKind) -> Text {
-    match way {
-        ResolutionKind::Credit => text::CREDIT,
-        ResolutionKind::Refund => text::REFUND,
-        ResolutionKind::TakeBack => text::TAKE_BACK,
-        ResolutionKind::Dismiss => text::DISMISS,
-    }
-}
 
 /// The heading of the confirmation page.
 fn title(way: ResolutionKind) -> Text {
@@ -141,33 +61,6 @@ struct Shown {
     /// Whose balance it is, where no order says so and the operator has to.
     payee: Option<Payee>,
     seen_version: i64,
-}
-
-/// The user whom an operator names.
-#[derive(Debug, Clone)]
-enum Payee {
-    NotNamed,
-    /// With the balance.
-    Known(User, Fen),
-    /// The id as typed; no account has it.
-    Unknown(String),
-}
-
-/// The account of an id as it was typed; blanks at its ends count only where an account has them.
-async fn find_payee(service: &Service, typed: Option<&str>) -> Result<Payee, AppError> {
-    // Control characters are in no id, and PostgreSQL takes no NUL.
-    let Some(typed) = typed.filter(|typed| !typed.chars().any(char::is_control)) else {
-        return Ok(Payee::NotNamed);
-    };
-    for id in [typed, typed.trim()] {
-        if let Some((user, balance)) = service.cashier.account(id).await.map_err(internal)? {
-            return Ok(Payee::Known(user, balance));
-        }
-    }
-    match User::new(typed.trim(), "") {
-        Ok(user) => Ok(Payee::Unknown(user.id)),
-        Err(_) => Ok(Payee::NotNamed),
-    }
 }
 
 async fn read(
@@ -291,34 +184,6 @@ fn user_step(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView 
             </div>
             <button class="button" type="submit">{lang.t(refunds::NEXT)}</button>
         </form>
-    }
-}
-
-/// Name and balance of the user that was named, or the tick for an id that no account has.
-fn payee_facts(lang: Lang, payee: &Payee, amount: Fen) -> impl IntoView + use<> {
-    match payee {
-        Payee::NotNamed => ().into_any(),
-        Payee::Known(user, balance) => {
-            let after = balance.checked_add(amount).unwrap_or(*balance);
-            view! {
-                <dl class="facts">
-                    <dt>{lang.t(order_text::USER)}</dt>
-                    <dd><strong>{user.name.clone()}</strong>" "<span class="mono note exact">{user.id.clone()}</span></dd>
-                    <dt>{lang.t(refunds::BALANCE_NOW)}</dt><dd>{money(*balance)}</dd>
-                    <dt>{lang.t(text::BALANCE_AFTER)}</dt><dd>{money(after)}</dd>
-                </dl>
-                <input type="hidden" name="user" value=user.id.clone()/>
-            }
-            .into_any()
-        }
-        Payee::Unknown(id) => view! {
-            {components::notice(Some("warn"), lang.fill(text::NO_ACCOUNT, &[("user", id)]))}
-            <label class="row">
-                <input type="checkbox" name="new_account" value="1" required=true/>{lang.t(text::NO_ACCOUNT_TICK)}
-            </label>
-            <input type="hidden" name="user" value=id.clone()/>
-        }
-        .into_any(),
     }
 }
 

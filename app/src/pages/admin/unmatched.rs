@@ -11,7 +11,7 @@ use serde_json::Value;
 use wxpay::{Evidence, OutTradeNo};
 
 use super::frame::{absent, failed, page, to_orders};
-use super::{events, exception_words, flash, refunds, resolve};
+use super::{events, exception_list, exception_words, flash, refunds};
 use crate::components::{self, Clock, exception_word, pill};
 use crate::layout::Tab;
 use crate::links;
@@ -65,7 +65,7 @@ fn content(lang: Lang, request: &PageRequest, payment: &Unmatched) -> impl IntoV
             <div class="split">
                 <div class="stack">{events::line(lang, line)}</div>
                 <div class="stack">
-                    {resolve::section(lang, exceptions)}
+                    {exception_list::section(lang, exceptions)}
                     {refunds::section(lang, number, refunds, None)}
                 </div>
             </div>
