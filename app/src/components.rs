@@ -1,7 +1,7 @@
 //! Small components that several pages share.
 
 use leptos::prelude::*;
-use recharge::exception::ExceptionKind;
+use recharge::exception::{Exception, ExceptionKind};
 use recharge::{Order, OrderState};
 use wxpay::{Fen, UnixMillis};
 
@@ -48,11 +48,12 @@ pub fn payer_pill(lang: Lang, order: &Order, returned: RefundSummary) -> impl In
     pill(lang.t(word), tone)
 }
 
-/// The operator's words: the order's state, its refunds', and each kind of exception once.
+/// The operator's words: the order's state, its refunds', and each kind of exception once, in colour while one of its kind is
+/// unresolved.
 pub fn operator_pills(
     lang: Lang,
     order: &Order,
-    kinds: &[ExceptionKind],
+    found: &[&Exception],
     returned: RefundSummary,
 ) -> impl IntoView + use<> {
     let (word, tone) = match &order.state {
@@ -61,14 +62,18 @@ pub fn operator_pills(
         OrderState::Closed { .. } => (state::CLOSED, None),
         OrderState::Paid(_) => (state::PAID, Some("paid")),
     };
-    let mut shown = Vec::new();
-    for kind in kinds {
-        if !shown.contains(kind) {
-            shown.push(*kind);
+    let mut kinds: Vec<(ExceptionKind, bool)> = Vec::new();
+    for exception in found {
+        let is_open = exception.resolution.is_none();
+        match kinds.iter_mut().find(|(kind, _)| *kind == exception.kind) {
+            Some((_, any_open)) => *any_open |= is_open,
+            None => kinds.push((exception.kind, is_open)),
         }
     }
-    let exceptions: Vec<_> =
-        shown.into_iter().map(|kind| pill(lang.t(exception_word(kind)), Some("warn"))).collect();
+    let exceptions: Vec<_> = kinds
+        .into_iter()
+        .map(|(kind, is_open)| pill(lang.t(exception_word(kind)), is_open.then_some("warn")))
+        .collect();
     view! { <span class="pills">{pill(lang.t(word), tone)}{refund_pill(lang, returned)}{exceptions}</span> }
 }
 
@@ -159,7 +164,28 @@ pub fn empty(icon: &'static str, title: &'static str, text: &'static str) -> imp
 
 #[cfg(test)]
 mod tests {
+    use recharge::audit::Actor;
+    use recharge::exception::{Resolution, ResolutionKind};
+    use recharge::fixtures::{NOW, exception, order};
+
     use super::*;
+
+    #[test]
+    fn a_kind_of_exception_is_amber_while_one_of_its_kind_is_unresolved() {
+        let open = exception(ExceptionKind::Duplicate);
+        let resolution = Resolution {
+            by: Actor::Operator("lin".to_owned()),
+            ..Resolution::by_rule(ResolutionKind::Dismiss, NOW)
+        };
+        let resolved = Exception { resolution: Some(resolution), ..open.clone() };
+        let pills = |found: &[&Exception]| {
+            let pills = operator_pills(Lang::Zh, &order(), found, RefundSummary::default()).to_html();
+            (pills.matches("重复付款").count(), pills.contains("warn"))
+        };
+        assert_eq!(pills(&[&open]), (1, true));
+        assert_eq!(pills(&[&resolved]), (1, false));
+        assert_eq!(pills(&[&resolved, &open]), (1, true));
+    }
 
     #[test]
     fn times_are_cut_from_beijing_time() {

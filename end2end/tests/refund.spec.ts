@@ -225,6 +225,7 @@ test('a second payment that was credited by hand is refunded after all', async (
     await expect(refundPills(page)).toHaveText(['退款已到账'], { timeout: 500 })
   })
   await expect(page.locator('.page-head .pill'), "the order's own payment stays").toHaveText(['已支付', '重复付款'])
+  await expect(page.locator('.page-head .pill[data-tone=warn]'), 'resolved').toHaveCount(0)
   await page.goto('/')
   await expect(balanceOf(page)).toHaveText('¥50.00')
 })

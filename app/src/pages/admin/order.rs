@@ -44,7 +44,7 @@ pub async fn show(
 
 fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl IntoView + use<> {
     let order = &details.order;
-    let kinds: Vec<_> = details.exceptions.iter().map(|waiting| waiting.exception.kind).collect();
+    let found = details.exceptions.iter().map(|details| &details.exception).collect::<Vec<_>>();
     let exceptions =
         (!details.exceptions.is_empty()).then(|| exception_list::section(lang, &details.exceptions));
     let returned = RefundSummary::of(order, &details.refunds);
@@ -53,7 +53,7 @@ fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl In
         <div class="page-head">
             <div class="row">
                 <h1 class="mono">{order.out_trade_no.to_string()}</h1>
-                {components::operator_pills(lang, order, &kinds, returned)}
+                {components::operator_pills(lang, order, &found, returned)}
             </div>
         </div>
         <div class="stack">

@@ -239,8 +239,8 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
         paid.and_then(|paid| paid.credited_at).and_then(|_| order.credit()).map_or_else(none, money);
     let proof = paid.map_or_else(none, |paid| lang.t(proof_word(paid.proof)).to_owned());
     let transaction = paid.map_or_else(none, |paid| paid.transaction_id.to_string());
-    let kinds: Vec<_> = listed.exceptions.iter().map(|exception| exception.kind).collect();
     let at = order.created_at;
+    let found: Vec<_> = listed.exceptions.iter().collect();
     view! {
         <tr>
             <th scope="row">
@@ -251,7 +251,7 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
             <td data-wide="" class="user"><a href=links::orders_of(&order.user.id)>{order.user.name.clone()}</a></td>
             <td data-num="">{money(order.total_fee)}</td>
             <td data-num="" data-wide="">{credited}</td>
-            <td>{components::operator_pills(lang, order, &kinds, RefundSummary::of(order, &listed.refunds))}</td>
+            <td>{components::operator_pills(lang, order, &found, RefundSummary::of(order, &listed.refunds))}</td>
             <td data-wide="">{lang.t(channel_word(order.door()))}" "<span class="note">{order.signed.protocol().to_string()}</span></td>
             <td data-wide="">{proof}</td>
             <td class="mono" data-wide="">{transaction}</td>
