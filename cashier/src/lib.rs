@@ -35,7 +35,7 @@ pub use idempotency::IdempotencyKey;
 pub use keys::KeysError;
 pub use payments::NoticeAnswer;
 pub use place::{PlaceError, PlaceRequest};
-pub use query::{CloseError, QueryError};
+pub use query::{AskError, CloseError, QueryError};
 pub use random::Random;
 pub use reconcile::{DismissError, Progress, ReconcileError, Step};
 pub use refunds::{NoCertificate, RefundError, RefundNoticeAnswer, RefundOffer, WithdrawError};

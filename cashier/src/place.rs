@@ -19,15 +19,14 @@ use crate::core::{Cashier, Inner};
 use crate::db::writer::WriteError;
 use crate::db::{DbError, orders};
 use crate::health::Cause;
-use crate::rate::Rate;
-use crate::throttle::{Wait, Why};
+use crate::throttle::{Wait, Why, whole_seconds};
 use recharge::User;
 use recharge::audit::Actor;
 use recharge::batch::Apply;
 use recharge::command::{
     CloseOrder, OrderReply, PlaceOrder, RecordPrepayFailure, StoreTicket, TakeLease, TooManyOpen,
 };
-use recharge::order::{Issued, NewOrder, Order, OrderState, Way};
+use recharge::order::{NewOrder, Order, OrderState, Way};
 
 mod error;
 
@@ -40,8 +39,6 @@ const PATIENCE: Duration = Duration::from_millis(7_500);
 
 /// An order gets a new code at most once in this time unless its code is dead, in milliseconds.
 const NEW_CODE_PAUSE_MS: i64 = 10_000;
-/// How long a payer's query may wait for its turn, in milliseconds.
-const QUERY_PATIENCE_MS: i64 = 1_000;
 
 /// A payer's request for an order. The price and the bonus are the server's own figures, never the page's.
 #[derive(Debug, Clone)]
@@ -78,6 +75,18 @@ impl Cashier {
         let renewing = tokio::spawn(async move { inner.new_code(&number, seen_version).await });
         within_patience(&self.inner.clock, renewing, || Some(out_trade_no)).await
     }
+
+    /// Whole seconds until [`Cashier::new_code`] replaces the code of this order; `None` where it would do so now.
+    pub fn new_code_wait_s(&self, order: &Order) -> Option<u32> {
+        new_code_wait_ms(order, self.now()).map(whole_seconds)
+    }
+}
+
+/// How long the code of an order is still too young to be replaced, in milliseconds. A dead code is replaced at once.
+fn new_code_wait_ms(order: &Order, now: UnixMillis) -> Option<i64> {
+    let age = now.minus(order.issued()?.issued_at);
+    let is_kept = (0..NEW_CODE_PAUSE_MS).contains(&age) && order.has_live_ticket(now);
+    is_kept.then_some(NEW_CODE_PAUSE_MS - age)
 }
 
 /// The task's result, or [`PlaceError::TryAgain`] when it takes longer than [`PATIENCE`]; it runs to its end all the same.
@@ -317,7 +326,7 @@ impl Inner {
                 ..
             } => {
                 self.health.understood();
-                if self.acquire_query(&number).await.is_err()
+                if !matches!(self.acquire_query().await, Ok(Ok(())))
                     || self.query(&order, &Actor::Placement).await.is_err()
                 {
                     return Err(PlaceError::TryAgain { out_trade_no: number });
@@ -348,39 +357,20 @@ impl Inner {
         }
     }
 
-    /// Waits a little for a turn at order query, because background work leaves only short gaps.
-    async fn acquire_query(&self, number: &OutTradeNo) -> Result<(), PlaceError> {
-        let rate = Rate::per_second(self.settings.query_limit_per_s);
-        let mut waited_ms = 0;
-        loop {
-            let Err(wait) = self.throttle.acquire_query(&self.db, rate, self.clock.now()).await? else {
-                return Ok(());
-            };
-            waited_ms += wait.ms;
-            if waited_ms > QUERY_PATIENCE_MS {
-                return Err(must_wait(Some(number), wait));
-            }
-            self.clock.sleep(Duration::from_millis(u64::try_from(wait.ms).unwrap_or(0))).await;
-        }
-    }
-
     async fn new_code(&self, number: &OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
         let order = orders::find(&self.db, number).await?.ok_or(PlaceError::NotFound)?;
         let now = self.clock.now();
         // What the client says that it saw may be any number; no code is newer than the stored one.
         let seen_version = order.issued().map_or(seen_version, |issued| seen_version.min(issued.version));
-        let is_answer = |issued: &Issued| {
-            let is_young = (0..NEW_CODE_PAUSE_MS).contains(&now.minus(issued.issued_at));
-            issued.version > seen_version || (is_young && order.has_live_ticket(now))
-        };
-        if !order.is_open() || order.issued().is_some_and(is_answer) {
+        let is_newer = order.issued().is_some_and(|issued| issued.version > seen_version);
+        if !order.is_open() || is_newer || new_code_wait_ms(&order, now).is_some() {
             return Ok(order);
         }
         self.check_orders(number)?;
         if let Some(ms) = self.throttle.queries.wait_ms(self.clock.now()) {
             return Err(must_wait(Some(number), Wait { ms, why: Why::Outage }));
         }
-        self.acquire_query(number).await?;
+        self.acquire_query().await?.map_err(|wait| must_wait(Some(number), wait))?;
         if self.query(&order, &Actor::Placement).await.is_err() {
             return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
         }

@@ -1,5 +1,7 @@
 //! Querying WeChat for an order's state, and closing an order there.
 
+use std::time::Duration;
+
 use wxpay::{By, ErrCode, Error, OutTradeNo, TradeState, UnixMillis, Verified};
 
 use crate::circuit_breaker::Call;
@@ -7,7 +9,9 @@ use crate::core::{Cashier, Inner};
 use crate::db::DbError;
 use crate::db::writer::WriteError;
 use crate::db::{due, orders};
+use crate::rate::Rate;
 use crate::recent;
+use crate::throttle::Wait;
 use recharge::audit::Actor;
 use recharge::command::{CloseOrder, RecordEvent, RecordExternalRefunds};
 use recharge::event::{Event, EventDetail};
@@ -26,11 +30,21 @@ pub enum QueryError {
     Write(#[from] WriteError),
 }
 
+/// Why an operator's query led to no result.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The rate that all queries share is used up; nothing was sent.
+    #[error("WeChat is being queried at the limit per second; try again in {wait_s} s")]
+    RateLimited { wait_s: u32 },
+    #[error(transparent)]
+    Query(#[from] QueryError),
+}
+
 /// Why an order was not closed.
 #[derive(Debug, thiserror::Error)]
 pub enum CloseError {
     #[error(transparent)]
-    Ask(#[from] QueryError),
+    Ask(#[from] AskError),
     /// WeChat closes no order in its first five minutes.
     #[error("WeChat closes no order in its first five minutes; {wait_s} s to go")]
     TooEarly { wait_s: i64 },
@@ -42,6 +56,15 @@ impl From<DbError> for QueryError {
     }
 }
 
+impl From<DbError> for AskError {
+    fn from(error: DbError) -> Self {
+        QueryError::from(error).into()
+    }
+}
+
+/// How long the query of a person may wait for its turn, in milliseconds.
+const QUERY_PATIENCE_MS: i64 = 1_000;
+
 /// For how long after it was closed a payer can have an order checked; the schedule goes on for a week.
 const CHECKED_AFTER_CLOSE_MS: i64 = 10 * 60 * 1000;
 
@@ -50,13 +73,13 @@ impl Cashier {
     /// Returns WeChat's `trade_state` (`SUCCESS`, `NOTPAY`, …) or `ORDERNOTEXIST`. `by` is shown on the time line.
     ///
     /// # Errors
-    /// [`QueryError`].
-    pub async fn query(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<String, QueryError> {
+    /// [`AskError`].
+    pub async fn query(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<String, AskError> {
         let inner = std::sync::Arc::clone(&self.inner);
         let (number, by) = (out_trade_no.clone(), Actor::Operator(by.to_owned()));
         let asked = tokio::spawn(async move {
             let order = orders::find(&inner.db, &number).await?.ok_or(QueryError::NotFound)?;
-            inner.query(&order, &by).await
+            inner.query_in_turn(&order, &by).await
         });
         asked.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
@@ -70,7 +93,7 @@ impl Cashier {
         let inner = std::sync::Arc::clone(&self.inner);
         let (number, by) = (out_trade_no.clone(), Actor::Operator(by.to_owned()));
         let closed = tokio::spawn(async move { inner.close(&number, &by).await });
-        closed.await.unwrap_or_else(|_| Err(QueryError::from(DbError::TaskEnded).into()))
+        closed.await.unwrap_or_else(|_| Err(AskError::from(DbError::TaskEnded).into()))
     }
 
     /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s, or the order is
@@ -126,6 +149,31 @@ impl Inner {
             self.writer.write(RecordEvent(event)).await?;
         }
         Ok(())
+    }
+
+    /// Takes one query out of the rate that background work of all instances shares. Waits a little for it, because background
+    /// work leaves only short gaps.
+    ///
+    /// # Errors
+    /// The database's; the inner error is how long to wait.
+    pub(crate) async fn acquire_query(&self) -> Result<Result<(), Wait>, DbError> {
+        let rate = Rate::per_second(self.settings.query_limit_per_s);
+        let mut waited_ms = 0;
+        loop {
+            let taken = self.throttle.acquire_query(&self.db, rate, self.clock.now()).await?;
+            let Err(wait) = taken else { return Ok(Ok(())) };
+            waited_ms += wait.ms;
+            if waited_ms > QUERY_PATIENCE_MS {
+                return Ok(Err(wait));
+            }
+            self.clock.sleep(Duration::from_millis(u64::try_from(wait.ms).unwrap_or(0))).await;
+        }
+    }
+
+    /// An operator's query. The breaker does not hold it back: a person may want to see whether WeChat answers again.
+    async fn query_in_turn(&self, order: &Order, by: &Actor) -> Result<String, AskError> {
+        self.acquire_query().await?.map_err(|wait| AskError::RateLimited { wait_s: wait.seconds() })?;
+        Ok(self.query(order, by).await?)
     }
 
     /// See [`Cashier::query`].
@@ -190,8 +238,8 @@ impl Inner {
 
     async fn close(&self, number: &OutTradeNo, by: &Actor) -> Result<Order, CloseError> {
         let find = || async {
-            let order = orders::find(&self.db, number).await.map_err(QueryError::from)?;
-            order.ok_or(QueryError::NotFound)
+            let order = orders::find(&self.db, number).await.map_err(AskError::from)?;
+            order.ok_or(AskError::Query(QueryError::NotFound))
         };
         let order = find().await?;
         if order.is_open() {
@@ -199,11 +247,11 @@ impl Inner {
             if wait > 0 {
                 return Err(CloseError::TooEarly { wait_s: wait / 1000 + 1 });
             }
-            let word = self.query(&order, by).await?;
+            let word = self.query_in_turn(&order, by).await?;
             if word == "NOTPAY" || word == "ORDERNOTEXIST" {
                 let order = find().await?;
                 if order.is_open() {
-                    self.close_at_wechat(&order, by).await?;
+                    self.close_at_wechat(&order, by).await.map_err(AskError::from)?;
                 }
             }
         }

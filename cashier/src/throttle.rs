@@ -41,10 +41,14 @@ pub(crate) enum Why {
 }
 
 impl Wait {
-    /// The wait in whole seconds, rounded up, at least one.
     pub(crate) fn seconds(self) -> u32 {
-        u32::try_from((self.ms.max(1) + 999) / 1000).unwrap_or(u32::MAX)
+        whole_seconds(self.ms)
     }
+}
+
+/// A wait in whole seconds, rounded up, at least one.
+pub(crate) fn whole_seconds(ms: i64) -> u32 {
+    u32::try_from((ms.max(1) + 999) / 1000).unwrap_or(u32::MAX)
 }
 
 fn outage(ms: i64) -> Wait {
@@ -104,7 +108,7 @@ impl Throttle {
         })
     }
 
-    /// Takes one query for a payer out of the rate that background work of all instances shares.
+    /// Takes one query for a person out of the rate that background work of all instances shares.
     ///
     /// # Errors
     /// The database's; the inner error is how long to wait.

@@ -2,7 +2,7 @@
 
 use cashier::db::order_list::{Cursor, Filter, Page, Totals};
 use cashier::db::takings::Takings;
-use cashier::{CloseError, Health, QueryError, RefundOffer};
+use cashier::{AskError, CloseError, Health, RefundOffer};
 use recharge::event::Event;
 use recharge::exception::ExceptionId;
 use recharge::exception::resolution::ResolutionKind;
@@ -139,8 +139,8 @@ impl Service {
     /// Queries WeChat about the order now.
     ///
     /// # Errors
-    /// [`QueryError`].
-    pub async fn ask_wechat(&self, operator: &Operator, number: &OutTradeNo) -> Result<String, QueryError> {
+    /// [`AskError`].
+    pub async fn ask_wechat(&self, operator: &Operator, number: &OutTradeNo) -> Result<String, AskError> {
         self.cashier.query(number, &operator.name).await
     }
 

@@ -146,6 +146,7 @@ texts! { pub mod order {
     ASKED = "已向微信查询。", "WeChat was asked.";
     ASK_BUSY = "微信没有清楚回应，稍后会自动再查。", "WeChat gave no clear answer; it is asked again automatically.";
     CLOSE_DONE = "订单已关闭。", "The order is closed.";
+    ASK_LATER = "对微信的查询已达每秒上限，这次没有查。请 {n} 秒后再试。", "WeChat is being queried at the limit per second, so this query was not sent. Please try again in {n} s.";
     CLOSE_WAIT = "微信要求下单满 5 分钟才能关闭，请稍后再试。", "WeChat closes an order only after its first five minutes; please try later.";
     CLOSE_PAID = "这笔订单已经支付，没有关闭。", "This order is paid; it was not closed.";
     NOTED = "备注已保存。", "The note is saved.";

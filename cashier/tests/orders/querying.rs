@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use cashier::{CloseError, QueryError, Settings};
+use cashier::{AskError, CloseError, QueryError, Settings};
 use recharge::audit::Actor;
+use recharge::order::CLOSE_NOT_BEFORE_MS;
 use recharge::{ExceptionKind, Order, OrderState};
 use sandbox::{AnswerFault, Expiry, Faults, Pay, TradeState};
 use tokio::time::timeout;
@@ -220,8 +221,28 @@ async fn asking_about_an_order_that_is_not_there_says_so() {
     on_both(|harness| async move {
         let number = OutTradeNo::parse("SM20260315100000NOBODYNOBODYNOBO").unwrap();
         let error = harness.cashier.query(&number, "chen").await.unwrap_err();
-        assert!(matches!(error, QueryError::NotFound), "{error:?}");
+        assert!(matches!(error, AskError::Query(QueryError::NotFound)), "{error:?}");
         assert!(harness.cashier.status(&number, |_| true).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn operators_ask_wechat_under_the_rate_of_all_queries() {
+    let slow = Settings { query_limit_per_s: 1, ..settings() };
+    on_both_as(slow, Merchant::sandbox(), |harness| async move {
+        let order = harness.place(1000).await;
+        harness.advance(CLOSE_NOT_BEFORE_MS);
+        harness.calls.taken("/pay/orderquery");
+        let number = &order.out_trade_no;
+        assert_eq!(harness.cashier.query(number, "chen").await.unwrap(), "NOTPAY");
+        let crowded = harness.cashier.query(number, "chen").await;
+        assert!(matches!(crowded, Err(AskError::RateLimited { wait_s: 1 })), "{crowded:?}");
+        let crowded = harness.cashier.close(number, "chen").await;
+        assert!(matches!(crowded, Err(CloseError::Ask(AskError::RateLimited { wait_s: 1 }))), "{crowded:?}");
+        assert_eq!((harness.state(&order).await, harness.calls.taken("/pay/orderquery")), ("pending", 1));
+        harness.advance(1_000);
+        assert_eq!(harness.cashier.close(number, "chen").await.unwrap().state.name(), "closed");
     })
     .await;
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use cashier::{PlaceError, QueryError};
+use cashier::{AskError, PlaceError, QueryError};
 use recharge::{ExceptionKind, Order};
 use sandbox::Faults;
 use wxpay::ErrCode;
@@ -137,7 +137,7 @@ async fn each_refusal_of_a_query_leaves_an_order_as_it_is() {
                     Ok(word) => {
                         assert_eq!((word.as_str(), &code), ("ORDERNOTEXIST", &ErrCode::OrderNotExist))
                     }
-                    Err(QueryError::WeChat(error)) => assert_eq!(error.code(), Some(&code)),
+                    Err(AskError::Query(QueryError::WeChat(error))) => assert_eq!(error.code(), Some(&code)),
                     Err(error) => panic!("{code}: {error}"),
                 }
                 assert_eq!(harness.order(&order).await, order, "{state}, {code}");

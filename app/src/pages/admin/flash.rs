@@ -47,6 +47,7 @@ macro_rules! outcomes {
 outcomes! {
     Queried = "asked", None, order::ASKED;
     NoClearAnswer = "busy", Some("warn"), order::ASK_BUSY;
+    AskedTooOften = "crowded", Some("warn"), order::ASK_LATER;
     Closed = "closed", None, order::CLOSE_DONE;
     CloseTooEarly = "wait", Some("warn"), order::CLOSE_WAIT;
     NotClosedButPaid = "paid", Some("warn"), order::CLOSE_PAID;

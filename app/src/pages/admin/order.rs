@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, State};
 use axum::response::Response;
-use cashier::{CloseError, QueryError};
+use cashier::{AskError, CloseError, QueryError};
 use leptos::prelude::*;
 use recharge::order::Proof;
 use recharge::{Order, OrderState};
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use wxpay::OutTradeNo;
 
 use super::extract::{OperatorRequest, OrderPath};
-use super::flash::{self, Outcome, to_order};
+use super::flash::{self, Outcome, to_order, to_order_later};
 use super::frame::{absent, failed, page, to_orders};
 use super::orders::channel_word;
 use super::{events, exception_list, refunds, unmatched};
@@ -197,20 +197,21 @@ pub async fn ask(
 ) -> Response {
     match service.ask_wechat(&from.operator, &number).await {
         Ok(_) => to_order(&number, Outcome::Queried),
-        Err(error) => query_failed(&service, &from.request, &number, &error).await,
+        Err(error) => ask_failed(&service, &from.request, &number, &error).await,
     }
 }
 
-async fn query_failed(
+async fn ask_failed(
     service: &Service,
     request: &PageRequest,
     number: &OutTradeNo,
-    error: &QueryError,
+    error: &AskError,
 ) -> Response {
     match error {
-        QueryError::NotFound => absent(service, request).await,
-        QueryError::WeChat(_) => to_order(number, Outcome::NoClearAnswer),
-        QueryError::Write(error) => {
+        AskError::RateLimited { wait_s } => to_order_later(number, Outcome::AskedTooOften, wait_s),
+        AskError::Query(QueryError::NotFound) => absent(service, request).await,
+        AskError::Query(QueryError::WeChat(_)) => to_order(number, Outcome::NoClearAnswer),
+        AskError::Query(QueryError::Write(error)) => {
             tracing::error!(%number, "an operator's action could not be written: {error}");
             to_order(number, Outcome::NotSaved)
         }
@@ -230,7 +231,7 @@ pub async fn close(
         Ok(order) if order.is_open() => to_order(&number, Outcome::NoClearAnswer),
         Ok(_) => to_order(&number, Outcome::Closed),
         Err(CloseError::TooEarly { .. }) => to_order(&number, Outcome::CloseTooEarly),
-        Err(CloseError::Ask(error)) => query_failed(&service, &from.request, &number, &error).await,
+        Err(CloseError::Ask(error)) => ask_failed(&service, &from.request, &number, &error).await,
     }
 }
 
