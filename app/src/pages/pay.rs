@@ -28,6 +28,7 @@ use crate::refund_summary::RefundSummary;
 use crate::request::PageRequest;
 use crate::service::{self, Service, ways};
 use crate::text::{Lang, Text, dialog, order as order_text, pay};
+use crate::url::address;
 
 /// What the page shows.
 #[derive(Debug, Clone)]
@@ -41,7 +42,12 @@ struct Shown {
     /// The page refreshes itself where there is no script.
     refresh: bool,
     returned: RefundSummary,
+    /// A press for a new code found the present one too young to be replaced: seconds until it can be.
+    code_kept_s: Option<u32>,
 }
+
+/// The value of `?code=` after a press for a new code that left the present one.
+const KEPT: &str = "kept";
 
 pub async fn show(
     State(service): State<Service>,
@@ -65,7 +71,9 @@ pub async fn show(
     let frame = Frame { live: order.is_open(), refresh, ..Frame::PAYER };
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let ways = ways::offered(&service.site, &request);
-    let shown = Shown { order, view, is_owner, ways, refresh, returned };
+    let code_kept_s =
+        service.cashier.new_code_wait_s(&order).filter(|_| is_owner && request.get("code") == Some(KEPT));
+    let shown = Shown { order, view, is_owner, ways, refresh, returned, code_kept_s };
     let title = lang.t(pay::TITLE).to_owned();
     layout::page(&service, &request, StatusCode::OK, title, frame, move || {
         layout::payer(&site, &view_request, true, card(lang, &view_request, &shown))
@@ -159,7 +167,12 @@ fn words(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + us
     });
     let (title, text): (Text, Option<Text>) = match shown.view.state {
         ViewState::Pending if is_back(request) => (pay::BACK_TITLE, Some(pay::BACK_TEXT)),
-        ViewState::Pending => return components::payer_pill(lang, order, shown.returned).into_any(),
+        ViewState::Pending => {
+            let kept = shown.code_kept_s.map(|wait_s| {
+                components::notice(None, lang.fill(pay::CODE_KEPT, &[("n", &wait_s.to_string())]))
+            });
+            return view! { {components::payer_pill(lang, order, shown.returned)}{kept} }.into_any();
+        }
         _ if shown.returned.is_any() => returned_words(shown.view.state, shown.returned),
         ViewState::Created => (dialog::BUSY_TITLE, Some(dialog::BUSY_TEXT)),
         ViewState::Paid => (dialog::PAID_TITLE, None),
@@ -367,6 +380,9 @@ pub async fn new_code(
     };
     match service.new_code(user, &number, form.seen).await {
         Err(error) if error.out_trade_no.is_none() => refused(&service, &request, &error).await,
+        Ok(view) if view.state == ViewState::Pending && view.code_version == form.seen => {
+            Redirect::to(&address(&links::pay(&view.out_trade_no), [("code", KEPT)])).into_response()
+        }
         answer => to_order(answer),
     }
 }

@@ -133,6 +133,7 @@ texts! { pub mod pay {
     BACK_TEXT = "付好后这里会自动更新，通常只要几秒。没付完可以继续付这一笔。", "Once you have, this page updates by itself, within seconds as a rule. If not, you can go on with this order.";
     BACK_DONE = "我已付款", "I have paid";
     BACK = "返回充值页", "Back to top-up";
+    CODE_KEPT = "这个二维码是刚生成的，可以直接扫；{n} 秒后才能换新的。", "This code was made a moment ago and is good to scan; you can get a new one in {n} {n:second|seconds}.";
     DETAILS = "订单详情", "Order details";
     SWITCH_TITLE = "换用另一个账户？", "Switch to another account?";
     SWITCH_TEXT = "现在登录的是 {user}，链接来自 {other}。", "You are signed in as {user}; this link is for {other}.";

@@ -136,16 +136,18 @@ async fn an_order_gets_a_new_code_once_in_ten_seconds_whatever_version_the_page_
     on_both(|harness| async move {
         let order = harness.place(1000).await;
         harness.calls.taken("/pay/unifiedorder");
-        for (seen, after_ms, version) in [
-            (1, 0, 1),
-            (i64::MAX, 9_999, 1),
-            (i64::MAX, 1, 2),
-            (i64::MAX, 1, 2),
-            (i64::MAX, 9_998, 2),
-            (1, 20_000, 2),
-            (i64::MAX, 0, 3),
+        for (seen, after_ms, wait_s, version) in [
+            (1, 0, Some(10), 1),
+            (i64::MAX, 9_999, Some(1), 1),
+            (i64::MAX, 1, None, 2),
+            (i64::MAX, 1, Some(10), 2),
+            (i64::MAX, 9_998, Some(1), 2),
+            (1, 20_000, None, 2),
+            (i64::MAX, 0, None, 3),
         ] {
             harness.advance(after_ms);
+            let shown = harness.order(&order).await;
+            assert_eq!(harness.cashier.new_code_wait_s(&shown), wait_s, "{seen} after {after_ms} ms");
             let order = harness.cashier.new_code(order.out_trade_no.clone(), seen).await.unwrap();
             assert_eq!(order.issued().unwrap().version, version, "{seen} after {after_ms} ms");
         }
