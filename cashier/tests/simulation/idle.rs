@@ -29,10 +29,18 @@ impl Idle {
         Idle { turnstile, state: Arc::default() }
     }
 
-    /// A runtime that is watched from here.
+    /// A runtime that is watched from here. Tokio looks at tasks that another thread woke, and at the future of `block_on`, after
+    /// every so many tasks that it ran: then the order of tasks depends on how many times an answer of the database, which comes from
+    /// a thread, woke one. Here it looks at them only when no other task can run.
     pub fn runtime(&self) -> Runtime {
         let idle = self.clone();
-        Builder::new_current_thread().enable_all().on_thread_park(move || idle.parks()).build().unwrap()
+        Builder::new_current_thread()
+            .enable_all()
+            .event_interval(u32::MAX)
+            .global_queue_interval(u32::MAX)
+            .on_thread_park(move || idle.parks())
+            .build()
+            .unwrap()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
