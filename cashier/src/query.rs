@@ -65,7 +65,8 @@ impl From<DbError> for AskError {
 /// How long the query of a person may wait for its turn, in milliseconds.
 const QUERY_PATIENCE_MS: i64 = 1_000;
 
-/// For how long after it was closed a payer can have an order checked; the schedule goes on for a week.
+/// Time after closing in which a payer's "check again" still makes WeChat be queried, in milliseconds. The schedule queries a
+/// closed order for a week.
 const CHECKED_AFTER_CLOSE_MS: i64 = 10 * 60 * 1000;
 
 impl Cashier {
@@ -96,9 +97,9 @@ impl Cashier {
         closed.await.unwrap_or_else(|_| Err(AskError::from(DbError::TaskEnded).into()))
     }
 
-    /// Has WeChat asked soon, for a payer who says that he has paid; `false` if it was asked in the last 5 s, or the order is
-    /// paid or closed for longer than ten minutes. Writes only where there is something to change, and looks at most once
-    /// in 5 s for each order.
+    /// Makes an order due for a query at once, because its payer says that they have paid. Returns `false` and changes nothing if
+    /// WeChat was queried in the last 5 s, or the order is paid, or was closed more than ten minutes ago. The database is read
+    /// at most once in 5 s for each order.
     ///
     /// # Errors
     /// [`DbError`].
@@ -110,7 +111,8 @@ impl Cashier {
         self.hurry(out_trade_no, now.plus_ms(-CHECKED_AFTER_CLOSE_MS)).await
     }
 
-    /// Makes an order due for a query, unless it was asked about in the last 5 s, is paid, or was closed before a moment.
+    /// Makes an order due for a query, unless WeChat was queried in the last 5 s, or it is paid, or was closed before
+    /// `closed_since`.
     async fn hurry(&self, out_trade_no: &OutTradeNo, closed_since: UnixMillis) -> Result<bool, DbError> {
         let (db, number, now) = (self.inner.db.clone(), out_trade_no.clone(), self.now());
         let hurry = due::Hurry { pause_ms: recent::CHECK_PAUSE_MS, closed_since, now };
@@ -120,8 +122,8 @@ impl Cashier {
         self.inner.db.run_to_completion(async move { due::hurry(&db, &number, &hurry).await }).await
     }
 
-    /// Has WeChat asked soon, without waiting for it, for a notice that says too little, also about an order that was closed
-    /// long ago; a failure only means that it is asked about later, and WeChat repeats the notice.
+    /// Makes an order due for a query in a task of its own, because a notice about it cannot be credited as it is. How long ago the
+    /// order was closed does not matter. If the write fails, the schedule and WeChat's next notice make up for it.
     pub fn query_soon(&self, out_trade_no: &OutTradeNo) {
         let (cashier, number) = (self.clone(), out_trade_no.clone());
         tokio::spawn(async move {
@@ -302,7 +304,8 @@ impl Inner {
         self.record_often(number, detail, word, by).await
     }
 
-    /// Records an event of the schedule once in ten minutes, one of a person each time.
+    /// Records an event. The schedule's equal results are recorded once in ten minutes, so that they do not fill the time line; a
+    /// person's each time.
     async fn record_often(
         &self,
         number: &OutTradeNo,

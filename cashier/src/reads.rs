@@ -19,8 +19,9 @@ use crate::db::{accounts, due, events, exceptions, orders, refunds};
 const LINE_ROWS: i64 = 500;
 
 impl Cashier {
-    /// An order as a page polls it, for one who may see it: from memory while it is watched, and watched from now on. A
-    /// stranger's question makes no order a watched one, about which WeChat would be asked.
+    /// The order of a page that polls. It is answered from memory while the order is watched (polled in the last seconds), and a poll
+    /// makes it watched. `may_see` is checked before that: watched orders are queried at WeChat every few seconds, and a stranger
+    /// must not be able to cause that.
     ///
     /// # Errors
     /// [`DbError`].
@@ -174,9 +175,9 @@ impl Cashier {
         order.app.other().unwrap_or(self.inner.wechat.appid()).clone()
     }
 
-    /// The sums of the days from `from` to `to` (`yyyyMMdd`, Beijing time), oldest first. Payments that no order counts (a
-    /// second one, one without an order) are received money too: their refunds are among the refunds, and WeChat's bill has
-    /// both.
+    /// The sums of the days from `from` to `to` (`yyyyMMdd`, Beijing time), oldest first. They include payments that were not
+    /// credited to an order (a second payment, one without an order), because WeChat's bill has them, and their refunds are counted
+    /// too.
     ///
     /// # Errors
     /// [`DbError`].

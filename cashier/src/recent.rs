@@ -1,4 +1,5 @@
-//! Keys seen a moment ago, in bounded memory: repeats of a question whose answer cannot have changed yet cost nothing.
+//! A set of keys that expire, in bounded memory. A repeated request is answered from it without the database, for a time in which
+//! the answer cannot have changed.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,16 +7,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wxpay::UnixMillis;
 
-/// The most keys kept. When as many are recent, new ones are not remembered, and their repeats are answered in full.
+/// Keys kept at most. While the set is full of recent keys no new one is added, so repeats of others reach the database.
 const MOST: usize = 20_000;
 
-/// A number that is not in the database is not looked for again for this long.
+/// Time for which an order number that the database does not have is not looked up again, in milliseconds.
 pub const UNKNOWN_FOR_MS: i64 = 5_000;
 
-/// WeChat is asked about an order at most this often for those who press or send something.
+/// Shortest time between two queries of one order that payers ("check again") or notices ask for, in milliseconds. The schedule
+/// has its own.
 pub const CHECK_PAUSE_MS: i64 = 5_000;
 
-/// Keys with the time at which each was noted.
+/// Keys with the time at which each was added.
 #[derive(Debug)]
 pub struct Recent<K> {
     for_ms: i64,
@@ -42,7 +44,7 @@ impl<K: Clone + Eq + Hash> Recent<K> {
         }
     }
 
-    /// Notes the key; `true` if it was not recent.
+    /// Adds the key; `true` if it was not recent.
     pub fn is_first(&self, key: &K, now: UnixMillis) -> bool {
         let is_first = !self.contains(key, now);
         if is_first {
@@ -51,14 +53,14 @@ impl<K: Clone + Eq + Hash> Recent<K> {
         is_first
     }
 
-    /// Forgets the keys that are not recent any more.
+    /// Removes the expired keys.
     pub fn forget(&self, now: UnixMillis) {
         let mut keys = self.keys();
         keys.retain(|_, at| self.is_recent(*at, now));
         keys.shrink_to(1024);
     }
 
-    /// After the clock was set back nothing is recent.
+    /// A time in the future was written before the clock was set back; such a key counts as expired.
     fn is_recent(&self, at: UnixMillis, now: UnixMillis) -> bool {
         (0..self.for_ms).contains(&now.minus(at))
     }

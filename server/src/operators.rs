@@ -30,10 +30,10 @@ pub const FIRST: &str = "admin";
 const TEN: Quota = Quota { at_once: 10, each_ms: 90_000 };
 /// All blocks of an IPv6 /48 together: one site may have 65,536 of them.
 const SITE: Quota = Quota { at_once: 20, each_ms: 45_000 };
-/// Names tried from unknown addresses share this many limits by their hash, whether an operator has the name or not: so
-/// a limit tells nothing about the name, and there are never more.
+/// Rows of limits for names that are tried from unknown addresses. A name's hash chooses its row, whether an operator has the name
+/// or not: so being limited does not tell whether the name exists, and the number of rows is bounded.
 const BUCKETS: u16 = 1024;
-/// Seconds after which to try again where no turn at comparing passwords came free.
+/// Seconds to wait, as the page says, where too many passwords are being compared at once.
 const CROWDED_S: u64 = 2;
 
 /// Signs operators in and out. One for the process.
@@ -87,7 +87,7 @@ impl LoginError {
     }
 }
 
-/// A password that was found right, and the try that finding out took.
+/// The hash of a password that was right, and the bucket whose try the comparison took.
 struct Proven {
     password_hash: String,
     bucket: String,
@@ -147,8 +147,9 @@ impl Operators {
         Ok(token)
     }
 
-    /// Compares a password under the limits of name and address. Strangers use up the name's tries, never those of the
-    /// blocks where the operator is known.
+    /// Compares a password under the limits of name and address. From an address block where this operator signed in within 30 days
+    /// there are tries for that name and block alone; all other addresses share the name's. So strangers who use up their tries
+    /// lock no operator out.
     async fn prove(
         &self,
         name: &str,
@@ -193,7 +194,7 @@ impl Operators {
         Err(LoginError::Mismatch)
     }
 
-    /// Takes a try of the bucket before the password is looked at, so that many guesses at once are no way around it.
+    /// Takes a try of the bucket, then compares: if it were counted afterwards, many guesses at once would all pass.
     async fn compare(
         &self,
         turn: Turn,

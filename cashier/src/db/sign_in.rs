@@ -1,4 +1,4 @@
-//! All SQL on `operator_blocks`, `sign_in_limits` and `sign_in_failures`: what guessing an operator's password meets.
+//! All SQL on `operator_blocks`, `sign_in_limits` and `sign_in_failures`: the limits on guessing operators' passwords.
 
 use sqlx::AnyConnection;
 use wxpay::UnixMillis;
@@ -6,7 +6,7 @@ use wxpay::UnixMillis;
 use super::{Db, DbError, column};
 use crate::rate::Quota;
 
-/// A sign-in vouches for its address block for 30 days.
+/// Time after a sign-in for which its address block counts as known for that operator: 30 days, in milliseconds.
 const KNOWN_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 /// Failures are kept for 90 days.
 const FAILURES_MS: i64 = 90 * 24 * 60 * 60 * 1000;
@@ -14,7 +14,7 @@ const FAILURES_MS: i64 = 90 * 24 * 60 * 60 * 1000;
 const MOST_FAILURES: i64 = 100_000;
 const MINUTE_MS: i64 = 60_000;
 
-/// An operator who exists, as a sign-in from one address block sees them.
+/// What a sign-in from one address block needs to know of an operator.
 #[derive(Debug, Clone)]
 pub struct Account {
     pub password_hash: String,
@@ -41,12 +41,12 @@ pub async fn account(db: &Db, name: &str, block: &str, now: UnixMillis) -> Resul
     row.as_ref().map(account).transpose()
 }
 
-/// Takes one try of a bucket: `None`, or how long to wait for one, in milliseconds. Where none is left nothing is written.
+/// Takes one try of a bucket and returns `None`; where none is left it writes nothing and returns how long to wait, in milliseconds.
 ///
 /// # Errors
-/// The database's. Then no try was taken for certain, so nothing may be tried.
+/// The database's. It is unknown then whether a try was taken, so the caller must not compare a password.
 pub async fn take(db: &Db, bucket: &str, quota: Quota, now: UnixMillis) -> Result<Option<i64>, DbError> {
-    // Further ahead than all tries together only a clock that has been set back since wrote it: one try, and it is right.
+    // `free_at` is at most `now` and all tries together. If it is later, the clock was set back since: it becomes that maximum.
     const TAKE: &str = "INSERT INTO sign_in_limits (bucket, free_at) VALUES ($1, $2 + $3) \
          ON CONFLICT (bucket) DO UPDATE SET free_at = CASE \
          WHEN sign_in_limits.free_at < $2 THEN $2 + $3 \
@@ -86,7 +86,7 @@ async fn wait_ms(db: &Db, bucket: &str, quota: Quota, now: UnixMillis) -> Result
     Ok((wait > 0 && left <= quota.whole_ms()).then_some(wait))
 }
 
-/// Gives a try back that was right.
+/// Gives back the try of a comparison whose password was right.
 ///
 /// # Errors
 /// [`DbError`].
@@ -113,7 +113,7 @@ pub(super) async fn give_back_in(
     Ok(())
 }
 
-/// The operator signed in from this block; blocks that are too old to vouch are deleted.
+/// Records that the operator signed in from this block, and deletes the blocks of this operator that are not known any more.
 pub(super) async fn know_block(
     connection: &mut AnyConnection,
     operator: &str,

@@ -1,4 +1,5 @@
-//! Turns at writing to SQLite, within this process. The writer of money waits for one transaction at most.
+//! Two mutexes that order the writers of one process before they reach SQLite, which allows one write transaction at a time.
+//! The writer of money waits for one other transaction at most, however many there are.
 
 use std::sync::Arc;
 
@@ -6,13 +7,14 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Turns {
-    /// All but the writer of money queue here first, so that only one of them waits at `writing`, or writes.
+    /// Taken first by all but the writer of money, and held until the end of the transaction: so only one of them at a time waits
+    /// for `writing` or has it.
     others: Arc<Mutex<()>>,
-    /// Held while writing. A fair lock: it is granted in the order of arrival.
+    /// Held during a write transaction. Tokio's mutex is fair: it is granted in the order of arrival.
     writing: Arc<Mutex<()>>,
 }
 
-/// A turn at writing. It ends when this is dropped.
+/// The right to write; dropping it lets the next writer in.
 #[derive(Debug)]
 pub(super) struct Turn {
     _writing: OwnedMutexGuard<()>,
@@ -20,11 +22,12 @@ pub(super) struct Turn {
 }
 
 impl Turns {
-    /// For the writer of money: after the transaction that is under way, and before all others that wait.
+    /// For the writer of money: granted after the transaction under way and at most one that waits for `writing` already.
     pub(super) async fn money(&self) -> Turn {
         Turn { _writing: Arc::clone(&self.writing).lock_owned().await, _others: None }
     }
 
+    /// For every other writer, in the order of arrival.
     pub(super) async fn other(&self) -> Turn {
         let others = Arc::clone(&self.others).lock_owned().await;
         Turn { _writing: Arc::clone(&self.writing).lock_owned().await, _others: Some(others) }

@@ -16,11 +16,12 @@ use super::OperatorError;
 /// How long a comparison may wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A hash that no password is known for: names that are nobody's cost the same time as others.
+/// A hash of no known password. It is compared with where no operator has the name, so that the time of an answer does not tell
+/// which names exist.
 pub const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$c2FvbWEtbm9ib2R5LTAx$F4JdAUiEQ1mXoy1sUWNwYfZ9bTq9l1zJxkqTtvwvyoM";
 
-/// Who asks for a comparison. A flood of strangers must hold up no operator.
+/// Whose comparison it is. Each kind has turns of its own, so that a flood of strangers' sign-ins delays no operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asker {
     /// An operator who is signed in, or a sign-in from an address block that this operator is known at.
@@ -28,7 +29,7 @@ pub enum Asker {
     Stranger,
 }
 
-/// Turns at comparing passwords: argon2 takes 19 MiB and some 30 ms of a processor for each.
+/// Semaphores that bound how many passwords are compared at once: argon2id takes 19 MiB and about 30 ms of a processor for each.
 #[derive(Debug)]
 pub struct Turns {
     known: Arc<Semaphore>,
