@@ -49,10 +49,14 @@ mod past;
 mod plain_http;
 #[path = "http/polls.rs"]
 mod polls;
+#[path = "http/proxies.rs"]
+mod proxies;
 #[path = "http/refunds.rs"]
 mod refunds;
 #[path = "http/releases.rs"]
 mod releases;
+#[path = "http/sandbox_alone.rs"]
+mod sandbox_alone;
 #[path = "http/settings.rs"]
 mod settings;
 #[path = "http/signed_v3.rs"]
