@@ -235,9 +235,7 @@ async fn the_files_by_which_wechat_knows_a_domain_are_those_of_the_settings_and_
             "/MP_verify_AbCdEf0123456789.txt/",
             "/mp_verify_AbCdEf0123456789.txt",
         ] {
-            let (status, text) = answer(other).await;
-            assert_eq!(status, 404, "{other}");
-            assert!(!text.contains("XXXXXXXXXXXXXXXX"), "{other}");
+            assert_eq!(answer(other).await.0, 404, "{other}");
         }
     })
     .await;

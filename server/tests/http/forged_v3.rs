@@ -29,8 +29,7 @@ async fn all_are_refused(wanted: (u16, &str), counted: &[&str], forged: impl Fn(
                 assert_eq!((status.as_u16(), body.as_str()), wanted, "{name} at {path}");
             }
         }
-        assert_eq!(site.status("lin", &number).await["state"], "pending");
-        assert_eq!((site.balance("lin").await, site.count("ledger").await), (0, 0));
+        assert_eq!((site.count(&of(&number, "pending")).await, site.count("ledger").await), (1, 0));
         assert_eq!(site.count("exceptions").await, 0);
         assert_eq!(site.count("events WHERE kind <> 'queried'").await, events);
         let metrics = site.http.get(format!("{server}/metrics")).send().await.unwrap().text().await.unwrap();
@@ -44,10 +43,15 @@ async fn all_are_refused(wanted: (u16, &str), counted: &[&str], forged: impl Fn(
     .await;
 }
 
+/// The order's row in this state; the site's own server may know it only some seconds later.
+fn of(number: &str, state: &str) -> String {
+    format!("orders WHERE out_trade_no = '{number}' AND state = '{state}'")
+}
+
 async fn credited(site: &Site, server: &str, number: &str) {
     let answer = Message::paid(&paid(number)).send(site, &format!("{server}/wxpay/v3/notify")).await;
     assert_eq!(answer, (StatusCode::NO_CONTENT, String::new()));
-    assert_eq!(site.status("lin", number).await["state"], "paid");
+    assert_eq!((site.count(&of(number, "paid")).await, site.count("ledger").await), (1, 1));
 }
 
 fn genuine(number: &str) -> Message {
@@ -156,7 +160,7 @@ async fn a_signed_notice_that_cannot_be_opened_or_read_is_not_taken() {
             ("an event that is not inside", Message::genuine(&other_event)),
             ("not JSON inside", text(b"paid")),
             ("a name twice inside", text(doubled.as_bytes())),
-            ("an amount with an exponent", text(plain.replace(":1000,", ":1e3,").as_bytes())),
+            ("an amount with an exponent", text(plain.replace("\"total\":1000", "\"total\":1e3").as_bytes())),
             ("not JSON", not_json(b"paid")),
             ("a list", not_json(b"[]")),
             ("a message of v2", not_json(signed_by_v2(paid_by_v2(number, "1000")).as_bytes())),
