@@ -33,7 +33,7 @@ mod tests {
             receipt::EVERY,
             login::EVERY,
             nav::EVERY,
-            over::EVERY,
+            overview::EVERY,
             orders::EVERY,
             order::EVERY,
             bill::EVERY,

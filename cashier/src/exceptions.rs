@@ -9,7 +9,7 @@ use crate::db::{accounts, exceptions, ledger, orders, refunds};
 use crate::refunds::NoCertificate;
 use recharge::User;
 use recharge::command::{ResolveException, Resolved};
-use recharge::exception::resolution::{self, Decision, Known, ResolutionKind, ResolutionRefusal};
+use recharge::exception::resolution::{self, Decision, Records, ResolutionKind, ResolutionRefusal};
 use recharge::exception::{Exception, ExceptionId};
 use recharge::form_version;
 use recharge::refund::{ActingOperator, Refund, Refundable};
@@ -73,7 +73,10 @@ impl Cashier {
         let credits = ledger::credits_by_hand(db, &exception.out_trade_no).await?;
         let payment = exception.transaction_id.as_ref();
         let is_credited = credits.iter().any(|credit| Some(&credit.transaction_id) == payment);
-        Ok(resolution::open_kinds(exception, Known { order: order.as_ref(), refunds: &refunds, is_credited }))
+        Ok(resolution::open_kinds(
+            exception,
+            Records { order: order.as_ref(), refunds: &refunds, is_credited },
+        ))
     }
 
     /// The version of what a page shows of an order number, for the form on it.

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 // The server's own file, without the server around it.
 #[path = "../../server/src/recharge_api/fields.rs"]
 mod fields;
-use fields::Bad;
+use fields::BadRequest;
 
 fuzz_target!(|body: &[u8]| {
     for is_json in [false, true] {
@@ -23,12 +23,12 @@ fuzz_target!(|body: &[u8]| {
                 // A way that needs something is not read without it.
                 let _ = asked.kind.trade_type();
             }
-            Err(Bad::Unreadable(why)) => assert!(!why.is_empty()),
-            Err(Bad::Field { field, message }) => assert!(message.contains(field)),
-            Err(Bad::Way { code, message }) => {
+            Err(BadRequest::Unreadable(why)) => assert!(!why.is_empty()),
+            Err(BadRequest::Field { field, message }) => assert!(message.contains(field)),
+            Err(BadRequest::Way { code, message }) => {
                 assert!(matches!(code, "bad_type" | "openid" | "client_ip") && !message.is_empty());
             }
-            Err(Bad::NoToken) => {}
+            Err(BadRequest::NoToken) => {}
         }
     }
 });

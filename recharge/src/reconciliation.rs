@@ -176,7 +176,7 @@ pub struct Line {
 
 /// What our books have about a line.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Known<'a> {
+pub struct Records<'a> {
     /// The order of its `out_trade_no`.
     pub order: Option<&'a Order>,
     /// What was kept under that number.
@@ -207,20 +207,20 @@ pub enum Class {
 }
 
 /// Classifies a line, for a merchant with these apps.
-pub fn classify(line: &Line, known: Known<'_>, apps: &Apps) -> Class {
+pub fn classify(line: &Line, records: Records<'_>, apps: &Apps) -> Class {
     let row = &line.row;
     match &row.entry {
         BillEntry::Revoked => Class::NoMoney,
-        _ if !apps.contains(&row.appid) && known.order.is_none() => Class::OtherApp,
+        _ if !apps.contains(&row.appid) && records.order.is_none() => Class::OtherApp,
         BillEntry::Other { .. } => Class::UnknownState,
         _ if line.again => Class::Repeated,
-        BillEntry::Payment { total_fee } => payment(row, *total_fee, known, apps),
-        BillEntry::Refund { refund_fee, status, .. } => refund(row, *refund_fee, status, known),
+        BillEntry::Payment { total_fee } => payment(row, *total_fee, records, apps),
+        BillEntry::Refund { refund_fee, status, .. } => refund(row, *refund_fee, status, records),
     }
 }
 
-fn payment(row: &BillRow, total_fee: Fen, known: Known<'_>, apps: &Apps) -> Class {
-    if let Some(order) = known.order
+fn payment(row: &BillRow, total_fee: Fen, records: Records<'_>, apps: &Apps) -> Class {
+    if let Some(order) = records.order
         && is_paid_by(order, &row.transaction_id)
     {
         return if row.appid != *apps.appid_of(&order.app) {
@@ -233,24 +233,24 @@ fn payment(row: &BillRow, total_fee: Fen, known: Known<'_>, apps: &Apps) -> Clas
             Class::Matched
         };
     }
-    match known.kept.iter().find(|exception| stands(exception, &row.transaction_id, known.order)) {
+    match records.kept.iter().find(|exception| stands(exception, &row.transaction_id, records.order)) {
         Some(exception) => Class::Kept(exception.id()),
         None => Class::NotHere,
     }
 }
 
 /// The status in a bill is that of its day: what was under way then may have ended either way since.
-fn refund(row: &BillRow, refund_fee: Fen, status: &str, known: Known<'_>) -> Class {
+fn refund(row: &BillRow, refund_fee: Fen, status: &str, records: Records<'_>) -> Class {
     let failed = status == "FAIL";
-    let Some(ours) = known.refund else {
+    let Some(ours) = records.refund else {
         let outside = |exception: &&Exception| {
             exception.kind == ExceptionKind::RefundedOutside
                 && exception.transaction_id.as_ref().is_none_or(|id| *id == row.transaction_id)
         };
-        return match known.kept.iter().find(outside) {
+        return match records.kept.iter().find(outside) {
             _ if failed => Class::NoMoney,
             // Of an order of ours each refund is on record by itself.
-            Some(exception) if known.order.is_none() => Class::Kept(exception.id()),
+            Some(exception) if records.order.is_none() => Class::Kept(exception.id()),
             _ => Class::NotHere,
         };
     };

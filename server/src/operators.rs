@@ -210,7 +210,7 @@ impl Operators {
     }
 
     /// Whether an operator who is signed in still knows the password: asked again where money leaves, because a browser
-    /// may stand open. Source: fault scenario 28.
+    /// may stand open. What that stops is in `docs/faults.md`, 28.
     ///
     /// # Errors
     /// [`LoginError`].

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use crate::{
     cookies::{Session, with_cookie},
     state::{Inner, Server},
-    user_token::Known,
+    user_token::VerifiedUser,
 };
 
 /// Who is signed in without a token in sandbox mode.
@@ -36,26 +36,26 @@ pub(crate) fn routes() -> Routes<Server> {
 
 impl Inner {
     /// The user whose valid token the cookie holds.
-    pub fn user_of_cookie(&self, headers: &HeaderMap) -> Option<Known> {
-        self.user_of(Session::User, headers).map(|(_, known)| known)
+    pub fn user_of_cookie(&self, headers: &HeaderMap) -> Option<VerifiedUser> {
+        self.user_of(Session::User, headers).map(|(_, verified)| verified)
     }
 
-    fn user_of(&self, session: Session, headers: &HeaderMap) -> Option<(String, Known)> {
+    fn user_of(&self, session: Session, headers: &HeaderMap) -> Option<(String, VerifiedUser)> {
         let token = self.cookies().read(session, headers)?;
-        let known = self.tokens.read(&token).ok()?;
-        Some((token, known))
+        let verified = self.tokens.read(&token).ok()?;
+        Some((token, verified))
     }
 
     /// Who asks for a page, as their cookie says.
     pub fn payer(&self, headers: &HeaderMap) -> Option<CurrentUser> {
         let demo = || CurrentUser { id: DEMO.0.to_owned(), name: DEMO.1.to_owned() };
-        let known = self.user_of_cookie(headers).map(|known| current(known.user));
-        known.or_else(|| self.has_demo_user.then(demo))
+        let verified = self.user_of_cookie(headers).map(|verified| current(verified.user));
+        verified.or_else(|| self.has_demo_user.then(demo))
     }
 
     /// The cookie that keeps `token` for as long as it is valid.
-    fn user_cookie(&self, token: &str, known: &Known) -> String {
-        let left_s = known.expires_at.minus(self.now()) / 1000;
+    fn user_cookie(&self, token: &str, verified: &VerifiedUser) -> String {
+        let left_s = verified.expires_at.minus(self.now()) / 1000;
         self.cookies().set(Session::User, token, left_s.max(0))
     }
 }
@@ -87,7 +87,7 @@ pub(crate) fn arrive(server: &Server, request: &Request, token: &str) -> Option<
     let signed_in = server.user_of_cookie(request.headers());
     let clean = clean_query(request.uri());
     Some(match signed_in {
-        Some(known) if known.user.id != linked.user.id => {
+        Some(verified) if verified.user.id != linked.user.id => {
             let cookie = server.cookies().set(Session::Switch, token, SWITCH_S);
             with_cookie(Redirect::to(&format!("{}{clean}", links::SWITCH)), &cookie)
         }
@@ -120,8 +120,8 @@ struct SwitchForm {
 
 async fn switch(State(server): State<Server>, headers: HeaderMap, Form(form): Form<SwitchForm>) -> Response {
     let mut response = match server.user_of(Session::Switch, &headers) {
-        Some((token, known)) if form.answer != "no" => {
-            with_cookie(Redirect::to(links::HOME), &server.user_cookie(&token, &known))
+        Some((token, verified)) if form.answer != "no" => {
+            with_cookie(Redirect::to(links::HOME), &server.user_cookie(&token, &verified))
         }
         // It expired while the question stood there, or the answer was no; who was signed in stays so.
         _ => Redirect::to(links::HOME).into_response(),

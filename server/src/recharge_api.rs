@@ -3,7 +3,7 @@
 mod error;
 mod fields;
 mod offered;
-mod wish;
+mod request;
 
 use app::access::{Caller, Limit, Routes, Stranger};
 use axum::{
@@ -53,25 +53,25 @@ async fn create(
 }
 
 async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) -> Result<Created, ApiError> {
-    let key = wish::idempotency_key(request.headers())?;
-    let wish = wish::read(request).await?;
-    let user = server.tokens.read(&wish.u).map_err(|_| ApiError::bad_token())?.user;
-    let price = server.pages.site.price(wish.quantity);
+    let key = request::idempotency_key(request.headers())?;
+    let request = request::read(request).await?;
+    let user = server.tokens.read(&request.u).map_err(|_| ApiError::bad_token())?.user;
+    let price = server.pages.site.price(request.quantity);
     let (total_fee, bonus) = price.ok_or_else(|| {
         let site = &server.pages.site;
         let text = format!("quantity must be from {} to {} units", site.min_quantity, site.max_quantity);
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "quantity", text)
     })?;
     server.create_limit.user(&user.id, server.now()).map_err(|slow| ApiError::too_often(slow.wait_s))?;
-    let key_text = wish.key_text();
-    let (way, ip) = offered::way(server, wish.kind, ip)?;
-    let wish = PlaceRequest { user, total_fee, bonus, ip, way };
+    let key_text = request.key_text();
+    let (way, ip) = offered::way(server, request.kind, ip)?;
+    let order = PlaceRequest { user, total_fee, bonus, ip, way };
     let order = match key {
-        None => server.cashier.place(wish).await?,
+        None => server.cashier.place(order).await?,
         Some(key) => {
-            let bad = |error: InvalidValue| wish::bad_key(&error.to_string());
+            let bad = |error: InvalidValue| request::bad_key(&error.to_string());
             let key = IdempotencyKey::new(&key, key_text).map_err(bad)?;
-            server.cashier.place_idempotent(wish, key).await?
+            server.cashier.place_idempotent(order, key).await?
         }
     };
     let expires_in_s = order.expires_in_s(server.now());

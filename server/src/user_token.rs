@@ -34,7 +34,7 @@ pub struct UserTokens {
     decoding: DecodingKey,
     validation: Validation,
     /// Tokens whose signature was verified, keyed by the whole token.
-    verified: Mutex<HashMap<Box<str>, Known>>,
+    verified: Mutex<HashMap<Box<str>, VerifiedUser>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,9 +46,9 @@ struct Claims {
     name: Option<String>,
 }
 
-/// Who a valid token names, and until when.
+/// The user whom a valid token names, and until when it is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct VerifiedUser {
     pub user: User,
     pub expires_at: UnixMillis,
 }
@@ -84,25 +84,25 @@ impl UserTokens {
 
     /// # Errors
     /// [`BadToken`].
-    pub fn read(&self, token: &str) -> Result<Known, BadToken> {
+    pub fn read(&self, token: &str) -> Result<VerifiedUser, BadToken> {
         if token.len() > LONGEST {
             return Err(BadToken);
         }
         // A panic while it was held leaves whole entries, so a poisoned lock can be taken.
         let remembered = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
-        if let Some(known) = remembered {
-            return if known.expires_at > UnixMillis::now() { Ok(known) } else { Err(BadToken) };
+        if let Some(user) = remembered {
+            return if user.expires_at > UnixMillis::now() { Ok(user) } else { Err(BadToken) };
         }
-        let known = self.verify(token)?;
+        let user = self.verify(token)?;
         let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         if verified.len() >= REMEMBERED {
             verified.clear();
         }
-        verified.insert(token.into(), known.clone());
-        Ok(known)
+        verified.insert(token.into(), user.clone());
+        Ok(user)
     }
 
-    fn verify(&self, token: &str) -> Result<Known, BadToken> {
+    fn verify(&self, token: &str) -> Result<VerifiedUser, BadToken> {
         let data =
             jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| BadToken)?;
         let Claims { sub, exp, name } = data.claims;
@@ -111,7 +111,7 @@ impl UserTokens {
         }
         let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| sub.clone());
         let user = User::new(sub, name).map_err(|_| BadToken)?;
-        Ok(Known { user, expires_at: UnixMillis::new(exp.saturating_mul(1000)) })
+        Ok(VerifiedUser { user, expires_at: UnixMillis::new(exp.saturating_mul(1000)) })
     }
 
     /// A token for `user` that ends `for_s` seconds after `now`.
@@ -166,10 +166,10 @@ mod tests {
         let tokens = UserTokens::new(SECRET);
         let user = User::new("u-7", "u-7").unwrap();
         let token = tokens.issue(&user, UnixMillis::now(), 60).unwrap();
-        let known = tokens.read(&token).unwrap();
-        assert_eq!(tokens.read(&token), Ok(known.clone()));
+        let verified = tokens.read(&token).unwrap();
+        assert_eq!(tokens.read(&token), Ok(verified.clone()));
         // As if a minute had passed.
-        let ended = Known { expires_at: UnixMillis::now(), ..known };
+        let ended = VerifiedUser { expires_at: UnixMillis::now(), ..verified };
         tokens.verified.lock().unwrap().insert(token.as_str().into(), ended);
         assert_eq!(tokens.read(&token), Err(BadToken));
         let changed = token.replace('.', ".A");
@@ -181,9 +181,9 @@ mod tests {
         let tokens = UserTokens::new(SECRET);
         let user = User::new("u-7", "小林").unwrap();
         let now = UnixMillis::now();
-        let known = tokens.read(&tokens.issue(&user, now, 60).unwrap()).unwrap();
-        assert_eq!(known.user, user);
-        assert_eq!(known.expires_at.get(), (now.get() / 1000 + 60) * 1000);
+        let verified = tokens.read(&tokens.issue(&user, now, 60).unwrap()).unwrap();
+        assert_eq!(verified.user, user);
+        assert_eq!(verified.expires_at.get(), (now.get() / 1000 + 60) * 1000);
     }
 
     #[test]

@@ -11,7 +11,9 @@ use crate::db::{exceptions, orders, refunds};
 use crate::reconcile::confirm::Confirmed;
 use recharge::exception::Exception;
 use recharge::order::Order;
-use recharge::reconciliation::{self as rules, Class, Difference, DifferenceKind, Done, Known, Line, reason};
+use recharge::reconciliation::{
+    self as rules, Class, Difference, DifferenceKind, Done, Line, Records, reason,
+};
 use recharge::refund::Refund;
 
 /// The books for a window of lines.
@@ -61,8 +63,8 @@ impl<'a> Books<'a> {
 
     pub(super) fn classify(&self, line: &Line) -> Class {
         let kept = self.kept.get(&line.row.out_trade_no).map_or(&[][..], Vec::as_slice);
-        let known = Known { order: self.order(line), kept, refund: self.refund(line) };
-        rules::classify(line, known, &self.cashier.inner.rules.apps)
+        let records = Records { order: self.order(line), kept, refund: self.refund(line) };
+        rules::classify(line, records, &self.cashier.inner.rules.apps)
     }
 
     pub(super) fn kind_of(&self, line: &Line) -> DifferenceKind {

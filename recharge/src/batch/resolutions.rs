@@ -6,7 +6,7 @@ use super::Batch;
 use super::refunds::Request;
 use crate::command::{ResolveException, Resolved};
 use crate::event::EventDetail;
-use crate::exception::resolution::{self, Decision, Known, Plan, ResolutionRefusal};
+use crate::exception::resolution::{self, Decision, Plan, Records, ResolutionRefusal};
 use crate::exception::{Exception, ExceptionKind, Resolution};
 use crate::ledger::{LedgerEntry, LedgerKey};
 use crate::order::Order;
@@ -26,8 +26,8 @@ impl Batch<'_> {
         let refunds: Vec<_> = self.context.of_order(&number).collect();
         let payment = exception.transaction_id.as_ref();
         let is_credited = payment.is_some_and(|payment| self.context.by_hand(&number, payment).is_some());
-        let known = Known { order: order.as_ref(), refunds: &refunds, is_credited };
-        let plan = resolution::judge(decision, &exception, known)?;
+        let records = Records { order: order.as_ref(), refunds: &refunds, is_credited };
+        let plan = resolution::judge(decision, &exception, records)?;
         let mut refund = None;
         let moved = match plan {
             Plan::Dismiss => Moved::default(),

@@ -153,7 +153,7 @@ pub enum ResolutionRefusal {
 
 /// What our books have besides an exception.
 #[derive(Debug, Clone, Copy)]
-pub struct Known<'k> {
+pub struct Records<'k> {
     /// The order of its number.
     pub order: Option<&'k Order>,
     /// All refunds of its number, of whichever payment.
@@ -163,12 +163,12 @@ pub struct Known<'k> {
 }
 
 /// The kinds of resolution that are open for an exception.
-pub fn open_kinds(exception: &Exception, known: Known) -> Vec<ResolutionKind> {
+pub fn open_kinds(exception: &Exception, records: Records) -> Vec<ResolutionKind> {
     if exception.resolution.is_some() {
         return Vec::new();
     }
     let nobody = || Some(User { id: "?".to_owned(), name: String::new() });
-    let is_open = |way: &ResolutionKind| plan(*way, nobody(), exception, known).is_ok();
+    let is_open = |way: &ResolutionKind| plan(*way, nobody(), exception, records).is_ok();
     ResolutionKind::ALL.into_iter().filter(is_open).collect()
 }
 
@@ -176,7 +176,11 @@ pub fn open_kinds(exception: &Exception, known: Known) -> Vec<ResolutionKind> {
 ///
 /// # Errors
 /// [`ResolutionRefusal`], which says what would do instead.
-pub fn judge(decision: &Decision, exception: &Exception, known: Known) -> Result<Plan, ResolutionRefusal> {
+pub fn judge(
+    decision: &Decision,
+    exception: &Exception,
+    records: Records,
+) -> Result<Plan, ResolutionRefusal> {
     if let Some(settled) = &exception.resolution {
         return Err(ResolutionRefusal::AlreadyResolved(settled.clone()));
     }
@@ -188,7 +192,7 @@ pub fn judge(decision: &Decision, exception: &Exception, known: Known) -> Result
         Decision::Credit { user, .. } => user.clone(),
         _ => None,
     };
-    plan(decision.kind(), user, exception, known)
+    plan(decision.kind(), user, exception, records)
 }
 
 /// Whether this is kept as the reason of a decision: 1 to 200 bytes without control characters.
@@ -200,7 +204,7 @@ fn plan(
     way: ResolutionKind,
     user: Option<User>,
     exception: &Exception,
-    Known { order, refunds, is_credited }: Known,
+    Records { order, refunds, is_credited }: Records,
 ) -> Result<Plan, ResolutionRefusal> {
     if way == ResolutionKind::Dismiss {
         return Ok(Plan::Dismiss);

@@ -66,7 +66,7 @@ fn apps() -> Apps {
 }
 
 fn payment_class(line: &Line, order: Option<&Order>, kept: &[Exception], apps: &Apps) -> Class {
-    classify(line, Known { order, kept, refund: None }, apps)
+    classify(line, Records { order, kept, refund: None }, apps)
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_refund_that_is_not_ours_is_kept_or_looked_for() {
         transaction_id: Some(TransactionId::parse("42001").unwrap()),
         ..crate::fixtures::exception(ExceptionKind::RefundedOutside)
     }];
-    let class = |line: &Line, order, kept| classify(line, Known { order, kept, refund: None }, &apps);
+    let class = |line: &Line, order, kept| classify(line, Records { order, kept, refund: None }, &apps);
     // Of an order of ours each refund is on record by itself.
     assert_eq!(class(&line, Some(&order), &kept), Class::NotHere);
     assert_eq!(class(&line, None, &kept), Class::Kept(kept[0].id()));
@@ -246,7 +246,7 @@ fn refund_class(ours: &Refund, status: &str, fen: i64, transaction: &str) -> Cla
         status.clone_into(of_row);
     }
     let (order, apps) = (paid(1, 1, 1000), apps());
-    classify(&line, Known { order: Some(&order), kept: &[], refund: Some(ours) }, &apps)
+    classify(&line, Records { order: Some(&order), kept: &[], refund: Some(ours) }, &apps)
 }
 
 #[test]

@@ -10,7 +10,7 @@ use wxpay::{OpenId, TradeType};
 
 /// What an integrator asks for, with the parts checked that need no settings.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct RechargeRequest {
     pub u: String,
     /// Whole units.
     pub quantity: u32,
@@ -45,7 +45,7 @@ impl Kind {
 
 /// Why a body is no wish; in words for the integrator.
 #[derive(Debug)]
-pub(super) enum Bad {
+pub(super) enum BadRequest {
     /// Not a form or JSON of these fields, each once.
     Unreadable(String),
     /// The value of a field that cannot be sold.
@@ -102,28 +102,28 @@ impl<'de> Deserialize<'de> for Scalar {
 }
 
 /// # Errors
-/// [`Bad`], for the first thing that is wrong.
-pub(super) fn read(is_json: bool, body: &[u8]) -> Result<Asked, Bad> {
+/// [`BadRequest`], for the first thing that is wrong.
+pub(super) fn read(is_json: bool, body: &[u8]) -> Result<RechargeRequest, BadRequest> {
     let fields = if is_json {
-        serde_json::from_slice(body).map_err(|error| Bad::Unreadable(error.to_string()))
+        serde_json::from_slice(body).map_err(|error| BadRequest::Unreadable(error.to_string()))
     } else {
-        serde_urlencoded::from_bytes(body).map_err(|error| Bad::Unreadable(error.to_string()))
+        serde_urlencoded::from_bytes(body).map_err(|error| BadRequest::Unreadable(error.to_string()))
     };
     check(fields?)
 }
 
-fn check(fields: Fields) -> Result<Asked, Bad> {
-    let bad = |field, message| Bad::Field { field, message };
+fn check(fields: Fields) -> Result<RechargeRequest, BadRequest> {
+    let bad = |field, message| BadRequest::Field { field, message };
     let kind = kind(&fields)?;
     let quantity = fields.quantity.ok_or_else(|| bad("quantity", "quantity is missing"))?;
     let quantity =
         whole(&quantity.0).ok_or_else(|| bad("quantity", "quantity must be a whole number of units"))?;
-    let u = fields.u.filter(|u| !u.is_empty()).ok_or(Bad::NoToken)?;
-    Ok(Asked { u, quantity, kind })
+    let u = fields.u.filter(|u| !u.is_empty()).ok_or(BadRequest::NoToken)?;
+    Ok(RechargeRequest { u, quantity, kind })
 }
 
-fn kind(fields: &Fields) -> Result<Kind, Bad> {
-    let bad = |code, message| Bad::Way { code, message };
+fn kind(fields: &Fields) -> Result<Kind, BadRequest> {
+    let bad = |code, message| BadRequest::Way { code, message };
     let trade_type = match fields.kind.as_deref() {
         None => TradeType::Native,
         // WeChat calls it by both names.
@@ -163,7 +163,7 @@ fn whole(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn form(text: &str) -> Result<Asked, Bad> {
+    fn form(text: &str) -> Result<RechargeRequest, BadRequest> {
         read(false, text.as_bytes())
     }
 
@@ -184,7 +184,7 @@ mod tests {
             ("&client_ip=203.0.113.7", "client_ip"),
         ] {
             match form(&format!("u=a.b.c&quantity=50{text}")) {
-                Err(Bad::Way { code: found, .. }) => assert_eq!(found, code, "{text}"),
+                Err(BadRequest::Way { code: found, .. }) => assert_eq!(found, code, "{text}"),
                 other => panic!("{text}: {other:?}"),
             }
         }

@@ -15,7 +15,7 @@ use crate::layout::Tab;
 use crate::links;
 use crate::request::PageRequest;
 use crate::service::{Service, internal};
-use crate::text::{Lang, Text, exception, exceptions as text, orders, over, resolve as resolve_text};
+use crate::text::{Lang, Text, exception, exceptions as text, orders, overview, resolve as resolve_text};
 
 /// Open exceptions that are listed.
 const OPEN: usize = 200;
@@ -77,7 +77,7 @@ fn place(request: &PageRequest) -> Option<(UnixMillis, &str)> {
 
 fn open(lang: Lang, found: &[Exception], now: UnixMillis) -> impl IntoView + use<> {
     if found.is_empty() {
-        return components::empty(icons::CHECK, lang.t(over::EXCEPTIONS_NONE), "").into_any();
+        return components::empty(icons::CHECK, lang.t(overview::EXCEPTIONS_NONE), "").into_any();
     }
     let items: Vec<_> = found.iter().take(OPEN).map(|found| item(lang, found, now)).collect();
     let most = (found.len() > OPEN).then(|| lang.fill(text::MOST, &[("n", &OPEN.to_string())]));

@@ -20,7 +20,7 @@ use crate::links;
 use crate::money::{money_short, thousands};
 use crate::service::Service;
 use crate::service::operator::Overview;
-use crate::text::{Lang, Text, bill, check, common, orders, over, refunds as texts};
+use crate::text::{Lang, Text, bill, check, common, orders, overview, refunds as texts};
 use crate::url::address;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -50,10 +50,10 @@ pub async fn show(
     };
     let (lang, proxy) = (request.lang, request.undeclared_proxy);
     let plain_http = service.site.plain_http;
-    page(&service, &request, Tab::Overview, lang.t(over::TITLE).to_owned(), move || {
-        let plain_http = plain_http.then(|| components::notice(Some("bad"), lang.t(over::PLAIN_HTTP)));
+    page(&service, &request, Tab::Overview, lang.t(overview::TITLE).to_owned(), move || {
+        let plain_http = plain_http.then(|| components::notice(Some("bad"), lang.t(overview::PLAIN_HTTP)));
         let proxy = proxy.map(|UndeclaredProxy(peer)| {
-            let text = lang.fill(over::UNDECLARED_PROXY, &[("peer", &peer.to_string())]);
+            let text = lang.fill(overview::UNDECLARED_PROXY, &[("peer", &peer.to_string())]);
             components::notice(Some("warn"), text)
         });
         let has_warning = plain_http.is_some() || proxy.is_some();
@@ -91,8 +91,8 @@ fn content(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let figure = |label: Text, (paid, fen, refunded): (i64, Fen, Fen)| {
         let count = thousands(u64::try_from(paid).unwrap_or(0));
         let count = match refunded {
-            Fen::ZERO => lang.fill(over::COUNT_PAID, &[("n", &count)]),
-            refunded => lang.fill(over::COUNT, &[("n", &count), ("amount", &money(refunded))]),
+            Fen::ZERO => lang.fill(overview::COUNT_PAID, &[("n", &count)]),
+            refunded => lang.fill(overview::COUNT, &[("n", &count), ("amount", &money(refunded))]),
         };
         view! {
             <div class="figure">
@@ -104,15 +104,15 @@ fn content(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     };
     view! {
         <div class="page-head">
-            <h1>{lang.t(over::TITLE)}</h1>
+            <h1>{lang.t(overview::TITLE)}</h1>
             <p class="note">{components::time(overview.now, Clock::Minute)}" "{lang.t(common::BEIJING)}</p>
         </div>
         <div class="stack">
-            <section class="card" aria-label=lang.t(over::TITLE)>
+            <section class="card" aria-label=lang.t(overview::TITLE)>
                 <dl class="figures">
-                    {figure(over::TODAY, span(1))}
-                    {figure(over::DAYS_7, span(7))}
-                    {figure(over::DAYS_30, span(30))}
+                    {figure(overview::TODAY, span(1))}
+                    {figure(overview::DAYS_7, span(7))}
+                    {figure(overview::DAYS_30, span(30))}
                 </dl>
             </section>
             {chart(lang, &days)}
@@ -131,7 +131,7 @@ fn chart(lang: Lang, days: &[Day]) -> impl IntoView + use<> {
     let today = days.last().map_or(0, |day| day.sums.paid_fen);
     let label = [("max", money_short(highest)), ("today", money_short(today))];
     let label = label.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let label = lang.fill(over::CHART_LABEL, &label);
+    let label = lang.fill(overview::CHART_LABEL, &label);
     // Places are in hundredths of a percent, so that no floating point is needed.
     let count = i64::try_from(days.len()).unwrap_or(1).max(1);
     let percent = |hundredths: i64| format!("{}.{:02}%", hundredths / 100, hundredths % 100);
@@ -181,7 +181,7 @@ fn chart(lang: Lang, days: &[Day]) -> impl IntoView + use<> {
     };
     view! {
         <section class="card" aria-labelledby="chart-t">
-            <div class="card-head"><h2 id="chart-t">{lang.t(over::CHART)}</h2><p class="note">{range}</p></div>
+            <div class="card-head"><h2 id="chart-t">{lang.t(overview::CHART)}</h2><p class="note">{range}</p></div>
             <figure>
                 <svg class="chart" role="img" aria-label=label>
                     {line(BASE - HEIGHT, Some(top))}
@@ -189,19 +189,19 @@ fn chart(lang: Lang, days: &[Day]) -> impl IntoView + use<> {
                     {line(BASE, None)}
                     {bars}
                     {names}
-                    <text x="100%" y="190" text-anchor="end">{lang.t(over::TODAY)}</text>
+                    <text x="100%" y="190" text-anchor="end">{lang.t(overview::TODAY)}</text>
                 </svg>
             </figure>
             <details class="fold">
-                <summary>{lang.t(over::CHART_TABLE)}</summary>
-                <div class="table-box" role="region" aria-label=lang.t(over::CHART_TABLE) tabindex="0">
+                <summary>{lang.t(overview::CHART_TABLE)}</summary>
+                <div class="table-box" role="region" aria-label=lang.t(overview::CHART_TABLE) tabindex="0">
                     <table class="table">
-                        <caption class="unseen">{lang.t(over::CHART)}</caption>
+                        <caption class="unseen">{lang.t(overview::CHART)}</caption>
                         <thead>
                             <tr>
-                                <th scope="col">{lang.t(over::DAY)}</th>
-                                <th scope="col" data-num="">{lang.t(over::ORDERS)}</th>
-                                <th scope="col" data-num="">{lang.t(over::SUM)}</th>
+                                <th scope="col">{lang.t(overview::DAY)}</th>
+                                <th scope="col" data-num="">{lang.t(overview::ORDERS)}</th>
+                                <th scope="col" data-num="">{lang.t(overview::SUM)}</th>
                             </tr>
                         </thead>
                         <tbody>{table}</tbody>
@@ -234,15 +234,15 @@ fn takings(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>> {
         .collect();
     Some(view! {
         <section class="card" aria-labelledby="ch-t">
-            <div class="card-head"><h2 id="ch-t">{lang.t(over::CHANNELS)}</h2></div>
+            <div class="card-head"><h2 id="ch-t">{lang.t(overview::CHANNELS)}</h2></div>
             <div class="table-box" role="region" aria-labelledby="ch-t" tabindex="0">
                 <table class="table">
                     <thead>
                         <tr>
                             <th scope="col">{lang.t(orders::C_CHANNEL)}</th>
                             <th scope="col">{lang.t(orders::F_PROTOCOL)}</th>
-                            <th scope="col" data-num="">{lang.t(over::ORDERS)}</th>
-                            <th scope="col" data-num="">{lang.t(over::SUM)}</th>
+                            <th scope="col" data-num="">{lang.t(overview::ORDERS)}</th>
+                            <th scope="col" data-num="">{lang.t(overview::SUM)}</th>
                         </tr>
                     </thead>
                     <tbody>{rows}</tbody>
@@ -281,14 +281,14 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         })
         .collect();
     let body = match count {
-        0 => components::empty(icons::CHECK, lang.t(over::EXCEPTIONS_NONE), "").into_any(),
-        _ => view! { <p class="note">{lang.t(over::EXCEPTIONS_NOTE)}</p><ul class="list">{items}</ul> }
+        0 => components::empty(icons::CHECK, lang.t(overview::EXCEPTIONS_NONE), "").into_any(),
+        _ => view! { <p class="note">{lang.t(overview::EXCEPTIONS_NOTE)}</p><ul class="list">{items}</ul> }
             .into_any(),
     };
     view! {
         <section class="card" aria-labelledby="ex-t">
             <div class="card-head">
-                <h2 id="ex-t">{lang.t(over::EXCEPTIONS)}" "<span class="label">{count.to_string()}</span></h2>
+                <h2 id="ex-t">{lang.t(overview::EXCEPTIONS)}" "<span class="label">{count.to_string()}</span></h2>
                 <a href=links::EXCEPTIONS>{lang.t(common::ALL)}</a>
             </div>
             {body}
@@ -342,13 +342,13 @@ fn refund_list(
 fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let stopped = overview.health.stopped.as_ref();
     let violations = overview.health.violations.unwrap_or(0);
-    let ill = [
-        (&overview.health.orders_outage, over::ILL_ORDERS),
-        (&overview.health.queries_outage, over::ILL_QUERIES),
-        (&overview.health.refunds_outage, over::ILL_REFUNDS),
-        (&overview.health.bills_outage, over::ILL_BILLS),
+    let outages = [
+        (&overview.health.orders_outage, overview::OUTAGE_ORDERS),
+        (&overview.health.queries_outage, overview::OUTAGE_QUERIES),
+        (&overview.health.refunds_outage, overview::OUTAGE_REFUNDS),
+        (&overview.health.bills_outage, overview::OUTAGE_BILLS),
     ];
-    let is_well = stopped.is_none() && violations == 0 && ill.iter().all(|(ill, _)| ill.is_none());
+    let is_well = stopped.is_none() && violations == 0 && outages.iter().all(|(outage, _)| outage.is_none());
     let (last, differences) = overview.reconciled;
     let (word, tone) = match (is_well, differences) {
         (false, _) => (check::BAD, Some("bad")),
@@ -357,24 +357,26 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     };
     let unsound = (violations > 0).then(|| {
         let count = thousands(violations);
-        components::notice(Some("bad"), lang.fill(over::VIOLATIONS, &[("n", &count)]))
+        components::notice(Some("bad"), lang.fill(overview::VIOLATIONS, &[("n", &count)]))
     });
     let notice = stopped.map(|stopped| {
         let since = components::time_text(stopped.since, Clock::NoYear);
         let values = [("reason", stopped.reason.as_str()), ("time", since.as_str())];
-        components::notice(Some("bad"), lang.fill(over::STOPPED, &values))
+        components::notice(Some("bad"), lang.fill(overview::STOPPED, &values))
     });
-    let ill = ill.map(|(ill, text)| {
-        let ill = ill.as_ref()?;
-        let [since, tried] = [ill.since, ill.tried_at].map(|at| components::time_text(at, Clock::NoYear));
-        let values = [("reason", ill.reason.as_str()), ("time", since.as_str()), ("tried", tried.as_str())];
+    let outages = outages.map(|(outage, text)| {
+        let outage = outage.as_ref()?;
+        let [since, tried] =
+            [outage.since, outage.tried_at].map(|at| components::time_text(at, Clock::NoYear));
+        let values =
+            [("reason", outage.reason.as_str()), ("time", since.as_str()), ("tried", tried.as_str())];
         Some(components::notice(Some("warn"), lang.fill(text, &values)))
     });
     let (due, since) = overview.backlog;
     let waiting = match since.map(|since| overview.now.minus(since) / 1000) {
         // A query may be due this long while others are sent under the rate limit.
         Some(lag @ 15..) => {
-            lang.fill(over::DUE_LAG, &[("n", &due.to_string()), ("seconds", &lag.to_string())])
+            lang.fill(overview::DUE_LAG, &[("n", &due.to_string()), ("seconds", &lag.to_string())])
         }
         _ => due.to_string(),
     };
@@ -392,17 +394,17 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let tile = |label: Text, value: String| view! { <div><dt class="note">{lang.t(label)}</dt><dd>{value}</dd></div> };
     view! {
         <section class="card stack" aria-labelledby="he-t">
-            <div class="card-head"><h2 id="he-t">{lang.t(over::HEALTH)}</h2>{pill(lang.t(word), tone)}</div>
+            <div class="card-head"><h2 id="he-t">{lang.t(overview::HEALTH)}</h2>{pill(lang.t(word), tone)}</div>
             {notice}
-            {ill}
+            {outages}
             {unsound}
             {differing}
             <dl class="tiles">
-                {tile(over::HEALTH_DUE, waiting)}
+                {tile(overview::HEALTH_DUE, waiting)}
                 {tile(bill::LAST, compared)}
-                {tile(over::SILENT_TODAY, by_query.to_string())}
+                {tile(overview::SILENT_TODAY, by_query.to_string())}
             </dl>
-            <p class="note">{lang.t(over::SILENT_NOTE)}</p>
+            <p class="note">{lang.t(overview::SILENT_NOTE)}</p>
         </section>
     }
 }

@@ -14,7 +14,7 @@ use crate::text::{Lang, order as order_text, refunds, resolve as text};
 pub(super) enum Payee {
     NotNamed,
     /// With the balance.
-    Known(User, Fen),
+    Found(User, Fen),
     /// The id as typed; no account has it.
     Unknown(String),
 }
@@ -27,7 +27,7 @@ pub(super) async fn find_payee(service: &Service, typed: Option<&str>) -> Result
     };
     for id in [typed, typed.trim()] {
         if let Some((user, balance)) = service.cashier.account(id).await.map_err(internal)? {
-            return Ok(Payee::Known(user, balance));
+            return Ok(Payee::Found(user, balance));
         }
     }
     match User::new(typed.trim(), "") {
@@ -40,7 +40,7 @@ pub(super) async fn find_payee(service: &Service, typed: Option<&str>) -> Result
 pub(super) fn payee_facts(lang: Lang, payee: &Payee, amount: Fen) -> impl IntoView + use<> {
     match payee {
         Payee::NotNamed => ().into_any(),
-        Payee::Known(user, balance) => {
+        Payee::Found(user, balance) => {
             let after = balance.checked_add(amount).unwrap_or(*balance);
             view! {
                 <dl class="facts">

@@ -268,7 +268,7 @@ pub async fn resolve(
             {
                 Ok(Payee::NotNamed) if form.user.is_empty() => None,
                 Ok(Payee::NotNamed) => return again("user", ""),
-                Ok(Payee::Known(user, _)) => Some(user),
+                Ok(Payee::Found(user, _)) => Some(user),
                 Ok(Payee::Unknown(id)) => Some(User { name: id.clone(), id }),
                 Err(_) => return again("failed", ""),
             };

@@ -6,8 +6,8 @@ use crate::refund::RefundState;
 
 const NOW: UnixMillis = UnixMillis::new(1_773_540_100_000);
 
-fn known<'k>(order: Option<&'k Order>, refunds: &'k [&'k Refund]) -> Known<'k> {
-    Known { order, refunds, is_credited: false }
+fn records<'k>(order: Option<&'k Order>, refunds: &'k [&'k Refund]) -> Records<'k> {
+    Records { order, refunds, is_credited: false }
 }
 
 fn lin() -> Actor {
@@ -39,11 +39,11 @@ fn each_kind_of_exception_has_its_ways() {
         (RefundedOutside, Some(&order()), vec![], &[Dismiss]),
         (RefundedOutside, None, vec![], &[Dismiss]),
     ] {
-        assert_eq!(open_kinds(&exception(kind), known(order, &refunds)), expected, "{kind:?}");
+        assert_eq!(open_kinds(&exception(kind), records(order, &refunds)), expected, "{kind:?}");
     }
     let settled = resolve(&Decision::Dismiss { reason: "…".to_owned() }, lin(), NOW);
     let settled = Exception { resolution: Some(settled), ..exception(Duplicate) };
-    assert_eq!(open_kinds(&settled, known(Some(&credited), &[])), []);
+    assert_eq!(open_kinds(&settled, records(Some(&credited), &[])), []);
 }
 
 #[test]
@@ -55,14 +55,14 @@ fn a_payment_that_is_going_back_is_not_credited_as_well() {
             ResolutionKind::Credit,
             None,
             &exception(ExceptionKind::Late),
-            known(Some(&kept), &[&refund]),
+            records(Some(&kept), &[&refund]),
         );
         assert_eq!(way.is_ok(), state == RefundState::Closed, "{state:?}");
     }
     // A refund of the order's other payment is no matter.
     let other = Refund { transaction_id: TransactionId::parse("other").unwrap(), ..refund() };
     assert!(
-        plan(ResolutionKind::Credit, None, &exception(ExceptionKind::Late), known(Some(&kept), &[&other]))
+        plan(ResolutionKind::Credit, None, &exception(ExceptionKind::Late), records(Some(&kept), &[&other]))
             .is_ok()
     );
 }
@@ -71,7 +71,7 @@ fn a_payment_that_is_going_back_is_not_credited_as_well() {
 fn a_payment_that_an_operator_credited_in_another_exception_is_neither_credited_nor_given_back_here() {
     let order = paid(false);
     for way in [ResolutionKind::Credit, ResolutionKind::Refund] {
-        let once = Known { is_credited: true, ..known(Some(&order), &[]) };
+        let once = Records { is_credited: true, ..records(Some(&order), &[]) };
         let refused = plan(way, None, &exception(ExceptionKind::Duplicate), once);
         assert_eq!(refused, Err(ResolutionRefusal::AlreadyCredited), "{way:?}");
     }
@@ -83,7 +83,7 @@ fn what_was_taken_back_is_not_taken_back_again() {
     let closed = Refund { state: RefundState::Closed, ..outside() };
     let found = exception(ExceptionKind::RefundedOutside);
     for refund in [taken, closed] {
-        let way = plan(ResolutionKind::TakeBack, None, &found, known(Some(&paid(false)), &[&refund]));
+        let way = plan(ResolutionKind::TakeBack, None, &found, records(Some(&paid(false)), &[&refund]));
         assert_eq!(way, Err(ResolutionRefusal::NothingToTakeBack));
     }
 }
@@ -91,10 +91,10 @@ fn what_was_taken_back_is_not_taken_back_again() {
 #[test]
 fn an_amount_that_no_balance_should_hold_is_not_credited() {
     let much = Exception { total_fee: Fen::new(MOST_FEE.get() + 1), ..exception(ExceptionKind::Duplicate) };
-    let way = plan(ResolutionKind::Credit, None, &much, known(Some(&paid(false)), &[]));
+    let way = plan(ResolutionKind::Credit, None, &much, records(Some(&paid(false)), &[]));
     assert_eq!(way, Err(ResolutionRefusal::TooMuch));
     let most = Exception { total_fee: MOST_FEE, ..exception(ExceptionKind::Duplicate) };
-    assert!(plan(ResolutionKind::Credit, None, &most, known(Some(&paid(false)), &[])).is_ok());
+    assert!(plan(ResolutionKind::Credit, None, &most, records(Some(&paid(false)), &[])).is_ok());
 }
 
 #[test]
@@ -104,12 +104,12 @@ fn money_of_another_app_goes_to_the_user_who_is_named_and_to_nobody_else() {
         ..exception(ExceptionKind::OtherApp)
     };
     assert_eq!(
-        plan(ResolutionKind::Credit, None, &found, known(None, &[])),
+        plan(ResolutionKind::Credit, None, &found, records(None, &[])),
         Err(ResolutionRefusal::UserNeeded)
     );
     let user = User::new("u_2", "").unwrap();
     let Ok(Plan::CreditPayment { user: named, .. }) =
-        plan(ResolutionKind::Credit, Some(user.clone()), &found, known(None, &[]))
+        plan(ResolutionKind::Credit, Some(user.clone()), &found, records(None, &[]))
     else {
         panic!("it is credited");
     };
@@ -120,12 +120,12 @@ fn money_of_another_app_goes_to_the_user_who_is_named_and_to_nobody_else() {
 fn a_reason_is_a_line_of_200_bytes_and_for_a_refund_one_that_wechat_takes() {
     let duplicate = exception(ExceptionKind::Duplicate);
     let dismiss = |reason: &str| {
-        judge(&Decision::Dismiss { reason: reason.to_owned() }, &duplicate, known(Some(&paid(false)), &[]))
+        judge(&Decision::Dismiss { reason: reason.to_owned() }, &duplicate, records(Some(&paid(false)), &[]))
     };
     let refund = |reason: &str| {
         let out_refund_no = OutRefundNo::parse("RF1").unwrap();
         let refund = Decision::Refund { out_refund_no, reason: reason.to_owned() };
-        judge(&refund, &duplicate, known(Some(&paid(false)), &[]))
+        judge(&refund, &duplicate, records(Some(&paid(false)), &[]))
     };
     for (reason, dismisses, refunds) in [
         ("", false, false),

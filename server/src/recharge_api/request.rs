@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     ApiError,
-    fields::{self, Asked, Bad, Kind},
+    fields::{self, BadRequest, Kind, RechargeRequest},
 };
 use crate::middleware::FORM_BYTES;
 
@@ -30,7 +30,7 @@ pub(super) fn bad_key(why: &str) -> ApiError {
 
 /// # Errors
 /// 413 and 415 by the body's size and kind; 400 where it cannot be read; 401 without `u`; 422 for a value out of its range.
-pub(super) async fn read(request: Request) -> Result<Asked, ApiError> {
+pub(super) async fn read(request: Request) -> Result<RechargeRequest, ApiError> {
     let kind =
         request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -52,7 +52,7 @@ pub(super) async fn read(request: Request) -> Result<Asked, ApiError> {
     Ok(fields::read(is_json, &body)?)
 }
 
-impl Asked {
+impl RechargeRequest {
     /// What an idempotency key is bound to: everything that makes it another request. `NATIVE` keeps the form of keys that
     /// are stored already. An openid is not stored, only its hash.
     pub(super) fn key_text(&self) -> String {
@@ -69,13 +69,15 @@ impl Asked {
     }
 }
 
-impl From<Bad> for ApiError {
-    fn from(bad: Bad) -> ApiError {
+impl From<BadRequest> for ApiError {
+    fn from(bad: BadRequest) -> ApiError {
         match bad {
-            Bad::Unreadable(why) => ApiError::new(StatusCode::BAD_REQUEST, "bad_request", why),
-            Bad::Field { field, message } => ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, field, message),
-            Bad::Way { code, message } => ApiError::new(StatusCode::BAD_REQUEST, code, message),
-            Bad::NoToken => ApiError::bad_token(),
+            BadRequest::Unreadable(why) => ApiError::new(StatusCode::BAD_REQUEST, "bad_request", why),
+            BadRequest::Field { field, message } => {
+                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, field, message)
+            }
+            BadRequest::Way { code, message } => ApiError::new(StatusCode::BAD_REQUEST, code, message),
+            BadRequest::NoToken => ApiError::bad_token(),
         }
     }
 }
@@ -102,7 +104,7 @@ mod tests {
             let request = HttpRequest::post("/").header("content-type", kind).body(Body::from(body)).unwrap();
             super::read(request).await.unwrap()
         };
-        let wanted = Asked { u: "a.b.c".to_owned(), quantity: 10, kind: Kind::Native };
+        let wanted = RechargeRequest { u: "a.b.c".to_owned(), quantity: 10, kind: Kind::Native };
         assert_eq!(
             read("application/x-www-form-urlencoded", "u=a.b.c&quantity=10&type=NATIVE").await,
             wanted
