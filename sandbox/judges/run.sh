@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Has somebody else's client ask a sandbox: run.sh wechatpayv3 | axios-plugin | node-v3, with SANDBOX (its address), KEYS (its key
+# Has somebody else's client ask a sandbox: run.sh NAME (see below), with SANDBOX (its address), KEYS (its key
 # files), NOTIFY_URL and BILL_DATE (a day with a payment, yyyy-MM-dd) set. Installs what it needs, once.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/env.sh"
 judges="$root/sandbox/judges" tools="$SAOMA_TOOLS/judges"
@@ -29,20 +29,37 @@ install_node() {
     (cd "$1" && npm ci --ignore-scripts --silent --no-audit --no-fund >&2)
 }
 
+# The lines of a language in docs/sandbox.md, for this sandbox.
+snippet() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" "$root/docs/sandbox.md" | grep -v '^```' | sed "s|http://127.0.0.1:3080|$SANDBOX|"; }
+
 # They ask this machine, whatever proxy there is.
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 case "${1:-}" in
-wechatpayv3)
+wechatpayv3 | wechatpy)
     command -v python3 >/dev/null || apt_install python3 python3-venv
     install python python3
-    exec "$tools/python/venv/bin/python" "$judges/python/judge_wechatpayv3.py" 9>&-
+    exec "$tools/python/venv/bin/python" "$judges/python/judge_$1.py" 9>&-
     ;;
-axios-plugin | node-v3)
+docs-python)
+    command -v python3 >/dev/null || apt_install python3 python3-venv
+    install python python3
+    snippet python >"$tools/python/docs.py"
+    "$tools/python/venv/bin/python" "$tools/python/docs.py" 9>&- | grep "weixin://"
+    echo "ok docs"
+    ;;
+docs-node)
+    need_node
+    install node node
+    snippet js >"$tools/node/docs.mjs"
+    node "$tools/node/docs.mjs" 9>&- | grep "weixin://"
+    echo "ok docs"
+    ;;
+axios-plugin | node-v3 | invoke | tenpay)
     need_node
     install node node
     # Node looks for packages beside the program.
     cp "$judges/node/"*.mjs "$tools/node/"
     exec node "$tools/node/$1.mjs" 9>&-
     ;;
-*) fail "which judge? wechatpayv3, axios-plugin or node-v3" ;;
+*) fail "which judge? wechatpayv3, wechatpy, axios-plugin, node-v3, invoke, tenpay, docs-python or docs-node" ;;
 esac

@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::Command;
 
 use common::{HOUR, world_at};
-use sandbox::{Faults, RefundFaults};
+use sandbox::{APP_APPID, APP_SECRET, Faults, RefundFaults, Registered};
+use tokio::net::TcpListener;
 use wxpay::UnixMillis;
 
 /// Runs a judge against a sandbox of its own, which has a payment two days old; the calls that went well, by name.
@@ -33,6 +34,17 @@ async fn judged_by(name: &'static str) -> Vec<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges/run.sh");
     let mut command = Command::new("bash");
     command.arg(script).arg(name).env("SANDBOX", &world.base).env("KEYS", keys.path());
+    // WeChat's browser in front of the shop, and a port where a judge hears of scans.
+    let browser = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    command.env("BROWSER", format!("http://{}", browser.local_addr().unwrap()));
+    let shop = world.shop.url.lock().unwrap().replace("/wxpay/notify", "");
+    let shown = world.sandbox.clone();
+    tokio::spawn(async move { shown.serve_browser(browser, &shop, std::future::pending()).await });
+    let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let callback_url = Some(format!("http://{free}/callback"));
+    world.sandbox.register(Registered { callback_url, ..Registered::default() });
+    command.env("CALLBACK_PORT", free.port().to_string());
+    command.env("APP_APPID", APP_APPID).env("APP_SECRET", APP_SECRET);
     command.env("NOTIFY_URL", world.shop.url.lock().unwrap().as_str()).env("BILL_DATE", day);
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     let (said, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8_lossy(&output.stderr));
@@ -102,4 +114,41 @@ async fn wechatpay_node_v3_agrees_on_every_call_with_certificates() {
     ];
     assert_made(&made, &[""], &notices);
     assert_made(&made, &[""], &["certificates", "answer verified", "tradebill file", "fundflowbill file"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wechatpay_axios_plugin_signs_what_a_page_and_an_app_pay() {
+    let made = judged_by("invoke").await;
+    let calls = ["jsapi changed", "jsapi sign type", "jsapi sheet", "jsapi paid", "app prefixed", "app paid"];
+    assert_made(&made, &[""], &calls);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wechatpy_signs_a_visitor_in_asks_for_tokens_and_has_a_page_paid() {
+    let made = judged_by("wechatpy").await;
+    let oauth = ["authorize_url", "wrong secret", "fetch_access_token", "code used", "invalid code"];
+    assert_made(&made, &[""], &oauth);
+    assert_made(&made, &[""], &["access_token", "access_token kept", "access_token of a stranger"]);
+    assert_made(&made, &[""], &["jsapi sheet", "jsapi paid", "jsapi query"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenpay_has_pages_and_apps_pay_and_answers_scans_of_static_codes() {
+    let made = judged_by("tenpay").await;
+    for sign_type in ["MD5", "HMAC-SHA256"] {
+        for call in ["getPayParamsByPrepay", "jsapi paid", "jsapi query", "getAppParamsByPrepay"] {
+            assert!(
+                made.contains(&format!("{call} {sign_type}")),
+                "{call} {sign_type} is missing in {made:?}"
+            );
+        }
+    }
+    assert_made(&made, &[""], &["mweb_url", "callback parsed", "getNativeUrl", "refused", "mode one paid"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_lines_of_the_documentation_place_an_order() {
+    for language in ["docs-python", "docs-node"] {
+        assert_made(&judged_by(language).await, &[""], &["docs"]);
+    }
 }
