@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::drive::Job;
+use crate::notices::TAKEN;
 use crate::numbers::{grouped, millis};
 use crate::report::{Rows, Share};
 use crate::sites::{Kind, Site};
@@ -27,7 +28,7 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
         from: 0,
         to: QUEUED,
         limit: LIMIT,
-        needle: "<![CDATA[SUCCESS]]></return_code>",
+        good: TAKEN,
         awake: plan.core.is_some(),
     };
     let share = Share::begin(&site)?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::Failure;
-use crate::http::{Wire, find};
+use crate::http::{Answer, Wire, find};
 
 /// How long one answer may take before the round counts as broken.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,10 +23,28 @@ pub struct Job {
     pub to: usize,
     /// No new request is begun after this time.
     pub limit: Duration,
-    /// What a good answer's body has in it.
-    pub needle: &'static str,
+    /// What counts as answered.
+    pub good: Good,
     /// Whether this program has a core of its own, and looks for answers without a pause.
     pub awake: bool,
+}
+
+/// What a good answer is.
+#[derive(Debug, Clone, Copy)]
+pub enum Good {
+    /// 200, and its body has this in it.
+    With(&'static str),
+    /// 204 without a body.
+    NoContent,
+}
+
+impl Good {
+    fn is(self, answer: &Answer<'_>) -> bool {
+        match self {
+            Good::With(part) => answer.status == 200 && find(answer.body, part.as_bytes()).is_some(),
+            Good::NoContent => answer.status == 204 && answer.body.is_empty(),
+        }
+    }
 }
 
 /// What came of it.
@@ -122,7 +140,7 @@ impl Job {
             }
             let request = &self.requests[number % self.requests.len()];
             let answer = tokio::time::timeout(PATIENCE, wire.ask(request)).await??;
-            if answer.status == 200 && find(answer.body, self.needle.as_bytes()).is_some() {
+            if self.good.is(&answer) {
                 let wait = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
                 part.good.push((number, wait));
             } else {

@@ -18,6 +18,7 @@ mod process;
 mod report;
 mod seed;
 mod sites;
+mod wechat;
 
 use std::path::PathBuf;
 
@@ -75,10 +76,14 @@ pub struct Plan {
 enum Measure {
     /// Credited notices, beside Koa 2.
     Notices,
+    /// The same by API v3, beside API v2.
+    NoticesV3,
     /// Status polls, beside a bare axum handler and Koa 2.
     Polls,
     /// From a new order to its `code_url`.
     Orders,
+    /// The same by API v3, beside API v2.
+    OrdersV3,
     /// From a payment whose notice is lost to its credit.
     Lost,
     /// A hundred thousand queued notices.
@@ -111,11 +116,17 @@ async fn measure(plan: &Plan) -> Result<(), Failure> {
     if plan.wants(Measure::Notices) {
         report.add(notices::run(plan).await?);
     }
+    if plan.wants(Measure::NoticesV3) {
+        report.add(notices::run_v3(plan).await?);
+    }
     if plan.wants(Measure::Polls) {
         report.add(polls::run(plan).await?);
     }
     if plan.wants(Measure::Orders) {
         report.add(orders::run(plan).await?);
+    }
+    if plan.wants(Measure::OrdersV3) {
+        report.add(orders::run_v3(plan).await?);
     }
     if plan.wants(Measure::Lost) {
         report.add(lost::run(plan).await?);

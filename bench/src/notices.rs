@@ -1,13 +1,17 @@
-//! Credited notices per second: signed v2 notices, each answered once it is on disk, every balance checked in SQL after.
+//! Credited notices per second: signed notices, each answered once it is on disk, every balance checked in SQL after.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::drive::Job;
-use crate::numbers::{Spread, grouped, times};
+use crate::drive::{Good, Job};
+use crate::numbers::{Spread, grouped, percent, times};
 use crate::report::{Rows, Share};
 use crate::sites::{Kind, Site};
+use crate::wechat::WeChat;
 use crate::{Failure, Plan, seed};
+
+/// How a notice of API v2 is acknowledged.
+pub const TAKEN: Good = Good::With("<![CDATA[SUCCESS]]></return_code>");
 
 /// A warm-up of this part of the notices, one second at most.
 const WARM_UP: usize = 20;
@@ -32,18 +36,43 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
     Ok(rows)
 }
 
+/// API v3 beside v2.
+pub async fn run_v3(plan: &Plan) -> Result<Rows, Failure> {
+    let mut rows = Rows::new("Credited notices by API v3");
+    let (mut v2, mut v3) = (Vec::new(), Vec::new());
+    for round in 1..=plan.rounds {
+        v2.push(one(plan, Kind::Saoma, round, &mut rows).await?);
+        v3.push(one(plan, Kind::SaomaV3, round, &mut rows).await?);
+    }
+    let (v2, v3) = (Spread::of(v2), Spread::of(v3));
+    rows.row("credited notices/s, API v3", grouped(v3.median), &format!("API v2: {}", grouped(v2.median)))
+        .ratio(percent(v3.median, v2.median))
+        .goal("≥ 75 %", 4 * v3.median >= 3 * v2.median);
+    rows.spread(Kind::Saoma.name(), v2);
+    rows.spread(Kind::SaomaV3.name(), v3);
+    Ok(rows)
+}
+
+/// One round on a fresh server. Every notice is signed before the clock starts.
 async fn one(plan: &Plan, kind: Kind, round: u32, rows: &mut Rows) -> Result<u64, Failure> {
     let site = Site::start(plan, kind, b"").await?;
     let orders = seed::orders(plan.notices as usize);
     seed::insert(&site.database, kind, &orders).await?;
+    let (requests, good) = if kind == Kind::SaomaV3 {
+        let sent_within = WARM_UP_LIMIT + Duration::from_secs(plan.seconds);
+        let wechat = WeChat::of(site.sandbox).await?;
+        (wechat.notices(&orders, site.addr, sent_within).await?, Good::NoContent)
+    } else {
+        (seed::notices(&orders, site.addr), TAKEN)
+    };
     let mut job = Job {
         addr: site.addr,
-        requests: Arc::new(seed::notices(&orders, site.addr)),
+        requests: Arc::new(requests),
         connections: plan.connections as usize,
         from: 0,
         to: orders.len() / WARM_UP,
         limit: WARM_UP_LIMIT,
-        needle: "<![CDATA[SUCCESS]]></return_code>",
+        good,
         awake: plan.core.is_some(),
     };
     let mut warm = job.run().await?.checked()?;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::drive::Job;
+use crate::drive::{Good, Job};
 use crate::http::{Wire, request};
 use crate::numbers::{Spread, grouped, megabytes, percent, times};
 use crate::report::{Rows, Share};
@@ -63,7 +63,7 @@ fn job(plan: &Plan, site: &Site, requests: Vec<Vec<u8>>) -> Job {
         from: 0,
         to: plan.polls as usize,
         limit: Duration::from_secs(plan.seconds),
-        needle: "\"out_trade_no\"",
+        good: Good::With("\"out_trade_no\""),
         awake: plan.core.is_some(),
     }
 }

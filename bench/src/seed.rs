@@ -9,7 +9,7 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Row as _, SqliteConnection};
 use wxpay::v2::{Fields, sign};
-use wxpay::{Merchant, SignType, UnixMillis};
+use wxpay::{Merchant, Protocol, SignType, Signed, UnixMillis};
 
 use crate::Failure;
 use crate::http::request;
@@ -29,7 +29,8 @@ pub struct Order {
     pub user: String,
     pub total_fee: i64,
     pub transaction_id: String,
-    at: i64,
+    /// When it was placed, in milliseconds since 1970.
+    pub at: i64,
 }
 
 /// Orders of the last hour with numbers as Saoma makes them: the time, then random letters. They are paid in about the order
@@ -51,14 +52,14 @@ pub fn orders(count: usize) -> Vec<Order> {
 }
 
 /// A number that looks random and is another one for each `index`. (The end of SplitMix64.)
-fn mixed(index: u64) -> u64 {
+pub fn mixed(index: u64) -> u64 {
     let mut z = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
 
-/// What WeChat posts for each order, as whole requests.
+/// What WeChat posts by API v2 for each order, as whole requests.
 pub fn notices(orders: &[Order], addr: SocketAddr) -> Vec<Vec<u8>> {
     let merchant = Merchant::sandbox();
     let time_end = UnixMillis::now().to_beijing();
@@ -92,7 +93,7 @@ const SAOMA: &str = "INSERT INTO orders (out_trade_no, user_id, user_name, total
     spbill_create_ip, sign_type, created_at, time_expire, state, version, ordering_until, link_token, reusable, open_key, \
     code_url, code_version, code_issued_at, next_query_at) \
     SELECT value->>'out_trade_no', value->>'user', value->>'user', value->>'total_fee', 0, 'Recharge', \
-    'recharge-' || (value->>'total_fee'), 'http://127.0.0.1/wxpay/notify', '127.0.0.1', 'MD5', value->>'at', \
+    'recharge-' || (value->>'total_fee'), 'http://127.0.0.1/wxpay/notify', '127.0.0.1', $3, value->>'at', \
     value->>'at' + $2, 'pending', 2, 0, lower(hex(randomblob(13))), 1, \
     (value->>'user') || char(10) || (value->>'total_fee') || char(10) || '0', \
     'weixin://wxpay/bizpayurl?pr=' || substr(value->>'out_trade_no', 24), 1, value->>'at', value->>'at' + $2 \
@@ -105,10 +106,16 @@ const KOA2: &str = "INSERT INTO orders (out_trade_no, user_id, total_fee, state,
 /// Writes the orders into the database of a running server, and leaves its log empty.
 pub async fn insert(database: &Path, kind: Kind, orders: &[Order]) -> Result<(), Failure> {
     let mut database = open(database).await?;
-    let statement = if kind == Kind::Saoma { SAOMA } else { KOA2 };
+    let (statement, signed) = match kind {
+        Kind::Saoma => (SAOMA, Some(Signed::Md5)),
+        Kind::SaomaV3 => (SAOMA, Some(Signed::Rsa)),
+        Kind::Koa2 | Kind::Bare => (KOA2, None),
+    };
     sqlx::query("BEGIN IMMEDIATE").execute(&mut database).await?;
     for set in orders.chunks(SET) {
-        sqlx::query(statement).bind(serde_json::to_string(set)?).bind(LIFE_MS).execute(&mut database).await?;
+        let set = sqlx::query(statement).bind(serde_json::to_string(set)?).bind(LIFE_MS);
+        let set = signed.iter().fold(set, |set, signed| set.bind(signed.as_str()));
+        set.execute(&mut database).await?;
     }
     sqlx::query("COMMIT").execute(&mut database).await?;
     sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut database).await?;
@@ -152,6 +159,24 @@ pub async fn check(database: &Path, orders: &[Order], good: &[usize]) -> Result<
         return Err(format!("{} orders are paid, {} were acknowledged", paid.len(), good.len()).into());
     }
     Ok(())
+}
+
+/// How many orders lie in a server's database.
+///
+/// # Errors
+/// If one of them was not placed by `protocol`: then the figures are another protocol's.
+pub async fn placed_by(database: &Path, protocol: Protocol) -> Result<i64, Failure> {
+    let mut database = open(database).await?;
+    let mut placed = 0;
+    let counts = "SELECT sign_type, COUNT(*) FROM orders GROUP BY sign_type";
+    for row in sqlx::query(counts).fetch_all(&mut database).await? {
+        let (signed, orders) = (row.get::<&str, _>(0), row.get::<i64, _>(1));
+        if Signed::parse(signed)?.protocol() != protocol {
+            return Err(format!("{orders} orders were placed with {signed}, not by API {protocol}").into());
+        }
+        placed += orders;
+    }
+    Ok(placed)
 }
 
 async fn open(file: &Path) -> Result<SqliteConnection, Failure> {

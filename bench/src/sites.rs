@@ -18,7 +18,10 @@ const SECRET: &str = "only for measuring, on this machine";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// Places by API v2.
     Saoma,
+    /// Places by API v3.
+    SaomaV3,
     Koa2,
     Bare,
 }
@@ -27,6 +30,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Saoma => "Saoma",
+            Kind::SaomaV3 => "Saoma, API v3",
             Kind::Koa2 => "Koa 2",
             Kind::Bare => "bare axum",
         }
@@ -47,6 +51,7 @@ impl Site {
     pub async fn start(plan: &Plan, kind: Kind, body: &[u8]) -> Result<Site, Failure> {
         let folder = plan.work.join(match kind {
             Kind::Saoma => "saoma",
+            Kind::SaomaV3 => "saoma-v3",
             Kind::Koa2 => "koa2",
             Kind::Bare => "bare",
         });
@@ -57,7 +62,8 @@ impl Site {
         let (addr, database, log) = (free_addr()?, folder.join("bench.db"), folder.join("log"));
         let sandbox = free_addr()?;
         let mut process = match kind {
-            Kind::Saoma => saoma(plan, &folder, [addr, sandbox], &database, &log)?,
+            Kind::Saoma => saoma(plan, "v2", &folder, [addr, sandbox], &database, &log)?,
+            Kind::SaomaV3 => saoma(plan, "v3", &folder, [addr, sandbox], &database, &log)?,
             Kind::Koa2 => {
                 let set = |command: &mut std::process::Command| {
                     command.arg(plan.koa2.join("server.js")).arg(addr.port().to_string()).arg(&database);
@@ -84,7 +90,7 @@ impl Site {
     /// The cookie of a user who comes from the site's own pages.
     pub async fn sign_in(&self, user: &str) -> Result<String, Failure> {
         let target = match self.kind {
-            Kind::Saoma => format!("/?u={}", token(user)?),
+            Kind::Saoma | Kind::SaomaV3 => format!("/?u={}", token(user)?),
             Kind::Koa2 => format!("/login?user={user}"),
             Kind::Bare => return Ok("user=nobody".to_owned()),
         };
@@ -102,6 +108,7 @@ impl Site {
 /// In sandbox mode and otherwise as it is delivered: default settings, default log.
 fn saoma(
     plan: &Plan,
+    protocol: &str,
     folder: &Path,
     [addr, sandbox]: [SocketAddr; 2],
     db: &Path,
@@ -113,6 +120,7 @@ fn saoma(
             .current_dir(folder)
             .env("SAOMA_ADDR", addr.to_string())
             .env("SAOMA_SANDBOX_ADDR", sandbox.to_string())
+            .env("SAOMA_WECHAT_PROTOCOL", protocol)
             .env("DATABASE_URL", format!("sqlite://{}", db.display()))
             .env("SAOMA_USER_TOKEN_SECRET", SECRET)
             .env("SAOMA_ADMIN_PASSWORD", "only for measuring")
