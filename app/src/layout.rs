@@ -222,6 +222,7 @@ pub enum Tab {
     Orders,
     Exceptions,
     Reconciliations,
+    Codes,
 }
 
 /// An operator's page.
@@ -248,6 +249,7 @@ where
                     {link(Tab::Orders, links::ORDERS, nav::ORDERS)}
                     {link(Tab::Exceptions, links::EXCEPTIONS, nav::EXCEPTIONS)}
                     {link(Tab::Reconciliations, links::RECONCILIATIONS, nav::BILLS)}
+                    {site.static_codes.then(|| link(Tab::Codes, links::CODES, nav::CODES))}
                 </nav>
                 <div class="topbar-end">
                     <a class="tool" href=request.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>

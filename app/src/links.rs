@@ -26,6 +26,8 @@ pub const LOGOUT: &str = "/admin/logout";
 pub const ORDERS: &str = "/admin/orders";
 pub const EXCEPTIONS: &str = "/admin/exceptions";
 pub const RECONCILIATIONS: &str = "/admin/reconciliations";
+/// The list of static codes, and the form that makes one.
+pub const CODES: &str = "/admin/codes";
 pub const FAVICON: &str = "/favicon.svg";
 /// The folder of style, script and module, without slashes.
 pub const PKG: &str = "pkg";
@@ -69,6 +71,10 @@ paths! {
 
     /// The differences of one day's bill; `date` is `YYYYMMDD`.
     RECONCILIATION = "/admin/reconciliations/{date}", reconciliation(date);
+    /// The sheet of a static code, for printing.
+    CODE = "/admin/codes/{product_id}", code(product_id);
+    /// Stops a static code.
+    CODE_STOP = "/admin/codes/{product_id}/stop", code_stop(product_id);
     /// Dismisses the difference that the query names.
     DIFFERENCE_DISMISS = "/admin/reconciliations/{date}/dismiss", difference_dismiss(date);
 }

@@ -33,6 +33,8 @@ pub struct SiteSettings {
     pub presets: Vec<Preset>,
     /// The ways to pay that are switched on.
     pub ways: Vec<Way>,
+    /// Operators can make static codes.
+    pub static_codes: bool,
     /// Without a slash at its end.
     pub public_url: String,
     /// Payers or WeChat are reached by plain http off this machine; the desk warns of it.
@@ -51,6 +53,13 @@ impl SiteSettings {
         }
         let fee = self.unit_price.get().checked_mul(i64::from(quantity)).filter(|fee| *fee > 0)?;
         Some((Fen::new(fee), Fen::new(preset.map_or(0, |preset| preset.bonus))))
+    }
+
+    /// The bonus of the preset with this price; nothing for any other amount.
+    pub fn bonus(&self, total_fee: Fen) -> Fen {
+        let price = |quantity| self.price(quantity).filter(|(fee, _)| *fee == total_fee);
+        let found = self.presets.iter().find_map(|preset| price(preset.quantity));
+        found.map_or(Fen::ZERO, |(_, bonus)| bonus)
     }
 
     /// Whether browsers reach the site by https, so that cookies can be marked secure.
@@ -82,6 +91,7 @@ mod tests {
             max_quantity: 5000,
             presets: vec![Preset { quantity: 50, bonus: 200 }],
             ways: vec![Way::Native],
+            static_codes: false,
             public_url: "http://127.0.0.1:3000".to_owned(),
             plain_http: false,
             frame_ancestors: vec![],

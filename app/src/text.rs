@@ -6,11 +6,12 @@
 
 mod operator;
 mod operator_bills;
+mod operator_codes;
 mod operator_money;
 mod payer_pages;
 mod shared;
 
-pub use self::{operator::*, operator_bills::*, operator_money::*, payer_pages::*, shared::*};
+pub use self::{operator::*, operator_bills::*, operator_codes::*, operator_money::*, payer_pages::*, shared::*};
 pub use crate::lang::{Lang, Text};
 
 #[cfg(test)]
@@ -34,6 +35,7 @@ mod tests {
             login::EVERY,
             nav::EVERY,
             overview::EVERY,
+            codes::EVERY,
             orders::EVERY,
             order::EVERY,
             bill::EVERY,

@@ -1,5 +1,7 @@
 //! The operator's pages.
 
+pub mod code_sheet;
+pub mod codes;
 mod decision_form;
 mod difference_words;
 pub mod dismiss;

@@ -19,6 +19,7 @@ texts! { pub mod nav {
     ORDERS = "订单", "Orders";
     EXCEPTIONS = "异常", "Exceptions";
     BILLS = "对账", "Reconciliation";
+    CODES = "固定码", "Static codes";
     SIGNOUT = "退出", "Sign out";
 } }
 

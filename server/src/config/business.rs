@@ -63,6 +63,7 @@ pub(super) fn site(
         max_quantity,
         presets: presets.map(|p| Preset { quantity: p.quantity, bonus: i64::from(p.bonus) }).collect(),
         ways: ways(channels),
+        static_codes: channels.static_codes,
         public_url: String::new(),
         plain_http: false,
         frame_ancestors,

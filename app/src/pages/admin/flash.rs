@@ -8,7 +8,7 @@ use wxpay::bill::BillDate;
 use crate::components;
 use crate::links;
 use crate::request::PageRequest;
-use crate::text::{Text, bill, error, order, refunds, resolve};
+use crate::text::{Text, bill, codes, error, order, refunds, resolve};
 use crate::url::address;
 
 /// `Outcome = "code", tone, TEXT;`
@@ -65,6 +65,7 @@ outcomes! {
     AlreadyCredited = "settled_credited", Some("warn"), resolve::SAID_CREDITED;
     RefundUnderWay = "settled_refund", Some("warn"), resolve::SAID_REFUND;
     OrderTurnedUp = "turned_up", Some("warn"), resolve::SAID_TURNED_UP;
+    CodeStopped = "stopped", None, codes::SAID_STOPPED;
     DifferenceDismissed = "dismissed", None, bill::SAID_DISMISSED;
     DifferenceChanged = "over", Some("warn"), bill::SAID_OVER;
 }
@@ -87,6 +88,11 @@ pub fn to_order(number: &OutTradeNo, outcome: Outcome) -> Response {
 /// Leads to the order's page, which says the outcome and after how many seconds to try again.
 pub fn to_order_later(number: &OutTradeNo, outcome: Outcome, wait_s: impl ToString) -> Response {
     to(&links::order(number), outcome, &wait_s.to_string())
+}
+
+/// Leads to the list of static codes, which says the outcome.
+pub fn to_codes(outcome: Outcome) -> Response {
+    to(links::CODES, outcome, "")
 }
 
 /// Leads to the page of a day's differences, which says the outcome.

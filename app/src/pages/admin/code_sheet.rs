@@ -1,0 +1,66 @@
+//! The sheet of a static code: one A6 page that is printed and put up.
+
+use axum::extract::{Path, State};
+use axum::response::Response;
+use leptos::prelude::*;
+use recharge::static_code::StaticCode;
+use wxpay::{Fen, ProductId};
+
+use super::extract::OperatorRequest;
+use super::frame::{absent, failed, page, way_back};
+use crate::checkout::qr_markup;
+use crate::components::{self, big_money, money};
+use crate::layout::Tab;
+use crate::links;
+use crate::service::{Service, internal};
+use crate::site::SiteSettings;
+use crate::text::{Lang, codes as text};
+
+pub async fn show(
+    State(service): State<Service>,
+    OperatorRequest { request, .. }: OperatorRequest,
+    Path(number): Path<String>,
+) -> Response {
+    let Ok(number) = ProductId::parse(number) else { return absent(&service, &request).await };
+    let code = match service.cashier.static_code(&number).await.map_err(internal) {
+        Ok(Some(code)) => code,
+        Ok(None) => return absent(&service, &request).await,
+        Err(error) => return failed(&service, &request, Tab::Codes, &error).await,
+    };
+    let (lang, site) = (request.lang, service.site.clone());
+    page(&service, &request, Tab::Codes, lang.t(text::SHEET).to_owned(), move || {
+        let stopped = code.stopped_at.map(|_| components::notice(Some("warn"), lang.t(text::STOPPED_NOTE)));
+        let scan = site.scan_url(code.shown().as_str()).map(|href| view! {
+            <a class="button" href=href target="_blank" rel="noopener">{lang.t(crate::text::dialog::SANDBOX_SCAN)}</a>
+        });
+        view! {
+            <div class="no-print stack">
+                {way_back(lang.t(text::BACK), links::CODES.to_owned())}
+                {stopped}
+                <p class="note">{lang.t(text::PRINT_HINT)}</p>
+                <div class="actions">{scan}</div>
+            </div>
+            {sheet(lang, &site, &code)}
+        }
+    })
+    .await
+}
+
+/// What is printed: whom it tops up, the amount, the code, and what to do.
+fn sheet(lang: Lang, site: &SiteSettings, code: &StaticCode) -> impl IntoView + use<> {
+    let label = lang.fill(crate::text::dialog::QR_LABEL, &[("amount", &money(code.total_fee))]);
+    let bonus = (code.bonus > Fen::ZERO)
+        .then(|| lang.fill(crate::text::payer::BONUS, &[("amount", &money(code.bonus))]));
+    view! {
+        <article class="card sheet" data-width="narrow">
+            <h1>{site.name.clone()}</h1>
+            <p class="label">{lang.fill(crate::text::dialog::ACCOUNT, &[("user", &code.user.name)])}</p>
+            <p>{big_money(code.total_fee, "l")}</p>
+            {bonus.map(|bonus| view! { <p class="note">{bonus}</p> })}
+            <div inner_html=qr_markup(code.shown().as_str(), &label)></div>
+            <p><strong>{lang.t(text::SCAN)}</strong></p>
+            <p class="note">{lang.t(text::SCAN_NOTE)}</p>
+            <p class="note mono">{code.product_id.to_string()}</p>
+        </article>
+    }
+}
