@@ -11,7 +11,9 @@ mod operator_money;
 mod payer_pages;
 mod shared;
 
-pub use self::{operator::*, operator_bills::*, operator_codes::*, operator_money::*, payer_pages::*, shared::*};
+pub use self::{
+    operator::*, operator_bills::*, operator_codes::*, operator_money::*, payer_pages::*, shared::*,
+};
 pub use crate::lang::{Lang, Text};
 
 #[cfg(test)]
