@@ -16,6 +16,7 @@ export interface Faults {
   answer_delay_ms?: number
   refund?: { refuse?: 'NOTENOUGH' }
   speed?: number
+  weixin?: { bridge?: 'fail' | 'late' | 'never' | 'ok_without_paying'; code?: string; token?: string }
 }
 
 export class Sandbox {

@@ -23,6 +23,8 @@ export class Saoma {
   readonly log: string[] = []
   url = ''
   sandbox = new Sandbox('')
+  /** This site as WeChat's own browser shows it. */
+  wechat = ''
   /** Of the operator `admin`, as printed at the first start. */
   password = ''
   private child?: ChildProcess
@@ -59,8 +61,9 @@ export class Saoma {
       for await (const line of createInterface({ input: child.stdout!, signal: late })) {
         this.url ||= line.match(/^Saoma serves .* on (http:\S+)$/)?.[1] ?? ''
         this.sandbox.url ||= line.match(/^SANDBOX: .* (http:\S+)$/)?.[1] ?? ''
+        this.wechat ||= line.match(/^WeChat's browser, .* (http:\S+)$/)?.[1] ?? ''
         this.password ||= line.match(/password: (\S+)$/)?.[1] ?? ''
-        if (this.url && this.sandbox.url && this.password) return
+        if (this.url && this.sandbox.url && this.wechat && this.password) return
       }
       throw new Error(`${binary} did not say where it serves:\n${this.log.join('\n')}`)
     })()

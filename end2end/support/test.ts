@@ -31,7 +31,7 @@ export const test = base.extend<Fixtures>({
   baseURL: async ({ saoma }, use) => use(saoma.url),
 
   watch: async ({ saoma }, use) => {
-    const watch = new Watch([saoma.url, saoma.sandbox.url].map(url => new URL(url).host))
+    const watch = new Watch([saoma.url, saoma.sandbox.url, saoma.wechat].map(url => new URL(url).host))
     await use(watch)
     expect(watch.unexpected(), 'complaints of the browser').toEqual([])
   },
