@@ -32,9 +32,14 @@ async fn heal(harness: &Harness) {
 /// What an order that was not taken means: a word for the error, and whether all new orders stop.
 fn not_taken(code: &ErrCode) -> (&'static str, bool) {
     match code.as_str() {
-        "NOAUTH" | "APPID_NOT_EXIST" | "MCHID_NOT_EXIST" | "APPID_MCHID_NOT_MATCH" | "SIGNERROR" => {
-            ("refused", true)
-        }
+        "NOAUTH"
+        | "APPID_NOT_EXIST"
+        | "MCHID_NOT_EXIST"
+        | "MCH_NOT_EXISTS"
+        | "APPID_MCHID_NOT_MATCH"
+        | "SIGNERROR" => ("refused", true),
+        // One payer, or one order.
+        "RULE_LIMIT" | "OPENID_MISMATCH" | "REQUEST_BLOCKED" => ("refused", false),
         // A query decided nothing either: WeChat knows the number and does not want it.
         "ORDERPAID" | "OUT_TRADE_NO_USED" | "INVALID_REQUEST" => ("refused", false),
         "INVALID_TRANSACTIONID"
