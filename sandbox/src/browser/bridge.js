@@ -19,8 +19,9 @@
       frame.hidden = true
       // Without this a computer's browser would ask to open another program.
       frame.setAttribute('sandbox', '')
+      // Chromium names no address of a frame whose scheme it does not know.
       const blocked = event => {
-        if (event.blockedURI.startsWith('weixin')) end(false)
+        if (event.effectiveDirective === 'frame-src' && /^(weixin|$)/.test(event.blockedURI)) end(false)
       }
       const end = heard => {
         document.removeEventListener('securitypolicyviolation', blocked)
