@@ -34,10 +34,11 @@
       setTimeout(() => end(true), 300)
     })
 
-  // A layer over the page. Its style is set by script, which no policy of the page concerns.
+  // A layer over the page, and over any dialog of it, as WeChat's own is. Its style is set by script, which no policy of the
+  // page concerns.
   const STYLE = `
-    .back { position: fixed; inset: 0; z-index: 2147483647; display: flex; align-items: flex-end; justify-content: center;
-      background: #0009; color: #141b17; font: 16px/1.6 -apple-system, "PingFang SC", "Noto Sans CJK SC", sans-serif; }
+    .back { box-sizing: border-box; width: 100%; max-width: none; height: 100%; max-height: none; margin: 0; padding: 0; border: 0;
+      display: flex; align-items: flex-end; justify-content: center; background: #0009; color: #141b17; font: 16px/1.6 -apple-system, "PingFang SC", "Noto Sans CJK SC", sans-serif; }
     .sheet { box-sizing: border-box; width: 100%; max-width: 420px; padding: 24px; border-radius: 14px 14px 0 0;
       background: #fff; text-align: center; }
     p { margin: 0 0 8px; } .amount { font-size: 40px; font-weight: 650; } .note { color: #54309f; font-size: 14px; }
@@ -58,10 +59,11 @@
         parent.append(element)
         return element
       }
-      const back = add(root, 'div', 'back', '')
+      const back = add(root, 'dialog', 'back', '')
       const sheet = add(back, 'div', 'sheet', '')
-      sheet.setAttribute('role', 'dialog')
-      sheet.setAttribute('aria-modal', 'true')
+      back.setAttribute('aria-label', words('微信支付', 'WeChat Pay'))
+      // Only a button ends it, so that the page always gets an answer.
+      back.oncancel = event => event.preventDefault()
       for (const [className, text] of lines) add(sheet, 'p', className, text)
       add(sheet, 'p', 'note', words('沙盒模式，不会扣真钱', 'Sandbox: no real money moves'))
       for (const [name, text] of buttons) {
@@ -74,6 +76,7 @@
         }
       }
       document.documentElement.append(host)
+      back.showModal()
       root.querySelector('button').focus()
     })
 
