@@ -195,6 +195,7 @@ impl Model {
     /// The pay button.
     pub fn pressed(&mut self, now: i64, quantity: u32, total_fee: i64, bonus: i64) -> Command {
         (self.quantity, self.total_fee, self.bonus) = (quantity, total_fee, bonus);
+        self.way = self.ways.first().copied().unwrap_or(Way::Native);
         self.again(now)
     }
 

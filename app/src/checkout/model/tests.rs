@@ -326,6 +326,8 @@ fn another_way_is_another_order_and_the_button_repeats_the_same() {
     assert_eq!(model.placed(3_100, Ok(view(ViewState::Pending))), Command::Nothing);
     assert_eq!(model.phase(), Phase::InWechat);
     assert_eq!(model.other_ways().collect::<Vec<_>>(), [Way::Jsapi]);
+    model.pressed(4_000, 10, 1000, 0);
+    assert_eq!(model.way, Way::Jsapi, "the next press is advised anew");
 }
 
 #[test]
