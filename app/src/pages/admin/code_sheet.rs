@@ -38,7 +38,7 @@ pub async fn show(
                 {way_back(lang.t(text::BACK), links::CODES.to_owned())}
                 {stopped}
                 <p class="note">{lang.t(text::PRINT_HINT)}</p>
-                <div class="actions">{scan}</div>
+                <div class="row">{scan}</div>
             </div>
             {sheet(lang, &site, &code)}
         }
