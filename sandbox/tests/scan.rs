@@ -1,4 +1,5 @@
 //! The example of the client, `wxpay/examples/scan.rs`, against the sandbox, from its settings to the answer of its notice.
+//! It draws its code with `qrcode`, which is therefore a dependency of these tests too.
 
 #![allow(clippy::unwrap_used)]
 
