@@ -108,6 +108,8 @@ test('typing another amount clears the choice, and a wrong one cannot be ordered
 })
 
 test.describe('on a phone', () => {
+  // Where the merchant offers nothing but codes.
+  test.use({ settings: { SAOMA_WECHAT_CHANNELS: 'NATIVE' } })
   test.use({ userAgent: IPHONE, viewport: { width: 360, height: 780 }, permissions: ['clipboard-read', 'clipboard-write'] })
   test('the page says what to do, and copies a link that opens elsewhere', async ({ page, device, saoma }) => {
     await page.goto('/')

@@ -10,7 +10,8 @@ const PHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKi
 
 for (const [lang, locale] of [['zh', 'zh-CN'], ['en', 'en-US']]) {
   test.describe(`in ${locale}`, () => {
-    test.use({ locale })
+    // Where the merchant offers nothing but codes; channels.spec.ts looks at the other ways.
+    test.use({ locale, settings: { SAOMA_WECHAT_CHANNELS: 'NATIVE' } })
     test.slow()
 
     test('the recharge page and its dialog', async ({ page, context, saoma, watch, device }) => {
