@@ -16,6 +16,11 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Reads `v2` or `v3`, as it is printed; `None` for anything else.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Protocol::V2, Protocol::V3].into_iter().find(|protocol| protocol.to_string() == name)
+    }
+
     /// The other one.
     pub fn other(self) -> Self {
         match self {

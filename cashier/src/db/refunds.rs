@@ -254,11 +254,6 @@ pub(crate) async fn hold(db: &Db, refund: &Refund, pause_ms: i64, now: UnixMilli
     Ok(done.rows_affected() == 1)
 }
 
-/// Reads the word of a protocol.
-fn protocol(word: &str) -> Option<Protocol> {
-    [Protocol::V2, Protocol::V3].into_iter().find(|protocol| protocol.to_string() == word)
-}
-
 fn refund(row: &AnyRow) -> Result<Refund, DbError> {
     let row = REFUNDS.row(row);
     let user_id: String = row.get("user_id")?;
@@ -282,7 +277,7 @@ fn refund(row: &AnyRow) -> Result<Refund, DbError> {
             false => Some(User { id: user_id, name: row.get("user_name")? }),
         },
         reason: row.get("reason")?,
-        protocol: row.word("protocol", protocol)?,
+        protocol: row.word("protocol", Protocol::from_name)?,
         notify_url: row.get("notify_url")?,
         by: row.actor("made_by_kind", "made_by")?,
         overdrawn: row.flag("overdrawn")?,

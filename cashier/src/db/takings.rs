@@ -36,10 +36,9 @@ pub async fn by_channel(db: &Db, from: UnixMillis) -> Result<Vec<Takings>, DbErr
 
 fn takings(row: &AnyRow) -> Result<Takings, DbError> {
     let row = Row::of("orders", &["channel", "protocol"], row);
-    let protocol: String = row.get("protocol")?;
     Ok(Takings {
         channel: row.word("channel", OrderChannel::from_name)?,
-        protocol: if protocol == "v3" { Protocol::V3 } else { Protocol::V2 },
+        protocol: row.word("protocol", Protocol::from_name)?,
         orders: row.get("orders")?,
         fen: Fen::new(row.get("fen")?),
     })

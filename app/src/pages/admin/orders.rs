@@ -87,11 +87,7 @@ fn filter(request: &PageRequest) -> Filter {
     let search = request.get("q").unwrap_or_default().trim();
     let search: String = search.chars().filter(|letter| !letter.is_control()).take(64).collect();
     let channel = request.get("channel").and_then(OrderChannel::from_name);
-    let protocol = match request.get("protocol") {
-        Some("v2") => Some(Protocol::V2),
-        Some("v3") => Some(Protocol::V3),
-        _ => None,
-    };
+    let protocol = request.get("protocol").and_then(Protocol::from_name);
     let state = state.map(|(_, state, _)| *state);
     Filter { state, exception, channel, protocol, search, ..Filter::default() }
 }
