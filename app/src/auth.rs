@@ -113,10 +113,6 @@ pub fn current_user() -> Result<CurrentUser, AppError> {
     user().ok_or_else(signed_out)
 }
 
-pub fn client_ip() -> ClientIp {
-    extension().unwrap_or_default()
-}
-
 fn signed_out() -> AppError {
     refusal(ErrorCode::Session, "sign in first")
 }
