@@ -35,6 +35,9 @@ pub use self::{
 use crate::sealing::SecretKeys;
 pub use crate::secret::Secret;
 
+/// How long before its end the merchant's certificate is warned about, in days.
+pub(crate) const CERTIFICATE_WARN_DAYS: i64 = 30;
+
 /// Where sandbox mode keeps everything unless told otherwise.
 pub const SANDBOX_DATABASE: &str = "sqlite://data/sandbox.db";
 

@@ -136,7 +136,8 @@ async fn sign_out(State(server): State<Server>) -> Response {
     response
 }
 
-fn forget(server: &Server, session: Session, response: &mut Response) {
+/// Clears a session's cookie with this answer.
+pub(crate) fn forget(server: &Server, session: Session, response: &mut Response) {
     if let Ok(cookie) = HeaderValue::try_from(server.cookies().clear(session)) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }

@@ -20,7 +20,7 @@ use wxpay::{
 
 use crate::{
     background,
-    config::{Config, Mode, PublicUrl, permissions},
+    config::{CERTIFICATE_WARN_DAYS, Config, Mode, PublicUrl, permissions},
     create_limit::CreateLimit,
     credentials,
     doctor::Patient,
@@ -322,9 +322,6 @@ fn stop_if_expired(cashier: &Cashier, config: &Config, now: UnixMillis) {
     }
 }
 
-/// How long before its end a certificate is warned about, in days.
-const WARN_DAYS: i64 = 30;
-
 /// The client with the certificate that refunds need. Without a valid one nothing is refunded and everything else works:
 /// an expired certificate must not keep payments from being credited.
 fn with_certificate(
@@ -344,7 +341,7 @@ fn with_certificate(
         tracing::error!("refunds are off: the certificate in SAOMA_WECHAT_CERT expired on {day}");
         return Ok(client);
     }
-    if ends.minus(now) < WARN_DAYS * 24 * 3600 * 1000 {
+    if ends.minus(now) < CERTIFICATE_WARN_DAYS * 24 * 3600 * 1000 {
         tracing::warn!("the certificate in SAOMA_WECHAT_CERT expires on {day}; refunds end with it");
     }
     Ok(client.with_certificate(certificate.clone())?)

@@ -10,16 +10,17 @@ use axum::{
     extract::{Query, Request, State},
     response::{IntoResponse as _, Redirect, Response},
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use rand::{RngExt as _, distr::Alphanumeric};
+use http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use wxpay::{
     AppId, OpenId, OutTradeNo,
+    v3::sign::nonce,
     weixin::{Weixin, oauth},
 };
 
 use crate::{
     cookies::{Session, with_cookie},
+    payer_session::forget,
     sealing::Purpose,
     state::{Inner, Server},
 };
@@ -99,7 +100,7 @@ async fn go(State(server): State<Server>, Query(asked): Query<Go>, headers: Head
     else {
         return Redirect::to(links::HOME).into_response();
     };
-    let state: String = rand::rng().sample_iter(Alphanumeric).take(32).map(char::from).collect();
+    let state = nonce();
     let sealed = keys.sealer(Purpose::OauthState).seal(&user.id, &format!("{state}\n{to}"));
     let back = format!("{}{}", server.public_url, links::WX_BACK);
     let address = oauth::authorize_url(&account.open_url, account.appid(), &back, &state);
@@ -148,9 +149,7 @@ async fn back(State(server): State<Server>, Query(back): Query<Back>, headers: H
         },
     };
     // Each state is good for one return.
-    if let Ok(cookie) = HeaderValue::try_from(server.cookies().clear(Session::OauthState)) {
-        response.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    forget(&server, Session::OauthState, &mut response);
     response
 }
 

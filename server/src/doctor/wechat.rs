@@ -4,10 +4,8 @@ use cashier::error_chain::error_chain;
 use wxpay::{ErrCode, Error, OutTradeNo, Protocol, UnixMillis};
 
 use super::{Found, Patient};
-use crate::config::{Credentials, Mode};
+use crate::config::{CERTIFICATE_WARN_DAYS, Credentials, Mode};
 
-/// How long before its end a certificate is warned about, in days.
-const WARN_DAYS: i64 = 30;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
 fn credentials(patient: &Patient) -> Option<&Credentials> {
@@ -40,7 +38,7 @@ fn judge_end(end: UnixMillis, now: UnixMillis) -> Found {
         Found::bad(format!(
             "the merchant's certificate expired on {day}: no refunds, and no new orders by v3"
         ))
-    } else if days < WARN_DAYS {
+    } else if days < CERTIFICATE_WARN_DAYS {
         Found::warning(format!("the merchant's certificate ends in {days} days, on {day}"))
     } else {
         Found::good(format!("the merchant's certificate ends in {days} days, on {day}"))
