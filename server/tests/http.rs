@@ -67,3 +67,4 @@ mod static_codes;
 mod status_words;
 #[path = "http/transport.rs"]
 mod transport;
+mod wechat_v3;

@@ -80,6 +80,12 @@ impl Site {
         }
     }
 
+    /// Another server on the same database, with the same sandbox for WeChat.
+    pub fn as_seen_at(&self, running: Running, folder: TempDir) -> Site {
+        let (sandbox, database, http) = (self.sandbox.clone(), self.database.clone(), self.http.clone());
+        Site { url: format!("http://{}", running.addr), sandbox, database, http, running, _folder: folder }
+    }
+
     pub fn get(&self, path: &str) -> RequestBuilder {
         self.http.get(format!("{}{path}", self.url))
     }
@@ -167,6 +173,28 @@ impl Site {
         let sql = AssertSqlSafe(format!("SELECT count(*) AS n FROM {table}"));
         sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get("n")
     }
+}
+
+/// So many senders post the same at once; the answers to each. What is answered 5xx is posted again, as WeChat does, ten
+/// times at most: on a machine that is busy with other things two seconds may pass before a commit is confirmed, above all
+/// where one process plays all senders and the server.
+pub async fn at_once(senders: usize, request: impl Fn() -> RequestBuilder) -> Vec<Vec<(u16, String)>> {
+    let mut sending = tokio::task::JoinSet::new();
+    for _ in 0..senders {
+        let request = request();
+        sending.spawn(async move {
+            let mut answers = Vec::new();
+            for _ in 0..10 {
+                let answer = request.try_clone().unwrap().send().await.unwrap();
+                answers.push((answer.status().as_u16(), answer.text().await.unwrap()));
+                if answers.last().is_some_and(|(status, _)| *status < 500) {
+                    break;
+                }
+            }
+            answers
+        });
+    }
+    sending.join_all().await
 }
 
 /// A token that ends in `seconds`.

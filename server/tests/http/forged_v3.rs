@@ -7,7 +7,8 @@ use wxpay::v3::sign::SigningKey;
 
 use super::{
     common::{Site, on_both, paid as paid_by_v2, signed as signed_by_v2},
-    signed_v3::{APIV3_KEY, Message, WECHATS_ID, beside, envelope, now_s, ours, paid, placed_by_v3, wechats},
+    signed_v3::{APIV3_KEY, Message, WECHATS_ID, beside, ours, placed_by_v3, wechats},
+    wechat_v3::{envelope, now_s, paid},
 };
 
 type Forged = Vec<(&'static str, Message)>;

@@ -1,14 +1,13 @@
 //! Notices of API v3, signed and sealed by a WeChat of the test's own, and a server that believes that one.
 
 use reqwest::{RequestBuilder, StatusCode};
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use serde_json::{Value, json};
+use serde_json::Value;
 use server::{
     config::{self, Config, Credentials, Mode, Secret, V3},
     start::{self, Running},
 };
 use wxpay::{
-    Merchant, UnixMillis,
+    Merchant,
     v3::{
         self,
         keys::{PublicKey, Serial},
@@ -17,7 +16,10 @@ use wxpay::{
     },
 };
 
-use super::common::{SECRET, Site};
+use super::{
+    common::{SECRET, Site},
+    wechat_v3::{envelope, headers, now_s},
+};
 
 pub const APIV3_KEY: &str = "abcdefghijABCDEFGHIJ012345678901";
 pub const WECHATS_ID: &str = "PUB_KEY_ID_0119000098512026031500000000000001";
@@ -77,30 +79,6 @@ pub async fn placed_by_v3(site: &Site, user: &str) -> String {
     number
 }
 
-/// What WeChat seals for a payment of this order.
-pub fn paid(number: &str) -> Value {
-    let merchant = Merchant::sandbox();
-    json!({"mchid": merchant.mch_id.as_str(), "appid": merchant.appid.as_str(), "out_trade_no": number,
-        "transaction_id": "4200001234202603151234567890", "trade_type": "NATIVE", "trade_state": "SUCCESS",
-        "trade_state_desc": "支付成功", "bank_type": "OTHERS", "success_time": UnixMillis::now().to_beijing_rfc3339(),
-        "payer": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"},
-        "amount": {"total": 1000, "payer_total": 1000, "currency": "CNY", "payer_currency": "CNY"}})
-}
-
-/// The envelope around a payment, sealed with `key` for `aad`.
-pub fn envelope(message: &[u8], key: &str, aad: &str) -> Value {
-    let nonce = *b"t9Xk2LmQ4vWz";
-    let mut sealed = message.to_vec();
-    let cipher = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_bytes()).unwrap());
-    let nonce_value = Nonce::assume_unique_for_key(nonce);
-    cipher.seal_in_place_append_tag(nonce_value, Aad::from(aad.as_bytes()), &mut sealed).unwrap();
-    json!({"id": "6d0b6a1e-7c4f-5e0a-9a55-0f2a6e2b9c01", "create_time": "2026-03-15T10:05:12+08:00",
-        "resource_type": "encrypt-resource", "event_type": "TRANSACTION.SUCCESS", "summary": "支付成功",
-        "resource": {"original_type": "transaction", "algorithm": "AEAD_AES_256_GCM",
-            "ciphertext": base64::Engine::encode(&base64::engine::general_purpose::STANDARD, sealed),
-            "associated_data": aad, "nonce": std::str::from_utf8(&nonce).unwrap()}})
-}
-
 /// One message with the headers that it is sent with. Each part can be changed before it is sent.
 #[derive(Clone)]
 pub struct Message {
@@ -111,16 +89,7 @@ pub struct Message {
 impl Message {
     /// As WeChat signs at `at_s` with this key under this name.
     pub fn signed(body: &[u8], key: &SigningKey, serial: &str, at_s: i64) -> Message {
-        let (at, nonce) = (at_s.to_string(), "notifynonce000000000000000000001");
-        let text = [at.as_bytes(), b"\n", nonce.as_bytes(), b"\n", body, b"\n"].concat();
-        let headers = vec![
-            ("wechatpay-timestamp", at),
-            ("wechatpay-nonce", nonce.to_owned()),
-            ("wechatpay-serial", serial.to_owned()),
-            ("wechatpay-signature-type", "WECHATPAY2-SHA256-RSA2048".to_owned()),
-            ("wechatpay-signature", key.sign(&text)),
-        ];
-        Message { headers, body: body.to_vec() }
+        Message { headers: headers(body, key, serial, at_s), body: body.to_vec() }
     }
 
     /// Signed by WeChat, now.
@@ -155,7 +124,7 @@ impl Message {
         self.headers.iter().find(|(header, _)| *header == name).unwrap().1.clone()
     }
 
-    fn request(&self, site: &Site, address: &str) -> RequestBuilder {
+    pub fn request(&self, site: &Site, address: &str) -> RequestBuilder {
         let request = site.http.post(address).body(self.body.clone());
         self.headers.iter().fold(request, |request, (name, value)| request.header(*name, value))
     }
@@ -165,8 +134,4 @@ impl Message {
         let response = self.request(site, address).send().await.unwrap();
         (response.status(), response.text().await.unwrap())
     }
-}
-
-pub fn now_s() -> i64 {
-    UnixMillis::now().get() / 1000
 }
