@@ -33,6 +33,8 @@ mod instances;
 mod integrator;
 #[path = "http/keys.rs"]
 mod keys;
+#[path = "http/matrix.rs"]
+mod matrix;
 #[path = "http/money.rs"]
 mod money;
 #[path = "http/notices.rs"]

@@ -12,7 +12,8 @@ use super::common::{Site, on_both, on_both_with, text};
 /// The first of the sandbox's two WeChat users, as the merchant's account knows him.
 const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
 
-async fn order(site: &Site, user: &str, more: &[(&str, &str)]) -> (StatusCode, Value) {
+/// As the integrator orders, in a way.
+pub async fn order(site: &Site, user: &str, more: &[(&str, &str)]) -> (StatusCode, Value) {
     let token = site.token(user);
     let form = [&[("u", token.as_str()), ("quantity", "10")], more].concat();
     let response = site.http.post(format!("{}/wxpay/recharge", site.url)).form(&form).send().await.unwrap();
@@ -81,7 +82,8 @@ fn to_pay(placed: &Value) -> String {
     query.split('&').find_map(|pair| pair.strip_prefix("prepay_id=")).unwrap().to_owned()
 }
 
-const WAYS: [&[(&str, &str)]; 4] = [
+/// What is asked for each way.
+pub const WAYS: [&[(&str, &str)]; 4] = [
     &[],
     &[("type", "JSAPI"), ("openid", OPENID)],
     &[("type", "APP")],
