@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Has somebody else's client ask a sandbox: run.sh NAME (see below), with SANDBOX (its address), KEYS (its key
-# files), NOTIFY_URL and BILL_DATE (a day with a payment, yyyy-MM-dd) set. Installs what it needs, once.
+# files), NOTIFY_URL and BILL_DATE (a day with a payment, yyyy-MM-dd) set; or has it send notices as WeChat would, with SANDBOX,
+# SERVER (the merchant's) and ORDERS (JSON, by name) set. Installs what it needs, once.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/env.sh"
 judges="$root/sandbox/judges" tools="$SAOMA_TOOLS/judges"
 mkdir -p "$tools"
@@ -34,6 +35,8 @@ snippet() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" "$root/docs/sandbox.md" | grep -
 
 # They ask this machine, whatever proxy there is.
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
+# What WeChat signs with, for those who take its place.
+export WECHAT_KEYS="$root/sandbox/src/v3/keys/test_keys"
 case "${1:-}" in
 wechatpayv3 | wechatpy)
     command -v python3 >/dev/null || apt_install python3 python3-venv
@@ -54,6 +57,17 @@ docs-node)
     node "$tools/node/docs.mjs" 9>&- | grep "weixin://"
     echo "ok docs"
     ;;
+notices-python)
+    command -v python3 >/dev/null || apt_install python3 python3-venv
+    install python python3
+    exec "$tools/python/venv/bin/python" "$judges/python/judge_notices.py" 9>&-
+    ;;
+notices-node)
+    need_node
+    install node node
+    cp "$judges/node/"*.mjs "$tools/node/"
+    exec node "$tools/node/notices.mjs" 9>&-
+    ;;
 axios-plugin | node-v3 | invoke | tenpay)
     need_node
     install node node
@@ -61,5 +75,5 @@ axios-plugin | node-v3 | invoke | tenpay)
     cp "$judges/node/"*.mjs "$tools/node/"
     exec node "$tools/node/$1.mjs" 9>&-
     ;;
-*) fail "which judge? wechatpayv3, wechatpy, axios-plugin, node-v3, invoke, tenpay, docs-python or docs-node" ;;
+*) fail "which judge? wechatpayv3, wechatpy, axios-plugin, node-v3, invoke, tenpay, notices-python, notices-node, docs-python or docs-node" ;;
 esac

@@ -47,6 +47,8 @@ mod operators;
 mod pages;
 #[path = "http/past.rs"]
 mod past;
+#[path = "http/peers.rs"]
+mod peers;
 #[path = "http/plain_http.rs"]
 mod plain_http;
 #[path = "http/polls.rs"]
