@@ -93,7 +93,7 @@ impl Cashier {
             protocols: Protocols {
                 v2: wechat.speaks(Protocol::V2),
                 v2_refunds: wechat.can_refund(Protocol::V2),
-                v3: wechat.speaks(Protocol::V3),
+                v3: wechat.can_call(Protocol::V3),
             },
             late_payment: settings.late_payment,
             notify_base: settings.notify_base.clone(),

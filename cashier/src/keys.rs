@@ -37,7 +37,7 @@ impl Cashier {
     /// # Errors
     /// [`KeysError`].
     pub async fn refresh_wechat_keys(&self) -> Result<bool, KeysError> {
-        if !self.inner.wechat.speaks(Protocol::V3) {
+        if !self.inner.wechat.can_call(Protocol::V3) {
             return Ok(false);
         }
         let is_new = self.inner.wechat.refresh_certificates().await;

@@ -205,9 +205,9 @@ impl Inner {
     }
 
     /// Whether no new ticket can be asked for: the order stays in its protocol, and there are no credentials for that any
-    /// more. It can still be paid, and is credited.
+    /// more, or none that WeChat takes. It can still be paid, and is credited.
     pub(crate) fn has_lost_credentials(&self, order: &Order) -> bool {
-        !self.wechat.speaks(order.signed.protocol())
+        !self.wechat.can_call(order.signed.protocol())
     }
 
     /// Acquires a call to unified order for the holder of the order's lease; without a call the lease is ended.

@@ -19,10 +19,11 @@ use recharge::refund::{self, ActingOperator, Refund, RefundRefusal, RefundReques
 mod external;
 mod send;
 
-/// WeChat's refund endpoint requires the merchant's TLS certificate; without one nothing is refunded.
+/// WeChat's refund endpoint of v2 requires the merchant's TLS certificate, and every call of v3 names it; without one that is
+/// valid nothing is refunded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "WeChat makes no refunds without the merchant's certificate: set SAOMA_WECHAT_CERT (and \
+    "WeChat makes no refunds without a valid certificate of the merchant: set SAOMA_WECHAT_CERT (and \
      SAOMA_WECHAT_CERT_KEY) and start again"
 )]
 pub struct NoCertificate;

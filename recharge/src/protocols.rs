@@ -9,12 +9,12 @@ pub struct Protocols {
     pub v2: bool,
     /// A TLS certificate for v2's refunds, or no TLS at which one is asked for. Says nothing without `v2`.
     pub v2_refunds: bool,
-    /// The merchant's RSA key, an APIv3 key and a key of WeChat's.
+    /// The merchant's RSA key with a certificate that has not ended, an APIv3 key and a key of WeChat's.
     pub v3: bool,
 }
 
 impl Protocols {
-    /// Whether requests can be signed and answers verified by this one.
+    /// Whether requests that WeChat takes can be signed, and answers verified, by this one.
     pub fn speaks(self, protocol: Protocol) -> bool {
         match protocol {
             Protocol::V2 => self.v2,

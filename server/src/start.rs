@@ -248,8 +248,11 @@ async fn wechat(
         Mode::Merchant(merchant) => {
             let endpoint = merchant.base_url.as_deref().map_or_else(Endpoint::wechat, Endpoint::new);
             let client = Client::new(credentials::of_merchant(merchant, config.first)?, endpoint)?;
-            let certificate = merchant.certificate.as_ref();
-            let client = with_certificate(client, certificate, UnixMillis::now())?;
+            let (certificate, now) = (merchant.certificate.as_ref(), UnixMillis::now());
+            let mut client = with_certificate(client, certificate, now)?;
+            if merchant.v3.as_ref().is_some_and(|v3| v3.has_expired(now)) {
+                client = client.with_ended_v3_certificate();
+            }
             return Ok((client, Played::default()));
         }
         Mode::Sandbox { addr } => *addr,

@@ -39,6 +39,7 @@ pub struct Client {
     transport: Transport,
     budget: Budget,
     clock: Clock,
+    v3_has_ended: bool,
 }
 
 impl Client {
@@ -63,7 +64,7 @@ impl Client {
     fn over(credentials: Credentials, transport: Transport) -> Self {
         let budget = Budget { first: Duration::from_secs(4), total: Duration::from_secs(7) };
         let (refresh, clock) = (Arc::default(), Clock::new(UnixMillis::now));
-        Client { credentials, refresh, transport, budget, clock }
+        Client { credentials, refresh, transport, budget, clock, v3_has_ended: false }
     }
 
     /// The same client with other limits: at most `total_ms` a call, of which at most `first_ms` at the first host if
@@ -107,10 +108,22 @@ impl Client {
         Ok(Client { transport, ..self })
     }
 
+    /// The same client, whose merchant certificate for v3 has ended: WeChat refuses each call that its key signs. Notices
+    /// are believed all the same, and what v2 can be asked for goes by v2.
+    #[must_use]
+    pub fn with_ended_v3_certificate(self) -> Self {
+        Client { v3_has_ended: true, ..self }
+    }
+
+    /// Whether WeChat can be asked by this protocol: there are credentials for it, and v3's certificate has not ended.
+    pub fn can_call(&self, by: Protocol) -> bool {
+        self.speaks(by) && !(by == Protocol::V3 && self.v3_has_ended)
+    }
+
     /// Whether refunds can be asked for by this protocol: v2 needs a certificate to show, or no TLS at which one is asked
-    /// for; v3 needs no more than its credentials.
+    /// for; v3 needs no more than to be callable.
     pub fn can_refund(&self, by: Protocol) -> bool {
-        self.speaks(by) && (by == Protocol::V3 || self.transport.shows_certificate())
+        self.can_call(by) && (by == Protocol::V3 || self.transport.shows_certificate())
     }
 
     /// The merchant number.
@@ -141,9 +154,11 @@ impl Client {
         }
     }
 
-    /// `protocol` if there are credentials for it, else the other one: WeChat answers to either about an order of either.
+    /// `protocol` if WeChat can be asked by it, else the other one: WeChat answers to either about an order of either. Where
+    /// it can be asked by neither, that of the two for which there are credentials.
     pub fn instead(&self, protocol: Protocol) -> Protocol {
-        if self.speaks(protocol) { protocol } else { protocol.other() }
+        let can = |by| self.can_call(by) || (self.speaks(by) && !self.can_call(by.other()));
+        if can(protocol) { protocol } else { protocol.other() }
     }
 
     /// The identity of API v2, which its notices are checked with.

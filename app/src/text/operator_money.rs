@@ -7,7 +7,7 @@ texts! { pub mod refunds {
     ASK = "发起退款", "Make a refund";
     NEXT = "下一步", "Next";
     NOTHING_LEFT = "没有可退余额。", "Nothing left to refund.";
-    NO_CERTIFICATE = "没有商户证书，微信不接受退款。请配置 SAOMA_WECHAT_CERT 后重启。", "WeChat makes no refunds without the merchant's certificate. Set SAOMA_WECHAT_CERT and start again.";
+    NO_CERTIFICATE = "没有有效的商户证书，微信不接受退款。请配置 SAOMA_WECHAT_CERT 后重启。", "WeChat makes no refunds without a valid certificate of the merchant. Set SAOMA_WECHAT_CERT and start again.";
     AT_MOST = "最多 {max}", "At most {max}";
     REASON_HINT = "用户会在微信里看到，最多 80 字节（约 26 个汉字）", "The user sees it in WeChat; at most 80 bytes (about 26 Chinese characters)";
     CONFIRM_TITLE = "确认退款", "Confirm the refund";

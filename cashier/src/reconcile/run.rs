@@ -132,7 +132,7 @@ impl<'a> Run<'a> {
         };
         let (mut totals, mut rows) = (Totals::default(), Vec::with_capacity(WINDOW));
         // Either has the payments of both; only v3 tells the hash of what it sends.
-        let by = if wechat.speaks(Protocol::V3) { Protocol::V3 } else { Protocol::V2 };
+        let by = if wechat.can_call(Protocol::V3) { Protocol::V3 } else { Protocol::V2 };
         let mut bill = match wechat.download_bill(by, date, BillType::All, true).await {
             // A day without transactions.
             Err(BillError::NoBill) => return Ok(totals),

@@ -8,6 +8,7 @@
 mod answers;
 mod bills;
 mod certificates;
+mod ended;
 mod invoke;
 #[allow(dead_code, reason = "only the bill is wanted here")]
 #[path = "../published/refunds_and_bills.rs"]
