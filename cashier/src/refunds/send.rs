@@ -75,6 +75,15 @@ impl Inner {
             self.throttle.refunds.release(call);
             return RefundUpdate::Blocked(Blocked::by(&Error::NoCertificate));
         }
+        // What arrived by its own protocol, and was answered without our hearing of it, is another request to WeChat when it
+        // comes by the other one: it is refused although the money goes back.
+        if by.protocol != refund.protocol && refund.tries > 1 {
+            let update = self.query_refund(refund, by, Call::Usual).await;
+            if !matches!(update, RefundUpdate::NotTaken { .. }) {
+                self.throttle.refunds.release(call);
+                return update;
+            }
+        }
         let answer = self.wechat.refund(by, &as_sent(refund)).await;
         let error = match self.record_refund_call(call, answer) {
             Ok(accepted) => {

@@ -5,7 +5,9 @@
 
 mod matrix;
 mod migration;
+mod releases;
 mod rotation;
 #[path = "../common/settings.rs"]
 mod settings;
 mod site;
+mod states;

@@ -7,11 +7,12 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::routing::any;
 use cashier::{Cashier, Clock, Db, NoticeAnswer, PlaceRequest, Random, RefundNoticeAnswer, Settings};
 use recharge::order::Order;
 use recharge::{User, Way, notify_url};
-use sandbox::{APP_APPID, Deliver, Options, Pay, Sandbox};
-use sqlx::Row;
+use sandbox::{APP_APPID, Deliver, NoticeRecord, Options, Pay, Sandbox};
+use sqlx::{AnyPool, Row};
 use wxpay::client::{Client, Credentials};
 use wxpay::v2::{notify, refund_notice};
 use wxpay::v3::keys::{KeyRing, PublicKey};
@@ -32,6 +33,8 @@ pub enum Speaks {
     V3,
     /// New orders go by this one.
     Both(Protocol),
+    /// The same for both, but the merchant's certificate for v3 has ended: WeChat refuses every call by it.
+    V3HasEnded,
 }
 
 /// What a notice is checked with, and who takes it.
@@ -56,32 +59,47 @@ pub struct Site {
 pub async fn on_both<F: Future<Output = ()>>(test: impl Fn(Site) -> F) {
     let (_folder, urls) = testdb::both().await;
     for url in urls {
-        let (receiver, wechat_clock) = (Slot::default(), sandbox::Clock::manual(BEGIN));
-        let options = Options {
-            merchant: Merchant::sandbox(),
-            store: None,
-            clock: wechat_clock.clone(),
-            deliver: Deliver::InProcess(Router::new().fallback(receive).with_state(Arc::clone(&receiver))),
-        };
-        let sandbox = Sandbox::open(options).await.unwrap();
-        test(Site { url, sandbox, clock: Clock::manual(BEGIN), wechat_clock, receiver }).await;
+        test(Site::open(url, None, BEGIN).await).await;
     }
 }
 
 impl Site {
+    /// At this time, with what WeChat has kept in `store`.
+    pub async fn open(url: String, store: Option<AnyPool>, at: UnixMillis) -> Site {
+        let (receiver, wechat_clock) = (Slot::default(), sandbox::Clock::manual(at));
+        let options = Options {
+            merchant: Merchant::sandbox(),
+            store,
+            clock: wechat_clock.clone(),
+            deliver: Deliver::InProcess(Router::new().fallback(receive).with_state(Arc::clone(&receiver))),
+        };
+        let sandbox = Sandbox::open(options).await.unwrap();
+        Site { url, sandbox, clock: Clock::manual(at), wechat_clock, receiver }
+    }
+
     /// A process, to which notices come from now on.
     pub async fn start(&self, speaks: Speaks, instance: &str) -> Cashier {
         let v3 = match speaks {
             Speaks::V2 => None,
-            Speaks::V3 | Speaks::Both(_) => Some(self.v3_credentials()),
+            Speaks::V3 | Speaks::Both(_) | Speaks::V3HasEnded => Some(self.v3_credentials()),
         };
         let v2 = Merchant::sandbox;
         let credentials: Credentials = match (speaks, v3.clone()) {
             (Speaks::Both(first), Some(v3)) => Credentials::both(v2(), v3, first).unwrap(),
+            (Speaks::V3HasEnded, Some(v3)) => Credentials::both(v2(), v3, Protocol::V2).unwrap(),
             (_, Some(v3)) => v3.into(),
             (_, None) => v2().into(),
         };
-        let client = Client::in_process(credentials, self.sandbox.router()).with_budget(2_000, 4_000);
+        let router = self.sandbox.router();
+        let client = match speaks {
+            Speaks::V3HasEnded => {
+                let refused = |_: Uri| async { (StatusCode::UNAUTHORIZED, r#"{"code":"SIGN_ERROR"}"#) };
+                let router = Router::new().route("/v3/{*any}", any(refused)).fallback_service(router);
+                Client::in_process(credentials, router).with_ended_v3_certificate()
+            }
+            _ => Client::in_process(credentials, router),
+        };
+        let client = client.with_budget(2_000, 4_000);
         let db = Db::open(&self.url).await.unwrap();
         let settings = Settings { mobile_app: AppId::parse(APP_APPID).ok(), ..settings() };
         let cashier = Cashier::start(db, client, settings, self.clock.clone(), Random::system(), instance);
@@ -113,10 +131,15 @@ impl Site {
         self.wechat_clock.advance(ms);
     }
 
-    /// Pays by the prepay session, whatever led there.
+    /// Pays by the code, or by the prepay session, whatever led there.
     pub async fn pay(&self, order: &Order) {
-        let prepay_id = self.sandbox.order(order.out_trade_no.as_str()).unwrap().prepay_id().to_owned();
-        self.sandbox.pay(&prepay_id, Pay::default()).await.unwrap();
+        self.pay_as(order, Pay::default()).await;
+    }
+
+    pub async fn pay_as(&self, order: &Order, pay: Pay) {
+        let kept = self.sandbox.order(order.out_trade_no.as_str()).unwrap();
+        let ticket = kept.code_url().unwrap_or(kept.prepay_id());
+        self.sandbox.pay(ticket, pay).await.unwrap();
     }
 
     /// Lets the notices that are due arrive.
@@ -136,7 +159,11 @@ impl Site {
 
     /// Brings the last notice once more, byte for byte.
     pub async fn replay(&self) -> (StatusCode, String) {
-        let record = self.sandbox.notices().last().unwrap().clone();
+        self.bring_again(self.sandbox.notices().pop().unwrap()).await
+    }
+
+    /// The same of any notice of a payment.
+    pub async fn bring_again(&self, record: NoticeRecord) -> (StatusCode, String) {
         let mut headers = HeaderMap::new();
         for (name, value) in &record.headers {
             headers.insert(axum::http::HeaderName::try_from(name.as_str()).unwrap(), value.parse().unwrap());
