@@ -59,7 +59,7 @@ pub enum TokenError {
     /// The calls of this day are used up, and the last token has ended.
     #[error("{fetched} access tokens were fetched today, which is the limit")]
     DailyLimit { fetched: i64 },
-    /// Another instance is fetching, or has just failed to.
+    /// Another caller or instance is fetching, or has just failed to.
     #[error("the access token is being fetched, try again in {wait_s} s")]
     Busy { wait_s: i64 },
     #[error("WeChat gave no access token")]
@@ -81,6 +81,9 @@ pub struct AccessTokens {
     most_a_day: i64,
     key: LessSafeKey,
     memory: Mutex<Option<Remembered>>,
+    /// Single-flight: one caller of this process at a time looks into the database and claims, because each that does holds up
+    /// the one that fetches.
+    flight: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -131,7 +134,8 @@ impl AccessTokens {
         key: [u8; 32],
     ) -> AccessTokens {
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).expect("32 bytes"));
-        AccessTokens { db, clock, random, weixin, api, most_a_day, key, memory: Mutex::default() }
+        let (memory, flight) = (Mutex::default(), tokio::sync::Mutex::default());
+        AccessTokens { db, clock, random, weixin, api, most_a_day, key, memory, flight }
     }
 
     /// The token, fetched where its end is near. While another instance fetches, the one before is given as long as it lives.
@@ -143,6 +147,28 @@ impl AccessTokens {
         if let Some(token) = self.remembered(now) {
             return Ok(token.give(now));
         }
+        let Ok(_turn) = self.flight.try_lock() else { return self.after_the_other(now).await };
+        self.read_or_fetch().await
+    }
+
+    /// While another caller of this process looks for a fresh token: the present one as long as it lives, else what that caller
+    /// found, else a look of one's own.
+    async fn after_the_other(&self, now: UnixMillis) -> Result<GivenToken, TokenError> {
+        let present = self.memory().as_ref().map(|remembered| remembered.token.clone());
+        if let Some(token) = present.filter(|token| token.lives(now)) {
+            return Ok(token.give(now));
+        }
+        let Some(_turn) = self.clock.timeout(PATIENCE, self.flight.lock()).await else {
+            return Err(TokenError::Busy { wait_s: 1 });
+        };
+        let now = self.clock.now();
+        match self.remembered(now) {
+            Some(token) => Ok(token.give(now)),
+            None => self.read_or_fetch().await,
+        }
+    }
+
+    async fn read_or_fetch(&self) -> Result<GivenToken, TokenError> {
         let began = self.clock.steady();
         loop {
             let now = self.clock.now();
