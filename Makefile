@@ -40,9 +40,9 @@ torture: setup ## More of the simulation than make test has: SEEDS=n of them, or
 bench: build ## Speed, beside peers
 	@bash bench/run.sh
 
-faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000 deliveries, 100 full disks, 30 outages, 10,000 slow clients, 10 million orders
+faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000 deliveries, 10,000 replays, 100 full disks, 30 outages, 10,000 slow clients, 10 million orders
 	@ulimit -n $$(ulimit -H -n); \
-	export KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 ORDERS=10000000 SLOW=10000 SLOW_S=600; \
+	export KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 ORDERS=10000000 SLOW=10000 SLOW_S=600 REPLAYS=10000; \
 	$(tests) --test faults
 
 fuzz: ## Fuzz everything that strangers can send, 10,000,000 runs each (RUNS=n)

@@ -3,7 +3,7 @@
 //! what was answered SUCCESS must be in the database, once.
 //!
 //! The figures here are for every run of the tests; variables (`KILLS`, `COPIES_OF`, `DISK_ROUNDS`, `OUTAGES`, `LOCKED_S`,
-//! `ORDERS`, `SLOW`, `SLOW_S`) ask for the long runs of `make faults`.
+//! `ORDERS`, `SLOW`, `SLOW_S`, `REPLAYS`) ask for the long runs of `make faults`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -17,10 +17,25 @@ mod outage;
 mod permissions;
 mod process;
 mod refusals;
+mod replay;
 mod slow;
 mod storm;
 mod till;
+mod token;
+#[path = "../wechat_v3/mod.rs"]
+mod wechat_v3;
 mod wire;
+
+/// What the sandbox or a server says under an address.
+async fn get(address: String) -> String {
+    client().get(address).send().await.unwrap().text().await.unwrap()
+}
+
+fn client() -> reqwest::Client {
+    // Whoever is first installs it; without one no client can be made.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
 
 /// A number that a long run may ask for.
 fn asked(variable: &str, otherwise: usize) -> usize {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wxpay::Merchant;
 
-const SECRET: &str = "a secret of more than 32 bytes, for tests";
+pub const SECRET: &str = "a secret of more than 32 bytes, for tests";
 
 /// Ends with a `kill -9` when it is dropped.
 pub struct Saoma {
@@ -30,6 +30,10 @@ impl Saoma {
 
     /// Another server on the same database, with `first`'s sandbox in WeChat's place.
     pub fn beside(first: &Saoma, database: &str) -> Saoma {
+        Saoma::beside_with(first, database, |_| {})
+    }
+
+    pub fn beside_with(first: &Saoma, database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
         let merchant = Merchant::sandbox();
         let sandbox = first.sandbox.clone().unwrap();
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -42,6 +46,7 @@ impl Saoma {
                 .env("SAOMA_ADDR", &free)
                 .env("SAOMA_PUBLIC_URL", format!("http://{free}"))
                 .env_remove("SAOMA_SANDBOX_ADDR");
+            set(command);
         })
     }
 

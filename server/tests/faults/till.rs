@@ -23,24 +23,30 @@ const PER_USER: usize = 4;
 pub struct Due {
     pub number: OutTradeNo,
     user: String,
-    fen: i64,
-    transaction: String,
+    pub fen: i64,
+    pub transaction: String,
+    /// By API v2.
     pub notice: String,
 }
 
-/// Writes `count` orders, as after a press whose code is not there yet.
+/// Writes `count` orders of v2, as after a press whose code is not there yet.
 pub async fn orders(database: &str, count: usize) -> Vec<Due> {
+    orders_of(database, count, Signed::Md5).await
+}
+
+/// The same, of which WeChat tells with such signatures.
+pub async fn orders_of(database: &str, count: usize, signed: Signed) -> Vec<Due> {
     let db = Db::open(database).await.unwrap();
     let rules = Rules {
         apps: Apps::only(Merchant::sandbox().appid),
-        protocols: Protocols { v2: true, v2_refunds: true, v3: false },
+        protocols: Protocols { v2: true, v2_refunds: true, v3: true },
         late_payment: LatePayment::Credit,
         notify_base: String::new(),
         max_open_orders: 5,
     };
     let committer = Committer::new(db, Arc::new(rules), Watched::default(), "test");
     let group = rand::random::<u32>();
-    let orders: Vec<_> = (0..count).map(|index| order(group, index)).collect();
+    let orders: Vec<_> = (0..count).map(|index| order(group, index, signed)).collect();
     for some in orders.chunks(200) {
         // Whose answer is lost, on a machine that is busy with other things, is written or not: again tells.
         let mut answers = place(&committer, some).await;
@@ -72,7 +78,7 @@ async fn place(
     answers
 }
 
-fn order(group: u32, index: usize) -> Order {
+fn order(group: u32, index: usize, signed: Signed) -> Order {
     let new = NewOrder {
         user: User::new(format!("user-{group}-{}", index / PER_USER), "小林").unwrap(),
         total_fee: Fen::new(1000 + (index % PER_USER) as i64 * 100),
@@ -80,7 +86,7 @@ fn order(group: u32, index: usize) -> Order {
         body: "远山云-充值".to_owned(),
         notify_base: "http://127.0.0.1".to_owned(),
         spbill_create_ip: [127, 0, 0, 1].into(),
-        signed: Signed::Md5,
+        signed,
         app: App::Main,
         way: Way::Native,
         life_ms: 7_200_000,

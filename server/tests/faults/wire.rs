@@ -17,12 +17,16 @@ impl Wire {
         Ok(Wire { stream, buffer: Vec::new() })
     }
 
-    /// Status and body of the answer.
+    /// Status and body of the answer to a notice of v2.
     pub async fn post(&mut self, notice: &str) -> io::Result<(u16, String)> {
-        let length = notice.len();
-        let request = format!(
-            "POST /wxpay/notify HTTP/1.1\r\nHost: a\r\nContent-Type: text/xml\r\nContent-Length: {length}\r\n\r\n{notice}"
-        );
+        self.post_to("/wxpay/notify", "Content-Type: text/xml\r\n", notice).await
+    }
+
+    /// `head` has further headers, each with its end of line.
+    pub async fn post_to(&mut self, path: &str, head: &str, body: &str) -> io::Result<(u16, String)> {
+        let length = body.len();
+        let request =
+            format!("POST {path} HTTP/1.1\r\nHost: a\r\n{head}Content-Length: {length}\r\n\r\n{body}");
         self.stream.write_all(request.as_bytes()).await?;
         self.buffer.clear();
         loop {
@@ -41,6 +45,9 @@ fn whole(bytes: &[u8]) -> Option<(u16, String)> {
     let text = str::from_utf8(bytes).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
     let status = head.get(9..12)?.parse().ok()?;
+    if status == 204 {
+        return Some((status, String::new()));
+    }
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
