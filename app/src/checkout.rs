@@ -5,6 +5,8 @@
 
 mod look;
 mod model;
+mod pay_dialog;
+mod phase;
 mod stage;
 
 use gloo_timers::future::TimeoutFuture;
@@ -15,18 +17,19 @@ use leptos::task::spawn_local;
 use leptos::web_sys::{self, wasm_bindgen::JsCast};
 
 pub use self::look::{credit_words, other_way};
-use self::model::{Command, Model, Phase};
+use self::model::{Command, Model};
+use self::pay_dialog::pay_dialog;
+use self::phase::Phase;
 pub use self::stage::{money_markup, qr_markup};
 use crate::protocol::offer::{Choice, Offer};
 
-use self::look::{Action, Corner, Does};
+use self::look::Does;
 use crate::api;
 use crate::bridge;
 use crate::clock::now;
-use crate::icons::{self, Icon};
 use crate::island_props::read_props;
 use crate::money::money;
-use crate::text::{Lang, common, dialog, payer};
+use crate::text::{Lang, payer};
 
 /// Milliseconds between two looks at the clock.
 const TICK_MS: u32 = 250;
@@ -305,98 +308,5 @@ fn live(offer: Offer, children: Children) -> impl IntoView {
             {children()}
         </div>
         {pay_dialog(handle, &offer)}
-    }
-}
-
-fn pay_dialog(handle: Handle, offer: &Offer) -> impl IntoView + use<> {
-    let (lang, model) = (handle.lang, handle.model);
-    let title =
-        format!("{} · {}", lang.t(dialog::TITLE), lang.fill(dialog::ACCOUNT, &[("user", &offer.account)]));
-    let credit = move || model.with(|model| model.credit(lang));
-    let corner = move || model.with(Model::corner);
-    let left = move || model.with(|model| model.left_s.to_string());
-    let warning = move || match corner() {
-        Corner::Warn(d) => d,
-        _ => "",
-    };
-    view! {
-        <dialog
-            class="pay" id="pay" aria-labelledby="pay-t" node_ref=handle.dialog
-            data-state=move || model.with(|model| model.phase().name())
-            on:close=move |_| handle.closed()
-        >
-            <div
-                class="pay-stage"
-                data-tone=move || model.with(|model| (model.stage() == look::Stage::Credited).then_some("paid"))
-                inner_html=move || model.with(|model| model.stage_markup(lang))
-            ></div>
-            <header class="pay-head">
-                <div class="pay-title">
-                    <h2 class="label" id="pay-t">{title}</h2>
-                    <button class="tool" type="button" aria-label=lang.t(common::CLOSE) on:click=move |_| handle.close()>
-                        <Icon d=icons::CLOSE/>
-                    </button>
-                </div>
-                <div>
-                    <p inner_html=move || model.with(|model| money_markup(model.total_fee, "l"))></p>
-                    <p class="note">{credit}</p>
-                </div>
-                <div
-                    class="ring" role="timer" hidden=move || corner() != Corner::Ring
-                    aria-label=move || lang.fill(dialog::SECONDS, &[("n", &left())])
-                >
-                    <svg viewBox="0 0 60 60" aria-hidden="true">
-                        <circle cx="30" cy="30" r="27"></circle>
-                        <circle
-                            cx="30" cy="30" r="27"
-                            pathLength=move || model.with(|model| model.whole_s.max(1).to_string())
-                            stroke-dasharray=move || model.with(|model| format!("{} {}", model.left_s, model.whole_s.max(1)))
-                        ></circle>
-                    </svg>
-                    <span aria-hidden="true">{left}</span>
-                </div>
-                <span class="badge" data-tone="warn" aria-hidden="true" hidden=move || warning().is_empty()>
-                    <svg class="icon" viewBox="0 0 24 24"><path d=warning></path></svg>
-                </span>
-            </header>
-            <div class="pay-body">
-                <div role="status">
-                    <h3 tabindex="-1">{move || model.with(|model| model.words(lang).0)}</h3>
-                    <p class="label">{move || model.with(|model| model.words(lang).1)}</p>
-                </div>
-            </div>
-            <footer class="pay-foot">
-                {move || {
-                    let (actions, checking) = model.with(|model| (model.actions(lang), model.is_checking()));
-                    actions.into_iter().map(|action| foot_action(handle, action, checking)).collect::<Vec<_>>()
-                }}
-            </footer>
-        </dialog>
-    }
-}
-
-/// One button or link of the dialog's foot.
-fn foot_action(handle: Handle, action: Action, checking: bool) -> impl IntoView {
-    let Action { label, kind, icon, does } = action;
-    let face = (!icon.is_empty()).then(|| view! { <Icon d=icon/> });
-    match does {
-        Does::Open(href, new_tab) => leptos::either::Either::Left(view! {
-            <a
-                class="button" data-kind=kind href=href
-                target=new_tab.then_some("_blank") rel=new_tab.then_some("noopener")
-            >{face}{label}</a>
-        }),
-        does => {
-            let busy = checking && does == Does::Check;
-            leptos::either::Either::Right(view! {
-                <button
-                    class="button" data-kind=kind type="button" disabled=busy aria-busy=busy.then_some("true")
-                    on:click=move |_| handle.act(&does)
-                >
-                    {busy.then(|| view! { <span class="spin" aria-hidden="true"></span> })}
-                    {face}{label}
-                </button>
-            })
-        }
     }
 }

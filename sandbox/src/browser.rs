@@ -21,7 +21,8 @@ use tokio::sync::Notify;
 use self::rewrite::BRIDGE;
 use crate::deliver::is_loopback_name;
 use crate::people::Person;
-use crate::{SHUTDOWN_WITHIN, Sandbox, for_this_machine, told, weixin};
+use crate::serving::{SHUTDOWN_WITHIN, for_this_machine, told};
+use crate::{Sandbox, weixin};
 
 /// What WeChat 8.0.50 on an iPhone sends.
 const USER_AGENT: &str = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) \

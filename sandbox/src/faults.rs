@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use self::weixin::{BridgeFault, CodeFault, TokenFault, WeixinFaults};
-use crate::orders::Expiry;
-use crate::orders::refunds::{RefundRefusal, RefundStatus};
+use crate::orders::refunds::RefundStatus;
+use crate::orders::{Expiry, RefundRefusal};
 use crate::v3::faults::V3Faults;
 
 /// All switches; the default is a WeChat without faults. Unknown names are refused.

@@ -39,6 +39,7 @@ mod phone;
 mod random;
 mod registered;
 mod sending;
+mod serving;
 mod sheet;
 mod store;
 mod tls;
@@ -48,14 +49,8 @@ mod weixin;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use axum::extract::Request;
-use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
 use sqlx::AnyPool;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use wxpay::Merchant;
 
@@ -67,8 +62,8 @@ pub use crate::faults::{
 };
 pub use crate::identity::{Identity, Rotation, RotationError};
 pub use crate::notices::{Kind, NoticeRecord};
-pub use crate::orders::refunds::{Refund, RefundRefusal, RefundStatus};
-pub use crate::orders::{Expiry, Order, Pay, PayError, Payment, Session, Signing, TradeState};
+pub use crate::orders::refunds::{Refund, RefundStatus};
+pub use crate::orders::{Expiry, Order, Pay, PayError, Payment, RefundRefusal, Session, Signing, TradeState};
 pub use crate::people::Person;
 pub use crate::registered::Registered;
 pub use crate::store::StoreError;
@@ -96,8 +91,6 @@ pub const APP_SECRET: &str = "7de0c0ffee5a0d0b0c5a11ed0123abcd";
 const CLOSE_AFTER_MS: i64 = 5 * MINUTE_MS;
 /// Notices that are sent at the same time.
 const AT_ONCE: usize = 256;
-/// Time after the shutdown until open connections are dropped.
-const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
 
 /// What a sandbox is opened with.
 #[derive(Debug)]
@@ -235,57 +228,6 @@ impl Sandbox {
             .merge(page::router(self))
     }
 
-    /// Answers on `listener` and sends notices, until `shutdown` ends. On a loopback address only requests for a loopback
-    /// name are answered: a page under another name that leads here (DNS rebinding) could otherwise pay and post with it.
-    /// # Errors
-    /// If the listener fails.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
-        let over = Arc::new(Notify::new());
-        let is_local = listener.local_addr()?.ip().is_loopback();
-        let router = if is_local { self.router().layer(from_fn(for_this_machine)) } else { self.router() };
-        let serving = axum::serve(listener, router);
-        let serving = serving.with_graceful_shutdown(told(shutdown, over.clone()));
-        self.until_over(serving.into_future(), over).await
-    }
-
-    /// The same over TLS. Refunds then need a client certificate that one of `tls`'s authorities has signed, as
-    /// WeChat demands; all else needs none.
-    /// # Errors
-    /// If the listener fails.
-    pub async fn serve_tls(
-        self,
-        listener: TcpListener,
-        tls: Tls,
-        shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> std::io::Result<()> {
-        let over = Arc::new(Notify::new());
-        let service = self.router().into_make_service_with_connect_info::<tls::Shown>();
-        let serving = axum::serve(tls::Listener::new(listener, tls), service);
-        let serving = serving.with_graceful_shutdown(told(shutdown, over.clone()));
-        self.until_over(serving.into_future(), over).await
-    }
-
-    /// Serves and sends notices, and gives connections that are open at the end a little time.
-    async fn until_over(
-        &self,
-        serving: impl Future<Output = std::io::Result<()>>,
-        over: Arc<Notify>,
-    ) -> std::io::Result<()> {
-        let at_last = async {
-            over.notified().await;
-            tokio::time::sleep(SHUTDOWN_WITHIN).await;
-        };
-        tokio::select! {
-            served = serving => served,
-            () = self.run_notices() => Ok(()),
-            () = at_last => Ok(()),
-        }
-    }
-
     /// Sets the age before which an order cannot be closed, in milliseconds; five minutes by default.
     pub fn set_close_after_ms(&self, ms: i64) {
         self.0.close_after_ms.store(ms, Ordering::Relaxed);
@@ -385,21 +327,5 @@ impl Sandbox {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// `shutdown`, which also tells `over`.
-async fn told(shutdown: impl Future<Output = ()>, over: Arc<Notify>) {
-    shutdown.await;
-    over.notify_one();
-}
-
-/// Refuses a request whose `Host` is no loopback name.
-async fn for_this_machine(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
-    match deliver::is_loopback_name(name.map_or(host, |(name, _)| name)) {
-        true => next.run(request).await,
-        false => (StatusCode::MISDIRECTED_REQUEST, "this host is not served here\n").into_response(),
     }
 }

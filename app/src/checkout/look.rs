@@ -6,7 +6,8 @@ use crate::money::money;
 use crate::protocol::way::Way;
 use crate::text::{Lang, Text, dialog, error, payer};
 
-use super::model::{CLOSES_AFTER_S, Model, Phase};
+use super::model::{CLOSES_AFTER_S, Model};
+use super::phase::Phase;
 
 /// One button or link of the dialog's foot.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -350,8 +350,7 @@ proptest! {
     #[test]
     fn every_line_and_every_paid_order_ends_in_one_class(rows in lines(), orders in orders()) {
         let (appid, apps) = (AppId::parse(OURS).unwrap(), apps());
-        let orders: BTreeMap<_, _> =
-            orders.into_iter().map(|order| (order.out_trade_no.to_string(), order)).collect();
+        let orders: BTreeMap<_, _> = orders.into_iter().map(|o| (o.out_trade_no.to_string(), o)).collect();
         let mut seen = BTreeSet::new();
         let (mut matched, mut figures, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows.clone() {

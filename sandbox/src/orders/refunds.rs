@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use wxpay::{Fen, UnixMillis};
 
-use super::{Order, Refusal, Signing};
+use super::{Order, RefundRefusal, Refusal, Signing};
 use crate::clock::Now;
 
 /// Most refunds of one payment. Source: WeChat Pay v2, native.php?chapter=9_4 (注意).
@@ -63,55 +63,6 @@ impl RefundStatus {
             RefundStatus::Success => "SUCCESS",
             RefundStatus::Closed => "REFUNDCLOSE",
             RefundStatus::Change => "CHANGE",
-        }
-    }
-}
-
-/// Refusals that depend on more than a sandbox knows, on request only.
-/// Source: WeChat Pay v2, native.php?chapter=9_4 (错误码).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RefundRefusal {
-    /// The merchant's funds do not suffice.
-    #[serde(rename = "NOTENOUGH")]
-    NotEnough,
-    /// Paid more than a year ago.
-    #[serde(rename = "TRADE_OVERDUE")]
-    TradeOverdue,
-    /// The payer's account is closed.
-    #[serde(rename = "USER_ACCOUNT_ABNORMAL")]
-    UserAccountAbnormal,
-    /// Too many refunds of old orders.
-    #[serde(rename = "FREQUENCY_LIMITED")]
-    FrequencyLimited,
-    /// Try again with the same number.
-    #[serde(rename = "BIZERR_NEED_RETRY")]
-    BizerrNeedRetry,
-    /// Only the text says more.
-    #[serde(rename = "ERROR")]
-    Error,
-}
-
-impl RefundRefusal {
-    /// WeChat's word.
-    pub fn as_str(self) -> &'static str {
-        self.words().0
-    }
-
-    /// WeChat's text.
-    pub fn description(self) -> &'static str {
-        self.words().1
-    }
-
-    fn words(self) -> (&'static str, &'static str) {
-        match self {
-            RefundRefusal::NotEnough => ("NOTENOUGH", "基本账户余额不足，请充值后重新发起"),
-            RefundRefusal::TradeOverdue => ("TRADE_OVERDUE", "订单已经超过退款期限"),
-            RefundRefusal::UserAccountAbnormal => ("USER_ACCOUNT_ABNORMAL", "用户账号异常或注销"),
-            RefundRefusal::FrequencyLimited => ("FREQUENCY_LIMITED", "频率限制"),
-            RefundRefusal::BizerrNeedRetry => {
-                ("BIZERR_NEED_RETRY", "退款业务流程错误，需要商户触发重试来解决")
-            }
-            RefundRefusal::Error => ("ERROR", "业务错误"),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use crate::orders::RefundRefusal;
 use crate::orders::Refusal;
-use crate::orders::refunds::RefundRefusal;
 use crate::v3::calls::Call;
 
 /// Why WeChat refuses a call.
