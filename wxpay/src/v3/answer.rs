@@ -36,6 +36,6 @@ where
 /// The message that it is.
 /// # Errors
 /// [`Error::NotJson`].
-pub fn message(body: &Verified<Vec<u8>>) -> Result<Verified<Object>, Error> {
+pub fn message(body: &Verified<Vec<u8>>) -> Result<Verified<Object<'_>>, Error> {
     Object::read(body, ANSWER_LIMIT).map(Verified::vouch).map_err(Error::NotJson)
 }

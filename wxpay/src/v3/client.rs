@@ -48,7 +48,8 @@ impl V3<'_> {
 
     pub async fn query(&self, out_trade_no: &OutTradeNo) -> Result<Trade, Error> {
         let target = query::target(&self.credentials.merchant, out_trade_no);
-        let answer = answer::message(&self.get(Asked::Other, &target).await?)?;
+        let body = self.get(Asked::Other, &target).await?;
+        let answer = answer::message(&body)?;
         self.must_be_ours(&answer)?;
         must_be(&answer, "out_trade_no", out_trade_no.as_str())?;
         query::read(&answer).map_err(Error::BadField)
@@ -56,7 +57,8 @@ impl V3<'_> {
 
     pub async fn query_transaction(&self, transaction_id: &TransactionId) -> Result<Trade, Error> {
         let target = query::target_of_transaction(&self.credentials.merchant, transaction_id);
-        let answer = answer::message(&self.get(Asked::Other, &target).await?)?;
+        let body = self.get(Asked::Other, &target).await?;
+        let answer = answer::message(&body)?;
         self.must_be_ours(&answer)?;
         must_be(&answer, "transaction_id", transaction_id.as_str())?;
         query::read(&answer).map_err(Error::BadField)
@@ -69,7 +71,8 @@ impl V3<'_> {
 
     pub async fn refund(&self, refund: &Refund) -> Result<Verified<RefundAccepted>, Error> {
         let body = refunds::request(refund);
-        let answer = answer::message(&self.post(Asked::Refund, refunds::TARGET, &body).await?)?;
+        let body = self.post(Asked::Refund, refunds::TARGET, &body).await?;
+        let answer = answer::message(&body)?;
         must_be(&answer, "out_refund_no", refund.out_refund_no.as_str())?;
         must_be(&answer, "transaction_id", refund.transaction_id.as_str())?;
         must_be(&answer, "out_trade_no", refund.out_trade_no.as_str())?;
@@ -88,7 +91,8 @@ impl V3<'_> {
             let must_be = "by out_refund_no: API v3 has no list of the refunds of an order";
             return Err(Error::Invalid(InvalidValue { what: "the refund query", must_be }));
         };
-        let answer = answer::message(&self.get(Asked::RefundState, &refunds::target(number)).await?)?;
+        let body = self.get(Asked::RefundState, &refunds::target(number)).await?;
+        let answer = answer::message(&body)?;
         must_be(&answer, "out_refund_no", number.as_str())?;
         refunds::read_state(&answer).map(Verified::vouch).map_err(Error::BadField)
     }

@@ -1,5 +1,6 @@
 //! [`Object`]: one JSON message, read once and strictly.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -25,27 +26,27 @@ pub enum JsonError {
 }
 
 /// A JSON object. Fields are named by paths, `amount.total`. `null` and an empty string count as absent. `Debug` shows no
-/// values, because who paid may be among them.
+/// values, because who paid may be among them. Names and texts are parts of the text that was read, unless they are escaped there.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Object(BTreeMap<String, Value>);
+pub struct Object<'a>(BTreeMap<Cow<'a, str>, Value<'a>>);
 
 #[derive(Clone, PartialEq, Eq)]
-enum Value {
+enum Value<'a> {
     Null,
     Bool(bool),
     Integer(i64),
     /// A number that is not written as an integer, or a larger one. For people only.
     Number(String),
-    Text(String),
-    List(Vec<Value>),
-    Object(Object),
+    Text(Cow<'a, str>),
+    List(Vec<Value<'a>>),
+    Object(Object<'a>),
 }
 
-impl Object {
+impl<'a> Object<'a> {
     /// Reads one object of at most `limit` bytes, and nothing after it.
     /// # Errors
     /// [`JsonError`] for whatever could mean two things or nothing.
-    pub fn read(body: &[u8], limit: usize) -> Result<Self, JsonError> {
+    pub fn read(body: &'a [u8], limit: usize) -> Result<Self, JsonError> {
         if body.len() > limit {
             return Err(JsonError::TooLarge { limit });
         }
@@ -56,7 +57,7 @@ impl Object {
         }
     }
 
-    fn find(&self, path: &str) -> Option<&Value> {
+    fn find(&self, path: &str) -> Option<&Value<'a>> {
         let (object, name) = match path.rsplit_once('.') {
             None => (self, path),
             Some((parent, name)) => match self.find(parent)? {
@@ -73,7 +74,7 @@ impl Object {
     pub fn present(&self, path: &'static str) -> Result<Option<&str>, InvalidValue> {
         match self.find(path) {
             None => Ok(None),
-            Some(Value::Text(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+            Some(Value::Text(text)) => Ok(Some(&**text).filter(|text| !text.is_empty())),
             Some(_) => Err(InvalidValue { what: path, must_be: "a string" }),
         }
     }
@@ -98,7 +99,7 @@ impl Object {
     /// The objects of a list; none if it is absent.
     /// # Errors
     /// [`InvalidValue`] if something else stands there, or in it.
-    pub fn objects(&self, path: &'static str) -> Result<Vec<&Object>, InvalidValue> {
+    pub fn objects(&self, path: &'static str) -> Result<Vec<&Object<'a>>, InvalidValue> {
         let invalid = InvalidValue { what: path, must_be: "a list of objects" };
         let list = match self.find(path) {
             None => return Ok(Vec::new()),
@@ -119,26 +120,27 @@ impl Object {
 
     /// Puts an object of texts in, for the evidence.
     pub(crate) fn add_object<const N: usize>(&mut self, name: &str, fields: [(&str, String); N]) {
-        let fields = fields.map(|(name, text)| (name.to_owned(), Value::Text(text)));
-        self.0.insert(name.to_owned(), Value::Object(Object(BTreeMap::from(fields))));
+        let fields = fields.map(|(name, text)| (name.to_owned().into(), Value::Text(text.into())));
+        self.0.insert(name.to_owned().into(), Value::Object(Object(BTreeMap::from(fields))));
     }
 
     /// Everything that was said, by path; elements of lists by their index, `promotion_detail.0.amount`.
     pub fn evidence(&self) -> Evidence {
         let mut fields = BTreeMap::new();
         for (name, value) in &self.0 {
-            flatten(name.clone(), value, &mut fields);
+            flatten(name.to_string(), value, &mut fields);
         }
         fields.into()
     }
 }
 
-fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
+fn flatten(path: String, value: &Value<'_>, fields: &mut BTreeMap<String, String>) {
     let text = match value {
         Value::Null => return,
         Value::Bool(is) => is.to_string(),
         Value::Integer(number) => number.to_string(),
-        Value::Number(text) | Value::Text(text) => text.clone(),
+        Value::Number(text) => text.clone(),
+        Value::Text(text) => text.to_string(),
         Value::List(list) => {
             let list = list.iter().enumerate();
             return list.for_each(|(index, value)| flatten(format!("{path}.{index}"), value, fields));
@@ -150,23 +152,35 @@ fn flatten(path: String, value: &Value, fields: &mut BTreeMap<String, String>) {
     fields.insert(path, text);
 }
 
-impl fmt::Debug for Object {
+impl fmt::Debug for Object<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
 
-impl<'de> Deserialize<'de> for Value {
+impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Anything)
     }
 }
 
+/// The name of a field.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match deserializer.deserialize_str(Anything)? {
+            Value::Text(name) => Ok(Name(name)),
+            _ => Err(D::Error::custom("a name that is no string")),
+        }
+    }
+}
+
 /// The characters that XML has, as v2's texts have them: a NUL would fail a whole transaction of PostgreSQL.
-fn text<E: serde::de::Error>(text: String) -> Result<String, E> {
+fn text<'a, E: serde::de::Error>(text: Cow<'a, str>) -> Result<Value<'a>, E> {
     let is_char = |c: char| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{fffd}' | '\u{10000}'..);
     match text.chars().all(is_char) {
-        true => Ok(text),
+        true => Ok(Value::Text(text)),
         false => Err(E::custom("a control character in a string")),
     }
 }
@@ -174,41 +188,45 @@ fn text<E: serde::de::Error>(text: String) -> Result<String, E> {
 struct Anything;
 
 impl<'de> Visitor<'de> for Anything {
-    type Value = Value;
+    type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
+    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
         Ok(Value::Null)
     }
 
-    fn visit_bool<E>(self, is: bool) -> Result<Value, E> {
+    fn visit_bool<E>(self, is: bool) -> Result<Value<'de>, E> {
         Ok(Value::Bool(is))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+    fn visit_i64<E>(self, number: i64) -> Result<Value<'de>, E> {
         Ok(Value::Integer(number))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+    fn visit_u64<E>(self, number: u64) -> Result<Value<'de>, E> {
         Ok(i64::try_from(number).map_or_else(|_| Value::Number(number.to_string()), Value::Integer))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
+    fn visit_f64<E>(self, number: f64) -> Result<Value<'de>, E> {
         Ok(Value::Number(number.to_string()))
     }
 
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
-        text(value.to_owned()).map(Value::Text)
+    fn visit_borrowed_str<E: serde::de::Error>(self, value: &'de str) -> Result<Value<'de>, E> {
+        text(value.into())
     }
 
-    fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value, E> {
-        text(value).map(Value::Text)
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value<'de>, E> {
+        text(value.to_owned().into())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+    fn visit_string<E: serde::de::Error>(self, value: String) -> Result<Value<'de>, E> {
+        text(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value<'de>, A::Error> {
         let mut values = Vec::new();
         while let Some(value) = list.next_element()? {
             values.push(value);
@@ -216,11 +234,11 @@ impl<'de> Visitor<'de> for Anything {
         Ok(Value::List(values))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value<'de>, A::Error> {
         let mut object = BTreeMap::new();
-        while let Some(name) = map.next_key::<String>()? {
+        while let Some(Name(name)) = map.next_key()? {
             let value = map.next_value()?;
-            if object.insert(text(name)?, value).is_some() {
+            if object.insert(name, value).is_some() {
                 return Err(A::Error::custom("the same name twice in one object"));
             }
         }
