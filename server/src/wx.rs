@@ -5,12 +5,14 @@ use app::{
     access::{Caller, Limit, Routes, Stranger},
     auth::{OauthFailures, PayerOpenId},
     links,
+    pages::start_again,
+    request::PageRequest,
 };
 use axum::{
     extract::{Query, Request, State},
     response::{IntoResponse as _, Redirect, Response},
 };
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
 use serde::Deserialize;
 use wxpay::{
     AppId, OpenId, OutTradeNo,
@@ -130,17 +132,24 @@ struct Back {
     state: String,
 }
 
-async fn back(State(server): State<Server>, Query(back): Query<Back>, headers: HeaderMap) -> Response {
+async fn back(
+    State(server): State<Server>,
+    Query(back): Query<Back>,
+    headers: HeaderMap,
+    request: PageRequest,
+) -> Response {
     let (Some(account), Some(user)) = (&server.account, server.payer(&headers)) else {
         return Redirect::to(links::HOME).into_response();
     };
     let pending = server.pending(&user.id, &headers).filter(|pending| pending.state == back.state);
+    // WebViews ask for the same address twice, and a state and a code work once.
+    let is_known = server.openid_of(&user.id, &headers).is_some();
     let mut response = match pending {
-        None => (StatusCode::BAD_REQUEST, START_AGAIN).into_response(),
+        None if is_known => Redirect::to(links::HOME).into_response(),
+        None => start_again(&server.pages, &request).await,
         Some(Pending { to, .. }) => match openid(&account.weixin, &back.code).await {
             Some(openid) => keep(&server, account.appid(), &user.id, &openid, &to),
-            // WebViews ask for the same address twice, and a code works once.
-            None if server.openid_of(&user.id, &headers).is_some() => Redirect::to(&to).into_response(),
+            None if is_known => Redirect::to(&to).into_response(),
             None => {
                 let failures = server.oauth_failures(&headers).saturating_add(1);
                 let cookie = server.cookies().set(Session::OauthFailures, &failures.to_string(), FAILURES_S);
@@ -152,8 +161,6 @@ async fn back(State(server): State<Server>, Query(back): Query<Back>, headers: H
     forget(&server, Session::OauthState, &mut response);
     response
 }
-
-const START_AGAIN: &str = "请回到充值页重新开始。\nPlease go back to the top-up page and start again.\n";
 
 /// The payer's openid; `None` where WeChat refuses the code or does not answer. The reason is logged, without the code.
 async fn openid(weixin: &Weixin, code: &str) -> Option<OpenId> {

@@ -41,6 +41,8 @@ mod money;
 mod notices;
 #[path = "http/notices_v3.rs"]
 mod notices_v3;
+#[path = "http/oauth.rs"]
+mod oauth;
 #[path = "http/operators.rs"]
 mod operators;
 #[path = "http/pages.rs"]

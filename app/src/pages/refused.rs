@@ -1,6 +1,7 @@
 //! The page that stands in for a payer's page that cannot be shown.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::Response;
 use leptos::prelude::*;
 
@@ -15,42 +16,62 @@ use crate::text::{self, Text, dialog, error, payer};
 
 /// A payer's page that says why the requested one is not shown.
 pub async fn refused(service: &Service, request: &PageRequest, error: &AppError) -> Response {
-    instead_of_page(service, request, error, Frame::PAYER).await
+    Instead::of(error).page(service, request, Frame::PAYER).await
 }
 
-async fn instead_of_page(
-    service: &Service,
-    request: &PageRequest,
-    error: &AppError,
-    frame: Frame,
-) -> Response {
-    let (icon, title, words): (_, Text, Text) = match error.code {
-        ErrorCode::Session => (icons::NOTE, payer::SIGNED_OUT, payer::SIGNED_OUT_TEXT),
-        ErrorCode::NotFound => (icons::SEARCH, text::pay::NOT_FOUND, text::pay::NOT_FOUND_TEXT),
-        ErrorCode::Busy if error.out_trade_no.is_none() => {
-            (icons::CLOCK, dialog::BUSY_TITLE, dialog::BUSY_NONE_TEXT)
-        }
-        ErrorCode::Busy => (icons::CLOCK, dialog::BUSY_TITLE, dialog::BUSY_TEXT),
-        ErrorCode::Refused => (icons::NOTE, dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
-        _ => (icons::CLOCK, error::INTERNAL_TITLE, error::INTERNAL_TEXT),
-    };
-    let (site, view_request) = (service.site.clone(), request.clone());
-    let again = (error.code != ErrorCode::Session).then_some(());
-    layout::page(service, request, status(error.code), request.lang.t(title).to_owned(), frame, move || {
-        let lang = view_request.lang;
-        let back = again.map(|()| {
-            view! {
-                <p class="actions part"><a class="button" href=links::HOME>{lang.t(text::pay::BACK)}</a></p>
+/// What stands in the place of a page.
+struct Instead {
+    status: StatusCode,
+    icon: &'static str,
+    title: Text,
+    text: Text,
+    /// A button that leads to the top-up page.
+    has_way_back: bool,
+}
+
+impl Instead {
+    fn of(error: &AppError) -> Instead {
+        let (icon, title, text): (_, Text, Text) = match error.code {
+            ErrorCode::Session => (icons::NOTE, payer::SIGNED_OUT, payer::SIGNED_OUT_TEXT),
+            ErrorCode::NotFound => (icons::SEARCH, text::pay::NOT_FOUND, text::pay::NOT_FOUND_TEXT),
+            ErrorCode::Busy if error.out_trade_no.is_none() => {
+                (icons::CLOCK, dialog::BUSY_TITLE, dialog::BUSY_NONE_TEXT)
             }
-        });
-        let card = view! { <div class="card">{instead(icon, lang.t(title), lang.t(words))}{back}</div> };
-        layout::payer(&site, &view_request, true, card)
-    })
-    .await
+            ErrorCode::Busy => (icons::CLOCK, dialog::BUSY_TITLE, dialog::BUSY_TEXT),
+            ErrorCode::Refused => (icons::NOTE, dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
+            _ => (icons::CLOCK, error::INTERNAL_TITLE, error::INTERNAL_TEXT),
+        };
+        let has_way_back = error.code != ErrorCode::Session;
+        Instead { status: status(error.code), icon, title, text, has_way_back }
+    }
+
+    async fn page(self, service: &Service, request: &PageRequest, frame: Frame) -> Response {
+        let Instead { status, icon, title, text, has_way_back } = self;
+        let (site, view_request) = (service.site.clone(), request.clone());
+        layout::page(service, request, status, request.lang.t(title).to_owned(), frame, move || {
+            let lang = view_request.lang;
+            let back = has_way_back.then(|| {
+                view! {
+                    <p class="actions part"><a class="button" href=links::HOME>{lang.t(text::pay::BACK)}</a></p>
+                }
+            });
+            let card = view! { <div class="card">{instead(icon, lang.t(title), lang.t(text))}{back}</div> };
+            layout::payer(&site, &view_request, true, card)
+        })
+        .await
+    }
+}
+
+/// 400: the browser came back from WeChat's OAuth without the state that it was sent with, or with one that was used.
+pub async fn start_again(service: &Service, request: &PageRequest) -> Response {
+    let (title, text) = (payer::START_AGAIN, payer::START_AGAIN_TEXT);
+    let instead =
+        Instead { status: StatusCode::BAD_REQUEST, icon: icons::RENEW, title, text, has_way_back: true };
+    instead.page(service, request, Frame::PAYER).await
 }
 
 /// No such page; for the server's fallback. Whose page it would have been is unknown, so nobody may frame it.
 pub async fn not_found(State(service): State<Service>, request: PageRequest) -> Response {
     let error = AppError::new(ErrorCode::NotFound, "no such page");
-    instead_of_page(&service, &request, &error, Frame::DESK).await
+    Instead::of(&error).page(&service, &request, Frame::DESK).await
 }
