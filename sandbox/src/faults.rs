@@ -37,6 +37,9 @@ pub struct Faults {
     pub trade_type: Option<String>,
     /// Every answer of `/pay/*` comes this much later, in milliseconds of the real clock.
     pub answer_delay_ms: u64,
+    /// WeChat's H5 page returns to `redirect_url` after so many seconds, whether anybody paid or not, as the real one does after
+    /// five. Without it the page waits for the press, so that a person can look at it.
+    pub h5_returns_after_s: Option<u32>,
     /// WeChat's own waits pass this many times as fast: retries, the five minutes before a close,
     /// the two hours of a code. Hours of the day (`time_end`, `time_expire`) stay true.
     pub speed: u32,
@@ -55,6 +58,7 @@ impl Default for Faults {
             trade_state: None,
             trade_type: None,
             answer_delay_ms: 0,
+            h5_returns_after_s: None,
             speed: 1,
         }
     }

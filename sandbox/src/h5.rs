@@ -57,7 +57,10 @@ async fn show(State(sandbox): State<Sandbox>, Query(asked): Query<Asked>, header
     match sandbox.h5_sheet(&asked, &headers, lang) {
         Ok(sheet) => {
             let main = format!("<main class=\"phone\">{sheet}</main>");
-            frame(lang, lang.pick("微信支付", "WeChat Pay"), lang.pick("/?lang=en", "/?lang=zh"), &main)
+            let page =
+                frame(lang, lang.pick("微信支付", "WeChat Pay"), lang.pick("/?lang=en", "/?lang=zh"), &main);
+            let after_s = sandbox.state().faults.h5_returns_after_s;
+            returning(page, asked.redirect_url.as_deref().zip(after_s))
         }
         Err(NoPage(title, zh, en)) => sheet::message(lang, title, lang.pick(zh, en)),
     }
@@ -187,13 +190,19 @@ async fn pressed(State(sandbox): State<Sandbox>, Query(asked): Query<Asked>, hea
             lang.pick("返回商家", "Back to the shop"),
         ));
     }
-    let mut page = frame(
+    let page = frame(
         lang,
         title,
         lang.pick("/?lang=en", "/?lang=zh"),
         &format!("<main class=\"phone\">{screen}</main>"),
     );
-    if let Some(refresh) = back.and_then(|url| HeaderValue::try_from(format!("2;url={url}")).ok()) {
+    returning(page, back.as_ref().map(|url| (url.as_str(), 2)))
+}
+
+/// The page, which the browser leaves for an address after so many seconds.
+fn returning(mut page: Response, to: Option<(&str, u32)>) -> Response {
+    let refresh = to.and_then(|(url, after_s)| HeaderValue::try_from(format!("{after_s};url={url}")).ok());
+    if let Some(refresh) = refresh {
         page.headers_mut().insert(header::REFRESH, refresh);
     }
     page

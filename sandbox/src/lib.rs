@@ -198,6 +198,7 @@ impl Sandbox {
             clock.catch_up(order.created_inner);
             state.book.insert(order);
         }
+        state.short_urls = ShortUrls::new(read.short_codes);
         read.notices.into_iter().for_each(|notice| state.queue.insert(notice));
         let close_after_ms = AtomicI64::new(CLOSE_AFTER_MS);
         let sending = Arc::new(Semaphore::new(AT_ONCE));

@@ -23,6 +23,11 @@ const SIGNED: [&str; 5] = ["appid", "mch_id", "product_id", "time_stamp", "nonce
 pub struct ShortUrls(HashMap<String, String>);
 
 impl ShortUrls {
+    /// Those that were made before, each with its long form.
+    pub fn new(kept: Vec<(String, String)>) -> ShortUrls {
+        ShortUrls(kept.into_iter().collect())
+    }
+
     /// The short form of `long_url`; `fresh` are the random letters of a new one.
     pub fn shorten(&mut self, long_url: &str, fresh: &str) -> String {
         let known = self.0.iter().find(|(_, long)| *long == long_url);

@@ -1,4 +1,4 @@
-//! Persistence of orders, open notices and keys. Memory is the working copy; the database is read once, when the sandbox opens.
+//! Persistence of orders, open notices, keys and short codes. Memory is the working copy; the database is read once, when the sandbox opens.
 //! Group commit: one task writes, many changes to a transaction.
 
 use std::collections::HashMap;
@@ -16,6 +16,9 @@ use crate::v3::keys::Keys;
 const ORDERS_DDL: &str = "CREATE TABLE IF NOT EXISTS sandbox_orders \
     (id TEXT PRIMARY KEY, document TEXT NOT NULL, created_at BIGINT NOT NULL)";
 const NOTICES_DDL: &str = "CREATE TABLE IF NOT EXISTS sandbox_notices \
+    (id TEXT PRIMARY KEY, document TEXT NOT NULL, created_at BIGINT NOT NULL)";
+
+const SHORT_CODES_DDL: &str = "CREATE TABLE IF NOT EXISTS sandbox_short_codes \
     (id TEXT PRIMARY KEY, document TEXT NOT NULL, created_at BIGINT NOT NULL)";
 
 const KEYS_DDL: &str = "CREATE TABLE IF NOT EXISTS sandbox_keys \
@@ -51,6 +54,7 @@ enum Table {
     Orders,
     Notices,
     Keys,
+    ShortCodes,
 }
 
 impl Change {
@@ -68,6 +72,12 @@ impl Change {
     pub fn keys(keys: &Keys) -> Self {
         let made = keys.merchant.not_before;
         Change { table: Table::Keys, id: "identity".to_owned(), row: Some((to_json(keys), made)) }
+    }
+
+    /// A printed code must outlive a restart.
+    pub fn short_code(short: &str, long: &str, now: UnixMillis) -> Self {
+        let id = short.to_owned();
+        Change { table: Table::ShortCodes, id, row: Some((to_json(&(short, long)), now)) }
     }
 
     pub fn notice_done(id: &str) -> Self {
@@ -120,6 +130,8 @@ pub struct Read {
     pub notices: Vec<Pending>,
     /// `None` at the first start.
     pub keys: Option<Keys>,
+    /// Each short code with the long one that it stands for.
+    pub short_codes: Vec<(String, String)>,
 }
 
 impl Store {
@@ -130,13 +142,15 @@ impl Store {
         sqlx::query(ORDERS_DDL).execute(&pool).await?;
         sqlx::query(NOTICES_DDL).execute(&pool).await?;
         sqlx::query(KEYS_DDL).execute(&pool).await?;
+        sqlx::query(SHORT_CODES_DDL).execute(&pool).await?;
         let orders = read(&pool, "SELECT document FROM sandbox_orders").await?;
         let notices = read(&pool, "SELECT document FROM sandbox_notices").await?;
         let keys = read(&pool, "SELECT document FROM sandbox_keys").await?.pop();
+        let short_codes = read(&pool, "SELECT document FROM sandbox_short_codes").await?;
         let sqlite = pool.acquire().await?.backend_name() == "SQLite";
         let (send, receive) = mpsc::unbounded_channel();
         tokio::spawn(write(pool, sqlite, receive));
-        Ok((Store(send), Read { orders, notices, keys }))
+        Ok((Store(send), Read { orders, notices, keys, short_codes }))
     }
 
     /// Takes the changes in the order of the calls; the caller waits for [`Kept`].
@@ -212,6 +226,7 @@ async fn commit(
         (Table::Orders, "sandbox_orders"),
         (Table::Notices, "sandbox_notices"),
         (Table::Keys, "sandbox_keys"),
+        (Table::ShortCodes, "sandbox_short_codes"),
     ];
     for (table, name) in tables {
         let of_table = || rows.iter().filter(move |((of, _), _)| *of == table);

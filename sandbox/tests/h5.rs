@@ -5,7 +5,7 @@
 mod common;
 
 use common::{MINUTE, NUMBER, World, world};
-use sandbox::Registered;
+use sandbox::{Faults, Registered};
 
 const SCENE: &str = r#"{"h5_info":{"type":"Wap","wap_url":"https://m.example.com","wap_name":"x"}}"#;
 const SAFARI: &str = "Mozilla/5.0 (iPhone) Safari/604.1";
@@ -57,6 +57,19 @@ async fn the_address_is_taken_as_it_was_given_for_five_minutes() {
     let again = mweb_url(&world).await;
     assert!(open(again).await.contains("data-state=\"payable\""), "placed again, it lives anew");
     assert!(open(url).await.contains("支付已过期"), "the address before is dead");
+}
+
+#[tokio::test]
+async fn the_page_returns_by_itself_where_a_test_wants_it() {
+    let world = world().await;
+    let url = mweb_url(&world).await + "&redirect_url=http%3A%2F%2F127.0.0.1%3A3000%2Fpay%2F1";
+    let refresh = async || {
+        let request = world.http.get(&url).header("user-agent", SAFARI).header("referer", SHOP);
+        request.send().await.unwrap().headers().get("refresh").cloned()
+    };
+    assert_eq!(refresh().await, None);
+    world.sandbox.set_faults(Faults { h5_returns_after_s: Some(5), ..Faults::default() });
+    assert_eq!(refresh().await.unwrap(), "5;url=http://127.0.0.1:3000/pay/1");
 }
 
 #[tokio::test]

@@ -10,6 +10,8 @@ use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
 use wxpay::v2::Fields;
 
+const LONG: &str = "weixin://wxpay/bizpayurl?sign=0000";
+
 async fn connect(url: &str) -> AnyPool {
     sqlx::any::install_default_drivers();
     AnyPoolOptions::new().max_connections(4).connect(url).await.unwrap()
@@ -26,9 +28,10 @@ fn refund(world: &common::World) -> Fields {
 
 /// Orders, a payment, a refund and the payment's unacknowledged notice, written by one sandbox and read by the next.
 async fn keeps_everything(url: &str) {
-    let (unpaid, paid, transaction_id) = {
+    let (unpaid, paid, transaction_id, short) = {
         let world = world_with(Some(connect(url).await)).await;
         world.shop.answers(500, "");
+        let short = world.post("/tools/shorturl", base().with("long_url", LONG)).await;
         let unpaid = world.place(world.order().with("out_trade_no", "BK20260315000002")).await;
         let replaced = world.place(world.order()).await;
         let paid = world.place(world.order()).await;
@@ -40,9 +43,12 @@ async fn keeps_everything(url: &str) {
             world.post("/secapi/pay/refund", refund(&world)).await.get("result_code"),
             Some("SUCCESS")
         );
-        (unpaid, paid, transaction_id)
+        (unpaid, paid, transaction_id, short)
     };
     let world = world_with(Some(connect(url).await)).await;
+    // The same long code has the same short one, as printed.
+    let again = world.post("/tools/shorturl", base().with("long_url", LONG)).await;
+    assert!(again.get("short_url").is_some_and(|url| Some(url) == short.get("short_url")), "{again:?}");
     assert_eq!(world.query().await.get("transaction_id"), Some(transaction_id.as_str()));
     assert_eq!(world.sandbox.pay(&paid, Pay::default()).await, Err(sandbox::PayError::Paid));
     let other = base().with("out_trade_no", "BK20260315000002");

@@ -161,10 +161,9 @@ impl Sandbox {
             Call::ShortUrl => {
                 let long_url = request.get("long_url").unwrap_or_default();
                 let short_url = short_urls.shorten(long_url, &numbers::mixed(random, 7));
-                Ok((
-                    replies::understood(merchant).with("result_code", "SUCCESS").with("short_url", short_url),
-                    None,
-                ))
+                let kept = self.keep(|| vec![Change::short_code(&short_url, long_url, now.wall)]);
+                let reply = replies::understood(merchant).with("result_code", "SUCCESS");
+                return (Ok(reply.with("short_url", short_url)), kept);
             }
             // Answered before.
             Call::Refund | Call::DownloadBill => Err(Refusal::SystemError("系统超时")),
