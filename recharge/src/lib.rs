@@ -17,6 +17,7 @@ pub mod exception;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
 pub mod form_version;
+pub mod hidden;
 pub mod ledger;
 mod names;
 pub mod notify_url;

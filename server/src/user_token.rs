@@ -109,8 +109,10 @@ impl UserTokens {
         if exp > UnixMillis::now().get() / 1000 + LONGEST_S + SKEW_S {
             return Err(BadToken);
         }
-        let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| sub.clone());
-        let user = User::new(sub, name).map_err(|_| BadToken)?;
+        let mut user = User::new(sub, name.unwrap_or_default()).map_err(|_| BadToken)?;
+        if user.name.is_empty() {
+            user.name.clone_from(&user.id);
+        }
         Ok(VerifiedUser { user, expires_at: UnixMillis::new(exp.saturating_mul(1000)) })
     }
 
@@ -211,9 +213,13 @@ mod tests {
     }
 
     #[test]
-    fn an_id_stands_in_for_a_missing_name() {
+    fn an_id_stands_in_for_a_name_of_which_nothing_is_seen() {
         let token = encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon()}));
         assert_eq!(UserTokens::new(SECRET).read(&token).unwrap().user.name, "u-7");
+        for (name, shown) in [("", "u-7"), ("\u{200b}\u{2066}", "u-7"), ("\u{202e}小林", "小林")] {
+            let token = encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon(), "name": name}));
+            assert_eq!(UserTokens::new(SECRET).read(&token).unwrap().user.name, shown, "{name:?}");
+        }
     }
 
     #[test]
@@ -229,6 +235,7 @@ mod tests {
             encoded(SECRET, &serde_json::json!({"sub": 7, "exp": soon()})),
             encoded(SECRET, &serde_json::json!({"sub": "", "exp": soon()})),
             encoded(SECRET, &serde_json::json!({"sub": "a\u{0}b", "exp": soon()})),
+            encoded(SECRET, &serde_json::json!({"sub": "\u{202e}7-u", "exp": soon()})),
             encoded(SECRET, &serde_json::json!({"sub": "x".repeat(65), "exp": soon()})),
             String::new(),
             "a.b.c".to_owned(),

@@ -1,6 +1,7 @@
 //! The parts of every form with which an operator decides about money: the reason, the password, what is wrong with the input.
 
 use leptos::prelude::*;
+use recharge::hidden::without_hidden;
 use recharge::refund::RefundRefusal;
 use wxpay::{Fen, OutTradeNo};
 
@@ -130,8 +131,7 @@ pub fn low_field(lang: Lang, after: Fen) -> impl IntoView {
     }
 }
 
-/// A form's text as it is kept: without control characters and without blanks at its ends.
+/// A form's text as it is kept: what is seen of it, without blanks at its ends.
 pub fn tidy(typed: &str) -> String {
-    let kept: String = typed.chars().filter(|letter| !letter.is_control()).collect();
-    kept.trim().to_owned()
+    without_hidden(typed).trim().to_owned()
 }

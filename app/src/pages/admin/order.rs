@@ -4,6 +4,7 @@ use axum::extract::{Form, State};
 use axum::response::Response;
 use cashier::{AskError, CloseError, QueryError};
 use leptos::prelude::*;
+use recharge::hidden::without_hidden;
 use recharge::order::Proof;
 use recharge::{Order, OrderState};
 use serde::Deserialize;
@@ -247,8 +248,8 @@ pub async fn add_note(
     OrderPath(number): OrderPath,
     Form(form): Form<NoteForm>,
 ) -> Response {
-    // Control characters but line breaks are removed: PostgreSQL refuses a NUL, and with it the whole batch of writes.
-    let kept: String = form.text.chars().filter(|letter| *letter == '\n' || !letter.is_control()).collect();
+    // Also because PostgreSQL refuses a NUL, and with it the whole batch of writes.
+    let kept = form.text.split('\n').map(without_hidden).collect::<Vec<_>>().join("\n");
     let note = kept.trim();
     if note.is_empty() || note.chars().count() > NOTE_CHARS {
         return to_order(&number, Outcome::NoteTooLong);
