@@ -5,6 +5,7 @@
 
 mod matrix;
 mod migration;
+mod refund_notices;
 mod releases;
 mod rotation;
 #[path = "../common/settings.rs"]

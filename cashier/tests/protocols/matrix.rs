@@ -1,11 +1,10 @@
 //! Each protocol with each way to pay: placed, told of, credited, given back.
 
 use recharge::Way;
-use recharge::refund::{ActingOperator, RefundRequest};
 use sandbox::Person;
-use wxpay::{Fen, H5Kind, H5Scene, OpenId, Protocol};
+use wxpay::{H5Kind, H5Scene, OpenId, Protocol};
 
-use crate::site::{Speaks, again, balance, check, on_both, place};
+use crate::site::{Speaks, again, balance, check, on_both, place, refund, refund_of};
 
 fn ways() -> Vec<Way> {
     let openid = OpenId::parse(Person::First.openid("wxd930ea5d5a258f4f")).unwrap();
@@ -29,17 +28,7 @@ async fn every_way_by_either_protocol_is_credited_and_given_back_by_its_own() {
                 // A press for the same again is a new order: this one has ended.
                 assert_eq!(again(&cashier, &order).await.state.name(), "paid");
 
-                let request = RefundRequest {
-                    out_trade_no: order.out_trade_no.clone(),
-                    out_refund_no: cashier.new_out_refund_no().unwrap(),
-                    amount: Fen::new(400),
-                    reason: "商品已售完".to_owned(),
-                    even_if_balance_low: false,
-                    exception: None,
-                    seen_version: None,
-                };
-                let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
-                let refund = cashier.refund(request, by).await.unwrap();
+                let refund = refund(&cashier, &order, 400).await;
                 assert_eq!(refund.protocol, protocol);
                 cashier.advance_refunds(8).await.unwrap();
                 for _ in 0..3 {
@@ -48,7 +37,12 @@ async fn every_way_by_either_protocol_is_credited_and_given_back_by_its_own() {
                     cashier.advance_refunds(8).await.unwrap();
                 }
                 paid -= 400;
-                let [refund] = cashier.refunds(&order.out_trade_no).await.unwrap().try_into().unwrap();
+                let asked = site.asked();
+                assert!(
+                    asked.len() >= 2 && asked.iter().all(|by| *by == protocol),
+                    "{protocol} {way:?}: {asked:?}"
+                );
+                let refund = refund_of(&cashier, &order).await;
                 assert_eq!(
                     (refund.state.name(), &refund.blocked),
                     ("succeeded", &None),
@@ -70,8 +64,9 @@ async fn a_lost_notice_is_made_up_for_by_a_query_of_the_orders_own_protocol() {
             let cashier = site.start(Speaks::Both(protocol), "a").await;
             let order = place(&cashier, Way::Native, 1000).await;
             site.pay(&order).await;
+            site.asked();
             assert_eq!(cashier.query(&order.out_trade_no, "lin").await.unwrap(), "SUCCESS");
-            assert_eq!(balance(&cashier).await, 1000 * (n as i64 + 1), "{protocol}");
+            assert_eq!((site.asked(), balance(&cashier).await), (vec![protocol], 1000 * (n as i64 + 1)));
             // Its notice comes after all, and changes nothing.
             site.deliver().await;
             assert_eq!(balance(&cashier).await, 1000 * (n as i64 + 1), "{protocol}");

@@ -98,14 +98,14 @@ async fn a_notice_by_the_other_protocol_is_asked_back_and_the_orders_own_decides
         // Signed with the v2 key, which a former employee may have.
         let (_, answer) = site.bring_v2(v2_notice(&order, "4200009999202603159999999999")).await;
         assert!(answer.contains("<![CDATA[FAIL]]>"), "{answer}");
+        let due = "SELECT COUNT(*) FROM orders WHERE next_query_at <= 1773540000000";
         for _ in 0..100 {
-            if site.count(&cashier, "SELECT COUNT(*) FROM orders WHERE next_query_at <= 1773540000000").await
-                > 0
-            {
+            if site.count(&cashier, due).await > 0 {
                 break;
             }
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
+        assert_eq!(site.count(&cashier, due).await, 1, "WeChat is asked at once");
         cashier.query_due(8).await.unwrap();
         assert_eq!(balance(&cashier).await, 0, "WeChat has no such payment");
         site.pay_and_notify(&order).await;

@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::middleware::map_request;
 use axum::routing::any;
 use cashier::{Cashier, Clock, Db, NoticeAnswer, PlaceRequest, Random, RefundNoticeAnswer, Settings};
 use recharge::order::Order;
+use recharge::refund::{ActingOperator, Refund, RefundRequest};
 use recharge::{User, Way, notify_url};
 use sandbox::{APP_APPID, Deliver, NoticeRecord, Options, Pay, Sandbox};
 use sqlx::{AnyPool, Row};
@@ -53,6 +55,7 @@ pub struct Site {
     clock: Clock,
     wechat_clock: sandbox::Clock,
     receiver: Slot,
+    asked: Arc<Mutex<Vec<Protocol>>>,
 }
 
 /// Runs `test` on a fresh SQLite file and on a fresh PostgreSQL database.
@@ -74,7 +77,7 @@ impl Site {
             deliver: Deliver::InProcess(Router::new().fallback(receive).with_state(Arc::clone(&receiver))),
         };
         let sandbox = Sandbox::open(options).await.unwrap();
-        Site { url, sandbox, clock: Clock::manual(at), wechat_clock, receiver }
+        Site { url, sandbox, clock: Clock::manual(at), wechat_clock, receiver, asked: Arc::default() }
     }
 
     /// A process, to which notices come from now on.
@@ -90,7 +93,12 @@ impl Site {
             (_, Some(v3)) => v3.into(),
             (_, None) => v2().into(),
         };
-        let router = self.sandbox.router();
+        let asked = Arc::clone(&self.asked);
+        let router = self.sandbox.router().layer(map_request(move |request: Request| {
+            let is_v3 = request.uri().path().starts_with("/v3/");
+            asked.lock().unwrap().push(if is_v3 { Protocol::V3 } else { Protocol::V2 });
+            std::future::ready(request)
+        }));
         let client = match speaks {
             Speaks::V3HasEnded => {
                 let refused = |_: Uri| async { (StatusCode::UNAUTHORIZED, r#"{"code":"SIGN_ERROR"}"#) };
@@ -124,6 +132,11 @@ impl Site {
             keys: KeyRing::new(Vec::<(Serial, PublicKey)>::new()),
             has_certificates: true,
         }
+    }
+
+    /// By which protocol WeChat was asked for something, call by call, since this was asked last.
+    pub fn asked(&self) -> Vec<Protocol> {
+        std::mem::take(&mut self.asked.lock().unwrap())
     }
 
     pub fn advance(&self, ms: i64) {
@@ -199,6 +212,27 @@ pub fn wish(way: Way, fen: i64) -> PlaceRequest {
 
 pub async fn place(cashier: &Cashier, way: Way, fen: i64) -> Order {
     cashier.place(wish(way, fen)).await.unwrap()
+}
+
+/// Takes on a refund of this order, which is not sent yet.
+pub async fn refund(cashier: &Cashier, order: &Order, fen: i64) -> Refund {
+    let request = RefundRequest {
+        out_trade_no: order.out_trade_no.clone(),
+        out_refund_no: cashier.new_out_refund_no().unwrap(),
+        amount: Fen::new(fen),
+        reason: "商品已售完".to_owned(),
+        even_if_balance_low: false,
+        exception: None,
+        seen_version: None,
+    };
+    let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
+    cashier.refund(request, by).await.unwrap()
+}
+
+/// The one refund of the order, as it is in the database.
+pub async fn refund_of(cashier: &Cashier, order: &Order) -> Refund {
+    let [refund] = cashier.refunds(&order.out_trade_no).await.unwrap().try_into().unwrap();
+    refund
 }
 
 /// The order as it is in the database.
