@@ -24,6 +24,8 @@ async fn two_tabs_with_the_same_part_refund_lead_to_one_and_the_second_says_what
     on_both(async |site| {
         let cookie = cookie(&site).await;
         let order = paid_order(&site).await;
+        // So that what WeChat says of the first refund is not what changed last.
+        site.faults(json!({"answer": "timeout"})).await;
         let path = format!("{order}/refund");
         let tab = format!("{path}?amount=20&reason=x");
         let (one, two) = (seen(&site, &cookie, &tab).await, seen(&site, &cookie, &tab).await);
@@ -74,8 +76,8 @@ async fn a_withdrawal_of_a_refund_that_was_tried_again_since_does_nothing() {
         }
         let withdraw = format!("{order}/refunds/RF1/withdraw");
         let old = seen(&site, &cookie, &withdraw).await;
-        // As the next try leaves it, long enough ago to be withdrawn.
-        site.set("UPDATE refunds SET version = version + 1, tried_at = 0, due_at = 9000000000000").await;
+        // As the next try leaves it, long enough ago to be withdrawn. It is due again in ten minutes.
+        site.set("UPDATE refunds SET version = version + 1, tried_at = 0").await;
         let form = |seen| [("seen", seen), ("password", PASSWORD)];
         let back = led_to(&site, &cookie, &withdraw, &form(old)).await;
         assert!(back.contains("/withdraw?error=stale"), "{back}");
@@ -165,6 +167,8 @@ async fn a_decision_on_a_page_that_showed_another_order_does_nothing() {
         let id =
             link.split("id=").nth(1).and_then(|rest| rest.split('&').next()).unwrap().replace("%3A", ":");
         let old = seen(&site, &cookie, &link).await;
+        // As above.
+        site.faults(json!({"answer": "timeout"})).await;
         let refund = seen(&site, &cookie, &format!("{order}/refund?amount=4&reason=x")).await;
         let form =
             [("no", "RF1"), ("amount", "4"), ("reason", "x"), ("seen", refund), ("password", PASSWORD)];

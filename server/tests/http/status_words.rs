@@ -104,7 +104,8 @@ async fn no_word_says_that_money_went_back_before_it_did() {
         let desks = ["/admin", "/admin/orders", "/admin/exceptions?show=settled"].map(str::to_owned);
         let pages: Vec<_> = desks.iter().chain(&orders).map(|path| (path, &desk)).collect();
         let pages: Vec<_> = pages.into_iter().chain(own.iter().map(|path| (path, &user))).collect();
-        let stuck = "UPDATE refunds SET due_at = 9000000000000";
+        // They are due again in ten minutes.
+        let stuck = "UPDATE refunds SET problem = 'not_enough'";
         let recorded = "UPDATE refunds SET state = 'requested', problem = NULL, problem_said = NULL";
         let submitted = "UPDATE refunds SET state = 'submitted', refund_id = '5030000123202603161234567890' || substr(out_refund_no, 3)";
         let abnormal = "UPDATE refunds SET state = 'abnormal'";
