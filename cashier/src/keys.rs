@@ -44,8 +44,8 @@ impl Cashier {
         self.inner.keep_keys(is_new).await
     }
 
-    /// The same because a notice names a certificate that is not known. Returns whether they were read, so that it is worth
-    /// checking the notice again.
+    /// The same because a notice names a certificate that is not known. Returns whether they were read, by this call or by one
+    /// at the same time, so that it is worth checking the notice again.
     ///
     /// # Errors
     /// [`KeysError`].

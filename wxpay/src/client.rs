@@ -187,7 +187,8 @@ impl Client {
     }
 
     /// Reads them because a notice names the certificate `serial` ([`v3::signed::SignError::unknown_certificate`]): at once, but
-    /// not within a minute of the last try. Whether they were read, so that it is worth checking the notice again.
+    /// not within a minute of the last try. Whether they were read, by this call or by one at the same time, so that it is
+    /// worth checking the notice again.
     /// # Errors
     /// As [`Client::refresh_certificates`].
     pub async fn learn_certificate(&self, serial: &v3::serial::Serial) -> Result<bool, Error> {

@@ -18,6 +18,7 @@ mod permissions;
 mod process;
 mod refusals;
 mod replay;
+mod rotation;
 mod slow;
 mod storm;
 mod till;

@@ -44,7 +44,8 @@ struct Last {
 }
 
 impl Refresh {
-    /// Reads the list if it is due; whether it was read.
+    /// Reads the list if it is due; whether it was read. For a certificate that is named also whether whoever held the lock
+    /// before has read it meanwhile: what names it is worth another check.
     pub async fn refresh(
         &self,
         credentials: &Credentials,
@@ -63,7 +64,8 @@ impl Refresh {
         let is_due = match why {
             Why::Age => last.done.is_none_or(|done| now.minus(done) >= AGE_MS),
             Why::NoKey => keys.newest_serial(now).is_none(),
-            Why::Unknown(serial) => !serial.is_public_key() && keys.key(serial, now).is_none(),
+            Why::Unknown(serial) if keys.key(serial, now).is_some() => return Ok(true),
+            Why::Unknown(serial) => !serial.is_public_key(),
         };
         if !is_due {
             return Ok(false);

@@ -7,6 +7,7 @@ use wxpay::client::{Client, Endpoint};
 use wxpay::v3::Credentials;
 use wxpay::v3::certificate::Certificate;
 use wxpay::v3::certificates::CertificatesError;
+use wxpay::v3::serial::Serial;
 use wxpay::{Error, UnixMillis};
 
 use crate::wechat::{
@@ -59,6 +60,21 @@ async fn many_calls_at_once_read_the_certificates_once() {
         call.await.unwrap().unwrap();
     }
     assert_eq!(wechat.lines().iter().filter(|line| *line == LIST).count(), 1);
+}
+
+#[tokio::test]
+async fn notices_that_name_a_new_certificate_at_once_are_all_worth_another_check() {
+    let wechat = Wechat::says([list()]).await;
+    let client = client(&wechat, credentials_for_certificates());
+    let serial = Certificate::from_pem(WECHAT_CERTIFICATE).unwrap().serial;
+    let learn = || client.learn_certificate(&serial);
+    let (first, second, third) = tokio::join!(learn(), learn(), learn());
+    assert!(first.unwrap() && second.unwrap() && third.unwrap());
+    assert_eq!(wechat.lines(), [LIST]);
+    // Nobody has this one, and the last try was a moment ago.
+    let nobodys = Serial::parse("3F0E6B5D2C1A4987A6B5C4D3E2F10F1E2D3C4B5A").unwrap();
+    assert!(!client.learn_certificate(&nobodys).await.unwrap());
+    assert_eq!(wechat.lines(), [LIST]);
 }
 
 #[tokio::test]
