@@ -57,6 +57,14 @@ async fn an_order_of_each_trade_type_is_paid_by_its_prepay_id_and_notified_as_wh
 }
 
 #[tokio::test]
+async fn a_query_that_finds_nothing_names_the_app_that_asked() {
+    let world = world().await;
+    let query = base().with("appid", APP_APPID).with("out_trade_no", NUMBER);
+    let refused = world.post("/pay/orderquery", query).await;
+    assert_eq!((refused.get("err_code"), refused.get("appid")), (Some("ORDERNOTEXIST"), Some(APP_APPID)));
+}
+
+#[tokio::test]
 async fn a_prepay_id_dies_with_the_next_one_and_after_two_hours() {
     let world = world().await;
     let request = order(&world, "JSAPI").with("time_expire", "");

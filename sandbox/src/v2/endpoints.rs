@@ -107,8 +107,10 @@ impl Sandbox {
                 reply.set("trade_type", trade_type);
             }
         }
+        // What a query finds names the app that the order was placed with; everything else echoes the call's.
+        let is_found = call == Call::OrderQuery && reply.get("result_code") == Some("SUCCESS");
         for name in ["device_info", "appid"] {
-            if let Some(value) = request.get(name).filter(|_| name != "appid" || call != Call::OrderQuery) {
+            if let Some(value) = request.get(name).filter(|_| name != "appid" || !is_found) {
                 reply.set(name, value);
             }
         }
