@@ -5,6 +5,8 @@
 
 mod matrix;
 mod migration;
+#[path = "../common/receiving.rs"]
+mod receiving;
 mod refund_notices;
 mod releases;
 mod rotation;

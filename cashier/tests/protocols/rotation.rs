@@ -42,7 +42,7 @@ async fn a_notice_whose_certificate_cannot_be_read_is_asked_back_and_credited_la
         site.sandbox.set_faults(Faults { v3, ..Faults::default() });
         site.advance(61_000);
         site.pay_and_notify(&order).await;
-        assert_eq!((site.last_status(), balance(&cashier).await), (401, 0));
+        assert_eq!((site.last_status(), balance(&cashier).await), (500, 0));
         site.sandbox.set_faults(Faults::default());
         site.advance(120_000);
         site.deliver().await;

@@ -9,21 +9,20 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::map_request;
 use axum::routing::any;
-use cashier::{Cashier, Clock, Db, NoticeAnswer, PlaceRequest, Random, RefundNoticeAnswer, Settings};
+use cashier::{Cashier, Clock, Db, PlaceRequest, Random, Settings};
 use recharge::order::Order;
 use recharge::refund::{ActingOperator, Refund, RefundRequest};
 use recharge::{User, Way, notify_url};
 use sandbox::{APP_APPID, Deliver, NoticeRecord, Options, Pay, Sandbox};
 use sqlx::{AnyPool, Row};
 use wxpay::client::{Client, Credentials};
-use wxpay::v2::{notify, refund_notice};
 use wxpay::v3::keys::{KeyRing, PublicKey};
-use wxpay::v3::notice::{self, Notice, NoticeError};
 use wxpay::v3::seal::ApiV3Key;
 use wxpay::v3::serial::Serial;
 use wxpay::v3::signing_key::SigningKey;
-use wxpay::{AppId, Fen, MchId, Merchant, Payment, Protocol, UnixMillis, Verified, v3};
+use wxpay::{AppId, Fen, MchId, Merchant, Protocol, UnixMillis, v3};
 
+use crate::receiving::{Posted, Receiver};
 use crate::settings::settings;
 
 pub const BEGIN: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
@@ -37,14 +36,6 @@ pub enum Speaks {
     Both(Protocol),
     /// The same for both, but the merchant's certificate for v3 has ended: WeChat refuses every call by it.
     V3HasEnded,
-}
-
-/// What a notice is checked with, and who takes it.
-#[derive(Clone)]
-pub struct Receiver {
-    pub cashier: Cashier,
-    v3: Option<v3::Credentials>,
-    has_v2: bool,
 }
 
 type Slot = Arc<Mutex<Option<Receiver>>>;
@@ -87,7 +78,7 @@ impl Site {
             Speaks::V3 | Speaks::Both(_) | Speaks::V3HasEnded => Some(self.v3_credentials()),
         };
         let v2 = Merchant::sandbox;
-        let credentials: Credentials = match (speaks, v3.clone()) {
+        let credentials: Credentials = match (speaks, v3) {
             (Speaks::Both(first), Some(v3)) => Credentials::both(v2(), v3, first).unwrap(),
             (Speaks::V3HasEnded, Some(v3)) => Credentials::both(v2(), v3, Protocol::V2).unwrap(),
             (_, Some(v3)) => v3.into(),
@@ -110,10 +101,10 @@ impl Site {
         let client = client.with_budget(2_000, 4_000);
         let db = Db::open(&self.url).await.unwrap();
         let settings = Settings { mobile_app: AppId::parse(APP_APPID).ok(), ..settings() };
-        let cashier = Cashier::start(db, client, settings, self.clock.clone(), Random::system(), instance);
+        let (wechat, clock) = (client.clone(), self.clock.clone());
+        let cashier = Cashier::start(db, client, settings, clock, Random::system(), instance);
         cashier.load_wechat_keys().await.unwrap();
-        let has_v2 = !matches!(speaks, Speaks::V3);
-        *self.receiver.lock().unwrap() = Some(Receiver { cashier: cashier.clone(), v3, has_v2 });
+        *self.receiver.lock().unwrap() = Some(Receiver { cashier: cashier.clone(), wechat });
         cashier
     }
 
@@ -250,9 +241,7 @@ pub async fn check(cashier: &Cashier) {
     assert_eq!((findings.named.len(), findings.violations), (0, 0), "{:?}", findings.named);
 }
 
-const AGAIN: (StatusCode, &str) = (StatusCode::INTERNAL_SERVER_ERROR, "");
-
-/// The four notify addresses, as the server has them.
+/// Whatever comes to an address of notices goes to the process that was started last.
 async fn receive(
     State(slot): State<Slot>,
     uri: Uri,
@@ -260,55 +249,6 @@ async fn receive(
     body: Bytes,
 ) -> (StatusCode, String) {
     let receiver = slot.lock().unwrap().clone().unwrap();
-    match uri.path() {
-        notify_url::PAYMENT_V2 | notify_url::REFUND_V2 if !receiver.has_v2 => {
-            (StatusCode::OK, notify::fail("签名失败"))
-        }
-        notify_url::PAYMENT_V2 => match notify::read(&body, &Merchant::sandbox()) {
-            Ok(notify::Notice::Paid(payment)) => match credit(&receiver, payment).await {
-                true => (StatusCode::OK, notify::success()),
-                false => (StatusCode::OK, notify::fail("稍后再试")),
-            },
-            Ok(_) => (StatusCode::OK, notify::success()),
-            Err(error) => (StatusCode::OK, notify::fail(error.return_msg())),
-        },
-        notify_url::REFUND_V2 => {
-            let notice = refund_notice::read(&body, &Merchant::sandbox()).unwrap();
-            match receiver.cashier.take_refund_notice(notice, "203.0.113.41").await {
-                Ok(RefundNoticeAnswer::Success) => (StatusCode::OK, notify::success()),
-                _ => (StatusCode::OK, notify::fail("稍后再试")),
-            }
-        }
-        _ => receive_v3(&receiver, &headers, &body).await,
-    }
-}
-
-async fn receive_v3(receiver: &Receiver, headers: &HeaderMap, body: &[u8]) -> (StatusCode, String) {
-    let Some(v3) = &receiver.v3 else { return (AGAIN.0, AGAIN.1.to_owned()) };
-    let read = || {
-        let get = |name: &'static str| headers.get_all(name).iter().map(|value| value.as_bytes());
-        notice::read(get, body, &v3.merchant, &v3.keys, receiver.cashier.now())
-    };
-    let mut notice = read();
-    if let Err(NoticeError::BadSignature(error)) = &notice
-        && let Some(serial) = error.unknown_certificate()
-        && receiver.cashier.learn_wechat_key(&serial).await.is_ok_and(|is_new| is_new)
-    {
-        notice = read();
-    }
-    let is_taken = match notice {
-        Ok(Notice::Paid(payment)) => credit(receiver, payment).await,
-        Ok(Notice::Refund(notice)) => {
-            let taken = receiver.cashier.take_signed_refund_notice(notice, "203.0.113.41").await;
-            taken.is_ok_and(|answer| answer == RefundNoticeAnswer::Success)
-        }
-        Ok(_) => true,
-        Err(error) => return (StatusCode::from_u16(error.status()).unwrap(), error.body().to_owned()),
-    };
-    if is_taken { (StatusCode::NO_CONTENT, String::new()) } else { (AGAIN.0, notice::FAIL.to_owned()) }
-}
-
-async fn credit(receiver: &Receiver, payment: Verified<Payment>) -> bool {
-    let answer = receiver.cashier.credit_payment(payment, "203.0.113.41").await;
-    matches!(answer, Ok(NoticeAnswer::Success(_)))
+    let body = String::from_utf8(body.to_vec()).unwrap();
+    receiver.take(&Posted { path: uri.path().to_owned(), headers, body }).await
 }

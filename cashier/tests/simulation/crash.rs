@@ -3,15 +3,17 @@
 
 use std::time::Duration;
 
+use recharge::Way;
 use recharge::exception::resolution::Decision;
-use sandbox::{NotifyFaults, Pay};
+use sandbox::{NotifyFaults, Pay, V3Faults};
 use wxpay::OutRefundNo;
 use wxpay::bill::BillDate;
 
 use crate::databases::Databases;
+use crate::merchant::Speaks;
 use crate::notices::Note;
 use crate::oracle::Broken;
-use crate::process::{self, Done, News, take_notice};
+use crate::process::{self, Done, News};
 use crate::setting;
 use crate::world::World;
 
@@ -56,36 +58,41 @@ impl Step {
 
 /// Cuts `step` at each point where it waits, or at one of `every` so many, and once more a moment later, when what it waited for was done. Answers how
 /// many points there are.
-pub fn cut(step: Step, databases: &Databases, every: usize) -> Result<usize, Broken> {
+pub fn cut(step: Step, speaks: Speaks, databases: &Databases, every: usize) -> Result<usize, Broken> {
     for point in (1..MOST).step_by(every) {
-        let ended = [false, true].map(|later| cut_at(step, databases, point, later));
+        let ended = [false, true].map(|later| cut_at(step, speaks, databases, point, later));
         let [at_once, later] =
-            ended.map(|ended| ended.map_err(|why| format!("{step:?} cut at {point}: {why}")));
+            ended.map(|ended| ended.map_err(|why| format!("{speaks:?} {step:?} cut at {point}: {why}")));
         if at_once? & later? {
             return Ok(point - 1);
         }
     }
-    Err(format!("{step:?} has no end"))
+    Err(format!("{speaks:?} {step:?} has no end"))
 }
 
 /// `true` if the step ended before it had waited `point` times.
-fn cut_at(step: Step, databases: &Databases, point: usize, later: bool) -> Result<bool, Broken> {
-    let mut world = World::calm(databases);
+fn cut_at(
+    step: Step,
+    speaks: Speaks,
+    databases: &Databases,
+    point: usize,
+    later: bool,
+) -> Result<bool, Broken> {
+    let mut world = World::calm(databases, speaks);
     let note = prepare(&mut world, step)?;
     // From here on the model knows what was there before.
     world.check()?;
     let process = world.process(0);
     process.network.open();
-    let cashier = process.cashier.clone();
+    let (cashier, receiver) = (process.cashier.clone(), process.receiver());
     let seen = world.seen.first().cloned();
     let number = seen.as_ref().map(|seen| process::number(&seen.number));
-    let merchant = world.common.merchant.clone();
     let taken = note.clone();
     let what = async move {
         match (step, number) {
-            (Step::Place, _) => process::press(cashier, process::wish("u_1", 1990)).await,
+            (Step::Place, _) => process::press(cashier, process::wish("u_1", 1990, Way::Native)).await,
             (Step::NewCode, Some(number)) => process::new_code(cashier, number, 1).await,
-            (Step::Notice, _) => Done::said(take_notice(&cashier, &merchant, &taken.unwrap().body).await.1),
+            (Step::Notice, _) => process::slow_notice(receiver, taken.unwrap()).await,
             (Step::Query | Step::Expire, _) => Done::said(cashier.query_due(5).await.unwrap().to_string()),
             (Step::Close, Some(number)) => process::close(cashier, number).await,
             (Step::Refund, Some(number)) => {
@@ -122,11 +129,10 @@ fn cut_at(step: Step, databases: &Databases, point: usize, later: bool) -> Resul
     }
     process.network.set_slow(false);
     world.hear(0);
-    if let (Some(done), Some(note)) = (&done, &note) {
-        world.answered(0, note, 200, &done.text)?;
-    }
-    if let Some(News::Shown(order)) = done.as_ref().map(|done| &done.news) {
-        world.shown(order);
+    match done.as_ref().map(|done| &done.news) {
+        Some(News::Answered(note, answer)) => world.answered(0, note, answer)?,
+        Some(News::Shown(order)) => world.shown(order),
+        _ => {}
     }
     world.crash(0);
     world.check()?;
@@ -147,7 +153,7 @@ fn prepare(world: &mut World, step: Step) -> Result<Option<Note>, Broken> {
         return Ok(None);
     }
     let process = world.process(0);
-    let pressed = process::press(process.cashier.clone(), process::wish("u_1", 1990));
+    let pressed = process::press(process.cashier.clone(), process::wish("u_1", 1990, Way::Native));
     process.begin("press".to_owned(), pressed);
     world.finish()?;
     let seen = world.seen[0].clone();
@@ -155,7 +161,7 @@ fn prepare(world: &mut World, step: Step) -> Result<Option<Note>, Broken> {
         Step::Notice | Step::Query => {
             world.pay(&seen.url, &seen.number, Pay::default(), true);
             let mut note = None;
-            world.send_notices(NotifyFaults::default(), |_, _, sent| note = Some(sent));
+            world.send_notices(NotifyFaults::default(), V3Faults::default(), |_, _, sent| note = Some(sent));
             world.advance(50_000);
             note.filter(|_| step == Step::Notice)
         }
@@ -174,7 +180,7 @@ fn prepare(world: &mut World, step: Step) -> Result<Option<Note>, Broken> {
             if step == Step::GiveBack {
                 world.pay(&seen.url, &seen.number, Pay { again: true, ..Pay::default() }, true);
             }
-            world.send_notices(NotifyFaults::default(), |world, letter, note| {
+            world.send_notices(NotifyFaults::default(), V3Faults::default(), |world, letter, note| {
                 letter.reply.send(world.deliver(0, &note).unwrap()).unwrap();
             });
             let process = world.process(0);
@@ -213,7 +219,7 @@ fn press_again(world: &mut World, step: Step) -> Result<(), Broken> {
         (Step::NewCode, Some(seen)) => {
             process.run(process::new_code(cashier, process::number(&seen.number), seen.version))
         }
-        _ => process.run(process::press(cashier, process::wish("u_1", 1990))),
+        _ => process.run(process::press(cashier, process::wish("u_1", 1990, Way::Native))),
     };
     world.hear(0);
     world.check()?;
@@ -272,12 +278,15 @@ fn expect(world: &mut World, step: Step, paid: bool) -> Result<(), Broken> {
 #[test]
 fn a_process_that_dies_at_any_point_of_any_step_loses_and_doubles_nothing() {
     // Each cut runs on to the quiet end: whoever asks for many seeds has the time for all of them.
-    let (sqlite, postgres) = if setting("SEEDS").is_some() { (1, 1) } else { (3, 12) };
+    let is_long = setting("SEEDS").is_some();
+    let (sqlite, postgres, of_v3) = if is_long { (1, 1, 1) } else { (3, 12, 3) };
     for (databases, every) in [(Databases::sqlite(), sqlite), (Databases::postgres(), postgres)] {
         for step in Step::ALL {
-            match cut(step, &databases, every) {
-                Ok(points) => println!("{step:?}: cut at {points} points"),
-                Err(why) => panic!("{why}"),
+            for (speaks, every) in [(Speaks::V2, every), (Speaks::V3, of_v3 * every)] {
+                match cut(step, speaks, &databases, every) {
+                    Ok(points) => println!("{speaks:?} {step:?}: cut at {points} points"),
+                    Err(why) => panic!("{why}"),
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The end of a seed: without faults, time passes and background work runs until nothing is left over.
 
-use sandbox::NotifyFaults;
+use sandbox::{NotifyFaults, V3Faults};
 use wxpay::OutRefundNo;
 
 use crate::network::Fate;
@@ -32,6 +32,7 @@ impl World {
             }
         }
         self.finish()?;
+        self.restart_outdated();
         self.check()?;
         self.process(0).network.open();
         for round in 0.. {
@@ -39,7 +40,8 @@ impl World {
                 return Err(format!("work in the background never ends: {:#?}", self.rows().refunds));
             }
             let mut broken = Ok(());
-            self.send_notices(NotifyFaults::default(), |world, letter, note| match world.deliver(0, &note) {
+            let (notify, v3) = (NotifyFaults::default(), V3Faults::default());
+            self.send_notices(notify, v3, |world, letter, note| match world.deliver(0, &note) {
                 Ok(answer) => drop(letter.reply.send(answer)),
                 Err(why) => broken = Err(why),
             });

@@ -1,11 +1,13 @@
 //! The events: each is drawn from the seed, and all invariants are checked after each.
 
 use rand::RngExt;
-use sandbox::{AnswerFault, NotifyFaults, Pay};
-use wxpay::client::Client;
-use wxpay::{Channel, Fen, Placing, Protocol, TradeType};
+use recharge::Way;
+use sandbox::{AnswerFault, NotifyFaults, Pay, Person, V3Faults, WrongSerial, WrongTag};
+use wxpay::{Channel, Fen, H5Kind, H5Scene, OpenId, Placing, Protocol, TradeType};
 
-use crate::network::Fate;
+use crate::merchant::Speaks;
+use crate::network::{Fate, Missigned};
+use crate::notices::told;
 use crate::oracle::Broken;
 use crate::process::{self, IP, number};
 use crate::world::{Seen, World};
@@ -20,7 +22,8 @@ impl World {
         let ms = self.rng.random_range(1..50);
         self.advance(ms);
         self.apply_finished()?;
-        match self.rng.random_range(0..114) {
+        let kinds = if self.speaks_v3() { 122 } else { 114 };
+        match self.rng.random_range(0..kinds) {
             0..22 => self.let_go()?,
             22..32 => self.press(),
             32..35 => self.renew(),
@@ -35,7 +38,8 @@ impl World {
             97..99 => self.break_down(),
             99..109 => self.race()?,
             109..113 => self.spend(),
-            _ => self.strangers(),
+            113 => self.strangers(),
+            _ => self.change()?,
         }
         self.apply_finished()?;
         if self.rng.random_bool(0.5) {
@@ -87,7 +91,11 @@ impl World {
     }
 
     fn let_call_go(&mut self, machine: usize, index: usize) {
-        let answered = self.process(machine).network.held()[index].answer.is_some();
+        let network = self.process(machine).network.clone();
+        let (answered, is_v3) = {
+            let held = &network.held()[index];
+            (held.answer.is_some(), held.call.is_v3())
+        };
         let fate = match (self.fault(), answered) {
             (false, _) => Fate::Pass,
             (true, true) => {
@@ -99,12 +107,15 @@ impl World {
                 Fate::Ill(AnswerFault::Garbage),
                 Fate::Ill(AnswerFault::Unsigned),
                 Fate::Ill(AnswerFault::SystemError),
-            ][self.one_of(5)],
+                Fate::Missigned(Missigned::Probe),
+                Fate::Missigned(Missigned::Stale),
+                Fate::Missigned(Missigned::OtherKey),
+            ][self.one_of(if is_v3 { 8 } else { 5 })],
         };
         self.release(machine, index, fate);
     }
 
-    fn any_alive(&mut self) -> Option<usize> {
+    pub fn any_alive(&mut self) -> Option<usize> {
         let alive = self.alive();
         if alive.is_empty() { None } else { Some(alive[self.one_of(alive.len())]) }
     }
@@ -123,10 +134,28 @@ impl World {
         let Some(machine) = self.any_alive() else { return self.restart() };
         let user = format!("u_{}", self.one_of(3));
         let fee = [1, 500, 1990, 100_000_000][self.one_of(4)];
-        self.note(format!("machine {machine}: press {user} {fee}"));
+        let way = self.way();
+        self.note(format!("machine {machine}: press {user} {fee} {}", way.trade_type().as_str()));
         let process = self.process(machine);
-        let pressed = process::press(process.cashier.clone(), process::wish(&user, fee));
+        let pressed = process::press(process.cashier.clone(), process::wish(&user, fee, way));
         process.begin(format!("press {user} {fee}"), pressed);
+    }
+
+    /// How a payer gets to the payment.
+    fn way(&mut self) -> Way {
+        let way = if self.has_all_ways { self.one_of(5) } else { 0 };
+        match way {
+            0 | 1 => Way::Native,
+            2 => {
+                let openid = Person::First.openid(self.common.identity.v2.appid.as_str());
+                Way::Jsapi { openid: OpenId::parse(openid).unwrap() }
+            }
+            3 => {
+                let (wap_url, wap_name) = ("https://pay.example.com".to_owned(), "远山云".to_owned());
+                Way::Mweb { scene: H5Scene { kind: H5Kind::Wap, wap_url, wap_name } }
+            }
+            _ => Way::App,
+        }
     }
 
     fn renew(&mut self) {
@@ -154,23 +183,35 @@ impl World {
 
     /// WeChat sends the notices that are due.
     fn send(&mut self) -> Result<(), Broken> {
-        let mut faults = NotifyFaults::default();
+        let (mut faults, mut v3) = (NotifyFaults::default(), V3Faults::default());
         if self.fault() {
-            match self.one_of(4) {
+            match self.one_of(if self.speaks_v3() { 10 } else { 4 }) {
                 0 => faults.lose = true,
                 1 => faults.repeat = 2,
                 2 => faults.forge_sign = true,
-                _ => faults.total_fee = Some([1, 499, 501, 1_000_000_000][self.one_of(4)]),
+                3 => faults.total_fee = Some([1, 499, 501, 1_000_000_000][self.one_of(4)]),
+                4 | 5 => v3.probe_notices = 1.0,
+                6 => v3.timestamp_s = [-301, -300, 301, 90_000][self.one_of(4)],
+                7 => {
+                    v3.notice_serial = Some(
+                        [WrongSerial::Unknown, WrongSerial::Merchant, WrongSerial::Other][self.one_of(3)],
+                    );
+                }
+                8 => v3.tag = Some([WrongTag::Wrong, WrongTag::NoAad, WrongTag::OtherKey][self.one_of(3)]),
+                _ => {
+                    let header = ["Nonce", "Serial", "Signature", "Timestamp"][self.one_of(4)];
+                    v3.drop_headers = vec![format!("Wechatpay-{header}")];
+                }
             }
         }
-        self.note(format!("WeChat sends its notices: {faults:?}"));
+        self.note(format!("WeChat sends its notices: {faults:?}{}", told(&v3)));
         let mut broken = Ok(());
-        self.send_notices(faults, |world, letter, note| {
+        self.send_notices(faults, v3, |world, letter, note| {
             let Some(machine) = world.any_alive() else { return };
             let fault = world.fault();
             match (fault, world.one_of(4)) {
                 // Its answer comes too late.
-                (_, 0) if !note.of_refund => world.deliver_slowly(machine, note),
+                (_, 0) if !note.of_refund => world.deliver_slowly(machine, &note),
                 // It comes later, or never.
                 (true, 3) => world.note(format!("the notice of {} is late", note.number)),
                 (true, 1) => {
@@ -204,16 +245,7 @@ impl World {
         let mut note = self.pile[index].clone();
         if self.fault() {
             // Somebody without the key changes it.
-            let (from, to) = [
-                ("<total_fee>", "<total_fee>1"),
-                ("<result_code>", "<result_code> "),
-                ("<out_trade_no>", "<out_trade_no>X"),
-                ("<sign>", "<sign>0"),
-                ("<transaction_id>", "<transaction_id>9"),
-            ][self.one_of(5)];
-            let forged = note.body.replacen(from, to, 1).replacen("<![CDATA[", "<![CDATA[1", 1);
-            note.genuine = false;
-            note.body = forged;
+            self.forge(&mut note);
         }
         self.deliver(machine, &note).map(drop)
     }
@@ -228,11 +260,13 @@ impl World {
             self.process(machine).run(cashier.reread_watched());
             return self.note(format!("machine {machine}: tidies"));
         }
-        let (most, what) = (self.rng.random_range(1..4), self.one_of(6));
+        let most = self.rng.random_range(1..4);
+        let what = self.one_of(if self.speaks_v3() { 7 } else { 6 });
         let process = self.process(machine);
         match what {
             0 | 1 => process.begin("background".to_owned(), process::advance_refunds(cashier, most)),
             2 => process.begin("the bill".to_owned(), process::reconcile(cashier)),
+            6 => process.begin("WeChat's keys".to_owned(), process::refresh_keys(cashier)),
             _ => process.begin("background".to_owned(), process::query_due(cashier, most)),
         }
     }
@@ -313,9 +347,10 @@ impl World {
     /// Another installation with the same merchant sells something; its notices come here.
     fn strangers(&mut self) {
         let n = self.one_of(1000);
+        let protocol = self.any_protocol();
         let order = Placing {
-            channel: Channel { protocol: Protocol::V2, trade_type: TradeType::Native },
-            appid: self.common.merchant.appid.clone(),
+            channel: Channel { protocol, trade_type: TradeType::Native },
+            appid: self.common.identity.v2.appid.clone(),
             description: "别家".to_owned(),
             attach: None,
             out_trade_no: number(&format!("OTHER{n:010}")),
@@ -323,15 +358,24 @@ impl World {
             payer_ip: IP,
             time_start: self.wechat.now(),
             time_expire: self.wechat.now().plus_ms(HOUR),
-            notify_url: recharge::notify_url::of_payment(&self.common.settings.notify_base, Protocol::V2),
+            notify_url: recharge::notify_url::of_payment(&self.common.settings.notify_base, protocol),
             product_id: Some("other".to_owned()),
             openid: None,
             scene: None,
         };
-        let client = Client::in_process(self.common.merchant.clone(), self.sandbox.router());
+        let client = self.common.identity.somebody(&self.sandbox, &self.wechat);
         if let Ok(prepay) = self.office.block_on(client.place(&order)) {
             let number = order.out_trade_no.as_str();
             self.pay(prepay.ticket.as_str(), number, Pay::default(), false);
+        }
+    }
+
+    /// One that the merchant has credentials for.
+    pub fn any_protocol(&mut self) -> Protocol {
+        match self.common.identity.speaks {
+            Speaks::V2 => Protocol::V2,
+            Speaks::V3 => Protocol::V3,
+            Speaks::Both => [Protocol::V2, Protocol::V3][self.one_of(2)],
         }
     }
 }

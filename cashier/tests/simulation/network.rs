@@ -10,10 +10,11 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use sandbox::{AnswerFault, Faults, Sandbox};
+use sandbox::{AnswerFault, Faults, Sandbox, V3Faults, WrongSerial};
 use tokio::sync::oneshot;
 use tower::ServiceExt;
-use wxpay::v2::Fields;
+
+use crate::wire::{Answer, Call};
 
 /// What becomes of a call at one of its two stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,20 +24,45 @@ pub enum Fate {
     Lost,
     /// WeChat is ill (at the first stop only).
     Ill(AnswerFault),
+    /// WeChat does what it is asked for, and signs its answer wrongly: API v3 only (at the first stop only).
+    Missigned(Missigned),
     /// Only so many bytes of the answer arrive (at the second stop only).
     Cut(usize),
     /// This byte of the answer arrives as another one.
     Twisted(usize),
 }
 
+/// How a signature is none that may be believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missigned {
+    /// WeChat tests whether signatures are checked.
+    Probe,
+    /// It is older than any clock here is wrong.
+    Stale,
+    /// It names another key of WeChat's than the one that made it.
+    OtherKey,
+}
+
+/// So many seconds.
+const STALE_S: i64 = -25 * 3600;
+
+impl Missigned {
+    fn faults(self) -> V3Faults {
+        let none = V3Faults::default();
+        match self {
+            Missigned::Probe => V3Faults { signtest: 1.0, ..none },
+            Missigned::Stale => V3Faults { timestamp_s: STALE_S, ..none },
+            Missigned::OtherKey => V3Faults { answer_serial: Some(WrongSerial::Other), ..none },
+        }
+    }
+}
+
 /// A call that stands still.
 #[derive(Debug)]
 pub struct Held {
-    pub path: String,
-    /// The order or refund that it is about.
-    pub number: String,
-    /// The body of WeChat's answer; `None` before WeChat has read the call.
-    pub answer: Option<Vec<u8>>,
+    pub call: Call,
+    /// WeChat's answer; `None` before WeChat has read the call.
+    pub answer: Option<Answer>,
     go: oneshot::Sender<Fate>,
 }
 
@@ -47,8 +73,8 @@ impl Held {
     }
 }
 
-/// Path, number and body of an answer that arrived.
-pub type Answered = (String, String, Vec<u8>);
+/// A call and its answer, which arrived.
+pub type Answered = (Call, Answer);
 
 #[derive(Debug, Clone)]
 pub struct Network {
@@ -112,20 +138,20 @@ impl Network {
     }
 
     #[allow(clippy::disallowed_methods, reason = "cuts of crash.rs run on the machine's time")]
-    async fn hold(&self, path: &str, number: &str, answer: Option<Vec<u8>>) -> Fate {
+    async fn hold(&self, call: &Call, answer: Option<&Answer>) -> Fate {
         if self.open.lock().unwrap().is_some() {
             if self.slow.load(Ordering::SeqCst) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
-            if answer.is_none() && path == "/pay/unifiedorder" {
-                self.sent.lock().unwrap().push(number.to_owned());
+            if answer.is_none() && call.places() {
+                self.sent.lock().unwrap().push(call.number.clone());
             }
-            let answer = answer.map(|answer| (path.to_owned(), number.to_owned(), answer));
+            let answer = answer.map(|answer| (call.clone(), answer.clone()));
             self.open.lock().unwrap().iter_mut().for_each(|passed| passed.extend(answer.clone()));
             return Fate::Pass;
         }
         let (go, gone) = oneshot::channel();
-        let held = Held { path: path.to_owned(), number: number.to_owned(), answer, go };
+        let held = Held { call: call.clone(), answer: answer.cloned(), go };
         self.held().push(held);
         gone.await.unwrap_or(Fate::Lost)
     }
@@ -134,24 +160,29 @@ impl Network {
 async fn call(State(network): State<Network>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    let path = parts.uri.path().to_owned();
-    let fields = Fields::read(&body, usize::MAX).unwrap();
-    let about = fields.get("out_refund_no").or_else(|| fields.get("out_trade_no"));
-    let number = about.or_else(|| fields.get("bill_date")).unwrap_or_default().to_owned();
-    let answer = match network.hold(&path, &number, None).await {
-        Fate::Pass => AnswerFault::Ok,
-        Fate::Ill(fault) => fault,
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let call = Call::read(&parts.method, path, query, &body);
+    let (answer, v3) = match network.hold(&call, None).await {
+        Fate::Pass => (AnswerFault::Ok, None),
+        Fate::Ill(fault) => (fault, None),
+        Fate::Missigned(how) => (AnswerFault::Ok, Some(how)),
         _ => return nothing(),
     };
     let before = network.sandbox.faults();
-    network.sandbox.set_faults(Faults { answer, ..before.clone() });
+    let of_v3 = v3.map_or_else(|| before.v3.clone(), Missigned::faults);
+    network.sandbox.set_faults(Faults { answer, v3: of_v3, ..before.clone() });
     let request = Request::from_parts(parts, Body::from(body));
     let Ok(response) = network.sandbox.router().oneshot(request).await;
     network.sandbox.set_faults(before);
     let (parts, body) = response.into_parts();
-    let mut body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
-    match network.hold(&path, &number, Some(body.clone())).await {
+    let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+    let answer = Answer::new(&call, parts.status, &parts.headers, body, v3.is_some());
+    let fate = network.hold(&call, Some(&answer)).await;
+    let mut body = answer.body;
+    match fate {
         Fate::Pass => {}
+        // Of an answer without a body nothing arrives.
+        Fate::Cut(_) | Fate::Twisted(_) if body.is_empty() => return nothing(),
         Fate::Cut(bytes) => body.truncate(bytes % body.len()),
         Fate::Twisted(byte) => {
             let byte = byte % body.len();

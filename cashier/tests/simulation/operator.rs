@@ -6,8 +6,7 @@ use recharge::User;
 use recharge::exception::resolution::Decision;
 use recharge::refund::RefundRequest;
 use sandbox::{RefundFaults, RefundRefusal, RefundStatus};
-use wxpay::client::Client;
-use wxpay::{Fen, OutRefundNo, Protocol, Refund, TransactionId};
+use wxpay::{AppId, By, Fen, OutRefundNo, Refund, TransactionId};
 
 use crate::process::{self, number};
 use crate::world::World;
@@ -141,7 +140,8 @@ impl World {
         let order = &paid[self.one_of(paid.len())];
         let payment = &order.payments[self.one_of(order.payments.len())];
         let n = self.one_of(1_000_000);
-        let site = recharge::notify_url::of_refund(&self.common.settings.notify_base, Protocol::V2);
+        let protocol = self.any_protocol();
+        let site = recharge::notify_url::of_refund(&self.common.settings.notify_base, protocol);
         let refund = Refund {
             transaction_id: TransactionId::parse(payment.transaction_id.as_str()).unwrap(),
             out_trade_no: number(&order.out_trade_no),
@@ -151,8 +151,10 @@ impl World {
             refund_desc: None,
             notify_url: site.filter(|_| self.rng.random_bool(0.5)),
         };
-        let client = Client::in_process(self.common.merchant.clone(), self.sandbox.router());
-        let done = self.office.block_on(client.refund(Protocol::V2, &refund)).map(|done| done.refund_fee);
+        let client = self.common.identity.somebody(&self.sandbox, &self.wechat);
+        let appid = AppId::parse(order.appid()).unwrap();
+        let by = By { protocol, appid: Some(&appid) };
+        let done = self.office.block_on(client.refund(by, &refund)).map(|done| done.refund_fee);
         self.note(format!("{} is refunded at the merchant platform: {done:?}", order.out_trade_no));
     }
 

@@ -8,6 +8,7 @@ use sandbox::Sandbox;
 use wxpay::UnixMillis;
 
 use crate::rows::{OrderRow, Rows};
+use crate::wire::{Answer, Call, Said, said};
 
 #[derive(Debug)]
 pub struct Oracle {
@@ -95,8 +96,9 @@ impl Oracle {
         self.may_owe.insert(user.to_owned());
     }
 
-    pub fn knows_a_payment(&self) -> bool {
-        self.before.orders.values().any(|order| order.state == "paid")
+    /// Whether one of these orders is paid.
+    pub fn knows_a_payment(&self, of: impl Fn(&OrderRow) -> bool) -> bool {
+        self.before.orders.values().any(|order| order.state == "paid" && of(order))
     }
 
     fn is_decided(&self, number: &str) -> bool {
@@ -108,35 +110,15 @@ impl Oracle {
         self.sent.insert(number.to_owned());
     }
 
-    /// A process gets WeChat's answer, whole and signed.
-    pub fn answered(&mut self, path: &str, number: &str, body: &[u8]) {
-        let text = String::from_utf8_lossy(body);
-        let field = |name: &str| {
-            let (open, close) = (format!("<{name}>"), format!("</{name}>"));
-            let from = text.find(&open)? + open.len();
-            let value = &text[from..from + text[from..].find(&close)?];
-            let value =
-                value.strip_prefix("<![CDATA[").and_then(|value| value.strip_suffix("]]>")).unwrap_or(value);
-            Some(value.to_owned())
-        };
-        let (result, state, code) = (field("result_code"), field("trade_state"), field("err_code"));
-        let (result, state, code) =
-            (result.unwrap_or_default(), state.unwrap_or_default(), code.unwrap_or_default());
-        if path == "/pay/orderquery" && result == "SUCCESS" && state == "SUCCESS" {
-            // It may have been asked about by WeChat's own number.
-            let number = field("out_trade_no").unwrap_or_default();
-            self.proven(&number, &field("transaction_id").unwrap_or_default());
-        }
-        let closes = path == "/pay/closeorder" && result == "SUCCESS";
-        if closes || code == "ORDERCLOSED" || ["CLOSED", "REFUND"].contains(&state.as_str()) {
-            self.ended.insert(number.to_owned());
-        }
-        // Somebody gave money back at the merchant platform, perhaps before the payment was heard of here.
-        if path == "/pay/refundquery" && result == "SUCCESS" {
-            self.ended.extend(field("out_trade_no"));
-        }
-        if code == "ORDERNOTEXIST" {
-            self.unheard.insert(number.to_owned());
+    /// A process gets WeChat's answer, whole.
+    pub fn answered(&mut self, call: &Call, answer: &Answer) {
+        for said in said(call, answer) {
+            match said {
+                _ if !answer.is_believable => {}
+                Said::Paid(number, transaction) => self.proven(&number, &transaction),
+                Said::Ended(number) => _ = self.ended.insert(number),
+                Said::Unheard(number) => _ = self.unheard.insert(number),
+            }
         }
     }
 
@@ -174,6 +156,10 @@ impl Oracle {
             let first = order.and_then(|order| order.transaction_id.as_deref());
             hold!(first != Some(&*exception.transaction_id), "exception {id} is for the order's own payment");
         }
+        for (id, exception) in &rows.exceptions {
+            let is_real = self.payments.contains_key(&exception.transaction_id);
+            hold!(is_real, "exception {id} is for a payment that WeChat has not");
+        }
         for (number, transaction) in &self.acknowledged {
             let known = rows.knows(number, transaction);
             hold!(known, "payment {transaction} of {number} was acknowledged and is not in the database");
@@ -198,9 +184,11 @@ impl Oracle {
             now.state
         );
         hold!(now.version >= before.version, "the version of {number} fell");
-        let same = (&now.user_id, now.total_fee, now.bonus, now.time_expire)
-            == (&before.user_id, before.total_fee, before.bonus, before.time_expire);
-        hold!(same, "{number} has another user, amount or expiry than before");
+        let of = |order: &OrderRow| {
+            let channel = (order.sign_type.clone(), order.trade_type.clone());
+            (order.user_id.clone(), order.total_fee, order.bonus, order.time_expire, channel)
+        };
+        hold!(of(before) == of(now), "{number} has another user, amount, expiry or channel than before");
         if before.state == "paid" {
             let of =
                 |order: &OrderRow| (order.transaction_id.clone(), order.paid_at, order.closed_at, order.late);

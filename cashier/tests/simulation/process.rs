@@ -7,8 +7,7 @@ use std::pin::pin;
 
 use cashier::ResolveError;
 use cashier::db::{Fate, Step, Turnstile};
-use cashier::{Cashier, Clock, Db, Random, Settings};
-use cashier::{NoticeAnswer, PlaceError, PlaceRequest, RefundNoticeAnswer};
+use cashier::{Cashier, Clock, Db, PlaceError, PlaceRequest, Random, Settings};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use recharge::ExceptionId;
@@ -19,13 +18,13 @@ use sandbox::Sandbox;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 use wxpay::client::Client;
-use wxpay::v2::notify::{self, Notice};
-use wxpay::v2::refund_notice;
-use wxpay::{Fen, Merchant, OutRefundNo, OutTradeNo};
+use wxpay::{Fen, OutRefundNo, OutTradeNo};
 
 use crate::idle::Idle;
+use crate::merchant::Identity;
 use crate::network::Network;
 use crate::notices::Note;
+use crate::receiving::{Answer, Receiver};
 
 /// Where the payers press from.
 pub const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
@@ -34,7 +33,7 @@ pub const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 #[derive(Debug, Clone)]
 pub struct Common {
     pub url: String,
-    pub merchant: Merchant,
+    pub identity: Identity,
     pub settings: Settings,
     pub random: Random,
     /// Ids of audit rows: a sequence of its own, which no choice of the seed depends on.
@@ -55,8 +54,8 @@ pub enum News {
     Nothing,
     /// A page would show this order.
     Shown(Box<Order>),
-    /// A notice was answered, with this HTTP status.
-    Answered(Note, u16),
+    /// A notice was answered.
+    Answered(Box<Note>, Answer),
     /// An operator did not settle this exception.
     NotSettled(String),
 }
@@ -70,6 +69,7 @@ struct Activity {
 #[derive(Debug)]
 pub struct Process {
     pub cashier: Cashier,
+    wechat: Client,
     pub network: Network,
     /// Of a hundred steps to the database so many stand still until the world lets them go on.
     pub holds: u32,
@@ -91,17 +91,40 @@ impl Process {
         let idle = Idle::new(turnstile.clone());
         let runtime = idle.runtime();
         let network = Network::new(common.sandbox.clone());
-        let client = Client::in_process(common.merchant.clone(), network.router());
+        let client = Client::in_process(common.identity.credentials(), network.router());
         // A call that stands still takes no time on the virtual clock.
-        let client = client.with_budget(3_600_000, 3_600_000);
+        let wechat = client.with_budget(3_600_000, 3_600_000);
         let cashier = runtime.block_on(async {
             let db = Db::open_behind(&common.url, turnstile.clone()).await.unwrap();
             let db = db.with_random(common.ids.clone());
             let (settings, random) = (common.settings.clone(), common.random.clone());
-            Cashier::start(db, client, settings, clock, random, instance)
+            Cashier::start(db, wechat.clone(), settings, clock, random, instance)
         });
         let (held, activities) = (BTreeSet::new(), Vec::new());
-        Process { cashier, network, holds: 0, failures: 0, rng, turnstile, held, activities, idle, runtime }
+        let (holds, failures) = (0, 0);
+        let mut process = Process {
+            cashier,
+            wechat,
+            network,
+            holds,
+            failures,
+            rng,
+            turnstile,
+            held,
+            activities,
+            idle,
+            runtime,
+        };
+        if common.identity.v3.is_some() {
+            let cashier = process.cashier.clone();
+            process.run(cashier.load_wechat_keys()).unwrap();
+        }
+        process
+    }
+
+    /// Takes its notices.
+    pub fn receiver(&self) -> Receiver {
+        Receiver { cashier: self.cashier.clone(), wechat: self.wechat.clone() }
     }
 
     /// Runs something that does not wait for WeChat to its end. Other things may go on meanwhile, as far as they come.
@@ -216,32 +239,6 @@ impl Done {
     }
 }
 
-/// Takes a notice as the server does.
-pub async fn take_notice(cashier: &Cashier, merchant: &Merchant, body: &str) -> (u16, String) {
-    let answer = match notify::read(body.as_bytes(), merchant) {
-        Ok(Notice::Paid(payment)) => match cashier.credit_payment(payment, "203.0.113.41").await {
-            Ok(NoticeAnswer::Success(_)) => notify::success(),
-            Ok(NoticeAnswer::Fail(_)) => notify::fail("稍后再试"),
-            Err(_) => return (503, notify::fail("稍后再试")),
-        },
-        Ok(Notice::NotPaid { .. }) => notify::success(),
-        Err(error) => notify::fail(error.return_msg()),
-    };
-    (200, answer)
-}
-
-/// Takes a notice about a refund as the server does.
-pub async fn take_refund_notice(cashier: &Cashier, merchant: &Merchant, body: &str) -> (u16, String) {
-    let Ok(notice) = refund_notice::read(body.as_bytes(), merchant) else {
-        return (200, notify::fail("参数格式校验错误"));
-    };
-    match cashier.take_refund_notice(notice, "203.0.113.41").await {
-        Ok(RefundNoticeAnswer::Success) => (200, notify::success()),
-        Ok(RefundNoticeAnswer::Fail) => (200, notify::fail("稍后再试")),
-        Err(_) => (503, notify::fail("稍后再试")),
-    }
-}
-
 pub async fn press(cashier: Cashier, wish: PlaceRequest) -> Done {
     shown(cashier.place(wish).await)
 }
@@ -263,9 +260,15 @@ pub async fn close(cashier: Cashier, number: OutTradeNo) -> Done {
 }
 
 /// A notice is taken in by and by; WeChat does not wait so long for the answer.
-pub async fn slow_notice(cashier: Cashier, merchant: Merchant, note: Note) -> Done {
-    let (status, text) = take_notice(&cashier, &merchant, &note.body).await;
-    Done { text, news: News::Answered(note, status) }
+pub async fn slow_notice(receiver: Receiver, note: Note) -> Done {
+    let answer = receiver.take(&note.posted).await;
+    Done { text: String::new(), news: News::Answered(Box::new(note), answer) }
+}
+
+/// The list of WeChat's certificates is read again if that is due.
+pub async fn refresh_keys(cashier: Cashier) -> Done {
+    let read = cashier.refresh_wechat_keys().await;
+    Done::said(read.map_or_else(|error| error.to_string(), |read| format!("read: {read}")))
 }
 
 pub async fn query_due(cashier: Cashier, most: usize) -> Done {
@@ -323,9 +326,9 @@ pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundRequest {
     }
 }
 
-pub fn wish(user: &str, fee: i64) -> PlaceRequest {
+pub fn wish(user: &str, fee: i64, way: Way) -> PlaceRequest {
     let user = User::new(user, "小林").unwrap();
-    PlaceRequest { user, total_fee: Fen::new(fee), bonus: Fen::new(fee / 10), ip: IP, way: Way::Native }
+    PlaceRequest { user, total_fee: Fen::new(fee), bonus: Fen::new(fee / 10), ip: IP, way }
 }
 
 pub fn number(text: &str) -> OutTradeNo {

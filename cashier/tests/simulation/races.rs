@@ -1,7 +1,7 @@
 //! Races of two machines for one order: the slower one has read it and is about to write when the other one writes.
 
 use rand::RngExt;
-use sandbox::{NotifyFaults, Pay};
+use sandbox::{NotifyFaults, Pay, V3Faults};
 
 use crate::network::Fate;
 use crate::oracle::Broken;
@@ -23,7 +23,7 @@ impl World {
                 break;
             }
             let network = self.process(slow).network.clone();
-            let about = network.held().iter().position(|call| call.number == seen.number);
+            let about = network.held().iter().position(|held| held.call.number == seen.number);
             let Some(call) = about else { break };
             self.release(slow, call, Fate::Pass);
         }
@@ -76,10 +76,10 @@ impl World {
     fn bring_payment(&mut self, machine: usize, seen: &Seen, slowly: bool) -> Result<(), Broken> {
         self.pay(&seen.url, &seen.number, Pay { force: true, ..Pay::default() }, true);
         let mut notes = Vec::new();
-        self.send_notices(NotifyFaults::default(), |_, _, note| notes.push(note));
+        self.send_notices(NotifyFaults::default(), V3Faults::default(), |_, _, note| notes.push(note));
         for note in notes.into_iter().filter(|note| note.number == seen.number && !note.of_refund) {
             if slowly {
-                self.deliver_slowly(machine, note);
+                self.deliver_slowly(machine, &note);
             } else {
                 self.deliver(machine, &note)?;
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Connection, Executor, Row};
+use wxpay::Signed;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRow {
@@ -22,6 +23,14 @@ pub struct OrderRow {
     pub refunded_outside: bool,
     pub next_query_at: Option<i64>,
     pub by_hand: Option<String>,
+    pub sign_type: String,
+    pub trade_type: String,
+}
+
+impl OrderRow {
+    pub fn is_v3(&self) -> bool {
+        self.sign_type == Signed::Rsa.as_str()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +80,8 @@ impl Rows {
     pub async fn read(db: &mut AnyConnection) -> Result<Rows, sqlx::Error> {
         let mut rows = Rows::default();
         let orders = "SELECT out_trade_no, user_id, total_fee, bonus, created_at, time_expire, state, version, \
-             transaction_id, paid_at, credited_at, closed_at, late, refunded_outside, next_query_at, by_hand FROM orders";
+             transaction_id, paid_at, credited_at, closed_at, late, refunded_outside, next_query_at, by_hand, \
+             sign_type, trade_type FROM orders";
         for row in sqlx::query(orders).fetch_all(&mut *db).await? {
             rows.orders.insert(row.try_get("out_trade_no")?, order(&row)?);
         }
@@ -213,5 +223,7 @@ fn order(row: &AnyRow) -> Result<OrderRow, sqlx::Error> {
         refunded_outside: row.try_get::<i64, _>("refunded_outside")? == 1,
         next_query_at: row.try_get("next_query_at")?,
         by_hand: row.try_get("by_hand")?,
+        sign_type: row.try_get("sign_type")?,
+        trade_type: row.try_get("trade_type")?,
     })
 }

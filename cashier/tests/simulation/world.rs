@@ -7,11 +7,12 @@ use cashier::{Clock, Random, Settings};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use recharge::{LatePayment, Order};
-use sandbox::{Deliver, Options, Pay, RefundFaults, Sandbox};
+use sandbox::{APP_APPID, Deliver, Options, Pay, RefundFaults, Sandbox};
 use tokio::runtime::{Builder, Runtime};
-use wxpay::{Merchant, SignType, UnixMillis};
+use wxpay::{AppId, Merchant, SignType, Ticket, UnixMillis};
 
 use crate::databases::{Databases, Fresh};
+use crate::merchant::{Identity, Speaks};
 use crate::network::Fate;
 use crate::notices::{Mailbox, Note, receive};
 use crate::oracle::{Broken, Oracle};
@@ -27,7 +28,15 @@ const BEGIN: UnixMillis = UnixMillis::new(1_773_540_000_000);
 pub struct Machine {
     pub clock: Clock,
     pub process: Option<Process>,
+    /// Which settings it was started with last.
+    pub settings_version: usize,
     starts: usize,
+}
+
+impl Machine {
+    fn new() -> Machine {
+        Machine { clock: Clock::simulated(BEGIN), process: None, settings_version: 0, starts: 0 }
+    }
 }
 
 /// A code that somebody saw on a page.
@@ -47,10 +56,14 @@ pub struct World {
     pub sandbox: Sandbox,
     pub machines: Vec<Machine>,
     pub common: Common,
+    /// How often the settings of `common` were changed.
+    pub settings_version: usize,
     pub oracle: Oracle,
     pub seen: Vec<Seen>,
     /// Notices that were on the network; any of them may come (again) at any time.
     pub pile: Vec<Note>,
+    /// Whether payers pay in every way, or by scanning a code only.
+    pub has_all_ways: bool,
     /// How many of a hundred calls and notices meet a fault.
     pub faults: u32,
     /// How many of a hundred steps to the database stand still on their way.
@@ -71,6 +84,7 @@ pub struct World {
 impl World {
     pub fn new(seed: u64, databases: &Databases) -> World {
         let mut rng = StdRng::seed_from_u64(seed);
+        let speaks = Speaks::of(seed);
         let sign_type = if rng.random_bool(0.5) { SignType::Md5 } else { SignType::HmacSha256 };
         let merchant = Merchant { sign_type, ..Merchant::sandbox() };
         let late_payment = if rng.random_bool(0.7) { LatePayment::Credit } else { LatePayment::Refund };
@@ -78,35 +92,42 @@ impl World {
             time_expire_ms: [60_000, 360_000, 600_000, 3 * 3_600_000][rng.random_range(0..4)],
             late_payment,
             max_open_orders: rng.random_range(2..6),
+            mobile_app: AppId::parse(APP_APPID).ok(),
             ..settings()
         };
         let machines = if rng.random_ratio(1, 3) { 1 } else { 2 };
         let faults = [0, 10, 30, 60][rng.random_range(0..4)];
         let holds = [0, 10, 30, 60][rng.random_range(0..4)];
         let failures = [0, 0, 3, 10][rng.random_range(0..4)];
-        let mut world = World::open(rng, databases, merchant, settings);
+        let mut world = World::open(rng, databases, (speaks, merchant), settings);
+        world.has_all_ways = seed % 8 > 3;
         (world.faults, world.holds, world.failures) = (faults, holds, failures);
         let settings = &world.common.settings;
         world.note(format!(
-            "{settings:?}, {sign_type:?}, {faults} % faults, {holds} % of all steps stand still, {failures} % fail"
+            "{settings:?}, {speaks:?}, {sign_type:?}, {faults} % faults, {holds} % of all steps stand still, {failures} % fail"
         ));
         for machine in 0..machines {
-            world.machines.push(Machine { clock: Clock::simulated(BEGIN), process: None, starts: 0 });
+            world.machines.push(Machine::new());
             world.start(machine);
         }
         world
     }
 
     /// One machine, usual settings and no faults but those that a test makes itself.
-    pub fn calm(databases: &Databases) -> World {
+    pub fn calm(databases: &Databases, speaks: Speaks) -> World {
         let rng = StdRng::seed_from_u64(0);
-        let mut world = World::open(rng, databases, Merchant::sandbox(), settings());
-        world.machines.push(Machine { clock: Clock::simulated(BEGIN), process: None, starts: 0 });
+        let mut world = World::open(rng, databases, (speaks, Merchant::sandbox()), settings());
+        world.machines.push(Machine::new());
         world.start(0);
         world
     }
 
-    fn open(mut rng: StdRng, databases: &Databases, merchant: Merchant, settings: Settings) -> World {
+    fn open(
+        mut rng: StdRng,
+        databases: &Databases,
+        (speaks, merchant): (Speaks, Merchant),
+        settings: Settings,
+    ) -> World {
         let office = Builder::new_current_thread().enable_all().build().unwrap();
         let database = databases.fresh();
         let wechat = sandbox::Clock::manual(BEGIN);
@@ -123,7 +144,8 @@ impl World {
         let oracle = Oracle::new(settings.late_payment);
         let (url, reader) = (database.url.clone(), office.block_on(Reader::open(&database.url)));
         let ids = Random::seeded(0);
-        let common = Common { url, merchant, settings, random, ids, sandbox: sandbox.clone() };
+        let identity = Identity::new(speaks, merchant, &sandbox, &mut rng);
+        let common = Common { url, identity, settings, random, ids, sandbox: sandbox.clone() };
         World {
             rng,
             log: Vec::new(),
@@ -131,9 +153,11 @@ impl World {
             sandbox,
             machines: Vec::new(),
             common,
+            settings_version: 0,
             oracle,
             seen: Vec::new(),
             pile: Vec::new(),
+            has_all_ways: false,
             faults: 0,
             holds: 0,
             failures: 0,
@@ -180,11 +204,16 @@ impl World {
     }
 
     pub fn start(&mut self, machine: usize) {
+        self.start_with(machine, self.common.clone());
+    }
+
+    pub fn start_with(&mut self, machine: usize, common: Common) {
         let rng = StdRng::from_rng(&mut self.rng);
-        let Machine { clock, process, starts } = &mut self.machines[machine];
+        let Machine { clock, process, settings_version, starts } = &mut self.machines[machine];
         *starts += 1;
+        *settings_version = self.settings_version;
         let process =
-            process.insert(Process::start(&self.common, clock.clone(), &format!("{machine}.{starts}"), rng));
+            process.insert(Process::start(&common, clock.clone(), &format!("{machine}.{starts}"), rng));
         (process.holds, process.failures) = (self.holds, self.failures);
         self.note(format!("machine {machine} starts"));
     }
@@ -213,8 +242,8 @@ impl World {
             }
             let network = self.process(machine).network.clone();
             for call in network.held().iter().filter(|call| call.answer.is_none()) {
-                if call.path == "/pay/unifiedorder" {
-                    self.oracle.sent(&call.number);
+                if call.call.places() {
+                    self.oracle.sent(&call.call.number);
                 }
             }
         }
@@ -223,7 +252,7 @@ impl World {
 
     fn ended(&mut self, machine: usize, name: &str, done: Done) -> Result<(), Broken> {
         match done.news {
-            News::Answered(note, status) => return self.answered(machine, &note, status, &done.text),
+            News::Answered(note, answer) => return self.answered(machine, &note, &answer),
             News::Shown(order) => self.shown(&order),
             News::NotSettled(exception) => self.oracle.undecided(&exception),
             News::Nothing => {}
@@ -235,11 +264,13 @@ impl World {
     /// A page shows this order; whoever looks can pay its code from now on.
     pub fn shown(&mut self, order: &Order) {
         let Some(issued) = order.issued() else { return };
-        let seen = Seen {
-            number: order.out_trade_no.to_string(),
-            url: issued.ticket.as_str().to_owned(),
-            version: issued.version,
+        // A page of WeChat's is opened by the prepay session that it names.
+        let url = match &issued.ticket {
+            Ticket::Page(page) => session_of(page.as_str()),
+            ticket => ticket.as_str(),
         };
+        let seen =
+            Seen { number: order.out_trade_no.to_string(), url: url.to_owned(), version: issued.version };
         if !self.seen.iter().any(|other| other.url == seen.url) {
             self.seen.push(seen);
         }
@@ -249,23 +280,20 @@ impl World {
     pub fn hear(&mut self, machine: usize) {
         let network = self.process(machine).network.clone();
         network.sent().iter().for_each(|number| self.oracle.sent(number));
-        for (path, number, answer) in network.passed() {
-            self.oracle.answered(&path, &number, &answer);
+        for (call, answer) in network.passed() {
+            self.oracle.answered(&call, &answer);
         }
     }
 
     /// Lets one call go on.
     pub fn release(&mut self, machine: usize, index: usize, fate: Fate) {
-        let call = self.process(machine).network.held().remove(index);
-        let stop = if call.answer.is_some() { "answer of" } else { "call of" };
-        self.note(format!("machine {machine}: {stop} {} {}: {fate:?}", call.path, call.number));
-        if let Some(answer) = &call.answer
-            && fate == Fate::Pass
-            && String::from_utf8_lossy(answer).contains("<sign>")
-        {
-            self.oracle.answered(&call.path, &call.number, answer);
+        let held = self.process(machine).network.held().remove(index);
+        let stop = if held.answer.is_some() { "answer of" } else { "call of" };
+        self.note(format!("machine {machine}: {stop} {} {}: {fate:?}", held.call.path, held.call.number));
+        if let Some(answer) = held.answer.as_ref().filter(|_| fate == Fate::Pass) {
+            self.oracle.answered(&held.call, answer);
         }
-        call.release(fate);
+        held.release(fate);
     }
 
     /// Pays a code as whoever saw it.
@@ -290,4 +318,9 @@ impl World {
         let rows = self.rows();
         self.oracle.check(rows, &self.sandbox, self.latest)
     }
+}
+
+fn session_of(page: &str) -> &str {
+    let rest = page.split_once("prepay_id=").expect("it names a prepay session").1;
+    rest.split('&').next().unwrap_or_default()
 }
