@@ -12,6 +12,7 @@ use crate::db::DbError;
 use crate::db::{due, orders};
 use crate::query::QueryError;
 use crate::rate::Rate;
+use crate::throttle::{CallKind, Round};
 use recharge::audit::Actor;
 use recharge::order::Order;
 use recharge::order::query_schedule::{self, WATCHED_EVERY_MS};
@@ -32,38 +33,42 @@ impl Cashier {
     /// # Errors
     /// [`DbError`]; a single order's failure is logged and does not stop the others.
     pub async fn query_due(&self, limit: usize) -> Result<usize, DbError> {
-        let inner = &self.inner;
-        let now = inner.clock.now();
-        let Some((call, limit)) = inner.throttle.queries.admit_round(limit, now) else { return Ok(0) };
-        let numbers = match self.claim(now, limit).await {
-            Ok(numbers) if !numbers.is_empty() => numbers,
-            nothing => {
-                inner.throttle.queries.release(call);
-                return nothing.map(|_| 0);
+        let (inner, now) = (&self.inner, self.inner.clock.now());
+        let (mut asking, mut asked) = (JoinSet::new(), Ok(0));
+        for round in inner.throttle.rounds(CallKind::Queries, &inner.wechat, limit, now) {
+            let numbers = self.claim(now, &round).await;
+            if !matches!(&numbers, Ok(numbers) if !numbers.is_empty()) {
+                inner.throttle.release_round(CallKind::Queries, &round);
             }
-        };
-        let mut asking = JoinSet::new();
-        let asked = numbers.len();
-        for number in numbers {
-            let inner = Arc::clone(inner);
-            asking.spawn(async move {
-                let order = match orders::find(&inner.db, &number).await {
-                    Ok(Some(order)) => order,
-                    Ok(None) => return,
-                    Err(error) => return tracing::warn!(%error, "order {number} could not be read"),
-                };
-                if let Err(error) = inner.query_as(&order, &Actor::Schedule, call).await {
-                    inner.query_again(&order, &error).await;
+            let numbers = match numbers {
+                Ok(numbers) => numbers,
+                Err(error) => {
+                    asked = Err(error);
+                    continue;
                 }
-            });
+            };
+            asked = asked.map(|asked| asked + numbers.len());
+            for number in numbers {
+                let (inner, call) = (Arc::clone(inner), round.call);
+                asking.spawn(async move {
+                    let order = match orders::find(&inner.db, &number).await {
+                        Ok(Some(order)) => order,
+                        Ok(None) => return,
+                        Err(error) => return tracing::warn!(%error, "order {number} could not be read"),
+                    };
+                    if let Err(error) = inner.query_as(&order, &Actor::Schedule, call).await {
+                        inner.query_again(&order, &error).await;
+                    }
+                });
+            }
         }
         while asking.join_next().await.is_some() {}
-        Ok(asked)
+        asked
     }
 
     /// Claims the orders of this round.
-    async fn claim(&self, now: UnixMillis, limit: usize) -> Result<Vec<OutTradeNo>, DbError> {
-        let inner = &self.inner;
+    async fn claim(&self, now: UnixMillis, round: &Round) -> Result<Vec<OutTradeNo>, DbError> {
+        let (inner, only, limit) = (&self.inner, round.only, round.limit);
         let db = inner.db.clone();
         // At the start, and when the clock was set back.
         if now < UnixMillis::new(inner.last_round.swap(now.get(), Ordering::SeqCst)).plus_ms(-STEP_BACK_MS) {
@@ -73,11 +78,12 @@ impl Cashier {
         let every =
             if inner.health.notices_arrive() { WATCHED_EVERY_WITH_NOTICES_MS } else { WATCHED_EVERY_MS };
         // A quarter of the limit is reserved for orders that are not watched.
-        let watched = inner.watched.take_due(now, every, (limit * 3).div_ceil(4));
+        let is_in = |order: &Order| only.is_none_or(|only| order.signed.protocol() == only);
+        let watched = inner.watched.take_due(is_in, now, every, (limit * 3).div_ceil(4));
         let rate = Rate::per_second(inner.settings.query_limit_per_s);
         let looked_at = watched.clone();
         let claimed = inner.db.run_to_completion(async move {
-            let round = due::Round { watched: &watched, every_ms: every, now, limit, rate };
+            let round = due::Round { watched: &watched, only, every_ms: every, now, limit, rate };
             due::claim(&db, &round).await
         });
         match claimed.await {

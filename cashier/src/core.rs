@@ -21,7 +21,7 @@ use crate::db::writer::{Committer, WriteError, Writer};
 use crate::health::{Cause, Health, HealthWatch};
 use crate::random::Random;
 use crate::recent::{self, Recent};
-use crate::throttle::Throttle;
+use crate::throttle::{CallKind, Throttle};
 use crate::watched::Watched;
 
 /// The operator's settings of recharging.
@@ -151,25 +151,38 @@ impl Cashier {
 
     /// What is known of the connection to WeChat, from memory.
     pub fn health(&self) -> Health {
-        let (mut health, throttle) = (self.inner.health.get(), &self.inner.throttle);
-        health.orders_outage = throttle.orders.outage();
-        health.queries_outage = throttle.queries.outage();
-        health.refunds_outage = throttle.refunds.outage();
-        health.bills_outage = throttle.bills.outage();
+        let mut health = self.inner.health.get();
+        health.outages = self.inner.throttle.outages();
         health
+    }
+
+    /// Whether there are credentials for this protocol.
+    pub fn speaks(&self, protocol: Protocol) -> bool {
+        self.inner.wechat.speaks(protocol)
     }
 }
 
 impl Inner {
-    /// Tells the breaker how a query or a close ended, and passes the answer on.
-    pub(crate) fn record_query<T>(&self, call: Call, answer: Result<T, Error>) -> Result<T, Error> {
-        self.throttle.queries.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
+    /// Tells the breaker how a query or a close by this protocol ended, and passes the answer on.
+    pub(crate) fn record_query<T>(
+        &self,
+        by: Protocol,
+        call: Call,
+        answer: Result<T, Error>,
+    ) -> Result<T, Error> {
+        let queries = self.throttle.group(CallKind::Queries, by);
+        queries.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
         answer
     }
 
-    /// Tells the breaker how a call about refunds ended, and passes the answer on.
-    pub(crate) fn record_refund_call<T>(&self, call: Call, answer: Result<T, Error>) -> Result<T, Error> {
-        self.throttle.record_refund(call, answer.as_ref().err(), self.clock.now(), &self.random);
+    /// Tells the breaker how a call about refunds by this protocol ended, and passes the answer on.
+    pub(crate) fn record_refund_call<T>(
+        &self,
+        by: Protocol,
+        call: Call,
+        answer: Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.throttle.record_refund(by, call, answer.as_ref().err(), self.clock.now(), &self.random);
         answer
     }
 

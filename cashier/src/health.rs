@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use wxpay::{Error, UnixMillis};
 
-use crate::circuit_breaker::Outage;
+use crate::throttle::OpenBreaker;
 use recharge::order::Proof;
 
 /// While new orders are stopped, interval between two orders that are tried all the same, in milliseconds.
@@ -55,14 +55,8 @@ pub struct Stopped {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
     pub stopped: Option<Stopped>,
-    /// The open breaker of new orders; only probes go out.
-    pub orders_outage: Option<Outage>,
-    /// The same for queries.
-    pub queries_outage: Option<Outage>,
-    /// For refunds; those that could not be sent wait, each under its number.
-    pub refunds_outage: Option<Outage>,
-    /// For the bills of past days.
-    pub bills_outage: Option<Outage>,
+    /// The open breakers: of these calls only probes go out. What could not be sent waits.
+    pub outages: Vec<OpenBreaker>,
     /// Consecutive payments that were first known by a notice.
     pub by_notice_in_a_row: u32,
     /// Violations that the last self-check counted; `None` before the first one.

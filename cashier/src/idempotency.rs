@@ -96,7 +96,7 @@ impl Inner {
                 idempotency_keys::name(&self.db, name, instead_of.as_ref(), &order.out_trade_no).await?;
             if named != order.out_trade_no {
                 if let Some(call) = call {
-                    self.throttle.release(call);
+                    self.throttle.release_order(order.signed.protocol(), call);
                 }
                 return self.repeat(&named, number).await;
             }

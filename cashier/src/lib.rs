@@ -40,3 +40,4 @@ pub use random::Random;
 pub use reconcile::{DismissError, Progress, ReconcileError, Step};
 pub use refunds::{NoCertificate, RefundError, RefundNoticeAnswer, RefundOffer, WithdrawError};
 pub use static_code::{Scanned, StaticCodeError};
+pub use throttle::{CallKind, OpenBreaker};

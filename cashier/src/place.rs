@@ -19,7 +19,7 @@ use crate::core::{Cashier, Inner};
 use crate::db::writer::WriteError;
 use crate::db::{DbError, orders};
 use crate::health::Cause;
-use crate::throttle::{Wait, Why, whole_seconds};
+use crate::throttle::{CallKind, Wait, Why, whole_seconds};
 use recharge::User;
 use recharge::audit::Actor;
 use recharge::batch::Apply;
@@ -133,12 +133,12 @@ impl Inner {
         let now = self.clock.now();
         let new = self.new_order(request, now)?;
         let open = orders::open_of(&self.db, &request.user.id, now, 100).await?;
-        let key = new.open_key();
+        let (key, by) = (new.open_key(), new.signed.protocol());
         let same = open.iter().any(|order| {
             order.open_key() == key && order.can_be_reused(now) && !self.has_lost_credentials(order)
         });
         if !same {
-            self.throttle.check(now).map_err(|wait| must_wait(None, wait))?;
+            self.throttle.check(by, now).map_err(|wait| must_wait(None, wait))?;
             if let Some(stopped) = self.health.refuses(now) {
                 return Err(PlaceError::Stopped(stopped));
             }
@@ -151,7 +151,7 @@ impl Inner {
         let call = match same {
             true => None,
             false => {
-                let admitted = self.throttle.acquire(&self.db, now).await?;
+                let admitted = self.throttle.acquire(by, &self.db, now).await?;
                 Some(admitted.map_err(|wait| must_wait(None, wait))?)
             }
         };
@@ -161,12 +161,12 @@ impl Inner {
             let call = match call {
                 Some(call) => call,
                 // The open order that was found has ended meanwhile.
-                None => self.acquire_or_end_lease(&number).await?,
+                None => self.acquire_or_end_lease(&order).await?,
             };
             return Ok((order, Some(call)));
         }
         if let Some(call) = call {
-            self.throttle.release(call);
+            self.throttle.release_order(by, call);
         }
         match reply? {
             Ok(OrderReply { order, .. }) => Ok((order, None)),
@@ -211,8 +211,9 @@ impl Inner {
     }
 
     /// Acquires a call to unified order for the holder of the order's lease; without a call the lease is ended.
-    async fn acquire_or_end_lease(&self, number: &OutTradeNo) -> Result<Call, PlaceError> {
-        let refused = match self.throttle.acquire(&self.db, self.clock.now()).await {
+    async fn acquire_or_end_lease(&self, order: &Order) -> Result<Call, PlaceError> {
+        let (number, by) = (&order.out_trade_no, order.signed.protocol());
+        let refused = match self.throttle.acquire(by, &self.db, self.clock.now()).await {
             Ok(Ok(call)) => return Ok(call),
             Ok(Err(wait)) => must_wait(Some(number), wait),
             Err(error) => error.into(),
@@ -240,7 +241,7 @@ impl Inner {
         loop {
             // During an outage no caller queues behind another's attempt, which may take seconds.
             if leased.is_none() && !is_done(&order) {
-                self.check_orders(&number)?;
+                self.check_orders(&order)?;
             }
             let lock = self.code_lock(&number).await;
             // A caller that waited this long was told to try again; asking for nobody would only hold up the next one.
@@ -256,9 +257,9 @@ impl Inner {
             if let Some(call) = leased {
                 return self.request_code(&order, call).await;
             }
-            self.check_orders(&number)?;
+            self.check_orders(&order)?;
             if self.take_lease(&number).await? {
-                let call = self.acquire_or_end_lease(&number).await?;
+                let call = self.acquire_or_end_lease(&order).await?;
                 return self.request_code(&order, call).await;
             }
             drop(lock);
@@ -266,8 +267,9 @@ impl Inner {
         }
     }
 
-    fn check_orders(&self, number: &OutTradeNo) -> Result<(), PlaceError> {
-        self.throttle.check(self.clock.now()).map_err(|wait| must_wait(Some(number), wait))
+    fn check_orders(&self, order: &Order) -> Result<(), PlaceError> {
+        let checked = self.throttle.check(order.signed.protocol(), self.clock.now());
+        checked.map_err(|wait| must_wait(Some(&order.out_trade_no), wait))
     }
 
     /// Takes the lease on this order's code; `false` while another process has it.
@@ -281,7 +283,8 @@ impl Inner {
     async fn request_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
         let number = &order.out_trade_no;
         let answer = self.wechat.place(&placing(order, self.rules.apps.appid_of(&order.app))).await;
-        self.throttle.orders.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
+        let orders = self.throttle.group(CallKind::Orders, order.signed.protocol());
+        orders.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
         let error = match answer {
             Ok(prepay) => {
                 self.health.took_order();
@@ -366,8 +369,9 @@ impl Inner {
         if !order.is_open() || is_newer || new_code_wait_ms(&order, now).is_some() {
             return Ok(order);
         }
-        self.check_orders(number)?;
-        if let Some(ms) = self.throttle.queries.wait_ms(self.clock.now()) {
+        self.check_orders(&order)?;
+        let queries = self.throttle.group(CallKind::Queries, self.by(&order).protocol);
+        if let Some(ms) = queries.wait_ms(self.clock.now()) {
             return Err(must_wait(Some(number), Wait { ms, why: Why::Outage }));
         }
         self.acquire_query().await?.map_err(|wait| must_wait(Some(number), wait))?;

@@ -186,8 +186,9 @@ impl Inner {
     /// The same with a call that the breaker admitted, which may be its probe.
     pub(crate) async fn query_as(&self, order: &Order, by: &Actor, call: Call) -> Result<String, QueryError> {
         let number = &order.out_trade_no;
-        let answer = self.wechat.query(self.by(order), number).await;
-        let trade = match self.record_query(call, answer) {
+        let by_which = self.by(order);
+        let answer = self.wechat.query(by_which, number).await;
+        let trade = match self.record_query(by_which.protocol, call, answer) {
             Ok(trade) => trade,
             Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
                 self.health.understood();
@@ -214,7 +215,7 @@ impl Inner {
             (TradeState::Refund, payment) => {
                 self.queried(number, &word, by).await?;
                 // The list tells our refunds from those that were made in the merchant platform.
-                let refunds = self.refunds_at_wechat(number, self.by(order), None, Call::Usual).await?;
+                let refunds = self.refunds_at_wechat(number, by_which, None, Call::Usual).await?;
                 let payment = payment.map(Verified::into_inner);
                 let (out_trade_no, now) = (number.clone(), self.clock.now());
                 self.writer.write(RecordExternalRefunds { out_trade_no, payment, refunds, now }).await?;
@@ -268,16 +269,18 @@ impl Inner {
         if now.minus(order.created_at) < CLOSE_NOT_BEFORE_MS {
             return Ok(());
         }
-        let answer = self.wechat.close(self.by(order), number).await;
-        let error = match self.record_query(Call::Usual, answer) {
+        let by_which = self.by(order);
+        let answer = self.wechat.close(by_which, number).await;
+        let error = match self.record_query(by_which.protocol, Call::Usual, answer) {
             Ok(()) => return self.mark_closed(number, by).await,
             Err(error) => error,
         };
         match error.code() {
             Some(ErrCode::OrderClosed | ErrCode::OrderNotExist) => self.mark_closed(number, by).await,
             Some(ErrCode::OrderPaid) => {
-                let answer = self.wechat.query(self.by(order), number).await;
-                let trade = self.record_query(Call::Usual, answer).map_err(QueryError::WeChat)?;
+                let answer = self.wechat.query(by_which, number).await;
+                let trade = self.record_query(by_which.protocol, Call::Usual, answer);
+                let trade = trade.map_err(QueryError::WeChat)?;
                 if let (TradeState::Success, Some(payment)) = (&trade.state, trade.payment) {
                     self.credit_payment(payment, Source::Query { by: by.clone() }).await?;
                 }

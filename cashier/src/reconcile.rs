@@ -1,13 +1,15 @@
 //! Daily reconciliation: stage WeChat's bill, classify each line, then check our books against it. Missing payments are
 //! credited on a query's proof, other differences are stored.
 
+use wxpay::Protocol;
 use wxpay::bill::BillDate;
 
 use crate::circuit_breaker::Call;
-use crate::core::Cashier;
+use crate::core::{Cashier, Inner};
 use crate::db::DbError;
 use crate::db::{bill_lines, day_claim, differences, orders, reconciliations};
 use crate::error_chain::error_chain;
+use crate::throttle::{CallGroup, CallKind};
 use recharge::reconciliation::{self as rules, Difference, Reconciliation};
 
 mod books;
@@ -50,7 +52,7 @@ impl Cashier {
     /// # Errors
     /// As [`Cashier::reconcile`]; the day is tried again later.
     pub async fn reconcile_due(&self) -> Result<Option<Reconciliation>, ReconcileError> {
-        let bills = &self.inner.throttle.bills;
+        let bills = self.inner.bills();
         let Ok(call) = bills.admit(self.now()) else { return Ok(None) };
         let done = self.oldest_due(call).await;
         // If WeChat was called, the breaker has recorded the answer by now and this changes nothing.
@@ -136,5 +138,17 @@ impl Cashier {
         bill_lines::sweep(db, date, None).await?;
         let result = reconciliations::results(db, Some(date), 1).await?.pop();
         result.map(Some).ok_or(ReconcileError::Lost)
+    }
+}
+
+impl Inner {
+    /// By which protocol bills are read. Either's have the payments of both; only v3 tells the hash of what it sends.
+    fn bills_by(&self) -> Protocol {
+        self.wechat.instead(Protocol::V3)
+    }
+
+    /// The breaker of bills.
+    fn bills(&self) -> &CallGroup {
+        self.throttle.group(CallKind::Bills, self.bills_by())
     }
 }

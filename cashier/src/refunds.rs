@@ -9,6 +9,7 @@ use crate::core::Cashier;
 use crate::db::DbError;
 use crate::db::writer::WriteError;
 use crate::db::{accounts, ledger, orders, refunds};
+use crate::throttle::CallKind;
 use recharge::User;
 use recharge::command::{RefundReply, RequestRefund};
 use recharge::exception::Exception;
@@ -219,29 +220,35 @@ impl Cashier {
     /// # Errors
     /// [`DbError`]; the failure of a single refund is stored with it and does not stop the others.
     pub async fn advance_refunds(&self, limit: usize) -> Result<usize, DbError> {
-        let inner = &self.inner;
-        let (db, now) = (inner.db.clone(), self.now());
-        let Some((call, limit)) = inner.throttle.refunds.admit_round(limit, now) else { return Ok(0) };
-        let claimed =
-            match inner.db.run_to_completion(async move { refunds::claim(&db, now, limit).await }).await {
-                Ok(claimed) if !claimed.is_empty() => claimed,
-                nothing => {
-                    inner.throttle.refunds.release(call);
-                    return nothing.map(|_| 0);
+        let (inner, now) = (&self.inner, self.now());
+        let (mut tasks, mut advanced) = (JoinSet::new(), Ok(0));
+        for round in inner.throttle.rounds(CallKind::Refunds, &inner.wechat, limit, now) {
+            let (db, only, limit) = (inner.db.clone(), round.only, round.limit);
+            let claimed = async move { refunds::claim(&db, only, now, limit).await };
+            let claimed = inner.db.run_to_completion(claimed).await;
+            if !matches!(&claimed, Ok(claimed) if !claimed.is_empty()) {
+                inner.throttle.release_round(CallKind::Refunds, &round);
+            }
+            let claimed = match claimed {
+                Ok(claimed) => claimed,
+                Err(error) => {
+                    advanced = Err(error);
+                    continue;
                 }
             };
-        let (mut tasks, advanced) = (JoinSet::new(), claimed.len());
-        for number in claimed {
-            let inner = Arc::clone(inner);
-            tasks.spawn(async move {
-                if let Err(error) = inner.advance(&number, call).await {
-                    // Its lease expires, and then it is due again.
-                    tracing::warn!(%error, "refund {number} could not be moved on");
-                }
-            });
+            advanced = advanced.map(|advanced| advanced + claimed.len());
+            for number in claimed {
+                let (inner, round) = (Arc::clone(inner), round.clone());
+                tasks.spawn(async move {
+                    if let Err(error) = inner.advance(&number, &round).await {
+                        // Its lease expires, and then it is due again.
+                        tracing::warn!(%error, "refund {number} could not be moved on");
+                    }
+                });
+            }
         }
         while tasks.join_next().await.is_some() {}
-        Ok(advanced)
+        advanced
     }
 
     /// Handles a refund notice of v3, which is signed: it moves a refund in the books. Another one is stored only as a query

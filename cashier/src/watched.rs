@@ -94,14 +94,20 @@ impl Watched {
         self.select(|seen| now.minus(seen.asked_at) < WATCHED_MS)
     }
 
-    /// The watched open orders that were not queried for `every_ms`, newest first; at most `most`, which count as queried from
-    /// now on.
-    pub fn take_due(&self, now: UnixMillis, every_ms: i64, most: usize) -> Vec<Arc<Order>> {
+    /// Those of the watched open orders that are `wanted` and were not queried for `every_ms`, newest first; at most `most`,
+    /// which count as queried from now on.
+    pub fn take_due(
+        &self,
+        wanted: impl Fn(&Order) -> bool,
+        now: UnixMillis,
+        every_ms: i64,
+        most: usize,
+    ) -> Vec<Arc<Order>> {
         let mut due = self.select(|seen| {
             let waited = now.minus(seen.queried_at) >= every_ms || seen.queried_at > now;
             now.minus(seen.asked_at) < WATCHED_MS && waited
         });
-        due.retain(|order| now.minus(order.created_at) >= every_ms);
+        due.retain(|order| now.minus(order.created_at) >= every_ms && wanted(order));
         due.sort_by(|one, other| {
             (other.created_at, &other.out_trade_no).cmp(&(one.created_at, &one.out_trade_no))
         });

@@ -8,9 +8,11 @@ use axum::{
     extract::{ConnectInfo, State},
     response::{IntoResponse, Response},
 };
+use cashier::CallKind;
 use http::{HeaderMap, StatusCode, header};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::time::timeout;
+use wxpay::Protocol;
 
 use crate::{client_addr::ClientAddr, state::Server};
 
@@ -62,14 +64,11 @@ async fn metrics_page(
         }
     }
     let health = server.cashier.health();
-    let calls = [
-        ("orders", &health.orders_outage),
-        ("queries", &health.queries_outage),
-        ("refunds", &health.refunds_outage),
-        ("bills", &health.bills_outage),
-    ];
-    for (calls, ill) in calls {
-        metrics::gauge!("saoma_wechat_ill", "calls" => calls).set(float(usize::from(ill.is_some())));
+    let spoken = [Protocol::V2, Protocol::V3].into_iter().filter(|by| server.cashier.speaks(*by));
+    for (by, calls) in spoken.flat_map(|by| CallKind::ALL.map(|calls| (by, calls))) {
+        let is_ill = health.outages.iter().any(|open| (open.by, open.calls) == (by, calls));
+        let labels = [("calls", calls.name().to_owned()), ("protocol", by.to_string())];
+        metrics::gauge!("saoma_wechat_ill", &labels).set(float(usize::from(is_ill)));
     }
     if let Some(ends) = server.certificate_ends {
         let seconds = usize::try_from(ends.get() / 1000).unwrap_or(0);

@@ -46,10 +46,10 @@ texts! { pub mod overview {
     VIOLATIONS = "自检发现 {n} 处账目不符，请用 saoma check 查看并核对。", "The self-check found {n} {n:entry that does|entries that do} not add up; run saoma check to see them.";
     UNDECLARED_PROXY = "本次请求由 {peer} 转发而来，但 SAOMA_TRUSTED_PROXIES 中没有它：经它访问的人都会算作同一个地址，共用登录和下单的次数限制，上报微信的用户 IP 也是它的。如果这是您的反向代理，请把它加进该设置。", "This request came through {peer}, which SAOMA_TRUSTED_PROXIES does not name: everybody behind it counts as one address, shares the limits of sign-ins and orders, and WeChat is told its address instead of the payer's. If it is your reverse proxy, add it to that setting.";
     STOPPED = "新订单已停止：微信不接受我们的请求（{reason}），自 {time} 起。", "New orders are stopped: WeChat refuses our requests ({reason}), since {time}.";
-    OUTAGE_ORDERS = "微信没有正常回应新订单（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering new orders ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
-    OUTAGE_QUERIES = "微信没有正常回应查询（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering queries ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
-    OUTAGE_REFUNDS = "微信没有正常回应退款（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not answering refunds ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
-    OUTAGE_BILLS = "微信没有正常给出账单（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat is not giving bills ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
+    OUTAGE_ORDERS = "微信支付 API {api} 没有正常回应新订单（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat Pay API {api} is not answering new orders ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
+    OUTAGE_QUERIES = "微信支付 API {api} 没有正常回应查询（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat Pay API {api} is not answering queries ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
+    OUTAGE_REFUNDS = "微信支付 API {api} 没有正常回应退款（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat Pay API {api} is not answering refunds ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
+    OUTAGE_BILLS = "微信支付 API {api} 没有正常给出账单（{reason}），自 {time} 起，最近一次尝试 {tried}；恢复后自动继续。", "WeChat Pay API {api} is not giving bills ({reason}), since {time}, last tried {tried}; they go on by themselves when it does.";
     DUE_LAG = "{n}，最久已等 {seconds} 秒", "{n}, the first for {seconds} s";
     CHANNELS = "近 7 天各支付方式实收", "Paid by channel, last 7 days";
     SILENT_TODAY = "今天由查询确认", "Confirmed by query today";

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use wxpay::{OutTradeNo, UnixMillis};
+use wxpay::{OutTradeNo, Protocol, Signed, UnixMillis};
 
 use super::orders::{self, ORDERS};
 use super::{Db, DbError, bulk, column, limits};
@@ -31,14 +31,15 @@ const CLAIM: &str = "UPDATE orders SET next_query_at = CAST(j.value->>'nx' AS BI
      RETURNING out_trade_no";
 
 /// How many are due, counted up to a limit in the index of what is due.
-const MANY: &str = "SELECT COUNT(*) AS due FROM (SELECT 1 FROM orders WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $2) AS due";
+const MANY: &str = "SELECT COUNT(*) AS due FROM \
+     (SELECT 1 FROM orders WHERE next_query_at <= $1{only} ORDER BY next_query_at LIMIT $2) AS due";
 
 /// Those that have been due longest, through the index of what is due.
-const LONGEST: &str = "WHERE next_query_at <= $1 ORDER BY next_query_at LIMIT $2";
+const LONGEST: &str = "WHERE next_query_at <= $1{only} ORDER BY next_query_at LIMIT $2";
 
 /// The newest that can still be paid. The `+` keeps both engines from sorting all that are due: they walk the index of the
 /// open orders from its newest end instead.
-const NEWEST: &str = "WHERE state IN ('created', 'pending') AND +next_query_at <= $1 \
+const NEWEST: &str = "WHERE state IN ('created', 'pending') AND +next_query_at <= $1{only} \
      ORDER BY created_at DESC, out_trade_no DESC LIMIT $2";
 
 /// No open order is due later than this from now; one that seems to be was written before the clock was set back.
@@ -49,6 +50,8 @@ const FURTHEST_MS: i64 = 3_600_000;
 pub(crate) struct Round<'a> {
     /// Watched orders that are due, most urgent first.
     pub watched: &'a [Arc<Order>],
+    /// The protocol of the orders that may be claimed; `None` for all.
+    pub only: Option<Protocol>,
     /// Time since the last query of a watched order, at least, in milliseconds.
     pub every_ms: i64,
     pub now: UnixMillis,
@@ -80,16 +83,16 @@ async fn due(db: &Db, round: &Round<'_>, room: usize) -> Result<Vec<Due>, DbErro
         return Ok(Vec::new());
     }
     let in_time = round.rate.in_ms(query_schedule::LONGEST_WAIT_MS);
-    let row = sqlx::query(MANY)
+    let row = sqlx::query(AssertSqlSafe(of_protocol(MANY, round.only)))
         .bind(round.now.get())
         .bind(in_time + 1)
         .fetch_one(&mut *db.reading().await?)
         .await?;
     let backlog = column::<i64>(&row, "due")? > in_time;
-    let mut rows = if backlog { select(db, NEWEST, round.now, room).await? } else { Vec::new() };
+    let mut rows = if backlog { select(db, NEWEST, round, room).await? } else { Vec::new() };
     if rows.len() < room {
         // Of a backlog that is of closed orders only, these are all there is.
-        rows.extend(select(db, LONGEST, round.now, room).await?);
+        rows.extend(select(db, LONGEST, round, room).await?);
     }
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
@@ -103,11 +106,23 @@ async fn due(db: &Db, round: &Round<'_>, room: usize) -> Result<Vec<Due>, DbErro
     Ok(found)
 }
 
-async fn select(db: &Db, condition: &str, now: UnixMillis, limit: usize) -> Result<Vec<AnyRow>, DbError> {
+async fn select(db: &Db, condition: &str, round: &Round<'_>, limit: usize) -> Result<Vec<AnyRow>, DbError> {
+    let condition = of_protocol(condition, round.only);
     let sql = format!("SELECT {}, last_query_at FROM orders {condition}", ORDERS.list);
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(now.get()).bind(limit);
+    let query = sqlx::query(AssertSqlSafe(sql)).bind(round.now.get()).bind(limit);
     Ok(query.fetch_all(&mut *db.reading().await?).await?)
+}
+
+/// The statement with its `{only}` filled in. An order's protocol is in how it is signed.
+fn of_protocol(sql: &str, only: Option<Protocol>) -> String {
+    let signed = Signed::Rsa.as_str();
+    let condition = match only {
+        None => String::new(),
+        Some(Protocol::V2) => format!(" AND sign_type <> '{signed}'"),
+        Some(Protocol::V3) => format!(" AND sign_type = '{signed}'"),
+    };
+    sql.replace("{only}", &condition)
 }
 
 /// Claims orders to ask about: watched ones, and of those that are due as many as there is room for, all of them under the

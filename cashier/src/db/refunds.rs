@@ -191,15 +191,22 @@ const CLAIM: &str = "UPDATE refunds SET due_at = $2, tries = tries + 1, tried_at
      FROM jsonb_each($1) AS j WHERE refunds.out_refund_no = j.value->>'n' \
      AND refunds.due_at = CAST(j.value->>'d' AS BIGINT) RETURNING out_refund_no";
 
-/// Claims up to `limit` refunds that are due. What another instance claimed meanwhile is not in the answer.
-pub(crate) async fn claim(db: &Db, now: UnixMillis, limit: usize) -> Result<Vec<OutRefundNo>, DbError> {
+/// Claims up to `limit` refunds that are due, `only` those of this protocol. What another instance claimed meanwhile is not in
+/// the answer.
+pub(crate) async fn claim(
+    db: &Db,
+    only: Option<Protocol>,
+    now: UnixMillis,
+    limit: usize,
+) -> Result<Vec<OutRefundNo>, DbError> {
     let rows = sqlx::query(
         "SELECT out_refund_no, due_at FROM refunds \
-         WHERE due_at <= $1 OR due_at > $2 ORDER BY due_at LIMIT $3",
+         WHERE (due_at <= $1 OR due_at > $2) AND ($4 = '' OR protocol = $4) ORDER BY due_at LIMIT $3",
     )
     .bind(now.get())
     .bind(now.plus_ms(retry::FURTHEST_MS).get())
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(only.map_or_else(String::new, |protocol| protocol.to_string()))
     .fetch_all(&mut *db.reading().await?)
     .await?;
     if rows.is_empty() {

@@ -40,8 +40,9 @@ impl Inner {
         if matches!(row.entry, BillEntry::Refund { .. }) {
             return self.confirm_refund(row).await;
         }
-        let answer = self.wechat.query_transaction(self.by_row(row), &row.transaction_id).await;
-        let trade = match self.record_query(Call::Usual, answer) {
+        let by_row = self.by_row(row);
+        let answer = self.wechat.query_transaction(by_row, &row.transaction_id).await;
+        let trade = match self.record_query(by_row.protocol, Call::Usual, answer) {
             Ok(trade) => trade,
             Err(error) => return self.unconfirmed(error),
         };
@@ -64,7 +65,6 @@ impl Inner {
                     self.query(&order, by).await?;
                 } else if let Some(payment) = payment {
                     let out_trade_no = payment.out_trade_no.clone();
-                    let by_row = self.by_row(row);
                     let refunds = match self.refunds_at_wechat(&out_trade_no, by_row, None, Call::Usual).await
                     {
                         Ok(refunds) => refunds,
@@ -123,7 +123,8 @@ impl Inner {
             }
             (DifferenceKind::NotThere, Ok(payment), _) => {
                 let answer = self.wechat.query_transaction(by, &payment).await;
-                self.record_query(Call::Usual, answer).map(|trade| payment_word(lacking, &trade))
+                let answer = self.record_query(by.protocol, Call::Usual, answer);
+                answer.map(|trade| payment_word(lacking, &trade))
             }
             // What WeChat cannot be asked about by its own number.
             _ => return Ok("other_number".to_owned()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use wxpay::bill::{BillDate, BillEntry, BillError, BillRow, BillType};
-use wxpay::{Fen, Protocol, UnixMillis};
+use wxpay::{Fen, UnixMillis};
 
 use super::books::Books;
 use super::error::ReconcileError;
@@ -118,7 +118,7 @@ impl<'a> Run<'a> {
             _ => None,
         };
         let (inner, call) = (&self.cashier.inner, std::mem::replace(&mut self.call, Call::Usual));
-        inner.throttle.bills.record(call, failure, self.cashier.now(), &inner.random);
+        inner.bills().record(call, failure, self.cashier.now(), &inner.random);
         read
     }
 
@@ -131,8 +131,7 @@ impl<'a> Run<'a> {
             Purpose::Seek => Step::Neighbour,
         };
         let (mut totals, mut rows) = (Totals::default(), Vec::with_capacity(WINDOW));
-        // Either has the payments of both; only v3 tells the hash of what it sends.
-        let by = if wechat.can_call(Protocol::V3) { Protocol::V3 } else { Protocol::V2 };
+        let by = self.cashier.inner.bills_by();
         let mut bill = match wechat.download_bill(by, date, BillType::All, true).await {
             // A day without transactions.
             Err(BillError::NoBill) => return Ok(totals),

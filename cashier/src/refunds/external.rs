@@ -13,6 +13,7 @@ use crate::core::Inner;
 use crate::db::writer::WriteError;
 use crate::db::{orders, refunds};
 use crate::query::QueryError;
+use crate::throttle::CallKind;
 use recharge::command::{RecordEvent, RecordExternalRefunds, UpdateRefund};
 use recharge::event::{Event, EventDetail};
 use recharge::order::Order;
@@ -83,10 +84,11 @@ impl Inner {
         order: &Order,
         named: &OutRefundNo,
     ) -> Result<RefundNoticeAnswer, WriteError> {
-        let Ok(call) = self.throttle.refunds.admit(self.clock.now()) else {
+        let by = self.by(order);
+        let Ok(call) = self.throttle.group(CallKind::Refunds, by.protocol).admit(self.clock.now()) else {
             return Ok(RefundNoticeAnswer::Fail);
         };
-        match self.refunds_at_wechat(&order.out_trade_no, self.by(order), Some(named), call).await {
+        match self.refunds_at_wechat(&order.out_trade_no, by, Some(named), call).await {
             Ok(refunds) if refunds.is_empty() => Ok(RefundNoticeAnswer::Fail),
             Ok(refunds) => {
                 let (out_trade_no, now) = (order.out_trade_no.clone(), self.clock.now());
@@ -146,7 +148,7 @@ impl Inner {
         }
         // A call that was admitted and not made.
         if let Some(Call::Probe) = calls.next() {
-            self.throttle.refunds.release(Call::Probe);
+            self.throttle.group(CallKind::Refunds, by.protocol).release(Call::Probe);
         }
         Ok(all)
     }
@@ -193,10 +195,10 @@ impl Inner {
     /// Stores a refund of an unknown order number as a query confirms it.
     async fn refund_of_no_order(&self, notice: &RefundNotice) -> Result<RefundNoticeAnswer, WriteError> {
         let query = RefundQuery::OutRefundNo(notice.out_refund_no.clone());
-        let Ok(call) = self.throttle.refunds.admit(self.clock.now()) else {
+        let by = self.wechat.first();
+        let Ok(call) = self.throttle.group(CallKind::Refunds, by).admit(self.clock.now()) else {
             return Ok(RefundNoticeAnswer::Fail);
         };
-        let by = self.wechat.first();
         let Ok(found) = self.query_refunds(by, &query, call).await else {
             return Ok(RefundNoticeAnswer::Fail);
         };

@@ -10,6 +10,7 @@ use crate::circuit_breaker::Call;
 use crate::core::Inner;
 use crate::db::writer::WriteError;
 use crate::db::{orders, refunds};
+use crate::throttle::{CallKind, Round};
 use recharge::command::{RefundReply, UpdateRefund};
 use recharge::order::Order;
 use recharge::refund::{ActingOperator, Blocked, Problem, Refund, RefundState, RefundUpdate};
@@ -19,18 +20,19 @@ const IN_FLIGHT_MS: i64 = 20_000;
 
 impl Inner {
     /// One step of one refund: sent if WeChat is not known to have it, else queried.
-    pub(crate) async fn advance(&self, number: &OutRefundNo, call: Call) -> Result<(), WriteError> {
+    pub(crate) async fn advance(&self, number: &OutRefundNo, round: &Round) -> Result<(), WriteError> {
+        let call = round.call;
         let refund = match refunds::find(&self.db, number).await {
             Ok(Some(refund)) => refund,
             nothing => {
-                self.throttle.refunds.release(call);
+                self.throttle.release_round(CallKind::Refunds, round);
                 return Ok(nothing.map(drop)?);
             }
         };
         let order = match orders::find(&self.db, &refund.out_trade_no).await {
             Ok(order) => order,
             Err(error) => {
-                self.throttle.refunds.release(call);
+                self.throttle.release_round(CallKind::Refunds, round);
                 return Err(error.into());
             }
         };
@@ -72,7 +74,7 @@ impl Inner {
 
     async fn send(&self, refund: &Refund, by: By<'_>, call: Call) -> RefundUpdate {
         if !self.wechat.can_refund(by.protocol) {
-            self.throttle.refunds.release(call);
+            self.throttle.group(CallKind::Refunds, by.protocol).release(call);
             return RefundUpdate::Blocked(Blocked::by(&Error::NoCertificate));
         }
         // What arrived by its own protocol, and was answered without our hearing of it, is another request to WeChat when it
@@ -80,12 +82,12 @@ impl Inner {
         if by.protocol != refund.protocol && refund.tries > 1 {
             let update = self.query_refund(refund, by, Call::Usual).await;
             if !matches!(update, RefundUpdate::NotTaken { .. }) {
-                self.throttle.refunds.release(call);
+                self.throttle.group(CallKind::Refunds, by.protocol).release(call);
                 return update;
             }
         }
         let answer = self.wechat.refund(by, &as_sent(refund)).await;
-        let error = match self.record_refund_call(call, answer) {
+        let error = match self.record_refund_call(by.protocol, call, answer) {
             Ok(accepted) => {
                 let refund_id = accepted.refund_id.clone();
                 return RefundUpdate::Status { status: RefundStatus::Processing, refund_id };
@@ -147,8 +149,9 @@ impl Inner {
         query: &RefundQuery,
         call: Call,
     ) -> Result<Verified<Refunds>, Error> {
+        let by = by.into();
         let answer = self.wechat.query_refunds(by, query).await;
-        self.record_refund_call(call, answer)
+        self.record_refund_call(by.protocol, call, answer)
     }
 
     pub(crate) async fn withdraw(

@@ -4,11 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use cashier::PlaceError;
-use cashier::Settings;
+use cashier::{CallKind, OpenBreaker, PlaceError, Settings};
 use sandbox::{AnswerFault, Faults};
 use tokio::task::JoinSet;
-use wxpay::Merchant;
+use wxpay::{Merchant, Protocol};
 
 use super::common::{Harness, on_both, on_both_as, settings, wish};
 
@@ -66,9 +65,12 @@ async fn while_wechat_is_ill_orders_fail_fast_and_only_probes_reach_it() {
         let more = harness.count("SELECT COUNT(*) FROM orders").await - written;
         assert!(more <= 3, "{more} orders of three users were written");
         let health = harness.cashier.health();
-        let ill = health.orders_outage.unwrap();
+        let [OpenBreaker { calls: CallKind::Orders, by: Protocol::V2, outage: ill }] = &health.outages[..]
+        else {
+            panic!("{health:?}")
+        };
         assert!(ill.reason.contains("500") && ill.since < ill.tried_at, "{ill:?}");
-        assert_eq!((health.queries_outage, health.stopped), (None, None));
+        assert_eq!(health.stopped, None);
     })
     .await;
 }
@@ -117,7 +119,7 @@ async fn orders_go_on_within_thirty_seconds_of_recovery_and_after_one_answer_for
                 waited += 1;
             }
             assert!(waited <= 13, "{fault:?}: {waited} s");
-            assert_eq!(harness.cashier.health().orders_outage, None);
+            assert_eq!(harness.cashier.health().outages, []);
             let many = presses(&harness, 50).await;
             assert!(many.iter().all(Result::is_ok), "{many:?}");
             // The next fault starts with payers who have no open order.
@@ -154,7 +156,7 @@ async fn refusals_of_single_orders_never_stop_the_others() {
             for n in 0..20 {
                 harness.cashier.place(wish(&format!("{code}_{n}"), 1000)).await.unwrap_err();
             }
-            assert_eq!(harness.cashier.health().orders_outage, None, "{code}");
+            assert_eq!(harness.cashier.health().outages, [], "{code}");
         }
         harness.sandbox.set_faults(Faults::default());
         harness.place(1000).await;
@@ -182,7 +184,8 @@ async fn queries_wait_while_wechat_is_ill_but_for_probes_and_catch_up_after_it()
         assert_eq!(harness.calls.taken(QUERY), asked);
         // The first round, and a probe every 7.5 to 12.5 s.
         assert!((32..=55).contains(&asked), "{asked}");
-        assert!(harness.cashier.health().queries_outage.is_some());
+        let outages = harness.cashier.health().outages;
+        assert!(matches!(&outages[..], [open] if open.calls == CallKind::Queries), "{outages:?}");
         let (waiting, oldest) = harness.cashier.backlog().await.unwrap();
         assert!(waiting >= 30 && harness.cashier.now().minus(oldest.unwrap()) > 200_000, "{waiting}");
 

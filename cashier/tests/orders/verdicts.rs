@@ -26,7 +26,7 @@ async fn heal(harness: &Harness) {
         harness.cashier.place(wish(&format!("h_{}", harness.cashier.now().get()), 100)).await.unwrap();
     harness.cashier.query(&order.out_trade_no, "test").await.unwrap();
     let health = harness.cashier.health();
-    assert_eq!((health.stopped, health.orders_outage, health.queries_outage), (None, None, None));
+    assert_eq!((health.stopped, health.outages), (None, vec![]));
 }
 
 /// What an order that was not taken means: a word for the error, and whether all new orders stop.

@@ -5,6 +5,7 @@
 
 mod matrix;
 mod migration;
+mod outage;
 #[path = "../common/receiving.rs"]
 mod receiving;
 mod refund_notices;

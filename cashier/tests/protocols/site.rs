@@ -7,7 +7,8 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::middleware::map_request;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
 use axum::routing::any;
 use cashier::{Cashier, Clock, Db, PlaceRequest, Random, Settings};
 use recharge::order::Order;
@@ -40,13 +41,47 @@ pub enum Speaks {
 
 type Slot = Arc<Mutex<Option<Receiver>>>;
 
+/// The line between our processes and WeChat.
+#[derive(Clone, Default)]
+pub struct Line(Arc<Mutex<(Option<Protocol>, Vec<String>)>>);
+
+impl Line {
+    /// From now on calls by this protocol end in HTTP 502.
+    pub fn cut(&self, by: Option<Protocol>) {
+        self.0.lock().unwrap().0 = by;
+    }
+
+    /// The paths of the calls since the last time this was asked.
+    pub fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap().1)
+    }
+
+    fn before(&self, wechat: Router) -> Router {
+        let line = self.clone();
+        wechat.layer(from_fn(move |request: Request, next: Next| {
+            let path = request.uri().path().to_owned();
+            let by = protocol_of(&path);
+            let is_cut = {
+                let mut line = line.0.lock().unwrap();
+                line.1.push(path);
+                line.0 == Some(by)
+            };
+            async move { if is_cut { StatusCode::BAD_GATEWAY.into_response() } else { next.run(request).await } }
+        }))
+    }
+}
+
+fn protocol_of(path: &str) -> Protocol {
+    if path.starts_with("/v3/") { Protocol::V3 } else { Protocol::V2 }
+}
+
 pub struct Site {
     pub url: String,
+    pub line: Line,
     pub sandbox: Sandbox,
     clock: Clock,
     wechat_clock: sandbox::Clock,
     receiver: Slot,
-    asked: Arc<Mutex<Vec<Protocol>>>,
 }
 
 /// Runs `test` on a fresh SQLite file and on a fresh PostgreSQL database.
@@ -68,7 +103,7 @@ impl Site {
             deliver: Deliver::InProcess(Router::new().fallback(receive).with_state(Arc::clone(&receiver))),
         };
         let sandbox = Sandbox::open(options).await.unwrap();
-        Site { url, sandbox, clock: Clock::manual(at), wechat_clock, receiver, asked: Arc::default() }
+        Site { url, line: Line::default(), sandbox, clock: Clock::manual(at), wechat_clock, receiver }
     }
 
     /// A process, to which notices come from now on.
@@ -84,12 +119,7 @@ impl Site {
             (_, Some(v3)) => v3.into(),
             (_, None) => v2().into(),
         };
-        let asked = Arc::clone(&self.asked);
-        let router = self.sandbox.router().layer(map_request(move |request: Request| {
-            let is_v3 = request.uri().path().starts_with("/v3/");
-            asked.lock().unwrap().push(if is_v3 { Protocol::V3 } else { Protocol::V2 });
-            std::future::ready(request)
-        }));
+        let router = self.line.before(self.sandbox.router());
         let client = match speaks {
             Speaks::V3HasEnded => {
                 let refused = |_: Uri| async { (StatusCode::UNAUTHORIZED, r#"{"code":"SIGN_ERROR"}"#) };
@@ -127,7 +157,7 @@ impl Site {
 
     /// By which protocol WeChat was asked for something, call by call, since this was asked last.
     pub fn asked(&self) -> Vec<Protocol> {
-        std::mem::take(&mut self.asked.lock().unwrap())
+        self.line.calls().iter().map(|path| protocol_of(path)).collect()
     }
 
     pub fn advance(&self, ms: i64) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cashier::{Progress, ReconcileError, Step};
+use cashier::{CallKind, Progress, ReconcileError, Step};
 use recharge::reconciliation::Done;
 use sandbox::{AnswerFault, Faults};
 use tokio::sync::Notify;
@@ -191,8 +191,8 @@ async fn while_wechat_gives_no_bills_only_a_probe_asks_for_one_and_missed_days_a
         assert_eq!(harness.calls.taken(BILL), asked);
         // Five of the thirty days one after the other, and then a probe every 7.5 to 12.5 s.
         assert!((12..=24).contains(&asked), "{asked}");
-        let health = harness.cashier.health();
-        assert!(health.bills_outage.is_some() && health.queries_outage.is_none(), "{health:?}");
+        let outages = harness.cashier.health().outages;
+        assert!(matches!(&outages[..], [open] if open.calls == CallKind::Bills), "{outages:?}");
         // A person who asks for a day is not held up.
         let error = reconcile(&harness.cashier).await.unwrap_err();
         assert_eq!((error.word(), harness.calls.taken(BILL)), ("no_answer", 1));
@@ -205,7 +205,7 @@ async fn while_wechat_gives_no_bills_only_a_probe_asks_for_one_and_missed_days_a
             }
             harness.advance(60_000);
         }
-        assert_eq!((done, harness.cashier.health().bills_outage), (30, None));
+        assert_eq!((done, harness.cashier.health().outages), (30, vec![]));
     })
     .await;
 }
@@ -221,7 +221,7 @@ async fn a_bill_that_wechat_refuses_or_that_cannot_be_used_is_no_illness() {
             for _ in 0..10 {
                 cashier.reconcile_due().await.unwrap_err();
             }
-            assert_eq!(cashier.health().bills_outage, None, "{answer}");
+            assert_eq!(cashier.health().outages, [], "{answer}");
             harness.advance(2 * HOUR);
         }
     })

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use cashier::RefundNoticeAnswer;
+use cashier::{CallKind, RefundNoticeAnswer};
 use recharge::RefundState;
 use sandbox::{AnswerFault, Faults};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, RefundNotice, RefundStatus, TransactionId};
@@ -42,8 +42,8 @@ async fn while_wechat_is_ill_refunds_wait_but_for_probes_and_go_out_after_it_und
         assert_eq!(harness.calls.taken(REFUND), driven);
         // The first round, and a probe every 7.5 to 12.5 s.
         assert!((15..=40).contains(&driven), "{driven}");
-        assert!(harness.cashier.health().refunds_outage.is_some());
-        assert_eq!(harness.cashier.health().queries_outage, None);
+        let outages = harness.cashier.health().outages;
+        assert!(matches!(&outages[..], [open] if open.calls == CallKind::Refunds), "{outages:?}");
         assert_eq!(harness.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await, 60);
         assert_eq!(harness.count("SELECT COUNT(*) FROM accounts WHERE balance = 0").await, 60);
 
@@ -51,7 +51,7 @@ async fn while_wechat_is_ill_refunds_wait_but_for_probes_and_go_out_after_it_und
         rounds(&harness, 30).await;
         let waiting = harness.count("SELECT COUNT(*) FROM refunds WHERE state = 'requested'").await;
         assert_eq!(waiting, 0, "half a minute after recovery");
-        assert_eq!(harness.cashier.health().refunds_outage, None);
+        assert_eq!(harness.cashier.health().outages, []);
         rounds(&harness, 660).await;
         assert_eq!(harness.count("SELECT COUNT(*) FROM refunds WHERE state = 'succeeded'").await, 60);
         assert_eq!(harness.count("SELECT COUNT(*) FROM ledger WHERE entry LIKE 'refund%'").await, 60);
@@ -85,8 +85,8 @@ async fn what_wechat_signed_is_no_illness_be_it_a_refusal() {
             harness.execute("UPDATE refunds SET due_at = 0").await;
             assert_eq!(harness.cashier.advance_refunds(20).await.unwrap(), 12, "{code}");
             assert_eq!(
-                (harness.calls.taken(REFUND), harness.cashier.health().refunds_outage),
-                (12, None),
+                (harness.calls.taken(REFUND), harness.cashier.health().outages),
+                (12, vec![]),
                 "{code}"
             );
         }
@@ -159,7 +159,7 @@ async fn a_notice_of_anothers_refund_has_to_come_again_while_wechat_is_ill() {
         let answered = harness.cashier.take_refund_notice(notice, "203.0.113.41").await.unwrap();
         assert_eq!(answered, RefundNoticeAnswer::Success);
         assert_eq!(harness.cashier.open_exceptions(10).await.unwrap().len(), 1);
-        assert_eq!(harness.cashier.health().refunds_outage, None);
+        assert_eq!(harness.cashier.health().outages, []);
     })
     .await;
 }

@@ -88,7 +88,7 @@ async fn while_wechat_does_not_answer_new_orders_are_refused_at_once_and_go_on_a
         assert!(refused >= 16, "{refused} of 20");
         assert_eq!(site.count("orders").await, orders + 20 - refused);
         let metrics = site.get("/metrics").send().await.unwrap().text().await.unwrap();
-        assert!(metrics.contains("saoma_wechat_ill{calls=\"orders\"} 1"), "{metrics}");
+        assert!(metrics.contains("saoma_wechat_ill{calls=\"orders\",protocol=\"v2\"} 1"), "{metrics}");
         assert!(metrics.contains("saoma_due_queries_lag_seconds"), "{metrics}");
         // What is shown stays payable.
         site.pay(&code_url, &[]).await;

@@ -4,6 +4,7 @@ mod chart;
 
 use axum::extract::State;
 use axum::response::Response;
+use cashier::{CallKind, OpenBreaker};
 use leptos::prelude::*;
 use recharge::ledger::DaySums;
 use recharge::refund::Refund;
@@ -241,13 +242,7 @@ fn refund_list(
 fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let stopped = overview.health.stopped.as_ref();
     let violations = overview.health.violations.unwrap_or(0);
-    let outages = [
-        (&overview.health.orders_outage, overview::OUTAGE_ORDERS),
-        (&overview.health.queries_outage, overview::OUTAGE_QUERIES),
-        (&overview.health.refunds_outage, overview::OUTAGE_REFUNDS),
-        (&overview.health.bills_outage, overview::OUTAGE_BILLS),
-    ];
-    let is_well = stopped.is_none() && violations == 0 && outages.iter().all(|(outage, _)| outage.is_none());
+    let is_well = stopped.is_none() && violations == 0 && overview.health.outages.is_empty();
     let (last, differences) = overview.reconciled;
     let (word, tone) = match (is_well, differences) {
         (false, _) => (check::BAD, Some("bad")),
@@ -263,14 +258,21 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         let values = [("reason", stopped.reason.as_str()), ("time", since.as_str())];
         components::notice(Some("bad"), lang.fill(overview::STOPPED, &values))
     });
-    let outages = outages.map(|(outage, text)| {
-        let outage = outage.as_ref()?;
+    let outages = overview.health.outages.iter().map(|OpenBreaker { calls, by, outage }| {
+        let text = match calls {
+            CallKind::Orders => overview::OUTAGE_ORDERS,
+            CallKind::Queries => overview::OUTAGE_QUERIES,
+            CallKind::Refunds => overview::OUTAGE_REFUNDS,
+            CallKind::Bills => overview::OUTAGE_BILLS,
+        };
         let [since, tried] =
             [outage.since, outage.tried_at].map(|at| components::time_text(at, Clock::NoYear));
-        let values =
-            [("reason", outage.reason.as_str()), ("time", since.as_str()), ("tried", tried.as_str())];
-        Some(components::notice(Some("warn"), lang.fill(text, &values)))
+        let api = by.to_string();
+        let reason = outage.reason.as_str();
+        let values = [("api", api.as_str()), ("reason", reason), ("time", &*since), ("tried", &*tried)];
+        components::notice(Some("warn"), lang.fill(text, &values))
     });
+    let outages: Vec<_> = outages.collect();
     let (due, since) = overview.backlog;
     let waiting = match since.map(|since| overview.now.minus(since) / 1000) {
         // A query may be due this long while others are sent under the rate limit.

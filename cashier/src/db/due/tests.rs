@@ -39,7 +39,7 @@ async fn order(db: &Db, i: i64) -> Arc<Order> {
 }
 
 fn round(watched: &[Arc<Order>], now: UnixMillis, per_s: u32) -> Round<'_> {
-    Round { watched, every_ms: 7_000, now, limit: 10, rate: Rate::per_second(per_s) }
+    Round { watched, only: None, every_ms: 7_000, now, limit: 10, rate: Rate::per_second(per_s) }
 }
 
 #[tokio::test]
