@@ -1,0 +1,154 @@
+//! What is said to WeChat about an order's ticket: the request, and what each answer means.
+
+use wxpay::{AppId, ErrClass, ErrCode, Error, Placing, Prepay, Ticket, TradeType};
+
+use super::error::PlaceError;
+use crate::circuit_breaker::Call;
+use crate::core::Inner;
+use crate::db::orders;
+use crate::health::Cause;
+use crate::throttle::CallKind;
+use recharge::audit::Actor;
+use recharge::batch::Apply;
+use recharge::command::{CloseOrder, OrderReply, RecordPrepayFailure, StoreTicket};
+use recharge::order::Order;
+
+impl Inner {
+    /// Sends the unified order and stores its answer.
+    pub(super) async fn request_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
+        let number = &order.out_trade_no;
+        let answer = self.wechat.place(&placing(order, self.rules.apps.appid_of(&order.app))).await;
+        let orders = self.throttle.group(CallKind::Orders, order.signed.protocol());
+        orders.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
+        let error = match answer {
+            Ok(prepay) => {
+                self.health.took_order();
+                let (ticket, now) = (ticket_of(order, prepay), self.clock.now());
+                let command = StoreTicket { out_trade_no: number.clone(), ticket, now };
+                return self.store(command).await;
+            }
+            Err(error) => error,
+        };
+        let command = RecordPrepayFailure {
+            out_trade_no: number.clone(),
+            result: error.to_string(),
+            now: self.clock.now(),
+        };
+        tracing::warn!(out_trade_no = %number, "unified order for {number}: {error}");
+        let order = self.store(command).await?;
+        self.without_code(order, error).await
+    }
+
+    /// Writes what WeChat answered about an order's ticket, and answers the order as it is now.
+    async fn store<C>(&self, command: C) -> Result<Order, PlaceError>
+    where
+        C: Apply<Reply = Option<OrderReply>> + Send + Sync + 'static,
+    {
+        let reply = self.writer.write(command).await?;
+        reply.map(|reply| reply.order).ok_or(PlaceError::NotFound)
+    }
+
+    /// Maps an answer without a code to the order's state or the payer's error.
+    async fn without_code(&self, order: Order, error: Error) -> Result<Order, PlaceError> {
+        let number = order.out_trade_no.clone();
+        let now = self.clock.now();
+        match error {
+            Error::Refused { code: ErrCode::OrderClosed, .. } => {
+                self.health.understood();
+                let by = Actor::WeChat;
+                self.store(CloseOrder { out_trade_no: number.clone(), by, now }).await
+            }
+            // WeChat knows this number: what it knows decides.
+            Error::Refused {
+                code: ErrCode::OrderPaid | ErrCode::OutTradeNoUsed | ErrCode::InvalidRequest,
+                ..
+            } => {
+                self.health.understood();
+                if !matches!(self.acquire_query().await, Ok(Ok(())))
+                    || self.query(&order, &Actor::Placement).await.is_err()
+                {
+                    return Err(PlaceError::TryAgain { out_trade_no: number });
+                }
+                let order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;
+                if order.is_open() {
+                    return Err(refused(&order, &error));
+                }
+                Ok(order)
+            }
+            Error::NotUnderstood { .. } => {
+                self.health.doubt(&error, now);
+                Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() })
+            }
+            Error::Refused { ref code, .. } if code.class() == ErrClass::Fix => {
+                if concerns_every_order(code) {
+                    self.health.stop(Cause::NoOrders, &error.to_string(), now);
+                }
+                Err(refused(&order, &error))
+            }
+            Error::Invalid(invalid) => Err(PlaceError::Invalid(invalid)),
+            // Whether WeChat has it is unknown; that of the next one cannot be known either.
+            Error::Skewed { .. } | Error::Certificates(_) => {
+                self.health.doubt(&error, now);
+                Err(PlaceError::TryAgain { out_trade_no: number })
+            }
+            _ => Err(PlaceError::TryAgain { out_trade_no: number }),
+        }
+    }
+}
+
+/// WeChat has a word of its own for an openid of another app, and says of it too that the request is invalid.
+fn refused(order: &Order, error: &Error) -> PlaceError {
+    let out_trade_no = order.out_trade_no.clone();
+    let of_payer = matches!(
+        error,
+        Error::Refused { code: ErrCode::OpenidMismatch | ErrCode::InvalidRequest | ErrCode::ParamError, .. }
+    );
+    if of_payer && order.trade_type == TradeType::Jsapi {
+        PlaceError::OtherPayer { out_trade_no }
+    } else {
+        PlaceError::Refused { out_trade_no, reason: error.to_string() }
+    }
+}
+
+/// The stored fields, as they were sent the first time: WeChat refuses the same number with others.
+fn placing(order: &Order, appid: &AppId) -> Placing {
+    let is = |trade_type| order.trade_type == trade_type;
+    Placing {
+        channel: order.channel(),
+        appid: appid.clone(),
+        description: order.body.clone(),
+        attach: None,
+        out_trade_no: order.out_trade_no.clone(),
+        total_fee: order.total_fee,
+        payer_ip: order.spbill_create_ip,
+        time_start: order.created_at,
+        time_expire: order.time_expire,
+        notify_url: order.notify_url.clone(),
+        product_id: is(TradeType::Native).then(|| order.product_id.clone()),
+        // A static code's payer is known too, but whoever else has the code may pay.
+        openid: order.openid.clone().filter(|_| is(TradeType::Jsapi)),
+        scene: order.scene.clone(),
+    }
+}
+
+/// What the payer needs of the answer. A static code was scanned before there was an order, and what goes back to WeChat is
+/// the prepay session.
+fn ticket_of(order: &Order, prepay: Prepay) -> Ticket {
+    match prepay.prepay_id {
+        Some(prepay_id) if order.static_code.is_some() => Ticket::Prepay(prepay_id),
+        _ => prepay.ticket,
+    }
+}
+
+/// Whether the error concerns the merchant, and not this one order.
+fn concerns_every_order(code: &ErrCode) -> bool {
+    matches!(
+        code,
+        ErrCode::NoAuth
+            | ErrCode::AppidNotExist
+            | ErrCode::MchidNotExist
+            | ErrCode::MchNotExists
+            | ErrCode::AppidMchidNotMatch
+            | ErrCode::SignError
+    )
+}
