@@ -15,10 +15,9 @@ use crate::clock::Clock;
 use crate::core::{Cashier, Inner};
 use crate::db::writer::WriteError;
 use crate::db::{DbError, orders};
-use crate::throttle::{CallKind, Wait, Why, whole_seconds};
+use crate::throttle::whole_seconds;
 use recharge::User;
-use recharge::audit::Actor;
-use recharge::command::{OrderReply, PlaceOrder, RecordPrepayFailure, TakeLease, TooManyOpen};
+use recharge::command::{OrderReply, PlaceOrder, TakeLease, TooManyOpen};
 use recharge::order::{NewOrder, Order, OrderState, Way};
 
 mod error;
@@ -212,8 +211,7 @@ impl Inner {
             Ok(Err(wait)) => must_wait(Some(number), wait),
             Err(error) => error.into(),
         };
-        let (out_trade_no, result, now) = (number.clone(), refused.to_string(), self.clock.now());
-        self.writer.write(RecordPrepayFailure { out_trade_no, result, now }).await?;
+        self.end_lease(number, refused.to_string()).await?;
         Err(refused)
     }
 
@@ -254,7 +252,11 @@ impl Inner {
             self.check_orders(&order)?;
             if self.take_lease(&number).await? {
                 let call = self.acquire_or_end_lease(&order).await?;
-                return self.request_code(&order, call).await;
+                // For a renewal WeChat was queried a moment ago.
+                return match renew.is_none() && order.is_queried_before_repeat() {
+                    true => self.request_code_again(&order, call).await,
+                    false => self.request_code(&order, call).await,
+                };
             }
             drop(lock);
             self.clock.sleep(Duration::from_millis(50)).await;
@@ -283,14 +285,7 @@ impl Inner {
             return Ok(order);
         }
         self.check_orders(&order)?;
-        let queries = self.throttle.group(CallKind::Queries, self.by(&order).protocol);
-        if let Some(ms) = queries.wait_ms(self.clock.now()) {
-            return Err(must_wait(Some(number), Wait { ms, why: Why::Outage }));
-        }
-        self.acquire_query().await?.map_err(|wait| must_wait(Some(number), wait))?;
-        if self.query(&order, &Actor::Placement).await.is_err() {
-            return Err(PlaceError::TryAgain { out_trade_no: number.clone() });
-        }
+        self.query_for_payer(&order).await?;
         self.with_live_code(order, None, Some(seen_version)).await
     }
 }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use sha2::{Digest, Sha256};
 use wxpay::{
-    Channel, CodeUrl, Fen, H5Scene, OpenId, OutTradeNo, ProductId, Signed, Ticket, TradeType, TransactionId,
-    UnixMillis,
+    Channel, CodeUrl, Fen, H5Scene, OpenId, OutTradeNo, ProductId, Protocol, Signed, Ticket, TradeType,
+    TransactionId, UnixMillis,
 };
 
 use crate::apps::App;
@@ -225,6 +225,13 @@ impl Order {
     /// Where it was placed, and stays.
     pub fn channel(&self) -> Channel {
         Channel { protocol: self.signed.protocol(), trade_type: self.trade_type }
+    }
+
+    /// Whether WeChat is queried about the order before it is placed again: v3 may answer 202 (taken, not finished), and an order
+    /// for a page or an app is then not repeated blindly, because whoever has its first ticket may be paying by it. A code is:
+    /// the newest one is the one that is shown.
+    pub fn is_queried_before_repeat(&self) -> bool {
+        self.signed.protocol() == Protocol::V3 && self.trade_type != TradeType::Native
     }
 
     /// Whole seconds until `time_expire`, never negative.

@@ -1,19 +1,65 @@
 //! What is said to WeChat about an order's ticket: the request, and what each answer means.
 
-use wxpay::{AppId, ErrClass, ErrCode, Error, Placing, Prepay, Ticket, TradeType};
+use wxpay::{AppId, ErrClass, ErrCode, Error, OutTradeNo, Placing, Prepay, Ticket, TradeType};
 
-use super::error::PlaceError;
+use super::error::{PlaceError, must_wait};
 use crate::circuit_breaker::Call;
 use crate::core::Inner;
 use crate::db::orders;
 use crate::health::Cause;
-use crate::throttle::CallKind;
+use crate::throttle::{CallKind, Wait, Why};
 use recharge::audit::Actor;
 use recharge::batch::Apply;
 use recharge::command::{CloseOrder, OrderReply, RecordPrepayFailure, StoreTicket};
 use recharge::order::Order;
 
+/// What a query says of an order that may be placed again: WeChat does not have it, or it is not paid.
+const MAY_REPEAT: [&str; 3] = ["ORDERNOTEXIST", "NOTPAY", "PAYERROR"];
+
 impl Inner {
+    /// Sends the unified order once more with the same fields, after a query: WeChat may have taken it when it answered 202 or
+    /// nothing. What it knows decides: a payment is credited, and an order that has ended is not placed again.
+    pub(super) async fn request_code_again(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
+        let number = &order.out_trade_no;
+        let asked = self.query_for_payer(order).await;
+        let read = orders::find(&self.db, number).await;
+        let Ok(Some(order)) = read else {
+            self.throttle.release_order(order.signed.protocol(), call);
+            return Err(read.err().map_or(PlaceError::NotFound, PlaceError::from));
+        };
+        if order.is_open() && matches!(&asked, Ok(word) if MAY_REPEAT.contains(&word.as_str())) {
+            return self.request_code(&order, call).await;
+        }
+        self.throttle.release_order(order.signed.protocol(), call);
+        if !order.is_open() {
+            return Ok(order);
+        }
+        let (result, error) = match asked {
+            Ok(word) => (word, PlaceError::TryAgain { out_trade_no: number.clone() }),
+            Err(error) => (error.to_string(), error),
+        };
+        self.end_lease(number, result).await?;
+        Err(error)
+    }
+
+    /// A query that a payer waits for. Returns what [`Inner::query`] does.
+    pub(super) async fn query_for_payer(&self, order: &Order) -> Result<String, PlaceError> {
+        let number = &order.out_trade_no;
+        let queries = self.throttle.group(CallKind::Queries, self.by(order).protocol);
+        if let Some(ms) = queries.wait_ms(self.clock.now()) {
+            return Err(must_wait(Some(number), Wait { ms, why: Why::Outage }));
+        }
+        self.acquire_query().await?.map_err(|wait| must_wait(Some(number), wait))?;
+        let asked = self.query(order, &Actor::Placement).await;
+        asked.map_err(|_| PlaceError::TryAgain { out_trade_no: number.clone() })
+    }
+
+    /// Records why an order has no new ticket, and ends the lease on it.
+    pub(super) async fn end_lease(&self, number: &OutTradeNo, result: String) -> Result<Order, PlaceError> {
+        let (out_trade_no, now) = (number.clone(), self.clock.now());
+        self.store(RecordPrepayFailure { out_trade_no, result, now }).await
+    }
+
     /// Sends the unified order and stores its answer.
     pub(super) async fn request_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
         let number = &order.out_trade_no;
@@ -29,13 +75,8 @@ impl Inner {
             }
             Err(error) => error,
         };
-        let command = RecordPrepayFailure {
-            out_trade_no: number.clone(),
-            result: error.to_string(),
-            now: self.clock.now(),
-        };
         tracing::warn!(out_trade_no = %number, "unified order for {number}: {error}");
-        let order = self.store(command).await?;
+        let order = self.end_lease(number, error.to_string()).await?;
         self.without_code(order, error).await
     }
 
@@ -64,9 +105,7 @@ impl Inner {
                 ..
             } => {
                 self.health.understood();
-                if !matches!(self.acquire_query().await, Ok(Ok(())))
-                    || self.query(&order, &Actor::Placement).await.is_err()
-                {
+                if self.query_for_payer(&order).await.is_err() {
                     return Err(PlaceError::TryAgain { out_trade_no: number });
                 }
                 let order = orders::find(&self.db, &number).await?.ok_or(PlaceError::NotFound)?;

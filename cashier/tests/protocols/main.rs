@@ -15,3 +15,4 @@ mod rotation;
 mod settings;
 mod site;
 mod states;
+mod unfinished;

@@ -6,7 +6,8 @@ use wxpay::{H5Kind, H5Scene, OpenId, Protocol};
 
 use crate::site::{Speaks, again, balance, check, on_both, place, refund, refund_of};
 
-fn ways() -> Vec<Way> {
+/// Each way to pay.
+pub fn ways() -> Vec<Way> {
     let openid = OpenId::parse(Person::First.openid("wxd930ea5d5a258f4f")).unwrap();
     let (wap_url, wap_name) = ("https://pay.example.com".to_owned(), "远山云".to_owned());
     let scene = H5Scene { kind: H5Kind::Wap, wap_url, wap_name };

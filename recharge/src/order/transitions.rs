@@ -4,8 +4,12 @@ use wxpay::{Ticket, UnixMillis};
 
 use super::{Issued, Order, OrderState, Paid};
 
-/// Length of the lease on asking WeChat for an order's ticket, in milliseconds; then another process may take it.
+/// Length of the lease on asking WeChat for an order's ticket, in milliseconds; then another process may take it. A call ends
+/// within 7 s.
 pub const ORDERING_LEASE_MS: i64 = 8_000;
+
+/// The same where a query comes before it.
+const QUERY_AND_ORDERING_LEASE_MS: i64 = 16_000;
 
 impl Order {
     /// The order after a payment. Requires: created, pending or closed; `None` if it is paid already.
@@ -47,9 +51,13 @@ impl Order {
     /// else `None`.
     pub fn ordering(&self, now: UnixMillis) -> Option<Order> {
         // A right that ends later than any that is given now was given by a clock that has been set back since.
-        let is_free = self.ordering_until <= now || self.ordering_until > now.plus_ms(ORDERING_LEASE_MS);
+        let until = now.plus_ms(match self.is_queried_before_repeat() {
+            true => QUERY_AND_ORDERING_LEASE_MS,
+            false => ORDERING_LEASE_MS,
+        });
+        let is_free = self.ordering_until <= now || self.ordering_until > until;
         (self.is_open() && is_free).then(|| Order {
-            ordering_until: now.plus_ms(ORDERING_LEASE_MS),
+            ordering_until: until,
             version: self.version + 1,
             ..self.clone()
         })
