@@ -3,17 +3,17 @@
 
 mod account;
 mod machine;
+mod patient;
 mod site;
 mod wechat;
 
 use std::{future::Future, pin::Pin, time::Duration};
 
-use cashier::{Db, DbError};
+use cashier::DbError;
 use serde::Serialize;
 use tokio::time::timeout;
-use wxpay::{UnixMillis, client::Client};
 
-use crate::config::{Config, PublicUrl};
+pub use patient::Patient;
 
 /// How a check ended. `Ord` is severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -61,17 +61,6 @@ impl Found {
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Found { hint: Some(hint.into()), ..self }
     }
-}
-
-/// What the checks look at.
-#[derive(Debug)]
-pub struct Patient {
-    pub config: Config,
-    pub public_url: PublicUrl,
-    pub db: Db,
-    pub client: Client,
-    pub http: reqwest::Client,
-    pub now: UnixMillis,
 }
 
 type Looking<'a> = Pin<Box<dyn Future<Output = Found> + Send + 'a>>;

@@ -5,8 +5,7 @@ use std::{path::Path, process::ExitCode};
 use cashier::error_chain::error_chain;
 use server::{
     config,
-    doctor::{self, Finding, Verdict},
-    start,
+    doctor::{self, Finding, Patient, Verdict},
 };
 
 use super::Failure;
@@ -16,7 +15,7 @@ pub(super) async fn doctor(file: Option<&Path>, json: bool) -> Result<ExitCode, 
     let findings = match config::load(file) {
         Ok(config) => {
             let mut findings = vec![settings(Verdict::Good, "all settings are usable".to_owned(), None)];
-            let patient = match start::patient(config).await {
+            let patient = match Patient::of(config).await {
                 Ok(patient) => patient,
                 Err(error) => {
                     findings.push(Finding {
