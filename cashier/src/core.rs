@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::writer::{Committer, WriteError, Writer};
 use crate::health::{Cause, Health, HealthWatch};
+use crate::notice_times::NoticeTimes;
 use crate::random::Random;
 use crate::recent::{self, Recent};
 use crate::throttle::{CallKind, Throttle};
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     pub random: Random,
     pub health: HealthWatch,
     pub throttle: Throttle,
+    pub notice_times: NoticeTimes,
     /// Numbers that nobody has, asked for a moment ago.
     pub unknown: Recent<OutTradeNo>,
     /// Orders that payers had checked a moment ago.
@@ -107,6 +109,7 @@ impl Cashier {
             wechat,
             rules,
             throttle: Throttle::new(settings.order_limit_per_s),
+            notice_times: NoticeTimes::default(),
             unknown: Recent::new(recent::UNKNOWN_FOR_MS),
             checked: Recent::new(recent::CHECK_PAUSE_MS),
             last_round: AtomicI64::new(i64::MAX),

@@ -7,8 +7,6 @@ use std::time::Duration;
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
-use tokio::sync::mpsc;
-use tokio::time::timeout;
 
 pub(crate) mod access_tokens;
 pub mod accounts;
@@ -16,6 +14,7 @@ pub mod backup;
 mod batch_context;
 pub(crate) mod bill_lines;
 mod bulk;
+mod changes;
 pub mod check;
 pub(crate) mod day_claim;
 pub(crate) mod differences;
@@ -26,6 +25,7 @@ pub mod exceptions;
 pub mod facts;
 pub(crate) mod idempotency_keys;
 pub mod job;
+pub mod last_notices;
 pub mod ledger;
 mod libpq;
 pub(crate) mod limits;
@@ -48,20 +48,22 @@ pub mod writer;
 
 use crate::random::Random;
 pub use error::{DbError, Inconsistency};
+pub use migrations::Age;
 use turns::{Turn, Turns};
 use turnstile::Passage;
 pub use turnstile::{Fate, Step, Turnstile};
-
-/// Silence of a listening connection after which it is opened again.
-const LISTEN_FOR: Duration = Duration::from_secs(60);
-
-/// Channel of NOTIFY with the numbers of changed orders (PostgreSQL only).
-const CHANNEL: &str = "saoma_orders";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
     Postgres,
+}
+
+/// What connections may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Write,
+    Read,
 }
 
 /// The pool of connections, cheap to clone.
@@ -96,6 +98,8 @@ pub enum OpenError {
         #[source]
         source: std::io::Error,
     },
+    #[error("DATABASE_URL: there is no file {file}")]
+    NoFile { file: String },
     #[error("DATABASE_URL: the database cannot be opened")]
     Connect(#[source] DbError),
     #[error("the database cannot be brought up to date")]
@@ -116,12 +120,20 @@ impl Db {
     /// # Errors
     /// [`OpenError`], which names the setting.
     pub async fn open_behind(url: &str, turnstile: Turnstile) -> Result<Db, OpenError> {
-        let db = Db::connect(url, turnstile).await?;
-        migrations::migrator(db.engine)
-            .run(&db.pool)
-            .await
-            .map_err(|error| OpenError::Migrate(sqlx::Error::from(error).into()))?;
+        let db = Db::connect(url, Access::Write, turnstile).await?;
+        migrations::run(&db).await.map_err(OpenError::Migrate)?;
         Ok(db)
+    }
+
+    /// Opens a database that is there, as it is: no file is made, no table changed, and its connections refuse to write.
+    ///
+    /// # Errors
+    /// [`OpenError`]; [`OpenError::NoFile`] if there is no SQLite file.
+    pub async fn open_to_read(url: &str) -> Result<Db, OpenError> {
+        if let Some(file) = sqlite_file::path(url).filter(|file| !file.exists()) {
+            return Err(OpenError::NoFile { file: file.display().to_string() });
+        }
+        Db::connect(url, Access::Read, Turnstile::default()).await
     }
 
     /// The same database with another source of random ids, for a simulation.
@@ -129,16 +141,16 @@ impl Db {
         Db { random, ..self }
     }
 
-    async fn connect(url: &str, turnstile: Turnstile) -> Result<Db, OpenError> {
+    async fn connect(url: &str, access: Access, turnstile: Turnstile) -> Result<Db, OpenError> {
         sqlx::any::install_default_drivers();
         let engine = match url.split(':').next() {
             Some("sqlite") => Engine::Sqlite,
             Some("postgres" | "postgresql") => Engine::Postgres,
             _ => return Err(OpenError::UnknownEngine),
         };
-        let url = match engine {
-            Engine::Sqlite => sqlite_file::prepare(url)?,
-            Engine::Postgres => url.to_owned(),
+        let url = match (engine, access) {
+            (Engine::Sqlite, Access::Write) => sqlite_file::prepare(url)?,
+            (Engine::Sqlite, Access::Read) | (Engine::Postgres, _) => url.to_owned(),
         };
         // The pool would retry until its timeout and then report only that; a single connection reports the cause.
         let first = AnyConnection::connect(&url).await.map_err(connect)?;
@@ -146,7 +158,7 @@ impl Db {
         let (reading, writing) = if engine == Engine::Sqlite { (4, 1) } else { (8, 4) };
         // On a simulation's clock no time passes meanwhile, however long this machine takes.
         let patience = Duration::from_secs(if turnstile.is_closed() { 3600 } else { 5 });
-        let options = |most| options(engine, most).acquire_timeout(patience);
+        let options = |most| options(engine, access, most).acquire_timeout(patience);
         let pool = options(reading).connect(&url).await.map_err(connect)?;
         // This pool opens its first connection when it is needed.
         let writing = options(writing).connect_lazy(&url).map_err(connect)?;
@@ -193,7 +205,7 @@ impl Db {
         let passage = self.turnstile.to_read().await;
         passage.answer()?;
         let mut connection = AnyConnection::connect(&self.url).await?;
-        set_up(self.engine, &mut connection).await?;
+        set_up(self.engine, Access::Write, &mut connection).await?;
         Ok(connection)
     }
 
@@ -240,60 +252,28 @@ impl Db {
         sqlx::query("SELECT 1").execute(&self.pool).await?;
         Ok(())
     }
-
-    /// The numbers of orders that other instances changed, as they change; `None` where there can be no other (SQLite).
-    /// A lost connection is opened again; messages sent meanwhile are missed, so it must not be the only source.
-    #[expect(clippy::disallowed_methods, reason = "real processes only: the simulation does not listen")]
-    pub fn changes(&self) -> Option<mpsc::Receiver<String>> {
-        if self.engine == Engine::Sqlite {
-            return None;
-        }
-        let (sender, receiver) = mpsc::channel(1024);
-        let url = Arc::clone(&self.url);
-        tokio::spawn(async move {
-            while !sender.is_closed() {
-                if let Err(error) = listen(&url, &sender).await {
-                    tracing::warn!(%error, "listening to other instances ended; trying again");
-                }
-                tokio::time::sleep(Duration::from_secs(2)).await;
-            }
-        });
-        Some(receiver)
-    }
 }
 
 fn connect(error: sqlx::Error) -> OpenError {
     OpenError::Connect(error.into())
 }
 
-fn options(engine: Engine, most: u32) -> AnyPoolOptions {
+fn options(engine: Engine, access: Access, most: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(most)
         .test_before_acquire(engine == Engine::Postgres)
-        .after_connect(move |connection, _| Box::pin(set_up(engine, connection)))
+        .after_connect(move |connection, _| Box::pin(set_up(engine, access, connection)))
 }
 
-async fn set_up(engine: Engine, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
-    if engine == Engine::Sqlite {
-        connection.execute(SQLITE_SETTINGS).await?;
-    }
+async fn set_up(engine: Engine, access: Access, connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let settings = match (engine, access) {
+        (Engine::Sqlite, Access::Write) => SQLITE_SETTINGS,
+        (Engine::Sqlite, Access::Read) => "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000;",
+        (Engine::Postgres, Access::Write) => return Ok(()),
+        (Engine::Postgres, Access::Read) => "SET default_transaction_read_only = on",
+    };
+    connection.execute(settings).await?;
     Ok(())
-}
-
-#[expect(clippy::disallowed_methods, reason = "real processes only: the simulation does not listen")]
-async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), DbError> {
-    let mut listener = sqlx::postgres::PgListener::connect(url).await?;
-    listener.listen(CHANNEL).await?;
-    loop {
-        // A host that vanished never ends the wait, so the connection is renewed now and then.
-        let Ok(message) = timeout(LISTEN_FOR, listener.recv()).await else { return Ok(()) };
-        let message = message?;
-        for number in message.payload().split(',') {
-            if sender.send(number.to_owned()).await.is_err() {
-                return Ok(());
-            }
-        }
-    }
 }
 
 /// A connection out of the pool, to read on.
@@ -355,18 +335,6 @@ impl WriteTransaction<'_> {
         if engine == Engine::Postgres && !users.is_empty() {
             let users: Vec<_> = users.iter().map(|n| bulk::Key { n }).collect();
             sqlx::query(LOCK).bind(bulk::json(&users)?).fetch_all(self.connection()).await?;
-        }
-        Ok(())
-    }
-
-    /// Tells other instances which orders this transaction changes, when it commits (PostgreSQL only).
-    async fn announce(&mut self, engine: Engine, numbers: &str) -> Result<(), DbError> {
-        if engine == Engine::Postgres && !numbers.is_empty() {
-            sqlx::query("SELECT pg_notify($1, $2)")
-                .bind(CHANNEL)
-                .bind(numbers)
-                .execute(self.connection())
-                .await?;
         }
         Ok(())
     }

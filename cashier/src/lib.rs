@@ -11,6 +11,7 @@ mod health;
 mod idempotency;
 mod invoke;
 mod keys;
+mod notice_times;
 mod payments;
 mod place;
 mod query;

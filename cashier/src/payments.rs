@@ -5,7 +5,7 @@ use recharge::command::{CreditPayment, Outcome, RecordEvent};
 use recharge::event::{Event, EventDetail};
 use recharge::exception::RETRY_UNKNOWN_MS;
 use recharge::order::Source;
-use wxpay::{OutTradeNo, Payment, Verified};
+use wxpay::{OutTradeNo, Payment, Protocol, Verified};
 
 use crate::core::{Cashier, Inner};
 use crate::db::orders;
@@ -46,6 +46,11 @@ impl Cashier {
             }
             _ => NoticeAnswer::Success(outcome),
         })
+    }
+
+    /// Remembers that a notice by this protocol came and was believed. Nothing waits for the write.
+    pub fn notice_came(&self, by: Protocol) {
+        self.inner.notice_times.came(&self.inner.db, by, self.now());
     }
 
     /// Records on the order's time line a verified notice that reports no payment.

@@ -2,6 +2,7 @@
 //! and a function that looks. Nothing is ordered, paid or changed; calls to WeChat ask about a number that cannot exist.
 
 mod account;
+mod database;
 mod machine;
 mod patient;
 mod site;
@@ -82,6 +83,11 @@ pub const CHECKS: &[Check] = &[
         run: |patient| Box::pin(async { machine::files(patient) }),
     },
     Check {
+        id: "database",
+        hint: "look at the database and DATABASE_URL",
+        run: |patient| Box::pin(async { patient.database.found(&patient.config.identity()) }),
+    },
+    Check {
         id: "clock",
         hint: "set this machine's clock with NTP: WeChat refuses and we refuse what is more than 300 s off",
         run: |patient| Box::pin(machine::clock(patient)),
@@ -128,8 +134,13 @@ pub const CHECKS: &[Check] = &[
     },
     Check {
         id: "open_work",
-        hint: "keep the credentials of API v2 until nothing of it is open and no notice of it has come for days",
+        hint: "keep the credentials of a protocol while anything of it is under way",
         run: |patient| Box::pin(site::open_work(patient)),
+    },
+    Check {
+        id: "last_notice",
+        hint: "keep the credentials of API v2 until nothing of it is under way and no notice of it has come for a week",
+        run: |patient| Box::pin(site::last_notice(patient)),
     },
 ];
 
@@ -166,7 +177,7 @@ pub fn exit_status(findings: &[Finding]) -> u8 {
     }
 }
 
-fn database(error: &DbError) -> Found {
+fn unread(error: &DbError) -> Found {
     Found::bad(format!("the database does not answer: {error}")).hint("look at the database and DATABASE_URL")
 }
 

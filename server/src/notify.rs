@@ -46,7 +46,11 @@ async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>
     let Ok(merchant) = server.wechat.v2_merchant() else {
         return counted("no_credentials", no_credentials(&server));
     };
-    match notify::read(&body, merchant) {
+    let read = notify::read(&body, merchant);
+    if read.is_ok() {
+        server.cashier.notice_came(Protocol::V2);
+    }
+    match read {
         Ok(Notice::Paid(payment)) => {
             let from = from.0.0.to_string();
             let settled = timeout(WRITE_WITHIN, server.cashier.credit_payment(payment, &from)).await;
@@ -99,6 +103,7 @@ async fn receive_refund(
             return counted_refund(error.kind(), failure(StatusCode::OK, error.return_msg()));
         }
     };
+    server.cashier.notice_came(Protocol::V2);
     let from = from.0.0.to_string();
     match timeout(CONFIRM_WITHIN, server.cashier.take_refund_notice(notice, &from)).await {
         Ok(Ok(RefundNoticeAnswer::Success)) => counted_refund("taken", success()),

@@ -43,6 +43,9 @@ async fn receive(
         Some(body) => read(&server, &headers, &body).await,
         None => Err(Refusal::Notice(NoticeError::TooLarge)),
     };
+    if read.is_ok() {
+        server.cashier.notice_came(Protocol::V3);
+    }
     let from = from.to_string();
     match read {
         Ok(Notice::Paid(payment)) => {

@@ -17,19 +17,46 @@ pub enum SignTypeError {
     Unknown(String),
 }
 
+/// The name under which the database remembers it.
+const FACT: &str = "sign_type";
+
+const DEFAULT: SignType = SignType::HmacSha256;
+
 /// The settings with their sign type, or the one of the database: HMAC-SHA256, and MD5 for databases in use before that was
 /// the default (migration 0016). The public test identity keeps its own.
 ///
 /// # Errors
 /// [`SignTypeError`].
-pub async fn decide(mut config: Config, db: &Db) -> Result<Config, SignTypeError> {
+pub async fn decide(config: Config, db: &Db) -> Result<Config, SignTypeError> {
+    with(config, async || facts::get_or_set(db, FACT, DEFAULT.as_str()).await).await
+}
+
+/// The same, and nothing is written: where the database does not say, or there is none, as a first start would decide.
+///
+/// # Errors
+/// [`SignTypeError`].
+pub(crate) async fn look(config: Config, db: Option<&Db>) -> Result<Config, SignTypeError> {
+    with(config, async || {
+        let kept = match db {
+            Some(db) => facts::get(db, FACT).await?,
+            None => None,
+        };
+        Ok(kept.unwrap_or_else(|| DEFAULT.as_str().to_owned()))
+    })
+    .await
+}
+
+async fn with(
+    mut config: Config,
+    kept: impl AsyncFnOnce() -> Result<String, DbError>,
+) -> Result<Config, SignTypeError> {
     let Mode::Merchant(credentials) = &mut config.mode else { return Ok(config) };
     let Some(merchant) = &mut credentials.v2 else { return Ok(config) };
     merchant.sign_type = match config.sign_type {
         Some(given) => given,
         None if merchant.is_sandbox() => return Ok(config),
         None => {
-            let kept = facts::get_or_set(db, "sign_type", SignType::HmacSha256.as_str()).await?;
+            let kept = kept().await?;
             SignType::parse(&kept).map_err(|_| SignTypeError::Unknown(kept))?
         }
     };

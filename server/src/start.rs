@@ -149,7 +149,7 @@ pub async fn beside(config: &Config) -> Result<Cashier, StartError> {
 }
 
 /// The database of these settings, which belongs to them from now on, and the settings with what the database remembers.
-pub(crate) async fn opened(config: Config) -> Result<(Config, Db), StartError> {
+async fn opened(config: Config) -> Result<(Config, Db), StartError> {
     let db = Db::open(config.database_url.expose()).await.map_err(StartError::Database)?;
     claim(&db, &config.identity()).await?;
     Ok((sign_type::decide(config, &db).await?, db))

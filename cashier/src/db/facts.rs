@@ -2,6 +2,18 @@
 
 use super::{Db, DbError, column};
 
+/// The value of `name`, if there is one.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn get(db: &Db, name: &str) -> Result<Option<String>, DbError> {
+    let row = sqlx::query("SELECT value FROM facts WHERE name = $1")
+        .bind(name)
+        .fetch_optional(&mut *db.reading().await?)
+        .await?;
+    row.as_ref().map(|row| column(row, "value")).transpose()
+}
+
 /// The value of `name`; where there is none yet, `value` becomes it. Two processes that start together agree.
 ///
 /// # Errors

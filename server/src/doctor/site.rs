@@ -1,9 +1,18 @@
 //! This site: that its addresses for WeChat refuse what is forged, and what is still open of each protocol.
 
-use cashier::db::open_work;
-use wxpay::Protocol;
+use cashier::{
+    DbError,
+    db::{
+        last_notices,
+        open_work::{self, OpenWork},
+    },
+};
+use wxpay::{Protocol, UnixMillis};
 
-use super::{Found, Patient, database};
+use super::{Found, Patient, unread};
+
+/// How long no notice of a protocol came before its credentials may go, in milliseconds.
+const QUIET_MS: i64 = 7 * 24 * 3600 * 1000;
 
 /// Posts bodies that WeChat did not sign to our own addresses, by the public name: a proxy or firewall that swallows them
 /// would swallow genuine ones, and a server that takes them would take anybody's.
@@ -38,17 +47,61 @@ pub(super) async fn notify_addresses(patient: &Patient) -> Found {
 }
 
 pub(super) async fn open_work(patient: &Patient) -> Found {
-    match open_work::by_protocol(&patient.db).await {
-        Ok(open) => {
-            let of =
-                |name, orders, refunds| format!("{name}: {orders} orders and {refunds} refunds under way");
-            let text = format!(
-                "{}; {}",
-                of("v2", open.v2_orders, open.v2_refunds),
-                of("v3", open.v3_orders, open.v3_refunds)
-            );
-            Found::good(text)
+    let Some(db) = patient.db() else { return Found::skipped("see database") };
+    match open_work::by_protocol(db).await {
+        Ok(open) => Found::good(format!(
+            "v2: {} orders, {} refunds and {} static codes under way; v3: {} orders and {} refunds",
+            open.v2_orders, open.v2_refunds, open.v2_codes, open.v3_orders, open.v3_refunds
+        )),
+        Err(error) => unread(&error),
+    }
+}
+
+/// When the last notice of each protocol came, and where new orders go by v3, whether v2's credentials may go.
+pub(super) async fn last_notice(patient: &Patient) -> Found {
+    let Some(db) = patient.db() else { return Found::skipped("see database") };
+    let read = async { Ok::<_, DbError>((last_notices::read(db).await?, open_work::by_protocol(db).await?)) };
+    let (last, open) = match read.await {
+        Ok(read) => read,
+        Err(error) => return unread(&error),
+    };
+    let text = |at: Option<UnixMillis>| at.map_or_else(|| "none".to_owned(), UnixMillis::to_beijing_text);
+    let both = format!("v2: {}; v3: {}", text(last.v2), text(last.v3));
+    let client = &patient.client;
+    if client.first() != Protocol::V3 || !client.speaks(Protocol::V2) {
+        return Found::good(both);
+    }
+    let advice = match v2_is_over(&open, last.v2, patient.now) {
+        true => "the credentials of v2 may go",
+        false => "the credentials of v2 are still needed",
+    };
+    Found::good(format!("{both}; {advice}"))
+}
+
+/// Whether nothing of v2 is under way, and no notice of it came for a week. WeChat repeats a notice for a day, and a refund
+/// may take days.
+fn v2_is_over(open: &OpenWork, last: Option<UnixMillis>, now: UnixMillis) -> bool {
+    let is_quiet = last.is_none_or(|last| now.minus(last) >= QUIET_MS);
+    is_quiet && (open.v2_orders, open.v2_refunds, open.v2_codes) == (0, 0, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_credentials_of_v2_are_needed_while_anything_of_it_is_open_and_for_a_week_after_its_last_notice() {
+        let now = UnixMillis::new(1_773_540_000_000);
+        let none = OpenWork { v3_orders: 1, v3_refunds: 1, ..OpenWork::default() };
+        assert!(v2_is_over(&none, None, now));
+        assert!(v2_is_over(&none, Some(now.plus_ms(-QUIET_MS)), now));
+        assert!(!v2_is_over(&none, Some(now.plus_ms(1 - QUIET_MS)), now));
+        for open in [
+            OpenWork { v2_orders: 1, ..none },
+            OpenWork { v2_refunds: 1, ..none },
+            OpenWork { v2_codes: 1, ..none },
+        ] {
+            assert!(!v2_is_over(&open, None, now), "{open:?}");
         }
-        Err(error) => database(&error),
     }
 }

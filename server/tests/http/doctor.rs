@@ -2,7 +2,9 @@
 
 use std::process::Output;
 
+use cashier::{Db, db::facts};
 use serde_json::Value;
+use sqlx::Row;
 
 use super::{
     common::{SECRET, Site, on_both},
@@ -52,7 +54,16 @@ async fn beside_a_healthy_server_all_is_well() {
         site.placed("lin", "10").await;
         let output = doctor(&site, &["--json"], &[]).await;
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        for id in ["settings", "clock", "wechat_hosts", "signature_v2", "notify_addresses", "open_work"] {
+        for id in [
+            "settings",
+            "clock",
+            "database",
+            "wechat_hosts",
+            "signature_v2",
+            "notify_addresses",
+            "open_work",
+            "last_notice",
+        ] {
             assert_eq!(found(&output, id).0, "good", "{id}: {output:?}");
         }
         assert!(found(&output, "open_work").1.starts_with("v2: 1 orders"), "{output:?}");
@@ -153,6 +164,97 @@ async fn api_v3_is_proven_by_a_real_call_with_either_kind_of_wechats_keys() {
         let (verdict, _, hint) = found(&output, "signature_v3");
         assert!(verdict == "bad" && hint.contains("SAOMA_WECHAT_CERT_SERIAL"), "{output:?}");
         assert_eq!(output.status.code(), Some(2));
+    })
+    .await;
+}
+
+/// A merchant of invented numbers, whose WeChat is out of reach.
+const MERCHANT: [(&str, &str); 5] = [
+    ("SAOMA_SANDBOX_ADDR", ""),
+    ("SAOMA_WECHAT_APPID", "wx2421b1c4370ec43b"),
+    ("SAOMA_WECHAT_MCH_ID", "1900009851"),
+    ("SAOMA_WECHAT_API_KEY", "0123456789abcdef0123456789ABCDEF"),
+    ("SAOMA_WECHAT_BASE_URL", "http://127.0.0.1:1"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_is_only_read_and_belongs_to_nobody_afterwards() {
+    let site = Site::start("", testdb::postgres().await, tempfile::tempdir().unwrap()).await;
+    let with = |database: &str| {
+        let mut settings = vec![("DATABASE_URL", database.to_owned())];
+        settings.extend(MERCHANT.map(|(name, value)| (name, value.to_owned())));
+        settings
+    };
+    let look = async |database: &str| doctor(&site, &["--json"], &texts(&with(database), &[])).await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("new/saoma.db");
+    let (verdict, text, _) = found(&look(&format!("sqlite://{}", missing.display())).await, "database");
+    assert!(verdict == "skipped" && text.contains("first start makes it"), "{text}");
+    assert!(!missing.exists() && !missing.parent().unwrap().exists());
+
+    let (_folder, databases) = testdb::both().await;
+    for url in databases {
+        let db = Db::open(&url).await.unwrap();
+        let written = async || {
+            let sql = "SELECT name || ' ' || value AS fact FROM facts ORDER BY name";
+            let rows = sqlx::query(sql).fetch_all(db.pool()).await.unwrap();
+            rows.iter().map(|row| row.get::<String, _>("fact")).collect::<Vec<_>>()
+        };
+        let before = written().await;
+        let (verdict, text, _) = found(&look(&url).await, "database");
+        assert!(verdict == "skipped" && text.contains("belongs to nobody yet"), "{text}");
+        assert_eq!(written().await, before);
+
+        facts::get_or_set(&db, "identity", "mch_id 1900009851 appid wx2421b1c4370ec43b").await.unwrap();
+        assert_eq!(found(&look(&url).await, "database").0, "good");
+        assert_eq!(found(&look(&url).await, "last_notice").0, "good");
+        sqlx::query("UPDATE facts SET value = 'sandbox' WHERE name = 'identity'")
+            .execute(db.pool())
+            .await
+            .unwrap();
+        let output = look(&url).await;
+        let (verdict, text, hint) = found(&output, "database");
+        assert!(verdict == "bad" && text.contains("sandbox") && hint.contains("DATABASE_URL"), "{output:?}");
+        assert_eq!(output.status.code(), Some(2));
+
+        sqlx::query(
+            "UPDATE facts SET value = 'mch_id 1900009851 appid wx2421b1c4370ec43b' WHERE name = 'identity'",
+        )
+        .execute(db.pool())
+        .await
+        .unwrap();
+        sqlx::query("DELETE FROM _sqlx_migrations WHERE version >= 20").execute(db.pool()).await.unwrap();
+        let output = look(&url).await;
+        assert_eq!(found(&output, "database").0, "warning", "{output:?}");
+        assert_eq!(found(&output, "last_notice").0, "skipped", "{output:?}");
+        let newest: i64 = sqlx::query("SELECT MAX(version) AS version FROM _sqlx_migrations")
+            .fetch_one(db.pool())
+            .await
+            .unwrap()
+            .get("version");
+        assert_eq!(newest, 19, "nothing was brought up to date");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_notice_of_each_protocol_is_told() {
+    on_both(async |site| {
+        let told = async || found(&doctor(&site, &["--json"], &[]).await, "last_notice").1;
+        assert_eq!(told().await, "v2: none; v3: none");
+        let (number, code_url) = site.placed("lin", "10").await;
+        site.pay(&code_url, &[]).await;
+        site.until("lin", &number, "paid").await;
+        // It is written beside the answer to WeChat.
+        let mut text = told().await;
+        for _ in 0..50 {
+            if !text.starts_with("v2: none") {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            text = told().await;
+        }
+        assert!(text.starts_with("v2: 20") && text.ends_with("; v3: none"), "{text}");
     })
     .await;
 }
