@@ -6,13 +6,16 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde_json::json;
 use wxpay::v2::mode_one::{self, Scan};
 use wxpay::{Fen, InvalidValue, Merchant, ProductId, Ticket, Verified};
 
 use crate::core::Cashier;
 use crate::db::{DbError, static_codes};
 use crate::place::{PlaceError, PlaceRequest};
+use recharge::audit::AuditEntry;
 use recharge::order::{Order, Way};
+use recharge::refund::ActingOperator;
 use recharge::static_code::{self, StaticCode};
 use recharge::{User, price};
 
@@ -47,7 +50,7 @@ pub enum Scanned {
 }
 
 impl Cashier {
-    /// Makes a code for this user and price. With `short`, WeChat is asked for a shorter address too, which makes a coarser
+    /// Makes a code for this user and price, with a row of the audit. With `short`, WeChat is asked for a shorter address too, which makes a coarser
     /// picture; without an answer there is none.
     ///
     /// # Errors
@@ -58,7 +61,7 @@ impl Cashier {
         total_fee: Fen,
         bonus: Fen,
         short: bool,
-        by: &str,
+        by: ActingOperator,
     ) -> Result<StaticCode, StaticCodeError> {
         price::check(total_fee, bonus)?;
         let (inner, now) = (&self.inner, self.now());
@@ -76,7 +79,10 @@ impl Cashier {
                 .ok(),
             false => None,
         };
-        let made_by = by.to_owned();
+        let mut audit =
+            AuditEntry::new(now, &by.operator, "static_code_made", product_id.as_str(), &by.address);
+        audit.after = json!({ "user": user.id, "total_fee": total_fee, "bonus": bonus }).to_string();
+        let made_by = by.operator;
         let code = StaticCode {
             product_id,
             user,
@@ -89,8 +95,8 @@ impl Cashier {
             stopped_at: None,
         };
         let (db, written) = (inner.db.clone(), code.clone());
-        inner.db.run_to_completion(async move { static_codes::insert(&db, &written).await }).await?;
-        tracing::info!(product_id = %code.product_id, "{by} makes a static code of {total_fee}");
+        inner.db.run_to_completion(async move { static_codes::insert(&db, &written, &audit).await }).await?;
+        tracing::info!(product_id = %code.product_id, "{} makes a static code of {total_fee}", code.made_by);
         Ok(code)
     }
 
@@ -110,20 +116,22 @@ impl Cashier {
         static_codes::find(&self.inner.db, product_id).await
     }
 
-    /// Stops a code: whoever scans it from now on reads that it is not sold. An order of an earlier scan can still be paid.
+    /// Stops a code, with a row of the audit: whoever scans it from now on reads that it is not sold. An order of an earlier scan can still be paid.
     /// `false` if it was stopped before, or there is none.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn stop_static_code(&self, product_id: &ProductId, by: &str) -> Result<bool, DbError> {
+    pub async fn stop_static_code(
+        &self,
+        product_id: &ProductId,
+        by: ActingOperator,
+    ) -> Result<bool, DbError> {
         let (db, number, now) = (self.inner.db.clone(), product_id.clone(), self.now());
-        let stopped = self
-            .inner
-            .db
-            .run_to_completion(async move { static_codes::stop(&db, &number, now).await })
-            .await?;
+        let audit = AuditEntry::new(now, &by.operator, "static_code_stopped", number.as_str(), &by.address);
+        let stopping = async move { static_codes::stop(&db, &number, &audit).await };
+        let stopped = self.inner.db.run_to_completion(stopping).await?;
         if stopped {
-            tracing::info!(%product_id, "{by} stops the static code {product_id}");
+            tracing::info!(%product_id, "{} stops the static code {product_id}", by.operator);
         }
         Ok(stopped)
     }

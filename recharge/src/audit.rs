@@ -24,7 +24,7 @@ pub enum Actor {
 
 /// Names that no new operator may have: the program acts under them, now or in older rows, and an operator of such a name
 /// would look like it in books and audit.
-pub const RESERVED_NAMES: [&str; 14] = [
+pub const RESERVED_NAMES: [&str; 15] = [
     "bill",
     "console",
     "notice",
@@ -37,6 +37,7 @@ pub const RESERVED_NAMES: [&str; 14] = [
     "rule",
     "saoma",
     "schedule",
+    "service",
     "system",
     "wechat",
 ];
@@ -115,16 +116,16 @@ impl std::fmt::Display for Actor {
     }
 }
 
-/// Something an operator did. Append-only: the database refuses changes.
+/// Something an operator did, or a program of the site in the name `service`. Append-only: the database refuses changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     /// When.
     pub at: UnixMillis,
     /// The operator's name, or the name that was tried.
     pub operator: String,
-    /// `login`, `logout`, `password`, `operator_added`, `operator_removed`, `refund`, …
+    /// `login`, `logout`, `password`, `operator_added`, `operator_removed`, `refund`, `static_code_made`, …
     pub action: &'static str,
-    /// What it was done to: an `out_trade_no`, an operator's name.
+    /// What it was done to: an `out_trade_no`, an operator's name, a `product_id`.
     pub subject: String,
     /// The client's address, or `console`.
     pub address: String,

@@ -8,6 +8,7 @@ use axum::{
     http::request::Parts,
 };
 use http::{HeaderMap, StatusCode, header};
+use recharge::refund::ActingOperator;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -19,7 +20,19 @@ use crate::{
 
 /// A call that has shown the service token. Handlers take it as an argument, and are not reached without it.
 #[derive(Debug)]
-pub(crate) struct ServiceCall;
+pub(crate) struct ServiceCall {
+    from: IpAddr,
+}
+
+impl ServiceCall {
+    /// Under which name it stands in the audit and on what it makes; no operator may have it.
+    const NAME: &str = "service";
+
+    /// Who acts, for the audit.
+    pub(crate) fn by(&self) -> ActingOperator {
+        ActingOperator { operator: Self::NAME.to_owned(), address: self.from.to_string() }
+    }
+}
 
 impl FromRequestParts<Server> for ServiceCall {
     type Rejection = axum::response::Response;
@@ -29,9 +42,9 @@ impl FromRequestParts<Server> for ServiceCall {
         let client = parts.extensions.get::<ClientAddr>().map(|client| client.0);
         let hides = peer.is_none_or(|peer| is_hidden(peer, &parts.headers, &server.trusted_proxies));
         let client = client.filter(|_| !hides);
-        check(server.service.as_ref(), client, &parts.headers)
+        let from = check(server.service.as_ref(), client, &parts.headers)
             .map_err(|error| error.response(server.pages.site.sandbox))?;
-        Ok(ServiceCall)
+        Ok(ServiceCall { from })
     }
 }
 
@@ -43,8 +56,8 @@ fn is_hidden(peer: IpAddr, headers: &HeaderMap, trusted: &[ipnet::IpNet]) -> boo
     forwards && !trusted.iter().any(|net| net.contains(&peer.to_canonical()))
 }
 
-/// `client` is `None` where it is not known.
-fn check(service: Option<&Service>, client: Option<IpAddr>, headers: &HeaderMap) -> Result<(), ApiError> {
+/// Who calls. `client` is `None` where it is not known.
+fn check(service: Option<&Service>, client: Option<IpAddr>, headers: &HeaderMap) -> Result<IpAddr, ApiError> {
     let Some(service) = service else {
         return Err(ApiError::new(StatusCode::NOT_FOUND, "not_found", "SAOMA_SERVICE_TOKEN is not set"));
     };
@@ -52,11 +65,12 @@ fn check(service: Option<&Service>, client: Option<IpAddr>, headers: &HeaderMap)
         let text = "this address is for the site's own programs, and a page called it";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "origin", text));
     }
-    if !client.is_some_and(|client| service.networks.iter().any(|net| net.contains(&client))) {
+    let is_named = |client: &IpAddr| service.networks.iter().any(|net| net.contains(client));
+    let Some(client) = client.filter(is_named) else {
         let text = "calls come from the networks in SAOMA_SERVICE_NETWORKS only; a proxy in between stands in \
                     SAOMA_TRUSTED_PROXIES";
         return Err(ApiError::new(StatusCode::FORBIDDEN, "network", text));
-    }
+    };
     let mut given = headers.get_all(header::AUTHORIZATION).iter();
     let token = match (given.next(), given.next()) {
         (Some(value), None) => value.to_str().unwrap_or_default(),
@@ -64,7 +78,7 @@ fn check(service: Option<&Service>, client: Option<IpAddr>, headers: &HeaderMap)
     };
     let token = token.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     match token {
-        Some((_, token)) if is(&service.token, token.trim()) => Ok(()),
+        Some((_, token)) if is(&service.token, token.trim()) => Ok(client),
         _ => {
             let text = "send Authorization: Bearer and the token in SAOMA_SERVICE_TOKEN";
             Err(ApiError::new(StatusCode::UNAUTHORIZED, "token", text))
@@ -96,7 +110,7 @@ mod tests {
             map.append(*name, value.parse().unwrap());
         }
         match check(Some(&service()), client.map(|ip| ip.parse().unwrap()), &map) {
-            Ok(()) => 200,
+            Ok(_) => 200,
             Err(error) => error.response(false).status().as_u16(),
         }
     }

@@ -34,9 +34,6 @@ const PROGRAM: Caller = Caller::Stranger(Stranger::Program);
 /// Codes of one answer; the latest.
 const LISTED: i64 = 500;
 
-/// Who made a code, as the desk shows it.
-const BY: &str = "service";
-
 pub(crate) fn routes() -> Routes<Server> {
     Routes::new()
         .post("/wxpay/callback", WECHAT, NOTICE, callback)
@@ -122,7 +119,7 @@ impl From<StaticCode> for Shown {
     }
 }
 
-async fn make(_: ServiceCall, State(server): State<Server>, request: Request) -> Response {
+async fn make(call: ServiceCall, State(server): State<Server>, request: Request) -> Response {
     let made = async {
         if !server.channels.static_codes {
             let text = "static codes are not offered: SAOMA_WECHAT_CHANNELS does not name STATIC";
@@ -141,7 +138,7 @@ async fn make(_: ServiceCall, State(server): State<Server>, request: Request) ->
         })?;
         let name = wanted.name.unwrap_or_else(|| wanted.user.clone());
         let user = User::new(wanted.user, name).map_err(|error| unprocessable("user", error.to_string()))?;
-        let code = server.cashier.make_static_code(user, total_fee, bonus, wanted.short, BY).await?;
+        let code = server.cashier.make_static_code(user, total_fee, bonus, wanted.short, call.by()).await?;
         Ok(Shown::from(code))
     };
     answer(&server, made.await)
@@ -160,11 +157,11 @@ async fn list(_: ServiceCall, State(server): State<Server>) -> Response {
     answer(&server, listed.await)
 }
 
-async fn stop(_: ServiceCall, State(server): State<Server>, Path(number): Path<String>) -> Response {
+async fn stop(call: ServiceCall, State(server): State<Server>, Path(number): Path<String>) -> Response {
     let stopped = async {
         let none = || ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is no such code");
         let number = ProductId::parse(number).map_err(|_| none())?;
-        server.cashier.stop_static_code(&number, BY).await?;
+        server.cashier.stop_static_code(&number, call.by()).await?;
         let code = server.cashier.static_code(&number).await?.ok_or_else(none)?;
         Ok(Shown::from(code))
     };

@@ -5,15 +5,16 @@ use sqlx::any::AnyRow;
 use wxpay::{CodeUrl, ProductId, UnixMillis};
 
 use super::row::Row;
-use super::{Db, DbError};
+use super::{Db, DbError, operators};
 use recharge::User;
+use recharge::audit::AuditEntry;
 use recharge::static_code::StaticCode;
 
 const SELECT: &str = "SELECT product_id, user_id, user_name, total_fee, bonus, url, short_url, made_by, made_at, \
      stopped_at FROM static_codes";
 
-/// Writes a new code. Must run in a task that is not dropped halfway.
-pub(crate) async fn insert(db: &Db, code: &StaticCode) -> Result<(), DbError> {
+/// Writes a new code and who made it. Must run in a task that is not dropped halfway.
+pub(crate) async fn insert(db: &Db, code: &StaticCode, audit: &AuditEntry) -> Result<(), DbError> {
     let mut transaction = db.begin().await?;
     sqlx::query(
         "INSERT INTO static_codes (product_id, user_id, user_name, total_fee, bonus, url, short_url, made_by, \
@@ -31,6 +32,7 @@ pub(crate) async fn insert(db: &Db, code: &StaticCode) -> Result<(), DbError> {
     .bind(code.stopped_at.map(UnixMillis::get))
     .execute(transaction.connection())
     .await?;
+    operators::record_all(transaction.connection(), &db.random, std::slice::from_ref(audit)).await?;
     transaction.commit().await
 }
 
@@ -53,17 +55,23 @@ pub(crate) async fn list(db: &Db, limit: i64) -> Result<Vec<StaticCode>, DbError
     rows.iter().map(code).collect()
 }
 
-/// Stops a code; `false` if it was stopped before, or there is none. Must run in a task that is not dropped halfway.
-pub(crate) async fn stop(db: &Db, product_id: &ProductId, now: UnixMillis) -> Result<bool, DbError> {
+/// Stops a code at the time of the audit's row and writes that; `false`, and nothing written, if it was stopped before, or
+/// there is none. Must run in a task that is not dropped halfway.
+pub(crate) async fn stop(db: &Db, product_id: &ProductId, audit: &AuditEntry) -> Result<bool, DbError> {
     let mut transaction = db.begin().await?;
     let done =
         sqlx::query("UPDATE static_codes SET stopped_at = $1 WHERE product_id = $2 AND stopped_at IS NULL")
-            .bind(now.get())
+            .bind(audit.at.get())
             .bind(product_id.as_str())
             .execute(transaction.connection())
             .await?;
+    if done.rows_affected() != 1 {
+        transaction.rollback().await;
+        return Ok(false);
+    }
+    operators::record_all(transaction.connection(), &db.random, std::slice::from_ref(audit)).await?;
     transaction.commit().await?;
-    Ok(done.rows_affected() == 1)
+    Ok(true)
 }
 
 fn code(row: &AnyRow) -> Result<StaticCode, DbError> {

@@ -7,17 +7,19 @@ use cashier::Scanned;
 use recharge::User;
 use recharge::static_code::StaticCode;
 use sandbox::{AnswerFault, Faults, Pay, Person};
+use sqlx::Row;
+use sqlx::any::AnyRow;
 use wxpay::v2::mode_one::{self, Scan};
 use wxpay::v2::{Fields, REPLY_LIMIT, sign};
 use wxpay::{Fen, Merchant, ProductId, SignType, Verified};
 
-use crate::common::{Harness, on_both};
+use crate::common::{Harness, by, on_both};
 
 const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 async fn made(harness: &Harness, fen: i64) -> StaticCode {
     let (user, fee, bonus) = (User::new("u_1", "小林").unwrap(), Fen::new(fen), Fen::new(fen / 10));
-    harness.cashier.make_static_code(user, fee, bonus, false, "lin").await.unwrap()
+    harness.cashier.make_static_code(user, fee, bonus, false, by()).await.unwrap()
 }
 
 /// What WeChat posts when this person scans the code.
@@ -88,8 +90,8 @@ async fn one_payer_who_scans_twice_gets_the_same_order_and_another_one_of_his_ow
 async fn a_stopped_or_strange_code_is_not_sold_and_places_nothing() {
     on_both(async |harness| {
         let code = made(&harness, 1000).await;
-        assert!(harness.cashier.stop_static_code(&code.product_id, "lin").await.unwrap());
-        assert!(!harness.cashier.stop_static_code(&code.product_id, "lin").await.unwrap());
+        assert!(harness.cashier.stop_static_code(&code.product_id, by()).await.unwrap());
+        assert!(!harness.cashier.stop_static_code(&code.product_id, by()).await.unwrap());
         let stranger = ProductId::parse("recharge-1000").unwrap();
         for product_id in [&code.product_id, &stranger] {
             let answer = scanned(&harness, product_id, Person::First).await;
@@ -107,7 +109,7 @@ async fn an_order_of_a_scan_before_the_stop_is_still_paid_and_credited() {
     on_both(async |harness| {
         let code = made(&harness, 1000).await;
         let (_, prepay_id) = scanned(&harness, &code.product_id, Person::First).await;
-        harness.cashier.stop_static_code(&code.product_id, "lin").await.unwrap();
+        harness.cashier.stop_static_code(&code.product_id, by()).await.unwrap();
         harness.sandbox.pay(&prepay_id, Pay::default()).await.unwrap();
         harness.deliver().await;
         assert_eq!(harness.balance().await, 1100);
@@ -155,9 +157,35 @@ async fn a_price_that_makes_no_sense_gets_no_code() {
         let user = || User::new("u_1", "小林").unwrap();
         for fen in [0, -1, 1_000_000_001] {
             let refused =
-                harness.cashier.make_static_code(user(), Fen::new(fen), Fen::ZERO, false, "lin").await;
+                harness.cashier.make_static_code(user(), Fen::new(fen), Fen::ZERO, false, by()).await;
             assert!(refused.is_err(), "{fen}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn making_and_stopping_a_code_each_leave_one_row_of_the_audit_with_who_and_from_where() {
+    on_both(async |harness| {
+        let code = made(&harness, 1000).await;
+        harness.cashier.stop_static_code(&code.product_id, by()).await.unwrap();
+        // What changes nothing leaves none.
+        harness.cashier.stop_static_code(&code.product_id, by()).await.unwrap();
+        let stranger = ProductId::parse("recharge-1000").unwrap();
+        harness.cashier.stop_static_code(&stranger, by()).await.unwrap();
+        let rows = sqlx::query("SELECT action, operator, subject, address, after FROM audit ORDER BY action")
+            .fetch_all(harness.cashier.db().pool())
+            .await
+            .unwrap();
+        let text = |row: &AnyRow, name| row.get::<String, _>(name);
+        let [made, stopped] = &rows[..] else { panic!("{} rows", rows.len()) };
+        for (row, action) in [(made, "static_code_made"), (stopped, "static_code_stopped")] {
+            assert_eq!(text(row, "action"), action);
+            assert_eq!((text(row, "operator"), text(row, "address")), ("lin".into(), "203.0.113.9".into()));
+            assert_eq!(text(row, "subject"), code.product_id.as_str());
+        }
+        let after: serde_json::Value = serde_json::from_str(&text(made, "after")).unwrap();
+        assert_eq!(after, serde_json::json!({ "user": "u_1", "total_fee": 1000, "bonus": 100 }));
     })
     .await;
 }

@@ -101,6 +101,9 @@ async fn a_stopped_or_unknown_code_is_refused_with_a_signed_text_for_the_payer()
         let list = site.get("/wxpay/static-codes").bearer_auth(TOKEN).send().await.unwrap();
         let list: Value = list.json().await.unwrap();
         assert_eq!(list["codes"][0]["product_id"], product_id.as_str());
+        let audited =
+            "audit WHERE operator = 'service' AND address = '127.0.0.1' AND action LIKE 'static_code_%'";
+        assert_eq!(site.count(audited).await, 2, "one made, one stopped");
         let none = call(&site, "/wxpay/static-codes/AAAAAAAAAAAAAAAAAAAAAAAAAA/stop", &json!({})).await;
         assert_eq!(none.0, 404);
     })

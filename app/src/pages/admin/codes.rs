@@ -172,7 +172,7 @@ pub async fn make(
     let (id, name) = (form.user.trim(), form.name.trim());
     let Ok(user) = User::new(id, if name.is_empty() { id } else { name }) else { return again("user") };
     let bonus = service.site.bonus(amount);
-    match service.cashier.make_static_code(user, amount, bonus, true, &from.operator.name).await {
+    match service.cashier.make_static_code(user, amount, bonus, true, from.by()).await {
         Ok(code) => Redirect::to(&links::code(&code.product_id)).into_response(),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "a static code could not be made");
@@ -188,7 +188,7 @@ pub async fn stop(
     Path(number): Path<String>,
 ) -> Response {
     let Ok(number) = ProductId::parse(number) else { return flash::to_codes(Outcome::NotPossibleNow) };
-    match service.cashier.stop_static_code(&number, &from.operator.name).await {
+    match service.cashier.stop_static_code(&number, from.by()).await {
         Ok(_) => flash::to_codes(Outcome::CodeStopped),
         Err(error) => {
             tracing::error!(error = &error as &dyn std::error::Error, "a static code could not be stopped");
