@@ -21,6 +21,7 @@ mod reads;
 mod recent;
 mod reconcile;
 mod refunds;
+pub mod sealing;
 mod static_code;
 mod throttle;
 pub mod token;

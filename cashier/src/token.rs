@@ -8,7 +8,6 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use wxpay::weixin::token::{AccessToken, Api};
 use wxpay::weixin::{Weixin, WeixinError};
 use wxpay::{AppId, UnixMillis};
@@ -16,7 +15,7 @@ use wxpay::{AppId, UnixMillis};
 use crate::clock::Clock;
 use crate::db::access_tokens::{self, Kept, Reason};
 use crate::db::{Db, DbError};
-use crate::random::Random;
+use crate::sealing::{Purpose, Sealer, SecretKeys};
 
 /// How long before its end a token is replaced, in milliseconds: WeChat keeps the old one alive this long beside the new one.
 const RENEWED_BEFORE_MS: i64 = 300_000;
@@ -75,11 +74,10 @@ pub enum TokenError {
 pub struct AccessTokens {
     db: Db,
     clock: Clock,
-    random: Random,
     weixin: Weixin,
     api: TokenApi,
     most_a_day: i64,
-    key: LessSafeKey,
+    sealer: Sealer,
     memory: Mutex<Option<Remembered>>,
     /// Single-flight: one caller of this process at a time looks into the database and claims, because each that does holds up
     /// the one that fetches.
@@ -121,21 +119,18 @@ impl Open {
 }
 
 impl AccessTokens {
-    /// `key` seals the token in the database and is derived from the app's secret: with another secret there is no token.
-    /// At most `most_a_day` are fetched in a Beijing day, by all instances together.
-    #[expect(clippy::expect_used, reason = "the key has the algorithm's length")]
+    /// `keys` seal the token in the database: one that neither of them opens is no token. At most `most_a_day` are fetched in a Beijing day, by all instances together.
     pub fn new(
         db: Db,
         clock: Clock,
-        random: Random,
         weixin: Weixin,
         api: TokenApi,
         most_a_day: i64,
-        key: [u8; 32],
+        keys: &SecretKeys,
     ) -> AccessTokens {
-        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).expect("32 bytes"));
+        let sealer = keys.sealer(Purpose::AccessToken);
         let (memory, flight) = (Mutex::default(), tokio::sync::Mutex::default());
-        AccessTokens { db, clock, random, weixin, api, most_a_day, key, memory, flight }
+        AccessTokens { db, clock, weixin, api, most_a_day, sealer, memory, flight }
     }
 
     /// The token, fetched where its end is near. While another instance fetches, the one before is given as long as it lives.
@@ -240,7 +235,8 @@ impl AccessTokens {
             TokenError::WeChat(error)
         })?;
         let token = Open { token, expires_at: now.plus_ms(expires_in_s * 1000) };
-        let (db, appid, sealed) = (self.db.clone(), self.appid().clone(), self.seal(&token.token)?);
+        let sealed = self.sealer.seal(self.appid().as_str(), &token.token).map_err(|_| TokenError::Seal)?;
+        let (db, appid) = (self.db.clone(), self.appid().clone());
         let expires_at = token.expires_at;
         let stored = async move { access_tokens::store(&db, &appid, &sealed, expires_at, claimed).await };
         match self.db.run_to_completion(stored).await? {
@@ -270,24 +266,9 @@ impl AccessTokens {
         *self.memory() = Some(Remembered { token: token.clone(), at });
     }
 
-    /// Nonce, ciphertext and tag in hex; the appid is authenticated with them.
-    fn seal(&self, token: &str) -> Result<String, TokenError> {
-        let nonce: [u8; NONCE_LEN] = self.random.bytes();
-        let mut bytes = token.as_bytes().to_vec();
-        let aad = Aad::from(self.appid().as_str());
-        self.key
-            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut bytes)
-            .map_err(|_| TokenError::Seal)?;
-        Ok(hex::encode([&nonce[..], &bytes].concat()))
-    }
-
     /// `None` if there is no token, or it was sealed with another secret.
     fn open(&self, kept: &Kept) -> Option<Open> {
-        let mut bytes = hex::decode(kept.sealed.as_ref()?).ok()?;
-        let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_LEN)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let aad = Aad::from(self.appid().as_str());
-        let token = self.key.open_in_place(nonce, aad, sealed).ok()?;
-        Some(Open { token: String::from_utf8(token.to_vec()).ok()?, expires_at: kept.expires_at })
+        let token = self.sealer.open(self.appid().as_str(), kept.sealed.as_ref()?)?;
+        Some(Open { token, expires_at: kept.expires_at })
     }
 }

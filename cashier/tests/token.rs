@@ -11,8 +11,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
 use axum::middleware::map_request;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cashier::sealing::SecretKeys;
 use cashier::token::{AccessTokens, TokenApi, TokenError};
-use cashier::{Clock, Db, Random};
+use cashier::{Clock, Db};
 use sandbox::{APP_SECRET, Deliver, Faults, Options, Sandbox, TokenFault, WeixinFaults};
 use sqlx::Row;
 use tokio::task::JoinSet;
@@ -22,7 +25,7 @@ use wxpay::{AppId, Merchant, UnixMillis};
 
 const BEGIN: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
 const APPID: &str = "wxd930ea5d5a258f4f";
-const KEY: [u8; 32] = [7; 32];
+const KEY: &str = "a secret of 32 bytes, for a test";
 const HOURS_14: i64 = 14 * 60 * 60 * 1000;
 
 /// WeChat and some instances of one installation.
@@ -52,10 +55,10 @@ async fn on_both<F: Future<Output = ()>>(test: impl Fn(Site) -> F) {
 
 impl Site {
     async fn instance(&self, api: TokenApi, most_a_day: i64) -> AccessTokens {
-        self.instance_with(api, most_a_day, KEY).await
+        self.instance_with(api, most_a_day, &SecretKeys::new(KEY, None)).await
     }
 
-    async fn instance_with(&self, api: TokenApi, most_a_day: i64, key: [u8; 32]) -> AccessTokens {
+    async fn instance_with(&self, api: TokenApi, most_a_day: i64, keys: &SecretKeys) -> AccessTokens {
         let calls = Arc::clone(&self.calls);
         let router = self.sandbox.router().layer(map_request(move |request: Request| {
             calls.fetch_add(1, Ordering::SeqCst);
@@ -65,7 +68,7 @@ impl Site {
         let secret = AppSecret::parse(APP_SECRET).unwrap();
         let weixin = Weixin::in_process(appid, secret, router);
         let db = Db::open(&self.url).await.unwrap();
-        AccessTokens::new(db, self.clock.clone(), Random::system(), weixin, api, most_a_day, key)
+        AccessTokens::new(db, self.clock.clone(), weixin, api, most_a_day, keys)
     }
 
     fn advance(&self, ms: i64) {
@@ -258,12 +261,29 @@ async fn the_token_is_sealed_and_of_no_use_with_another_secret() {
         let db = Db::open(&site.url).await.unwrap();
         let row = sqlx::query("SELECT sealed FROM access_tokens").fetch_one(db.pool()).await.unwrap();
         let sealed: String = row.get(0);
-        let plain = hex::decode(&sealed).unwrap();
+        let plain = URL_SAFE_NO_PAD.decode(&sealed).unwrap();
         assert!(!sealed.contains(&token) && !String::from_utf8_lossy(&plain).contains(&token[..8]));
         assert!(!format!("{tokens:?} {:?}", tokens.get().await).contains(&token));
-        let changed = site.instance_with(TokenApi::Token, 200, [8; 32]).await;
+        let other = SecretKeys::new("another secret of 32 bytes, too!", None);
+        let changed = site.instance_with(TokenApi::Token, 200, &other).await;
         assert_ne!(given(&changed).await, token);
         assert_eq!(site.calls(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn after_a_change_of_the_key_the_token_that_the_old_one_sealed_is_still_given_and_the_next_is_under_the_new_one()
+ {
+    on_both(async |site| {
+        let token = given(&site.instance(TokenApi::Stable, 200).await).await;
+        let new = "another secret of 32 bytes, too!";
+        let changed = site.instance_with(TokenApi::Stable, 200, &SecretKeys::new(new, Some(KEY))).await;
+        assert_eq!((given(&changed).await, site.calls()), (token.clone(), 1), "nothing was fetched again");
+        changed.replace(&token).await.unwrap();
+        let next = given(&changed).await;
+        let later = site.instance_with(TokenApi::Stable, 200, &SecretKeys::new(new, None)).await;
+        assert_eq!((given(&later).await, site.calls()), (next, 1), "the old key is needed no more");
     })
     .await;
 }

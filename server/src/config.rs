@@ -20,6 +20,7 @@ mod weixin;
 use std::{net::SocketAddr, path::PathBuf};
 
 use app::site::SiteSettings;
+use cashier::sealing::SecretKeys;
 use ipnet::IpNet;
 use wxpay::{Protocol, SignType, client::Certificate};
 
@@ -32,7 +33,6 @@ pub use self::{
     v3::V3,
     weixin::{VerifyFile, Weixin},
 };
-use crate::sealing::SecretKeys;
 pub use crate::secret::Secret;
 
 /// How long before its end the merchant's certificate is warned about, in days.

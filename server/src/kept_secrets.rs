@@ -1,12 +1,10 @@
 //! The settings' secrets; in sandbox mode without them, secrets that are made once and kept with the database.
 
-use cashier::{Db, DbError, db::facts};
+use cashier::{Db, DbError, db::facts, sealing::SecretKeys};
 
 use crate::{
     config::{Config, Mode},
     operators,
-    sealing::SecretKeys,
-    secret::Secret,
 };
 
 /// What user tokens are signed with.
@@ -36,7 +34,7 @@ pub(crate) async fn secret_keys(config: &Config, db: &Db) -> Result<Option<Secre
     match (&config.secret_keys, &config.mode) {
         (None, Mode::Sandbox { .. }) => {
             let kept = facts::get_or_set(db, "secret_key", &random_secret()).await?;
-            Ok(Some(SecretKeys::new(Secret::new(kept), None)))
+            Ok(Some(SecretKeys::new(&kept, None)))
         }
         (given, _) => Ok(given.clone()),
     }

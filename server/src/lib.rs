@@ -32,7 +32,6 @@ mod recharge_api;
 mod refusals;
 pub mod router;
 pub mod same_site;
-pub mod sealing;
 pub mod secret;
 mod service_call;
 mod session;

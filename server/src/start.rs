@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use app::{service::Service, site::SiteSettings};
 use cashier::db::{facts, sqlite_file};
-use cashier::{Cashier, Clock, Db, Random, token::AccessTokens};
+use cashier::{Cashier, Clock, Db, Random, sealing::SecretKeys, token::AccessTokens};
 use tokio::{sync::watch, task::JoinHandle};
 use wxpay::{
     AppId, UnixMillis,
@@ -25,7 +25,6 @@ use crate::{
     refusals::Refusals,
     router,
     same_site::Hosts,
-    sealing::{Purpose, SecretKeys},
     sign_type,
     state::{Inner, Server},
     user_token::UserTokens,
@@ -171,9 +170,9 @@ fn access_tokens(
     keys: Option<&SecretKeys>,
     account: Option<&OfficialAccount>,
 ) -> Option<AccessTokens> {
-    let (weixin, key) = (account?.weixin.clone(), keys?.key(Purpose::AccessToken));
+    let (weixin, keys) = (account?.weixin.clone(), keys?);
     let (api, daily) = (config.weixin.token_api, i64::from(config.weixin.token_daily));
-    Some(AccessTokens::new(db.clone(), Clock::system(), Random::system(), weixin, api, daily, key))
+    Some(AccessTokens::new(db.clone(), Clock::system(), weixin, api, daily, keys))
 }
 
 /// The operator of the first start: the password that was made for it, and whether there is still none.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cashier::{Cashier, token::AccessTokens};
+use cashier::{Cashier, sealing::SecretKeys, token::AccessTokens};
 use ipnet::IpNet;
 use wxpay::{UnixMillis, client::Client};
 
@@ -16,7 +16,6 @@ use crate::{
     readiness::Readiness,
     refusals::Refusals,
     same_site::Hosts,
-    sealing::SecretKeys,
     user_token::UserTokens,
 };
 

@@ -12,6 +12,7 @@ use axum::{
     extract::{Query, Request, State},
     response::{IntoResponse as _, Redirect, Response},
 };
+use cashier::sealing::Purpose;
 use http::HeaderMap;
 use serde::Deserialize;
 use wxpay::{
@@ -23,7 +24,6 @@ use wxpay::{
 use crate::{
     cookies::{Session, with_cookie},
     payer_session::forget,
-    sealing::Purpose,
     state::{Inner, Server},
 };
 

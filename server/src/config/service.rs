@@ -1,5 +1,6 @@
 //! The site's own programs, and the key that seals what they and browsers are given.
 
+use cashier::sealing::SecretKeys;
 use ipnet::IpNet;
 use wxpay::TradeType;
 
@@ -8,7 +9,6 @@ use super::{
     parse::{at_least, networks},
     settings::Settings,
 };
-use crate::sealing::SecretKeys;
 
 /// Who may call as one of the site's own programs.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub(super) fn secret_keys(
     let present = at_least(setting, s.secret_key.as_deref(), 32)?;
     let old = at_least("SAOMA_SECRET_KEY_OLD", s.secret_key_old.as_deref(), 32)?;
     if let Some(present) = present {
-        return Ok(Some(SecretKeys::new(present, old)));
+        return Ok(Some(SecretKeys::new(present.expose(), old.as_ref().map(Secret::expose))));
     }
     if old.is_some() {
         return Err(ConfigError::new(setting, "must be set together with SAOMA_SECRET_KEY_OLD"));

@@ -3,15 +3,12 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use ring::{
-    aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    error::Unspecified,
-    hkdf::{HKDF_SHA256, KeyType, Salt},
-    rand::{SecureRandom as _, SystemRandom},
-};
-
-use crate::secret::Secret;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::error::Unspecified;
+use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 /// What a key is for. Its text is the `info` of HKDF: a changed text is another key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,24 +34,22 @@ impl Purpose {
 /// `SAOMA_SECRET_KEY`, and the one before it. `Debug` hides both.
 #[derive(Clone)]
 pub struct SecretKeys {
-    present: Secret,
-    old: Option<Secret>,
+    present: Prk,
+    old: Option<Prk>,
 }
 
 impl SecretKeys {
-    pub fn new(present: Secret, old: Option<Secret>) -> Self {
-        SecretKeys { present, old }
+    pub fn new(present: &str, old: Option<&str>) -> Self {
+        // HKDF-SHA256 with a fixed salt. Source: RFC 5869.
+        let extracted =
+            |secret: &str| Salt::new(HKDF_SHA256, b"saoma secret key 1").extract(secret.as_bytes());
+        SecretKeys { present: extracted(present), old: old.map(extracted) }
     }
 
     /// Seals and opens for one purpose.
     pub fn sealer(&self, purpose: Purpose) -> Sealer {
-        let of = |secret: &Secret| aead_key(&derived(secret, purpose));
+        let of = |secret: &Prk| aead_key(&derived(secret, purpose));
         Sealer { present: of(&self.present), old: self.old.as_ref().map(of) }
-    }
-
-    /// The bare key of a purpose, for a crate that seals by itself.
-    pub fn key(&self, purpose: Purpose) -> [u8; 32] {
-        derived(&self.present, purpose)
     }
 }
 
@@ -104,8 +99,7 @@ impl fmt::Debug for Sealer {
     }
 }
 
-/// HKDF-SHA256 with a fixed salt. Source: RFC 5869.
-fn derived(secret: &Secret, purpose: Purpose) -> [u8; 32] {
+fn derived(secret: &Prk, purpose: Purpose) -> [u8; 32] {
     struct Bytes32;
     impl KeyType for Bytes32 {
         fn len(&self) -> usize {
@@ -113,11 +107,10 @@ fn derived(secret: &Secret, purpose: Purpose) -> [u8; 32] {
         }
     }
     let mut key = [0; 32];
-    let extracted = Salt::new(HKDF_SHA256, b"saoma secret key 1").extract(secret.expose().as_bytes());
     let info = [purpose.info().as_bytes()];
     // 32 bytes are one block of SHA-256, far below what HKDF can give: neither step can fail.
     #[expect(clippy::expect_used, reason = "constant lengths")]
-    extracted.expand(&info, Bytes32).and_then(|okm| okm.fill(&mut key)).expect("32 bytes of HKDF");
+    secret.expand(&info, Bytes32).and_then(|okm| okm.fill(&mut key)).expect("32 bytes of HKDF");
     key
 }
 
@@ -130,42 +123,37 @@ fn aead_key(key: &[u8; 32]) -> LessSafeKey {
 mod tests {
     use super::*;
 
-    fn keys(present: &str, old: Option<&str>) -> SecretKeys {
-        SecretKeys::new(Secret::new(present), old.map(Secret::new))
-    }
-
     /// Computed with Python's `hmac` and `hashlib` by RFC 5869: PRK = HMAC(salt, secret), OKM = HMAC(PRK, info ‖ 0x01).
     #[test]
     fn a_key_is_hkdf_sha256_of_the_secret_and_its_purpose() {
-        let keys = keys("a secret of 32 bytes, for a test", None);
-        let hex = |key: [u8; 32]| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let keys = SecretKeys::new("a secret of 32 bytes, for a test", None);
+        let key = |purpose| hex::encode(derived(&keys.present, purpose));
         assert_eq!(
-            hex(keys.key(Purpose::AccessToken)),
+            key(Purpose::AccessToken),
             "aa28158f6f7d21cdd24b3fd99e77903f29a08e3368cee75530f8997689123d89"
         );
-        assert_eq!(
-            hex(keys.key(Purpose::OpenId)),
-            "7294b9351b6fc9bb24d94446175c567d5418d8a3cc353c04010f3424b0743fa3"
-        );
+        assert_eq!(key(Purpose::OpenId), "7294b9351b6fc9bb24d94446175c567d5418d8a3cc353c04010f3424b0743fa3");
     }
 
     #[test]
     fn what_was_sealed_is_opened_by_the_same_key_purpose_and_context_only() {
-        let ours = keys("a secret of 32 bytes, for a test", None);
+        let ours = SecretKeys::new("a secret of 32 bytes, for a test", None);
         let sealer = ours.sealer(Purpose::OpenId);
         let sealed = sealer.seal("lin wx1", "oUpF8uMuAJO").unwrap();
         assert_eq!(sealer.open("lin wx1", &sealed).as_deref(), Some("oUpF8uMuAJO"));
         assert_eq!(sealer.open("wang wx1", &sealed), None);
         assert_eq!(ours.sealer(Purpose::AccessToken).open("lin wx1", &sealed), None);
         assert_eq!(
-            keys("another secret of 32 bytes, long", None).sealer(Purpose::OpenId).open("lin wx1", &sealed),
+            SecretKeys::new("another secret of 32 bytes, long", None)
+                .sealer(Purpose::OpenId)
+                .open("lin wx1", &sealed),
             None
         );
     }
 
     #[test]
     fn no_changed_character_is_accepted() {
-        let sealer = keys("a secret of 32 bytes, for a test", None).sealer(Purpose::OpenId);
+        let sealer = SecretKeys::new("a secret of 32 bytes, for a test", None).sealer(Purpose::OpenId);
         let sealed = sealer.seal("c", "o1").unwrap();
         for at in 0..sealed.len() {
             let other = if sealed.as_bytes()[at] == b'A' { "B" } else { "A" };
@@ -180,17 +168,21 @@ mod tests {
     #[test]
     fn the_old_key_opens_and_the_present_one_seals() {
         let (old, new) = ("an old secret of 32 bytes at least", "a new secret of 32 bytes at least");
-        let before = keys(old, None).sealer(Purpose::OpenId).seal("c", "text").unwrap();
-        let rotated = keys(new, Some(old)).sealer(Purpose::OpenId);
+        let before = SecretKeys::new(old, None).sealer(Purpose::OpenId).seal("c", "text").unwrap();
+        let rotated = SecretKeys::new(new, Some(old)).sealer(Purpose::OpenId);
         assert_eq!(rotated.open("c", &before).as_deref(), Some("text"));
         let after = rotated.seal("c", "text").unwrap();
-        assert_eq!(keys(new, None).sealer(Purpose::OpenId).open("c", &after).as_deref(), Some("text"));
-        assert_eq!(keys(old, None).sealer(Purpose::OpenId).open("c", &after), None);
+        assert_eq!(
+            SecretKeys::new(new, None).sealer(Purpose::OpenId).open("c", &after).as_deref(),
+            Some("text")
+        );
+        assert_eq!(SecretKeys::new(old, None).sealer(Purpose::OpenId).open("c", &after), None);
     }
 
     #[test]
     fn equal_texts_are_sealed_differently_and_debug_shows_nothing() {
-        let keys = keys("a secret of 32 bytes, for a test", Some("its forerunner of 32 bytes, old"));
+        let keys =
+            SecretKeys::new("a secret of 32 bytes, for a test", Some("its forerunner of 32 bytes, old"));
         let sealer = keys.sealer(Purpose::OpenId);
         assert_ne!(sealer.seal("c", "text").unwrap(), sealer.seal("c", "text").unwrap());
         assert_eq!(format!("{keys:?} {sealer:?}"), "SecretKeys(…) Sealer(…)");
