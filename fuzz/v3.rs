@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use wxpay::v3::keys::{KeyRing, PublicKey, Serial};
+use wxpay::v3::keys::{KeyRing, PublicKey, PublicKeyId, Serial};
 use wxpay::v3::merchant::Merchant;
 use wxpay::v3::seal::ApiV3Key;
 use wxpay::v3::sign::SigningKey;
@@ -38,7 +38,7 @@ pub fn merchant() -> &'static Merchant {
 pub fn ring() -> &'static KeyRing {
     static RING: OnceLock<KeyRing> = OnceLock::new();
     RING.get_or_init(|| {
-        let id = Serial::parse("PUB_KEY_ID_0119000072912026031500000000000001").unwrap();
+        let id = PublicKeyId::parse("PUB_KEY_ID_0119000072912026031500000000000001").unwrap();
         KeyRing::new([(id, PublicKey::from_pem(PLATFORM_KEY.as_bytes()).unwrap())])
     })
 }

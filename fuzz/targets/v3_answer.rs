@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 use saoma_fuzz::documents::MERCHANT_PUBLIC_KEY;
 use saoma_fuzz::v3;
 use wxpay::v3::json::Object;
-use wxpay::v3::keys::{KeyRing, PublicKey, Serial};
+use wxpay::v3::keys::{KeyRing, PublicKey, PublicKeyId};
 use wxpay::v3::refusal::{self, Asked};
 use wxpay::v3::{ANSWER_LIMIT, answer, bill, query, refunds, transactions};
 use wxpay::{Error, TradeState, TradeType, UnixMillis};
@@ -20,7 +20,7 @@ fn ring() -> &'static KeyRing {
     static RING: OnceLock<KeyRing> = OnceLock::new();
     RING.get_or_init(|| {
         let key = PublicKey::from_pem(MERCHANT_PUBLIC_KEY.as_bytes()).unwrap();
-        KeyRing::new([(Serial::parse(ID).unwrap(), key)])
+        KeyRing::new([(PublicKeyId::parse(ID).unwrap(), key)])
     })
 }
 

@@ -9,7 +9,7 @@ use common::{HOUR, MINUTE, NUMBER, World, world};
 use sandbox::{APP_APPID, Rotation};
 use wxpay::bill::{BillDate, BillEntry, BillError, BillType};
 use wxpay::client::{Client, Credentials, Endpoint};
-use wxpay::v3::keys::{KeyRing, PublicKey, Serial};
+use wxpay::v3::keys::{KeyRing, PublicKey, PublicKeyId, Serial};
 use wxpay::v3::seal::ApiV3Key;
 use wxpay::v3::sign::SigningKey;
 use wxpay::{
@@ -29,7 +29,7 @@ fn credentials(world: &World, with_public_key: bool) -> v3::Credentials {
         key: SigningKey::from_pem(file("apiclient_key.pem").as_bytes()).unwrap(),
         apiv3: ApiV3Key::parse(&identity.apiv3_key).unwrap().into(),
     };
-    let id = Serial::parse_public_key_id(&identity.public_key_id).unwrap();
+    let id = PublicKeyId::parse(&identity.public_key_id).unwrap();
     let key = PublicKey::from_pem(file("pub_key.pem").as_bytes()).unwrap();
     let keys = KeyRing::new([(id, key)].into_iter().filter(|_| with_public_key));
     v3::Credentials { merchant, keys, has_certificates: !with_public_key }

@@ -6,7 +6,7 @@ use wxpay::{
     client::Credentials,
     v3::{
         self,
-        keys::{KeyRing, PublicKey, Serial},
+        keys::{KeyRing, PublicKey, PublicKeyId, Serial},
         seal::ApiV3Key,
         sign::SigningKey,
     },
@@ -47,7 +47,7 @@ pub(crate) fn of_sandbox(sandbox: &Sandbox, first: Protocol) -> Result<Credentia
             apiv3: ApiV3Key::parse(&identity.apiv3_key)?.into(),
         };
         let public_key = PublicKey::from_pem(file("pub_key.pem").as_bytes())?;
-        let keys = KeyRing::new([(Serial::parse_public_key_id(&identity.public_key_id)?, public_key)]);
+        let keys = KeyRing::new([(PublicKeyId::parse(&identity.public_key_id)?, public_key)]);
         Ok(v3::Credentials { merchant, keys, has_certificates: true })
     };
     let v3 = read().map_err(Error::Invalid)?;

@@ -18,7 +18,7 @@ use qrcode::render::unicode::Dense1x2;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use wxpay::client::{Client, Credentials, Endpoint};
-use wxpay::v3::keys::{KeyRing, PublicKey, Serial};
+use wxpay::v3::keys::{KeyRing, PublicKey, PublicKeyId, Serial};
 use wxpay::v3::seal::ApiV3Key;
 use wxpay::v3::sign::SigningKey;
 use wxpay::{
@@ -47,7 +47,7 @@ pub fn credentials(setting: impl Fn(&str) -> Result<String, Failure>) -> Result<
         key: SigningKey::from_pem(&std::fs::read(setting("WECHAT_CERT_KEY")?)?)?,
         apiv3: ApiV3Key::parse(&setting("WECHAT_APIV3_KEY")?)?.into(),
     };
-    let id = Serial::parse_public_key_id(id)?;
+    let id = PublicKeyId::parse(id)?;
     let keys = KeyRing::new([(id, PublicKey::from_pem(&std::fs::read(file)?)?)]);
     Ok(v3::Credentials { merchant, keys, has_certificates: false }.into())
 }

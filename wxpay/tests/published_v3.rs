@@ -10,7 +10,7 @@ use wechat_v3::documents::*;
 use wechat_v3::*;
 use wxpay::v3::certificate::Certificate;
 use wxpay::v3::json::Object;
-use wxpay::v3::keys::{KeyRing, PublicKey, Serial};
+use wxpay::v3::keys::{KeyRing, PublicKey, PublicKeyId, Serial};
 use wxpay::v3::merchant::Merchant;
 use wxpay::v3::notice::{self, FAIL, Notice, NoticeError};
 use wxpay::v3::seal::{self, ApiV3Key, ApiV3Keys, SealError};
@@ -88,7 +88,7 @@ fn the_header_names_merchant_nonce_signature_time_and_serial() {
 #[test]
 fn answers_that_wechat_signed_are_believed() {
     let printed = KeyRing::new([(
-        Serial::parse("PUB_KEY_ID_1").unwrap(),
+        PublicKeyId::parse("PUB_KEY_ID_1").unwrap(),
         PublicKey::from_pem(ANSWER_KEY.as_bytes()).unwrap(),
     )]);
     let answer = r#"{"code_url":"weixin://wxpay/bizpayurl?pr=JyC91EIz1"}"#;
@@ -249,7 +249,7 @@ fn whatever_is_changed_in_a_signed_message_it_is_refused() {
     // The signature of the same text without the last line feed.
     let key = SigningKey::from_pem(MERCHANT_KEY.as_bytes()).unwrap();
     let ours = KeyRing::new([(
-        Serial::parse(PUBLIC_KEY_ID).unwrap(),
+        PublicKeyId::parse(PUBLIC_KEY_ID).unwrap(),
         PublicKey::from_pem(MERCHANT_PUBLIC_KEY.as_bytes()).unwrap(),
     )]);
     for (end, expected) in

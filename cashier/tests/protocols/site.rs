@@ -17,7 +17,7 @@ use recharge::{User, Way, notify_url};
 use sandbox::{APP_APPID, Deliver, NoticeRecord, Options, Pay, Sandbox};
 use sqlx::{AnyPool, Row};
 use wxpay::client::{Client, Credentials};
-use wxpay::v3::keys::{KeyRing, PublicKey};
+use wxpay::v3::keys::KeyRing;
 use wxpay::v3::seal::ApiV3Key;
 use wxpay::v3::serial::Serial;
 use wxpay::v3::signing_key::SigningKey;
@@ -150,7 +150,7 @@ impl Site {
                 key: SigningKey::from_pem(key.as_bytes()).unwrap(),
                 apiv3: ApiV3Key::parse(&identity.apiv3_key).unwrap().into(),
             },
-            keys: KeyRing::new(Vec::<(Serial, PublicKey)>::new()),
+            keys: KeyRing::default(),
             has_certificates: true,
         }
     }

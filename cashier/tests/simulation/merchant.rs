@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use sandbox::Sandbox;
 use wxpay::client::{Client, Credentials};
-use wxpay::v3::keys::{Certificate, KeyRing, PublicKey};
+use wxpay::v3::keys::{Certificate, KeyRing, PublicKey, PublicKeyId};
 use wxpay::v3::seal::{ApiV3Key, ApiV3Keys};
 use wxpay::v3::serial::Serial;
 use wxpay::v3::signing_key::SigningKey;
@@ -46,7 +46,7 @@ pub struct Identity {
 pub struct V3 {
     pub merchant: v3::Merchant,
     /// WeChat's public key, if the merchant has it.
-    pub public_key: Option<(Serial, PublicKey)>,
+    pub public_key: Option<(PublicKeyId, PublicKey)>,
     /// Whether WeChat's platform certificates are read.
     pub has_certificates: bool,
 }
@@ -132,8 +132,8 @@ impl V3 {
     }
 }
 
-fn public_key(sandbox: &Sandbox) -> (Serial, PublicKey) {
+fn public_key(sandbox: &Sandbox) -> (PublicKeyId, PublicKey) {
     let pem = sandbox.key_file("pub_key.pem").unwrap();
-    let id = Serial::parse_public_key_id(&sandbox.identity().public_key_id).unwrap();
+    let id = PublicKeyId::parse(&sandbox.identity().public_key_id).unwrap();
     (id, PublicKey::from_pem(pem.as_bytes()).unwrap())
 }

@@ -3,7 +3,7 @@
 use wxpay::v3::keys::KeyRing;
 use wxpay::v3::public_key::PublicKey;
 use wxpay::v3::seal::ApiV3Key;
-use wxpay::v3::serial::Serial;
+use wxpay::v3::serial::{PublicKeyId, Serial};
 use wxpay::v3::signing_key::SigningKey;
 
 use crate::common::World;
@@ -21,7 +21,7 @@ pub fn merchant(world: &World) -> wxpay::v3::Merchant {
 }
 
 pub fn by_public_key(world: &World) -> KeyRing {
-    let id = Serial::parse_public_key_id(&world.sandbox.identity().public_key_id).unwrap();
+    let id = PublicKeyId::parse(&world.sandbox.identity().public_key_id).unwrap();
     let key = world.sandbox.key_file("pub_key.pem").unwrap();
     KeyRing::new([(id, PublicKey::from_pem(key.as_bytes()).unwrap())])
 }

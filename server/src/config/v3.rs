@@ -5,7 +5,7 @@ use wxpay::{
     AppId, InvalidValue, MchId, UnixMillis,
     v3::{
         Credentials, Merchant,
-        keys::{KeyRing, PublicKey, Serial},
+        keys::{KeyRing, PublicKey, PublicKeyId, Serial},
         seal::{ApiV3Key, ApiV3Keys},
         sign::SigningKey,
     },
@@ -30,7 +30,7 @@ const PLATFORM_CERTS: &str = "SAOMA_WECHAT_PLATFORM_CERTS";
 pub struct V3 {
     pub merchant: Merchant,
     /// WeChat's public keys by their ids, the one to be named in requests first.
-    pub public_keys: Vec<(Serial, PublicKey)>,
+    pub public_keys: Vec<(PublicKeyId, PublicKey)>,
     /// Whether WeChat's platform certificates are fetched and believed.
     pub platform_certs: bool,
     /// The end of the merchant's certificate; `None` if only its number is known.
@@ -155,7 +155,7 @@ fn cert_serial(text: &str) -> Result<Serial, ConfigError> {
 }
 
 /// WeChat's public keys: files and ids, as many of one as of the other.
-fn public_keys(s: &Settings, own: &SigningKey) -> Result<Vec<(Serial, PublicKey)>, ConfigError> {
+fn public_keys(s: &Settings, own: &SigningKey) -> Result<Vec<(PublicKeyId, PublicKey)>, ConfigError> {
     let list = |given: &Option<String>| -> Vec<String> {
         let words = given.as_deref().unwrap_or_default().split(',').map(str::trim);
         words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
@@ -173,9 +173,9 @@ fn public_keys(s: &Settings, own: &SigningKey) -> Result<Vec<(Serial, PublicKey)
             "must be at most two files: the key before and after a change",
         ));
     }
-    let mut keys: Vec<(Serial, PublicKey)> = Vec::new();
+    let mut keys: Vec<(PublicKeyId, PublicKey)> = Vec::new();
     for (file, id) in files.iter().zip(&ids) {
-        let id = Serial::parse_public_key_id(id).map_err(|_| {
+        let id = PublicKeyId::parse(id).map_err(|_| {
             ConfigError::new(PUBLIC_KEY_ID, "must begin with PUB_KEY_ID_, as 微信支付公钥 shows it")
         })?;
         let key = PublicKey::from_pem(&certificate::file(PUBLIC_KEY, file)?).map_err(

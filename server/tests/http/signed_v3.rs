@@ -10,7 +10,7 @@ use wxpay::{
     Merchant,
     v3::{
         self,
-        keys::{PublicKey, Serial},
+        keys::{PublicKey, PublicKeyId, Serial},
         seal::ApiV3Key,
         sign::SigningKey,
     },
@@ -62,7 +62,7 @@ pub async fn beside(site: &Site) -> (String, Running) {
     let key = PublicKey::from_pem(&fixture("pub_key.pem")).unwrap();
     let v3 = V3 {
         merchant: merchant(),
-        public_keys: vec![(Serial::parse(WECHATS_ID).unwrap(), key)],
+        public_keys: vec![(PublicKeyId::parse(WECHATS_ID).unwrap(), key)],
         platform_certs: false,
         expires_at: None,
     };

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use super::certificate::Certificate;
 pub use super::public_key::PublicKey;
-pub use super::serial::Serial;
+pub use super::serial::{PublicKeyId, Serial};
 use crate::UnixMillis;
 
 /// A key, and where it is from.
@@ -65,14 +65,12 @@ impl Keys {
 pub struct KeyRing(Arc<RwLock<Arc<Keys>>>);
 
 impl KeyRing {
-    /// A ring of WeChat's public keys, by their ids ([`Serial::parse_public_key_id`]). The first one is named in requests, so
-    /// that WeChat signs the answers with it. Without any, certificates must be added before anything can be believed.
-    /// # Panics
-    /// If a serial is a certificate's.
-    pub fn new(public_keys: impl IntoIterator<Item = (Serial, PublicKey)>) -> Self {
+    /// A ring of WeChat's public keys, by their ids. The first one is named in requests, so that WeChat signs the answers with
+    /// it. Without any, certificates must be added before anything can be believed.
+    pub fn new(public_keys: impl IntoIterator<Item = (PublicKeyId, PublicKey)>) -> Self {
         let mut keys = Keys::default();
         for (id, key) in public_keys {
-            assert!(id.is_public_key(), "{id} is not the id of a public key");
+            let id = Serial::from(id);
             keys.public_keys.push(id.clone());
             keys.entries.insert(id, Entry::PublicKey(key));
         }

@@ -40,15 +40,6 @@ impl Serial {
         }
     }
 
-    /// Reads the id of a public key of WeChat's.
-    /// # Errors
-    /// [`InvalidValue`] if it is a certificate's number, or nothing of the kind.
-    pub fn parse_public_key_id(text: &str) -> Result<Self, InvalidValue> {
-        let invalid =
-            InvalidValue { what: "the public key's id", must_be: "an id that begins with PUB_KEY_ID_" };
-        Self::parse(text).ok().filter(Self::is_public_key).ok_or(invalid)
-    }
-
     /// Whether it names a public key of WeChat's. Such a key never checks what a certificate signed, nor the reverse.
     pub fn is_public_key(&self) -> bool {
         self.0.starts_with(PUBLIC_KEY)
@@ -106,6 +97,34 @@ impl fmt::Display for Serial {
     }
 }
 
+/// The id of a public key of WeChat's, and never a certificate's number: such a key is set by hand, and believed without an
+/// end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKeyId(Serial);
+
+impl PublicKeyId {
+    /// Reads it.
+    /// # Errors
+    /// [`InvalidValue`] if it is a certificate's number, or nothing of the kind.
+    pub fn parse(text: &str) -> Result<Self, InvalidValue> {
+        let invalid =
+            InvalidValue { what: "the public key's id", must_be: "an id that begins with PUB_KEY_ID_" };
+        Serial::parse(text).ok().filter(Serial::is_public_key).map(PublicKeyId).ok_or(invalid)
+    }
+}
+
+impl From<PublicKeyId> for Serial {
+    fn from(id: PublicKeyId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for PublicKeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,7 +143,10 @@ mod tests {
         assert!(id.is_public_key());
         assert_ne!(id, Serial::parse("0119000072912026031500000000000001").unwrap());
         assert_ne!(id, Serial::parse("PUB_KEY_ID_119000072912026031500000000000001").unwrap());
-        assert!(Serial::parse_public_key_id("0119000072912026031500000000000001").is_err());
+        assert_eq!(PublicKeyId::parse(id.as_str()).map(Serial::from), Ok(id));
+        for number in ["0119000072912026031500000000000001", "PUB_KEY_ID_", ""] {
+            assert!(PublicKeyId::parse(number).is_err(), "{number}");
+        }
     }
 
     #[test]

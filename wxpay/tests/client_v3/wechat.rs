@@ -14,7 +14,7 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::Value;
 use wxpay::UnixMillis;
 use wxpay::client::{Client, Endpoint};
-use wxpay::v3::keys::{KeyRing, PublicKey, Serial};
+use wxpay::v3::keys::{KeyRing, PublicKeyId};
 use wxpay::v3::sign::SigningKey;
 use wxpay::v3::{Credentials, certificate::Certificate};
 
@@ -139,15 +139,14 @@ impl Wechat {
 
 /// The merchant with WeChat's public key.
 pub fn credentials() -> Credentials {
-    let id = Serial::parse_public_key_id(PUBLIC_KEY_ID).unwrap();
+    let id = PublicKeyId::parse(PUBLIC_KEY_ID).unwrap();
     let key = Certificate::from_pem(WECHAT_CERTIFICATE).unwrap().key;
     Credentials { merchant: merchant(), keys: KeyRing::new([(id, key)]), has_certificates: false }
 }
 
 /// The same merchant with nothing but the right to read certificates.
 pub fn credentials_for_certificates() -> Credentials {
-    let keys = KeyRing::new(Vec::<(Serial, PublicKey)>::new());
-    Credentials { merchant: merchant(), keys, has_certificates: true }
+    Credentials { merchant: merchant(), keys: KeyRing::default(), has_certificates: true }
 }
 
 /// The answer of `/v3/certificates`.

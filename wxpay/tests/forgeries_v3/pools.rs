@@ -7,7 +7,7 @@ use ring::signature::{RSA_PKCS1_SHA512, RSA_PSS_SHA256, RsaEncoding, RsaKeyPair}
 use serde_json::{Value, json};
 use wxpay::UnixMillis;
 use wxpay::v3::certificate::Certificate;
-use wxpay::v3::keys::{KeyRing, PublicKey, Serial};
+use wxpay::v3::keys::{KeyRing, PublicKey, PublicKeyId};
 use wxpay::v3::sign::SigningKey;
 use x509_parser::pem::Pem;
 
@@ -53,7 +53,7 @@ impl Message {
 /// WeChat's key under its certificate and its id, and a published one of which nobody has the private half here.
 pub fn ring() -> KeyRing {
     let certificate = Certificate::from_pem(WECHAT_CERTIFICATE).unwrap();
-    let id = |text| Serial::parse_public_key_id(text).unwrap();
+    let id = |text| PublicKeyId::parse(text).unwrap();
     let key = PublicKey::from_pem(PLATFORM_KEY.as_bytes()).unwrap();
     let keys = KeyRing::new([(id(PUBLIC_KEY_ID), certificate.key.clone()), (id(OTHER_ID), key)]);
     keys.add_certificates([certificate], seconds(AT));

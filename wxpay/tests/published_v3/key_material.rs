@@ -3,7 +3,7 @@
 use wxpay::MchId;
 use wxpay::v3::certificate::Certificate;
 use wxpay::v3::certificates::{self, CertificatesError};
-use wxpay::v3::keys::{Entry, KeyRing, PublicKey, Serial};
+use wxpay::v3::keys::{Entry, KeyRing, PublicKey, PublicKeyId, Serial};
 use wxpay::v3::merchant::Merchant;
 use wxpay::v3::seal::{ApiV3Key, ApiV3Keys, SealError};
 use wxpay::v3::sign::SigningKey;
@@ -75,11 +75,11 @@ fn a_certificate_counts_from_300_s_before_its_time_to_its_end_and_is_then_droppe
 #[test]
 fn requests_name_the_first_public_key_else_a_certificate() {
     let now = seconds(PAID_AT);
-    let [first, second] = ["PUB_KEY_ID_2", "PUB_KEY_ID_1"].map(|id| Serial::parse(id).unwrap());
+    let [first, second] = ["PUB_KEY_ID_2", "PUB_KEY_ID_1"].map(|id| PublicKeyId::parse(id).unwrap());
     let key = PublicKey::from_pem(PLATFORM_KEY.as_bytes()).unwrap();
     let keys = KeyRing::new([(first.clone(), key.clone()), (second, key)]);
     keys.add_certificates([Certificate::from_pem(PLATFORM_CERTIFICATE).unwrap()], now);
-    assert_eq!(keys.newest_serial(now), Some(first));
+    assert_eq!(keys.newest_serial(now), Some(first.into()));
     assert_eq!(keys.list().len(), 3);
     assert_eq!(KeyRing::default().newest_serial(now), None);
 }

@@ -8,7 +8,7 @@ pub mod keys;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use wxpay::v3::keys::{KeyRing, PublicKey, Serial};
+use wxpay::v3::keys::{KeyRing, PublicKey, PublicKeyId, Serial};
 use wxpay::v3::merchant::Merchant;
 use wxpay::v3::notice::{self, Notice, NoticeError};
 use wxpay::v3::seal::{ApiV3Key, ApiV3Keys};
@@ -49,7 +49,7 @@ pub fn merchant() -> Merchant {
 
 /// A ring of one public key.
 pub fn ring_of(pem: &str) -> KeyRing {
-    let id = Serial::parse_public_key_id(PUBLIC_KEY_ID).unwrap();
+    let id = PublicKeyId::parse(PUBLIC_KEY_ID).unwrap();
     KeyRing::new([(id, PublicKey::from_pem(pem.as_bytes()).unwrap())])
 }
 
