@@ -14,7 +14,7 @@ use crate::v3::json::JsonError;
 use crate::v3::signed;
 
 /// Three kinds of failure: WeChat refused ([`Error::Refused`]); the request was wrong, so nothing happened
-/// ([`Error::NotUnderstood`], [`Error::Invalid`], [`Error::NoCertificate`]); or the outcome is unknown
+/// ([`Error::NotUnderstood`], [`Error::Invalid`], [`Error::NoCertificate`]) or not sent ([`Error::NoKeys`]); or the outcome is unknown
 /// ([`Error::is_unknown`]).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -63,6 +63,10 @@ pub enum Error {
     /// v3: HTTP 202, to be asked for again with the same request.
     #[error("WeChat Pay has taken the request, but not finished it")]
     NotFinished,
+    /// v3: refused before anything was sent. Without a key of WeChat's no answer can be believed, and the last try to read the
+    /// platform certificates failed less than a minute ago.
+    #[error("WeChat Pay's platform certificates could not be read a moment ago, and are needed first")]
+    NoKeys,
     /// v3: WeChat's platform certificates, without which no answer can be believed.
     #[error("WeChat Pay's platform certificates cannot be read")]
     Certificates(#[source] CertificatesError),
@@ -97,7 +101,7 @@ impl Error {
     /// or repeat the same request with the same numbers. Never a reason to close, create anew or refund.
     pub fn is_unknown(&self) -> bool {
         match self {
-            Error::Invalid(_) | Error::NotUnderstood { .. } | Error::NoCertificate => false,
+            Error::Invalid(_) | Error::NotUnderstood { .. } | Error::NoCertificate | Error::NoKeys => false,
             Error::Refused { code, .. } => match code.class() {
                 ErrClass::Same | ErrClass::Wait | ErrClass::Query => true,
                 ErrClass::Fix | ErrClass::Final => false,

@@ -167,3 +167,22 @@ async fn while_one_protocol_is_ill_the_others_refunds_go_out() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn without_wechats_keys_and_while_it_is_silent_presses_try_again_and_nothing_stops_for_good() {
+    on_both(async |site| {
+        let cashier = site.start(Speaks::Both(Protocol::V3), "new").await;
+        site.line.cut(Some(Protocol::V3));
+        for n in 0..5 {
+            let error = cashier.place(of(&format!("new_{n}"))).await.unwrap_err();
+            assert!(matches!(error, PlaceError::TryAgain { .. }), "{error:?}");
+        }
+        assert_eq!(held_back(&cashier), [(CallKind::Orders, Protocol::V3)]);
+        assert_eq!(cashier.health().stopped, None);
+        site.line.cut(None);
+        site.advance(61_000);
+        cashier.place(of("late")).await.unwrap();
+        assert_eq!(held_back(&cashier), []);
+    })
+    .await;
+}

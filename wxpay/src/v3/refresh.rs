@@ -14,7 +14,6 @@ use crate::UnixMillis;
 use crate::clock::Clock;
 use crate::error::{ErrCode, Error};
 use crate::transport::{Budget, Call, Transport};
-use crate::types::InvalidValue;
 
 /// How old the list may become, in ms.
 const AGE_MS: i64 = 12 * 60 * 60 * 1000;
@@ -71,11 +70,8 @@ impl Refresh {
             return Ok(false);
         }
         if last.tried.is_some_and(|tried| (0..TRIES_MS).contains(&now.minus(tried))) {
-            let must_be = "read before anything is asked: the last try was less than a minute ago";
             return match why {
-                Why::NoKey => {
-                    Err(Error::Invalid(InvalidValue { what: "WeChat Pay's certificates", must_be }))
-                }
+                Why::NoKey => Err(Error::NoKeys),
                 Why::Age | Why::Unknown(_) => Ok(false),
             };
         }

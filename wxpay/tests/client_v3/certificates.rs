@@ -142,7 +142,7 @@ async fn a_list_that_wechat_did_not_make_is_not_believed_and_nothing_is_asked_wi
         assert!(matches!(error, Error::Certificates(_) | Error::Unverified(_)), "{error:?}");
         // At once again: no key, and no try within a minute.
         let error = query(&client).await.unwrap_err();
-        assert!(matches!(error, Error::Invalid(_)) && !error.is_unknown(), "{error:?}");
+        assert!(matches!(error, Error::NoKeys) && !error.is_unknown(), "{error:?}");
         assert_eq!(wechat.lines(), [LIST]);
         assert!(client.v3_credentials().unwrap().keys.list().is_empty());
     }
