@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) const HIDDEN: &str = "•••";
 
 /// Whether a field must not reach a log, a page or the database: the signature, who the payer is, and the encrypted
-/// part of a refund notice. Of a dotted name the last part counts (`payer.openid`).
+/// part of a refund notice. Of a dotted name the last part counts (`payer.openid`), and whatever ends as `openid` does is
+/// somebody's (`sub_openid`, `sp_openid`), also in fields that WeChat may add.
 pub(crate) fn is_private(name: &str) -> bool {
     let name = name.rsplit('.').next().unwrap_or(name);
-    matches!(name, "sign" | "openid" | "sub_openid" | "sp_openid" | "req_info")
+    matches!(name, "sign" | "req_info") || name.ends_with("openid")
 }
 
 /// The fields of a message that WeChat sent, in the order of their names, without signature and payer: those are replaced
@@ -59,12 +60,13 @@ mod tests {
             ("sign", "9A0A"),
             ("openid", "oUpF"),
             ("payer.openid", "oUpF"),
+            ("payer.other_openid", "oUpF"),
             ("req_info", "T87G"),
             ("body", " x "),
         ];
         let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let evidence = Evidence::from(BTreeMap::from(fields));
-        let json = r#"{"body":" x ","openid":"•••","payer.openid":"•••","req_info":"•••","sign":"•••"}"#;
+        let json = r#"{"body":" x ","openid":"•••","payer.openid":"•••","payer.other_openid":"•••","req_info":"•••","sign":"•••"}"#;
         assert_eq!(serde_json::to_string(&evidence).unwrap(), json);
         assert_eq!(serde_json::from_str::<Evidence>(json).unwrap(), evidence);
     }
