@@ -171,6 +171,33 @@ async fn a_signed_notice_that_cannot_be_opened_or_read_is_not_taken() {
 }
 
 #[tokio::test]
+async fn a_signed_notice_that_cannot_be_read_has_wechat_asked_at_once() {
+    on_both(async |site| {
+        let (server, running) = beside(&site).await;
+        let number = placed_by_v3(&site, "lin").await;
+        let (later, waits) = (
+            "UPDATE orders SET next_query_at = created_at + 1800000",
+            "orders WHERE next_query_at = created_at + 1800000",
+        );
+        site.set(later).await;
+        assert_eq!(site.count(waits).await, 1);
+        let plain = paid(&number).to_string().replace("\"total\":1000", "\"total\":1e3");
+        let message = Message::genuine(&envelope(plain.as_bytes(), APIV3_KEY, "transaction"));
+        let (status, body) = message.send(&site, &format!("{server}/wxpay/v3/notify")).await;
+        assert_eq!((status.as_u16(), body.as_str()), NOT_TAKEN);
+        for _ in 0..100 {
+            if site.count(waits).await == 0 {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        assert_eq!(site.count(waits).await, 0, "WeChat is asked in half an hour");
+        running.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_merchants_notice_is_not_taken_though_it_is_signed_and_sealed_for_us() {
     all_are_refused(NOT_TAKEN, &["other_merchant"], |number| {
         let with = |name: &str, value: &str| {
