@@ -31,7 +31,7 @@ async fn all_switches_are_replaced_at_once_and_unknown_ones_refused_by_name() {
         "answer": "timeout_after", "answer_delay_ms": 5, "speed": 6,
         "refund": {"result": "REFUNDCLOSE", "after_ms": 7, "refuse": "NOTENOUGH"},
         "refuse": {"closeorder": "SYSTEMERROR"}, "expiry": "stays", "trade_state": "USERPAYING",
-        "trade_type": "MICROPAY",
+        "trade_type": "MICROPAY", "h5_returns_after_s": 5,
         "weixin": {"code": "snapshot", "token": "45009", "bridge": "ok_without_paying"},
         "v3": {
             "answer_serial": "unknown", "notice_serial": "other", "tag": "no_aad", "timestamp_s": -301, "replay": 3,
