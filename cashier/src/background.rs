@@ -37,18 +37,7 @@ impl Cashier {
         let (mut asking, mut asked) = (JoinSet::new(), Ok(0));
         for round in inner.throttle.rounds(CallKind::Queries, &inner.wechat, limit, now) {
             let numbers = self.claim(now, &round).await;
-            if !matches!(&numbers, Ok(numbers) if !numbers.is_empty()) {
-                inner.throttle.release_round(CallKind::Queries, &round);
-            }
-            let numbers = match numbers {
-                Ok(numbers) => numbers,
-                Err(error) => {
-                    asked = Err(error);
-                    continue;
-                }
-            };
-            asked = asked.map(|asked| asked + numbers.len());
-            for number in numbers {
+            for number in inner.throttle.claimed(CallKind::Queries, &round, numbers, &mut asked) {
                 let (inner, call) = (Arc::clone(inner), round.call);
                 asking.spawn(async move {
                     let order = match orders::find(&inner.db, &number).await {

@@ -226,18 +226,7 @@ impl Cashier {
             let (db, only, limit) = (inner.db.clone(), round.only, round.limit);
             let claimed = async move { refunds::claim(&db, only, now, limit).await };
             let claimed = inner.db.run_to_completion(claimed).await;
-            if !matches!(&claimed, Ok(claimed) if !claimed.is_empty()) {
-                inner.throttle.release_round(CallKind::Refunds, &round);
-            }
-            let claimed = match claimed {
-                Ok(claimed) => claimed,
-                Err(error) => {
-                    advanced = Err(error);
-                    continue;
-                }
-            };
-            advanced = advanced.map(|advanced| advanced + claimed.len());
-            for number in claimed {
+            for number in inner.throttle.claimed(CallKind::Refunds, &round, claimed, &mut advanced) {
                 let (inner, round) = (Arc::clone(inner), round.clone());
                 tasks.spawn(async move {
                     if let Err(error) = inner.advance(&number, &round).await {

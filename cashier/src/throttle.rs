@@ -165,6 +165,28 @@ impl Throttle {
         }
     }
 
+    /// What an admitted round claimed in the database, which is added to `total`, as is an error. The breakers get back the calls
+    /// of a round that claimed nothing.
+    pub(crate) fn claimed<T>(
+        &self,
+        kind: CallKind,
+        round: &Round,
+        claimed: Result<Vec<T>, DbError>,
+        total: &mut Result<usize, DbError>,
+    ) -> Vec<T> {
+        let claimed = claimed.unwrap_or_else(|error| {
+            *total = Err(error);
+            Vec::new()
+        });
+        if claimed.is_empty() {
+            self.release_round(kind, round);
+        }
+        if let Ok(total) = total {
+            *total += claimed.len();
+        }
+        claimed
+    }
+
     /// Whether a unified order could be sent now by this protocol. Takes nothing and does not touch the database.
     pub(crate) fn check(&self, by: Protocol, now: UnixMillis) -> Result<(), Wait> {
         if let Some(ms) = self.group(CallKind::Orders, by).wait_ms(now) {
