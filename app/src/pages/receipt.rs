@@ -8,7 +8,7 @@ use recharge::order::Paid;
 use recharge::{Order, OrderState};
 use wxpay::{Fen, TradeType};
 
-use super::refused::refused;
+use super::refused::{refused, signed_out};
 use crate::auth::Viewer;
 use crate::components::{self, Clock, big_money, money};
 use crate::layout::{self, Frame};
@@ -26,7 +26,7 @@ pub async fn show(
     request: PageRequest,
 ) -> Response {
     let Some(user) = &request.user else {
-        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
+        return signed_out(&service, &request).await;
     };
     let order = match service.order_for(&Viewer::from(user), &number).await {
         Ok((order, _)) => order,

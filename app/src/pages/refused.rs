@@ -19,6 +19,11 @@ pub async fn refused(service: &Service, request: &PageRequest, error: &AppError)
     Instead::of(error).page(service, request, Frame::PAYER).await
 }
 
+/// The answer to whoever is not signed in, on a page or a form of a payer's.
+pub async fn signed_out(service: &Service, request: &PageRequest) -> Response {
+    refused(service, request, &AppError::new(ErrorCode::Session, "sign in first")).await
+}
+
 /// What stands in the place of a page.
 struct Instead {
     status: StatusCode,

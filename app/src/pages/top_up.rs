@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use serde::Deserialize;
 use wxpay::Fen;
 
-use super::refused::refused;
+use super::refused::{refused, signed_out};
 use crate::auth::{CurrentUser, OtherUser};
 use crate::checkout::{self, Checkout};
 use crate::components::{self, own_recharges};
@@ -30,7 +30,7 @@ mod form;
 
 pub async fn show(State(service): State<Service>, request: PageRequest) -> Response {
     let Some(user) = request.user.clone() else {
-        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
+        return signed_out(&service, &request).await;
     };
     if let Some(oauth) = ways::oauth_first(&service.site, &request) {
         return Redirect::to(&oauth).into_response();

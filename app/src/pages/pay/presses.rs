@@ -7,10 +7,9 @@ use serde::Deserialize;
 use super::KEPT;
 use crate::auth::Viewer;
 use crate::links;
-use crate::pages::refused::refused;
+use crate::pages::refused::{refused, signed_out};
 use crate::pages::top_up::to_order;
 use crate::protocol::ViewState;
-use crate::protocol::error::{AppError, ErrorCode};
 use crate::protocol::way::Way;
 use crate::request::PageRequest;
 use crate::service::Service;
@@ -23,7 +22,7 @@ pub async fn check(
     request: PageRequest,
 ) -> Response {
     let Some(user) = &request.user else {
-        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
+        return signed_out(&service, &request).await;
     };
     match service.check_again(user, &number).await {
         Ok(view) => Redirect::to(&links::pay(&view.out_trade_no)).into_response(),
@@ -45,7 +44,7 @@ pub async fn new_code(
     Form(form): Form<NewCodeForm>,
 ) -> Response {
     let Some(user) = &request.user else {
-        return refused(&service, &request, &AppError::new(ErrorCode::Session, "sign in first")).await;
+        return signed_out(&service, &request).await;
     };
     match service.new_code(user, &number, form.seen).await {
         Err(error) if error.out_trade_no.is_none() => refused(&service, &request, &error).await,
