@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use self::rewrite::BRIDGE;
 use crate::deliver::is_loopback_name;
 use crate::people::Person;
-use crate::serving::{SHUTDOWN_WITHIN, for_this_machine, told};
+use crate::serving::{at_last, for_this_machine, told};
 use crate::{Sandbox, weixin};
 
 /// What WeChat 8.0.50 on an iPhone sends.
@@ -100,13 +100,9 @@ impl Sandbox {
             if address.ip().is_loopback() { router.layer(from_fn(for_this_machine)) } else { router };
         let over = Arc::new(Notify::new());
         let serving = axum::serve(listener, router).with_graceful_shutdown(told(shutdown, over.clone()));
-        let at_last = async {
-            over.notified().await;
-            tokio::time::sleep(SHUTDOWN_WITHIN).await;
-        };
         tokio::select! {
             served = serving.into_future() => Ok(served?),
-            () = at_last => Ok(()),
+            () = at_last(over) => Ok(()),
         }
     }
 }

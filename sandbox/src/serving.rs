@@ -15,7 +15,7 @@ use crate::deliver;
 use crate::tls::{self, Tls};
 
 /// Time after the shutdown until open connections are dropped.
-pub const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
+const SHUTDOWN_WITHIN: Duration = Duration::from_secs(2);
 
 impl Sandbox {
     /// Answers on `listener` and sends notices, until `shutdown` ends. On a loopback address only requests for a loopback
@@ -58,16 +58,18 @@ impl Sandbox {
         serving: impl Future<Output = std::io::Result<()>>,
         over: Arc<Notify>,
     ) -> std::io::Result<()> {
-        let at_last = async {
-            over.notified().await;
-            tokio::time::sleep(SHUTDOWN_WITHIN).await;
-        };
         tokio::select! {
             served = serving => served,
             () = self.run_notices() => Ok(()),
-            () = at_last => Ok(()),
+            () = at_last(over) => Ok(()),
         }
     }
+}
+
+/// Ends [`SHUTDOWN_WITHIN`] after `over` was told.
+pub async fn at_last(over: Arc<Notify>) {
+    over.notified().await;
+    tokio::time::sleep(SHUTDOWN_WITHIN).await;
 }
 
 /// `shutdown`, which also tells `over`.
