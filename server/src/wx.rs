@@ -143,13 +143,13 @@ async fn back(
     };
     let pending = server.pending(&user.id, &headers).filter(|pending| pending.state == back.state);
     // WebViews ask for the same address twice, and a state and a code work once.
-    let is_known = server.openid_of(&user.id, &headers).is_some();
+    let is_known = || server.openid_of(&user.id, &headers).is_some();
     let mut response = match pending {
-        None if is_known => Redirect::to(links::HOME).into_response(),
+        None if is_known() => Redirect::to(links::HOME).into_response(),
         None => start_again(&server.pages, &request).await,
         Some(Pending { to, .. }) => match openid(&account.weixin, &back.code).await {
             Some(openid) => keep(&server, account.appid(), &user.id, &openid, &to),
-            None if is_known => Redirect::to(&to).into_response(),
+            None if is_known() => Redirect::to(&to).into_response(),
             None => {
                 let failures = server.oauth_failures(&headers).saturating_add(1);
                 let cookie = server.cookies().set(Session::OauthFailures, &failures.to_string(), FAILURES_S);
