@@ -32,7 +32,7 @@ async fn a_signed_refund_notice_ends_the_refund_without_a_query() {
     .await;
 }
 
-/// What WeChat may not contradict, by the column of ours that is made to differ.
+/// Each changes one column of our refund, so that WeChat's signed notice of it no longer fits: the notice must then book nothing.
 const OTHERS: [&str; 5] = [
     "UPDATE refunds SET out_trade_no = 'BK20260315000009'",
     "UPDATE refunds SET transaction_id = '4200009999202603159999999999'",

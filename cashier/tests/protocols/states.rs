@@ -4,11 +4,11 @@
 use cashier::{Cashier, PlaceError};
 use recharge::Way;
 use recharge::order::{Order, OrderState};
-use recharge::refund::{ActingOperator, Refund, RefundRequest, RefundState};
+use recharge::refund::{Refund, RefundState};
 use sandbox::{AnswerFault, Faults, Kind, NotifyFaults, Pay, RefundFaults, RefundStatus, V3Faults};
-use wxpay::{Fen, Protocol};
+use wxpay::Protocol;
 
-use crate::site::{Site, Speaks, again, balance, check, on_both, place, wish};
+use crate::site::{self, Site, Speaks, again, balance, check, on_both, place, wish};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -41,19 +41,9 @@ async fn paid(site: &Site, cashier: &Cashier, fen: i64) -> Order {
     order
 }
 
+/// A refund of 4 yuan of an order of 10, which is not sent yet.
 async fn refund(site: &Site, cashier: &Cashier) -> Refund {
-    let order = paid(site, cashier, 1000).await;
-    let request = RefundRequest {
-        out_trade_no: order.out_trade_no,
-        out_refund_no: cashier.new_out_refund_no().unwrap(),
-        amount: Fen::new(400),
-        reason: "商品已售完".to_owned(),
-        even_if_balance_low: false,
-        exception: None,
-        seen_version: None,
-    };
-    let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
-    cashier.refund(request, by).await.unwrap()
+    site::refund(cashier, &paid(site, cashier, 1000).await, 400).await
 }
 
 /// The refund as it is in the database.

@@ -43,7 +43,7 @@ pub enum Missigned {
     OtherKey,
 }
 
-/// So many seconds.
+/// Added to the timestamp of a stale answer, in seconds: an hour more than the 24 h by which a simulated clock is off at most.
 const STALE_S: i64 = -25 * 3600;
 
 impl Missigned {

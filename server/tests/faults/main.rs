@@ -33,7 +33,7 @@ async fn get(address: String) -> String {
 }
 
 fn client() -> reqwest::Client {
-    // Whoever is first installs it; without one no client can be made.
+    // An error says that the process has a provider already; without one reqwest makes no client.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }

@@ -175,7 +175,7 @@ impl Site {
     }
 }
 
-/// So many senders post the same at once; the answers to each. What is answered 5xx is posted again, as WeChat does, ten
+/// Posts `request` from `senders` tasks at the same time and returns the answers that each of them got. What is answered 5xx is posted again, as WeChat does, ten
 /// times at most: on a machine that is busy with other things two seconds may pass before a commit is confirmed, above all
 /// where one process plays all senders and the server.
 pub async fn at_once(senders: usize, request: impl Fn() -> RequestBuilder) -> Vec<Vec<(u16, String)>> {
