@@ -4,7 +4,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 what=$1 folder=$2 port=$3
 
-find_postgres() { ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1; }
+# Prints nothing where there is none: `ls` fails then, which ends no script.
+find_postgres() { { ls -d /usr/lib/postgresql/*/bin 2>/dev/null || true; } | sort -V | tail -1; }
 bin=$(find_postgres)
 if [ -z "$bin" ] && command -v initdb >/dev/null; then bin=$(dirname "$(command -v initdb)"); fi
 if [ -z "$bin" ]; then
