@@ -95,12 +95,16 @@ impl Inner {
             Err(error) => error,
         };
         let blocked = Blocked::by(&error);
-        let is_verdict =
-            error.code().is_some_and(|code| matches!(code.class(), ErrClass::Final | ErrClass::Query));
-        if !is_verdict {
+        // An earlier request may have arrived although its answer did not, by either protocol: WeChat then refuses this one for
+        // what it calls a mistake of ours. And a refund is over only if WeChat knows no such refund.
+        let is_asked_about = error.code().is_some_and(|code| match code.class() {
+            ErrClass::Final | ErrClass::Query => true,
+            ErrClass::Fix => refund.tries > 1,
+            ErrClass::Same | ErrClass::Wait => false,
+        });
+        if !is_asked_about {
             return RefundUpdate::Blocked(blocked);
         }
-        // An earlier request may have arrived although its answer did not: it is over only if WeChat knows no such refund.
         match self.query_refund(refund, by, Call::Usual).await {
             RefundUpdate::NotTaken { tried_at, .. } if blocked.problem == Problem::Final => {
                 RefundUpdate::NotTaken { blocked, tried_at }
@@ -131,15 +135,7 @@ impl Inner {
             }
             Err(error) => return RefundUpdate::Blocked(Blocked::by(&error)),
         };
-        match found.refunds.first() {
-            Some(seen) if is_ours(refund, &found, seen) => {
-                RefundUpdate::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() }
-            }
-            _ => {
-                let said = "WeChat has another refund under this number".to_owned();
-                RefundUpdate::Blocked(Blocked { problem: Problem::Mismatch, said })
-            }
-        }
+        found_update(refund, &found)
     }
 
     /// A refund query, whose outcome the breaker records.
@@ -184,7 +180,11 @@ impl Inner {
                     tried_at: now,
                 }
             }
-            Ok(_) => return Err(WithdrawError::MayBeThere),
+            Ok(found) => {
+                // It is stored as what it is, so that the page says so and its end is asked for.
+                self.hear(number, found_update(&refund, &found), None).await?;
+                return Err(WithdrawError::MayBeThere);
+            }
             Err(error) => return Err(WithdrawError::WeChat(error)),
         };
         match self.hear(number, update, Some(by)).await? {
@@ -205,6 +205,19 @@ fn as_sent(refund: &Refund) -> wxpay::Refund {
         refund_fee: refund.amount,
         refund_desc: Some(refund.reason.clone()),
         notify_url: refund.notify_url.clone(),
+    }
+}
+
+/// What WeChat's answer to the query of a refund's number says about it.
+fn found_update(refund: &Refund, found: &Refunds) -> RefundUpdate {
+    match found.refunds.first() {
+        Some(seen) if is_ours(refund, found, seen) => {
+            RefundUpdate::Status { status: seen.status.clone(), refund_id: seen.refund_id.clone() }
+        }
+        _ => {
+            let said = "WeChat has another refund under this number".to_owned();
+            RefundUpdate::Blocked(Blocked { problem: Problem::Mismatch, said })
+        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! A change of protocols, in either direction and back again, with an order and a refund in every state: what was begun by
 //! one protocol ends by whatever credentials are left, and nothing is credited or given back twice.
 
-use cashier::{Cashier, PlaceError};
+use cashier::{Cashier, PlaceError, WithdrawError};
 use recharge::Way;
 use recharge::order::{Order, OrderState};
-use recharge::refund::{Refund, RefundState};
+use recharge::refund::{ActingOperator, Refund, RefundState};
 use sandbox::{AnswerFault, Faults, Kind, NotifyFaults, Pay, RefundFaults, RefundStatus, V3Faults};
 use wxpay::Protocol;
 
@@ -236,4 +236,52 @@ async fn everything_begun_by_v3_ends_by_v2_when_v3s_certificate_has_ended() {
 #[tokio::test]
 async fn everything_begun_by_v2_ends_after_a_change_to_v3_and_back() {
     on_both(async |site| travels(&site, &[Speaks::V2, Speaks::V3, Speaks::V2]).await).await;
+}
+
+/// A refund of a v2 order that a process with v3's credentials alone has sent, and whose answer was lost.
+async fn taken_by_the_other(site: &Site) -> Refund {
+    let by_v2 = site.start(Speaks::V2, "v2").await;
+    let asked = refund(site, &by_v2).await;
+    let by_v3 = site.start(Speaks::V3, "v3").await;
+    by_v3.refresh_wechat_keys().await.unwrap();
+    site.sandbox.set_faults(unheard());
+    by_v3.advance_refunds(8).await.unwrap();
+    site.sandbox.set_faults(Faults::default());
+    let refund = same(&by_v3, &asked).await;
+    assert_eq!(refund.state, RefundState::Requested);
+    assert_eq!(site.sandbox.order(refund.out_trade_no.as_str()).unwrap().refunds.len(), 1);
+    refund
+}
+
+#[tokio::test]
+async fn a_refund_that_the_other_protocol_brought_unheard_goes_on_when_its_own_is_refused() {
+    on_both(async |site| {
+        let refund = taken_by_the_other(&site).await;
+        let cashier = site.start(Speaks::V2, "back").await;
+        go_on(&site, &cashier, 60_000, 5_000).await;
+        let now = same(&cashier, &refund).await;
+        assert_eq!((now.state, now.blocked), (RefundState::Succeeded, None));
+        assert_eq!(site.sandbox.order(refund.out_trade_no.as_str()).unwrap().refunds.len(), 1);
+        check(&cashier).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refund_that_was_not_withdrawn_since_wechat_has_it_goes_on() {
+    on_both(async |site| {
+        let refund = taken_by_the_other(&site).await;
+        let cashier = site.start(Speaks::V2, "back").await;
+        // As earlier versions left it: WeChat's refusal was heard, and nobody asked what became of the request before it.
+        let refused = "UPDATE refunds SET problem = 'refused', problem_said = 'INVALID_REQUEST'";
+        sqlx::query(refused).execute(cashier.db().pool()).await.unwrap();
+        site.advance(30_000);
+        let by = ActingOperator { operator: "lin".to_owned(), address: String::new() };
+        let withdrawn = cashier.withdraw_refund(&refund.out_refund_no, None, by).await;
+        assert!(matches!(withdrawn, Err(WithdrawError::MayBeThere)), "{withdrawn:?}");
+        let now = same(&cashier, &refund).await;
+        assert_eq!((now.state, now.blocked), (RefundState::Succeeded, None));
+        check(&cashier).await;
+    })
+    .await;
 }
