@@ -32,6 +32,11 @@ pub(crate) struct Hosts {
     backup: Option<Url>,
 }
 
+/// Whether any of the hosts does; a sandbox on this machine does not.
+fn speaks_tls(primary: &Url, backup: Option<&Url>) -> bool {
+    backup.into_iter().chain([primary]).any(|host| host.scheme() == "https")
+}
+
 /// How long one call may take, in all and, where there is a second host, at the first one.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
@@ -44,7 +49,8 @@ impl Transport {
         let primary = base_url("base_url", &endpoint.base_url)?;
         let backup = endpoint.backup().map(|url| base_url("backup_url", url)).transpose()?;
         let tls = Tls::default();
-        let http = tls.connect().map_err(|error| Error::Transport(error.into()))?;
+        let speaks_tls = speaks_tls(&primary, backup.as_ref());
+        let http = tls.connect(speaks_tls).map_err(|error| Error::Transport(error.into()))?;
         Ok(Transport::Http(Box::new(Hosts { http, tls, primary, backup })))
     }
 
@@ -53,7 +59,8 @@ impl Transport {
         match self {
             Transport::Http(mut hosts) => {
                 change(&mut hosts.tls);
-                hosts.http = hosts.tls.connect().map_err(|_| {
+                let speaks_tls = speaks_tls(&hosts.primary, hosts.backup.as_ref());
+                hosts.http = hosts.tls.connect(speaks_tls).map_err(|_| {
                     let must_be = "a PEM or p12 certificate with the private key that belongs to it";
                     Error::Invalid(InvalidValue { what: "the merchant's certificate", must_be })
                 })?;

@@ -21,7 +21,9 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    pub(super) fn connect(&self) -> Result<reqwest::Client, reqwest::Error> {
+    /// A client for hosts that speak TLS, or for none that does: then the machine's authorities, a megabyte of memory, are not
+    /// read.
+    pub(super) fn connect(&self, speaks_tls: bool) -> Result<reqwest::Client, reqwest::Error> {
         // `reqwest` is built without a provider of its own, so that the process holds one only. An error says that
         // another one was installed before, which is just as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -29,8 +31,9 @@ impl Tls {
             .connect_timeout(CONNECT)
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .pool_idle_timeout(POOL_IDLE)
-            .tls_certs_merge(self.roots.iter().cloned());
+            .pool_idle_timeout(POOL_IDLE);
+        let roots = self.roots.iter().cloned();
+        let http = if speaks_tls { http.tls_certs_merge(roots) } else { http.tls_certs_only(roots) };
         match &self.ours {
             Some(ours) => http.identity(ours.identity()).build(),
             None => http.build(),
