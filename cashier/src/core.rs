@@ -146,10 +146,10 @@ impl Cashier {
         self.inner.writer.waiting()
     }
 
-    /// Stops new orders for a reason that is known before WeChat is asked. One that WeChat accepts all the same, as a probe,
-    /// lets them go on.
-    pub fn stop_orders(&self, reason: &str) {
-        self.inner.health.stop(Cause::NoOrders, reason, self.now());
+    /// Stops new orders by this protocol for a reason that is known before WeChat is asked. One that WeChat accepts all the
+    /// same, as a probe, lets them go on.
+    pub fn stop_orders(&self, by: Protocol, reason: &str) {
+        self.inner.health.stop(by, Cause::NoOrders, reason, self.now());
     }
 
     /// What is known of the connection to WeChat, from memory.

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use wxpay::{Error, UnixMillis};
+use wxpay::{Error, Protocol, UnixMillis};
 
 use crate::throttle::OpenBreaker;
 use recharge::order::Proof;
@@ -42,26 +42,29 @@ impl Cause {
     }
 }
 
-/// Why no new orders are taken: WeChat reports a mistake of our requests or settings, such as a wrong key.
+/// Why no new orders are taken by one protocol: WeChat reports a mistake of our requests or settings, such as a wrong key. Each
+/// protocol has its own credentials, so what it says of one says nothing of the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
+    pub by: Protocol,
     pub cause: Cause,
     /// WeChat's own text.
     pub reason: String,
     pub since: UnixMillis,
+    probed_at: UnixMillis,
 }
 
 /// A copy of the state, for the operator's page and metrics.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Health {
-    pub stopped: Option<Stopped>,
+    /// The protocols by which no new orders are taken.
+    pub stopped: Vec<Stopped>,
     /// The open breakers: of these calls only probes go out. What could not be sent waits.
     pub outages: Vec<OpenBreaker>,
     /// Consecutive payments that were first known by a notice.
     pub by_notice_in_a_row: u32,
     /// Violations that the last self-check counted; `None` before the first one.
     pub violations: Option<u64>,
-    probed_at: UnixMillis,
 }
 
 /// The shared, current [`Health`].
@@ -77,52 +80,58 @@ impl HealthWatch {
         self.with(|health| health.clone())
     }
 
-    /// Stops new orders. The first reason stands until WeChat accepts requests again.
-    pub(crate) fn stop(&self, cause: Cause, reason: &str, now: UnixMillis) {
+    /// Stops new orders by this protocol. The first reason stands until WeChat accepts requests again.
+    pub(crate) fn stop(&self, by: Protocol, cause: Cause, reason: &str, now: UnixMillis) {
         self.with(|health| {
-            if health.stopped.is_none() {
-                tracing::error!("WeChat refuses our requests ({reason}); new orders stop until it takes one");
-                health.stopped = Some(Stopped { cause, reason: reason.to_owned(), since: now });
-                health.probed_at = now;
+            if health.stopped.iter().all(|stopped| stopped.by != by) {
+                tracing::error!(
+                    "WeChat refuses our requests by API {by} ({reason}); new orders stop until it takes one"
+                );
+                health.stopped.push(Stopped {
+                    by,
+                    cause,
+                    reason: reason.to_owned(),
+                    since: now,
+                    probed_at: now,
+                });
             }
         });
     }
 
-    /// Stops new orders if this failure says that no request of ours can succeed.
-    pub(crate) fn doubt(&self, error: &Error, now: UnixMillis) {
+    /// Stops new orders by this protocol if this failure says that no request of it can succeed.
+    pub(crate) fn doubt(&self, by: Protocol, error: &Error, now: UnixMillis) {
         if let Some(cause) = Cause::of(error) {
-            self.stop(cause, &error.to_string(), now);
+            self.stop(by, cause, &error.to_string(), now);
         }
     }
 
-    /// WeChat signed an answer for us, so key, merchant and time are right.
-    pub(crate) fn understood(&self) {
-        self.go_on(|stopped| stopped.cause != Cause::NoOrders);
+    /// WeChat signed an answer of this protocol for us, so key, merchant and time are right.
+    pub(crate) fn understood(&self, by: Protocol) {
+        self.go_on(by, |stopped| stopped.cause != Cause::NoOrders);
     }
 
-    /// WeChat accepted an order.
-    pub(crate) fn took_order(&self) {
-        self.go_on(|_| true);
+    /// WeChat accepted an order by this protocol.
+    pub(crate) fn took_order(&self, by: Protocol) {
+        self.go_on(by, |_| true);
     }
 
-    fn go_on(&self, heals: impl FnOnce(&Stopped) -> bool) {
+    fn go_on(&self, by: Protocol, heals: impl Fn(&Stopped) -> bool) {
         self.with(|health| {
-            if health.stopped.as_ref().is_some_and(heals) {
-                tracing::info!("WeChat takes our requests again; new orders go on");
-                health.stopped = None;
+            for healed in health.stopped.extract_if(.., |stopped| stopped.by == by && heals(stopped)) {
+                tracing::info!("WeChat takes our requests by API {} again; new orders go on", healed.by);
             }
         });
     }
 
-    /// Why a new order must not be tried now; `None` if orders are not stopped or a probe is due.
-    pub(crate) fn refuses(&self, now: UnixMillis) -> Option<Stopped> {
+    /// Why a new order must not be tried by this protocol now; `None` if orders are not stopped or a probe is due.
+    pub(crate) fn refuses(&self, by: Protocol, now: UnixMillis) -> Option<Stopped> {
         self.with(|health| {
-            let stopped = health.stopped.clone()?;
-            if now.minus(health.probed_at) >= PROBE_EVERY_MS {
-                health.probed_at = now;
+            let stopped = health.stopped.iter_mut().find(|stopped| stopped.by == by)?;
+            if now.minus(stopped.probed_at) >= PROBE_EVERY_MS {
+                stopped.probed_at = now;
                 return None;
             }
-            Some(stopped)
+            Some(stopped.clone())
         })
     }
 
@@ -150,6 +159,7 @@ impl HealthWatch {
 #[cfg(test)]
 mod tests {
     use wxpay::InvalidValue;
+    use wxpay::Protocol::{V2, V3};
     use wxpay::v3::certificates::CertificatesError;
 
     use super::*;
@@ -157,22 +167,34 @@ mod tests {
     #[test]
     fn a_merchant_that_may_not_order_is_not_healed_by_a_query() {
         let (health, now) = (HealthWatch::default(), UnixMillis::new(1_000_000));
-        health.stop(Cause::NoOrders, "NOAUTH", now);
-        health.understood();
-        assert!(health.refuses(now).is_some());
-        health.took_order();
-        assert!(health.refuses(now).is_none());
+        health.stop(V2, Cause::NoOrders, "NOAUTH", now);
+        health.understood(V2);
+        assert!(health.refuses(V2, now).is_some());
+        health.took_order(V2);
+        assert!(health.refuses(V2, now).is_none());
     }
 
     #[test]
     fn a_refused_key_is_healed_by_any_signed_answer_and_probed_every_half_minute() {
         let (health, now) = (HealthWatch::default(), UnixMillis::new(1_000_000));
-        health.stop(Cause::NotUnderstood, "签名错误", now);
-        assert!(health.refuses(now.plus_ms(29_999)).is_some());
-        assert!(health.refuses(now.plus_ms(30_000)).is_none(), "one probe");
-        assert!(health.refuses(now.plus_ms(30_001)).is_some(), "and not a second one");
-        health.understood();
-        assert!(health.refuses(now.plus_ms(30_002)).is_none());
+        health.stop(V2, Cause::NotUnderstood, "签名错误", now);
+        assert!(health.refuses(V2, now.plus_ms(29_999)).is_some());
+        assert!(health.refuses(V2, now.plus_ms(30_000)).is_none(), "one probe");
+        assert!(health.refuses(V2, now.plus_ms(30_001)).is_some(), "and not a second one");
+        health.understood(V2);
+        assert!(health.refuses(V2, now.plus_ms(30_002)).is_none());
+    }
+
+    #[test]
+    fn what_wechat_says_of_one_protocol_neither_stops_nor_heals_the_other() {
+        let (health, now) = (HealthWatch::default(), UnixMillis::new(1_000_000));
+        health.stop(V2, Cause::NotUnderstood, "签名错误", now);
+        assert_eq!(health.refuses(V3, now), None);
+        health.stop(V3, Cause::NoOrders, "NO_AUTH", now);
+        health.understood(V3);
+        health.took_order(V2);
+        assert_eq!(health.refuses(V2, now), None);
+        assert_eq!(health.refuses(V3, now).map(|stopped| stopped.reason), Some("NO_AUTH".to_owned()));
     }
 
     #[test]
@@ -186,13 +208,13 @@ mod tests {
             (Error::Certificates(CertificatesError::BadField(lacking)), Cause::Keys),
         ] {
             let (health, now) = (HealthWatch::default(), UnixMillis::new(1_000_000));
-            health.doubt(&error, now);
-            assert_eq!(health.refuses(now).map(|stopped| stopped.cause), Some(cause), "{error}");
-            health.understood();
-            assert_eq!(health.refuses(now), None, "{error}");
+            health.doubt(V2, &error, now);
+            assert_eq!(health.refuses(V2, now).map(|stopped| stopped.cause), Some(cause), "{error}");
+            health.understood(V2);
+            assert_eq!(health.refuses(V2, now), None, "{error}");
         }
         let health = HealthWatch::default();
-        health.doubt(&Error::Status(502), UnixMillis::new(0));
-        assert_eq!(health.refuses(UnixMillis::new(0)), None, "the next one may be answered");
+        health.doubt(V2, &Error::Status(502), UnixMillis::new(0));
+        assert_eq!(health.refuses(V2, UnixMillis::new(0)), None, "the next one may be answered");
     }
 }

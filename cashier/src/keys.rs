@@ -59,7 +59,7 @@ impl Inner {
     async fn keep_keys(&self, is_new: Result<bool, Error>) -> Result<bool, KeysError> {
         let now = self.clock.now();
         let is_new = is_new.map_err(|error| {
-            self.health.doubt(&error, now);
+            self.health.doubt(Protocol::V3, &error, now);
             KeysError::WeChat(error)
         })?;
         let Ok(credentials) = self.wechat.v3_credentials() else { return Ok(is_new) };

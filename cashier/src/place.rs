@@ -132,7 +132,7 @@ impl Inner {
         });
         if !same {
             self.throttle.check(by, now).map_err(|wait| must_wait(None, wait))?;
-            if let Some(stopped) = self.health.refuses(now) {
+            if let Some(stopped) = self.health.refuses(by, now) {
                 return Err(PlaceError::Stopped(stopped));
             }
             let open = beside(&new, open);

@@ -69,13 +69,18 @@ const QUERY_PATIENCE_MS: i64 = 1_000;
 /// closed order for a week.
 const CHECKED_AFTER_CLOSE_MS: i64 = 10 * 60 * 1000;
 
+/// WeChat's word in the answer to a query; `None` stands for the refusal that says that there is no such order.
+pub(crate) fn word(state: &Option<TradeState>) -> &str {
+    state.as_ref().map_or("ORDERNOTEXIST", TradeState::as_str)
+}
+
 impl Cashier {
     /// Queries WeChat for an order now and applies the answer: a payment is credited, an order past its expiry is closed.
-    /// Returns WeChat's `trade_state` (`SUCCESS`, `NOTPAY`, …) or `ORDERNOTEXIST`. `by` is shown on the time line.
+    /// Returns WeChat's `trade_state`; `None` if WeChat knows no such order. `by` is shown on the time line.
     ///
     /// # Errors
     /// [`AskError`].
-    pub async fn query(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<String, AskError> {
+    pub async fn query(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<Option<TradeState>, AskError> {
         let inner = std::sync::Arc::clone(&self.inner);
         let (number, by) = (out_trade_no.clone(), Actor::Operator(by.to_owned()));
         let asked = tokio::spawn(async move {
@@ -173,47 +178,52 @@ impl Inner {
     }
 
     /// An operator's query. The breaker does not hold it back: a person may want to see whether WeChat answers again.
-    async fn query_in_turn(&self, order: &Order, by: &Actor) -> Result<String, AskError> {
+    async fn query_in_turn(&self, order: &Order, by: &Actor) -> Result<Option<TradeState>, AskError> {
         self.acquire_query().await?.map_err(|wait| AskError::RateLimited { wait_s: wait.seconds() })?;
         Ok(self.query(order, by).await?)
     }
 
     /// See [`Cashier::query`].
-    pub(crate) async fn query(&self, order: &Order, by: &Actor) -> Result<String, QueryError> {
+    pub(crate) async fn query(&self, order: &Order, by: &Actor) -> Result<Option<TradeState>, QueryError> {
         self.query_as(order, by, Call::Usual).await
     }
 
     /// The same with a call that the breaker admitted, which may be its probe.
-    pub(crate) async fn query_as(&self, order: &Order, by: &Actor, call: Call) -> Result<String, QueryError> {
+    pub(crate) async fn query_as(
+        &self,
+        order: &Order,
+        by: &Actor,
+        call: Call,
+    ) -> Result<Option<TradeState>, QueryError> {
         let number = &order.out_trade_no;
         let by_which = self.by(order);
         let answer = self.wechat.query(by_which, number).await;
         let trade = match self.record_query(by_which.protocol, call, answer) {
             Ok(trade) => trade,
             Err(Error::Refused { code: ErrCode::OrderNotExist, .. }) => {
-                self.health.understood();
-                self.queried(number, "ORDERNOTEXIST", by).await?;
+                self.health.understood(by_which.protocol);
+                self.queried(number, word(&None), by).await?;
                 // WeChat never received it, and after its expiry it does not accept it any more.
                 if query_schedule::is_past_expiry(order, self.clock.now()) {
                     self.mark_closed(number, by).await?;
                 }
-                return Ok("ORDERNOTEXIST".to_owned());
+                return Ok(None);
             }
             Err(error) => {
-                self.health.doubt(&error, self.clock.now());
+                self.health.doubt(by_which.protocol, &error, self.clock.now());
                 tracing::warn!(out_trade_no = %number, "order query for {number}: {error}");
                 return Err(QueryError::WeChat(error));
             }
         };
-        self.health.understood();
+        self.health.understood(by_which.protocol);
         self.note_instead(order).await?;
-        let word = trade.state.as_str().to_owned();
+        let said = trade.state.as_str();
         match (&trade.state, trade.payment) {
             (TradeState::Success, Some(payment)) => {
                 self.credit_payment(payment, Source::Query { by: by.clone() }).await?;
             }
             (TradeState::Refund, payment) => {
-                self.queried(number, &word, by).await?;
+                self.queried(number, said, by).await?;
                 // The list tells our refunds from those that were made in the merchant platform.
                 let refunds = self.refunds_at_wechat(number, by_which, None, Call::Usual).await?;
                 let payment = payment.map(Verified::into_inner);
@@ -221,11 +231,11 @@ impl Inner {
                 self.writer.write(RecordExternalRefunds { out_trade_no, payment, refunds, now }).await?;
             }
             (TradeState::Closed | TradeState::Revoked, _) => {
-                self.queried(number, &word, by).await?;
+                self.queried(number, said, by).await?;
                 self.mark_closed(number, by).await?;
             }
             (TradeState::NotPay | TradeState::PayError, _) => {
-                self.queried(number, &word, by).await?;
+                self.queried(number, said, by).await?;
                 // Also if it is closed here already: WeChat did not know it then, and would still accept a payment.
                 if query_schedule::is_past_expiry(order, self.clock.now())
                     && !matches!(order.state, OrderState::Paid(_))
@@ -234,9 +244,9 @@ impl Inner {
                 }
             }
             // Not final, or an unknown word: unknown is not failed.
-            _ => self.queried(number, &word, by).await?,
+            _ => self.queried(number, said, by).await?,
         }
-        Ok(word)
+        Ok(Some(trade.state))
     }
 
     async fn close(&self, number: &OutTradeNo, by: &Actor) -> Result<Order, CloseError> {
@@ -250,8 +260,8 @@ impl Inner {
             if wait > 0 {
                 return Err(CloseError::TooEarly { wait_s: wait / 1000 + 1 });
             }
-            let word = self.query_in_turn(&order, by).await?;
-            if word == "NOTPAY" || word == "ORDERNOTEXIST" {
+            let state = self.query_in_turn(&order, by).await?;
+            if matches!(state, None | Some(TradeState::NotPay)) {
                 let order = find().await?;
                 if order.is_open() {
                     self.close_at_wechat(&order, by).await.map_err(AskError::from)?;
@@ -301,10 +311,10 @@ impl Inner {
         Ok(())
     }
 
-    async fn queried(&self, number: &OutTradeNo, word: &str, by: &Actor) -> Result<(), QueryError> {
-        let (result, by_whom) = (word.to_owned(), Some(by.clone()));
+    async fn queried(&self, number: &OutTradeNo, said: &str, by: &Actor) -> Result<(), QueryError> {
+        let (result, by_whom) = (said.to_owned(), Some(by.clone()));
         let detail = EventDetail::Queried { result, by: by_whom, sign_type: None, fields: None };
-        self.record_often(number, detail, word, by).await
+        self.record_often(number, detail, said, by).await
     }
 
     /// Records an event. The schedule's equal results are recorded once in ten minutes, so that they do not fill the time line; a

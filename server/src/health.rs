@@ -65,16 +65,20 @@ async fn metrics_page(
     }
     let health = server.cashier.health();
     let spoken = [Protocol::V2, Protocol::V3].into_iter().filter(|by| server.cashier.speaks(*by));
-    for (by, calls) in spoken.flat_map(|by| CallKind::ALL.map(|calls| (by, calls))) {
+    for (by, calls) in spoken.clone().flat_map(|by| CallKind::ALL.map(|calls| (by, calls))) {
         let is_ill = health.outages.iter().any(|open| (open.by, open.calls) == (by, calls));
         let labels = [("calls", calls.name().to_owned()), ("protocol", by.to_string())];
         metrics::gauge!("saoma_wechat_ill", &labels).set(float(usize::from(is_ill)));
+    }
+    for by in spoken {
+        let is_stopped = health.stopped.iter().any(|stopped| stopped.by == by);
+        let labels = [("protocol", by.to_string())];
+        metrics::gauge!("saoma_new_orders_stopped", &labels).set(float(usize::from(is_stopped)));
     }
     if let Some(ends) = server.certificate_ends {
         let seconds = usize::try_from(ends.get() / 1000).unwrap_or(0);
         metrics::gauge!("saoma_refund_certificate_expires_timestamp_seconds").set(float(seconds));
     }
-    metrics::gauge!("saoma_new_orders_stopped").set(float(usize::from(health.stopped.is_some())));
     if let Some(violations) = health.violations {
         metrics::gauge!("saoma_check_violations")
             .set(float(usize::try_from(violations).unwrap_or(usize::MAX)));

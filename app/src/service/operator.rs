@@ -10,7 +10,7 @@ use recharge::ledger::DaySums;
 use recharge::refund::Refund;
 use recharge::{Exception, Order};
 use wxpay::bill::BillDate;
-use wxpay::{AppId, OutTradeNo, UnixMillis};
+use wxpay::{AppId, OutTradeNo, TradeState, UnixMillis};
 
 use super::{Service, internal};
 use crate::auth::Operator;
@@ -140,7 +140,11 @@ impl Service {
     ///
     /// # Errors
     /// [`AskError`].
-    pub async fn ask_wechat(&self, operator: &Operator, number: &OutTradeNo) -> Result<String, AskError> {
+    pub async fn ask_wechat(
+        &self,
+        operator: &Operator,
+        number: &OutTradeNo,
+    ) -> Result<Option<TradeState>, AskError> {
         self.cashier.query(number, &operator.name).await
     }
 

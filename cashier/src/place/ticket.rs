@@ -1,20 +1,18 @@
 //! What is said to WeChat about an order's ticket: the request, and what each answer means.
 
-use wxpay::{AppId, ErrClass, ErrCode, Error, OutTradeNo, Placing, Prepay, Ticket, TradeType};
+use wxpay::{AppId, ErrClass, ErrCode, Error, OutTradeNo, Placing, Prepay, Ticket, TradeState, TradeType};
 
 use super::error::{PlaceError, must_wait};
 use crate::circuit_breaker::Call;
 use crate::core::Inner;
 use crate::db::orders;
 use crate::health::Cause;
+use crate::query::word;
 use crate::throttle::{CallKind, Wait, Why};
 use recharge::audit::Actor;
 use recharge::batch::Apply;
 use recharge::command::{CloseOrder, OrderReply, RecordPrepayFailure, StoreTicket};
 use recharge::order::Order;
-
-/// What a query says of an order that may be placed again: WeChat does not have it, or it is not paid.
-const MAY_REPEAT: [&str; 3] = ["ORDERNOTEXIST", "NOTPAY", "PAYERROR"];
 
 impl Inner {
     /// Sends the unified order once more with the same fields, after a query: WeChat may have taken it when it answered 202 or
@@ -27,7 +25,7 @@ impl Inner {
             self.throttle.release_order(order.signed.protocol(), call);
             return Err(read.err().map_or(PlaceError::NotFound, PlaceError::from));
         };
-        if order.is_open() && matches!(&asked, Ok(word) if MAY_REPEAT.contains(&word.as_str())) {
+        if order.is_open() && asked.as_ref().is_ok_and(may_repeat) {
             return self.request_code(&order, call).await;
         }
         self.throttle.release_order(order.signed.protocol(), call);
@@ -35,7 +33,7 @@ impl Inner {
             return Ok(order);
         }
         let (result, error) = match asked {
-            Ok(word) => (word, PlaceError::TryAgain { out_trade_no: number.clone() }),
+            Ok(state) => (word(&state).to_owned(), PlaceError::TryAgain { out_trade_no: number.clone() }),
             Err(error) => (error.to_string(), error),
         };
         self.end_lease(number, result).await?;
@@ -43,7 +41,7 @@ impl Inner {
     }
 
     /// A query that a payer waits for. Returns what [`Inner::query`] does.
-    pub(super) async fn query_for_payer(&self, order: &Order) -> Result<String, PlaceError> {
+    pub(super) async fn query_for_payer(&self, order: &Order) -> Result<Option<TradeState>, PlaceError> {
         let number = &order.out_trade_no;
         let queries = self.throttle.group(CallKind::Queries, self.by(order).protocol);
         if let Some(ms) = queries.wait_ms(self.clock.now()) {
@@ -62,13 +60,13 @@ impl Inner {
 
     /// Sends the unified order and stores its answer.
     pub(super) async fn request_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
-        let number = &order.out_trade_no;
+        let (number, by) = (&order.out_trade_no, order.signed.protocol());
         let answer = self.wechat.place(&placing(order, self.rules.apps.appid_of(&order.app))).await;
-        let orders = self.throttle.group(CallKind::Orders, order.signed.protocol());
+        let orders = self.throttle.group(CallKind::Orders, by);
         orders.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
         let error = match answer {
             Ok(prepay) => {
-                self.health.took_order();
+                self.health.took_order(by);
                 let (ticket, now) = (ticket_of(order, prepay), self.clock.now());
                 let command = StoreTicket { out_trade_no: number.clone(), ticket, now };
                 return self.store(command).await;
@@ -91,20 +89,20 @@ impl Inner {
 
     /// Maps an answer without a code to the order's state or the payer's error.
     async fn without_code(&self, order: Order, error: Error) -> Result<Order, PlaceError> {
-        let number = order.out_trade_no.clone();
+        let (number, by) = (order.out_trade_no.clone(), order.signed.protocol());
         let now = self.clock.now();
         match error {
             Error::Refused { code: ErrCode::OrderClosed, .. } => {
-                self.health.understood();
-                let by = Actor::WeChat;
-                self.store(CloseOrder { out_trade_no: number.clone(), by, now }).await
+                self.health.understood(by);
+                let closed = CloseOrder { out_trade_no: number.clone(), by: Actor::WeChat, now };
+                self.store(closed).await
             }
             // WeChat knows this number: what it knows decides.
             Error::Refused {
                 code: ErrCode::OrderPaid | ErrCode::OutTradeNoUsed | ErrCode::InvalidRequest,
                 ..
             } => {
-                self.health.understood();
+                self.health.understood(by);
                 if self.query_for_payer(&order).await.is_err() {
                     return Err(PlaceError::TryAgain { out_trade_no: number });
                 }
@@ -115,24 +113,29 @@ impl Inner {
                 Ok(order)
             }
             Error::NotUnderstood { .. } => {
-                self.health.doubt(&error, now);
+                self.health.doubt(by, &error, now);
                 Err(PlaceError::Refused { out_trade_no: number, reason: error.to_string() })
             }
             Error::Refused { ref code, .. } if code.class() == ErrClass::Fix => {
                 if concerns_every_order(code) {
-                    self.health.stop(Cause::NoOrders, &error.to_string(), now);
+                    self.health.stop(by, Cause::NoOrders, &error.to_string(), now);
                 }
                 Err(refused(&order, &error))
             }
             Error::Invalid(invalid) => Err(PlaceError::Invalid(invalid)),
             // Whether WeChat has it is unknown; that of the next one cannot be known either.
             Error::Skewed { .. } | Error::Certificates(_) => {
-                self.health.doubt(&error, now);
+                self.health.doubt(by, &error, now);
                 Err(PlaceError::TryAgain { out_trade_no: number })
             }
             _ => Err(PlaceError::TryAgain { out_trade_no: number }),
         }
     }
+}
+
+/// Whether an order of which a query said this may be placed again: WeChat does not have it, or it is not paid.
+fn may_repeat(state: &Option<TradeState>) -> bool {
+    matches!(state, None | Some(TradeState::NotPay | TradeState::PayError))
 }
 
 /// WeChat has a word of its own for an openid of another app, and says of it too that the request is invalid.

@@ -3,7 +3,8 @@
 
 use wxpay::bill::{BillEntry, BillRow};
 use wxpay::{
-    By, ErrClass, Error, OutRefundNo, OutTradeNo, RefundQuery, Refunds, Trade, TradeState, TransactionId,
+    By, ErrClass, Error, OutRefundNo, OutTradeNo, Protocol, RefundQuery, Refunds, Trade, TradeState,
+    TransactionId,
 };
 
 use crate::circuit_breaker::Call;
@@ -44,9 +45,9 @@ impl Inner {
         let answer = self.wechat.query_transaction(by_row, &row.transaction_id).await;
         let trade = match self.record_query(by_row.protocol, Call::Usual, answer) {
             Ok(trade) => trade,
-            Err(error) => return self.unconfirmed(error),
+            Err(error) => return self.unconfirmed(by_row.protocol, error),
         };
-        self.health.understood();
+        self.health.understood(by_row.protocol);
         match (trade.state, trade.payment) {
             (TradeState::Success, Some(payment)) => {
                 Ok(match self.credit_payment(payment, Source::Query { by: by.clone() }).await? {
@@ -94,7 +95,7 @@ impl Inner {
         let refunds = match self.refunds_at_wechat(&out_trade_no, by, named.as_ref(), Call::Usual).await {
             Ok(refunds) if refunds.is_empty() => return Ok(Confirmed::Not("REFUNDNOTEXIST".to_owned())),
             Ok(refunds) => refunds,
-            Err(QueryError::WeChat(error)) => return self.unconfirmed(error),
+            Err(QueryError::WeChat(error)) => return self.unconfirmed(by.protocol, error),
             Err(error) => return Err(error),
         };
         let now = self.clock.now();
@@ -131,10 +132,10 @@ impl Inner {
         };
         match word {
             Ok(word) => {
-                self.health.understood();
+                self.health.understood(by.protocol);
                 Ok(word)
             }
-            Err(error) => Ok(match self.unconfirmed(error)? {
+            Err(error) => Ok(match self.unconfirmed(by.protocol, error)? {
                 Confirmed::Not(word) => word,
                 _ => reason::NO_CLEAR_ANSWER.to_owned(),
             }),
@@ -147,11 +148,11 @@ impl Inner {
         By { protocol: self.wechat.first(), appid: (!is_main).then_some(&row.appid) }
     }
 
-    fn unconfirmed(&self, error: Error) -> Result<Confirmed, QueryError> {
+    fn unconfirmed(&self, by: Protocol, error: Error) -> Result<Confirmed, QueryError> {
         tracing::warn!("query for a row of the bill: {error}");
         Ok(match &error {
             Error::NotUnderstood { .. } | Error::Invalid(_) => {
-                self.health.stop(Cause::NotUnderstood, &error.to_string(), self.clock.now());
+                self.health.stop(by, Cause::NotUnderstood, &error.to_string(), self.clock.now());
                 return Err(QueryError::WeChat(error));
             }
             Error::Refused { code, .. } => match code.class() {

@@ -4,7 +4,7 @@ use cashier::RefundNoticeAnswer;
 use recharge::exception::resolution::{ResolutionKind, ResolutionRefusal};
 use recharge::refund::{RefundRefusal, RefundRequest};
 use recharge::{ExceptionKind, RefundState};
-use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, RefundNotice, RefundStatus, TransactionId};
+use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, RefundNotice, RefundStatus, TradeState, TransactionId};
 
 use super::common::{by, on_both, payment, refund_wish};
 use super::{dismiss, drive, only_open, paid_twice, settle, take_back};
@@ -159,7 +159,10 @@ async fn an_order_refunded_outside_before_we_knew_of_its_payment_is_never_credit
     on_both(|harness| async move {
         let (order, body) = harness.paid_without_notice("u_1", 1000).await;
         harness.refund_outside(&order, "DESK1", 1000).await;
-        assert_eq!(harness.cashier.query(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
+        assert_eq!(
+            harness.cashier.query(&order.out_trade_no, "lin").await.unwrap(),
+            Some(TradeState::Refund)
+        );
         assert_eq!(only_open(&harness).await.kind, ExceptionKind::RefundedOutside);
         harness.cashier.credit_payment(payment(&body, &harness.merchant), "203.0.113.41").await.unwrap();
         assert_eq!((harness.balance().await, harness.state(&order).await), (0, "closed"));

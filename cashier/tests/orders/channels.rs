@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use cashier::{PlaceError, PlaceRequest, Settings};
 use recharge::{ExceptionKind, Order, Way};
 use sandbox::{APP_APPID, Faults, Pay, Person};
-use wxpay::{AppId, H5Kind, H5Scene, Merchant, OpenId, Ticket, TradeType};
+use wxpay::{AppId, H5Kind, H5Scene, Merchant, OpenId, Ticket, TradeState, TradeType};
 
 use crate::common::{Harness, by, on_both, on_both_as, refund_wish, settings, wish};
 
@@ -105,7 +105,10 @@ async fn an_app_order_is_asked_about_closed_and_given_back_in_the_apps_own_name(
         let order = harness.cashier.place(in_way(Way::App, 1000)).await.unwrap();
         let other = harness.cashier.place(in_way(Way::App, 2000)).await.unwrap();
         pay(&harness, &order).await;
-        assert_eq!(harness.cashier.query(&order.out_trade_no, "lin").await.unwrap(), "SUCCESS");
+        assert_eq!(
+            harness.cashier.query(&order.out_trade_no, "lin").await.unwrap(),
+            Some(TradeState::Success)
+        );
         assert_eq!(harness.balance().await, 1000);
         harness.advance(400_000);
         let closed = harness.cashier.close(&other.out_trade_no, "lin").await.unwrap();

@@ -6,7 +6,7 @@ use recharge::{ExceptionKind, LatePayment, RefundState};
 use sandbox::{Faults, NotifyFaults, Pay};
 use tokio::task::JoinSet;
 use wxpay::v2::notify;
-use wxpay::{Fen, Merchant};
+use wxpay::{Fen, Merchant, TradeState};
 
 use super::common::{begun, on_both, on_both_as, payment, settings, until};
 
@@ -77,7 +77,7 @@ async fn a_query_and_a_notice_at_the_same_time_credit_once() {
         let order = harness.place(1000).await;
         harness.pay(&order).await;
         let (asked, ()) = tokio::join!(harness.cashier.query(&order.out_trade_no, "chen"), harness.deliver());
-        assert_eq!(asked.unwrap(), "SUCCESS");
+        assert_eq!(asked.unwrap(), Some(TradeState::Success));
         assert_eq!(harness.balance().await, 1000);
         harness.check().await;
     })

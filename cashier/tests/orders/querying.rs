@@ -189,7 +189,10 @@ async fn a_payment_that_was_given_back_before_we_heard_of_it_is_not_credited() {
     on_both(|harness| async move {
         let (order, _) = harness.paid_without_notice("u_1", 1000).await;
         refund_in_merchant_platform(&harness, &order).await;
-        assert_eq!(harness.cashier.query(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
+        assert_eq!(
+            harness.cashier.query(&order.out_trade_no, "chen").await.unwrap(),
+            Some(wxpay::TradeState::Refund)
+        );
         assert_eq!(harness.balance().await, 0);
         let open = harness.cashier.open_exceptions(10).await.unwrap();
         assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::RefundedOutside));
@@ -204,7 +207,10 @@ async fn a_credited_payment_that_was_given_back_at_wechats_desk_is_an_exception(
         let order = harness.place(1000).await;
         harness.pay_and_notify(&order).await;
         refund_in_merchant_platform(&harness, &order).await;
-        assert_eq!(harness.cashier.query(&order.out_trade_no, "chen").await.unwrap(), "REFUND");
+        assert_eq!(
+            harness.cashier.query(&order.out_trade_no, "chen").await.unwrap(),
+            Some(wxpay::TradeState::Refund)
+        );
         assert_eq!((harness.state(&order).await, harness.balance().await), ("paid", 1000));
         let open = harness.cashier.open_exceptions(10).await.unwrap();
         assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::RefundedOutside));
@@ -235,7 +241,7 @@ async fn operators_ask_wechat_under_the_rate_of_all_queries() {
         harness.advance(CLOSE_NOT_BEFORE_MS);
         harness.calls.taken("/pay/orderquery");
         let number = &order.out_trade_no;
-        assert_eq!(harness.cashier.query(number, "chen").await.unwrap(), "NOTPAY");
+        assert_eq!(harness.cashier.query(number, "chen").await.unwrap(), Some(wxpay::TradeState::NotPay));
         let crowded = harness.cashier.query(number, "chen").await;
         assert!(matches!(crowded, Err(AskError::RateLimited { wait_s: 1 })), "{crowded:?}");
         let crowded = harness.cashier.close(number, "chen").await;
@@ -254,7 +260,10 @@ async fn an_order_placed_with_hmac_is_settled_by_query_after_a_switch_to_md5() {
     on_both_as(settings(), merchant, |harness| async move {
         let (order, _) = harness.paid_without_notice("u_1", 1000).await;
         let switched = harness.second_as("b", Merchant::sandbox()).await;
-        assert_eq!(switched.query(&order.out_trade_no, "chen").await.unwrap(), "SUCCESS");
+        assert_eq!(
+            switched.query(&order.out_trade_no, "chen").await.unwrap(),
+            Some(wxpay::TradeState::Success)
+        );
         assert_eq!(harness.state(&order).await, "paid");
         assert_eq!(harness.balance().await, 1000);
     })

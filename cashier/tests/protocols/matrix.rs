@@ -2,7 +2,7 @@
 
 use recharge::Way;
 use sandbox::Person;
-use wxpay::{H5Kind, H5Scene, OpenId, Protocol};
+use wxpay::{H5Kind, H5Scene, OpenId, Protocol, TradeState};
 
 use crate::site::{Speaks, again, balance, check, on_both, place, refund, refund_of};
 
@@ -66,7 +66,7 @@ async fn a_lost_notice_is_made_up_for_by_a_query_of_the_orders_own_protocol() {
             let order = place(&cashier, Way::Native, 1000).await;
             site.pay(&order).await;
             site.asked();
-            assert_eq!(cashier.query(&order.out_trade_no, "lin").await.unwrap(), "SUCCESS");
+            assert_eq!(cashier.query(&order.out_trade_no, "lin").await.unwrap(), Some(TradeState::Success));
             assert_eq!((site.asked(), balance(&cashier).await), (vec![protocol], 1000 * (n as i64 + 1)));
             // Its notice comes after all, and changes nothing.
             site.deliver().await;

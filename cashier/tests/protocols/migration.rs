@@ -4,7 +4,7 @@ use recharge::Way;
 use recharge::order::Order;
 use sandbox::{Faults, NotifyFaults};
 use wxpay::v2::{Fields, sign};
-use wxpay::{Merchant, Protocol};
+use wxpay::{Merchant, Protocol, TradeState};
 
 use crate::site::{Site, Speaks, again, balance, check, on_both, place, wish};
 
@@ -52,7 +52,7 @@ async fn orders_under_way_keep_their_protocol_through_a_switch_and_are_credited_
         lose_notices(&site);
         for order in [&asked, &later] {
             site.pay_and_notify(order).await;
-            assert_eq!(new.query(&order.out_trade_no, "lin").await.unwrap(), "SUCCESS");
+            assert_eq!(new.query(&order.out_trade_no, "lin").await.unwrap(), Some(TradeState::Success));
         }
         assert_eq!(balance(&old).await, 7000);
         site.advance(400_000);
@@ -71,7 +71,7 @@ async fn without_v2s_credentials_its_orders_are_asked_about_by_v3_and_pressed_an
         // Its notice comes by v2, which nobody can check any more.
         site.pay_and_notify(&paid).await;
         assert_eq!(balance(&new).await, 0);
-        assert_eq!(new.query(&paid.out_trade_no, "lin").await.unwrap(), "SUCCESS");
+        assert_eq!(new.query(&paid.out_trade_no, "lin").await.unwrap(), Some(TradeState::Success));
         assert_eq!(balance(&new).await, 1000);
         let line = new.time_line(&paid.out_trade_no).await.unwrap();
         let notes = line.iter().filter(|event| event.kind().name() == "note").count();
@@ -82,7 +82,7 @@ async fn without_v2s_credentials_its_orders_are_asked_about_by_v3_and_pressed_an
         assert_eq!(pressed.signed.protocol(), Protocol::V3);
         // The old one's code may still be on a screen.
         site.pay(&open).await;
-        assert_eq!(new.query(&open.out_trade_no, "lin").await.unwrap(), "SUCCESS");
+        assert_eq!(new.query(&open.out_trade_no, "lin").await.unwrap(), Some(TradeState::Success));
         assert_eq!(balance(&new).await, 3000);
         assert_eq!(again(&new, &pressed).await.state.name(), "pending");
         check(&new).await;

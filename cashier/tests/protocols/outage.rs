@@ -178,7 +178,7 @@ async fn without_wechats_keys_and_while_it_is_silent_presses_try_again_and_nothi
             assert!(matches!(error, PlaceError::TryAgain { .. }), "{error:?}");
         }
         assert_eq!(held_back(&cashier), [(CallKind::Orders, Protocol::V3)]);
-        assert_eq!(cashier.health().stopped, None);
+        assert_eq!(cashier.health().stopped, vec![]);
         site.line.cut(None);
         site.advance(61_000);
         cashier.place(of("late")).await.unwrap();

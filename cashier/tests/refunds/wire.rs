@@ -4,8 +4,8 @@ use cashier::WithdrawError;
 use recharge::RefundState;
 use recharge::refund::Problem;
 use sandbox::{AnswerFault, Faults, NotifyFaults, RefundFaults, RefundRefusal as Refuse, RefundStatus};
-use wxpay::Fen;
 use wxpay::v2::notify;
+use wxpay::{Fen, TradeState};
 
 use super::common::{by, on_both, wish};
 use super::{answer, drive, later, now, refund};
@@ -179,7 +179,10 @@ async fn a_payment_notice_after_a_refund_neither_reopens_nor_credits() {
             panic!("the notice verifies");
         };
         harness.cashier.credit_payment(payment, "203.0.113.41").await.unwrap();
-        assert_eq!(harness.cashier.query(&order.out_trade_no, "lin").await.unwrap(), "REFUND");
+        assert_eq!(
+            harness.cashier.query(&order.out_trade_no, "lin").await.unwrap(),
+            Some(TradeState::Refund)
+        );
         assert_eq!((harness.state(&order).await, harness.balance().await), ("paid", 0));
         // WeChat's REFUND is explained by our own refund.
         assert_eq!(harness.cashier.exceptions(&order.out_trade_no).await.unwrap(), []);

@@ -249,7 +249,11 @@ pub async fn new_code(cashier: Cashier, number: OutTradeNo, seen: i64) -> Done {
 
 pub async fn ask(cashier: Cashier, number: OutTradeNo) -> Done {
     let asked = cashier.query(&number, "operator").await;
-    Done::said(asked.unwrap_or_else(|error| error.to_string()))
+    Done::said(match asked {
+        Ok(Some(state)) => state.as_str().to_owned(),
+        Ok(None) => "no such order".to_owned(),
+        Err(error) => error.to_string(),
+    })
 }
 
 pub async fn close(cashier: Cashier, number: OutTradeNo) -> Done {

@@ -129,7 +129,7 @@ pub(super) fn stop_if_expired(cashier: &Cashier, config: &Config, now: UnixMilli
     let day = v3.expires_at.map(UnixMillis::to_beijing_text).unwrap_or_default();
     tracing::error!("calls by API v3 are off: the certificate in SAOMA_WECHAT_CERT expired on {day}");
     if config.first == Protocol::V3 {
-        cashier.stop_orders(&format!("the certificate in SAOMA_WECHAT_CERT expired on {day}"));
+        cashier.stop_orders(Protocol::V3, &format!("the certificate in SAOMA_WECHAT_CERT expired on {day}"));
     }
 }
 

@@ -12,7 +12,7 @@ use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use server::{config, start};
 use tokio::net::TcpListener;
 use wxpay::{
-    Fen, Merchant, UnixMillis,
+    Fen, Merchant, TradeState, UnixMillis,
     bill::BillDate,
     client::{Client, Endpoint},
 };
@@ -95,7 +95,7 @@ impl Past {
         self.pay(order, false).await;
         // After the clock was set back one query goes at once, and the next a step of the rate later.
         self.advance(1);
-        assert_eq!(self.cashier.query(&order.out_trade_no, "test").await.unwrap(), "SUCCESS");
+        assert_eq!(self.cashier.query(&order.out_trade_no, "test").await.unwrap(), Some(TradeState::Success));
     }
 
     pub fn advance(&self, ms: i64) {

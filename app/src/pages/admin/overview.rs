@@ -240,9 +240,9 @@ fn refund_list(
 }
 
 fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
-    let stopped = overview.health.stopped.as_ref();
+    let stopped = &overview.health.stopped;
     let violations = overview.health.violations.unwrap_or(0);
-    let is_well = stopped.is_none() && violations == 0 && overview.health.outages.is_empty();
+    let is_well = stopped.is_empty() && violations == 0 && overview.health.outages.is_empty();
     let (last, differences) = overview.reconciled;
     let (word, tone) = match (is_well, differences) {
         (false, _) => (check::BAD, Some("bad")),
@@ -253,11 +253,13 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         let count = thousands(violations);
         components::notice(Some("bad"), lang.fill(overview::VIOLATIONS, &[("n", &count)]))
     });
-    let notice = stopped.map(|stopped| {
+    let stops = stopped.iter().map(|stopped| {
         let since = components::time_text(stopped.since, Clock::NoYear);
-        let values = [("reason", stopped.reason.as_str()), ("time", since.as_str())];
+        let api = stopped.by.to_string();
+        let values = [("api", api.as_str()), ("reason", stopped.reason.as_str()), ("time", since.as_str())];
         components::notice(Some("bad"), lang.fill(overview::STOPPED, &values))
     });
+    let stops: Vec<_> = stops.collect();
     let outages = overview.health.outages.iter().map(|OpenBreaker { calls, by, outage }| {
         let text = match calls {
             CallKind::Orders => overview::OUTAGE_ORDERS,
@@ -296,7 +298,7 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     view! {
         <section class="card stack" aria-labelledby="he-t">
             <div class="card-head"><h2 id="he-t">{lang.t(overview::HEALTH)}</h2>{pill(lang.t(word), tone)}</div>
-            {notice}
+            {stops}
             {outages}
             {unsound}
             {differing}
