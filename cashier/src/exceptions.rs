@@ -8,11 +8,12 @@ use crate::db::writer::WriteError;
 use crate::db::{accounts, exceptions, ledger, orders, refunds};
 use crate::refunds::NoCertificate;
 use recharge::User;
+use recharge::audit::Acting;
 use recharge::command::{ResolveException, Resolved};
 use recharge::exception::resolution::{self, Decision, Records, ResolutionKind, ResolutionRefusal};
 use recharge::exception::{Exception, ExceptionId};
 use recharge::form_version;
-use recharge::refund::{ActingOperator, Refund, Refundable};
+use recharge::refund::{Refund, Refundable};
 
 /// Why an exception was not resolved.
 #[derive(Debug, thiserror::Error)]
@@ -121,7 +122,7 @@ impl Cashier {
         id: &ExceptionId,
         decision: Decision,
         seen_version: Option<i64>,
-        by: ActingOperator,
+        by: Acting,
     ) -> Result<(Exception, Option<Refund>), ResolveError> {
         if decision.kind() == ResolutionKind::Refund && !self.can_refund() {
             return Err(NoCertificate.into());

@@ -11,11 +11,12 @@ use crate::db::writer::WriteError;
 use crate::db::{accounts, ledger, orders, refunds};
 use crate::throttle::CallKind;
 use recharge::User;
+use recharge::audit::Acting;
 use recharge::command::{RefundReply, RequestRefund};
 use recharge::exception::Exception;
 use recharge::exception::resolution;
 use recharge::form_version;
-use recharge::refund::{self, ActingOperator, Refund, RefundRefusal, RefundRequest, Refundable};
+use recharge::refund::{self, Refund, RefundRefusal, RefundRequest, Refundable};
 
 mod external;
 mod send;
@@ -160,7 +161,7 @@ impl Cashier {
     ///
     /// # Errors
     /// [`RefundError`]; nothing was written then, unless the database did not confirm.
-    pub async fn refund(&self, request: RefundRequest, by: ActingOperator) -> Result<Refund, RefundError> {
+    pub async fn refund(&self, request: RefundRequest, by: Acting) -> Result<Refund, RefundError> {
         if !self.can_refund() {
             return Err(NoCertificate.into());
         }
@@ -208,7 +209,7 @@ impl Cashier {
         &self,
         out_refund_no: &OutRefundNo,
         seen_version: Option<i64>,
-        by: ActingOperator,
+        by: Acting,
     ) -> Result<Refund, WithdrawError> {
         let (inner, number) = (Arc::clone(&self.inner), out_refund_no.clone());
         let withdrawn = tokio::spawn(async move { inner.withdraw(&number, seen_version, by).await });

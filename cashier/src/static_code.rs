@@ -13,9 +13,8 @@ use wxpay::{Fen, InvalidValue, Merchant, ProductId, Ticket, Verified};
 use crate::core::Cashier;
 use crate::db::{DbError, static_codes};
 use crate::place::{PlaceError, PlaceRequest};
-use recharge::audit::AuditEntry;
+use recharge::audit::{Acting, AuditEntry};
 use recharge::order::{Order, Way};
-use recharge::refund::ActingOperator;
 use recharge::static_code::{self, StaticCode};
 use recharge::{User, price};
 
@@ -61,7 +60,7 @@ impl Cashier {
         total_fee: Fen,
         bonus: Fen,
         short: bool,
-        by: ActingOperator,
+        by: Acting,
     ) -> Result<StaticCode, StaticCodeError> {
         price::check(total_fee, bonus)?;
         let (inner, now) = (&self.inner, self.now());
@@ -79,10 +78,9 @@ impl Cashier {
                 .ok(),
             false => None,
         };
-        let mut audit =
-            AuditEntry::new(now, &by.operator, "static_code_made", product_id.as_str(), &by.address);
+        let mut audit = AuditEntry::of(now, &by, "static_code_made", product_id.as_str());
         audit.after = json!({ "user": user.id, "total_fee": total_fee, "bonus": bonus }).to_string();
-        let made_by = by.operator;
+        let made_by = by.actor.to_string();
         let code = StaticCode {
             product_id,
             user,
@@ -121,17 +119,13 @@ impl Cashier {
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn stop_static_code(
-        &self,
-        product_id: &ProductId,
-        by: ActingOperator,
-    ) -> Result<bool, DbError> {
+    pub async fn stop_static_code(&self, product_id: &ProductId, by: Acting) -> Result<bool, DbError> {
         let (db, number, now) = (self.inner.db.clone(), product_id.clone(), self.now());
-        let audit = AuditEntry::new(now, &by.operator, "static_code_stopped", number.as_str(), &by.address);
+        let audit = AuditEntry::of(now, &by, "static_code_stopped", number.as_str());
         let stopping = async move { static_codes::stop(&db, &number, &audit).await };
         let stopped = self.inner.db.run_to_completion(stopping).await?;
         if stopped {
-            tracing::info!(%product_id, "{} stops the static code {product_id}", by.operator);
+            tracing::info!(%product_id, "{} stops the static code {product_id}", by.actor);
         }
         Ok(stopped)
     }

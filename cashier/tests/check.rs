@@ -6,7 +6,8 @@ mod common;
 
 use cashier::db::check::Violation;
 use common::on_both;
-use recharge::refund::{ActingOperator, RefundRequest};
+use recharge::audit::Acting;
+use recharge::refund::RefundRequest;
 use wxpay::{Fen, OutRefundNo};
 
 #[tokio::test]
@@ -71,7 +72,7 @@ async fn a_refund_and_a_credit_that_nothing_stands_behind_are_named() {
             exception: None,
             seen_version: None,
         };
-        let by = ActingOperator { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() };
+        let by = Acting::operator("lin", "203.0.113.9");
         harness.cashier.refund(wish, by).await.unwrap();
         let findings = harness.cashier.check().await.unwrap();
         assert_eq!((findings.refunds, findings.violations), (1, 0));

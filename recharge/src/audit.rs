@@ -10,6 +10,8 @@ use wxpay::UnixMillis;
 pub enum Actor {
     /// A signed-in operator, by name.
     Operator(String),
+    /// A program of the site, by the name of its API key.
+    Key(String),
     /// A rule of this program, without a person.
     Rule,
     /// WeChat, or somebody in its merchant platform.
@@ -47,10 +49,11 @@ impl Actor {
     const PROGRAM: [Actor; 5] =
         [Actor::Rule, Actor::WeChat, Actor::Schedule, Actor::Reconciliation, Actor::Placement];
 
-    /// The stored kind: `operator`, `rule`, `wechat`, `schedule`, `reconciliation` or `placement`.
+    /// The stored kind: `operator`, `key`, `rule`, `wechat`, `schedule`, `reconciliation` or `placement`.
     pub fn kind(&self) -> &'static str {
         match self {
             Actor::Operator(_) => "operator",
+            Actor::Key(_) => "key",
             Actor::Rule => "rule",
             Actor::WeChat => "wechat",
             Actor::Schedule => "schedule",
@@ -59,10 +62,10 @@ impl Actor {
         }
     }
 
-    /// The stored name: the operator's, or the kind again.
+    /// The stored name: the operator's or the key's, or the kind again.
     pub fn name(&self) -> &str {
         match self {
-            Actor::Operator(name) => name,
+            Actor::Operator(name) | Actor::Key(name) => name,
             program => program.kind(),
         }
     }
@@ -71,17 +74,19 @@ impl Actor {
     pub fn from_columns(kind: &str, name: String) -> Option<Actor> {
         match kind {
             "operator" => Some(Actor::Operator(name)),
+            "key" => Some(Actor::Key(name)),
             kind => Self::PROGRAM.into_iter().find(|actor| actor.kind() == kind),
         }
     }
 }
 
-/// An actor inside a JSON object: an operator is `{"operator": name}`, the program a word. Older versions wrote a word for
+/// An actor inside a JSON object: an operator is `{"operator": name}`, a key `{"key": name}`, the program a word. Older versions wrote a word for
 /// either.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum InJson {
     Operator { operator: String },
+    Key { key: String },
     Word(String),
 }
 
@@ -89,6 +94,7 @@ impl From<Actor> for InJson {
     fn from(actor: Actor) -> Self {
         match actor {
             Actor::Operator(operator) => InJson::Operator { operator },
+            Actor::Key(key) => InJson::Key { key },
             program => InJson::Word(program.kind().to_owned()),
         }
     }
@@ -98,6 +104,7 @@ impl From<InJson> for Actor {
     fn from(stored: InJson) -> Self {
         match stored {
             InJson::Operator { operator } => Actor::Operator(operator),
+            InJson::Key { key } => Actor::Key(key),
             InJson::Word(word) => match word.as_str() {
                 "reconcile" => Actor::Reconciliation,
                 "unified order" | "new code" => Actor::Placement,
@@ -110,18 +117,43 @@ impl From<InJson> for Actor {
     }
 }
 
+/// As in the audit and where there is one column for it: a key is `key:NAME`, which no operator can be called.
 impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
+        match self {
+            Actor::Key(name) => write!(f, "key:{name}"),
+            other => f.write_str(other.name()),
+        }
     }
 }
 
-/// Something an operator did, or a program of the site in the name `service`. Append-only: the database refuses changes.
+/// Who decided, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acting {
+    /// An operator, or the key of a program.
+    pub actor: Actor,
+    /// The client's address, for the audit.
+    pub address: String,
+}
+
+impl Acting {
+    /// An operator at the desk.
+    pub fn operator(name: &str, address: &str) -> Acting {
+        Acting { actor: Actor::Operator(name.to_owned()), address: address.to_owned() }
+    }
+
+    /// A program of the site that calls with a key.
+    pub fn key(name: &str, address: &str) -> Acting {
+        Acting { actor: Actor::Key(name.to_owned()), address: address.to_owned() }
+    }
+}
+
+/// Something an operator did, or a program of the site with its key. Append-only: the database refuses changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     /// When.
     pub at: UnixMillis,
-    /// The operator's name, or the name that was tried.
+    /// The operator's name, or the name that was tried; of a program `key:` and the name of its key.
     pub operator: String,
     /// `login`, `logout`, `password`, `operator_added`, `operator_removed`, `refund`, `static_code_made`, …
     pub action: &'static str,
@@ -154,6 +186,11 @@ impl AuditEntry {
             after: "{}".to_owned(),
         }
     }
+
+    /// The same for who decided something.
+    pub fn of(at: UnixMillis, by: &Acting, action: &'static str, subject: &str) -> AuditEntry {
+        AuditEntry::new(at, &by.actor.to_string(), action, subject, &by.address)
+    }
 }
 
 #[cfg(test)]
@@ -171,6 +208,18 @@ mod tests {
             }
         }
         assert_eq!(Actor::from_columns("robot", "lin".to_owned()), None);
+    }
+
+    #[test]
+    fn a_key_is_no_operator_of_the_same_name() {
+        let (key, operator) = (Actor::Key("forum".to_owned()), Actor::Operator("forum".to_owned()));
+        for actor in [&key, &operator] {
+            let json = serde_json::to_string(actor).unwrap();
+            assert_eq!(serde_json::from_str::<Actor>(&json).unwrap(), *actor, "{json}");
+            let stored = Actor::from_columns(actor.kind(), actor.name().to_owned());
+            assert_eq!(stored.as_ref(), Some(actor));
+        }
+        assert_eq!((key.to_string(), operator.to_string()), ("key:forum".to_owned(), "forum".to_owned()));
     }
 
     #[test]

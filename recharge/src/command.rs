@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 
 use wxpay::{OutRefundNo, OutTradeNo, Payment, Ticket, UnixMillis};
 
-use crate::audit::Actor;
+use crate::audit::{Acting, Actor};
 use crate::event::Event;
 use crate::exception::resolution::{Decision, ResolutionRefusal};
 use crate::exception::{Exception, ExceptionId};
 use crate::order::{Order, Source};
-use crate::refund::{ActingOperator, ExternalRefund, Refund, RefundRefusal, RefundRequest, RefundUpdate};
+use crate::refund::{ExternalRefund, Refund, RefundRefusal, RefundRequest, RefundUpdate};
 
 /// One thing to write.
 pub trait Command {
@@ -110,7 +110,7 @@ pub struct RequestRefund {
     /// What the operator asks for.
     pub request: RefundRequest,
     /// The operator.
-    pub by: ActingOperator,
+    pub by: Acting,
     /// When it is decided.
     pub now: UnixMillis,
 }
@@ -123,7 +123,7 @@ pub struct UpdateRefund {
     /// What was answered.
     pub update: RefundUpdate,
     /// The operator who withdraws it, if one does.
-    pub by: Option<ActingOperator>,
+    pub by: Option<Acting>,
     /// When it is decided.
     pub now: UnixMillis,
 }
@@ -138,7 +138,7 @@ pub struct ResolveException {
     /// As [`RefundRequest::seen_version`].
     pub seen_version: Option<i64>,
     /// The operator.
-    pub by: ActingOperator,
+    pub by: Acting,
     /// When it is decided.
     pub now: UnixMillis,
 }

@@ -147,22 +147,6 @@ pub struct ExternalRefund {
     pub status: RefundStatus,
 }
 
-/// The operator who decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ActingOperator {
-    /// The operator's name.
-    pub operator: String,
-    /// The client's address, for the audit.
-    pub address: String,
-}
-
-impl ActingOperator {
-    /// The operator as an actor.
-    pub fn actor(&self) -> Actor {
-        Actor::Operator(self.operator.clone())
-    }
-}
-
 /// What an operator asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundRequest {

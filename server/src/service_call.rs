@@ -8,7 +8,7 @@ use axum::{
     http::request::Parts,
 };
 use http::{HeaderMap, StatusCode, header};
-use recharge::refund::ActingOperator;
+use recharge::audit::Acting;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -29,8 +29,8 @@ impl ServiceCall {
     const NAME: &str = "service";
 
     /// Who acts, for the audit.
-    pub(crate) fn by(&self) -> ActingOperator {
-        ActingOperator { operator: Self::NAME.to_owned(), address: self.from.to_string() }
+    pub(crate) fn by(&self) -> Acting {
+        Acting::operator(Self::NAME, &self.from.to_string())
     }
 }
 

@@ -164,6 +164,7 @@ texts! { pub mod order {
     E_NOTICE = "收到通知", "Notice received";
     EV_FIELDS = "内容（密钥、签名与 openid 已隐去）", "Content (key, signature and openid removed)";
     BY_SCHEDULE = "自动", "By itself";
+    BY_KEY = "密钥 {name}", "The key {name}";
     BY_RULE = "按规则", "By rule";
     BY_WECHAT = "微信支付", "WeChat Pay";
     BY_RECONCILIATION = "对账", "Reconciliation";

@@ -6,10 +6,9 @@ use wxpay::bill::BillDate;
 use crate::core::Cashier;
 use crate::db::DbError;
 use crate::db::differences;
-use recharge::audit::AuditEntry;
+use recharge::audit::{Acting, AuditEntry};
 use recharge::exception::resolution::is_reason;
 use recharge::reconciliation::{Difference, DifferenceKind, Dismissal, Done};
-use recharge::refund::ActingOperator;
 
 /// Why a difference was not dismissed. Nothing was written, unless the database did not confirm.
 #[derive(Debug, thiserror::Error)]
@@ -51,7 +50,7 @@ impl Cashier {
         (date, kind, key): (BillDate, DifferenceKind, &str),
         stated: &str,
         reason: &str,
-        by: ActingOperator,
+        by: Acting,
     ) -> Result<(), DismissError> {
         if !is_reason(reason) {
             return Err(DismissError::Reason);
@@ -65,12 +64,12 @@ impl Cashier {
         }
         let now = self.now();
         let subject = format!("{date} {} {key}", kind.name());
-        let mut audit = AuditEntry::new(now, &by.operator, "dismiss_difference", &subject, &by.address);
+        let mut audit = AuditEntry::of(now, &by, "dismiss_difference", &subject);
         audit.before = json!({ "done": found.done.name(), "theirs": found.theirs, "ours": found.ours,
             "reason": found.reason })
         .to_string();
         audit.after = json!({ "done": Done::Dismissed.name(), "reason": reason }).to_string();
-        let dismissal = Dismissal { at: now, by: by.operator, reason: reason.to_owned() };
+        let dismissal = Dismissal { at: now, by: by.actor.to_string(), reason: reason.to_owned() };
         match differences::dismiss(&self.inner.db, date, &found, &dismissal, audit).await? {
             true => Ok(()),
             false => Err(DismissError::Changed),

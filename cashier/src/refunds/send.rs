@@ -11,9 +11,10 @@ use crate::core::Inner;
 use crate::db::writer::WriteError;
 use crate::db::{orders, refunds};
 use crate::throttle::{CallKind, Round};
+use recharge::audit::Acting;
 use recharge::command::{RefundReply, UpdateRefund};
 use recharge::order::Order;
-use recharge::refund::{ActingOperator, Blocked, Problem, Refund, RefundState, RefundUpdate};
+use recharge::refund::{Blocked, Problem, Refund, RefundState, RefundUpdate};
 
 /// Time after sending during which a request may still reach WeChat, in milliseconds.
 const IN_FLIGHT_MS: i64 = 20_000;
@@ -51,7 +52,7 @@ impl Inner {
         &self,
         number: &OutRefundNo,
         update: RefundUpdate,
-        by: Option<ActingOperator>,
+        by: Option<Acting>,
     ) -> Result<Option<Refund>, WriteError> {
         let now = self.clock.now();
         let command = UpdateRefund { out_refund_no: number.clone(), update, by, now };
@@ -154,7 +155,7 @@ impl Inner {
         &self,
         number: &OutRefundNo,
         seen_version: Option<i64>,
-        by: ActingOperator,
+        by: Acting,
     ) -> Result<Refund, WithdrawError> {
         let refund = refunds::find(&self.db, number).await?.ok_or(WithdrawError::NotFound)?;
         if refund.state == RefundState::Requested && seen_version.is_some_and(|seen| seen != refund.version) {
@@ -174,7 +175,7 @@ impl Inner {
         let by_which = self.by_of_refund(&refund, order.as_ref());
         let update = match self.query_refunds(by_which, &query, Call::Usual).await {
             Err(Error::Refused { code: ErrCode::RefundNotExist, .. }) => {
-                let said = format!("withdrawn by {}", by.operator);
+                let said = format!("withdrawn by {}", by.actor);
                 RefundUpdate::NotTaken {
                     blocked: Blocked { problem: Problem::Withdrawn, said },
                     tried_at: now,

@@ -20,7 +20,8 @@ use axum::middleware::{Next, from_fn, map_request};
 use axum::routing::post;
 use cashier::{Cashier, Clock, Db, Random, Settings};
 use cashier::{NoticeAnswer, PlaceRequest, RefundError, RefundNoticeAnswer};
-use recharge::refund::{ActingOperator, RefundRequest};
+use recharge::audit::Acting;
+use recharge::refund::RefundRequest;
 use recharge::{Order, User, Way};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use sqlx::{AssertSqlSafe, Row};
@@ -280,8 +281,8 @@ pub fn wish(user: &str, fen: i64) -> PlaceRequest {
 }
 
 /// An operator.
-pub fn by() -> ActingOperator {
-    ActingOperator { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() }
+pub fn by() -> Acting {
+    Acting::operator("lin", "203.0.113.9")
 }
 
 /// A refund that an operator asks for, under a number of its own.

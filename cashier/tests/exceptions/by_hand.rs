@@ -1,9 +1,8 @@
 //! Exceptions that a person settles: once, by one of the ways that fit.
 
 use cashier::ResolveError;
-use recharge::audit::Actor;
+use recharge::audit::{Acting, Actor};
 use recharge::exception::resolution::{ResolutionKind, ResolutionRefusal};
-use recharge::refund::ActingOperator;
 use recharge::{Decision, Exception, ExceptionId, ExceptionKind, LatePayment, RefundState, User};
 use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundStatus};
 use tokio::task::JoinSet;
@@ -21,7 +20,7 @@ async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {
         let mut presses = JoinSet::new();
         for n in 0..10 {
             let (cashier, id) = (harness.cashier.clone(), exception.id());
-            let by = ActingOperator { operator: format!("op{n}"), ..by() };
+            let by = Acting { actor: Actor::Operator(format!("op{n}")), ..by() };
             presses.spawn(async move { cashier.resolve_exception(&id, credit(), None, by).await });
         }
         let answers = presses.join_all().await;

@@ -230,7 +230,7 @@ async fn settled_exceptions_are_listed_page_by_page_the_last_one_first() {
         let ids: Vec<_> = listed.iter().map(Exception::id).collect();
         assert_eq!(ids, settled);
         assert!(!ids.contains(&exception.id()), "{} waits", open.out_trade_no);
-        assert_eq!(listed[0].resolution.as_ref().unwrap().by, by().actor());
+        assert_eq!(listed[0].resolution.as_ref().unwrap().by, by().actor);
     })
     .await;
 }

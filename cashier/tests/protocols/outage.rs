@@ -1,8 +1,9 @@
 //! One protocol does not answer: what goes by the other one is asked, placed and refunded as always.
 
 use cashier::{CallKind, Cashier, PlaceError, PlaceRequest};
+use recharge::audit::Acting;
 use recharge::order::Order;
-use recharge::refund::{ActingOperator, RefundRequest};
+use recharge::refund::RefundRequest;
 use recharge::{RefundState, User, Way};
 use sandbox::{Faults, NotifyFaults};
 use wxpay::{Fen, Protocol};
@@ -136,7 +137,7 @@ async fn while_one_protocol_is_ill_the_others_refunds_go_out() {
                     exception: None,
                     seen_version: None,
                 };
-                let by = ActingOperator { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() };
+                let by = Acting::operator("lin", "203.0.113.9");
                 refunds.push(cashier.refund(request, by).await.unwrap());
             }
             site.line.cut(Some(is_ill));

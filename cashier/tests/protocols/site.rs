@@ -11,8 +11,9 @@ use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
 use axum::routing::any;
 use cashier::{Cashier, Clock, Db, PlaceRequest, Random, Settings};
+use recharge::audit::Acting;
 use recharge::order::Order;
-use recharge::refund::{ActingOperator, Refund, RefundRequest};
+use recharge::refund::{Refund, RefundRequest};
 use recharge::{User, Way, notify_url};
 use sandbox::{APP_APPID, Deliver, NoticeRecord, Options, Pay, Sandbox};
 use sqlx::{AnyPool, Row};
@@ -246,7 +247,7 @@ pub async fn refund(cashier: &Cashier, order: &Order, fen: i64) -> Refund {
         exception: None,
         seen_version: None,
     };
-    let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
+    let by = Acting::operator("lin", "console");
     cashier.refund(request, by).await.unwrap()
 }
 

@@ -1,5 +1,6 @@
 //! Refunds of a day, ours and those made at the merchant platform.
 
+use recharge::audit::{Acting, Actor};
 use recharge::reconciliation::{DifferenceKind, Done};
 use recharge::{Order, Refund, RefundState};
 use wxpay::Fen;
@@ -10,7 +11,7 @@ use super::{HOUR, day, differences, reconcile, seen, sleep_over};
 
 /// An operator's refund that WeChat has taken on. The name is one that the program uses for WeChat itself.
 async fn refunded(harness: &Harness, order: &Order, fen: i64) -> Refund {
-    let by = recharge::refund::ActingOperator { operator: "wechat".to_owned(), ..by() };
+    let by = Acting { actor: Actor::Operator("wechat".to_owned()), ..by() };
     harness.cashier.refund(refund_wish(harness, order, fen), by).await.unwrap();
     while harness.cashier.advance_refunds(20).await.unwrap() > 0 {}
     let refund = harness.cashier.refunds(&order.out_trade_no).await.unwrap().pop().unwrap();

@@ -1,6 +1,7 @@
 //! A refund by an operator whose name the program uses for itself: it is one of ours by every rule.
 
 use cashier::db::check::Violation;
+use recharge::audit::{Acting, Actor};
 use recharge::refund::retry::APART_MS;
 use recharge::{Decision, RefundState};
 use sandbox::{Faults, RefundFaults, RefundStatus};
@@ -8,8 +9,8 @@ use sandbox::{Faults, RefundFaults, RefundStatus};
 use super::common::{Harness, by, on_both, refund_wish};
 use super::*;
 
-fn wechat() -> recharge::refund::ActingOperator {
-    recharge::refund::ActingOperator { operator: "wechat".to_owned(), ..by() }
+fn wechat() -> Acting {
+    Acting { actor: Actor::Operator("wechat".to_owned()), ..by() }
 }
 
 async fn refund_by_wechat(harness: &Harness, order: &Order, fen: i64) -> Refund {

@@ -11,8 +11,9 @@ use cashier::{Cashier, Clock, Db, PlaceError, PlaceRequest, Random, Settings};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use recharge::ExceptionId;
+use recharge::audit::Acting;
 use recharge::exception::resolution::Decision;
-use recharge::refund::{ActingOperator, RefundRequest};
+use recharge::refund::RefundRequest;
 use recharge::{Order, User, Way};
 use sandbox::Sandbox;
 use tokio::runtime::Runtime;
@@ -314,8 +315,8 @@ pub async fn withdraw(cashier: Cashier, number: OutRefundNo) -> Done {
     Done::said(text.unwrap_or_else(|error| error.to_string()))
 }
 
-pub fn by() -> ActingOperator {
-    ActingOperator { operator: "lin".to_owned(), address: "203.0.113.9".to_owned() }
+pub fn by() -> Acting {
+    Acting::operator("lin", "203.0.113.9")
 }
 
 pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundRequest {

@@ -3,13 +3,13 @@
 use wxpay::{Fen, OpenId, OutRefundNo, Payment, ProductId, Protocol, Signed, UnixMillis};
 
 use super::{Apply, Batch};
-use crate::audit::Actor;
+use crate::audit::{Acting, Actor};
 use crate::command::{CreditPayment, PlaceOrder, RequestRefund};
 use crate::event::EventDetail;
 use crate::fixtures::{PLACED, new_order, order, payment, rules};
 use crate::order::{LatePayment, NewOrder, Order, Rules, Source, Way};
 use crate::protocols::Protocols;
-use crate::refund::{ActingOperator, Refund, RefundRequest};
+use crate::refund::{Refund, RefundRequest};
 use crate::static_code::new_product_id;
 
 const NOW: UnixMillis = PLACED.plus_ms(61_000);
@@ -46,7 +46,7 @@ fn refunded(protocol: Protocol, rules: &Rules) -> Refund {
         exception: None,
         seen_version: None,
     };
-    let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
+    let by = Acting::operator("lin", "console");
     RequestRefund { request, by, now: NOW }.apply(&mut batch).unwrap().refund
 }
 

@@ -4,12 +4,11 @@ use proptest::prelude::*;
 use wxpay::{OutRefundNo, RefundId, RefundStatus};
 
 use super::*;
+use crate::audit::Acting;
 use crate::command::{CreditPayment, RecordEvent, RecordExternalRefunds, RequestRefund, UpdateRefund};
 use crate::fixtures::{order, payment, rules};
 use crate::order::OrderState;
-use crate::refund::{
-    ActingOperator, Blocked, ExternalRefund, Problem, RefundRequest, RefundState, RefundUpdate,
-};
+use crate::refund::{Blocked, ExternalRefund, Problem, RefundRequest, RefundState, RefundUpdate};
 
 const BONUS: i64 = 100;
 pub(super) const FEE: i64 = 1990;
@@ -142,7 +141,7 @@ impl Books {
                     exception: None,
                     seen_version: None,
                 };
-                let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
+                let by = Acting::operator("lin", "console");
                 return Ok(self.commit(&RequestRefund { request, by, now })?.is_err());
             }
             Step::Heard { number, word } => {

@@ -4,10 +4,11 @@ use wxpay::{OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
 
 use super::histories::{Books, FEE, number};
 use super::*;
+use crate::audit::Acting;
 use crate::command::{CloseOrder, CreditPayment, RequestRefund, StoreTicket, UpdateRefund};
 use crate::fixtures::{order, payment, rules};
 use crate::order::LatePayment;
-use crate::refund::{ActingOperator, RefundRequest, RefundState, RefundUpdate};
+use crate::refund::{RefundRequest, RefundState, RefundUpdate};
 
 /// All orders of `items`.
 fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
@@ -58,7 +59,7 @@ fn refund() -> Happening {
         exception: None,
         seen_version: None,
     };
-    let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
+    let by = Acting::operator("lin", "console");
     Happening::Refund(RequestRefund { request, by, now: at(62_000) })
 }
 

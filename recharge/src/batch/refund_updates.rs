@@ -4,17 +4,17 @@ use serde_json::json;
 use wxpay::{Fen, OutRefundNo, UnixMillis};
 
 use super::Batch;
-use crate::audit::Actor;
+use crate::audit::{Acting, Actor};
 use crate::command::RefundReply;
 use crate::event::{Event, EventDetail};
-use crate::refund::{ActingOperator, Refund, RefundState, RefundUpdate};
+use crate::refund::{Refund, RefundState, RefundUpdate};
 
 impl Batch<'_> {
     pub(super) fn update_refund(
         &mut self,
         number: &OutRefundNo,
         update: &RefundUpdate,
-        by: Option<&ActingOperator>,
+        by: Option<&Acting>,
         now: UnixMillis,
     ) -> Option<RefundReply> {
         let before = self.context.refunds.get(number)?.refund.clone();

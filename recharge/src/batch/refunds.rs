@@ -4,7 +4,7 @@ use serde_json::json;
 use wxpay::{Fen, OutRefundNo, OutTradeNo, TransactionId, UnixMillis};
 
 use super::Batch;
-use crate::audit::{Actor, AuditEntry};
+use crate::audit::{Acting, Actor, AuditEntry};
 use crate::command::RefundReply;
 use crate::event::EventDetail;
 use crate::exception::resolution;
@@ -12,9 +12,7 @@ use crate::exception::{ExceptionId, ExceptionKind, Resolution, ResolutionKind};
 use crate::form_version;
 use crate::ledger::{LedgerEntry, LedgerKey};
 use crate::order::{Order, OrderState, Paid};
-use crate::refund::{
-    self, ActingOperator, NewRefund, Refund, RefundRefusal, RefundRequest, Refundable, retry,
-};
+use crate::refund::{self, NewRefund, Refund, RefundRefusal, RefundRequest, Refundable, retry};
 use crate::user::User;
 
 /// A payment that is to be refunded.
@@ -45,7 +43,7 @@ impl Batch<'_> {
     pub(super) fn refund(
         &mut self,
         request: &RefundRequest,
-        by: &ActingOperator,
+        by: &Acting,
         now: UnixMillis,
     ) -> Result<RefundReply, RefundRefusal> {
         if let Some(slot) = self.context.refunds.get(&request.out_refund_no) {
@@ -72,7 +70,7 @@ impl Batch<'_> {
     fn new_refund(
         &mut self,
         request: &RefundRequest,
-        by: &ActingOperator,
+        by: &Acting,
         now: UnixMillis,
     ) -> Result<Refund, RefundRefusal> {
         if self.is_stale(&request.out_trade_no, request.seen_version) {
@@ -91,13 +89,13 @@ impl Batch<'_> {
             amount: request.amount,
             user: Some(user),
             reason: &request.reason,
-            by: &by.actor(),
+            by: &by.actor,
             even_if_balance_low: request.even_if_balance_low,
             exception: exception.clone(),
             now,
         })?;
         if let Some(id) = exception {
-            let (by, how, reason) = (by.actor(), ResolutionKind::Refund, request.reason.clone());
+            let (by, how, reason) = (by.actor.clone(), ResolutionKind::Refund, request.reason.clone());
             self.context.resolved_by_rule.insert(id, Resolution { at: now, by, how, reason });
         }
         Ok(refund)
@@ -252,14 +250,14 @@ impl Batch<'_> {
 
     pub(super) fn audit(
         &mut self,
-        by: &ActingOperator,
+        by: &Acting,
         action: &'static str,
         subject: &str,
         before: &str,
         after: &str,
         now: UnixMillis,
     ) {
-        let mut entry = AuditEntry::new(now, &by.operator, action, subject, &by.address);
+        let mut entry = AuditEntry::of(now, by, action, subject);
         before.clone_into(&mut entry.before);
         after.clone_into(&mut entry.after);
         self.context.audit.push(entry);

@@ -4,13 +4,14 @@ use wxpay::{Fen, OutRefundNo, TransactionId, UnixMillis};
 
 use super::Batch;
 use super::refunds::Request;
+use crate::audit::Acting;
 use crate::command::{ResolveException, Resolved};
 use crate::event::EventDetail;
 use crate::exception::resolution::{self, Decision, Plan, Records, ResolutionRefusal};
 use crate::exception::{Exception, ExceptionKind, Resolution};
 use crate::ledger::{LedgerEntry, LedgerKey};
 use crate::order::Order;
-use crate::refund::{ActingOperator, Refund, RefundRefusal};
+use crate::refund::{Refund, RefundRefusal};
 use crate::user::User;
 
 impl Batch<'_> {
@@ -59,7 +60,7 @@ impl Batch<'_> {
                     amount: payment.left(),
                     user: None,
                     reason,
-                    by: &by.actor(),
+                    by: &by.actor,
                     even_if_balance_low: false,
                     exception: Some(id.clone()),
                     now,
@@ -73,7 +74,7 @@ impl Batch<'_> {
                 self.take_back(&refunds, low, by, decision.reason(), now)?
             }
         };
-        let settled = resolution::resolve(decision, by.actor(), now);
+        let settled = resolution::resolve(decision, by.actor.clone(), now);
         self.told(&exception, &settled, by, moved);
         self.context.resolved.insert(id.clone(), settled.clone());
         let exception = Exception { resolution: Some(settled), ..exception };
@@ -88,7 +89,7 @@ impl Batch<'_> {
     fn credit_order(
         &mut self,
         order: &Order,
-        by: &ActingOperator,
+        by: &Acting,
         reason: &str,
         now: UnixMillis,
     ) -> Result<Moved, ResolutionRefusal> {
@@ -101,7 +102,7 @@ impl Batch<'_> {
             user_id: order.user.id.clone(),
             amount,
             at: now,
-            author: by.actor(),
+            author: by.actor.clone(),
             reason: reason.to_owned(),
         };
         self.enter(entry, &order.user.name);
@@ -115,7 +116,7 @@ impl Batch<'_> {
         user: &User,
         amount: Fen,
         transaction_id: &TransactionId,
-        by: &ActingOperator,
+        by: &Acting,
         reason: &str,
         now: UnixMillis,
     ) -> Moved {
@@ -126,7 +127,7 @@ impl Batch<'_> {
             user_id: user.id.clone(),
             amount,
             at: now,
-            author: by.actor(),
+            author: by.actor.clone(),
             reason: reason.to_owned(),
         };
         self.enter(entry, &user.name);
@@ -147,7 +148,7 @@ impl Batch<'_> {
         &mut self,
         refunds: &[OutRefundNo],
         even_if_low: bool,
-        by: &ActingOperator,
+        by: &Acting,
         reason: &str,
         now: UnixMillis,
     ) -> Result<Moved, ResolutionRefusal> {
@@ -164,7 +165,7 @@ impl Batch<'_> {
         for (refund, share) in found.into_iter().zip(shares) {
             let taken = Refund { share, taken: share, version: refund.version + 1, overdrawn, ..refund };
             let amount = Fen::new(-share.get());
-            self.book(&taken, taken.ledger_key(), &user, amount, &by.actor(), reason, now);
+            self.book(&taken, taken.ledger_key(), &user, amount, &by.actor, reason, now);
             self.step(&taken.out_trade_no, |order| Some(order.touched()));
             self.context.put(taken);
         }
@@ -172,7 +173,7 @@ impl Batch<'_> {
     }
 
     /// The time line and the audit: who resolved it, how and why.
-    fn told(&mut self, exception: &Exception, settled: &Resolution, by: &ActingOperator, moved: Moved) {
+    fn told(&mut self, exception: &Exception, settled: &Resolution, by: &Acting, moved: Moved) {
         let detail = EventDetail::ExceptionResolved {
             kind: exception.kind,
             how: settled.how,

@@ -3,13 +3,13 @@
 use wxpay::{OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
 
 use super::*;
-use crate::audit::AuditEntry;
+use crate::audit::{Acting, AuditEntry};
 use crate::command::{
     CreditPayment, PlaceOrder, RecordExternalRefunds, RefundReply, RequestRefund, StoreTicket, UpdateRefund,
 };
 use crate::fixtures::{order, payment, rules};
 use crate::form_version;
-use crate::refund::{ActingOperator, RefundRefusal, RefundRequest, RefundUpdate};
+use crate::refund::{RefundRefusal, RefundRequest, RefundUpdate};
 
 fn pending() -> Order {
     let ticket = Ticket::parse(TradeType::Native, "weixin://wxpay/bizpayurl?pr=one").unwrap();
@@ -205,7 +205,7 @@ fn refund(number: &str, order: &str, fen: i64) -> RequestRefund {
         exception: None,
         seen_version: None,
     };
-    let by = ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() };
+    let by = Acting::operator("lin", "console");
     RequestRefund { request, by, now: order_placed().plus_ms(62_000) }
 }
 

@@ -36,7 +36,7 @@ impl Line {
 fn read(lang: Lang, event: &Event) -> Line {
     let plain = |words| Line::new(lang.t(words).to_owned());
     let of = |words, amount: Fen| lang.fill(words, &[("amount", &money(amount))]);
-    let who = |by: &Actor| Some(actor(lang, by).to_owned());
+    let who = |by: &Actor| Some(actor(lang, by));
     match &event.detail {
         EventDetail::Created { total_fee, from, trade_type, .. } => {
             let trade_type = trade_type.map(|kind| kind.as_str().to_owned());
@@ -79,10 +79,11 @@ fn read(lang: Lang, event: &Event) -> Line {
         }
         EventDetail::Closed { by } => plain(text::E_CLOSED).notes([who(by)]),
         EventDetail::Note { by, text: said } => {
-            Line::new(lang.fill(text::E_NOTE, &[("who", actor(lang, by))])).notes([Some(said.clone())])
+            Line::new(lang.fill(text::E_NOTE, &[("who", &*actor(lang, by))])).notes([Some(said.clone())])
         }
         EventDetail::ExceptionResolved { kind, by, reason, amount, user, .. } => {
-            let words = [("who", actor(lang, by)), ("kind", lang.t(exception_word(*kind)))];
+            let who = actor(lang, by);
+            let words = [("who", &*who), ("kind", lang.t(exception_word(*kind)))];
             Line::new(lang.fill(text::E_SETTLED, &words)).notes([
                 Some(reason.clone()),
                 amount.map(money),
@@ -107,7 +108,7 @@ fn refund(lang: Lang, detail: &EventDetail) -> Line {
         EventDetail::RefundRequested { out_refund_no, amount, taken, by, reason, overdrawn } => {
             let low = overdrawn.then(|| lang.t(text::E_REFUND_OVERDRAWN).to_owned());
             of(text::E_REFUND_REQUESTED, amount).notes([
-                Some(actor(lang, by).to_owned()),
+                Some(actor(lang, by)),
                 Some(reason.clone()),
                 moved(text::E_REFUND_TAKEN, taken),
                 low,
@@ -145,16 +146,18 @@ fn refund(lang: Lang, detail: &EventDetail) -> Line {
     }
 }
 
-/// The word for who did something: an operator's name, or what of the program it was.
-pub fn actor(lang: Lang, by: &Actor) -> &str {
-    match by {
-        Actor::Operator(name) => name,
+/// The word for who did something: an operator's name, a key's, or what of the program it was.
+pub fn actor(lang: Lang, by: &Actor) -> String {
+    let program = match by {
+        Actor::Operator(name) => return name.clone(),
+        Actor::Key(name) => return lang.fill(text::BY_KEY, &[("name", name)]),
         Actor::Rule => lang.t(text::BY_RULE),
         Actor::WeChat => lang.t(text::BY_WECHAT),
         Actor::Schedule => lang.t(text::BY_SCHEDULE),
         Actor::Reconciliation => lang.t(text::BY_RECONCILIATION),
         Actor::Placement => lang.t(text::BY_PLACEMENT),
-    }
+    };
+    program.to_owned()
 }
 
 fn signed(sign_type: Option<Signed>) -> Option<String> {
@@ -279,7 +282,7 @@ fn drawer(lang: Lang, index: usize, event: &Event, fields: &Evidence) -> impl In
     let (from, sign_type, expected_fee) = match &event.detail {
         EventDetail::Notice { from, sign_type, .. } => (Some(from.clone()), *sign_type, None),
         EventDetail::Queried { by, sign_type, .. } => {
-            (by.as_ref().map(|by| actor(lang, by).to_owned()), *sign_type, None)
+            (by.as_ref().map(|by| actor(lang, by)), *sign_type, None)
         }
         EventDetail::Exception { sign_type, expected_fee, .. } => (None, *sign_type, *expected_fee),
         _ => (None, None, None),

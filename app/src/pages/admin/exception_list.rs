@@ -80,7 +80,7 @@ fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoVie
 
 /// Who resolved it, when and why.
 pub(super) fn who_and_why(lang: Lang, settled: &Resolution) -> impl IntoView + use<> {
-    let who = events::actor(lang, &settled.by).to_owned();
+    let who = events::actor(lang, &settled.by);
     let why = (!settled.reason.is_empty()).then(|| view! { <span>{settled.reason.clone()}</span> });
     view! { <p class="note all"><span>{who}</span><span>{components::time(settled.at, Clock::Full)}</span>{why}</p> }
 }

@@ -6,7 +6,7 @@ use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
-use recharge::refund::ActingOperator;
+use recharge::audit::Acting;
 use wxpay::OutTradeNo;
 
 use super::frame::absent;
@@ -29,8 +29,8 @@ pub struct OrderPath(pub OutTradeNo);
 
 impl OperatorRequest {
     /// The operator's name and address, for the audit log.
-    pub fn by(&self) -> ActingOperator {
-        ActingOperator { operator: self.operator.name.clone(), address: self.request.ip.0.to_string() }
+    pub fn by(&self) -> Acting {
+        Acting::operator(&self.operator.name, &self.request.ip.0.to_string())
     }
 
     /// `Ok` if the form's password was right, else the code of `?error=` and the seconds of `?n=`.

@@ -106,7 +106,7 @@ fn item(lang: Lang, path: &str, refund: &Refund) -> impl IntoView + use<> {
     let (word, tone) = state_word(refund.state);
     let who = match &refund.by {
         Actor::WeChat => lang.t(text::OUTSIDE).to_owned(),
-        by => events::actor(lang, by).to_owned(),
+        by => events::actor(lang, by),
     };
     let taken =
         (refund.taken > Fen::ZERO).then(|| lang.fill(text::TAKEN, &[("amount", &money(refund.taken))]));

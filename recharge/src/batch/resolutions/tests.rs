@@ -14,7 +14,7 @@ fn command(exception: &Exception, decision: Decision) -> ResolveException {
         id: exception.id(),
         decision,
         seen_version: None,
-        by: ActingOperator { operator: "lin".to_owned(), address: "console".to_owned() },
+        by: Acting::operator("lin", "console"),
         now: order().created_at.plus_ms(700_000),
     }
 }
