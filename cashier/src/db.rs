@@ -10,6 +10,7 @@ use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
 
 pub(crate) mod access_tokens;
 pub mod accounts;
+pub(crate) mod api_keys;
 pub mod backup;
 mod batch_context;
 pub(crate) mod bill_lines;

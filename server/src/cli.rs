@@ -20,6 +20,7 @@ use wxpay::{UnixMillis, bill::BillDate};
 mod admin;
 mod backup;
 mod doctor;
+mod key;
 mod reconcile;
 mod sandbox;
 
@@ -78,6 +79,13 @@ enum Command {
     Admin {
         #[command(subcommand)]
         action: AdminAction,
+        #[command(flatten)]
+        settings: SettingsFile,
+    },
+    /// Make, list, rotate and revoke the keys of your own programs, for /api/v1
+    Key {
+        #[command(subcommand)]
+        action: key::KeyAction,
         #[command(flatten)]
         settings: SettingsFile,
     },
@@ -154,6 +162,7 @@ async fn execute_simple(command: Command) -> Result<(), Failure> {
         Command::Backup { file, settings } => backup::backup(&file, settings.config.as_deref()).await,
         Command::Check(settings) => check(settings.config.as_deref()).await,
         Command::Admin { action, settings } => admin::admin(action, settings.config.as_deref()).await,
+        Command::Key { action, settings } => key::key(action, settings.config.as_deref()).await,
         Command::UserToken { user, name, seconds, settings } => {
             let secret = secret(settings.config.as_deref()).await?;
             let name = name.unwrap_or_else(|| user.clone());
