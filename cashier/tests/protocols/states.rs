@@ -3,8 +3,9 @@
 
 use cashier::{Cashier, PlaceError, WithdrawError};
 use recharge::Way;
+use recharge::audit::Acting;
 use recharge::order::{Order, OrderState};
-use recharge::refund::{ActingOperator, Refund, RefundState};
+use recharge::refund::{Refund, RefundState};
 use sandbox::{AnswerFault, Faults, Kind, NotifyFaults, Pay, RefundFaults, RefundStatus, V3Faults};
 use wxpay::Protocol;
 
@@ -276,7 +277,7 @@ async fn a_refund_that_was_not_withdrawn_since_wechat_has_it_goes_on() {
         let refused = "UPDATE refunds SET problem = 'refused', problem_said = 'INVALID_REQUEST'";
         sqlx::query(refused).execute(cashier.db().pool()).await.unwrap();
         site.advance(30_000);
-        let by = ActingOperator { operator: "lin".to_owned(), address: String::new() };
+        let by = Acting::operator("lin", "console");
         let withdrawn = cashier.withdraw_refund(&refund.out_refund_no, None, by).await;
         assert!(matches!(withdrawn, Err(WithdrawError::MayBeThere)), "{withdrawn:?}");
         let now = same(&cashier, &refund).await;
