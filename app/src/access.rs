@@ -7,6 +7,7 @@ use axum::handler::Handler;
 use axum::http::Method;
 use axum::routing::{MethodRouter, get, post};
 use leptos::server_fn::ServerFn;
+use recharge::api_key::Scope;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Caller {
     Stranger(Stranger),
     /// An operator who is signed in and has this permission.
     Operator(Permission),
+    /// One of the site's own programs, with a key that has this scope; without one any key will do. No session is read.
+    Key(Option<Scope>),
 }
 
 /// How a stranger calls, which decides what is looked up before the handler.
@@ -58,6 +61,8 @@ pub enum Limit {
     Payer,
     /// Work for an integrator's user: counted by user in the handler, which knows the user from the token.
     Integrator,
+    /// A call of one of the site's own programs: counted by key before the handler.
+    Key,
     /// An operator's action: counted by operator before the handler.
     Operator,
     /// Tries to sign in: counted by name and by address in the handler.

@@ -1,6 +1,7 @@
 //! Application service for pages and server functions: who may see what, and how orders and errors are shown.
 
 use cashier::Cashier;
+use cashier::api_keys::ApiKeys;
 use cashier::db::order_list::{Cursor, Page};
 use cashier::{PlaceError, PlaceRequest};
 use leptos::prelude::use_context;
@@ -23,10 +24,11 @@ pub mod ways;
 /// Rows on a page of the payer's own recharges.
 const OWN_ROWS: usize = 10;
 
-/// The cashier and the site's settings. Cheap to clone; pages provide it as context to what they render.
+/// The cashier, the keys of the site's programs, and the site's settings. Cheap to clone; pages provide it as context to what they render.
 #[derive(Debug, Clone)]
 pub struct Service {
     pub cashier: Cashier,
+    pub keys: ApiKeys,
     pub site: Site,
 }
 

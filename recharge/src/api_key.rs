@@ -232,6 +232,16 @@ impl ApiKey {
     }
 }
 
+/// Reads a network, or an address, which is a network of one.
+///
+/// # Errors
+/// [`InvalidValue`] for what is neither.
+pub fn network(text: &str) -> Result<IpNet, InvalidValue> {
+    let address = || text.parse().ok().map(|ip: std::net::IpAddr| ip.into());
+    let must_be = "such as 10.0.0.0/8 or 203.0.113.7";
+    text.parse().ok().or_else(address).ok_or(InvalidValue { what: "a network", must_be })
+}
+
 /// As operators' names: a key is `key:NAME` in the audit.
 fn is_name(name: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');

@@ -1,28 +1,28 @@
 //! `GET /wxpay/access-token`: one access token of the WeChat account for all of a site's programs. Payments do not need it;
 //! what else a site does with its account does, and each program that fetched its own would end the others'.
 
-use app::access::{Caller, Limit, Routes, Stranger};
+use app::access::{Caller, Limit, Routes};
 use axum::{
     extract::{Request, State},
     response::Response,
 };
 use cashier::token::{AccessTokens, GivenToken, TokenError};
-use http::StatusCode;
+use recharge::api_key::Scope;
 use serde::{Deserialize, Serialize};
 use wxpay::weixin::WeixinError;
 
 use crate::{
+    error_code::Code,
     middleware::FORM_BYTES,
     recharge_api::{ApiError, answer},
-    service_call::ServiceCall,
     state::Server,
 };
 
-const PROGRAM: Caller = Caller::Stranger(Stranger::Program);
+const PROGRAM: Caller = Caller::Key(Some(Scope::WechatTokenRead));
 const PATH: &str = "/wxpay/access-token";
 
 pub(crate) fn routes() -> Routes<Server> {
-    Routes::new().get(PATH, PROGRAM, Limit::Reads, show).post(PATH, PROGRAM, Limit::Integrator, replace)
+    Routes::new().get(PATH, PROGRAM, Limit::Key, show).post(PATH, PROGRAM, Limit::Key, replace)
 }
 
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ impl From<GivenToken> for Shown {
     }
 }
 
-async fn show(_: ServiceCall, State(server): State<Server>) -> Response {
+async fn show(State(server): State<Server>) -> Response {
     let shown = async { Ok(Shown::from(tokens(&server)?.get().await?)) };
     answer(&server, shown.await)
 }
@@ -50,15 +50,15 @@ struct Bad {
     bad: String,
 }
 
-async fn replace(_: ServiceCall, State(server): State<Server>, request: Request) -> Response {
+async fn replace(State(server): State<Server>, request: Request) -> Response {
     let shown = async {
         let tokens = tokens(&server)?;
-        let body = axum::body::to_bytes(request.into_body(), FORM_BYTES).await.map_err(|_| {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body must have at most 16 KiB")
-        })?;
+        let body = axum::body::to_bytes(request.into_body(), FORM_BYTES)
+            .await
+            .map_err(|_| ApiError::new(Code::TooLarge, "the body must have at most 16 KiB"))?;
         let bad: Bad = serde_json::from_slice(&body).map_err(|_| {
             let text = "send {\"bad\": \"the token that WeChat refused\"}";
-            ApiError::new(StatusCode::BAD_REQUEST, "bad_request", text)
+            ApiError::new(Code::BadRequest, text)
         })?;
         tokens.replace(&bad.bad).await?;
         Ok(Shown::from(tokens.get().await?))
@@ -68,8 +68,8 @@ async fn replace(_: ServiceCall, State(server): State<Server>, request: Request)
 
 fn tokens(server: &Server) -> Result<&AccessTokens, ApiError> {
     server.access_tokens.as_ref().ok_or_else(|| {
-        let text = "SAOMA_WECHAT_APP_SECRET is not set, so there is no token";
-        ApiError::new(StatusCode::NOT_FOUND, "not_found", text)
+        let text = "SAOMA_WECHAT_APP_SECRET and SAOMA_SECRET_KEY are needed for a token";
+        ApiError::new(Code::NotFound, text)
     })
 }
 
@@ -79,14 +79,14 @@ impl From<TokenError> for ApiError {
             TokenError::Db(error) => error.into(),
             TokenError::DailyLimit { .. } => {
                 let text = "SAOMA_WECHAT_TOKEN_DAILY tokens were fetched today, and the last one has ended";
-                ApiError::later("daily_limit", text, 600)
+                ApiError::later(Code::DailyLimit, text, 600)
             }
             TokenError::Busy { wait_s } => {
                 let text = "the token is being fetched, try again";
-                ApiError::later("busy", text, u32::try_from(wait_s).unwrap_or(1))
+                ApiError::later(Code::Busy, text, u32::try_from(wait_s).unwrap_or(1))
             }
-            TokenError::WeChat(error) => ApiError::later("wechat", hint(&error), 10),
-            TokenError::Seal => ApiError::later("seal", "the token could not be sealed", 10),
+            TokenError::WeChat(error) => ApiError::later(Code::Wechat, hint(&error), 10),
+            TokenError::Seal => ApiError::later(Code::Seal, "the token could not be sealed", 10),
         }
     }
 }

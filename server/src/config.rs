@@ -11,7 +11,7 @@ mod public_url;
 mod range;
 mod read;
 mod secret_files;
-mod service;
+mod secret_keys;
 pub mod settings;
 pub mod text;
 mod v3;
@@ -29,7 +29,6 @@ pub use self::{
     merchant::Credentials,
     public_url::{PublicUrl, is_loopback_name},
     read::{load, load_database, load_user_token_secret},
-    service::Service,
     v3::V3,
     weixin::{VerifyFile, Weixin},
 };
@@ -83,8 +82,6 @@ pub struct Config {
     pub sign_type: Option<SignType>,
     pub channels: Channels,
     pub weixin: Weixin,
-    /// `None`: there are no addresses for the site's own programs.
-    pub service: Option<Service>,
     /// `None` in sandbox mode without the setting, where one is made and kept with the database, and for a merchant who has
     /// nothing to seal.
     pub secret_keys: Option<SecretKeys>,

@@ -14,11 +14,15 @@ const ADDRESS: Quota = Quota { at_once: 300, each_ms: 33 };
 /// All addresses of one IPv6 /48 together: whoever has one could order from 65,536 addresses that count apart.
 const SITE: Quota = Quota { at_once: 600, each_ms: 16 };
 
+/// A program that reads a thousand users one by one is not slowed down; one in an endless loop is.
+const KEY: Quota = Quota { at_once: 5_000, each_ms: 1 };
+
 /// Nobody presses buttons faster than this.
 const OPERATOR: Quota = Quota { at_once: 120, each_ms: 500 };
 
 #[derive(Debug)]
 pub struct CreateLimit {
+    by_key: KeyedLimit<String>,
     by_operator: KeyedLimit<String>,
     by_user: KeyedLimit<String>,
     by_address: KeyedLimit<IpAddr>,
@@ -35,6 +39,7 @@ pub struct TooOften {
 impl Default for CreateLimit {
     fn default() -> Self {
         CreateLimit {
+            by_key: KeyedLimit::new(KEY),
             by_operator: KeyedLimit::new(OPERATOR),
             by_user: KeyedLimit::new(USER),
             by_address: KeyedLimit::new(ADDRESS),
@@ -69,6 +74,19 @@ impl CreateLimit {
         })
     }
 
+    /// A program's call, by the id of its key.
+    ///
+    /// # Errors
+    /// [`TooOften`].
+    pub fn key(&self, id: &str, name: &str, now: UnixMillis) -> Result<(), TooOften> {
+        self.by_key.take(id.to_owned(), now).map_err(|wait_ms| {
+            if let Some(others) = self.refused.take(now) {
+                tracing::warn!(others, "too many calls at once with the key {name}");
+            }
+            TooOften::after(wait_ms)
+        })
+    }
+
     /// # Errors
     /// [`TooOften`].
     pub fn operator(&self, name: &str, now: UnixMillis) -> Result<(), TooOften> {
@@ -82,6 +100,7 @@ impl CreateLimit {
 
     /// Forgets those who may order freely again.
     pub fn forget(&self, now: UnixMillis) {
+        self.by_key.forget(now);
         self.by_operator.forget(now);
         self.by_user.forget(now);
         self.by_address.forget(now);
@@ -107,6 +126,15 @@ mod tests {
         let refused = (0..40).filter(|_| limit.user("a", NOW).is_err()).count();
         assert_eq!(refused, 10);
         assert_eq!(limit.user("b", NOW), Ok(()));
+    }
+
+    #[test]
+    fn a_key_in_an_endless_loop_is_slowed_down_and_others_are_not() {
+        let limit = CreateLimit::default();
+        let refused = (0..6_000).filter(|_| limit.key("A", "forum", NOW).is_err()).count();
+        assert_eq!(refused, 1_000);
+        assert_eq!(limit.key("B", "forum", NOW), Ok(()));
+        assert_eq!(limit.key("A", "forum", NOW.plus_ms(1)), Ok(()));
     }
 
     #[test]

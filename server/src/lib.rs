@@ -5,6 +5,7 @@
 #![recursion_limit = "256"]
 
 mod access_token;
+mod api;
 pub mod assets;
 pub mod background;
 pub mod client_addr;
@@ -13,8 +14,10 @@ mod cookies;
 mod create_limit;
 mod credentials;
 pub mod doctor;
+mod error_code;
 mod health;
 pub mod kept_secrets;
+mod key_call;
 mod keyed_limit;
 mod limits;
 pub mod listener;
@@ -27,13 +30,13 @@ mod official_account;
 pub mod operators;
 mod payer_session;
 mod polls;
+mod problem;
 mod readiness;
 mod recharge_api;
 mod refusals;
 pub mod router;
 pub mod same_site;
 pub mod secret;
-mod service_call;
 mod session;
 pub mod sign_type;
 pub mod start;

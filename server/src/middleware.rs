@@ -41,9 +41,11 @@ pub async fn guard(State(server): State<Server>, request: Request, next: Next) -
         parts.extensions.insert(UndeclaredProxy(proxy));
     }
     let path = parts.uri.path();
-    // WeChat, integrators and health checks bring no cookie, so nothing can be done in somebody's name there; a notice
-    // must not be lost because a proxy writes another host.
-    let by_cookie = !path.starts_with("/wxpay/") && !matches!(path, "/healthz" | "/readyz" | "/metrics");
+    // WeChat, the site's programs and health checks bring no cookie, so nothing can be done in somebody's name there; a
+    // notice must not be lost because a proxy writes another host.
+    let by_cookie = !path.starts_with("/wxpay/")
+        && !is_for_programs(path)
+        && !matches!(path, "/healthz" | "/readyz" | "/metrics");
     let is_part = path.starts_with("/pkg/");
     let mut response = if by_cookie && !server.hosts.serves(&parts) {
         server.refusals.other_host(from, parts.headers.get(header::HOST), server.now());
@@ -57,6 +59,11 @@ pub async fn guard(State(server): State<Server>, request: Request, next: Next) -
     let headers = if is_part { &EVERYWHERE[..FOR_PARTS] } else { &EVERYWHERE };
     add_headers(response.headers_mut(), headers, server.public_url.is_https());
     response
+}
+
+/// Whether the address is one of `/api/v1`. Server functions for browsers are elsewhere below `/api`.
+pub(crate) fn is_for_programs(path: &str) -> bool {
+    path.strip_prefix("/api/v1").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// The peer, where it forwards for others and the settings do not name it as a proxy: all who come through it count as one

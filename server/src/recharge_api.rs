@@ -19,7 +19,7 @@ use wxpay::{InvalidValue, OutTradeNo};
 
 pub(crate) use self::error::ApiError;
 use self::offered::Offered;
-use crate::{client_addr::ClientAddr, state::Server};
+use crate::{client_addr::ClientAddr, error_code::Code, state::Server};
 
 const INTEGRATOR: Caller = Caller::Stranger(Stranger::Program);
 
@@ -60,7 +60,7 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
     let (total_fee, bonus) = price.ok_or_else(|| {
         let site = &server.pages.site;
         let text = format!("quantity must be from {} to {} units", site.min_quantity, site.max_quantity);
-        ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "quantity", text)
+        ApiError::new(Code::Quantity, text)
     })?;
     server.create_limit.user(&user.id, server.now()).map_err(|slow| ApiError::too_often(slow.wait_s))?;
     let key_text = request.key_text();

@@ -14,6 +14,8 @@ const SHOWN: usize = 100;
 pub struct Refusals {
     other_host: LogLimit,
     other_site: LogLimit,
+    key_in_browser: LogLimit,
+    unknown_key: LogLimit,
     undeclared_proxy: Once,
 }
 
@@ -22,6 +24,8 @@ impl Default for Refusals {
         Refusals {
             other_host: LogLimit::default(),
             other_site: LogLimit::default(),
+            key_in_browser: LogLimit::default(),
+            unknown_key: LogLimit::default(),
             undeclared_proxy: Once::new(),
         }
     }
@@ -39,6 +43,24 @@ impl Refusals {
     pub fn other_site(&self, from: ClientAddr, origin: Option<&HeaderValue>, now: UnixMillis) {
         if let Some(others) = self.other_site.take(now) {
             tracing::warn!(others, "refused a request from {} by a page of {}", from.0, shown(origin));
+        }
+    }
+
+    /// A call with a key that counts, by a page in a browser (403).
+    pub fn key_in_browser(&self, name: &str, origin: &HeaderValue, now: UnixMillis) {
+        if let Some(others) = self.key_in_browser.take(now) {
+            tracing::error!(
+                others,
+                "a page of {} has the API key {name}: rotate it with --keep-old 0",
+                shown(Some(origin))
+            );
+        }
+    }
+
+    /// A call for programs without a key that counts (401).
+    pub fn unknown_key(&self, from: IpAddr, now: UnixMillis) {
+        if let Some(others) = self.unknown_key.take(now) {
+            tracing::warn!(others, "refused a call from {from} without a key that counts");
         }
     }
 

@@ -12,14 +12,17 @@ use axum::{
     extract::{Request, State},
     middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::MethodRouter,
+    routing::{MethodRouter, any},
 };
 use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    access_token, assets, health, limits, middleware, notify, notify_v3, payer_session, polls, recharge_api,
-    session, state::Server, static_codes, verify, wx,
+    access_token, api, assets, health,
+    key_call::{self, Gate},
+    limits, middleware, notify, notify_v3, payer_session, polls, problem, recharge_api, session,
+    state::Server,
+    static_codes, verify, wx,
 };
 
 /// Every route of the server, without the handlers.
@@ -32,6 +35,7 @@ fn own_routes() -> Routes<Server> {
     notify::routes()
         .merge(notify_v3::routes())
         .merge(recharge_api::routes())
+        .merge(api::routes())
         .merge(access_token::routes())
         .merge(static_codes::routes())
         .merge(health::routes())
@@ -49,17 +53,24 @@ pub fn router(server: Server) -> Router {
         .with_state(server.clone())
         .merge(app::pages::routes().with_state(server.pages.clone()))
         .merge(assets::routes());
-    let (mut programs, mut browsers, mut desk) = (Router::new(), Router::new(), Router::new());
+    let (mut programs, mut api) = (Router::new(), Router::new());
+    let (mut browsers, mut desk) = (Router::new(), Router::new());
     for (route, handler) in routes {
         let group = if is_desk(&route) {
             &mut desk
-        } else if route.caller == Caller::Stranger(Stranger::Program) {
+        } else if middleware::is_for_programs(&route.path) {
+            &mut api
+        } else if matches!(route.caller, Caller::Key(_) | Caller::Stranger(Stranger::Program)) {
             &mut programs
         } else {
             &mut browsers
         };
         *group = std::mem::take(group).route(&route.path, guarded(&server, &route, handler));
     }
+    for path in ["/api/v1", "/api/v1/", "/api/v1/{*path}"] {
+        api = api.route(path, any(problem::absent));
+    }
+    let programs = programs.merge(api.layer(from_fn_with_state(server.clone(), problem::render)));
     let absent = Router::new().fallback(app::pages::not_found).with_state(server.pages.clone());
     let browsers = browsers
         .merge(desk.layer(from_fn(operators_only)))
@@ -101,6 +112,7 @@ async fn operators_under_admin(request: Request, next: Next) -> Response {
 fn guarded(server: &Server, route: &Route, handler: MethodRouter) -> MethodRouter {
     let handler = match route.limit {
         Limit::Payer => handler.route_layer(from_fn_with_state(server.clone(), limits::payer)),
+        Limit::Key => handler.route_layer(from_fn_with_state(server.clone(), key_call::limit)),
         Limit::Operator => handler.route_layer(from_fn_with_state(server.clone(), limits::operator)),
         Limit::Misses if route.caller == Caller::Stranger(Stranger::Browser) => {
             handler.route_layer(from_fn_with_state(server.clone(), limits::misses))
@@ -115,6 +127,10 @@ fn guarded(server: &Server, route: &Route, handler: MethodRouter) -> MethodRoute
     };
     match route.caller {
         Caller::Operator(permission) => handler.route_layer(from_fn_with_state(permission, permitted)),
+        Caller::Key(scope) => {
+            let gate = Gate { server: server.clone(), scope };
+            handler.route_layer(from_fn_with_state(gate, key_call::admit))
+        }
         Caller::Stranger(_) => handler,
     }
 }

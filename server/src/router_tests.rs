@@ -26,7 +26,7 @@ fn every_route_that_changes_something_states_a_limit() {
             changing += 1;
             assert!(!reads(route.limit), "{route:?}");
         } else {
-            assert!(reads(route.limit), "{route:?}");
+            assert!(reads(route.limit) || route.limit == Limit::Key, "{route:?}");
         }
     }
     assert!(changing > 15, "{changing}");
@@ -36,6 +36,7 @@ fn every_route_that_changes_something_states_a_limit() {
 fn a_limit_fits_who_may_call() {
     for route in register() {
         let fits = match (route.caller, route.limit) {
+            (Caller::Key(_), limit) => limit == Limit::Key,
             (_, Limit::Reads) => true,
             (Caller::Stranger(_), Limit::Misses) => true,
             (Caller::Operator(_), limit) => matches!(limit, Limit::Operator | Limit::OwnCookie),
@@ -75,6 +76,20 @@ fn the_desk_is_what_is_under_admin_and_only_signing_in_is_for_strangers() {
     assert!(stray("/admin/new", Caller::Stranger(Stranger::Program)));
     assert!(stray("/elsewhere", Caller::Operator(Permission::View)));
     assert!(!stray("/administrator", Caller::Stranger(Stranger::Browser)));
+}
+
+#[test]
+fn whatever_is_below_api_v1_asks_for_a_key() {
+    let mut keyed = 0;
+    for route in register() {
+        let is_keyed = matches!(route.caller, Caller::Key(_));
+        keyed += usize::from(is_keyed);
+        assert!(is_keyed || !middleware::is_for_programs(&route.path), "{route:?}");
+    }
+    assert!(keyed > 5, "{keyed}");
+    for path in ["/api/v1x", "/api/v2/me", "/api/create_order", "/v1/api/v1"] {
+        assert!(!middleware::is_for_programs(path), "{path}");
+    }
 }
 
 #[test]

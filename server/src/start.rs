@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use app::{service::Service, site::SiteSettings};
 use cashier::db::{facts, sqlite_file};
-use cashier::{Cashier, Clock, Db, Random, sealing::SecretKeys, token::AccessTokens};
+use cashier::{Cashier, Clock, Db, Random, api_keys::ApiKeys, sealing::SecretKeys, token::AccessTokens};
+use recharge::api_key::KeyMode;
 use tokio::{sync::watch, task::JoinHandle};
 use wxpay::{
     AppId, UnixMillis,
@@ -89,12 +90,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         .at(public_url.as_str());
     let (first_password, no_operator) = first_operator(&config, &db).await?;
     let cashier = cashier(&config, db.clone(), client.clone(), &public_url);
-    let keys = kept_secrets::secret_keys(&config, &db).await?;
+    let secret_keys = kept_secrets::secret_keys(&config, &db).await?;
     let account = OfficialAccount::of(&config, sandbox_addr)?;
     cashier.load_wechat_keys().await?;
     wechat::stop_if_expired(&cashier, &config, UnixMillis::now());
     let server = Server::new(Inner {
-        pages: Service { cashier: cashier.clone(), site: site_settings(&config, &public_url, sandbox_addr) },
+        pages: Service {
+            cashier: cashier.clone(),
+            keys: ApiKeys::new(db.clone(), mode_of_keys(&config)),
+            site: site_settings(&config, &public_url, sandbox_addr),
+        },
         cashier,
         wechat: client,
         tokens,
@@ -106,11 +111,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         is_framed: !config.site.frame_ancestors.is_empty(),
         trusted_proxies: config.trusted_proxies.clone(),
         metrics_from: config.metrics_from.clone(),
-        access_tokens: access_tokens(&config, &db, keys.as_ref(), account.as_ref()),
-        service: config.service.clone(),
+        access_tokens: access_tokens(&config, &db, secret_keys.as_ref(), account.as_ref()),
         channels: config.channels,
         verify: config.weixin.verify.clone(),
-        secret_keys: keys,
+        secret_keys,
         account,
         bad_notices: LogLimit::default(),
         refusals: Refusals::default(),
@@ -173,6 +177,10 @@ fn access_tokens(
     let (weixin, keys) = (account?.weixin.clone(), keys?);
     let (api, daily) = (config.weixin.token_api, i64::from(config.weixin.token_daily));
     Some(AccessTokens::new(db.clone(), Clock::system(), weixin, api, daily, keys))
+}
+
+fn mode_of_keys(config: &Config) -> KeyMode {
+    if config.is_sandbox() { KeyMode::Test } else { KeyMode::Live }
 }
 
 /// The operator of the first start: the password that was made for it, and whether there is still none.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use wxpay::{UnixMillis, client::Client};
 
 use crate::{
-    config::{Channels, PublicUrl, Service, VerifyFile},
+    config::{Channels, PublicUrl, VerifyFile},
     create_limit::CreateLimit,
     log_limit::LogLimit,
     misses::Misses,
@@ -53,10 +53,8 @@ pub struct Inner {
     pub is_framed: bool,
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,
-    /// `None` without an AppSecret.
+    /// `None` without an AppSecret, or a key to seal with.
     pub access_tokens: Option<AccessTokens>,
-    /// `None`: there are no addresses for the site's own programs.
-    pub service: Option<Service>,
     pub channels: Channels,
     /// Served at the root.
     pub verify: Vec<VerifyFile>,

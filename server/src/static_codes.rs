@@ -3,15 +3,16 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use app::access::{Caller, Limit, Routes, Stranger};
+use app::access::{Caller, Limit, Routes};
 use axum::{
+    Extension,
     body::Body,
     extract::{Path, Request, State},
     response::Response,
 };
 use cashier::{Scanned, StaticCodeError};
 use http::StatusCode;
-use recharge::{User, static_code::StaticCode};
+use recharge::{User, api_key::Scope, static_code::StaticCode};
 use serde::{Deserialize, Serialize};
 use wxpay::{
     ProductId,
@@ -22,14 +23,15 @@ use wxpay::{
 };
 
 use crate::{
+    error_code::Code,
+    key_call::KeyCall,
     middleware::FORM_BYTES,
     notify::{NOTICE, WECHAT, refused, reply, whole},
     recharge_api::{ApiError, answer},
-    service_call::ServiceCall,
     state::Server,
 };
 
-const PROGRAM: Caller = Caller::Stranger(Stranger::Program);
+const PROGRAM: Caller = Caller::Key(Some(Scope::StaticCodesWrite));
 
 /// Codes of one answer; the latest.
 const LISTED: i64 = 500;
@@ -37,9 +39,9 @@ const LISTED: i64 = 500;
 pub(crate) fn routes() -> Routes<Server> {
     Routes::new()
         .post("/wxpay/callback", WECHAT, NOTICE, callback)
-        .post("/wxpay/static-codes", PROGRAM, Limit::Integrator, make)
-        .get("/wxpay/static-codes", PROGRAM, Limit::Reads, list)
-        .post("/wxpay/static-codes/{product_id}/stop", PROGRAM, Limit::Integrator, stop)
+        .post("/wxpay/static-codes", PROGRAM, Limit::Key, make)
+        .get("/wxpay/static-codes", PROGRAM, Limit::Key, list)
+        .post("/wxpay/static-codes/{product_id}/stop", PROGRAM, Limit::Key, stop)
 }
 
 /// Somebody has scanned a code, and waits: what is believed is answered with a signed text within 3 s.
@@ -119,25 +121,29 @@ impl From<StaticCode> for Shown {
     }
 }
 
-async fn make(call: ServiceCall, State(server): State<Server>, request: Request) -> Response {
+async fn make(
+    Extension(call): Extension<KeyCall>,
+    State(server): State<Server>,
+    request: Request,
+) -> Response {
     let made = async {
         if !server.channels.static_codes {
             let text = "static codes are not offered: SAOMA_WECHAT_CHANNELS does not name STATIC";
-            return Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_type", text));
+            return Err(ApiError::new(Code::BadType, text));
         }
-        let body = axum::body::to_bytes(request.into_body(), FORM_BYTES).await.map_err(|_| {
-            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body must have at most 16 KiB")
-        })?;
+        let body = axum::body::to_bytes(request.into_body(), FORM_BYTES)
+            .await
+            .map_err(|_| ApiError::new(Code::TooLarge, "the body must have at most 16 KiB"))?;
         let wanted: Wanted = serde_json::from_slice(&body)
-            .map_err(|error| ApiError::new(StatusCode::BAD_REQUEST, "bad_request", error.to_string()))?;
-        let unprocessable = |code, text: String| ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, code, text);
+            .map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
         let site = &server.pages.site;
         let (total_fee, bonus) = site.price(wanted.quantity).ok_or_else(|| {
             let (least, most) = (site.min_quantity, site.max_quantity);
-            unprocessable("quantity", format!("quantity must be from {least} to {most} units"))
+            ApiError::new(Code::Quantity, format!("quantity must be from {least} to {most} units"))
         })?;
         let name = wanted.name.unwrap_or_else(|| wanted.user.clone());
-        let user = User::new(wanted.user, name).map_err(|error| unprocessable("user", error.to_string()))?;
+        let user =
+            User::new(wanted.user, name).map_err(|error| ApiError::new(Code::User, error.to_string()))?;
         let code = server.cashier.make_static_code(user, total_fee, bonus, wanted.short, call.by()).await?;
         Ok(Shown::from(code))
     };
@@ -149,7 +155,7 @@ struct List {
     codes: Vec<Shown>,
 }
 
-async fn list(_: ServiceCall, State(server): State<Server>) -> Response {
+async fn list(State(server): State<Server>) -> Response {
     let listed = async {
         let codes = server.cashier.static_codes(LISTED).await?;
         Ok(List { codes: codes.into_iter().map(Shown::from).collect() })
@@ -157,9 +163,13 @@ async fn list(_: ServiceCall, State(server): State<Server>) -> Response {
     answer(&server, listed.await)
 }
 
-async fn stop(call: ServiceCall, State(server): State<Server>, Path(number): Path<String>) -> Response {
+async fn stop(
+    Extension(call): Extension<KeyCall>,
+    State(server): State<Server>,
+    Path(number): Path<String>,
+) -> Response {
     let stopped = async {
-        let none = || ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is no such code");
+        let none = || ApiError::new(Code::NotFound, "there is no such code");
         let number = ProductId::parse(number).map_err(|_| none())?;
         server.cashier.stop_static_code(&number, call.by()).await?;
         let code = server.cashier.static_code(&number).await?.ok_or_else(none)?;
@@ -171,9 +181,7 @@ async fn stop(call: ServiceCall, State(server): State<Server>, Path(number): Pat
 impl From<StaticCodeError> for ApiError {
     fn from(error: StaticCodeError) -> Self {
         match error {
-            StaticCodeError::Invalid(why) => {
-                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", why.to_string())
-            }
+            StaticCodeError::Invalid(why) => ApiError::new(Code::Invalid, why.to_string()),
             StaticCodeError::Db(error) => error.into(),
         }
     }

@@ -5,6 +5,8 @@
 
 #[path = "http/access_token.rs"]
 mod access_token;
+#[path = "http/api.rs"]
+mod api;
 #[path = "http/backups.rs"]
 mod backups;
 #[path = "http/books.rs"]
@@ -74,3 +76,5 @@ mod status_words;
 #[path = "http/transport.rs"]
 mod transport;
 mod wechat_v3;
+#[path = "http/wxpay_errors.rs"]
+mod wxpay_errors;

@@ -90,6 +90,9 @@ fn a_key_with_networks_is_used_from_these_alone() {
     assert!(key.comes_from(Some([10, 1, 2, 3].into())));
     assert!(!key.comes_from(Some([10, 2, 0, 1].into())) && !key.comes_from(None));
     assert!(self::key().comes_from(None));
+    assert_eq!(network("203.0.113.7").unwrap(), "203.0.113.7/32".parse().unwrap());
+    assert_eq!(network("2001:db8::/32").unwrap(), "2001:db8::/32".parse().unwrap());
+    assert!(["", "localhost", "10.0.0.0/33", "10.0.0.0/8,"].iter().all(|text| network(text).is_err()));
 }
 
 #[test]

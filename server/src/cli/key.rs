@@ -6,7 +6,7 @@ use cashier::{Db, api_keys::ApiKeys, db::facts};
 use clap::Subcommand;
 use ipnet::IpNet;
 use recharge::{
-    api_key::{ApiKey, KeyMode, KeyText, NewKey, Scope},
+    api_key::{ApiKey, KeyMode, KeyText, NewKey, Scope, network},
     audit::Acting,
 };
 use server::config::{self, SANDBOX_IDENTITY};
@@ -28,7 +28,7 @@ pub enum KeyAction {
         #[arg(long, required = true, value_delimiter = ',', value_parser = scope)]
         scopes: Vec<Scope>,
         /// Networks it may be used from, separated by commas; without it from everywhere
-        #[arg(long, value_delimiter = ',')]
+        #[arg(long, value_delimiter = ',', value_parser = network)]
         networks: Vec<IpNet>,
         /// The largest amount of one call, in fen
         #[arg(long, value_name = "FEN")]

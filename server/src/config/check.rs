@@ -7,7 +7,7 @@ use super::{
     parse::{at_least, networks, socket_addr},
     public_url::PublicUrl,
     range::between,
-    service,
+    secret_keys,
     settings::Settings,
     weixin,
 };
@@ -43,7 +43,6 @@ impl Config {
         let frame_ancestors = frame_ancestors(&s.frame_ancestors, public_url.as_ref())?;
         let weixin = weixin::read(&s, &mode)?;
         let channels = weixin::channels(&s, &mode, &weixin, public_url.as_ref())?;
-        let service = service::read(&s)?;
         Ok(Config {
             addr,
             database_url: database_url(s.database_url.as_deref(), in_sandbox)?,
@@ -64,8 +63,7 @@ impl Config {
             sign_type: merchant::sign_type(&s)?,
             channels,
             weixin,
-            secret_keys: service::secret_keys(&s, &mode, &channels, service.as_ref())?,
-            service,
+            secret_keys: secret_keys::read(&s, &mode, &channels)?,
             mode,
             secret_files: Vec::new(),
         })

@@ -5,7 +5,7 @@ use wxpay::{Protocol, TradeType, UnixMillis};
 
 use cashier::token::TokenApi;
 
-use super::super::{Config, Mode, Secret, VerifyFile, settings::Settings};
+use super::super::{Config, Mode, VerifyFile, settings::Settings};
 
 /// Keys and certificates that were made for these tests.
 fn fixture(name: &str) -> String {
@@ -48,7 +48,6 @@ fn line(start: Settings, change: impl FnOnce(&mut Settings)) -> String {
         s.wechat_api_key.clone(),
         s.wechat_apiv3_key.clone(),
         s.wechat_app_secret.clone(),
-        s.service_token.clone(),
         s.secret_key.clone(),
     ];
     let line = Config::check(s).unwrap_err().to_string();
@@ -332,37 +331,28 @@ fn the_accounts_settings_are_checked() {
 }
 
 #[test]
-fn what_seals_and_who_serves_is_long_enough() {
-    let token = |text: &'static str| move |s: &mut Settings| s.service_token = some(text);
-    refused(v3(), token("short"), "SAOMA_SERVICE_TOKEN", "at least 32 bytes");
-    refused(v3(), token("a token with spaces that is long enough"), "SAOMA_SERVICE_TOKEN", "visible");
+fn what_seals_is_long_enough() {
     let good = "0123456789012345678901234567890123456789";
-    refused(v3(), token(good), "SAOMA_SECRET_KEY", "as SAOMA_SERVICE_TOKEN is set");
     refused(v3(), |s| s.secret_key = some("short"), "SAOMA_SECRET_KEY", "at least 32 bytes");
     refused(v3(), |s| s.secret_key_old = some(good), "SAOMA_SECRET_KEY", "together");
-    let net = |s: &mut Settings| s.service_networks = vec!["localhost".to_owned()];
-    refused(v3(), net, "SAOMA_SERVICE_NETWORKS", "networks");
+    let net = |s: &mut Settings| s.metrics_from = vec!["localhost".to_owned()];
+    refused(v3(), net, "SAOMA_METRICS_FROM", "networks");
     let jsapi = |s: &mut Settings| {
         s.wechat_channels = Some(vec!["JSAPI".to_owned()]);
         s.wechat_app_secret = some("0123456789abcdef0123456789abcdef");
     };
     refused(v3(), jsapi, "SAOMA_SECRET_KEY", "names JSAPI");
     let mut s = v3();
-    token(good)(&mut s);
     s.secret_key = some(good);
-    let config = Config::check(s).unwrap();
-    let service = config.service.unwrap();
-    assert_eq!((service.token, service.networks.len()), (Secret::new(good), 2));
-    assert!(config.secret_keys.is_some());
+    assert!(Config::check(s).unwrap().secret_keys.is_some());
 }
 
 #[test]
 fn debug_shows_no_secret_of_v3_or_of_the_account() {
     let mut s = both();
-    s.service_token = some("service-token-012345678901234567890");
     s.secret_key = some("secret-key-0123456789012345678901234567");
     s.wechat_app_secret = some("0123456789abcdef0123456789abcdef");
-    let secrets = [&s.wechat_apiv3_key, &s.service_token, &s.secret_key, &s.wechat_app_secret];
+    let secrets = [&s.wechat_apiv3_key, &s.secret_key, &s.wechat_app_secret];
     let secrets = secrets.map(|secret| secret.clone().unwrap());
     let shown = format!("{:?}", Config::check(s).unwrap());
     for secret in secrets {

@@ -68,7 +68,6 @@ fn has_secrets(layer: &SettingsLayer) -> bool {
         &layer.wechat_apiv3_key,
         &layer.wechat_apiv3_key_old,
         &layer.wechat_app_secret,
-        &layer.service_token,
         &layer.secret_key,
         &layer.secret_key_old,
         &layer.user_token_secret,

@@ -18,7 +18,6 @@ pub(super) fn read(s: &mut Settings) -> Result<Vec<PathBuf>, ConfigError> {
         ("SAOMA_WECHAT_APIV3_KEY", &mut s.wechat_apiv3_key, &mut s.wechat_apiv3_key_file),
         ("SAOMA_WECHAT_APIV3_KEY_OLD", &mut s.wechat_apiv3_key_old, &mut s.wechat_apiv3_key_old_file),
         ("SAOMA_WECHAT_APP_SECRET", &mut s.wechat_app_secret, &mut s.wechat_app_secret_file),
-        ("SAOMA_SERVICE_TOKEN", &mut s.service_token, &mut s.service_token_file),
         ("SAOMA_SECRET_KEY", &mut s.secret_key, &mut s.secret_key_file),
         ("SAOMA_SECRET_KEY_OLD", &mut s.secret_key_old, &mut s.secret_key_old_file),
         ("SAOMA_USER_TOKEN_SECRET", &mut s.user_token_secret, &mut s.user_token_secret_file),
@@ -61,17 +60,17 @@ mod tests {
         std::fs::write(&path, content).unwrap();
         let layer = <Settings as confique::Config>::Layer::default_values();
         let mut settings = Settings::from_layer(layer).unwrap();
-        settings.service_token_file = Some(path.to_str().unwrap().to_owned());
+        settings.secret_key_file = Some(path.to_str().unwrap().to_owned());
         change(&mut settings);
         read(&mut settings).map(|_| settings)
     }
 
     #[test]
     fn a_file_is_the_setting_less_its_line_end() {
-        for content in [&b"t0ken of a service"[..], b"t0ken of a service\n", b"t0ken of a service\r\n"] {
+        for content in [&b"t0ken to seal with"[..], b"t0ken to seal with\n", b"t0ken to seal with\r\n"] {
             let settings = with_file(content, |_| ()).unwrap();
-            assert_eq!(settings.service_token.as_deref(), Some("t0ken of a service"));
-            assert_eq!(settings.service_token_file, None);
+            assert_eq!(settings.secret_key.as_deref(), Some("t0ken to seal with"));
+            assert_eq!(settings.secret_key_file, None);
         }
     }
 
@@ -83,18 +82,18 @@ mod tests {
             error.setting
         };
         for content in [&b""[..], b"\n", b"t0ken\nt0ken", b"t0ken\0", b"\xff\xfe", &[b'x'; LONGEST + 1]] {
-            assert_eq!(error(content, &|_| ()), "SAOMA_SERVICE_TOKEN_FILE");
+            assert_eq!(error(content, &|_| ()), "SAOMA_SECRET_KEY_FILE");
         }
-        let nowhere = |s: &mut Settings| s.service_token_file = Some("/nonexistent/t0ken".to_owned());
-        assert_eq!(with_file(b"", nowhere).err().unwrap().setting, "SAOMA_SERVICE_TOKEN_FILE");
-        assert_eq!(error(b"x", &|s| s.service_token = Some("t0ken".to_owned())), "SAOMA_SERVICE_TOKEN");
+        let nowhere = |s: &mut Settings| s.secret_key_file = Some("/nonexistent/t0ken".to_owned());
+        assert_eq!(with_file(b"", nowhere).err().unwrap().setting, "SAOMA_SECRET_KEY_FILE");
+        assert_eq!(error(b"x", &|s| s.secret_key = Some("t0ken".to_owned())), "SAOMA_SECRET_KEY");
     }
 
     /// A secret setting without a `…_file` would be forgotten here.
     #[test]
     fn every_file_that_the_settings_name_is_read() {
         let files: Vec<_> = Settings::META.fields.iter().filter(|f| f.name.ends_with("_file")).collect();
-        assert_eq!(files.len(), 10);
+        assert_eq!(files.len(), 9);
         for field in files {
             assert!(Settings::META.fields.iter().any(|f| Some(f.name) == field.name.strip_suffix("_file")));
         }

@@ -155,21 +155,8 @@ pub struct Settings {
     #[config(env = "SAOMA_WECHAT_TOKEN_DAILY", default = 200)]
     pub wechat_token_daily: u32,
 
-    /// What your own programs show to get an access token or to make static codes: at least 32 characters. Without it
-    /// those addresses are not there.
-    #[config(env = "SAOMA_SERVICE_TOKEN")]
-    pub service_token: Option<String>,
-
-    /// A file with service_token.
-    #[config(env = "SAOMA_SERVICE_TOKEN_FILE")]
-    pub service_token_file: Option<String>,
-
-    /// Networks of the programs that may use service_token.
-    #[config(env = "SAOMA_SERVICE_NETWORKS", parse_env = confique::env::parse::list_by_comma, default = ["127.0.0.0/8", "::1/128"])]
-    pub service_networks: Vec<String>,
-
     /// The key that seals what is stored or handed out sealed, such as access tokens and payers' openids: at least 32 bytes,
-    /// for example of "openssl rand -hex 32". Needed with a merchant for JSAPI and for service_token.
+    /// for example of "openssl rand -hex 32". Needed with a merchant for JSAPI and for /wxpay/access-token.
     #[config(env = "SAOMA_SECRET_KEY")]
     pub secret_key: Option<String>,
 

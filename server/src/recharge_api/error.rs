@@ -10,10 +10,11 @@ use serde::Serialize;
 use wxpay::OutTradeNo;
 
 use super::Answer;
+use crate::error_code::Code;
 
 #[derive(Debug)]
 pub(crate) struct ApiError {
-    status: StatusCode,
+    code: Code,
     body: Body,
     retry_after_s: Option<u32>,
 }
@@ -28,36 +29,31 @@ struct Body {
 }
 
 impl ApiError {
-    pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
         ApiError {
-            status,
-            body: Body { code, message: message.into(), out_trade_no: None },
+            code,
+            body: Body { code: code.word(), message: message.into(), out_trade_no: None },
             retry_after_s: None,
         }
     }
 
     pub(super) fn bad_token() -> Self {
-        ApiError::new(
-            StatusCode::UNAUTHORIZED,
-            "token",
-            "the user token u is missing, expired or not signed for this site",
-        )
+        ApiError::new(Code::Token, "the user token u is missing, expired or not signed for this site")
     }
 
     pub(super) fn no_such_order() -> Self {
-        ApiError::new(StatusCode::NOT_FOUND, "not_found", "there is no such order")
+        ApiError::new(Code::NotFound, "there is no such order")
     }
 
     pub(super) fn too_often(wait_s: u32) -> Self {
-        ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_often", "too many orders for this user at once")
-            .after(wait_s)
+        ApiError::new(Code::TooOften, "too many orders for this user at once").after(wait_s)
     }
 
-    pub(crate) fn later(code: &'static str, message: impl Into<String>, retry_after_s: u32) -> Self {
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message).after(retry_after_s)
+    pub(crate) fn later(code: Code, message: impl Into<String>, retry_after_s: u32) -> Self {
+        ApiError::new(code, message).after(retry_after_s)
     }
 
-    fn after(self, retry_after_s: u32) -> Self {
+    pub(crate) fn after(self, retry_after_s: u32) -> Self {
         ApiError { retry_after_s: Some(retry_after_s), ..self }
     }
 
@@ -72,12 +68,12 @@ impl ApiError {
 
     /// `sandbox`: it is play money that was not moved.
     pub(crate) fn response(self, sandbox: bool) -> Response {
-        let mut response = (self.status, Json(Answer { body: self.body, sandbox })).into_response();
+        let mut response = (self.code.status(), Json(Answer { body: self.body, sandbox })).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if self.status == StatusCode::UNAUTHORIZED {
+        if self.code.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
         response
@@ -88,33 +84,29 @@ impl From<PlaceError> for ApiError {
     fn from(error: PlaceError) -> Self {
         let message = error.to_string();
         match error {
-            PlaceError::Invalid(what) => {
-                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid", what.to_string())
-            }
+            PlaceError::Invalid(what) => ApiError::new(Code::Invalid, what.to_string()),
             PlaceError::NotFound => ApiError::no_such_order(),
-            PlaceError::TooManyOpen(_) => ApiError::new(StatusCode::CONFLICT, "too_many_open", message),
+            PlaceError::TooManyOpen(_) => ApiError::new(Code::TooManyOpen, message),
             PlaceError::TryAgain { out_trade_no } => {
-                ApiError::later("try_again", message, 3).about(&out_trade_no)
+                ApiError::later(Code::TryAgain, message, 3).about(&out_trade_no)
             }
             PlaceError::Unavailable { out_trade_no, wait_s } => {
-                ApiError::later("wechat_not_answering", message, wait_s).about_any(out_trade_no.as_ref())
+                ApiError::later(Code::WechatNotAnswering, message, wait_s).about_any(out_trade_no.as_ref())
             }
             PlaceError::RateLimited { out_trade_no, wait_s } => {
-                ApiError::later("crowded", message, wait_s).about_any(out_trade_no.as_ref())
+                ApiError::later(Code::Crowded, message, wait_s).about_any(out_trade_no.as_ref())
             }
-            PlaceError::KeyReused => ApiError::new(StatusCode::CONFLICT, "idempotency_key_reused", message),
-            PlaceError::TooManyKeys => {
-                ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_keys", message).after(3600)
-            }
+            PlaceError::KeyReused => ApiError::new(Code::IdempotencyKeyReused, message),
+            PlaceError::TooManyKeys => ApiError::new(Code::TooManyKeys, message).after(3600),
             PlaceError::OtherPayer { out_trade_no } => {
                 let text = "WeChat does not know this openid as one of the site's account";
-                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, "payer_mismatch", text).about(&out_trade_no)
+                ApiError::new(Code::PayerMismatch, text).about(&out_trade_no)
             }
             // WeChat's own words are for the operator.
             PlaceError::Refused { out_trade_no, .. } => {
-                ApiError::later("refused", "WeChat did not accept the order", 60).about(&out_trade_no)
+                ApiError::later(Code::Refused, "WeChat did not accept the order", 60).about(&out_trade_no)
             }
-            PlaceError::Stopped(_) => ApiError::later("stopped", "no new orders are taken now", 60),
+            PlaceError::Stopped(_) => ApiError::later(Code::Stopped, "no new orders are taken now", 60),
             PlaceError::Write(error) => database(&error),
         }
     }
@@ -128,5 +120,5 @@ impl From<DbError> for ApiError {
 
 fn database(error: &(dyn std::error::Error + 'static)) -> ApiError {
     tracing::error!(error, "a call could not be answered");
-    ApiError::later("busy", "the database does not answer, try again", 2)
+    ApiError::later(Code::Busy, "the database does not answer, try again", 2)
 }

@@ -48,12 +48,20 @@ impl Kind {
 pub(super) enum BadRequest {
     /// Not a form or JSON of these fields, each once.
     Unreadable(String),
-    /// The value of a field that cannot be sold.
-    Field { field: &'static str, message: &'static str },
-    /// A way to pay that there is not, or without what it needs. `code` is for programs.
-    Way { code: &'static str, message: &'static str },
+    /// A quantity that cannot be sold.
+    Quantity(&'static str),
+    /// A way to pay that there is not, or without what it needs.
+    Way { what: WayField, message: &'static str },
     /// There is no user token.
     NoToken,
+}
+
+/// The field that a way to pay is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WayField {
+    Type,
+    OpenId,
+    ClientIp,
 }
 
 #[derive(Deserialize)]
@@ -113,29 +121,28 @@ pub(super) fn read(is_json: bool, body: &[u8]) -> Result<RechargeRequest, BadReq
 }
 
 fn check(fields: Fields) -> Result<RechargeRequest, BadRequest> {
-    let bad = |field, message| BadRequest::Field { field, message };
     let kind = kind(&fields)?;
-    let quantity = fields.quantity.ok_or_else(|| bad("quantity", "quantity is missing"))?;
+    let quantity = fields.quantity.ok_or(BadRequest::Quantity("quantity is missing"))?;
     let quantity =
-        whole(&quantity.0).ok_or_else(|| bad("quantity", "quantity must be a whole number of units"))?;
+        whole(&quantity.0).ok_or(BadRequest::Quantity("quantity must be a whole number of units"))?;
     let u = fields.u.filter(|u| !u.is_empty()).ok_or(BadRequest::NoToken)?;
     Ok(RechargeRequest { u, quantity, kind })
 }
 
 fn kind(fields: &Fields) -> Result<Kind, BadRequest> {
-    let bad = |code, message| BadRequest::Way { code, message };
+    let bad = |what, message| BadRequest::Way { what, message };
     let trade_type = match fields.kind.as_deref() {
         None => TradeType::Native,
         // WeChat calls it by both names.
         Some("H5") => TradeType::Mweb,
         Some(word) => TradeType::parse(word)
-            .map_err(|_| bad("bad_type", "type must be NATIVE, JSAPI, MWEB (or H5) or APP"))?,
+            .map_err(|_| bad(WayField::Type, "type must be NATIVE, JSAPI, MWEB (or H5) or APP"))?,
     };
     if fields.openid.is_some() && trade_type != TradeType::Jsapi {
-        return Err(bad("openid", "openid goes with type JSAPI only"));
+        return Err(bad(WayField::OpenId, "openid goes with type JSAPI only"));
     }
     if fields.client_ip.is_some() && trade_type != TradeType::Mweb {
-        return Err(bad("client_ip", "client_ip goes with type MWEB only"));
+        return Err(bad(WayField::ClientIp, "client_ip goes with type MWEB only"));
     }
     match trade_type {
         TradeType::Native => Ok(Kind::Native),
@@ -143,12 +150,12 @@ fn kind(fields: &Fields) -> Result<Kind, BadRequest> {
         TradeType::Jsapi => {
             let must = "type JSAPI needs openid: who pays, as the account of SAOMA_WECHAT_APPID knows him";
             let openid = fields.openid.as_deref().map(OpenId::parse).and_then(Result::ok);
-            Ok(Kind::Jsapi { openid: openid.ok_or_else(|| bad("openid", must))? })
+            Ok(Kind::Jsapi { openid: openid.ok_or_else(|| bad(WayField::OpenId, must))? })
         }
         TradeType::Mweb => {
             let must = "type MWEB needs client_ip: the payer's own IPv4 or IPv6 address";
             let client_ip = fields.client_ip.as_deref().and_then(|ip| ip.parse().ok());
-            Ok(Kind::Mweb { client_ip: client_ip.ok_or_else(|| bad("client_ip", must))? })
+            Ok(Kind::Mweb { client_ip: client_ip.ok_or_else(|| bad(WayField::ClientIp, must))? })
         }
     }
 }
@@ -169,22 +176,22 @@ mod tests {
 
     #[test]
     fn each_way_needs_its_own_fields_and_no_others() {
-        for (text, code) in [
-            ("&type=FOO", "bad_type"),
-            ("&type=native", "bad_type"),
-            ("&type=", "bad_type"),
-            ("&type=JSAPI", "openid"),
-            ("&type=JSAPI&openid=", "openid"),
-            ("&type=JSAPI&openid=o%0A1", "openid"),
-            ("&openid=o1", "openid"),
-            ("&type=APP&openid=o1", "openid"),
-            ("&type=MWEB", "client_ip"),
-            ("&type=MWEB&client_ip=localhost", "client_ip"),
-            ("&type=MWEB&client_ip=203.0.113.7%3A80", "client_ip"),
-            ("&client_ip=203.0.113.7", "client_ip"),
+        for (text, what) in [
+            ("&type=FOO", WayField::Type),
+            ("&type=native", WayField::Type),
+            ("&type=", WayField::Type),
+            ("&type=JSAPI", WayField::OpenId),
+            ("&type=JSAPI&openid=", WayField::OpenId),
+            ("&type=JSAPI&openid=o%0A1", WayField::OpenId),
+            ("&openid=o1", WayField::OpenId),
+            ("&type=APP&openid=o1", WayField::OpenId),
+            ("&type=MWEB", WayField::ClientIp),
+            ("&type=MWEB&client_ip=localhost", WayField::ClientIp),
+            ("&type=MWEB&client_ip=203.0.113.7%3A80", WayField::ClientIp),
+            ("&client_ip=203.0.113.7", WayField::ClientIp),
         ] {
             match form(&format!("u=a.b.c&quantity=50{text}")) {
-                Err(BadRequest::Way { code: found, .. }) => assert_eq!(found, code, "{text}"),
+                Err(BadRequest::Way { what: found, .. }) => assert_eq!(found, what, "{text}"),
                 other => panic!("{text}: {other:?}"),
             }
         }

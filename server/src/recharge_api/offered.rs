@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use http::StatusCode;
 use recharge::{Order, order::Way};
 use serde::Serialize;
 use wxpay::{
@@ -11,7 +10,7 @@ use wxpay::{
 };
 
 use super::{ApiError, fields::Kind};
-use crate::{client_addr::is_public, state::Server};
+use crate::{client_addr::is_public, error_code::Code, state::Server};
 
 /// What leads the payer to the payment. All are absent of an order that is paid or closed but `code_url`, which programs
 /// have always found there.
@@ -60,7 +59,7 @@ pub(super) fn way(server: &Server, kind: Kind, ip: IpAddr) -> Result<(Way, IpAdd
     if !server.channels.offers(trade_type) {
         let (word, offered) = (trade_type.as_str(), server.channels);
         let text = format!("type {word} is not offered: SAOMA_WECHAT_CHANNELS has {offered}");
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, "bad_type", text));
+        return Err(ApiError::new(Code::BadType, text));
     }
     match kind {
         Kind::Native => Ok((Way::Native, ip)),
@@ -71,7 +70,7 @@ pub(super) fn way(server: &Server, kind: Kind, ip: IpAddr) -> Result<(Way, IpAdd
             if !server.pages.site.sandbox && !is_public(client_ip) {
                 let text =
                     "client_ip must be the payer's public address: WeChat compares it with the phone's";
-                return Err(ApiError::new(StatusCode::BAD_REQUEST, "client_ip", text));
+                return Err(ApiError::new(Code::ClientIp, text));
             }
             let site = &server.pages.site;
             let scene =

@@ -1,14 +1,14 @@
 //! The request of `POST /wxpay/recharge`: a form or JSON of a limited size.
 
 use axum::{body::HttpBody as _, extract::Request};
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, header};
 use sha2::{Digest as _, Sha256};
 
 use super::{
     ApiError,
-    fields::{self, BadRequest, Kind, RechargeRequest},
+    fields::{self, BadRequest, Kind, RechargeRequest, WayField},
 };
-use crate::middleware::FORM_BYTES;
+use crate::{error_code::Code, middleware::FORM_BYTES};
 
 /// The `Idempotency-Key`, if there is one.
 ///
@@ -25,7 +25,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Api
 }
 
 pub(super) fn bad_key(why: &str) -> ApiError {
-    ApiError::new(StatusCode::BAD_REQUEST, "idempotency_key", why)
+    ApiError::new(Code::IdempotencyKey, why)
 }
 
 /// # Errors
@@ -39,12 +39,11 @@ pub(super) async fn read(request: Request) -> Result<RechargeRequest, ApiError> 
         "application/x-www-form-urlencoded" => false,
         _ => {
             let text = "send application/json or application/x-www-form-urlencoded";
-            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_type", text));
+            return Err(ApiError::new(Code::ContentType, text));
         }
     };
     let body = request.into_body();
-    let too_large =
-        || ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "the body must have at most 16 KiB");
+    let too_large = || ApiError::new(Code::TooLarge, "the body must have at most 16 KiB");
     if body.size_hint().lower() > FORM_BYTES as u64 {
         return Err(too_large());
     }
@@ -72,11 +71,16 @@ impl RechargeRequest {
 impl From<BadRequest> for ApiError {
     fn from(bad: BadRequest) -> ApiError {
         match bad {
-            BadRequest::Unreadable(why) => ApiError::new(StatusCode::BAD_REQUEST, "bad_request", why),
-            BadRequest::Field { field, message } => {
-                ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, field, message)
+            BadRequest::Unreadable(why) => ApiError::new(Code::BadRequest, why),
+            BadRequest::Quantity(message) => ApiError::new(Code::Quantity, message),
+            BadRequest::Way { what, message } => {
+                let code = match what {
+                    WayField::Type => Code::BadType,
+                    WayField::OpenId => Code::OpenId,
+                    WayField::ClientIp => Code::ClientIp,
+                };
+                ApiError::new(code, message)
             }
-            BadRequest::Way { code, message } => ApiError::new(StatusCode::BAD_REQUEST, code, message),
             BadRequest::NoToken => ApiError::bad_token(),
         }
     }

@@ -117,6 +117,15 @@ pub fn self_check(database: &str) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
+/// The text of a new key, as an operator makes it.
+pub fn key(database: &str, name: &str, scopes: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let output =
+        program(folder.path(), database).args(["key", "create", name, "--scopes", scopes]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
 fn served(folder: &Path, database: &str) -> Command {
     let mut command = program(folder, database);
     command

@@ -7,26 +7,23 @@ use serde_json::Value;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::process::Saoma;
+use super::process::{Saoma, key};
 use super::{client, get};
 
 const CALLS: usize = 1000;
-const TOKEN: &str = "service-token-of-more-than-32-characters";
 
-fn with_service(command: &mut Command) {
-    command
-        .env("SAOMA_SERVICE_TOKEN", TOKEN)
-        .env("SAOMA_SECRET_KEY", "a key that seals, of more than 32 bytes");
+fn with_secret_key(command: &mut Command) {
+    command.env("SAOMA_SECRET_KEY", "a key that seals, of more than 32 bytes");
 }
 
 #[tokio::test]
 async fn a_thousand_calls_at_once_at_three_servers_ask_wechat_for_one_token() {
     let database = testdb::postgres().await;
-    let first = Saoma::start_with(&database, with_service);
+    let first = Saoma::start_with(&database, with_secret_key);
     let sandbox = first.sandbox.clone().unwrap();
     let beside = || {
         Saoma::beside_with(&first, &database, |command| {
-            with_service(command);
+            with_secret_key(command);
             command
                 .env("SAOMA_WECHAT_APP_SECRET", sandbox::APP_SECRET)
                 .env("SAOMA_WEIXIN_BASE_URL", &sandbox)
@@ -37,13 +34,14 @@ async fn a_thousand_calls_at_once_at_three_servers_ask_wechat_for_one_token() {
     let servers = [&first, &second, &third];
     let start = Arc::new(Barrier::new(CALLS));
     let client = client();
+    let key = key(&database, "program", "wechat_token:read");
     let mut asking = JoinSet::new();
     for call in 0..CALLS {
-        let (start, client) = (Arc::clone(&start), client.clone());
+        let (start, client, key) = (Arc::clone(&start), client.clone(), key.clone());
         let address = format!("http://{}/wxpay/access-token", servers[call % servers.len()].addr);
         asking.spawn(async move {
             start.wait().await;
-            let answer = client.get(address).bearer_auth(TOKEN).send().await.unwrap();
+            let answer = client.get(address).bearer_auth(key).send().await.unwrap();
             let (status, body) = (answer.status(), answer.text().await.unwrap());
             assert_eq!(status, 200, "{body}");
             serde_json::from_str::<Value>(&body).unwrap()["access_token"].as_str().unwrap().to_owned()

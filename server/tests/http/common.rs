@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use recharge::User;
+use cashier::{Db, api_keys::ApiKeys};
+use recharge::{
+    User,
+    api_key::{KeyMode, NewKey, Scope},
+    audit::Acting,
+};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect::Policy};
 use serde_json::{Value, json};
 use server::{
@@ -93,6 +98,26 @@ impl Site {
     /// A form as a page of ours sends it.
     pub fn post(&self, path: &str, form: &[(&str, &str)]) -> RequestBuilder {
         self.http.post(format!("{}{path}", self.url)).header("origin", &self.url).form(form)
+    }
+
+    /// The text of a new key, as the console makes it.
+    pub async fn key(&self, name: &str, scopes: &[Scope]) -> String {
+        let scopes = scopes.iter().copied().collect();
+        let name = name.to_owned();
+        self.key_of(NewKey { name, scopes, networks: Vec::new(), max_amount: None, expires_at: None }).await
+    }
+
+    pub async fn key_of(&self, new: NewKey) -> String {
+        let by = Acting::operator("console", "console");
+        let (_, text) = self.keys().await.make(new, &by, UnixMillis::now()).await.unwrap();
+        // The server reads its keys again for a text that it does not know, but not more often than this.
+        tokio::time::sleep(Duration::from_millis(220)).await;
+        text.expose().to_owned()
+    }
+
+    /// The site's keys, as another process sees them.
+    pub async fn keys(&self) -> ApiKeys {
+        ApiKeys::new(Db::open(&self.database).await.unwrap(), KeyMode::Test)
     }
 
     pub fn token(&self, user: &str) -> String {

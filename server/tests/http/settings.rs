@@ -73,7 +73,7 @@ fn unusable_settings_are_named() {
         (with("SAOMA_WECHAT_PLATFORM_CERTS", "on"), "SAOMA_WECHAT_APIV3_KEY"),
         (with("SAOMA_WECHAT_PROTOCOL", "v3"), "SAOMA_WECHAT_PROTOCOL"),
         (with("SAOMA_WECHAT_CHANNELS", "NATIVE,JSAPI"), "SAOMA_WECHAT_APP_SECRET"),
-        (with("SAOMA_SERVICE_TOKEN", "short"), "SAOMA_SERVICE_TOKEN"),
+        (with("SAOMA_SECRET_KEY", "short"), "SAOMA_SECRET_KEY"),
         (with("SAOMA_WECHAT_API_KEY_FILE", "/nowhere"), "SAOMA_WECHAT_API_KEY"),
         (with("SAOMA_TIME_EXPIRE_S", "60"), "SAOMA_TIME_EXPIRE_S"),
         (with("SAOMA_MAX_QUANTITY", "many"), "SAOMA_MAX_QUANTITY"),

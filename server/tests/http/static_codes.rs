@@ -1,5 +1,6 @@
 //! Static codes: made by the site's program, scanned as WeChat tells it, paid, stopped.
 
+use recharge::api_key::Scope;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use wxpay::{
@@ -7,20 +8,23 @@ use wxpay::{
     v2::{Fields, REPLY_LIMIT, sign},
 };
 
-use super::common::{Site, on_both_with, signed, text};
+use super::common::{Site, on_both, on_both_with, signed, text};
 
-const ON: &str = "service_token = \"service-token-of-more-than-32-characters\"\n";
-const TOKEN: &str = "service-token-of-more-than-32-characters";
 const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";
 
-async fn call(site: &Site, path: &str, body: &Value) -> (u16, Value) {
-    let request = site.http.post(format!("{}{path}", site.url)).bearer_auth(TOKEN).json(body);
+async fn key(site: &Site) -> String {
+    site.key("till", &[Scope::StaticCodesWrite]).await
+}
+
+async fn call(site: &Site, key: &str, path: &str, body: &Value) -> (u16, Value) {
+    let request = site.http.post(format!("{}{path}", site.url)).bearer_auth(key).json(body);
     let response = request.send().await.unwrap();
     (response.status().as_u16(), response.json().await.unwrap())
 }
 
-async fn made(site: &Site) -> Value {
-    let (status, code) = call(site, "/wxpay/static-codes", &json!({"user": "lin", "quantity": 10})).await;
+async fn made(site: &Site, key: &str) -> Value {
+    let (status, code) =
+        call(site, key, "/wxpay/static-codes", &json!({"user": "lin", "quantity": 10})).await;
     assert_eq!(status, 200, "{code}");
     code
 }
@@ -52,8 +56,9 @@ fn prepay(reply: &Fields) -> String {
 
 #[tokio::test]
 async fn each_scan_that_is_paid_is_one_recharge() {
-    on_both_with(ON, async |site| {
-        let code = made(&site).await;
+    on_both(async |site| {
+        let key = key(&site).await;
+        let code = made(&site, &key).await;
         let product_id = text(&code, "product_id");
         let url = text(&code, "code_url");
         let query = url.strip_prefix("weixin://wxpay/bizpayurl?").unwrap();
@@ -85,10 +90,11 @@ async fn each_scan_that_is_paid_is_one_recharge() {
 
 #[tokio::test]
 async fn a_stopped_or_unknown_code_is_refused_with_a_signed_text_for_the_payer() {
-    on_both_with(ON, async |site| {
-        let product_id = text(&made(&site).await, "product_id");
+    on_both(async |site| {
+        let key = key(&site).await;
+        let product_id = text(&made(&site, &key).await, "product_id");
         let (status, stopped) =
-            call(&site, &format!("/wxpay/static-codes/{product_id}/stop"), &json!({})).await;
+            call(&site, &key, &format!("/wxpay/static-codes/{product_id}/stop"), &json!({})).await;
         assert_eq!((status, stopped["stopped_at"].is_string()), (200, true), "{stopped}");
         for number in [product_id.as_str(), "AAAAAAAAAAAAAAAAAAAAAAAAAA", "SKU-1001"] {
             let reply = callback(&site, signed(scan(number, OPENID))).await;
@@ -98,13 +104,13 @@ async fn a_stopped_or_unknown_code_is_refused_with_a_signed_text_for_the_payer()
             assert_eq!(said, ["SUCCESS", "FAIL", "商品已下架"], "{number}");
         }
         assert_eq!(site.count("orders").await, 0);
-        let list = site.get("/wxpay/static-codes").bearer_auth(TOKEN).send().await.unwrap();
+        let list = site.get("/wxpay/static-codes").bearer_auth(&key).send().await.unwrap();
         let list: Value = list.json().await.unwrap();
         assert_eq!(list["codes"][0]["product_id"], product_id.as_str());
         let audited =
-            "audit WHERE operator = 'service' AND address = '127.0.0.1' AND action LIKE 'static_code_%'";
+            "audit WHERE operator = 'key:till' AND address = '127.0.0.1' AND action LIKE 'static_code_%'";
         assert_eq!(site.count(audited).await, 2, "one made, one stopped");
-        let none = call(&site, "/wxpay/static-codes/AAAAAAAAAAAAAAAAAAAAAAAAAA/stop", &json!({})).await;
+        let none = call(&site, &key, "/wxpay/static-codes/AAAAAAAAAAAAAAAAAAAAAAAAAA/stop", &json!({})).await;
         assert_eq!(none.0, 404);
     })
     .await;
@@ -112,8 +118,9 @@ async fn a_stopped_or_unknown_code_is_refused_with_a_signed_text_for_the_payer()
 
 #[tokio::test]
 async fn a_callback_that_wechat_did_not_sign_or_not_for_us_places_no_order() {
-    on_both_with(ON, async |site| {
-        let product_id = text(&made(&site).await, "product_id");
+    on_both(async |site| {
+        let key = key(&site).await;
+        let product_id = text(&made(&site, &key).await, "product_id");
         let genuine = scan(&product_id, OPENID);
         let wrong = genuine.clone().with("sign", "0".repeat(32)).to_xml();
         let hmac = sign::sign(&genuine, &Merchant::sandbox().key, SignType::Md5).to_lowercase();
@@ -142,12 +149,13 @@ async fn a_callback_that_wechat_did_not_sign_or_not_for_us_places_no_order() {
 
 #[tokio::test]
 async fn only_the_sites_own_program_makes_codes_and_only_of_what_is_sold() {
-    on_both_with(ON, async |site| {
+    on_both(async |site| {
+        let key = key(&site).await;
         let body = json!({"user": "lin", "quantity": 10});
         let address = format!("{}/wxpay/static-codes", site.url);
         let stranger = site.http.post(&address).json(&body).send().await.unwrap();
         assert_eq!(stranger.status(), StatusCode::UNAUTHORIZED);
-        let page = site.http.post(&address).bearer_auth(TOKEN).header("origin", &site.url).json(&body);
+        let page = site.http.post(&address).bearer_auth(&key).header("origin", &site.url).json(&body);
         assert_eq!(page.send().await.unwrap().status(), StatusCode::FORBIDDEN);
         for (bad, status) in [
             (json!({"user": "lin", "quantity": 0}), 422),
@@ -156,14 +164,15 @@ async fn only_the_sites_own_program_makes_codes_and_only_of_what_is_sold() {
             (json!({"user": "lin", "quantity": 10, "total_fee": 1}), 400),
             (json!([]), 400),
         ] {
-            assert_eq!(call(&site, "/wxpay/static-codes", &bad).await.0, status, "{bad}");
+            assert_eq!(call(&site, &key, "/wxpay/static-codes", &bad).await.0, status, "{bad}");
         }
         assert_eq!(site.count("static_codes").await, 0);
     })
     .await;
-    on_both_with(&format!("{ON}wechat_channels = [\"NATIVE\"]\n"), async |site| {
+    on_both_with("wechat_channels = [\"NATIVE\"]\n", async |site| {
+        let key = key(&site).await;
         let (status, error) =
-            call(&site, "/wxpay/static-codes", &json!({"user": "lin", "quantity": 10})).await;
+            call(&site, &key, "/wxpay/static-codes", &json!({"user": "lin", "quantity": 10})).await;
         assert_eq!((status, error["code"].as_str()), (400, Some("bad_type")), "{error}");
     })
     .await;

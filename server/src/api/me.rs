@@ -1,0 +1,50 @@
+//! `GET /api/v1/me`: which key this is and what it allows. The first call that anybody makes.
+
+use app::access::{Caller, Limit, Routes};
+use axum::{Extension, Json, extract::State};
+use recharge::api_key::Scope;
+use serde::Serialize;
+use wxpay::{Fen, UnixMillis};
+
+use crate::{key_call::KeyCall, state::Server};
+
+pub(crate) fn routes() -> Routes<Server> {
+    Routes::new().get("/api/v1/me", Caller::Key(None), Limit::Key, show)
+}
+
+#[derive(Serialize)]
+struct Me {
+    key: Key,
+    /// `live`, or `sandbox`: no real money moves.
+    mode: &'static str,
+    /// The server's time.
+    now: String,
+}
+
+#[derive(Serialize)]
+struct Key {
+    id: String,
+    name: String,
+    scopes: Vec<Scope>,
+    /// Empty: from everywhere.
+    networks: Vec<String>,
+    /// Fen a call.
+    max_amount: Option<Fen>,
+    expires_at: Option<String>,
+}
+
+async fn show(State(server): State<Server>, Extension(call): Extension<KeyCall>) -> Json<Me> {
+    let key = call.key;
+    Json(Me {
+        key: Key {
+            id: key.id.to_string(),
+            name: key.name.clone(),
+            scopes: key.scopes.iter().copied().collect(),
+            networks: key.networks.iter().map(ToString::to_string).collect(),
+            max_amount: key.max_amount,
+            expires_at: key.expires_at.map(UnixMillis::to_beijing_rfc3339),
+        },
+        mode: if server.pages.site.sandbox { "sandbox" } else { "live" },
+        now: server.now().to_beijing_rfc3339(),
+    })
+}

@@ -1,0 +1,140 @@
+//! Error answers of `/api/v1`: `application/problem+json`. Source: RFC 9457.
+
+use axum::{
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use cashier::DbError;
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::{error_code::Code, state::Server};
+
+const KIND: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+/// Why a call was not done. Where it was refused nothing has been written.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    code: Code,
+    detail: String,
+    retry_after_s: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    /// An address that tells about errors of this code.
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+}
+
+impl Problem {
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Problem {
+        Problem { code, detail: detail.into(), retry_after_s: None }
+    }
+
+    /// The caller may try again after so many seconds.
+    pub(crate) fn after(self, retry_after_s: u32) -> Problem {
+        Problem { retry_after_s: Some(retry_after_s), ..self }
+    }
+
+    /// What another layer answered, such as the router.
+    fn of_status(status: StatusCode) -> Problem {
+        match status {
+            StatusCode::NOT_FOUND => Problem::new(Code::NotFound, "there is no such address"),
+            StatusCode::METHOD_NOT_ALLOWED => {
+                Problem::new(Code::MethodNotAllowed, "the header Allow names the methods of this address")
+            }
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::new(Code::TooLarge, "the body is too large"),
+            status if status.is_server_error() => Problem::new(Code::Busy, "try again").after(2),
+            _ => Problem::new(Code::BadRequest, "the request cannot be read"),
+        }
+    }
+
+    fn response(&self, public_url: &str) -> Response {
+        let (code, status) = (self.code.word(), self.code.status());
+        let body = Body {
+            r#type: format!("{public_url}/api#{code}"),
+            title: self.code.title(),
+            status: status.as_u16(),
+            detail: &self.detail,
+            code,
+        };
+        let mut response = (status, axum::Json(body)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, KIND);
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// Without its body, which needs the server's address: [`render`] writes it.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.code.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<DbError> for Problem {
+    fn from(error: DbError) -> Problem {
+        tracing::error!(error = &error as &dyn std::error::Error, "a call could not be answered");
+        Problem::new(Code::Busy, "the database does not answer, try again").after(2)
+    }
+}
+
+/// The layer around `/api/v1`: whatever refuses a call there, this is the form of its answer.
+pub(crate) async fn render(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let status = response.status();
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if status.is_client_error() || status.is_server_error() => Problem::of_status(status),
+        None => return response,
+    };
+    let mut rendered = problem.response(server.public_url.as_str());
+    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
+        rendered.headers_mut().insert(header::ALLOW, allow);
+    }
+    rendered
+}
+
+/// The answer to an address below `/api/v1` that there is not.
+pub(crate) async fn absent() -> Problem {
+    Problem::of_status(StatusCode::NOT_FOUND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_problem_is_written_as_rfc_9457_says() {
+        let problem = Problem::new(Code::Busy, "try again").after(3);
+        let response = problem.response("https://pay.example.com");
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(response.headers()["retry-after"], "3");
+        let body = axum::body::to_bytes(response.into_body(), 10_000).await.unwrap();
+        let wanted = serde_json::json!({
+            "type": "https://pay.example.com/api#busy", "title": "Too busy, try again", "status": 503,
+            "detail": "try again", "code": "busy",
+        });
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&body).unwrap(), wanted);
+    }
+
+    #[test]
+    fn a_refused_key_is_told_how_to_sign_in() {
+        let response = Problem::new(Code::ApiKey, "x").response("https://pay.example.com");
+        assert_eq!(response.headers()["www-authenticate"], "Bearer");
+    }
+}
