@@ -1,12 +1,13 @@
 //! The database: SQLite or PostgreSQL behind one text of SQL. The one place that names the drivers.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use sqlx::any::{AnyPoolOptions, AnyRow};
 use sqlx::pool::PoolConnection;
 use sqlx::{Any, AnyConnection, AnyPool, Connection, Executor, Transaction};
+use tokio::sync::mpsc;
 
 pub(crate) mod access_tokens;
 pub mod accounts;
@@ -80,6 +81,8 @@ pub struct Db {
     turnstile: Turnstile,
     /// Where ids of rows come from.
     random: Random,
+    /// Tells other instances of changes; begins with the first one.
+    announcer: Arc<OnceLock<mpsc::Sender<String>>>,
 }
 
 /// Why a database could not be opened; names the setting.
@@ -171,6 +174,7 @@ impl Db {
             turns: Turns::default(),
             turnstile,
             random: Random::system(),
+            announcer: Arc::default(),
         })
     }
 

@@ -1,18 +1,28 @@
-//! How instances on one PostgreSQL tell each other which orders they change: `NOTIFY` with the commit, `LISTEN` beside it.
+//! How instances on one PostgreSQL tell each other which orders they change: `NOTIFY` after the commit, `LISTEN` beside it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Db, DbError, Engine, WriteTransaction};
+use super::{Db, DbError, Engine};
 
 /// Silence of a listening connection after which it is opened again.
 const LISTEN_FOR: Duration = Duration::from_secs(60);
 
 /// Channel of NOTIFY with the numbers of changed orders (PostgreSQL only).
 const CHANNEL: &str = "saoma_orders";
+
+/// Time in which changes are put together into one message.
+const TOGETHER: Duration = Duration::from_millis(20);
+
+/// Changes that wait to be told at most: more than all batches of 20 ms have.
+const MOST_WAITING: usize = 16_384;
+
+/// Length of a message at most, in bytes; PostgreSQL takes less than 8,000.
+const LONGEST: usize = 7_900;
 
 impl Db {
     /// The numbers of orders that other instances changed, as they change; `None` where there can be no other (SQLite).
@@ -36,18 +46,70 @@ impl Db {
     }
 }
 
-impl WriteTransaction<'_> {
-    /// Tells other instances which orders this transaction changes, when it commits (PostgreSQL only).
-    pub(super) async fn announce(&mut self, engine: Engine, numbers: &str) -> Result<(), DbError> {
-        if engine == Engine::Postgres && !numbers.is_empty() {
-            sqlx::query("SELECT pg_notify($1, $2)")
-                .bind(CHANNEL)
-                .bind(numbers)
-                .execute(self.connection())
-                .await?;
+impl Db {
+    /// Tells other instances that these orders have changed; after the commit, because PostgreSQL lets transactions with a NOTIFY
+    /// commit only one after another, in all instances. A hint: what is lost, a page finds at its next look at the database.
+    pub(super) fn announce<'a>(&self, numbers: impl Iterator<Item = &'a str>) {
+        // A simulation decides itself which step is next; there nobody listens.
+        if self.engine == Engine::Sqlite || self.turnstile.is_closed() {
+            return;
         }
-        Ok(())
+        let announcer = self.announcer.get_or_init(|| {
+            let (sender, waiting) = mpsc::channel(MOST_WAITING);
+            tokio::spawn(announce(Arc::clone(&self.url), waiting));
+            sender
+        });
+        for number in numbers {
+            if announcer.try_send(number.to_owned()).is_err() {
+                tracing::debug!(
+                    out_trade_no = number,
+                    "other instances were not told of a change: too many wait"
+                );
+            }
+        }
     }
+}
+
+/// Sends what waits, on a connection of its own, and then lets more come together.
+#[expect(clippy::disallowed_methods, reason = "real processes only: in the simulation nobody listens")]
+async fn announce(url: Arc<str>, mut waiting: mpsc::Receiver<String>) {
+    let (mut connection, mut numbers) = (None, Vec::new());
+    while waiting.recv_many(&mut numbers, MOST_WAITING).await > 0 {
+        numbers.sort_unstable();
+        numbers.dedup();
+        for message in messages(&numbers) {
+            if let Err(error) = notify(&url, &mut connection, &message).await {
+                tracing::warn!(%error, "other instances were not told of changes");
+                connection = None;
+            }
+        }
+        numbers.clear();
+        tokio::time::sleep(TOGETHER).await;
+    }
+}
+
+async fn notify(url: &str, connection: &mut Option<PgConnection>, message: &str) -> Result<(), DbError> {
+    let connection = match connection {
+        Some(connection) => connection,
+        none => none.insert(PgConnection::connect(url).await?),
+    };
+    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(message).execute(connection).await?;
+    Ok(())
+}
+
+/// The numbers in as few messages as fit.
+fn messages(numbers: &[String]) -> Vec<String> {
+    let mut messages: Vec<String> = Vec::new();
+    for number in numbers {
+        match messages.last_mut().filter(|message| message.len() + 1 + number.len() <= LONGEST) {
+            Some(message) => {
+                message.push(',');
+                message.push_str(number);
+            }
+            None => messages.push(number.clone()),
+        }
+    }
+    messages
 }
 
 #[expect(clippy::disallowed_methods, reason = "real processes only: the simulation does not listen")]
@@ -63,5 +125,20 @@ async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), DbError>
                 return Ok(());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_in_a_message_and_no_message_is_too_long() {
+        let numbers: Vec<_> = (0..1_000).map(|n| format!("SM20260315100000{n:016}")).collect();
+        let messages = messages(&numbers);
+        let told: Vec<_> = messages.iter().flat_map(|message| message.split(',')).collect();
+        assert_eq!(told, numbers);
+        assert!(messages.iter().all(|message| message.len() <= LONGEST));
+        assert_eq!(messages.len(), 1_000_usize.div_ceil((LONGEST + 1) / 33));
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, mpsc};
 
 pub use super::error::WriteError;
 use super::job::Job;
-use super::{Db, DbError, Engine, accounts, batch_context, events, exceptions, ledger, orders};
+use super::{Db, DbError, accounts, batch_context, events, exceptions, ledger, orders};
 use crate::clock::Clock;
 use crate::watched::Watched;
 use recharge::batch::{Apply, Batch};
@@ -160,6 +160,8 @@ impl Committer {
             if !self.store(connection, &batch, jobs).await? {
                 return Ok(false);
             }
+            let changed = || batch.orders.values().filter(|slot| slot.changed && slot.read.is_some());
+            self.db.announce(changed().map(|slot| slot.order.out_trade_no.as_str()));
             let changed = batch.orders.into_values().filter(|slot| slot.changed);
             self.watched.publish(changed.map(|slot| slot.order));
         }
@@ -212,24 +214,9 @@ impl Committer {
             let seen = exceptions::first_seen(connection, &waiting).await?;
             jobs.iter_mut().for_each(|job| job.date(&seen));
         }
-        if self.db.engine() == Engine::Postgres {
-            transaction.announce(Engine::Postgres, &numbers(batch)).await?;
-        }
         transaction.commit().await?;
         Ok(true)
     }
-}
-
-/// The numbers of the orders that a batch changed, as one message to other instances; PostgreSQL allows 8000 bytes.
-fn numbers(batch: &Batch<'_>) -> String {
-    let changed: Vec<&str> = batch
-        .orders
-        .values()
-        .filter(|slot| slot.changed && slot.read.is_some())
-        .map(|slot| slot.order.out_trade_no.as_str())
-        .take(200)
-        .collect();
-    changed.join(",")
 }
 
 /// Whether the error is about one row (a constraint, a value), so that its neighbours may succeed without it.

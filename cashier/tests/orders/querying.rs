@@ -1,5 +1,6 @@
 //! Asking WeChat and closing: lost notices, watched orders, expiry, other instances.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use cashier::{AskError, CloseError, QueryError, Settings};
@@ -7,6 +8,7 @@ use recharge::audit::Actor;
 use recharge::order::CLOSE_NOT_BEFORE_MS;
 use recharge::{ExceptionKind, Order, OrderState};
 use sandbox::{AnswerFault, Expiry, Faults, Pay, TradeState};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wxpay::client::Client;
 use wxpay::{Merchant, OutRefundNo, OutTradeNo, Protocol, Refund, SignType, TransactionId, UnixMillis};
@@ -302,6 +304,32 @@ async fn a_page_on_another_instance_hears_of_the_payment() {
             elsewhere.status(&order.out_trade_no, |_| true).await.unwrap().unwrap().state.name(),
             "paid"
         );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_instance_hears_of_each_of_300_orders_that_changed_at_once() {
+    on_both(|harness| async move {
+        let elsewhere = harness.second("b").await;
+        let Some(mut changes) = elsewhere.db().changes() else { return };
+        for fen in 1..100 {
+            harness.cashier.place(wish(&format!("u_{fen}"), fen * 100)).await.unwrap();
+            if timeout(Duration::from_millis(200), changes.recv()).await.is_ok() {
+                break;
+            }
+        }
+        let mut placing = JoinSet::new();
+        for n in 0..300 {
+            let cashier = harness.cashier.clone();
+            placing.spawn(async move { cashier.place(wish(&format!("v_{n}"), 1000)).await.unwrap() });
+        }
+        let placed = placing.join_all().await;
+        let mut unheard: HashSet<_> = placed.iter().map(|order| order.out_trade_no.to_string()).collect();
+        while !unheard.is_empty() {
+            let heard = timeout(Duration::from_secs(10), changes.recv()).await;
+            unheard.remove(&heard.unwrap_or_else(|_| panic!("not heard of: {unheard:?}")).unwrap());
+        }
     })
     .await;
 }
