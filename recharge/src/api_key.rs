@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use subtle::ConstantTimeEq as _;
 use wxpay::{Fen, InvalidValue, UnixMillis};
 
@@ -73,7 +74,7 @@ pub struct NewKey {
     pub name: String,
     /// At least one.
     pub scopes: BTreeSet<Scope>,
-    /// From where it may be used; empty: from everywhere.
+    /// From where it may be used; empty: from everywhere, and with [`Scope::WechatTokenRead`] from this machine.
     pub networks: Vec<IpNet>,
     /// The largest amount of one call, in fen.
     pub max_amount: Option<Fen>,
@@ -158,6 +159,11 @@ impl ApiKey {
         if expires_at.is_some_and(|end| end <= now) {
             return invalid("the end of a key", "in the future");
         }
+        // WeChat's access_token opens every interface of the account, so it leaves this machine only where somebody said so.
+        let networks = match networks.is_empty() && scopes.contains(&Scope::WechatTokenRead) {
+            true => this_machine(),
+            false => networks,
+        };
         Ok(ApiKey {
             id: text.id().clone(),
             name,
@@ -194,8 +200,8 @@ impl ApiKey {
     }
 
     /// Whether it may be used from there. `None`: nobody knows from where it is.
-    pub fn comes_from(&self, client: Option<std::net::IpAddr>) -> bool {
-        let is_named = |client: &std::net::IpAddr| self.networks.iter().any(|net| net.contains(client));
+    pub fn comes_from(&self, client: Option<IpAddr>) -> bool {
+        let is_named = |client: &IpAddr| self.networks.iter().any(|net| net.contains(client));
         self.networks.is_empty() || client.is_some_and(|client| is_named(&client))
     }
 
@@ -230,6 +236,12 @@ impl ApiKey {
             || ApiKey { old: None, revoked_at: Some(now), version: self.version + 1, ..self.clone() };
         self.revoked_at.is_none().then(revoked)
     }
+}
+
+/// The loopback networks.
+fn this_machine() -> Vec<IpNet> {
+    let v4 = Ipv4Net::new_assert(Ipv4Addr::LOCALHOST, 8).trunc();
+    vec![v4.into(), IpAddr::from(Ipv6Addr::LOCALHOST).into()]
 }
 
 /// Reads a network, or an address, which is a network of one.

@@ -96,6 +96,17 @@ fn a_key_with_networks_is_used_from_these_alone() {
 }
 
 #[test]
+fn a_key_for_wechats_token_is_used_on_this_machine_alone_unless_networks_are_named() {
+    let scopes = BTreeSet::from([Scope::WechatTokenRead, Scope::BalancesRead]);
+    let key = ApiKey::new(NewKey { scopes: scopes.clone(), ..new() }, &text(1), "lin", NOW).unwrap();
+    assert!(key.comes_from(Some([127, 0, 0, 9].into())) && key.comes_from(Some(Ipv6Addr::LOCALHOST.into())));
+    assert!(!key.comes_from(Some([10, 1, 2, 3].into())) && !key.comes_from(None));
+    let networks = vec![network("10.0.0.0/8").unwrap()];
+    let key = ApiKey::new(NewKey { scopes, networks, ..new() }, &text(1), "lin", NOW).unwrap();
+    assert!(key.comes_from(Some([10, 1, 2, 3].into())));
+}
+
+#[test]
 fn what_no_key_can_be_is_refused() {
     let refused = |new| ApiKey::new(new, &text(1), "lin", NOW).is_err();
     for name in ["", "a b", "key:forum", "名", &"x".repeat(33)] {

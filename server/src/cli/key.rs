@@ -27,7 +27,8 @@ pub enum KeyAction {
         /// sessions:write, events:read, webhooks:write, wechat_token:read, static_codes:write
         #[arg(long, required = true, value_delimiter = ',', value_parser = scope)]
         scopes: Vec<Scope>,
-        /// Networks it may be used from, separated by commas; without it from everywhere
+        /// Networks it may be used from, separated by commas; without it from everywhere, but one with
+        /// wechat_token:read from this machine only
         #[arg(long, value_delimiter = ',', value_parser = network)]
         networks: Vec<IpNet>,
         /// The largest amount of one call, in fen
