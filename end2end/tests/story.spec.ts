@@ -40,7 +40,7 @@ test('a payer scans and pays, the balance rises, and the operator finds the orde
 
   const line = page.locator('ol.line h3')
   await expect(line.filter({ hasText: '订单已创建' })).toHaveCount(1)
-  await expect(line.filter({ hasText: '微信已受理，已生成二维码' })).toHaveCount(1)
+  await expect(line.filter({ hasText: '微信已受理，可以付款' })).toHaveCount(1)
   await expect(line.filter({ hasText: '通知已验证' })).toHaveCount(1)
   await expect(line.filter({ hasText: '已入账 ¥10.00' })).toHaveCount(1)
   await expect(page.locator('main')).toContainText(transactionId)

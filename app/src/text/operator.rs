@@ -125,7 +125,7 @@ texts! { pub mod order {
     LINE = "时间线", "Time line";
     EVIDENCE = "查看凭据", "See evidence";
     E_CREATED = "订单已创建", "Order created";
-    E_PREPAY = "微信已受理，已生成二维码", "WeChat accepted it, code issued";
+    E_PREPAY = "微信已受理，可以付款", "WeChat accepted it, it can be paid";
     E_CLOSED = "已在微信关闭", "Closed at WeChat";
     E_NOTICE_OK = "通知已验证", "Notice verified";
     E_CREDIT = "已入账 {amount}", "{amount} credited";
@@ -157,7 +157,7 @@ texts! { pub mod order {
     CLOSE_NOTE = "先向微信查询，没有付款才会关闭。", "WeChat is asked first; it is closed only if nothing was paid.";
     CLOSED_AT = "关闭", "Closed";
     E_QUERY = "查询结果：{result}", "Query: {result}";
-    E_PREPAY_AGAIN = "换了新二维码", "A new code was issued";
+    E_PREPAY_AGAIN = "换了新的二维码或支付页", "A new code or payment page was issued";
     E_UNCLEAR = "微信没有清楚回应", "WeChat gave no clear answer";
     E_LATE_REFUND = "按规则退款，未入账", "To be refunded by rule, not credited";
     E_EXCEPTION_OF = "异常：{kind}", "Exception: {kind}";

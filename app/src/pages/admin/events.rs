@@ -44,7 +44,7 @@ fn read(lang: Lang, event: &Event) -> Line {
         }
         EventDetail::Prepaid { code_version } => {
             let words = if *code_version > 1 { text::E_PREPAY_AGAIN } else { text::E_PREPAY };
-            plain(words).notes([Some("code_url".to_owned())])
+            plain(words)
         }
         EventDetail::PrepayFailed { result } | EventDetail::CloseFailed { result, .. } => {
             plain(text::E_UNCLEAR).warn().notes([Some(result.clone())])
