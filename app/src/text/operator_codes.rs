@@ -13,7 +13,7 @@ texts! { pub mod codes {
     AMOUNT_HINT = "元，每扫一次付这么多", "In yuan, for each scan";
     MAKE = "生成", "Make it";
     E_AMOUNT = "金额要大于 0，最多两位小数。", "The amount must be above 0, with at most two decimals.";
-    E_USER = "用户 ID 要有 1 到 64 个字符，不含空白和控制字符。", "A user id has 1 to 64 characters, without blanks and control characters.";
+    E_USER = "用户 ID 要有 1 到 64 字节，不含不可见字符；显示名称最多 128 字节，约 42 个汉字。", "A user id has 1 to 64 bytes and no invisible characters; a name has at most 128 bytes.";
     E_FAILED = "没有生成。请稍后再试，原因在日志里。", "It was not made. Please try again; the reason is in the log.";
     NONE = "还没有固定码", "No static codes yet";
     NONE_TEXT = "固定码打印出来可以反复扫，每次付款都是单独的一笔订单。", "A static code is printed and scanned as often as wanted; each payment is an order of its own.";
@@ -27,6 +27,7 @@ texts! { pub mod codes {
     STOP = "停用", "Stop";
     SHEET = "收款单", "Sheet";
     BACK = "返回固定码", "Back to the static codes";
+    STOPPED_SHEET = "这个码已停用，请勿扫码付款", "This code is stopped; please do not scan it";
     STOPPED_NOTE = "这个码已停用：再扫会提示商品已下架。", "This code is stopped: whoever scans it reads that it is not sold any more.";
     PRINT_HINT = "用浏览器打印（Ctrl+P），纸张选 A6。", "Print it with the browser (Ctrl+P) on A6 paper.";
     SCAN = "微信扫一扫，付款后自动到账", "Scan with WeChat; credited by itself";

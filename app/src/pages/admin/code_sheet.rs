@@ -37,7 +37,7 @@ pub async fn show(
             <div class="no-print stack">
                 {way_back(lang.t(text::BACK), links::CODES.to_owned())}
                 {stopped}
-                <p class="note">{lang.t(text::PRINT_HINT)}</p>
+                {code.stopped_at.is_none().then(|| view! { <p class="note">{lang.t(text::PRINT_HINT)}</p> })}
                 <div class="row">{scan}</div>
             </div>
             {sheet(lang, &site, &code)}
@@ -51,6 +51,14 @@ fn sheet(lang: Lang, site: &SiteSettings, code: &StaticCode) -> impl IntoView + 
     let label = lang.fill(crate::text::dialog::QR_LABEL, &[("amount", &money(code.total_fee))]);
     let bonus = (code.bonus > Fen::ZERO)
         .then(|| lang.fill(crate::text::payer::BONUS, &[("amount", &money(code.bonus))]));
+    let words = match code.stopped_at {
+        None => view! {
+            <p><strong>{lang.t(text::SCAN)}</strong></p>
+            <p class="note">{lang.t(text::SCAN_NOTE)}</p>
+        }
+        .into_any(),
+        Some(_) => view! { <p><strong>{lang.t(text::STOPPED_SHEET)}</strong></p> }.into_any(),
+    };
     view! {
         <article class="card sheet" data-width="narrow">
             <h1>{site.name.clone()}</h1>
@@ -58,8 +66,7 @@ fn sheet(lang: Lang, site: &SiteSettings, code: &StaticCode) -> impl IntoView + 
             <p>{big_money(code.total_fee, "l")}</p>
             {bonus.map(|bonus| view! { <p class="note">{bonus}</p> })}
             <div inner_html=qr_markup(code.shown().as_str(), &label)></div>
-            <p><strong>{lang.t(text::SCAN)}</strong></p>
-            <p class="note">{lang.t(text::SCAN_NOTE)}</p>
+            {words}
             <p class="note mono">{code.product_id.to_string()}</p>
         </article>
     }
