@@ -8,7 +8,7 @@ texts! { pub mod payer {
     ACCOUNT = "账户 {user}", "Account {user}";
     CHOOSE = "选择金额", "Choose an amount";
     BONUS = "送 {amount}", "{amount} bonus";
-    NO_BONUS = "到账 {amount}", "{amount} will be credited";
+    NO_BONUS = "到账 {amount}", "adds {amount}";
     OWN = "其他金额", "Another amount";
     OWN_HINT = "{min} 到 {max} 元之间的整数，不含赠送", "A whole number from {min} to {max}, without bonus";
     OWN_ERROR = "请填 {min} 到 {max} 之间的整数", "Please enter a whole number from {min} to {max}";
@@ -17,9 +17,9 @@ texts! { pub mod payer {
     BONUS_AMOUNT = "赠送", "Bonus";
     BALANCE_AFTER = "到账后余额", "Balance afterwards";
     PAY = "微信支付 {amount}", "Pay {amount} with WeChat";
-    PROMISE_1 = "扫码付款后，通常几秒内到账。", "Credited within seconds of payment, as a rule.";
+    PROMISE_1 = "付款后，通常几秒内到账。", "Credited within seconds of payment, as a rule.";
     PROMISE_2 = "付款后即使关掉页面，也会自动到账。", "If you close the page after paying, it is credited all the same.";
-    PROMISE_3 = "二维码只属于这一笔订单，不会重复扣款。", "Each code belongs to one order, so nothing is charged twice.";
+    PROMISE_3 = "重复点支付会继续同一笔订单，不会多下单。", "Pressing pay again continues the same order; it is not placed twice.";
     MINE = "我的充值", "My top-ups";
     MINE_EMPTY = "还没有充值记录", "No top-ups yet";
     MINE_EMPTY_TEXT = "第一笔充值会出现在这里。", "Your first one will appear here.";
@@ -44,7 +44,7 @@ texts! { pub mod dialog {
     CREDITED = "已到账 {amount}，含赠送 {bonus}", "{amount} credited (bonus {bonus})";
     ORDER = "订单号", "Order";
     PLACED = "下单时间", "Placed";
-    EXPIRES = "可付至", "Payable until";
+    EXPIRES = "可付至", "Pay by";
     BALANCE = "余额", "Balance";
     PAGE = "打开订单页", "Open the order page";
     QR_LABEL = "微信支付二维码，{amount}", "WeChat Pay QR code, {amount}";
