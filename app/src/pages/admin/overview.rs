@@ -146,7 +146,7 @@ fn takings(lang: Lang, overview: &Overview) -> Option<impl IntoView + use<>> {
         })
         .collect();
     Some(view! {
-        <section class="card" aria-labelledby="ch-t">
+        <section class="card">
             <div class="card-head"><h2 id="ch-t">{lang.t(overview::CHANNELS)}</h2></div>
             <div class="table-box" role="region" aria-labelledby="ch-t" tabindex="0">
                 <table class="table">
