@@ -28,6 +28,11 @@ pub(super) async fn access_token(patient: &Patient) -> Found {
 
 fn refused(error: &WeixinError) -> Found {
     let found = Found::bad(cashier::error_chain::error_chain(error));
+    if matches!(error, WeixinError::Call(_)) {
+        return found.hint(
+            "let this machine reach api.weixin.qq.com, or the address in SAOMA_WEIXIN_BASE_URL: firewall, DNS, proxy",
+        );
+    }
     match error.errcode() {
         // The text names the address: "invalid ip 203.0.113.7 …".
         Some(40164) => found.hint(

@@ -43,7 +43,7 @@ pub(super) async fn notify_addresses(patient: &Patient) -> Found {
         }
         refusing.push(path);
     }
-    Found::good(format!("{} refuse what WeChat did not sign", refusing.join(" and ")))
+    Found::good(format!("what WeChat did not sign is refused at {}", refusing.join(" and ")))
 }
 
 pub(super) async fn open_work(patient: &Patient) -> Found {
@@ -73,7 +73,9 @@ pub(super) async fn last_notice(patient: &Patient) -> Found {
     }
     let advice = match v2_is_over(&open, last.v2, patient.now) {
         true => "the credentials of v2 may go",
-        false => "the credentials of v2 are still needed",
+        false => {
+            "the credentials of v2 are needed while anything of it is under way, and for a week after its last notice"
+        }
     };
     Found::good(format!("{both}; {advice}"))
 }

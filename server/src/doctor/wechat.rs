@@ -87,7 +87,7 @@ pub(super) fn keys(patient: &Patient) -> Found {
         Found::good(what)
     } else {
         Found::good(format!(
-            "{what}; the APIv3 key cannot be proven before the first notice, and WeChat sends none until it is set there"
+            "{what}; only a notice of v3 proves the APIv3 key (see last_notice), and WeChat sends none until the key is set there"
         ))
     }
 }
