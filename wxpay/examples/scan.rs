@@ -1,7 +1,8 @@
 //! The smallest shop: one order, its QR code in the terminal, and the notice that says that it was paid.
 //!
 //! API v2 needs three settings, API v3 six; `NOTIFY_URL` is this program's `/notify` as WeChat reaches it, and for the
-//! sandbox `WECHAT_BASE_URL` is its address. Then: `cargo run -p wxpay --example scan --features client`.
+//! sandbox `WECHAT_BASE_URL` is its address. `LISTEN` is where this program listens, 127.0.0.1:8080 without it. Then:
+//! `cargo run -p wxpay --example scan --features client`.
 
 use std::env;
 use std::error::Error;
@@ -38,7 +39,8 @@ pub fn credentials(setting: impl Fn(&str) -> Result<String, Failure>) -> Result<
     }
     // The key of the merchant's API certificate and its serial number, the APIv3 key, and WeChat's public key as
     // `PUB_KEY_ID_…=pub_key.pem`.
-    let public_key = setting("WECHAT_PUBLIC_KEY")?;
+    let public_key = setting("WECHAT_PUBLIC_KEY")
+        .map_err(|_| "set WECHAT_API_KEY for API v2, or WECHAT_PUBLIC_KEY and the others of API v3")?;
     let (id, file) = public_key.split_once('=').ok_or("WECHAT_PUBLIC_KEY must be its id, =, and its file")?;
     let merchant = v3::Merchant {
         mch_id,
