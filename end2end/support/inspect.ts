@@ -28,7 +28,7 @@ export async function inspect(page: Page, lang: string, name: string, isPaused =
       if (screen === 'desktop' && lang === 'zh') expect.soft(await violations(page, isPaused), `${name}, ${colorScheme}`).toEqual([])
     }
     const wider = await page.evaluate(() =>
-      [document.documentElement, ...document.querySelectorAll('dialog[open], dialog[open] .pay-stage')]
+      [document.documentElement, ...document.querySelectorAll('dialog[open], dialog[open] .pay-stage, .nav a')]
         .filter(({ scrollWidth, clientWidth, scrollHeight, clientHeight, className }) =>
           scrollWidth > clientWidth + 1 || (className === 'pay-stage' && scrollHeight > clientHeight + 1))
         .map(({ nodeName, className, scrollWidth, scrollHeight }) => `${nodeName}.${className}: ${scrollWidth} x ${scrollHeight}`))

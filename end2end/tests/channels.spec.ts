@@ -92,11 +92,14 @@ test('an operator prints a static code, and each scan is an order of its own', a
   await logIn(saoma, page, '/admin/codes')
   await inspect(page, 'zh', 'codes-empty')
   await page.locator('#user').fill('demo')
-  await page.locator('#name').fill('三号桌')
-  await page.locator('#amount').fill('10')
+  await page.locator('#name').fill('远山云一号门店前台收银处三号桌')
+  // With a bonus the sheet has a line more.
+  await page.locator('#amount').fill('50')
   await page.getByRole('button', { name: '生成' }).click()
   await expect(page).toHaveURL(/\/admin\/codes\/[A-Z0-9]{26}$/)
   await inspect(page, 'zh', 'code-sheet')
+  const printed = (await page.pdf({ format: 'A6', preferCSSPageSize: true })).toString('latin1')
+  expect(printed.match(/\/Type \/Page\b/g), 'pages of A6').toHaveLength(1)
   for (let scan = 1; scan <= 2; scan++) {
     const [phone] = await Promise.all([context.waitForEvent('page'), page.locator('a[href*="/scan"]').click()])
     await phone.locator('button[value="pay"]').click()
@@ -108,6 +111,9 @@ test('an operator prints a static code, and each scan is an order of its own', a
 
   await page.goto('/admin/codes')
   await inspect(page, 'zh', 'codes')
+  await page.goto('/admin/codes?lang=en')
+  await inspect(page, 'en', 'codes')
+  await page.goto('/admin/codes?lang=zh')
   await page.getByRole('button', { name: '停用' }).click()
   await expect(page.locator('main')).toContainText('已停用')
   await page.getByRole('link', { name: '收款单' }).click()
