@@ -32,7 +32,8 @@ pub struct TakeBackOffer {
     /// The user whose balance it would be taken from.
     pub user: User,
     pub amount: Fen,
-    pub balance: Fen,
+    /// What is available of that balance.
+    pub available: Fen,
 }
 
 impl From<DbError> for ResolveError {
@@ -108,8 +109,8 @@ impl Cashier {
         let credited = Refundable::credited(&order, by_hand, payment, total_fee, others);
         let shares = credited.and_then(|credited| resolution::shares(credited, untaken.into_iter()));
         let Some((_, amount)) = shares else { return Ok(None) };
-        let balance = accounts::balance(db, &user.id).await?;
-        Ok(Some(TakeBackOffer { user, amount, balance }))
+        let available = accounts::of(db, &user.id).await?.available();
+        Ok(Some(TakeBackOffer { user, amount, available }))
     }
 
     /// Resolves an exception as an operator decides; returns it with the refund, if one was requested. `seen_version` is that

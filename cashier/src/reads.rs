@@ -13,7 +13,7 @@ use crate::db::DbError;
 use crate::db::check::{self, Findings};
 use crate::db::order_list::{self, Cursor, Filter, Page, Totals};
 use crate::db::takings::{self, Takings};
-use crate::db::{accounts, due, events, exceptions, orders, refunds};
+use crate::db::{accounts, days, due, events, exceptions, orders, refunds};
 
 /// Rows of a time line that are read at most.
 const LINE_ROWS: i64 = 500;
@@ -183,7 +183,7 @@ impl Cashier {
     /// [`DbError`].
     pub async fn days(&self, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, DbError> {
         let db = &self.inner.db;
-        let mut days: BTreeMap<_, _> = accounts::days(db, from, to).await?.into_iter().collect();
+        let mut days: BTreeMap<_, _> = days::list(db, from, to).await?.into_iter().collect();
         let start = UnixMillis::from_beijing(&format!("{from}000000")).unwrap_or_default();
         let mut counted = BTreeSet::new();
         for exception in exceptions::besides_orders(db, start).await? {

@@ -78,8 +78,8 @@ pub struct RefundOffer {
     pub payment: Refundable,
     /// The user who was credited, or would have been.
     pub user: User,
-    /// The user's present balance, from which it would be taken.
-    pub balance: Fen,
+    /// What is available of the user's balance, from which it would be taken.
+    pub available: Fen,
     /// A number for the form, so that a repeated submission is the same refund.
     pub out_refund_no: OutRefundNo,
     /// Whether the merchant's certificate is there.
@@ -151,9 +151,9 @@ impl Cashier {
     ) -> Result<RefundOffer, DbError> {
         let out_refund_no =
             self.new_out_refund_no().map_err(|error| DbError::Sql(sqlx::Error::Encode(error.into())))?;
-        let balance = accounts::balance(&self.inner.db, &user.id).await?;
+        let available = accounts::of(&self.inner.db, &user.id).await?.available();
         let can_refund = self.can_refund();
-        Ok(RefundOffer { payment, user, balance, out_refund_no, can_refund, seen_version })
+        Ok(RefundOffer { payment, user, available, out_refund_no, can_refund, seen_version })
     }
 
     /// Accepts a refund and debits the balance; the request to WeChat is sent in the background. Idempotent by

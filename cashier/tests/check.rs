@@ -34,7 +34,9 @@ async fn every_kind_of_violation_is_named() {
 
         harness.execute("UPDATE accounts SET balance = balance + 1").await;
         let named = harness.cashier.check().await.unwrap().named;
-        assert_eq!(named, [Violation::Balance { user_id: "u_1".to_owned(), balance: 1001, ledger: 1000 }]);
+        let user_id = || "u_1".to_owned();
+        let balance = Violation::Balance { user_id: user_id(), balance: 1001, ledger: 1000 };
+        assert_eq!(named, [balance, Violation::Chain { user_id: user_id() }]);
         harness.execute("UPDATE accounts SET balance = balance - 1").await;
 
         harness.execute("UPDATE orders SET credited_at = NULL").await;
@@ -51,7 +53,7 @@ async fn every_kind_of_violation_is_named() {
         harness.execute("DELETE FROM accounts").await;
         let findings = harness.cashier.check().await.unwrap();
         assert_eq!(findings.violations, 2);
-        let nobody = Violation::Balance { user_id: "u_1".to_owned(), balance: 0, ledger: 1000 };
+        let nobody = Violation::Balance { user_id: user_id(), balance: 0, ledger: 1000 };
         assert_eq!(findings.named[1], nobody);
     })
     .await;

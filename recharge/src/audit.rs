@@ -26,9 +26,10 @@ pub enum Actor {
 
 /// Names that no new operator may have: the program acts under them, now or in older rows, and an operator of such a name
 /// would look like it in books and audit.
-pub const RESERVED_NAMES: [&str; 15] = [
+pub const RESERVED_NAMES: [&str; 16] = [
     "bill",
     "console",
+    "key",
     "notice",
     "operator",
     "payer",
@@ -201,10 +202,13 @@ mod tests {
     fn an_operator_named_like_the_program_is_an_operator_and_stays_one_in_the_database() {
         for actor in Actor::PROGRAM {
             let namesake = Actor::Operator(actor.name().to_owned());
-            assert_ne!(namesake, actor);
-            for stored in [actor, namesake] {
+            let key = Actor::Key(actor.name().to_owned());
+            assert!(namesake != actor && key != actor && key != namesake);
+            for stored in [actor, namesake, key] {
                 let read = Actor::from_columns(stored.kind(), stored.name().to_owned());
                 assert_eq!(read, Some(stored.clone()));
+                let json = serde_json::to_string(&stored).unwrap();
+                assert_eq!(serde_json::from_str::<Actor>(&json).unwrap(), stored);
             }
         }
         assert_eq!(Actor::from_columns("robot", "lin".to_owned()), None);

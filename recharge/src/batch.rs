@@ -5,15 +5,16 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use wxpay::{Fen, OutTradeNo, Payment, TransactionId, UnixMillis};
+use wxpay::{OutTradeNo, Payment, TransactionId, UnixMillis};
 
 use crate::audit::Actor;
 use crate::command::{OrderReply, Outcome, TooManyOpen};
 use crate::event::{Event, EventDetail};
 use crate::exception::{Exception, ExceptionId, ExceptionKind, Resolution, ResolutionKind};
-use crate::ledger::{DaySums, LedgerEntry, LedgerKey, Movement};
+use crate::ledger::{DaySums, LedgerEntry, LedgerKey, Movement, Subject};
 use crate::order::{Order, Paid, Proof, Rules, Source, Verdict};
 
+mod accounts;
 mod apply;
 mod context;
 mod exceptions;
@@ -21,9 +22,11 @@ mod external_refunds;
 mod refund_updates;
 mod refunds;
 mod resolutions;
+mod spending;
 
 pub use apply::Apply;
 pub use context::{Context, RefundSlot};
+pub use spending::{DebitSlot, HoldSlot, SpendRead, Spending};
 
 /// An order in the batch, with the version that was read.
 #[derive(Debug)]
@@ -55,8 +58,10 @@ pub struct Batch<'a> {
     pub days: BTreeMap<String, DaySums>,
     /// The payments that were credited, which resolves their earlier exceptions.
     pub credited: Vec<(OutTradeNo, TransactionId, UnixMillis)>,
-    /// Refunds, exceptions and balances.
+    /// Refunds and exceptions.
     pub context: Context,
+    /// Accounts, debits, reversals, holds and grants.
+    pub spending: Spending,
     repeated: HashSet<OutTradeNo>,
 }
 
@@ -75,6 +80,7 @@ impl<'a> Batch<'a> {
             days: BTreeMap::new(),
             credited: Vec::new(),
             context: Context::default(),
+            spending: Spending::default(),
             repeated: HashSet::new(),
         };
         for order in read {
@@ -89,12 +95,19 @@ impl<'a> Batch<'a> {
         Batch { context, ..self }
     }
 
+    /// The same with what commands about balances need besides.
+    #[must_use]
+    pub fn with_spending(self, spending: Spending) -> Self {
+        Batch { spending, ..self }
+    }
+
     /// Whether there is anything to write.
     pub fn writes(&self) -> bool {
         !self.events.is_empty()
             || !self.exceptions.is_empty()
             || self.orders.values().any(|slot| slot.changed)
             || self.context.writes()
+            || self.spending.writes()
     }
 
     fn place(&mut self, new: &Order) -> Result<OrderReply, TooManyOpen> {
@@ -188,13 +201,14 @@ impl<'a> Batch<'a> {
         match (paid.credited_at, credit) {
             (Some(at), Some(amount)) => {
                 let entry = LedgerEntry {
-                    out_trade_no: number.clone(),
+                    subject: Subject::Order(number.clone()),
                     key: LedgerKey::Credit,
                     user_id: user.id,
                     amount,
                     at,
                     author: Actor::Rule,
                     reason: if paid.late { "late payment" } else { "payment" }.to_owned(),
+                    place: None,
                 };
                 self.enter(entry, &user.name);
                 self.event(number, now, EventDetail::Credited { amount });
@@ -211,15 +225,6 @@ impl<'a> Batch<'a> {
             let settled = Resolution::by_rule(how, now);
             self.except(payment, ExceptionKind::Late, Some(total_fee), Some(settled), now);
         }
-    }
-
-    /// A row of the ledger, and the balance with it.
-    fn enter(&mut self, entry: LedgerEntry, user_name: &str) {
-        let account = self.accounts.entry(entry.user_id.clone()).or_default();
-        account.amount = account.amount.checked_add(entry.amount).unwrap_or(Fen::new(i64::MAX));
-        user_name.clone_into(&mut account.user_name);
-        account.at = entry.at;
-        self.ledger.push(entry);
     }
 
     fn evidence(&mut self, payment: &Payment, source: &Source, now: UnixMillis) {

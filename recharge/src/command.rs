@@ -11,14 +11,37 @@ use crate::exception::resolution::{Decision, ResolutionRefusal};
 use crate::exception::{Exception, ExceptionId};
 use crate::order::{Order, Source};
 use crate::refund::{ExternalRefund, Refund, RefundRefusal, RefundRequest, RefundUpdate};
+use crate::spend::Shifts;
+
+mod spending;
+
+pub use spending::{
+    CaptureHold, DebitReply, ExpireHold, GrantReply, HoldReply, MakeDebit, MakeGrant, PlaceHold,
+    ReversalReply, ReverseDebit, SpendReads, VoidHold,
+};
 
 /// One thing to write.
 pub trait Command {
     /// What it leads to, once it is on disk.
     type Reply;
 
+    /// In which queue it waits.
+    const LANE: Lane = Lane::Money;
+
     /// What has to be read before it can be decided.
     fn reads<'c>(&'c self, reads: &mut Reads<'c>);
+
+    /// Puts what an account has in a reply right, where others moved it between reading and writing.
+    fn shift(_reply: &mut Self::Reply, _shifts: &Shifts) {}
+}
+
+/// The queues in front of the writer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// Orders, payments, refunds, grants: first in every batch.
+    Money,
+    /// What a site spends: a flood of it never makes a notice wait.
+    Spending,
 }
 
 /// What a batch of commands has to read. A batch that only takes payments reads orders and nothing else.
@@ -38,10 +61,19 @@ pub struct Reads<'c> {
     pub refunds: BTreeSet<&'c OutRefundNo>,
     /// Exceptions by id.
     pub exceptions: BTreeSet<&'c ExceptionId>,
-    /// Whether the balances of the users whom the orders and those credits belong to are needed.
+    /// Whether the accounts of the users whom the orders and those credits belong to are needed.
     pub owners: bool,
-    /// Balances by user id.
-    pub balances: BTreeSet<&'c str>,
+    /// Accounts by user id, with those of their holds whose time is up.
+    pub accounts: BTreeSet<&'c str>,
+    /// Debits, reversals, holds and grants.
+    pub spending: SpendReads<'c>,
+}
+
+impl<'c> Reads<'c> {
+    fn accounts_at(&mut self, user_id: &'c str, now: UnixMillis) {
+        self.accounts.insert(user_id);
+        self.spending.decided_at(now);
+    }
 }
 
 /// Writes a new order, or finds the open one of the same user and amount. Leads to the one or the other, unless the user has
@@ -273,6 +305,7 @@ impl Command for RequestRefund {
         reads.refunds.insert(&self.request.out_refund_no);
         reads.exceptions.extend(&self.request.exception);
         reads.owners = true;
+        reads.spending.decided_at(self.now);
     }
 }
 
@@ -292,8 +325,9 @@ impl Command for ResolveException {
         reads.refunds_of.insert(&self.id.out_trade_no);
         reads.exceptions.insert(&self.id);
         reads.owners = true;
+        reads.spending.decided_at(self.now);
         if let Decision::Credit { user: Some(user), .. } = &self.decision {
-            reads.balances.insert(&user.id);
+            reads.accounts.insert(&user.id);
         }
     }
 }

@@ -2,7 +2,7 @@
 //! Pure: no database, no network, no clock. The crate `cashier` does what is decided here.
 //!
 //! An [`Order`] is moved by verified payments and by what WeChat says of it; a payment that does not fit becomes an
-//! [`Exception`] for a person; a [`Refund`] goes back to the payer. Everything that is written is a [`command`], and a
+//! [`Exception`] for a person; a [`Refund`] goes back to the payer; what was bought is [`spend`]-ed. Everything that is written is a [`command`], and a
 //! [`batch`] decides many of them at once, in memory, for one transaction.
 
 #![warn(missing_docs)]
@@ -27,6 +27,7 @@ pub mod price;
 pub mod protocols;
 pub mod reconciliation;
 pub mod refund;
+pub mod spend;
 pub mod static_code;
 mod user;
 

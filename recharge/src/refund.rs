@@ -207,10 +207,10 @@ pub enum RefundRefusal {
     #[error("WeChat takes at most {MOST} refunds of one payment")]
     TooMany,
     /// An operator may go on all the same.
-    #[error("the balance is {balance} yuan and {taken} would be taken back")]
+    #[error("{available} yuan of the balance are available and {taken} would be taken back")]
     BalanceLow {
-        /// The balance, in fen.
-        balance: Fen,
+        /// What is there and not held, in fen.
+        available: Fen,
         /// What would be taken, in fen.
         taken: Fen,
     },

@@ -14,7 +14,7 @@ texts! { pub mod refunds {
     TO_PAYER = "退给付款人", "Goes back to the payer";
     FROM_BALANCE = "从余额扣回", "Taken from the balance";
     WITH_BONUS = "其中赠送 {amount}", "of which {amount} bonus";
-    BALANCE_NOW = "当前余额", "Balance now";
+    BALANCE_NOW = "当前可用余额", "Available balance now";
     BALANCE_AFTER = "扣回后余额", "Balance afterwards";
     LOW = "余额不够扣回：用户可能已经用掉了这笔钱。继续的话，余额会变成 {amount}。", "The balance is too low to take it back: the user may have spent the money. Going on makes the balance {amount}.";
     LOW_TICK = "余额不足也继续，并记录在案", "Go on although the balance is too low; this is recorded";

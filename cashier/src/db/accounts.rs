@@ -1,45 +1,112 @@
-//! All SQL on `accounts` and `days`: balances and sums of days, kept beside the rows they are sums of.
+//! All SQL on `accounts`: what users have, kept beside the rows it is the sum of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
-use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::Fen;
 
-use super::bulk::{self, Key};
+use super::bulk;
 use super::{Db, DbError, column};
 use recharge::User;
-use recharge::ledger::{DaySums, Movement};
+use recharge::ledger::Movement;
+use recharge::spend::Account;
 
 #[derive(Serialize)]
 struct Row<'a> {
     u: &'a str,
     m: &'a str,
     a: i64,
+    h: i64,
+    e: i64,
     t: i64,
 }
 
-const ADD: &str = "INSERT INTO accounts (user_id, user_name, balance, updated_at) \
-     SELECT j.value->>'u', j.value->>'m', CAST(j.value->>'a' AS BIGINT), \
-     CAST(j.value->>'t' AS BIGINT) FROM jsonb_each($1) AS j WHERE true \
+// Relative, so that instances that move the same account do not wait for each other's decisions. A movement that names nobody
+// leaves a known name alone.
+const MOVE: &str = "INSERT INTO accounts (user_id, user_name, balance, held, entries, updated_at) \
+     SELECT j.value->>'u', j.value->>'m', CAST(j.value->>'a' AS BIGINT), CAST(j.value->>'h' AS BIGINT), \
+     CAST(j.value->>'e' AS BIGINT), CAST(j.value->>'t' AS BIGINT) FROM jsonb_each($1) AS j WHERE true \
      ON CONFLICT (user_id) DO UPDATE SET balance = accounts.balance + excluded.balance, \
-     user_name = excluded.user_name, updated_at = excluded.updated_at";
+     held = accounts.held + excluded.held, entries = accounts.entries + excluded.entries, \
+     user_name = CASE excluded.user_name WHEN '' THEN accounts.user_name ELSE excluded.user_name END, \
+     updated_at = excluded.updated_at RETURNING user_id, balance, held, entries";
 
-/// Adds to balances, one row per account: the caller has summed.
-pub(super) async fn add(
+/// Moves accounts, one row each: the caller has summed. Returns what they have now; their rows are locked until the end of the
+/// transaction, so this is the last word.
+pub(super) async fn move_all(
     connection: &mut AnyConnection,
     movements: &BTreeMap<String, Movement>,
-) -> Result<(), DbError> {
+) -> Result<HashMap<String, Account>, DbError> {
+    if movements.is_empty() {
+        return Ok(HashMap::new());
+    }
     let rows: Vec<_> = movements
         .iter()
         .map(|(user_id, movement)| Row {
             u: user_id,
             m: &movement.user_name,
             a: movement.amount.get(),
+            h: movement.held.get(),
+            e: movement.entries,
             t: movement.at.get(),
         })
         .collect();
-    bulk::write(connection, ADD, &rows).await.map(|_| ())
+    let rows = sqlx::query(MOVE).bind(bulk::json(&rows)?).fetch_all(connection).await?;
+    rows.iter().map(|row| Ok((column(row, "user_id")?, account(row)?))).collect()
+}
+
+fn account(row: &AnyRow) -> Result<Account, DbError> {
+    Ok(Account {
+        balance: Fen::new(column(row, "balance")?),
+        held: Fen::new(column(row, "held")?),
+        entries: column(row, "entries")?,
+    })
+}
+
+/// The accounts of these users, as far as they have one.
+pub(super) async fn read(
+    connection: &mut AnyConnection,
+    users: &[&str],
+) -> Result<BTreeMap<String, Account>, DbError> {
+    const READ: &str = "SELECT user_id, balance, held, entries FROM accounts";
+    let one = |row: &AnyRow| Ok((column(row, "user_id")?, account(row)?));
+    Ok(bulk::select_in(connection, READ, "user_id", users, one).await?.into_iter().collect())
+}
+
+/// What a user's account has; nothing for a user without one.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn of(db: &Db, user_id: &str) -> Result<Account, DbError> {
+    let found = read(&mut *db.reading().await?, &[user_id]).await?;
+    Ok(found.into_values().next().unwrap_or_default())
+}
+
+const LIST: &str = "SELECT user_id, user_name, balance, held, entries FROM accounts";
+
+fn named(row: &AnyRow) -> Result<(User, Account), DbError> {
+    Ok((User { id: column(row, "user_id")?, name: column(row, "user_name")? }, account(row)?))
+}
+
+/// The accounts of these users with their names, as far as they have one.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn of_users(db: &Db, users: &[&str]) -> Result<Vec<(User, Account)>, DbError> {
+    bulk::select_in(&mut *db.reading().await?, LIST, "user_id", users, named).await
+}
+
+/// Accounts in the order of their user ids, those after `after`, at most `limit`.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn list(db: &Db, after: &str, limit: i64) -> Result<Vec<(User, Account)>, DbError> {
+    let sql = format!("{LIST} WHERE user_id > $1 ORDER BY user_id LIMIT $2");
+    let rows =
+        sqlx::query(AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(&mut *db.reading().await?).await?;
+    rows.iter().map(named).collect()
 }
 
 /// A user's balance; zero for a user without an account.
@@ -68,88 +135,4 @@ pub async fn find(db: &Db, user_id: &str) -> Result<Option<(User, Fen)>, DbError
         Ok((user, Fen::new(column(&row, "balance")?)))
     })
     .transpose()
-}
-
-/// The balances of these users; those who have no account are left out.
-pub(super) async fn balances(
-    connection: &mut AnyConnection,
-    users: &[&str],
-) -> Result<BTreeMap<String, Fen>, DbError> {
-    let keys: Vec<_> = users.iter().map(|n| Key { n }).collect();
-    let rows = sqlx::query(
-        "SELECT user_id, balance FROM accounts \
-         WHERE user_id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j)",
-    )
-    .bind(bulk::json(&keys)?)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(|row| Ok((column(row, "user_id")?, Fen::new(column(row, "balance")?)))).collect()
-}
-
-#[derive(Serialize)]
-struct DayRow<'a> {
-    d: &'a str,
-    o: i64,
-    p: i64,
-    f: i64,
-    q: i64,
-    r: i64,
-    g: i64,
-}
-
-const ADD_DAYS: &str = "INSERT INTO days (day, orders, paid, paid_fen, by_query, refunds, refunded_fen) \
-     SELECT j.value->>'d', CAST(j.value->>'o' AS BIGINT), CAST(j.value->>'p' AS BIGINT), \
-     CAST(j.value->>'f' AS BIGINT), CAST(j.value->>'q' AS BIGINT), \
-     CAST(j.value->>'r' AS BIGINT), CAST(j.value->>'g' AS BIGINT) FROM jsonb_each($1) AS j WHERE true \
-     ON CONFLICT (day) DO UPDATE SET orders = days.orders + excluded.orders, \
-     paid = days.paid + excluded.paid, paid_fen = days.paid_fen + excluded.paid_fen, \
-     by_query = days.by_query + excluded.by_query, \
-     refunds = days.refunds + excluded.refunds, refunded_fen = days.refunded_fen + excluded.refunded_fen";
-
-pub(super) async fn add_days(
-    connection: &mut AnyConnection,
-    days: &BTreeMap<String, DaySums>,
-) -> Result<(), DbError> {
-    let rows: Vec<_> = days
-        .iter()
-        .map(|(day, sums)| DayRow {
-            d: day,
-            o: sums.orders,
-            p: sums.paid,
-            f: sums.paid_fen,
-            q: sums.by_query,
-            r: sums.refunds,
-            g: sums.refunded_fen,
-        })
-        .collect();
-    bulk::write(connection, ADD_DAYS, &rows).await.map(|_| ())
-}
-
-/// The sums of the days from `from` to `to` (`yyyyMMdd`, Beijing time, both included), oldest first; days on which
-/// nothing happened are absent.
-///
-/// # Errors
-/// [`DbError`].
-pub async fn days(db: &Db, from: &str, to: &str) -> Result<Vec<(String, DaySums)>, DbError> {
-    let rows = sqlx::query(
-        "SELECT day, orders, paid, paid_fen, by_query, refunds, refunded_fen FROM days \
-         WHERE day >= $1 AND day <= $2 ORDER BY day",
-    )
-    .bind(from)
-    .bind(to)
-    .fetch_all(&mut *db.reading().await?)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let sums = DaySums {
-                orders: column(row, "orders")?,
-                paid: column(row, "paid")?,
-                paid_fen: column(row, "paid_fen")?,
-                by_query: column(row, "by_query")?,
-                refunds: column(row, "refunds")?,
-                refunded_fen: column(row, "refunded_fen")?,
-            };
-            Ok((column(row, "day")?, sums))
-        })
-        .collect()
 }

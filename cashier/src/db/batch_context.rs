@@ -1,23 +1,16 @@
 //! What commands about refunds and exceptions need besides the orders, and what they write besides. A batch that only
 //! takes payments costs nothing here.
 
-use std::collections::BTreeSet;
-
 use sqlx::AnyConnection;
 
-use super::{DbError, accounts, exceptions, ledger, operators, refunds};
+use super::{DbError, exceptions, ledger, operators, refunds};
 use crate::random::Random;
 use recharge::batch::Context;
 use recharge::command::Reads;
 use recharge::exception::ExceptionId;
-use recharge::order::Order;
 
-/// Reads it; `orders` are those of the batch.
-pub(super) async fn read(
-    connection: &mut AnyConnection,
-    reads: &Reads<'_>,
-    orders: &[Order],
-) -> Result<Context, DbError> {
+/// Reads it.
+pub(super) async fn read(connection: &mut AnyConnection, reads: &Reads<'_>) -> Result<Context, DbError> {
     if reads.refunds_of.is_empty() && reads.refunds.is_empty() {
         return Ok(Context::default());
     }
@@ -27,12 +20,7 @@ pub(super) async fn read(
     let found = refunds::read(connection, &of_orders, &numbers).await?;
     let kept = if ids.is_empty() { Vec::new() } else { exceptions::read(connection, &ids).await? };
     let by_hand = ledger::by_hand(connection, &of_orders).await?;
-    let owners = orders.iter().map(|order| &order.user).chain(by_hand.iter().map(|credit| &credit.user));
-    let owners = owners.filter(|_| reads.owners).map(|user| user.id.as_str());
-    let users: BTreeSet<_> = owners.chain(reads.balances.iter().copied()).collect();
-    let users: Vec<_> = users.into_iter().collect();
-    let balances = accounts::balances(connection, &users).await?;
-    Ok(Context::new(found, kept, balances).with_credits(by_hand))
+    Ok(Context::new(found, kept).with_credits(by_hand))
 }
 
 /// Writes it. `false`: somebody else was faster, so nothing may stand.
@@ -49,15 +37,6 @@ pub(super) async fn store(
     }
     if refunds::is_over_refunded(connection, context.refunds.values()).await? {
         return Ok(false);
-    }
-    if !context.sufficing.is_empty() {
-        // The accounts' rows are locked by now, so this is the last word: another instance may have taken from the same
-        // balance after it was read.
-        let users: Vec<_> = context.sufficing.iter().map(String::as_str).collect();
-        let balances = accounts::balances(connection, &users).await?;
-        if balances.values().any(|balance| *balance < wxpay::Fen::ZERO) {
-            return Ok(false);
-        }
     }
     exceptions::resolve_open(connection, &context.resolved_by_rule).await?;
     exceptions::reopen(connection, &context.reopened).await?;

@@ -6,6 +6,8 @@ use sqlx::any::AnyRow;
 
 use super::{Db, DbError, column};
 
+mod spending;
+
 /// Rows checked in one statement; each statement sees one snapshot of the database.
 const WINDOW: i64 = 2_000;
 
@@ -18,6 +20,8 @@ pub struct Findings {
     pub orders: u64,
     pub accounts: u64,
     pub refunds: u64,
+    pub debits: u64,
+    pub holds: u64,
     /// Number of violations.
     pub violations: u64,
     /// The first of them.
@@ -33,14 +37,26 @@ pub enum Violation {
     NoOrder { out_trade_no: String },
     #[error("the balance of {user_id} is {balance} fen, its ledger sums to {ledger} fen")]
     Balance { user_id: String, balance: i64, ledger: i64 },
-    #[error(
-        "the ledger has \"{entry}\" of {out_trade_no}, and there is neither such a refund nor such an exception"
-    )]
+    #[error("the ledger has \"{entry}\" of {out_trade_no}, and nothing that stands behind it")]
     NoReason { out_trade_no: String, entry: String },
     #[error("refund {out_refund_no} and what it took from the balance do not fit each other")]
     Refund { out_refund_no: String },
     #[error("a payment of {out_trade_no} has refunds of more than was paid")]
     OverRefunded { out_trade_no: String },
+    #[error("the rows of {user_id} in the ledger have a gap, or do not lead to its balance")]
+    Chain { user_id: String },
+    #[error("row {seq} of {user_id} in the ledger has another balance than the rows up to it")]
+    BalanceAfter { user_id: String, seq: i64 },
+    #[error("{held} fen of {user_id} are held, its open holds sum to {holds} fen")]
+    Held { user_id: String, held: i64, holds: i64 },
+    #[error("debit {id} does not fit its row in the ledger, its reversals or its hold")]
+    Debit { id: String },
+    #[error("hold {id} does not fit its debit or its account")]
+    Hold { id: String },
+    #[error("reversal {id} does not fit its row in the ledger")]
+    Reversal { id: String },
+    #[error("grant {id} does not fit its row in the ledger")]
+    Grant { id: String },
 }
 
 /// Orders whose state, amounts or owner do not fit their one credit in the ledger. (A second credit cannot be: it has the
@@ -57,9 +73,10 @@ fn credits() -> String {
 }
 
 /// Rows of the ledger that nothing stands behind: a credit without its order, a payment that was credited without an
-/// exception that a person settled so, what a refund moved without the refund.
+/// exception that a person settled so, what a refund, a debit, a reversal or a grant moved without it.
 fn no_reason() -> String {
     let (credit_of, refund, returned) = (LedgerKey::CREDIT_OF, LedgerKey::REFUND, LedgerKey::REFUND_RETURNED);
+    let spent = spending::no_reason();
     format!(
         "SELECT l.out_trade_no AS k, l.entry AS e FROM ledger AS l LEFT JOIN orders AS o \
      ON o.out_trade_no = l.out_trade_no WHERE l.out_trade_no > $1 AND l.out_trade_no <= $2 AND \
@@ -69,7 +86,7 @@ fn no_reason() -> String {
      WHEN l.entry LIKE '{refund}%' OR l.entry LIKE '{returned}%' THEN NOT EXISTS (SELECT 1 FROM refunds AS r \
      WHERE r.out_trade_no = l.out_trade_no AND \
      l.entry IN ('{refund}' || r.out_refund_no, '{returned}' || r.out_refund_no)) \
-     ELSE o.out_trade_no IS NULL END"
+     {spent} ELSE o.out_trade_no IS NULL END"
     )
 }
 
@@ -135,6 +152,7 @@ pub async fn all(db: &Db) -> Result<Findings, DbError> {
     windows(db, REFUND_WINDOW, OVER_REFUNDED, over, &mut findings).await?;
     findings.accounts = windows(db, ACCOUNT_WINDOW, BALANCES, balance, &mut findings).await?;
     windows(db, USER_WINDOW, NO_ACCOUNT, balance, &mut findings).await?;
+    spending::all(db, &mut findings).await?;
     Ok(findings)
 }
 

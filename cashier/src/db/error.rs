@@ -46,7 +46,7 @@ pub enum WriteError {
     #[error("the database did not confirm the write")]
     Database(#[source] Arc<DbError>),
     /// Other writers changed the same rows in every attempt. Nothing was written.
-    #[error("others kept changing the same order")]
+    #[error("others kept changing the same rows")]
     Contended,
 }
 

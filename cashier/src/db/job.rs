@@ -6,6 +6,7 @@ use std::fmt;
 use recharge::batch::{Apply, Batch};
 use recharge::command::{Outcome, Reads};
 use recharge::exception::ExceptionId;
+use recharge::spend::Shifts;
 use tokio::sync::oneshot;
 use wxpay::UnixMillis;
 
@@ -47,6 +48,11 @@ impl Job {
         }
     }
 
+    /// Puts right what the reply says of accounts that others moved since they were read.
+    pub(super) fn shift(&mut self, shifts: &Shifts) {
+        self.0.shift(shifts);
+    }
+
     /// Gives the caller the reply, or the error if nothing of it was written.
     pub(super) fn answer(&mut self, written: Result<(), WriteError>) {
         self.0.answer(written);
@@ -63,6 +69,7 @@ impl fmt::Debug for Job {
 trait Queued: Send + Sync {
     fn reads<'j>(&'j self, reads: &mut Reads<'j>);
     fn apply(&mut self, batch: &mut Batch<'_>);
+    fn shift(&mut self, shifts: &Shifts);
     fn outcome(&mut self) -> Option<&mut Outcome>;
     fn answer(&mut self, written: Result<(), WriteError>);
 }
@@ -84,6 +91,12 @@ where
 
     fn apply(&mut self, batch: &mut Batch<'_>) {
         self.reply = Some(self.command.apply(batch));
+    }
+
+    fn shift(&mut self, shifts: &Shifts) {
+        if let Some(reply) = &mut self.reply {
+            C::shift(reply, shifts);
+        }
     }
 
     fn outcome(&mut self) -> Option<&mut Outcome> {

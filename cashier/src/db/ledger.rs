@@ -2,19 +2,20 @@
 
 use std::sync::LazyLock;
 
-use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::OutTradeNo;
 
 use super::bulk::{self, Key, Table, number, text};
 use super::{Db, DbError};
 use recharge::User;
-use recharge::ledger::{LedgerEntry, LedgerKey};
+use recharge::ledger::{LedgerEntry, LedgerKey, Place, Subject};
 use recharge::refund::ManualCredit;
 
 /// The columns of a movement.
 static LEDGER: LazyLock<Table<LedgerEntry>> = LazyLock::new(|| {
     let columns = vec![
-        text("out_trade_no", |entry: &LedgerEntry| entry.out_trade_no.as_str().into()),
+        text("out_trade_no", |entry: &LedgerEntry| entry.subject.as_str().into()),
         text("entry", |entry| entry.key.to_string().into()),
         text("user_id", |entry| entry.user_id.as_str().into()),
         number("amount", |entry| entry.amount.into()),
@@ -22,6 +23,8 @@ static LEDGER: LazyLock<Table<LedgerEntry>> = LazyLock::new(|| {
         text("author", |entry| entry.author.name().into()),
         text("author_kind", |entry| entry.author.kind().into()),
         text("reason", |entry| entry.reason.as_str().into()),
+        number("seq", |entry| entry.place.map(|place| place.seq).into()),
+        number("balance_after", |entry| entry.place.map(|place| place.balance_after).into()),
     ];
     // No ON CONFLICT: a second credit of an order must fail, not vanish.
     Table::new("ledger", &["out_trade_no", "entry"], columns, "")
@@ -30,6 +33,44 @@ static LEDGER: LazyLock<Table<LedgerEntry>> = LazyLock::new(|| {
 /// Appends movements.
 pub(super) async fn append(connection: &mut AnyConnection, entries: &[LedgerEntry]) -> Result<(), DbError> {
     LEDGER.insert(connection, entries.iter()).await.map(drop)
+}
+
+/// The rows of a user, the newest first: those before `before`, at most `limit`. Rows from before they were numbered are not
+/// among them; their sum is the account's balance before its first numbered row.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn of_user(
+    db: &Db,
+    user_id: &str,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<LedgerEntry>, DbError> {
+    let sql = format!("{} WHERE user_id = $1 AND seq < $2 ORDER BY seq DESC LIMIT $3", LEDGER.select);
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(user_id)
+        .bind(before.unwrap_or(i64::MAX))
+        .bind(limit)
+        .fetch_all(&mut *db.reading().await?)
+        .await?;
+    rows.iter().map(entry).collect()
+}
+
+fn entry(row: &AnyRow) -> Result<LedgerEntry, DbError> {
+    let row = LEDGER.row(row);
+    let key = row.word("entry", LedgerKey::parse)?;
+    let seq: Option<i64> = row.get("seq")?;
+    let balance_after = row.fen_optional("balance_after")?;
+    Ok(LedgerEntry {
+        subject: row.word("out_trade_no", |number| Subject::parse(&key, number))?,
+        key,
+        user_id: row.get("user_id")?,
+        amount: row.fen("amount")?,
+        at: row.time("at")?,
+        author: row.actor("author_kind", "author")?,
+        reason: row.get("reason")?,
+        place: seq.zip(balance_after).map(|(seq, balance_after)| Place { seq, balance_after }),
+    })
 }
 
 // The range of the keys that begin with [`LedgerKey::CREDIT_OF`], which the primary key's index has.

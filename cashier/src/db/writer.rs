@@ -1,49 +1,50 @@
 //! Group commit: the one task of a process that writes money commits all queued commands in one transaction and answers after
-//! the commit, so that many notices share one flush to disk.
+//! the commit, so that many notices share one flush to disk. There are two queues, because what a site spends may come in floods
+//! and must not make a notice wait.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
+use tokio::sync::mpsc;
 
-use sqlx::AnyConnection;
-use sqlx::error::DatabaseError;
-use tokio::sync::{Mutex, mpsc};
-
+use super::DbError;
 pub use super::error::WriteError;
-use super::job::Job;
-use super::{Db, DbError, accounts, batch_context, events, exceptions, ledger, orders};
-use crate::clock::Clock;
-use crate::watched::Watched;
-use recharge::batch::{Apply, Batch};
-use recharge::command::Reads;
-use recharge::order::Rules;
+use super::job::{Answer, Job};
+use recharge::batch::Apply;
+use recharge::command::Lane;
+
+mod committer;
+
+pub use committer::Committer;
 
 /// Commands in one transaction at most; measured to be past the knee of the curve.
 const MOST: usize = 256;
 
+/// Of these, commands of [`Lane::Spending`] at most, so that money that comes in meanwhile finds a place in the next batch.
+const MOST_SPENDING: usize = 192;
+
 /// Capacity of the queue; commands beyond it are refused at once instead of answered too late.
 const QUEUE: usize = 16_384;
 
-/// Time limit of one transaction.
-const LONGEST: Duration = Duration::from_secs(5);
+/// Capacity of the queue of [`Lane::Spending`]; its callers are programs, which try again.
+const SPENDING_QUEUE: usize = 4_096;
 
-/// Attempts of a batch: it is decided again after another writer changed one of its rows.
-const ATTEMPTS: usize = 8;
-
-/// The queue in front of the writing task. Cheap to clone.
+/// The queues in front of the writing task. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Writer {
-    queue: mpsc::Sender<Job>,
+    money: mpsc::Sender<Job>,
+    spending: mpsc::Sender<Job>,
 }
 
 impl Writer {
-    /// Starts the task. It ends when the last `Writer` is dropped and the queue is empty.
+    /// Starts the task. It ends when the last `Writer` is dropped and the queues are empty.
     pub fn start(committer: Committer) -> Writer {
-        let (queue, mut waiting) = mpsc::channel::<Job>(QUEUE);
+        let (money, mut of_money) = mpsc::channel::<Job>(QUEUE);
+        let (spending, mut of_spending) = mpsc::channel::<Job>(SPENDING_QUEUE);
         tokio::spawn(async move {
-            let mut taken = Vec::with_capacity(MOST);
-            while waiting.recv_many(&mut taken, MOST).await > 0 {
-                let (mut jobs, committer) = (std::mem::take(&mut taken), committer.clone());
+            loop {
+                let mut jobs = next_batch(&mut of_money, &mut of_spending).await;
+                if jobs.is_empty() {
+                    return;
+                }
+                let committer = committer.clone();
                 // In a task of its own: a panic in one batch must not end the writer.
                 let committing = tokio::spawn(async move { committer.commit(&mut jobs).await });
                 if let Err(error) = committing.await {
@@ -51,7 +52,7 @@ impl Writer {
                 }
             }
         });
-        Writer { queue }
+        Writer { money, spending }
     }
 
     /// Writes one command and answers once it is on disk. Dropping the future does not undo it.
@@ -64,189 +65,73 @@ impl Writer {
         C::Reply: Send + Sync + 'static,
     {
         let (job, answer) = Job::new(command);
-        self.queue.try_send(job).map_err(|_| WriteError::Busy)?;
-        answer.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
+        self.lane(C::LANE).try_send(job).map_err(|_| WriteError::Busy)?;
+        answered(answer).await
+    }
+
+    /// Writes commands in their order, each for itself: one may be refused or fail without the others. There is a place in the
+    /// queue for all of them or for none.
+    ///
+    /// # Errors
+    /// [`WriteError::Busy`]: nothing of it was written.
+    pub async fn write_each<C>(
+        &self,
+        commands: Vec<C>,
+    ) -> Result<Vec<Result<C::Reply, WriteError>>, WriteError>
+    where
+        C: Apply + Send + Sync + 'static,
+        C::Reply: Send + Sync + 'static,
+    {
+        let places = self.lane(C::LANE).try_reserve_many(commands.len()).map_err(|_| WriteError::Busy)?;
+        let (jobs, answers): (Vec<_>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
+        places.zip(jobs).for_each(|(place, job)| place.send(job));
+        let mut replies = Vec::with_capacity(answers.len());
+        for answer in answers {
+            replies.push(answered(answer).await);
+        }
+        Ok(replies)
+    }
+
+    fn lane(&self, lane: Lane) -> &mpsc::Sender<Job> {
+        match lane {
+            Lane::Money => &self.money,
+            Lane::Spending => &self.spending,
+        }
     }
 
     /// How many commands wait.
     pub fn waiting(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
+        [&self.money, &self.spending].map(|queue| queue.max_capacity() - queue.capacity()).iter().sum()
     }
 }
 
-/// One step of the writer, without its loop: tests and simulations call it themselves.
-#[derive(Debug, Clone)]
-pub struct Committer {
-    db: Db,
-    rules: Arc<Rules>,
-    watched: Watched,
-    /// Tells the events of processes apart that share a database.
-    instance: Arc<str>,
-    /// Its own connection, opened when first needed and closed after an error.
-    connection: Arc<Mutex<Option<AnyConnection>>>,
-    clock: Clock,
+async fn answered<R>(answer: Answer<R>) -> Result<R, WriteError> {
+    answer.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
 }
 
-impl Committer {
-    pub fn new(db: Db, rules: Arc<Rules>, watched: Watched, instance: &str) -> Committer {
-        let (connection, clock) = (Arc::default(), Clock::system());
-        Committer { db, rules, watched, instance: instance.into(), connection, clock }
+/// Waits for commands and takes what fits into one transaction: money first. Empty once there will be no more.
+async fn next_batch(money: &mut mpsc::Receiver<Job>, spending: &mut mpsc::Receiver<Job>) -> Vec<Job> {
+    let (mut jobs, mut spent) = (Vec::with_capacity(MOST), Vec::new());
+    tokio::select! {
+        biased;
+        _ = money.recv_many(&mut jobs, MOST) => {}
+        _ = spending.recv_many(&mut spent, MOST_SPENDING) => {}
     }
-
-    /// The same, waiting by `clock`.
-    pub fn by(self, clock: Clock) -> Committer {
-        Committer { clock, ..self }
+    // What came in the meantime, or waited in the other queue.
+    while jobs.len() + spent.len() < MOST
+        && let Ok(job) = money.try_recv()
+    {
+        jobs.push(job);
     }
-
-    /// Commits all `jobs` in one transaction, in their order, and answers them. If the database refuses one of them, each is
-    /// tried alone, so that it fails alone.
-    pub async fn commit(&self, jobs: &mut [Job]) {
-        let written = self.together(jobs).await;
-        match written {
-            Err(error) if jobs.len() > 1 && is_of_one_item(&error) => {
-                tracing::warn!(%error, "a batch of {} was refused; trying each alone", jobs.len());
-                for job in jobs {
-                    let written = self.together(std::slice::from_mut(job)).await;
-                    job.answer(written);
-                }
-            }
-            written => jobs.iter_mut().for_each(|job| job.answer(written.clone())),
-        }
+    while jobs.len() + spent.len() < MOST
+        && spent.len() < MOST_SPENDING
+        && let Ok(job) = spending.try_recv()
+    {
+        spent.push(job);
     }
-
-    async fn together(&self, jobs: &mut [Job]) -> Result<(), WriteError> {
-        // Taken out, so that an error closes it.
-        let mut kept = self.connection.lock().await;
-        let mut own = kept.take();
-        for _ in 0..ATTEMPTS {
-            // A host that is gone without a word would hold up all money for as long as TCP hopes, in the middle of a statement
-            // and when connecting. After this the connection is closed, and looking again tells what became of the write.
-            let attempt = async {
-                let connection = match &mut own {
-                    Some(connection) => connection,
-                    None => own.insert(self.db.own_connection().await?),
-                };
-                self.attempt(connection, jobs).await
-            };
-            match self.clock.timeout(LONGEST, attempt).await.unwrap_or(Err(DbError::TimedOut)) {
-                Ok(true) => {
-                    *kept = own;
-                    return Ok(());
-                }
-                Ok(false) => {}
-                Err(error) if is_worth_repeating(&error) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        *kept = own;
-        Err(WriteError::Contended)
-    }
-
-    /// Reads, decides and writes once; `false` if somebody else moved an order in between.
-    async fn attempt(&self, connection: &mut AnyConnection, jobs: &mut [Job]) -> Result<bool, DbError> {
-        let passage = self.db.turnstile.to_read().await;
-        passage.answer()?;
-        let (orders, context) = {
-            let mut reads = Reads::default();
-            jobs.iter().for_each(|job| job.reads(&mut reads));
-            let orders = orders::read_for(connection, &reads).await?;
-            let context = batch_context::read(connection, &reads, &orders).await?;
-            (orders, context)
-        };
-        drop(passage);
-        let mut batch = Batch::new(&self.rules, orders).with_context(context);
-        jobs.iter_mut().for_each(|job| job.apply(&mut batch));
-        if batch.writes() {
-            if !self.store(connection, &batch, jobs).await? {
-                return Ok(false);
-            }
-            let changed = || batch.orders.values().filter(|slot| slot.changed && slot.read.is_some());
-            self.db.announce(changed().map(|slot| slot.order.out_trade_no.as_str()));
-            let changed = batch.orders.into_values().filter(|slot| slot.changed);
-            self.watched.publish(changed.map(|slot| slot.order));
-        }
-        Ok(true)
-    }
-
-    /// One transaction. It opens with the guarded update of the orders: `false` if one was moved since it was read, and
-    /// then nothing stands.
-    async fn store(
-        &self,
-        connection: &mut AnyConnection,
-        batch: &Batch<'_>,
-        jobs: &mut [Job],
-    ) -> Result<bool, DbError> {
-        let placed = batch.orders.values().filter(|slot| slot.read.is_none()).map(|slot| &slot.order);
-        let payers: BTreeSet<_> = placed.clone().map(|order| order.user.id.as_str()).collect();
-        let payers: Vec<_> = payers.into_iter().collect();
-        let mut transaction = self.db.begin_on(connection).await?;
-        transaction.lock_users(self.db.engine(), &payers).await?;
-        let connection = transaction.connection();
-        let changed = batch.orders.values().filter(|slot| slot.changed);
-        if !orders::store(connection, changed).await? {
-            transaction.rollback().await;
-            return Ok(false);
-        }
-        if let Some(now) = placed.map(|order| order.created_at).max()
-            && orders::is_over_open(connection, &payers, now, self.rules.max_open_orders).await?
-        {
-            // Another instance placed orders for the same user after they were read.
-            transaction.rollback().await;
-            return Ok(false);
-        }
-        ledger::append(connection, &batch.ledger).await?;
-        accounts::add(connection, &batch.accounts).await?;
-        events::append(connection, &self.instance, &batch.events).await?;
-        exceptions::resolve_credited(connection, &batch.credited).await?;
-        exceptions::keep(connection, batch.exceptions.values()).await?;
-        accounts::add_days(connection, &batch.days).await?;
-        if !batch_context::store(connection, &self.db.random, &batch.context).await? {
-            transaction.rollback().await;
-            return Ok(false);
-        }
-        let waiting: Vec<_> = batch
-            .exceptions
-            .iter()
-            .filter(|(_, exception)| exception.kind.asks_for_repeat())
-            .map(|(id, _)| id.clone())
-            .collect();
-        if !waiting.is_empty() {
-            let seen = exceptions::first_seen(connection, &waiting).await?;
-            jobs.iter_mut().for_each(|job| job.date(&seen));
-        }
-        transaction.commit().await?;
-        Ok(true)
-    }
+    jobs.append(&mut spent);
+    jobs
 }
 
-/// Whether the error is about one row (a constraint, a value), so that its neighbours may succeed without it.
-fn is_of_one_item(error: &WriteError) -> bool {
-    let WriteError::Database(error) = error else {
-        return false;
-    };
-    let Some(error) = error.refusal() else {
-        return false;
-    };
-    let code = error.code().unwrap_or_default().into_owned();
-    match sqlite_primary(error) {
-        // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH
-        Some(primary) => matches!(primary, 18..=20),
-        // Data exceptions, constraint violations, what triggers raise.
-        None => ["22", "23", "P0"].iter().any(|class| code.starts_with(class)),
-    }
-}
-
-/// A deadlock or a serialisation failure between instances: nothing was written, so it is decided again.
-fn is_worth_repeating(error: &DbError) -> bool {
-    let code = error.refusal().and_then(DatabaseError::code);
-    matches!(code.as_deref(), Some("40001" | "40P01"))
-}
-
-/// SQLite's primary result code; `None` for PostgreSQL, whose codes have five characters.
-fn sqlite_primary(error: &dyn DatabaseError) -> Option<u32> {
-    let code = error.code()?;
-    if code.len() == 5 {
-        return None;
-    }
-    code.parse::<u32>().ok().map(|code| code & 0xff)
-}
+#[cfg(test)]
+mod tests;

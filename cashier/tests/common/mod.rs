@@ -8,6 +8,7 @@ mod settings;
 use std::collections::BTreeMap;
 use std::future::ready;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -20,8 +21,9 @@ use axum::middleware::{Next, from_fn, map_request};
 use axum::routing::post;
 use cashier::{Cashier, Clock, Db, Random, Settings};
 use cashier::{NoticeAnswer, PlaceRequest, RefundError, RefundNoticeAnswer};
-use recharge::audit::Acting;
+use recharge::audit::{Acting, Actor};
 use recharge::refund::RefundRequest;
+use recharge::spend::{Amount, DebitRequest, Metadata, OnShortfall, Reason, Reference};
 use recharge::{Order, User, Way};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use sqlx::{AssertSqlSafe, Row};
@@ -199,6 +201,12 @@ impl Harness {
         self.cashier.order(&order.out_trade_no).await.unwrap().unwrap()
     }
 
+    /// The site takes something that a user has.
+    pub async fn spend(&self, user: &str, fen: i64) {
+        let reply = self.cashier.debit(debit(user, fen), site()).await.unwrap();
+        assert!(reply.changed);
+    }
+
     pub async fn state(&self, order: &Order) -> &'static str {
         self.order(order).await.state.name()
     }
@@ -278,6 +286,28 @@ pub fn wish(user: &str, fen: i64) -> PlaceRequest {
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         way: Way::Native,
     }
+}
+
+/// The site's program.
+pub fn site() -> Actor {
+    Actor::Key("forum".to_owned())
+}
+
+/// A debit under a reference of its own.
+pub fn debit(user: &str, fen: i64) -> DebitRequest {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    DebitRequest {
+        user_id: user.to_owned(),
+        amount: Amount::new(fen).unwrap(),
+        reference: reference(&format!("order-{}", NEXT.fetch_add(1, Ordering::Relaxed))),
+        reason: Reason::parse("VIP 30 days").unwrap(),
+        metadata: Metadata::default(),
+        on_shortfall: OnShortfall::Refuse,
+    }
+}
+
+pub fn reference(text: &str) -> Reference {
+    Reference::parse(text).unwrap()
 }
 
 /// An operator.

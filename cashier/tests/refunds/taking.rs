@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use wxpay::Fen;
 use wxpay::v2::notify;
 
-use super::common::{Harness, by, eight_at_once, on_both, refund_wish};
+use super::common::{by, eight_at_once, on_both, refund_wish};
 use super::{drive, later, now, refund, refused};
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn two_refunds_at_once_from_two_instances_never_exceed_what_was_paid() {
             // The other instance may take the third share between this one's reading of the order and of the balance:
             // then the balance, read last, is what refuses.
             let RefundError::Refused(why) = refusal else { panic!("{refusal:?}") };
-            let by_balance = RefundRefusal::BalanceLow { balance: Fen::new(105), taken: Fen::new(315) };
+            let by_balance = RefundRefusal::BalanceLow { available: Fen::new(105), taken: Fen::new(315) };
             assert!(matches!(why, RefundRefusal::OverRest { .. }) || *why == by_balance, "{why:?}");
         }
         assert_eq!(harness.balance().await, 1050 - 3 * 315);
@@ -146,7 +146,7 @@ async fn two_orders_refunded_at_once_cannot_both_take_the_same_balance() {
     on_both(|harness| async move {
         let (one, two) = (harness.paid(1000, 0).await, harness.paid(2000, 0).await);
         // The user has spent: 1500 are left of 3000.
-        spend(&harness, 1500).await;
+        harness.spend("u_1", 1500).await;
         let cashiers = [harness.cashier.clone(), harness.second("b").await];
         let mut all = JoinSet::new();
         for (cashier, order, fen) in [(&cashiers[0], &one, 1000), (&cashiers[1], &two, 2000)] {
@@ -160,23 +160,13 @@ async fn two_orders_refunded_at_once_cannot_both_take_the_same_balance() {
     .await;
 }
 
-/// What the site itself takes, as a line of the ledger.
-async fn spend(harness: &Harness, fen: i64) {
-    let pool = harness.cashier.db().pool();
-    let ledger = "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
-         SELECT MIN(out_trade_no), 'spent', 'u_1', $1, 0, 'test', 'test' FROM orders";
-    sqlx::query(ledger).bind(-fen).execute(pool).await.unwrap();
-    let account = "UPDATE accounts SET balance = balance - $1 WHERE user_id = 'u_1'";
-    sqlx::query(account).bind(fen).execute(pool).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_balance_too_low_is_refused_unless_the_operator_goes_on_which_is_written_down() {
     on_both(|harness| async move {
         let order = harness.paid(1000, 50).await;
-        spend(&harness, 100).await;
+        harness.spend("u_1", 100).await;
         let wish = refund_wish(&harness, &order, 1000);
-        let low = RefundRefusal::BalanceLow { balance: Fen::new(950), taken: Fen::new(1050) };
+        let low = RefundRefusal::BalanceLow { available: Fen::new(950), taken: Fen::new(1050) };
         assert_eq!(refused(&harness, wish.clone()).await, low);
         assert_eq!(harness.balance().await, 950);
         let wish = RefundRequest { even_if_balance_low: true, ..wish };

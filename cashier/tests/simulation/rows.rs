@@ -183,17 +183,20 @@ impl Reader {
     pub async fn spend(&mut self, user: &str, number: &str, fen: i64, n: usize) -> Result<bool, sqlx::Error> {
         self.read = None;
         self.db.execute(if self.is_sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
-        let account = "UPDATE accounts SET balance = balance - $1 WHERE user_id = $2 AND balance >= $1";
+        let account = "UPDATE accounts SET balance = balance - $1, entries = entries + 1 \
+             WHERE user_id = $2 AND balance >= $1 RETURNING entries, balance";
         let account = sqlx::query(account).bind(fen).bind(user.to_owned());
-        let taken = account.execute(&mut self.db).await?.rows_affected() == 1;
-        let ledger = "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason) \
-             VALUES ($1, $2, $3, $4, 0, 'site', 'spent')";
-        let ledger = sqlx::query(ledger).bind(number.to_owned()).bind(format!("spent {n}"));
-        if taken {
-            ledger.bind(user.to_owned()).bind(-fen).execute(&mut self.db).await?;
+        let taken = account.fetch_optional(&mut self.db).await?;
+        let ledger = "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason, seq, balance_after) \
+             VALUES ($1, $2, $3, $4, 0, 'site', 'spent', $5, $6)";
+        if let Some(row) = &taken {
+            let (seq, balance): (i64, i64) = (row.try_get("entries")?, row.try_get("balance")?);
+            let ledger = sqlx::query(ledger).bind(number.to_owned()).bind(format!("spent {n}"));
+            let ledger = ledger.bind(user.to_owned()).bind(-fen).bind(seq).bind(balance);
+            ledger.execute(&mut self.db).await?;
         }
         self.db.execute("COMMIT").await?;
-        Ok(taken)
+        Ok(taken.is_some())
     }
 
     /// Whether the ledger refuses an entry that it has already.

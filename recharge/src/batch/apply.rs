@@ -2,14 +2,16 @@
 
 use super::Batch;
 use crate::command::{
-    CloseOrder, Command, CreditPayment, OrderReply, Outcome, PlaceOrder, RecordEvent, RecordExternalRefunds,
-    RecordPrepayFailure, RefundReply, RequestRefund, ResolveException, Resolved, StoreTicket, TakeLease,
-    TooManyOpen, UpdateRefund,
+    CaptureHold, CloseOrder, Command, CreditPayment, DebitReply, ExpireHold, GrantReply, HoldReply,
+    MakeDebit, MakeGrant, OrderReply, Outcome, PlaceHold, PlaceOrder, RecordEvent, RecordExternalRefunds,
+    RecordPrepayFailure, RefundReply, RequestRefund, ResolveException, Resolved, ReversalReply, ReverseDebit,
+    StoreTicket, TakeLease, TooManyOpen, UpdateRefund, VoidHold,
 };
 use crate::event::EventDetail;
 use crate::exception::resolution::ResolutionRefusal;
 use crate::order::Order;
 use crate::refund::RefundRefusal;
+use crate::spend::{CaptureRefusal, DebitRefusal, GrantRefusal, HoldRefusal, ReversalRefusal, VoidRefusal};
 
 /// A command that a batch can decide.
 pub trait Apply: Command {
@@ -98,5 +100,47 @@ impl Apply for CloseOrder {
 impl Apply for RecordEvent {
     fn apply(&self, batch: &mut Batch<'_>) {
         batch.events.push(self.0.clone());
+    }
+}
+
+impl Apply for MakeDebit {
+    fn apply(&self, batch: &mut Batch<'_>) -> Result<DebitReply, DebitRefusal> {
+        batch.debit(self)
+    }
+}
+
+impl Apply for ReverseDebit {
+    fn apply(&self, batch: &mut Batch<'_>) -> Result<ReversalReply, ReversalRefusal> {
+        batch.reverse(self)
+    }
+}
+
+impl Apply for PlaceHold {
+    fn apply(&self, batch: &mut Batch<'_>) -> Result<HoldReply, HoldRefusal> {
+        batch.place_hold(self)
+    }
+}
+
+impl Apply for CaptureHold {
+    fn apply(&self, batch: &mut Batch<'_>) -> Result<DebitReply, CaptureRefusal> {
+        batch.capture(self)
+    }
+}
+
+impl Apply for VoidHold {
+    fn apply(&self, batch: &mut Batch<'_>) -> Result<HoldReply, VoidRefusal> {
+        batch.void(self)
+    }
+}
+
+impl Apply for ExpireHold {
+    fn apply(&self, batch: &mut Batch<'_>) -> bool {
+        batch.expire(self)
+    }
+}
+
+impl Apply for MakeGrant {
+    fn apply(&self, batch: &mut Batch<'_>) -> Result<GrantReply, GrantRefusal> {
+        batch.grant(self)
     }
 }

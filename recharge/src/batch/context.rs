@@ -1,8 +1,8 @@
-//! Refunds, exceptions and balances read for a batch; empty, and not read, if it only has payments.
+//! Refunds and exceptions read for a batch; empty, and not read, if it only has payments.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wxpay::{Fen, OutRefundNo, OutTradeNo, TransactionId};
+use wxpay::{OutRefundNo, OutTradeNo, TransactionId};
 
 use crate::audit::AuditEntry;
 use crate::exception::{Exception, ExceptionId, Resolution};
@@ -28,8 +28,6 @@ pub struct Context {
     pub exceptions: BTreeMap<ExceptionId, Exception>,
     /// As read: what operators credited of the payments of these orders.
     pub by_hand: Vec<ManualCredit>,
-    /// As read, of the users whose balance is taken from.
-    pub balances: BTreeMap<String, Fen>,
     /// Exceptions that are resolved if they are still open; if one is not, nothing of the batch is written.
     pub resolved: BTreeMap<ExceptionId, Resolution>,
     /// Exceptions that are resolved where they are open.
@@ -38,13 +36,11 @@ pub struct Context {
     pub reopened: BTreeSet<ExceptionId>,
     /// New rows of the audit.
     pub audit: Vec<AuditEntry>,
-    /// Users whose balance was found to suffice; if it turns out not to, nothing of the batch is written.
-    pub sufficing: BTreeSet<String>,
 }
 
 impl Context {
     /// What was read for a batch.
-    pub fn new(refunds: Vec<Refund>, exceptions: Vec<Exception>, balances: BTreeMap<String, Fen>) -> Context {
+    pub fn new(refunds: Vec<Refund>, exceptions: Vec<Exception>) -> Context {
         let slot = |refund: Refund| {
             let read = Some(refund.version);
             (refund.out_refund_no.clone(), RefundSlot { read, refund, changed: false })
@@ -52,7 +48,6 @@ impl Context {
         Context {
             refunds: refunds.into_iter().map(slot).collect(),
             exceptions: exceptions.into_iter().map(|found| (found.id(), found)).collect(),
-            balances,
             ..Context::default()
         }
     }

@@ -1,7 +1,7 @@
 //! Payments, refunds and what WeChat says of them, in every order: whatever comes when, the money adds up.
 
 use proptest::prelude::*;
-use wxpay::{OutRefundNo, RefundId, RefundStatus};
+use wxpay::{Fen, OutRefundNo, RefundId, RefundStatus};
 
 use super::*;
 use crate::audit::Acting;
@@ -67,9 +67,10 @@ impl Books {
 
     pub fn commit<C: Apply>(&mut self, command: &C) -> Result<C::Reply, TestCaseError> {
         let user = self.order.user.id.clone();
-        let balances = BTreeMap::from([(user, Fen::new(self.balance))]);
-        let context = Context::new(self.refunds.clone(), Vec::new(), balances);
-        let mut batch = Batch::new(&self.rules, vec![self.order.clone()]).with_context(context);
+        let context = Context::new(self.refunds.clone(), Vec::new());
+        let mut batch = Batch::new(&self.rules, vec![self.order.clone()])
+            .with_context(context)
+            .with_spending(Spending::of([(user.as_str(), self.balance)]));
         let reply = command.apply(&mut batch);
         for row in &batch.ledger {
             // The table's primary key.

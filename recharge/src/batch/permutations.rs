@@ -1,6 +1,6 @@
 //! What happens to one order, in all 720 orders: the money comes out the same.
 
-use wxpay::{OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
+use wxpay::{Fen, OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
 
 use super::histories::{Books, FEE, number};
 use super::*;

@@ -10,7 +10,7 @@ use crate::event::EventDetail;
 use crate::exception::resolution;
 use crate::exception::{ExceptionId, ExceptionKind, Resolution, ResolutionKind};
 use crate::form_version;
-use crate::ledger::{LedgerEntry, LedgerKey};
+use crate::ledger::{LedgerEntry, LedgerKey, Subject};
 use crate::order::{Order, OrderState, Paid};
 use crate::refund::{self, NewRefund, Refund, RefundRefusal, RefundRequest, Refundable, retry};
 use crate::user::User;
@@ -160,7 +160,7 @@ impl Batch<'_> {
         let share = new.payment.share(new.amount);
         let user = new.user.filter(|_| share > Fen::ZERO);
         let overdrawn = match &user {
-            Some(user) => self.take(user, share, new.even_if_balance_low)?,
+            Some(user) => self.take(user, share, new.even_if_balance_low, new.now)?,
             None => false,
         };
         self.step(new.out_trade_no, |order| Some(order.touched()));
@@ -208,21 +208,23 @@ impl Batch<'_> {
         Ok(refund)
     }
 
-    /// Whether `share` makes the balance negative, which only an operator may want.
-    pub(super) fn take(&mut self, user: &User, share: Fen, even_if_low: bool) -> Result<bool, RefundRefusal> {
-        let read = self.context.balances.get(&user.id).copied().unwrap_or(Fen::ZERO);
-        let moved = self.accounts.get(&user.id).map_or(Fen::ZERO, |movement| movement.amount);
-        let balance = read.checked_add(moved).unwrap_or(Fen::ZERO);
-        if balance >= share {
-            self.context.sufficing.insert(user.id.clone());
+    /// Whether more than is available is taken, which only an operator may want.
+    pub(super) fn take(
+        &mut self,
+        user: &User,
+        share: Fen,
+        even_if_low: bool,
+        now: UnixMillis,
+    ) -> Result<bool, RefundRefusal> {
+        let available = self.available(&user.id, now);
+        if available >= share {
+            self.rely_on(&user.id, share);
             return Ok(false);
         }
-        if !even_if_low {
-            return Err(RefundRefusal::BalanceLow { balance, taken: share });
+        match even_if_low {
+            true => Ok(true),
+            false => Err(RefundRefusal::BalanceLow { available, taken: share }),
         }
-        // The balance may be negative now, so it is not checked again before the commit.
-        self.context.sufficing.remove(&user.id);
-        Ok(true)
     }
 
     #[allow(clippy::too_many_arguments, reason = "one row of the ledger")]
@@ -237,13 +239,14 @@ impl Batch<'_> {
         now: UnixMillis,
     ) {
         let row = LedgerEntry {
-            out_trade_no: refund.out_trade_no.clone(),
+            subject: Subject::Order(refund.out_trade_no.clone()),
             key,
             user_id: user.id.clone(),
             amount,
             at: now,
             author: author.clone(),
             reason: reason.to_owned(),
+            place: None,
         };
         self.enter(row, &user.name);
     }

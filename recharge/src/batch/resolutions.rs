@@ -9,7 +9,7 @@ use crate::command::{ResolveException, Resolved};
 use crate::event::EventDetail;
 use crate::exception::resolution::{self, Decision, Plan, Records, ResolutionRefusal};
 use crate::exception::{Exception, ExceptionKind, Resolution};
-use crate::ledger::{LedgerEntry, LedgerKey};
+use crate::ledger::{LedgerEntry, LedgerKey, Subject};
 use crate::order::Order;
 use crate::refund::{Refund, RefundRefusal};
 use crate::user::User;
@@ -83,7 +83,7 @@ impl Batch<'_> {
     }
 
     fn has_account(&self, user: &User) -> bool {
-        self.context.balances.contains_key(&user.id) || self.accounts.contains_key(&user.id)
+        self.spending.accounts.contains_key(&user.id) || self.accounts.contains_key(&user.id)
     }
 
     fn credit_order(
@@ -97,13 +97,14 @@ impl Batch<'_> {
         let credited = order.credited_by_hand(now).ok_or(ResolutionRefusal::AlreadyCredited)?;
         self.step(&order.out_trade_no, |_| Some(credited.clone()));
         let entry = LedgerEntry {
-            out_trade_no: order.out_trade_no.clone(),
+            subject: Subject::Order(order.out_trade_no.clone()),
             key: LedgerKey::Credit,
             user_id: order.user.id.clone(),
             amount,
             at: now,
             author: by.actor.clone(),
             reason: reason.to_owned(),
+            place: None,
         };
         self.enter(entry, &order.user.name);
         Ok(Moved::of(amount, &order.user))
@@ -121,7 +122,7 @@ impl Batch<'_> {
         now: UnixMillis,
     ) -> Moved {
         let entry = LedgerEntry {
-            out_trade_no: exception.out_trade_no.clone(),
+            subject: Subject::Order(exception.out_trade_no.clone()),
             // Keyed by the payment: the table refuses a second credit of it.
             key: LedgerKey::CreditOf(transaction_id.clone()),
             user_id: user.id.clone(),
@@ -129,6 +130,7 @@ impl Batch<'_> {
             at: now,
             author: by.actor.clone(),
             reason: reason.to_owned(),
+            place: None,
         };
         self.enter(entry, &user.name);
         Moved::of(amount, user)
@@ -161,7 +163,7 @@ impl Batch<'_> {
         let payment = self.credited(&first.out_trade_no, &first.transaction_id, first.total_fee, others);
         let payment = payment.ok_or(ResolutionRefusal::NothingToTakeBack)?;
         let (shares, sum) = resolution::shares(payment, found.iter()).ok_or(ResolutionRefusal::TooMuch)?;
-        let overdrawn = self.take(&user, sum, even_if_low)?;
+        let overdrawn = self.take(&user, sum, even_if_low, now)?;
         for (refund, share) in found.into_iter().zip(shares) {
             let taken = Refund { share, taken: share, version: refund.version + 1, overdrawn, ..refund };
             let amount = Fen::new(-share.get());

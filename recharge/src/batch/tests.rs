@@ -1,6 +1,6 @@
 //! What a batch decides, without a database.
 
-use wxpay::{OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
+use wxpay::{Fen, OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
 
 use super::*;
 use crate::audit::{Acting, AuditEntry};
@@ -230,7 +230,7 @@ fn a_press_that_is_repeated_writes_nothing_and_one_for_something_else_is_refused
     let audit: Vec<_> = first.context.audit.iter().map(|entry| entry.action).collect();
     assert_eq!((audit, first.context.refunds.len(), made.taken), (vec!["refund"], 1, Fen::new(1051)));
     let orders: Vec<_> = first.orders.into_values().map(|slot| slot.order).collect();
-    let context = Context::new(vec![made], Vec::new(), BTreeMap::new());
+    let context = Context::new(vec![made], Vec::new());
     let mut again = Batch::new(&rules, orders).with_context(context);
     assert!(!refund("RF1", "SMaaaaaa", 1000).apply(&mut again).unwrap().changed);
     for other in [refund("RF1", "SMaaaaaa", 999), refund("RF1", "SMbbbbbb", 1000)] {

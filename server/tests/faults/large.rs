@@ -31,9 +31,9 @@ const STORED: [&str; 3] = [
      WITH RECURSIVE n (i) AS (SELECT CAST($1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < $2) \
      SELECT 'SM20200101' || CAST(1000000000000000000 + i AS TEXT), 'credit', 'old-' || CAST(i / 8 AS TEXT), 1000, \
      1577836860000 + i * 10, 'rule', '' FROM n",
-    "INSERT INTO accounts (user_id, user_name, balance, updated_at) \
+    "INSERT INTO accounts (user_id, user_name, balance, opening, updated_at) \
      WITH RECURSIVE n (i) AS (SELECT CAST($1 AS BIGINT) / 8 UNION ALL SELECT i + 1 FROM n WHERE (i + 1) * 8 < $2) \
-     SELECT 'old-' || CAST(i AS TEXT), '小林', 8000, 1577836860000 FROM n",
+     SELECT 'old-' || CAST(i AS TEXT), '小林', 8000, 8000, 1577836860000 FROM n",
 ];
 
 async fn store(database: &str, orders: usize) {

@@ -85,7 +85,7 @@ fn second_step(
 ) -> impl IntoView + use<> {
     let Asking { number, offer, exception } = asking;
     let share = offer.payment.share(amount);
-    let after = offer.balance.checked_sub(share).unwrap_or(offer.balance);
+    let after = offer.available.checked_sub(share).unwrap_or(offer.available);
     let bonus = share.checked_sub(amount).filter(|bonus| *bonus > Fen::ZERO);
     let bonus = bonus.map(|bonus| lang.fill(text::WITH_BONUS, &[("amount", &money(bonus))]));
     let low = (share > Fen::ZERO && after < Fen::ZERO).then(|| low_field(lang, after));
@@ -102,7 +102,7 @@ fn second_step(
             <dd>{offer.user.name.clone()}" "<span class="mono note">{offer.user.id.clone()}</span></dd>
             <dt>{lang.t(text::FROM_BALANCE)}</dt>
             <dd><strong>{money(share)}</strong>" "<span class="note">{bonus}</span></dd>
-            <dt>{lang.t(text::BALANCE_NOW)}</dt><dd>{money(offer.balance)}</dd>
+            <dt>{lang.t(text::BALANCE_NOW)}</dt><dd>{money(offer.available)}</dd>
             <dt>{lang.t(text::BALANCE_AFTER)}</dt><dd>{money(after)}</dd>
             <dt>{lang.t(order_text::REFUND_REASON)}</dt><dd>{reason.to_owned()}</dd>
         </dl>

@@ -90,7 +90,7 @@ async fn read(
         ResolutionKind::TakeBack => {
             let offer = cashier.take_back_offer(&exception).await.map_err(internal)?;
             let Some(offer) = offer else { return Ok(None) };
-            low = offer.balance.checked_sub(offer.amount).filter(|after| *after < Fen::ZERO);
+            low = offer.available.checked_sub(offer.amount).filter(|after| *after < Fen::ZERO);
             offer.amount
         }
         _ => exception.total_fee,

@@ -1,7 +1,5 @@
 //! What WeChat names of refunds, without a database.
 
-use std::collections::BTreeMap;
-
 use wxpay::{OutRefundNo, RefundId, TransactionId};
 
 use super::*;
@@ -32,8 +30,7 @@ fn named(
 ) -> Batch<'_> {
     let now = order.created_at.plus_ms(61_000);
     let out_trade_no = order.out_trade_no.clone();
-    let mut batch =
-        Batch::new(rules, vec![order]).with_context(Context::new(known, Vec::new(), BTreeMap::new()));
+    let mut batch = Batch::new(rules, vec![order]).with_context(Context::new(known, Vec::new()));
     RecordExternalRefunds { out_trade_no, payment: None, refunds, now }.apply(&mut batch);
     batch
 }
@@ -99,8 +96,7 @@ fn what_wechat_says_under_our_number_of_another_amount_is_not_believed() {
 
 /// The batch after WeChat named a refund of a number that is no order of ours.
 fn of_nobody(rules: &crate::order::Rules, known: Vec<Refund>, status: RefundStatus) -> Batch<'_> {
-    let mut batch =
-        Batch::new(rules, Vec::new()).with_context(Context::new(known, Vec::new(), BTreeMap::new()));
+    let mut batch = Batch::new(rules, Vec::new()).with_context(Context::new(known, Vec::new()));
     let (out_trade_no, now) = (order().out_trade_no, order().created_at);
     let refunds = vec![seen("RF1", &payment_id(), 100, status)];
     RecordExternalRefunds { out_trade_no, payment: None, refunds, now }.apply(&mut batch);

@@ -1,9 +1,7 @@
 //! What a person's decision writes, without a database.
 
-use std::collections::BTreeMap;
-
 use super::*;
-use crate::batch::{Apply, Context};
+use crate::batch::{Apply, Context, Spending};
 use crate::command::ResolveException;
 use crate::fixtures::{exception, paid};
 use crate::fixtures::{order, payment, rules};
@@ -30,7 +28,7 @@ fn settled<'r>(
     exception: &Exception,
     decision: Decision,
 ) -> Batch<'r> {
-    let context = Context::new(Vec::new(), vec![exception.clone()], BTreeMap::new());
+    let context = Context::new(Vec::new(), vec![exception.clone()]);
     let mut batch = Batch::new(rules, vec![order]).with_context(context);
     assert!(!batch.writes(), "nothing was done yet");
     command(exception, decision).apply(&mut batch).unwrap();
@@ -76,7 +74,7 @@ fn a_late_payment_that_was_kept_is_the_orders_own_credit() {
 #[test]
 fn a_decision_on_a_page_that_is_out_of_date_is_refused() {
     let (rules, second) = (rules(), exception(ExceptionKind::Duplicate));
-    let context = Context::new(Vec::new(), vec![second.clone()], BTreeMap::new());
+    let context = Context::new(Vec::new(), vec![second.clone()]);
     let mut batch = Batch::new(&rules, vec![paid(false).touched()]).with_context(context);
     let seen = |order: Order| {
         let seen_version = Some(crate::form_version::of(Some(&order), [].iter()));
@@ -90,18 +88,17 @@ fn a_decision_on_a_page_that_is_out_of_date_is_refused() {
 #[test]
 fn a_user_id_without_an_account_is_credited_only_with_the_operators_word() {
     let (rules, stray) = (rules(), exception(ExceptionKind::UnknownOrder));
-    let credited = |new_account: bool, accounts: &[&str]| {
-        let balances = accounts.iter().map(|id| ((*id).to_owned(), Fen::ZERO)).collect();
-        let context = Context::new(Vec::new(), vec![stray.clone()], balances);
-        let mut batch = Batch::new(&rules, Vec::new()).with_context(context);
+    let credited = |new_account: bool, accounts: Spending| {
+        let context = Context::new(Vec::new(), vec![stray.clone()]);
+        let mut batch = Batch::new(&rules, Vec::new()).with_context(context).with_spending(accounts);
         let (user, reason) = (Some(User::new("lin", "").unwrap()), "用户来电".to_owned());
         let reply = command(&stray, Decision::Credit { user, new_account, reason }).apply(&mut batch);
         assert_eq!(batch.writes(), reply.is_ok());
         reply
     };
-    assert_eq!(credited(false, &[]), Err(ResolutionRefusal::UnknownUser));
-    assert!(credited(true, &[]).is_ok());
-    assert!(credited(false, &["lin"]).is_ok());
+    assert_eq!(credited(false, Spending::default()), Err(ResolutionRefusal::UnknownUser));
+    assert!(credited(true, Spending::default()).is_ok());
+    assert!(credited(false, Spending::of([("lin", 0)])).is_ok());
 }
 
 #[test]
@@ -122,9 +119,10 @@ fn what_was_given_back_outside_is_taken_back_once_from_the_balance() {
         due_at: None,
         ..crate::fixtures::refund()
     };
-    let balances = BTreeMap::from([("u_1".to_owned(), Fen::new(106))]);
-    let context = Context::new(vec![outside], vec![given.clone()], balances);
-    let mut batch = Batch::new(&rules, vec![paid(false)]).with_context(context);
+    let context = Context::new(vec![outside], vec![given.clone()]);
+    let mut batch = Batch::new(&rules, vec![paid(false)])
+        .with_context(context)
+        .with_spending(Spending::of([("u_1", 106)]));
     let take_back =
         Decision::TakeBack { even_if_balance_low: false, reason: "已在微信退款".to_owned() };
     command(&given, take_back.clone()).apply(&mut batch).unwrap();
@@ -153,9 +151,10 @@ fn what_is_taken_back_and_what_was_taken_before_are_the_credit_and_not_a_fen_mor
         taken: Fen::ZERO,
         ..ours.clone()
     };
-    let balances = BTreeMap::from([("u_1".to_owned(), Fen::new(2090 - 697))]);
-    let context = Context::new(vec![ours, outside], vec![given.clone()], balances);
-    let mut batch = Batch::new(&rules, vec![paid(false)]).with_context(context);
+    let context = Context::new(vec![ours, outside], vec![given.clone()]);
+    let mut batch = Batch::new(&rules, vec![paid(false)])
+        .with_context(context)
+        .with_spending(Spending::of([("u_1", 2090 - 697)]));
     let reason = "已在微信退款".to_owned();
     command(&given, Decision::TakeBack { even_if_balance_low: false, reason }).apply(&mut batch).unwrap();
     assert_eq!(batch.accounts["u_1"].amount, Fen::new(697 - 2090));

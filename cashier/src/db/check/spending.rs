@@ -1,0 +1,112 @@
+//! What must hold of debits, reversals, holds and grants, and of the numbered rows of the ledger.
+
+use recharge::ledger::LedgerKey;
+use sqlx::any::AnyRow;
+
+use super::super::{Db, DbError, column};
+use super::{ACCOUNT_WINDOW, Findings, Violation, windows};
+
+/// Accounts whose numbered rows are not 1, 2, 3 … without a gap, or do not lead from the opening balance to the present one.
+const CHAINS: &str = "SELECT a.user_id AS k FROM accounts AS a \
+     LEFT JOIN ledger AS l ON l.user_id = a.user_id AND l.seq IS NOT NULL \
+     WHERE a.user_id > $1 AND a.user_id <= $2 GROUP BY a.user_id, a.entries, a.opening, a.balance \
+     HAVING COUNT(l.seq) <> a.entries OR COALESCE(MAX(l.seq), 0) <> a.entries OR COALESCE(MIN(l.seq), 1) <> 1 \
+     OR a.opening + COALESCE(SUM(l.amount), 0) <> a.balance";
+
+/// Numbered rows whose balance is not that of the row before and their own amount.
+const BALANCES_AFTER: &str = "SELECT w.user_id AS k, w.seq AS seq FROM (SELECT l.user_id, l.seq, l.balance_after, \
+     a.opening + SUM(l.amount) OVER (PARTITION BY l.user_id ORDER BY l.seq) AS sum FROM ledger AS l \
+     JOIN accounts AS a ON a.user_id = l.user_id WHERE l.user_id > $1 AND l.user_id <= $2 AND l.seq IS NOT NULL) AS w \
+     WHERE w.balance_after IS NULL OR w.balance_after <> w.sum";
+
+/// Accounts of which something else is held than their open holds.
+const HELD: &str = "SELECT a.user_id AS k, a.held AS held, CAST(COALESCE(SUM(h.amount), 0) AS BIGINT) AS holds \
+     FROM accounts AS a LEFT JOIN holds AS h ON h.user_id = a.user_id AND h.state = 'open' \
+     WHERE a.user_id > $1 AND a.user_id <= $2 \
+     GROUP BY a.user_id, a.held HAVING a.held <> COALESCE(SUM(h.amount), 0)";
+
+/// Debits that are not in the ledger as they are here, whose reversals are not their sum, or that captured a hold that says
+/// otherwise.
+fn debits() -> String {
+    let debit = LedgerKey::DEBIT;
+    format!(
+        "SELECT d.id AS k FROM debits AS d LEFT JOIN ledger AS l ON l.out_trade_no = d.id AND l.entry = '{debit}' \
+     LEFT JOIN holds AS h ON h.id = d.hold_id WHERE d.id > $1 AND d.id <= $2 AND (l.entry IS NULL \
+     OR l.amount <> -d.amount OR l.user_id <> d.user_id OR l.balance_after <> d.balance_after \
+     OR d.reversed <> COALESCE((SELECT SUM(r.amount) FROM reversals AS r WHERE r.debit_id = d.id), 0) \
+     OR (d.hold_id IS NOT NULL AND (h.id IS NULL OR h.state <> 'captured' OR h.user_id <> d.user_id)))"
+    )
+}
+
+/// Holds that were captured without a debit, or have one all the same; open ones of nobody.
+const HOLDS: &str = "SELECT h.id AS k FROM holds AS h LEFT JOIN debits AS d ON d.hold_id = h.id \
+     LEFT JOIN accounts AS a ON a.user_id = h.user_id WHERE h.id > $1 AND h.id <= $2 AND \
+     ((h.state = 'captured') <> (d.id IS NOT NULL) OR (h.state = 'open' AND a.user_id IS NULL))";
+
+/// Reversals that are not in the ledger as they are here.
+fn reversals() -> String {
+    let reversal = LedgerKey::REVERSAL;
+    format!(
+        "SELECT r.id AS k FROM reversals AS r LEFT JOIN ledger AS l \
+     ON l.out_trade_no = r.debit_id AND l.entry = '{reversal}' || r.id \
+     WHERE r.id > $1 AND r.id <= $2 AND (l.entry IS NULL OR l.amount <> r.amount)"
+    )
+}
+
+/// Grants that are not in the ledger as they are here.
+fn grants() -> String {
+    let grant = LedgerKey::GRANT;
+    format!(
+        "SELECT g.id AS k FROM grants AS g LEFT JOIN ledger AS l ON l.out_trade_no = g.id AND l.entry = '{grant}' \
+     WHERE g.id > $1 AND g.id <= $2 AND (l.entry IS NULL OR l.amount <> g.amount OR l.user_id <> g.user_id)"
+    )
+}
+
+/// The conditions, as branches of CASE, under which a row `l` of the ledger has nothing behind it.
+pub(super) fn no_reason() -> String {
+    let (debit, reversal, grant) = (LedgerKey::DEBIT, LedgerKey::REVERSAL, LedgerKey::GRANT);
+    format!(
+        "WHEN l.entry = '{debit}' THEN NOT EXISTS (SELECT 1 FROM debits AS d WHERE d.id = l.out_trade_no) \
+     WHEN l.entry LIKE '{reversal}%' THEN NOT EXISTS (SELECT 1 FROM reversals AS r JOIN debits AS d \
+     ON d.id = r.debit_id WHERE r.id = SUBSTR(l.entry, {id_from}) AND r.debit_id = l.out_trade_no \
+     AND d.user_id = l.user_id) \
+     WHEN l.entry = '{grant}' THEN NOT EXISTS (SELECT 1 FROM grants AS g WHERE g.id = l.out_trade_no)",
+        id_from = reversal.len() + 1
+    )
+}
+
+// As the windows of orders.
+const DEBIT_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
+     FROM debits WHERE id > $1 ORDER BY id LIMIT $2) AS w";
+const HOLD_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
+     FROM holds WHERE id > $1 ORDER BY id LIMIT $2) AS w";
+const REVERSAL_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
+     FROM reversals WHERE id > $1 ORDER BY id LIMIT $2) AS w";
+const GRANT_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
+     FROM grants WHERE id > $1 ORDER BY id LIMIT $2) AS w";
+
+/// Checks all of it.
+pub(super) async fn all(db: &Db, findings: &mut Findings) -> Result<(), DbError> {
+    let chain = |row: &AnyRow| Ok(Violation::Chain { user_id: column(row, "k")? });
+    let after =
+        |row: &AnyRow| Ok(Violation::BalanceAfter { user_id: column(row, "k")?, seq: column(row, "seq")? });
+    let held = |row: &AnyRow| {
+        Ok(Violation::Held {
+            user_id: column(row, "k")?,
+            held: column(row, "held")?,
+            holds: column(row, "holds")?,
+        })
+    };
+    let debit = |row: &AnyRow| Ok(Violation::Debit { id: column(row, "k")? });
+    let hold = |row: &AnyRow| Ok(Violation::Hold { id: column(row, "k")? });
+    let reversal = |row: &AnyRow| Ok(Violation::Reversal { id: column(row, "k")? });
+    let grant = |row: &AnyRow| Ok(Violation::Grant { id: column(row, "k")? });
+    windows(db, ACCOUNT_WINDOW, CHAINS, chain, findings).await?;
+    windows(db, ACCOUNT_WINDOW, BALANCES_AFTER, after, findings).await?;
+    windows(db, ACCOUNT_WINDOW, HELD, held, findings).await?;
+    findings.debits = windows(db, DEBIT_WINDOW, &debits(), debit, findings).await?;
+    findings.holds = windows(db, HOLD_WINDOW, HOLDS, hold, findings).await?;
+    windows(db, REVERSAL_WINDOW, &reversals(), reversal, findings).await?;
+    windows(db, GRANT_WINDOW, &grants(), grant, findings).await?;
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! One batch in one transaction: what is read for it, the order in which it is written, and who is answered what.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::AnyConnection;
+use sqlx::error::DatabaseError;
+use tokio::sync::Mutex;
+
+use super::super::error::WriteError;
+use super::super::job::Job;
+use super::super::{
+    Db, DbError, accounts, batch_context, days, events, exceptions, ledger, orders, spending,
+};
+use crate::clock::Clock;
+use crate::watched::Watched;
+use recharge::batch::Batch;
+use recharge::command::Reads;
+use recharge::order::Rules;
+
+/// Time limit of one transaction.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Attempts of a batch: it is decided again after another writer changed one of its rows.
+const ATTEMPTS: usize = 8;
+
+/// One step of the writer, without its loop: tests and simulations call it themselves.
+#[derive(Debug, Clone)]
+pub struct Committer {
+    db: Db,
+    rules: Arc<Rules>,
+    watched: Watched,
+    /// Tells the events of processes apart that share a database.
+    instance: Arc<str>,
+    /// Its own connection, opened when first needed and closed after an error.
+    connection: Arc<Mutex<Option<AnyConnection>>>,
+    clock: Clock,
+}
+
+impl Committer {
+    pub fn new(db: Db, rules: Arc<Rules>, watched: Watched, instance: &str) -> Committer {
+        let (connection, clock) = (Arc::default(), Clock::system());
+        Committer { db, rules, watched, instance: instance.into(), connection, clock }
+    }
+
+    /// The same, waiting by `clock`.
+    pub fn by(self, clock: Clock) -> Committer {
+        Committer { clock, ..self }
+    }
+
+    /// Commits all `jobs` in one transaction, in their order, and answers them. If the database refuses one of them, each is
+    /// tried alone, so that it fails alone.
+    pub async fn commit(&self, jobs: &mut [Job]) {
+        let written = self.together(jobs).await;
+        match written {
+            // One that others kept changing is tried in small too: whatever it shares its batch with must not wait for it.
+            Err(error)
+                if jobs.len() > 1 && (is_of_one_item(&error) || matches!(error, WriteError::Contended)) =>
+            {
+                tracing::warn!(%error, "a batch of {} was refused; trying each alone", jobs.len());
+                for job in jobs {
+                    let written = self.together(std::slice::from_mut(job)).await;
+                    job.answer(written);
+                }
+            }
+            written => jobs.iter_mut().for_each(|job| job.answer(written.clone())),
+        }
+    }
+
+    async fn together(&self, jobs: &mut [Job]) -> Result<(), WriteError> {
+        // Taken out, so that an error closes it.
+        let mut kept = self.connection.lock().await;
+        let mut own = kept.take();
+        for _ in 0..ATTEMPTS {
+            // A host that is gone without a word would hold up all money for as long as TCP hopes, in the middle of a statement
+            // and when connecting. After this the connection is closed, and looking again tells what became of the write.
+            let attempt = async {
+                let connection = match &mut own {
+                    Some(connection) => connection,
+                    None => own.insert(self.db.own_connection().await?),
+                };
+                self.attempt(connection, jobs).await
+            };
+            match self.clock.timeout(LONGEST, attempt).await.unwrap_or(Err(DbError::TimedOut)) {
+                Ok(true) => {
+                    *kept = own;
+                    return Ok(());
+                }
+                Ok(false) => {}
+                Err(error) if is_worth_repeating(&error) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        *kept = own;
+        Err(WriteError::Contended)
+    }
+
+    /// Reads, decides and writes once; `false` if somebody else moved an order in between.
+    async fn attempt(&self, connection: &mut AnyConnection, jobs: &mut [Job]) -> Result<bool, DbError> {
+        let passage = self.db.turnstile.to_read().await;
+        passage.answer()?;
+        let (orders, context, spending) = {
+            let mut reads = Reads::default();
+            jobs.iter().for_each(|job| job.reads(&mut reads));
+            let orders = orders::read_for(connection, &reads).await?;
+            let context = batch_context::read(connection, &reads).await?;
+            let spending = spending::read(connection, &reads, &orders, &context).await?;
+            (orders, context, spending)
+        };
+        drop(passage);
+        let mut batch = Batch::new(&self.rules, orders).with_context(context).with_spending(spending);
+        jobs.iter_mut().for_each(|job| job.apply(&mut batch));
+        if batch.writes() {
+            if !self.store(connection, &mut batch, jobs).await? {
+                return Ok(false);
+            }
+            let changed = || batch.orders.values().filter(|slot| slot.changed && slot.read.is_some());
+            self.db.announce(changed().map(|slot| slot.order.out_trade_no.as_str()));
+            let changed = batch.orders.into_values().filter(|slot| slot.changed);
+            self.watched.publish(changed.map(|slot| slot.order));
+        }
+        Ok(true)
+    }
+
+    /// One transaction. It opens with the guarded update of the orders: `false` if one was moved since it was read, and
+    /// then nothing stands.
+    async fn store(
+        &self,
+        connection: &mut AnyConnection,
+        batch: &mut Batch<'_>,
+        jobs: &mut [Job],
+    ) -> Result<bool, DbError> {
+        let placed = batch.orders.values().filter(|slot| slot.read.is_none()).map(|slot| &slot.order);
+        let payers: BTreeSet<_> = placed.clone().map(|order| order.user.id.as_str()).collect();
+        let payers: Vec<_> = payers.into_iter().collect();
+        let mut transaction = self.db.begin_on(connection).await?;
+        transaction.lock_users(self.db.engine(), &payers).await?;
+        let connection = transaction.connection();
+        let changed = batch.orders.values().filter(|slot| slot.changed);
+        if !orders::store(connection, changed).await? {
+            transaction.rollback().await;
+            return Ok(false);
+        }
+        if let Some(now) = placed.map(|order| order.created_at).max()
+            && orders::is_over_open(connection, &payers, now, self.rules.max_open_orders).await?
+        {
+            // Another instance placed orders for the same user after they were read.
+            transaction.rollback().await;
+            return Ok(false);
+        }
+        let written = accounts::move_all(connection, &batch.accounts).await?;
+        let Some(shifts) = batch.settle(&written) else {
+            // Another instance spent what a decision of this batch relied on.
+            transaction.rollback().await;
+            return Ok(false);
+        };
+        jobs.iter_mut().for_each(|job| job.shift(&shifts));
+        ledger::append(connection, &batch.ledger).await?;
+        if !spending::store(connection, &batch.spending).await? {
+            transaction.rollback().await;
+            return Ok(false);
+        }
+        events::append(connection, &self.instance, &batch.events).await?;
+        exceptions::resolve_credited(connection, &batch.credited).await?;
+        exceptions::keep(connection, batch.exceptions.values()).await?;
+        days::add(connection, &batch.days).await?;
+        if !batch_context::store(connection, &self.db.random, &batch.context).await? {
+            transaction.rollback().await;
+            return Ok(false);
+        }
+        let waiting: Vec<_> = batch
+            .exceptions
+            .iter()
+            .filter(|(_, exception)| exception.kind.asks_for_repeat())
+            .map(|(id, _)| id.clone())
+            .collect();
+        if !waiting.is_empty() {
+            let seen = exceptions::first_seen(connection, &waiting).await?;
+            jobs.iter_mut().for_each(|job| job.date(&seen));
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Whether the error is about one row (a constraint, a value), so that its neighbours may succeed without it.
+fn is_of_one_item(error: &WriteError) -> bool {
+    let WriteError::Database(error) = error else {
+        return false;
+    };
+    let Some(error) = error.refusal() else {
+        return false;
+    };
+    let code = error.code().unwrap_or_default().into_owned();
+    match sqlite_primary(error) {
+        // SQLITE_TOOBIG, SQLITE_CONSTRAINT, SQLITE_MISMATCH
+        Some(primary) => matches!(primary, 18..=20),
+        // Data exceptions, constraint violations, what triggers raise.
+        None => ["22", "23", "P0"].iter().any(|class| code.starts_with(class)),
+    }
+}
+
+/// A deadlock or a serialisation failure between instances: nothing was written, so it is decided again.
+fn is_worth_repeating(error: &DbError) -> bool {
+    let code = error.refusal().and_then(DatabaseError::code);
+    matches!(code.as_deref(), Some("40001" | "40P01"))
+}
+
+/// SQLite's primary result code; `None` for PostgreSQL, whose codes have five characters.
+fn sqlite_primary(error: &dyn DatabaseError) -> Option<u32> {
+    let code = error.code()?;
+    if code.len() == 5 {
+        return None;
+    }
+    code.parse::<u32>().ok().map(|code| code & 0xff)
+}
