@@ -17,6 +17,8 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 const ROUNDS: usize = 8;
 const REFUNDS_EVERY: Duration = Duration::from_secs(1);
 const REFUNDS_AT_ONCE: usize = 20;
+/// Time between two looks for holds whose time is up. Whoever decides counts them as expired before that.
+const HOLDS_EVERY: Duration = Duration::from_secs(1);
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 /// Old failed sign-ins are deleted once in this many rounds of tidying: once an hour.
 const PRUNE_ROUNDS: u64 = 720;
@@ -40,6 +42,8 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     loops.spawn(supervised("changes of other instances", move || follow_changes(cashier.clone())));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("refunds", move || refunds(cashier.clone())));
+    let cashier = server.cashier.clone();
+    loops.spawn(supervised("expiry of holds", move || expire_holds(cashier.clone())));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("the self-check", move || check(cashier.clone())));
     let cashier = server.cashier.clone();
@@ -134,6 +138,20 @@ async fn refunds(cashier: Cashier) {
         ticks.tick().await;
         if let Err(error) = cashier.advance_refunds(REFUNDS_AT_ONCE).await {
             tracing::warn!(%error, "could not look which refunds are due");
+        }
+    }
+}
+
+/// Frees the money of holds whose time is up; at once again while there are more than one step ends.
+async fn expire_holds(cashier: Cashier) {
+    let mut ticks = interval(HOLDS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match cashier.expire_holds().await {
+            Ok(0) => {}
+            Ok(_) => ticks.reset_immediately(),
+            Err(error) => tracing::warn!("holds could not be expired: {}", error_chain(&error)),
         }
     }
 }

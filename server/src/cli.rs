@@ -273,8 +273,8 @@ async fn check(file: Option<&Path>) -> Result<(), Failure> {
         println!("{violation}");
     }
     println!(
-        "{} orders and {} accounts checked, {} violations",
-        findings.orders, findings.accounts, findings.violations
+        "{} orders, {} accounts, {} debits and {} holds checked, {} violations",
+        findings.orders, findings.accounts, findings.debits, findings.holds, findings.violations
     );
     if findings.violations == 0 { Ok(()) } else { Err("the ledger is not sound; see above".into()) }
 }

@@ -19,8 +19,8 @@ pub async fn backup(file: &Path, settings: Option<&Path>) -> Result<(), Failure>
         println!("{violation}");
     }
     println!(
-        "{name}: {} bytes; {} orders and {} accounts checked, {} violations",
-        done.bytes, findings.orders, findings.accounts, findings.violations
+        "{name}: {} bytes; {} orders, {} accounts, {} debits and {} holds checked, {} violations",
+        done.bytes, findings.orders, findings.accounts, findings.debits, findings.holds, findings.violations
     );
     if findings.violations == 0 {
         Ok(())
