@@ -38,7 +38,7 @@ pub enum Permission {
     Support,
     /// Moves money: refunds, resolves exceptions, dismisses differences.
     Finance,
-    /// Decides who else is an operator.
+    /// Decides who else is an operator, and which programs have keys.
     Owner,
 }
 

@@ -223,6 +223,7 @@ pub enum Tab {
     Exceptions,
     Reconciliations,
     Codes,
+    Keys,
 }
 
 /// An operator's page.
@@ -250,6 +251,7 @@ where
                     {link(Tab::Exceptions, links::EXCEPTIONS, nav::EXCEPTIONS)}
                     {link(Tab::Reconciliations, links::RECONCILIATIONS, nav::BILLS)}
                     {site.static_codes.then(|| link(Tab::Codes, links::CODES, nav::CODES))}
+                    {link(Tab::Keys, links::KEYS, nav::KEYS)}
                 </nav>
                 <div class="topbar-end">
                     <a class="tool" href=request.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>

@@ -28,6 +28,8 @@ pub const EXCEPTIONS: &str = "/admin/exceptions";
 pub const RECONCILIATIONS: &str = "/admin/reconciliations";
 /// The list of static codes, and the form that makes one.
 pub const CODES: &str = "/admin/codes";
+/// The list of the keys of the site's programs, and the form that makes one.
+pub const KEYS: &str = "/admin/keys";
 pub const FAVICON: &str = "/favicon.svg";
 /// The folder of style, script and module, without slashes.
 pub const PKG: &str = "pkg";
@@ -75,6 +77,12 @@ paths! {
     CODE = "/admin/codes/{product_id}", code(product_id);
     /// Stops a static code.
     CODE_STOP = "/admin/codes/{product_id}/stop", code_stop(product_id);
+    /// One key of the site's programs.
+    KEY = "/admin/keys/{name}", key(name);
+    /// Gives the key a new text.
+    KEY_ROTATE = "/admin/keys/{name}/rotate", key_rotate(name);
+    /// Takes the key back.
+    KEY_REVOKE = "/admin/keys/{name}/revoke", key_revoke(name);
     /// Dismisses the difference that the query names.
     DIFFERENCE_DISMISS = "/admin/reconciliations/{date}/dismiss", difference_dismiss(date);
 }

@@ -29,6 +29,9 @@ const SUPPORT: Caller = Caller::Operator(Permission::Support);
 /// An operator's action that moves money, and the forms that lead to it.
 const FINANCE: Caller = Caller::Operator(Permission::Finance);
 
+/// Whoever decides who else may act: operators, and programs with a key.
+const OWNER: Caller = Caller::Operator(Permission::Owner);
+
 /// The register of all pages, forms and server functions.
 ///
 /// The server layers sessions around it, which put [`crate::auth`]'s types into the request's extensions. It registers
@@ -73,6 +76,11 @@ fn operator_routes() -> Routes<Service> {
         .post(links::CODES, FINANCE, Limit::Operator, admin::codes::make)
         .get(links::CODE, VIEW, Limit::Reads, admin::code_sheet::show)
         .post(links::CODE_STOP, SUPPORT, Limit::Operator, admin::codes::stop)
+        .get(links::KEYS, OWNER, Limit::Reads, admin::keys::show)
+        .post(links::KEYS, OWNER, Limit::Operator, admin::keys::make)
+        .get(links::KEY, OWNER, Limit::Reads, admin::key::show)
+        .post(links::KEY_ROTATE, OWNER, Limit::Operator, admin::key::rotate)
+        .post(links::KEY_REVOKE, OWNER, Limit::Operator, admin::key::revoke)
         .get(links::RECONCILIATIONS, VIEW, Limit::Reads, admin::reconciliations::show)
         .get(links::RECONCILIATION, VIEW, Limit::Reads, admin::reconciliations::show_day)
         .get(links::DIFFERENCE_DISMISS, FINANCE, Limit::Reads, admin::dismiss::confirm)

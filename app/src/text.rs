@@ -7,12 +7,14 @@
 mod operator;
 mod operator_bills;
 mod operator_codes;
+mod operator_keys;
 mod operator_money;
 mod payer_pages;
 mod shared;
 
 pub use self::{
-    operator::*, operator_bills::*, operator_codes::*, operator_money::*, payer_pages::*, shared::*,
+    operator::*, operator_bills::*, operator_codes::*, operator_keys::*, operator_money::*, payer_pages::*,
+    shared::*,
 };
 pub use crate::lang::{Lang, Text};
 
@@ -38,6 +40,7 @@ mod tests {
             nav::EVERY,
             overview::EVERY,
             codes::EVERY,
+            keys::EVERY,
             orders::EVERY,
             order::EVERY,
             bill::EVERY,

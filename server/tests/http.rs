@@ -33,6 +33,8 @@ mod gateway;
 mod instances;
 #[path = "http/integrator.rs"]
 mod integrator;
+#[path = "http/key_desk.rs"]
+mod key_desk;
 #[path = "http/keys.rs"]
 mod keys;
 #[path = "http/matrix.rs"]

@@ -20,6 +20,7 @@ texts! { pub mod nav {
     EXCEPTIONS = "异常", "Exceptions";
     BILLS = "对账", "Reconciliation";
     CODES = "固定码", "Static codes";
+    KEYS = "密钥", "Keys";
     SIGNOUT = "退出", "Sign out";
 } }
 

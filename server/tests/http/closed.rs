@@ -8,7 +8,10 @@ use super::operators;
 
 /// An address of a registered path, with an order and a day that exist.
 fn address(path: &str, number: &str) -> String {
-    path.replace("{out_trade_no}", number).replace("{date}", "20260315").replace("{out_refund_no}", "RF1")
+    path.replace("{out_trade_no}", number)
+        .replace("{date}", "20260315")
+        .replace("{out_refund_no}", "RF1")
+        .replace("{name}", "forum")
 }
 
 async fn call(site: &Site, method: &Method, path: &str, cookie: &str) -> reqwest::Response {

@@ -74,6 +74,7 @@ fn page_of_form(path: &str) -> String {
     match parts.as_slice() {
         ["admin", "orders", number, ..] => links::order(number),
         ["admin", "codes", ..] => links::CODES.to_owned(),
+        ["admin", "keys", ..] => links::KEYS.to_owned(),
         ["admin", "reconciliations", date, ..] => links::reconciliation(date),
         _ => links::ADMIN.to_owned(),
     }

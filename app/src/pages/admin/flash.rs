@@ -8,7 +8,7 @@ use wxpay::bill::BillDate;
 use crate::components;
 use crate::links;
 use crate::request::PageRequest;
-use crate::text::{Text, bill, codes, error, order, refunds, resolve};
+use crate::text::{Text, bill, codes, error, keys, order, refunds, resolve};
 use crate::url::address;
 
 /// `Outcome = "code", tone, TEXT;`
@@ -66,6 +66,7 @@ outcomes! {
     RefundUnderWay = "settled_refund", Some("warn"), resolve::SAID_REFUND;
     OrderTurnedUp = "turned_up", Some("warn"), resolve::SAID_TURNED_UP;
     CodeStopped = "stopped", None, codes::SAID_STOPPED;
+    KeyRevoked = "revoked", None, keys::SAID_REVOKED;
     DifferenceDismissed = "dismissed", None, bill::SAID_DISMISSED;
     DifferenceChanged = "over", Some("warn"), bill::SAID_OVER;
 }
@@ -93,6 +94,11 @@ pub fn to_order_later(number: &OutTradeNo, outcome: Outcome, wait_s: impl ToStri
 /// Leads to the list of static codes, which says the outcome.
 pub fn to_codes(outcome: Outcome) -> Response {
     to(links::CODES, outcome, "")
+}
+
+/// Leads to the list of keys, which says the outcome.
+pub fn to_keys(outcome: Outcome) -> Response {
+    to(links::KEYS, outcome, "")
 }
 
 /// Leads to the page of a day's differences, which says the outcome.
