@@ -4,7 +4,7 @@ use crate::icons;
 use crate::links;
 use crate::money::money;
 use crate::protocol::way::Way;
-use crate::text::{Lang, Text, dialog, error, payer};
+use crate::text::{Lang, Text, dialog, error};
 
 use super::model::{CLOSES_AFTER_S, Model};
 use super::phase::Phase;
@@ -61,7 +61,7 @@ pub enum Corner {
 /// The words for the sum that a payment credits; amounts in fen.
 pub fn credit_words(lang: Lang, total_fee: i64, bonus: i64, credited: bool) -> String {
     let text = match (bonus, credited) {
-        (0, false) => payer::NO_BONUS,
+        (0, false) => dialog::CREDIT_ALONE,
         (0, true) => dialog::PAID_TITLE,
         (_, false) => dialog::CREDIT,
         (_, true) => dialog::CREDITED,

@@ -40,6 +40,7 @@ texts! { pub mod payer {
 
 texts! { pub mod dialog {
     TITLE = "微信支付", "WeChat Pay";
+    CREDIT_ALONE = "到账 {amount}", "{amount} will be credited";
     CREDIT = "到账 {amount}，含赠送 {bonus}", "{amount} will be credited (bonus {bonus})";
     CREDITED = "已到账 {amount}，含赠送 {bonus}", "{amount} credited (bonus {bonus})";
     ORDER = "订单号", "Order";
