@@ -88,10 +88,11 @@ fn the_example_names_the_setting_that_is_missing() {
         name => of_v2(name),
     });
     assert_eq!(error.unwrap_err().to_string(), "WECHAT_MCH_ID is not set");
-    // Without a key of v2 it is v3 that is asked for.
+    // Without any key both are named: one setting of v2, or those of v3.
     let error = scan::credentials(|name| match name {
         "WECHAT_API_KEY" => Err("none".into()),
         name => of_v2(name),
     });
-    assert_eq!(error.unwrap_err().to_string(), "WECHAT_PUBLIC_KEY is not set");
+    let both = "set WECHAT_API_KEY for API v2, or WECHAT_PUBLIC_KEY and the others of API v3";
+    assert_eq!(error.unwrap_err().to_string(), both);
 }
