@@ -27,7 +27,7 @@ test-rust: setup ## Tests of the server's side, on SQLite and on a throw-away Po
 	@$(tests)
 
 test-browser: site ## Tests in Chromium, with the binary that test-rust built
-	@$(cargo) build --locked -p server
+	@$(cargo) build --locked --workspace --exclude frontend --features "$$all_features" --bin saoma
 	@bash scripts/end2end.sh
 
 audit: setup ## Known security advisories of our dependencies (needs the network)
