@@ -63,6 +63,8 @@ pub enum Limit {
     Integrator,
     /// A call of one of the site's own programs: counted by key before the handler.
     Key,
+    /// Nothing before the handler: it ends in the writer's queue for spending, which refuses what it has no room for.
+    Queue,
     /// An operator's action: counted by operator before the handler.
     Operator,
     /// Tries to sign in: counted by name and by address in the handler.

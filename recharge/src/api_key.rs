@@ -23,9 +23,9 @@ pub enum Scope {
     RechargesWrite,
     /// Pays money back to payers.
     RefundsWrite,
-    /// Reads users, balances, ledgers, debits and holds.
+    /// Reads users, balances, ledgers and debits.
     BalancesRead,
-    /// Takes from balances: debits, reversals, holds.
+    /// Takes from balances: debits, reversals, holds; and reads holds.
     SpendWrite,
     /// Opens sessions for the site's users.
     SessionsWrite,

@@ -47,6 +47,7 @@ codes! {
     /// A user token.
     Token = UNAUTHORIZED "token" "The token is not valid";
     /// In `/wxpay/*` another one says [`Code::Origin`].
+    InsufficientBalance = PAYMENT_REQUIRED "insufficient_balance" "The balance does not suffice";
     KeyInBrowser = FORBIDDEN "key_in_browser" "A page in a browser called with a key";
     Origin = FORBIDDEN "origin" "A page in a browser called";
     ApiKey = UNAUTHORIZED "api_key" "The key is not valid";
@@ -54,6 +55,10 @@ codes! {
     Network = FORBIDDEN "network" "The call comes from elsewhere than its credentials allow";
     NotFound = NOT_FOUND "not_found" "There is nothing at this address";
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The address does not take this method";
+    MaxAmount = FORBIDDEN "max_amount" "The key may not move so much in one call";
+    ReferenceReused = CONFLICT "reference_reused" "The reference was used for something else";
+    HoldEnded = CONFLICT "hold_ended" "The hold has ended";
+    HoldExpired = CONFLICT "hold_expired" "The hold has expired";
     TooManyOpen = CONFLICT "too_many_open" "Too many orders are open";
     IdempotencyKeyReused = CONFLICT "idempotency_key_reused" "The idempotency key was used for something else";
     TooLarge = PAYLOAD_TOO_LARGE "too_large" "The body is too large";
@@ -65,6 +70,7 @@ codes! {
     TooOften = TOO_MANY_REQUESTS "too_often" "Too many calls at once";
     TooManyKeys = TOO_MANY_REQUESTS "too_many_keys" "Too many idempotency keys";
     Busy = SERVICE_UNAVAILABLE "busy" "Too busy, try again";
+    Unconfirmed = SERVICE_UNAVAILABLE "unconfirmed" "It is not known whether it was done";
     TryAgain = SERVICE_UNAVAILABLE "try_again" "Another call works at the same, try again";
     WechatNotAnswering = SERVICE_UNAVAILABLE "wechat_not_answering" "WeChat does not answer";
     Crowded = SERVICE_UNAVAILABLE "crowded" "Too many orders at once, try again";

@@ -13,8 +13,10 @@ use axum::{
 use http::{HeaderMap, Uri, header, request::Parts};
 use recharge::{
     api_key::{ApiKey, KeyMode, Scope},
-    audit::Acting,
+    audit::{Acting, Actor},
 };
+
+use wxpay::Fen;
 
 use crate::{
     client_addr::ClientAddr, create_limit::TooOften, error_code::Code, problem::Problem,
@@ -29,7 +31,20 @@ pub(crate) struct KeyCall {
 }
 
 impl KeyCall {
-    /// Who acts, for books and audit.
+    /// # Errors
+    /// 403 for an amount over what the key may move in one call.
+    pub(crate) fn check_amount(&self, amount: Fen) -> Result<(), Problem> {
+        let Some(most) = self.key.max_amount.filter(|most| amount > *most) else { return Ok(()) };
+        let text = format!("the key {} may move at most {} fen in one call", self.key.name, most.get());
+        Err(Problem::new(Code::MaxAmount, text))
+    }
+
+    /// Who acts, for the books.
+    pub(crate) fn actor(&self) -> Actor {
+        self.by().actor
+    }
+
+    /// Who acts, and from where, for the audit.
     pub(crate) fn by(&self) -> Acting {
         Acting::key(&self.key.name, &self.from.to_string())
     }

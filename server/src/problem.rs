@@ -7,7 +7,9 @@ use axum::{
 };
 use cashier::DbError;
 use http::{HeaderValue, StatusCode, header};
+use recharge::spend::Reference;
 use serde::Serialize;
+use wxpay::Fen;
 
 use crate::{error_code::Code, state::Server};
 
@@ -18,22 +20,89 @@ const KIND: HeaderValue = HeaderValue::from_static("application/problem+json");
 pub(crate) struct Problem {
     code: Code,
     detail: String,
+    more: Box<More>,
     retry_after_s: Option<u32>,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
+/// What some problems say besides; money in fen.
+#[derive(Debug, Clone, Default, Serialize)]
+struct More {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<Wrong>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<Fen>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    needed: Option<Fen>,
+    /// The reference that was used before, and the number of what it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    existing: Option<String>,
+}
+
+/// A value that is not right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Wrong {
+    /// Where in the body it is. Source: RFC 6901.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointer: Option<String>,
+    /// Its name in the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+    /// What it must be, with an example.
+    detail: String,
+}
+
+/// A problem as it is written.
+#[derive(Debug, Serialize)]
+pub(crate) struct Written {
     /// An address that tells about errors of this code.
     r#type: String,
     title: &'static str,
     status: u16,
-    detail: &'a str,
+    detail: String,
     code: &'static str,
+    #[serde(flatten)]
+    more: Box<More>,
 }
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Problem {
-        Problem { code, detail: detail.into(), retry_after_s: None }
+        Problem { code, detail: detail.into(), more: Box::default(), retry_after_s: None }
+    }
+
+    /// The value at `pointer` of the body is not right.
+    pub(crate) fn in_body(pointer: impl Into<String>, detail: impl Into<String>) -> Problem {
+        let (pointer, detail) = (pointer.into(), detail.into());
+        let said = if pointer.is_empty() { detail.clone() } else { format!("{pointer}: {detail}") };
+        Problem::of_value(said, Wrong { pointer: Some(pointer), parameter: None, detail })
+    }
+
+    /// The parameter of this name in the address is not right.
+    pub(crate) fn in_address(name: &str, detail: impl Into<String>) -> Problem {
+        let detail = detail.into();
+        let said = format!("{name}: {detail}");
+        Problem::of_value(said, Wrong { pointer: None, parameter: Some(name.to_owned()), detail })
+    }
+
+    fn of_value(said: String, wrong: Wrong) -> Problem {
+        let more = More { errors: vec![wrong], ..More::default() };
+        Problem { more: Box::new(more), ..Problem::new(Code::Invalid, said) }
+    }
+
+    /// Less is there than is needed, both in fen.
+    pub(crate) fn insufficient(available: Fen, needed: Fen) -> Problem {
+        let said = format!("{} fen are available and {} are needed", available.get(), needed.get());
+        let more = More { available: Some(available), needed: Some(needed), ..More::default() };
+        Problem { more: Box::new(more), ..Problem::new(Code::InsufficientBalance, said) }
+    }
+
+    /// The reference is of something else, which has this number.
+    pub(crate) fn reused(reference: &Reference, existing: &str) -> Problem {
+        let said = format!("the reference {reference} is of {existing}, which asked for something else");
+        let (reference, existing) = (Some(reference.to_string()), Some(existing.to_owned()));
+        let more = More { reference, existing, ..More::default() };
+        Problem { more: Box::new(more), ..Problem::new(Code::ReferenceReused, said) }
     }
 
     /// The caller may try again after so many seconds.
@@ -54,15 +123,25 @@ impl Problem {
         }
     }
 
-    fn response(&self, public_url: &str) -> Response {
-        let (code, status) = (self.code.word(), self.code.status());
-        let body = Body {
+    pub(crate) fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// As it is written, at a server of this address.
+    pub(crate) fn written(&self, public_url: &str) -> Written {
+        let code = self.code.word();
+        Written {
             r#type: format!("{public_url}/api#{code}"),
             title: self.code.title(),
-            status: status.as_u16(),
-            detail: &self.detail,
+            status: self.status().as_u16(),
+            detail: self.detail.clone(),
             code,
-        };
+            more: self.more.clone(),
+        }
+    }
+
+    fn response(&self, public_url: &str) -> Response {
+        let (body, status) = (self.written(public_url), self.status());
         let mut response = (status, axum::Json(body)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, KIND);
@@ -111,6 +190,17 @@ pub(crate) async fn render(State(server): State<Server>, request: Request, next:
 /// The answer to an address below `/api/v1` that there is not.
 pub(crate) async fn absent() -> Problem {
     Problem::of_status(StatusCode::NOT_FOUND)
+}
+
+#[cfg(test)]
+impl Problem {
+    pub(crate) fn pointer(&self) -> &str {
+        self.more.errors.first().and_then(|wrong| wrong.pointer.as_deref()).unwrap_or_default()
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
+    }
 }
 
 #[cfg(test)]

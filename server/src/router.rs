@@ -119,6 +119,7 @@ fn guarded(server: &Server, route: &Route, handler: MethodRouter) -> MethodRoute
         }
         // The handler's own, or nothing to limit.
         Limit::Integrator
+        | Limit::Queue
         | Limit::SignIn
         | Limit::Notice
         | Limit::OwnCookie

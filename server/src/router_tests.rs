@@ -36,7 +36,7 @@ fn every_route_that_changes_something_states_a_limit() {
 fn a_limit_fits_who_may_call() {
     for route in register() {
         let fits = match (route.caller, route.limit) {
-            (Caller::Key(_), limit) => limit == Limit::Key,
+            (Caller::Key(_), limit) => matches!(limit, Limit::Key | Limit::Queue),
             (_, Limit::Reads) => true,
             (Caller::Stranger(_), Limit::Misses) => true,
             (Caller::Operator(_), limit) => matches!(limit, Limit::Operator | Limit::OwnCookie),

@@ -7,6 +7,10 @@
 mod access_token;
 #[path = "http/api.rs"]
 mod api;
+#[path = "http/api_input.rs"]
+mod api_input;
+#[path = "http/api_spend.rs"]
+mod api_spend;
 #[path = "http/backups.rs"]
 mod backups;
 #[path = "http/books.rs"]

@@ -1,0 +1,279 @@
+//! `/api/v1/debits`: what the site takes from balances, and gives back of it.
+
+use app::access::{Caller, Limit, Routes};
+use axum::{
+    Extension, Json,
+    extract::{Path, Request, State},
+    response::Response,
+};
+use cashier::MOST_DEBITS;
+use http::Uri;
+use recharge::{
+    api_key::Scope,
+    spend::{
+        Amount, Debit, DebitCause, DebitId, DebitRequest, Metadata, OnShortfall, Reason, Reference, Reversal,
+        ReversalRequest,
+    },
+};
+use serde::{Deserialize, Serialize};
+use wxpay::Fen;
+
+use super::{
+    json,
+    paging::{Page, Query, whole},
+    spending::{debit_refused, made, not_written, reference, reversal_refused, status},
+    values::{Given, UserId},
+};
+use crate::{
+    error_code::Code,
+    key_call::KeyCall,
+    problem::{Problem, Written},
+    state::Server,
+};
+
+const READ: Caller = Caller::Key(Some(Scope::BalancesRead));
+const SPEND: Caller = Caller::Key(Some(Scope::SpendWrite));
+
+/// Largest body of a batch, in bytes.
+const BATCH_BYTES: usize = 256 * 1024;
+
+pub(super) fn routes() -> Routes<Server> {
+    Routes::new()
+        .post("/api/v1/debits", SPEND, Limit::Queue, make)
+        .post("/api/v1/debits/batch", SPEND, Limit::Queue, make_each)
+        .get("/api/v1/debits", READ, Limit::Key, list)
+        .get("/api/v1/debits/{debit}", READ, Limit::Key, show)
+        .post("/api/v1/debits/{debit}/reversals", SPEND, Limit::Queue, reverse)
+}
+
+/// What is asked to be taken.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    user: Given<UserId>,
+    /// Fen.
+    amount: Given<Amount>,
+    reference: Option<Given<Reference>>,
+    reason: Given<Reason>,
+    metadata: Option<Given<Metadata>>,
+    on_shortfall: Option<Given<OnShortfall>>,
+}
+
+impl Wanted {
+    fn request(self, reference: Reference) -> DebitRequest {
+        DebitRequest {
+            user_id: self.user.0.0,
+            amount: self.amount.0,
+            reference,
+            reason: self.reason.0,
+            metadata: self.metadata.map(|given| given.0).unwrap_or_default(),
+            on_shortfall: self.on_shortfall.map(|given| given.0).unwrap_or_default(),
+        }
+    }
+}
+
+/// A debit; amounts in fen.
+#[derive(Serialize)]
+pub(super) struct Shown {
+    id: String,
+    user: String,
+    /// What was taken.
+    amount: Fen,
+    /// What was given back of it since.
+    reversed: Fen,
+    /// What was asked for and not there.
+    shortfall: Fen,
+    /// `null` of one that captured a hold.
+    reference: Option<String>,
+    hold: Option<String>,
+    reason: String,
+    metadata: serde_json::Value,
+    made_by: String,
+    balance_after: Fen,
+    created_at: String,
+}
+
+impl Shown {
+    pub(super) fn of(debit: Debit) -> Shown {
+        let (reference, hold) = match debit.cause {
+            DebitCause::Reference(reference) => (Some(reference.to_string()), None),
+            DebitCause::Hold(hold) => (None, Some(hold.to_string())),
+        };
+        Shown {
+            id: debit.id.to_string(),
+            user: debit.user_id,
+            amount: debit.amount,
+            reversed: debit.reversed,
+            shortfall: debit.shortfall,
+            reference,
+            hold,
+            reason: debit.reason.to_string(),
+            metadata: serde_json::from_str(debit.metadata.as_json()).unwrap_or_default(),
+            made_by: debit.by.to_string(),
+            balance_after: debit.balance_after,
+            created_at: debit.created_at.to_beijing_rfc3339(),
+        }
+    }
+}
+
+/// A debit and what can be spent after the call, in fen.
+#[derive(Serialize)]
+pub(super) struct Answer {
+    #[serde(flatten)]
+    pub debit: Shown,
+    pub available: Fen,
+}
+
+async fn make(
+    State(server): State<Server>,
+    Extension(call): Extension<KeyCall>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
+    let wanted: Wanted = json::read(request, json::BYTES).await?;
+    let reference = reference(&headers, wanted.reference.clone())?;
+    call.check_amount(wanted.amount.0.fen())?;
+    let reply = server.cashier.debit(wanted.request(reference.clone()), call.actor()).await;
+    let reply = reply.map_err(|error| debit_refused(error, &reference))?;
+    Ok(made(reply.changed, Answer { debit: Shown::of(reply.debit), available: reply.available }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Batch {
+    debits: Vec<Wanted>,
+}
+
+#[derive(Serialize)]
+struct Results {
+    /// In the order of the debits.
+    results: Vec<Outcome>,
+}
+
+/// What became of one debit, with the status that it would have had alone.
+#[derive(Serialize)]
+struct Outcome {
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debit: Option<Answer>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Written>,
+}
+
+/// Each for itself, in order: one may be refused and the others not. A body that is not right takes nothing at all.
+async fn make_each(
+    State(server): State<Server>,
+    Extension(call): Extension<KeyCall>,
+    request: Request,
+) -> Result<Json<Results>, Problem> {
+    let Batch { debits } = json::read(request, BATCH_BYTES).await?;
+    if debits.is_empty() || debits.len() > MOST_DEBITS {
+        return Err(Problem::in_body("/debits", format!("must be 1 to {MOST_DEBITS} debits")));
+    }
+    let mut requests = Vec::with_capacity(debits.len());
+    for (index, wanted) in debits.into_iter().enumerate() {
+        call.check_amount(wanted.amount.0.fen())?;
+        let missing =
+            || Problem::in_body(format!("/debits/{index}/reference"), "missing: each debit has its own");
+        let reference = wanted.reference.clone().ok_or_else(missing)?.0;
+        requests.push(wanted.request(reference));
+    }
+    let references: Vec<_> = requests.iter().map(|request| request.reference.clone()).collect();
+    let replies = server.cashier.debit_each(requests, &call.actor()).await.map_err(not_written)?;
+    let outcome = |(reply, reference): (Result<recharge::command::DebitReply, _>, _)| match reply {
+        Ok(reply) => Outcome {
+            status: status(reply.changed).as_u16(),
+            debit: Some(Answer { debit: Shown::of(reply.debit), available: reply.available }),
+            error: None,
+        },
+        Err(error) => {
+            let problem = debit_refused(error, reference);
+            let error = Some(problem.written(server.public_url.as_str()));
+            Outcome { status: problem.status().as_u16(), debit: None, error }
+        }
+    };
+    Ok(Json(Results { results: replies.into_iter().zip(&references).map(outcome).collect() }))
+}
+
+/// The debit with a reference, as a list of none or one.
+async fn list(State(server): State<Server>, uri: Uri) -> Result<Json<Page<Shown>>, Problem> {
+    let mut query = Query::of(&uri)?;
+    let reference = query.one("reference")?;
+    query.end()?;
+    let must_be = "must be the reference of a debit: 1 to 64 visible ASCII characters";
+    let reference = reference.and_then(|text| Reference::parse(text).ok());
+    let reference = reference.ok_or_else(|| Problem::in_address("reference", must_be))?;
+    let found = server.cashier.debit_by_reference(&reference).await?;
+    Ok(whole(found.into_iter().map(Shown::of).collect()))
+}
+
+async fn show(State(server): State<Server>, Path(debit): Path<String>) -> Result<Json<Shown>, Problem> {
+    let found = server.cashier.find_debit(&id(debit)?).await?;
+    found.map(|debit| Json(Shown::of(debit))).ok_or_else(none)
+}
+
+fn id(text: String) -> Result<DebitId, Problem> {
+    DebitId::parse(text).map_err(|_| none())
+}
+
+fn none() -> Problem {
+    Problem::new(Code::NotFound, "there is no such debit")
+}
+
+/// What is asked to be given back; without an amount all that is left.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WantedBack {
+    reference: Option<Given<Reference>>,
+    /// Fen.
+    amount: Option<Given<Amount>>,
+    reason: Given<Reason>,
+}
+
+#[derive(Serialize)]
+struct ShownBack {
+    id: String,
+    reference: String,
+    /// Fen.
+    amount: Fen,
+    reason: String,
+    made_by: String,
+    created_at: String,
+    debit: Shown,
+    /// Fen.
+    available: Fen,
+}
+
+async fn reverse(
+    State(server): State<Server>,
+    Extension(call): Extension<KeyCall>,
+    Path(debit): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let headers = request.headers().clone();
+    let wanted: WantedBack = json::read(request, json::BYTES).await?;
+    let reference = reference(&headers, wanted.reference)?;
+    let debit_id = id(debit)?;
+    let amount = wanted.amount.map(|given| given.0);
+    if let Some(amount) = amount {
+        call.check_amount(amount.fen())?;
+    } else if call.key.max_amount.is_some() {
+        // How much is left is known to the writer alone.
+        return Err(Problem::in_body("/amount", "missing: a key with a bound says how much it gives back"));
+    }
+    let request = ReversalRequest { debit_id, amount, reference: reference.clone(), reason: wanted.reason.0 };
+    let reply = server.cashier.reverse_debit(request, call.actor()).await;
+    let reply = reply.map_err(|error| reversal_refused(error, &reference))?;
+    let Reversal { id, reference, amount, reason, by, created_at, .. } = reply.reversal;
+    let shown = ShownBack {
+        id: id.to_string(),
+        reference: reference.to_string(),
+        amount,
+        reason: reason.to_string(),
+        made_by: by.to_string(),
+        created_at: created_at.to_beijing_rfc3339(),
+        debit: Shown::of(reply.debit),
+        available: reply.available,
+    };
+    Ok(made(reply.changed, shown))
+}

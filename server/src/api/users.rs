@@ -1,0 +1,159 @@
+//! `/api/v1/users`: what users have, and how it came about.
+
+use std::collections::HashMap;
+
+use app::access::{Caller, Limit, Routes};
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use http::Uri;
+use recharge::{
+    User,
+    api_key::Scope,
+    ledger::{LedgerEntry, LedgerKey, Subject},
+    spend::Account,
+};
+use serde::Serialize;
+use wxpay::Fen;
+
+use super::paging::{Page, Query, whole};
+use crate::{problem::Problem, state::Server};
+
+const READ: Caller = Caller::Key(Some(Scope::BalancesRead));
+
+/// Users that may be named in one address.
+const NAMED: usize = 100;
+
+pub(super) fn routes() -> Routes<Server> {
+    Routes::new()
+        .get("/api/v1/users", READ, Limit::Key, list)
+        .get("/api/v1/users/{user}", READ, Limit::Key, show)
+        .get("/api/v1/users/{user}/ledger", READ, Limit::Key, ledger)
+}
+
+/// A user and what they have, in fen.
+#[derive(Serialize)]
+struct Shown {
+    user: String,
+    /// As it was last given; empty for one who never paid.
+    name: String,
+    balance: Fen,
+    /// Set aside by open holds.
+    held: Fen,
+    available: Fen,
+}
+
+impl Shown {
+    fn of((user, account): (User, Account)) -> Shown {
+        let (balance, held, available) = (account.balance, account.held, account.available());
+        Shown { user: user.id, name: user.name, balance, held, available }
+    }
+}
+
+async fn show(State(server): State<Server>, Path(user): Path<String>) -> Result<Json<Shown>, Problem> {
+    let mut users = users(&server, vec![id("user", user)?]).await?;
+    users.pop().map(Json).ok_or_else(|| Problem::in_address("user", "must be a user's id"))
+}
+
+/// All users by their ids, or those that the address names.
+async fn list(State(server): State<Server>, uri: Uri) -> Result<Json<Page<Shown>>, Problem> {
+    let mut query = Query::of(&uri)?;
+    let ids = query.all("id");
+    if ids.is_empty() {
+        let asked = query.page("users")?;
+        query.end()?;
+        let found = server.cashier.accounts(asked.after.as_deref().unwrap_or_default(), asked.rows()).await?;
+        return Ok(asked.page(found, |(user, _)| user.id.clone(), Shown::of));
+    }
+    query.end()?;
+    if ids.len() > NAMED {
+        return Err(Problem::in_address("id", "may be given 100 times at most"));
+    }
+    let ids = ids.into_iter().map(|one| id("id", one)).collect::<Result<_, _>>()?;
+    Ok(whole(users(&server, ids).await?))
+}
+
+/// These users in this order. Who never paid has nothing.
+async fn users(server: &Server, ids: Vec<String>) -> Result<Vec<Shown>, Problem> {
+    let named: Vec<_> = ids.iter().map(String::as_str).collect();
+    let found = server.cashier.accounts_of(&named).await?;
+    let found: HashMap<_, _> =
+        found.into_iter().map(|(user, account)| (user.id.clone(), (user, account))).collect();
+    let one = |id: String| {
+        let none = || (User { id: id.clone(), name: String::new() }, Account::default());
+        Shown::of(found.get(&id).cloned().unwrap_or_else(none))
+    };
+    Ok(ids.into_iter().map(one).collect())
+}
+
+/// A user's id as an address names it.
+pub(super) fn id(parameter: &str, id: String) -> Result<String, Problem> {
+    let must_be = "must be a user's id: 1 to 64 bytes without control or invisible characters";
+    User::new(id, "").map(|user| user.id).map_err(|_| Problem::in_address(parameter, must_be))
+}
+
+/// A movement of a balance, in fen.
+#[derive(Serialize)]
+struct Row {
+    /// 1, 2, 3 … per user, without a gap.
+    seq: Option<i64>,
+    /// `credit`, `refund`, `refund_returned`, `debit`, `reversal` or `grant`.
+    kind: &'static str,
+    amount: Fen,
+    balance_after: Option<Fen>,
+    at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_trade_no: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    debit: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grant: Option<String>,
+    reason: String,
+}
+
+impl Row {
+    fn of(entry: LedgerEntry) -> Row {
+        let kind = match entry.key {
+            LedgerKey::Credit | LedgerKey::CreditOf(_) => "credit",
+            LedgerKey::Refund(_) => "refund",
+            LedgerKey::RefundReturned(_) => "refund_returned",
+            LedgerKey::Debit => "debit",
+            LedgerKey::Reversal(_) => "reversal",
+            LedgerKey::Grant => "grant",
+        };
+        let number = entry.subject.as_str().to_owned();
+        let (out_trade_no, debit, grant) = match entry.subject {
+            Subject::Order(_) => (Some(number), None, None),
+            Subject::Debit(_) => (None, Some(number), None),
+            Subject::Grant(_) => (None, None, Some(number)),
+        };
+        Row {
+            seq: entry.place.map(|place| place.seq),
+            kind,
+            amount: entry.amount,
+            balance_after: entry.place.map(|place| place.balance_after),
+            at: entry.at.to_beijing_rfc3339(),
+            out_trade_no,
+            debit,
+            grant,
+            reason: entry.reason,
+        }
+    }
+}
+
+/// The newest first. Rows from before they were numbered are not listed.
+async fn ledger(
+    State(server): State<Server>,
+    Path(user): Path<String>,
+    uri: Uri,
+) -> Result<Json<Page<Row>>, Problem> {
+    let user = id("user", user)?;
+    let mut query = Query::of(&uri)?;
+    let asked = query.page(format!("ledger {user}"))?;
+    query.end()?;
+    let before = asked.after.as_ref().and_then(|seq| seq.parse().ok());
+    let rows = server.cashier.ledger(&user, before, asked.rows()).await?;
+    let seq = |entry: &LedgerEntry| entry.place.map_or(0, |place| place.seq).to_string();
+    Ok(asked.page(rows, seq, Row::of))
+}
