@@ -21,11 +21,10 @@ use wxpay::Fen;
 use super::{
     json,
     paging::{Page, Query, whole},
-    spending::{debit_refused, made, not_written, reference, reversal_refused, status},
+    spending::{debit_refused, made, not_found, not_written, reference, reversal_refused, status},
     values::{Given, UserId},
 };
 use crate::{
-    error_code::Code,
     key_call::KeyCall,
     problem::{Problem, Written},
     state::Server,
@@ -209,15 +208,11 @@ async fn list(State(server): State<Server>, uri: Uri) -> Result<Json<Page<Shown>
 
 async fn show(State(server): State<Server>, Path(debit): Path<String>) -> Result<Json<Shown>, Problem> {
     let found = server.cashier.find_debit(&id(debit)?).await?;
-    found.map(|debit| Json(Shown::of(debit))).ok_or_else(none)
+    found.map(|debit| Json(Shown::of(debit))).ok_or_else(|| not_found("debit"))
 }
 
 fn id(text: String) -> Result<DebitId, Problem> {
-    DebitId::parse(text).map_err(|_| none())
-}
-
-fn none() -> Problem {
-    Problem::new(Code::NotFound, "there is no such debit")
+    DebitId::parse(text).map_err(|_| not_found("debit"))
 }
 
 /// What is asked to be given back; without an amount all that is left.

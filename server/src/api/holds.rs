@@ -20,11 +20,11 @@ use super::{
     debits::{Answer, Shown as ShownDebit},
     json,
     paging::{Page, Query},
-    spending::{capture_refused, hold_refused, made, reference, void_refused},
+    spending::{capture_refused, hold_refused, made, not_found, reference, void_refused},
     users,
     values::{Given, UserId},
 };
-use crate::{error_code::Code, key_call::KeyCall, problem::Problem, state::Server};
+use crate::{key_call::KeyCall, problem::Problem, state::Server};
 
 const SPEND: Caller = Caller::Key(Some(Scope::SpendWrite));
 
@@ -118,7 +118,7 @@ async fn make(
 
 async fn show(State(server): State<Server>, Path(hold): Path<String>) -> Result<Json<Shown>, Problem> {
     let found = server.cashier.find_hold(&id(hold)?).await?;
-    found.map(|hold| Json(Shown::of(hold, server.now()))).ok_or_else(none)
+    found.map(|hold| Json(Shown::of(hold, server.now()))).ok_or_else(|| not_found("hold"))
 }
 
 /// A user's open holds, in the order of their ids.
@@ -137,11 +137,7 @@ async fn list(
 }
 
 fn id(text: String) -> Result<HoldId, Problem> {
-    HoldId::parse(text).map_err(|_| none())
-}
-
-fn none() -> Problem {
-    Problem::new(Code::NotFound, "there is no such hold")
+    HoldId::parse(text).map_err(|_| not_found("hold"))
 }
 
 #[derive(Deserialize)]

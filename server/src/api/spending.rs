@@ -71,7 +71,8 @@ pub(super) fn not_written(error: WriteError) -> Problem {
     }
 }
 
-fn not_found(what: &str) -> Problem {
+/// Nothing has the id that the address names.
+pub(super) fn not_found(what: &str) -> Problem {
     Problem::new(Code::NotFound, format!("there is no such {what}"))
 }
 
