@@ -33,13 +33,7 @@ pub(crate) async fn insert(db: &Db, key: &ApiKey, audit: &AuditEntry) -> Result<
         .bind(key.version)
         .execute(transaction.connection())
         .await?;
-    if done.rows_affected() != 1 {
-        transaction.rollback().await;
-        return Ok(false);
-    }
-    operators::record_all(transaction.connection(), &db.random, std::slice::from_ref(audit)).await?;
-    transaction.commit().await?;
-    Ok(true)
+    operators::commit_change(db, transaction, &done, audit).await
 }
 
 /// Writes what rotating or revoking changes of a key, and who did it; `false`, and nothing written, if somebody else has
@@ -57,13 +51,7 @@ pub(crate) async fn update(db: &Db, key: &ApiKey, audit: &AuditEntry) -> Result<
         .bind(key.id.as_str())
         .execute(transaction.connection())
         .await?;
-    if done.rows_affected() != 1 {
-        transaction.rollback().await;
-        return Ok(false);
-    }
-    operators::record_all(transaction.connection(), &db.random, std::slice::from_ref(audit)).await?;
-    transaction.commit().await?;
-    Ok(true)
+    operators::commit_change(db, transaction, &done, audit).await
 }
 
 /// Keeps when a key was used. Must run in a task that is not dropped halfway.

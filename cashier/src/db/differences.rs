@@ -250,13 +250,7 @@ pub(crate) async fn dismiss(
     let dismissing = async move {
         let mut transaction = db2.begin().await?;
         let moved = sqlx::query(DISMISS).bind(row).execute(transaction.connection()).await?;
-        if moved.rows_affected() != 1 {
-            transaction.rollback().await;
-            return Ok(false);
-        }
-        operators::record_all(transaction.connection(), &db2.random, &[audit]).await?;
-        transaction.commit().await?;
-        Ok(true)
+        operators::commit_change(&db2, transaction, &moved, &audit).await
     };
     db.run_to_completion(dismissing).await
 }

@@ -2,6 +2,7 @@
 
 use recharge::audit::AuditEntry;
 use sqlx::AnyConnection;
+use sqlx::any::AnyQueryResult;
 use wxpay::UnixMillis;
 
 use super::{Db, DbError, WriteTransaction, column, sign_in};
@@ -297,7 +298,25 @@ pub async fn end_session(db: &Db, token_hash: &str, entry: AuditEntry) -> Result
         .await
 }
 
-async fn record(
+/// Commits the change of one row with the audit row that tells of it; `false`, and nothing written, if the change found no
+/// such row.
+pub(super) async fn commit_change(
+    db: &Db,
+    mut transaction: WriteTransaction<'_>,
+    changed: &AnyQueryResult,
+    entry: &AuditEntry,
+) -> Result<bool, DbError> {
+    if changed.rows_affected() != 1 {
+        transaction.rollback().await;
+        return Ok(false);
+    }
+    record(&mut transaction, &db.random, entry).await?;
+    transaction.commit().await?;
+    Ok(true)
+}
+
+/// Writes one audit row in the transaction of what it tells of.
+pub(super) async fn record(
     transaction: &mut WriteTransaction<'_>,
     random: &Random,
     entry: &AuditEntry,

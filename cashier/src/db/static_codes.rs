@@ -32,7 +32,7 @@ pub(crate) async fn insert(db: &Db, code: &StaticCode, audit: &AuditEntry) -> Re
     .bind(code.stopped_at.map(UnixMillis::get))
     .execute(transaction.connection())
     .await?;
-    operators::record_all(transaction.connection(), &db.random, std::slice::from_ref(audit)).await?;
+    operators::record(&mut transaction, &db.random, audit).await?;
     transaction.commit().await
 }
 
@@ -65,13 +65,7 @@ pub(crate) async fn stop(db: &Db, product_id: &ProductId, audit: &AuditEntry) ->
             .bind(product_id.as_str())
             .execute(transaction.connection())
             .await?;
-    if done.rows_affected() != 1 {
-        transaction.rollback().await;
-        return Ok(false);
-    }
-    operators::record_all(transaction.connection(), &db.random, std::slice::from_ref(audit)).await?;
-    transaction.commit().await?;
-    Ok(true)
+    operators::commit_change(db, transaction, &done, audit).await
 }
 
 fn code(row: &AnyRow) -> Result<StaticCode, DbError> {
