@@ -29,7 +29,7 @@ const SUPPORT: Caller = Caller::Operator(Permission::Support);
 /// An operator's action that moves money, and the forms that lead to it.
 const FINANCE: Caller = Caller::Operator(Permission::Finance);
 
-/// Whoever decides who else may act: operators, and programs with a key.
+/// A page that adds or removes operators or keys, so that it changes who may act.
 const OWNER: Caller = Caller::Operator(Permission::Owner);
 
 /// The register of all pages, forms and server functions.

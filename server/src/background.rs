@@ -17,7 +17,8 @@ const ASK_EVERY: Duration = Duration::from_millis(500);
 const ROUNDS: usize = 8;
 const REFUNDS_EVERY: Duration = Duration::from_secs(1);
 const REFUNDS_AT_ONCE: usize = 20;
-/// Time between two looks for holds whose time is up. Whoever decides counts them as expired before that.
+/// Interval between two steps that end expired holds. A debit or capture counts a hold as expired from `expires_at` on, whether
+/// this step has run or not.
 const HOLDS_EVERY: Duration = Duration::from_secs(1);
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 /// Old failed sign-ins are deleted once in this many rounds of tidying: once an hour.

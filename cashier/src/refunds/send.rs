@@ -96,8 +96,8 @@ impl Inner {
             Err(error) => error,
         };
         let blocked = Blocked::by(&error);
-        // An earlier request may have arrived although its answer did not, by either protocol: WeChat then refuses this one for
-        // what it calls a mistake of ours. And a refund is over only if WeChat knows no such refund.
+        // A refusal ends the refund only if a query says REFUNDNOTEXIST. After more than one try that includes refusals of the
+        // class `Fix`: a request that arrived unanswered by the other protocol makes WeChat refuse this one as INVALID_REQUEST.
         let is_asked_about = error.code().is_some_and(|code| match code.class() {
             ErrClass::Final | ErrClass::Query => true,
             ErrClass::Fix => refund.tries > 1,

@@ -26,7 +26,7 @@ pub struct DebitRequest {
     pub reference: Reference,
     /// What for.
     pub reason: Reason,
-    /// Whatever the caller wants to find again.
+    /// Fields that the caller stores with it; they decide nothing.
     pub metadata: Metadata,
     /// If there is less.
     pub on_shortfall: OnShortfall,
@@ -58,7 +58,7 @@ pub struct Debit {
     pub shortfall: Fen,
     /// What for.
     pub reason: Reason,
-    /// Whatever the caller wants to find again.
+    /// Fields that the caller stores with it; they decide nothing.
     pub metadata: Metadata,
     /// Who asked for it.
     pub by: Actor,

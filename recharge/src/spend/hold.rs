@@ -66,7 +66,7 @@ pub struct HoldRequest {
     pub reference: Reference,
     /// What for.
     pub reason: Reason,
-    /// Whatever the caller wants to find again.
+    /// Fields that the caller stores with it; they decide nothing.
     pub metadata: Metadata,
     /// For how long.
     pub life: HoldLife,
@@ -91,7 +91,7 @@ pub struct Hold {
     pub ended_at: Option<UnixMillis>,
     /// What for.
     pub reason: Reason,
-    /// Whatever the caller wants to find again.
+    /// Fields that the caller stores with it; they decide nothing.
     pub metadata: Metadata,
     /// Who asked for it.
     pub by: Actor,

@@ -16,7 +16,7 @@ struct Debit {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "as above")]
+#[allow(dead_code, reason = "only whether it is read is looked at")]
 struct Batch {
     debits: Vec<Debit>,
 }
