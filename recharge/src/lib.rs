@@ -19,6 +19,7 @@ pub mod exception;
 pub mod fixtures;
 pub mod form_version;
 pub mod hidden;
+pub mod lease;
 pub mod ledger;
 mod names;
 pub mod notify_url;

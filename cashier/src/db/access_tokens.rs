@@ -1,5 +1,6 @@
 //! All SQL on `access_tokens`: the token of each app, and which instance fetches the next one.
 
+use recharge::lease::CLOCKS_APART_MS;
 use sqlx::any::AnyRow;
 use wxpay::{AppId, UnixMillis};
 
@@ -83,13 +84,12 @@ pub(crate) async fn claim(
 ) -> Result<Option<i64>, DbError> {
     let forced = i64::from(reason == Reason::Forced);
     let mut transaction = db.begin().await?;
-    // A claim that ends later than any that is given now was given by a clock that has been set back since.
     let done = sqlx::query(
         "UPDATE access_tokens SET version = version + 1, fetching_until = $1 + $2, day = $3, \
          fetched = CASE WHEN day = $3 THEN fetched + 1 ELSE 1 END, \
          forced = CASE WHEN day = $3 THEN forced ELSE 0 END + $4, \
          forced_at = CASE WHEN $4 = 1 THEN $1 ELSE forced_at END \
-         WHERE appid = $5 AND version = $6 AND (fetching_until < $1 OR fetching_until > $1 + $2) \
+         WHERE appid = $5 AND version = $6 AND (fetching_until < $1 OR fetching_until > $1 + $2 + $10) \
          AND (day <> $3 OR fetched < $7) \
          AND ($4 = 0 OR ((day <> $3 OR forced < $8) AND (forced_at <= $1 - $9 OR forced_at > $1)))",
     )
@@ -102,6 +102,7 @@ pub(crate) async fn claim(
     .bind(most_a_day)
     .bind(FORCED_A_DAY)
     .bind(FORCED_APART_MS)
+    .bind(CLOCKS_APART_MS)
     .execute(transaction.connection())
     .await?;
     transaction.commit().await?;

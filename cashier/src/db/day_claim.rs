@@ -1,6 +1,7 @@
 //! The lease on a day of reconciliation: one run at a time writes about a day, and each of its writes begins with the lease, so
 //! that a run that lost it writes nothing.
 
+use recharge::lease::CLOCKS_APART_MS;
 use wxpay::UnixMillis;
 use wxpay::bill::BillDate;
 
@@ -19,7 +20,7 @@ pub(crate) struct Claim {
 const CLAIM: &str = "INSERT INTO reconciliations (day, run, claimed_until, started_at) \
      VALUES ($1, $2, $3, $4) ON CONFLICT (day) DO UPDATE SET run = excluded.run, \
      claimed_until = excluded.claimed_until, started_at = excluded.started_at \
-     WHERE (reconciliations.claimed_until <= $4 OR reconciliations.claimed_until > $3) \
+     WHERE (reconciliations.claimed_until <= $4 OR reconciliations.claimed_until > $3 + $6) \
      AND ($5 = 0 OR (reconciliations.finished_at IS NULL AND reconciliations.next_at <= $4))";
 
 /// Claims the day for a run of this name; `None` while another run holds it, or, with `only_due`, if the day is done or its
@@ -41,6 +42,7 @@ pub(crate) async fn claim(
             .bind(now.get() + LEASE_MS)
             .bind(now.get())
             .bind(i64::from(only_due))
+            .bind(CLOCKS_APART_MS)
             .execute(transaction.connection())
             .await?;
         transaction.commit().await?;

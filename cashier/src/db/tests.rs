@@ -148,6 +148,8 @@ async fn a_day_belongs_to_one_run_until_its_claim_ends() {
         // Done: nobody does it again by itself, whoever saw it undone a moment ago. A person may.
         assert!(claim(&db, day, "third", end, true).await.unwrap().is_none());
         assert!(claim(&db, day, "third", end, false).await.unwrap().is_some());
+        // Nor an instance whose clock is a second behind.
+        assert!(claim(&db, day, "late", end.plus_ms(-1_000), false).await.unwrap().is_none());
         // A clock that was set back does not hold the day for ever.
         let back = now.plus_ms(-3_600_000);
         assert!(claim(&db, day, "fourth", back, false).await.unwrap().is_some());
@@ -171,6 +173,23 @@ async fn a_day_that_failed_is_tried_again_by_itself_only_after_its_pause() {
         fail(&db, &by_hand, ("no_answer", "HTTP 500".to_owned()), soon).await.unwrap();
         let after = soon.plus_ms(recharge::reconciliation::pause_ms(1));
         assert!(claim(&db, day, "third", after, true).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_instance_whose_clock_is_behind_does_not_fetch_the_access_token_as_well() {
+    use super::access_tokens::{Reason, claim, get};
+    let (_folder, databases) = both().await;
+    let appid = wxpay::AppId::parse("wxd930ea5d5a258f4f").unwrap();
+    let now = wxpay::UnixMillis::new(1_773_630_000_000);
+    for db in databases {
+        let claim = async |now| {
+            let kept = get(&db, &appid).await.unwrap();
+            claim(&db, &appid, &kept, Reason::Due, 200, now).await.unwrap()
+        };
+        assert!(claim(now).await.is_some());
+        assert!(claim(now.plus_ms(-1_000)).await.is_none(), "{:?}", db.engine());
+        assert!(claim(now.plus_ms(-3_600_000)).await.is_some(), "the clock was set back");
     }
 }
 

@@ -158,6 +158,7 @@ fn a_new_code_under_the_same_number_has_the_next_version() {
 fn only_one_process_at_a_time_asks_for_a_code() {
     let asking = order();
     assert_eq!(asking.ordering(PLACED.plus_ms(ORDERING_LEASE_MS - 1)), None);
+    assert_eq!(asking.ordering(PLACED.plus_ms(-1_000)), None, "another instance, whose clock is behind");
     let taken = asking.ordering(PLACED.plus_ms(ORDERING_LEASE_MS)).unwrap();
     assert_eq!(taken.ordering(PLACED.plus_ms(ORDERING_LEASE_MS + 1)), None);
     assert!(taken.not_ordering().unwrap().ordering(PLACED.plus_ms(ORDERING_LEASE_MS + 1)).is_some());

@@ -3,6 +3,7 @@
 use wxpay::{Ticket, UnixMillis};
 
 use super::{Issued, Order, OrderState, Paid};
+use crate::lease;
 
 /// Length of the lease on asking WeChat for an order's ticket, in milliseconds; then another process may take it. A call ends
 /// within 7 s.
@@ -50,12 +51,11 @@ impl Order {
     /// The order with a lease on asking WeChat for its ticket. Requires: created or pending, and no lease that still holds;
     /// else `None`.
     pub fn ordering(&self, now: UnixMillis) -> Option<Order> {
-        // A right that ends later than any that is given now was given by a clock that has been set back since.
         let until = now.plus_ms(match self.is_queried_before_repeat() {
             true => QUERY_AND_ORDERING_LEASE_MS,
             false => ORDERING_LEASE_MS,
         });
-        let is_free = self.ordering_until <= now || self.ordering_until > until;
+        let is_free = lease::is_free(self.ordering_until, now, until);
         (self.is_open() && is_free).then(|| Order {
             ordering_until: until,
             version: self.version + 1,
