@@ -23,6 +23,7 @@ pub mod lease;
 pub mod ledger;
 mod names;
 pub mod notify_url;
+pub mod objects;
 pub mod order;
 pub mod price;
 pub mod protocols;
