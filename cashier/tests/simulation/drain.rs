@@ -57,6 +57,7 @@ impl World {
             let Some(next) = next else { break };
             self.advance(next.minus(now).max(10 * 60_000));
         }
+        self.repeat_all()?;
         let cashier = self.process(0).cashier.clone();
         let findings = self.process(0).run(cashier.check()).unwrap();
         if findings.violations > 0 {
@@ -103,10 +104,13 @@ impl World {
             self.hear(0);
             let driven = self.process(0).run(cashier.advance_refunds(AT_ONCE)).unwrap();
             self.hear(0);
-            if asked + driven == 0 {
+            let ended = self.process(0).run(cashier.expire_holds()).unwrap();
+            if asked + driven + ended == 0 {
                 return Ok(());
             }
-            self.note(format!("machine 0: asked about {asked} orders, drove {driven} refunds"));
+            self.note(format!(
+                "machine 0: asked about {asked} orders, drove {driven} refunds, ended {ended} holds"
+            ));
         }
         Err("the background asks without end".to_owned())
     }
@@ -126,13 +130,15 @@ impl World {
         }
     }
 
-    /// When the next order or refund is due to be asked about.
+    /// When the next order or refund is due to be asked about, or the next hold to end.
     fn next_query(&mut self) -> Option<wxpay::UnixMillis> {
         let rows = self.rows();
         let queries = rows.orders.values().filter_map(|order| order.next_query_at);
         // A refund that a person has to finish is asked about for ever.
         let refunds = rows.refunds.values().filter(|refund| refund.state != "abnormal");
-        queries.chain(refunds.filter_map(|refund| refund.due_at)).min().map(wxpay::UnixMillis::new)
+        let holds = rows.spending.holds.values().filter(|hold| hold.state == "open");
+        let dues = queries.chain(refunds.filter_map(|refund| refund.due_at));
+        dues.chain(holds.map(|hold| hold.expires_at)).min().map(wxpay::UnixMillis::new)
     }
 
     /// The last guard of all: the table itself.

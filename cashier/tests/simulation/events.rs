@@ -22,7 +22,7 @@ impl World {
         let ms = self.rng.random_range(1..50);
         self.advance(ms);
         self.apply_finished()?;
-        let kinds = if self.speaks_v3() { 122 } else { 114 };
+        let kinds = if self.speaks_v3() { 131 } else { 123 };
         match self.rng.random_range(0..kinds) {
             0..22 => self.let_go()?,
             22..32 => self.press(),
@@ -37,8 +37,9 @@ impl World {
             95..97 => self.set_clock(),
             97..99 => self.break_down(),
             99..109 => self.race()?,
-            109..113 => self.spend(),
-            113 => self.strangers(),
+            109..121 => self.spend(),
+            121 => self.expire_holds(),
+            122 => self.strangers(),
             _ => self.change()?,
         }
         self.apply_finished()?;

@@ -21,6 +21,7 @@ mod receiving;
 mod rows;
 #[path = "../common/settings.rs"]
 mod settings;
+mod spending;
 mod switching;
 mod wire;
 mod world;
@@ -68,11 +69,14 @@ struct Story {
     paid: Paid,
 }
 
-/// In how many seeds an order was paid before the quiet end.
+/// In how many seeds an order was paid before the quiet end, and what else happened until then.
 #[derive(Debug, Clone, Copy, Default)]
 struct Paid {
     by_any: u64,
     by_v3: u64,
+    /// In how many something was debited, and a hold captured.
+    debited: u64,
+    captured: u64,
 }
 
 /// Runs one seed to its end.
@@ -86,6 +90,8 @@ fn run(seed: u64, databases: &Databases) -> Result<Story, Failure> {
         }
         paid.by_any = world.oracle.knows_a_payment(|_| true).into();
         paid.by_v3 = world.oracle.knows_a_payment(|order| order.is_v3()).into();
+        let (debited, captured) = world.oracle.knows_a_debit();
+        (paid.debited, paid.captured) = (debited.into(), captured.into());
         world.drain()
     }));
     let why = match all {
@@ -102,7 +108,7 @@ fn run(seed: u64, databases: &Databases) -> Result<Story, Failure> {
 /// Runs so many seeds, from 1 on or from the one of `FROM`, on all processors. A seed that fails does not keep the others from being run.
 fn run_all(seeds: u64, databases: &Databases) {
     let from = setting("FROM").unwrap_or(1);
-    let [next, by_any, by_v3] = [from, 0, 0].map(AtomicU64::new);
+    let [next, by_any, by_v3, debited, captured] = [from, 0, 0, 0, 0].map(AtomicU64::new);
     let began = Instant::now();
     let worker = || {
         let mut failures = Vec::new();
@@ -115,6 +121,8 @@ fn run_all(seeds: u64, databases: &Databases) {
                 Ok(Story { paid, .. }) => {
                     by_any.fetch_add(paid.by_any, Ordering::Relaxed);
                     by_v3.fetch_add(paid.by_v3, Ordering::Relaxed);
+                    debited.fetch_add(paid.debited, Ordering::Relaxed);
+                    captured.fetch_add(paid.captured, Ordering::Relaxed);
                 }
                 Err(failure) => failures.push(failure),
             }
@@ -140,11 +148,14 @@ fn run_all(seeds: u64, databases: &Databases) {
         failures.iter().map(|failure| format!("seed {}: {}\n", failure.seed, failure.why)).collect();
     let first = failures.first().map(Failure::tell).unwrap_or_default();
     assert!(failures.is_empty(), "{first}\n{} of {seeds} seeds failed:\n{list}", failures.len());
-    let (by_any, by_v3, took) = (by_any.into_inner(), by_v3.into_inner(), began.elapsed().as_secs());
+    let [by_any, by_v3, debited, captured] = [by_any, by_v3, debited, captured].map(AtomicU64::into_inner);
+    let took = began.elapsed().as_secs();
     println!(
-        "{seeds} seeds kept every invariant, {by_any} of them with a payment before their end, {by_v3} of an order of v3, in {took} s"
+        "{seeds} seeds kept every invariant, {by_any} of them with a payment before their end, {by_v3} of an order of v3, \
+         {debited} with a debit, {captured} with a captured hold, in {took} s"
     );
-    let is_lively = by_any * 3 >= seeds * 2 && by_v3 * 5 >= seeds;
+    let is_lively =
+        by_any * 3 >= seeds * 2 && by_v3 * 5 >= seeds && debited * 2 >= seeds && captured * 8 >= seeds;
     assert!(is_lively || seeds < 100, "seeds that break nothing because they do nothing");
 }
 

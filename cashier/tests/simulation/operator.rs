@@ -97,25 +97,6 @@ impl World {
             .begin(what, process::resolve_exception(cashier, ExceptionId::parse(id).unwrap(), decision));
     }
 
-    /// The user gets what he recharged for, and the site takes it from his balance.
-    pub fn spend(&mut self) {
-        let rows = self.rows();
-        let rich: Vec<_> = rows.accounts.iter().filter(|(_, balance)| **balance > 0).collect();
-        if rich.is_empty() {
-            return;
-        }
-        let (user, balance) = rich[self.one_of(rich.len())];
-        let of_user = rows
-            .ledger
-            .iter()
-            .find(|((number, _), row)| row.user_id == *user && rows.orders.contains_key(number));
-        let Some(((number, _), _)) = of_user else { return };
-        let fen = if self.rng.random_bool(0.5) { *balance } else { self.rng.random_range(1..=*balance) };
-        let n = self.log.len();
-        let spent = self.office.block_on(self.reader.spend(user, number, fen, n)).unwrap();
-        self.note(format!("{user} spends {fen}: {spent}"));
-    }
-
     fn withdraw(&mut self, machine: usize) {
         let rows = self.rows();
         let open: Vec<_> =

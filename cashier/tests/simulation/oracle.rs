@@ -28,6 +28,7 @@ pub struct Oracle {
     decided: HashMap<String, usize>,
     /// Users whom an operator may have taken more from than they had.
     may_owe: HashSet<String>,
+    spending: spending::Spending,
     /// Every payment that WeChat took: number, transaction, and whether the number is one of ours.
     payments: BTreeMap<String, (String, bool)>,
 }
@@ -44,6 +45,7 @@ macro_rules! hold {
 }
 
 mod refunds;
+mod spending;
 
 impl Oracle {
     pub fn new(late_payment: LatePayment) -> Oracle {
@@ -57,6 +59,7 @@ impl Oracle {
             sent: HashSet::new(),
             decided: HashMap::new(),
             may_owe: HashSet::new(),
+            spending: spending::Spending::default(),
             payments: BTreeMap::new(),
         }
     }
@@ -136,6 +139,7 @@ impl Oracle {
         hold!(self.before.orders.keys().all(|number| rows.orders.contains_key(number)), "an order is gone");
         self.ledger_fits(&rows)?;
         self.refunds_fit(&rows, sandbox)?;
+        self.spending_fits(&rows, latest)?;
         for (id, before) in &self.before.exceptions {
             let Some(now) = rows.exceptions.get(id) else { return Err(format!("exception {id} is gone")) };
             hold!(before.total_fee == now.total_fee, "the amount of exception {id} has changed");
@@ -283,7 +287,22 @@ impl Oracle {
                     hold!(row.amount == amount, "{entry} of {number} is {}, not {amount}", row.amount);
                     hold!(row.user_id == refund.user_id, "{entry} of {number} is another user's");
                 }
-                Some(("spent", _)) if row.amount < 0 => {}
+                None if entry == "debit" => {
+                    hold!(
+                        rows.spending.debits.contains_key(number),
+                        "{entry} of {number}, which is no debit"
+                    );
+                }
+                None if entry == "grant" => {
+                    hold!(
+                        rows.spending.grants.contains_key(number),
+                        "{entry} of {number}, which is no grant"
+                    );
+                }
+                Some(("reversal", id)) => {
+                    let of = rows.spending.reversals.get(id).map(|reversal| reversal.debit_id.as_str());
+                    hold!(of == Some(number.as_str()), "{entry} of {number} is no reversal of it");
+                }
                 _ => return Err(format!("the ledger has {entry} for {number}")),
             }
         }
@@ -294,10 +313,8 @@ impl Oracle {
         }
         for user in sums.keys().chain(rows.accounts.keys().map(String::as_str).collect::<Vec<_>>().iter()) {
             let sum = sums.get(user).copied().unwrap_or_default();
-            let balance = rows.accounts.get(*user).copied().unwrap_or_default();
+            let balance = rows.accounts.get(*user).map_or(0, |account| account.balance);
             hold!(i128::from(balance) == sum, "the balance of {user} is {balance}, its ledger sums to {sum}");
-            let owes = balance >= 0 || self.may_owe.contains(*user);
-            hold!(owes, "the balance of {user} is {balance}, and nobody wanted that");
         }
         Ok(())
     }
@@ -323,6 +340,7 @@ impl Oracle {
                 rows.exceptions.values().any(|exception| exception.transaction_id == *transaction);
             hold!(*ours || as_exception, "{number} is not ours, and its payment is no exception");
         }
+        self.spending_ends()?;
         hold!(sandbox.next_due().is_none(), "a notice was never acknowledged, though no fault was left");
         Ok(())
     }

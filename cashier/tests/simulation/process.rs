@@ -26,6 +26,7 @@ use crate::merchant::Identity;
 use crate::network::Network;
 use crate::notices::Note;
 use crate::receiving::{Answer, Receiver};
+use crate::spending::{SpendCall, Told};
 
 /// Where the payers press from.
 pub const IP: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
@@ -57,6 +58,8 @@ pub enum News {
     Shown(Box<Order>),
     /// A notice was answered.
     Answered(Box<Note>, Answer),
+    /// The site hears what became of a call by key.
+    Spent(SpendCall, Told),
     /// An operator did not settle this exception.
     NotSettled(String),
 }

@@ -1,10 +1,14 @@
 //! The rows of the database, read with SQL of the test's own.
 
+mod spending;
+
 use std::collections::BTreeMap;
 
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Connection, Executor, Row};
 use wxpay::Signed;
+
+pub use spending::{DebitRow, HoldRow, SpendRows};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRow {
@@ -54,6 +58,15 @@ pub struct RefundRow {
 pub struct LedgerRow {
     pub user_id: String,
     pub amount: i64,
+    pub seq: Option<i64>,
+    pub balance_after: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AccountRow {
+    pub balance: i64,
+    pub held: i64,
+    pub entries: i64,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,9 +84,10 @@ pub struct ExceptionRow {
 pub struct Rows {
     pub orders: BTreeMap<String, OrderRow>,
     pub ledger: BTreeMap<(String, String), LedgerRow>,
-    pub accounts: BTreeMap<String, i64>,
+    pub accounts: BTreeMap<String, AccountRow>,
     pub exceptions: BTreeMap<String, ExceptionRow>,
     pub refunds: BTreeMap<String, RefundRow>,
+    pub spending: SpendRows,
 }
 
 impl Rows {
@@ -85,20 +99,30 @@ impl Rows {
         for row in sqlx::query(orders).fetch_all(&mut *db).await? {
             rows.orders.insert(row.try_get("out_trade_no")?, order(&row)?);
         }
-        let ledger = "SELECT out_trade_no, entry, user_id, amount FROM ledger";
+        let ledger = "SELECT out_trade_no, entry, user_id, amount, seq, balance_after FROM ledger";
         for row in sqlx::query(ledger).fetch_all(&mut *db).await? {
             let key = (row.try_get("out_trade_no")?, row.try_get("entry")?);
-            let entry = LedgerRow { user_id: row.try_get("user_id")?, amount: row.try_get("amount")? };
+            let entry = LedgerRow {
+                user_id: row.try_get("user_id")?,
+                amount: row.try_get("amount")?,
+                seq: row.try_get("seq")?,
+                balance_after: row.try_get("balance_after")?,
+            };
             // A table without its key might hold a second one.
             if rows.ledger.insert(key.clone(), entry).is_some() {
-                rows.ledger.insert(
-                    (key.0, format!("{} again", key.1)),
-                    LedgerRow { user_id: String::new(), amount: 0 },
-                );
+                let nothing = LedgerRow { user_id: String::new(), amount: 0, seq: None, balance_after: None };
+                rows.ledger.insert((key.0, format!("{} again", key.1)), nothing);
             }
         }
-        for row in sqlx::query("SELECT user_id, balance FROM accounts").fetch_all(&mut *db).await? {
-            rows.accounts.insert(row.try_get("user_id")?, row.try_get("balance")?);
+        for row in
+            sqlx::query("SELECT user_id, balance, held, entries FROM accounts").fetch_all(&mut *db).await?
+        {
+            let account = AccountRow {
+                balance: row.try_get("balance")?,
+                held: row.try_get("held")?,
+                entries: row.try_get("entries")?,
+            };
+            rows.accounts.insert(row.try_get("user_id")?, account);
         }
         let exceptions =
             "SELECT id, kind, out_trade_no, transaction_id, total_fee, settled_how FROM exceptions";
@@ -131,6 +155,7 @@ impl Rows {
             };
             rows.refunds.insert(row.try_get("out_refund_no")?, refund);
         }
+        rows.spending = SpendRows::read(db).await?;
         Ok(rows)
     }
 
@@ -177,26 +202,6 @@ impl Reader {
         self.db.execute("COMMIT").await?;
         self.read = Some((version, rows.clone()));
         Ok(rows)
-    }
-
-    /// The site itself takes something that a user has; `false` where he has not so much.
-    pub async fn spend(&mut self, user: &str, number: &str, fen: i64, n: usize) -> Result<bool, sqlx::Error> {
-        self.read = None;
-        self.db.execute(if self.is_sqlite { "BEGIN IMMEDIATE" } else { "BEGIN" }).await?;
-        let account = "UPDATE accounts SET balance = balance - $1, entries = entries + 1 \
-             WHERE user_id = $2 AND balance >= $1 RETURNING entries, balance";
-        let account = sqlx::query(account).bind(fen).bind(user.to_owned());
-        let taken = account.fetch_optional(&mut self.db).await?;
-        let ledger = "INSERT INTO ledger (out_trade_no, entry, user_id, amount, at, author, reason, seq, balance_after) \
-             VALUES ($1, $2, $3, $4, 0, 'site', 'spent', $5, $6)";
-        if let Some(row) = &taken {
-            let (seq, balance): (i64, i64) = (row.try_get("entries")?, row.try_get("balance")?);
-            let ledger = sqlx::query(ledger).bind(number.to_owned()).bind(format!("spent {n}"));
-            let ledger = ledger.bind(user.to_owned()).bind(-fen).bind(seq).bind(balance);
-            ledger.execute(&mut self.db).await?;
-        }
-        self.db.execute("COMMIT").await?;
-        Ok(taken.is_some())
     }
 
     /// Whether the ledger refuses an entry that it has already.

@@ -60,6 +60,8 @@ pub struct World {
     pub settings_version: usize,
     pub oracle: Oracle,
     pub seen: Vec<Seen>,
+    /// How many references the site has used.
+    pub references: usize,
     /// Notices that were on the network; any of them may come (again) at any time.
     pub pile: Vec<Note>,
     /// Whether payers pay in every way, or by scanning a code only.
@@ -156,6 +158,7 @@ impl World {
             settings_version: 0,
             oracle,
             seen: Vec::new(),
+            references: 0,
             pile: Vec::new(),
             has_all_ways: false,
             faults: 0,
@@ -254,6 +257,7 @@ impl World {
         match done.news {
             News::Answered(note, answer) => return self.answered(machine, &note, &answer),
             News::Shown(order) => self.shown(&order),
+            news @ News::Spent(..) => self.hear_spent(news),
             News::NotSettled(exception) => self.oracle.undecided(&exception),
             News::Nothing => {}
         }
