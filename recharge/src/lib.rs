@@ -32,6 +32,7 @@ pub mod refund;
 pub mod spend;
 pub mod static_code;
 mod user;
+pub mod webhook;
 
 pub use exception::resolution::Decision;
 pub use exception::{Exception, ExceptionId, ExceptionKind};
