@@ -227,10 +227,12 @@ impl Handle {
                 element.set_inner_html(markup);
             }
         };
-        put("#balance", &money_markup(balance, "l"));
         put("#sum-pay", &money_markup(fee, "l"));
         put("#sum-bonus", &money(bonus));
-        put("#sum-after", &money(balance + fee + bonus));
+        if let Some(balance) = balance {
+            put("#balance", &money_markup(balance, "l"));
+            put("#sum-after", &money(balance + fee + bonus));
+        }
         put("[data-kind=pay]", &self.lang.fill(payer::PAY, &[("amount", &money(fee))]));
         let set = |name: &str, attribute: &str, on: bool| {
             if let Some(element) = self.find::<web_sys::Element>(name) {

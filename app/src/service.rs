@@ -52,7 +52,8 @@ impl Service {
             .ok_or_else(|| refusal(ErrorCode::Quantity, "quantity is out of limits"))?;
         let user = User::new(&payer.user.id, &payer.user.name).map_err(internal)?;
         let way = ways::of_order(&self.site, payer, way)?;
-        match self.cashier.place(PlaceRequest { user, total_fee, bonus, ip: payer.ip.0, way }).await {
+        let ip = payer.ip.0;
+        match self.cashier.place(PlaceRequest { user, total_fee, bonus, ip, way, by_key: None }).await {
             Ok(order) => self.for_a_press(&order).await,
             Err(error) => Err(self.place_error(error)),
         }
@@ -65,7 +66,7 @@ impl Service {
     pub async fn pay_in_wechat(&self, payer: &Payer, number: &str) -> Result<StatusView, AppError> {
         let number = self.own(&payer.user, number).await?;
         let order = self.cashier.order(&number).await.map_err(internal)?.ok_or_else(not_found)?;
-        if !order.is_open() || order.has_live_ticket(self.cashier.now()) {
+        if !order.is_offered() || order.has_live_ticket(self.cashier.now()) {
             return self.for_a_press(&order).await;
         }
         let seen = order.issued().map_or(0, |issued| issued.version);
@@ -178,7 +179,7 @@ impl Service {
         let now = self.cashier.now();
         let expires_in_s = order.expires_in_s(now);
         let link = || links::order_link(&self.site.public_url, &order.out_trade_no, &order.link_token);
-        let balance = match order.is_open() {
+        let balance = match order.is_offered() || !self.site.keeps_balance {
             true => None,
             false => Some(self.cashier.balance(&order.user.id).await.map_err(internal)?.get()),
         };
@@ -195,7 +196,7 @@ impl Service {
             expires_in_s,
             poll_for_s: poll::poll_for_s(expires_in_s),
             next_ms: poll::pause_ms(now.minus(order.created_at)),
-            link: order.is_open().then(link),
+            link: order.is_offered().then(link),
             sandbox_scan: order.code_url().and_then(|code_url| self.site.scan_url(code_url.as_str())),
             balance,
             placed: clock_time(order.created_at),
@@ -228,8 +229,10 @@ impl Service {
                 out_trade_no: out_trade_no.map(|number| number.to_string()),
                 ..later(ErrorCode::TooOften, message, wait_s)
             },
-            // Pages send no idempotency keys.
-            PlaceError::KeyReused | PlaceError::TooManyKeys => refusal(ErrorCode::BadRequest, message),
+            // Pages send no idempotency keys and no references.
+            PlaceError::KeyReused | PlaceError::TooManyKeys | PlaceError::ReferenceReused { .. } => {
+                refusal(ErrorCode::BadRequest, message)
+            }
             // WeChat's own message is for the operator, not for the payer.
             PlaceError::Refused { out_trade_no, .. } | PlaceError::OtherPayer { out_trade_no } => AppError {
                 out_trade_no: Some(out_trade_no.to_string()),
@@ -254,9 +257,9 @@ fn may_see(viewer: &Viewer, order: &Order, now: UnixMillis) -> bool {
 /// The state that the payer sees.
 fn view_state(order: &Order) -> ViewState {
     match &order.state {
-        OrderState::Created => ViewState::Created,
-        OrderState::Pending(_) => ViewState::Pending,
-        OrderState::Closed { .. } => ViewState::Closed,
+        OrderState::Created if order.is_offered() => ViewState::Created,
+        OrderState::Pending(_) if order.is_offered() => ViewState::Pending,
+        OrderState::Created | OrderState::Pending(_) | OrderState::Closed { .. } => ViewState::Closed,
         OrderState::Paid(paid) if paid.credited_at.is_none() => ViewState::LateRefunded,
         OrderState::Paid(paid) if paid.late => ViewState::Late,
         OrderState::Paid(_) => ViewState::Paid,

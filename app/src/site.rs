@@ -41,6 +41,8 @@ pub struct SiteSettings {
     pub plain_http: bool,
     /// Origins that may show payers' pages in a frame.
     pub frame_ancestors: Vec<String>,
+    /// The balance is kept here, and pages show it.
+    pub keeps_balance: bool,
     pub files: SiteFiles,
 }
 
@@ -95,6 +97,7 @@ mod tests {
             public_url: "http://127.0.0.1:3000".to_owned(),
             plain_http: false,
             frame_ancestors: vec![],
+            keeps_balance: true,
             files: SiteFiles { output_name: "saoma".to_owned(), css: "main.css".to_owned() },
         }
     }

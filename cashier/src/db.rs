@@ -39,6 +39,7 @@ mod migrations;
 pub mod open_work;
 pub mod operators;
 pub mod order_list;
+pub mod order_references;
 pub mod orders;
 pub(crate) mod reconciliations;
 pub mod refunds;

@@ -25,7 +25,8 @@ impl Cashier {
 
     fn live_prepay_id<'a>(&self, order: &'a Order, trade_type: TradeType) -> Option<&'a PrepayId> {
         let Ticket::Prepay(prepay_id) = &order.issued()?.ticket else { return None };
-        (order.trade_type == trade_type && order.has_live_ticket(self.now())).then_some(prepay_id)
+        (order.trade_type == trade_type && order.is_offered() && order.has_live_ticket(self.now()))
+            .then_some(prepay_id)
     }
 }
 

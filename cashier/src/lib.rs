@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 mod background;
+mod cancel;
 mod circuit_breaker;
 mod clock;
 mod core;

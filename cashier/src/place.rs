@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use wxpay::{Fen, InvalidValue, OutTradeNo, UnixMillis};
+use wxpay::{Fen, InvalidValue, OutTradeNo, Protocol, UnixMillis};
 
 use crate::circuit_breaker::Call;
 use crate::clock::Clock;
@@ -18,8 +18,9 @@ use crate::db::{DbError, orders};
 use crate::throttle::whole_seconds;
 use recharge::User;
 use recharge::command::{OrderReply, PlaceOrder, TakeLease, TooManyOpen};
-use recharge::order::{NewOrder, Order, OrderState, Way};
+use recharge::order::{ByKey, NewOrder, Order, OrderState, Way};
 
+mod by_key;
 mod error;
 mod ticket;
 
@@ -43,6 +44,8 @@ pub struct PlaceRequest {
     pub ip: IpAddr,
     /// How the payer gets to the payment.
     pub way: Way,
+    /// What a program of the site says of it; `None` of a payer's own.
+    pub by_key: Option<ByKey>,
 }
 
 impl Cashier {
@@ -55,7 +58,8 @@ impl Cashier {
         let (inner, number) = (Arc::clone(&self.inner), Arc::new(OnceLock::new()));
         let written = Arc::clone(&number);
         let placing = tokio::spawn(async move { inner.place(&request, &written).await });
-        within_patience(&self.inner.clock, placing, || number.get().cloned()).await
+        let placed = within_patience(&self.inner.clock, placing, || number.get().cloned()).await;
+        placed.map(|(order, _)| order)
     }
 
     /// Renews the code of an open order, after a query whether it was paid. If the code is newer than `seen_version` already
@@ -83,11 +87,11 @@ fn new_code_wait_ms(order: &Order, now: UnixMillis) -> Option<i64> {
 }
 
 /// The task's result, or [`PlaceError::TryAgain`] when it takes longer than [`PATIENCE`]; it runs to its end all the same.
-pub(crate) async fn within_patience(
+pub(crate) async fn within_patience<T>(
     clock: &Clock,
-    task: JoinHandle<Result<Order, PlaceError>>,
+    task: JoinHandle<Result<T, PlaceError>>,
     number: impl FnOnce() -> Option<OutTradeNo>,
-) -> Result<Order, PlaceError> {
+) -> Result<T, PlaceError> {
     match clock.timeout(PATIENCE, task).await {
         Some(ended) => ended.unwrap_or_else(|_| Err(DbError::TaskEnded.into())),
         None => Err(match number() {
@@ -98,19 +102,21 @@ pub(crate) async fn within_patience(
 }
 
 impl Inner {
+    /// The order, and whether this call made it.
     async fn place(
         &self,
         request: &PlaceRequest,
         number: &OnceLock<OutTradeNo>,
-    ) -> Result<Order, PlaceError> {
+    ) -> Result<(Order, bool), PlaceError> {
         // Two rounds, because the open order may turn out to be closed at WeChat: then a new one follows.
         for _ in 0..2 {
             let (order, call) = self.find_or_create(request).await?;
             // The caller learns the first number; a second round has a new order, which the next request finds.
             let _ = number.set(order.out_trade_no.clone());
+            let made = call.is_some();
             let order = self.with_live_code(order, call, None).await?;
             if !matches!(order.state, OrderState::Closed { .. }) {
-                return Ok(order);
+                return Ok((order, made));
             }
         }
         let out_trade_no = number.get().cloned().ok_or(PlaceError::NotFound)?;
@@ -131,22 +137,12 @@ impl Inner {
             order.open_key() == key && order.can_be_reused(now) && !self.has_lost_credentials(order)
         });
         if !same {
-            self.throttle.check(by, now).map_err(|wait| must_wait(None, wait))?;
-            if let Some(stopped) = self.health.refuses(by, now) {
-                return Err(PlaceError::Stopped(stopped));
-            }
-            let open = beside(&new, open);
-            if open.len() >= self.settings.max_open_orders {
-                return Err(PlaceError::TooManyOpen(open));
-            }
+            self.check_room(&new, open, now)?;
         }
         let (number, placed) = (new.out_trade_no.clone(), new.clone());
         let call = match same {
             true => None,
-            false => {
-                let admitted = self.throttle.acquire(by, &self.db, now).await?;
-                Some(admitted.map_err(|wait| must_wait(None, wait))?)
-            }
+            false => Some(self.acquire_call(by, now).await?),
         };
         let reply = self.writer.write(PlaceOrder(new)).await;
         if let Ok(Ok(OrderReply { order, changed: true })) = reply {
@@ -168,6 +164,26 @@ impl Inner {
                 Err(PlaceError::TooManyOpen(beside(&placed, open)))
             }
         }
+    }
+
+    /// Whether one more order of this user is taken on now.
+    fn check_room(&self, new: &Order, open: Vec<Order>, now: UnixMillis) -> Result<(), PlaceError> {
+        let by = new.signed.protocol();
+        self.throttle.check(by, now).map_err(|wait| must_wait(None, wait))?;
+        if let Some(stopped) = self.health.refuses(by, now) {
+            return Err(PlaceError::Stopped(stopped));
+        }
+        let open = beside(new, open);
+        match open.len() < self.settings.max_open_orders {
+            true => Ok(()),
+            false => Err(PlaceError::TooManyOpen(open)),
+        }
+    }
+
+    /// Acquires a call to unified order for an order that is not written yet.
+    async fn acquire_call(&self, by: Protocol, now: UnixMillis) -> Result<Call, PlaceError> {
+        let admitted = self.throttle.acquire(by, &self.db, now).await?;
+        admitted.map_err(|wait| must_wait(None, wait))
     }
 
     /// An order of the protocol that new ones go by; a static code's always goes by v2, which alone has them.
@@ -194,7 +210,11 @@ impl Inner {
             way: request.way.clone(),
             life_ms: self.settings.time_expire_ms,
         };
-        Order::new(new, now, self.random.bytes())
+        let order = Order::new(new, now, self.random.bytes())?;
+        Ok(match &request.by_key {
+            Some(by_key) => order.made_by_key(by_key.clone()),
+            None => order,
+        })
     }
 
     /// Whether no new ticket can be asked for: the order stays in its protocol, and there are no credentials for that any
@@ -228,7 +248,7 @@ impl Inner {
         let began = self.clock.steady();
         let is_done = |order: &Order| {
             let fresh = order.issued().is_some_and(|issued| renew.is_none_or(|seen| issued.version > seen));
-            !order.is_open() || (fresh && order.has_live_ticket(self.clock.now()))
+            !order.is_offered() || (fresh && order.has_live_ticket(self.clock.now()))
         };
         loop {
             // During an outage no caller queues behind another's attempt, which may take seconds.
@@ -281,7 +301,7 @@ impl Inner {
         // What the client says that it saw may be any number; no code is newer than the stored one.
         let seen_version = order.issued().map_or(seen_version, |issued| seen_version.min(issued.version));
         let is_newer = order.issued().is_some_and(|issued| issued.version > seen_version);
-        if !order.is_open() || is_newer || new_code_wait_ms(&order, now).is_some() {
+        if !order.is_offered() || is_newer || new_code_wait_ms(&order, now).is_some() {
             return Ok(order);
         }
         self.check_orders(&order)?;

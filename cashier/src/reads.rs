@@ -11,7 +11,7 @@ use wxpay::{AppId, Fen, OutTradeNo, UnixMillis};
 use crate::core::Cashier;
 use crate::db::DbError;
 use crate::db::check::{self, Findings};
-use crate::db::order_list::{self, Cursor, Filter, Page, Totals};
+use crate::db::order_list::{self, Cursor, Filter, Listed, Page, Totals};
 use crate::db::takings::{self, Takings};
 use crate::db::{accounts, days, due, events, exceptions, orders, refunds};
 
@@ -65,6 +65,14 @@ impl Cashier {
     /// [`DbError`].
     pub async fn order(&self, out_trade_no: &OutTradeNo) -> Result<Option<Order>, DbError> {
         orders::find(&self.inner.db, out_trade_no).await
+    }
+
+    /// One order with its exceptions, oldest first, and the refunds of its number.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn recharge(&self, out_trade_no: &OutTradeNo) -> Result<Option<Listed>, DbError> {
+        order_list::one(&self.inner.db, out_trade_no).await
     }
 
     /// The time line of an order, oldest first; of a longer one the newest 500 events.

@@ -162,17 +162,30 @@ impl Cashier {
     /// # Errors
     /// [`RefundError`]; nothing was written then, unless the database did not confirm.
     pub async fn refund(&self, request: RefundRequest, by: Acting) -> Result<Refund, RefundError> {
+        Ok(self.request_refund(request, by).await?.refund)
+    }
+
+    /// The same, and whether this call made the refund.
+    ///
+    /// # Errors
+    /// As [`Cashier::refund`].
+    pub async fn request_refund(
+        &self,
+        request: RefundRequest,
+        by: Acting,
+    ) -> Result<RefundReply, RefundError> {
         if !self.can_refund() {
             return Err(NoCertificate.into());
         }
         let command = RequestRefund { request, by, now: self.now() };
         let reply = self.inner.writer.write(command).await?;
-        let RefundReply { refund, changed } = reply.map_err(RefundError::Refused)?;
-        if changed {
+        let reply = reply.map_err(RefundError::Refused)?;
+        let RefundReply { refund, changed } = &reply;
+        if *changed {
             let (number, amount) = (&refund.out_trade_no, refund.amount);
             tracing::info!(out_trade_no = %number, "{} refunds {amount} of {number}", refund.by);
         }
-        Ok(refund)
+        Ok(reply)
     }
 
     /// The refunds of an order number, of all its payments and whether made here or in the merchant platform, oldest first.

@@ -155,7 +155,7 @@ impl Cashier {
         };
         let way = Way::Static { product_id: product_id.clone(), openid };
         let StaticCode { user, total_fee, bonus, .. } = code;
-        let request = PlaceRequest { user, total_fee, bonus, ip, way };
+        let request = PlaceRequest { user, total_fee, bonus, ip, way, by_key: None };
         // The order goes on by itself where this answer is too late for it.
         let cashier = self.clone();
         let placing = tokio::spawn(async move { cashier.place(request).await });

@@ -71,6 +71,7 @@ async fn a_refund_and_a_credit_that_nothing_stands_behind_are_named() {
             amount: Fen::new(400),
             reason: "退款".to_owned(),
             even_if_balance_low: false,
+            reference: None,
             exception: None,
             seen_version: None,
         };

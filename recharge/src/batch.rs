@@ -19,6 +19,7 @@ mod apply;
 mod context;
 mod exceptions;
 mod external_refunds;
+mod named;
 mod refund_updates;
 mod refunds;
 mod resolutions;
@@ -26,6 +27,7 @@ mod spending;
 
 pub use apply::Apply;
 pub use context::{Context, RefundSlot};
+pub use named::{NamedOrder, NamedOrders};
 pub use spending::{DebitSlot, HoldSlot, SpendRead, Spending};
 
 /// An order in the batch, with the version that was read.
@@ -62,6 +64,8 @@ pub struct Batch<'a> {
     pub context: Context,
     /// Accounts, debits, reversals, holds and grants.
     pub spending: Spending,
+    /// Orders by their reference.
+    pub named: NamedOrders,
     repeated: HashSet<OutTradeNo>,
 }
 
@@ -81,6 +85,7 @@ impl<'a> Batch<'a> {
             credited: Vec::new(),
             context: Context::default(),
             spending: Spending::default(),
+            named: NamedOrders::default(),
             repeated: HashSet::new(),
         };
         for order in read {
@@ -99,6 +104,12 @@ impl<'a> Batch<'a> {
     #[must_use]
     pub fn with_spending(self, spending: Spending) -> Self {
         Batch { spending, ..self }
+    }
+
+    /// The same with the orders that have the references of its commands.
+    #[must_use]
+    pub fn with_named(self, named: NamedOrders) -> Self {
+        Batch { named, ..self }
     }
 
     /// Whether there is anything to write.
@@ -128,6 +139,11 @@ impl<'a> Batch<'a> {
             // new one.
             self.step(&number, Order::superseded);
         }
+        Ok(self.create(new))
+    }
+
+    fn create(&mut self, new: &Order) -> OrderReply {
+        let now = new.created_at;
         let detail = EventDetail::Created {
             total_fee: new.total_fee,
             bonus: new.bonus,
@@ -137,7 +153,7 @@ impl<'a> Batch<'a> {
         self.event(&new.out_trade_no, now, detail);
         self.day(now).orders += 1;
         self.put(None, new.clone(), true);
-        Ok(OrderReply { order: new.clone(), changed: true })
+        OrderReply { order: new.clone(), changed: true }
     }
 
     fn credit_payment(&mut self, payment: &Payment, source: &Source, now: UnixMillis) -> Outcome {
@@ -252,7 +268,9 @@ impl<'a> Batch<'a> {
     /// How many orders of the same user and kind can be paid now: those that were read, and those of this batch.
     fn open_beside(&self, new: &Order, now: UnixMillis) -> usize {
         let orders = self.orders.values().map(|slot| &slot.order);
-        orders.filter(|order| order.counts_beside(new) && order.is_open() && order.time_expire > now).count()
+        orders
+            .filter(|order| order.counts_beside(new) && order.is_offered() && order.time_expire > now)
+            .count()
     }
 
     /// Applies a rule that may move an order; `None` if there is no such order.

@@ -11,7 +11,7 @@ use crate::exception::resolution::{Decision, ResolutionRefusal};
 use crate::exception::{Exception, ExceptionId};
 use crate::order::{Order, Source};
 use crate::refund::{ExternalRefund, Refund, RefundRefusal, RefundRequest, RefundUpdate};
-use crate::spend::Shifts;
+use crate::spend::{Reference, Shifts};
 
 mod spending;
 
@@ -49,6 +49,8 @@ pub enum Lane {
 pub struct Reads<'c> {
     /// Orders by number.
     pub orders: BTreeSet<&'c OutTradeNo>,
+    /// Orders by their reference.
+    pub references: BTreeSet<&'c Reference>,
     /// Open orders by [`Order::open_key`].
     pub open_keys: BTreeSet<String>,
     /// All orders of these users that can still be paid at `now`.
@@ -80,6 +82,38 @@ impl<'c> Reads<'c> {
 /// too many open orders.
 #[derive(Debug, Clone)]
 pub struct PlaceOrder(pub Order);
+
+/// Writes a new order under its reference, or finds the one that has it: for ever, whatever became of that one.
+#[derive(Debug, Clone)]
+pub struct PlaceNamed {
+    /// With a reference.
+    pub order: Order,
+    /// A digest of what is asked for: the same reference for something else is refused.
+    pub request: String,
+}
+
+/// Why an order with a reference was not written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceRefusal {
+    /// Its user has as many open orders as the rules allow.
+    TooManyOpen,
+    /// The reference is of another order, which asked for something else.
+    ReferenceReused {
+        /// That order.
+        by: OutTradeNo,
+    },
+}
+
+/// Takes an order back that is not paid; see [`Order::cancelled`].
+#[derive(Debug, Clone)]
+pub struct CancelOrder {
+    /// The order.
+    pub out_trade_no: OutTradeNo,
+    /// Who takes it back.
+    pub by: Actor,
+    /// When it is decided.
+    pub now: UnixMillis,
+}
 
 /// Takes the lease on asking WeChat for this order's ticket; not changed if another process has it.
 #[derive(Debug, Clone)]
@@ -251,6 +285,24 @@ impl Command for PlaceOrder {
         reads.open_keys.extend(self.0.open_key());
         reads.open_of.insert(&self.0.user.id);
         reads.now = reads.now.max(self.0.created_at);
+    }
+}
+
+impl Command for PlaceNamed {
+    type Reply = Result<OrderReply, PlaceRefusal>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.references.extend(self.order.reference());
+        reads.open_of.insert(&self.order.user.id);
+        reads.now = reads.now.max(self.order.created_at);
+    }
+}
+
+impl Command for CancelOrder {
+    type Reply = Option<OrderReply>;
+
+    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
+        reads.orders.insert(&self.out_trade_no);
     }
 }
 

@@ -22,6 +22,7 @@ pub enum EventKind {
     Credited,
     KeptForRefund,
     Exception,
+    Cancelled,
     Closed,
     CloseFailed,
     Note,
@@ -48,6 +49,7 @@ names!(EventKind {
     Credited = "credited",
     KeptForRefund = "kept_for_refund",
     Exception = "exception",
+    Cancelled = "cancelled",
     Closed = "closed",
     CloseFailed = "close_failed",
     Note = "note",
@@ -154,6 +156,11 @@ pub enum EventDetail {
         /// The message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fields: Option<Evidence>,
+    },
+    /// Not offered any more; it is closed at WeChat once it may be.
+    Cancelled {
+        /// Who took it back.
+        by: Actor,
     },
     /// Closed at WeChat.
     Closed {
@@ -308,6 +315,7 @@ impl EventDetail {
             EventDetail::Credited { .. } => EventKind::Credited,
             EventDetail::KeptForRefund { .. } => EventKind::KeptForRefund,
             EventDetail::Exception { .. } => EventKind::Exception,
+            EventDetail::Cancelled { .. } => EventKind::Cancelled,
             EventDetail::Closed { .. } => EventKind::Closed,
             EventDetail::CloseFailed { .. } => EventKind::CloseFailed,
             EventDetail::Note { .. } => EventKind::Note,

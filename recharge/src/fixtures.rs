@@ -11,6 +11,7 @@ use crate::exception::{Exception, ExceptionKind};
 use crate::order::{LatePayment, NewOrder, Order, Proof, Rules, Verdict, Way};
 use crate::protocols::Protocols;
 use crate::refund::{Refund, RefundState};
+use crate::spend::BalanceKeeper;
 use crate::user::User;
 
 /// When [`order`] is placed: 2026-03-15 10:00:00 in Beijing.
@@ -45,6 +46,7 @@ pub fn rules() -> Rules {
         apps: Apps::only(AppId::parse("wxd930ea5d5a258f4f").unwrap()),
         protocols: Protocols { v2: true, v2_refunds: true, v3: true },
         late_payment: LatePayment::Credit,
+        balance_kept_by: BalanceKeeper::Saoma,
         notify_base: "https://pay.example.com".to_owned(),
         max_open_orders: 5,
     }
@@ -78,6 +80,7 @@ pub fn refund() -> Refund {
         taken: Fen::new(106),
         user: Some(order().user),
         reason: "商品已售完".to_owned(),
+        reference: None,
         protocol: Protocol::V2,
         notify_url: None,
         by: Actor::Operator("lin".to_owned()),

@@ -2,6 +2,7 @@
 //! and for events. Amounts are fen, times RFC 3339 in Beijing time. Never an openid, a key or a message of WeChat's.
 
 use serde::Serialize;
+use serde_json::Value;
 use wxpay::{Fen, UnixMillis};
 
 use crate::exception::{Exception, ExceptionKind, ResolutionKind};
@@ -20,6 +21,8 @@ pub struct RechargeObject {
     pub out_trade_no: String,
     /// Rises with every change: one with a lower version is older.
     pub version: i64,
+    /// The site's own name of it, if it gave one.
+    pub reference: Option<String>,
     /// Whose balance it raises.
     pub user: String,
     /// `created`, `pending`, `closed` or `paid`.
@@ -39,10 +42,14 @@ pub struct RechargeObject {
     pub refunding: Fen,
     /// Whether it was paid after it was closed or had expired.
     pub late: bool,
+    /// The site's own fields.
+    pub metadata: Value,
     /// When it was placed.
     pub created_at: String,
     /// Until when it can be paid.
     pub expires_at: String,
+    /// From when on it is not offered any more, because the site took it back; it can still be paid until it is closed.
+    pub cancelled_at: Option<String>,
     /// When it was closed without a payment; a payment may still have come.
     pub closed_at: Option<String>,
     /// When the payer paid, as WeChat states it.
@@ -65,6 +72,7 @@ impl RechargeObject {
         RechargeObject {
             out_trade_no: order.out_trade_no.to_string(),
             version: order.version,
+            reference: order.reference().map(ToString::to_string),
             user: order.user.id.clone(),
             state: order.state.name(),
             trade_type: order.trade_type.as_str(),
@@ -74,8 +82,13 @@ impl RechargeObject {
             refunded: payment.map_or(Fen::ZERO, |payment| payment.arrived),
             refunding: payment.map_or(Fen::ZERO, |payment| payment.under_way()),
             late: paid.is_some_and(|paid| paid.late),
+            metadata: order.by_key.as_ref().map_or_else(
+                || Value::Object(serde_json::Map::new()),
+                |by_key| serde_json::from_str(by_key.metadata.as_json()).unwrap_or_default(),
+            ),
             created_at: order.created_at.to_beijing_rfc3339(),
             expires_at: order.time_expire.to_beijing_rfc3339(),
+            cancelled_at: time(order.cancelled_at),
             closed_at: time(closed_at),
             paid_at: time(paid.map(|paid| paid.paid_at)),
             credited_at: time(paid.and_then(|paid| paid.credited_at)),
@@ -89,6 +102,8 @@ impl RechargeObject {
 pub struct RefundObject {
     /// Our number of it, or the merchant platform's.
     pub out_refund_no: String,
+    /// The site's own name of it, if it asked for it.
+    pub reference: Option<String>,
     /// The order whose payment goes back.
     pub out_trade_no: String,
     /// The payment that goes back; an order that was paid twice has two.
@@ -116,6 +131,7 @@ impl RefundObject {
     pub fn new(refund: &Refund) -> RefundObject {
         RefundObject {
             out_refund_no: refund.out_refund_no.to_string(),
+            reference: refund.reference.as_ref().map(ToString::to_string),
             out_trade_no: refund.out_trade_no.to_string(),
             transaction_id: refund.transaction_id.to_string(),
             state: refund.state,
@@ -243,8 +259,8 @@ mod tests {
         assert_eq!(
             shown,
             json!({
-                "out_trade_no": order().out_trade_no, "version": 2, "user": "u_1", "state": "paid", "type": "NATIVE",
-                "total_fee": 1990, "bonus": 100, "credited": 2090, "refunded": 300, "refunding": 100, "late": false,
+                "out_trade_no": order().out_trade_no, "version": 2, "reference": null, "user": "u_1", "state": "paid", "type": "NATIVE",
+                "total_fee": 1990, "bonus": 100, "credited": 2090, "refunded": 300, "refunding": 100, "late": false, "metadata": {}, "cancelled_at": null,
                 "created_at": "2026-03-15T10:00:00+08:00", "expires_at": "2026-03-15T10:10:00+08:00", "closed_at": null,
                 "paid_at": "2026-03-15T10:01:00+08:00", "credited_at": "2026-03-15T10:01:40+08:00",
                 "transaction_id": "4200001234202603151234567890",

@@ -13,6 +13,8 @@ use crate::audit::Actor;
 use crate::names::names;
 use crate::user::User;
 
+mod by_key;
+mod cancel;
 mod channel;
 mod judge;
 mod manual;
@@ -20,6 +22,7 @@ mod new;
 pub mod query_schedule;
 mod transitions;
 
+pub use by_key::ByKey;
 pub use channel::OrderChannel;
 pub use judge::{LatePayment, Rules, Verdict};
 pub use new::{NewOrder, Way};
@@ -86,6 +89,10 @@ pub struct Order {
     pub reusable: bool,
     /// WeChat says that its payment was refunded in the merchant platform before it was credited here: it never is credited.
     pub refunded_outside: bool,
+    /// What the program of the site that made it said of it; `None` of a payer's own.
+    pub by_key: Option<Box<ByKey>>,
+    /// From when on it is not offered any more; see [`Order::cancelled`].
+    pub cancelled_at: Option<UnixMillis>,
     /// A payment that did not fit and that an operator credited or gave back: no payment moves the order any more.
     pub by_hand: Option<TransactionId>,
 }
@@ -97,6 +104,7 @@ pub struct Order {
 /// |---|---|---|
 /// | [`Order::new`] | | created |
 /// | [`Order::prepaid`] | created, pending | pending, with a newer ticket |
+/// | [`Order::cancelled`] | created, pending | the same, and not offered any more |
 /// | [`Order::closed`] | created, pending | closed |
 /// | [`Order::refunded_outside`], [`Order::resolved_by_hand`] | created, pending, closed | closed |
 /// | [`Order::paid`] | created, pending, closed | paid |
@@ -214,9 +222,9 @@ impl Order {
         }
     }
 
-    /// The code to scan, where the order is paid by one.
+    /// The code to scan, where the order is paid by one and offered.
     pub fn code_url(&self) -> Option<&CodeUrl> {
-        match &self.issued()?.ticket {
+        match &self.issued().filter(|_| self.is_offered())?.ticket {
             Ticket::Code(code_url) => Some(code_url),
             Ticket::Prepay(_) | Ticket::Page(_) => None,
         }
@@ -258,7 +266,7 @@ impl Order {
     /// after it ended, so that the other screen sees how it ended.
     pub fn link_opens(&self, token: &str, now: UnixMillis) -> bool {
         let ended_at = match &self.state {
-            OrderState::Created | OrderState::Pending(_) => now,
+            OrderState::Created | OrderState::Pending(_) => self.cancelled_at.unwrap_or(now),
             OrderState::Closed { closed_at } => *closed_at,
             OrderState::Paid(paid) => paid.credited_at.unwrap_or(paid.paid_at),
         };
@@ -270,12 +278,17 @@ impl Order {
     }
 
     /// Which of two presses for the same thing meet in one order: those of one user for one price in one way. Two phones
-    /// of one account do not meet, because an order of one payer cannot be paid by the other.
+    /// of one account do not meet, because an order of one payer cannot be paid by the other. An order with a reference is found by
+    /// that alone.
     pub fn open_key(&self) -> Option<String> {
         // A user id has no control characters, so a line feed parts.
         let price = || format!("{}\n{}\n{}", self.user.id, self.total_fee.get(), self.bonus.get());
-        (self.is_open() && self.reusable).then(|| match (self.trade_type, &self.static_code) {
-            (TradeType::Native, None) => price(),
+        let is_found = self.is_offered() && self.reusable && self.reference().is_none();
+        let said = || self.by_key.as_ref().and_then(|by_key| by_key.digest());
+        is_found.then(|| match (self.trade_type, &self.static_code) {
+            (TradeType::Native, None) => {
+                said().map_or_else(price, |digest| format!("{}\nKEY {digest}", price()))
+            }
             (TradeType::Native, Some(code)) => format!("{}\nSTATIC {code} {}", price(), self.payer_digest()),
             (TradeType::Jsapi, _) => format!("{}\nJSAPI {}", price(), self.payer_digest()),
             (TradeType::Mweb, _) => format!("{}\nMWEB", price()),

@@ -1,5 +1,6 @@
 //! A refund and the rules of it: what can be refunded, and what share of the credit goes back with it.
 
+use sha2::{Digest as _, Sha256};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, Protocol, RefundId, RefundStatus, TransactionId, UnixMillis};
 
 use crate::audit::Actor;
@@ -8,6 +9,7 @@ use crate::exception::{Exception, ExceptionId};
 use crate::ledger::LedgerKey;
 use crate::names::names;
 use crate::order::{Order, OrderState};
+use crate::spend::Reference;
 use crate::user::User;
 
 mod new;
@@ -75,6 +77,8 @@ pub struct Refund {
     pub user: Option<User>,
     /// Why, as the payer reads it in WeChat.
     pub reason: String,
+    /// The name that the site's program gave it, of which its number is made.
+    pub reference: Option<Reference>,
     /// By which protocol it is asked for; chosen when it is made, and never changed.
     pub protocol: Protocol,
     /// Where WeChat posts how it ended.
@@ -158,6 +162,8 @@ pub struct RefundRequest {
     pub amount: Fen,
     /// As the payer reads it, 1 to 80 bytes.
     pub reason: String,
+    /// The name that the site's program gave it; its number is then [`number_of_reference`].
+    pub reference: Option<Reference>,
     /// Go on although the balance is too low, which is written down.
     pub even_if_balance_low: bool,
     /// The exception whose payment an operator credited, where it is that one that goes back and not the order's own.
@@ -361,6 +367,14 @@ pub fn number(now: UnixMillis, random: [u8; 10]) -> Result<OutRefundNo, wxpay::I
 /// be asked for twice, not even after an older backup was restored.
 pub fn number_of_late(out_trade_no: &OutTradeNo) -> Result<OutRefundNo, wxpay::InvalidValue> {
     OutRefundNo::parse(format!("RF-LATE-{out_trade_no}"))
+}
+
+/// The number of the refund that a program asks for under this reference: always the same, so that it cannot be asked for twice,
+/// not even after an older backup was restored. 160 bits of a digest, because a reference may have characters that WeChat does
+/// not take.
+pub fn number_of_reference(reference: &Reference) -> Result<OutRefundNo, wxpay::InvalidValue> {
+    let digest = Sha256::digest(format!("refund {reference}"));
+    OutRefundNo::parse(format!("RF-KEY-{}", base32(&digest[..20])))
 }
 
 /// Whether WeChat takes this as `refund_desc`: 1 to 80 bytes without control characters.

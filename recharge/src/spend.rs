@@ -26,6 +26,17 @@ pub use metadata::Metadata;
 pub use reason::Reason;
 pub use reference::Reference;
 
+/// Who keeps the balances that payers spend (setting `balance_kept_by`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BalanceKeeper {
+    /// We do: the site spends by `/api/v1`.
+    #[default]
+    Saoma,
+    /// The site does, by what it hears of. The ledger here only says what was sold and given back, so a balance of ours refuses
+    /// nothing.
+    Site,
+}
+
 /// What a call moves: 1 to 100,000,000,000 fen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount(Fen);

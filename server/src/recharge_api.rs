@@ -65,7 +65,7 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
     server.create_limit.user(&user.id, server.now()).map_err(|slow| ApiError::too_often(slow.wait_s))?;
     let key_text = request.key_text();
     let (way, ip) = offered::way(server, request.kind, ip)?;
-    let order = PlaceRequest { user, total_fee, bonus, ip, way };
+    let order = PlaceRequest { user, total_fee, bonus, ip, way, by_key: None };
     let order = match key {
         None => server.cashier.place(order).await?,
         Some(key) => {

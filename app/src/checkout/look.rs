@@ -250,7 +250,7 @@ mod tests {
         let offer = Offer {
             lang: Lang::Zh,
             account: String::new(),
-            balance: 0,
+            balance: Some(0),
             unit_price: 100,
             min: 1,
             max: 5000,

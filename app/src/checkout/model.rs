@@ -50,8 +50,8 @@ pub struct Model {
     pub quantity: u32,
     pub total_fee: i64,
     pub bonus: i64,
-    /// The balance on the page, in fen.
-    pub balance: i64,
+    /// The balance on the page, in fen, where it shows one.
+    pub balance: Option<i64>,
     /// Rises with every press and when the dialog closes: the answer to a call of an older run is discarded.
     pub run: u32,
     pub open: Vec<OpenOrder>,
@@ -316,9 +316,7 @@ impl Model {
             self.enter(phase, now);
             (self.whole_s, self.left_s) = (CLOSES_AFTER_S, CLOSES_AFTER_S);
         }
-        if let Some(balance) = view.balance {
-            self.balance = balance;
-        }
+        self.balance = view.balance.or(self.balance);
         (self.total_fee, self.bonus) = (view.total_fee, view.bonus);
         self.order = Some(view);
     }

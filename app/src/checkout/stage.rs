@@ -43,10 +43,12 @@ impl Model {
             Stage::Code => self.code_markup(lang),
             Stage::Credited => {
                 let (check, label) = (icon(icons::CHECK), lang.t(dialog::BALANCE));
-                let balance = money_markup(self.balance, "m");
-                format!(
-                    r#"<span class="badge" data-tone="paid" aria-hidden="true">{check}</span><p class="label">{label}<br>{balance}</p>"#
-                )
+                let balance = self.balance.map(|balance| {
+                    let balance = money_markup(balance, "m");
+                    format!(r#"<p class="label">{label}<br>{balance}</p>"#)
+                });
+                let balance = balance.unwrap_or_default();
+                format!(r#"<span class="badge" data-tone="paid" aria-hidden="true">{check}</span>{balance}"#)
             }
             Stage::Badge(d) => {
                 format!(r#"<span class="badge" aria-hidden="true">{}</span>{}"#, icon(d), self.facts(lang))

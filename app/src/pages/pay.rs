@@ -66,8 +66,8 @@ pub async fn show(
         Err(error) => return refused(&service, &request, &error).await,
     };
     let is_owner = service::is_owner(&viewer, &order);
-    let refresh = order.is_open() && request.get("refresh") != Some("0");
-    let frame = Frame { live: order.is_open(), refresh, ..Frame::PAYER };
+    let refresh = order.is_offered() && request.get("refresh") != Some("0");
+    let frame = Frame { live: order.is_offered(), refresh, ..Frame::PAYER };
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let ways = ways::offered(&service.site, &request);
     let code_kept_s =
@@ -100,7 +100,7 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
         code_version: view.code_version,
         poll_for_s: view.poll_for_s,
     };
-    let follow = order.is_open().then(|| {
+    let follow = order.is_offered().then(|| {
         provide_context(followed.clone());
         view! { {write_props(follow::PROPS_ID, &followed)}<Follow/> }
     });
@@ -133,7 +133,7 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
 /// What can be done here: scan, pay, or look.
 fn title(order: &Order, view: &StatusView) -> Text {
     match view.way {
-        _ if !order.is_open() => pay::DETAILS,
+        _ if !order.is_offered() => pay::DETAILS,
         Way::Native => pay::TITLE,
         Way::Jsapi | Way::Mweb => dialog::TITLE,
     }
@@ -233,7 +233,7 @@ fn steps(lang: Lang, request: &PageRequest, view: &StatusView) -> impl IntoView 
 fn facts(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
     let order = &shown.order;
     shown.is_owner.then(|| {
-        let until = order.is_open().then(|| view! {
+        let until = order.is_offered().then(|| view! {
             <dt>{lang.t(dialog::EXPIRES)}</dt><dd>{components::time(order.time_expire, Clock::TimeOnly)}</dd>
         });
         let paid = match &order.state {
@@ -262,7 +262,7 @@ fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
     let scan = view.sandbox_scan.clone().map(|href| view! {
         <a class="button" href=href target="_blank" rel="noopener"><Icon d=icons::PHONE/>{lang.t(dialog::SANDBOX_SCAN)}</a>
     });
-    let refresh = shown.order.is_open().then(|| {
+    let refresh = shown.order.is_offered().then(|| {
         view! {
             <a class="button" href=request.with(&[])><Icon d=icons::RENEW/>{lang.t(pay::REFRESH)}</a>
         }

@@ -56,7 +56,7 @@ async fn answer(
     let offer = Offer {
         lang,
         account: user.name.clone(),
-        balance: balance.get(),
+        balance: site.keeps_balance.then(|| balance.get()),
         unit_price: site.unit_price.get(),
         min: site.min_quantity,
         max: site.max_quantity,

@@ -111,7 +111,7 @@ impl Message for Offer {
         Some(Offer {
             lang: Lang::parse(&json.get("lang").text()?)?,
             account: json.get("account").text()?,
-            balance: number("balance")?,
+            balance: number("balance"),
             unit_price: number("unit_price")?,
             min: u32::try_from(number("min")?).ok()?,
             max: u32::try_from(number("max")?).ok()?,

@@ -11,8 +11,8 @@ pub struct Offer {
     pub lang: Lang,
     /// The user's name as the page shows it.
     pub account: String,
-    /// Fen.
-    pub balance: i64,
+    /// Fen; `None` where the site keeps the balances itself.
+    pub balance: Option<i64>,
     /// Fen per unit.
     pub unit_price: i64,
     /// Units of an own amount.
@@ -130,7 +130,7 @@ mod tests {
         Offer {
             lang: Lang::Zh,
             account: "小林".to_owned(),
-            balance: 0,
+            balance: Some(0),
             unit_price: 100,
             min: 1,
             max: 5000,

@@ -77,7 +77,7 @@ pub fn pay_page(site: &SiteSettings, order: &Order, now: UnixMillis) -> Option<S
     let back = format!("{}{}", site.public_url, address(&links::pay(&order.out_trade_no), [("back", "1")]));
     let sign = if page.as_str().contains('?') { '&' } else { '?' };
     let address = || format!("{page}{sign}redirect_url={}", percent_encode(&back));
-    order.has_live_ticket(now).then(address)
+    (order.is_offered() && order.has_live_ticket(now)).then(address)
 }
 
 /// The parameters for WeChat's browser as they travel to it.

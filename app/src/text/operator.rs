@@ -127,6 +127,7 @@ texts! { pub mod order {
     EVIDENCE = "查看凭据", "See evidence";
     E_CREATED = "订单已创建", "Order created";
     E_PREPAY = "微信已受理，可以付款", "WeChat accepted it, it can be paid";
+    E_CANCELLED = "已撤回，不再展示；可以时在微信关闭", "Taken back: not offered any more, closed at WeChat once it may be";
     E_CLOSED = "已在微信关闭", "Closed at WeChat";
     E_NOTICE_OK = "通知已验证", "Notice verified";
     E_CREDIT = "已入账 {amount}", "{amount} credited";

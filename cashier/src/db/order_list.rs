@@ -11,6 +11,7 @@ use super::{Db, DbError, column, exceptions, orders, refunds};
 use recharge::exception::{Exception, ExceptionKind};
 use recharge::order::{Order, OrderChannel};
 use recharge::refund::Refund;
+use recharge::spend::Reference;
 
 /// Totals stop counting here; a page then says "10,000+".
 pub const TOTALS_CAP: i64 = 10_000;
@@ -18,6 +19,14 @@ pub const TOTALS_CAP: i64 = 10_000;
 /// Which orders the operator wants to see. An empty filter is all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// Of exactly this user.
+    pub user: Option<String>,
+    /// The one that has this reference.
+    pub reference: Option<Reference>,
+    /// Paid at or after.
+    pub paid_from: Option<UnixMillis>,
+    /// Paid before.
+    pub paid_to: Option<UnixMillis>,
     pub state: Option<State>,
     pub exception: Option<WithException>,
     pub channel: Option<OrderChannel>,
@@ -155,6 +164,16 @@ impl Conditions {
             let is = if protocol == Protocol::V3 { "=" } else { "<>" };
             all.sql.push(format!("sign_type {is} {p}"));
         }
+        if let Some(user) = &filter.user {
+            let p = all.text(user);
+            all.sql.push(format!("user_id = {p}"));
+        }
+        if let Some(reference) = &filter.reference {
+            let p = all.text(reference.as_str());
+            all.sql.push(format!(
+                "out_trade_no IN (SELECT out_trade_no FROM order_references WHERE reference = {p})"
+            ));
+        }
         let search = filter.search.trim();
         if !search.is_empty() {
             let number = all.begins_with("out_trade_no", search);
@@ -170,6 +189,8 @@ impl Conditions {
         for (bound, condition) in [
             (filter.from.map(UnixMillis::get), "created_at >="),
             (filter.to.map(UnixMillis::get), "created_at <"),
+            (filter.paid_from.map(UnixMillis::get), "paid_at >="),
+            (filter.paid_to.map(UnixMillis::get), "paid_at <"),
             (filter.min.map(Fen::get), "total_fee >="),
             (filter.max.map(Fen::get), "total_fee <="),
         ] {
@@ -208,6 +229,15 @@ pub async fn orders(
     limit: usize,
 ) -> Result<Page, DbError> {
     page(db, Conditions::of(filter), cursor, limit).await
+}
+
+/// One order with its exceptions and refunds.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn one(db: &Db, out_trade_no: &OutTradeNo) -> Result<Option<Listed>, DbError> {
+    let found = orders::find(db, out_trade_no).await?;
+    Ok(with_the_rest(db, found.into_iter().collect()).await?.pop())
 }
 
 /// A user's own orders.

@@ -14,10 +14,11 @@ use super::bulk::{self, Key, Table, Value, number, text};
 use super::{Db, DbError, column};
 use recharge::User;
 use recharge::apps::App;
-use recharge::batch::Slot;
+use recharge::batch::{NamedOrders, Slot};
 use recharge::command::Reads;
 use recharge::order::query_schedule;
-use recharge::order::{Issued, Order, OrderState, Paid, Proof};
+use recharge::order::{ByKey, Issued, Order, OrderState, Paid, Proof};
+use recharge::spend::{Metadata, Reference};
 
 /// Stands for "unchanged" in an UPDATE of `next_query_at`.
 const KEEP: i64 = -1;
@@ -66,6 +67,11 @@ pub(super) static ORDERS: LazyLock<Table<Slot>> = LazyLock::new(|| {
         number("late", |slot: &Slot| paid(&slot.order).is_some_and(|paid| paid.late).into()).changing(),
         text("proof", |slot: &Slot| paid(&slot.order).map(|paid| paid.proof.name()).into()).changing(),
         number("refunded_outside", |slot: &Slot| slot.order.refunded_outside.into()).changing(),
+        text("reference", |slot: &Slot| slot.order.reference().map(Reference::as_str).into()),
+        text("metadata", |slot: &Slot| by_key(slot).map(|by_key| by_key.metadata.as_json()).into()),
+        text("made_by", |slot: &Slot| by_key(slot).map(|by_key| by_key.key.as_str()).into()),
+        text("return_url", |slot: &Slot| by_key(slot).and_then(|by_key| by_key.return_url.as_deref()).into()),
+        number("cancelled_at", |slot: &Slot| slot.order.cancelled_at.into()).changing(),
         text("by_hand", |slot: &Slot| slot.order.by_hand.as_ref().map(TransactionId::as_str).into())
             .changing(),
         number("next_query_at", |slot: &Slot| next_query_at(slot))
@@ -78,6 +84,10 @@ pub(super) static ORDERS: LazyLock<Table<Slot>> = LazyLock::new(|| {
 /// The scene as it is stored. A struct of texts always has a JSON form.
 fn scene_json(scene: &H5Scene) -> String {
     serde_json::to_string(scene).unwrap_or_default()
+}
+
+fn by_key(slot: &Slot) -> Option<&ByKey> {
+    slot.order.by_key.as_deref()
 }
 
 fn paid(order: &Order) -> Option<&Paid> {
@@ -95,7 +105,7 @@ fn closed_at(order: &Order) -> Option<UnixMillis> {
     }
 }
 
-/// A new order gets its first query; an open one keeps its schedule; one that has ended is queried once more or never.
+/// A new order gets its first query; an open one keeps its schedule, unless it was cancelled; one that has ended is queried once more or never.
 fn next_query_at(slot: &Slot) -> Value<'_> {
     let order = &slot.order;
     match (&order.state, slot.read) {
@@ -103,7 +113,8 @@ fn next_query_at(slot: &Slot) -> Value<'_> {
         (OrderState::Closed { closed_at }, _) => {
             query_schedule::after_close(order, *closed_at, *closed_at).into()
         }
-        _ if order.is_open() => KEEP.into(),
+        _ if order.is_offered() => KEEP.into(),
+        _ if order.is_open() => query_schedule::after_cancel(order).into(),
         _ => Value::Null,
     }
 }
@@ -154,7 +165,7 @@ pub(super) async fn is_over_open(
 ) -> Result<bool, DbError> {
     const OVER: &str = "SELECT user_id FROM orders \
          WHERE user_id IN (SELECT j.value->>'n' FROM jsonb_each($1) AS j) AND created_at > $2 \
-         AND state IN ('created', 'pending') AND time_expire > $3 \
+         AND state IN ('created', 'pending') AND time_expire > $3 AND cancelled_at IS NULL \
          GROUP BY user_id, static_code HAVING COUNT(*) > $4 LIMIT 1";
     let users: Vec<_> = users.iter().map(|n| Key { n }).collect();
     let row = sqlx::query(OVER)
@@ -167,12 +178,14 @@ pub(super) async fn is_over_open(
     Ok(row.is_some())
 }
 
-/// The orders that a batch of commands is about; for one that is placed, those that its user has open.
+/// The orders that a batch of commands is about, those that have its references among them; for one that is placed, those that its user has open.
 pub(super) async fn read_for(
     connection: &mut AnyConnection,
     reads: &Reads<'_>,
+    named: &NamedOrders,
 ) -> Result<Vec<Order>, DbError> {
-    let numbers: Vec<_> = reads.orders.iter().map(|number| number.as_str()).collect();
+    let mut numbers: Vec<_> = reads.orders.iter().map(|number| number.as_str()).collect();
+    numbers.extend(named.values().map(|named| named.out_trade_no.as_str()));
     let keys: Vec<_> = reads.open_keys.iter().cloned().collect();
     let payers: Vec<_> = reads.open_of.iter().copied().collect();
     let mut found = read_open(connection, &payers, reads.now).await?;
@@ -226,7 +239,7 @@ pub async fn find_all(db: &Db, numbers: &[OutTradeNo]) -> Result<Vec<Order>, DbE
 pub async fn open_of(db: &Db, user_id: &str, now: UnixMillis, limit: i64) -> Result<Vec<Order>, DbError> {
     let sql = format!(
         "{} WHERE user_id = $1 AND state IN ('created', 'pending') \
-         AND time_expire > $2 ORDER BY created_at DESC, out_trade_no DESC LIMIT $3",
+         AND time_expire > $2 AND cancelled_at IS NULL ORDER BY created_at DESC, out_trade_no DESC LIMIT $3",
         ORDERS.select
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
@@ -338,6 +351,16 @@ pub(super) fn order(row: &AnyRow) -> Result<Order, DbError> {
         link_token: row.get("link_token")?,
         reusable: row.flag("reusable")?,
         refunded_outside: row.flag("refunded_outside")?,
+        by_key: match row.get::<Option<String>>("made_by")? {
+            None => None,
+            Some(key) => Some(Box::new(ByKey {
+                key,
+                reference: row.parse_optional("reference", Reference::parse)?,
+                metadata: row.parse("metadata", Metadata::parse)?,
+                return_url: row.get("return_url")?,
+            })),
+        },
+        cancelled_at: row.time_optional("cancelled_at")?,
         by_hand: row.parse_optional("by_hand", TransactionId::parse)?,
     })
 }

@@ -14,6 +14,7 @@ use recharge::User;
 use recharge::batch::RefundSlot;
 use recharge::exception::ExceptionId;
 use recharge::refund::{Blocked, Problem, Refund, RefundState, retry};
+use recharge::spend::Reference;
 
 /// The columns of a refund, as a batch writes them.
 static REFUNDS: LazyLock<Table<RefundSlot>> = LazyLock::new(|| {
@@ -28,6 +29,7 @@ static REFUNDS: LazyLock<Table<RefundSlot>> = LazyLock::new(|| {
         text("user_id", |slot: &RefundSlot| slot.refund.user.as_ref().map_or("", |user| &user.id).into()),
         text("user_name", |slot: &RefundSlot| slot.refund.user.as_ref().map_or("", |user| &user.name).into()),
         text("reason", |slot: &RefundSlot| slot.refund.reason.as_str().into()),
+        text("reference", |slot: &RefundSlot| slot.refund.reference.as_ref().map(Reference::as_str).into()),
         text("protocol", |slot: &RefundSlot| slot.refund.protocol.to_string().into()),
         text("notify_url", |slot: &RefundSlot| slot.refund.notify_url.as_deref().into()),
         text("made_by", |slot: &RefundSlot| slot.refund.by.name().into()),
@@ -284,6 +286,7 @@ fn refund(row: &AnyRow) -> Result<Refund, DbError> {
             false => Some(User { id: user_id, name: row.get("user_name")? }),
         },
         reason: row.get("reason")?,
+        reference: row.parse_optional("reference", Reference::parse)?,
         protocol: row.word("protocol", Protocol::from_name)?,
         notify_url: row.get("notify_url")?,
         by: row.actor("made_by_kind", "made_by")?,

@@ -40,6 +40,9 @@ pub enum PlaceError {
     /// The idempotency key was used with another request before.
     #[error("this idempotency key was used with other parameters")]
     KeyReused,
+    /// The reference is of an order that asked for something else.
+    #[error("this reference is of order {by}, which asked for something else")]
+    ReferenceReused { by: OutTradeNo },
     /// This user has used more idempotency keys in a day than are kept.
     #[error("too many idempotency keys for this user")]
     TooManyKeys,

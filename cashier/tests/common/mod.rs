@@ -285,6 +285,7 @@ pub fn wish(user: &str, fen: i64) -> PlaceRequest {
         bonus: Fen::ZERO,
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         way: Way::Native,
+        by_key: None,
     }
 }
 
@@ -323,6 +324,7 @@ pub fn refund_wish(harness: &Harness, order: &Order, fen: i64) -> RefundRequest 
         amount: Fen::new(fen),
         reason: "商品已售完".to_owned(),
         even_if_balance_low: false,
+        reference: None,
         exception: None,
         seen_version: None,
     }

@@ -2,6 +2,7 @@
 
 use cashier::Settings;
 use recharge::LatePayment;
+use recharge::spend::BalanceKeeper;
 
 pub fn settings() -> Settings {
     Settings {
@@ -9,6 +10,7 @@ pub fn settings() -> Settings {
         body: "远山云-充值".to_owned(),
         time_expire_ms: 600_000,
         late_payment: LatePayment::Credit,
+        balance_kept_by: BalanceKeeper::Saoma,
         mobile_app: None,
         max_open_orders: 5,
         query_limit_per_s: 1_000,

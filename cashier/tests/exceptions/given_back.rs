@@ -17,6 +17,7 @@ fn wish(harness: &Harness, exception: &Exception, fen: i64) -> RefundRequest {
         amount: Fen::new(fen),
         reason: "多付退回".to_owned(),
         even_if_balance_low: false,
+        reference: None,
         exception: Some(exception.id()),
         seen_version: None,
     }

@@ -31,6 +31,7 @@ async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person
             amount: Fen::new(601),
             reason: "退款".to_owned(),
             even_if_balance_low: false,
+            reference: None,
             exception: None,
             seen_version: None,
         };

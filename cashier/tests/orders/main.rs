@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
 
+mod by_key;
 mod channels;
 mod checking;
 #[path = "../common/mod.rs"]

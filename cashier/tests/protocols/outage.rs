@@ -134,6 +134,7 @@ async fn while_one_protocol_is_ill_the_others_refunds_go_out() {
                     amount: Fen::new(1000),
                     reason: "商品已售完".to_owned(),
                     even_if_balance_low: false,
+                    reference: None,
                     exception: None,
                     seen_version: None,
                 };

@@ -229,6 +229,7 @@ pub fn wish(way: Way, fen: i64) -> PlaceRequest {
         bonus: Fen::ZERO,
         ip: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
         way,
+        by_key: None,
     }
 }
 
@@ -244,6 +245,7 @@ pub async fn refund(cashier: &Cashier, order: &Order, fen: i64) -> Refund {
         amount: Fen::new(fen),
         reason: "商品已售完".to_owned(),
         even_if_balance_low: false,
+        reference: None,
         exception: None,
         seen_version: None,
     };

@@ -55,6 +55,7 @@ impl World {
             amount: Fen::new(amount),
             reason: REASON.to_owned(),
             even_if_balance_low: self.rng.random_bool(0.3),
+            reference: None,
             exception: None,
             seen_version: None,
         };

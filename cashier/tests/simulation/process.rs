@@ -329,6 +329,7 @@ pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundRequest {
         amount: Fen::new(fen),
         reason: "商品已售完".to_owned(),
         even_if_balance_low: false,
+        reference: None,
         exception: None,
         seen_version: None,
     }
@@ -336,7 +337,7 @@ pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundRequest {
 
 pub fn wish(user: &str, fee: i64, way: Way) -> PlaceRequest {
     let user = User::new(user, "小林").unwrap();
-    PlaceRequest { user, total_fee: Fen::new(fee), bonus: Fen::new(fee / 10), ip: IP, way }
+    PlaceRequest { user, total_fee: Fen::new(fee), bonus: Fen::new(fee / 10), ip: IP, way, by_key: None }
 }
 
 pub fn number(text: &str) -> OutTradeNo {

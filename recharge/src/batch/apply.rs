@@ -2,10 +2,10 @@
 
 use super::Batch;
 use crate::command::{
-    CaptureHold, CloseOrder, Command, CreditPayment, DebitReply, ExpireHold, GrantReply, HoldReply,
-    MakeDebit, MakeGrant, OrderReply, Outcome, PlaceHold, PlaceOrder, RecordEvent, RecordExternalRefunds,
-    RecordPrepayFailure, RefundReply, RequestRefund, ResolveException, Resolved, ReversalReply, ReverseDebit,
-    StoreTicket, TakeLease, TooManyOpen, UpdateRefund, VoidHold,
+    CancelOrder, CaptureHold, CloseOrder, Command, CreditPayment, DebitReply, ExpireHold, GrantReply,
+    HoldReply, MakeDebit, MakeGrant, OrderReply, Outcome, PlaceHold, PlaceNamed, PlaceOrder, PlaceRefusal,
+    RecordEvent, RecordExternalRefunds, RecordPrepayFailure, RefundReply, RequestRefund, ResolveException,
+    Resolved, ReversalReply, ReverseDebit, StoreTicket, TakeLease, TooManyOpen, UpdateRefund, VoidHold,
 };
 use crate::event::EventDetail;
 use crate::exception::resolution::ResolutionRefusal;
@@ -23,6 +23,22 @@ pub trait Apply: Command {
 impl Apply for PlaceOrder {
     fn apply(&self, batch: &mut Batch<'_>) -> Result<OrderReply, TooManyOpen> {
         batch.place(&self.0)
+    }
+}
+
+impl Apply for PlaceNamed {
+    fn apply(&self, batch: &mut Batch<'_>) -> Result<OrderReply, PlaceRefusal> {
+        batch.place_named(self)
+    }
+}
+
+impl Apply for CancelOrder {
+    fn apply(&self, batch: &mut Batch<'_>) -> Option<OrderReply> {
+        let reply = batch.step(&self.out_trade_no, |order| order.cancelled(self.now))?;
+        if reply.changed {
+            batch.event(&self.out_trade_no, self.now, EventDetail::Cancelled { by: self.by.clone() });
+        }
+        Some(reply)
     }
 }
 

@@ -43,6 +43,7 @@ fn refunded(protocol: Protocol, rules: &Rules) -> Refund {
         amount: Fen::new(100),
         reason: "商品已售完".to_owned(),
         even_if_balance_low: false,
+        reference: None,
         exception: None,
         seen_version: None,
     };

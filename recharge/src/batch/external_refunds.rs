@@ -131,6 +131,7 @@ impl Batch<'_> {
             taken: Fen::ZERO,
             user: Some(user),
             reason: String::new(),
+            reference: None,
             protocol: self.rules.protocols.of_refund(Some(order.signed.protocol())),
             notify_url: None,
             by: Actor::WeChat,

@@ -139,6 +139,7 @@ impl Books {
                     amount: Fen::new(*amount),
                     reason: "退款".to_owned(),
                     even_if_balance_low: *even_if_low,
+                    reference: None,
                     exception: None,
                     seen_version: None,
                 };

@@ -56,6 +56,7 @@ fn refund() -> Happening {
         amount: Fen::new(FEE),
         reason: "退款".to_owned(),
         even_if_balance_low: false,
+        reference: None,
         exception: None,
         seen_version: None,
     };

@@ -13,6 +13,7 @@ use crate::form_version;
 use crate::ledger::{LedgerEntry, LedgerKey, Subject};
 use crate::order::{Order, OrderState, Paid};
 use crate::refund::{self, NewRefund, Refund, RefundRefusal, RefundRequest, Refundable, retry};
+use crate::spend::{BalanceKeeper, Reference};
 use crate::user::User;
 
 /// A payment that is to be refunded.
@@ -33,6 +34,7 @@ pub(super) struct Request<'r> {
     pub amount: Fen,
     pub user: Option<User>,
     pub reason: &'r str,
+    pub reference: Option<Reference>,
     pub by: &'r Actor,
     pub even_if_balance_low: bool,
     pub exception: Option<ExceptionId>,
@@ -52,7 +54,9 @@ impl Batch<'_> {
             let is_other =
                 self.sought(request).is_ok_and(|sought| sought.transaction_id != known.transaction_id);
             let same = (&known.out_trade_no, known.amount) == (&request.out_trade_no, request.amount);
-            return match same && !is_other {
+            // A program repeats all that it said.
+            let says_else = request.reference.is_some() && known.reason != request.reason;
+            return match same && !is_other && !says_else {
                 true => Ok(RefundReply { refund: known.clone(), changed: false }),
                 false => Err(RefundRefusal::NumberTaken),
             };
@@ -89,6 +93,7 @@ impl Batch<'_> {
             amount: request.amount,
             user: Some(user),
             reason: &request.reason,
+            reference: request.reference.clone(),
             by: &by.actor,
             even_if_balance_low: request.even_if_balance_low,
             exception: exception.clone(),
@@ -147,6 +152,7 @@ impl Batch<'_> {
             amount: order.total_fee,
             user: Some(order.user.clone()),
             reason: LATE_REASON,
+            reference: None,
             by: &Actor::Rule,
             even_if_balance_low: false,
             exception: Some(late_exception(number, paid)),
@@ -178,6 +184,7 @@ impl Batch<'_> {
             share,
             user: user.clone(),
             reason: new.reason.to_owned(),
+            reference: new.reference,
             by: new.by.clone(),
             overdrawn,
             exception: new.exception,
@@ -216,6 +223,9 @@ impl Batch<'_> {
         even_if_low: bool,
         now: UnixMillis,
     ) -> Result<bool, RefundRefusal> {
+        if self.rules.balance_kept_by == BalanceKeeper::Site {
+            return Ok(false);
+        }
         let available = self.available(&user.id, now);
         if available >= share {
             self.rely_on(&user.id, share);

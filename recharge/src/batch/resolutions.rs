@@ -60,6 +60,7 @@ impl Batch<'_> {
                     amount: payment.left(),
                     user: None,
                     reason,
+                    reference: None,
                     by: &by.actor,
                     even_if_balance_low: false,
                     exception: Some(id.clone()),

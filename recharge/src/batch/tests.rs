@@ -202,6 +202,7 @@ fn refund(number: &str, order: &str, fen: i64) -> RequestRefund {
         amount: Fen::new(fen),
         reason: "退款".to_owned(),
         even_if_balance_low: false,
+        reference: None,
         exception: None,
         seen_version: None,
     };

@@ -3,7 +3,7 @@
 use super::*;
 
 /// One detail of each kind as older versions stored it, and what a page reads of it now.
-const STORED: [(&str, &str); 25] = [
+const STORED: [(&str, &str); 26] = [
     ("created", r#"{"total_fee":1990,"bonus":100,"from":"203.0.113.7"}"#),
     ("prepaid", r#"{"code_version":2}"#),
     ("prepay_failed", r#"{"result":"SYSTEMERROR"}"#),
@@ -22,6 +22,7 @@ const STORED: [(&str, &str); 25] = [
         r#"{"kind":"amount_mismatch","expected_fee":1990,"time_end":1773540060000,"sign_type":"MD5","fields":{"total_fee":"1"}}"#,
     ),
     ("exception", r#"{"kind":"refunded_outside"}"#),
+    ("cancelled", r#"{"by":{"key":"forum"}}"#),
     ("closed", r#"{"by":"schedule"}"#),
     ("close_failed", r#"{"by":"chen","result":"SYSTEMERROR"}"#),
     ("note", r#"{"by":"lin","text":"已电话确认"}"#),

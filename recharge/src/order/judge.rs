@@ -6,6 +6,7 @@ use super::{Order, OrderState, Paid, Proof};
 use crate::apps::Apps;
 use crate::exception::ExceptionKind;
 use crate::protocols::Protocols;
+use crate::spend::BalanceKeeper;
 
 /// What becomes of a payment that arrives late (setting `late_payment`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub struct Rules {
     pub protocols: Protocols,
     /// The setting.
     pub late_payment: LatePayment,
+    /// The setting.
+    pub balance_kept_by: BalanceKeeper,
     /// The address of this site, under which WeChat posts notices, without a slash at its end.
     pub notify_base: String,
     /// The most orders that one user may have open at the same time.

@@ -117,6 +117,8 @@ impl Order {
             link_token: base32(secret),
             reusable: true,
             refunded_outside: false,
+            by_key: None,
+            cancelled_at: None,
             by_hand: None,
         })
     }

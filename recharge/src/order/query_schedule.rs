@@ -34,6 +34,12 @@ pub fn first_query(order: &Order) -> UnixMillis {
     order.created_at.plus_ms(FIRST_MS).min(order.time_expire.plus_ms(GRACE_MS))
 }
 
+/// When an order that was cancelled is asked about, to be closed: as soon as WeChat allows closing.
+pub fn after_cancel(order: &Order) -> UnixMillis {
+    let closable = order.created_at.plus_ms(CLOSE_NOT_BEFORE_MS + 1_000);
+    order.ends_at().plus_ms(GRACE_MS).max(closable)
+}
+
 /// When to ask again after asking at `now`; `None` once nothing can change any more. While there is a `backlog`, orders are
 /// asked about less often as they grow older.
 pub fn next_query(order: &Order, now: UnixMillis, backlog: bool) -> Option<UnixMillis> {
@@ -41,7 +47,7 @@ pub fn next_query(order: &Order, now: UnixMillis, backlog: bool) -> Option<UnixM
         OrderState::Paid(_) => None,
         OrderState::Closed { closed_at } => after_close(order, *closed_at, now),
         OrderState::Created | OrderState::Pending(_) => {
-            let expiry = order.time_expire.plus_ms(GRACE_MS);
+            let expiry = order.ends_at().plus_ms(GRACE_MS);
             if now >= expiry {
                 return Some(retry_after_expiry(order, now));
             }
@@ -62,7 +68,7 @@ pub fn after_close(order: &Order, closed_at: UnixMillis, now: UnixMillis) -> Opt
 /// more seldom, but without end: unknown is not failed.
 fn retry_after_expiry(order: &Order, now: UnixMillis) -> UnixMillis {
     let closable = order.created_at.plus_ms(CLOSE_NOT_BEFORE_MS + 1_000);
-    let since = now.minus(order.time_expire);
+    let since = now.minus(order.ends_at());
     let soon = now.plus_ms(match since {
         ..600_000 => 30_000,
         600_000..HOUR_MS => 5 * MINUTE_MS,
@@ -79,9 +85,9 @@ pub fn after_failure(of: UnixMillis, now: UnixMillis) -> i64 {
     if now.minus(of) < DAY_MS { 20_000 } else { 10 * MINUTE_MS }
 }
 
-/// Whether it is time to close an order that WeChat reports as not paid.
+/// Whether it is time to close an order that WeChat reports as not paid: its time is up, or it was cancelled.
 pub fn is_past_expiry(order: &Order, now: UnixMillis) -> bool {
-    now >= order.time_expire.plus_ms(GRACE_MS)
+    now >= order.ends_at().plus_ms(GRACE_MS)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::audit::Actor;
 use crate::exception::ExceptionId;
 use crate::notify_url;
 use crate::order::Rules;
+use crate::spend::Reference;
 use crate::user::User;
 
 /// What a refund is made from; the rest follows from it.
@@ -30,6 +31,8 @@ pub struct NewRefund {
     pub user: Option<User>,
     /// Why, as the payer reads it.
     pub reason: String,
+    /// The name that the site's program gave it.
+    pub reference: Option<Reference>,
     /// Who asks for it.
     pub by: Actor,
     /// Whether the operator went on although the balance was too low.
@@ -55,6 +58,7 @@ impl Refund {
             taken: new.share,
             user: new.user,
             reason: new.reason,
+            reference: new.reference,
             protocol,
             notify_url: notify_url::of_refund(&rules.notify_base, protocol),
             by: new.by,

@@ -4,7 +4,7 @@ use app::{
     protocol::{offer::Preset, way::Way},
     site::{SiteFiles, SiteSettings},
 };
-use recharge::LatePayment;
+use recharge::{LatePayment, spend::BalanceKeeper};
 use wxpay::{Fen, TradeType};
 
 use super::{Channels, ConfigError, range::between, settings::Settings};
@@ -33,6 +33,7 @@ pub(super) fn cashier(s: &Settings, in_sandbox: bool) -> Result<cashier::Setting
             "refund" => LatePayment::Refund,
             _ => return Err(ConfigError::new("SAOMA_LATE_PAYMENT", "must be \"credit\" or \"refund\"")),
         },
+        balance_kept_by: balance_keeper(s)?,
         mobile_app: None,
         max_open_orders: between("SAOMA_MAX_OPEN_ORDERS", s.max_open_orders, 1, 1000)? as usize,
         query_limit_per_s: between("SAOMA_QUERY_LIMIT_PER_S", s.query_limit_per_s, 1, 1000)?,
@@ -67,8 +68,17 @@ pub(super) fn site(
         public_url: String::new(),
         plain_http: false,
         frame_ancestors,
+        keeps_balance: balance_keeper(s)? == BalanceKeeper::Saoma,
         files: SiteFiles { output_name: names.bundle.clone(), css: names.sheet.clone() },
     })
+}
+
+fn balance_keeper(s: &Settings) -> Result<BalanceKeeper, ConfigError> {
+    match s.balance_kept_by.as_str() {
+        "saoma" => Ok(BalanceKeeper::Saoma),
+        "site" => Ok(BalanceKeeper::Site),
+        _ => Err(ConfigError::new("SAOMA_BALANCE_KEPT_BY", "must be \"saoma\" or \"site\"")),
+    }
 }
 
 /// The ways to pay that pages offer. A mobile app has no page.

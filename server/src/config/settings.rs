@@ -223,6 +223,11 @@ pub struct Settings {
     #[config(env = "SAOMA_LATE_PAYMENT", default = "credit")]
     pub late_payment: String,
 
+    /// Who keeps the balances that payers spend: "saoma", and your site spends by /api/v1; or "site": Saoma only sells. Then pages
+    /// show no balance, and a refund is never refused for a low one.
+    #[config(env = "SAOMA_BALANCE_KEPT_BY", default = "saoma")]
+    pub balance_kept_by: String,
+
     /// The most orders that one user may have open at a time.
     #[config(env = "SAOMA_MAX_OPEN_ORDERS", default = 5)]
     pub max_open_orders: u32,

@@ -97,6 +97,7 @@ impl From<PlaceError> for ApiError {
                 ApiError::later(Code::Crowded, message, wait_s).about_any(out_trade_no.as_ref())
             }
             PlaceError::KeyReused => ApiError::new(Code::IdempotencyKeyReused, message),
+            PlaceError::ReferenceReused { .. } => ApiError::new(Code::ReferenceReused, message),
             PlaceError::TooManyKeys => ApiError::new(Code::TooManyKeys, message).after(3600),
             PlaceError::OtherPayer { out_trade_no } => {
                 let text = "WeChat does not know this openid as one of the site's account";

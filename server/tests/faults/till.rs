@@ -41,6 +41,7 @@ pub async fn orders_of(database: &str, count: usize, signed: Signed) -> Vec<Due>
         apps: Apps::only(Merchant::sandbox().appid),
         protocols: Protocols { v2: true, v2_refunds: true, v3: true },
         late_payment: LatePayment::Credit,
+        balance_kept_by: recharge::spend::BalanceKeeper::Saoma,
         notify_base: String::new(),
         max_open_orders: 5,
     };

@@ -78,6 +78,7 @@ async fn an_older_backup_and_the_bill_find_every_payment_since_once() {
             body: String::new(),
             time_expire_ms: 600_000,
             late_payment: LatePayment::Credit,
+            balance_kept_by: recharge::spend::BalanceKeeper::default(),
             mobile_app: None,
             max_open_orders: 5,
             query_limit_per_s: 1_000_000,

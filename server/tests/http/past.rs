@@ -72,6 +72,7 @@ impl Past {
             body: "充值".to_owned(),
             time_expire_ms: 600_000,
             late_payment: LatePayment::Credit,
+            balance_kept_by: recharge::spend::BalanceKeeper::default(),
             mobile_app: None,
             max_open_orders: 1_000_000,
             query_limit_per_s: 1_000_000,
@@ -126,7 +127,14 @@ pub async fn place(cashier: &Cashier, user: &str, fen: i64) -> Order {
     let user = User::new(user, user).unwrap();
     let ip = IpAddr::V4(Ipv4Addr::LOCALHOST);
     cashier
-        .place(PlaceRequest { user, total_fee: Fen::new(fen), bonus: Fen::ZERO, ip, way: Way::Native })
+        .place(PlaceRequest {
+            user,
+            total_fee: Fen::new(fen),
+            bonus: Fen::ZERO,
+            ip,
+            way: Way::Native,
+            by_key: None,
+        })
         .await
         .unwrap()
 }

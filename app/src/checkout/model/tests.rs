@@ -9,7 +9,7 @@ fn offer(device: Device, ways: &[Way], balance: i64) -> Offer {
     Offer {
         lang: Lang::Zh,
         account: String::new(),
-        balance,
+        balance: Some(balance),
         unit_price: 100,
         min: 1,
         max: 5000,
@@ -144,7 +144,7 @@ fn ordering_that_takes_long_is_called_slow() {
 fn a_paid_order_raises_the_balance_and_closes_the_dialog_after_three_seconds() {
     let mut model = waiting();
     model.polled(5_000, Ok(view(ViewState::Paid)));
-    assert_eq!(model.balance, 11_000);
+    assert_eq!(model.balance, Some(11_000));
     assert_eq!(model.tick(7_999), Command::Nothing);
     assert_eq!(model.left_s, 1);
     assert_eq!(model.tick(8_000), Command::CloseDialog);

@@ -77,6 +77,7 @@ fn read(lang: Lang, event: &Event) -> Line {
             let word = lang.t(exception_word(*kind));
             Line::new(lang.fill(text::E_EXCEPTION_OF, &[("kind", word)])).warn().notes(notes)
         }
+        EventDetail::Cancelled { by } => plain(text::E_CANCELLED).notes([who(by)]),
         EventDetail::Closed { by } => plain(text::E_CLOSED).notes([who(by)]),
         EventDetail::Note { by, text: said } => {
             Line::new(lang.fill(text::E_NOTE, &[("who", &*actor(lang, by))])).notes([Some(said.clone())])

@@ -167,6 +167,7 @@ pub async fn request_refund(
         amount: Fen::new(amount),
         reason: tidy(&form.reason),
         even_if_balance_low: form.low == "1",
+        reference: None,
         exception,
         seen_version: Some(seen_version),
     };

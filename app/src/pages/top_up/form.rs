@@ -19,10 +19,12 @@ pub fn head(offer: &Offer) -> impl IntoView + use<> {
                 <h1>{lang.t(payer::TITLE)}</h1>
                 <p class="note">{lang.fill(payer::ACCOUNT, &[("user", &offer.account)])}</p>
             </div>
-            <dl class="balance">
-                <dt class="note">{lang.t(payer::BALANCE)}</dt>
-                <dd id="balance">{big_money(wxpay::Fen::new(offer.balance), "l")}</dd>
-            </dl>
+            {offer.balance.map(|balance| view! {
+                <dl class="balance">
+                    <dt class="note">{lang.t(payer::BALANCE)}</dt>
+                    <dd id="balance">{big_money(wxpay::Fen::new(balance), "l")}</dd>
+                </dl>
+            })}
         </div>
     }
 }
@@ -103,7 +105,10 @@ fn summary(offer: &Offer) -> impl IntoView + use<> {
         Choice::Units(quantity) => offer.price(quantity),
         Choice::Nothing | Choice::Wrong => (0, 0),
     };
-    let after = money(offer.balance + fee + bonus);
+    let after = offer.balance.map(|balance| {
+        let after = money(balance + fee + bonus);
+        view! { <div data-total=""><dt>{lang.t(payer::BALANCE_AFTER)}</dt><dd class="money" id="sum-after">{after}</dd></div> }
+    });
     let promise = |text| view! { <li><Icon d=icons::CHECK/>{lang.t(text)}</li> };
     view! {
         <div class="side">
@@ -112,7 +117,7 @@ fn summary(offer: &Offer) -> impl IntoView + use<> {
                 <dl class="sum">
                     <div><dt>{lang.t(payer::PAY_AMOUNT)}</dt><dd id="sum-pay">{big_money(wxpay::Fen::new(fee), "l")}</dd></div>
                     <div><dt>{lang.t(payer::BONUS_AMOUNT)}</dt><dd class="money" id="sum-bonus">{money(bonus)}</dd></div>
-                    <div data-total=""><dt>{lang.t(payer::BALANCE_AFTER)}</dt><dd class="money" id="sum-after">{after}</dd></div>
+                    {after}
                 </dl>
                 <button class="button" data-kind="pay" type="submit" aria-describedby="own-error">
                     {lang.fill(payer::PAY, &[("amount", &money(fee))])}

@@ -11,7 +11,8 @@ use tokio::sync::Mutex;
 use super::super::error::WriteError;
 use super::super::job::Job;
 use super::super::{
-    Db, DbError, accounts, batch_context, days, events, exceptions, ledger, orders, spending,
+    Db, DbError, accounts, batch_context, days, events, exceptions, ledger, order_references, orders,
+    spending,
 };
 use crate::clock::Clock;
 use crate::watched::Watched;
@@ -100,16 +101,18 @@ impl Committer {
     async fn attempt(&self, connection: &mut AnyConnection, jobs: &mut [Job]) -> Result<bool, DbError> {
         let passage = self.db.turnstile.to_read().await;
         passage.answer()?;
-        let (orders, context, spending) = {
+        let (named, orders, context, spending) = {
             let mut reads = Reads::default();
             jobs.iter().for_each(|job| job.reads(&mut reads));
-            let orders = orders::read_for(connection, &reads).await?;
+            let named = order_references::read(connection, &reads).await?;
+            let orders = orders::read_for(connection, &reads, &named).await?;
             let context = batch_context::read(connection, &reads).await?;
             let spending = spending::read(connection, &reads, &orders, &context).await?;
-            (orders, context, spending)
+            (named, orders, context, spending)
         };
         drop(passage);
-        let mut batch = Batch::new(&self.rules, orders).with_context(context).with_spending(spending);
+        let batch = Batch::new(&self.rules, orders).with_named(named);
+        let mut batch = batch.with_context(context).with_spending(spending);
         jobs.iter_mut().for_each(|job| job.apply(&mut batch));
         if batch.writes() {
             if !self.store(connection, &mut batch, jobs).await? {
@@ -138,7 +141,9 @@ impl Committer {
         transaction.lock_users(self.db.engine(), &payers).await?;
         let connection = transaction.connection();
         let changed = batch.orders.values().filter(|slot| slot.changed);
-        if !orders::store(connection, changed).await? {
+        if !orders::store(connection, changed).await?
+            || !order_references::store(connection, &batch.named).await?
+        {
             transaction.rollback().await;
             return Ok(false);
         }
