@@ -43,6 +43,8 @@ pub mod pages;
 #[cfg(feature = "ssr")]
 mod paging;
 #[cfg(feature = "ssr")]
+mod png;
+#[cfg(feature = "ssr")]
 mod refund_summary;
 #[cfg(feature = "ssr")]
 pub mod request;

@@ -58,6 +58,9 @@ paths! {
     PAY_CODE = "/pay/{out_trade_no}/code", pay_code(out_trade_no);
     /// Places the same amount once more.
     PAY_AGAIN = "/pay/{out_trade_no}/again", pay_again(out_trade_no);
+    /// The order's code as a picture, opened by the order link's token.
+    PAY_QR_SVG = "/pay/{out_trade_no}/qr.svg", pay_qr_svg(out_trade_no);
+    PAY_QR_PNG = "/pay/{out_trade_no}/qr.png", pay_qr_png(out_trade_no);
     RECEIPT = "/pay/{out_trade_no}/receipt", receipt(out_trade_no);
 
     /// The operator's page of an order, or of a number that only exceptions have.
@@ -90,6 +93,11 @@ paths! {
 /// The link that opens the payer's page of an order on any screen.
 pub fn order_link(public_url: &str, out_trade_no: impl Display, token: &str) -> String {
     format!("{public_url}{}", address(&pay(out_trade_no), [("t", token)]))
+}
+
+/// The address of an order's code as a picture, for pages of other sites.
+pub fn qr_link(public_url: &str, out_trade_no: impl Display, token: &str) -> String {
+    format!("{public_url}{}", address(&pay_qr_svg(out_trade_no), [("t", token)]))
 }
 
 /// To WeChat's OAuth and back to this path.

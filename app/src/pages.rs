@@ -12,6 +12,7 @@ use crate::service::Service;
 
 mod admin;
 mod pay;
+mod qr;
 mod receipt;
 mod refused;
 mod theme;
@@ -42,6 +43,8 @@ pub fn routes() -> Routes<Service> {
         .get(links::SWITCH, BROWSER, Limit::Reads, top_up::switch)
         .post(links::RECHARGE, BROWSER, Limit::Payer, top_up::order)
         .get(links::PAY, BROWSER, Limit::Misses, pay::show)
+        .get(links::PAY_QR_SVG, BROWSER, Limit::Misses, qr::svg)
+        .get(links::PAY_QR_PNG, BROWSER, Limit::Misses, qr::png)
         .post(links::PAY_CHECK, BROWSER, Limit::Payer, pay::check)
         .post(links::PAY_CODE, BROWSER, Limit::Payer, pay::new_code)
         .post(links::PAY_AGAIN, BROWSER, Limit::Payer, pay::again)

@@ -15,6 +15,19 @@ pub struct Drawing {
 }
 
 impl Drawing {
+    /// Each row's modules, `true` for dark, quiet zone included.
+    #[cfg(feature = "ssr")]
+    pub fn modules(&self) -> Vec<Vec<bool>> {
+        let mut rows = vec![vec![false; self.size]; self.size];
+        for run in self.path.split('M').skip(1) {
+            let mut numbers = run.split([' ', 'h', 'v']).map_while(|number| number.parse::<usize>().ok());
+            if let (Some(x), Some(y), Some(width)) = (numbers.next(), numbers.next(), numbers.next()) {
+                rows[y][x..x + width].fill(true);
+            }
+        }
+        rows
+    }
+
     /// For the `viewBox` attribute.
     pub fn view_box(&self) -> String {
         format!("0 0 {0} {0}", self.size)
@@ -46,17 +59,8 @@ mod tests {
 
     const CODE_URL: &str = "weixin://wxpay/bizpayurl?pr=p4lpSuKzz";
 
-    /// Reads the path back into rows of modules.
     fn modules(drawing: &Drawing) -> Vec<Vec<bool>> {
-        let mut rows = vec![vec![false; drawing.size]; drawing.size];
-        for run in drawing.path.split('M').skip(1) {
-            let (place, rest) = run.split_once('h').expect("a run has a width");
-            let (x, y) = place.split_once(' ').expect("a run has a place");
-            let (x, y): (usize, usize) = (x.parse().expect("x"), y.parse().expect("y"));
-            let width: usize = rest.split('v').next().and_then(|w| w.parse().ok()).expect("width");
-            rows[y][x..x + width].fill(true);
-        }
-        rows
+        drawing.modules()
     }
 
     #[test]

@@ -5,14 +5,23 @@ mod holds;
 mod json;
 mod me;
 mod paging;
+mod placing;
+mod recharges;
+mod refunds;
+mod return_url;
 mod spending;
 mod users;
-mod values;
+pub(crate) mod values;
 
 use app::access::Routes;
 
 use crate::state::Server;
 
 pub(crate) fn routes() -> Routes<Server> {
-    me::routes().merge(users::routes()).merge(debits::routes()).merge(holds::routes())
+    me::routes()
+        .merge(recharges::routes())
+        .merge(refunds::routes())
+        .merge(users::routes())
+        .merge(debits::routes())
+        .merge(holds::routes())
 }

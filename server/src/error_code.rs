@@ -57,6 +57,10 @@ codes! {
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The address does not take this method";
     MaxAmount = FORBIDDEN "max_amount" "The key may not move so much in one call";
     ReferenceReused = CONFLICT "reference_reused" "The reference was used for something else";
+    NotPaid = CONFLICT "not_paid" "The recharge is not paid";
+    BalanceLow = CONFLICT "balance_low" "The user has spent what would be taken back";
+    TooManyRefunds = CONFLICT "too_many_refunds" "No more refunds of this payment are possible";
+    BalanceKeptBySite = CONFLICT "balance_kept_by_site" "The site keeps the balances itself";
     HoldEnded = CONFLICT "hold_ended" "The hold has ended";
     HoldExpired = CONFLICT "hold_expired" "The hold has expired";
     TooManyOpen = CONFLICT "too_many_open" "Too many orders are open";

@@ -9,7 +9,7 @@ use cashier::DbError;
 use http::{HeaderValue, StatusCode, header};
 use recharge::spend::Reference;
 use serde::Serialize;
-use wxpay::Fen;
+use wxpay::{Fen, OutTradeNo};
 
 use crate::{error_code::Code, state::Server};
 
@@ -29,6 +29,9 @@ pub(crate) struct Problem {
 struct More {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<Wrong>,
+    /// The recharge that there is: the same call goes on with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    out_trade_no: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     available: Option<Fen>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +98,23 @@ impl Problem {
         let said = format!("{} fen are available and {} are needed", available.get(), needed.get());
         let more = More { available: Some(available), needed: Some(needed), ..More::default() };
         Problem { more: Box::new(more), ..Problem::new(Code::InsufficientBalance, said) }
+    }
+
+    /// A refund would take more than is available, both in fen.
+    pub(crate) fn low_balance(available: Fen, taken: Fen) -> Problem {
+        let said = format!(
+            "{} fen of the balance are available and {} would be taken back; even_if_balance_low takes them all the same",
+            available.get(),
+            taken.get()
+        );
+        let more = More { available: Some(available), needed: Some(taken), ..More::default() };
+        Problem { more: Box::new(more), ..Problem::new(Code::BalanceLow, said) }
+    }
+
+    /// The same, with the number of the recharge that there is.
+    pub(crate) fn about(mut self, out_trade_no: &OutTradeNo) -> Problem {
+        self.more.out_trade_no = Some(out_trade_no.to_string());
+        self
     }
 
     /// The reference is of something else, which has this number.

@@ -18,9 +18,13 @@ use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    access_token, api, assets, health,
+    access_token, api, assets,
+    error_code::Code,
+    health,
     key_call::{self, Gate},
-    limits, middleware, notify, notify_v3, payer_session, polls, problem, recharge_api, session,
+    limits, middleware, notify, notify_v3, payer_session, polls,
+    problem::{self, Problem},
+    recharge_api, session,
     state::Server,
     static_codes, verify, wx,
 };
@@ -110,6 +114,10 @@ async fn operators_under_admin(request: Request, next: Next) -> Response {
 
 /// A handler behind its entry's permission and limit.
 fn guarded(server: &Server, route: &Route, handler: MethodRouter) -> MethodRouter {
+    let handler = match spends(&route.path) && !server.pages.site.keeps_balance {
+        true => handler.route_layer(from_fn(kept_by_site)),
+        false => handler,
+    };
     let handler = match route.limit {
         Limit::Payer => handler.route_layer(from_fn_with_state(server.clone(), limits::payer)),
         Limit::Key => handler.route_layer(from_fn_with_state(server.clone(), key_call::limit)),
@@ -134,6 +142,19 @@ fn guarded(server: &Server, route: &Route, handler: MethodRouter) -> MethodRoute
         }
         Caller::Stranger(_) => handler,
     }
+}
+
+/// Whether the route is about what is spent of balances.
+fn spends(path: &str) -> bool {
+    let is_below =
+        |kind: &str| path.strip_prefix(kind).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    is_below("/api/v1/debits") || is_below("/api/v1/holds") || path == "/api/v1/users/{user}/holds"
+}
+
+/// In place of a handler that spends, where the site keeps the balances itself (setting `balance_kept_by`).
+async fn kept_by_site(_: Request, _: Next) -> Response {
+    let text = "this server only sells: the setting balance_kept_by says that the site keeps the balances";
+    Problem::new(Code::BalanceKeptBySite, text).into_response()
 }
 
 /// Refuses an operator who lacks the route's permission.

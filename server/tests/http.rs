@@ -9,6 +9,8 @@ mod access_token;
 mod api;
 #[path = "http/api_input.rs"]
 mod api_input;
+#[path = "http/api_recharges.rs"]
+mod api_recharges;
 #[path = "http/api_spend.rs"]
 mod api_spend;
 #[path = "http/backups.rs"]

@@ -98,6 +98,16 @@ impl Asked {
         i64::try_from(self.limit).unwrap_or(0) + 1
     }
 
+    /// How many rows a page has at most.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The page of what was found; the next one begins after the row of this key.
+    pub fn found<T>(&self, data: Vec<T>, next: Option<String>) -> Json<Page<T>> {
+        Json(Page { data, next: next.map(|key| cursor(&self.list, &key)) })
+    }
+
     /// The page of these rows, each shown by `show`; the next one begins after the `key` of the last.
     pub fn page<R, T>(
         &self,

@@ -17,6 +17,18 @@ use crate::{error_code::Code, problem::Problem};
 /// # Errors
 /// 422 where there is none; 400 where the two differ, or the header is given twice.
 pub(super) fn reference(headers: &HeaderMap, given: Option<Given<Reference>>) -> Result<Reference, Problem> {
+    let missing = || Problem::in_body("/reference", format!("missing: {}", <Reference as Text>::MUST_BE));
+    reference_if_any(headers, given)?.ok_or_else(missing)
+}
+
+/// The same where a call may go without one.
+///
+/// # Errors
+/// 400 where the two differ, or the header is given twice.
+pub(super) fn reference_if_any(
+    headers: &HeaderMap,
+    given: Option<Given<Reference>>,
+) -> Result<Option<Reference>, Problem> {
     let given = given.map(|given| given.0);
     let mut keys = headers.get_all("idempotency-key").iter();
     let key = match (keys.next(), keys.next()) {
@@ -38,11 +50,7 @@ pub(super) fn reference(headers: &HeaderMap, given: Option<Given<Reference>>) ->
             let text = "reference and Idempotency-Key are two places for one thing, and they differ";
             Err(Problem::new(Code::IdempotencyKey, text))
         }
-        (Some(reference), _) | (None, Some(reference)) => Ok(reference),
-        (None, None) => {
-            let text = format!("missing: {}", <Reference as Text>::MUST_BE);
-            Err(Problem::in_body("/reference", text))
-        }
+        (given, key) => Ok(given.or(key)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values of bodies. Each says what it must be, with an example, where it is refused.
 
-use std::{fmt, marker::PhantomData};
+use std::{fmt, marker::PhantomData, net::IpAddr};
 
 use recharge::{
     User,
@@ -11,16 +11,47 @@ use serde::{
     de::{Error, MapAccess, Unexpected, Visitor},
 };
 
+/// What the values must be that are no strings.
+pub(crate) const AMOUNT: &str = "a whole number of fen from 1 to 100000000000, such as 1500 for 15 yuan";
+pub(crate) const QUANTITY: &str = "a whole number of units, such as 50";
+pub(crate) const HOLD_LIFE: &str = "a whole number of seconds from 60 to 604800, such as 900";
+pub(crate) const METADATA: &str =
+    "an object of at most 16 keys with strings, numbers and booleans, 2 KiB in all, such as {\"job\":\"9\"}";
+
 /// A value of a body, read into its type.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Given<T>(pub T);
+pub(crate) struct Given<T>(pub T);
 
 /// A user's id, as the site has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct UserId(pub String);
+pub(crate) struct UserId(pub String);
+
+/// A user's name, to show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name(pub String);
+
+/// Where pages lead back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReturnUrl(pub String);
+
+/// The payer's address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PayerIp(pub IpAddr);
+
+/// Why money goes back, as the payer reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RefundReason(pub String);
+
+/// Units that are bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Quantity(pub u32);
+
+/// `true` or `false`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flag(pub bool);
 
 /// What is written as a JSON string.
-pub(super) trait Text: Sized {
+pub(crate) trait Text: Sized {
     /// What it must be, with an example.
     const MUST_BE: &str;
 
@@ -33,6 +64,41 @@ impl Text for UserId {
 
     fn read(text: &str) -> Option<UserId> {
         User::new(text, "").ok().map(|user| UserId(user.id))
+    }
+}
+
+impl Text for Name {
+    const MUST_BE: &str = "the user's name: at most 128 bytes, such as \"小林\"";
+
+    fn read(text: &str) -> Option<Name> {
+        User::new("u", text).ok().map(|user| Name(user.name))
+    }
+}
+
+impl Text for ReturnUrl {
+    const MUST_BE: &str = "an address of at most 2048 bytes, such as \"https://www.example.com/thanks\"";
+
+    fn read(text: &str) -> Option<ReturnUrl> {
+        let uri: http::Uri = text.parse().ok().filter(|_| text.len() <= 2048 && text.is_ascii())?;
+        let is_web = matches!(uri.scheme_str(), Some("https" | "http"));
+        let host = uri.authority().filter(|authority| !authority.as_str().contains('@'));
+        (is_web && host.is_some()).then(|| ReturnUrl(text.to_owned()))
+    }
+}
+
+impl Text for PayerIp {
+    const MUST_BE: &str = "the payer's IPv4 or IPv6 address, such as \"203.0.113.7\"";
+
+    fn read(text: &str) -> Option<PayerIp> {
+        text.parse().ok().map(PayerIp)
+    }
+}
+
+impl Text for RefundReason {
+    const MUST_BE: &str = "1 to 80 bytes without control characters, such as \"Sold out\"";
+
+    fn read(text: &str) -> Option<RefundReason> {
+        recharge::refund::is_reason(text).then(|| RefundReason(text.to_owned()))
     }
 }
 
@@ -107,15 +173,39 @@ impl<T> Visitor<'_> for Whole<T> {
 
 impl<'de> Deserialize<'de> for Given<Amount> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let must_be = "a whole number of fen from 1 to 100000000000, such as 1500 for 15 yuan";
-        from.deserialize_any(Whole { must_be, read: |fen| Amount::new(fen).ok() })
+        from.deserialize_any(Whole { must_be: AMOUNT, read: |fen| Amount::new(fen).ok() })
+    }
+}
+
+impl<'de> Deserialize<'de> for Given<Quantity> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let must_be = QUANTITY;
+        let read = |units| u32::try_from(units).ok().filter(|units| *units > 0).map(Quantity);
+        from.deserialize_any(Whole { must_be, read })
+    }
+}
+
+impl<'de> Deserialize<'de> for Given<Flag> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Word;
+        impl Visitor<'_> for Word {
+            type Value = Given<Flag>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true or false")
+            }
+
+            fn visit_bool<E: Error>(self, flag: bool) -> Result<Given<Flag>, E> {
+                Ok(Given(Flag(flag)))
+            }
+        }
+        from.deserialize_any(Word)
     }
 }
 
 impl<'de> Deserialize<'de> for Given<HoldLife> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let must_be = "a whole number of seconds from 60 to 604800, such as 900";
-        from.deserialize_any(Whole { must_be, read: |seconds| HoldLife::seconds(seconds).ok() })
+        from.deserialize_any(Whole { must_be: HOLD_LIFE, read: |seconds| HoldLife::seconds(seconds).ok() })
     }
 }
 
@@ -126,9 +216,7 @@ impl<'de> Deserialize<'de> for Given<Metadata> {
             type Value = Given<Metadata>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(
-                    "an object of at most 16 keys with strings, numbers and booleans, 2 KiB in all, such as {\"job\":\"9\"}",
-                )
+                f.write_str(METADATA)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> Result<Given<Metadata>, A::Error> {
