@@ -52,6 +52,9 @@ pub(crate) mod static_codes;
 pub mod takings;
 mod turns;
 mod turnstile;
+pub(crate) mod webhook_deliveries;
+pub(crate) mod webhook_endpoints;
+mod webhook_events;
 pub(crate) mod wechat_keys;
 pub mod writer;
 

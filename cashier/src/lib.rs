@@ -29,6 +29,7 @@ mod static_code;
 mod throttle;
 pub mod token;
 pub mod watched;
+pub mod webhooks;
 
 pub use crate::core::{Cashier, Settings};
 pub use circuit_breaker::Outage;

@@ -19,6 +19,8 @@ pub enum Purpose {
     OauthState,
     /// The access token in the database.
     AccessToken,
+    /// The secrets in the database that deliveries are signed with.
+    WebhookSecret,
 }
 
 impl Purpose {
@@ -27,6 +29,7 @@ impl Purpose {
             Purpose::OpenId => "saoma openid cookie",
             Purpose::OauthState => "saoma oauth state cookie",
             Purpose::AccessToken => "saoma access token",
+            Purpose::WebhookSecret => "saoma webhook secret",
         }
     }
 }

@@ -4,6 +4,7 @@
 use crate::names::names;
 
 pub mod address;
+mod endpoint;
 mod health;
 #[cfg(test)]
 mod histories;
@@ -14,17 +15,13 @@ mod schedule;
 pub mod signature;
 mod url;
 
+pub use endpoint::{Choice, Endpoint, MOST_PER_S, PER_S};
 pub use health::{Disabled, DisabledWhy, Health, ILL_AFTER};
 pub use id::EndpointId;
 pub use interest::Interest;
 pub use outcome::{Outcome, Problem, retry_after_ms};
 pub use schedule::{GIVE_UP_AFTER_MS, Next, next_try};
 pub use url::{EndpointUrl, UrlRefusal};
-
-/// How many late deliveries a second an endpoint gets unless it says otherwise.
-pub const PER_S: i64 = 50;
-/// The most that it may ask for.
-pub const MOST_PER_S: i64 = 10_000;
 
 /// How a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,111 @@
+//! Events of the outbox as deliveries need them, and those that tell of endpoints themselves.
+
+use recharge::webhook::{Endpoint, Health, interest};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sqlx::AnyConnection;
+use wxpay::UnixMillis;
+
+use super::row::Row;
+use super::{Db, DbError, Engine, column};
+
+/// An event as it is sent.
+#[derive(Debug)]
+pub(super) struct Sendable {
+    pub seq: i64,
+    pub id: String,
+    pub body: String,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    id: &'a str,
+    r#type: &'a str,
+    timestamp: String,
+    subject: &'a str,
+    seq: i64,
+    data: &'a RawValue,
+}
+
+/// The events with these numbers, which are a JSON array of objects with `s`.
+pub(super) async fn numbered(db: &Db, seqs: &str) -> Result<Vec<Sendable>, DbError> {
+    const EVENTS: &str = "SELECT seq, id, type, subject, at, body FROM outbox \
+         WHERE seq IN (SELECT CAST(j.value->>'s' AS BIGINT) FROM jsonb_each($1) AS j)";
+    let rows = sqlx::query(EVENTS).bind(seqs).fetch_all(&mut *db.reading().await?).await?;
+    let one = |row| {
+        let row = Row::of("outbox", &["id"], row);
+        let (id, seq, body): (String, i64, String) = (row.get("id")?, row.get("seq")?, row.get("body")?);
+        let (kind, subject): (String, String) = (row.get("type")?, row.get("subject")?);
+        let envelope = Envelope {
+            id: &id,
+            r#type: &kind,
+            timestamp: row.time("at")?.to_beijing_rfc3339(),
+            subject: &subject,
+            seq,
+            data: serde_json::from_str(&body).unwrap_or(RawValue::NULL),
+        };
+        let body = serde_json::to_string(&envelope)?;
+        Ok(Sendable { seq, id, body })
+    };
+    rows.iter().map(one).collect()
+}
+
+/// What an event about an endpoint tells.
+#[derive(Serialize)]
+struct Told<'a> {
+    webhook_endpoint: ToldEndpoint<'a>,
+}
+
+#[derive(Serialize)]
+struct ToldEndpoint<'a> {
+    id: &'a str,
+    url: &'a str,
+    disabled_at: Option<String>,
+    disabled_why: Option<&'static str>,
+}
+
+/// Writes an event about an endpoint; returns its id.
+pub(super) async fn tell(
+    connection: &mut AnyConnection,
+    db: &Db,
+    event_type: &str,
+    endpoint: &Endpoint,
+    health: &Health,
+    now: UnixMillis,
+) -> Result<String, DbError> {
+    const TAKE_NUMBER: &str =
+        "UPDATE outbox_numbering SET last_seq = last_seq + 1 WHERE name = 'outbox' RETURNING last_seq";
+    const INSERT: &str = "INSERT INTO outbox (id, seq, type, subject, version, at, body) \
+         VALUES ($1, $2, $3, $4, $5, $5, $6)";
+    let seq = match db.engine() {
+        // They are numbered once they are committed.
+        Engine::Postgres => None,
+        Engine::Sqlite => {
+            let row = sqlx::query(TAKE_NUMBER).fetch_one(&mut *connection).await?;
+            Some(column::<i64>(&row, "last_seq")?)
+        }
+    };
+    let told = Told {
+        webhook_endpoint: ToldEndpoint {
+            id: endpoint.id.as_str(),
+            url: &endpoint.url,
+            disabled_at: health.disabled.map(|disabled| disabled.at.to_beijing_rfc3339()),
+            disabled_why: health.disabled.map(|disabled| disabled.why.name()),
+        },
+    };
+    let id = interest::event_id(now, db.random.bytes());
+    let subject = match event_type {
+        interest::TEST => interest::test_subject(&endpoint.id, &id),
+        _ => interest::subject(&endpoint.id),
+    };
+    sqlx::query(INSERT)
+        .bind(id.as_str())
+        .bind(seq)
+        .bind(event_type)
+        .bind(subject)
+        .bind(now.get())
+        .bind(serde_json::to_string(&told)?)
+        .execute(connection)
+        .await?;
+    Ok(id)
+}

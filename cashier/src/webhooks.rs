@@ -1,0 +1,459 @@
+//! Webhooks: the endpoints that the site's programs and its operators make, and the deliveries to them.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ipnet::IpNet;
+use recharge::api_key::{KEEP_OLD_MOST_MS, KEEP_OLD_MS};
+use recharge::audit::{Acting, AuditEntry};
+use recharge::webhook::signature::WebhookSecret;
+use recharge::webhook::{
+    Choice, DeliveryState, Endpoint, EndpointId, Health, Interest, UrlRefusal, interest,
+};
+use serde_json::json;
+use tokio::sync::Notify;
+use wxpay::{InvalidValue, UnixMillis};
+
+use crate::clock::Clock;
+use crate::db::{Db, DbError, webhook_deliveries, webhook_endpoints};
+use crate::random::Random;
+use crate::sealing::{Purpose, Sealer, SecretKeys};
+
+mod dispatch;
+mod names;
+mod send;
+
+pub use crate::db::webhook_deliveries::{AttemptSeen, Delivery};
+pub use names::Names;
+use send::Sender;
+
+/// Endpoints of a site at most: each costs a look at every event.
+pub const MOST_ENDPOINTS: i64 = 20;
+/// Tries of a delivery that are shown at most.
+const TRIES_SHOWN: i64 = 50;
+/// How long tries are kept, in milliseconds: 30 days.
+const KEEP_TRIES_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+
+/// Why an endpoint was not made or changed. Nothing was written, unless the database did not confirm it.
+#[derive(Debug, thiserror::Error)]
+pub enum WebhookError {
+    #[error("there is no such endpoint")]
+    Unknown,
+    #[error("there is no such delivery")]
+    NoDelivery,
+    #[error("the address {0}")]
+    Url(#[from] UrlRefusal),
+    #[error(transparent)]
+    Invalid(#[from] InvalidValue),
+    #[error("there are {MOST_ENDPOINTS} endpoints already")]
+    TooMany,
+    /// `SAOMA_SECRET_KEY` is not set, or has no random numbers.
+    #[error("the secret could not be sealed: SAOMA_SECRET_KEY is needed")]
+    NoKey,
+    /// The secret before still signs.
+    #[error("the secret before still signs, until {}", until.to_beijing_rfc3339())]
+    RotationOpen { until: UnixMillis },
+    #[error("nothing is sent to the endpoint while it is disabled")]
+    Disabled,
+    /// Since the page that asks was shown, or at the same moment.
+    #[error("the endpoint was changed by somebody else")]
+    Changed,
+    #[error("database error")]
+    Db(#[from] DbError),
+}
+
+/// What an endpoint has waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    /// Counted up to [`Backlog::MOST`].
+    pub waiting: i64,
+    pub oldest_due: Option<UnixMillis>,
+}
+
+impl Backlog {
+    pub const MOST: i64 = 10_000;
+}
+
+/// Cheap to clone; all clones are the same.
+#[derive(Debug, Clone)]
+pub struct Webhooks(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    db: Db,
+    clock: Clock,
+    random: Random,
+    /// `None`: a merchant without `SAOMA_SECRET_KEY`.
+    sealer: Option<Sealer>,
+    sender: Sender,
+    wake: Notify,
+    /// Secrets that were opened, by their sealed text.
+    opened: Mutex<Vec<(String, WebhookSecret)>>,
+}
+
+/// What webhooks need of the settings.
+#[derive(Debug, Clone)]
+pub struct WebhookSettings {
+    /// The address of this server, to which nothing is delivered.
+    pub public_url: String,
+    /// Private networks that may be delivered to, and without TLS.
+    pub networks: Vec<IpNet>,
+    pub names: Names,
+}
+
+impl Webhooks {
+    /// # Errors
+    /// Where the machine's TLS authorities cannot be read.
+    pub fn new(
+        db: Db,
+        clock: Clock,
+        random: Random,
+        keys: Option<&SecretKeys>,
+        settings: WebhookSettings,
+    ) -> Result<Webhooks, reqwest::Error> {
+        let networks: Arc<[IpNet]> = settings.networks.into();
+        let sender = Sender::new(&settings.names, networks, &settings.public_url, clock.clone())?;
+        let sealer = keys.map(|keys| keys.sealer(Purpose::WebhookSecret));
+        let (wake, opened) = (Notify::new(), Mutex::default());
+        Ok(Webhooks(Arc::new(Inner { db, clock, random, sealer, sender, wake, opened })))
+    }
+
+    /// Has deliveries looked for at once: events were numbered, or endpoints changed.
+    pub fn poke(&self) {
+        self.0.wake.notify_one();
+    }
+
+    /// All endpoints, the oldest first.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn list(&self) -> Result<Vec<Endpoint>, DbError> {
+        webhook_endpoints::all(&self.0.db).await
+    }
+
+    /// # Errors
+    /// [`WebhookError::Unknown`], or the database's.
+    pub async fn find(&self, id: &str) -> Result<Endpoint, WebhookError> {
+        let id = EndpointId::parse(id).map_err(|_| WebhookError::Unknown)?;
+        webhook_endpoints::find(&self.0.db, &id).await?.ok_or(WebhookError::Unknown)
+    }
+
+    /// Makes an endpoint, which is told of events from now on. Its secret is returned here and never again.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn make(&self, choice: Choice, by: &Acting) -> Result<(Endpoint, WebhookSecret), WebhookError> {
+        let choice = self.checked(choice)?;
+        let (id, secret) =
+            (EndpointId::new(self.0.random.bytes()), WebhookSecret::new(self.0.random.bytes()));
+        let now = self.0.clock.now();
+        let endpoint = Endpoint {
+            secret: self.sealed(&id, &secret)?,
+            id,
+            url: choice.url,
+            interest: Interest { types: choice.types },
+            description: choice.description,
+            per_s: choice.per_s,
+            old: None,
+            position: 0,
+            health: Health::default(),
+            made_by: by.actor.to_string(),
+            created_at: now,
+            version: 1,
+        };
+        let mut audit = AuditEntry::of(now, by, "webhook_made", endpoint.id.as_str());
+        audit.after = said(&endpoint);
+        let (db, new) = (self.0.db.clone(), endpoint.clone());
+        let write = async move { webhook_endpoints::insert(&db, &new, MOST_ENDPOINTS, &audit).await };
+        if !self.0.db.run_to_completion(write).await? {
+            return Err(WebhookError::TooMany);
+        }
+        tracing::info!("{} makes the webhook endpoint {}", by.actor, endpoint.id);
+        Ok((self.find(endpoint.id.as_str()).await?, secret))
+    }
+
+    /// Changes what was chosen of an endpoint. `seen` is the version that a form's page showed.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn change(
+        &self,
+        id: &str,
+        seen: Option<i64>,
+        change: impl FnOnce(Choice) -> Choice,
+        by: &Acting,
+    ) -> Result<Endpoint, WebhookError> {
+        let before = self.as_seen(id, seen).await?;
+        let choice = change(before.choice());
+        // An address that was taken once stays, whatever the settings say by now: it is judged at each try anyway.
+        let choice = if choice.url == before.url {
+            choice.check()?;
+            choice
+        } else {
+            self.checked(choice)?
+        };
+        let after = before.changed(choice);
+        self.write(&before, after, by, "webhook_changed").await
+    }
+
+    /// Gives an endpoint another secret, which is returned here and never again; the one before signs beside it for `keep_old_ms`.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn rotate(
+        &self,
+        id: &str,
+        seen: Option<i64>,
+        keep_old_ms: i64,
+        by: &Acting,
+    ) -> Result<(Endpoint, WebhookSecret), WebhookError> {
+        if !(0..=KEEP_OLD_MOST_MS).contains(&keep_old_ms) {
+            return Err(InvalidValue { what: "keep_old_s", must_be: "from 0 to 604800" }.into());
+        }
+        let before = self.as_seen(id, seen).await?;
+        let secret = WebhookSecret::new(self.0.random.bytes());
+        let sealed = self.sealed(&before.id, &secret)?;
+        let rotated = before.rotated(sealed, keep_old_ms, self.0.clock.now());
+        let rotated = rotated.map_err(|until| WebhookError::RotationOpen { until })?;
+        Ok((self.write(&before, rotated, by, "webhook_rotated").await?, secret))
+    }
+
+    /// How long a secret signs beside the one that took its place, unless something else is said.
+    pub const KEEP_OLD_MS: i64 = KEEP_OLD_MS;
+
+    /// Sends nothing to an endpoint any more, or goes on where it stood.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn set_enabled(
+        &self,
+        id: &str,
+        seen: Option<i64>,
+        is_enabled: bool,
+        by: &Acting,
+    ) -> Result<Endpoint, WebhookError> {
+        let before = self.as_seen(id, seen).await?;
+        if before.health.disabled.is_none() == is_enabled && !(is_enabled && before.health.is_ill()) {
+            return Ok(before);
+        }
+        let (after, action) = match is_enabled {
+            true => (before.enabled(), "webhook_enabled"),
+            false => (before.disabled(self.0.clock.now()), "webhook_disabled"),
+        };
+        self.write(&before, after, by, action).await
+    }
+
+    /// Deletes an endpoint: nothing more is sent to it, and its deliveries are forgotten.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn delete(&self, id: &str, by: &Acting) -> Result<(), WebhookError> {
+        let endpoint = self.find(id).await?;
+        let mut audit = AuditEntry::of(self.0.clock.now(), by, "webhook_deleted", endpoint.id.as_str());
+        audit.before = said(&endpoint);
+        let db = self.0.db.clone();
+        let write = async move { webhook_endpoints::delete(&db, &endpoint.id, &audit).await };
+        if !self.0.db.run_to_completion(write).await? {
+            return Err(WebhookError::Unknown);
+        }
+        tracing::info!("{} deletes the webhook endpoint {id}", by.actor);
+        Ok(())
+    }
+
+    /// Writes an event that goes to this endpoint alone; returns its id.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn test(&self, id: &str, by: &Acting) -> Result<String, WebhookError> {
+        let endpoint = self.find(id).await?;
+        if endpoint.health.disabled.is_some() {
+            return Err(WebhookError::Disabled);
+        }
+        let now = self.0.clock.now();
+        let audit = AuditEntry::of(now, by, "webhook_tested", endpoint.id.as_str());
+        let db = self.0.db.clone();
+        let event = self
+            .0
+            .db
+            .run_to_completion(async move {
+                webhook_endpoints::test(&db, &endpoint, interest::TEST, now, &audit).await
+            })
+            .await?;
+        self.poke();
+        Ok(event)
+    }
+
+    /// Has all events since `from` delivered once more, also those that the endpoint took.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn replay(&self, id: &str, from: UnixMillis, by: &Acting) -> Result<Endpoint, WebhookError> {
+        let endpoint = self.find(id).await?;
+        let mut audit = AuditEntry::of(self.0.clock.now(), by, "webhook_replayed", endpoint.id.as_str());
+        audit.after = json!({ "from": from.to_beijing_rfc3339() }).to_string();
+        let db = self.0.db.clone();
+        let write = async move { webhook_endpoints::rewind(&db, &endpoint, from, &audit).await };
+        if !self.0.db.run_to_completion(write).await? {
+            return Err(WebhookError::Changed);
+        }
+        self.poke();
+        self.find(id).await
+    }
+
+    /// Deliveries before a number, the newest first.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn deliveries(
+        &self,
+        id: &EndpointId,
+        state: Option<DeliveryState>,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<Delivery>, DbError> {
+        webhook_deliveries::list(&self.0.db, id, state, before, limit).await
+    }
+
+    /// One delivery, what is sent, and its last tries, the newest first.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn delivery(
+        &self,
+        id: &EndpointId,
+        event_id: &str,
+    ) -> Result<(Delivery, String, Vec<AttemptSeen>), WebhookError> {
+        let found = webhook_deliveries::find(&self.0.db, id, event_id).await?;
+        let delivery = found.ok_or(WebhookError::NoDelivery)?;
+        let body = webhook_deliveries::body(&self.0.db, delivery.seq).await?;
+        let tries = webhook_deliveries::attempts(&self.0.db, id, delivery.seq, TRIES_SHOWN).await?;
+        Ok((delivery, body, tries))
+    }
+
+    /// Sends one event again, whatever became of it, in its place before later ones of its subject.
+    ///
+    /// # Errors
+    /// [`WebhookError`].
+    pub async fn redeliver(&self, id: &str, event_id: &str, by: &Acting) -> Result<Delivery, WebhookError> {
+        let endpoint = self.find(id).await?;
+        if endpoint.health.disabled.is_some() {
+            return Err(WebhookError::Disabled);
+        }
+        let found = webhook_deliveries::find(&self.0.db, &endpoint.id, event_id).await?;
+        let delivery = found.ok_or(WebhookError::NoDelivery)?;
+        let now = self.0.clock.now();
+        let mut audit = AuditEntry::of(now, by, "webhook_redelivered", id);
+        audit.after = json!({ "event": event_id }).to_string();
+        let (db, seq, of) = (self.0.db.clone(), delivery.seq, endpoint.id.clone());
+        let write = async move { webhook_deliveries::redeliver(&db, &of, seq, now, &audit).await };
+        if !self.0.db.run_to_completion(write).await? {
+            return Err(WebhookError::NoDelivery);
+        }
+        self.poke();
+        let found = webhook_deliveries::find(&self.0.db, &endpoint.id, event_id).await?;
+        found.ok_or(WebhookError::NoDelivery)
+    }
+
+    /// # Errors
+    /// [`DbError`].
+    pub async fn backlog(&self, id: &EndpointId) -> Result<Backlog, DbError> {
+        let (waiting, oldest_due) = webhook_deliveries::waiting(&self.0.db, id, Backlog::MOST).await?;
+        Ok(Backlog { waiting, oldest_due })
+    }
+
+    /// Endpoints that are ill, and those that are disabled for another reason than that somebody said so.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn in_trouble(&self) -> Result<(usize, usize), DbError> {
+        use recharge::webhook::DisabledWhy;
+        let all = self.list().await?;
+        let stopped = |endpoint: &&Endpoint| {
+            endpoint.health.disabled.is_some_and(|disabled| disabled.why != DisabledWhy::ByHand)
+        };
+        let ill = |endpoint: &&Endpoint| endpoint.health.disabled.is_none() && endpoint.health.is_ill();
+        Ok((all.iter().filter(ill).count(), all.iter().filter(stopped).count()))
+    }
+
+    /// Deletes old tries, and what is left of deleted endpoints and events. Returns how many rows.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn forget(&self) -> Result<u64, DbError> {
+        let (db, before) = (self.0.db.clone(), self.0.clock.now().plus_ms(-KEEP_TRIES_MS));
+        self.0.db.run_to_completion(async move { webhook_deliveries::forget(&db, before).await }).await
+    }
+
+    fn checked(&self, choice: Choice) -> Result<Choice, WebhookError> {
+        choice.check()?;
+        let url = self.0.sender.check(&choice.url)?;
+        Ok(Choice { url: url.to_string(), ..choice })
+    }
+
+    async fn as_seen(&self, id: &str, seen: Option<i64>) -> Result<Endpoint, WebhookError> {
+        let endpoint = self.find(id).await?;
+        match seen.is_none_or(|seen| seen == endpoint.version) {
+            true => Ok(endpoint),
+            false => Err(WebhookError::Changed),
+        }
+    }
+
+    async fn write(
+        &self,
+        before: &Endpoint,
+        after: Endpoint,
+        by: &Acting,
+        action: &'static str,
+    ) -> Result<Endpoint, WebhookError> {
+        let mut audit = AuditEntry::of(self.0.clock.now(), by, action, after.id.as_str());
+        (audit.before, audit.after) = (said(before), said(&after));
+        let db = self.0.db.clone();
+        let written = after.clone();
+        let done = self
+            .0
+            .db
+            .run_to_completion(async move { webhook_endpoints::update(&db, &written, &audit).await });
+        if !done.await? {
+            return Err(WebhookError::Changed);
+        }
+        tracing::info!("{} acts on the webhook endpoint {}: {action}", by.actor, after.id);
+        self.poke();
+        Ok(after)
+    }
+
+    fn sealed(&self, id: &EndpointId, secret: &WebhookSecret) -> Result<String, WebhookError> {
+        let sealer = self.0.sealer.as_ref().ok_or(WebhookError::NoKey)?;
+        sealer.seal(id.as_str(), &secret.expose()).map_err(|_| WebhookError::NoKey)
+    }
+
+    /// The secrets that sign now. One that cannot be opened is left out.
+    fn secrets(&self, endpoint: &Endpoint) -> Vec<WebhookSecret> {
+        let mut opened = self.0.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = |sealed: &str| {
+            if let Some((_, secret)) = opened.iter().find(|(text, _)| text == sealed) {
+                return Some(secret.clone());
+            }
+            let text = self.0.sealer.as_ref()?.open(endpoint.id.as_str(), sealed)?;
+            let secret = WebhookSecret::parse(&text)?;
+            // More than all endpoints have: those of deleted ones are dropped with the rest.
+            if opened.len() > 100 {
+                opened.clear();
+            }
+            opened.push((sealed.to_owned(), secret.clone()));
+            Some(secret)
+        };
+        endpoint.secrets(self.0.clock.now()).filter_map(&mut open).collect()
+    }
+}
+
+/// An endpoint in the audit, without its secrets.
+fn said(endpoint: &Endpoint) -> String {
+    json!({
+        "url": endpoint.url,
+        "types": endpoint.interest.types,
+        "description": endpoint.description,
+        "per_s": endpoint.per_s,
+        "disabled": endpoint.health.disabled.map(|disabled| disabled.why),
+        "old_until": endpoint.old.as_ref().map(|(_, until)| until.to_beijing_rfc3339()),
+    })
+    .to_string()
+}

@@ -1,0 +1,319 @@
+//! The dispatcher of this process: puts events down for endpoints, claims what is due, sends it and writes how that went.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use recharge::webhook::{Endpoint, EndpointId, Outcome};
+use tokio::task::JoinSet;
+
+use super::Webhooks;
+use super::send::Reply;
+use crate::db::DbError;
+use crate::db::webhook_deliveries::{self, Claimed, Tried, Which};
+use crate::db::webhook_endpoints;
+
+/// Requests at once to one endpoint.
+const AT_ONCE: usize = 8;
+/// Requests at once in all.
+const AT_ONCE_IN_ALL: usize = 64;
+/// Deliveries that are claimed ahead for an endpoint that answers quickly, so that a claim's transaction is shared.
+const AHEAD: usize = 56;
+/// An answer within this time is quick: 64 of them, 8 at a time, end long before their lease.
+const QUICK: Duration = Duration::from_millis(200);
+/// What is left of a claim when it is sent at the latest, in milliseconds: a request takes 15 s.
+const LEFT_MS: i64 = 18_000;
+/// Results that are written in one transaction.
+const RESULTS: usize = 64;
+/// How long a result waits for others.
+const RESULTS_WAIT: Duration = Duration::from_millis(100);
+/// Time between two looks without a reason.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Sets of events that are put down for one endpoint in one look, so that others get their turn.
+const SETS: usize = 20;
+
+/// What this process knows of an endpoint between two looks.
+#[derive(Debug)]
+struct Line {
+    endpoint: Endpoint,
+    queue: VecDeque<Claimed>,
+    sending: usize,
+    is_quick: bool,
+    rate: Allowance,
+}
+
+/// How many late deliveries may be claimed now: as many a second as the endpoint takes, saved up for one second at most.
+#[derive(Debug)]
+struct Allowance {
+    saved_ms: u64,
+    at: Instant,
+}
+
+impl Allowance {
+    fn take(&mut self, per_s: i64, most: usize) -> usize {
+        let per_s = u64::try_from(per_s).unwrap_or(1).max(1);
+        let since = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.at = Instant::now();
+        self.saved_ms = self.saved_ms.saturating_add(since).min(1000);
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        let count = (self.saved_ms * per_s / 1000).min(most);
+        usize::try_from(count).unwrap_or(0)
+    }
+
+    fn used(&mut self, per_s: i64, count: usize) {
+        let per_s = u64::try_from(per_s).unwrap_or(1).max(1);
+        let cost = u64::try_from(count).unwrap_or(u64::MAX).saturating_mul(1000).div_ceil(per_s);
+        self.saved_ms = self.saved_ms.saturating_sub(cost);
+    }
+}
+
+#[derive(Debug)]
+struct Done {
+    tried: Tried,
+    took: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Dispatcher {
+    lines: HashMap<EndpointId, Line>,
+    sending: JoinSet<Done>,
+    results: Vec<Tried>,
+    oldest_result: Option<Instant>,
+}
+
+impl Webhooks {
+    /// Delivers for ever. What a process that ends has claimed goes back by its lease.
+    pub async fn run(&self) {
+        let mut dispatcher = Dispatcher::default();
+        let mut looked = Instant::now();
+        loop {
+            if let Err(error) = dispatcher.look(self).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "webhooks could not be looked for");
+            }
+            looked = looked.max(Instant::now());
+            dispatcher.until_something(self, looked).await;
+        }
+    }
+}
+
+impl Dispatcher {
+    /// Puts new events down, and claims what is due as far as there are places.
+    async fn look(&mut self, webhooks: &Webhooks) -> Result<(), DbError> {
+        let db = &webhooks.0.db;
+        let found = webhook_endpoints::all(db).await?;
+        self.lines.retain(|id, line| line.sending > 0 || found.iter().any(|endpoint| endpoint.id == *id));
+        for endpoint in found {
+            let id = endpoint.id.clone();
+            let line = self.lines.entry(id.clone()).or_insert_with(|| Line {
+                endpoint: endpoint.clone(),
+                queue: VecDeque::new(),
+                sending: 0,
+                is_quick: false,
+                rate: Allowance { saved_ms: 1000, at: Instant::now() },
+            });
+            // What was claimed for an address that was changed goes to the new one.
+            line.endpoint = endpoint;
+            if line.endpoint.health.disabled.is_some() {
+                line.queue.clear();
+                continue;
+            }
+            put_down(webhooks, &mut line.endpoint).await?;
+            claim(webhooks, line).await?;
+            self.start(webhooks, &id);
+        }
+        Ok(())
+    }
+
+    /// Sends what is claimed for an endpoint, as far as there are places.
+    fn start(&mut self, webhooks: &Webhooks, id: &EndpointId) {
+        let Some(line) = self.lines.get_mut(id) else { return };
+        let now = webhooks.0.clock.now();
+        while line.sending < AT_ONCE && self.sending.len() < AT_ONCE_IN_ALL {
+            let Some(claimed) = line.queue.pop_front() else { return };
+            if claimed.until.minus(now) < LEFT_MS {
+                continue;
+            }
+            line.sending += 1;
+            self.sending.spawn(deliver(webhooks.clone(), line.endpoint.clone(), claimed));
+        }
+    }
+
+    /// Waits until there may be something to look for, and writes results meanwhile.
+    async fn until_something(&mut self, webhooks: &Webhooks, looked: Instant) {
+        loop {
+            let next_look = LOOK_EVERY.saturating_sub(looked.elapsed());
+            let wait = match self.oldest_result {
+                Some(oldest) => RESULTS_WAIT.saturating_sub(oldest.elapsed()).min(next_look),
+                None => next_look,
+            };
+            let ended = tokio::select! {
+                Some(done) = self.sending.join_next(), if !self.sending.is_empty() => Some(done),
+                () = webhooks.0.wake.notified() => return self.write(webhooks).await,
+                () = pause(wait) => None,
+            };
+            let mut is_drained = false;
+            let mut ended = ended;
+            while let Some(done) = ended {
+                match done {
+                    Ok(done) => is_drained |= self.keep(webhooks, done),
+                    Err(error) => tracing::error!(%error, "a delivery panicked"),
+                }
+                ended = self.sending.try_join_next();
+            }
+            let is_time = self.oldest_result.is_some_and(|oldest| oldest.elapsed() >= RESULTS_WAIT);
+            if self.results.len() >= RESULTS
+                || is_time
+                || (self.sending.is_empty() && !self.results.is_empty())
+            {
+                // The next of a subject can be claimed when the one before is written.
+                return self.write(webhooks).await;
+            }
+            if is_drained || looked.elapsed() >= LOOK_EVERY {
+                return;
+            }
+        }
+    }
+
+    /// Keeps a result and goes on with its endpoint; whether nothing more is claimed for it.
+    fn keep(&mut self, webhooks: &Webhooks, done: Done) -> bool {
+        let Done { tried, took } = done;
+        let id = tried.endpoint.clone();
+        if let Some(line) = self.lines.get_mut(&id) {
+            line.sending = line.sending.saturating_sub(1);
+            line.is_quick = took < QUICK && tried.outcome == Outcome::Delivered;
+            if !line.is_quick {
+                // Others may have them when their lease ends, or this process when they are claimed again.
+                line.queue.truncate(AT_ONCE);
+            }
+        }
+        self.oldest_result.get_or_insert_with(Instant::now);
+        self.results.push(tried);
+        self.start(webhooks, &id);
+        self.lines.get(&id).is_some_and(|line| line.queue.is_empty())
+    }
+
+    /// Writes the results that are there. If that fails they are kept, and tried again with the next ones while their lease lasts.
+    async fn write(&mut self, webhooks: &Webhooks) {
+        if self.results.is_empty() {
+            return;
+        }
+        let (db, results, now) = (webhooks.0.db.clone(), self.results.clone(), webhooks.0.clock.now());
+        let writing = async move { webhook_deliveries::write(&db, &results, now).await };
+        match webhooks.0.db.run_to_completion(writing).await {
+            Ok(written) => {
+                self.results.clear();
+                self.oldest_result = None;
+                report(&written);
+            }
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "results of deliveries were not written"
+                );
+                self.results.retain(|tried| now.minus(tried.at) < webhook_deliveries::LEASE_MS);
+                self.oldest_result = (!self.results.is_empty()).then(Instant::now);
+                pause(LOOK_EVERY).await;
+            }
+        }
+    }
+}
+
+/// Puts new events down for an endpoint.
+async fn put_down(webhooks: &Webhooks, endpoint: &mut Endpoint) -> Result<(), DbError> {
+    for _ in 0..SETS {
+        let (db, of, now) = (webhooks.0.db.clone(), endpoint.clone(), webhooks.0.clock.now());
+        let put = async move { webhook_deliveries::fan_out(&db, &of, now).await };
+        if !webhooks.0.db.run_to_completion(put).await? {
+            return Ok(());
+        }
+        match webhook_endpoints::find(&webhooks.0.db, &endpoint.id).await? {
+            Some(moved) => *endpoint = moved,
+            None => return Ok(()),
+        }
+    }
+    webhooks.poke();
+    Ok(())
+}
+
+/// Claims what is due for an endpoint, as far as there is room.
+async fn claim(webhooks: &Webhooks, line: &mut Line) -> Result<(), DbError> {
+    let now = webhooks.0.clock.now();
+    let endpoint = &line.endpoint;
+    if endpoint.health.is_ill() {
+        line.queue.clear();
+        if endpoint.health.is_probe_due(now) {
+            line.queue.extend(claimed(webhooks, endpoint, Which::Probe, 1).await?);
+        }
+        return Ok(());
+    }
+    let places = if line.is_quick { AT_ONCE + AHEAD } else { AT_ONCE };
+    let mut room = places.saturating_sub(line.queue.len() + line.sending);
+    if room == 0 || !line.queue.is_empty() {
+        return Ok(());
+    }
+    let fresh = claimed(webhooks, endpoint, Which::Fresh, room).await?;
+    room -= fresh.len();
+    line.queue.extend(fresh);
+    let most = line.rate.take(endpoint.per_s, room);
+    if most > 0 {
+        let late = claimed(webhooks, endpoint, Which::Late, most).await?;
+        line.rate.used(endpoint.per_s, late.len());
+        line.queue.extend(late);
+    }
+    Ok(())
+}
+
+async fn claimed(
+    webhooks: &Webhooks,
+    endpoint: &Endpoint,
+    which: Which,
+    limit: usize,
+) -> Result<Vec<Claimed>, DbError> {
+    let (db, endpoint, now) = (webhooks.0.db.clone(), endpoint.clone(), webhooks.0.clock.now());
+    let claim = async move { webhook_deliveries::claim(&db, &endpoint, which, limit, now).await };
+    webhooks.0.db.run_to_completion(claim).await
+}
+
+/// One try.
+async fn deliver(webhooks: Webhooks, endpoint: Endpoint, claimed: Claimed) -> Done {
+    let (at, began) = (webhooks.0.clock.now(), Instant::now());
+    let secrets = webhooks.secrets(&endpoint);
+    let Reply { outcome, status, retry_after_ms, address, text } =
+        webhooks.0.sender.send(&endpoint.url, &secrets, &claimed.event_id, claimed.body).await;
+    let took = began.elapsed();
+    let tried = Tried {
+        endpoint: endpoint.id,
+        seq: claimed.seq,
+        sent: claimed.sent,
+        was_probe: claimed.was_probe,
+        outcome,
+        retry_after_ms,
+        at,
+        took_ms: i64::try_from(took.as_millis()).unwrap_or(i64::MAX),
+        status,
+        address,
+        reply: text,
+        random: u32::from_le_bytes(webhooks.0.random.bytes()),
+    };
+    Done { tried, took }
+}
+
+fn report(written: &webhook_deliveries::Written) {
+    for id in &written.is_ill {
+        tracing::warn!("the webhook endpoint {id} does not take deliveries; it is tried now and then");
+    }
+    for id in &written.is_well {
+        tracing::info!("the webhook endpoint {id} takes deliveries again");
+    }
+    for id in &written.disabled {
+        tracing::error!("the webhook endpoint {id} is disabled: it is gone, or took nothing for five days");
+    }
+    if written.given_up > 0 {
+        tracing::error!("{} webhook deliveries were given up after 72 hours", written.given_up);
+    }
+}
+
+/// By the machine's clock: what is due is told by the cashier's, which tests set.
+#[expect(clippy::disallowed_methods, reason = "requests take real time, also where a test sets the clock")]
+async fn pause(time: Duration) {
+    tokio::time::sleep(time).await;
+}

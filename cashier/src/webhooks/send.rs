@@ -1,0 +1,174 @@
+//! One request to an endpoint.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header;
+use ipnet::IpNet;
+use recharge::webhook::signature::{WebhookSecret, headers};
+use recharge::webhook::{EndpointUrl, Outcome, Problem, UrlRefusal, retry_after_ms};
+use reqwest::{Client, Response, redirect};
+use wxpay::UnixMillis;
+
+use super::names::{Blocked, Filtered, Names};
+use crate::clock::Clock;
+
+/// Limit of connecting, TLS included.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Limit of the whole request, until the last byte of the answer.
+const WHOLE: Duration = Duration::from_secs(15);
+/// How long an idle connection is kept.
+const POOL_IDLE: Duration = Duration::from_secs(20);
+/// How much of an answer is read, in bytes: it has a status, and whatever else it says is for people.
+const READ: usize = 64 * 1024;
+/// How much of it is kept, in bytes.
+const KEPT: usize = 2 * 1024;
+
+/// Sends deliveries, over TLS or, into networks that the settings name, without.
+#[derive(Debug, Clone)]
+pub(super) struct Sender {
+    tls: Client,
+    plain: Client,
+    networks: Arc<[IpNet]>,
+    public_url: Arc<str>,
+    clock: Clock,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone)]
+pub(super) struct Reply {
+    pub outcome: Outcome,
+    pub status: Option<u16>,
+    pub retry_after_ms: Option<i64>,
+    pub address: Option<String>,
+    pub text: String,
+}
+
+impl Reply {
+    pub(super) fn failed(problem: Problem) -> Reply {
+        let outcome = Outcome::Failed(problem);
+        Reply { outcome, status: None, retry_after_ms: None, address: None, text: String::new() }
+    }
+}
+
+impl Sender {
+    pub(super) fn new(
+        names: &Names,
+        networks: Arc<[IpNet]>,
+        public_url: &str,
+        clock: Clock,
+    ) -> Result<Sender, reqwest::Error> {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = |is_tls| {
+            Client::builder()
+                .dns_resolver(Filtered { names: names.clone(), is_tls, networks: Arc::clone(&networks) })
+                .https_only(is_tls)
+                .connect_timeout(CONNECT)
+                .pool_idle_timeout(POOL_IDLE)
+                .redirect(redirect::Policy::none())
+                // A retry inside the client would be a delivery that nobody counts.
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .no_proxy()
+                .user_agent(concat!("Saoma/", env!("CARGO_PKG_VERSION")))
+        };
+        // Where nothing speaks TLS the machine's authorities, a megabyte of memory, are not read.
+        let (tls, plain) = (client(true).build()?, client(false).tls_certs_only([]).build()?);
+        Ok(Sender { tls, plain, networks, public_url: public_url.into(), clock })
+    }
+
+    /// Whether deliveries may go to this address, as far as it says by itself.
+    pub(super) fn check(&self, url: &str) -> Result<EndpointUrl, UrlRefusal> {
+        EndpointUrl::check(url, &self.public_url, &self.networks)
+    }
+
+    /// Sends one event, signed with these secrets. The address is judged again: names are by the resolver, but an address that is
+    /// written as one never meets that.
+    pub(super) async fn send(&self, url: &str, secrets: &[WebhookSecret], id: &str, body: String) -> Reply {
+        let Ok(url) = self.check(url) else { return Reply::failed(Problem::BlockedAddress) };
+        if secrets.is_empty() {
+            return Reply::failed(Problem::Secret);
+        }
+        let client = if url.is_tls() { &self.tls } else { &self.plain };
+        let now = self.clock.now();
+        let mut request = client.post(url.as_str()).header(header::CONTENT_TYPE, "application/json");
+        for (name, value) in headers(secrets, id, now, &body) {
+            request = request.header(name, value);
+        }
+        let whole = async {
+            match request.body(body).send().await {
+                Ok(response) => read(response, now).await,
+                Err(error) => Reply::failed(problem(&error)),
+            }
+        };
+        match tokio_timeout(WHOLE, whole).await {
+            Some(reply) => reply,
+            None => Reply::failed(Problem::Timeout),
+        }
+    }
+}
+
+/// By the machine's clock: a request takes real time.
+#[expect(clippy::disallowed_methods, reason = "a request takes real time, also where a test sets the clock")]
+async fn tokio_timeout<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(time, work).await.ok()
+}
+
+/// Reads the answer. What it says counts only once it has ended, or enough of it has come: a receiver that dies while it writes has
+/// perhaps not kept the event.
+async fn read(mut response: Response, now: UnixMillis) -> Reply {
+    let status = response.status().as_u16();
+    let address = response.remote_addr().map(|address| address.to_string());
+    let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let retry_after_ms = retry_after.and_then(|text| retry_after_ms(text, now, http_date));
+    let (mut kept, mut length) = (Vec::new(), 0);
+    let outcome = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                length += chunk.len();
+                let room = KEPT.saturating_sub(kept.len());
+                kept.extend_from_slice(&chunk[..chunk.len().min(room)]);
+                if length >= READ {
+                    break Outcome::of_status(status);
+                }
+            }
+            Ok(None) => break Outcome::of_status(status),
+            Err(error) => break Outcome::Failed(problem(&error)),
+        }
+    };
+    // PostgreSQL takes no zero bytes in a text.
+    let text = String::from_utf8_lossy(&kept).replace('\0', "\u{fffd}");
+    Reply { outcome, status: Some(status), retry_after_ms, address, text }
+}
+
+fn http_date(text: &str) -> Option<UnixMillis> {
+    let at = httpdate::parse_http_date(text).ok()?;
+    let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(UnixMillis::new(i64::try_from(since.as_millis()).ok()?))
+}
+
+fn problem(error: &reqwest::Error) -> Problem {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        if one.is::<Blocked>() {
+            return Problem::BlockedAddress;
+        }
+        if one.is::<rustls::Error>() {
+            return Problem::Tls;
+        }
+        // An `io::Error` hides what it was made of from its own chain of causes.
+        let inner = one.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        cause = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| one.source());
+    }
+    if error.is_dns() {
+        Problem::Dns
+    } else if error.is_timeout() {
+        Problem::Timeout
+    } else if error.is_connect() {
+        Problem::Connect
+    } else {
+        Problem::Broken
+    }
+}
