@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, patch, post};
 use leptos::server_fn::ServerFn;
 use recharge::api_key::Scope;
 
@@ -121,6 +121,36 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         T: 'static,
     {
         self.add(Method::POST, path.into(), caller, limit, post(handler))
+    }
+
+    /// A route that changes parts of something.
+    pub fn patch<H, T>(
+        self,
+        path: impl Into<Cow<'static, str>>,
+        caller: Caller,
+        limit: Limit,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::PATCH, path.into(), caller, limit, patch(handler))
+    }
+
+    /// A route that deletes something.
+    pub fn delete<H, T>(
+        self,
+        path: impl Into<Cow<'static, str>>,
+        caller: Caller,
+        limit: Limit,
+        handler: H,
+    ) -> Self
+    where
+        H: Handler<T, S>,
+        T: 'static,
+    {
+        self.add(Method::DELETE, path.into(), caller, limit, delete(handler))
     }
 
     /// The server function `F`, called by browsers. One that is not registered does not exist.

@@ -3,6 +3,7 @@
 use cashier::Cashier;
 use cashier::api_keys::ApiKeys;
 use cashier::db::order_list::{Cursor, Page};
+use cashier::webhooks::Webhooks;
 use cashier::{PlaceError, PlaceRequest};
 use leptos::prelude::use_context;
 use recharge::{Order, OrderState, User};
@@ -29,6 +30,7 @@ const OWN_ROWS: usize = 10;
 pub struct Service {
     pub cashier: Cashier,
     pub keys: ApiKeys,
+    pub webhooks: Webhooks,
     pub site: Site,
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Has somebody else's client ask a sandbox: run.sh NAME (see below), with SANDBOX (its address), KEYS (its key
 # files), NOTIFY_URL and BILL_DATE (a day with a payment, yyyy-MM-dd) set; or has it send notices as WeChat would, with SANDBOX,
-# SERVER (the merchant's) and ORDERS (JSON, by name) set. Installs what it needs, once.
+# SERVER (the merchant's) and ORDERS (JSON, by name) set; or has it verify webhooks, with DELIVERIES set. Installs what it needs, once.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/env.sh"
 judges="$root/sandbox/judges" tools="$SAOMA_TOOLS/judges"
 mkdir -p "$tools"
@@ -68,6 +68,17 @@ notices-node)
     cp "$judges/node/"*.mjs "$tools/node/"
     exec node "$tools/node/notices.mjs" 9>&-
     ;;
+webhooks-python)
+    command -v python3 >/dev/null || apt_install python3 python3-venv
+    install python python3
+    exec "$tools/python/venv/bin/python" "$judges/python/judge_webhooks.py" 9>&-
+    ;;
+webhooks-node)
+    need_node
+    install node node
+    cp "$judges/node/"*.mjs "$tools/node/"
+    exec node "$tools/node/webhooks.mjs" 9>&-
+    ;;
 axios-plugin | node-v3 | invoke | tenpay)
     need_node
     install node node
@@ -75,5 +86,5 @@ axios-plugin | node-v3 | invoke | tenpay)
     cp "$judges/node/"*.mjs "$tools/node/"
     exec node "$tools/node/$1.mjs" 9>&-
     ;;
-*) fail "which judge? wechatpayv3, wechatpy, axios-plugin, node-v3, invoke, tenpay, notices-python, notices-node, docs-python or docs-node" ;;
+*) fail "which judge? wechatpayv3, wechatpy, axios-plugin, node-v3, invoke, tenpay, notices-python, notices-node, webhooks-python, webhooks-node, docs-python or docs-node" ;;
 esac

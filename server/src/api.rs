@@ -1,6 +1,8 @@
 //! `/api/v1`: what the site's own programs call with a key.
 
 mod debits;
+mod deliveries;
+mod endpoints;
 mod holds;
 mod json;
 mod me;
@@ -24,4 +26,6 @@ pub(crate) fn routes() -> Routes<Server> {
         .merge(users::routes())
         .merge(debits::routes())
         .merge(holds::routes())
+        .merge(endpoints::routes())
+        .merge(deliveries::routes())
 }

@@ -21,6 +21,8 @@ const REFUNDS_AT_ONCE: usize = 20;
 /// this step has run or not.
 const HOLDS_EVERY: Duration = Duration::from_secs(1);
 const TIDY_EVERY: Duration = Duration::from_secs(5);
+/// Old deliveries are deleted once in this many rounds of tidying: once a minute.
+const WEBHOOK_ROUNDS: u64 = 12;
 /// Old failed sign-ins are deleted once in this many rounds of tidying: once an hour.
 const PRUNE_ROUNDS: u64 = 720;
 /// Time between two looks whether WeChat's platform certificates are due.
@@ -51,6 +53,11 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     loops.spawn(supervised("reconciling", move || reconcile(cashier.clone())));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("WeChat's certificates", move || wechat_keys(cashier.clone())));
+    let webhooks = server.pages.webhooks.clone();
+    loops.spawn(supervised("webhooks", move || {
+        let webhooks = webhooks.clone();
+        async move { webhooks.run().await }
+    }));
     let tidied = server.clone();
     loops.spawn(supervised("tidying", move || tidy(tidied.clone())));
     Background { _loops: loops }
@@ -224,6 +231,11 @@ async fn tidy(server: Server) {
         server.misses.forget(now);
         server.cashier.forget_idempotency_keys().await;
         rounds += 1;
+        if rounds % WEBHOOK_ROUNDS == 0
+            && let Err(error) = server.pages.webhooks.forget().await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries could not be deleted");
+        }
         if rounds % PRUNE_ROUNDS == 1
             && let Err(error) = server.operators.prune(now).await
         {

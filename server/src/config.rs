@@ -75,6 +75,8 @@ pub struct Config {
     pub max_connections: u32,
     pub trusted_proxies: Vec<IpNet>,
     pub metrics_from: Vec<IpNet>,
+    /// Private networks into which webhooks may be delivered.
+    pub webhook_networks: Vec<IpNet>,
     pub log_format: LogFormat,
     /// By which protocol new orders are placed.
     pub first: Protocol,

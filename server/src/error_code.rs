@@ -65,6 +65,10 @@ codes! {
     HoldExpired = CONFLICT "hold_expired" "The hold has expired";
     TooManyOpen = CONFLICT "too_many_open" "Too many orders are open";
     IdempotencyKeyReused = CONFLICT "idempotency_key_reused" "The idempotency key was used for something else";
+    RotationOpen = CONFLICT "rotation_open" "The secret before is still in use";
+    EndpointDisabled = CONFLICT "endpoint_disabled" "The webhook endpoint is disabled";
+    TooManyEndpoints = CONFLICT "too_many_endpoints" "There are too many webhook endpoints";
+    Changed = CONFLICT "changed" "It was changed meanwhile";
     TooLarge = PAYLOAD_TOO_LARGE "too_large" "The body is too large";
     ContentType = UNSUPPORTED_MEDIA_TYPE "content_type" "The body is not of a kind that is read here";
     Invalid = UNPROCESSABLE_ENTITY "invalid" "A value is not right";

@@ -63,6 +63,10 @@ async fn metrics_page(
             metrics::gauge!("saoma_reconciled_day_timestamp_seconds").set(float(seconds));
         }
     }
+    if let Ok(Ok((ill, disabled))) = timeout(PATIENCE, server.pages.webhooks.in_trouble()).await {
+        metrics::gauge!("saoma_webhook_endpoints_ill").set(float(ill));
+        metrics::gauge!("saoma_webhook_endpoints_disabled").set(float(disabled));
+    }
     let health = server.cashier.health();
     let spoken = [Protocol::V2, Protocol::V3].into_iter().filter(|by| server.cashier.speaks(*by));
     for (by, calls) in spoken.clone().flat_map(|by| CallKind::ALL.map(|calls| (by, calls))) {

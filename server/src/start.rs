@@ -4,6 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use app::{service::Service, site::SiteSettings};
 use cashier::db::{facts, sqlite_file};
+use cashier::webhooks::{Names, WebhookSettings, Webhooks};
 use cashier::{Cashier, Clock, Db, Random, api_keys::ApiKeys, sealing::SecretKeys, token::AccessTokens};
 use recharge::api_key::KeyMode;
 use tokio::{sync::watch, task::JoinHandle};
@@ -98,6 +99,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         pages: Service {
             cashier: cashier.clone(),
             keys: ApiKeys::new(db.clone(), mode_of_keys(&config)),
+            webhooks: webhooks(&config, &db, secret_keys.as_ref(), &public_url)?,
             site: site_settings(&config, &public_url, sandbox_addr),
         },
         cashier,
@@ -177,6 +179,20 @@ fn access_tokens(
     let (weixin, keys) = (account?.weixin.clone(), keys?);
     let (api, daily) = (config.weixin.token_api, i64::from(config.weixin.token_daily));
     Some(AccessTokens::new(db.clone(), Clock::system(), weixin, api, daily, keys))
+}
+
+fn webhooks(
+    config: &Config,
+    db: &Db,
+    keys: Option<&SecretKeys>,
+    public_url: &PublicUrl,
+) -> Result<Webhooks, StartError> {
+    let settings = WebhookSettings {
+        public_url: public_url.to_string(),
+        networks: config.webhook_networks.clone(),
+        names: Names::system(),
+    };
+    Webhooks::new(db.clone(), Clock::system(), Random::system(), keys, settings).map_err(StartError::Webhooks)
 }
 
 fn mode_of_keys(config: &Config) -> KeyMode {

@@ -83,6 +83,8 @@ mod static_codes;
 mod status_words;
 #[path = "http/transport.rs"]
 mod transport;
+#[path = "http/webhooks.rs"]
+mod webhooks;
 mod wechat_v3;
 #[path = "http/wxpay_errors.rs"]
 mod wxpay_errors;

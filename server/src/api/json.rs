@@ -39,6 +39,17 @@ pub(super) async fn read<T: DeserializeOwned>(request: Request, most: usize) -> 
     parse(&body)
 }
 
+/// The same where a body may be left out.
+///
+/// # Errors
+/// As [`read`].
+pub(super) async fn read_or_nothing<T: DeserializeOwned>(request: Request) -> Result<Option<T>, Problem> {
+    if request.body().is_end_stream() {
+        return Ok(None);
+    }
+    read(request, BYTES).await.map(Some)
+}
+
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {

@@ -53,6 +53,14 @@ impl Config {
             max_connections: between("SAOMA_MAX_CONNECTIONS", s.max_connections, 10, 1_000_000)?,
             trusted_proxies: networks("SAOMA_TRUSTED_PROXIES", &s.trusted_proxies)?,
             metrics_from: networks("SAOMA_METRICS_FROM", &s.metrics_from)?,
+            webhook_networks: match (&s.webhook_networks, in_sandbox) {
+                (Some(given), _) => networks("SAOMA_WEBHOOK_NETWORKS", given)?,
+                // The site that is being tried out runs beside it.
+                (None, true) => {
+                    networks("SAOMA_WEBHOOK_NETWORKS", &["127.0.0.0/8".to_owned(), "::1/128".to_owned()])?
+                }
+                (None, false) => Vec::new(),
+            },
             log_format: match s.log_format.as_str() {
                 "human" => LogFormat::Human,
                 "json" => LogFormat::Json,

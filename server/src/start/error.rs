@@ -25,6 +25,8 @@ pub enum StartError {
     Client(#[from] wxpay::Error),
     #[error("the sandbox cannot start")]
     Sandbox(#[from] sandbox::OpenError),
+    #[error("webhooks cannot be sent: the machine's TLS authorities cannot be read")]
+    Webhooks(#[source] reqwest::Error),
     #[error("the operator admin could not be added")]
     Operator(#[from] OperatorError),
 }
