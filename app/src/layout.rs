@@ -224,6 +224,7 @@ pub enum Tab {
     Reconciliations,
     Codes,
     Keys,
+    Webhooks,
 }
 
 /// An operator's page.
@@ -252,6 +253,7 @@ where
                     {link(Tab::Reconciliations, links::RECONCILIATIONS, nav::BILLS)}
                     {site.static_codes.then(|| link(Tab::Codes, links::CODES, nav::CODES))}
                     {link(Tab::Keys, links::KEYS, nav::KEYS)}
+                    {link(Tab::Webhooks, links::WEBHOOKS, nav::WEBHOOKS)}
                 </nav>
                 <div class="topbar-end">
                     <a class="tool" href=request.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>

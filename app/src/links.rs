@@ -30,6 +30,8 @@ pub const RECONCILIATIONS: &str = "/admin/reconciliations";
 pub const CODES: &str = "/admin/codes";
 /// The list of the keys of the site's programs, and the form that makes one.
 pub const KEYS: &str = "/admin/keys";
+/// The list of webhook endpoints, and the form that makes one.
+pub const WEBHOOKS: &str = "/admin/webhooks";
 pub const FAVICON: &str = "/favicon.svg";
 /// The folder of style, script and module, without slashes.
 pub const PKG: &str = "pkg";
@@ -86,6 +88,20 @@ paths! {
     KEY_ROTATE = "/admin/keys/{name}/rotate", key_rotate(name);
     /// Takes the key back.
     KEY_REVOKE = "/admin/keys/{name}/revoke", key_revoke(name);
+    /// One webhook endpoint with its deliveries.
+    WEBHOOK = "/admin/webhooks/{endpoint}", webhook(endpoint);
+    /// Changes where it is and what it is told.
+    WEBHOOK_CHANGE = "/admin/webhooks/{endpoint}/change", webhook_change(endpoint);
+    /// Gives it another secret.
+    WEBHOOK_ROTATE = "/admin/webhooks/{endpoint}/rotate", webhook_rotate(endpoint);
+    /// Sends nothing to it any more, or goes on, or deletes it.
+    WEBHOOK_SWITCH = "/admin/webhooks/{endpoint}/switch", webhook_switch(endpoint);
+    /// Sends it a test.
+    WEBHOOK_TEST = "/admin/webhooks/{endpoint}/test", webhook_test(endpoint);
+    /// One delivery with its tries.
+    WEBHOOK_DELIVERY = "/admin/webhooks/{endpoint}/deliveries/{event}", webhook_delivery(endpoint, event);
+    /// Sends it again.
+    WEBHOOK_AGAIN = "/admin/webhooks/{endpoint}/deliveries/{event}/again", webhook_again(endpoint, event);
     /// Dismisses the difference that the query names.
     DIFFERENCE_DISMISS = "/admin/reconciliations/{date}/dismiss", difference_dismiss(date);
 }

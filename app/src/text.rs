@@ -9,12 +9,13 @@ mod operator_bills;
 mod operator_codes;
 mod operator_keys;
 mod operator_money;
+mod operator_webhooks;
 mod payer_pages;
 mod shared;
 
 pub use self::{
-    operator::*, operator_bills::*, operator_codes::*, operator_keys::*, operator_money::*, payer_pages::*,
-    shared::*,
+    operator::*, operator_bills::*, operator_codes::*, operator_keys::*, operator_money::*,
+    operator_webhooks::*, payer_pages::*, shared::*,
 };
 pub use crate::lang::{Lang, Text};
 
@@ -41,6 +42,7 @@ mod tests {
             overview::EVERY,
             codes::EVERY,
             keys::EVERY,
+            webhooks::EVERY,
             orders::EVERY,
             order::EVERY,
             bill::EVERY,

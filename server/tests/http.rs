@@ -83,6 +83,8 @@ mod static_codes;
 mod status_words;
 #[path = "http/transport.rs"]
 mod transport;
+#[path = "http/webhook_desk.rs"]
+mod webhook_desk;
 #[path = "http/webhooks.rs"]
 mod webhooks;
 mod wechat_v3;

@@ -64,6 +64,8 @@ pub struct Overview {
     /// The last day whose bill was compared, and the number of open differences.
     pub reconciled: (Option<BillDate>, i64),
     pub health: Health,
+    /// Webhook endpoints that are ill, and those that the program has disabled.
+    pub webhooks: (usize, usize),
 }
 
 impl Service {
@@ -165,6 +167,7 @@ impl Service {
             backlog: self.cashier.backlog().await.map_err(internal)?,
             reconciled: self.cashier.reconciled().await.map_err(internal)?,
             health: self.cashier.health(),
+            webhooks: self.webhooks.in_trouble().await.map_err(internal)?,
         })
     }
 

@@ -21,6 +21,7 @@ texts! { pub mod nav {
     BILLS = "对账", "Reconciliation";
     CODES = "固定码", "Static codes";
     KEYS = "密钥", "Keys";
+    WEBHOOKS = "推送", "Webhooks";
     SIGNOUT = "退出", "Sign out";
 } }
 

@@ -12,6 +12,8 @@ fn address(path: &str, number: &str) -> String {
         .replace("{date}", "20260315")
         .replace("{out_refund_no}", "RF1")
         .replace("{name}", "forum")
+        .replace("{endpoint}", "we_AAAAAAAAAAAAAAAA")
+        .replace("{event}", "evt_1")
 }
 
 async fn call(site: &Site, method: &Method, path: &str, cookie: &str) -> reqwest::Response {

@@ -75,6 +75,8 @@ fn page_of_form(path: &str) -> String {
         ["admin", "orders", number, ..] => links::order(number),
         ["admin", "codes", ..] => links::CODES.to_owned(),
         ["admin", "keys", ..] => links::KEYS.to_owned(),
+        ["admin", "webhooks"] => links::WEBHOOKS.to_owned(),
+        ["admin", "webhooks", endpoint, ..] => links::webhook(endpoint),
         ["admin", "reconciliations", date, ..] => links::reconciliation(date),
         _ => links::ADMIN.to_owned(),
     }

@@ -8,7 +8,7 @@ use wxpay::bill::BillDate;
 use crate::components;
 use crate::links;
 use crate::request::PageRequest;
-use crate::text::{Text, bill, codes, error, keys, order, refunds, resolve};
+use crate::text::{Text, bill, codes, error, keys, order, refunds, resolve, webhooks};
 use crate::url::address;
 
 /// `Outcome = "code", tone, TEXT;`
@@ -67,6 +67,12 @@ outcomes! {
     OrderTurnedUp = "turned_up", Some("warn"), resolve::SAID_TURNED_UP;
     CodeStopped = "stopped", None, codes::SAID_STOPPED;
     KeyRevoked = "revoked", None, keys::SAID_REVOKED;
+    WebhookChanged = "hook_changed", None, webhooks::SAID_CHANGED;
+    WebhookDisabled = "hook_off", None, webhooks::SAID_DISABLED;
+    WebhookEnabled = "hook_on", None, webhooks::SAID_ENABLED;
+    WebhookDeleted = "hook_deleted", None, webhooks::SAID_DELETED;
+    WebhookTested = "hook_tested", None, webhooks::SAID_TESTED;
+    WebhookAgain = "hook_again", None, webhooks::SAID_AGAIN;
     DifferenceDismissed = "dismissed", None, bill::SAID_DISMISSED;
     DifferenceChanged = "over", Some("warn"), bill::SAID_OVER;
 }
@@ -99,6 +105,11 @@ pub fn to_codes(outcome: Outcome) -> Response {
 /// Leads to the list of keys, which says the outcome.
 pub fn to_keys(outcome: Outcome) -> Response {
     to(links::KEYS, outcome, "")
+}
+
+/// Leads to a page about webhooks, which says the outcome.
+pub fn to_webhook(path: &str, outcome: Outcome) -> Response {
+    to(path, outcome, "")
 }
 
 /// Leads to the page of a day's differences, which says the outcome.

@@ -24,7 +24,7 @@ use crate::links;
 use crate::money::thousands;
 use crate::service::Service;
 use crate::service::operator::Overview;
-use crate::text::{Lang, Text, bill, check, common, orders, overview, refunds as texts};
+use crate::text::{Lang, Text, bill, check, common, orders, overview, refunds as texts, webhooks};
 use crate::url::address;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
@@ -294,6 +294,14 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         let link = view! { <a href=links::RECONCILIATIONS>{lang.t(common::ALL)}</a> };
         components::notice(Some("warn"), view! { {words}" "{link} })
     });
+    let (ill, disabled) = overview.webhooks;
+    let hooks = [(ill, Some("warn"), webhooks::ILL_ALL), (disabled, Some("bad"), webhooks::DISABLED_ALL)];
+    let hooks = hooks.into_iter().filter(|(count, ..)| *count > 0).map(|(count, tone, words)| {
+        let words = lang.fill(words, &[("n", &count.to_string())]);
+        let link = view! { <a href=links::WEBHOOKS>{lang.t(common::ALL)}</a> };
+        components::notice(tone, view! { {words}" "{link} })
+    });
+    let hooks: Vec<_> = hooks.collect();
     let tile = |label: Text, value: String| view! { <div><dt class="note">{lang.t(label)}</dt><dd>{value}</dd></div> };
     view! {
         <section class="card stack" aria-labelledby="he-t">
@@ -302,6 +310,7 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
             {outages}
             {unsound}
             {differing}
+            {hooks}
             <dl class="tiles">
                 {tile(overview::HEALTH_DUE, waiting)}
                 {tile(bill::LAST, compared)}
