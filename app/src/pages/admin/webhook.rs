@@ -135,7 +135,8 @@ fn deliveries(lang: Lang, read: &Read) -> impl IntoView + use<> {
     let filter = |(state, word): (Option<DeliveryState>, Text)| {
         let href = address(&path, [("state", state.map_or("", DeliveryState::name))]);
         let is_this = (state == read.state).then_some("true");
-        view! { <a class="button" data-kind="plain" href=href aria-current=is_this>{lang.t(word)}</a> }
+        let kind = is_this.is_none().then_some("plain");
+        view! { <a class="button" data-kind=kind href=href aria-current=is_this>{lang.t(word)}</a> }
     };
     let row = |delivery: &Delivery| {
         let next = match delivery.due_at {
@@ -180,7 +181,7 @@ fn deliveries(lang: Lang, read: &Read) -> impl IntoView + use<> {
         view! { <nav class="pager">{pager_end(lang.t(orders::OLDER), Some(href), false)}</nav> }
     });
     view! {
-        <section class="card stack" aria-labelledby="del-t">
+        <section class="card stack">
             <h2 id="del-t">{lang.t(text::DELIVERIES)}</h2>
             <div class="row">{filters.map(filter)}</div>
             {table}

@@ -69,13 +69,15 @@ fn facts(lang: Lang, delivery: &Delivery) -> impl IntoView + use<> {
 }
 
 fn sent(lang: Lang, body: &str) -> impl IntoView + use<> {
-    let value = serde_json::from_str::<serde_json::Value>(body).ok();
-    let text = value.and_then(|value| serde_json::to_string_pretty(&value).ok());
-    let text = text.unwrap_or_else(|| lang.t(text::BODY_GONE).to_owned());
+    // Every byte counts for the signature, so it is shown as it is sent.
+    let text = match body.is_empty() {
+        true => lang.t(text::BODY_GONE).to_owned(),
+        false => body.to_owned(),
+    };
     view! {
         <section class="card stack" aria-labelledby="body-t">
             <h2 id="body-t">{lang.t(text::BODY)}</h2>
-            <pre class="mono order-link" tabindex="0">{text}</pre>
+            <p class="mono exact order-link">{text}</p>
         </section>
     }
 }
@@ -101,7 +103,7 @@ fn attempts(lang: Lang, tries: &[AttemptSeen]) -> impl IntoView + use<> {
                     <dt>{lang.t(text::AT)}</dt><dd>{components::time(tried.at, Clock::Full)}{address}</dd>
                     <dt>{lang.t(text::TOOK)}</dt><dd>{format!("{} ms", tried.took_ms)}</dd>
                     <dt>{lang.t(text::ANSWER)}</dt><dd>{said}</dd>
-                    <dt>{lang.t(text::REPLY)}</dt><dd class="mono order-link">{reply}</dd>
+                    <dt>{lang.t(text::REPLY)}</dt><dd class="mono exact order-link">{reply}</dd>
                 </dl>
             </li>
         }
