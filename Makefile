@@ -2,7 +2,7 @@
 # scripts/env.sh has the compiler and the folders that commands here share with them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run test build check test-rust test-browser audit torture bench faults fuzz clean setup site
+.PHONY: help run test build check test-rust test-browser audit torture openapi contract bench faults fuzz clean setup site
 
 cargo := source scripts/env.sh && cargo
 # All tests of the server's side, on SQLite and on a throw-away PostgreSQL.
@@ -36,6 +36,13 @@ audit: setup ## Known security advisories of our dependencies (needs the network
 torture: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
 	@export SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) POSTGRES=$(POSTGRES); \
 	$(tests) --test simulation $(if $(SEED),no_seed_breaks_an_invariant -- --exact,--) --nocapture
+
+openapi: setup ## Write docs/openapi.json anew from the code
+	@export SAOMA_WRITE_OPENAPI=1; $(cargo) test --locked --workspace --exclude frontend --features "$$all_features" --lib the_document_in_docs
+
+contract: setup ## Have Schemathesis try the contract for half an hour on each database (CONTRACT_S=n)
+	@export CONTRACT_S=$(or $(CONTRACT_S),1800); \
+	$(tests) --test http contract
 
 bench: build ## Speed, beside peers
 	@bash bench/run.sh

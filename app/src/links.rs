@@ -7,6 +7,10 @@ use crate::url::address;
 
 /// The top-up page.
 pub const HOME: &str = "/";
+/// The contract for the site's programs, for people to read.
+pub const API: &str = "/api";
+/// The same for programs, as OpenAPI.
+pub const OPENAPI: &str = "/api/openapi.json";
 /// Takes the top-up form.
 pub const RECHARGE: &str = "/recharge";
 /// Takes the choice between light and dark.

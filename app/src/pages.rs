@@ -11,6 +11,7 @@ use crate::links;
 use crate::service::Service;
 
 mod admin;
+mod contract;
 mod pay;
 mod qr;
 mod receipt;
@@ -40,6 +41,7 @@ const OWNER: Caller = Caller::Operator(Permission::Owner);
 pub fn routes() -> Routes<Service> {
     Routes::new()
         .get(links::HOME, BROWSER, Limit::Reads, top_up::show)
+        .get(links::API, BROWSER, Limit::Reads, contract::show)
         .get(links::SWITCH, BROWSER, Limit::Reads, top_up::switch)
         .post(links::RECHARGE, BROWSER, Limit::Payer, top_up::order)
         .get(links::PAY, BROWSER, Limit::Misses, pay::show)

@@ -1,5 +1,7 @@
 //! Application service for pages and server functions: who may see what, and how orders and errors are shown.
 
+use std::sync::Arc;
+
 use cashier::Cashier;
 use cashier::api_keys::ApiKeys;
 use cashier::db::order_list::{Cursor, Page};
@@ -32,6 +34,16 @@ pub struct Service {
     pub keys: ApiKeys,
     pub webhooks: Webhooks,
     pub site: Site,
+    /// The contract for the site's programs, as OpenAPI.
+    pub contract: Arc<Contract>,
+}
+
+/// What the site's programs may call, as OpenAPI.
+#[derive(Debug)]
+pub struct Contract {
+    pub document: serde_json::Value,
+    /// The same as it is served.
+    pub text: String,
 }
 
 impl Service {

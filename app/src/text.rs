@@ -4,6 +4,7 @@
 //! Rules for new ones: say what is known, then what happens by itself, then what can be done. Unconfirmed is never
 //! called failed, and the payer is never at fault.
 
+mod contract_page;
 mod operator;
 mod operator_bills;
 mod operator_codes;
@@ -14,7 +15,7 @@ mod payer_pages;
 mod shared;
 
 pub use self::{
-    operator::*, operator_bills::*, operator_codes::*, operator_keys::*, operator_money::*,
+    contract_page::*, operator::*, operator_bills::*, operator_codes::*, operator_keys::*, operator_money::*,
     operator_webhooks::*, payer_pages::*, shared::*,
 };
 pub use crate::lang::{Lang, Text};
@@ -43,6 +44,7 @@ mod tests {
             codes::EVERY,
             keys::EVERY,
             webhooks::EVERY,
+            contract::EVERY,
             orders::EVERY,
             order::EVERY,
             bill::EVERY,

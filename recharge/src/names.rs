@@ -1,4 +1,4 @@
-//! One table of stored words for an enum: both directions of reading, the list of all, and serde by the same words.
+//! One table of stored words for an enum: both directions of reading, the list of all, serde and the schema by the same words.
 
 /// Gives an enum without data its stored words. The table of words is the only place that has them.
 macro_rules! names {
@@ -22,6 +22,17 @@ macro_rules! names {
                 }
             }
         }
+
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                utoipa::openapi::ObjectBuilder::new()
+                    .schema_type(utoipa::openapi::schema::Type::String)
+                    .enum_values(Some([$($name),*]))
+                    .into()
+            }
+        }
+
+        impl utoipa::ToSchema for $type {}
 
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use wxpay::{Fen, UnixMillis};
 
 use crate::exception::{Exception, ExceptionKind, ResolutionKind};
@@ -15,7 +16,7 @@ mod spent;
 pub use spent::{DebitObject, GrantObject, HoldObject, ReversalObject};
 
 /// A recharge: an order and what became of its payment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RechargeObject {
     /// Our number of it.
     pub out_trade_no: String,
@@ -31,18 +32,24 @@ pub struct RechargeObject {
     #[serde(rename = "type")]
     pub trade_type: &'static str,
     /// What the payer pays.
+    #[schema(value_type = i64)]
     pub total_fee: Fen,
     /// What is added when it is credited.
+    #[schema(value_type = i64)]
     pub bonus: Fen,
     /// What the balance rose by; 0 until it is credited.
+    #[schema(value_type = i64)]
     pub credited: Fen,
     /// What of `total_fee` the payer has again.
+    #[schema(value_type = i64)]
     pub refunded: Fen,
     /// What of `total_fee` is on its way back to the payer.
+    #[schema(value_type = i64)]
     pub refunding: Fen,
     /// Whether it was paid after it was closed or had expired.
     pub late: bool,
     /// The site's own fields.
+    #[schema(value_type = Object)]
     pub metadata: Value,
     /// When it was placed.
     pub created_at: String,
@@ -98,7 +105,7 @@ impl RechargeObject {
 }
 
 /// A refund of a payment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct RefundObject {
     /// Our number of it, or the merchant platform's.
     pub out_refund_no: String,
@@ -111,8 +118,10 @@ pub struct RefundObject {
     /// How far it is.
     pub state: RefundState,
     /// What goes back to the payer.
+    #[schema(value_type = i64)]
     pub amount: Fen,
     /// What it took from the balance, bonus included.
+    #[schema(value_type = i64)]
     pub taken: Fen,
     /// Whose balance; `null` where nothing was taken.
     pub user: Option<String>,
@@ -147,15 +156,18 @@ impl RefundObject {
 }
 
 /// What a user has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct BalanceObject {
     /// The user's id.
     pub user: String,
     /// The sum of the ledger.
+    #[schema(value_type = i64)]
     pub balance: Fen,
     /// Set aside by open holds.
+    #[schema(value_type = i64)]
     pub held: Fen,
     /// What can be spent.
+    #[schema(value_type = i64)]
     pub available: Fen,
     /// How many numbered rows the ledger has: one with fewer is older.
     pub entries: i64,
@@ -175,7 +187,7 @@ impl BalanceObject {
 }
 
 /// Real money that did not fit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ExceptionObject {
     /// Names it for ever.
     pub id: String,
@@ -188,10 +200,12 @@ pub struct ExceptionObject {
     /// The payment, where WeChat named it.
     pub transaction_id: Option<String>,
     /// What WeChat states, in the smallest unit of `fee_type`.
+    #[schema(value_type = i64)]
     pub total_fee: Fen,
     /// The currency.
     pub fee_type: String,
     /// What the order asks for; `null` where there is none.
+    #[schema(value_type = Option<i64>)]
     pub expected_fee: Option<Fen>,
     /// When it was seen first.
     pub first_seen_at: String,
@@ -200,7 +214,7 @@ pub struct ExceptionObject {
 }
 
 /// How an exception was settled.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct SettledObject {
     /// When.
     pub at: String,

@@ -11,13 +11,14 @@ mod placing;
 mod recharges;
 mod refunds;
 mod return_url;
+pub(crate) mod schemas;
 mod spending;
 mod users;
 pub(crate) mod values;
 
 use app::access::Routes;
 
-use crate::state::Server;
+use crate::{operation::Operation, state::Server};
 
 pub(crate) fn routes() -> Routes<Server> {
     me::routes()
@@ -28,4 +29,19 @@ pub(crate) fn routes() -> Routes<Server> {
         .merge(holds::routes())
         .merge(endpoints::routes())
         .merge(deliveries::routes())
+}
+
+/// What the contract says of these routes: one entry for each.
+pub(crate) fn operations() -> Vec<Operation> {
+    [
+        me::operations(),
+        recharges::operations(),
+        refunds::operations(),
+        users::operations(),
+        debits::operations(),
+        holds::operations(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -2,9 +2,9 @@
 
 use http::StatusCode;
 
-/// `Code = status "word" "title";`
+/// `Code = status "word" "title" "title in Chinese";`
 macro_rules! codes {
-    ($($(#[$doc:meta])* $code:ident = $status:ident $word:literal $title:literal;)*) => {
+    ($($(#[$doc:meta])* $code:ident = $status:ident $word:literal $title:literal $title_zh:literal;)*) => {
         /// What went wrong.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(crate) enum Code {
@@ -26,67 +26,76 @@ macro_rules! codes {
                 }
             }
 
+            /// The same in Chinese, for the page about errors.
+            pub(crate) fn title_zh(self) -> &'static str {
+                match self {
+                    $(Code::$code => $title_zh,)*
+                }
+            }
+
+            /// All of them.
+            pub(crate) fn all() -> &'static [Code] {
+                &[$(Code::$code),*]
+            }
+
             pub(crate) fn status(self) -> StatusCode {
                 match self {
                     $(Code::$code => StatusCode::$status,)*
                 }
             }
         }
-
-        #[cfg(test)]
-        const ALL: &[Code] = &[$(Code::$code),*];
     };
 }
 
 codes! {
-    BadRequest = BAD_REQUEST "bad_request" "The request cannot be read";
-    BadType = BAD_REQUEST "bad_type" "This way to pay is not offered";
-    OpenId = BAD_REQUEST "openid" "The payer's openid is missing or out of place";
-    ClientIp = BAD_REQUEST "client_ip" "The payer's address is missing or out of place";
-    IdempotencyKey = BAD_REQUEST "idempotency_key" "The idempotency key cannot be read";
+    BadRequest = BAD_REQUEST "bad_request" "The request cannot be read" "请求无法解读";
+    BadType = BAD_REQUEST "bad_type" "This way to pay is not offered" "没有提供这种支付方式";
+    OpenId = BAD_REQUEST "openid" "The payer's openid is missing or out of place" "缺少付款人的 openid，或不该带";
+    ClientIp = BAD_REQUEST "client_ip" "The payer's address is missing or out of place" "缺少付款人的地址，或不该带";
+    IdempotencyKey = BAD_REQUEST "idempotency_key" "The idempotency key cannot be read" "幂等键无法解读";
     /// A user token.
-    Token = UNAUTHORIZED "token" "The token is not valid";
+    Token = UNAUTHORIZED "token" "The token is not valid" "令牌无效";
     /// In `/wxpay/*` another one says [`Code::Origin`].
-    InsufficientBalance = PAYMENT_REQUIRED "insufficient_balance" "The balance does not suffice";
-    KeyInBrowser = FORBIDDEN "key_in_browser" "A page in a browser called with a key";
-    Origin = FORBIDDEN "origin" "A page in a browser called";
-    ApiKey = UNAUTHORIZED "api_key" "The key is not valid";
-    Scope = FORBIDDEN "scope" "The key does not allow this";
-    Network = FORBIDDEN "network" "The call comes from elsewhere than its credentials allow";
-    NotFound = NOT_FOUND "not_found" "There is nothing at this address";
-    MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The address does not take this method";
-    MaxAmount = FORBIDDEN "max_amount" "The key may not move so much in one call";
-    ReferenceReused = CONFLICT "reference_reused" "The reference was used for something else";
-    NotPaid = CONFLICT "not_paid" "The recharge is not paid";
-    BalanceLow = CONFLICT "balance_low" "The user has spent what would be taken back";
-    TooManyRefunds = CONFLICT "too_many_refunds" "No more refunds of this payment are possible";
-    BalanceKeptBySite = CONFLICT "balance_kept_by_site" "The site keeps the balances itself";
-    HoldEnded = CONFLICT "hold_ended" "The hold has ended";
-    HoldExpired = CONFLICT "hold_expired" "The hold has expired";
-    TooManyOpen = CONFLICT "too_many_open" "Too many orders are open";
-    IdempotencyKeyReused = CONFLICT "idempotency_key_reused" "The idempotency key was used for something else";
-    RotationOpen = CONFLICT "rotation_open" "The secret before is still in use";
-    EndpointDisabled = CONFLICT "endpoint_disabled" "The webhook endpoint is disabled";
-    TooManyEndpoints = CONFLICT "too_many_endpoints" "There are too many webhook endpoints";
-    Changed = CONFLICT "changed" "It was changed meanwhile";
-    TooLarge = PAYLOAD_TOO_LARGE "too_large" "The body is too large";
-    ContentType = UNSUPPORTED_MEDIA_TYPE "content_type" "The body is not of a kind that is read here";
-    Invalid = UNPROCESSABLE_ENTITY "invalid" "A value is not right";
-    Quantity = UNPROCESSABLE_ENTITY "quantity" "The quantity is not right";
-    User = UNPROCESSABLE_ENTITY "user" "The user is not right";
-    PayerMismatch = UNPROCESSABLE_ENTITY "payer_mismatch" "WeChat does not know the payer";
-    TooOften = TOO_MANY_REQUESTS "too_often" "Too many calls at once";
-    TooManyKeys = TOO_MANY_REQUESTS "too_many_keys" "Too many idempotency keys";
-    Busy = SERVICE_UNAVAILABLE "busy" "Too busy, try again";
-    Unconfirmed = SERVICE_UNAVAILABLE "unconfirmed" "It is not known whether it was done";
-    TryAgain = SERVICE_UNAVAILABLE "try_again" "Another call works at the same, try again";
-    WechatNotAnswering = SERVICE_UNAVAILABLE "wechat_not_answering" "WeChat does not answer";
-    Crowded = SERVICE_UNAVAILABLE "crowded" "Too many orders at once, try again";
-    Refused = SERVICE_UNAVAILABLE "refused" "WeChat did not accept it";
-    Stopped = SERVICE_UNAVAILABLE "stopped" "Stopped until an operator acts";
-    DailyLimit = SERVICE_UNAVAILABLE "daily_limit" "The limit of the day is reached";
-    Wechat = SERVICE_UNAVAILABLE "wechat" "WeChat refused";
-    Seal = SERVICE_UNAVAILABLE "seal" "It could not be sealed";
+    InsufficientBalance = PAYMENT_REQUIRED "insufficient_balance" "The balance does not suffice" "余额不足";
+    KeyInBrowser = FORBIDDEN "key_in_browser" "A page in a browser called with a key" "浏览器页面用密钥发起了调用";
+    Origin = FORBIDDEN "origin" "A page in a browser called" "浏览器页面发起了调用";
+    ApiKey = UNAUTHORIZED "api_key" "The key is not valid" "密钥无效";
+    Scope = FORBIDDEN "scope" "The key does not allow this" "密钥没有这个权限";
+    Network = FORBIDDEN "network" "The call comes from elsewhere than its credentials allow" "调用来自未允许的地址";
+    NotFound = NOT_FOUND "not_found" "There is nothing at this address" "这个地址下没有内容";
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The address does not take this method" "这个地址不接受此方法";
+    MaxAmount = FORBIDDEN "max_amount" "The key may not move so much in one call" "密钥单次不可动用这么多";
+    ReferenceReused = CONFLICT "reference_reused" "The reference was used for something else" "这个 reference 已用于别的内容";
+    NotPaid = CONFLICT "not_paid" "The recharge is not paid" "充值尚未支付";
+    BalanceLow = CONFLICT "balance_low" "The user has spent what would be taken back" "用户已用掉要扣回的钱";
+    TooManyRefunds = CONFLICT "too_many_refunds" "No more refunds of this payment are possible" "这笔支付不能再退款";
+    BalanceKeptBySite = CONFLICT "balance_kept_by_site" "The site keeps the balances itself" "余额由网站自己管理";
+    HoldEnded = CONFLICT "hold_ended" "The hold has ended" "冻结已结束";
+    HoldExpired = CONFLICT "hold_expired" "The hold has expired" "冻结已过期";
+    TooManyOpen = CONFLICT "too_many_open" "Too many orders are open" "未付的订单太多";
+    IdempotencyKeyReused = CONFLICT "idempotency_key_reused" "The idempotency key was used for something else" "幂等键已用于别的内容";
+    RotationOpen = CONFLICT "rotation_open" "The secret before is still in use" "之前的密文仍在使用";
+    EndpointDisabled = CONFLICT "endpoint_disabled" "The webhook endpoint is disabled" "这个回调地址已停用";
+    TooManyEndpoints = CONFLICT "too_many_endpoints" "There are too many webhook endpoints" "回调地址太多";
+    Changed = CONFLICT "changed" "It was changed meanwhile" "期间已被改动";
+    TooLarge = PAYLOAD_TOO_LARGE "too_large" "The body is too large" "请求体太大";
+    ContentType = UNSUPPORTED_MEDIA_TYPE "content_type" "The body is not of a kind that is read here" "不接受这种请求体";
+    Invalid = UNPROCESSABLE_ENTITY "invalid" "A value is not right" "有值不合要求";
+    Quantity = UNPROCESSABLE_ENTITY "quantity" "The quantity is not right" "数量不合要求";
+    User = UNPROCESSABLE_ENTITY "user" "The user is not right" "用户不合要求";
+    PayerMismatch = UNPROCESSABLE_ENTITY "payer_mismatch" "WeChat does not know the payer" "微信不认识这位付款人";
+    TooOften = TOO_MANY_REQUESTS "too_often" "Too many calls at once" "调用太频繁";
+    TooManyKeys = TOO_MANY_REQUESTS "too_many_keys" "Too many idempotency keys" "幂等键太多";
+    Busy = SERVICE_UNAVAILABLE "busy" "Too busy, try again" "繁忙，请重试";
+    Unconfirmed = SERVICE_UNAVAILABLE "unconfirmed" "It is not known whether it was done" "尚不知道是否已完成";
+    TryAgain = SERVICE_UNAVAILABLE "try_again" "Another call works at the same, try again" "另一个调用正在处理，请重试";
+    WechatNotAnswering = SERVICE_UNAVAILABLE "wechat_not_answering" "WeChat does not answer" "微信没有应答";
+    Crowded = SERVICE_UNAVAILABLE "crowded" "Too many orders at once, try again" "下单太多，请重试";
+    Refused = SERVICE_UNAVAILABLE "refused" "WeChat did not accept it" "微信没有接受";
+    Stopped = SERVICE_UNAVAILABLE "stopped" "Stopped until an operator acts" "已停止，等待管理员处理";
+    DailyLimit = SERVICE_UNAVAILABLE "daily_limit" "The limit of the day is reached" "已达当日上限";
+    Wechat = SERVICE_UNAVAILABLE "wechat" "WeChat refused" "微信拒绝了请求";
+    Seal = SERVICE_UNAVAILABLE "seal" "It could not be sealed" "无法加密保存";
 }
 
 #[cfg(test)]
@@ -97,9 +106,9 @@ mod tests {
 
     #[test]
     fn each_word_is_of_one_error_and_is_spelt_for_programs() {
-        let words: BTreeSet<_> = ALL.iter().map(|code| code.word()).collect();
-        assert_eq!(words.len(), ALL.len());
-        for code in ALL {
+        let words: BTreeSet<_> = Code::all().iter().map(|code| code.word()).collect();
+        assert_eq!(words.len(), Code::all().len());
+        for code in Code::all() {
             let is_plain = code.word().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             let status = code.status();
             assert!(is_plain && (status.is_client_error() || status.is_server_error()), "{code:?}");

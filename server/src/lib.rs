@@ -27,6 +27,8 @@ mod misses;
 mod notify;
 mod notify_v3;
 mod official_account;
+pub mod openapi;
+mod operation;
 pub mod operators;
 mod payer_session;
 mod polls;

@@ -22,7 +22,7 @@ use crate::{
     error_code::Code,
     health,
     key_call::{self, Gate},
-    limits, middleware, notify, notify_v3, payer_session, polls,
+    limits, middleware, notify, notify_v3, openapi, payer_session, polls,
     problem::{self, Problem},
     recharge_api, session,
     state::Server,
@@ -40,6 +40,7 @@ fn own_routes() -> Routes<Server> {
         .merge(notify_v3::routes())
         .merge(recharge_api::routes())
         .merge(api::routes())
+        .merge(openapi::routes())
         .merge(access_token::routes())
         .merge(static_codes::routes())
         .merge(health::routes())

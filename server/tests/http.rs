@@ -25,6 +25,8 @@ mod channels;
 mod closed;
 #[path = "http/common.rs"]
 mod common;
+#[path = "http/contract.rs"]
+mod contract;
 #[path = "http/doctor.rs"]
 mod doctor;
 #[path = "http/forged.rs"]

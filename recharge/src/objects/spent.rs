@@ -2,22 +2,26 @@
 
 use serde::Serialize;
 use serde_json::Value;
+use utoipa::ToSchema;
 use wxpay::{Fen, UnixMillis};
 
 use crate::spend::{Debit, DebitCause, Grant, Hold, HoldState, Reversal};
 
 /// What the site took from a balance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct DebitObject {
     /// Its number.
     pub id: String,
     /// Whose balance.
     pub user: String,
     /// What was taken.
+    #[schema(value_type = i64)]
     pub amount: Fen,
     /// What was given back of it since.
+    #[schema(value_type = i64)]
     pub reversed: Fen,
     /// What was asked for and not there.
+    #[schema(value_type = i64)]
     pub shortfall: Fen,
     /// The caller's name of it; `null` of one that captured a hold.
     pub reference: Option<String>,
@@ -26,10 +30,12 @@ pub struct DebitObject {
     /// What for.
     pub reason: String,
     /// The caller's own fields.
+    #[schema(value_type = Object)]
     pub metadata: Value,
     /// Who asked for it.
     pub made_by: String,
     /// The balance right after it.
+    #[schema(value_type = i64)]
     pub balance_after: Fen,
     /// When it was taken.
     pub created_at: String,
@@ -60,7 +66,7 @@ impl DebitObject {
 }
 
 /// What the site gave back of a debit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ReversalObject {
     /// Its number.
     pub id: String,
@@ -69,6 +75,7 @@ pub struct ReversalObject {
     /// The debit.
     pub debit: String,
     /// What was given back.
+    #[schema(value_type = i64)]
     pub amount: Fen,
     /// Why.
     pub reason: String,
@@ -94,7 +101,7 @@ impl ReversalObject {
 }
 
 /// Money that is, or was, set aside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HoldObject {
     /// Its number.
     pub id: String,
@@ -103,6 +110,7 @@ pub struct HoldObject {
     /// Of whose balance.
     pub user: String,
     /// How much.
+    #[schema(value_type = i64)]
     pub amount: Fen,
     /// `open`, `captured`, `voided` or `expired`.
     pub state: HoldState,
@@ -111,6 +119,7 @@ pub struct HoldObject {
     /// What for.
     pub reason: String,
     /// The caller's own fields.
+    #[schema(value_type = Object)]
     pub metadata: Value,
     /// Who asked for it.
     pub made_by: String,
@@ -143,13 +152,14 @@ impl HoldObject {
 }
 
 /// What an operator added to a balance or took from it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct GrantObject {
     /// Its number.
     pub id: String,
     /// Whose balance.
     pub user: String,
     /// Below zero where it took.
+    #[schema(value_type = i64)]
     pub amount: Fen,
     /// Why.
     pub reason: String,

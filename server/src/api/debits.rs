@@ -10,22 +10,27 @@ use cashier::MOST_DEBITS;
 use http::Uri;
 use recharge::{
     api_key::Scope,
+    objects::DebitObject,
     spend::{
-        Amount, Debit, DebitCause, DebitId, DebitRequest, Metadata, OnShortfall, Reason, Reference, Reversal,
-        ReversalRequest,
+        Amount, DebitId, DebitRequest, Metadata, OnShortfall, Reason, Reference, Reversal, ReversalRequest,
     },
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
 use wxpay::Fen;
 
 use super::{
     json,
     paging::{Page, Query, whole},
+    schemas,
     spending::{debit_refused, made, not_found, not_written, reference, reversal_refused, status},
     values::{Given, UserId},
 };
 use crate::{
+    error_code::Code,
     key_call::KeyCall,
+    operation::Operation,
     problem::{Problem, Written},
     state::Server,
 };
@@ -45,16 +50,68 @@ pub(super) fn routes() -> Routes<Server> {
         .post("/api/v1/debits/{debit}/reversals", SPEND, Limit::Queue, reverse)
 }
 
+pub(super) fn operations() -> Vec<Operation> {
+    let spends = [Code::BalanceKeptBySite, Code::MaxAmount, Code::Unconfirmed];
+    vec![
+        Operation::post("/api/v1/debits", "createDebit", ["Take from a balance", "扣减余额"])
+            .says("Taken once for its reference, however often it is asked for.")
+            .idempotency_key()
+            .takes::<Wanted>()
+            .answers::<Answer>(201, "Taken.")
+            .answers::<Answer>(200, "It was there.")
+            .refuses(&[Code::IdempotencyKey, Code::InsufficientBalance, Code::ReferenceReused])
+            .refuses(&spends),
+        Operation::post(
+            "/api/v1/debits/batch",
+            "createDebits",
+            ["Take from up to 500 balances", "批量扣减，至多 500 笔"],
+        )
+        .says("Each for itself, in order. A body that is not right takes nothing at all.")
+        .takes::<Batch>()
+        .answers::<Results>(200, "What became of each, with the status that it would have had alone.")
+        .refuses(&spends),
+        Operation::get(
+            "/api/v1/debits",
+            "findDebit",
+            ["Find a debit by its reference", "按 reference 查扣款"],
+        )
+        .asks("reference", "Its reference.", json!({"$ref": "#/components/schemas/Reference"}))
+        .answers_page::<DebitObject>("None or one.")
+        .refuses(&[Code::BalanceKeptBySite]),
+        Operation::get("/api/v1/debits/{debit}", "getDebit", ["Read a debit", "查询扣款"])
+            .answers::<DebitObject>(200, "As it is.")
+            .refuses(&[Code::BalanceKeptBySite]),
+        Operation::post(
+            "/api/v1/debits/{debit}/reversals",
+            "createReversal",
+            ["Give a debit back, or a part of it", "冲回扣款，可部分冲回"],
+        )
+        .idempotency_key()
+        .takes::<WantedBack>()
+        .answers::<ShownBack>(201, "Given back.")
+        .answers::<ShownBack>(200, "It was there.")
+        .refuses(&[Code::IdempotencyKey, Code::ReferenceReused])
+        .refuses(&spends),
+    ]
+}
+
 /// What is asked to be taken.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewDebit)]
 struct Wanted {
+    #[schema(value_type = schemas::UserId)]
     user: Given<UserId>,
     /// Fen.
+    #[schema(value_type = schemas::Amount)]
     amount: Given<Amount>,
+    #[schema(value_type = Option<schemas::Reference>)]
     reference: Option<Given<Reference>>,
+    #[schema(value_type = schemas::Reason)]
     reason: Given<Reason>,
+    #[schema(value_type = Option<schemas::Metadata>)]
     metadata: Option<Given<Metadata>>,
+    #[schema(value_type = Option<schemas::OnShortfall>)]
     on_shortfall: Option<Given<OnShortfall>>,
 }
 
@@ -71,55 +128,13 @@ impl Wanted {
     }
 }
 
-/// A debit; amounts in fen.
-#[derive(Serialize)]
-pub(super) struct Shown {
-    id: String,
-    user: String,
-    /// What was taken.
-    amount: Fen,
-    /// What was given back of it since.
-    reversed: Fen,
-    /// What was asked for and not there.
-    shortfall: Fen,
-    /// `null` of one that captured a hold.
-    reference: Option<String>,
-    hold: Option<String>,
-    reason: String,
-    metadata: serde_json::Value,
-    made_by: String,
-    balance_after: Fen,
-    created_at: String,
-}
-
-impl Shown {
-    pub(super) fn of(debit: Debit) -> Shown {
-        let (reference, hold) = match debit.cause {
-            DebitCause::Reference(reference) => (Some(reference.to_string()), None),
-            DebitCause::Hold(hold) => (None, Some(hold.to_string())),
-        };
-        Shown {
-            id: debit.id.to_string(),
-            user: debit.user_id,
-            amount: debit.amount,
-            reversed: debit.reversed,
-            shortfall: debit.shortfall,
-            reference,
-            hold,
-            reason: debit.reason.to_string(),
-            metadata: serde_json::from_str(debit.metadata.as_json()).unwrap_or_default(),
-            made_by: debit.by.to_string(),
-            balance_after: debit.balance_after,
-            created_at: debit.created_at.to_beijing_rfc3339(),
-        }
-    }
-}
-
 /// A debit and what can be spent after the call, in fen.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DebitAnswer)]
 pub(super) struct Answer {
     #[serde(flatten)]
-    pub debit: Shown,
+    pub debit: DebitObject,
+    #[schema(value_type = i64)]
     pub available: Fen,
 }
 
@@ -134,28 +149,34 @@ async fn make(
     call.check_amount(wanted.amount.0.fen())?;
     let reply = server.cashier.debit(wanted.request(reference.clone()), call.actor()).await;
     let reply = reply.map_err(|error| debit_refused(error, &reference))?;
-    Ok(made(reply.changed, Answer { debit: Shown::of(reply.debit), available: reply.available }))
+    Ok(made(reply.changed, Answer { debit: DebitObject::new(&reply.debit), available: reply.available }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewDebits)]
 struct Batch {
+    /// In order; each has a reference of its own.
+    #[schema(min_items = 1, max_items = 500)]
     debits: Vec<Wanted>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DebitResults)]
 struct Results {
     /// In the order of the debits.
     results: Vec<Outcome>,
 }
 
 /// What became of one debit, with the status that it would have had alone.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DebitOutcome)]
 struct Outcome {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     debit: Option<Answer>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
     error: Option<Written>,
 }
 
@@ -182,7 +203,7 @@ async fn make_each(
     let outcome = |(reply, reference): (Result<recharge::command::DebitReply, _>, _)| match reply {
         Ok(reply) => Outcome {
             status: status(reply.changed).as_u16(),
-            debit: Some(Answer { debit: Shown::of(reply.debit), available: reply.available }),
+            debit: Some(Answer { debit: DebitObject::new(&reply.debit), available: reply.available }),
             error: None,
         },
         Err(error) => {
@@ -195,7 +216,7 @@ async fn make_each(
 }
 
 /// The debit with a reference, as a list of none or one.
-async fn list(State(server): State<Server>, uri: Uri) -> Result<Json<Page<Shown>>, Problem> {
+async fn list(State(server): State<Server>, uri: Uri) -> Result<Json<Page<DebitObject>>, Problem> {
     let mut query = Query::of(&uri)?;
     let reference = query.one("reference")?;
     query.end()?;
@@ -203,12 +224,12 @@ async fn list(State(server): State<Server>, uri: Uri) -> Result<Json<Page<Shown>
     let reference = reference.and_then(|text| Reference::parse(text).ok());
     let reference = reference.ok_or_else(|| Problem::in_address("reference", must_be))?;
     let found = server.cashier.debit_by_reference(&reference).await?;
-    Ok(whole(found.into_iter().map(Shown::of).collect()))
+    Ok(whole(found.iter().map(DebitObject::new).collect()))
 }
 
-async fn show(State(server): State<Server>, Path(debit): Path<String>) -> Result<Json<Shown>, Problem> {
+async fn show(State(server): State<Server>, Path(debit): Path<String>) -> Result<Json<DebitObject>, Problem> {
     let found = server.cashier.find_debit(&id(debit)?).await?;
-    found.map(|debit| Json(Shown::of(debit))).ok_or_else(|| not_found("debit"))
+    found.map(|debit| Json(DebitObject::new(&debit))).ok_or_else(|| not_found("debit"))
 }
 
 fn id(text: String) -> Result<DebitId, Problem> {
@@ -216,26 +237,33 @@ fn id(text: String) -> Result<DebitId, Problem> {
 }
 
 /// What is asked to be given back; without an amount all that is left.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewReversal)]
 struct WantedBack {
+    #[schema(value_type = Option<schemas::Reference>)]
     reference: Option<Given<Reference>>,
     /// Fen.
+    #[schema(value_type = Option<schemas::Amount>)]
     amount: Option<Given<Amount>>,
+    #[schema(value_type = schemas::Reason)]
     reason: Given<Reason>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ReversalAnswer)]
 struct ShownBack {
     id: String,
     reference: String,
     /// Fen.
+    #[schema(value_type = i64)]
     amount: Fen,
     reason: String,
     made_by: String,
     created_at: String,
-    debit: Shown,
+    debit: DebitObject,
     /// Fen.
+    #[schema(value_type = i64)]
     available: Fen,
 }
 
@@ -267,7 +295,7 @@ async fn reverse(
         reason: reason.to_string(),
         made_by: by.to_string(),
         created_at: created_at.to_beijing_rfc3339(),
-        debit: Shown::of(reply.debit),
+        debit: DebitObject::new(&reply.debit),
         available: reply.available,
     };
     Ok(made(reply.changed, shown))

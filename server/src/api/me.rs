@@ -4,15 +4,28 @@ use app::access::{Caller, Limit, Routes};
 use axum::{Extension, Json, extract::State};
 use recharge::api_key::Scope;
 use serde::Serialize;
+use utoipa::ToSchema;
 use wxpay::{Fen, UnixMillis};
 
-use crate::{key_call::KeyCall, state::Server};
+use crate::{key_call::KeyCall, operation::Operation, state::Server};
 
 pub(crate) fn routes() -> Routes<Server> {
     Routes::new().get("/api/v1/me", Caller::Key(None), Limit::Key, show)
 }
 
-#[derive(Serialize)]
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get(
+            "/api/v1/me",
+            "me",
+            ["Which key this is, and what it allows", "这是哪个密钥，能做什么"],
+        )
+        .says("The first call that anybody makes. Any key.")
+        .answers::<Me>(200, "The key, the server's mode and its time."),
+    ]
+}
+
+#[derive(Serialize, ToSchema)]
 struct Me {
     key: Key,
     /// `live`, or `sandbox`: no real money moves.
@@ -21,7 +34,7 @@ struct Me {
     now: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Key {
     id: String,
     name: String,
@@ -29,6 +42,7 @@ struct Key {
     /// Empty: from everywhere.
     networks: Vec<String>,
     /// Fen a call.
+    #[schema(value_type = Option<i64>)]
     max_amount: Option<Fen>,
     expires_at: Option<String>,
 }

@@ -24,18 +24,23 @@ use recharge::{
     spend::{Amount, Metadata, Reference},
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
 use wxpay::{Fen, OutTradeNo, TradeType, UnixMillis};
 
 use super::{
     json,
     paging::{Page, Query},
     placing::refused,
-    return_url,
+    return_url, schemas,
     spending::{made, not_found, not_written, reference_if_any},
     users,
     values::{Given, Name, PayerIp, Quantity, ReturnUrl, UserId},
 };
-use crate::{client_addr::ClientAddr, error_code::Code, key_call::KeyCall, problem::Problem, state::Server};
+use crate::{
+    client_addr::ClientAddr, error_code::Code, key_call::KeyCall, operation::Operation, problem::Problem,
+    state::Server,
+};
 
 const READ: Caller = Caller::Key(Some(Scope::RechargesRead));
 const WRITE: Caller = Caller::Key(Some(Scope::RechargesWrite));
@@ -48,31 +53,81 @@ pub(super) fn routes() -> Routes<Server> {
         .post("/api/v1/recharges/{out_trade_no}/cancel", WRITE, Limit::Key, cancel)
 }
 
+pub(super) fn operations() -> Vec<Operation> {
+    let kinds: Vec<_> = ["any"].into_iter().chain(ExceptionKind::ALL.map(ExceptionKind::name)).collect();
+    let time = json!({"type": "string", "format": "date-time"});
+    let list = Operation::get(
+        "/api/v1/recharges",
+        "listRecharges",
+        ["List recharges, the newest first", "充值列表，新的在前"],
+    )
+    .paged()
+    .query(
+        "state",
+        "In this state.",
+        json!({"type": "string", "enum": ["created", "pending", "closed", "paid"]}),
+    )
+    .query("exception", "With a payment that did not fit.", json!({"type": "string", "enum": kinds}))
+    .query("reference", "The one of this reference.", json!({"$ref": "#/components/schemas/Reference"}))
+    .query("paid_from", "Paid at or after.", time.clone())
+    .query("paid_to", "Paid before.", time);
+    let list = list.query("user", "Of this user.", json!({"$ref": "#/components/schemas/UserId"}));
+    vec![
+        Operation::post("/api/v1/recharges", "createRecharge", ["Make a recharge", "创建充值"])
+            .says("Give `quantity` or `total_fee`. With a reference the recharge is its own, and the same call again gets it; without \
+                   one the user's open recharge for the same price is gone on with.")
+            .idempotency_key()
+            .takes::<Wanted>()
+            .answers::<Shown>(201, "Made.")
+            .answers::<Shown>(200, "It was there.")
+            .refuses(&[Code::BadType, Code::IdempotencyKey, Code::MaxAmount, Code::ReferenceReused, Code::TooManyOpen])
+            .refuses(&[Code::TryAgain, Code::WechatNotAnswering, Code::Crowded, Code::Refused, Code::Stopped, Code::Unconfirmed]),
+        list.answers_page::<Shown>("A page of them."),
+        Operation::get("/api/v1/recharges/{out_trade_no}", "getRecharge", ["Read a recharge", "查询充值"])
+            .answers::<Shown>(200, "As it is."),
+        Operation::post("/api/v1/recharges/{out_trade_no}/cancel", "cancelRecharge", ["Take a recharge back", "撤回充值"])
+            .says("It is offered to nobody from now on, and closed at WeChat once that may be, five minutes after it was made. A payment \
+                   until then is credited, so look at `state`: one that was paid stays paid.")
+            .answers::<Shown>(202, "As it is now.")
+            .refuses(&[Code::Unconfirmed]),
+    ]
+}
+
 /// A recharge that is to be made. Its price is by `quantity` (with the bonus of the settings) or by `total_fee` (without one).
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewRecharge)]
 pub(super) struct Wanted {
     /// The user's id on your site.
+    #[schema(value_type = schemas::UserId)]
     user: Given<UserId>,
     /// The user's name, as the pages show it.
+    #[schema(value_type = Option<schemas::UserName>)]
     name: Option<Given<Name>>,
     /// Units, at the price and with the bonus of the settings.
+    #[schema(value_type = Option<schemas::Quantity>)]
     quantity: Option<Given<Quantity>>,
     /// Fen, without a bonus.
+    #[schema(value_type = Option<schemas::TotalFee>)]
     total_fee: Option<Given<Amount>>,
     /// Your own name of it, kept for ever: the order is then its own. Without one the user's open order for the same price is
     /// gone on with. The header `Idempotency-Key` may stand in its place.
+    #[schema(value_type = Option<schemas::Reference>)]
     reference: Option<Given<Reference>>,
     /// What you want to find again on it.
+    #[schema(value_type = Option<schemas::Metadata>)]
     metadata: Option<Given<Metadata>>,
     /// The payer's address, which WeChat is told. Without it: yours.
+    #[schema(value_type = Option<schemas::PayerIp>)]
     client_ip: Option<Given<PayerIp>>,
     /// Where its pages lead back to.
+    #[schema(value_type = Option<schemas::ReturnUrl>)]
     return_url: Option<Given<ReturnUrl>>,
 }
 
 /// A recharge, its exceptions, and while it is offered what leads its payer to the payment.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Recharge)]
 pub(super) struct Shown {
     #[serde(flatten)]
     recharge: RechargeObject,

@@ -15,15 +15,17 @@ use recharge::{
     spend::{Amount, Reference},
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{
     json,
     paging::{Page, Query, whole},
     recharges::number,
+    schemas,
     spending::{made, not_found, not_written, reference},
     values::{Flag, Given, RefundReason},
 };
-use crate::{error_code::Code, key_call::KeyCall, problem::Problem, state::Server};
+use crate::{error_code::Code, key_call::KeyCall, operation::Operation, problem::Problem, state::Server};
 
 const READ: Caller = Caller::Key(Some(Scope::RechargesRead));
 const WRITE: Caller = Caller::Key(Some(Scope::RefundsWrite));
@@ -37,17 +39,39 @@ pub(super) fn routes() -> Routes<Server> {
     )
 }
 
+pub(super) fn operations() -> Vec<Operation> {
+    let path = "/api/v1/recharges/{out_trade_no}/refunds";
+    vec![
+        Operation::post(path, "createRefund", ["Refund a recharge, or a part of it", "退款，可部分退"])
+            .says("What belongs to it is taken from the balance at once, the bonus in proportion. WeChat is asked in the background; \
+                   `state` says how far it is. The same reference is the same refund.")
+            .idempotency_key()
+            .takes::<Wanted>()
+            .answers::<RefundObject>(201, "Taken on.")
+            .answers::<RefundObject>(200, "It was there.")
+            .refuses(&[Code::IdempotencyKey, Code::MaxAmount, Code::NotPaid, Code::BalanceLow, Code::ReferenceReused])
+            .refuses(&[Code::TooManyRefunds, Code::Stopped, Code::Unconfirmed]),
+        Operation::get(path, "listRefunds", ["List a recharge's refunds, the oldest first", "充值的退款，旧的在前"])
+            .answers_page::<RefundObject>("All of them, those of the merchant platform too."),
+    ]
+}
+
 /// A refund of a recharge's payment, or of a part of it.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewRefund)]
 pub(super) struct Wanted {
     /// Your own name of it, kept for ever: a repeat is the same refund. The header `Idempotency-Key` may stand in its place.
+    #[schema(value_type = Option<schemas::Reference>)]
     reference: Option<Given<Reference>>,
     /// What goes back to the payer, in fen.
+    #[schema(value_type = schemas::Amount)]
     amount: Given<Amount>,
     /// Why, as the payer reads it in WeChat.
+    #[schema(value_type = schemas::RefundReason)]
     reason: Given<RefundReason>,
     /// Go on although the user has spent what would be taken back.
+    #[schema(value_type = Option<bool>)]
     even_if_balance_low: Option<Given<Flag>>,
 }
 

@@ -15,10 +15,12 @@ use recharge::{
     spend::Account,
 };
 use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
 use wxpay::Fen;
 
 use super::paging::{Page, Query, whole};
-use crate::{problem::Problem, state::Server};
+use crate::{error_code::Code, operation::Operation, problem::Problem, state::Server};
 
 const READ: Caller = Caller::Key(Some(Scope::BalancesRead));
 
@@ -32,15 +34,44 @@ pub(super) fn routes() -> Routes<Server> {
         .get("/api/v1/users/{user}/ledger", READ, Limit::Key, ledger)
 }
 
+pub(super) fn operations() -> Vec<Operation> {
+    let ids = json!({"type": "array", "maxItems": 100, "items": {"$ref": "#/components/schemas/UserId"}});
+    vec![
+        Operation::get("/api/v1/users", "listUsers", ["List users by their ids", "用户列表，按编号"])
+            .says(
+                "All who ever had a balance; or those of `id`, in that order, whether they ever paid or not.",
+            )
+            .paged()
+            .query("id", "These users, without `limit` and `after`.", ids)
+            .answers_page::<Shown>("A page of them."),
+        Operation::get("/api/v1/users/{user}", "getUser", ["Read what a user has", "查询用户余额"])
+            .says("One who never paid has nothing.")
+            .answers::<Shown>(200, "Balance, held, available.")
+            .refuses(&[Code::Invalid, Code::NotFound]),
+        Operation::get(
+            "/api/v1/users/{user}/ledger",
+            "listLedger",
+            ["Read a user's ledger, the newest first", "用户流水，新的在前"],
+        )
+        .paged()
+        .answers_page::<Row>("A page of movements.")
+        .refuses(&[Code::NotFound]),
+    ]
+}
+
 /// A user and what they have, in fen.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
 struct Shown {
     user: String,
     /// As it was last given; empty for one who never paid.
     name: String,
+    #[schema(value_type = i64)]
     balance: Fen,
     /// Set aside by open holds.
+    #[schema(value_type = i64)]
     held: Fen,
+    #[schema(value_type = i64)]
     available: Fen,
 }
 
@@ -94,13 +125,16 @@ pub(super) fn id(parameter: &str, id: String) -> Result<String, Problem> {
 }
 
 /// A movement of a balance, in fen.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LedgerRow)]
 struct Row {
     /// 1, 2, 3 … per user, without a gap.
     seq: Option<i64>,
     /// `credit`, `refund`, `refund_returned`, `debit`, `reversal` or `grant`.
     kind: &'static str,
+    #[schema(value_type = i64)]
     amount: Fen,
+    #[schema(value_type = Option<i64>)]
     balance_after: Option<Fen>,
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]

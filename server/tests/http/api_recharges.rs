@@ -27,6 +27,10 @@ impl Seller {
         Seller { site, key }
     }
 
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().unwrap();
         self.site.http.request(method, format!("{}/api/v1{path}", self.site.url)).bearer_auth(&self.key)
@@ -308,6 +312,86 @@ async fn where_the_site_keeps_the_balances_nothing_is_spent_here_and_no_page_sho
             let page = page.text().await.unwrap();
             assert!(page.contains("lin") && !page.contains("余额"), "{path}: {page}");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_bad_recharge_and_refund_is_refused_by_its_place_with_an_example() {
+    on_both(async |site| {
+        let seller = Seller::of(site).await;
+        let long = |letters: usize| json!("x".repeat(letters));
+        let keys: serde_json::Map<String, Value> = (0..17).map(|n| (format!("k{n}"), json!(n))).collect();
+        let good = json!({"user": "lin", "quantity": 10});
+        let mut cases: Vec<(&str, Value, &str)> = Vec::new();
+        for quantity in [json!(0), json!(-1), json!(1.0), json!("10"), json!(5001), json!(1e30), json!(null)]
+        {
+            cases.push(("quantity", quantity, "/quantity"));
+        }
+        for fee in [json!(0), json!("100"), json!(1.5), json!(1_000_000_001), json!(1 << 53), json!(100)] {
+            cases.push(("total_fee", fee, "/total_fee"));
+        }
+        for user in [json!(""), long(65), json!("a\u{0}b"), json!(7)] {
+            cases.push(("user", user, "/user"));
+        }
+        for reference in [json!(""), long(65), json!("a\nb"), json!(7)] {
+            cases.push(("reference", reference, "/reference"));
+        }
+        for metadata in [json!(keys), json!({"k": "x".repeat(2048)}), json!({"a": {"b": 1}}), json!([1])] {
+            cases.push(("metadata", metadata, "/metadata"));
+        }
+        for url in [
+            json!("shop"),
+            json!("https://other.example.com/"),
+            json!("javascript:alert(1)"),
+            json!("https://a:b@c/"),
+        ] {
+            cases.push(("return_url", url, "/return_url"));
+        }
+        for ip in [json!("localhost"), json!("203.0.113.7:80")] {
+            cases.push(("client_ip", ip, "/client_ip"));
+        }
+        cases.extend([("name", long(129), "/name"), ("currency", json!("CNY"), "/currency")]);
+        for (field, value, pointer) in cases {
+            let mut body = good.clone();
+            body[field] = value;
+            let (status, problem) = seller.post("/recharges", body.clone()).await;
+            let wrong = &problem["errors"][0];
+            assert_eq!((status, &wrong["pointer"]), (422, &json!(pointer)), "{body}: {problem}");
+            let detail = wrong["detail"].as_str().unwrap();
+            let helps =
+                ["such as", "missing", "unknown", "left out"].iter().any(|word| detail.contains(word));
+            assert!(helps, "{field}: {detail}");
+        }
+        let twice = "{\"user\":\"lin\",\"quantity\":10,\"quantity\":10}";
+        let twice =
+            seller.request("POST", "/recharges").header("content-type", "application/json").body(twice);
+        assert_eq!(answer(twice).await.0, 400);
+        let two = seller.request("POST", "/recharges").header("idempotency-key", "a");
+        let two = two.json(&json!({"user": "lin", "quantity": 10, "reference": "b"}));
+        assert_eq!(answer(two).await.0, 400);
+        assert_eq!(seller.site.count("orders").await, 0);
+        let number = seller.paid("lin", "r").await;
+        let path = format!("/recharges/{number}/refunds");
+        for (field, value, pointer) in [
+            ("amount", json!(0), "/amount"),
+            ("amount", json!("100"), "/amount"),
+            ("amount", json!(1001), "/amount"),
+            ("reason", json!(""), "/reason"),
+            ("reason", long(81), "/reason"),
+            ("reference", json!(null), "/reference"),
+            ("even_if_balance_low", json!("yes"), "/even_if_balance_low"),
+        ] {
+            let mut body = json!({"reference": "back", "amount": 100, "reason": "x"});
+            body[field] = value;
+            let (status, problem) = seller.post(&path, body.clone()).await;
+            assert_eq!(
+                (status, &problem["errors"][0]["pointer"]),
+                (422, &json!(pointer)),
+                "{body}: {problem}"
+            );
+        }
+        assert_eq!(seller.site.count("refunds").await, 0);
     })
     .await;
 }

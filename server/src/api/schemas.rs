@@ -1,0 +1,71 @@
+//! Schemas of the values of bodies. What each must be is what its reader says where it refuses one.
+
+use std::borrow::Cow;
+
+use recharge::spend::{OnShortfall as Shortfall, Reason as Why, Reference as Name};
+use serde_json::{Value, json};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{RefOr, schema::Schema},
+};
+
+use super::values::{self as given, Text};
+
+/// `Name = what it must be, rest of the schema;`
+macro_rules! values {
+    ($($name:ident = $says:expr, $schema:tt;)*) => {
+        $(
+            /// Stands for the value in the schemas of bodies, which name it; [`all`] has its own.
+            #[derive(Debug)]
+            pub(crate) struct $name;
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    RefOr::T(Schema::default())
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> Cow<'static, str> {
+                    Cow::Borrowed(stringify!($name))
+                }
+            }
+        )*
+
+        /// All of them, by name.
+        pub(crate) fn all() -> Vec<(&'static str, Value)> {
+            vec![$((stringify!($name), described(json!($schema), $says))),*]
+        }
+    };
+}
+
+fn described(mut schema: Value, says: &str) -> Value {
+    let mut letters = says.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    schema["description"] = json!(format!("{first}{}.", letters.as_str()));
+    schema
+}
+
+values! {
+    UserId = <given::UserId as Text>::MUST_BE,
+        {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[^\\u0000-\\u001f\\u007f]+$", "examples": ["u-7"]};
+    UserName = <given::Name as Text>::MUST_BE, {"type": "string", "maxLength": 128, "examples": ["小林"]};
+    Reference = <Name as Text>::MUST_BE,
+        {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$", "examples": ["vip-4711"]};
+    Reason = <Why as Text>::MUST_BE,
+        {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", "examples": ["VIP 30 days"]};
+    RefundReason = <given::RefundReason as Text>::MUST_BE,
+        {"type": "string", "minLength": 1, "maxLength": 80, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", "examples": ["Sold out"]};
+    OnShortfall = <Shortfall as Text>::MUST_BE, {"type": "string", "enum": ["refuse", "take_rest"]};
+    ReturnUrl = <given::ReturnUrl as Text>::MUST_BE,
+        {"type": "string", "format": "uri", "maxLength": 2048, "pattern": "^https?://", "examples": ["https://www.example.com/thanks"]};
+    PayerIp = <given::PayerIp as Text>::MUST_BE, {"type": "string", "examples": ["203.0.113.7"],
+        "anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]};
+    Amount = given::AMOUNT, {"type": "integer", "minimum": 1, "maximum": 100_000_000_000_i64, "examples": [1500]};
+    TotalFee = "a whole number of fen from 1 to 1000000000, such as 1500 for 15 yuan", {"type": "integer", "minimum": 1, "maximum": 1_000_000_000, "examples": [1500]};
+    Quantity = given::QUANTITY, {"type": "integer", "minimum": 1, "maximum": 4_294_967_295_i64, "examples": [50]};
+    HoldLife = given::HOLD_LIFE, {"type": "integer", "minimum": 60, "maximum": 604_800, "examples": [900]};
+    Metadata = given::METADATA, {"type": "object", "maxProperties": 16, "examples": [{"job": "9"}],
+        "propertyNames": {"type": "string", "minLength": 1, "maxLength": 64},
+        "additionalProperties": {"type": ["string", "number", "boolean"]}};
+}

@@ -1,0 +1,93 @@
+//! The contract as it is served, and what outside judges say of it and of a server that should keep it. `judges/README.md` names them.
+
+use std::{path::Path, process::Command};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::{
+    api_recharges::Seller,
+    common::{on_both, on_both_with},
+};
+
+/// How a judge ended, and what it said.
+async fn judged(name: &'static str, with: Vec<(&'static str, String)>) -> (bool, String) {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges/run.sh");
+    let run = move || Command::new("bash").arg(script).arg(name).envs(with).output().unwrap();
+    let output = tokio::task::spawn_blocking(run).await.unwrap();
+    let said =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    (output.status.success(), said)
+}
+
+fn kept() -> String {
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json").to_owned()
+}
+
+#[tokio::test]
+async fn outside_judges_find_no_error_in_the_document() {
+    for name in ["validator", "redocly", "spectral"] {
+        let (is_well, said) = judged(name, vec![("DOCUMENT", kept())]).await;
+        assert!(is_well, "{name}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn the_document_is_served_to_everybody_and_is_the_one_in_docs() {
+    on_both(async |site| {
+        let served = site.get("/api/openapi.json").header("origin", "https://editor.example.com").send();
+        let served = served.await.unwrap();
+        assert_eq!(
+            (served.status(), &served.headers()["access-control-allow-origin"]),
+            (StatusCode::OK, &"*".parse().unwrap())
+        );
+        assert_eq!(served.text().await.unwrap(), std::fs::read_to_string(kept()).unwrap());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_page_shows_every_route_and_every_error_without_script_in_both_languages() {
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(kept()).unwrap()).unwrap();
+    on_both(async |site| {
+        for (lang, title) in [("zh", "创建充值"), ("en", "Make a recharge")] {
+            let page = site.get(&format!("/api?lang={lang}")).send().await.unwrap();
+            assert_eq!(page.status(), StatusCode::OK);
+            let page = page.text().await.unwrap();
+            assert!(page.contains(title) && !page.contains("type=\"module\""), "{lang}");
+            for error in document["x-errors"].as_array().unwrap() {
+                let anchor = format!("id=\"{}\"", error["code"].as_str().unwrap());
+                assert!(page.contains(&anchor), "{anchor}");
+            }
+            for (path, methods) in document["paths"].as_object().unwrap() {
+                for method in methods.as_object().unwrap().keys() {
+                    let shown = format!("{} {path}", method.to_uppercase());
+                    assert!(page.contains(&shown), "{shown}");
+                }
+            }
+        }
+    })
+    .await;
+}
+
+/// A minute by default; `make contract` says more.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_keeps_the_contract_whatever_it_is_sent() {
+    on_both_with("order_limit_per_s = 1000\nmax_open_orders = 1000\n", async |site| {
+        let seller = Seller::of(site).await;
+        seller.paid("lin", "seed").await;
+        for path in ["/debits", "/holds"] {
+            let body = json!({"user": "lin", "amount": 100, "reference": "seed", "reason": "seed"});
+            assert_eq!(seller.post(path, body).await.0, 201);
+        }
+        let seconds = std::env::var("CONTRACT_S").unwrap_or_else(|_| "60".to_owned());
+        let with = vec![
+            ("SERVER", seller.site.url.clone()),
+            ("KEY", seller.key().to_owned()),
+            ("SECONDS_MOST", seconds),
+        ];
+        let (is_well, said) = judged("schemathesis", with).await;
+        assert!(is_well, "{said}");
+    })
+    .await;
+}
