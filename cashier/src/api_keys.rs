@@ -1,7 +1,7 @@
 //! The site's keys: made, rotated, revoked, and looked up for each call of a program.
 //!
-//! A call costs no reading of the database: all keys are held in memory, and read again when they are 5 s old. So another
-//! process's revocation is heard within 5 s, and a flood of texts that are no key's reads nothing more often than that.
+//! A call costs no reading of the database: all keys are held in memory, and read again when they are 5 s old, or when another process
+//! says that it has changed them. So a revocation is heard within 5 s even where that message is lost, and a flood of texts that are no key's reads nothing more often than that.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use wxpay::{InvalidValue, UnixMillis};
 
+use crate::db::changes::Change;
 use crate::db::{Db, DbError, api_keys};
 use crate::random::Random;
 use recharge::api_key::{ApiKey, KeyId, KeyMode, KeyText, NewKey, RotationRefusal};
@@ -127,7 +128,7 @@ impl ApiKeys {
         let (db, written) = (self.0.db.clone(), key.clone());
         let made =
             self.0.db.run_to_completion(async move { api_keys::insert(&db, &written, &audit).await }).await?;
-        self.forget().await;
+        self.changed().await;
         if !made {
             return Err(ApiKeyError::Exists(key.name));
         }
@@ -177,6 +178,12 @@ impl ApiKeys {
         Ok(())
     }
 
+    /// Has the keys read again here and by other instances.
+    async fn changed(&self) {
+        self.forget().await;
+        self.0.db.tell_now(&Change::Keys).await;
+    }
+
     /// Has the keys read again before the next call is answered.
     pub async fn forget(&self) {
         // One that is being read may be from before.
@@ -197,7 +204,7 @@ impl ApiKeys {
         let done =
             self.0.db.run_to_completion(async move { api_keys::update(&db, &written, &audit).await }).await;
         // Also where it is not confirmed: it may have been written.
-        self.forget().await;
+        self.changed().await;
         if done? { Ok(()) } else { Err(ApiKeyError::Changed(key.name.clone())) }
     }
 

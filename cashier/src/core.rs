@@ -13,7 +13,7 @@ use recharge::protocols::Protocols;
 use recharge::spend::BalanceKeeper;
 use tokio::sync::OwnedMutexGuard;
 use wxpay::client::Client;
-use wxpay::{AppId, Error, OutTradeNo, Protocol, UnixMillis};
+use wxpay::{AppId, Error, Fen, OutTradeNo, Protocol, UnixMillis};
 
 use crate::circuit_breaker::Call;
 use crate::clock::Clock;
@@ -41,6 +41,10 @@ pub struct Settings {
     pub mobile_app: Option<AppId>,
     /// Open orders of one user at the same time.
     pub max_open_orders: usize,
+    /// The site is told when a balance falls below this, in fen.
+    pub low_balance: Option<Fen>,
+    /// How long events are kept to be read.
+    pub events_keep_days: u32,
     /// Background queries per second to WeChat, all instances together.
     pub query_limit_per_s: u32,
     /// Unified orders per second to WeChat, all instances together.
@@ -57,6 +61,8 @@ pub struct Cashier {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub db: Db,
+    /// Tells the processes that share a database apart.
+    pub instance: Arc<str>,
     pub writer: Writer,
     pub wechat: Client,
     pub rules: Arc<Rules>,
@@ -103,10 +109,12 @@ impl Cashier {
             balance_kept_by: settings.balance_kept_by,
             notify_base: settings.notify_base.clone(),
             max_open_orders: settings.max_open_orders,
+            low_balance: settings.low_balance,
         });
         let committer = Committer::new(db.clone(), Arc::clone(&rules), watched.clone(), instance);
         let committer = committer.by(clock.clone());
         let inner = Inner {
+            instance: instance.into(),
             writer: Writer::start(committer),
             db,
             wechat,

@@ -16,7 +16,7 @@ pub mod backup;
 mod batch_context;
 pub(crate) mod bill_lines;
 mod bulk;
-mod changes;
+pub mod changes;
 pub mod check;
 pub(crate) mod day_claim;
 pub mod days;
@@ -41,11 +41,13 @@ pub mod operators;
 pub mod order_list;
 pub mod order_references;
 pub mod orders;
+pub mod outbox;
 pub(crate) mod reconciliations;
 pub mod refunds;
 pub mod reversals;
 mod row;
 pub mod sign_in;
+pub(crate) mod signals;
 mod spending;
 pub mod sqlite_file;
 pub(crate) mod static_codes;
@@ -61,6 +63,7 @@ pub mod writer;
 use crate::random::Random;
 pub use error::{DbError, Inconsistency};
 pub use migrations::Age;
+use signals::Signals;
 use turns::{Turn, Turns};
 use turnstile::Passage;
 pub use turnstile::{Fate, Step, Turnstile};
@@ -93,6 +96,8 @@ pub struct Db {
     random: Random,
     /// Tells other instances of changes; begins with the first one.
     announcer: Arc<OnceLock<mpsc::Sender<String>>>,
+    /// Tells parts of this process of events.
+    pub(crate) signals: Signals,
 }
 
 /// Why a database could not be opened; names the setting.
@@ -185,6 +190,7 @@ impl Db {
             turnstile,
             random: Random::system(),
             announcer: Arc::default(),
+            signals: Signals::default(),
         })
     }
 

@@ -14,6 +14,7 @@ mod idempotency;
 mod invoke;
 mod keys;
 mod notice_times;
+pub mod outbox;
 mod payments;
 mod place;
 mod query;

@@ -12,7 +12,8 @@ use crate::command::{OrderReply, Outcome, TooManyOpen};
 use crate::event::{Event, EventDetail};
 use crate::exception::{Exception, ExceptionId, ExceptionKind, Resolution, ResolutionKind};
 use crate::ledger::{DaySums, LedgerEntry, LedgerKey, Movement, Subject};
-use crate::order::{Order, Paid, Proof, Rules, Source, Verdict};
+use crate::order::{Order, OrderState, Paid, Proof, Rules, Source, Verdict};
+use crate::outbox::{Asked, NewEvent};
 
 mod accounts;
 mod apply;
@@ -24,11 +25,13 @@ mod refund_updates;
 mod refunds;
 mod resolutions;
 mod spending;
+mod telling;
 
 pub use apply::Apply;
 pub use context::{Context, RefundSlot};
 pub use named::{NamedOrder, NamedOrders};
 pub use spending::{DebitSlot, HoldSlot, SpendRead, Spending};
+pub use telling::WrittenException;
 
 /// An order in the batch, with the version that was read.
 #[derive(Debug)]
@@ -66,6 +69,11 @@ pub struct Batch<'a> {
     pub spending: Spending,
     /// Orders by their reference.
     pub named: NamedOrders,
+    /// What the site is told, known once [`Batch::settle`] has said what the accounts came to.
+    pub outbox: Vec<NewEvent>,
+    drafts: Vec<telling::Draft>,
+    moved_beside: BTreeMap<ExceptionId, telling::MovedBeside>,
+    asked: Asked,
     repeated: HashSet<OutTradeNo>,
 }
 
@@ -86,6 +94,10 @@ impl<'a> Batch<'a> {
             context: Context::default(),
             spending: Spending::default(),
             named: NamedOrders::default(),
+            outbox: Vec::new(),
+            drafts: Vec::new(),
+            moved_beside: BTreeMap::new(),
+            asked: Asked::default(),
             repeated: HashSet::new(),
         };
         for order in read {
@@ -229,9 +241,11 @@ impl<'a> Batch<'a> {
                 self.enter(entry, &user.name);
                 self.event(number, now, EventDetail::Credited { amount });
                 self.credited.push((number.clone(), paid.transaction_id.clone(), now));
+                self.tell_paid(number, now);
             }
             _ => {
                 self.event(number, now, EventDetail::KeptForRefund { total_fee });
+                self.tell_paid(number, now);
                 self.refund_late(&order, &paid, now);
             }
         }
@@ -278,11 +292,20 @@ impl<'a> Batch<'a> {
         let slot = self.orders.get_mut(number)?;
         let next = rule(&slot.order);
         let changed = next.is_some();
+        let mut closed = None;
         if let Some(order) = next {
+            closed = match order.state {
+                OrderState::Closed { closed_at } if slot.order.is_open() => Some(closed_at),
+                _ => None,
+            };
             slot.order = order;
             slot.changed = true;
         }
-        Some(OrderReply { order: slot.order.clone(), changed })
+        let order = slot.order.clone();
+        if let Some(closed_at) = closed {
+            self.tell_closed(number, closed_at);
+        }
+        Some(OrderReply { order, changed })
     }
 
     fn put(&mut self, read: Option<i64>, order: Order, changed: bool) {

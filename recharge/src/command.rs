@@ -61,6 +61,8 @@ pub struct Reads<'c> {
     pub refunds_of: BTreeSet<&'c OutTradeNo>,
     /// Refunds by number.
     pub refunds: BTreeSet<&'c OutRefundNo>,
+    /// Refunds by number, with the orders that they are of and all refunds of those.
+    pub refunds_with_orders: BTreeSet<&'c OutRefundNo>,
     /// Exceptions by id.
     pub exceptions: BTreeSet<&'c ExceptionId>,
     /// Whether the accounts of the users whom the orders and those credits belong to are needed.
@@ -365,7 +367,7 @@ impl Command for UpdateRefund {
     type Reply = Option<RefundReply>;
 
     fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
-        reads.refunds.insert(&self.out_refund_no);
+        reads.refunds_with_orders.insert(&self.out_refund_no);
     }
 }
 

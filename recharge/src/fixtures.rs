@@ -49,6 +49,7 @@ pub fn rules() -> Rules {
         balance_kept_by: BalanceKeeper::Saoma,
         notify_base: "https://pay.example.com".to_owned(),
         max_open_orders: 5,
+        low_balance: None,
     }
 }
 

@@ -25,6 +25,7 @@ mod names;
 pub mod notify_url;
 pub mod objects;
 pub mod order;
+pub mod outbox;
 pub mod price;
 pub mod protocols;
 pub mod reconciliation;

@@ -114,6 +114,7 @@ async fn sqlite(url: &str, part: &NamedTempFile) -> Result<Option<Findings>, Bac
         turnstile: super::Turnstile::default(),
         random: Random::system(),
         announcer: std::sync::Arc::default(),
+        signals: super::signals::Signals::default(),
     };
     // Tables of another version cannot be looked into, and are copied all the same: before an update above all.
     let findings = check::all(&db).await.ok();

@@ -1,6 +1,8 @@
 //! What commands about refunds and exceptions need besides the orders, and what they write besides. A batch that only
 //! takes payments costs nothing here.
 
+use std::collections::BTreeSet;
+
 use sqlx::AnyConnection;
 
 use super::{DbError, exceptions, ledger, operators, refunds};
@@ -11,10 +13,14 @@ use recharge::exception::ExceptionId;
 
 /// Reads it.
 pub(super) async fn read(connection: &mut AnyConnection, reads: &Reads<'_>) -> Result<Context, DbError> {
-    if reads.refunds_of.is_empty() && reads.refunds.is_empty() {
+    if reads.refunds_of.is_empty() && reads.refunds.is_empty() && reads.refunds_with_orders.is_empty() {
         return Ok(Context::default());
     }
-    let of_orders: Vec<_> = reads.refunds_of.iter().map(|number| number.as_str()).collect();
+    let named: Vec<_> = reads.refunds_with_orders.iter().map(|number| number.as_str()).collect();
+    let named = refunds::read(connection, &[], &named).await?;
+    let mut of_orders: BTreeSet<_> = reads.refunds_of.iter().map(|number| number.as_str()).collect();
+    of_orders.extend(named.iter().map(|refund| refund.out_trade_no.as_str()));
+    let of_orders: Vec<_> = of_orders.into_iter().collect();
     let numbers: Vec<_> = reads.refunds.iter().map(|number| number.as_str()).collect();
     let ids: Vec<ExceptionId> = reads.exceptions.iter().copied().cloned().collect();
     let found = refunds::read(connection, &of_orders, &numbers).await?;
@@ -23,23 +29,24 @@ pub(super) async fn read(connection: &mut AnyConnection, reads: &Reads<'_>) -> R
     Ok(Context::new(found, kept).with_credits(by_hand))
 }
 
-/// Writes it. `false`: somebody else was faster, so nothing may stand.
+/// Writes it. `None`: somebody else was faster, so nothing may stand. Else the ids of the exceptions that it changed.
 pub(super) async fn store(
     connection: &mut AnyConnection,
     random: &Random,
     context: &Context,
-) -> Result<bool, DbError> {
+) -> Result<Option<Vec<String>>, DbError> {
     if !refunds::store(connection, context.refunds.values()).await? {
-        return Ok(false);
+        return Ok(None);
     }
-    if !exceptions::resolve(connection, &context.resolved).await? {
-        return Ok(false);
+    let mut changed = exceptions::resolve(connection, &context.resolved).await?;
+    if changed.len() != context.resolved.len() {
+        return Ok(None);
     }
     if refunds::is_over_refunded(connection, context.refunds.values()).await? {
-        return Ok(false);
+        return Ok(None);
     }
-    exceptions::resolve_open(connection, &context.resolved_by_rule).await?;
-    exceptions::reopen(connection, &context.reopened).await?;
+    changed.extend(exceptions::resolve(connection, &context.resolved_by_rule).await?);
+    changed.extend(exceptions::reopen(connection, &context.reopened).await?);
     operators::record_all(connection, random, &context.audit).await?;
-    Ok(true)
+    Ok(Some(changed))
 }

@@ -1,4 +1,4 @@
-//! How instances on one PostgreSQL tell each other which orders they change: `NOTIFY` after the commit, `LISTEN` beside it.
+//! How instances on one PostgreSQL tell each other what they change: `NOTIFY` after the commit, `LISTEN` beside it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,13 +6,14 @@ use std::time::Duration;
 use sqlx::{Connection, PgConnection};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+use wxpay::OutTradeNo;
 
 use super::{Db, DbError, Engine};
 
 /// Silence of a listening connection after which it is opened again.
 const LISTEN_FOR: Duration = Duration::from_secs(60);
 
-/// Channel of NOTIFY with the numbers of changed orders (PostgreSQL only).
+/// Channel of NOTIFY with changes (PostgreSQL only).
 const CHANNEL: &str = "saoma_orders";
 
 /// Time in which changes are put together into one message.
@@ -24,8 +25,55 @@ const MOST_WAITING: usize = 16_384;
 /// Length of a message at most, in bytes; PostgreSQL takes less than 8,000.
 const LONGEST: usize = 7_900;
 
+/// What instances tell each other. A hint: whoever it matters to also looks by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// This order has changed.
+    Order(OutTradeNo),
+    /// Events were committed that have no numbers yet.
+    Committed,
+    /// Events got their numbers.
+    Numbered,
+    /// Endpoints of webhooks were changed.
+    Endpoints,
+    /// API keys were changed.
+    Keys,
+}
+
+impl Change {
+    /// Reads the text of a message; `None` for one of a newer version.
+    pub fn parse(text: &str) -> Option<Change> {
+        // No order's number begins with this sign.
+        match text {
+            "!committed" => Some(Change::Committed),
+            "!numbered" => Some(Change::Numbered),
+            "!endpoints" => Some(Change::Endpoints),
+            "!keys" => Some(Change::Keys),
+            number => OutTradeNo::parse(number).ok().map(Change::Order),
+        }
+    }
+
+    /// The order that has changed, if one has.
+    pub fn order(self) -> Option<OutTradeNo> {
+        match self {
+            Change::Order(number) => Some(number),
+            _ => None,
+        }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Change::Order(number) => number.as_str(),
+            Change::Committed => "!committed",
+            Change::Numbered => "!numbered",
+            Change::Endpoints => "!endpoints",
+            Change::Keys => "!keys",
+        }
+    }
+}
+
 impl Db {
-    /// The numbers of orders that other instances changed, as they change; `None` where there can be no other (SQLite).
+    /// What other instances changed, as they change it, as [`Change::parse`] reads it; `None` where there can be no other (SQLite).
     /// A lost connection is opened again; messages sent meanwhile are missed, so it must not be the only source.
     #[expect(clippy::disallowed_methods, reason = "real processes only: the simulation does not listen")]
     pub fn changes(&self) -> Option<mpsc::Receiver<String>> {
@@ -47,9 +95,25 @@ impl Db {
 }
 
 impl Db {
+    /// Tells other instances of a change.
+    pub fn announce(&self, change: &Change) {
+        self.announce_all(std::iter::once(change.as_str()));
+    }
+
+    /// The same, and waits until it is told: for a process that may end at once. One that cannot be told is logged.
+    pub async fn tell_now(&self, change: &Change) {
+        if self.engine == Engine::Sqlite || self.turnstile.is_closed() {
+            return;
+        }
+        let mut connection = None;
+        if let Err(error) = notify(&self.url, &mut connection, change.as_str()).await {
+            tracing::warn!(%error, "other instances were not told of changes");
+        }
+    }
+
     /// Tells other instances that these orders have changed; after the commit, because PostgreSQL lets transactions with a NOTIFY
     /// commit only one after another, in all instances. A hint: what is lost, a page finds at its next look at the database.
-    pub(super) fn announce<'a>(&self, numbers: impl Iterator<Item = &'a str>) {
+    pub(super) fn announce_all<'a>(&self, numbers: impl Iterator<Item = &'a str>) {
         // A simulation decides itself which step is next; there nobody listens.
         if self.engine == Engine::Sqlite || self.turnstile.is_closed() {
             return;
@@ -131,6 +195,17 @@ async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), DbError>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_reads_back_and_one_of_a_newer_version_is_passed_over() {
+        let number = OutTradeNo::parse("SM20260315100000ZZZZZZZZZZZZZZZZ").unwrap();
+        for change in
+            [Change::Order(number), Change::Committed, Change::Numbered, Change::Endpoints, Change::Keys]
+        {
+            assert_eq!(Change::parse(change.as_str()), Some(change));
+        }
+        assert_eq!(Change::parse("!other"), None);
+    }
 
     #[test]
     fn every_number_is_in_a_message_and_no_message_is_too_long() {

@@ -9,7 +9,8 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{OutTradeNo, TransactionId, UnixMillis};
 
 use super::bulk::{self, Key, Table, number, read_only, text};
-use super::{Db, DbError};
+use super::{Db, DbError, column};
+use recharge::batch::WrittenException;
 use recharge::exception::{Exception, ExceptionId, ExceptionKind, Resolution, ResolutionKind};
 
 /// The columns of an exception.
@@ -40,12 +41,27 @@ static EXCEPTIONS: LazyLock<Table<Exception>> = LazyLock::new(|| {
     Table::new("exceptions", &["id"], columns, "ON CONFLICT (id) DO NOTHING")
 });
 
-/// Stores exceptions; those that are there already stay as they are.
+/// Stores exceptions; those that are there already stay as they are. Returns the ids of the new ones.
 pub(super) async fn keep<'a>(
     connection: &mut AnyConnection,
     exceptions: impl Iterator<Item = &'a Exception>,
-) -> Result<(), DbError> {
-    EXCEPTIONS.insert(connection, exceptions).await.map(drop)
+) -> Result<Vec<String>, DbError> {
+    static INSERT: LazyLock<String> = LazyLock::new(|| format!("{} RETURNING id", EXCEPTIONS.insert));
+    let rows: Vec<_> = exceptions.map(|exception| EXCEPTIONS.inserted(exception)).collect();
+    changed(connection, &INSERT, &rows).await
+}
+
+/// Runs `sql`, whose `$1` is the JSON array of `rows`; returns the ids of the exceptions that it wrote.
+async fn changed<T: Serialize>(
+    connection: &mut AnyConnection,
+    sql: &'static str,
+    rows: &[T],
+) -> Result<Vec<String>, DbError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let written = sqlx::query(sql).bind(bulk::json(rows)?).fetch_all(connection).await?;
+    written.iter().map(|row| column(row, "id")).collect()
 }
 
 #[derive(Serialize)]
@@ -56,15 +72,17 @@ struct Credited<'a> {
 }
 
 const RESOLVE_CREDITED: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t' AS BIGINT), \
-     settled_by = 'rule', settled_by_kind = 'rule', settled_how = 'credited' FROM jsonb_each($1) AS j \
+     settled_by = 'rule', settled_by_kind = 'rule', settled_how = 'credited', version = exceptions.version + 1 \
+     FROM jsonb_each($1) AS j \
      WHERE exceptions.out_trade_no = j.value->>'n' AND exceptions.transaction_id = j.value->>'x' \
-     AND exceptions.settled_at IS NULL";
+     AND exceptions.settled_at IS NULL RETURNING id";
 
-/// Resolves the exceptions of payments that were credited after all: the order turned up, or a query gave the right amount.
+/// Resolves the exceptions of payments that were credited after all: the order turned up, or a query gave the right amount. Returns
+/// their ids.
 pub(super) async fn resolve_credited(
     connection: &mut AnyConnection,
     credited: &[(OutTradeNo, TransactionId, UnixMillis)],
-) -> Result<(), DbError> {
+) -> Result<Vec<String>, DbError> {
     let rows: Vec<_> = credited
         .iter()
         .map(|(number, transaction, at)| Credited {
@@ -73,7 +91,7 @@ pub(super) async fn resolve_credited(
             t: at.get(),
         })
         .collect();
-    bulk::write(connection, RESOLVE_CREDITED, &rows).await.map(|_| ())
+    changed(connection, RESOLVE_CREDITED, &rows).await
 }
 
 #[derive(Serialize)]
@@ -88,22 +106,14 @@ struct SettledRow<'a> {
 
 const RESOLVE_OPEN: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t' AS BIGINT), \
      settled_by = j.value->>'b', settled_by_kind = j.value->>'bk', \
-     settled_how = j.value->>'h', settled_reason = j.value->>'y' \
-     FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'i' AND exceptions.settled_at IS NULL";
+     settled_how = j.value->>'h', settled_reason = j.value->>'y', version = exceptions.version + 1 \
+     FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'i' AND exceptions.settled_at IS NULL RETURNING id";
 
-/// Resolves exceptions by an operator's decision. `false`: one is not open any more, so the batch must be rolled back.
+/// Resolves those of these exceptions that are open; returns their ids.
 pub(super) async fn resolve(
     connection: &mut AnyConnection,
     settled: &BTreeMap<ExceptionId, Resolution>,
-) -> Result<bool, DbError> {
-    Ok(resolve_open(connection, settled).await? == settled.len() as u64)
-}
-
-/// Resolves those of these exceptions that are open; returns how many.
-pub(super) async fn resolve_open(
-    connection: &mut AnyConnection,
-    settled: &BTreeMap<ExceptionId, Resolution>,
-) -> Result<u64, DbError> {
+) -> Result<Vec<String>, DbError> {
     let rows: Vec<_> = settled
         .iter()
         .map(|(id, settled)| SettledRow {
@@ -115,20 +125,21 @@ pub(super) async fn resolve_open(
             y: &settled.reason,
         })
         .collect();
-    bulk::write(connection, RESOLVE_OPEN, &rows).await
+    changed(connection, RESOLVE_OPEN, &rows).await
 }
 
 const REOPEN: &str = "UPDATE exceptions SET settled_at = NULL, settled_by = NULL, \
-     settled_by_kind = NULL, settled_how = NULL, settled_reason = '' FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'n'";
+     settled_by_kind = NULL, settled_how = NULL, settled_reason = '', version = exceptions.version + 1 \
+     FROM jsonb_each($1) AS j WHERE exceptions.id = j.value->>'n' AND exceptions.settled_at IS NOT NULL RETURNING id";
 
-/// Reopens exceptions.
+/// Opens those of these exceptions again that are settled; returns their ids.
 pub(super) async fn reopen(
     connection: &mut AnyConnection,
     ids: &BTreeSet<ExceptionId>,
-) -> Result<(), DbError> {
+) -> Result<Vec<String>, DbError> {
     let keys: Vec<_> = ids.iter().map(ToString::to_string).collect();
     let keys: Vec<_> = keys.iter().map(|n| Key { n }).collect();
-    bulk::write(connection, REOPEN, &keys).await.map(drop)
+    changed(connection, REOPEN, &keys).await
 }
 
 /// The exceptions of these ids.
@@ -137,6 +148,19 @@ pub(super) async fn read(
     ids: &[ExceptionId],
 ) -> Result<Vec<Exception>, DbError> {
     by_id(connection, &EXCEPTIONS.select, ids, exception).await
+}
+
+/// The exceptions with these ids, as a transaction has just written them.
+pub(super) async fn written(
+    connection: &mut AnyConnection,
+    ids: &BTreeSet<String>,
+) -> Result<Vec<WrittenException>, DbError> {
+    static SELECT: LazyLock<String> =
+        LazyLock::new(|| format!("SELECT version, {} FROM exceptions", EXCEPTIONS.list));
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let one =
+        |row: &AnyRow| Ok(WrittenException { exception: exception(row)?, version: column(row, "version")? });
+    bulk::select_in(connection, &SELECT, "id", &ids, one).await
 }
 
 async fn by_id<T>(

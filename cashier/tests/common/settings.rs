@@ -13,6 +13,8 @@ pub fn settings() -> Settings {
         balance_kept_by: BalanceKeeper::Saoma,
         mobile_app: None,
         max_open_orders: 5,
+        low_balance: None,
+        events_keep_days: 90,
         query_limit_per_s: 1_000,
         order_limit_per_s: 1_000,
     }

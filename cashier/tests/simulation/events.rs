@@ -38,7 +38,10 @@ impl World {
             97..99 => self.break_down(),
             99..109 => self.race()?,
             109..121 => self.spend(),
-            121 => self.expire_holds(),
+            121 => {
+                self.expire_holds();
+                self.number_events();
+            }
             122 => self.strangers(),
             _ => self.change()?,
         }

@@ -46,6 +46,7 @@ macro_rules! hold {
 
 mod refunds;
 mod spending;
+mod told;
 
 impl Oracle {
     pub fn new(late_payment: LatePayment) -> Oracle {
@@ -140,6 +141,7 @@ impl Oracle {
         self.ledger_fits(&rows)?;
         self.refunds_fit(&rows, sandbox)?;
         self.spending_fits(&rows, latest)?;
+        self.told_fits(&rows)?;
         for (id, before) in &self.before.exceptions {
             let Some(now) = rows.exceptions.get(id) else { return Err(format!("exception {id} is gone")) };
             hold!(before.total_fee == now.total_fee, "the amount of exception {id} has changed");

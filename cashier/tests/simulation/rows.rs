@@ -1,6 +1,7 @@
 //! The rows of the database, read with SQL of the test's own.
 
 mod spending;
+mod told;
 
 use std::collections::BTreeMap;
 
@@ -9,6 +10,7 @@ use sqlx::{AnyConnection, Connection, Executor, Row};
 use wxpay::Signed;
 
 pub use spending::{DebitRow, HoldRow, SpendRows};
+pub use told::ToldRow;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderRow {
@@ -88,6 +90,8 @@ pub struct Rows {
     pub exceptions: BTreeMap<String, ExceptionRow>,
     pub refunds: BTreeMap<String, RefundRow>,
     pub spending: SpendRows,
+    /// In the order of their numbers.
+    pub told: Vec<ToldRow>,
 }
 
 impl Rows {
@@ -156,6 +160,7 @@ impl Rows {
             rows.refunds.insert(row.try_get("out_refund_no")?, refund);
         }
         rows.spending = SpendRows::read(db).await?;
+        rows.told = told::read(db).await?;
         Ok(rows)
     }
 

@@ -152,6 +152,19 @@ impl World {
         });
     }
 
+    /// A machine gives numbers to what the site is told.
+    pub fn number_events(&mut self) {
+        let Some(machine) = self.any_alive() else { return };
+        let process = self.process(machine);
+        let cashier = process.cashier.clone();
+        process.begin("number events".to_owned(), async move {
+            let numbered = cashier.number_events(true).await;
+            Done::said(
+                numbered.map_or_else(|error| error.to_string(), |numbered| format!("{numbered} numbered")),
+            )
+        });
+    }
+
     /// After all faults the site repeats everything, and it is told what there is.
     pub fn repeat_all(&mut self) -> Result<(), Broken> {
         for call in self.oracle.spend_calls() {

@@ -57,11 +57,11 @@ impl Batch<'_> {
     }
 
     /// Takes what the accounts came to, by user id, as they stand written and locked: gives every row of the ledger its place, and
-    /// says which accounts were not as they had been read. `None` if a decision relied on money that is not there: then nothing
+    /// says which accounts were not as they had been read, and what the site is told. `None` if a decision relied on money that is not there: then nothing
     /// may stand, and all is to be decided again.
     pub fn settle(&mut self, written: &HashMap<String, Account>) -> Option<Shifts> {
         let mut shifts = Shifts::default();
-        let mut running = HashMap::with_capacity(written.len());
+        let (mut running, mut befores) = (HashMap::with_capacity(written.len()), HashMap::new());
         for (user_id, moved) in &self.accounts {
             let after = written.get(user_id)?;
             if after.held < Fen::ZERO {
@@ -84,6 +84,7 @@ impl Batch<'_> {
                 shifts.0.insert(user_id.clone(), shift);
             }
             running.insert(user_id.as_str(), before);
+            befores.insert(user_id.clone(), before);
         }
         for entry in &mut self.ledger {
             let account = running.get_mut(entry.user_id.as_str())?;
@@ -96,6 +97,7 @@ impl Batch<'_> {
                 slot.debit.balance_after = account.balance;
             }
         }
+        self.tell_balances(&befores, written);
         Some(shifts)
     }
 }

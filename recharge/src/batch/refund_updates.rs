@@ -55,6 +55,9 @@ impl Batch<'_> {
                 let day = self.day(now);
                 day.refunds += 1;
                 day.refunded_fen += amount.get();
+                // What the site sees of the order has changed.
+                self.step(order, |order| Some(order.touched()));
+                self.tell_refunded(after, now);
             }
             RefundState::Closed => self.closed_without_money(before, after, now),
         }
@@ -74,6 +77,8 @@ impl Batch<'_> {
             said: after.blocked.as_ref().map_or_else(String::new, |blocked| blocked.said.clone()),
         };
         self.event(&after.out_trade_no, now, detail);
+        self.step(&after.out_trade_no, |order| Some(order.touched()));
+        self.tell_refund_failed(after, before.taken, now);
         if let Some(id) = after.exception.as_ref().filter(|_| !after.is_external()) {
             let detail = EventDetail::Reopened { kind: id.kind, out_refund_no: out_refund_no() };
             self.event(&after.out_trade_no, now, detail);

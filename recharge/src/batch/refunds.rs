@@ -212,6 +212,7 @@ impl Batch<'_> {
         };
         self.event(new.out_trade_no, new.now, detail);
         self.context.insert(refund.clone());
+        self.tell_refund_requested(&refund, new.now);
         Ok(refund)
     }
 

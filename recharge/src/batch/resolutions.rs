@@ -4,13 +4,15 @@ use wxpay::{Fen, OutRefundNo, TransactionId, UnixMillis};
 
 use super::Batch;
 use super::refunds::Request;
+use super::telling::MovedBeside;
 use crate::audit::Acting;
 use crate::command::{ResolveException, Resolved};
 use crate::event::EventDetail;
 use crate::exception::resolution::{self, Decision, Plan, Records, ResolutionRefusal};
-use crate::exception::{Exception, ExceptionKind, Resolution};
+use crate::exception::{Exception, ExceptionKind, Resolution, ResolutionKind};
 use crate::ledger::{LedgerEntry, LedgerKey, Subject};
 use crate::order::Order;
+use crate::outbox::MovedObject;
 use crate::refund::{Refund, RefundRefusal};
 use crate::user::User;
 
@@ -108,6 +110,7 @@ impl Batch<'_> {
             place: None,
         };
         self.enter(entry, &order.user.name);
+        self.tell_paid(&order.out_trade_no, now);
         Ok(Moved::of(amount, &order.user))
     }
 
@@ -177,6 +180,16 @@ impl Batch<'_> {
 
     /// The time line and the audit: who resolved it, how and why.
     fn told(&mut self, exception: &Exception, settled: &Resolution, by: &Acting, moved: Moved) {
+        let beside = moved.user.clone().zip(moved.amount).map(|(user, amount)| MovedObject { user, amount });
+        let beside = match settled.how {
+            // A late payment is its order's own, which tells of its credit.
+            ResolutionKind::Credit if exception.kind != ExceptionKind::Late => {
+                MovedBeside { credited: beside, ..MovedBeside::default() }
+            }
+            ResolutionKind::TakeBack => MovedBeside { taken_back: beside, ..MovedBeside::default() },
+            _ => MovedBeside::default(),
+        };
+        self.moved_beside(exception.id(), beside);
         let detail = EventDetail::ExceptionResolved {
             kind: exception.kind,
             how: settled.how,

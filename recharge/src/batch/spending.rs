@@ -138,6 +138,7 @@ impl Batch<'_> {
         self.enter(entry, "");
         debit.balance_after = self.account(&debit.user_id).balance;
         self.spending.put_debit(DebitSlot { read: None, debit: debit.clone(), changed: true });
+        self.tell_debit(&debit);
         debit
     }
 
@@ -159,7 +160,9 @@ impl Batch<'_> {
             .map(|hold| hold.id.clone())
             .collect();
         for id in due {
-            self.end_hold(&id, HoldState::Expired, now);
+            if let Some(hold) = self.end_hold(&id, HoldState::Expired, now) {
+                self.tell_hold(&hold, None, now);
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a verified payment means for an order.
 
-use wxpay::{Payment, TradeType, UnixMillis};
+use wxpay::{Fen, Payment, TradeType, UnixMillis};
 
 use super::{Order, OrderState, Paid, Proof};
 use crate::apps::Apps;
@@ -32,6 +32,8 @@ pub struct Rules {
     pub notify_base: String,
     /// The most orders that one user may have open at the same time.
     pub max_open_orders: usize,
+    /// The setting, in fen: the site is told when a balance falls below it.
+    pub low_balance: Option<Fen>,
 }
 
 /// What a verified payment means for an order. An exception is a verdict, not an error.

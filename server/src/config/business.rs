@@ -4,7 +4,10 @@ use app::{
     protocol::{offer::Preset, way::Way},
     site::{SiteFiles, SiteSettings},
 };
-use recharge::{LatePayment, spend::BalanceKeeper};
+use recharge::{
+    LatePayment,
+    spend::{Amount, BalanceKeeper},
+};
 use wxpay::{Fen, TradeType};
 
 use super::{Channels, ConfigError, range::between, settings::Settings};
@@ -36,9 +39,19 @@ pub(super) fn cashier(s: &Settings, in_sandbox: bool) -> Result<cashier::Setting
         balance_kept_by: balance_keeper(s)?,
         mobile_app: None,
         max_open_orders: between("SAOMA_MAX_OPEN_ORDERS", s.max_open_orders, 1, 1000)? as usize,
+        low_balance: low_balance(s.low_balance)?,
+        events_keep_days: between("SAOMA_EVENTS_KEEP_DAYS", s.events_keep_days, 1, 3650)?,
         query_limit_per_s: between("SAOMA_QUERY_LIMIT_PER_S", s.query_limit_per_s, 1, 1000)?,
         order_limit_per_s: between("SAOMA_ORDER_LIMIT_PER_S", s.order_limit_per_s, 1, 1000)?,
     })
+}
+
+/// In fen; `None` for zero.
+fn low_balance(fen: u64) -> Result<Option<Fen>, ConfigError> {
+    match i64::try_from(fen).ok().filter(|fen| *fen <= Amount::MOST) {
+        Some(fen) => Ok((fen > 0).then_some(Fen::new(fen))),
+        None => Err(ConfigError::new("SAOMA_LOW_BALANCE", "must be at most 100000000000 fen")),
+    }
 }
 
 /// The pages' settings; `public_url` and `sandbox_scan_base` are left empty.

@@ -232,6 +232,14 @@ pub struct Settings {
     #[config(env = "SAOMA_MAX_OPEN_ORDERS", default = 5)]
     pub max_open_orders: u32,
 
+    /// Your programs are told (event balance.low) when a balance falls below this, in fen; 0: never.
+    #[config(env = "SAOMA_LOW_BALANCE", default = 0)]
+    pub low_balance: u64,
+
+    /// How many days events are kept for GET /api/v1/events: 1 to 3650.
+    #[config(env = "SAOMA_EVENTS_KEEP_DAYS", default = 90)]
+    pub events_keep_days: u32,
+
     /// Queries to WeChat per second, at most; all instances on one database together.
     #[config(env = "SAOMA_QUERY_LIMIT_PER_S", default = 20)]
     pub query_limit_per_s: u32,

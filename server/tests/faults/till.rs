@@ -44,6 +44,7 @@ pub async fn orders_of(database: &str, count: usize, signed: Signed) -> Vec<Due>
         balance_kept_by: recharge::spend::BalanceKeeper::Saoma,
         notify_base: String::new(),
         max_open_orders: 5,
+        low_balance: None,
     };
     let committer = Committer::new(db, Arc::new(rules), Watched::default(), "test");
     let group = rand::random::<u32>();

@@ -81,6 +81,8 @@ async fn an_older_backup_and_the_bill_find_every_payment_since_once() {
             balance_kept_by: recharge::spend::BalanceKeeper::default(),
             mobile_app: None,
             max_open_orders: 5,
+            low_balance: None,
+            events_keep_days: 90,
             query_limit_per_s: 1_000_000,
             order_limit_per_s: 1_000_000,
         };

@@ -75,6 +75,8 @@ impl Past {
             balance_kept_by: recharge::spend::BalanceKeeper::default(),
             mobile_app: None,
             max_open_orders: 1_000_000,
+            low_balance: None,
+            events_keep_days: 90,
             query_limit_per_s: 1_000_000,
             order_limit_per_s: 1_000_000,
         };

@@ -11,14 +11,14 @@ use tokio::sync::Mutex;
 use super::super::error::WriteError;
 use super::super::job::Job;
 use super::super::{
-    Db, DbError, accounts, batch_context, days, events, exceptions, ledger, order_references, orders,
+    Db, DbError, accounts, batch_context, days, events, exceptions, ledger, order_references, orders, outbox,
     spending,
 };
 use crate::clock::Clock;
 use crate::watched::Watched;
-use recharge::batch::Batch;
+use recharge::batch::{Batch, Context};
 use recharge::command::Reads;
-use recharge::order::Rules;
+use recharge::order::{Order, Rules};
 
 /// Time limit of one transaction.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -105,35 +105,42 @@ impl Committer {
             let mut reads = Reads::default();
             jobs.iter().for_each(|job| job.reads(&mut reads));
             let named = order_references::read(connection, &reads).await?;
-            let orders = orders::read_for(connection, &reads, &named).await?;
+            let mut orders = orders::read_for(connection, &reads, &named).await?;
             let context = batch_context::read(connection, &reads).await?;
+            if !reads.refunds_with_orders.is_empty() {
+                orders.extend(of_refunds(connection, &orders, &context).await?);
+            }
             let spending = spending::read(connection, &reads, &orders, &context).await?;
             (named, orders, context, spending)
         };
         drop(passage);
-        let batch = Batch::new(&self.rules, orders).with_named(named);
+        let batch = Batch::new(&self.rules, orders).with_named(named).with_asked(self.db.signals.asked());
         let mut batch = batch.with_context(context).with_spending(spending);
         jobs.iter_mut().for_each(|job| job.apply(&mut batch));
         if batch.writes() {
-            if !self.store(connection, &mut batch, jobs).await? {
-                return Ok(false);
+            let Some(last) = self.store(connection, &mut batch, jobs).await? else { return Ok(false) };
+            if !batch.outbox.is_empty() {
+                match last {
+                    Some(last) => self.db.signals.numbered(last),
+                    None => self.db.signals.committed(),
+                }
             }
             let changed = || batch.orders.values().filter(|slot| slot.changed && slot.read.is_some());
-            self.db.announce(changed().map(|slot| slot.order.out_trade_no.as_str()));
+            self.db.announce_all(changed().map(|slot| slot.order.out_trade_no.as_str()));
             let changed = batch.orders.into_values().filter(|slot| slot.changed);
             self.watched.publish(changed.map(|slot| slot.order));
         }
         Ok(true)
     }
 
-    /// One transaction. It opens with the guarded update of the orders: `false` if one was moved since it was read, and
-    /// then nothing stands.
+    /// One transaction. It opens with the guarded update of the orders: `None` if one was moved since it was read, and
+    /// then nothing stands. Else the last number of its events, where they have numbers already.
     async fn store(
         &self,
         connection: &mut AnyConnection,
         batch: &mut Batch<'_>,
         jobs: &mut [Job],
-    ) -> Result<bool, DbError> {
+    ) -> Result<Option<Option<i64>>, DbError> {
         let placed = batch.orders.values().filter(|slot| slot.read.is_none()).map(|slot| &slot.order);
         let payers: BTreeSet<_> = placed.clone().map(|order| order.user.id.as_str()).collect();
         let payers: Vec<_> = payers.into_iter().collect();
@@ -145,34 +152,39 @@ impl Committer {
             || !order_references::store(connection, &batch.named).await?
         {
             transaction.rollback().await;
-            return Ok(false);
+            return Ok(None);
         }
         if let Some(now) = placed.map(|order| order.created_at).max()
             && orders::is_over_open(connection, &payers, now, self.rules.max_open_orders).await?
         {
             // Another instance placed orders for the same user after they were read.
             transaction.rollback().await;
-            return Ok(false);
+            return Ok(None);
         }
         let written = accounts::move_all(connection, &batch.accounts).await?;
         let Some(shifts) = batch.settle(&written) else {
             // Another instance spent what a decision of this batch relied on.
             transaction.rollback().await;
-            return Ok(false);
+            return Ok(None);
         };
         jobs.iter_mut().for_each(|job| job.shift(&shifts));
         ledger::append(connection, &batch.ledger).await?;
         if !spending::store(connection, &batch.spending).await? {
             transaction.rollback().await;
-            return Ok(false);
+            return Ok(None);
         }
         events::append(connection, &self.instance, &batch.events).await?;
-        exceptions::resolve_credited(connection, &batch.credited).await?;
-        exceptions::keep(connection, batch.exceptions.values()).await?;
+        let mut moved: BTreeSet<_> =
+            exceptions::resolve_credited(connection, &batch.credited).await?.into_iter().collect();
+        moved.extend(exceptions::keep(connection, batch.exceptions.values()).await?);
         days::add(connection, &batch.days).await?;
-        if !batch_context::store(connection, &self.db.random, &batch.context).await? {
+        let Some(changed) = batch_context::store(connection, &self.db.random, &batch.context).await? else {
             transaction.rollback().await;
-            return Ok(false);
+            return Ok(None);
+        };
+        moved.extend(changed);
+        if !moved.is_empty() {
+            batch.tell_exceptions(exceptions::written(connection, &moved).await?);
         }
         let waiting: Vec<_> = batch
             .exceptions
@@ -184,9 +196,22 @@ impl Committer {
             let seen = exceptions::first_seen(connection, &waiting).await?;
             jobs.iter_mut().for_each(|job| job.date(&seen));
         }
+        let last = outbox::append(connection, self.db.engine(), &self.db.random, &batch.outbox).await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(Some(last))
     }
+}
+
+/// The orders of the refunds that were read, besides those that were.
+async fn of_refunds(
+    connection: &mut AnyConnection,
+    known: &[Order],
+    context: &Context,
+) -> Result<Vec<Order>, DbError> {
+    let known: BTreeSet<_> = known.iter().map(|order| order.out_trade_no.as_str()).collect();
+    let of_refunds = context.refunds.values().map(|slot| slot.refund.out_trade_no.as_str());
+    let numbers: BTreeSet<_> = of_refunds.filter(|number| !known.contains(number)).collect();
+    orders::read(connection, &numbers.into_iter().collect::<Vec<_>>(), &[]).await
 }
 
 /// Whether the error is about one row (a constraint, a value), so that its neighbours may succeed without it.

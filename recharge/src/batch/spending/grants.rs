@@ -55,6 +55,7 @@ impl Batch<'_> {
         self.audit(&command.by, "grant", &user.id, &before, &after.to_string(), now);
         self.spending.grants.insert(grant.reference.clone(), grant.clone());
         self.spending.new_grants.push(grant.clone());
+        self.tell_grant(&grant);
         let balance = self.account(&user.id).balance;
         Ok(GrantReply { grant, balance, changed: true })
     }

@@ -65,7 +65,7 @@ impl Batch<'_> {
         if there > Fen::ZERO {
             self.rely_on(&hold.user_id, there);
         }
-        self.end_hold(id, HoldState::Captured, now).ok_or(CaptureRefusal::Expired)?;
+        let captured = self.end_hold(id, HoldState::Captured, now).ok_or(CaptureRefusal::Expired)?;
         let shortfall = Fen::new(over.get() - there.get());
         let debit = self.put_new_debit(Debit {
             id: command.id.clone(),
@@ -80,6 +80,7 @@ impl Batch<'_> {
             balance_after: Fen::ZERO,
             created_at: now,
         });
+        self.tell_hold(&captured, Some(&debit), now);
         let available = self.account(&debit.user_id).available();
         Ok(DebitReply { debit, available, changed: true })
     }
@@ -108,6 +109,13 @@ impl Batch<'_> {
     pub(in crate::batch) fn expire(&mut self, command: &ExpireHold) -> bool {
         let is_due =
             self.spending.holds.get(&command.hold_id).is_some_and(|slot| slot.hold.is_due(command.now));
-        is_due && self.end_hold(&command.hold_id, HoldState::Expired, command.now).is_some()
+        if !is_due {
+            return false;
+        }
+        let expired = self.end_hold(&command.hold_id, HoldState::Expired, command.now);
+        if let Some(hold) = &expired {
+            self.tell_hold(hold, None, command.now);
+        }
+        expired.is_some()
     }
 }

@@ -53,6 +53,7 @@ impl Batch<'_> {
         self.day(now).reversed_fen += amount.get();
         self.spending.reversals.insert(reversal.reference.clone(), reversal.clone());
         self.spending.new_reversals.push(reversal.clone());
+        self.tell_reversal(&debit, &reversal);
         let available = self.available(&debit.user_id, now);
         Ok(ReversalReply { reversal, debit, available, changed: true })
     }

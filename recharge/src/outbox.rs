@@ -1,0 +1,295 @@
+//! What the site is told of: events, written by the transaction that does what they tell, numbered once it is committed, and read
+//! by the site's programs or sent to them. The body of an event is fixed when it is written.
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use wxpay::{Fen, UnixMillis};
+
+use crate::base32::base32;
+use crate::names::names;
+use crate::objects::{
+    BalanceObject, DebitObject, ExceptionObject, GrantObject, HoldObject, RechargeObject, RefundObject,
+    ReversalObject,
+};
+
+mod cursor;
+mod numbering;
+
+pub use cursor::Cursor;
+pub use numbering::{Unnumbered, in_order};
+
+/// Size of a body at most, in bytes; what it is made of is limited so that it always fits.
+pub const MOST_BYTES: usize = 8 * 1024;
+
+/// What an event tells. Its word is in the database and in the site's programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum EventType {
+    /// A recharge was paid and credited.
+    RechargePaid,
+    /// A recharge was paid after it was closed or had expired: credited, or its refund follows. Once more if an operator credits
+    /// it later.
+    RechargePaidLate,
+    /// A recharge cannot be paid any more. (A payment that was made before may still come.)
+    RechargeClosed,
+    /// A payment is to go back, and the balance fell by what belongs to it.
+    RefundRequested,
+    /// The payer has the money.
+    Refunded,
+    /// A refund ended without money, and the balance has back what was taken.
+    RefundFailed,
+    /// Real money that does not fit waits for a person.
+    ExceptionOpened,
+    /// It does not wait any more.
+    ExceptionSettled,
+    /// A balance fell below the setting `low_balance`.
+    BalanceLow,
+    /// A balance moved.
+    BalanceChanged,
+    /// Something was taken from a balance.
+    DebitCreated,
+    /// Something of a debit was given back.
+    DebitReversed,
+    /// A debit took what was needed of a hold.
+    HoldCaptured,
+    /// Nobody came back for a hold in time; its money is free again.
+    HoldExpired,
+    /// An operator added to a balance or took from it.
+    GrantCreated,
+    /// An endpoint gets no more events.
+    WebhookDisabled,
+    /// Asked for, to see whether it arrives.
+    TestPing,
+}
+
+names!(EventType {
+    RechargePaid = "recharge.paid",
+    RechargePaidLate = "recharge.paid_late",
+    RechargeClosed = "recharge.closed",
+    RefundRequested = "recharge.refund_requested",
+    Refunded = "recharge.refunded",
+    RefundFailed = "recharge.refund_failed",
+    ExceptionOpened = "exception.opened",
+    ExceptionSettled = "exception.settled",
+    BalanceLow = "balance.low",
+    BalanceChanged = "balance.changed",
+    DebitCreated = "debit.created",
+    DebitReversed = "debit.reversed",
+    HoldCaptured = "hold.captured",
+    HoldExpired = "hold.expired",
+    GrantCreated = "grant.created",
+    WebhookDisabled = "webhook.disabled",
+    TestPing = "test.ping",
+});
+
+impl EventType {
+    /// Those that are written only while an endpoint asks for them by name: whoever caused them knows already, and there are
+    /// thousands a second.
+    pub const BY_NAME: [EventType; 3] =
+        [EventType::BalanceChanged, EventType::DebitCreated, EventType::HoldCaptured];
+}
+
+/// Which of [`EventType::BY_NAME`] an endpoint asks for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Asked(u8);
+
+impl Asked {
+    /// Those of `types` that are written by name only.
+    pub fn of(types: impl IntoIterator<Item = EventType>) -> Asked {
+        let bit = |kind| EventType::BY_NAME.iter().position(|one| *one == kind).map_or(0, |place| 1 << place);
+        Asked(types.into_iter().fold(0, |bits, kind| bits | bit(kind)))
+    }
+
+    /// Whether this type is to be written.
+    pub fn wants(self, kind: EventType) -> bool {
+        !EventType::BY_NAME.contains(&kind) || Asked::of([kind]).0 & self.0 != 0
+    }
+
+    /// As a number, and back.
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// From [`Asked::bits`].
+    pub fn from_bits(bits: u8) -> Asked {
+        Asked(bits)
+    }
+}
+
+/// `evt_`, the time to the millisecond and 80 random bits: ids sort by time. Never made of the event's number, which a restored
+/// backup gives again to another event.
+pub fn new_id(now: UnixMillis, random: [u8; 10]) -> String {
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&now.get().to_be_bytes()[2..]);
+    bytes[6..].copy_from_slice(&random);
+    format!("evt_{}", base32(&bytes))
+}
+
+/// An event that is about to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewEvent {
+    /// What it tells.
+    pub kind: EventType,
+    /// What it is about, such as `recharge/SM…`: events of one subject are read one after another.
+    pub subject: String,
+    /// Which state of that: they are read in this order.
+    pub version: i64,
+    /// When it happened.
+    pub at: UnixMillis,
+    /// What is told.
+    pub data: EventData,
+}
+
+impl NewEvent {
+    /// The body, as it is kept.
+    pub fn body(&self) -> String {
+        serde_json::to_string(&self.data).unwrap_or_else(|_| "{}".to_owned())
+    }
+}
+
+/// What an event tells; each type has its own of these.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct EventData {
+    /// As it is by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recharge: Option<RechargeObject>,
+    /// The refund that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund: Option<RefundObject>,
+    /// What of the recharge's payment the payer has again, in fen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refunded_total: Option<Fen>,
+    /// What the balance has back of a refund that failed, in fen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub returned: Option<Fen>,
+    /// The exception as it is by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exception: Option<ExceptionObject>,
+    /// What an operator credited of an exception's payment beside its recharge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credited: Option<MovedObject>,
+    /// What an operator took back of a balance for a refund that was made outside.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_back: Option<MovedObject>,
+    /// The debit as it is by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub debit: Option<DebitObject>,
+    /// What was given back of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reversal: Option<ReversalObject>,
+    /// The hold as it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hold: Option<HoldObject>,
+    /// The grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantObject>,
+    /// What the user has by now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<BalanceObject>,
+    /// The setting that the balance fell below, in fen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low_balance: Option<Fen>,
+}
+
+/// What moved on whose balance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MovedObject {
+    /// The user's id.
+    pub user: String,
+    /// In fen.
+    pub amount: Fen,
+}
+
+/// A numbered event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// The same for ever, in whatever way it is read.
+    pub id: String,
+    /// 1, 2, 3 … without a gap.
+    pub seq: i64,
+    /// A newer version of this program may have written one that this version does not know.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
+    /// Which state of that.
+    pub version: i64,
+    /// When it happened.
+    pub at: UnixMillis,
+    /// What is told: a JSON object.
+    pub body: String,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    id: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    timestamp: String,
+    subject: &'a str,
+    seq: i64,
+    data: &'a RawValue,
+}
+
+impl StoredEvent {
+    /// The event as programs get it, in an answer or as the body of a delivery: always the same text.
+    pub fn envelope(&self) -> String {
+        let data = serde_json::from_str(&self.body).unwrap_or(RawValue::NULL);
+        let envelope = Envelope {
+            id: &self.id,
+            kind: &self.kind,
+            timestamp: self.at.to_beijing_rfc3339(),
+            subject: &self.subject,
+            seq: self.seq,
+            data,
+        };
+        serde_json::to_string(&envelope).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{PLACED, order};
+
+    #[test]
+    fn ids_sort_by_time_and_differ_within_a_millisecond() {
+        let early = new_id(PLACED, [0xff; 10]);
+        let late = new_id(PLACED.plus_ms(1), [0; 10]);
+        assert!(early < late && early != new_id(PLACED, [0xfe; 10]));
+        assert_eq!((early.len(), &early[..4]), (30, "evt_"));
+    }
+
+    #[test]
+    fn types_that_are_written_by_name_are_wanted_only_where_they_are_asked_for() {
+        let asked = Asked::of([EventType::DebitCreated, EventType::RechargePaid]);
+        assert!(asked.wants(EventType::DebitCreated) && asked.wants(EventType::RechargeClosed));
+        assert!(!asked.wants(EventType::BalanceChanged) && !Asked::default().wants(EventType::DebitCreated));
+        assert_eq!(Asked::from_bits(asked.bits()), asked);
+    }
+
+    #[test]
+    fn an_event_is_read_as_it_was_written() {
+        let recharge = Some(RechargeObject::new(&order(), std::iter::empty()));
+        let data = EventData { recharge, ..EventData::default() };
+        let new = NewEvent {
+            kind: EventType::RechargeClosed,
+            subject: "recharge/SM1".into(),
+            version: 2,
+            at: PLACED,
+            data,
+        };
+        let stored = StoredEvent {
+            id: "evt_1".into(),
+            seq: 7,
+            kind: new.kind.name().into(),
+            subject: new.subject.clone(),
+            version: new.version,
+            at: new.at,
+            body: new.body(),
+        };
+        let text = stored.envelope();
+        assert!(text.starts_with(
+            r#"{"id":"evt_1","type":"recharge.closed","timestamp":"2026-03-15T10:00:00+08:00","subject":"recharge/SM1","seq":7,"data":{"recharge":{"#
+        ), "{text}");
+        assert!(!text.contains(r#""refund":"#), "what a type does not have is left out");
+    }
+}
