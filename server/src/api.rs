@@ -3,6 +3,7 @@
 mod debits;
 mod deliveries;
 mod endpoints;
+mod events;
 mod holds;
 mod json;
 mod me;
@@ -29,6 +30,7 @@ pub(crate) fn routes() -> Routes<Server> {
         .merge(holds::routes())
         .merge(endpoints::routes())
         .merge(deliveries::routes())
+        .merge(events::routes())
 }
 
 /// What the contract says of these routes: one entry for each.

@@ -2,7 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
-use cashier::{Cashier, error_chain::error_chain};
+use cashier::{Cashier, db::changes::Change, error_chain::error_chain};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{JoinHandle, JoinSet},
@@ -20,9 +20,14 @@ const REFUNDS_AT_ONCE: usize = 20;
 /// Interval between two steps that end expired holds. A debit or capture counts a hold as expired from `expires_at` on, whether
 /// this step has run or not.
 const HOLDS_EVERY: Duration = Duration::from_secs(1);
+const NUMBER_EVERY: Duration = Duration::from_secs(1);
+/// Which events endpoints ask for by name is read once in this many of those.
+const ASKED_ROUNDS: u64 = 3;
 const TIDY_EVERY: Duration = Duration::from_secs(5);
 /// Old deliveries are deleted once in this many rounds of tidying: once a minute.
 const WEBHOOK_ROUNDS: u64 = 12;
+/// Steps that delete old events in one round of tidying.
+const EVENTS_STEPS: usize = 10;
 /// Old failed sign-ins are deleted once in this many rounds of tidying: once an hour.
 const PRUNE_ROUNDS: u64 = 720;
 /// Time between two looks whether WeChat's platform certificates are due.
@@ -41,8 +46,10 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     let mut loops = JoinSet::new();
     let cashier = server.cashier.clone();
     loops.spawn(supervised("queries", move || query_due(cashier.clone(), query_limit_per_s)));
+    let following = server.clone();
+    loops.spawn(supervised("changes of other instances", move || follow_changes(following.clone())));
     let cashier = server.cashier.clone();
-    loops.spawn(supervised("changes of other instances", move || follow_changes(cashier.clone())));
+    loops.spawn(supervised("numbering of events", move || number_events(cashier.clone())));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("refunds", move || refunds(cashier.clone())));
     let cashier = server.cashier.clone();
@@ -53,6 +60,8 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     loops.spawn(supervised("reconciling", move || reconcile(cashier.clone())));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("WeChat's certificates", move || wechat_keys(cashier.clone())));
+    let told = server.clone();
+    loops.spawn(supervised("news for webhooks", move || poke_webhooks(told.clone())));
     let webhooks = server.pages.webhooks.clone();
     loops.spawn(supervised("webhooks", move || {
         let webhooks = webhooks.clone();
@@ -110,7 +119,8 @@ async fn query_due(cashier: Cashier, per_s: u32) {
 }
 
 /// Follows the notifications of other instances' commits, so that a page that is answered here shows them at once.
-async fn follow_changes(cashier: Cashier) {
+async fn follow_changes(server: Server) {
+    let cashier = &server.cashier;
     let mut changes = cashier.db().changes();
     let mut reread = interval(TIDY_EVERY);
     reread.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -121,8 +131,14 @@ async fn follow_changes(cashier: Cashier) {
                 if heard == 0 {
                     return;
                 }
-                let numbers: Vec<_> = names.drain(..).filter_map(|n| wxpay::OutTradeNo::parse(n).ok()).collect();
+                let mut changes: Vec<_> = names.drain(..).filter_map(|text| Change::parse(&text)).collect();
+                let numbers = changes.extract_if(.., |change| matches!(change, Change::Order(_)));
+                let numbers: Vec<_> = numbers.filter_map(Change::order).collect();
                 cashier.changed_elsewhere(&numbers).await;
+                changes.dedup();
+                for change in changes {
+                    hear(&server, &change).await;
+                }
             }
             // A message may have been lost with its connection, or a commit's own answer.
             _ = reread.tick() => cashier.reread_watched().await,
@@ -130,7 +146,62 @@ async fn follow_changes(cashier: Cashier) {
     }
 }
 
-/// The orders that other instances named, as many as there are by now; waits for ever where there can be no others.
+/// What another instance did that is not about an order.
+async fn hear(server: &Server, change: &Change) {
+    let cashier = &server.cashier;
+    let heard = match change {
+        Change::Order(_) => Ok(()),
+        Change::Committed => {
+            cashier.poke_numbering();
+            Ok(())
+        }
+        Change::Numbered => cashier.hear_numbers().await,
+        Change::Endpoints => cashier.refresh_asked().await,
+        Change::Keys => {
+            server.pages.keys.forget().await;
+            Ok(())
+        }
+    };
+    if let Err(error) = heard {
+        tracing::warn!(%error, "a change of another instance could not be read");
+    }
+}
+
+/// Gives committed events their numbers: at once after this process's own commits, and each second those of others whose message was
+/// lost.
+async fn number_events(cashier: Cashier) {
+    let mut ticks = interval(NUMBER_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut rounds = 0_u64;
+    loop {
+        let poked = tokio::select! {
+            () = cashier.events_committed() => true,
+            _ = ticks.tick() => false,
+        };
+        if let Err(error) = cashier.number_events(poked).await {
+            tracing::warn!("events could not be numbered: {}", error_chain(&error));
+            tokio::time::sleep(NUMBER_EVERY).await;
+        }
+        if !poked {
+            if rounds.is_multiple_of(ASKED_ROUNDS)
+                && let Err(error) = cashier.refresh_asked().await
+            {
+                tracing::warn!(%error, "which events are asked for by name could not be read");
+            }
+            rounds += 1;
+        }
+    }
+}
+
+/// Has events delivered as soon as they have their numbers.
+async fn poke_webhooks(server: Server) {
+    let mut numbered = server.cashier.numbered();
+    while numbered.changed().await.is_ok() {
+        server.pages.webhooks.poke();
+    }
+}
+
+/// What other instances named, as much as there is by now; waits for ever where there can be no others.
 async fn heard(changes: Option<&mut mpsc::Receiver<String>>, names: &mut Vec<String>) -> usize {
     match changes {
         Some(changes) => changes.recv_many(names, 1024).await,
@@ -217,6 +288,17 @@ async fn reconcile(cashier: Cashier) {
     }
 }
 
+/// Deletes old events: some thousand in a round, each thousand in a transaction of its own, so that money waits for none of them long.
+async fn forget_events(cashier: &Cashier) {
+    for _ in 0..EVENTS_STEPS {
+        match cashier.forget_events().await {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) => return tracing::warn!("old events could not be deleted: {}", error_chain(&error)),
+        }
+    }
+}
+
 /// Drops expired entries of the in-memory maps.
 async fn tidy(server: Server) {
     let mut rounds = 0_u64;
@@ -230,6 +312,7 @@ async fn tidy(server: Server) {
         server.create_limit.forget(now);
         server.misses.forget(now);
         server.cashier.forget_idempotency_keys().await;
+        forget_events(&server.cashier).await;
         rounds += 1;
         if rounds % WEBHOOK_ROUNDS == 0
             && let Err(error) = server.pages.webhooks.forget().await

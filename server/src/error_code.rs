@@ -78,6 +78,7 @@ codes! {
     EndpointDisabled = CONFLICT "endpoint_disabled" "The webhook endpoint is disabled" "这个回调地址已停用";
     TooManyEndpoints = CONFLICT "too_many_endpoints" "There are too many webhook endpoints" "回调地址太多";
     Changed = CONFLICT "changed" "It was changed meanwhile" "期间已被改动";
+    CursorLost = GONE "cursor_lost" "The cursor's event is not there any more" "游标所指的事件已不在";
     TooLarge = PAYLOAD_TOO_LARGE "too_large" "The body is too large" "请求体太大";
     ContentType = UNSUPPORTED_MEDIA_TYPE "content_type" "The body is not of a kind that is read here" "不接受这种请求体";
     Invalid = UNPROCESSABLE_ENTITY "invalid" "A value is not right" "有值不合要求";

@@ -65,11 +65,7 @@ impl Query {
     /// 400 for a cursor that is none of this list, 422 for a limit out of its range.
     pub fn page(&mut self, list: impl Into<String>) -> Result<Asked, Problem> {
         let list = list.into();
-        let limit = self.one("limit")?.map_or(Ok(USUAL), |text| {
-            let limit = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-            let limit = limit.and_then(|text| text.parse().ok()).filter(|limit| (1..=MOST).contains(limit));
-            limit.ok_or_else(|| Problem::in_address("limit", "must be a whole number from 1 to 100"))
-        })?;
+        let limit = self.limit()?;
         let after = self.one("after")?.map(|text| {
             let none =
                 || Problem::new(Code::BadRequest, "after is no cursor of this list: take the one in next");
@@ -77,6 +73,18 @@ impl Query {
         });
         let after = after.transpose()?;
         Ok(Asked { list, after, limit })
+    }
+
+    /// How many rows a page has.
+    ///
+    /// # Errors
+    /// 422 for a limit out of its range.
+    pub fn limit(&mut self) -> Result<usize, Problem> {
+        self.one("limit")?.map_or(Ok(USUAL), |text| {
+            let limit = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+            let limit = limit.and_then(|text| text.parse().ok()).filter(|limit| (1..=MOST).contains(limit));
+            limit.ok_or_else(|| Problem::in_address("limit", "must be a whole number from 1 to 100"))
+        })
     }
 
     /// # Errors

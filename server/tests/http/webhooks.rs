@@ -28,10 +28,6 @@ pub async fn receiver() -> (String, Got) {
     (url, got)
 }
 
-/// Gives the events of a test their numbers, as another part of the program does on PostgreSQL.
-pub const NUMBER: &str =
-    "UPDATE outbox SET seq = (SELECT COALESCE(MAX(o.seq), 0) + 1 FROM outbox AS o) WHERE seq IS NULL";
-
 struct Hooks {
     site: Site,
     key: String,
@@ -59,7 +55,6 @@ impl Hooks {
     /// Waits until the delivery of an event has ended.
     async fn delivered(&self, id: &str, event: &str) -> Value {
         for _ in 0..200 {
-            self.site.set(NUMBER).await;
             let (status, delivery) = self.get(&format!("/{id}/deliveries/{event}")).await;
             if status == 200 && delivery["state"] == "delivered" {
                 return delivery;
