@@ -21,8 +21,10 @@ mod admin;
 mod backup;
 mod doctor;
 mod key;
+mod listen;
 mod reconcile;
 mod sandbox;
+mod trigger;
 
 /// A self-hosted WeChat Pay recharge desk.
 #[derive(Debug, Parser)]
@@ -86,6 +88,21 @@ enum Command {
     Key {
         #[command(subcommand)]
         action: key::KeyAction,
+        #[command(flatten)]
+        settings: SettingsFile,
+    },
+    /// Post events to a program on this machine, signed as webhooks are, for one that the internet does not reach
+    Listen(listen::Options),
+    /// Let something happen in the sandbox whose events your programs get; beside a server that runs
+    Trigger {
+        #[arg(value_enum)]
+        what: trigger::Happening,
+        /// Whose balance
+        #[arg(long, default_value = "trigger")]
+        user: String,
+        /// What is paid
+        #[arg(long, value_name = "FEN", default_value_t = 1000, value_parser = clap::value_parser!(i64).range(1..=100_000_000))]
+        amount: i64,
         #[command(flatten)]
         settings: SettingsFile,
     },
@@ -163,6 +180,10 @@ async fn execute_simple(command: Command) -> Result<(), Failure> {
         Command::Check(settings) => check(settings.config.as_deref()).await,
         Command::Admin { action, settings } => admin::admin(action, settings.config.as_deref()).await,
         Command::Key { action, settings } => key::key(action, settings.config.as_deref()).await,
+        Command::Listen(options) => listen::listen(options).await,
+        Command::Trigger { what, user, amount, settings } => {
+            trigger::trigger(what, &user, amount, settings.config.as_deref()).await
+        }
         Command::UserToken { user, name, seconds, settings } => {
             let secret = secret(settings.config.as_deref()).await?;
             let name = name.unwrap_or_else(|| user.clone());

@@ -20,6 +20,7 @@ pub mod kept_secrets;
 mod key_call;
 mod keyed_limit;
 mod limits;
+pub mod listen;
 pub mod listener;
 mod log_limit;
 mod middleware;

@@ -29,6 +29,8 @@ mod common;
 mod contract;
 #[path = "http/doctor.rs"]
 mod doctor;
+#[path = "http/events.rs"]
+mod events;
 #[path = "http/forged.rs"]
 mod forged;
 #[path = "http/forged_v3.rs"]

@@ -92,7 +92,7 @@ pub async fn key(action: KeyAction, file: Option<&Path>) -> Result<(), Failure> 
 }
 
 /// Of which kind the keys of this database are. Before the first start only the settings say it.
-async fn mode(db: &Db, file: Option<&Path>) -> Result<KeyMode, Failure> {
+pub(super) async fn mode(db: &Db, file: Option<&Path>) -> Result<KeyMode, Failure> {
     let is_sandbox = match facts::get(db, "identity").await? {
         Some(identity) => identity == SANDBOX_IDENTITY,
         None => config::load(file)?.is_sandbox(),
