@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::http::request::Parts;
 use leptos::prelude::use_context;
 
-use wxpay::OpenId;
+use wxpay::{Fen, OpenId};
 
 use crate::access::Permission;
 use crate::protocol::error::{AppError, ErrorCode, refusal};
@@ -66,10 +66,16 @@ pub struct OauthFailures(pub u8);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UndeclaredProxy(pub IpAddr);
 
-/// A link in the address names another user than the one who is signed in: the page asks which one to use.
-/// The user is signed in by a token, and can sign out; the sandbox's demo user cannot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SignedIn;
+/// The payer came by a link of the site, and can sign out; the sandbox's demo user did not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Visit {
+    /// The page of the site that the payer goes back to.
+    pub return_url: Option<String>,
+    /// The origin of the site's page whose frame the pages stand in.
+    pub parent: Option<String>,
+    /// What the page proposes.
+    pub amount: Option<Fen>,
+}
 
 /// A link named another user than the one who is signed in: the page asks which account to use.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -157,7 +157,7 @@ impl Handle {
             model.closed();
             Command::Nothing
         });
-        if ordered {
+        if ordered && self.find::<web_sys::Element>("#mine").is_some() {
             spawn_local(async move {
                 if let (Ok(rows), Some(list)) =
                     (api::own_recharges().await, self.find::<web_sys::Element>("#mine"))
@@ -233,7 +233,7 @@ impl Handle {
             put("#balance", &money_markup(balance, "l"));
             put("#sum-after", &money(balance + fee + bonus));
         }
-        put("[data-kind=pay]", &self.lang.fill(payer::PAY, &[("amount", &money(fee))]));
+        put("#pay-label", &self.lang.fill(payer::PAY, &[("amount", &money(fee))]));
         let set = |name: &str, attribute: &str, on: bool| {
             if let Some(element) = self.find::<web_sys::Element>(name) {
                 let _ = match on {

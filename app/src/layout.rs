@@ -14,7 +14,7 @@ use crate::links;
 use crate::request::{PageRequest, Theme};
 use crate::service::Service;
 use crate::site::{Site, SiteSettings};
-use crate::text::{Lang, common, nav, sandbox, site};
+use crate::text::{Lang, common, nav, payer, sandbox, site};
 
 /// Keeps a submit of the top-up form until the island has started. If it has not within six seconds, the form is sent as it
 /// would be without script.
@@ -67,8 +67,13 @@ where
 
 /// A cookie that holds a preference for a year.
 pub fn remember(site: &SiteSettings, name: &str, value: &str) -> String {
-    let secure = if site.is_https() { "; Secure" } else { "" };
-    format!("{name}={value}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly{secure}")
+    // Inside another site's page it is kept for that site alone.
+    let kept = match (site.is_https(), site.frame_ancestors.is_empty()) {
+        (true, true) => "SameSite=Lax; Secure",
+        (true, false) => "SameSite=None; Partitioned; Secure",
+        (false, _) => "SameSite=Lax",
+    };
+    format!("{name}={value}; Path=/; Max-Age=31536000; HttpOnly; {kept}")
 }
 
 /// Who may show the page in a frame.
@@ -115,6 +120,7 @@ fn shell<V: IntoView + 'static>(
     let options =
         LeptosOptions::builder().output_name(site.files.output_name.clone()).site_pkg_dir(links::PKG).build();
     let title = format!("{title} · {}", site.name);
+    let parent = request.parent.clone().filter(|_| frame.framable);
     view! {
         <!DOCTYPE html>
         <html lang=lang.code() data-theme=request.theme.map(Theme::name)>
@@ -125,6 +131,7 @@ fn shell<V: IntoView + 'static>(
                 <title>{title}</title>
                 <link rel="stylesheet" href=format!("/{}/{}", links::PKG, site.files.css)/>
                 <link rel="icon" href=links::FAVICON type="image/svg+xml"/>
+                {parent.map(|parent| view! { <meta name="saoma-parent" content=parent/><script src=links::FRAMED_SCRIPT defer></script> })}
                 {frame.refresh.then(|| view! { <noscript><meta http-equiv="refresh" content="5"/></noscript> })}
                 {frame.live.then(|| view! {
                     <script nonce=nonce>{KEEP_EARLY_PRESS}</script>
@@ -199,7 +206,41 @@ pub fn payer<V>(
 where
     V: IntoView + 'static,
 {
+    match request.parent {
+        Some(_) => embedded(site, request, narrow, content).into_any(),
+        None => in_a_tab(site, request, narrow, content).into_any(),
+    }
+}
+
+/// A page inside the site's own page, which has its own bar.
+fn embedded<V>(site: &SiteSettings, request: &PageRequest, narrow: bool, content: V) -> impl IntoView + use<V>
+where
+    V: IntoView + 'static,
+{
+    view! {
+        <header>{ribbon(site, request)}</header>
+        <main id="main" class="page" data-width=narrow.then_some("narrow") data-embedded="">{content.into_any()}</main>
+        <footer class="foot note row" data-embedded="">
+            <span>{request.lang.t(site::POWERED)}</span>
+            {lang_and_theme(request, ())}
+        </footer>
+    }
+}
+
+fn in_a_tab<V>(site: &SiteSettings, request: &PageRequest, narrow: bool, content: V) -> impl IntoView + use<V>
+where
+    V: IntoView + 'static,
+{
     let lang = request.lang;
+    let back = request.way_back(site).map(|page| {
+        view! {
+            <p class="back no-print">
+                <a class="button" data-kind="plain" href=page>
+                    <Icon d=icons::NEWER/>{lang.fill(payer::RETURN, &[("site", &site.name)])}
+                </a>
+            </p>
+        }
+    });
     let mark: String =
         site.name.chars().next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     view! {
@@ -207,10 +248,10 @@ where
             {ribbon(site, request)}
             <div class="topbar-in">
                 <a class="brand" href=links::HOME><span class="brand-mark" aria-hidden="true">{mark}</span>{site.name.clone()}</a>
-                {lang_and_theme(request, request.signed_in.then(|| sign_out(lang, links::PAYER_LOGOUT)))}
+                {lang_and_theme(request, request.visit.is_some().then(|| sign_out(lang, links::PAYER_LOGOUT)))}
             </div>
         </header>
-        <main id="main" class="page" data-width=narrow.then_some("narrow")>{content.into_any()}</main>
+        <main id="main" class="page" data-width=narrow.then_some("narrow")>{back}{content.into_any()}</main>
         <footer class="foot note">{lang.t(site::POWERED)}</footer>
     }
 }

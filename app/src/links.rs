@@ -17,6 +17,8 @@ pub const RECHARGE: &str = "/recharge";
 pub const THEME: &str = "/theme";
 /// Asks which account to use where a link names another user than the one who is signed in, and takes the answer.
 pub const SWITCH: &str = "/switch";
+/// Where a link leads inside another site's frame: on to the top-up page if the browser keeps cookies there.
+pub const FRAMED: &str = "/framed";
 /// Signs a payer out.
 pub const PAYER_LOGOUT: &str = "/logout";
 /// Sends a payer inside WeChat to WeChat's OAuth, which says who they are there.
@@ -36,6 +38,8 @@ pub const CODES: &str = "/admin/codes";
 pub const KEYS: &str = "/admin/keys";
 /// The list of webhook endpoints, and the form that makes one.
 pub const WEBHOOKS: &str = "/admin/webhooks";
+/// The script of pages inside another site's page: it tells that page what happens here.
+pub const FRAMED_SCRIPT: &str = "/framed.js";
 pub const FAVICON: &str = "/favicon.svg";
 /// The folder of style, script and module, without slashes.
 pub const PKG: &str = "pkg";

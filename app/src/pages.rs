@@ -20,7 +20,7 @@ mod theme;
 mod top_up;
 
 pub use self::admin::extract::to_sign_in;
-pub use self::refused::{not_found, start_again};
+pub use self::refused::{no_cookies, not_found, start_again};
 
 /// Payers' pages and server functions, which any browser may call.
 const BROWSER: Caller = Caller::Stranger(Stranger::Browser);

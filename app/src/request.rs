@@ -9,12 +9,13 @@ use leptos::prelude::use_context;
 use wxpay::H5Kind;
 
 use crate::auth::{
-    ClientIp, Confirmed, CurrentUser, OauthFailures, Operator, OtherUser, PayerOpenId, SignedIn,
-    UndeclaredProxy, Viewer,
+    ClientIp, Confirmed, CurrentUser, OauthFailures, Operator, OtherUser, PayerOpenId, UndeclaredProxy,
+    Viewer, Visit,
 };
 use crate::lang::Lang;
 use crate::protocol::error::{AppError, ErrorCode, refusal};
 use crate::protocol::offer::Device;
+use crate::site::SiteSettings;
 use crate::url::address;
 
 /// Holds the name of a failed sign-in until the form is shown again. The server sets it.
@@ -36,8 +37,10 @@ pub struct PageRequest {
     pub operator: Option<Operator>,
     pub confirmed: Option<Confirmed>,
     pub other_user: Option<OtherUser>,
-    /// Whether the user can sign out.
-    pub signed_in: bool,
+    /// How the payer came; `None` for the sandbox's demo user.
+    pub visit: Option<Visit>,
+    /// The origin of the site's page in whose frame this page stands. `None` for a tab of its own.
+    pub parent: Option<String>,
     pub ip: ClientIp,
     pub undeclared_proxy: Option<UndeclaredProxy>,
     /// The name of a sign-in that failed a moment ago.
@@ -125,6 +128,12 @@ impl PageRequest {
         Ok(Payer { user, ip: self.ip, device: self.device, h5: self.h5, openid: self.openid.clone() })
     }
 
+    /// The page of the site that the payer goes back to.
+    pub fn way_back(&self, site: &SiteSettings) -> Option<String> {
+        let asked = self.visit.as_ref().and_then(|visit| visit.return_url.clone());
+        asked.or_else(|| site.site_url.clone())
+    }
+
     pub fn viewer(&self) -> Viewer {
         Viewer { user: self.user.clone(), token: self.get("t").map(str::to_owned) }
     }
@@ -151,7 +160,8 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
             operator: parts.extensions.get().cloned(),
             confirmed: parts.extensions.get().copied(),
             other_user: parts.extensions.get().cloned(),
-            signed_in: parts.extensions.get::<SignedIn>().is_some(),
+            parent: parent(parts),
+            visit: parts.extensions.get().cloned(),
             ip: parts.extensions.get().copied().unwrap_or_default(),
             undeclared_proxy: parts.extensions.get().copied(),
             login_name: cookie(&parts.headers, LOGIN_NAME_COOKIE).map(str::to_owned),
@@ -159,6 +169,14 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
             query,
         })
     }
+}
+
+/// A session for a frame can be in a tab of its own: on a phone, or where the browser keeps no cookies for frames. Browsers that
+/// do not say where the page will stand count as a frame.
+fn parent(parts: &Parts) -> Option<String> {
+    let parent = parts.extensions.get::<Visit>()?.parent.clone()?;
+    let is_tab = parts.headers.get("sec-fetch-dest").is_some_and(|place| place == "document");
+    (!is_tab).then_some(parent)
 }
 
 fn language(headers: &HeaderMap) -> Lang {

@@ -21,6 +21,8 @@ pub struct SiteFiles {
 pub struct SiteSettings {
     /// The site's name, on every page.
     pub name: String,
+    /// The page of the site that payers go back to.
+    pub site_url: Option<String>,
     /// Sandbox mode: no real money moves, and every page says so.
     pub sandbox: bool,
     /// `http://127.0.0.1:3080`: the origin of the page that stands in for a phone; only in sandbox mode.
@@ -57,6 +59,13 @@ impl SiteSettings {
         Some((Fen::new(fee), Fen::new(preset.map_or(0, |preset| preset.bonus))))
     }
 
+    /// How many units cost this; `None` where no order can.
+    pub fn quantity(&self, total_fee: Fen) -> Option<u32> {
+        let units =
+            total_fee.get().checked_div(self.unit_price.get()).and_then(|units| u32::try_from(units).ok())?;
+        self.price(units).filter(|(fee, _)| *fee == total_fee).map(|_| units)
+    }
+
     /// The bonus of the preset with this price; nothing for any other amount.
     pub fn bonus(&self, total_fee: Fen) -> Fen {
         let price = |quantity| self.price(quantity).filter(|(fee, _)| *fee == total_fee);
@@ -86,6 +95,7 @@ mod tests {
     fn site() -> SiteSettings {
         SiteSettings {
             name: "远山云".to_owned(),
+            site_url: None,
             sandbox: true,
             sandbox_scan_base: Some("http://127.0.0.1:3080".to_owned()),
             unit_price: Fen::new(100),
@@ -116,6 +126,14 @@ mod tests {
         for (quantity, price) in table {
             let found = site().price(quantity).map(|(fee, bonus)| (fee.get(), bonus.get()));
             assert_eq!(found, price, "{quantity}");
+        }
+    }
+
+    #[test]
+    fn a_sum_is_whole_units_within_the_limits() {
+        let table = [(5000, Some(50)), (100, Some(1)), (150, None), (0, None), (-100, None), (500_100, None)];
+        for (fen, units) in table {
+            assert_eq!(site().quantity(Fen::new(fen)), units, "{fen}");
         }
     }
 

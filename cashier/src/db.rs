@@ -42,6 +42,7 @@ pub mod order_list;
 pub mod order_references;
 pub mod orders;
 pub mod outbox;
+pub mod payer_sessions;
 pub(crate) mod reconciliations;
 pub mod refunds;
 pub mod reversals;

@@ -81,6 +81,11 @@ fn serve(path: &str, keep: Keep, headers: &HeaderMap) -> Response {
     if let Ok(etag) = HeaderValue::try_from(&etag) {
         answer.push((header::ETAG, etag));
     }
+    // The one file that pages of other sites load.
+    if path == "saoma.js" {
+        let policy = HeaderName::from_static("cross-origin-resource-policy");
+        answer.push((policy, HeaderValue::from_static("cross-origin")));
+    }
     let unchanged = headers.get(header::IF_NONE_MATCH).is_some_and(|known| names_tag(known, &etag));
     let mut response = if unchanged {
         StatusCode::NOT_MODIFIED.into_response()

@@ -28,7 +28,7 @@ const TIDY_EVERY: Duration = Duration::from_secs(5);
 const WEBHOOK_ROUNDS: u64 = 12;
 /// Steps that delete old events in one round of tidying.
 const EVENTS_STEPS: usize = 10;
-/// Old failed sign-ins are deleted once in this many rounds of tidying: once an hour.
+/// Old failed sign-ins and sessions are deleted once in this many rounds of tidying: once an hour.
 const PRUNE_ROUNDS: u64 = 720;
 /// Time between two looks whether WeChat's platform certificates are due.
 const KEYS_EVERY: Duration = Duration::from_secs(300);
@@ -319,10 +319,13 @@ async fn tidy(server: Server) {
         {
             tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries could not be deleted");
         }
-        if rounds % PRUNE_ROUNDS == 1
-            && let Err(error) = server.operators.prune(now).await
-        {
-            tracing::warn!(%error, "could not delete old failed sign-ins");
+        if rounds % PRUNE_ROUNDS == 1 {
+            if let Err(error) = server.operators.prune(now).await {
+                tracing::warn!(%error, "could not delete old failed sign-ins");
+            }
+            if let Err(error) = server.payer_sessions.prune(now).await {
+                tracing::warn!(%error, "could not delete sessions that have ended");
+            }
         }
         if let Some(metrics) = crate::health::recorder() {
             metrics.run_upkeep();

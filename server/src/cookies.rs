@@ -50,7 +50,10 @@ impl CookieStyle {
         let secure = if self.is_https { "; Secure" } else { "" };
         // Only the payer's pages may stand in another site's frame.
         let site = match session {
-            Session::User | Session::Switch if self.is_framed => "SameSite=None; Partitioned",
+            // A browser takes such a cookie only with `Secure`. On one machine host and frame are one site, whatever their ports.
+            Session::User | Session::Switch if self.is_framed && self.is_https => {
+                "SameSite=None; Partitioned"
+            }
             _ => "SameSite=Lax",
         };
         format!("{name}={value}; Path=/; Max-Age={for_s}; HttpOnly; {site}{secure}")
@@ -116,6 +119,8 @@ mod tests {
             "__Host-saoma_user=x; Path=/; Max-Age=60; HttpOnly; SameSite=None; Partitioned; Secure"
         );
         assert!(FRAMED.set(Session::Operator, "x", 60).contains("SameSite=Lax"));
+        let local = CookieStyle { is_https: false, is_framed: true };
+        assert!(local.set(Session::User, "x", 60).contains("SameSite=Lax"));
     }
 
     #[test]

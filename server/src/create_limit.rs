@@ -14,6 +14,9 @@ const ADDRESS: Quota = Quota { at_once: 300, each_ms: 33 };
 /// All addresses of one IPv6 /48 together: whoever has one could order from 65,536 addresses that count apart.
 const SITE: Quota = Quota { at_once: 600, each_ms: 16 };
 
+/// A payer opens a link a few times in a visit. Each makes a session, which is written.
+const VISIT: Quota = Quota { at_once: 30, each_ms: 2_000 };
+
 /// A program that reads a thousand users one by one is not slowed down; one in an endless loop is.
 const KEY: Quota = Quota { at_once: 5_000, each_ms: 1 };
 
@@ -27,6 +30,7 @@ pub struct CreateLimit {
     by_user: KeyedLimit<String>,
     by_address: KeyedLimit<IpAddr>,
     by_site: KeyedLimit<IpAddr>,
+    by_visitor: KeyedLimit<String>,
     refused: LogLimit,
 }
 
@@ -44,6 +48,7 @@ impl Default for CreateLimit {
             by_user: KeyedLimit::new(USER),
             by_address: KeyedLimit::new(ADDRESS),
             by_site: KeyedLimit::new(SITE),
+            by_visitor: KeyedLimit::new(VISIT),
             refused: LogLimit::default(),
         }
     }
@@ -69,6 +74,19 @@ impl CreateLimit {
         site.and_then(|()| self.by_address.take(from.block(), now)).map_err(|wait_ms| {
             if let Some(others) = self.refused.take(now) {
                 tracing::warn!(others, "too many orders asked for from {}", from.0);
+            }
+            TooOften::after(wait_ms)
+        })
+    }
+
+    /// A link that is opened, by the user it names.
+    ///
+    /// # Errors
+    /// [`TooOften`].
+    pub fn visit(&self, user_id: &str, now: UnixMillis) -> Result<(), TooOften> {
+        self.by_visitor.take(user_id.to_owned(), now).map_err(|wait_ms| {
+            if let Some(others) = self.refused.take(now) {
+                tracing::warn!(others, "too many visits by links of the user {user_id:?}");
             }
             TooOften::after(wait_ms)
         })
@@ -105,6 +123,7 @@ impl CreateLimit {
         self.by_user.forget(now);
         self.by_address.forget(now);
         self.by_site.forget(now);
+        self.by_visitor.forget(now);
     }
 }
 

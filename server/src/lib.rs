@@ -47,4 +47,5 @@ pub mod state;
 mod static_codes;
 pub mod user_token;
 mod verify;
+mod ways_back;
 mod wx;

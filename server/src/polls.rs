@@ -15,7 +15,8 @@ use leptos::server_fn::ServerFn as _;
 use wxpay::OutTradeNo;
 
 use crate::{
-    client_addr::ClientAddr, limits::too_many_misses, middleware::FORM_BYTES, misses::Asker, state::Server,
+    client_addr::ClientAddr, limits::too_many_misses, middleware::FORM_BYTES, misses::Asker,
+    payer_session::unavailable, state::Server,
 };
 
 pub(crate) fn routes() -> Routes<Server> {
@@ -24,7 +25,10 @@ pub(crate) fn routes() -> Routes<Server> {
 }
 
 async fn poll(State(server): State<Server>, request: Request) -> Response {
-    let user = server.payer(request.headers());
+    let user = match server.payer(request.headers()).await {
+        Ok(user) => user,
+        Err(error) => return unavailable(&error),
+    };
     let from = request.extensions().get::<ClientAddr>().copied();
     let asker_id = user.as_ref().map(|user| user.id.clone());
     let asker = Asker::new(asker_id.as_deref(), from);

@@ -159,9 +159,13 @@ struct Balance {
 /// By token, or for the page's own user by cookie: it only reads.
 async fn balance(State(server): State<Server>, headers: HeaderMap) -> Response {
     let balance = async {
-        let user = match server.user_of_cookie(&headers) {
-            Some(known) if !headers.contains_key(header::AUTHORIZATION) => known.user,
-            _ => bearer(&server, &headers)?,
+        let by_cookie = match headers.contains_key(header::AUTHORIZATION) {
+            true => None,
+            false => server.payer_session(&headers).await?,
+        };
+        let user = match by_cookie {
+            Some(session) => session.user.clone(),
+            None => bearer(&server, &headers)?,
         };
         let balance = server.cashier.balance(&user.id).await?;
         Ok(Balance { user: user.id, balance: balance.get() })

@@ -16,6 +16,7 @@ pub struct Refusals {
     other_site: LogLimit,
     key_in_browser: LogLimit,
     unknown_key: LogLimit,
+    other_way_back: LogLimit,
     undeclared_proxy: Once,
 }
 
@@ -26,6 +27,7 @@ impl Default for Refusals {
             other_site: LogLimit::default(),
             key_in_browser: LogLimit::default(),
             unknown_key: LogLimit::default(),
+            other_way_back: LogLimit::default(),
             undeclared_proxy: Once::new(),
         }
     }
@@ -61,6 +63,16 @@ impl Refusals {
     pub fn unknown_key(&self, from: IpAddr, now: UnixMillis) {
         if let Some(others) = self.unknown_key.take(now) {
             tracing::warn!(others, "refused a call from {from} without a key that counts");
+        }
+    }
+
+    /// A link whose way back or frame is none of the site's; the link counts without it.
+    pub fn other_way_back(&self, now: UnixMillis) {
+        if let Some(others) = self.other_way_back.take(now) {
+            tracing::warn!(
+                others,
+                "a link has a return_url or embed that neither SAOMA_SITE_URL nor SAOMA_FRAME_ANCESTORS names: it is left out"
+            );
         }
     }
 

@@ -2,7 +2,7 @@
 //! signing operators in and out. What is only about payers stands in [`crate::payer_session`].
 
 use app::access::{Caller, Limit, Permission, Routes, Stranger};
-use app::auth::{ClientIp, Confirmed, Operator};
+use app::auth::{ClientIp, Confirmed, Operator, Visit};
 use app::links;
 use axum::{
     Extension,
@@ -11,14 +11,14 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Deserialize;
 
 use crate::{
     client_addr::ClientAddr,
     cookies::{CookieStyle, Session, with_cookie},
     operators::{self, LoginError},
-    payer_session,
+    payer_session::{self, unavailable},
     state::{Inner, Server},
     wx,
 };
@@ -47,7 +47,8 @@ impl Inner {
 pub async fn identify(State(server): State<Server>, mut request: Request, next: Next) -> Response {
     let path = request.uri().path();
     if let Some(token) = payer_session::token_in_address(&request) {
-        if let Some(response) = payer_session::arrive(&server, &request, &token) {
+        if let Some(response) = payer_session::arrive(&server, request.headers(), request.uri(), &token).await
+        {
             return response;
         }
     } else {
@@ -61,13 +62,20 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
                 Err(response) => return response,
             };
         }
-        payer_session::sign_in(&server, &mut request);
+        if let Err(response) = payer_session::sign_in(&server, &mut request).await {
+            return response;
+        }
         wx::recognise(&server, &mut request);
     }
     if let Some(ClientAddr(ip)) = request.extensions().get().copied() {
         request.extensions_mut().insert(ClientIp(ip));
     }
-    next.run(request).await
+    let is_for_frame = request.extensions().get::<Visit>().is_some_and(|visit| visit.parent.is_some());
+    let mut response = next.run(request).await;
+    if is_for_frame {
+        payer_session::let_frame(&mut response);
+    }
+    response
 }
 
 /// Operators are looked up for their own pages only, so that payers cost no query.
@@ -174,11 +182,6 @@ fn admin_path(path: &str) -> &str {
     let is_admin = path == "/admin" || path.starts_with("/admin/") || path.starts_with("/admin?");
     let plain = path.chars().all(|letter| letter.is_ascii_graphic() && letter != '\\');
     if is_admin && plain && !path.starts_with("/admin/login") { path } else { "/admin" }
-}
-
-fn unavailable(error: &(dyn std::error::Error + 'static)) -> Response {
-    tracing::error!(error, "a session could not be looked up");
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "2")], "please try again\n").into_response()
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::{
     official_account::OfficialAccount,
     openapi,
     operators::{self, OperatorError, Operators},
+    payer_session::PayerSessions,
     readiness::Readiness,
     refusals::Refusals,
     router,
@@ -31,6 +32,7 @@ use crate::{
     sign_type,
     state::{Inner, Server},
     user_token::UserTokens,
+    ways_back::WaysBack,
 };
 
 mod error;
@@ -107,6 +109,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         cashier,
         wechat: client,
         tokens,
+        payer_sessions: PayerSessions::new(db.clone()),
+        ways_back: WaysBack::new(&config.site.frame_ancestors, config.site.site_url.as_deref()),
         operators: Operators::new(db.clone()),
         create_limit: CreateLimit::default(),
         hosts: Hosts::new(public_url.clone(), matches!(config.mode, Mode::Sandbox { .. })),

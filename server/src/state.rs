@@ -13,10 +13,12 @@ use crate::{
     misses::Misses,
     official_account::OfficialAccount,
     operators::Operators,
+    payer_session::PayerSessions,
     readiness::Readiness,
     refusals::Refusals,
     same_site::Hosts,
     user_token::UserTokens,
+    ways_back::WaysBack,
 };
 
 /// Cheap to clone.
@@ -44,6 +46,8 @@ pub struct Inner {
     /// Whose signature a notice must have, by either protocol.
     pub wechat: Client,
     pub tokens: UserTokens,
+    pub payer_sessions: PayerSessions,
+    pub ways_back: WaysBack,
     pub operators: Operators,
     pub create_limit: CreateLimit,
     pub hosts: Hosts,

@@ -1,5 +1,5 @@
 //! The user token `u`: how a site says who its user is. A JWT, HS256 with the shared secret; claims `sub`, `exp` and
-//! optional `name` and `aud`.
+//! optional `name`, `nbf` and `aud`. One that stands in a link may say more: [`Asks`].
 
 mod hs256;
 
@@ -21,6 +21,15 @@ pub const LONGEST_S: i64 = 24 * 3600;
 
 /// How far the site's clock may go ahead of ours, in seconds.
 const SKEW_S: i64 = 300;
+
+/// How far the site's clock may go ahead of ours for `nbf`, in seconds: many libraries put the present second there.
+const NOT_BEFORE_SKEW_S: u64 = 60;
+
+/// The shortest session that a link may ask for, in seconds.
+pub const SHORTEST_SESSION_S: i64 = 60;
+
+/// The longest `return_url`, in bytes.
+pub const LONGEST_RETURN_URL: usize = 1024;
 
 /// The audience that a token may name besides the public address.
 const AUDIENCE: &str = "saoma";
@@ -44,6 +53,25 @@ struct Claims {
     exp: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
+    #[serde(flatten)]
+    asks: Asks,
+}
+
+/// What a link asks for besides its user.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Asks {
+    /// How long the session lives, in seconds; without it until the token's own end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ses: Option<i64>,
+    /// The page of the site that the payer goes back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_url: Option<String>,
+    /// The origin of the site's page whose frame the pages are to stand in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embed: Option<String>,
+    /// Fen that the page proposes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
 }
 
 /// The user whom a valid token names, and until when it is valid.
@@ -51,6 +79,7 @@ struct Claims {
 pub struct VerifiedUser {
     pub user: User,
     pub expires_at: UnixMillis,
+    pub asks: Asks,
 }
 
 /// Expired, signed by somebody else, or not a token. Strangers are not told which.
@@ -65,7 +94,8 @@ impl UserTokens {
         // Nothing but HS256, or a token could choose how it is checked.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_required_spec_claims(&["exp", "sub"]);
-        validation.leeway = 0;
+        // For `nbf`; `exp` is compared once more without it.
+        validation.leeway = NOT_BEFORE_SKEW_S;
         validation.validate_nbf = true;
         validation.set_audience(&[AUDIENCE]);
         UserTokens {
@@ -105,25 +135,41 @@ impl UserTokens {
     fn verify(&self, token: &str) -> Result<VerifiedUser, BadToken> {
         let data =
             jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| BadToken)?;
-        let Claims { sub, exp, name } = data.claims;
-        if exp > UnixMillis::now().get() / 1000 + LONGEST_S + SKEW_S {
+        let Claims { sub, exp, name, asks } = data.claims;
+        let now_s = UnixMillis::now().get() / 1000;
+        let is_odd = asks.ses.is_some_and(|seconds| !(SHORTEST_SESSION_S..=LONGEST_S).contains(&seconds));
+        if exp <= now_s || exp > now_s + LONGEST_S + SKEW_S || is_odd {
             return Err(BadToken);
         }
         let mut user = User::new(sub, name.unwrap_or_default()).map_err(|_| BadToken)?;
         if user.name.is_empty() {
             user.name.clone_from(&user.id);
         }
-        Ok(VerifiedUser { user, expires_at: UnixMillis::new(exp.saturating_mul(1000)) })
+        Ok(VerifiedUser { user, expires_at: UnixMillis::new(exp.saturating_mul(1000)), asks })
     }
 
     /// A token for `user` that ends `for_s` seconds after `now`.
     /// # Errors
     /// [`BadToken`] if it cannot be signed, which a secret of bytes always can.
     pub fn issue(&self, user: &User, now: UnixMillis, for_s: i64) -> Result<String, BadToken> {
+        self.issue_asking(user, now, for_s, Asks::default())
+    }
+
+    /// The same for a link that asks for more.
+    /// # Errors
+    /// As [`UserTokens::issue`].
+    pub fn issue_asking(
+        &self,
+        user: &User,
+        now: UnixMillis,
+        for_s: i64,
+        asks: Asks,
+    ) -> Result<String, BadToken> {
         let claims = Claims {
             sub: user.id.clone(),
             exp: now.get() / 1000 + for_s,
             name: (user.name != user.id).then(|| user.name.clone()),
+            asks,
         };
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(|_| BadToken)
     }
@@ -213,6 +259,45 @@ mod tests {
     }
 
     #[test]
+    fn a_site_whose_clock_is_ahead_signs_tokens_that_count_at_once() {
+        let tokens = UserTokens::new(SECRET);
+        let from = |seconds: i64| {
+            let nbf = UnixMillis::now().get() / 1000 + seconds;
+            tokens.read(&encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon() + 600, "nbf": nbf})))
+        };
+        assert!(from(-5).is_ok() && from(0).is_ok() && from(50).is_ok());
+        assert_eq!(from(90), Err(BadToken));
+        // The same is not granted to the end.
+        let ended = UnixMillis::now().get() / 1000 - 1;
+        let late = encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": ended}));
+        assert_eq!(tokens.read(&late), Err(BadToken));
+    }
+
+    #[test]
+    fn a_link_may_ask_for_a_session_of_another_length_and_a_way_back() {
+        let tokens = UserTokens::new(SECRET);
+        let asking = |claims: serde_json::Value| {
+            let mut all = serde_json::json!({"sub": "u-7", "exp": soon()});
+            all.as_object_mut().unwrap().extend(claims.as_object().unwrap().clone());
+            tokens.read(&encoded(SECRET, &all)).map(|verified| verified.asks)
+        };
+        assert_eq!(asking(serde_json::json!({})), Ok(Asks::default()));
+        let asks = Asks {
+            ses: Some(3600),
+            return_url: Some("https://www.example.com/me".to_owned()),
+            embed: Some("https://www.example.com".to_owned()),
+            amount: Some(5000),
+        };
+        assert_eq!(asking(serde_json::to_value(&asks).unwrap()), Ok(asks.clone()));
+        for ses in [0, -1, 59, LONGEST_S + 1] {
+            assert_eq!(asking(serde_json::json!({"ses": ses})), Err(BadToken), "{ses}");
+        }
+        let user = User::new("u-7", "u-7").unwrap();
+        let issued = tokens.issue_asking(&user, UnixMillis::now(), 600, asks.clone()).unwrap();
+        assert_eq!(tokens.read(&issued).unwrap().asks, asks);
+    }
+
+    #[test]
     fn an_id_stands_in_for_a_name_of_which_nothing_is_seen() {
         let token = encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon()}));
         assert_eq!(UserTokens::new(SECRET).read(&token).unwrap().user.name, "u-7");
@@ -239,7 +324,7 @@ mod tests {
             encoded(SECRET, &serde_json::json!({"sub": "x".repeat(65), "exp": soon()})),
             String::new(),
             "a.b.c".to_owned(),
-            encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon(), "nbf": soon()})),
+            encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon() + 600, "nbf": soon() + 60})),
             encoded(SECRET, &serde_json::json!({"sub": "u-7", "exp": soon(), "more": "x".repeat(LONGEST)})),
         ];
         // {"alg":"none"} with the same claims and no signature.

@@ -3,12 +3,13 @@
 
 use app::{
     access::{Caller, Limit, Routes, Stranger},
-    auth::{OauthFailures, PayerOpenId},
+    auth::{CurrentUser, OauthFailures, PayerOpenId},
     links,
     pages::start_again,
     request::PageRequest,
 };
 use axum::{
+    Extension,
     extract::{Query, Request, State},
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -81,7 +82,7 @@ pub(crate) fn recognise(server: &Server, request: &mut Request) {
     if server.account.is_none() {
         return;
     }
-    let Some(user) = server.payer(request.headers()) else { return };
+    let Some(user) = request.extensions().get::<CurrentUser>().cloned() else { return };
     if let Some(openid) = server.openid_of(&user.id, request.headers()) {
         request.extensions_mut().insert(PayerOpenId(openid));
     }
@@ -95,10 +96,13 @@ struct Go {
     to: String,
 }
 
-async fn go(State(server): State<Server>, Query(asked): Query<Go>, headers: HeaderMap) -> Response {
+async fn go(
+    State(server): State<Server>,
+    Query(asked): Query<Go>,
+    user: Option<Extension<CurrentUser>>,
+) -> Response {
     let to = own_page(&asked.to);
-    let (Some(account), Some(keys), Some(user)) =
-        (&server.account, &server.secret_keys, server.payer(&headers))
+    let (Some(account), Some(keys), Some(Extension(user))) = (&server.account, &server.secret_keys, user)
     else {
         return Redirect::to(links::HOME).into_response();
     };
@@ -135,10 +139,11 @@ struct Back {
 async fn back(
     State(server): State<Server>,
     Query(back): Query<Back>,
+    user: Option<Extension<CurrentUser>>,
     headers: HeaderMap,
     request: PageRequest,
 ) -> Response {
-    let (Some(account), Some(user)) = (&server.account, server.payer(&headers)) else {
+    let (Some(account), Some(Extension(user))) = (&server.account, user) else {
         return Redirect::to(links::HOME).into_response();
     };
     let pending = server.pending(&user.id, &headers).filter(|pending| pending.state == back.state);

@@ -63,6 +63,8 @@ mod operators;
 mod pages;
 #[path = "http/past.rs"]
 mod past;
+#[path = "http/payer_sessions.rs"]
+mod payer_sessions;
 #[path = "http/peers.rs"]
 mod peers;
 #[path = "http/plain_http.rs"]

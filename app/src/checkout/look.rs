@@ -178,7 +178,15 @@ impl Model {
         };
         let copy = |label, kind| act(label, kind, icons::COPY, Does::CopyLink);
         let copied = |label| if self.copied { crate::text::common::COPIED } else { label };
-        let done = || act(dialog::PAID_DONE, "solid", "", Does::Close);
+        // The payer came to pay: who can go back to the site wants that first.
+        let back = || {
+            let page = self.back.clone();
+            page.map(|page| act(dialog::PAID_BACK, "solid", "", Does::Open(page, false)))
+        };
+        let done = || {
+            let kind = if self.back.is_some() { "" } else { "solid" };
+            act(dialog::PAID_DONE, kind, "", Does::Close)
+        };
         let receipt = || {
             let number = self.order.as_ref().map(|order| order.out_trade_no.clone());
             let open = |number| Does::Open(links::receipt(number), false);
@@ -213,7 +221,7 @@ impl Model {
                 [scan(), Some(copy)].into_iter().chain(others()).collect()
             }
             Phase::Offline => vec![Some(act(dialog::OFFLINE_RETRY, "", icons::RENEW, Does::Wake))],
-            Phase::Paid | Phase::Late => vec![Some(done()), receipt()],
+            Phase::Paid | Phase::Late => vec![back(), Some(done()), receipt()],
             Phase::Unconfirmed => vec![
                 Some(act(dialog::UNCONFIRMED_CHECK, "solid", "", Does::Check)),
                 Some(act(dialog::UNCONFIRMED_NEW, "", "", Does::NewCode)),
@@ -257,6 +265,8 @@ mod tests {
             presets: vec![],
             device: Device::Computer,
             ways: vec![Way::Native],
+            proposed: None,
+            back: None,
         };
         let mut model = Model::new(&offer);
         model.pressed(0, 10, 1000, 0);

@@ -44,6 +44,8 @@ pub struct Model {
     ways: Vec<Way>,
     /// How the dialog's order is paid.
     pub way: Way,
+    /// The page of the site that the payer goes back to.
+    pub back: Option<String>,
     phase: Phase,
     pub order: Option<StatusView>,
     /// Units and fen of the dialog's order; known before the order exists.
@@ -76,6 +78,7 @@ impl Model {
             device: offer.device,
             way: offer.ways.first().copied().unwrap_or(Way::Native),
             ways: offer.ways.clone(),
+            back: offer.back.clone(),
             phase: Phase::Ordering,
             order: None,
             quantity: 0,

@@ -25,6 +25,8 @@ pub fn pay_dialog(handle: Handle, offer: &Offer) -> impl IntoView + use<> {
         <dialog
             class="pay" id="pay" aria-labelledby="pay-t" node_ref=handle.dialog
             data-state=move || model.with(|model| model.phase().name())
+            data-order=move || model.with(|model| model.order.as_ref().map(|order| order.out_trade_no.clone()))
+            data-fee=move || model.with(|model| model.total_fee.to_string())
             on:close=move |_| handle.closed()
         >
             <div

@@ -113,7 +113,7 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
         }
     });
     view! {
-        <div class="card" data-state=state_name(view.state)>
+        <div class="card" data-state=state_name(view.state) data-order=view.out_trade_no.clone() data-fee=view.total_fee.to_string()>
             <div class="hero">
                 <h1 class="label">{lang.t(title(order, view))}</h1>
                 <p>{big_money(order.total_fee, "l")}</p>

@@ -13,6 +13,7 @@ use crate::protocol::error::{AppError, ErrorCode, status};
 use crate::request::PageRequest;
 use crate::service::Service;
 use crate::text::{self, Text, dialog, error, payer};
+use crate::url::address;
 
 /// A payer's page that says why the requested one is not shown.
 pub async fn refused(service: &Service, request: &PageRequest, error: &AppError) -> Response {
@@ -55,9 +56,14 @@ impl Instead {
         let (site, view_request) = (service.site.clone(), request.clone());
         layout::page(service, request, status, request.lang.t(title).to_owned(), frame, move || {
             let lang = view_request.lang;
-            let back = has_way_back.then(|| {
+            let home = has_way_back.then(|| (links::HOME.to_owned(), lang.t(text::pay::BACK).to_owned()));
+            let to_site = || {
+                let page = site.site_url.clone()?;
+                Some((page, lang.fill(payer::SITE, &[("site", &site.name)])))
+            };
+            let back = home.or_else(to_site).map(|(href, label)| {
                 view! {
-                    <p class="actions part"><a class="button" href=links::HOME>{lang.t(text::pay::BACK)}</a></p>
+                    <p class="actions part"><a class="button" href=href>{label}</a></p>
                 }
             });
             let card = view! { <div class="card">{instead(icon, lang.t(title), lang.t(text))}{back}</div> };
@@ -73,6 +79,28 @@ pub async fn start_again(service: &Service, request: &PageRequest) -> Response {
     let instead =
         Instead { status: StatusCode::BAD_REQUEST, icon: icons::RENEW, title, text, has_way_back: true };
     instead.page(service, request, Frame::PAYER).await
+}
+
+/// The page in another site's frame where the browser keeps no cookie: it goes on in a tab of its own, with the link's token.
+pub async fn no_cookies(service: &Service, request: &PageRequest, parent: String, token: &str) -> Response {
+    let request = PageRequest { parent: Some(parent), ..request.clone() };
+    let (site, view_request) = (service.site.clone(), request.clone());
+    let (title, tab) = (request.lang.t(payer::NO_COOKIES).to_owned(), address(links::HOME, [("u", token)]));
+    layout::page(service, &request, StatusCode::OK, title, Frame::PAYER, move || {
+        let (lang, tab) = (view_request.lang, tab.clone());
+        let card = view! {
+            <div class="card">
+                {instead(icons::NOTE, lang.t(payer::NO_COOKIES), lang.t(payer::NO_COOKIES_TEXT))}
+                <p class="actions part">
+                    <a class="button" data-kind="solid" href=tab target="_blank" rel="noopener">
+                        {lang.t(payer::NO_COOKIES_OPEN)}
+                    </a>
+                </p>
+            </div>
+        };
+        layout::payer(&site, &view_request, true, card)
+    })
+    .await
 }
 
 /// No such page; for the server's fallback. Whose page it would have been is unknown, so nobody may frame it.

@@ -23,6 +23,7 @@ use crate::protocol::offer::{Offer, whole_number};
 use crate::protocol::way::Way;
 use crate::request::PageRequest;
 use crate::service::{Service, ways};
+use crate::site::SiteSettings;
 use crate::text::{Text, dialog, error, pay, payer};
 use crate::url::address;
 
@@ -63,7 +64,10 @@ async fn answer(
         presets: site.presets.clone(),
         device: request.device,
         ways: ways::offered(&site, request),
+        proposed: proposed(&site, request),
+        back: request.way_back(&site).filter(|_| request.parent.is_none()),
     };
+    let (by_link, is_embedded) = (request.visit.is_some(), request.parent.is_some());
     let failed = ways::oauth_failed(&site, request).then_some(payer::NO_OPENID);
     let problem = request.get("error").and_then(problem_text).or(failed);
     let frame = Frame { live: true, ..Frame::PAYER };
@@ -71,9 +75,11 @@ async fn answer(
         let problem = problem.map(|text| components::notice(Some("warn"), lang.t(text)));
         let problem = problem.map(|notice| view! { <div class="stack before">{notice}</div> });
         provide_context(offer.clone());
-        let rows = own_recharges::list(lang, page.clone());
+        // Inside the site's own page the list would only push the rest down.
+        let rows =
+            (!is_embedded).then(|| view! { <div id="mine">{own_recharges::list(lang, page.clone())}</div> });
         let (handed, head, form) =
-            (write_props(checkout::PROPS_ID, &offer), form::head(&offer), form::draw(&offer));
+            (write_props(checkout::PROPS_ID, &offer), form::head(&offer), form::draw(&offer, by_link));
         let content = view! {
             {problem}
             {handed}
@@ -81,13 +87,18 @@ async fn answer(
                 {head}
                 <div class="stack">
                     {form}
-                    <div id="mine">{rows}</div>
+                    {rows}
                 </div>
             </Checkout>
         };
         layout::payer(&site, &view_request, false, content)
     })
     .await
+}
+
+/// The units that the payer's link proposes; none that do not cost whole units or are outside the limits.
+fn proposed(site: &SiteSettings, request: &PageRequest) -> Option<u32> {
+    site.quantity(request.visit.as_ref()?.amount?)
 }
 
 /// The words of `?error=`, with which a form without script comes back.

@@ -123,6 +123,8 @@ impl Message for Offer {
                 _ => Device::Computer,
             },
             ways: json.get("ways").list().filter_map(|json| way(&json)).collect(),
+            proposed: number("proposed").and_then(|units| u32::try_from(units).ok()),
+            back: json.get("back").text(),
         })
     }
 }

@@ -22,6 +22,10 @@ pub struct Offer {
     pub device: Device,
     /// The ways to pay that can be chosen here, the advised one first.
     pub ways: Vec<Way>,
+    /// Units that the payer's link proposes, within the limits.
+    pub proposed: Option<u32>,
+    /// The page of the site that the payer goes back to.
+    pub back: Option<String>,
 }
 
 /// An amount offered on the page.
@@ -89,11 +93,15 @@ pub enum Choice {
 }
 
 impl Offer {
-    /// The amount chosen at first: the middle one.
+    /// The amount chosen at first: the proposed one, else the middle one.
     pub fn first_choice(&self) -> Choice {
-        self.presets
-            .get(self.presets.len() / 2)
-            .map_or(Choice::Nothing, |preset| Choice::Units(preset.quantity))
+        let middle = self.presets.get(self.presets.len() / 2).map(|preset| preset.quantity);
+        self.proposed.or(middle).map_or(Choice::Nothing, Choice::Units)
+    }
+
+    /// What stands in the field for an own amount at first.
+    pub fn first_own(&self) -> Option<u32> {
+        self.proposed.filter(|units| !self.presets.iter().any(|preset| preset.quantity == *units))
     }
 
     /// Reads the form: an own amount wins over a chosen one.
@@ -137,7 +145,17 @@ mod tests {
             presets: vec![Preset { quantity: 10, bonus: 0 }, Preset { quantity: 50, bonus: 200 }],
             device: Device::Computer,
             ways: vec![Way::Native],
+            proposed: None,
+            back: None,
         }
+    }
+
+    #[test]
+    fn a_proposed_amount_is_chosen_at_first() {
+        let proposing = |units| Offer { proposed: Some(units), ..offer() };
+        assert_eq!((offer().first_choice(), offer().first_own()), (Choice::Units(50), None));
+        assert_eq!((proposing(10).first_choice(), proposing(10).first_own()), (Choice::Units(10), None));
+        assert_eq!((proposing(7).first_choice(), proposing(7).first_own()), (Choice::Units(7), Some(7)));
     }
 
     #[test]

@@ -30,6 +30,12 @@ texts! { pub mod payer {
     MORE = "更早的记录", "Earlier";
     OWN_UNITS_LABEL = "其他数量（每份 {price}）", "Another quantity ({price} each)";
     OWN_UNITS_HINT = "{min} 到 {max} 份之间的整数，不含赠送", "A whole number from {min} to {max}, without bonus";
+    PAY_FOR = "充值到 {user}", "Tops up {user}";
+    RETURN = "返回{site}", "Back to {site}";
+    SITE = "去{site}", "Go to {site}";
+    NO_COOKIES = "请在新标签页中继续", "Please go on in a new tab";
+    NO_COOKIES_TEXT = "浏览器不允许这个页面在其他网站里记住你是谁，所以不能直接在这里付款。付款后会照常到账。", "Your browser does not let this page remember you inside another site, so you cannot pay right here. What you pay in the new tab is credited as usual.";
+    NO_COOKIES_OPEN = "在新标签页中打开", "Open in a new tab";
     SIGNED_OUT = "请从原网站打开充值页", "Please open top-up from the site";
     SIGNED_OUT_TEXT = "充值页需要知道充到哪个账户。请回到原网站，从那里再次打开充值页；已付的款会照常到账。", "This page needs to know whose balance to top up. Please go back to the site and open it from there; anything you paid will be credited as usual.";
     NO_OPENID = "微信没有确认你的身份，暂时不能直接在微信里付款。可以用另一块屏幕扫码付款。", "WeChat did not say who you are, so you cannot pay right here for now. You can scan a code from another screen.";
@@ -62,6 +68,7 @@ texts! { pub mod dialog {
     PAID_TITLE = "已到账 {amount}", "{amount} credited";
     PAID_TEXT = "微信已确认付款，{n} 秒后自动关闭。", "WeChat has confirmed the payment. Closing in {n} {n:second|seconds}.";
     PAID_DONE = "完成", "Done";
+    PAID_BACK = "返回网站", "Back to the site";
     PAID_RECEIPT = "查看凭证", "See the receipt";
     LATE_TITLE = "已到账 {amount}", "{amount} credited";
     LATE_TEXT = "这笔付款在订单关闭之后才到，已照常入账，不用再付。", "This payment came after the order had closed. It is credited as usual; there is nothing more to pay.";

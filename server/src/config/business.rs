@@ -11,7 +11,7 @@ use recharge::{
 use wxpay::{Fen, TradeType};
 
 use super::{Channels, ConfigError, range::between, settings::Settings};
-use crate::assets;
+use crate::{assets, user_token::LONGEST_RETURN_URL, ways_back};
 
 /// Shortest life of an order, in seconds: WeChat closes nothing before five minutes.
 const SHORTEST_EXPIRE_S: u32 = 360;
@@ -70,6 +70,7 @@ pub(super) fn site(
     let names = assets::names();
     Ok(SiteSettings {
         name,
+        site_url: s.site_url.as_deref().map(site_url).transpose()?,
         sandbox: in_sandbox,
         sandbox_scan_base: None,
         unit_price,
@@ -116,6 +117,17 @@ fn text(setting: &str, given: &str) -> Result<String, ConfigError> {
         Ok(given.to_owned())
     } else {
         Err(ConfigError::new(setting, "must be 1 to 64 characters without control characters"))
+    }
+}
+
+/// A page of the site.
+fn site_url(given: &str) -> Result<String, ConfigError> {
+    match ways_back::origin(given) {
+        Some(_) if given.len() <= LONGEST_RETURN_URL => Ok(given.to_owned()),
+        _ => Err(ConfigError::new(
+            "SAOMA_SITE_URL",
+            "must be the http:// or https:// address of a page of your site",
+        )),
     }
 }
 

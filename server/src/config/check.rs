@@ -11,6 +11,7 @@ use super::{
     settings::Settings,
     weixin,
 };
+use crate::ways_back;
 
 impl Config {
     pub(super) fn check(s: Settings) -> Result<Config, ConfigError> {
@@ -40,7 +41,8 @@ impl Config {
                 ));
             }
         }
-        let frame_ancestors = frame_ancestors(&s.frame_ancestors, public_url.as_ref())?;
+        let is_alone = matches!(mode, Mode::Sandbox { .. });
+        let frame_ancestors = frame_ancestors(&s.frame_ancestors, public_url.as_ref(), is_alone)?;
         let weixin = weixin::read(&s, &mode)?;
         let channels = weixin::channels(&s, &mode, &weixin, public_url.as_ref())?;
         Ok(Config {
@@ -91,14 +93,22 @@ pub(super) fn user_token_secret(given: Option<&str>) -> Result<Option<Secret>, C
     at_least("SAOMA_USER_TOKEN_SECRET", given, 32)
 }
 
-fn frame_ancestors(given: &[String], public_url: Option<&PublicUrl>) -> Result<Vec<String>, ConfigError> {
+/// Origins as browsers write them. `is_alone`: with the built-in sandbox.
+fn frame_ancestors(
+    given: &[String],
+    public_url: Option<&PublicUrl>,
+    is_alone: bool,
+) -> Result<Vec<String>, ConfigError> {
     let setting = "SAOMA_FRAME_ANCESTORS";
     let mut sites = Vec::new();
+    let mut on_this_machine = is_alone && public_url.is_none_or(PublicUrl::is_loopback);
     for text in given.iter().map(|text| text.trim()).filter(|text| !text.is_empty()) {
-        sites.push(PublicUrl::parse(setting, text)?.as_str().to_owned());
+        let site = PublicUrl::parse(setting, text)?;
+        on_this_machine &= site.is_loopback();
+        sites.push(ways_back::origin(site.as_str()).unwrap_or_else(|| site.to_string()));
     }
-    // A browser takes a third-party cookie only with `Secure`.
-    if !sites.is_empty() && !public_url.is_some_and(PublicUrl::is_https) {
+    // A browser takes a third-party cookie only with `Secure`; on one machine host and frame are one site.
+    if !sites.is_empty() && !on_this_machine && !public_url.is_some_and(PublicUrl::is_https) {
         return Err(ConfigError::new(setting, "must not be set unless SAOMA_PUBLIC_URL is https"));
     }
     Ok(sites)

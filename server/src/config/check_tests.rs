@@ -229,6 +229,28 @@ fn words_lists_and_addresses_are_checked() {
     );
     let framed = |s: &mut Settings| s.frame_ancestors = vec!["https://www.example.com".to_owned()];
     assert_eq!(refused(defaults(), framed), "SAOMA_FRAME_ANCESTORS");
+    for site_url in ["www.example.com", "javascript:alert(1)", "https://lin:pw@www.example.com/", ""] {
+        assert_eq!(refused(defaults(), |s| s.site_url = Some(site_url.to_owned())), "SAOMA_SITE_URL");
+    }
+}
+
+#[test]
+fn on_one_machine_a_frame_needs_no_certificate() {
+    let framed = |mut s: Settings, site: &str, public_url: Option<&str>| {
+        s.frame_ancestors = vec![site.to_owned()];
+        s.public_url = public_url.map(str::to_owned).or(s.public_url);
+        Config::check(s).map(|config| config.site.frame_ancestors)
+    };
+    for site in ["http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080"] {
+        assert_eq!(framed(defaults(), site, None), Ok(vec![site.to_owned()]));
+    }
+    assert_eq!(
+        framed(merchant(), "https://WWW.example.com:443", None),
+        Ok(vec!["https://www.example.com".to_owned()])
+    );
+    assert!(framed(defaults(), "http://www.example.com", None).is_err());
+    assert!(framed(defaults(), "http://localhost:8080", Some("http://pay.example.com")).is_err());
+    assert!(framed(merchant(), "http://localhost:8080", Some("http://127.0.0.1:3000")).is_err());
 }
 
 #[test]

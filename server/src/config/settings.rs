@@ -192,6 +192,11 @@ pub struct Settings {
     #[config(env = "SAOMA_SITE_NAME", default = "Saoma")]
     pub site_name: String,
 
+    /// The page of your site that payers come from and go back to. Links may name another page of the same host (return_url).
+    /// Example: "https://www.example.com/account"
+    #[config(env = "SAOMA_SITE_URL")]
+    pub site_url: Option<String>,
+
     /// Price of one unit, in fen.
     #[config(env = "SAOMA_UNIT_PRICE", default = 100)]
     pub unit_price: u32,
@@ -267,7 +272,8 @@ pub struct Settings {
     #[config(env = "SAOMA_WEBHOOK_NETWORKS", parse_env = confique::env::parse::list_by_comma)]
     pub webhook_networks: Option<Vec<String>>,
 
-    /// Sites that may show the recharge page in a frame. Needs an https public_url.
+    /// Sites that may show the recharge page in a frame: origins, without a path. Needs an https public_url; in sandbox mode
+    /// pages of this machine need none, such as "http://localhost:8080".
     /// Example: ["https://www.example.com"]
     #[config(env = "SAOMA_FRAME_ANCESTORS", parse_env = confique::env::parse::list_by_comma, default = [])]
     pub frame_ancestors: Vec<String>,

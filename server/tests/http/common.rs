@@ -124,6 +124,12 @@ impl Site {
         token(user, 3600)
     }
 
+    /// The cookie of the session that a link of the user begins.
+    pub async fn cookie(&self, user: &str) -> String {
+        let led = self.get(&format!("/?u={}", self.token(user))).send().await.unwrap();
+        led.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+    }
+
     /// As the integrator orders.
     pub async fn order(&self, user: &str, quantity: &str) -> Response {
         let form = [("u", self.token(user)), ("quantity", quantity.to_owned())];
@@ -189,6 +195,13 @@ impl Site {
         sqlx::any::install_default_drivers();
         let mut connection = sqlx::AnyConnection::connect(&self.database).await.unwrap();
         sqlx::query(sql).execute(&mut connection).await.unwrap();
+    }
+
+    /// The same for a statement that the test puts together.
+    pub async fn run(&self, sql: &str) {
+        sqlx::any::install_default_drivers();
+        let mut connection = sqlx::AnyConnection::connect(&self.database).await.unwrap();
+        sqlx::query(AssertSqlSafe(sql.to_owned())).execute(&mut connection).await.unwrap();
     }
 
     /// How many rows a table has.

@@ -16,6 +16,8 @@ fn offer(device: Device, ways: &[Way], balance: i64) -> Offer {
         presets: vec![],
         device,
         ways: ways.to_vec(),
+        proposed: None,
+        back: None,
     }
 }
 

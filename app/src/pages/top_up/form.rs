@@ -29,14 +29,15 @@ pub fn head(offer: &Offer) -> impl IntoView + use<> {
     }
 }
 
-pub fn draw(offer: &Offer) -> impl IntoView + use<> {
+/// `by_link`: a link of the site says whose balance it is.
+pub fn draw(offer: &Offer, by_link: bool) -> impl IntoView + use<> {
     view! {
         <form class="split" id="top-up" method="post" action=links::RECHARGE autocomplete="off">
             <div class="card stack">
                 {amounts(offer)}
                 {own_amount(offer)}
             </div>
-            {summary(offer)}
+            {summary(offer, by_link)}
         </form>
     }
 }
@@ -90,6 +91,7 @@ fn own_amount(offer: &Offer) -> impl IntoView + use<> {
             <span class=in_yuan.then_some("input-money")>
                 <input
                     class="input" id="own" name="own" inputmode="numeric" maxlength="9"
+                    value=offer.first_own().map(|units| units.to_string())
                     aria-describedby="own-error own-hint"
                 />
             </span>
@@ -99,8 +101,11 @@ fn own_amount(offer: &Offer) -> impl IntoView + use<> {
     }
 }
 
-fn summary(offer: &Offer) -> impl IntoView + use<> {
+fn summary(offer: &Offer, by_link: bool) -> impl IntoView + use<> {
     let lang = offer.lang;
+    // Somebody else may have sent the link.
+    let whose =
+        by_link.then(|| view! { <small>{lang.fill(payer::PAY_FOR, &[("user", &offer.account)])}</small> });
     let (fee, bonus) = match offer.first_choice() {
         Choice::Units(quantity) => offer.price(quantity),
         Choice::Nothing | Choice::Wrong => (0, 0),
@@ -120,7 +125,8 @@ fn summary(offer: &Offer) -> impl IntoView + use<> {
                     {after}
                 </dl>
                 <button class="button" data-kind="pay" type="submit" aria-describedby="own-error">
-                    {lang.fill(payer::PAY, &[("amount", &money(fee))])}
+                    <span id="pay-label">{lang.fill(payer::PAY, &[("amount", &money(fee))])}</span>
+                    {whose}
                 </button>
             </section>
             <ul class="note promises">
