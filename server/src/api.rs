@@ -13,6 +13,7 @@ mod recharges;
 mod refunds;
 mod return_url;
 pub(crate) mod schemas;
+mod sessions;
 mod spending;
 mod users;
 pub(crate) mod values;
@@ -31,6 +32,7 @@ pub(crate) fn routes() -> Routes<Server> {
         .merge(endpoints::routes())
         .merge(deliveries::routes())
         .merge(events::routes())
+        .merge(sessions::routes())
 }
 
 /// What the contract says of these routes: one entry for each.

@@ -11,6 +11,8 @@ mod api;
 mod api_input;
 #[path = "http/api_recharges.rs"]
 mod api_recharges;
+#[path = "http/api_sessions.rs"]
+mod api_sessions;
 #[path = "http/api_spend.rs"]
 mod api_spend;
 #[path = "http/backups.rs"]

@@ -11,6 +11,8 @@ use serde::{
     de::{Error, MapAccess, Unexpected, Visitor},
 };
 
+use crate::user_token::{LONGEST_S, SHORTEST_SESSION_S};
+
 /// What the values must be that are no strings.
 pub(crate) const AMOUNT: &str = "a whole number of fen from 1 to 100000000000, such as 1500 for 15 yuan";
 pub(crate) const QUANTITY: &str = "a whole number of units, such as 50";
@@ -49,6 +51,10 @@ pub(crate) struct Quantity(pub u32);
 /// `true` or `false`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flag(pub bool);
+
+/// How long a payer's session lives, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionLife(pub i64);
 
 /// What is written as a JSON string.
 pub(crate) trait Text: Sized {
@@ -206,6 +212,15 @@ impl<'de> Deserialize<'de> for Given<Flag> {
 impl<'de> Deserialize<'de> for Given<HoldLife> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(Whole { must_be: HOLD_LIFE, read: |seconds| HoldLife::seconds(seconds).ok() })
+    }
+}
+
+impl<'de> Deserialize<'de> for Given<SessionLife> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let must_be = "a whole number of seconds from 60 to 86400, such as 3600";
+        let read =
+            |seconds| (SHORTEST_SESSION_S..=LONGEST_S).contains(&seconds).then_some(SessionLife(seconds));
+        from.deserialize_any(Whole { must_be, read })
     }
 }
 
