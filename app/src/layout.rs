@@ -263,6 +263,7 @@ pub enum Tab {
     Orders,
     Exceptions,
     Reconciliations,
+    Users,
     Codes,
     Keys,
     Webhooks,
@@ -292,6 +293,7 @@ where
                     {link(Tab::Orders, links::ORDERS, nav::ORDERS)}
                     {link(Tab::Exceptions, links::EXCEPTIONS, nav::EXCEPTIONS)}
                     {link(Tab::Reconciliations, links::RECONCILIATIONS, nav::BILLS)}
+                    {link(Tab::Users, links::USERS, nav::USERS)}
                     {site.static_codes.then(|| link(Tab::Codes, links::CODES, nav::CODES))}
                     {link(Tab::Keys, links::KEYS, nav::KEYS)}
                     {link(Tab::Webhooks, links::WEBHOOKS, nav::WEBHOOKS)}

@@ -34,6 +34,14 @@ pub const EXCEPTIONS: &str = "/admin/exceptions";
 pub const RECONCILIATIONS: &str = "/admin/reconciliations";
 /// The list of static codes, and the form that makes one.
 pub const CODES: &str = "/admin/codes";
+/// Users and their balances, and the search.
+pub const USERS: &str = "/admin/users";
+/// One user's account; ids may have any letters, so they stand in the query.
+pub const ACCOUNT: &str = "/admin/account";
+/// The confirmation of an adjustment, which it also takes.
+pub const GRANT: &str = "/admin/account/grant";
+/// One debit; takes the form that gives back of it.
+pub const DEBIT: &str = "/admin/account/debit";
 /// The list of the keys of the site's programs, and the form that makes one.
 pub const KEYS: &str = "/admin/keys";
 /// The list of webhook endpoints, and the form that makes one.
@@ -127,6 +135,16 @@ pub fn qr_link(public_url: &str, out_trade_no: impl Display, token: &str) -> Str
 /// To WeChat's OAuth and back to this path.
 pub fn wx_go(to: &str) -> String {
     address(WX_GO, [("to", to)])
+}
+
+/// The operator's page of a user's account.
+pub fn account(user_id: &str) -> String {
+    address(ACCOUNT, [("user", user_id)])
+}
+
+/// The operator's page of a debit.
+pub fn debit(id: impl Display) -> String {
+    address(DEBIT, [("id", id.to_string().as_str())])
 }
 
 /// The operator's list of all orders of a user.

@@ -6,6 +6,7 @@
 
 mod contract_page;
 mod operator;
+mod operator_accounts;
 mod operator_bills;
 mod operator_codes;
 mod operator_keys;
@@ -15,8 +16,8 @@ mod payer_pages;
 mod shared;
 
 pub use self::{
-    contract_page::*, operator::*, operator_bills::*, operator_codes::*, operator_keys::*, operator_money::*,
-    operator_webhooks::*, payer_pages::*, shared::*,
+    contract_page::*, operator::*, operator_accounts::*, operator_bills::*, operator_codes::*,
+    operator_keys::*, operator_money::*, operator_webhooks::*, payer_pages::*, shared::*,
 };
 pub use crate::lang::{Lang, Text};
 
@@ -45,6 +46,7 @@ mod tests {
             keys::EVERY,
             webhooks::EVERY,
             contract::EVERY,
+            accounts::EVERY,
             orders::EVERY,
             order::EVERY,
             bill::EVERY,

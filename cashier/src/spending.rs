@@ -76,7 +76,7 @@ impl Cashier {
     pub async fn reverse_debit(
         &self,
         request: ReversalRequest,
-        by: Actor,
+        by: Acting,
     ) -> Result<ReversalReply, SpendError<ReversalRefusal>> {
         let now = self.now();
         let command = ReverseDebit { id: ReversalId::new(now, self.inner.random.bytes()), request, by, now };
@@ -154,6 +154,11 @@ impl Cashier {
             tracing::info!(%user, "{by} grants {amount} to {user}");
         }
         Ok(reply)
+    }
+
+    /// A reference for a form, so that a second press of it is the same adjustment.
+    pub fn form_reference(&self) -> String {
+        GrantId::new(self.now(), self.inner.random.bytes()).to_string()
     }
 
     /// What a user has; nothing for one who never paid.

@@ -5,6 +5,8 @@
 
 #[path = "http/access_token.rs"]
 mod access_token;
+#[path = "http/account_desk.rs"]
+mod account_desk;
 #[path = "http/api.rs"]
 mod api;
 #[path = "http/api_input.rs"]

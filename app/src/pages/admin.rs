@@ -1,5 +1,6 @@
 //! The operator's pages.
 
+pub mod account;
 pub mod code_sheet;
 pub mod codes;
 mod decision_form;
@@ -25,6 +26,7 @@ pub mod refund;
 mod refunds;
 pub mod resolve;
 mod unmatched;
+pub mod users;
 pub mod webhook;
 pub mod webhook_delivery;
 pub mod webhook_forms;

@@ -19,6 +19,7 @@ texts! { pub mod nav {
     ORDERS = "订单", "Orders";
     EXCEPTIONS = "异常", "Exceptions";
     BILLS = "对账", "Reconciliation";
+    USERS = "用户", "Users";
     CODES = "固定码", "Static codes";
     KEYS = "密钥", "Keys";
     WEBHOOKS = "推送", "Webhooks";

@@ -6,7 +6,7 @@
 use cashier::{Cashier, SpendError};
 use rand::RngExt;
 use recharge::User;
-use recharge::audit::Actor;
+use recharge::audit::{Acting, Actor};
 use recharge::spend::{
     Amount, CaptureRefusal, DebitId, DebitRefusal, DebitRequest, GrantRefusal, GrantRequest, HoldId,
     HoldLife, HoldRefusal, HoldRequest, Metadata, OnShortfall, Reason, Reference, ReversalRefusal,
@@ -258,12 +258,15 @@ async fn answer(cashier: &Cashier, call: &SpendCall) -> Answer {
             let (debit_id, amount) =
                 (DebitId::parse(debit).unwrap(), fen.map(|fen| Amount::new(fen).unwrap()));
             let request = ReversalRequest { debit_id, amount, reference: reference(), reason };
-            let made = cashier.reverse_debit(request, key).await.map_err(|error| {
-                told(error, |refusal| match refusal {
-                    ReversalRefusal::ReferenceReused { by } => Some(by.to_string()),
-                    ReversalRefusal::NoDebit | ReversalRefusal::OverRest { .. } => None,
-                })
-            })?;
+            let made = cashier
+                .reverse_debit(request, Acting { actor: key, address: String::new() })
+                .await
+                .map_err(|error| {
+                    told(error, |refusal| match refusal {
+                        ReversalRefusal::ReferenceReused { by } => Some(by.to_string()),
+                        ReversalRefusal::NoDebit | ReversalRefusal::OverRest { .. } => None,
+                    })
+                })?;
             Ok((made.reversal.id.to_string(), made.reversal.amount.get()))
         }
         Wanted::Grant { user, fen, even_if_low } => {

@@ -26,7 +26,7 @@ async fn every_kind_of_violation_of_what_was_spent_is_named() {
             reference: reference("r"),
             reason: reason(),
         };
-        let reversal = harness.cashier.reverse_debit(request, site()).await.unwrap().reversal;
+        let reversal = harness.cashier.reverse_debit(request, caller()).await.unwrap().reversal;
         let open = hold(&harness, 200, "open").await;
         let captured = hold(&harness, 200, "captured").await;
         let amount = Amount::new(50).unwrap();
@@ -94,7 +94,7 @@ async fn a_row_of_the_ledger_with_nothing_behind_it_is_named() {
             reference: reference("r"),
             reason: reason(),
         };
-        harness.cashier.reverse_debit(request, site()).await.unwrap();
+        harness.cashier.reverse_debit(request, caller()).await.unwrap();
         for table in ["reversals", "debits", "grants"] {
             harness.execute(&format!("DELETE FROM {table}")).await;
         }

@@ -126,17 +126,17 @@ async fn a_debit_is_given_back_in_parts_and_never_more_than_it_took() {
     on_both(|harness| async move {
         harness.paid(1000, 0).await;
         let id = harness.cashier.debit(debit("u_1", 500), site()).await.unwrap().debit.id;
-        let part = harness.cashier.reverse_debit(reversal(&id, Some(200), "r1"), site()).await.unwrap();
+        let part = harness.cashier.reverse_debit(reversal(&id, Some(200), "r1"), caller()).await.unwrap();
         assert_eq!((part.debit.reversed, part.available, part.changed), (Fen::new(200), Fen::new(700), true));
         let over = ReversalRefusal::OverRest { debit_id: id.clone(), left: Fen::new(300) };
         let request = reversal(&id, Some(301), "r2");
-        assert_eq!(refused(harness.cashier.reverse_debit(request, site()).await), over);
-        let again = harness.cashier.reverse_debit(reversal(&id, Some(200), "r1"), site()).await.unwrap();
+        assert_eq!(refused(harness.cashier.reverse_debit(request, caller()).await), over);
+        let again = harness.cashier.reverse_debit(reversal(&id, Some(200), "r1"), caller()).await.unwrap();
         assert_eq!((again.reversal, again.changed), (part.reversal, false));
-        harness.cashier.reverse_debit(reversal(&id, None, "r2"), site()).await.unwrap();
-        assert!(!harness.cashier.reverse_debit(reversal(&id, None, "r2"), site()).await.unwrap().changed);
+        harness.cashier.reverse_debit(reversal(&id, None, "r2"), caller()).await.unwrap();
+        assert!(!harness.cashier.reverse_debit(reversal(&id, None, "r2"), caller()).await.unwrap().changed);
         let unknown = reversal(&DebitId::new(common::PLACED, [1; 10]), None, "r3");
-        assert_eq!(refused(harness.cashier.reverse_debit(unknown, site()).await), ReversalRefusal::NoDebit);
+        assert_eq!(refused(harness.cashier.reverse_debit(unknown, caller()).await), ReversalRefusal::NoDebit);
         let amounts = harness.cashier.reversals_of(&id).await.unwrap();
         assert_eq!(amounts.iter().map(|one| one.amount.get()).sum::<i64>(), 500);
         assert_eq!(harness.balance().await, 1000);

@@ -14,6 +14,7 @@ mod tables;
 use cashier::SpendError;
 use common::{Harness, by, reference};
 use recharge::User;
+use recharge::audit::Acting;
 use recharge::command::GrantReply;
 use recharge::spend::{Account, GrantRequest, Hold, HoldLife, HoldRequest, Metadata, Reason, Reference};
 use wxpay::Fen;
@@ -49,6 +50,11 @@ fn hold_request(fen: i64, reference: Reference) -> HoldRequest {
 
 async fn hold(harness: &Harness, fen: i64, name: &str) -> Hold {
     harness.cashier.hold(hold_request(fen, reference(name)), common::site()).await.unwrap().hold
+}
+
+/// A program of the site, as one who gives back.
+fn caller() -> Acting {
+    Acting { actor: common::site(), address: String::new() }
 }
 
 /// What `u_1` has.

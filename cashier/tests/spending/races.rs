@@ -129,7 +129,7 @@ async fn reversals_at_once_never_give_back_more_than_was_taken() {
                 reason: reason(),
             };
             let cashier = cashiers[n % 2].clone();
-            all.spawn(async move { cashier.reverse_debit(request, site()).await.is_ok() });
+            all.spawn(async move { cashier.reverse_debit(request, caller()).await.is_ok() });
         }
         let made = all.join_all().await.into_iter().filter(|made| *made).count();
         assert_eq!(made, 11, "11 × 90 are 990");

@@ -67,8 +67,8 @@ pub struct ReverseDebit {
     pub id: ReversalId,
     /// What is asked for.
     pub request: ReversalRequest,
-    /// Who asks.
-    pub by: Actor,
+    /// Who asks, and from where.
+    pub by: Acting,
     /// When it is decided.
     pub now: UnixMillis,
 }

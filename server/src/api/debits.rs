@@ -285,7 +285,7 @@ async fn reverse(
         return Err(Problem::in_body("/amount", "missing: a key with a bound says how much it gives back"));
     }
     let request = ReversalRequest { debit_id, amount, reference: reference.clone(), reason: wanted.reason.0 };
-    let reply = server.cashier.reverse_debit(request, call.actor()).await;
+    let reply = server.cashier.reverse_debit(request, call.by()).await;
     let reply = reply.map_err(|error| reversal_refused(error, &reference))?;
     let Reversal { id, reference, amount, reason, by, created_at, .. } = reply.reversal;
     let shown = ShownBack {

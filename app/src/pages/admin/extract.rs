@@ -73,6 +73,7 @@ fn page_of_form(path: &str) -> String {
     let parts: Vec<_> = path.split('/').skip(1).collect();
     match parts.as_slice() {
         ["admin", "orders", number, ..] => links::order(number),
+        ["admin", "account", ..] => links::USERS.to_owned(),
         ["admin", "codes", ..] => links::CODES.to_owned(),
         ["admin", "keys", ..] => links::KEYS.to_owned(),
         ["admin", "webhooks"] => links::WEBHOOKS.to_owned(),

@@ -2,13 +2,14 @@
 
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
+use recharge::spend::DebitId;
 use wxpay::OutTradeNo;
 use wxpay::bill::BillDate;
 
 use crate::components;
 use crate::links;
 use crate::request::PageRequest;
-use crate::text::{Text, bill, codes, error, keys, order, refunds, resolve, webhooks};
+use crate::text::{Text, accounts, bill, codes, error, keys, order, refunds, resolve, webhooks};
 use crate::url::address;
 
 /// `Outcome = "code", tone, TEXT;`
@@ -66,6 +67,8 @@ outcomes! {
     RefundUnderWay = "settled_refund", Some("warn"), resolve::SAID_REFUND;
     OrderTurnedUp = "turned_up", Some("warn"), resolve::SAID_TURNED_UP;
     CodeStopped = "stopped", None, codes::SAID_STOPPED;
+    Granted = "granted", None, accounts::SAID_GRANTED;
+    Reversed = "reversed", None, accounts::SAID_REVERSED;
     KeyRevoked = "revoked", None, keys::SAID_REVOKED;
     WebhookChanged = "hook_changed", None, webhooks::SAID_CHANGED;
     WebhookDisabled = "hook_off", None, webhooks::SAID_DISABLED;
@@ -110,6 +113,16 @@ pub fn to_keys(outcome: Outcome) -> Response {
 /// Leads to a page about webhooks, which says the outcome.
 pub fn to_webhook(path: &str, outcome: Outcome) -> Response {
     to(path, outcome, "")
+}
+
+/// Leads to a user's account, which says the outcome.
+pub fn to_account(user_id: &str, outcome: Outcome) -> Response {
+    Redirect::to(&address(links::ACCOUNT, [("user", user_id), ("said", outcome.code())])).into_response()
+}
+
+/// Leads to the page of a debit, which says the outcome.
+pub fn to_debit(id: &DebitId, outcome: Outcome) -> Response {
+    Redirect::to(&address(links::DEBIT, [("id", id.as_str()), ("said", outcome.code())])).into_response()
 }
 
 /// Leads to the page of a day's differences, which says the outcome.

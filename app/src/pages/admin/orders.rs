@@ -244,7 +244,7 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
                 <time class="note only-phone" datetime=at.to_beijing_rfc3339()>{components::time_text(at, Clock::NoYear)}</time>
             </th>
             <td data-wide="">{components::time(at, Clock::NoYear)}</td>
-            <td data-wide="" class="user"><a href=links::orders_of(&order.user.id)>{order.user.name.clone()}</a></td>
+            <td data-wide="" class="user"><a href=links::account(&order.user.id)>{order.user.name.clone()}</a></td>
             <td data-num="">{money(order.total_fee)}</td>
             <td data-num="" data-wide="">{credited}</td>
             <td>{components::operator_pills(lang, order, &found, RefundSummary::of(order, &listed.refunds))}</td>

@@ -1,8 +1,10 @@
 //! Gives back what a debit took.
 
+use serde_json::json;
 use wxpay::Fen;
 
 use super::Batch;
+use crate::audit::Actor;
 use crate::command::{ReversalReply, ReverseDebit};
 use crate::ledger::{LedgerEntry, LedgerKey, Subject};
 use crate::spend::{Reversal, ReversalRefusal};
@@ -36,7 +38,7 @@ impl Batch<'_> {
             debit_id: debit.id.clone(),
             amount,
             reason: request.reason.clone(),
-            by: command.by.clone(),
+            by: command.by.actor.clone(),
             created_at: now,
         };
         let entry = LedgerEntry {
@@ -51,6 +53,13 @@ impl Batch<'_> {
         };
         self.enter(entry, "");
         self.day(now).reversed_fen += amount.get();
+        // Programs give back often, and the reversal says which one; what a person does stands in the audit.
+        if let Actor::Operator(_) = command.by.actor {
+            let before = json!({ "left": left }).to_string();
+            let after =
+                json!({ "id": reversal.id.as_str(), "amount": amount, "reason": reversal.reason.as_str() });
+            self.audit(&command.by, "debit_reversed", debit.id.as_str(), &before, &after.to_string(), now);
+        }
         self.spending.reversals.insert(reversal.reference.clone(), reversal.clone());
         self.spending.new_reversals.push(reversal.clone());
         self.tell_reversal(&debit, &reversal);

@@ -57,7 +57,8 @@ pub(super) fn reversal(name: &str, debit_id: &DebitId, fen: Option<i64>) -> Reve
         reference: reference(name),
         reason: Reason::parse("not delivered").unwrap(),
     };
-    ReverseDebit { id: ReversalId::new(PLACED, random(name)), request, by: by(), now: PLACED }
+    let by = Acting { actor: by(), address: String::new() };
+    ReverseDebit { id: ReversalId::new(PLACED, random(name)), request, by, now: PLACED }
 }
 
 pub(super) fn hold(name: &str, fen: i64) -> PlaceHold {
