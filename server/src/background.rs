@@ -314,7 +314,7 @@ async fn tidy(server: Server) {
         server.cashier.forget_idempotency_keys().await;
         forget_events(&server.cashier).await;
         rounds += 1;
-        if rounds % WEBHOOK_ROUNDS == 0
+        if rounds.is_multiple_of(WEBHOOK_ROUNDS)
             && let Err(error) = server.pages.webhooks.forget().await
         {
             tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries could not be deleted");

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cashier::Cashier;
 use cashier::db::outbox::LEASE_MS;
+use recharge::audit::Acting;
 use recharge::outbox::StoredEvent;
 use recharge::spend::{Amount, Reason, ReversalRequest};
 use tokio::task::JoinSet;
@@ -32,7 +33,11 @@ async fn three_states(cashiers: [Cashier; 3], user: &'static str, n: usize) {
             reference: reference(&format!("{id}-{part}")),
             reason: Reason::parse("not delivered").unwrap(),
         };
-        while cashiers[(n + part) % 3].reverse_debit(request.clone(), site()).await.is_err() {}
+        while cashiers[(n + part) % 3]
+            .reverse_debit(request.clone(), Acting { actor: site(), address: String::new() })
+            .await
+            .is_err()
+        {}
     }
 }
 

@@ -49,8 +49,7 @@ impl PayerSessions {
     pub async fn begin(&self, session: PayerSession, replaces: Option<&str>) -> Result<String, DbError> {
         let bytes: [u8; 32] = rand::random();
         let text = URL_SAFE_NO_PAD.encode(bytes);
-        let (hash, replaced) = (hash(&text), replaces.map(|text| self::hash(text)));
-        payer_sessions::begin(&self.db, hash, replaced, session).await?;
+        payer_sessions::begin(&self.db, hash(&text), replaces.map(hash), session).await?;
         Ok(text)
     }
 
