@@ -30,6 +30,7 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
         limit: LIMIT,
         good: TAKEN,
         awake: plan.core.is_some(),
+        per_second: None,
     };
     let share = Share::begin(&site)?;
     let driven = job.run().await?.checked()?;

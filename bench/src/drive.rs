@@ -27,6 +27,9 @@ pub struct Job {
     pub good: Good,
     /// Whether this program has a core of its own, and looks for answers without a pause.
     pub awake: bool,
+    /// Begins so many requests a second, and counts each answer's wait from when its turn was; `None`: each as soon as the one
+    /// before was answered.
+    pub per_second: Option<u32>,
 }
 
 /// What a good answer is.
@@ -36,12 +39,15 @@ pub enum Good {
     With(&'static str),
     /// 204 without a body.
     NoContent,
+    /// 201: what was asked for is there now, and was not before.
+    Created,
 }
 
 impl Good {
     fn is(self, answer: &Answer<'_>) -> bool {
         match self {
             Good::With(part) => answer.status == 200 && find(answer.body, part.as_bytes()).is_some(),
+            Good::Created => answer.status == 201,
             Good::NoContent => answer.status == 204 && answer.body.is_empty(),
         }
     }
@@ -138,6 +144,14 @@ impl Job {
             if number >= self.to {
                 return Ok(part);
             }
+            let asked = match self.per_second {
+                Some(rate) => {
+                    let turn = began + Duration::from_secs((number - self.from) as u64) / rate;
+                    tokio::time::sleep_until(turn.into()).await;
+                    turn
+                }
+                None => asked,
+            };
             let request = &self.requests[number % self.requests.len()];
             let answer = tokio::time::timeout(PATIENCE, wire.ask(request)).await??;
             if self.good.is(&answer) {

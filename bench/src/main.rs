@@ -3,6 +3,7 @@
 //! The server that is measured has one core, this program another. Each kind of measurement is one module with a `run`
 //! that gives rows of the table. Whatever is compared takes turns in one run, so that a slow minute hits all alike.
 
+mod debits;
 mod drain;
 mod drive;
 mod http;
@@ -43,6 +44,9 @@ pub struct Plan {
     /// Status polls of each round.
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u32).range(1000..=10_000_000))]
     polls: u32,
+    /// Debits prepared for each round.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(10_000..=1_000_000))]
+    debits: u32,
     /// A round ends after so many seconds, whatever was left to do.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=120))]
     seconds: u64,
@@ -88,6 +92,8 @@ enum Measure {
     Lost,
     /// A hundred thousand queued notices.
     Drain,
+    /// What a site takes from balances by key, beside Koa 2, and notices meanwhile.
+    Debits,
     /// What the payment page costs the payer.
     Page,
     /// What an idle server holds.
@@ -133,6 +139,9 @@ async fn measure(plan: &Plan) -> Result<(), Failure> {
     }
     if plan.wants(Measure::Drain) {
         report.add(drain::run(plan).await?);
+    }
+    if plan.wants(Measure::Debits) {
+        report.add(debits::run(plan).await?);
     }
     if plan.wants(Measure::Page) {
         report.add(page::run(plan).await?);

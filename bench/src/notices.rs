@@ -74,6 +74,7 @@ async fn one(plan: &Plan, kind: Kind, round: u32, rows: &mut Rows) -> Result<u64
         limit: WARM_UP_LIMIT,
         good,
         awake: plan.core.is_some(),
+        per_second: None,
     };
     let mut warm = job.run().await?.checked()?;
     (job.from, job.to, job.limit) = (warm.next, orders.len(), Duration::from_secs(plan.seconds));

@@ -65,6 +65,7 @@ fn job(plan: &Plan, site: &Site, requests: Vec<Vec<u8>>) -> Job {
         limit: Duration::from_secs(plan.seconds),
         good: Good::With("\"out_trade_no\""),
         awake: plan.core.is_some(),
+        per_second: None,
     }
 }
 

@@ -122,6 +122,42 @@ pub async fn insert(database: &Path, kind: Kind, orders: &[Order]) -> Result<(),
     Ok(())
 }
 
+const SAOMA_ACCOUNTS: &str = "INSERT INTO accounts (user_id, user_name, balance, opening, updated_at) \
+    SELECT value, value, $2, $2, $3 FROM json_each($1)";
+
+const KOA2_ACCOUNTS: &str = "INSERT INTO accounts (user_id, balance) SELECT value, $2 FROM json_each($1)";
+
+/// Gives each of these users an account with so much in it.
+pub async fn accounts(database: &Path, kind: Kind, users: &[String], fen: i64) -> Result<(), Failure> {
+    let mut database = open(database).await?;
+    let statement = if kind == Kind::Koa2 { KOA2_ACCOUNTS } else { SAOMA_ACCOUNTS };
+    let mut statement = sqlx::query(statement).bind(serde_json::to_string(users)?).bind(fen);
+    if kind != Kind::Koa2 {
+        statement = statement.bind(UnixMillis::now().get());
+    }
+    statement.execute(&mut database).await?;
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut database).await?;
+    Ok(())
+}
+
+/// Holds the database against what was acknowledged: so many debits of a fen each, in their own table, in the ledger and in the
+/// accounts, which had `before` fen in all.
+pub async fn check_debits(database: &Path, before: i64, good: usize) -> Result<(), Failure> {
+    let mut database = open(database).await?;
+    let good = i64::try_from(good)?;
+    for (what, sql, due) in [
+        ("debits", "SELECT COUNT(*) FROM debits", good),
+        ("the ledger", "SELECT CAST(-SUM(amount) AS INTEGER) FROM ledger WHERE amount < 0", good),
+        ("accounts", "SELECT SUM(balance) FROM accounts", before - good),
+    ] {
+        let found: i64 = sqlx::query(sql).fetch_one(&mut database).await?.get(0);
+        if found != due {
+            return Err(format!("{what}: {found}, and {due} follow from the answers").into());
+        }
+    }
+    Ok(())
+}
+
 /// Holds the database against what was acknowledged: the orders `good` are paid and no others, and each user's balance is
 /// the sum of them, in the ledger and in the account. The names are the same with Saoma and with the peer.
 pub async fn check(database: &Path, orders: &[Order], good: &[usize]) -> Result<(), Failure> {

@@ -87,6 +87,23 @@ impl Site {
         Ok(Site { kind, process, addr, database, sandbox })
     }
 
+    /// What a program of the site sends with its calls: a key that may spend.
+    pub fn key(&self, plan: &Plan) -> Result<String, Failure> {
+        if self.kind == Kind::Koa2 {
+            return Ok("Authorization: Bearer only for measuring".to_owned());
+        }
+        let made = std::process::Command::new(&plan.saoma)
+            .args(["key", "create", "bench", "--scopes", "spend:write"])
+            .env_clear()
+            .env("DATABASE_URL", format!("sqlite://{}", self.database.display()))
+            .current_dir(self.database.parent().ok_or("a database without a folder")?)
+            .output()?;
+        match made.status.success() {
+            true => Ok(format!("Authorization: Bearer {}", String::from_utf8(made.stdout)?.trim())),
+            false => Err(String::from_utf8_lossy(&made.stderr).into_owned().into()),
+        }
+    }
+
     /// The cookie of a user who comes from the site's own pages.
     pub async fn sign_in(&self, user: &str) -> Result<String, Failure> {
         let target = match self.kind {

@@ -17,6 +17,13 @@ CREATE TABLE IF NOT EXISTS ledger (
     amount       INTEGER NOT NULL,
     at           INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS debits (
+    reference  TEXT NOT NULL PRIMARY KEY,
+    user_id    TEXT NOT NULL,
+    amount     INTEGER NOT NULL,
+    reason     TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS accounts (
     user_id TEXT NOT NULL PRIMARY KEY,
     balance INTEGER NOT NULL

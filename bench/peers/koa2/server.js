@@ -86,9 +86,38 @@ function status(ctx) {
   };
 }
 
+const findDebit = db.prepare('SELECT * FROM debits WHERE reference = ?');
+const lower = db.prepare('UPDATE accounts SET balance = balance - ? WHERE user_id = ? AND balance >= ? RETURNING balance');
+const addDebit = db.prepare('INSERT INTO debits (reference, user_id, amount, reason, created_at) VALUES (?, ?, ?, ?, ?)');
+
+/** One transaction a debit: look for its reference, lower the balance if enough is there, write debit and ledger. */
+const debit = db.transaction(({ user, amount, reference, reason }) => {
+  const known = findDebit.get(reference);
+  if (known) return { status: known.user_id === user && known.amount === amount ? 200 : 409, debit: known };
+  const account = lower.get(amount, user, amount);
+  if (!account) return { status: 402 };
+  const now = Date.now();
+  addDebit.run(reference, user, amount, reason, now);
+  credit.run(reference, user, -amount, now);
+  return { status: 201, debit: { reference, user, amount, reason, balance_after: account.balance, created_at: now } };
+});
+
+const KEY = createHash('sha256').update('Bearer only for measuring').digest();
+
+async function spend(ctx) {
+  if (!timingSafeEqual(createHash('sha256').update(ctx.get('authorization')).digest(), KEY)) return ctx.throw(401);
+  const body = await getRawBody(ctx.req, { length: ctx.request.length, limit: '64kb', encoding: 'utf8' });
+  const asked = JSON.parse(body);
+  if (!Number.isInteger(asked.amount) || asked.amount < 1) return ctx.throw(422);
+  const { status, debit: made } = debit.immediate(asked);
+  ctx.status = status;
+  ctx.body = made ?? { code: 'insufficient_balance' };
+}
+
 const app = new Koa({ keys: [MERCHANT.key] });
 app.use(async (ctx, next) => {
   if (ctx.method === 'POST' && ctx.path === '/wxpay/notify') await notify(ctx);
+  else if (ctx.method === 'POST' && ctx.path === '/api/v1/debits') await spend(ctx);
   else if (ctx.method === 'GET' && ctx.path === '/wxpay/status') status(ctx);
   else if (ctx.method === 'GET' && ctx.path === '/login') login(ctx);
   else await next();
