@@ -77,6 +77,8 @@ mod plain_http;
 mod polls;
 #[path = "http/proxies.rs"]
 mod proxies;
+#[path = "http/recomputed.rs"]
+mod recomputed;
 #[path = "http/refunds.rs"]
 mod refunds;
 #[path = "http/releases.rs"]
