@@ -25,6 +25,8 @@ mod books;
 mod certificate;
 #[path = "http/channels.rs"]
 mod channels;
+#[path = "http/clients.rs"]
+mod clients;
 #[path = "http/closed.rs"]
 mod closed;
 #[path = "http/common.rs"]
