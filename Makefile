@@ -2,7 +2,7 @@
 # scripts/env.sh has the compiler and the folders that commands here share with them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run test build check test-rust test-browser audit torture openapi contract bench faults fuzz clean setup site
+.PHONY: help run example test build check test-rust test-browser audit torture openapi contract bench faults fuzz clean setup site
 
 cargo := source scripts/env.sh && cargo
 # All tests of the server's side, on SQLite and on a throw-away PostgreSQL.
@@ -16,6 +16,9 @@ run: ## Build and serve on http://127.0.0.1:3000 with the built-in sandbox
 
 test: check site test-rust test-browser ## Everything: all of make check, tests on both databases, tests in a browser
 	@echo "everything passed"
+
+example: setup ## A small site that sells and spends credit, beside Saoma: examples/pay-per-use on http://127.0.0.1:4000
+	@bash scripts/example.sh
 
 build: site ## The release binary with the site's files inside: target/release/saoma
 	@$(cargo) build --locked --release -p server

@@ -14,4 +14,7 @@ if [ ! -d node_modules ] || [ "$(cat "$stamp" 2>/dev/null)" != "$locked" ]; then
     PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --ignore-scripts --silent --no-audit --no-fund >&2
     echo "$locked" >"$stamp"
 fi
+# The site of examples/pay-per-use has its one dependency beside it.
+example="$root/examples/pay-per-use"
+if [ ! -d "$example/node_modules" ]; then (cd "$example" && npm ci --ignore-scripts --silent --no-audit --no-fund >&2); fi
 exec npx --no-install playwright test "$@"

@@ -28,7 +28,7 @@ export class Saoma {
   /** Of the operator `admin`, as printed at the first start. */
   password = ''
   private child?: ChildProcess
-  private key = ''
+  private site = ''
   private readonly env: NodeJS.ProcessEnv
 
   private constructor(private readonly folder: string, settings: Settings) {
@@ -81,14 +81,18 @@ export class Saoma {
 
   /** Calls /api/v1 as a program of the site does, with a key for everything. */
   async call(path: string, body: object): Promise<any> {
-    if (!this.key) {
-      const args = ['key', 'create', 'site', '--scopes', 'sessions:write,spend:write,balances:read']
-      this.key = (await promisify(execFile)(binary, args, { cwd: this.folder, env: this.env })).stdout.trim()
-    }
-    const headers = { authorization: `Bearer ${this.key}`, 'content-type': 'application/json' }
+    this.site ||= await this.key('site', 'sessions:write', 'spend:write', 'balances:read')
+    const headers = { authorization: `Bearer ${this.site}`, 'content-type': 'application/json' }
     const answer = await fetch(`${this.url}/api/v1${path}`, { method: 'POST', headers, body: JSON.stringify(body) })
     if (!answer.ok) throw new Error(await answer.text())
     return answer.json()
+  }
+
+  /** A key for a program of the site. */
+  async key(name: string, ...scopes: string[]): Promise<string> {
+    const args = ['key', 'create', name, '--scopes', scopes.join(',')]
+    const { stdout } = await promisify(execFile)(binary, args, { cwd: this.folder, env: this.env })
+    return stdout.trim()
   }
 
   /** Compares our books with the sandbox's bill of a day in Beijing, `2026-11-21`; answers with what the command prints. */
