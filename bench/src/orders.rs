@@ -65,6 +65,7 @@ fn job(plan: &Plan, site: &Site) -> Result<Job, Failure> {
         limit: Duration::from_secs(plan.seconds),
         good: Good::With("weixin://"),
         awake: plan.core.is_some(),
+        per_second: None,
     })
 }
 
