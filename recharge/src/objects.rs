@@ -10,6 +10,7 @@ use crate::exception::{Exception, ExceptionKind, ResolutionKind};
 use crate::order::{Order, OrderState};
 use crate::refund::{Refund, RefundState, Refundable};
 use crate::spend::Account;
+use crate::webhook::{DisabledWhy, Endpoint, Health};
 
 mod spent;
 
@@ -245,6 +246,31 @@ impl ExceptionObject {
                 how: settled.how,
                 reason: settled.reason.clone(),
             }),
+        }
+    }
+}
+
+/// What an event tells of a webhook endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct WebhookEndpointObject {
+    /// Names it for ever.
+    pub id: String,
+    /// Where deliveries go.
+    pub url: String,
+    /// Since when it gets no more; `null` while it does.
+    pub disabled_at: Option<String>,
+    /// Why.
+    pub disabled_why: Option<DisabledWhy>,
+}
+
+impl WebhookEndpointObject {
+    /// The endpoint with this health.
+    pub fn new(endpoint: &Endpoint, health: &Health) -> WebhookEndpointObject {
+        WebhookEndpointObject {
+            id: endpoint.id.to_string(),
+            url: endpoint.url.clone(),
+            disabled_at: time(health.disabled.map(|disabled| disabled.at)),
+            disabled_why: health.disabled.map(|disabled| disabled.why),
         }
     }
 }

@@ -3,13 +3,14 @@
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 use wxpay::{Fen, UnixMillis};
 
 use crate::base32::base32;
 use crate::names::names;
 use crate::objects::{
     BalanceObject, DebitObject, ExceptionObject, GrantObject, HoldObject, RechargeObject, RefundObject,
-    ReversalObject,
+    ReversalObject, WebhookEndpointObject,
 };
 
 mod cursor;
@@ -147,55 +148,73 @@ impl NewEvent {
 }
 
 /// What an event tells; each type has its own of these.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct EventData {
     /// As it is by now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = RechargeObject, required = false)]
     pub recharge: Option<RechargeObject>,
     /// The refund that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = RefundObject, required = false)]
     pub refund: Option<RefundObject>,
     /// What of the recharge's payment the payer has again, in fen.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64, required = false)]
     pub refunded_total: Option<Fen>,
     /// What the balance has back of a refund that failed, in fen.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64, required = false)]
     pub returned: Option<Fen>,
     /// The exception as it is by now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ExceptionObject, required = false)]
     pub exception: Option<ExceptionObject>,
     /// What an operator credited of an exception's payment beside its recharge.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MovedObject, required = false)]
     pub credited: Option<MovedObject>,
     /// What an operator took back of a balance for a refund that was made outside.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = MovedObject, required = false)]
     pub taken_back: Option<MovedObject>,
     /// The debit as it is by now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = DebitObject, required = false)]
     pub debit: Option<DebitObject>,
     /// What was given back of it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ReversalObject, required = false)]
     pub reversal: Option<ReversalObject>,
     /// The hold as it ended.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = HoldObject, required = false)]
     pub hold: Option<HoldObject>,
     /// The grant.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = GrantObject, required = false)]
     pub grant: Option<GrantObject>,
     /// What the user has by now.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = BalanceObject, required = false)]
     pub balance: Option<BalanceObject>,
     /// The setting that the balance fell below, in fen.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = i64, required = false)]
     pub low_balance: Option<Fen>,
+    /// The endpoint that is tried, or gets no more events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = WebhookEndpointObject, required = false)]
+    pub webhook_endpoint: Option<WebhookEndpointObject>,
 }
 
 /// What moved on whose balance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct MovedObject {
     /// The user's id.
     pub user: String,
     /// In fen.
+    #[schema(value_type = i64)]
     pub amount: Fen,
 }
 
@@ -218,14 +237,24 @@ pub struct StoredEvent {
     pub body: String,
 }
 
-#[derive(Serialize)]
-struct Envelope<'a> {
+/// An event as programs get it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+pub struct Envelope<'a> {
+    /// The same for ever, in whatever way it comes.
     id: &'a str,
+    /// What it tells.
     #[serde(rename = "type")]
+    #[schema(value_type = EventType)]
     kind: &'a str,
+    /// When it happened.
     timestamp: String,
+    /// What it is about, such as `recharge/SM…`: events of one subject come one after another.
     subject: &'a str,
+    /// 1, 2, 3 … without a gap.
     seq: i64,
+    /// Which of these it has follows from its type.
+    #[schema(value_type = EventData)]
     data: &'a RawValue,
 }
 

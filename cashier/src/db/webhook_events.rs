@@ -1,5 +1,7 @@
 //! Events of the outbox as deliveries need them, and those that tell of endpoints themselves.
 
+use recharge::objects::WebhookEndpointObject;
+use recharge::outbox::EventData;
 use recharge::webhook::{Endpoint, Health, interest};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -50,20 +52,6 @@ pub(super) async fn numbered(db: &Db, seqs: &str) -> Result<Vec<Sendable>, DbErr
     rows.iter().map(one).collect()
 }
 
-/// What an event about an endpoint tells.
-#[derive(Serialize)]
-struct Told<'a> {
-    webhook_endpoint: ToldEndpoint<'a>,
-}
-
-#[derive(Serialize)]
-struct ToldEndpoint<'a> {
-    id: &'a str,
-    url: &'a str,
-    disabled_at: Option<String>,
-    disabled_why: Option<&'static str>,
-}
-
 /// Writes an event about an endpoint; returns its id.
 pub(super) async fn tell(
     connection: &mut AnyConnection,
@@ -85,13 +73,9 @@ pub(super) async fn tell(
             Some(column::<i64>(&row, "last_seq")?)
         }
     };
-    let told = Told {
-        webhook_endpoint: ToldEndpoint {
-            id: endpoint.id.as_str(),
-            url: &endpoint.url,
-            disabled_at: health.disabled.map(|disabled| disabled.at.to_beijing_rfc3339()),
-            disabled_why: health.disabled.map(|disabled| disabled.why.name()),
-        },
+    let told = EventData {
+        webhook_endpoint: Some(WebhookEndpointObject::new(endpoint, health)),
+        ..EventData::default()
     };
     let id = interest::event_id(now, db.random.bytes());
     let subject = match event_type {
