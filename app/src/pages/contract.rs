@@ -125,19 +125,23 @@ fn curl(
     body: &Value,
 ) -> String {
     let path = path.replace("{out_trade_no}", "SM…").replace("{user}", "u-7").replace("{debit}", "DB…");
-    let path = path.replace("{hold}", "HD…").replace(['{', '}'], "");
+    let path = path.replace("{hold}", "HD…").replace("{endpoint}", "we_…").replace("{event}", "evt_…");
+    let path = path.replace(['{', '}'], "");
     let bearer = match list(&operation["security"]).first() {
         Some(security) if security["userToken"].is_array() => " -H \"Authorization: Bearer $USER_TOKEN\"",
         Some(_) => " -H \"Authorization: Bearer $SAOMA_KEY\"",
         None => "",
     };
-    let post = if method == "post" { " -X POST" } else { "" };
     let json = match body["properties"].is_object() {
         true => format!(" \\\n  --json '{}'", example(document, body)),
         false => String::new(),
     };
-    let post = if json.is_empty() { post } else { "" };
-    format!("curl{post}{bearer} {base}{path}{json}")
+    // A body makes it a POST.
+    let how = match (method, json.is_empty()) {
+        ("get", _) | ("post", false) => String::new(),
+        _ => format!(" -X {}", method.to_uppercase()),
+    };
+    format!("curl{how}{bearer} {base}{path}{json}")
 }
 
 /// A body with what must be there, of the examples of the document.
