@@ -44,6 +44,10 @@ pub(crate) fn operations() -> Vec<Operation> {
         users::operations(),
         debits::operations(),
         holds::operations(),
+        endpoints::operations(),
+        deliveries::operations(),
+        events::operations(),
+        sessions::operations(),
     ]
     .into_iter()
     .flatten()

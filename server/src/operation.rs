@@ -28,6 +28,8 @@ pub(crate) struct Operation {
     pub answers: Vec<(u16, &'static str, Value)>,
     pub codes: Vec<Code>,
     schemas: Schemas,
+    /// Those of answers.
+    answered: Schemas,
 }
 
 impl Operation {
@@ -37,6 +39,14 @@ impl Operation {
 
     pub(crate) fn post(path: &'static str, id: &'static str, summary: [&'static str; 2]) -> Operation {
         Operation::of(Method::POST, path, id, summary)
+    }
+
+    pub(crate) fn patch(path: &'static str, id: &'static str, summary: [&'static str; 2]) -> Operation {
+        Operation::of(Method::PATCH, path, id, summary)
+    }
+
+    pub(crate) fn delete(path: &'static str, id: &'static str, summary: [&'static str; 2]) -> Operation {
+        Operation::of(Method::DELETE, path, id, summary)
     }
 
     fn of(method: Method, path: &'static str, id: &'static str, summary: [&'static str; 2]) -> Operation {
@@ -57,6 +67,7 @@ impl Operation {
             answers: Vec::new(),
             codes: Vec::new(),
             schemas: Vec::new(),
+            answered: Vec::new(),
         }
     }
 
@@ -83,22 +94,33 @@ impl Operation {
     }
 
     /// The header that may stand in the place of a reference.
-    pub(crate) fn idempotency_key(mut self) -> Operation {
-        self.parameters.push(json!({"$ref": "#/components/parameters/IdempotencyKey"}));
-        self
+    pub(crate) fn idempotency_key(self) -> Operation {
+        self.parameter("IdempotencyKey")
     }
 
     /// A list that is read page by page.
-    pub(crate) fn paged(mut self) -> Operation {
-        for name in ["Limit", "After"] {
-            self.parameters.push(json!({"$ref": format!("#/components/parameters/{name}")}));
-        }
+    pub(crate) fn paged(self) -> Operation {
+        self.parameter("Limit").parameter("After")
+    }
+
+    /// A parameter that several operations have.
+    pub(crate) fn parameter(mut self, name: &str) -> Operation {
+        self.parameters.push(json!({"$ref": format!("#/components/parameters/{name}")}));
         self
     }
 
     pub(crate) fn takes<T: ToSchema>(mut self) -> Operation {
-        let schema = self.reference::<T>();
+        let schema = reference::<T>(&mut self.schemas);
         self.takes_json(&["application/json"], schema)
+    }
+
+    /// The same where the body may be left out.
+    pub(crate) fn may_take<T: ToSchema>(self) -> Operation {
+        let mut operation = self.takes::<T>();
+        if let Some(body) = &mut operation.body {
+            body["required"] = json!(false);
+        }
+        operation
     }
 
     /// The same by a schema that is written out.
@@ -110,7 +132,7 @@ impl Operation {
     }
 
     pub(crate) fn answers<T: ToSchema>(mut self, status: u16, says: &'static str) -> Operation {
-        let schema = self.reference::<T>();
+        let schema = reference::<T>(&mut self.answered);
         self.answers.push((status, says, schema));
         self
     }
@@ -119,6 +141,11 @@ impl Operation {
     pub(crate) fn answers_json(mut self, status: u16, says: &'static str, schema: Value) -> Operation {
         self.answers.push((status, says, schema));
         self
+    }
+
+    /// An answer without a body.
+    pub(crate) fn answers_nothing(self, status: u16, says: &'static str) -> Operation {
+        self.answers_json(status, says, Value::Null)
     }
 
     /// A header that may be sent.
@@ -131,14 +158,18 @@ impl Operation {
     }
 
     /// A page of these.
-    pub(crate) fn answers_page<T: ToSchema>(mut self, says: &'static str) -> Operation {
-        let item = self.reference::<T>();
+    pub(crate) fn answers_page<T: ToSchema>(self, says: &'static str) -> Operation {
+        let next =
+            json!({"type": ["string", "null"], "description": "For `after`; `null` on the last page."});
+        self.answers_list::<T>(says, next)
+    }
+
+    /// Some of these, and where the others begin.
+    pub(crate) fn answers_list<T: ToSchema>(mut self, says: &'static str, next: Value) -> Operation {
+        let item = reference::<T>(&mut self.answered);
         let schema = json!({
             "type": "object", "required": ["data", "next"], "additionalProperties": false,
-            "properties": {
-                "data": {"type": "array", "items": item},
-                "next": {"type": ["string", "null"], "description": "For `after`; `null` on the last page."},
-            },
+            "properties": {"data": {"type": "array", "items": item}, "next": next},
         });
         self.answers.push((200, says, schema));
         self
@@ -150,13 +181,6 @@ impl Operation {
         self
     }
 
-    fn reference<T: ToSchema>(&mut self) -> Value {
-        let name = T::name().into_owned();
-        self.schemas.push((name.clone(), <T as PartialSchema>::schema()));
-        <T as ToSchema>::schemas(&mut self.schemas);
-        json!({"$ref": format!("#/components/schemas/{name}")})
-    }
-
     pub(crate) fn has_body(&self) -> bool {
         self.body.is_some()
     }
@@ -165,8 +189,8 @@ impl Operation {
         self.parameters.iter().any(|parameter| parameter["in"] == "query" || parameter["$ref"].is_string())
     }
 
-    /// Its schemas, and the operation without what its registration says.
-    pub(crate) fn into_parts(self) -> (Schemas, serde_json::Map<String, Value>) {
+    /// Its schemas by name, and the operation without what its registration says.
+    pub(crate) fn into_parts(self) -> (Vec<(String, Value)>, serde_json::Map<String, Value>) {
         let mut written = serde_json::Map::new();
         written.insert("operationId".to_owned(), json!(self.id));
         written.insert("summary".to_owned(), json!(self.summary[0]));
@@ -181,6 +205,41 @@ impl Operation {
         if let Some(body) = self.body {
             written.insert("requestBody".to_owned(), body);
         }
-        (self.schemas, written)
+        let json = |(name, schema)| (name, serde_json::to_value(schema).unwrap_or_default());
+        let mut schemas: Vec<_> = self.schemas.into_iter().map(json).collect();
+        let first = schemas.len();
+        schemas.extend(self.answered.into_iter().map(json));
+        schemas[first..].iter_mut().for_each(|(_, schema)| require_nulls(schema));
+        (schemas, written)
+    }
+}
+
+fn reference<T: ToSchema>(schemas: &mut Schemas) -> Value {
+    let name = T::name().into_owned();
+    schemas.push((name.clone(), <T as PartialSchema>::schema()));
+    <T as ToSchema>::schemas(schemas);
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+/// What can be `null` in an answer is always there; what may be left out is never `null`.
+fn require_nulls(schema: &mut Value) {
+    if let Value::Array(all) = schema {
+        all.iter_mut().for_each(require_nulls);
+    }
+    let Value::Object(fields) = schema else { return };
+    fields.values_mut().for_each(require_nulls);
+    let can_be_null = |property: &Value| {
+        let is_null = |one: &Value| one == "null" || one["type"] == "null";
+        ["type", "oneOf"]
+            .iter()
+            .any(|key| property[*key].as_array().is_some_and(|all| all.iter().any(is_null)))
+    };
+    let Some(Value::Object(properties)) = fields.get("properties") else { return };
+    let nulls: Vec<_> =
+        properties.iter().filter(|(_, one)| can_be_null(one)).map(|(name, _)| json!(name)).collect();
+    if let (false, Value::Array(required)) =
+        (nulls.is_empty(), fields.entry("required").or_insert_with(|| json!([])))
+    {
+        required.extend(nulls);
     }
 }

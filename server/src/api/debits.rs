@@ -174,9 +174,10 @@ struct Results {
 struct Outcome {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Answer, required = false)]
     debit: Option<Answer>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Object, required = false)]
     error: Option<Written>,
 }
 

@@ -8,16 +8,17 @@ use axum::{
 };
 use cashier::webhooks::{AttemptSeen, Delivery};
 use http::{StatusCode, Uri};
-use recharge::webhook::DeliveryState;
+use recharge::{outbox::Envelope, webhook::DeliveryState};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
+use utoipa::ToSchema;
 use wxpay::UnixMillis;
 
 use super::{
     endpoints::{MANAGE, refused},
     paging::{Page, Query},
 };
-use crate::{key_call::KeyCall, problem::Problem, state::Server};
+use crate::{error_code::Code, key_call::KeyCall, operation::Operation, problem::Problem, state::Server};
 
 pub(super) fn routes() -> Routes<Server> {
     Routes::new()
@@ -31,19 +32,57 @@ pub(super) fn routes() -> Routes<Server> {
         )
 }
 
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::get(
+            "/api/v1/webhook_endpoints/{endpoint}/deliveries",
+            "listDeliveries",
+            ["List what was sent to a webhook endpoint, the newest first", "推送记录，新的在前"],
+        )
+        .paged()
+        .query(
+            "state",
+            "In this state.",
+            json!({"type": "string", "enum": DeliveryState::ALL.map(DeliveryState::name)}),
+        )
+        .answers_page::<Shown>("A page of them."),
+        Operation::get(
+            "/api/v1/webhook_endpoints/{endpoint}/deliveries/{event}",
+            "getDelivery",
+            ["Read a delivery, what is sent, and its last tries", "查询一次推送及其尝试"],
+        )
+        .answers::<Whole>(200, "As it is. At most 50 tries, the newest first."),
+        Operation::post(
+            "/api/v1/webhook_endpoints/{endpoint}/deliveries/{event}/redeliver",
+            "redeliver",
+            ["Send an event once more", "重新推送一个事件"],
+        )
+        .says("Whatever became of it, in its place before later events of its subject.")
+        .answers::<Shown>(202, "It is sent beside this answer.")
+        .refuses(&[Code::EndpointDisabled]),
+    ]
+}
+
 /// A delivery.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Delivery)]
 struct Shown {
+    /// The event's id.
     event: String,
+    /// The event's type.
     r#type: String,
+    /// What the event is about.
     subject: String,
+    /// The event's number.
     seq: i64,
-    /// `waiting`, `delivered` or `given_up`.
     state: DeliveryState,
     /// How often it was sent.
     sent: i64,
+    /// When it was sent first.
     first_at: Option<String>,
+    /// When it is sent next, at the earliest.
     next_at: Option<String>,
+    /// When it was taken or given up.
     ended_at: Option<String>,
 }
 
@@ -84,22 +123,31 @@ async fn list(
 }
 
 /// A delivery with what is sent, and its last tries, the newest first.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WholeDelivery)]
 struct Whole {
     #[serde(flatten)]
     delivery: Shown,
     /// The event, as it is sent.
+    #[schema(value_type = Option<Envelope>)]
     body: Option<Box<RawValue>>,
     attempts: Vec<Attempt>,
 }
 
-#[derive(Serialize)]
+/// A try.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DeliveryTry)]
 struct Attempt {
+    /// 1 for the first.
     n: i64,
+    /// When it was made.
     at: String,
+    /// How long it took, in milliseconds.
     took_ms: i64,
+    /// The answer's; `null` without one.
     status: Option<i64>,
-    /// What was in the way: `dns`, `blocked_address`, `connect`, `tls`, `timeout`, `broken`, `redirect`, `status`, `gone`, `secret`.
+    /// What was in the way.
+    #[schema(inline)]
     problem: Option<recharge::webhook::Problem>,
     /// To which address it was sent.
     address: Option<String>,

@@ -12,17 +12,19 @@ use cashier::webhooks::{WebhookError, Webhooks};
 use http::{StatusCode, Uri};
 use recharge::{
     api_key::Scope,
-    webhook::{Choice, Endpoint, PER_S, interest},
+    webhook::{Choice, DisabledWhy, Endpoint, PER_S, interest},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use wxpay::UnixMillis;
 
 use super::{
     json,
     paging::{Page, Query, whole},
+    schemas,
     spending::not_found,
 };
-use crate::{error_code::Code, key_call::KeyCall, problem::Problem, state::Server};
+use crate::{error_code::Code, key_call::KeyCall, operation::Operation, problem::Problem, state::Server};
 
 pub(super) const MANAGE: Caller = Caller::Key(Some(Scope::WebhooksWrite));
 
@@ -40,19 +42,86 @@ pub(super) fn routes() -> Routes<Server> {
         .post("/api/v1/webhook_endpoints/{endpoint}/replay", MANAGE, Limit::Key, replay)
 }
 
+pub(super) fn operations() -> Vec<Operation> {
+    const ALL: &str = "/api/v1/webhook_endpoints";
+    const ONE: &str = "/api/v1/webhook_endpoints/{endpoint}";
+    vec![
+        Operation::post(ALL, "createWebhookEndpoint", ["Make a webhook endpoint", "新建回调地址"])
+            .says("The site is told there of what happens from now on, by signed `POST`s (Standard Webhooks). At most 20.")
+            .takes::<Wanted>()
+            .answers::<Shown>(201, "Made. `secret` is shown here and never again.")
+            .refuses(&[Code::TooManyEndpoints, Code::Seal]),
+        Operation::get(ALL, "listWebhookEndpoints", ["List webhook endpoints, the oldest first", "回调地址列表，旧的在前"])
+            .answers_page::<Shown>("All of them; `next` is always `null`."),
+        Operation::get(ONE, "getWebhookEndpoint", ["Read a webhook endpoint", "查询回调地址"])
+            .answers::<Shown>(200, "As it is."),
+        Operation::patch(ONE, "changeWebhookEndpoint", ["Change a webhook endpoint", "修改回调地址"])
+            .says("What is left out stays.")
+            .takes::<Changed>()
+            .answers::<Shown>(200, "As it is now.")
+            .refuses(&[Code::Changed]),
+        Operation::delete(ONE, "deleteWebhookEndpoint", ["Delete a webhook endpoint", "删除回调地址"])
+            .says("Nothing more is sent to it, and its deliveries are forgotten.")
+            .answers_nothing(204, "Deleted."),
+        Operation::post(
+            "/api/v1/webhook_endpoints/{endpoint}/rotate_secret",
+            "rotateWebhookSecret",
+            ["Give a webhook endpoint another secret", "更换回调密钥"],
+        )
+        .says("Both sign until the one before ends.")
+        .may_take::<Rotation>()
+        .answers::<Shown>(200, "As it is now. `secret` is shown here and never again.")
+        .refuses(&[Code::RotationOpen, Code::Changed, Code::Seal]),
+        Operation::post(
+            "/api/v1/webhook_endpoints/{endpoint}/enable",
+            "enableWebhookEndpoint",
+            ["Go on with a webhook endpoint", "启用回调地址"],
+        )
+        .says("Deliveries go on where they stood; one that is ill is tried at once.")
+        .answers::<Shown>(200, "As it is now.")
+        .refuses(&[Code::Changed]),
+        Operation::post(
+            "/api/v1/webhook_endpoints/{endpoint}/disable",
+            "disableWebhookEndpoint",
+            ["Send nothing to a webhook endpoint", "停用回调地址"],
+        )
+        .says("What happens meanwhile waits for `enable`.")
+        .answers::<Shown>(200, "As it is now.")
+        .refuses(&[Code::Changed]),
+        Operation::post(
+            "/api/v1/webhook_endpoints/{endpoint}/test",
+            "testWebhookEndpoint",
+            ["Send a test.ping to a webhook endpoint", "发送测试事件"],
+        )
+        .says("To this endpoint alone, whatever it asks for.")
+        .answers::<Sent>(202, "It is sent beside this answer.")
+        .refuses(&[Code::EndpointDisabled]),
+        Operation::post(
+            "/api/v1/webhook_endpoints/{endpoint}/replay",
+            "replayEvents",
+            ["Send all events since a time once more", "重放某时刻以来的事件"],
+        )
+        .says("Also those that were taken: their ids are the same. A new endpoint gets what was before it in the same way.")
+        .takes::<Replay>()
+        .answers::<Shown>(202, "They are sent beside this answer.")
+        .refuses(&[Code::Changed]),
+    ]
+}
+
 /// An endpoint as programs see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookEndpoint)]
 pub(super) struct Shown {
     id: String,
     url: String,
     /// Empty: all but those that are only for who asks by name.
+    #[schema(value_type = schemas::WebhookTypes)]
     types: BTreeSet<String>,
     description: String,
     per_s: i64,
     /// `well`, `ill` (tried now and then) or `disabled`.
     state: &'static str,
-    /// `gone`, `failing` or `by_hand`.
-    disabled_why: Option<&'static str>,
+    disabled_why: Option<DisabledWhy>,
     disabled_at: Option<String>,
     /// Failures since the last success.
     failures: i64,
@@ -63,6 +132,7 @@ pub(super) struct Shown {
     created_at: String,
     /// Shown when it is made or rotated, and only then.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     secret: Option<String>,
 }
 
@@ -82,7 +152,7 @@ impl Shown {
             description: endpoint.description,
             per_s: endpoint.per_s,
             state,
-            disabled_why: health.disabled.map(|disabled| disabled.why.name()),
+            disabled_why: health.disabled.map(|disabled| disabled.why),
             disabled_at: health.disabled.map(|disabled| disabled.at.to_beijing_rfc3339()),
             failures: health.failures,
             failing_since: health.failing_since.map(UnixMillis::to_beijing_rfc3339),
@@ -94,12 +164,18 @@ impl Shown {
     }
 }
 
-#[derive(Deserialize)]
+/// An endpoint that is to be made.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewWebhookEndpoint)]
 struct Wanted {
+    #[schema(value_type = schemas::WebhookUrl)]
     url: String,
+    #[schema(value_type = Option<schemas::WebhookTypes>)]
     types: Option<BTreeSet<String>>,
+    #[schema(value_type = Option<schemas::WebhookNote>)]
     description: Option<String>,
+    #[schema(value_type = Option<schemas::WebhookRate>)]
     per_s: Option<i64>,
 }
 
@@ -132,12 +208,17 @@ async fn show(State(server): State<Server>, Path(id): Path<String>) -> Result<Js
 }
 
 /// What is to change; what is left out stays.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookEndpointChange)]
 struct Changed {
+    #[schema(value_type = Option<schemas::WebhookUrl>)]
     url: Option<String>,
+    #[schema(value_type = Option<schemas::WebhookTypes>)]
     types: Option<BTreeSet<String>>,
+    #[schema(value_type = Option<schemas::WebhookNote>)]
     description: Option<String>,
+    #[schema(value_type = Option<schemas::WebhookRate>)]
     per_s: Option<i64>,
 }
 
@@ -167,9 +248,12 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-#[derive(Deserialize)]
+/// How a secret is changed.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookRotation)]
 struct Rotation {
+    #[schema(value_type = Option<schemas::KeepOld>)]
     keep_old_s: Option<i64>,
 }
 
@@ -209,7 +293,8 @@ async fn set_enabled(server: Server, call: KeyCall, id: String, on: bool) -> Res
 }
 
 /// What a call has set off; it is delivered beside it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WebhookTest)]
 struct Sent {
     /// The event's id, under which its delivery is found.
     event: String,
@@ -224,10 +309,13 @@ async fn test(
     Ok((StatusCode::ACCEPTED, Json(Sent { event })).into_response())
 }
 
-#[derive(Deserialize)]
+/// What is sent once more.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = WebhookReplay)]
 struct Replay {
-    /// RFC 3339.
+    /// Events since then.
+    #[schema(value_type = schemas::Time)]
     from: String,
 }
 

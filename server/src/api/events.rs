@@ -11,19 +11,49 @@ use cashier::outbox::{EventPage, ReadError};
 use http::{HeaderValue, Uri, header};
 use recharge::{
     api_key::Scope,
-    outbox::{Cursor, EventType},
+    outbox::{Cursor, Envelope, EventType},
 };
+use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 use wxpay::UnixMillis;
 
 use super::paging::Query;
-use crate::{error_code::Code, problem::Problem, state::Server};
+use crate::{error_code::Code, operation::Operation, problem::Problem, state::Server};
 
 /// Longest wait for an event, in seconds; proxies end what says nothing for longer.
 const LONGEST_WAIT_S: u64 = 25;
 
 pub(super) fn routes() -> Routes<Server> {
     Routes::new().get("/api/v1/events", Caller::Key(Some(Scope::EventsRead)), Limit::Key, list)
+}
+
+pub(super) fn operations() -> Vec<Operation> {
+    let after = json!({"type": "string", "pattern": "^(latest|[0-9]{1,18}-[0-9A-Za-z]{6})$"});
+    let types = json!({"type": "array", "items": {"$ref": "#/components/schemas/EventType"}});
+    let wait =
+        json!({"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT_S, "default": 0, "examples": [25]});
+    vec![
+        Operation::get(
+            "/api/v1/events",
+            "listEvents",
+            ["Read what happened, oldest first", "读取事件，旧的在前"],
+        )
+        .says("Keep `next` in the transaction that keeps what the events led to, and ask with it again at once. Each event comes at \
+               least once: credit by `out_trade_no`.")
+        .query(
+            "after",
+            "The `next` of the answer before; `latest`: only what happens from now on. Without it: from the oldest that is kept.",
+            after,
+        )
+        .query("wait_s", "How long the answer waits for an event where there is none, in seconds.", wait)
+        .query("type", "Only these types; commas may stand between them too.", types)
+        .parameter("Limit")
+        .answers_list::<Envelope>(
+            "As many as there are by now.",
+            json!({"type": "string", "description": "For `after`: always there.", "examples": ["124-0XK9QD"]}),
+        )
+        .refuses(&[Code::CursorLost]),
+    ]
 }
 
 /// Where to begin.

@@ -2,7 +2,11 @@
 
 use std::borrow::Cow;
 
-use recharge::spend::{OnShortfall as Shortfall, Reason as Why, Reference as Name};
+use recharge::{
+    api_key::KEEP_OLD_MOST_MS,
+    spend::{OnShortfall as Shortfall, Reason as Why, Reference as Name},
+    webhook::{MOST_PER_S, interest},
+};
 use serde_json::{Value, json};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -10,6 +14,7 @@ use utoipa::{
 };
 
 use super::values::{self as given, Text};
+use crate::user_token::{LONGEST_S, SHORTEST_SESSION_S};
 
 /// `Name = what it must be, rest of the schema;`
 macro_rules! values {
@@ -65,6 +70,20 @@ values! {
     TotalFee = "a whole number of fen from 1 to 1000000000, such as 1500 for 15 yuan", {"type": "integer", "minimum": 1, "maximum": 1_000_000_000, "examples": [1500]};
     Quantity = given::QUANTITY, {"type": "integer", "minimum": 1, "maximum": 4_294_967_295_i64, "examples": [50]};
     HoldLife = given::HOLD_LIFE, {"type": "integer", "minimum": 60, "maximum": 604_800, "examples": [900]};
+    SessionLife = given::SESSION_LIFE, {"type": "integer", "minimum": SHORTEST_SESSION_S, "maximum": LONGEST_S, "examples": [3600]};
+    Origin = "one of SAOMA_FRAME_ANCESTORS, such as https://www.example.com",
+        {"type": "string", "format": "uri", "pattern": "^https?://[^@ ]+$", "examples": ["https://www.example.com"]};
+    Time = "a time, such as 2026-03-15T10:00:00+08:00", {"type": "string", "format": "date-time", "examples": ["2026-03-15T10:00:00+08:00"]};
+    WebhookUrl = "an https address of at most 2048 bytes that is not this server's, without user name and fragment",
+        {"type": "string", "format": "uri", "maxLength": 2048, "pattern": "^https?://[^@# ]+$", "examples": ["https://hooks.example.com/saoma"]};
+    WebhookTypes = "types of events; none: all but those that are told only to who names them",
+        {"type": "array", "items": {"type": "string", "enum": interest::known()}, "examples": [["recharge.paid", "recharge.refund_requested"]]};
+    WebhookNote = "for people: at most 200 bytes without control characters",
+        {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", "examples": ["The shop"]};
+    WebhookRate = "how many late events a second it gets, from each instance: 1 to 10000; 50 unless it is said",
+        {"type": "integer", "minimum": 1, "maximum": MOST_PER_S, "examples": [50]};
+    KeepOld = "how long the secret before signs beside the new one, in seconds: 0 to 604800; a day unless it is said",
+        {"type": "integer", "minimum": 0, "maximum": KEEP_OLD_MOST_MS / 1000, "examples": [86_400]};
     Metadata = given::METADATA, {"type": "object", "maxProperties": 16, "examples": [{"job": "9"}],
         "propertyNames": {"type": "string", "minLength": 1, "maxLength": 64},
         "additionalProperties": {"type": ["string", "number", "boolean"]}};

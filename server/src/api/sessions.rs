@@ -9,12 +9,13 @@ use axum::{
 use http::StatusCode;
 use recharge::{User, api_key::Scope, spend::Amount};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{
-    json, return_url,
+    json, return_url, schemas,
     values::{Given, SessionLife, UserId},
 };
-use crate::{error_code::Code, problem::Problem, state::Server, user_token::Asks};
+use crate::{error_code::Code, operation::Operation, problem::Problem, state::Server, user_token::Asks};
 
 const MAKE: Caller = Caller::Key(Some(Scope::SessionsWrite));
 
@@ -27,29 +28,53 @@ pub(super) fn routes() -> Routes<Server> {
     Routes::new().post("/api/v1/sessions", MAKE, Limit::Key, make)
 }
 
-#[derive(Deserialize)]
+pub(super) fn operations() -> Vec<Operation> {
+    vec![
+        Operation::post(
+            "/api/v1/sessions",
+            "createSession",
+            ["Make a link that signs a user in", "创建免登录链接"],
+        )
+        .says("For a site without a library for user tokens. The link can be opened for ten minutes.")
+        .takes::<Asked>()
+        .answers::<Made>(201, "Made.")
+        .refuses(&[Code::Seal]),
+    ]
+}
+
+/// Who is signed in, and where.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewSession)]
 struct Asked {
+    #[schema(value_type = schemas::UserId)]
     user: Given<UserId>,
     /// As the page shows it; the id without one.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::UserName>)]
     name: Option<String>,
     /// Fen that the page proposes.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::Amount>)]
     amount: Option<Given<Amount>>,
     /// For a frame in a page of the site.
     #[serde(default)]
     embed: bool,
     /// Which site, where several may have frames.
     #[serde(default)]
+    #[schema(value_type = Option<schemas::Origin>)]
     origin: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<schemas::ReturnUrl>)]
     return_url: Option<String>,
     #[serde(default)]
+    #[schema(value_type = Option<schemas::SessionLife>)]
     expires_in_s: Option<Given<SessionLife>>,
 }
 
-#[derive(Serialize)]
+/// A link.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Session)]
 struct Made {
     /// Opens the pages signed in; it holds a secret.
     url: String,

@@ -138,10 +138,13 @@ struct Row {
     balance_after: Option<Fen>,
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     out_trade_no: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     debit: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     grant: Option<String>,
     reason: String,
 }

@@ -17,6 +17,7 @@ use crate::user_token::{LONGEST_S, SHORTEST_SESSION_S};
 pub(crate) const AMOUNT: &str = "a whole number of fen from 1 to 100000000000, such as 1500 for 15 yuan";
 pub(crate) const QUANTITY: &str = "a whole number of units, such as 50";
 pub(crate) const HOLD_LIFE: &str = "a whole number of seconds from 60 to 604800, such as 900";
+pub(crate) const SESSION_LIFE: &str = "a whole number of seconds from 60 to 86400, such as 3600";
 pub(crate) const METADATA: &str =
     "an object of at most 16 keys with strings, numbers and booleans, 2 KiB in all, such as {\"job\":\"9\"}";
 
@@ -217,10 +218,9 @@ impl<'de> Deserialize<'de> for Given<HoldLife> {
 
 impl<'de> Deserialize<'de> for Given<SessionLife> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let must_be = "a whole number of seconds from 60 to 86400, such as 3600";
         let read =
             |seconds| (SHORTEST_SESSION_S..=LONGEST_S).contains(&seconds).then_some(SessionLife(seconds));
-        from.deserialize_any(Whole { must_be, read })
+        from.deserialize_any(Whole { must_be: SESSION_LIFE, read })
     }
 }
 

@@ -27,10 +27,6 @@ impl Seller {
         Seller { site, key }
     }
 
-    pub fn key(&self) -> &str {
-        &self.key
-    }
-
     pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = method.parse().unwrap();
         self.site.http.request(method, format!("{}/api/v1{path}", self.site.url)).bearer_auth(&self.key)

@@ -2,12 +2,13 @@
 
 use std::{path::Path, process::Command};
 
+use recharge::api_key::Scope;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
     api_recharges::Seller,
-    common::{on_both, on_both_with},
+    common::{Site, on_both, on_both_with},
 };
 
 /// How a judge ended, and what it said.
@@ -80,14 +81,31 @@ async fn a_server_keeps_the_contract_whatever_it_is_sent() {
             let body = json!({"user": "lin", "amount": 100, "reference": "seed", "reason": "seed"});
             assert_eq!(seller.post(path, body).await.0, 201);
         }
+        let key = seller.site.key("judge", &Scope::ALL).await;
         let seconds = std::env::var("CONTRACT_S").unwrap_or_else(|_| "60".to_owned());
-        let with = vec![
-            ("SERVER", seller.site.url.clone()),
-            ("KEY", seller.key().to_owned()),
-            ("SECONDS_MOST", seconds),
-        ];
+        let with = vec![("SERVER", seller.site.url.clone()), ("KEY", key.clone()), ("SECONDS_MOST", seconds)];
         let (is_well, said) = judged("schemathesis", with).await;
         assert!(is_well, "{said}");
+        tell_as_written(&seller.site, &key).await;
     })
     .await;
+}
+
+/// Every event that there is has what the document says of its type.
+async fn tell_as_written(site: &Site, key: &str) {
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(kept()).unwrap()).unwrap();
+    let page = site.get("/api/v1/events?limit=100").bearer_auth(key).send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    let page: Value = page.json().await.unwrap();
+    let events = page["data"].as_array().unwrap();
+    assert!(!events.is_empty());
+    for event in events {
+        let webhook = &document["webhooks"][event["type"].as_str().unwrap()]["post"];
+        let schema = &webhook["requestBody"]["content"]["application/json"]["schema"]["allOf"][1]["properties"]
+            ["data"];
+        let told = event["data"].as_object().unwrap();
+        assert!(told.keys().all(|name| schema["properties"][name].is_object()), "{event}");
+        let needed = schema["required"].as_array().unwrap();
+        assert!(needed.iter().all(|name| told.contains_key(name.as_str().unwrap())), "{event}");
+    }
 }
