@@ -190,7 +190,7 @@ fn what_the_caller_knows_is_told_only_where_it_is_asked_for() {
             reference: Reference::parse("r").unwrap(),
             reason: Reason::parse("not delivered").unwrap(),
         };
-        let (id, by) = (ReversalId::new(PLACED, [1; 10]), Actor::Key("forum".to_owned()));
+        let (id, by) = (ReversalId::new(PLACED, [1; 10]), Acting::key("forum", ""));
         ReverseDebit { id, request, by, now: PLACED }.apply(&mut batch).unwrap();
         let user = User::new("u_1", "").unwrap();
         let (reference, reason) = (Reference::parse("g").unwrap(), Reason::parse("a gift").unwrap());
