@@ -90,11 +90,16 @@ impl World {
             if let Wanted::Grant { user, fen: ..0, even_if_low: true } = &call.wanted {
                 self.oracle.may_owe(user);
             }
-            self.oracle.asked_to_spend(&call);
-            let name = format!("{}: {:?}", call.reference, call.wanted);
-            let process = self.process(machine);
-            let made = make(process.cashier.clone(), call);
-            process.begin(name, made);
+            // A caller that hears nothing asks another process at once.
+            let everywhere = self.rng.random_ratio(1, 3);
+            let machines = if everywhere { self.alive() } else { vec![machine] };
+            for machine in machines {
+                self.oracle.asked_to_spend(&call);
+                let name = format!("{}: {:?}", call.reference, call.wanted);
+                let process = self.process(machine);
+                let made = make(process.cashier.clone(), call.clone());
+                process.begin(name, made);
+            }
         }
     }
 
