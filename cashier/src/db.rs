@@ -58,6 +58,7 @@ mod turnstile;
 pub(crate) mod webhook_deliveries;
 pub(crate) mod webhook_endpoints;
 mod webhook_events;
+pub(crate) mod webhook_log;
 pub(crate) mod wechat_keys;
 pub mod writer;
 

@@ -6,32 +6,28 @@ use ipnet::IpNet;
 use recharge::api_key::{KEEP_OLD_MOST_MS, KEEP_OLD_MS};
 use recharge::audit::{Acting, AuditEntry};
 use recharge::webhook::signature::WebhookSecret;
-use recharge::webhook::{
-    Choice, DeliveryState, Endpoint, EndpointId, Health, Interest, UrlRefusal, interest,
-};
+use recharge::webhook::{Choice, Endpoint, EndpointId, Health, Interest, UrlRefusal, interest};
 use serde_json::json;
 use tokio::sync::Notify;
 use wxpay::{InvalidValue, UnixMillis};
 
 use crate::clock::Clock;
-use crate::db::{Db, DbError, webhook_deliveries, webhook_endpoints};
+use crate::db::{Db, DbError, webhook_endpoints};
 use crate::random::Random;
 use crate::sealing::{Purpose, Sealer, SecretKeys};
 
+mod deliveries;
 mod dispatch;
 mod names;
 mod send;
 
-pub use crate::db::webhook_deliveries::{AttemptSeen, Delivery};
+pub use crate::db::webhook_log::{AttemptSeen, Delivery};
+pub use deliveries::Backlog;
 pub use names::Names;
 use send::Sender;
 
 /// Endpoints of a site at most: each costs a look at every event.
 pub const MOST_ENDPOINTS: i64 = 20;
-/// Tries of a delivery that are shown at most.
-const TRIES_SHOWN: i64 = 50;
-/// How long tries are kept, in milliseconds: 30 days.
-const KEEP_TRIES_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 /// Why an endpoint was not made or changed. Nothing was written, unless the database did not confirm it.
 #[derive(Debug, thiserror::Error)]
@@ -59,18 +55,6 @@ pub enum WebhookError {
     Changed,
     #[error("database error")]
     Db(#[from] DbError),
-}
-
-/// What an endpoint has waiting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Backlog {
-    /// Counted up to [`Backlog::MOST`].
-    pub waiting: i64,
-    pub oldest_due: Option<UnixMillis>,
-}
-
-impl Backlog {
-    pub const MOST: i64 = 10_000;
 }
 
 /// Cheap to clone; all clones are the same.
@@ -297,90 +281,6 @@ impl Webhooks {
         }
         self.poke();
         self.find(id).await
-    }
-
-    /// Deliveries before a number, the newest first.
-    ///
-    /// # Errors
-    /// [`WebhookError`].
-    pub async fn deliveries(
-        &self,
-        id: &EndpointId,
-        state: Option<DeliveryState>,
-        before: Option<i64>,
-        limit: i64,
-    ) -> Result<Vec<Delivery>, DbError> {
-        webhook_deliveries::list(&self.0.db, id, state, before, limit).await
-    }
-
-    /// One delivery, what is sent, and its last tries, the newest first.
-    ///
-    /// # Errors
-    /// [`WebhookError`].
-    pub async fn delivery(
-        &self,
-        id: &EndpointId,
-        event_id: &str,
-    ) -> Result<(Delivery, String, Vec<AttemptSeen>), WebhookError> {
-        let found = webhook_deliveries::find(&self.0.db, id, event_id).await?;
-        let delivery = found.ok_or(WebhookError::NoDelivery)?;
-        let body = webhook_deliveries::body(&self.0.db, delivery.seq).await?;
-        let tries = webhook_deliveries::attempts(&self.0.db, id, delivery.seq, TRIES_SHOWN).await?;
-        Ok((delivery, body, tries))
-    }
-
-    /// Sends one event again, whatever became of it, in its place before later ones of its subject.
-    ///
-    /// # Errors
-    /// [`WebhookError`].
-    pub async fn redeliver(&self, id: &str, event_id: &str, by: &Acting) -> Result<Delivery, WebhookError> {
-        let endpoint = self.find(id).await?;
-        if endpoint.health.disabled.is_some() {
-            return Err(WebhookError::Disabled);
-        }
-        let found = webhook_deliveries::find(&self.0.db, &endpoint.id, event_id).await?;
-        let delivery = found.ok_or(WebhookError::NoDelivery)?;
-        let now = self.0.clock.now();
-        let mut audit = AuditEntry::of(now, by, "webhook_redelivered", id);
-        audit.after = json!({ "event": event_id }).to_string();
-        let (db, seq, of) = (self.0.db.clone(), delivery.seq, endpoint.id.clone());
-        let write = async move { webhook_deliveries::redeliver(&db, &of, seq, now, &audit).await };
-        if !self.0.db.run_to_completion(write).await? {
-            return Err(WebhookError::NoDelivery);
-        }
-        self.poke();
-        let found = webhook_deliveries::find(&self.0.db, &endpoint.id, event_id).await?;
-        found.ok_or(WebhookError::NoDelivery)
-    }
-
-    /// # Errors
-    /// [`DbError`].
-    pub async fn backlog(&self, id: &EndpointId) -> Result<Backlog, DbError> {
-        let (waiting, oldest_due) = webhook_deliveries::waiting(&self.0.db, id, Backlog::MOST).await?;
-        Ok(Backlog { waiting, oldest_due })
-    }
-
-    /// Endpoints that are ill, and those that are disabled for another reason than that somebody said so.
-    ///
-    /// # Errors
-    /// [`DbError`].
-    pub async fn in_trouble(&self) -> Result<(usize, usize), DbError> {
-        use recharge::webhook::DisabledWhy;
-        let all = self.list().await?;
-        let stopped = |endpoint: &&Endpoint| {
-            endpoint.health.disabled.is_some_and(|disabled| disabled.why != DisabledWhy::ByHand)
-        };
-        let ill = |endpoint: &&Endpoint| endpoint.health.disabled.is_none() && endpoint.health.is_ill();
-        Ok((all.iter().filter(ill).count(), all.iter().filter(stopped).count()))
-    }
-
-    /// Deletes old tries, and what is left of deleted endpoints and events. Returns how many rows.
-    ///
-    /// # Errors
-    /// [`DbError`].
-    pub async fn forget(&self) -> Result<u64, DbError> {
-        let (db, before) = (self.0.db.clone(), self.0.clock.now().plus_ms(-KEEP_TRIES_MS));
-        self.0.db.run_to_completion(async move { webhook_deliveries::forget(&db, before).await }).await
     }
 
     fn checked(&self, choice: Choice) -> Result<Choice, WebhookError> {
