@@ -218,7 +218,7 @@ impl Process {
 
     /// Waits until so many rows are there.
     pub async fn until(&self, from: &str, wanted: i64) {
-        for _ in 0..800 {
+        for _ in 0..2_400 {
             if self.count(from).await == wanted {
                 return;
             }
