@@ -81,19 +81,21 @@ async fn rotates(database: &str) {
     let told = async || -> Vec<Value> {
         serde_json::from_str(&get(format!("{sandbox}/control/notices")).await).unwrap()
     };
-    for _ in 0..100 {
-        if told().await.len() >= paid {
+    let taken = async || -> Vec<Value> {
+        told().await.into_iter().filter(|notice| notice["status"] == 204).collect()
+    };
+    for _ in 0..400 {
+        if taken().await.len() >= paid {
             break;
         }
         sleep(Duration::from_millis(100)).await;
     }
-    let told = told().await;
-    assert!(
-        told.iter().all(|notice| notice["status"] == 204),
-        "{:?}",
-        told.iter().find(|one| one["status"] != 204)
-    );
-    assert_eq!(told.len(), paid, "each was told of once");
+    // 500 says that it is not stored within the time that WeChat waits, which a busy machine may need: WeChat tells it again.
+    // A notice that is not believed gets 401.
+    let refused = told().await.into_iter().find(|notice| notice["status"] != 204 && notice["status"] != 500);
+    assert!(refused.is_none(), "{refused:?}");
+    let told = taken().await;
+    assert_eq!(told.len(), paid, "each was taken once");
     let by = |serial: &str| told.iter().filter(|one| one["headers"]["Wechatpay-Serial"] == serial).count();
     let identity: Value = serde_json::from_str(&get(format!("{sandbox}/control/identity")).await).unwrap();
     let serials: Vec<&str> =

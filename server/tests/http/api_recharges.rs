@@ -324,7 +324,8 @@ async fn each_bad_recharge_and_refund_is_refused_by_its_place_with_an_example() 
         {
             cases.push(("quantity", quantity, "/quantity"));
         }
-        for fee in [json!(0), json!("100"), json!(1.5), json!(1_000_000_001), json!(1_i64 << 53), json!(100)] {
+        for fee in [json!(0), json!("100"), json!(1.5), json!(1_000_000_001), json!(1_i64 << 53), json!(100)]
+        {
             cases.push(("total_fee", fee, "/total_fee"));
         }
         for user in [json!(""), long(65), json!("a\u{0}b"), json!(7)] {
