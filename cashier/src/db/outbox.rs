@@ -222,7 +222,7 @@ pub async fn oldest(db: &Db) -> Result<Option<StoredEvent>, DbError> {
     Ok(page(db, 0, i64::MAX, &[], 1).await?.pop())
 }
 
-fn event(row: &AnyRow) -> Result<StoredEvent, DbError> {
+pub(super) fn event(row: &AnyRow) -> Result<StoredEvent, DbError> {
     let row = Row::of("outbox", &["id"], row);
     Ok(StoredEvent {
         id: row.get("id")?,

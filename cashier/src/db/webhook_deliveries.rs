@@ -198,7 +198,7 @@ async fn with_events(
     // One whose event is not kept any more is not sent: the row is deleted soon.
     let claimed = sent.into_iter().filter_map(|(seq, sent)| {
         let event = events.iter().find(|event| event.seq == seq)?;
-        let (event_id, body) = (event.id.clone(), event.body.clone());
+        let (event_id, body) = (event.id.clone(), event.envelope());
         Some(Claimed { seq, sent, was_probe, until, event_id, body })
     });
     Ok(claimed.collect())

@@ -1,55 +1,19 @@
 //! Events of the outbox as deliveries need them, and those that tell of endpoints themselves.
 
 use recharge::objects::WebhookEndpointObject;
-use recharge::outbox::EventData;
+use recharge::outbox::{EventData, StoredEvent, new_id};
 use recharge::webhook::{Endpoint, Health, interest};
-use serde::Serialize;
-use serde_json::value::RawValue;
 use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
-use super::row::Row;
-use super::{Db, DbError, Engine, column};
-
-/// An event as it is sent.
-#[derive(Debug)]
-pub(super) struct Sendable {
-    pub seq: i64,
-    pub id: String,
-    pub body: String,
-}
-
-#[derive(Serialize)]
-struct Envelope<'a> {
-    id: &'a str,
-    r#type: &'a str,
-    timestamp: String,
-    subject: &'a str,
-    seq: i64,
-    data: &'a RawValue,
-}
+use super::{Db, DbError, Engine, column, outbox};
 
 /// The events with these numbers, which are a JSON array of objects with `s`.
-pub(super) async fn numbered(db: &Db, seqs: &str) -> Result<Vec<Sendable>, DbError> {
-    const EVENTS: &str = "SELECT seq, id, type, subject, at, body FROM outbox \
+pub(super) async fn numbered(db: &Db, seqs: &str) -> Result<Vec<StoredEvent>, DbError> {
+    const EVENTS: &str = "SELECT id, seq, type, subject, version, at, body FROM outbox \
          WHERE seq IN (SELECT CAST(j.value->>'s' AS BIGINT) FROM jsonb_each($1) AS j)";
     let rows = sqlx::query(EVENTS).bind(seqs).fetch_all(&mut *db.reading().await?).await?;
-    let one = |row| {
-        let row = Row::of("outbox", &["id"], row);
-        let (id, seq, body): (String, i64, String) = (row.get("id")?, row.get("seq")?, row.get("body")?);
-        let (kind, subject): (String, String) = (row.get("type")?, row.get("subject")?);
-        let envelope = Envelope {
-            id: &id,
-            r#type: &kind,
-            timestamp: row.time("at")?.to_beijing_rfc3339(),
-            subject: &subject,
-            seq,
-            data: serde_json::from_str(&body).unwrap_or(RawValue::NULL),
-        };
-        let body = serde_json::to_string(&envelope)?;
-        Ok(Sendable { seq, id, body })
-    };
-    rows.iter().map(one).collect()
+    rows.iter().map(outbox::event).collect()
 }
 
 /// Writes an event about an endpoint; returns its id.
@@ -77,7 +41,7 @@ pub(super) async fn tell(
         webhook_endpoint: Some(WebhookEndpointObject::new(endpoint, health)),
         ..EventData::default()
     };
-    let id = interest::event_id(now, db.random.bytes());
+    let id = new_id(now, db.random.bytes());
     let subject = match event_type {
         interest::TEST => interest::test_subject(&endpoint.id, &id),
         _ => interest::subject(&endpoint.id),

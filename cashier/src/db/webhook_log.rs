@@ -12,7 +12,7 @@ use super::{Db, DbError, column, webhook_events};
 /// What is sent of the event with this number; empty if it is not kept any more.
 pub(crate) async fn body(db: &Db, seq: i64) -> Result<String, DbError> {
     let found = webhook_events::numbered(db, &format!("[{{\"s\":{seq}}}]")).await?;
-    Ok(found.into_iter().next().map(|event| event.body).unwrap_or_default())
+    Ok(found.into_iter().next().map(|event| event.envelope()).unwrap_or_default())
 }
 
 /// One delivery as pages and programs see it.

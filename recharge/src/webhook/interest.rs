@@ -2,10 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use wxpay::UnixMillis;
-
 use super::id::EndpointId;
-use crate::base32::base32;
 
 /// A delivery that somebody asked for, to see whether they arrive.
 pub const TEST: &str = "test.ping";
@@ -68,14 +65,6 @@ impl Interest {
 
 /// What the subject of an event about an endpoint begins with.
 const SUBJECT: &str = "webhook_endpoint/";
-
-/// The id of a new event about an endpoint, made like those of all others: they sort by time.
-pub fn event_id(now: UnixMillis, random: [u8; 10]) -> String {
-    let mut bytes = [0; 16];
-    bytes[..6].copy_from_slice(&now.get().to_be_bytes()[2..]);
-    bytes[6..].copy_from_slice(&random);
-    format!("evt_{}", base32(&bytes))
-}
 
 /// The subject of a test: each its own, so that one that fails does not hold up the next.
 pub fn test_subject(endpoint: &EndpointId, event_id: &str) -> String {
