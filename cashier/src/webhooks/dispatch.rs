@@ -160,8 +160,11 @@ impl Dispatcher {
                 ended = self.sending.try_join_next();
             }
             let is_time = self.oldest_result.is_some_and(|oldest| oldest.elapsed() >= RESULTS_WAIT);
+            // More is claimed for an endpoint that drained; whether failures made it ill is known when they are written.
+            let has_failed = self.results.iter().any(|tried| tried.outcome != Outcome::Delivered);
             if self.results.len() >= RESULTS
                 || is_time
+                || (is_drained && has_failed)
                 || (self.sending.is_empty() && !self.results.is_empty())
             {
                 // The next of a subject can be claimed when the one before is written.
