@@ -140,5 +140,5 @@ async fn main() {
     let balance: i64 = sqlx::query_scalar(sums).fetch_one(db.pool()).await.unwrap();
     let expected = (ACCOUNTS * 1_000_000 - 3 * 2 * CALLS) as i64 + (3 * CALLS) as i64 * 2090;
     assert_eq!(Fen::new(balance), Fen::new(expected));
-    assert_eq!(cashier::db::check::all(&db).await.unwrap().named, []);
+    assert_eq!(cashier::db::check::whole(&db).await.unwrap().named, []);
 }

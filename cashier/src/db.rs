@@ -47,6 +47,7 @@ pub(crate) mod reconciliations;
 pub mod refunds;
 pub mod reversals;
 mod row;
+pub mod self_checks;
 pub mod sign_in;
 pub(crate) mod signals;
 mod spending;

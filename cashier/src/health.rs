@@ -63,7 +63,7 @@ pub struct Health {
     pub outages: Vec<OpenBreaker>,
     /// Consecutive payments that were first known by a notice.
     pub by_notice_in_a_row: u32,
-    /// Violations that the last self-check counted; `None` before the first one.
+    /// Violations that the last self-checks counted; `None` before the first one.
     pub violations: Option<u64>,
 }
 
@@ -135,9 +135,9 @@ impl HealthWatch {
         })
     }
 
-    /// The self-check is complete.
-    pub(crate) fn checked(&self, violations: u64) {
-        self.with(|health| health.violations = Some(violations));
+    /// What the last self-checks of all instances counted.
+    pub(crate) fn checked(&self, violations: Option<u64>) {
+        self.with(|health| health.violations = violations);
     }
 
     /// A payment was credited on this proof.

@@ -25,6 +25,7 @@ mod recent;
 mod reconcile;
 mod refunds;
 pub mod sealing;
+mod self_check;
 mod spending;
 mod static_code;
 mod throttle;

@@ -10,7 +10,6 @@ use wxpay::{AppId, Fen, OutTradeNo, UnixMillis};
 
 use crate::core::Cashier;
 use crate::db::DbError;
-use crate::db::check::{self, Findings};
 use crate::db::order_list::{self, Cursor, Filter, Listed, Page, Totals};
 use crate::db::takings::{self, Takings};
 use crate::db::{accounts, days, due, events, exceptions, orders, refunds};
@@ -214,15 +213,5 @@ impl Cashier {
     /// [`DbError`].
     pub async fn backlog(&self) -> Result<(i64, Option<UnixMillis>), DbError> {
         due::backlog(&self.inner.db, self.now()).await
-    }
-
-    /// Runs the self-check over all data once: credits fit their orders, balances are the sums of their ledgers.
-    ///
-    /// # Errors
-    /// [`DbError`].
-    pub async fn check(&self) -> Result<Findings, DbError> {
-        let findings = check::all(&self.inner.db).await?;
-        self.inner.health.checked(findings.violations);
-        Ok(findings)
     }
 }

@@ -2,7 +2,11 @@
 
 use std::{future::Future, time::Duration};
 
-use cashier::{Cashier, db::changes::Change, error_chain::error_chain};
+use cashier::{
+    Cashier,
+    db::{changes::Change, self_checks::Scope},
+    error_chain::error_chain,
+};
 use tokio::{
     sync::{Semaphore, mpsc},
     task::{JoinHandle, JoinSet},
@@ -32,7 +36,8 @@ const EVENTS_STEPS: usize = 10;
 const PRUNE_ROUNDS: u64 = 720;
 /// Time between two looks whether WeChat's platform certificates are due.
 const KEYS_EVERY: Duration = Duration::from_secs(300);
-const CHECK_EVERY: Duration = Duration::from_secs(300);
+/// Time between two looks whether a self-check is due; the database's own rows say when.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// Time between two looks for a day that is due; the day's own row says when it is tried again.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
 
@@ -55,7 +60,9 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     let cashier = server.cashier.clone();
     loops.spawn(supervised("expiry of holds", move || expire_holds(cashier.clone())));
     let cashier = server.cashier.clone();
-    loops.spawn(supervised("the self-check", move || check(cashier.clone())));
+    loops.spawn(supervised("the self-check", move || check(cashier.clone(), Scope::Moved)));
+    let cashier = server.cashier.clone();
+    loops.spawn(supervised("the daily self-check", move || check(cashier.clone(), Scope::Whole)));
     let cashier = server.cashier.clone();
     loops.spawn(supervised("reconciling", move || reconcile(cashier.clone())));
     let cashier = server.cashier.clone();
@@ -235,15 +242,15 @@ async fn expire_holds(cashier: Cashier) {
     }
 }
 
-/// Runs the self-check of the ledger at start and then every five minutes.
-async fn check(cashier: Cashier) {
+/// Runs the self-checks that are due: of what moved every five minutes, of everything once a day.
+async fn check(cashier: Cashier, scope: Scope) {
     let mut ticks = interval(CHECK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match cashier.check().await {
+        match cashier.check_due(scope).await {
             Ok(findings) => {
-                for violation in &findings.named {
+                for violation in findings.iter().flat_map(|findings| &findings.named) {
                     tracing::error!("self-check: {violation}");
                 }
             }

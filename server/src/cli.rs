@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
 };
 
-use cashier::{Db, error_chain::error_chain};
+use cashier::{Clock, Db, db::self_checks, error_chain::error_chain};
 use clap::{Args, Parser, Subcommand};
 use recharge::User;
 use server::{
@@ -289,7 +289,11 @@ async fn open(file: Option<&Path>) -> Result<Db, Failure> {
 }
 
 async fn check(file: Option<&Path>) -> Result<(), Failure> {
-    let findings = cashier::db::check::all(&open(file).await?).await?;
+    let (db, clock) = (open(file).await?, Clock::system());
+    let began_at = clock.now();
+    let findings = cashier::db::check::whole(&db).await?;
+    // Afterwards the desk's notice of what was found is up to date.
+    self_checks::looked_at_everything(&db, began_at, findings.violations, clock.now()).await?;
     for violation in &findings.named {
         println!("{violation}");
     }

@@ -117,7 +117,7 @@ async fn sqlite(url: &str, part: &NamedTempFile) -> Result<Option<Findings>, Bac
         signals: super::signals::Signals::default(),
     };
     // Tables of another version cannot be looked into, and are copied all the same: before an update above all.
-    let findings = check::all(&db).await.ok();
+    let findings = check::whole(&db).await.ok();
     pool.close().await;
     Ok(findings)
 }

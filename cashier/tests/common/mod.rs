@@ -19,6 +19,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn, map_request};
 use axum::routing::post;
+use cashier::db::check;
 use cashier::{Cashier, Clock, Db, Random, Settings};
 use cashier::{NoticeAnswer, PlaceRequest, RefundError, RefundNoticeAnswer};
 use recharge::audit::{Acting, Actor};
@@ -254,7 +255,7 @@ impl Harness {
 
     /// What must hold at every instant: one credit an order at most, balances are the sums of the ledger.
     pub async fn check(&self) {
-        let findings = self.cashier.check().await.unwrap();
+        let findings = check::whole(self.cashier.db()).await.unwrap();
         assert_eq!(findings.named, []);
         assert_eq!(findings.violations, 0);
     }

@@ -59,7 +59,7 @@ impl World {
         }
         self.repeat_all()?;
         let cashier = self.process(0).cashier.clone();
-        let findings = self.process(0).run(cashier.check()).unwrap();
+        let findings = self.process(0).run(cashier::db::check::whole(cashier.db())).unwrap();
         if findings.violations > 0 {
             return Err(format!("the self-check finds {:?}", findings.named));
         }

@@ -1,6 +1,6 @@
 //! The self-check finds what cannot be of debits, holds, reversals and grants, and nothing else.
 
-use cashier::db::check::Violation;
+use cashier::db::check::{self, Violation};
 use recharge::spend::{Amount, OnShortfall, ReversalRequest};
 
 use super::*;
@@ -9,7 +9,7 @@ use crate::common::{debit, on_both, site};
 /// Breaks something, says what the self-check names, and mends it.
 async fn named(harness: &Harness, broken: &str, mended: &str) -> Vec<Violation> {
     harness.execute(broken).await;
-    let named = harness.cashier.check().await.unwrap().named;
+    let named = check::whole(harness.cashier.db()).await.unwrap().named;
     harness.execute(mended).await;
     harness.check().await;
     named
@@ -33,7 +33,7 @@ async fn every_kind_of_violation_of_what_was_spent_is_named() {
         let capture =
             harness.cashier.capture_hold(captured.id.clone(), amount, OnShortfall::Refuse, site()).await;
         let captured_by = capture.unwrap().debit;
-        let findings = harness.cashier.check().await.unwrap();
+        let findings = check::whole(harness.cashier.db()).await.unwrap();
         assert_eq!((findings.debits, findings.holds, findings.violations), (2, 2, 0));
 
         let user_id = || "u_1".to_owned();
@@ -98,7 +98,7 @@ async fn a_row_of_the_ledger_with_nothing_behind_it_is_named() {
         for table in ["reversals", "debits", "grants"] {
             harness.execute(&format!("DELETE FROM {table}")).await;
         }
-        let named = harness.cashier.check().await.unwrap().named;
+        let named = check::whole(harness.cashier.db()).await.unwrap().named;
         let entries: Vec<_> = named
             .iter()
             .map(|violation| match violation {

@@ -1,65 +1,99 @@
 //! What must hold of debits, reversals, holds and grants, and of the numbered rows of the ledger.
 
 use recharge::ledger::LedgerKey;
-use sqlx::any::AnyRow;
 
-use super::super::{Db, DbError, column};
-use super::{ACCOUNT_WINDOW, Findings, Violation, windows};
+use super::super::column;
+use super::Violation;
+use super::look::{Finder, between};
 
 /// Accounts whose numbered rows are not 1, 2, 3 … without a gap, or do not lead from the opening balance to the present one.
-const CHAINS: &str = "SELECT a.user_id AS k FROM accounts AS a \
+pub(super) fn chains() -> Finder {
+    let sql = format!(
+        "SELECT a.user_id AS k FROM accounts AS a \
      LEFT JOIN ledger AS l ON l.user_id = a.user_id AND l.seq IS NOT NULL \
-     WHERE a.user_id > $1 AND a.user_id <= $2 GROUP BY a.user_id, a.entries, a.opening, a.balance \
+     WHERE {} GROUP BY a.user_id, a.entries, a.opening, a.balance \
      HAVING COUNT(l.seq) <> a.entries OR COALESCE(MAX(l.seq), 0) <> a.entries OR COALESCE(MIN(l.seq), 1) <> 1 \
-     OR a.opening + COALESCE(SUM(l.amount), 0) <> a.balance";
+     OR a.opening + COALESCE(SUM(l.amount), 0) <> a.balance",
+        between("a.user_id")
+    );
+    Finder { sql, named: |row| Ok(Violation::Chain { user_id: column(row, "k")? }) }
+}
 
 /// Numbered rows whose balance is not that of the row before and their own amount.
-const BALANCES_AFTER: &str = "SELECT w.user_id AS k, w.seq AS seq FROM (SELECT l.user_id, l.seq, l.balance_after, \
+pub(super) fn balances_after() -> Finder {
+    let sql = format!(
+        "SELECT w.user_id AS k, w.seq AS seq FROM (SELECT l.user_id, l.seq, l.balance_after, \
      a.opening + SUM(l.amount) OVER (PARTITION BY l.user_id ORDER BY l.seq) AS sum FROM ledger AS l \
-     JOIN accounts AS a ON a.user_id = l.user_id WHERE l.user_id > $1 AND l.user_id <= $2 AND l.seq IS NOT NULL) AS w \
-     WHERE w.balance_after IS NULL OR w.balance_after <> w.sum";
+     JOIN accounts AS a ON a.user_id = l.user_id WHERE {} AND l.seq IS NOT NULL) AS w \
+     WHERE w.balance_after IS NULL OR w.balance_after <> w.sum",
+        between("l.user_id")
+    );
+    Finder {
+        sql,
+        named: |row| Ok(Violation::BalanceAfter { user_id: column(row, "k")?, seq: column(row, "seq")? }),
+    }
+}
 
 /// Accounts of which something else is held than their open holds.
-const HELD: &str = "SELECT a.user_id AS k, a.held AS held, CAST(COALESCE(SUM(h.amount), 0) AS BIGINT) AS holds \
+pub(super) fn held(within: &str) -> Finder {
+    let sql = format!(
+        "SELECT a.user_id AS k, a.held AS held, CAST(COALESCE(SUM(h.amount), 0) AS BIGINT) AS holds \
      FROM accounts AS a LEFT JOIN holds AS h ON h.user_id = a.user_id AND h.state = 'open' \
-     WHERE a.user_id > $1 AND a.user_id <= $2 \
-     GROUP BY a.user_id, a.held HAVING a.held <> COALESCE(SUM(h.amount), 0)";
+     WHERE {within} GROUP BY a.user_id, a.held HAVING a.held <> COALESCE(SUM(h.amount), 0)"
+    );
+    let named = |row: &_| {
+        Ok(Violation::Held {
+            user_id: column(row, "k")?,
+            held: column(row, "held")?,
+            holds: column(row, "holds")?,
+        })
+    };
+    Finder { sql, named }
+}
 
 /// Debits that are not in the ledger as they are here, whose reversals are not their sum, or that captured a hold that says
 /// otherwise.
-fn debits() -> String {
+pub(super) fn debits(within: &str) -> Finder {
     let debit = LedgerKey::DEBIT;
-    format!(
+    let sql = format!(
         "SELECT d.id AS k FROM debits AS d LEFT JOIN ledger AS l ON l.out_trade_no = d.id AND l.entry = '{debit}' \
-     LEFT JOIN holds AS h ON h.id = d.hold_id WHERE d.id > $1 AND d.id <= $2 AND (l.entry IS NULL \
+     LEFT JOIN holds AS h ON h.id = d.hold_id WHERE {within} AND (l.entry IS NULL \
      OR l.amount <> -d.amount OR l.user_id <> d.user_id OR l.balance_after <> d.balance_after \
      OR d.reversed <> COALESCE((SELECT SUM(r.amount) FROM reversals AS r WHERE r.debit_id = d.id), 0) \
      OR (d.hold_id IS NOT NULL AND (h.id IS NULL OR h.state <> 'captured' OR h.user_id <> d.user_id)))"
-    )
+    );
+    Finder { sql, named: |row| Ok(Violation::Debit { id: column(row, "k")? }) }
 }
 
 /// Holds that were captured without a debit, or have one all the same; open ones of nobody.
-const HOLDS: &str = "SELECT h.id AS k FROM holds AS h LEFT JOIN debits AS d ON d.hold_id = h.id \
-     LEFT JOIN accounts AS a ON a.user_id = h.user_id WHERE h.id > $1 AND h.id <= $2 AND \
-     ((h.state = 'captured') <> (d.id IS NOT NULL) OR (h.state = 'open' AND a.user_id IS NULL))";
+pub(super) fn holds(within: &str) -> Finder {
+    let sql = format!(
+        "SELECT h.id AS k FROM holds AS h LEFT JOIN debits AS d ON d.hold_id = h.id \
+     LEFT JOIN accounts AS a ON a.user_id = h.user_id WHERE {within} AND \
+     ((h.state = 'captured') <> (d.id IS NOT NULL) OR (h.state = 'open' AND a.user_id IS NULL))"
+    );
+    Finder { sql, named: |row| Ok(Violation::Hold { id: column(row, "k")? }) }
+}
 
 /// Reversals that are not in the ledger as they are here.
-fn reversals() -> String {
+pub(super) fn reversals(within: &str) -> Finder {
     let reversal = LedgerKey::REVERSAL;
-    format!(
+    let sql = format!(
         "SELECT r.id AS k FROM reversals AS r LEFT JOIN ledger AS l \
      ON l.out_trade_no = r.debit_id AND l.entry = '{reversal}' || r.id \
-     WHERE r.id > $1 AND r.id <= $2 AND (l.entry IS NULL OR l.amount <> r.amount)"
-    )
+     WHERE {within} AND (l.entry IS NULL OR l.amount <> r.amount)"
+    );
+    Finder { sql, named: |row| Ok(Violation::Reversal { id: column(row, "k")? }) }
 }
 
 /// Grants that are not in the ledger as they are here.
-fn grants() -> String {
+pub(super) fn grants(within: &str) -> Finder {
     let grant = LedgerKey::GRANT;
-    format!(
+    let sql = format!(
         "SELECT g.id AS k FROM grants AS g LEFT JOIN ledger AS l ON l.out_trade_no = g.id AND l.entry = '{grant}' \
-     WHERE g.id > $1 AND g.id <= $2 AND (l.entry IS NULL OR l.amount <> g.amount OR l.user_id <> g.user_id)"
-    )
+     WHERE {within} AND (l.entry IS NULL OR l.amount <> g.amount OR l.user_id <> g.user_id)"
+    );
+    Finder { sql, named: |row| Ok(Violation::Grant { id: column(row, "k")? }) }
 }
 
 /// The conditions, as branches of CASE, under which a row `l` of the ledger has nothing behind it.
@@ -75,38 +109,12 @@ pub(super) fn no_reason() -> String {
     )
 }
 
-// As the windows of orders.
-const DEBIT_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
+// By their numbers, which begin with the second in Beijing in which they were made.
+pub(super) const DEBITS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
      FROM debits WHERE id > $1 ORDER BY id LIMIT $2) AS w";
-const HOLD_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
+pub(super) const HOLDS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
      FROM holds WHERE id > $1 ORDER BY id LIMIT $2) AS w";
-const REVERSAL_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
+pub(super) const REVERSALS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
      FROM reversals WHERE id > $1 ORDER BY id LIMIT $2) AS w";
-const GRANT_WINDOW: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
+pub(super) const GRANTS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
      FROM grants WHERE id > $1 ORDER BY id LIMIT $2) AS w";
-
-/// Checks all of it.
-pub(super) async fn all(db: &Db, findings: &mut Findings) -> Result<(), DbError> {
-    let chain = |row: &AnyRow| Ok(Violation::Chain { user_id: column(row, "k")? });
-    let after =
-        |row: &AnyRow| Ok(Violation::BalanceAfter { user_id: column(row, "k")?, seq: column(row, "seq")? });
-    let held = |row: &AnyRow| {
-        Ok(Violation::Held {
-            user_id: column(row, "k")?,
-            held: column(row, "held")?,
-            holds: column(row, "holds")?,
-        })
-    };
-    let debit = |row: &AnyRow| Ok(Violation::Debit { id: column(row, "k")? });
-    let hold = |row: &AnyRow| Ok(Violation::Hold { id: column(row, "k")? });
-    let reversal = |row: &AnyRow| Ok(Violation::Reversal { id: column(row, "k")? });
-    let grant = |row: &AnyRow| Ok(Violation::Grant { id: column(row, "k")? });
-    windows(db, ACCOUNT_WINDOW, CHAINS, chain, findings).await?;
-    windows(db, ACCOUNT_WINDOW, BALANCES_AFTER, after, findings).await?;
-    windows(db, ACCOUNT_WINDOW, HELD, held, findings).await?;
-    findings.debits = windows(db, DEBIT_WINDOW, &debits(), debit, findings).await?;
-    findings.holds = windows(db, HOLD_WINDOW, HOLDS, hold, findings).await?;
-    windows(db, REVERSAL_WINDOW, &reversals(), reversal, findings).await?;
-    windows(db, GRANT_WINDOW, &grants(), grant, findings).await?;
-    Ok(())
-}
