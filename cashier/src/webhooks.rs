@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use recharge::api_key::{KEEP_OLD_MOST_MS, KEEP_OLD_MS};
 use recharge::audit::{Acting, AuditEntry};
 use recharge::webhook::signature::WebhookSecret;
-use recharge::webhook::{Choice, Endpoint, EndpointId, Health, Interest, UrlRefusal, interest};
+use recharge::webhook::{Choice, Endpoint, EndpointId, Health, Interest, UrlRefusal};
 use serde_json::json;
 use tokio::sync::Notify;
 use wxpay::{InvalidValue, UnixMillis};
@@ -258,9 +258,7 @@ impl Webhooks {
         let event = self
             .0
             .db
-            .run_to_completion(async move {
-                webhook_endpoints::test(&db, &endpoint, interest::TEST, now, &audit).await
-            })
+            .run_to_completion(async move { webhook_endpoints::test(&db, &endpoint, now, &audit).await })
             .await?;
         self.poke();
         Ok(event)

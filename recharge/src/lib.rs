@@ -14,6 +14,7 @@ mod base32;
 pub mod batch;
 pub mod command;
 pub mod event;
+pub mod event_type;
 pub mod exception;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;

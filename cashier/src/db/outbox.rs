@@ -14,8 +14,9 @@ use super::bulk::{self, Key};
 use super::row::Row;
 use super::{Db, DbError, Engine, column};
 use crate::random::Random;
+use recharge::event_type::EventType;
 use recharge::lease;
-use recharge::outbox::{Asked, EventType, NewEvent, StoredEvent, Unnumbered, in_order, new_id};
+use recharge::outbox::{Asked, NewEvent, StoredEvent, Unnumbered, in_order, new_id};
 
 /// Events that are numbered in one transaction at most.
 pub const SET: usize = 2_000;
@@ -80,7 +81,7 @@ pub(super) async fn append(
 /// What became of numbering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Numbered {
-    /// So many events got their numbers.
+    /// How many events got their numbers.
     Events(usize),
     /// Another instance has the claim.
     Elsewhere,

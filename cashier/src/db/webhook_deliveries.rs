@@ -1,9 +1,8 @@
 //! All SQL on `webhook_deliveries` and `webhook_attempts`: what is to be sent, who sends it, and how that went.
 
 use recharge::audit::AuditEntry;
-use recharge::webhook::{
-    DeliveryState, Endpoint, EndpointId, Health, Next, Outcome, Problem, interest, next_try,
-};
+use recharge::event_type::EventType;
+use recharge::webhook::{DeliveryState, Endpoint, EndpointId, Health, Next, Outcome, Problem, next_try};
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -287,8 +286,15 @@ pub(crate) async fn write(db: &Db, tried: &[Tried], now: UnixMillis) -> Result<W
             set_health(transaction.connection(), id, &health).await?;
         }
         if before.disabled.is_none() && health.disabled.is_some() {
-            webhook_events::tell(transaction.connection(), db, interest::DISABLED, &endpoint, &health, now)
-                .await?;
+            webhook_events::tell(
+                transaction.connection(),
+                db,
+                EventType::WebhookDisabled,
+                &endpoint,
+                &health,
+                now,
+            )
+            .await?;
             written.disabled.push(id.clone());
         }
         match (before.is_ill(), health.is_ill()) {

@@ -1,6 +1,7 @@
 //! All SQL on `webhook_endpoints`.
 
 use recharge::audit::AuditEntry;
+use recharge::event_type::EventType;
 use recharge::webhook::{Disabled, DisabledWhy, Endpoint, EndpointId, Health, Interest};
 use sqlx::any::{AnyQueryResult, AnyRow};
 use sqlx::{AnyConnection, AssertSqlSafe};
@@ -100,13 +101,13 @@ pub(crate) async fn rewind(
 pub(crate) async fn test(
     db: &Db,
     endpoint: &Endpoint,
-    event_type: &str,
     now: UnixMillis,
     audit: &AuditEntry,
 ) -> Result<String, DbError> {
     let mut transaction = db.begin().await?;
-    let id = webhook_events::tell(transaction.connection(), db, event_type, endpoint, &endpoint.health, now)
-        .await?;
+    let kind = EventType::TestPing;
+    let id =
+        webhook_events::tell(transaction.connection(), db, kind, endpoint, &endpoint.health, now).await?;
     operators::record(&mut transaction, &db.random, audit).await?;
     transaction.commit().await?;
     Ok(id)

@@ -1,5 +1,6 @@
 //! Events of the outbox as deliveries need them, and those that tell of endpoints themselves.
 
+use recharge::event_type::EventType;
 use recharge::objects::WebhookEndpointObject;
 use recharge::outbox::{EventData, StoredEvent, new_id};
 use recharge::webhook::{Endpoint, Health, interest};
@@ -20,7 +21,7 @@ pub(super) async fn numbered(db: &Db, seqs: &str) -> Result<Vec<StoredEvent>, Db
 pub(super) async fn tell(
     connection: &mut AnyConnection,
     db: &Db,
-    event_type: &str,
+    kind: EventType,
     endpoint: &Endpoint,
     health: &Health,
     now: UnixMillis,
@@ -42,14 +43,14 @@ pub(super) async fn tell(
         ..EventData::default()
     };
     let id = new_id(now, db.random.bytes());
-    let subject = match event_type {
-        interest::TEST => interest::test_subject(&endpoint.id, &id),
+    let subject = match kind {
+        EventType::TestPing => interest::test_subject(&endpoint.id, &id),
         _ => interest::subject(&endpoint.id),
     };
     sqlx::query(INSERT)
         .bind(id.as_str())
         .bind(seq)
-        .bind(event_type)
+        .bind(kind.name())
         .bind(subject)
         .bind(now.get())
         .bind(serde_json::to_string(&told)?)

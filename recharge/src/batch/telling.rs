@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use super::Batch;
+use crate::event_type::EventType;
 use crate::exception::{Exception, ExceptionId};
 use crate::objects::{
     BalanceObject, DebitObject, ExceptionObject, GrantObject, HoldObject, RechargeObject, RefundObject,
     ReversalObject,
 };
 use crate::order::OrderState;
-use crate::outbox::{Asked, EventData, EventType, MovedObject, NewEvent};
+use crate::outbox::{Asked, EventData, MovedObject, NewEvent};
 use crate::refund::{Refund, Refundable};
 use crate::spend::{Account, Debit, DebitId, Grant, Hold, HoldState, Reversal};
 

@@ -26,7 +26,7 @@ pub struct Health {
     pub succeeded_at: Option<UnixMillis>,
     /// Of an ill endpoint: when it is tried next.
     pub probe_at: Option<UnixMillis>,
-    /// How often it was, since it is ill.
+    /// How many times it was tried since it became ill.
     pub probes: i64,
     /// While nothing is sent to it.
     pub disabled: Option<Disabled>,

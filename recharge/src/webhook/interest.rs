@@ -3,42 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::id::EndpointId;
+use crate::event_type::EventType;
 
-/// A delivery that somebody asked for, to see whether they arrive.
-pub const TEST: &str = "test.ping";
-/// Told to the other endpoints.
-pub const DISABLED: &str = "webhook.disabled";
-
-/// Types that an endpoint may ask for by name.
-const KNOWN: [&str; 16] = [
-    "recharge.paid",
-    "recharge.paid_late",
-    "recharge.closed",
-    "recharge.refund_requested",
-    "recharge.refunded",
-    "recharge.refund_failed",
-    "exception.opened",
-    "exception.settled",
-    "balance.low",
-    "balance.changed",
-    "debit.created",
-    "debit.reversed",
-    "hold.captured",
-    "hold.expired",
-    "grant.created",
-    DISABLED,
-];
-/// Those that only who asks by name is told of: whoever caused them knows already.
-const BY_NAME: [&str; 3] = ["balance.changed", "debit.created", "hold.captured"];
+/// All types that an endpoint may ask for. A test goes to the endpoint that it is made for, whatever that asks for.
+pub fn known() -> impl Iterator<Item = EventType> {
+    EventType::ALL.into_iter().filter(|kind| *kind != EventType::TestPing)
+}
 
 /// Whether an endpoint may ask for this type.
 pub fn is_known(word: &str) -> bool {
-    KNOWN.contains(&word)
-}
-
-/// All types that an endpoint may ask for.
-pub fn known() -> &'static [&'static str] {
-    &KNOWN
+    known().any(|kind| kind.name() == word)
 }
 
 /// What an endpoint asks for.
@@ -54,10 +28,11 @@ impl Interest {
     pub fn wants(&self, endpoint: &EndpointId, event_type: &str, subject: &str) -> bool {
         let about = subject.strip_prefix(SUBJECT).map(|rest| rest.split('/').next().unwrap_or_default());
         let is_of_itself = about == Some(endpoint.as_str());
-        match event_type {
-            TEST => is_of_itself,
-            DISABLED if is_of_itself => false,
-            _ if self.types.is_empty() => !BY_NAME.contains(&event_type),
+        match EventType::from_name(event_type) {
+            Some(EventType::TestPing) => is_of_itself,
+            Some(EventType::WebhookDisabled) if is_of_itself => false,
+            // A type that a later version of the program wrote is told to who takes all.
+            kind if self.types.is_empty() => !kind.is_some_and(|kind| EventType::BY_NAME.contains(&kind)),
             _ => self.types.contains(event_type),
         }
     }
@@ -93,10 +68,11 @@ mod tests {
         let debits = Interest { types: ["debit.created".to_owned()].into() };
         assert!(debits.wants(&one, "debit.created", "debit/DB1"));
         for interest in [&all, &paid] {
-            assert!(interest.wants(&one, TEST, &test_subject(&one, "evt_1")));
-            assert!(!interest.wants(&one, TEST, &subject(&other)));
+            assert!(interest.wants(&one, "test.ping", &test_subject(&one, "evt_1")));
+            assert!(!interest.wants(&one, "test.ping", &subject(&other)));
         }
-        assert!(all.wants(&one, DISABLED, &subject(&other)) && !all.wants(&one, DISABLED, &subject(&one)));
-        assert!(!paid.wants(&one, DISABLED, &subject(&other)));
+        let disabled = "webhook.disabled";
+        assert!(all.wants(&one, disabled, &subject(&other)) && !all.wants(&one, disabled, &subject(&one)));
+        assert!(!paid.wants(&one, disabled, &subject(&other)));
     }
 }

@@ -12,6 +12,7 @@ use cashier::webhooks::{WebhookError, Webhooks};
 use http::{StatusCode, Uri};
 use recharge::{
     api_key::Scope,
+    event_type::EventType,
     webhook::{Choice, DisabledWhy, Endpoint, PER_S, interest},
 };
 use serde::{Deserialize, Serialize};
@@ -340,7 +341,8 @@ pub(super) fn refused(error: WebhookError) -> Problem {
         WebhookError::NoDelivery => not_found("delivery"),
         WebhookError::Url(refusal) => Problem::in_body("/url", refusal.to_string()),
         WebhookError::Invalid(invalid) if invalid.what == "types" => {
-            Problem::in_body("/types", format!("must be of these: {}", interest::known().join(", ")))
+            let known: Vec<_> = interest::known().map(EventType::name).collect();
+            Problem::in_body("/types", format!("must be of these: {}", known.join(", ")))
         }
         WebhookError::Invalid(invalid) => {
             Problem::in_body(format!("/{}", invalid.what), format!("must be {}", invalid.must_be))

@@ -11,7 +11,8 @@ use cashier::outbox::{EventPage, ReadError};
 use http::{HeaderValue, Uri, header};
 use recharge::{
     api_key::Scope,
-    outbox::{Cursor, Envelope, EventType},
+    event_type::EventType,
+    outbox::{Cursor, Envelope},
 };
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};

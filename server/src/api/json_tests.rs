@@ -7,7 +7,7 @@ use crate::api::values::Given;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "only whether it is read is looked at")]
+#[allow(dead_code, reason = "the tests look only at whether the body is taken")]
 struct Debit {
     amount: Given<Amount>,
     reference: Option<Given<Reference>>,
@@ -16,7 +16,7 @@ struct Debit {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[allow(dead_code, reason = "only whether it is read is looked at")]
+#[allow(dead_code, reason = "the tests look only at whether the body is taken")]
 struct Batch {
     debits: Vec<Debit>,
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use recharge::{
     api_key::KEEP_OLD_MOST_MS,
+    event_type::EventType,
     spend::{OnShortfall as Shortfall, Reason as Why, Reference as Name},
     webhook::{MOST_PER_S, interest},
 };
@@ -77,7 +78,7 @@ values! {
     WebhookUrl = "an https address of at most 2048 bytes that is not this server's, without user name and fragment",
         {"type": "string", "format": "uri", "maxLength": 2048, "pattern": "^https?://[^@# ]+$", "examples": ["https://hooks.example.com/saoma"]};
     WebhookTypes = "types of events; none: all but those that are told only to who names them",
-        {"type": "array", "items": {"type": "string", "enum": interest::known()}, "examples": [["recharge.paid", "recharge.refund_requested"]]};
+        {"type": "array", "items": {"type": "string", "enum": interest::known().map(EventType::name).collect::<Vec<_>>()}, "examples": [["recharge.paid", "recharge.refund_requested"]]};
     WebhookNote = "for people: at most 200 bytes without control characters",
         {"type": "string", "maxLength": 200, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$", "examples": ["The shop"]};
     WebhookRate = "how many late events a second it gets, from each instance: 1 to 10000; 50 unless it is said",

@@ -7,7 +7,7 @@ use clap::Args;
 use recharge::{
     api_key::{NewKey, Scope},
     audit::Acting,
-    outbox::EventType,
+    event_type::EventType,
     webhook::signature::WebhookSecret,
 };
 use server::listen::Listen;

@@ -235,7 +235,7 @@ fn a_hold_that_nobody_came_back_for_is_told_and_one_that_was_voided_is_not() {
     let kept = hold("a", PLACED).apply(&mut batch).unwrap().hold;
     let voided = hold("b", PLACED).apply(&mut batch).unwrap().hold;
     VoidHold { hold_id: voided.id, now: PLACED }.apply(&mut batch).unwrap();
-    // Whoever decides about the account writes it down.
+    // The first hold has expired; the command that next looks at the account writes its end.
     hold("c", PLACED.plus_ms(60_000)).apply(&mut batch).unwrap();
     let events = told(&mut batch, 0);
     assert_eq!(kinds(&events), ["hold.expired"]);
