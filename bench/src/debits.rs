@@ -17,8 +17,10 @@ const ACCOUNTS: usize = 20_000;
 /// What each account has: more than any round takes from one.
 const FEN: i64 = 10_000_000;
 const SET: usize = 500;
-/// Callers that send sets, holds or notices beside the flood.
+/// Callers at a steady rate, and of notices beside the flood.
 const FEW: usize = 64;
+/// Callers that send sets: of what is spent 4,096 may wait to be written, and what comes then is put off with 503.
+const SETTERS: usize = 8;
 /// Debits a second of a busy site.
 const STEADY: u32 = 1_000;
 
@@ -34,7 +36,7 @@ impl Desk {
         let site = Site::start(plan, kind, b"").await?;
         let users: Vec<_> = (0..accounts).map(|number| format!("user-{number:07}")).collect();
         seed::accounts(&site.database, kind, &users, FEN).await?;
-        let key = site.key(plan)?;
+        let key = site.key(plan, "spend:write")?;
         Ok(Desk { site, users, key })
     }
 
@@ -141,7 +143,7 @@ async fn in_sets(plan: &Plan, round: u32, rows: &mut Rows) -> Result<u64, Failur
         desk.post("/api/v1/debits/batch", &serde_json::json!({ "debits": debits }))
     };
     let requests = (0..4 * plan.debits as usize / SET).map(set).collect();
-    let job = Job { connections: FEW, ..desk.job(plan, requests, Good::With("\"status\":201")) };
+    let job = Job { connections: SETTERS, ..desk.job(plan, requests, Good::With("\"status\":201")) };
     let share = Share::begin(&desk.site)?;
     let driven = job.run().await?.checked()?;
     rows.round("Saoma, sets", round, &driven, &share.end(&desk.site, &driven)?);

@@ -19,6 +19,7 @@ mod process;
 mod report;
 mod seed;
 mod sites;
+mod webhooks;
 mod wechat;
 
 use std::path::PathBuf;
@@ -94,6 +95,8 @@ enum Measure {
     Drain,
     /// What a site takes from balances by key, beside Koa 2, and notices meanwhile.
     Debits,
+    /// How soon a site hears of a payment, and how fast what waited is sent.
+    Webhooks,
     /// What the payment page costs the payer.
     Page,
     /// What an idle server holds.
@@ -142,6 +145,9 @@ async fn measure(plan: &Plan) -> Result<(), Failure> {
     }
     if plan.wants(Measure::Debits) {
         report.add(debits::run(plan).await?);
+    }
+    if plan.wants(Measure::Webhooks) {
+        report.add(webhooks::run(plan).await?);
     }
     if plan.wants(Measure::Page) {
         report.add(page::run(plan).await?);

@@ -220,6 +220,12 @@ async fn open(file: &Path) -> Result<SqliteConnection, Failure> {
     Ok(options.connect().await?)
 }
 
+/// The events of a server, each with when its notice was judged, in milliseconds since 1970: a little before the commit.
+pub async fn events(database: &Path) -> Result<Vec<(String, i64)>, Failure> {
+    let rows = sqlx::query("SELECT id, at FROM outbox").fetch_all(&mut open(database).await?).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -87,13 +87,13 @@ impl Site {
         Ok(Site { kind, process, addr, database, sandbox })
     }
 
-    /// What a program of the site sends with its calls: a key that may spend.
-    pub fn key(&self, plan: &Plan) -> Result<String, Failure> {
+    /// What a program of the site sends with its calls: a key with this scope.
+    pub fn key(&self, plan: &Plan, scope: &str) -> Result<String, Failure> {
         if self.kind == Kind::Koa2 {
             return Ok("Authorization: Bearer only for measuring".to_owned());
         }
         let made = std::process::Command::new(&plan.saoma)
-            .args(["key", "create", "bench", "--scopes", "spend:write"])
+            .args(["key", "create", "bench", "--scopes", scope])
             .env_clear()
             .env("DATABASE_URL", format!("sqlite://{}", self.database.display()))
             .current_dir(self.database.parent().ok_or("a database without a folder")?)
