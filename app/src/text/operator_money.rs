@@ -19,7 +19,7 @@ texts! { pub mod refunds {
     LOW = "余额不够扣回：用户可能已经用掉了这笔钱。继续的话，余额会变成 {amount}。", "The balance is too low to take it back: the user may have spent the money. Going on makes the balance {amount}.";
     LOW_TICK = "余额不足也继续，并记录在案", "Go on although the balance is too low; this is recorded";
     PASSWORD = "您的密码", "Your password";
-    PASSWORD_HINT = "涉及资金，请再次确认是您本人", "This concerns money: please confirm it's you";
+    PASSWORD_HINT = "涉及资金或密钥，请再次确认是您本人", "Money or secrets are at stake: please confirm it's you";
     CHANGE = "修改", "Change";
     GO = "确认退款 {amount}", "Refund {amount}";
     SAID_DONE = "退款已登记，正在交给微信。", "The refund is recorded and on its way to WeChat.";
