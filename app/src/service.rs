@@ -1,6 +1,6 @@
 //! Application service for pages and server functions: who may see what, and how orders and errors are shown.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use cashier::Cashier;
 use cashier::api_keys::ApiKeys;
@@ -34,8 +34,8 @@ pub struct Service {
     pub keys: ApiKeys,
     pub webhooks: Webhooks,
     pub site: Site,
-    /// The contract for the site's programs, as OpenAPI.
-    pub contract: Arc<Contract>,
+    /// The contract for the site's programs, as OpenAPI. It is made when somebody asks for it first: it takes 3 MB.
+    pub contract: Arc<LazyLock<Contract>>,
 }
 
 /// What the site's programs may call, as OpenAPI.

@@ -3,6 +3,7 @@
 //! The server that is measured has one core, this program another. Each kind of measurement is one module with a `run`
 //! that gives rows of the table. Whatever is compared takes turns in one run, so that a slow minute hits all alike.
 
+mod books;
 mod debits;
 mod drain;
 mod drive;
@@ -48,6 +49,9 @@ pub struct Plan {
     /// Debits prepared for each round.
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(10_000..=1_000_000))]
     debits: u32,
+    /// Debits in the database where pages and look-ups are measured.
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u32).range(100_000..=100_000_000))]
+    stored: u32,
     /// A round ends after so many seconds, whatever was left to do.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=120))]
     seconds: u64,
@@ -97,6 +101,8 @@ enum Measure {
     Debits,
     /// How soon a site hears of a payment, and how fast what waited is sent.
     Webhooks,
+    /// Pages and look-ups at ten million debits.
+    Books,
     /// What the payment page costs the payer.
     Page,
     /// What an idle server holds.
@@ -148,6 +154,9 @@ async fn measure(plan: &Plan) -> Result<(), Failure> {
     }
     if plan.wants(Measure::Webhooks) {
         report.add(webhooks::run(plan).await?);
+    }
+    if plan.wants(Measure::Books) {
+        report.add(books::run(plan).await?);
     }
     if plan.wants(Measure::Page) {
         report.add(page::run(plan).await?);

@@ -1,6 +1,10 @@
 //! From settings to a running server, in the order in which things depend on each other.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, LazyLock},
+};
 
 use app::{service::Service, site::SiteSettings};
 use cashier::db::{facts, sqlite_file};
@@ -104,7 +108,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             keys: ApiKeys::new(db.clone(), mode_of_keys(&config)),
             webhooks: webhooks(&config, &db, secret_keys.as_ref(), &public_url)?,
             site: site_settings(&config, &public_url, sandbox_addr),
-            contract: Arc::new(openapi::contract(&router::register())),
+            contract: Arc::new(LazyLock::new(|| openapi::contract(&router::register()))),
         },
         cashier,
         wechat: client,
