@@ -37,6 +37,8 @@ if [ ${#cores[@]} -lt 2 ]; then
     say "this machine has one core: server and load share it"
     server=()
 fi
-exec "${pin[@]}" "$CARGO_TARGET_DIR/release/load" "${server[@]}" \
+# PostgreSQL's own programs, pgbench among them, are beside its server.
+PATH="$PATH:$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -1)"
+exec bash "$root/scripts/postgres.sh" "${pin[@]}" "$CARGO_TARGET_DIR/release/load" "${server[@]}" \
     --saoma "$CARGO_TARGET_DIR/release/saoma" --bare "$CARGO_TARGET_DIR/release/bare" --koa2 "$root/bench/peers/koa2" \
     --page "$root/bench/page.mjs" --work "$root/bench/results/tmp" --out "$root/bench/results/latest.md" "$@"

@@ -67,7 +67,8 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
 
 async fn fill(database: &Path, stored: i64) -> Result<(), Failure> {
     let options = SqliteConnectOptions::new().filename(database);
-    let mut database = options.pragma("cache_size", "-2000000").pragma("synchronous", "OFF").connect().await?;
+    let mut database =
+        options.pragma("cache_size", "-2000000").pragma("synchronous", "OFF").connect().await?;
     let number = |place: i64| format!("DB20250101000000{place:016}");
     for from in (0..stored).step_by(usize::try_from(SET)?) {
         let to = stored.min(from + SET);
@@ -81,7 +82,8 @@ async fn fill(database: &Path, stored: i64) -> Result<(), Failure> {
     for from in (0..EVENTS).step_by(usize::try_from(SET)?) {
         sqlx::query(TOLD).bind(from).bind(from + SET).execute(&mut database).await?;
     }
-    let numbered = "UPDATE outbox_numbering SET last_seq = (SELECT MAX(seq) FROM outbox) WHERE name = 'outbox'";
+    let numbered =
+        "UPDATE outbox_numbering SET last_seq = (SELECT MAX(seq) FROM outbox) WHERE name = 'outbox'";
     run_each(&mut database, &[numbered, "PRAGMA wal_checkpoint(TRUNCATE)"]).await
 }
 
@@ -101,7 +103,8 @@ struct Asking<'a> {
 impl Asking<'_> {
     async fn ask(&self, wire: &mut Wire, target: &str) -> Result<(serde_json::Value, u64), Failure> {
         let began = Instant::now();
-        let answer = wire.ask(&request("GET", target, self.site.addr, std::slice::from_ref(&self.key), "")).await?;
+        let answer =
+            wire.ask(&request("GET", target, self.site.addr, std::slice::from_ref(&self.key), "")).await?;
         let waited = u64::try_from(began.elapsed().as_micros())?;
         match answer.status {
             200 => Ok((serde_json::from_slice(answer.body)?, waited)),
@@ -124,7 +127,8 @@ impl Asking<'_> {
 
     /// The same for the pages of a list, one after the other, of `rows` rows.
     async fn walk(&self, list: &str, rows: usize) -> Result<Vec<u64>, Failure> {
-        let (mut wire, mut waits, mut after) = (Wire::open(self.site.addr, 1).await?, Vec::new(), String::new());
+        let (mut wire, mut waits, mut after) =
+            (Wire::open(self.site.addr, 1).await?, Vec::new(), String::new());
         while waits.len() < ASKED.min(rows / PAGE) {
             let (page, waited) = self.ask(&mut wire, &format!("{list}?limit={PAGE}{after}")).await?;
             waits.push(waited);
@@ -140,6 +144,7 @@ impl Asking<'_> {
     fn row(&self, rows: &mut Rows, measure: &str, mut waits: Vec<u64>) {
         waits.sort_unstable();
         let [p50, p99] = [500, 990].map(|per_mille| percentile(&waits, per_mille));
-        rows.row(measure, format!("{} / {}", millis(p50), millis(p99)), "").goal("p99 ≤ 20 ms", p99 <= 20_000);
+        rows.row(measure, format!("{} / {}", millis(p50), millis(p99)), "")
+            .goal("p99 ≤ 20 ms", p99 <= 20_000);
     }
 }

@@ -16,6 +16,7 @@ mod numbers;
 mod orders;
 mod page;
 mod polls;
+mod postgres;
 mod process;
 mod report;
 mod seed;
@@ -99,6 +100,8 @@ enum Measure {
     Drain,
     /// What a site takes from balances by key, beside Koa 2, and notices meanwhile.
     Debits,
+    /// Debits on PostgreSQL, by one and two instances, beside pgbench.
+    Postgres,
     /// How soon a site hears of a payment, and how fast what waited is sent.
     Webhooks,
     /// Pages and look-ups at ten million debits.
@@ -151,6 +154,9 @@ async fn measure(plan: &Plan) -> Result<(), Failure> {
     }
     if plan.wants(Measure::Debits) {
         report.add(debits::run(plan).await?);
+    }
+    if plan.wants(Measure::Postgres) {
+        report.add(postgres::run(plan).await?);
     }
     if plan.wants(Measure::Webhooks) {
         report.add(webhooks::run(plan).await?);
