@@ -65,6 +65,8 @@ pub enum Limit {
     Key,
     /// Nothing before the handler: it ends in the writer's queue for spending, which refuses what it has no room for.
     Queue,
+    /// Work that a merchant of 易支付 signed: counted by address before the handler, and by merchant in it, which knows who signed.
+    Merchant,
     /// An operator's action: counted by operator before the handler.
     Operator,
     /// Tries to sign in: counted by name and by address in the handler.

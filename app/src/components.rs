@@ -43,6 +43,7 @@ pub fn payer_pill(lang: Lang, order: &Order, returned: RefundSummary) -> impl In
         OrderState::Pending(_) => (state::PENDING, Some("open")),
         OrderState::Closed { .. } => (state::CLOSED, None),
         OrderState::Paid(paid) if paid.credited_at.is_none() => (state::REFUNDING, Some("open")),
+        OrderState::Paid(_) if !order.raises_balance() => (state::PAID, Some("paid")),
         OrderState::Paid(_) => (state::CREDITED, Some("paid")),
     };
     pill(lang.t(word), tone)

@@ -14,6 +14,7 @@ use crate::exception::{Exception, ExceptionId, ExceptionKind, Resolution, Resolu
 use crate::ledger::{DaySums, LedgerEntry, LedgerKey, Movement, Subject};
 use crate::order::{Order, OrderState, Paid, Proof, Rules, Source, Verdict};
 use crate::outbox::{Asked, NewEvent};
+use crate::spend::Reference;
 
 mod accounts;
 mod apply;
@@ -24,6 +25,7 @@ mod named;
 mod refund_updates;
 mod refunds;
 mod resolutions;
+mod sales;
 mod spending;
 mod telling;
 
@@ -69,6 +71,8 @@ pub struct Batch<'a> {
     pub spending: Spending,
     /// Orders by their reference.
     pub named: NamedOrders,
+    /// References of orders that were paid and raise no balance: from this moment on the site that sold them is owed a notice.
+    pub sold: Vec<(Reference, UnixMillis)>,
     /// What the site is told, known once [`Batch::settle`] has said what the accounts came to.
     pub outbox: Vec<NewEvent>,
     drafts: Vec<telling::Draft>,
@@ -94,6 +98,7 @@ impl<'a> Batch<'a> {
             context: Context::default(),
             spending: Spending::default(),
             named: NamedOrders::default(),
+            sold: Vec::new(),
             outbox: Vec::new(),
             drafts: Vec::new(),
             moved_beside: BTreeMap::new(),
@@ -227,6 +232,10 @@ impl<'a> Batch<'a> {
         day.by_query += i64::from(paid.proof == Proof::Query);
 
         match (paid.credited_at, credit) {
+            (Some(_), _) if !order.raises_balance() => {
+                self.sell(&order, now);
+                self.credited.push((number.clone(), paid.transaction_id.clone(), now));
+            }
             (Some(at), Some(amount)) => {
                 let entry = LedgerEntry {
                     subject: Subject::Order(number.clone()),

@@ -20,6 +20,7 @@ pub enum EventKind {
     Repeated,
     NotPaid,
     Credited,
+    Sold,
     KeptForRefund,
     Exception,
     Cancelled,
@@ -47,6 +48,7 @@ names!(EventKind {
     Repeated = "repeated",
     NotPaid = "not_paid",
     Credited = "credited",
+    Sold = "sold",
     KeptForRefund = "kept_for_refund",
     Exception = "exception",
     Cancelled = "cancelled",
@@ -134,6 +136,11 @@ pub enum EventDetail {
     Credited {
         /// By this much, in fen, bonus included.
         amount: Fen,
+    },
+    /// Paid, and no balance rises: the site that sold it is owed a notice.
+    Sold {
+        /// What was paid, in fen.
+        total_fee: Fen,
     },
     /// Paid, and not credited because the rule for late payments is to refund.
     KeptForRefund {
@@ -313,6 +320,7 @@ impl EventDetail {
             EventDetail::Repeated { .. } => EventKind::Repeated,
             EventDetail::NotPaid { .. } => EventKind::NotPaid,
             EventDetail::Credited { .. } => EventKind::Credited,
+            EventDetail::Sold { .. } => EventKind::Sold,
             EventDetail::KeptForRefund { .. } => EventKind::KeptForRefund,
             EventDetail::Exception { .. } => EventKind::Exception,
             EventDetail::Cancelled { .. } => EventKind::Cancelled,

@@ -13,6 +13,7 @@ pub mod audit;
 mod base32;
 pub mod batch;
 pub mod command;
+pub mod epay;
 pub mod event;
 pub mod event_type;
 pub mod exception;

@@ -10,6 +10,7 @@ use wxpay::{
 
 use crate::apps::App;
 use crate::audit::Actor;
+use crate::epay;
 use crate::names::names;
 use crate::user::User;
 
@@ -176,7 +177,8 @@ pub struct Paid {
     pub transaction_id: TransactionId,
     /// When the payer paid, as WeChat states it.
     pub paid_at: UnixMillis,
-    /// When the balance rose; `None` where the rule for late payments is to refund.
+    /// When the balance rose, or the site was owed its notice ([`Order::raises_balance`]); `None` where the rule for late payments is
+    /// to refund.
     pub credited_at: Option<UnixMillis>,
     /// When it was closed before, if it was.
     pub closed_at: Option<UnixMillis>,
@@ -204,9 +206,18 @@ names!(Proof {
 });
 
 impl Order {
-    /// What the balance rises by: the payment and the bonus. `None` only if the sum overflows, which creation refuses.
+    /// Whether its payment raises a balance. What a site sells by 易支付 is the site's own: it is paid, and told.
+    pub fn raises_balance(&self) -> bool {
+        self.by_key.as_ref().is_none_or(|by_key| !epay::is_maker(&by_key.key))
+    }
+
+    /// What the balance rises by: the payment and the bonus, or nothing where no balance does. `None` only if the sum overflows,
+    /// which creation refuses.
     pub fn credit(&self) -> Option<Fen> {
-        self.total_fee.checked_add(self.bonus)
+        match self.raises_balance() {
+            true => self.total_fee.checked_add(self.bonus),
+            false => Some(Fen::ZERO),
+        }
     }
 
     /// Whether it can still be paid, as far as is known here.

@@ -117,11 +117,11 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
             <div class="hero">
                 <h1 class="label">{lang.t(title(order, view))}</h1>
                 <p>{big_money(order.total_fee, "l")}</p>
-                {(!ended).then(|| view! { <p class="note">{credit}</p> })}
+                {(!ended && order.raises_balance()).then(|| view! { <p class="note">{credit}</p> })}
                 {stage(lang, view, shown.returned)}
                 <div class="stack" role="status">{words(lang, request, shown)}</div>
             </div>
-            {steps(lang, request, view)}
+            {steps(lang, request, shown)}
             {facts(lang, shown)}
             {stop}
             {actions(lang, request, shown)}
@@ -162,6 +162,7 @@ fn words(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + us
     let amount = money(match shown.view.state {
         _ if shown.returned.is_any() => shown.returned.amount,
         ViewState::LateRefunded => order.total_fee,
+        _ if !order.raises_balance() => order.total_fee,
         _ => order.credit().unwrap_or(order.total_fee),
     });
     let (title, text): (Text, Option<Text>) = match shown.view.state {
@@ -174,6 +175,9 @@ fn words(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + us
         }
         _ if shown.returned.is_any() => returned_words(shown.view.state, shown.returned),
         ViewState::Created => (dialog::BUSY_TITLE, Some(dialog::BUSY_TEXT)),
+        ViewState::Paid | ViewState::Late if !order.raises_balance() => {
+            (pay::SOLD_TITLE, Some(pay::SOLD_TEXT))
+        }
         ViewState::Paid => (dialog::PAID_TITLE, None),
         ViewState::Late => (dialog::LATE_TITLE, Some(dialog::LATE_TEXT)),
         ViewState::LateRefunded => (dialog::LATE_REFUNDED_TITLE, Some(dialog::LATE_REFUNDED_TEXT)),
@@ -207,7 +211,9 @@ fn returned_words(state: ViewState, returned: RefundSummary) -> (Text, Option<Te
     (title, Some(if returned.is_under_way() { dialog::REFUNDED_TEXT } else { pay::REFUNDED_TEXT }))
 }
 
-fn steps(lang: Lang, request: &PageRequest, view: &StatusView) -> impl IntoView + use<> {
+fn steps(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
+    let view = &shown.view;
+    let then = if shown.order.raises_balance() { pay::STEP_3 } else { pay::SOLD_STEP_3 };
     let own_screen = match request.device {
         Device::Computer => None,
         Device::Phone | Device::WebView => Some(dialog::PHONE_TEXT),
@@ -222,7 +228,7 @@ fn steps(lang: Lang, request: &PageRequest, view: &StatusView) -> impl IntoView 
             <ol class="steps">
                 <li>{lang.t(pay::STEP_1)}</li>
                 <li>{lang.t(pay::STEP_2)}</li>
-                <li>{lang.t(pay::STEP_3)}</li>
+                <li>{lang.t(then)}</li>
             </ol>
         }
         .into_any(),
@@ -309,7 +315,12 @@ fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
             <a class="button" data-kind="plain" href=links::HOME>{lang.t(pay::BACK)}</a>
         }
     });
-    view! { <div class="actions part">{receipt}{again}{pay}{scan}{refresh}{unsure}{others}{back}</div> }
+    let has_paid = matches!(view.state, ViewState::Paid | ViewState::Late);
+    let site = shown.order.by_key.as_ref().and_then(|by_key| by_key.return_url.clone()).map(|page| {
+        let kind = if has_paid { "solid" } else { "plain" };
+        view! { <a class="button" data-kind=kind href=page>{lang.t(dialog::PAID_BACK)}</a> }
+    });
+    view! { <div class="actions part">{receipt}{again}{pay}{scan}{refresh}{unsure}{others}{site}{back}</div> }
 }
 
 /// What opens the payment where no code is scanned: the link to WeChat's page, or the button for WeChat's payment window.

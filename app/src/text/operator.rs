@@ -133,6 +133,7 @@ texts! { pub mod order {
     E_CLOSED = "已在微信关闭", "Closed at WeChat";
     E_NOTICE_OK = "通知已验证", "Notice verified";
     E_CREDIT = "已入账 {amount}", "{amount} credited";
+    E_SOLD = "已付款 {amount}，通知易支付商户", "{amount} paid, for a 易支付 merchant, who is told";
     E_NOTICE_DUP = "重复通知，已应答，未重复入账", "Repeated notice, answered, not credited again";
     E_NOTE = "{who} 写了备注", "{who} left a note";
     EV_VERDICT = "判定", "Verdict";

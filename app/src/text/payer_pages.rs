@@ -138,11 +138,14 @@ texts! { pub mod pay {
     REFRESH_STOP = "停止自动刷新", "Stop refreshing";
     STEP_1 = "打开微信，点右上角 ＋，选“扫一扫”", "Open WeChat, tap ＋, then Scan";
     STEP_2 = "对准上面的二维码，核对金额后付款", "Point it at the code above, check the amount and pay";
+    SOLD_STEP_3 = "付款后自动通知商家网站，可以关掉本页", "After paying the site is told by itself; you may close this page";
     STEP_3 = "付款后可以关掉本页，到账不受影响", "After paying you may close this page; it is credited all the same";
     BACK_TITLE = "付款完成了吗？", "Have you paid?";
     BACK_TEXT = "付好后这里会自动更新，通常只要几秒。没付完可以继续付这一笔。", "Once you have, this page updates by itself, within seconds as a rule. If not, you can go on with this order.";
     BACK_DONE = "我已付款", "I have paid";
     BACK = "返回充值页", "Back to top-up";
+    SOLD_TITLE = "已付款 {amount}", "{amount} paid";
+    SOLD_TEXT = "已通知商家，可以返回网站。", "The site is told; you can go back to it.";
     CODE_KEPT = "这个二维码是刚生成的，可以直接扫；{n} 秒后才能换新的。", "This code was made a moment ago and is good to scan; you can get a new one in {n} {n:second|seconds}.";
     DETAILS = "订单详情", "Order details";
     SWITCH_TITLE = "换用另一个账户？", "Switch to another account?";

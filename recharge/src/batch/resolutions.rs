@@ -99,6 +99,10 @@ impl Batch<'_> {
         let amount = order.credit().ok_or(ResolutionRefusal::TooMuch)?;
         let credited = order.credited_by_hand(now).ok_or(ResolutionRefusal::AlreadyCredited)?;
         self.step(&order.out_trade_no, |_| Some(credited.clone()));
+        if !order.raises_balance() {
+            self.sell(&credited, now);
+            return Ok(Moved::of(amount, &order.user));
+        }
         let entry = LedgerEntry {
             subject: Subject::Order(order.out_trade_no.clone()),
             key: LedgerKey::Credit,

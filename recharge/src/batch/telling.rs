@@ -87,7 +87,8 @@ impl Batch<'_> {
         let Some(order) = self.orders.get(number).map(|slot| &slot.order) else { return };
         let OrderState::Paid(paid) = &order.state else { return };
         let kind = if paid.late { EventType::RechargePaidLate } else { EventType::RechargePaid };
-        let user = paid.credited_at.map(|_| order.user.id.clone());
+        let is_credited = paid.credited_at.is_some() && order.raises_balance();
+        let user = is_credited.then(|| order.user.id.clone());
         self.tell_recharge(kind, number, now, EventData::default(), user);
     }
 

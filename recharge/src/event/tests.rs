@@ -3,7 +3,7 @@
 use super::*;
 
 /// One detail of each kind as older versions stored it, and what a page reads of it now.
-const STORED: [(&str, &str); 26] = [
+const STORED: [(&str, &str); 27] = [
     ("created", r#"{"total_fee":1990,"bonus":100,"from":"203.0.113.7"}"#),
     ("prepaid", r#"{"code_version":2}"#),
     ("prepay_failed", r#"{"result":"SYSTEMERROR"}"#),
@@ -16,6 +16,7 @@ const STORED: [(&str, &str); 26] = [
     ("repeated", r#"{"from":"203.0.113.41"}"#),
     ("not_paid", r#"{"err_code":"PAYERROR"}"#),
     ("credited", r#"{"amount":2090}"#),
+    ("sold", r#"{"total_fee":1990}"#),
     ("kept_for_refund", r#"{"total_fee":1990}"#),
     (
         "exception",

@@ -272,6 +272,8 @@ fn plan(
         (ExceptionKind::UnknownOrder | ExceptionKind::OtherApp, _) => {
             user.ok_or(ResolutionRefusal::UserNeeded)?
         }
+        // Nobody has the balance of what a site sold: the payer gets it back.
+        (_, Some(order)) if !order.raises_balance() => return wrong,
         (_, Some(order)) => order.user.clone(),
         (_, None) => return Err(ResolutionRefusal::NoOrder),
     };

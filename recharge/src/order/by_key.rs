@@ -8,7 +8,7 @@ use crate::spend::{Metadata, Reference};
 /// Said once, when the order is made. What a payer makes on a page has none of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ByKey {
-    /// The name of the key.
+    /// The name of the key, or of the merchant of 易支付 ([`crate::epay::Pid::maker`]).
     pub key: String,
     /// The program's own name of the order, unique for ever: the order is then its own, whatever else is open.
     pub reference: Option<Reference>,

@@ -66,6 +66,9 @@ fn read(lang: Lang, event: &Event) -> Line {
         EventDetail::Credited { amount } => {
             Line { tone: Some("paid"), ..Line::new(of(text::E_CREDIT, *amount)) }
         }
+        EventDetail::Sold { total_fee } => {
+            Line { tone: Some("paid"), ..Line::new(of(text::E_SOLD, *total_fee)) }
+        }
         EventDetail::KeptForRefund { .. } => plain(text::E_LATE_REFUND).warn(),
         EventDetail::Exception { kind, expected_fee, fields, .. } => {
             let stated = total_fee(fields.as_ref());

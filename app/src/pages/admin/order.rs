@@ -91,7 +91,8 @@ fn summary(lang: Lang, details: &OrderDetails) -> impl IntoView + use<> {
         OrderState::Closed { closed_at } => Some(*closed_at),
         _ => paid.as_ref().and_then(|paid| paid.closed_at),
     };
-    let credited = paid.as_ref().and_then(|paid| paid.credited_at).and_then(|_| order.credit());
+    let credited = paid.as_ref().and_then(|paid| paid.credited_at).filter(|_| order.raises_balance());
+    let credited = credited.and_then(|_| order.credit());
     let figure = |label: Text, value| {
         view! {
             <div class="figure"><dt>{lang.t(label)}</dt><dd>{value}</dd></div>

@@ -231,8 +231,8 @@ fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
         _ => None,
     };
     let none = || "–".to_owned();
-    let credited =
-        paid.and_then(|paid| paid.credited_at).and_then(|_| order.credit()).map_or_else(none, money);
+    let credited = paid.and_then(|paid| paid.credited_at).filter(|_| order.raises_balance());
+    let credited = credited.and_then(|_| order.credit()).map_or_else(none, money);
     let proof = paid.map_or_else(none, |paid| lang.t(proof_word(paid.proof)).to_owned());
     let transaction = paid.map_or_else(none, |paid| paid.transaction_id.to_string());
     let at = order.created_at;
