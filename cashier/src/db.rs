@@ -23,6 +23,8 @@ pub mod days;
 pub mod debits;
 pub(crate) mod differences;
 pub mod due;
+pub(crate) mod epay_merchants;
+pub(crate) mod epay_orders;
 mod error;
 pub mod events;
 pub mod exceptions;

@@ -21,6 +21,8 @@ pub enum Purpose {
     AccessToken,
     /// The secrets in the database that deliveries are signed with.
     WebhookSecret,
+    /// The keys in the database of the merchants of 易支付.
+    EpayKey,
 }
 
 impl Purpose {
@@ -30,6 +32,7 @@ impl Purpose {
             Purpose::OauthState => "saoma oauth state cookie",
             Purpose::AccessToken => "saoma access token",
             Purpose::WebhookSecret => "saoma webhook secret",
+            Purpose::EpayKey => "saoma epay key",
         }
     }
 }

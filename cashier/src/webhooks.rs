@@ -24,7 +24,7 @@ mod send;
 pub use crate::db::webhook_log::{AttemptSeen, Delivery};
 pub use deliveries::Backlog;
 pub use names::Names;
-use send::Sender;
+pub(crate) use send::{Reply, Sender};
 
 /// Endpoints of a site at most: each costs a look at every event.
 pub const MOST_ENDPOINTS: i64 = 20;

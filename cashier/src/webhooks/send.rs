@@ -1,4 +1,4 @@
-//! One request to an endpoint.
+//! One request to an address of the site's.
 
 use std::error::Error;
 use std::io;
@@ -9,7 +9,7 @@ use http::header;
 use ipnet::IpNet;
 use recharge::webhook::signature::{WebhookSecret, headers};
 use recharge::webhook::{EndpointUrl, Outcome, Problem, UrlRefusal, retry_after_ms};
-use reqwest::{Client, Response, redirect};
+use reqwest::{Client, RequestBuilder, Response, redirect};
 use wxpay::UnixMillis;
 
 use super::names::{Blocked, Filtered, Names};
@@ -28,7 +28,7 @@ const KEPT: usize = 2 * 1024;
 
 /// Sends deliveries, over TLS or, into networks that the settings name, without.
 #[derive(Debug, Clone)]
-pub(super) struct Sender {
+pub(crate) struct Sender {
     tls: Client,
     plain: Client,
     networks: Arc<[IpNet]>,
@@ -38,7 +38,7 @@ pub(super) struct Sender {
 
 /// What came of a request.
 #[derive(Debug, Clone)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     pub outcome: Outcome,
     pub status: Option<u16>,
     pub retry_after_ms: Option<i64>,
@@ -47,14 +47,14 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    pub(super) fn failed(problem: Problem) -> Reply {
+    pub(crate) fn failed(problem: Problem) -> Reply {
         let outcome = Outcome::Failed(problem);
         Reply { outcome, status: None, retry_after_ms: None, address: None, text: String::new() }
     }
 }
 
 impl Sender {
-    pub(super) fn new(
+    pub(crate) fn new(
         names: &Names,
         networks: Arc<[IpNet]>,
         public_url: &str,
@@ -80,7 +80,7 @@ impl Sender {
     }
 
     /// Whether deliveries may go to this address, as far as it says by itself.
-    pub(super) fn check(&self, url: &str) -> Result<EndpointUrl, UrlRefusal> {
+    pub(crate) fn check(&self, url: &str) -> Result<EndpointUrl, UrlRefusal> {
         EndpointUrl::check(url, &self.public_url, &self.networks)
     }
 
@@ -91,22 +91,35 @@ impl Sender {
         if secrets.is_empty() {
             return Reply::failed(Problem::Secret);
         }
-        let client = if url.is_tls() { &self.tls } else { &self.plain };
         let now = self.clock.now();
-        let mut request = client.post(url.as_str()).header(header::CONTENT_TYPE, "application/json");
-        for (name, value) in headers(secrets, id, now, &body) {
-            request = request.header(name, value);
+        let request = self.client(&url).post(url.as_str()).header(header::CONTENT_TYPE, "application/json");
+        let signed = headers(secrets, id, now, &body).into_iter();
+        let request = signed.fold(request, |request, (name, value)| request.header(name, value));
+        exchange(request.body(body), now).await
+    }
+
+    /// Asks for an address whose query says all, as 易支付 does.
+    pub(crate) async fn get(&self, url: &str) -> Reply {
+        let Ok(url) = self.check(url) else { return Reply::failed(Problem::BlockedAddress) };
+        exchange(self.client(&url).get(url.as_str()), self.clock.now()).await
+    }
+
+    fn client(&self, url: &EndpointUrl) -> &Client {
+        if url.is_tls() { &self.tls } else { &self.plain }
+    }
+}
+
+/// One request and its answer, within the limit of time.
+async fn exchange(request: RequestBuilder, now: UnixMillis) -> Reply {
+    let whole = async {
+        match request.send().await {
+            Ok(response) => read(response, now).await,
+            Err(error) => Reply::failed(problem(&error)),
         }
-        let whole = async {
-            match request.body(body).send().await {
-                Ok(response) => read(response, now).await,
-                Err(error) => Reply::failed(problem(&error)),
-            }
-        };
-        match tokio_timeout(WHOLE, whole).await {
-            Some(reply) => reply,
-            None => Reply::failed(Problem::Timeout),
-        }
+    };
+    match tokio_timeout(WHOLE, whole).await {
+        Some(reply) => reply,
+        None => Reply::failed(Problem::Timeout),
     }
 }
 

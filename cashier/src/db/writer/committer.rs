@@ -11,8 +11,8 @@ use tokio::sync::Mutex;
 use super::super::error::WriteError;
 use super::super::job::Job;
 use super::super::{
-    Db, DbError, accounts, batch_context, days, events, exceptions, ledger, order_references, orders, outbox,
-    spending,
+    Db, DbError, accounts, batch_context, days, epay_orders, events, exceptions, ledger, order_references,
+    orders, outbox, spending,
 };
 use crate::clock::Clock;
 use crate::watched::Watched;
@@ -173,6 +173,7 @@ impl Committer {
             transaction.rollback().await;
             return Ok(None);
         }
+        epay_orders::owe(connection, &batch.sold).await?;
         events::append(connection, &self.instance, &batch.events).await?;
         let mut moved: BTreeSet<_> =
             exceptions::resolve_credited(connection, &batch.credited).await?.into_iter().collect();
