@@ -23,7 +23,7 @@ def rows(database, sql):
 def main(database):
     moved, chains, held = collections.Counter(), collections.defaultdict(list), collections.Counter()
     # What happened, thing by thing.
-    for user, fee, bonus in rows(database, "SELECT user_id, total_fee, bonus FROM orders WHERE credited_at IS NOT NULL"):
+    for user, fee, bonus in rows(database, "SELECT user_id, total_fee, bonus FROM orders WHERE credited_at IS NOT NULL AND COALESCE(made_by, '') NOT LIKE 'epay:%'"):
         moved[user] += int(fee) + int(bonus)
     for user, taken in rows(database, "SELECT user_id, taken FROM refunds WHERE state <> 'closed' AND taken > 0"):
         moved[user] -= int(taken)

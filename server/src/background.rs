@@ -74,6 +74,11 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
         let webhooks = webhooks.clone();
         async move { webhooks.run().await }
     }));
+    let epay = server.epay.clone();
+    loops.spawn(supervised("notices of 易支付", move || {
+        let epay = epay.clone();
+        async move { epay.run().await }
+    }));
     let tidied = server.clone();
     loops.spawn(supervised("tidying", move || tidy(tidied.clone())));
     Background { _loops: loops }

@@ -20,6 +20,7 @@ use wxpay::{UnixMillis, bill::BillDate};
 mod admin;
 mod backup;
 mod doctor;
+mod epay;
 mod key;
 mod listen;
 mod reconcile;
@@ -88,6 +89,13 @@ enum Command {
     Key {
         #[command(subcommand)]
         action: key::KeyAction,
+        #[command(flatten)]
+        settings: SettingsFile,
+    },
+    /// Make, list, rotate and revoke merchants of 易支付: sites that charge through this server by /epay/submit.php and mapi.php
+    Epay {
+        #[command(subcommand)]
+        action: epay::EpayAction,
         #[command(flatten)]
         settings: SettingsFile,
     },
@@ -180,6 +188,7 @@ async fn execute_simple(command: Command) -> Result<(), Failure> {
         Command::Check(settings) => check(settings.config.as_deref()).await,
         Command::Admin { action, settings } => admin::admin(action, settings.config.as_deref()).await,
         Command::Key { action, settings } => key::key(action, settings.config.as_deref()).await,
+        Command::Epay { action, settings } => epay::epay(action, settings.config.as_deref()).await,
         Command::Listen(options) => listen::listen(options).await,
         Command::Trigger { what, user, amount, settings } => {
             trigger::trigger(what, &user, amount, settings.config.as_deref()).await

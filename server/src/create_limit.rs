@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use cashier::rate::Quota;
+use recharge::epay::Pid;
 use wxpay::UnixMillis;
 
 use crate::{client_addr::ClientAddr, keyed_limit::KeyedLimit, log_limit::LogLimit};
@@ -23,8 +24,12 @@ const KEY: Quota = Quota { at_once: 5_000, each_ms: 1 };
 /// Nobody presses buttons faster than this.
 const OPERATOR: Quota = Quota { at_once: 120, each_ms: 500 };
 
+/// A shop that sells ten orders a second all day is not slowed down.
+const MERCHANT: Quota = Quota { at_once: 600, each_ms: 50 };
+
 #[derive(Debug)]
 pub struct CreateLimit {
+    by_merchant: KeyedLimit<Pid>,
     by_key: KeyedLimit<String>,
     by_operator: KeyedLimit<String>,
     by_user: KeyedLimit<String>,
@@ -43,6 +48,7 @@ pub struct TooOften {
 impl Default for CreateLimit {
     fn default() -> Self {
         CreateLimit {
+            by_merchant: KeyedLimit::new(MERCHANT),
             by_key: KeyedLimit::new(KEY),
             by_operator: KeyedLimit::new(OPERATOR),
             by_user: KeyedLimit::new(USER),
@@ -92,6 +98,19 @@ impl CreateLimit {
         })
     }
 
+    /// What a merchant of 易支付 signed.
+    ///
+    /// # Errors
+    /// [`TooOften`].
+    pub fn merchant(&self, pid: Pid, now: UnixMillis) -> Result<(), TooOften> {
+        self.by_merchant.take(pid, now).map_err(|wait_ms| {
+            if let Some(others) = self.refused.take(now) {
+                tracing::warn!(others, "too many orders asked for by the merchant {pid} of 易支付");
+            }
+            TooOften::after(wait_ms)
+        })
+    }
+
     /// A program's call, by the id of its key.
     ///
     /// # Errors
@@ -118,6 +137,7 @@ impl CreateLimit {
 
     /// Forgets those who may order freely again.
     pub fn forget(&self, now: UnixMillis) {
+        self.by_merchant.forget(now);
         self.by_key.forget(now);
         self.by_operator.forget(now);
         self.by_user.forget(now);
@@ -154,6 +174,14 @@ mod tests {
         assert_eq!(refused, 1_000);
         assert_eq!(limit.key("B", "forum", NOW), Ok(()));
         assert_eq!(limit.key("A", "forum", NOW.plus_ms(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_merchant_of_epay_that_asks_without_end_is_slowed_down_and_others_are_not() {
+        let limit = CreateLimit::default();
+        let refused = (0..700).filter(|_| limit.merchant(Pid::FIRST, NOW).is_err()).count();
+        assert_eq!(refused, 100);
+        assert_eq!(limit.merchant(Pid::new(1002), NOW), Ok(()));
     }
 
     #[test]

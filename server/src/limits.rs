@@ -12,7 +12,7 @@ use axum::{
 };
 use http::{StatusCode, header};
 
-use crate::{client_addr::ClientAddr, create_limit::TooOften, misses::Asker, state::Server};
+use crate::{client_addr::ClientAddr, create_limit::TooOften, epay, misses::Asker, state::Server};
 
 /// A payer's work, by user and by address.
 pub(crate) async fn payer(State(server): State<Server>, request: Request, next: Next) -> Response {
@@ -29,6 +29,15 @@ pub(crate) async fn payer(State(server): State<Server>, request: Request, next: 
     let mut error = AppError::new(ErrorCode::TooOften, "too many calls at once");
     error.retry_after_s = Some(slow.wait_s);
     error.into_response()
+}
+
+/// What a merchant of 易支付 asks for, by address.
+pub(crate) async fn merchant(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let from = request.extensions().get::<ClientAddr>();
+    match from.map_or(Ok(()), |from| server.create_limit.address(*from, server.now())) {
+        Ok(()) => next.run(request).await,
+        Err(slow) => epay::too_often(request.uri().path(), slow),
+    }
 }
 
 /// Questions about an order, those that found nothing, by user or by address. Each costs a reading of the database and may

@@ -41,9 +41,10 @@ pub async fn guard(State(server): State<Server>, request: Request, next: Next) -
         parts.extensions.insert(UndeclaredProxy(proxy));
     }
     let path = parts.uri.path();
-    // WeChat, the site's programs and health checks bring no cookie, so nothing can be done in somebody's name there; a
+    // WeChat, the site's programs, who is sent by a merchant of 易支付, and health checks bring no cookie that is read, so nothing can be done in somebody's name there; a
     // notice must not be lost because a proxy writes another host.
     let by_cookie = !path.starts_with("/wxpay/")
+        && !path.starts_with("/epay/")
         && !is_for_programs(path)
         && !matches!(path, "/healthz" | "/readyz" | "/metrics");
     let is_part = path.starts_with("/pkg/");

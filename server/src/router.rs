@@ -18,7 +18,7 @@ use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    access_token, api, assets,
+    access_token, api, assets, epay,
     error_code::Code,
     health,
     key_call::{self, Gate},
@@ -48,6 +48,7 @@ fn own_routes() -> Routes<Server> {
         .merge(session::routes())
         .merge(payer_session::routes())
         .merge(wx::routes())
+        .merge(epay::routes())
 }
 
 /// The whole server.
@@ -122,6 +123,7 @@ fn guarded(server: &Server, route: &Route, handler: MethodRouter) -> MethodRoute
     let handler = match route.limit {
         Limit::Payer => handler.route_layer(from_fn_with_state(server.clone(), limits::payer)),
         Limit::Key => handler.route_layer(from_fn_with_state(server.clone(), key_call::limit)),
+        Limit::Merchant => handler.route_layer(from_fn_with_state(server.clone(), limits::merchant)),
         Limit::Operator => handler.route_layer(from_fn_with_state(server.clone(), limits::operator)),
         Limit::Misses if route.caller == Caller::Stranger(Stranger::Browser) => {
             handler.route_layer(from_fn_with_state(server.clone(), limits::misses))

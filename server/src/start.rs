@@ -9,7 +9,9 @@ use std::{
 use app::{service::Service, site::SiteSettings};
 use cashier::db::{facts, sqlite_file};
 use cashier::webhooks::{Names, WebhookSettings, Webhooks};
-use cashier::{Cashier, Clock, Db, Random, api_keys::ApiKeys, sealing::SecretKeys, token::AccessTokens};
+use cashier::{
+    Cashier, Clock, Db, Random, api_keys::ApiKeys, epay::Epay, sealing::SecretKeys, token::AccessTokens,
+};
 use recharge::api_key::KeyMode;
 use tokio::{sync::watch, task::JoinHandle};
 use wxpay::{
@@ -126,6 +128,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         access_tokens: access_tokens(&config, &db, secret_keys.as_ref(), account.as_ref()),
         channels: config.channels,
         verify: config.weixin.verify.clone(),
+        epay: epay(&config, &db, secret_keys.as_ref(), &public_url)?,
         secret_keys,
         account,
         bad_notices: LogLimit::default(),
@@ -197,12 +200,41 @@ fn webhooks(
     keys: Option<&SecretKeys>,
     public_url: &PublicUrl,
 ) -> Result<Webhooks, StartError> {
-    let settings = WebhookSettings {
+    let settings = deliveries(config, public_url);
+    Webhooks::new(db.clone(), Clock::system(), Random::system(), keys, settings).map_err(StartError::Webhooks)
+}
+
+/// The merchants of 易支付, whose notices go where webhooks may go.
+///
+/// # Errors
+/// [`StartError`].
+pub fn epay(
+    config: &Config,
+    db: &Db,
+    keys: Option<&SecretKeys>,
+    public_url: &PublicUrl,
+) -> Result<Epay, StartError> {
+    let settings = deliveries(config, public_url);
+    Epay::new(db.clone(), Clock::system(), Random::system(), keys, settings).map_err(StartError::Webhooks)
+}
+
+fn deliveries(config: &Config, public_url: &PublicUrl) -> WebhookSettings {
+    WebhookSettings {
         public_url: public_url.to_string(),
         networks: config.webhook_networks.clone(),
         names: Names::system(),
-    };
-    Webhooks::new(db.clone(), Clock::system(), Random::system(), keys, settings).map_err(StartError::Webhooks)
+    }
+}
+
+/// [`epay`] alone, for a command that runs beside a server.
+///
+/// # Errors
+/// [`StartError`].
+pub async fn epay_beside(config: &Config) -> Result<Epay, StartError> {
+    let (config, db) = opened(config.clone()).await?;
+    let keys = kept_secrets::secret_keys(&config, &db).await?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
+    epay(&config, &db, keys.as_ref(), &public_url)
 }
 
 fn mode_of_keys(config: &Config) -> KeyMode {

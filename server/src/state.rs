@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cashier::{Cashier, sealing::SecretKeys, token::AccessTokens};
+use cashier::{Cashier, epay::Epay, sealing::SecretKeys, token::AccessTokens};
 use ipnet::IpNet;
 use wxpay::{UnixMillis, client::Client};
 
@@ -62,6 +62,7 @@ pub struct Inner {
     pub channels: Channels,
     /// Served at the root.
     pub verify: Vec<VerifyFile>,
+    pub epay: Epay,
     /// `None`: a merchant who has nothing to seal.
     pub secret_keys: Option<SecretKeys>,
     /// `None`: payers inside WeChat are not recognised.

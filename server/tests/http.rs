@@ -35,6 +35,12 @@ mod common;
 mod contract;
 #[path = "http/doctor.rs"]
 mod doctor;
+#[path = "http/epay.rs"]
+mod epay;
+#[path = "http/epay_refused.rs"]
+mod epay_refused;
+#[path = "http/epay_told.rs"]
+mod epay_told;
 #[path = "http/events.rs"]
 mod events;
 #[path = "http/forged.rs"]
