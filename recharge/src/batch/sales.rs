@@ -23,11 +23,11 @@ mod tests {
     use crate::batch::{Apply as _, Context};
     use crate::command::{CreditPayment, Outcome, RequestRefund, ResolveException};
     use crate::epay::Pid;
+    use crate::event_type::EventType;
     use crate::exception::resolution::{Decision, ResolutionRefusal};
     use crate::exception::{Exception, ExceptionKind};
     use crate::fixtures::{NOW, PLACED, exception, new_order, payment, rules};
     use crate::order::{ByKey, LatePayment, NewOrder, Rules, Source};
-    use crate::outbox::EventType;
     use crate::refund::RefundRequest;
     use crate::spend::Metadata;
     use wxpay::{Fen, OutRefundNo, Payment};
