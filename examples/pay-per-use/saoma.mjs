@@ -9,7 +9,7 @@ export async function saoma(method, path, body) {
       headers: { authorization: `Bearer ${SAOMA_KEY}`, ...(body && { 'content-type': 'application/json' }) },
       body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(15_000),
-    }).catch((error) => ({ status: 503, json: () => ({ code: 'no_answer', detail: error.message }) }));
+    }).catch((error) => ({ ok: false, status: 503, json: () => ({ code: 'no_answer', detail: error.message }) }));
     const read = await answer.json();
     if (answer.ok) return read;
     if (![429, 503].includes(answer.status) || attempt === 4) {

@@ -7,7 +7,9 @@ import { Webhook } from 'standardwebhooks';
 import { Book } from './book.mjs';
 import { saoma } from './saoma.mjs';
 
-const { PORT = '4000', KEEP = 'saoma', DATA = 'pay-per-use.jsonl', SAOMA_WEBHOOK_SECRET } = process.env;
+/** @typedef {import('./saoma-api.d.ts').components['schemas']} Api What Saoma takes and answers: `npm run types` */
+
+const { PORT = '4000', KEEP = 'saoma', DATA = 'pay-per-use.jsonl', SAOMA_WEBHOOK_SECRET = '' } = process.env;
 const { SAOMA_URL = 'http://127.0.0.1:3000', SITE_URL = `http://127.0.0.1:${PORT}` } = process.env;
 const SECRET = process.env.COOKIE_SECRET ?? randomBytes(32).toString('hex');
 const book = new Book(DATA);
@@ -22,6 +24,7 @@ const id = encodeURIComponent;
 
 async function account(user) {
   if (KEEP === 'site') return { available: book.balances.get(user) ?? 0, rows: [] };
+  /** @type {[Api['User'], { data: Api['LedgerRow'][] }]} */
   const [{ available }, { data }] = await Promise.all([
     saoma('GET', `/users/${id(user)}`),
     saoma('GET', `/users/${id(user)}/ledger?limit=10`),
@@ -41,7 +44,10 @@ async function charge(user, estimate, work) {
     book.write({ user, fen: -result.fen });
     return result;
   }
-  const hold = await saoma('POST', '/holds', { user, amount: estimate, reference, reason: 'translation' });
+  /** @type {Api['NewHold']} */
+  const wanted = { user, amount: estimate, reference, reason: 'translation' };
+  /** @type {Api['HoldAnswer']} */
+  const hold = await saoma('POST', '/holds', wanted);
   let result;
   try {
     result = work();
@@ -55,7 +61,8 @@ async function charge(user, estimate, work) {
 
 /** A delivery of Saoma's. It is on disk before the answer: whatever is not answered with 2xx comes again. */
 function deliver(body, headers) {
-  const event = hook.verify(body, headers); // throws if it is not Saoma's
+  // Throws if it is not Saoma's. Which parts of `data` are there depends on the type.
+  const event = /** @type {{ type: string, data: Required<Api['EventData']> }} */ (hook.verify(body, headers));
   if (book.deliveries.has(headers['webhook-id'])) return;
   const { recharge, refund } = event.data;
   // What it is worth, under a number of its own: the number decides, not the delivery, because after a restore from a backup the
@@ -118,6 +125,7 @@ const routes = {
   },
   'GET /account': signedIn(async (user, request, response) => json(response, 200, { user, ...(await account(user)) })),
   'POST /top-up': signedIn(async (user, request, response) => {
+    /** @type {Api['NewSession']} */
     const wanted = { user, embed: true, origin: SITE_URL, return_url: `${SITE_URL}/` };
     json(response, 200, { url: (await saoma('POST', '/sessions', wanted)).url });
   }),
@@ -146,7 +154,7 @@ function json(response, status, value) {
 }
 
 const server = createServer(async (request, response) => {
-  const route = routes[`${request.method} ${request.url.split('?')[0]}`];
+  const route = routes[`${request.method} ${request.url?.split('?')[0]}`];
   if (!route) return json(response, 404, { problem: 'there is no such page' });
   try {
     await route(request, response);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Has somebody else's program judge the contract: run.sh validator, redocly or spectral (DOCUMENT is the file), or run.sh schemathesis
+# Has somebody else's program judge the contract: run.sh validator, redocly or spectral (DOCUMENT is the file), run.sh types (EXAMPLE is a
+# folder of programs besides, which have to fit the types that are made from the document), or run.sh schemathesis
 # (SERVER is a server's address, KEY one of its keys, SECONDS_MOST how long). Installs what it needs, once.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/env.sh"
 judges="$root/server/judges" tools="$SAOMA_TOOLS/contract-judges"
@@ -50,6 +51,16 @@ spectral)
     install node node
     exec "$tools/node/node_modules/.bin/spectral" lint --ruleset "$judges/node/spectral.yaml" --fail-severity error "$DOCUMENT" 9>&-
     ;;
+types)
+    need_node
+    install node node
+    # The compiler looks for packages in the folders above the program.
+    folder=$(mktemp -d "$tools/node/example.XXXXXX")
+    trap 'rm -rf "$folder"' EXIT
+    cp "$EXAMPLE"/*.mjs "$judges/node/tsconfig.json" "$folder"
+    "$tools/node/node_modules/.bin/openapi-typescript" "$DOCUMENT" -o "$folder/saoma-api.d.ts" >&2
+    "$tools/node/node_modules/.bin/tsc" -p "$folder"
+    ;;
 schemathesis)
     python
     cd "$(mktemp -d)"
@@ -57,5 +68,5 @@ schemathesis)
     exec "$tools/python/venv/bin/schemathesis" --config-file "$judges/python/schemathesis.toml" run "$SERVER/api/openapi.json" \
         --url "$SERVER" --include-path-regex '^/api/v1/' --seed "${SEED:-1}" --generation-deterministic --max-time "$SECONDS_MOST" 9>&-
     ;;
-*) fail "which judge? validator, redocly, spectral or schemathesis" ;;
+*) fail "which judge? validator, redocly, spectral, types or schemathesis" ;;
 esac

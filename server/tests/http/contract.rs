@@ -33,6 +33,36 @@ async fn outside_judges_find_no_error_in_the_document() {
     }
 }
 
+/// openapi-typescript makes types of the document, and tsc, strictly, compiles the example against them.
+#[tokio::test]
+async fn types_made_from_the_document_fit_the_example_and_no_misspelt_field_does() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/pay-per-use");
+    let compiled = async |folder: &Path| {
+        let folder = folder.to_str().unwrap().to_owned();
+        judged("types", vec![("DOCUMENT", kept()), ("EXAMPLE", folder)]).await
+    };
+    let (is_well, said) = compiled(&example).await;
+    assert!(is_well, "{said}");
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["book.mjs", "saoma.mjs"] {
+        std::fs::copy(example.join(name), copy.path().join(name)).unwrap();
+    }
+    // What is sent, what is read of an answer, and what is read of an event.
+    let program = std::fs::read_to_string(example.join("server.mjs")).unwrap();
+    let misspelt = [
+        ("amount: estimate,", "amout: estimate,", "'amout'"),
+        ("hold.id}/void", "hold.ident}/void", "'ident'"),
+        ("recharge.credited]", "recharge.creditted]", "'creditted'"),
+    ];
+    for (right, wrong, named) in misspelt {
+        let changed = program.replace(right, wrong);
+        assert_ne!(changed, program, "{right}");
+        std::fs::write(copy.path().join("server.mjs"), changed).unwrap();
+        let (is_well, said) = compiled(copy.path()).await;
+        assert!(!is_well && said.contains(named), "{wrong}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn the_document_is_served_to_everybody_and_is_the_one_in_docs() {
     on_both(async |site| {
