@@ -39,7 +39,7 @@ pub(crate) enum Which {
     /// Of events that just happened.
     Fresh,
     Late,
-    /// The one that was tried least, of an ill endpoint.
+    /// The one that has waited longest, of an ill endpoint; a probe that fails puts it behind all others.
     Probe,
 }
 
@@ -122,11 +122,11 @@ pub(crate) async fn claim(
     limit: usize,
     now: UnixMillis,
 ) -> Result<Vec<Claimed>, DbError> {
-    let (due, order) = match which {
-        Which::Fresh => ("d.due_at > $3 AND d.due_at <= $2", "d.due_at, d.seq"),
-        Which::Late => ("d.due_at <= $3", "d.due_at, d.seq"),
+    let due = match which {
+        Which::Fresh => "d.due_at > $3 AND d.due_at <= $2",
+        Which::Late => "d.due_at <= $3",
         // What waits for its next try is due as well; what is being tried is not.
-        Which::Probe => ("(d.due_at <= $2 OR d.due_at > $3)", "d.sent, d.seq"),
+        Which::Probe => "(d.due_at <= $2 OR d.due_at > $3)",
     };
     let until = now.plus_ms(LEASE_MS);
     let bound = match which {
@@ -137,7 +137,7 @@ pub(crate) async fn claim(
     let outside = due.replace("d.due_at", "webhook_deliveries.due_at");
     let found = format!(
         "SELECT d.seq FROM webhook_deliveries AS d WHERE d.endpoint = $1 AND d.due_at IS NOT NULL AND {due} \
-         AND {IN_LINE} ORDER BY {order} LIMIT $4"
+         AND {IN_LINE} ORDER BY d.due_at, d.seq LIMIT $4"
     );
     // A reading that finds nothing costs no writing transaction.
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -6,4 +6,5 @@ mod changes;
 mod delivery;
 mod network;
 mod outage;
+mod races;
 mod world;

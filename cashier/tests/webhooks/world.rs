@@ -8,6 +8,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
+use cashier::db::Turnstile;
 use cashier::sealing::SecretKeys;
 use cashier::webhooks::{Names, WebhookSettings, Webhooks};
 use cashier::{Clock, Db, Random};
@@ -95,6 +96,10 @@ impl Receiver {
         self.got.lock().unwrap().clone()
     }
 
+    pub fn count(&self) -> usize {
+        self.got.lock().unwrap().len()
+    }
+
     pub fn answers(&self, judge: impl FnMut(&Got) -> Answer + Send + 'static) {
         *self.judge.lock().unwrap() = Box::new(judge);
     }
@@ -149,7 +154,7 @@ pub struct Process {
     pub webhooks: Webhooks,
     pub clock: Clock,
     pub db: Db,
-    run: JoinHandle<()>,
+    run: Option<JoinHandle<()>>,
 }
 
 impl Process {
@@ -158,7 +163,25 @@ impl Process {
     }
 
     pub async fn with(url: &str, clock: &Clock, names: Names, networks: &[&str]) -> Process {
-        let db = Db::open(url).await.unwrap();
+        let mut process = Process::of(Db::open(url).await.unwrap(), clock, names, networks);
+        process.deliver();
+        process
+    }
+
+    /// One that delivers nothing before it is told to.
+    pub async fn at_rest(url: &str, clock: &Clock) -> Process {
+        Process::of(Db::open(url).await.unwrap(), clock, Names::system(), &["127.0.0.0/8"])
+    }
+
+    /// One whose steps to the database wait until they are let in.
+    pub async fn behind(url: &str, clock: &Clock, turnstile: &Turnstile) -> Process {
+        let db = Db::open_behind(url, turnstile.clone()).await.unwrap();
+        let mut process = Process::of(db, clock, Names::system(), &["127.0.0.0/8"]);
+        process.deliver();
+        process
+    }
+
+    fn of(db: Db, clock: &Clock, names: Names, networks: &[&str]) -> Process {
         let keys = SecretKeys::new("a secret of 32 bytes, for a test", None);
         let settings = WebhookSettings {
             public_url: "https://pay.example.com".to_owned(),
@@ -167,25 +190,47 @@ impl Process {
         };
         let webhooks =
             Webhooks::new(db.clone(), clock.clone(), Random::system(), Some(&keys), settings).unwrap();
-        let running = webhooks.clone();
-        let run = tokio::spawn(async move { running.run().await });
-        Process { webhooks, clock: clock.clone(), db, run }
+        Process { webhooks, clock: clock.clone(), db, run: None }
+    }
+
+    pub fn deliver(&mut self) {
+        let running = self.webhooks.clone();
+        self.run = Some(tokio::spawn(async move { running.run().await }));
     }
 
     /// Ends it as a killed process ends: in the middle of whatever it does.
     pub async fn kill(self) {
-        self.run.abort();
-        let _ = self.run.await;
+        if let Some(run) = self.run {
+            run.abort();
+            let _ = run.await;
+        }
     }
 
     pub async fn endpoint(&self, url: &str) -> (Endpoint, WebhookSecret) {
-        let choice = Choice {
-            url: url.to_owned(),
-            types: Default::default(),
-            description: String::new(),
-            per_s: PER_S,
-        };
+        self.endpoint_of(url, PER_S).await
+    }
+
+    /// One that takes so many late deliveries a second.
+    pub async fn endpoint_of(&self, url: &str, per_s: i64) -> (Endpoint, WebhookSecret) {
+        let (url, description) = (url.to_owned(), String::new());
+        let choice = Choice { url, types: Default::default(), description, per_s };
         self.webhooks.make(choice, &lin()).await.unwrap()
+    }
+
+    /// Writes the first `count` events of a database, of so many subjects in turn.
+    pub async fn first_events(&self, count: usize, subjects: usize) {
+        const EVENTS: &str = "INSERT INTO outbox (id, seq, type, subject, version, at, body) \
+             WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < $1) \
+             SELECT 'evt_' || CAST(10000000000000000 + i AS TEXT), i, 'recharge.paid', \
+             'recharge/SM' || CAST(i % $2 AS TEXT), i, $3, '{}' FROM n";
+        let (count, subjects) = (i64::try_from(count).unwrap(), i64::try_from(subjects).unwrap());
+        let mut transaction = self.db.begin().await.unwrap();
+        let numbers = sqlx::query("UPDATE outbox_numbering SET last_seq = $1 WHERE last_seq = 0").bind(count);
+        assert_eq!(numbers.execute(transaction.connection()).await.unwrap().rows_affected(), 1);
+        let events = sqlx::query(EVENTS).bind(count).bind(subjects).bind(self.clock.now().get());
+        events.execute(transaction.connection()).await.unwrap();
+        transaction.commit().await.unwrap();
+        self.webhooks.poke();
     }
 
     /// Writes a numbered event for each of these subjects.
@@ -223,6 +268,17 @@ impl Process {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        panic!("{from}: {} and not {wanted}", self.count(from).await);
+    }
+
+    /// The same of many rows, which take long to count and to come.
+    pub async fn until_at_last(&self, from: &str, wanted: i64) {
+        for _ in 0..1_200 {
+            if self.count(from).await == wanted {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
         }
         panic!("{from}: {} and not {wanted}", self.count(from).await);
     }
