@@ -103,6 +103,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let secret_keys = kept_secrets::secret_keys(&config, &db).await?;
     let account = OfficialAccount::of(&config, sandbox_addr)?;
     cashier.load_wechat_keys().await?;
+    // Known before the first call, which may be one that an endpoint asks for by name.
+    cashier.refresh_asked().await?;
     wechat::stop_if_expired(&cashier, &config, UnixMillis::now());
     let server = Server::new(Inner {
         pages: Service {

@@ -110,6 +110,11 @@ impl Drop for Saoma {
     }
 }
 
+/// What seals secrets of endpoints and tokens: each process of one installation has it.
+pub fn with_secret_key(command: &mut Command) {
+    command.env("SAOMA_SECRET_KEY", "a key that seals, of more than 32 bytes");
+}
+
 /// `saoma check` as an operator calls it: looks over all money.
 pub fn self_check(database: &str) {
     let folder = tempfile::tempdir().unwrap();

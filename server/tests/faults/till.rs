@@ -14,6 +14,7 @@ use recharge::order::{NewOrder, Order, Rules, Way};
 use recharge::protocols::Protocols;
 use recharge::{LatePayment, User};
 use sqlx::Row as _;
+use sqlx::any::AnyRow;
 use wxpay::v2::{Fields, sign};
 use wxpay::{Fen, Merchant, OutTradeNo, SignType, Signed, UnixMillis};
 
@@ -22,7 +23,7 @@ const PER_USER: usize = 4;
 
 pub struct Due {
     pub number: OutTradeNo,
-    user: String,
+    pub user: String,
     pub fen: i64,
     pub transaction: String,
     /// By API v2.
@@ -126,8 +127,8 @@ fn due(order: &Order, group: u32, index: usize) -> Due {
 
 type Credits = HashMap<String, Vec<(i64, String)>>;
 
-/// Every credit with its order's transaction, and every balance, as they were at one moment.
-async fn stored(db: &Db) -> (Credits, HashMap<String, i64>) {
+/// Every credit with its order's transaction, what else moved each balance, and every balance, as they were at one moment.
+async fn stored(db: &Db) -> (Credits, HashMap<String, i64>, HashMap<String, i64>) {
     let begin = match db.engine() {
         Engine::Sqlite => "BEGIN",
         Engine::Postgres => "BEGIN ISOLATION LEVEL REPEATABLE READ",
@@ -141,16 +142,20 @@ async fn stored(db: &Db) -> (Credits, HashMap<String, i64>) {
     }
     let balances =
         sqlx::query("SELECT user_id, balance FROM accounts").fetch_all(&mut *moment).await.unwrap();
+    let others = "SELECT ledger.user_id, CAST(SUM(ledger.amount) AS BIGINT) FROM ledger \
+        LEFT JOIN orders ON orders.out_trade_no = ledger.out_trade_no WHERE orders.out_trade_no IS NULL GROUP BY ledger.user_id";
+    let others = sqlx::query(others).fetch_all(&mut *moment).await.unwrap();
     moment.rollback().await.unwrap();
-    (found, balances.iter().map(|row| (row.get(0), row.get(1))).collect())
+    let by_user = |rows: &[AnyRow]| rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    (found, by_user(&others), by_user(&balances))
 }
 
 /// What must hold at every moment: the orders that were `acknowledged` are credited with their own payment, nobody has
-/// more than one credit, balances are the sums of what was credited, nothing is an exception, and the program's own check
+/// more than one credit, balances are the sums of what was credited less what was spent, nothing is an exception, and the program's own check
 /// finds nothing.
 pub async fn hold(database: &str, orders: &[Due], acknowledged: &[bool]) {
     let db = Db::open(database).await.unwrap();
-    let (credits, stored) = stored(&db).await;
+    let (credits, spent, stored) = stored(&db).await;
     let mut balances: HashMap<&str, i64> = HashMap::new();
     for (due, acknowledged) in orders.iter().zip(acknowledged) {
         let number = due.number.as_str();
@@ -164,6 +169,7 @@ pub async fn hold(database: &str, orders: &[Due], acknowledged: &[bool]) {
         }
     }
     for (user, balance) in balances {
+        let balance = balance + spent.get(user).copied().unwrap_or_default();
         assert_eq!(stored.get(user), Some(&balance), "{user}");
     }
     let strange = sqlx::query("SELECT COUNT(*) FROM exceptions").fetch_one(db.pool()).await.unwrap();

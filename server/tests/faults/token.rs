@@ -1,20 +1,15 @@
 //! The site's programs ask three servers for the access token at the same moment: WeChat is asked once.
 
-use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
 
-use super::process::{Saoma, key};
+use super::process::{Saoma, key, with_secret_key};
 use super::{client, get};
 
 const CALLS: usize = 1000;
-
-fn with_secret_key(command: &mut Command) {
-    command.env("SAOMA_SECRET_KEY", "a key that seals, of more than 32 bytes");
-}
 
 #[tokio::test]
 async fn a_thousand_calls_at_once_at_three_servers_ask_wechat_for_one_token() {
