@@ -91,6 +91,8 @@ mod recomputed;
 mod refunds;
 #[path = "http/releases.rs"]
 mod releases;
+#[path = "http/restored.rs"]
+mod restored;
 #[path = "http/sandbox_alone.rs"]
 mod sandbox_alone;
 #[path = "http/settings.rs"]

@@ -3,7 +3,6 @@
 use std::{
     os::unix::fs::PermissionsExt as _,
     path::Path,
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,32 +10,12 @@ use std::{
     time::Duration,
 };
 
-use cashier::{Cashier, Clock, Db, Random, Settings};
-use recharge::LatePayment;
+use cashier::{Clock, Db};
 use recharge::reconciliation::{DifferenceKind, Done};
 use sandbox::Pay;
-use wxpay::{
-    Fen, Merchant,
-    client::{Client, Endpoint},
-};
+use wxpay::Fen;
 
-use super::past::{Past, day, in_the_past, place, saoma};
-
-/// A new database made from a backup, as the README says.
-async fn restore(past: &Past, file: &Path) -> String {
-    if past.database.starts_with("sqlite:") {
-        let folder = past.folder.path().join("restored");
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::copy(file, folder.join("saoma.db")).unwrap();
-        return testdb::sqlite(&folder);
-    }
-    let database = testdb::postgres().await;
-    let mut command = Command::new("pg_restore");
-    command.args(["--no-owner", "--exit-on-error", "--dbname", &database]).arg(file);
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    database
-}
+use super::past::{day, in_the_past, place, saoma};
 
 #[tokio::test]
 async fn an_older_backup_and_the_bill_find_every_payment_since_once() {
@@ -65,28 +44,12 @@ async fn an_older_backup_and_the_bill_find_every_payment_since_once() {
         past.pay(&lost, false).await;
         past.come_back();
 
-        let restored = restore(&past, &file).await;
+        let restored = past.restore(&file).await;
         let date = day().to_string();
         let (ok, said, error) = past.saoma(&restored, &["reconcile", "--date", &date]).await;
         assert!(!ok && said.contains("2 differences open"), "{said}{error}");
         assert!(said.contains("1 line agreed; 3 payments credited now"), "{said}");
-        let db = Db::open(&restored).await.unwrap();
-        let endpoint = Endpoint::new(past.wechat.as_str());
-        let client = Client::new(Merchant::sandbox(), endpoint).unwrap();
-        let settings = Settings {
-            notify_base: String::new(),
-            body: String::new(),
-            time_expire_ms: 600_000,
-            late_payment: LatePayment::Credit,
-            balance_kept_by: recharge::spend::BalanceKeeper::default(),
-            mobile_app: None,
-            max_open_orders: 5,
-            low_balance: None,
-            events_keep_days: 90,
-            query_limit_per_s: 1_000_000,
-            order_limit_per_s: 1_000_000,
-        };
-        let cashier = Cashier::start(db, client, settings, Clock::system(), Random::system(), "restored");
+        let cashier = past.cashier_on(&restored, Clock::system()).await;
         let balances = async || {
             let mut all = Vec::new();
             for user in ["before", "open", "heard", "closed", "new", "lost", "unpaid"] {
@@ -150,7 +113,7 @@ async fn a_backup_taken_while_orders_are_paid_is_of_one_moment() {
         assert!(ok, "{said}{error}");
         stop.store(true, Ordering::SeqCst);
         let paid: i64 = writing.join_all().await.iter().sum();
-        let restored = restore(&past, &file).await;
+        let restored = past.restore(&file).await;
         let findings = cashier::db::check::whole(&Db::open(&restored).await.unwrap()).await.unwrap();
         assert_eq!((findings.violations, findings.named), (0, vec![]));
         assert!((1..=paid as u64).contains(&findings.orders), "{} of {paid}", findings.orders);

@@ -65,23 +65,29 @@ impl Past {
         tokio::spawn(sandbox.clone().serve(listener, std::future::pending()));
         let db = Db::open(&database).await.unwrap();
         start::claim(&db, config::SANDBOX_IDENTITY).await.unwrap();
-        let endpoint = Endpoint::new(wechat.as_str());
-        let client = Client::new(Merchant::sandbox(), endpoint).unwrap();
-        let settings = Settings {
-            notify_base: "http://127.0.0.1".to_owned(),
-            body: "充值".to_owned(),
-            time_expire_ms: 600_000,
-            late_payment: LatePayment::Credit,
-            balance_kept_by: recharge::spend::BalanceKeeper::default(),
-            mobile_app: None,
-            max_open_orders: 1_000_000,
-            low_balance: None,
-            events_keep_days: 90,
-            query_limit_per_s: 1_000_000,
-            order_limit_per_s: 1_000_000,
-        };
-        let cashier = Cashier::start(db, client, settings, clock.clone(), Random::system(), "past");
+        let cashier = cashier(db, &wechat, clock.clone());
         Past { cashier, sandbox, wechat, database, clock, wechat_clock, folder }
+    }
+
+    /// A new database made from a backup, as the README says.
+    pub async fn restore(&self, file: &Path) -> String {
+        if self.database.starts_with("sqlite:") {
+            let folder = self.folder.path().join("restored");
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::copy(file, folder.join("saoma.db")).unwrap();
+            return testdb::sqlite(&folder);
+        }
+        let database = testdb::postgres().await;
+        let mut command = Command::new("pg_restore");
+        command.args(["--no-owner", "--exit-on-error", "--dbname", &database]).arg(file);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        database
+    }
+
+    /// A desk on another database, with the same WeChat.
+    pub async fn cashier_on(&self, database: &str, clock: Clock) -> Cashier {
+        cashier(Db::open(database).await.unwrap(), &self.wechat, clock)
     }
 
     pub async fn place(&self, user: &str, fen: i64) -> Order {
@@ -123,6 +129,24 @@ impl Past {
         ];
         saoma(self.folder.path(), arguments, &variables).await
     }
+}
+
+fn cashier(db: Db, wechat: &str, clock: Clock) -> Cashier {
+    let client = Client::new(Merchant::sandbox(), Endpoint::new(wechat)).unwrap();
+    let settings = Settings {
+        notify_base: "http://127.0.0.1".to_owned(),
+        body: "充值".to_owned(),
+        time_expire_ms: 600_000,
+        late_payment: LatePayment::Credit,
+        balance_kept_by: recharge::spend::BalanceKeeper::default(),
+        mobile_app: None,
+        max_open_orders: 1_000_000,
+        low_balance: None,
+        events_keep_days: 90,
+        query_limit_per_s: 1_000_000,
+        order_limit_per_s: 1_000_000,
+    };
+    Cashier::start(db, client, settings, clock, Random::system(), &rand::random::<u64>().to_string())
 }
 
 pub async fn place(cashier: &Cashier, user: &str, fen: i64) -> Order {
