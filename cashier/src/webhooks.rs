@@ -18,11 +18,13 @@ use crate::sealing::{Purpose, Sealer, SecretKeys};
 
 mod deliveries;
 mod dispatch;
+mod in_process;
 mod names;
 mod send;
 
 pub use crate::db::webhook_log::{AttemptSeen, Delivery};
 pub use deliveries::Backlog;
+pub use in_process::Site;
 pub use names::Names;
 pub(crate) use send::{Reply, Sender};
 
@@ -96,9 +98,19 @@ impl Webhooks {
     ) -> Result<Webhooks, reqwest::Error> {
         let networks: Arc<[IpNet]> = settings.networks.into();
         let sender = Sender::new(&settings.names, networks, &settings.public_url, clock.clone())?;
+        Ok(Webhooks::sent_by(sender, db, clock, random, keys))
+    }
+
+    /// The same for a simulation: `site` answers what is sent, whatever its address.
+    pub fn in_process(db: Db, clock: Clock, random: Random, keys: &SecretKeys, site: Site) -> Webhooks {
+        let sender = Sender::in_process(site, "https://pay.example.com", clock.clone());
+        Webhooks::sent_by(sender, db, clock, random, Some(keys))
+    }
+
+    fn sent_by(sender: Sender, db: Db, clock: Clock, random: Random, keys: Option<&SecretKeys>) -> Webhooks {
         let sealer = keys.map(|keys| keys.sealer(Purpose::WebhookSecret));
         let (wake, opened) = (Notify::new(), Mutex::default());
-        Ok(Webhooks(Arc::new(Inner { db, clock, random, sealer, sender, wake, opened })))
+        Webhooks(Arc::new(Inner { db, clock, random, sealer, sender, wake, opened }))
     }
 
     /// Has deliveries looked for at once: events were numbered, or endpoints changed.

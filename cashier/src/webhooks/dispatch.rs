@@ -1,7 +1,7 @@
 //! The dispatcher of this process: puts events down for endpoints, claims what is due, sends it and writes how that went.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use recharge::webhook::{Endpoint, EndpointId, Outcome};
 use tokio::task::JoinSet;
@@ -45,14 +45,15 @@ struct Line {
 #[derive(Debug)]
 struct Allowance {
     saved_ms: u64,
-    at: Instant,
+    /// By [`Clock::steady`](crate::Clock::steady), as all times here that are no moments of the day.
+    at: Duration,
 }
 
 impl Allowance {
-    fn take(&mut self, per_s: i64, most: usize) -> usize {
+    fn take(&mut self, per_s: i64, most: usize, now: Duration) -> usize {
         let per_s = u64::try_from(per_s).unwrap_or(1).max(1);
-        let since = u64::try_from(self.at.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.at = Instant::now();
+        let since = u64::try_from(now.saturating_sub(self.at).as_millis()).unwrap_or(u64::MAX);
+        self.at = now;
         self.saved_ms = self.saved_ms.saturating_add(since).min(1000);
         let most = u64::try_from(most).unwrap_or(u64::MAX);
         let count = (self.saved_ms * per_s / 1000).min(most);
@@ -77,19 +78,18 @@ struct Dispatcher {
     lines: HashMap<EndpointId, Line>,
     sending: JoinSet<Done>,
     results: Vec<Tried>,
-    oldest_result: Option<Instant>,
+    oldest_result: Option<Duration>,
 }
 
 impl Webhooks {
     /// Delivers for ever. What a process that ends has claimed goes back by its lease.
     pub async fn run(&self) {
         let mut dispatcher = Dispatcher::default();
-        let mut looked = Instant::now();
         loop {
             if let Err(error) = dispatcher.look(self).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "webhooks could not be looked for");
             }
-            looked = looked.max(Instant::now());
+            let looked = self.0.clock.steady();
             dispatcher.until_something(self, looked).await;
         }
     }
@@ -108,7 +108,7 @@ impl Dispatcher {
                 queue: VecDeque::new(),
                 sending: 0,
                 is_quick: false,
-                rate: Allowance { saved_ms: 1000, at: Instant::now() },
+                rate: Allowance { saved_ms: 1000, at: webhooks.0.clock.steady() },
             });
             // What was claimed for an address that was changed goes to the new one.
             line.endpoint = endpoint;
@@ -138,17 +138,21 @@ impl Dispatcher {
     }
 
     /// Waits until there may be something to look for, and writes results meanwhile.
-    async fn until_something(&mut self, webhooks: &Webhooks, looked: Instant) {
+    async fn until_something(&mut self, webhooks: &Webhooks, looked: Duration) {
+        let clock = &webhooks.0.clock;
+        let since = |then: Duration| clock.steady().saturating_sub(then);
         loop {
-            let next_look = LOOK_EVERY.saturating_sub(looked.elapsed());
+            let next_look = LOOK_EVERY.saturating_sub(since(looked));
             let wait = match self.oldest_result {
-                Some(oldest) => RESULTS_WAIT.saturating_sub(oldest.elapsed()).min(next_look),
+                Some(oldest) => RESULTS_WAIT.saturating_sub(since(oldest)).min(next_look),
                 None => next_look,
             };
             let ended = tokio::select! {
+                // In this order, so that a simulation does the same again.
+                biased;
                 Some(done) = self.sending.join_next(), if !self.sending.is_empty() => Some(done),
                 () = webhooks.0.wake.notified() => return self.write(webhooks).await,
-                () = pause(wait) => None,
+                () = clock.sleep(wait) => None,
             };
             let mut is_drained = false;
             let mut ended = ended;
@@ -159,7 +163,7 @@ impl Dispatcher {
                 }
                 ended = self.sending.try_join_next();
             }
-            let is_time = self.oldest_result.is_some_and(|oldest| oldest.elapsed() >= RESULTS_WAIT);
+            let is_time = self.oldest_result.is_some_and(|oldest| since(oldest) >= RESULTS_WAIT);
             // More is claimed for an endpoint that drained; whether failures made it ill is known when they are written.
             let has_failed = self.results.iter().any(|tried| tried.outcome != Outcome::Delivered);
             if self.results.len() >= RESULTS
@@ -170,7 +174,7 @@ impl Dispatcher {
                 // The next of a subject can be claimed when the one before is written.
                 return self.write(webhooks).await;
             }
-            if is_drained || looked.elapsed() >= LOOK_EVERY {
+            if is_drained || since(looked) >= LOOK_EVERY {
                 return;
             }
         }
@@ -188,7 +192,7 @@ impl Dispatcher {
                 line.queue.truncate(AT_ONCE);
             }
         }
-        self.oldest_result.get_or_insert_with(Instant::now);
+        self.oldest_result.get_or_insert_with(|| webhooks.0.clock.steady());
         self.results.push(tried);
         self.start(webhooks, &id);
         self.lines.get(&id).is_some_and(|line| line.queue.is_empty())
@@ -213,8 +217,8 @@ impl Dispatcher {
                     "results of deliveries were not written"
                 );
                 self.results.retain(|tried| now.minus(tried.at) < webhook_deliveries::LEASE_MS);
-                self.oldest_result = (!self.results.is_empty()).then(Instant::now);
-                pause(LOOK_EVERY).await;
+                self.oldest_result = (!self.results.is_empty()).then(|| webhooks.0.clock.steady());
+                webhooks.0.clock.sleep(LOOK_EVERY).await;
             }
         }
     }
@@ -256,7 +260,7 @@ async fn claim(webhooks: &Webhooks, line: &mut Line) -> Result<(), DbError> {
     let fresh = claimed(webhooks, endpoint, Which::Fresh, room).await?;
     room -= fresh.len();
     line.queue.extend(fresh);
-    let most = line.rate.take(endpoint.per_s, room);
+    let most = line.rate.take(endpoint.per_s, room, webhooks.0.clock.steady());
     if most > 0 {
         let late = claimed(webhooks, endpoint, Which::Late, most).await?;
         line.rate.used(endpoint.per_s, late.len());
@@ -278,11 +282,11 @@ async fn claimed(
 
 /// One try.
 async fn deliver(webhooks: Webhooks, endpoint: Endpoint, claimed: Claimed) -> Done {
-    let (at, began) = (webhooks.0.clock.now(), Instant::now());
+    let (at, began) = (webhooks.0.clock.now(), webhooks.0.clock.steady());
     let secrets = webhooks.secrets(&endpoint);
     let Reply { outcome, status, retry_after_ms, address, text } =
         webhooks.0.sender.send(&endpoint.url, &secrets, &claimed.event_id, claimed.body).await;
-    let took = began.elapsed();
+    let took = webhooks.0.clock.steady().saturating_sub(began);
     let tried = Tried {
         endpoint: endpoint.id,
         seq: claimed.seq,
@@ -313,10 +317,4 @@ fn report(written: &webhook_deliveries::Written) {
     if written.given_up > 0 {
         tracing::error!("{} webhook deliveries were given up after 72 hours", written.given_up);
     }
-}
-
-/// By the machine's clock: what is due is told by the cashier's, which tests set.
-#[expect(clippy::disallowed_methods, reason = "requests take real time, also where a test sets the clock")]
-async fn pause(time: Duration) {
-    tokio::time::sleep(time).await;
 }

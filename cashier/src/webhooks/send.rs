@@ -5,13 +5,14 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::header;
+use http::{Request, header, request};
 use ipnet::IpNet;
 use recharge::webhook::signature::{WebhookSecret, headers};
 use recharge::webhook::{EndpointUrl, Outcome, Problem, UrlRefusal, retry_after_ms};
-use reqwest::{Client, RequestBuilder, Response, redirect};
+use reqwest::{Client, Response, redirect};
 use wxpay::UnixMillis;
 
+use super::in_process::Site;
 use super::names::{Blocked, Filtered, Names};
 use crate::clock::Clock;
 
@@ -26,14 +27,23 @@ const READ: usize = 64 * 1024;
 /// How much of it is kept, in bytes.
 const KEPT: usize = 2 * 1024;
 
-/// Sends deliveries, over TLS or, into networks that the settings name, without.
+/// Sends deliveries.
 #[derive(Debug, Clone)]
 pub(crate) struct Sender {
-    tls: Client,
-    plain: Client,
+    wire: Wire,
     networks: Arc<[IpNet]>,
     public_url: Arc<str>,
     clock: Clock,
+}
+
+#[derive(Debug, Clone)]
+enum Wire {
+    /// Over TLS or, into networks that the settings name, without.
+    Sockets {
+        tls: Client,
+        plain: Client,
+    },
+    InProcess(Site),
 }
 
 /// What came of a request.
@@ -48,7 +58,10 @@ pub(crate) struct Reply {
 
 impl Reply {
     pub(crate) fn failed(problem: Problem) -> Reply {
-        let outcome = Outcome::Failed(problem);
+        Reply::of(Outcome::Failed(problem))
+    }
+
+    fn of(outcome: Outcome) -> Reply {
         Reply { outcome, status: None, retry_after_ms: None, address: None, text: String::new() }
     }
 }
@@ -76,7 +89,12 @@ impl Sender {
         };
         // Where nothing speaks TLS the machine's authorities, a megabyte of memory, are not read.
         let (tls, plain) = (client(true).build()?, client(false).tls_certs_only([]).build()?);
-        Ok(Sender { tls, plain, networks, public_url: public_url.into(), clock })
+        Ok(Sender { wire: Wire::Sockets { tls, plain }, networks, public_url: public_url.into(), clock })
+    }
+
+    /// Sends nothing out of this process.
+    pub(super) fn in_process(site: Site, public_url: &str, clock: Clock) -> Sender {
+        Sender { wire: Wire::InProcess(site), networks: Arc::default(), public_url: public_url.into(), clock }
     }
 
     /// Whether deliveries may go to this address, as far as it says by itself.
@@ -91,42 +109,39 @@ impl Sender {
         if secrets.is_empty() {
             return Reply::failed(Problem::Secret);
         }
-        let now = self.clock.now();
-        let request = self.client(&url).post(url.as_str()).header(header::CONTENT_TYPE, "application/json");
-        let signed = headers(secrets, id, now, &body).into_iter();
+        let request = Request::post(url.as_str()).header(header::CONTENT_TYPE, "application/json");
+        let signed = headers(secrets, id, self.clock.now(), &body).into_iter();
         let request = signed.fold(request, |request, (name, value)| request.header(name, value));
-        exchange(request.body(body), now).await
+        self.exchange(&url, request, body).await
     }
 
     /// Asks for an address whose query says all, as 易支付 does.
     pub(crate) async fn get(&self, url: &str) -> Reply {
         let Ok(url) = self.check(url) else { return Reply::failed(Problem::BlockedAddress) };
-        exchange(self.client(&url).get(url.as_str()), self.clock.now()).await
+        self.exchange(&url, Request::get(url.as_str()), String::new()).await
     }
 
-    fn client(&self, url: &EndpointUrl) -> &Client {
-        if url.is_tls() { &self.tls } else { &self.plain }
+    /// One request and its answer, within the limit of time.
+    async fn exchange(&self, url: &EndpointUrl, request: request::Builder, body: String) -> Reply {
+        let Ok(request) = request.body(body) else { return Reply::failed(Problem::Broken) };
+        let whole = async {
+            match &self.wire {
+                Wire::Sockets { tls, plain } => {
+                    let client = if url.is_tls() { tls } else { plain };
+                    let sent = async { client.execute(request.try_into()?).await };
+                    match sent.await {
+                        Ok(response) => read(response, self.clock.now()).await,
+                        Err(error) => Reply::failed(problem(&error)),
+                    }
+                }
+                Wire::InProcess(site) => match site.answer(request).await {
+                    Some(status) => Reply { status: Some(status), ..Reply::of(Outcome::of_status(status)) },
+                    None => Reply::failed(Problem::Broken),
+                },
+            }
+        };
+        self.clock.timeout(WHOLE, whole).await.unwrap_or_else(|| Reply::failed(Problem::Timeout))
     }
-}
-
-/// One request and its answer, within the limit of time.
-async fn exchange(request: RequestBuilder, now: UnixMillis) -> Reply {
-    let whole = async {
-        match request.send().await {
-            Ok(response) => read(response, now).await,
-            Err(error) => Reply::failed(problem(&error)),
-        }
-    };
-    match tokio_timeout(WHOLE, whole).await {
-        Some(reply) => reply,
-        None => Reply::failed(Problem::Timeout),
-    }
-}
-
-/// By the machine's clock: a request takes real time.
-#[expect(clippy::disallowed_methods, reason = "a request takes real time, also where a test sets the clock")]
-async fn tokio_timeout<T>(time: Duration, work: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(time, work).await.ok()
 }
 
 /// Reads the answer. What it says counts only once it has ended, or enough of it has come: a receiver that dies while it writes has

@@ -58,12 +58,14 @@ impl World {
             self.advance(next.minus(now).max(10 * 60_000));
         }
         self.repeat_all()?;
+        self.deliver_all()?;
         let cashier = self.process(0).cashier.clone();
         let findings = self.process(0).run(cashier::db::check::whole(cashier.db())).unwrap();
         if findings.violations > 0 {
             return Err(format!("the self-check finds {:?}", findings.named));
         }
         self.second_credit_is_refused()?;
+        self.oracle.all_came(&self.inbox)?;
         self.oracle.check_end(&self.sandbox)
     }
 

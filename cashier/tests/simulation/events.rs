@@ -22,7 +22,7 @@ impl World {
         let ms = self.rng.random_range(1..50);
         self.advance(ms);
         self.apply_finished()?;
-        let kinds = if self.speaks_v3() { 131 } else { 123 };
+        let kinds = if self.speaks_v3() { 136 } else { 128 };
         match self.rng.random_range(0..kinds) {
             0..22 => self.let_go()?,
             22..32 => self.press(),
@@ -43,6 +43,7 @@ impl World {
                 self.number_events();
             }
             122 => self.strangers(),
+            123..128 => self.deliver_hooks()?,
             _ => self.change()?,
         }
         self.apply_finished()?;

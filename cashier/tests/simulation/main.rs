@@ -4,10 +4,20 @@
 //! them, `make torture SEED=k` one.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
 
+/// Ends with a sentence that says what does not hold.
+macro_rules! hold {
+    ($what:expr, $($why:tt)+) => {
+        if !$what {
+            return Err(format!($($why)+));
+        }
+    };
+}
+
 mod crash;
 mod databases;
 mod drain;
 mod events;
+mod hooks;
 mod idle;
 mod merchant;
 mod network;
@@ -77,6 +87,8 @@ struct Paid {
     /// In how many something was debited, and a hold captured.
     debited: u64,
     captured: u64,
+    /// In how many an event came to the site.
+    told: u64,
 }
 
 /// Runs one seed to its end.
@@ -92,6 +104,7 @@ fn run(seed: u64, databases: &Databases) -> Result<Story, Failure> {
         paid.by_v3 = world.oracle.knows_a_payment(|order| order.is_v3()).into();
         let (debited, captured) = world.oracle.knows_a_debit();
         (paid.debited, paid.captured) = (debited.into(), captured.into());
+        paid.told = (!world.inbox.came.is_empty()).into();
         world.drain()
     }));
     let why = match all {
@@ -108,7 +121,7 @@ fn run(seed: u64, databases: &Databases) -> Result<Story, Failure> {
 /// Runs so many seeds, from 1 on or from the one of `FROM`, on all processors. A seed that fails does not keep the others from being run.
 fn run_all(seeds: u64, databases: &Databases) {
     let from = setting("FROM").unwrap_or(1);
-    let [next, by_any, by_v3, debited, captured] = [from, 0, 0, 0, 0].map(AtomicU64::new);
+    let [next, by_any, by_v3, debited, captured, told] = [from, 0, 0, 0, 0, 0].map(AtomicU64::new);
     let began = Instant::now();
     let worker = || {
         let mut failures = Vec::new();
@@ -123,6 +136,7 @@ fn run_all(seeds: u64, databases: &Databases) {
                     by_v3.fetch_add(paid.by_v3, Ordering::Relaxed);
                     debited.fetch_add(paid.debited, Ordering::Relaxed);
                     captured.fetch_add(paid.captured, Ordering::Relaxed);
+                    told.fetch_add(paid.told, Ordering::Relaxed);
                 }
                 Err(failure) => failures.push(failure),
             }
@@ -148,14 +162,16 @@ fn run_all(seeds: u64, databases: &Databases) {
         failures.iter().map(|failure| format!("seed {}: {}\n", failure.seed, failure.why)).collect();
     let first = failures.first().map(Failure::tell).unwrap_or_default();
     assert!(failures.is_empty(), "{first}\n{} of {seeds} seeds failed:\n{list}", failures.len());
-    let [by_any, by_v3, debited, captured] = [by_any, by_v3, debited, captured].map(AtomicU64::into_inner);
+    let [by_any, by_v3, debited, captured, told] =
+        [by_any, by_v3, debited, captured, told].map(AtomicU64::into_inner);
     let took = began.elapsed().as_secs();
     println!(
         "{seeds} seeds kept every invariant, {by_any} of them with a payment before their end, {by_v3} of an order of v3, \
-         {debited} with a debit, {captured} with a captured hold, in {took} s"
+         {debited} with a debit, {captured} with a captured hold, {told} with an event that had come to the site, in {took} s"
     );
     let is_lively =
         by_any * 3 >= seeds * 2 && by_v3 * 5 >= seeds && debited * 2 >= seeds && captured * 8 >= seeds;
+    let is_lively = is_lively && told * 3 >= seeds;
     assert!(is_lively || seeds < 100, "seeds that break nothing because they do nothing");
 }
 

@@ -36,14 +36,6 @@ pub struct Oracle {
 /// A sentence that names what does not hold.
 pub type Broken = String;
 
-macro_rules! hold {
-    ($what:expr, $($why:tt)+) => {
-        if !$what {
-            return Err(format!($($why)+));
-        }
-    };
-}
-
 mod refunds;
 mod spending;
 mod told;

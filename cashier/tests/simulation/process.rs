@@ -7,6 +7,8 @@ use std::pin::pin;
 
 use cashier::ResolveError;
 use cashier::db::{Fate, Step, Turnstile};
+use cashier::sealing::SecretKeys;
+use cashier::webhooks::Webhooks;
 use cashier::{Cashier, Clock, Db, PlaceError, PlaceRequest, Random, Settings};
 use rand::RngExt;
 use rand::rngs::StdRng;
@@ -21,6 +23,7 @@ use tokio::task::JoinHandle;
 use wxpay::client::Client;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
 
+use crate::hooks::Hooks;
 use crate::idle::Idle;
 use crate::merchant::Identity;
 use crate::network::Network;
@@ -73,6 +76,8 @@ struct Activity {
 #[derive(Debug)]
 pub struct Process {
     pub cashier: Cashier,
+    pub webhooks: Webhooks,
+    pub hooks: Hooks,
     wechat: Client,
     pub network: Network,
     /// Of a hundred steps to the database so many stand still until the world lets them go on.
@@ -98,16 +103,22 @@ impl Process {
         let client = Client::in_process(common.identity.credentials(), network.router());
         // A call that stands still takes no time on the virtual clock.
         let wechat = client.with_budget(3_600_000, 3_600_000);
-        let cashier = runtime.block_on(async {
+        let hooks = Hooks::default();
+        let (cashier, webhooks) = runtime.block_on(async {
             let db = Db::open_behind(&common.url, turnstile.clone()).await.unwrap();
             let db = db.with_random(common.ids.clone());
             let (settings, random) = (common.settings.clone(), common.random.clone());
-            Cashier::start(db, wechat.clone(), settings, clock, random, instance)
+            let keys = SecretKeys::new("a secret of 32 bytes, for a test", None);
+            let (of_hooks, ids) = (clock.clone(), common.ids.clone());
+            let webhooks = Webhooks::in_process(db.clone(), of_hooks, ids, &keys, hooks.site());
+            (Cashier::start(db, wechat.clone(), settings, clock, random, instance), webhooks)
         });
         let (held, activities) = (BTreeSet::new(), Vec::new());
         let (holds, failures) = (0, 0);
         let mut process = Process {
             cashier,
+            webhooks,
+            hooks,
             wechat,
             network,
             holds,

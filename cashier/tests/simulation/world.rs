@@ -6,12 +6,14 @@ use axum::Router;
 use cashier::{Clock, Random, Settings};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use recharge::webhook::EndpointId;
 use recharge::{LatePayment, Order};
 use sandbox::{APP_APPID, Deliver, Options, Pay, RefundFaults, Sandbox};
 use tokio::runtime::{Builder, Runtime};
 use wxpay::{AppId, Merchant, SignType, Ticket, UnixMillis};
 
 use crate::databases::{Databases, Fresh};
+use crate::hooks::Inbox;
 use crate::merchant::{Identity, Speaks};
 use crate::network::Fate;
 use crate::notices::{Mailbox, Note, receive};
@@ -77,6 +79,9 @@ pub struct World {
     /// The latest time that any machine ever had.
     latest: UnixMillis,
     pub mailbox: Mailbox,
+    /// Where the site is told of events, and what came there.
+    pub endpoint: Option<EndpointId>,
+    pub inbox: Inbox,
     pub reader: Reader,
     /// For WeChat's side and for reading the database.
     pub office: Runtime,
@@ -167,6 +172,8 @@ impl World {
             refund_faults: RefundFaults::default(),
             latest: BEGIN,
             mailbox,
+            endpoint: None,
+            inbox: Inbox::default(),
             reader,
             office,
             _database: database,
@@ -215,9 +222,13 @@ impl World {
         let Machine { clock, process, settings_version, starts } = &mut self.machines[machine];
         *starts += 1;
         *settings_version = self.settings_version;
-        let process =
-            process.insert(Process::start(&common, clock.clone(), &format!("{machine}.{starts}"), rng));
-        (process.holds, process.failures) = (self.holds, self.failures);
+        *process = Some(Process::start(&common, clock.clone(), &format!("{machine}.{starts}"), rng));
+        if self.endpoint.is_none() {
+            self.subscribe(machine);
+        }
+        let (holds, failures) = (self.holds, self.failures);
+        let process = self.process(machine);
+        (process.holds, process.failures) = (holds, failures);
         self.note(format!("machine {machine} starts"));
     }
 
@@ -240,8 +251,13 @@ impl World {
     /// Runs every machine until nothing goes on by itself, and takes note of what has ended.
     pub fn apply_finished(&mut self) -> Result<(), Broken> {
         for machine in self.alive() {
-            for (name, done) in self.process(machine).take_finished() {
-                self.ended(machine, &name, done)?;
+            loop {
+                for (name, done) in self.process(machine).take_finished() {
+                    self.ended(machine, &name, done)?;
+                }
+                if !self.hear_hooks(machine)? {
+                    break;
+                }
             }
             let network = self.process(machine).network.clone();
             for call in network.held().iter().filter(|call| call.answer.is_none()) {
@@ -320,7 +336,8 @@ impl World {
     /// All invariants, now.
     pub fn check(&mut self) -> Result<(), Broken> {
         let rows = self.rows();
-        self.oracle.check(rows, &self.sandbox, self.latest)
+        self.oracle.check(rows, &self.sandbox, self.latest)?;
+        self.oracle.came_fits(&self.inbox)
     }
 }
 

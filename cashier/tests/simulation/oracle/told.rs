@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Broken, Oracle};
+use crate::hooks::Inbox;
 use crate::rows::{Rows, ToldRow};
 
 impl Oracle {
@@ -78,6 +79,24 @@ impl Oracle {
         for id in rows.spending.grants.keys() {
             hold!(of.get(&*format!("grant/{id}")).map_or(0, Vec::len) == 1, "grant {id} is not told once");
         }
+        Ok(())
+    }
+
+    /// What came to the site is what was committed, under the same id and number, and those of a subject came in order.
+    pub fn came_fits(&self, inbox: &Inbox) -> Result<(), Broken> {
+        for (id, came) in &inbox.came {
+            let place = usize::try_from(came.seq - 1).ok();
+            let row = place.and_then(|place| self.before.told.get(place)).filter(|row| row.id == *id);
+            let fits = row.is_some_and(|row| row.kind == came.kind && row.subject == came.subject);
+            hold!(fits, "{came:?} came to the site, and what is stored is {row:?}");
+        }
+        inbox.in_order()
+    }
+
+    /// Everything that happened came to the site.
+    pub fn all_came(&self, inbox: &Inbox) -> Result<(), Broken> {
+        let missing = self.before.told.iter().find(|row| !inbox.came.contains_key(&row.id));
+        hold!(missing.is_none(), "{missing:?} never came to the site");
         Ok(())
     }
 }
