@@ -13,7 +13,7 @@ use recharge::spend::{Amount, Reason, ReversalRequest};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::common::{debit, on_both, site};
+use super::common::{debit, on_both, site, until, wish};
 use super::*;
 
 const ROUNDS: usize = 60;
@@ -127,6 +127,51 @@ async fn what_a_process_committed_before_it_was_killed_gets_its_number_from_anot
         other.number_events(false).await.unwrap();
         let read = other.events(None, &[], 10).await.unwrap().events;
         assert_eq!(kinds(&read), ["grant.created"]);
+    })
+    .await;
+}
+
+/// A number that is taken before the commit, as a sequence gives it, would be lower than one that a reader has seen.
+#[tokio::test]
+async fn an_event_whose_transaction_commits_late_is_not_passed_over() {
+    on_both(|harness| async move {
+        if harness.url.starts_with("sqlite") {
+            return;
+        }
+        let other = harness.second("b").await;
+        let (function, locked) = (
+            "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS \
+             $$ BEGIN PERFORM pg_advisory_xact_lock(77); RETURN NULL; END $$",
+            "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 77 AND NOT granted \
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+        );
+        harness.execute(function).await;
+        harness
+            .execute(
+                "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON outbox DEFERRABLE INITIALLY DEFERRED \
+                 FOR EACH ROW WHEN (NEW.body LIKE '%u_slow%') EXECUTE FUNCTION slow()",
+            )
+            .await;
+        // Closing moves no money: the day's sums, which all that does share, are not locked.
+        let slow = harness.cashier.place(wish("u_slow", 1000)).await.unwrap().out_trade_no;
+        let quick = other.place(wish("u_quick", 1000)).await.unwrap().out_trade_no;
+        harness.advance(700_000);
+        let mut lock = other.db().pool().acquire().await.unwrap();
+        sqlx::query("SELECT CAST(pg_advisory_lock(77) AS TEXT)").execute(&mut *lock).await.unwrap();
+        let cashier = harness.cashier.clone();
+        let closing = tokio::spawn(async move { cashier.close(&slow, "lin").await.unwrap() });
+        // Its event is written, and its commit waits.
+        until(async || harness.count(locked).await == 1).await;
+        other.close(&quick, "lin").await.unwrap();
+        other.number_events(true).await.unwrap();
+        let first = other.events(None, &[], 10).await.unwrap();
+        assert_eq!(kinds(&first.events), ["recharge.closed"]);
+        sqlx::query("SELECT CAST(pg_advisory_unlock(77) AS TEXT)").execute(&mut *lock).await.unwrap();
+        closing.await.unwrap();
+        other.number_events(true).await.unwrap();
+        let rest = other.events(Some(&first.next), &[], 10).await.unwrap().events;
+        assert_eq!(kinds(&rest), ["recharge.closed"], "it has a later number than what was read");
+        assert!(rest[0].body.contains("u_slow"));
     })
     .await;
 }
