@@ -85,6 +85,20 @@ impl Change {
     }
 }
 
+/// Makes the tables where they are missing. Programs that start together take turns: PostgreSQL's IF NOT EXISTS does not keep
+/// them apart, and one would end with a duplicate key in its catalogue.
+async fn make_tables(pool: &AnyPool, sqlite: bool) -> Result<(), sqlx::Error> {
+    const TURN: &str = "SELECT 1 AS turn FROM pg_advisory_xact_lock(7305804385294803567)";
+    let mut transaction = pool.begin().await?;
+    if !sqlite {
+        sqlx::query(TURN).execute(&mut *transaction).await?;
+    }
+    for table in [ORDERS_DDL, NOTICES_DDL, KEYS_DDL, SHORT_CODES_DDL] {
+        sqlx::query(table).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await
+}
+
 /// Never fails: all maps have text keys.
 fn to_json(document: &impl Serialize) -> String {
     serde_json::to_string(document).unwrap_or_default()
@@ -139,15 +153,12 @@ impl Store {
     /// # Errors
     /// [`StoreError`] if the database does not answer or holds something else.
     pub async fn open(pool: AnyPool) -> Result<(Store, Read), StoreError> {
-        sqlx::query(ORDERS_DDL).execute(&pool).await?;
-        sqlx::query(NOTICES_DDL).execute(&pool).await?;
-        sqlx::query(KEYS_DDL).execute(&pool).await?;
-        sqlx::query(SHORT_CODES_DDL).execute(&pool).await?;
+        let sqlite = pool.acquire().await?.backend_name() == "SQLite";
+        make_tables(&pool, sqlite).await?;
         let orders = read(&pool, "SELECT document FROM sandbox_orders").await?;
         let notices = read(&pool, "SELECT document FROM sandbox_notices").await?;
         let keys = read(&pool, "SELECT document FROM sandbox_keys").await?.pop();
         let short_codes = read(&pool, "SELECT document FROM sandbox_short_codes").await?;
-        let sqlite = pool.acquire().await?.backend_name() == "SQLite";
         let (send, receive) = mpsc::unbounded_channel();
         tokio::spawn(write(pool, sqlite, receive));
         Ok((Store(send), Read { orders, notices, keys, short_codes }))

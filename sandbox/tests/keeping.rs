@@ -119,3 +119,16 @@ async fn hundreds_of_orders_at_once_are_kept_and_forgotten_in_sqlite() {
 async fn hundreds_of_orders_at_once_are_kept_and_forgotten_in_postgres() {
     keeps_many(&testdb::postgres().await).await;
 }
+
+#[tokio::test]
+async fn sandboxes_that_start_together_on_one_database_all_start() {
+    for _ in 0..3 {
+        let url = testdb::postgres().await;
+        let mut starting = tokio::task::JoinSet::new();
+        for _ in 0..6 {
+            let pool = connect(&url).await;
+            starting.spawn(async move { world_with(Some(pool)).await });
+        }
+        assert_eq!(starting.join_all().await.len(), 6);
+    }
+}
