@@ -14,11 +14,12 @@ mod committer;
 
 pub use committer::Committer;
 
-/// Commands in one transaction at most; measured to be past the knee of the curve.
-const MOST: usize = 256;
+/// Commands in one transaction at most. Accounts of many debits share pages, and a page is written once in a transaction: sets of
+/// debits were 1.2 to 1.4 times as fast with 1,024 as with 256, for 25 % less processor time each.
+const MOST: usize = 1024;
 
 /// Of these, commands of [`Lane::Spending`] at most, so that money that comes in meanwhile finds a place in the next batch.
-const MOST_SPENDING: usize = 192;
+const MOST_SPENDING: usize = 768;
 
 /// Capacity of the queue; commands beyond it are refused at once instead of answered too late.
 const QUEUE: usize = 16_384;

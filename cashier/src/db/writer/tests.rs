@@ -41,13 +41,13 @@ async fn at_once<T>(future: impl Future<Output = T>) -> Option<T> {
 #[tokio::test]
 async fn money_goes_first_and_what_is_spent_leaves_it_places_in_every_batch() {
     let (writer, mut of_money, mut of_spending) = stopped();
-    for _ in 0..300 {
+    for _ in 0..1_100 {
         writer.money.try_send(Job::new(money()).0).unwrap();
     }
-    for _ in 0..400 {
+    for _ in 0..1_600 {
         writer.spending.try_send(Job::new(spending()).0).unwrap();
     }
-    for expected in [256, 44 + 192, 192, 16] {
+    for expected in [1_024, 76 + 768, 768, 64] {
         let batch = at_once(next_batch(&mut of_money, &mut of_spending)).await.unwrap();
         assert_eq!(batch.len(), expected);
     }
