@@ -18,6 +18,7 @@ use recharge::{
 };
 use serde::Deserialize;
 use serde_json::json;
+use wxpay::TradeType;
 
 use crate::{
     client_addr::ClientAddr, create_limit::TooOften, middleware::FORM_BYTES, misses::Asker, state::Server,
@@ -44,6 +45,8 @@ enum Refused {
     Off,
     TooOften(TooOften),
     TooLarge,
+    /// The settings do not offer codes to scan.
+    NoCodes,
     Said(EpayError),
 }
 
@@ -110,6 +113,9 @@ async fn placed(server: &Server, from: ClientAddr, request: Request) -> Result<O
     let merchant = server.epay.signer(&params).await?;
     // Only what the merchant signed counts against it.
     server.create_limit.merchant(merchant.pid, server.now()).map_err(Refused::TooOften)?;
+    if !server.channels.offers(TradeType::Native) {
+        return Err(Refused::NoCodes);
+    }
     Ok(server.epay.place(&server.cashier, &merchant, &params, from.0).await?)
 }
 
@@ -173,6 +179,10 @@ fn said(path: &str, refused: Refused) -> Response {
         Refused::Off => return (StatusCode::NOT_FOUND, "not found\n").into_response(),
         Refused::TooOften(slow) => return too_often(path, slow),
         Refused::TooLarge => return answer(path, StatusCode::PAYLOAD_TOO_LARGE, "参数过长 (too large)"),
+        Refused::NoCodes => {
+            let text = "收款方未开通扫码支付 (SAOMA_WECHAT_CHANNELS has no NATIVE)";
+            return answer(path, StatusCode::SERVICE_UNAVAILABLE, text);
+        }
         Refused::Said(error) => error,
     };
     let text = error.to_string();

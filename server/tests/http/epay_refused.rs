@@ -3,7 +3,7 @@
 use recharge::epay::{EpayHost, Pid};
 use reqwest::StatusCode;
 
-use super::common::{on_both, text};
+use super::common::{on_both, on_both_with, text};
 use super::epay::{Desk, console, sign, with_sign};
 
 #[tokio::test]
@@ -149,6 +149,17 @@ async fn who_asks_without_end_is_slowed_down_by_address_and_no_stranger_uses_up_
         assert_eq!(slowed.json::<serde_json::Value>().await.unwrap()["code"], -1);
         let unknown = desk.site.get("/epay/return?o=00000000000000000000000000000000").send().await.unwrap();
         assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_codes_are_not_offered_there_is_nothing_to_order() {
+    on_both_with("wechat_channels = [\"JSAPI\"]\n", async |site| {
+        let desk = Desk::of(site).await;
+        let answer = desk.mapi(&desk.new_api("A1", "1.00")).await;
+        assert!(answer["code"] == -1 && text(&answer, "msg").contains("未开通扫码支付"), "{answer}");
+        assert_eq!((desk.count("orders").await, desk.count("epay_orders").await), (0, 0));
     })
     .await;
 }
