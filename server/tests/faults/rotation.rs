@@ -90,10 +90,16 @@ async fn rotates(database: &str) {
         }
         sleep(Duration::from_millis(100)).await;
     }
-    // 500 says that it is not stored within the time that WeChat waits, which a busy machine may need: WeChat tells it again.
-    // A notice that is not believed gets 401.
-    let refused = told().await.into_iter().find(|notice| notice["status"] != 204 && notice["status"] != 500);
-    assert!(refused.is_none(), "{refused:?}");
+    // A busy machine may need longer for a commit than a notice waits: that one is believed, answered 500 and told again. No other
+    // answer is one of these.
+    let answered: Vec<Value> = told().await.into_iter().filter(|notice| notice["status"] != 204).collect();
+    assert!(answered.iter().all(|notice| notice["status"] == 500), "{answered:?}");
+    let metrics = get(format!("http://{}/metrics", server.addr)).await;
+    let of = "saoma_notices_total{protocol=\"v3\",verdict=\"not_written\"} ";
+    let slow = metrics.lines().find_map(|line| line.strip_prefix(of)?.parse::<usize>().ok()).unwrap_or(0);
+    let verdicts: Vec<_> = metrics.lines().filter(|line| line.starts_with("saoma_notices_total")).collect();
+    println!("{} were answered 500 first; verdicts: {verdicts:?}", answered.len());
+    assert_eq!(answered.len(), slow, "{verdicts:?}");
     let told = taken().await;
     assert_eq!(told.len(), paid, "each was taken once");
     let by = |serial: &str| told.iter().filter(|one| one["headers"]["Wechatpay-Serial"] == serial).count();
