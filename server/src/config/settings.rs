@@ -267,7 +267,8 @@ pub struct Settings {
     #[config(env = "SAOMA_METRICS_FROM", parse_env = confique::env::parse::list_by_comma, default = ["127.0.0.0/8", "::1/128"])]
     pub metrics_from: Vec<String>,
 
-    /// Private networks into which webhooks may be delivered, and without TLS. Without it none, and in sandbox mode this machine.
+    /// Private networks into which webhooks and notices of 易支付 may be delivered, and without TLS. Without it none, and in sandbox
+    /// mode this machine.
     /// Example: ["10.1.0.0/16"]
     #[config(env = "SAOMA_WEBHOOK_NETWORKS", parse_env = confique::env::parse::list_by_comma)]
     pub webhook_networks: Option<Vec<String>>,
