@@ -49,6 +49,8 @@ impl World {
             if round >= PATIENT_ROUNDS {
                 self.withdraw_refused();
             }
+            // What another machine does after a wait (a press that its payer left, say) must not begin after the last look.
+            self.finish()?;
             self.work_off()?;
             self.check()?;
             // On to whatever is next, but at least a while, so that what is asked about often is not asked about here.
