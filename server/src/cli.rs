@@ -149,6 +149,9 @@ enum AdminAction {
 type Failure = Box<dyn std::error::Error>;
 
 pub fn run(cli: Cli) -> ExitCode {
+    // `reqwest` is built without a provider of cryptography, so that the program has one only; without one a command that asks a
+    // server would panic.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let command = cli.command.unwrap_or(Command::Serve(cli.settings));
     let result = runtime().and_then(|runtime| runtime.block_on(execute(command)));
     match result {

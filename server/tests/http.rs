@@ -29,6 +29,8 @@ mod channels;
 mod clients;
 #[path = "http/closed.rs"]
 mod closed;
+#[path = "http/commands.rs"]
+mod commands;
 #[path = "http/common.rs"]
 mod common;
 #[path = "http/contract.rs"]
