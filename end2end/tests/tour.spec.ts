@@ -157,6 +157,10 @@ for (const [lang, locale] of [['zh', 'zh-CN'], ['en', 'en-US']]) {
       await at('admin-order-mismatch')
       await page.goto(`/admin/orders/${UNKNOWN}`)
       await at('admin-order-unknown')
+      await page.goto('/api')
+      await at('api')
+      await page.goto(saoma.sandbox.url)
+      await at('sandbox')
     })
   })
 }
