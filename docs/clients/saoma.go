@@ -1,6 +1,7 @@
 // Sells and spends credit with Saoma: one file for Go 1.19 and later, standard library only. Take what you need of it.
 //
 //	SAOMA_URL=http://127.0.0.1:3000 SAOMA_KEY=saoma_… go run saoma.go story lin
+//	  (a key with sessions:write, recharges:write and spend:write; lin needs 8.05 yuan)
 //	SAOMA_WEBHOOK_SECRETS=whsec_… CREDITED=/var/lib/site/credited go run saoma.go serve 8080
 package main
 
@@ -183,7 +184,9 @@ func receive(response http.ResponseWriter, request *http.Request) {
 	}
 	// 2xx says that it is stored. Whatever else is answered, it comes again.
 	text := "nothing to do"
-	if event.Type == "recharge.paid" {
+	// A late payment that goes back has nothing credited; if it is credited after all, the event comes again.
+	isPaid := event.Type == "recharge.paid" || event.Type == "recharge.paid_late"
+	if isPaid && event.Data.Recharge.Credited > 0 {
 		credited, err := CreditOnce(event)
 		if err != nil {
 			http.Error(response, err.Error(), http.StatusInternalServerError)

@@ -1,5 +1,6 @@
 // Sells and spends credit with Saoma: one file for Node.js 18 and later, without dependencies. Take what you need of it.
 //   SAOMA_URL=http://127.0.0.1:3000 SAOMA_KEY=saoma_… node saoma.mjs story lin
+//     (a key with sessions:write, recharges:write and spend:write; lin needs 8.05 yuan)
 //   SAOMA_WEBHOOK_SECRETS=whsec_… CREDITED=/var/lib/site/credited node saoma.mjs serve 8080
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { open } from 'node:fs/promises';
@@ -113,8 +114,10 @@ async function receive(request, response) {
     return response.writeHead(401).end(error.message);
   }
   // 2xx says that it is stored. Whatever else is answered, it comes again.
-  const isPaid = event.type === 'recharge.paid';
-  response.end(isPaid && (await creditOnce(event.data.recharge)) ? 'credited' : 'nothing to do');
+  // A late payment that goes back has nothing credited; if it is credited after all, the event comes again.
+  const { recharge } = event.data;
+  const isPaid = ['recharge.paid', 'recharge.paid_late'].includes(event.type) && recharge.credited > 0;
+  response.end(isPaid && (await creditOnce(recharge)) ? 'credited' : 'nothing to do');
 }
 
 const [what, argument] = process.argv.slice(2);

@@ -1,6 +1,7 @@
 <?php
 // Sells and spends credit with Saoma: one file for PHP 8 with curl, without Composer. Take what you need of it.
 //   SAOMA_URL=http://127.0.0.1:3000 SAOMA_KEY=saoma_… php saoma.php story lin
+//     (a key with sessions:write, recharges:write and spend:write; lin needs 8.05 yuan)
 //   SAOMA_WEBHOOK_SECRETS=whsec_… CREDITED=/var/lib/site/credited php -S 127.0.0.1:8080 saoma.php
 declare(strict_types=1);
 
@@ -140,8 +141,10 @@ function receive(): void
         return;
     }
     // 2xx says that it is stored. Whatever else is answered, it comes again.
-    $is_paid = $event['type'] === 'recharge.paid';
-    echo $is_paid && credit_once($event['data']['recharge']) ? 'credited' : 'nothing to do';
+    // A late payment that goes back has nothing credited; if it is credited after all, the event comes again.
+    $recharge = $event['data']['recharge'] ?? [];
+    $is_paid = in_array($event['type'], ['recharge.paid', 'recharge.paid_late'], true) && $recharge['credited'] > 0;
+    echo $is_paid && credit_once($recharge) ? 'credited' : 'nothing to do';
 }
 
 function story(string $user): void
@@ -164,6 +167,6 @@ function story(string $user): void
 
 if (PHP_SAPI === 'cli' && ($argv[1] ?? '') === 'story') {
     story($argv[2]);
-} elseif (PHP_SAPI !== 'cli') {
+} elseif (PHP_SAPI !== 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
     receive();
 }

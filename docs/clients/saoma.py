@@ -1,6 +1,7 @@
 """Sells and spends credit with Saoma: one file for Python 3.9 and later, without dependencies. Take what you need of it.
 
     SAOMA_URL=http://127.0.0.1:3000 SAOMA_KEY=saoma_… python3 saoma.py story lin
+      (a key with sessions:write, recharges:write and spend:write; lin needs 8.05 yuan)
     SAOMA_WEBHOOK_SECRETS=whsec_… CREDITED=/var/lib/site/credited python3 saoma.py serve 8080
 """
 import base64
@@ -121,8 +122,10 @@ class Hooks(BaseHTTPRequestHandler):
         except ValueError as error:
             return self.answer(401, str(error))
         # 2xx says that it is stored. Whatever else is answered, it comes again.
-        is_paid = event["type"] == "recharge.paid"
-        return self.answer(200, "credited" if is_paid and credit_once(event["data"]["recharge"]) else "nothing to do")
+        # A late payment that goes back has nothing credited; if it is credited after all, the event comes again.
+        paid = event["data"].get("recharge", {})
+        is_paid = event["type"] in ("recharge.paid", "recharge.paid_late") and paid["credited"] > 0
+        return self.answer(200, "credited" if is_paid and credit_once(paid) else "nothing to do")
 
     def answer(self, status, text):
         self.send_response(status)
