@@ -215,7 +215,7 @@ fn problem() -> Value {
             },
             "out_trade_no": {"type": "string", "description": "The recharge that there is: the same call goes on with it."},
             "available": fen("What can be spent, in fen."),
-            "needed": fen("What would be needed, in fen."),
+            "needed": fen("What would be needed, in fen; for a capture, beyond its hold."),
             "reference": {"type": "string", "description": "The reference that was used before."},
             "existing": {"type": "string", "description": "The number of what has that reference."},
         },

@@ -141,7 +141,16 @@ fn curl(
         ("get", _) | ("post", false) => String::new(),
         _ => format!(" -X {}", method.to_uppercase()),
     };
-    format!("curl{how}{bearer} {base}{path}{json}")
+    let needed = list(&operation["parameters"]).iter().map(|parameter| resolve(document, parameter));
+    let needed = needed.filter(|parameter| parameter["in"] == "query" && parameter["required"] == true);
+    let query: Vec<_> = needed
+        .map(|parameter| {
+            let example = &resolve(document, &parameter["schema"])["examples"][0];
+            format!("{}={}", words(&parameter["name"]), words(example))
+        })
+        .collect();
+    let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
+    format!("curl{how}{bearer} {base}{path}{query}{json}")
 }
 
 /// A body with what must be there, of the examples of the document.

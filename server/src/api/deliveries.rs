@@ -78,7 +78,7 @@ struct Shown {
     state: DeliveryState,
     /// How often it was sent.
     sent: i64,
-    /// When it was sent first.
+    /// When it was sent first, since it was last asked for again.
     first_at: Option<String>,
     /// When it is sent next, at the earliest.
     next_at: Option<String>,

@@ -58,14 +58,14 @@ pub(super) fn operations() -> Vec<Operation> {
             .refuses(&[Code::BalanceKeptBySite, Code::NotFound]),
         Operation::post("/api/v1/holds/{hold}/capture", "captureHold", ["Take what was needed of a hold", "结算冻结"])
             .says("Once; the rest is free again. More than the hold takes the rest from what is available. A repeat is answered what \
-                   was taken.")
+                   was taken. If nothing was needed, void it.")
             .takes::<Needed>()
             .answers::<Answer>(201, "Taken.")
             .answers::<Answer>(200, "It was taken before.")
             .refuses(&[Code::InsufficientBalance, Code::HoldEnded, Code::HoldExpired])
             .refuses(&spends),
         Operation::post("/api/v1/holds/{hold}/void", "voidHold", ["Free a hold", "解除冻结"])
-            .answers::<WithAvailable>(200, "Free, now or before.")
+            .answers::<WithAvailable>(200, "Free, now or since it was voided before. (One that expired is free too, and answered with 409.)")
             .refuses(&[Code::HoldEnded, Code::HoldExpired, Code::BalanceKeptBySite, Code::Unconfirmed]),
     ]
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use recharge::{
     api_key::KEEP_OLD_MOST_MS,
     event_type::EventType,
-    spend::{OnShortfall as Shortfall, Reason as Why, Reference as Name},
+    spend::{Reason as Why, Reference as Name},
     webhook::{MOST_PER_S, interest},
 };
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use utoipa::{
 };
 
 use super::values::{self as given, Text};
-use crate::user_token::{LONGEST_S, SHORTEST_SESSION_S};
+use crate::user_token::{LONGEST_RETURN_URL, LONGEST_S, SHORTEST_SESSION_S};
 
 /// `Name = what it must be, rest of the schema;`
 macro_rules! values {
@@ -62,15 +62,16 @@ values! {
         {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", "examples": ["VIP 30 days"]};
     RefundReason = <given::RefundReason as Text>::MUST_BE,
         {"type": "string", "minLength": 1, "maxLength": 80, "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]+$", "examples": ["Sold out"]};
-    OnShortfall = <Shortfall as Text>::MUST_BE, {"type": "string", "enum": ["refuse", "take_rest"]};
+    OnShortfall = "refuse, unless it is said: 402, and nothing is taken; take_rest: what is available is taken, and shortfall says what was \
+        missing (402 if there is nothing)", {"type": "string", "enum": ["refuse", "take_rest"]};
     ReturnUrl = <given::ReturnUrl as Text>::MUST_BE,
-        {"type": "string", "format": "uri", "maxLength": 2048, "pattern": "^https?://", "examples": ["https://www.example.com/thanks"]};
+        {"type": "string", "format": "uri", "maxLength": LONGEST_RETURN_URL, "pattern": "^https?://", "examples": ["https://www.example.com/thanks"]};
     PayerIp = <given::PayerIp as Text>::MUST_BE, {"type": "string", "examples": ["203.0.113.7"],
         "anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]};
     Amount = given::AMOUNT, {"type": "integer", "minimum": 1, "maximum": 100_000_000_000_i64, "examples": [1500]};
     TotalFee = "a whole number of fen from 1 to 1000000000, such as 1500 for 15 yuan", {"type": "integer", "minimum": 1, "maximum": 1_000_000_000, "examples": [1500]};
     Quantity = given::QUANTITY, {"type": "integer", "minimum": 1, "maximum": 4_294_967_295_i64, "examples": [50]};
-    HoldLife = given::HOLD_LIFE, {"type": "integer", "minimum": 60, "maximum": 604_800, "examples": [900]};
+    HoldLife = "seconds, from 60 to 604800; 900 unless it is said. At the end the money is free again and hold.expired is told", {"type": "integer", "minimum": 60, "maximum": 604_800, "examples": [900]};
     SessionLife = given::SESSION_LIFE, {"type": "integer", "minimum": SHORTEST_SESSION_S, "maximum": LONGEST_S, "examples": [3600]};
     Origin = "one of SAOMA_FRAME_ANCESTORS, such as https://www.example.com",
         {"type": "string", "format": "uri", "pattern": "^https?://[^@ ]+$", "examples": ["https://www.example.com"]};

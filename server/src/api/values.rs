@@ -11,7 +11,7 @@ use serde::{
     de::{Error, MapAccess, Unexpected, Visitor},
 };
 
-use crate::user_token::{LONGEST_S, SHORTEST_SESSION_S};
+use crate::user_token::{LONGEST_RETURN_URL, LONGEST_S, SHORTEST_SESSION_S};
 
 /// What the values must be that are no strings.
 pub(crate) const AMOUNT: &str = "a whole number of fen from 1 to 100000000000, such as 1500 for 15 yuan";
@@ -83,10 +83,11 @@ impl Text for Name {
 }
 
 impl Text for ReturnUrl {
-    const MUST_BE: &str = "an address of at most 2048 bytes, such as \"https://www.example.com/thanks\"";
+    const MUST_BE: &str = "an address of at most 1024 bytes, such as \"https://www.example.com/thanks\"";
 
     fn read(text: &str) -> Option<ReturnUrl> {
-        let uri: http::Uri = text.parse().ok().filter(|_| text.len() <= 2048 && text.is_ascii())?;
+        let uri: http::Uri =
+            text.parse().ok().filter(|_| text.len() <= LONGEST_RETURN_URL && text.is_ascii())?;
         let is_web = matches!(uri.scheme_str(), Some("https" | "http"));
         let host = uri.authority().filter(|authority| !authority.as_str().contains('@'));
         (is_web && host.is_some()).then(|| ReturnUrl(text.to_owned()))

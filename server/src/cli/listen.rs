@@ -10,7 +10,7 @@ use recharge::{
     event_type::EventType,
     webhook::signature::WebhookSecret,
 };
-use server::listen::Listen;
+use server::{config, listen::Listen};
 use wxpay::UnixMillis;
 
 use super::{Failure, SettingsFile, key::mode, open};
@@ -23,9 +23,9 @@ pub struct Options {
     /// Where events are posted, such as http://127.0.0.1:8000/hooks/saoma
     #[arg(long, value_name = "URL")]
     to: String,
-    /// The Saoma whose events they are
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:3000")]
-    server: String,
+    /// The Saoma whose events they are; without it the one of the settings
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
     /// A key of it with events:read; without it the variable SAOMA_KEY, or else one that is made in the database of the settings
     /// and ends after a day
     #[arg(long)]
@@ -56,10 +56,14 @@ pub async fn listen(options: Options) -> Result<(), Failure> {
         Some(key) => key,
         None => made_key(&options.settings).await?,
     };
-    println!("Events of {} go to {}", options.server, options.to);
+    let server = match options.server {
+        Some(server) => server.trim_end_matches('/').to_owned(),
+        None => format!("http://{}", config::load(options.settings.config.as_deref())?.addr),
+    };
+    println!("Events of {server} go to {}", options.to);
     println!("They are signed with {}", secret.expose());
     let listen = Listen {
-        server: options.server.trim_end_matches('/').to_owned(),
+        server,
         key,
         to: options.to,
         secret,
