@@ -35,10 +35,25 @@ impl World {
         self.restart_outdated();
         self.check()?;
         self.process(0).network.open();
-        for round in 0.. {
-            if round == ROUNDS {
-                return Err(format!("work in the background never ends: {:#?}", self.rows().refunds));
-            }
+        self.settle()?;
+        self.repeat_all()?;
+        self.deliver_all()?;
+        // What waited on another machine (a press whose payer left, say) went on meanwhile: it comes to its end too, and is told.
+        self.settle()?;
+        self.deliver_all()?;
+        let cashier = self.process(0).cashier.clone();
+        let findings = self.process(0).run(cashier::db::check::whole(cashier.db())).unwrap();
+        if findings.violations > 0 {
+            return Err(format!("the self-check finds {:?}", findings.named));
+        }
+        self.second_credit_is_refused()?;
+        self.oracle.all_came(&self.inbox)?;
+        self.oracle.check_end(&self.sandbox)
+    }
+
+    /// Time passes until nothing is due any more.
+    fn settle(&mut self) -> Result<(), Broken> {
+        for round in 0..ROUNDS {
             let mut broken = Ok(());
             let (notify, v3) = (NotifyFaults::default(), V3Faults::default());
             self.send_notices(notify, v3, |world, letter, note| match world.deliver(0, &note) {
@@ -49,26 +64,16 @@ impl World {
             if round >= PATIENT_ROUNDS {
                 self.withdraw_refused();
             }
-            // What another machine does after a wait (a press that its payer left, say) must not begin after the last look.
             self.finish()?;
             self.work_off()?;
             self.check()?;
             // On to whatever is next, but at least a while, so that what is asked about often is not asked about here.
             let now = self.wechat.now();
             let next = [self.sandbox.next_due(), self.next_query()].into_iter().flatten().min();
-            let Some(next) = next else { break };
+            let Some(next) = next else { return Ok(()) };
             self.advance(next.minus(now).max(10 * 60_000));
         }
-        self.repeat_all()?;
-        self.deliver_all()?;
-        let cashier = self.process(0).cashier.clone();
-        let findings = self.process(0).run(cashier::db::check::whole(cashier.db())).unwrap();
-        if findings.violations > 0 {
-            return Err(format!("the self-check finds {:?}", findings.named));
-        }
-        self.second_credit_is_refused()?;
-        self.oracle.all_came(&self.inbox)?;
-        self.oracle.check_end(&self.sandbox)
+        Err(format!("work in the background never ends: {:#?}", self.rows().refunds))
     }
 
     /// Lets everything go on until nothing is under way.
