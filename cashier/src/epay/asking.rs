@@ -14,7 +14,7 @@ use crate::db::epay_orders::{self, Asked};
 use crate::db::{DbError, epay_merchants, order_references, orders};
 use crate::place::PlaceRequest;
 
-/// As long as a number of ours, to see whether the whole address of a notice may be sent to.
+/// Stands for the order's number, which has the same length, while the whole address of its notice is checked before the order is placed.
 const LIKE_A_NUMBER: &str = "SM00000000000000AAAAAAAAAAAAAAAA";
 
 impl Epay {

@@ -115,7 +115,7 @@ impl Receiver {
                 began.elapsed()
             );
         }
-        // Whoever asks for them by name is told of each, however soon after a start it happened.
+        // The endpoint names these types: each of their events has to come, also one of the first moments after a start.
         let silent = "SELECT COUNT(*) FROM debits WHERE NOT EXISTS \
              (SELECT 1 FROM outbox WHERE type = 'debit.created' AND subject = 'debit/' || debits.id)";
         let silent: i64 = sqlx::query(silent).fetch_one(db.pool()).await.unwrap().get(0);

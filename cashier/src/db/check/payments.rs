@@ -61,8 +61,8 @@ pub(super) fn refunds(within: &str) -> Finder {
     Finder { sql, named: |row| Ok(Violation::Refund { out_refund_no: column(row, "k")? }) }
 }
 
-/// Payments with refunds of ours of more than was paid. (One that was made outside may meet one of ours that WeChat
-/// then refuses.)
+/// Payments whose refunds, without the closed ones, add up to more than was paid. Refunds that were made at the merchant platform do not
+/// count: such a one may cross with one of ours, which WeChat then refuses.
 pub(super) fn over_refunded(within: &str) -> Finder {
     let sql = format!(
         "SELECT r.out_trade_no AS k FROM refunds AS r LEFT JOIN orders AS o \
