@@ -8,6 +8,7 @@ use axum::http::Method;
 use axum::routing::{MethodRouter, delete, get, patch, post};
 use leptos::server_fn::ServerFn;
 use recharge::api_key::Scope;
+use recharge::role::Role;
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +30,7 @@ pub enum Stranger {
     Browser,
 }
 
-/// What an operator may do. Today every operator has all of them.
+/// What an operator may do; [`permissions`] says which role may what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Permission {
     /// Reads the desk's pages.
@@ -38,7 +39,7 @@ pub enum Permission {
     Support,
     /// Moves money: refunds, resolves exceptions, dismisses differences.
     Finance,
-    /// Decides who else is an operator, and which programs have keys.
+    /// Decides who else is an operator, which programs have keys, and what the settings are.
     Owner,
 }
 
@@ -46,6 +47,16 @@ impl Permission {
     /// All of them.
     pub const ALL: &'static [Permission] =
         &[Permission::View, Permission::Support, Permission::Finance, Permission::Owner];
+}
+
+/// What operators of a role may do.
+pub fn permissions(role: Role) -> &'static [Permission] {
+    match role {
+        Role::Viewer => &[Permission::View],
+        Role::Support => &[Permission::View, Permission::Support],
+        Role::Finance => &[Permission::View, Permission::Support, Permission::Finance],
+        Role::Owner => Permission::ALL,
+    }
 }
 
 /// What keeps callers of a route from using up the server.

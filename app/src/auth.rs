@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use axum::http::request::Parts;
 use leptos::prelude::use_context;
 
+use recharge::role::Role;
 use wxpay::{Fen, OpenId};
 
 use crate::access::Permission;
@@ -23,7 +24,12 @@ pub struct CurrentUser {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operator {
     pub name: String,
+    pub role: Role,
     pub permissions: &'static [Permission],
+    /// Somebody else has seen the password: until it is changed, nothing else is shown or done.
+    pub must_change: bool,
+    /// The id of the session.
+    pub session: String,
 }
 
 impl Operator {
@@ -102,6 +108,11 @@ impl Viewer {
     pub fn new(user: Option<CurrentUser>, token: Option<String>) -> Result<Viewer, AppError> {
         if user.is_none() && token.is_none() { Err(signed_out()) } else { Ok(Viewer { user, token }) }
     }
+}
+
+/// Whether the operator whose page is being rendered may do this. Pages leave out what would be refused.
+pub fn may(permission: Permission) -> bool {
+    use_context::<Operator>().is_some_and(|operator| operator.may(permission))
 }
 
 fn extension<T: Clone + Send + Sync + 'static>() -> Option<T> {

@@ -9,6 +9,7 @@ use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
+use crate::access::Permission;
 use crate::icons::{self, Icon};
 use crate::links;
 use crate::request::{PageRequest, Theme};
@@ -51,10 +52,16 @@ pub async fn page<V>(
 where
     V: IntoView + 'static,
 {
-    let context = service.clone();
+    let (context, operator) = (service.clone(), request.operator.clone());
     let (site, view_request) = (service.site.clone(), request.clone());
     let app = move || shell(&site, &view_request, &title, frame, view());
-    let render = leptos_axum::render_app_async_with_context(move || provide_context(context.clone()), app);
+    let provide = move || {
+        provide_context(context.clone());
+        if let Some(operator) = operator.clone() {
+            provide_context(operator);
+        }
+    };
+    let render = leptos_axum::render_app_async_with_context(provide, app);
     let mut response = render(Request::new(Body::empty())).await;
     *response.status_mut() = status;
     if request.lang_chosen
@@ -267,6 +274,9 @@ pub enum Tab {
     Codes,
     Keys,
     Webhooks,
+    People,
+    /// The operator's own account, which the bar names at its end.
+    Me,
 }
 
 /// An operator's page.
@@ -281,6 +291,13 @@ where
         }
     };
     let other = lang.other();
+    let is_owner = request.operator.as_ref().is_some_and(|operator| operator.may(Permission::Owner));
+    let who = request.operator.as_ref().map(|operator| {
+        let label = lang.fill(nav::ME, &[("name", &operator.name)]);
+        view! {
+            <a class="tool" href=links::ME aria-label=label aria-current=(tab == Tab::Me).then_some("page")>{operator.name.clone()}</a>
+        }
+    });
     view! {
         <header class="topbar" data-width="wide">
             {ribbon(site, request)}
@@ -295,12 +312,16 @@ where
                     {link(Tab::Reconciliations, links::RECONCILIATIONS, nav::BILLS)}
                     {link(Tab::Users, links::USERS, nav::USERS)}
                     {site.static_codes.then(|| link(Tab::Codes, links::CODES, nav::CODES))}
-                    {link(Tab::Keys, links::KEYS, nav::KEYS)}
-                    {link(Tab::Webhooks, links::WEBHOOKS, nav::WEBHOOKS)}
+                    {is_owner.then(|| view! {
+                        {link(Tab::Keys, links::KEYS, nav::KEYS)}
+                        {link(Tab::Webhooks, links::WEBHOOKS, nav::WEBHOOKS)}
+                        {link(Tab::People, links::OPERATORS, nav::PEOPLE)}
+                    })}
                 </nav>
                 <div class="topbar-end">
                     <a class="tool" href=request.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
                     {theme_tool(request)}
+                    {who}
                     {sign_out(lang, links::LOGOUT)}
                 </div>
             </div>

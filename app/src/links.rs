@@ -46,6 +46,18 @@ pub const DEBIT: &str = "/admin/account/debit";
 pub const KEYS: &str = "/admin/keys";
 /// The list of webhook endpoints, and the form that makes one.
 pub const WEBHOOKS: &str = "/admin/webhooks";
+/// The operators, and the form that adds one.
+pub const OPERATORS: &str = "/admin/operators";
+/// The account of the operator who is signed in.
+pub const ME: &str = "/admin/me";
+/// The same, saying that a password must be chosen first.
+pub const ME_FIRST: &str = "/admin/me?first=1";
+/// Sets the operator's own password.
+pub const ME_PASSWORD: &str = "/admin/me/password";
+/// Ends one of the operator's own sessions.
+pub const ME_SESSION_END: &str = "/admin/me/session";
+/// Ends all of them but the one that asks.
+pub const ME_SESSIONS_END: &str = "/admin/me/sessions";
 /// The script of pages inside another site's page: it tells that page what happens here.
 pub const FRAMED_SCRIPT: &str = "/framed.js";
 pub const FAVICON: &str = "/favicon.svg";
@@ -104,6 +116,13 @@ paths! {
     KEY_ROTATE = "/admin/keys/{name}/rotate", key_rotate(name);
     /// Takes the key back.
     KEY_REVOKE = "/admin/keys/{name}/revoke", key_revoke(name);
+    /// One operator.
+    OPERATOR = "/admin/operators/{name}", operator(name);
+    /// Gives the operator another role.
+    OPERATOR_ROLE = "/admin/operators/{name}/role", operator_role(name);
+    /// Makes a password for the operator.
+    OPERATOR_PASSWORD = "/admin/operators/{name}/password", operator_password(name);
+    OPERATOR_REMOVE = "/admin/operators/{name}/remove", operator_remove(name);
     /// One webhook endpoint with its deliveries.
     WEBHOOK = "/admin/webhooks/{endpoint}", webhook(endpoint);
     /// Changes where it is and what it is told.

@@ -20,7 +20,7 @@ mod theme;
 mod top_up;
 
 pub use self::admin::extract::to_sign_in;
-pub use self::refused::{no_cookies, not_found, start_again};
+pub use self::refused::{no_cookies, not_found, not_permitted, start_again};
 
 /// Payers' pages and server functions, which any browser may call.
 const BROWSER: Caller = Caller::Stranger(Stranger::Browser);
@@ -101,6 +101,16 @@ fn operator_routes() -> Routes<Service> {
         .post(links::WEBHOOK_TEST, OWNER, Limit::Operator, admin::webhook_forms::test)
         .get(links::WEBHOOK_DELIVERY, OWNER, Limit::Reads, admin::webhook_delivery::show)
         .post(links::WEBHOOK_AGAIN, OWNER, Limit::Operator, admin::webhook_delivery::again)
+        .get(links::OPERATORS, OWNER, Limit::Reads, admin::people::show)
+        .post(links::OPERATORS, OWNER, Limit::Operator, admin::people::add)
+        .get(links::OPERATOR, OWNER, Limit::Reads, admin::person::show)
+        .post(links::OPERATOR_ROLE, OWNER, Limit::Operator, admin::person::set_role)
+        .post(links::OPERATOR_PASSWORD, OWNER, Limit::Operator, admin::person::new_password)
+        .post(links::OPERATOR_REMOVE, OWNER, Limit::Operator, admin::person::remove)
+        .get(links::ME, VIEW, Limit::Reads, admin::me::show)
+        .post(links::ME_PASSWORD, VIEW, Limit::Operator, admin::me::choose_password)
+        .post(links::ME_SESSION_END, VIEW, Limit::Operator, admin::me::end_session)
+        .post(links::ME_SESSIONS_END, VIEW, Limit::Operator, admin::me::end_others)
         .get(links::RECONCILIATIONS, VIEW, Limit::Reads, admin::reconciliations::show)
         .get(links::RECONCILIATION, VIEW, Limit::Reads, admin::reconciliations::show_day)
         .get(links::DIFFERENCE_DISMISS, FINANCE, Limit::Reads, admin::dismiss::confirm)

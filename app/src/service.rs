@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use cashier::Cashier;
 use cashier::api_keys::ApiKeys;
 use cashier::db::order_list::{Cursor, Page};
+use cashier::operators::Accounts;
 use cashier::webhooks::Webhooks;
 use cashier::{PlaceError, PlaceRequest};
 use leptos::prelude::use_context;
@@ -27,11 +28,12 @@ pub mod ways;
 /// Rows on a page of the payer's own recharges.
 const OWN_ROWS: usize = 10;
 
-/// The cashier, the keys of the site's programs, and the site's settings. Cheap to clone; pages provide it as context to what they render.
+/// The cashier, the keys of the site's programs, the operators, and the site's settings. Cheap to clone; pages provide it as context to what they render.
 #[derive(Debug, Clone)]
 pub struct Service {
     pub cashier: Cashier,
     pub keys: ApiKeys,
+    pub operators: Accounts,
     pub webhooks: Webhooks,
     pub site: Site,
     /// The contract for the site's programs, as OpenAPI. It is made when somebody asks for it first: it takes 3 MB.

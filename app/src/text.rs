@@ -11,13 +11,14 @@ mod operator_bills;
 mod operator_codes;
 mod operator_keys;
 mod operator_money;
+mod operator_people;
 mod operator_webhooks;
 mod payer_pages;
 mod shared;
 
 pub use self::{
     contract_page::*, operator::*, operator_accounts::*, operator_bills::*, operator_codes::*,
-    operator_keys::*, operator_money::*, operator_webhooks::*, payer_pages::*, shared::*,
+    operator_keys::*, operator_money::*, operator_people::*, operator_webhooks::*, payer_pages::*, shared::*,
 };
 pub use crate::lang::{Lang, Text};
 
@@ -44,6 +45,8 @@ mod tests {
             overview::EVERY,
             codes::EVERY,
             keys::EVERY,
+            people::EVERY,
+            me::EVERY,
             webhooks::EVERY,
             contract::EVERY,
             accounts::EVERY,

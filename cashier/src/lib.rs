@@ -15,6 +15,7 @@ mod idempotency;
 mod invoke;
 mod keys;
 mod notice_times;
+pub mod operators;
 pub mod outbox;
 mod payments;
 mod place;

@@ -32,6 +32,7 @@ pub mod price;
 pub mod protocols;
 pub mod reconciliation;
 pub mod refund;
+pub mod role;
 pub mod spend;
 pub mod static_code;
 mod user;

@@ -8,7 +8,7 @@ use std::{
 
 use cashier::{Clock, Db, db::self_checks, error_chain::error_chain};
 use clap::{Args, Parser, Subcommand};
-use recharge::User;
+use recharge::{User, role::Role};
 use server::{
     config::{self, LogFormat, Secret},
     kept_secrets, operators, start,
@@ -78,7 +78,7 @@ enum Command {
     },
     /// Look over all money: credits fit their orders, balances are the sums of their ledgers
     Check(SettingsFile),
-    /// List, add and remove operators, or set a password; passwords are read from standard input
+    /// List, add and remove operators, give them roles, or set a password; passwords are read from standard input
     Admin {
         #[command(subcommand)]
         action: AdminAction,
@@ -131,7 +131,20 @@ enum Command {
 #[derive(Debug, Subcommand)]
 enum AdminAction {
     /// Add an operator; without a password on standard input one is made and printed
-    Add { name: String },
+    Add {
+        name: String,
+        /// viewer looks on; support asks WeChat, closes orders and writes notes; finance refunds and resolves; owner decides about
+        /// people, keys and settings
+        #[arg(long, value_parser = role, default_value = "owner")]
+        role: Role,
+    },
+    /// Give an operator another role
+    Role {
+        name: String,
+        /// viewer, support, finance or owner
+        #[arg(value_parser = role)]
+        role: Role,
+    },
     /// Set an operator's password and end all sessions; without one on standard input it is made and printed
     Passwd { name: String },
     /// List the operators: last sign-in, open sessions, failed tries of the last 24 hours
@@ -143,6 +156,10 @@ enum AdminAction {
         #[arg(long)]
         force: bool,
     },
+}
+
+fn role(word: &str) -> Result<Role, String> {
+    Role::from_name(word).ok_or_else(|| "a role is viewer, support, finance or owner".to_owned())
 }
 
 /// A failure in words for a person, on one line.

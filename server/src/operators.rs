@@ -5,9 +5,10 @@ use std::net::IpAddr;
 use cashier::{
     db::{
         Db, DbError,
-        operators::{self, NewSession},
+        operator_sessions::{self, NewSession, SignedIn},
         sign_in,
     },
+    operators::{NOBODY, check_form},
     rate::Quota,
 };
 use recharge::audit::AuditEntry;
@@ -16,12 +17,9 @@ use wxpay::UnixMillis;
 
 use crate::{client_addr::ClientAddr, keyed_limit::KeyedLimit, log_limit::LogLimit};
 
-mod accounts;
-mod passwords;
+mod turns;
 
-pub use accounts::{add, check_form, remove, set_password};
-pub use passwords::new_password;
-use passwords::{Asker, NOBODY, Turn, Turns};
+use turns::{Asker, Turn, Turns};
 
 /// The operator that the first start makes.
 pub const FIRST: &str = "admin";
@@ -33,6 +31,8 @@ const SITE: Quota = Quota { at_once: 20, each_ms: 45_000 };
 /// Rows of limits for names that are tried from unknown addresses. A name's hash chooses its row, whether an operator has the name
 /// or not: so being limited does not tell whether the name exists, and the number of rows is bounded.
 const BUCKETS: u16 = 1024;
+/// Characters kept of a browser's name for itself.
+const AGENT_CHARS: usize = 200;
 /// Seconds to wait, as the page says, where too many passwords are being compared at once.
 const CROWDED_S: u64 = 2;
 
@@ -48,25 +48,13 @@ pub struct Operators {
     failed_confirmations: LogLimit,
 }
 
-/// Why an account was not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum OperatorError {
-    #[error("the name must be 1 to 32 ASCII letters, digits or . _ -")]
-    Name,
-    #[error("the name {0} is reserved: the program itself acts under it")]
-    Reserved(String),
-    #[error("the password must have 12 to 256 bytes")]
-    Password,
-    #[error("there is an operator {0} already")]
-    Exists(String),
-    #[error("there is no operator {0}")]
-    Unknown(String),
-    #[error("{0} is the only operator: nobody could sign in any more (--force removes it all the same)")]
-    Last(String),
-    #[error("database error")]
-    Database(#[from] DbError),
-    #[error("the password could not be hashed")]
-    Hash,
+/// The browser that signs in.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Browser<'a> {
+    /// The token that it sent: that session ends.
+    pub token: Option<&'a str>,
+    /// What it calls itself.
+    pub agent: &'a str,
 }
 
 /// Why nobody was signed in, or nothing confirmed.
@@ -106,7 +94,7 @@ impl Operators {
         }
     }
 
-    /// A new session's token, for the cookie. `replaces` is the token that the browser sent: its session ends.
+    /// A new session's token, for the cookie.
     ///
     /// # Errors
     /// [`LoginError`].
@@ -114,7 +102,7 @@ impl Operators {
         &self,
         name: &str,
         password: &str,
-        replaces: Option<&str>,
+        browser: Browser<'_>,
         from: ClientAddr,
         now: UnixMillis,
     ) -> Result<String, LoginError> {
@@ -134,13 +122,14 @@ impl Operators {
         let session = NewSession {
             token_hash: hash_of(&token),
             password_hash: proven.password_hash,
-            replaces: replaces.map(hash_of),
+            replaces: browser.token.map(hash_of),
+            agent: agent(browser.agent),
             block: block.to_string(),
             tried: (proven.bucket, TEN),
             entry: AuditEntry::new(now, name, "login", name, &address),
         };
         // The operator may have been removed, or got another password, while this one was compared.
-        if !operators::begin_session(&self.db, session).await? {
+        if !operator_sessions::begin(&self.db, session).await? {
             return Err(LoginError::Mismatch);
         }
         tracing::info!("operator {name} signed in from {address}");
@@ -238,15 +227,20 @@ impl Operators {
         Err(LoginError::Mismatch)
     }
 
-    /// The operator of a session's token; `None` when it ended.
+    /// The operator of a session's token, and the session's id; `None` when it ended.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn session(&self, token: &str, now: UnixMillis) -> Result<Option<String>, DbError> {
+    pub async fn session(
+        &self,
+        token: &str,
+        now: UnixMillis,
+    ) -> Result<Option<(SignedIn, String)>, DbError> {
         if token.len() != 32 {
             return Ok(None);
         }
-        operators::session(&self.db, &hash_of(token), now).await
+        let id = hash_of(token);
+        Ok(operator_sessions::find(&self.db, &id, now).await?.map(|operator| (operator, id)))
     }
 
     /// # Errors
@@ -259,7 +253,7 @@ impl Operators {
         now: UnixMillis,
     ) -> Result<(), DbError> {
         let entry = AuditEntry::new(now, name, "logout", name, &from.0.to_string());
-        operators::end_session(&self.db, &hash_of(token), entry).await
+        operator_sessions::end(&self.db, &hash_of(token), entry).await.map(|_| ())
     }
 
     /// Forgets the addresses that have all of their tries again.
@@ -280,6 +274,11 @@ impl Operators {
 fn bucket(name: &str) -> u16 {
     let [first, second, ..] = <[u8; 32]>::from(Sha256::digest(name.as_bytes()));
     u16::from_be_bytes([first, second]) % BUCKETS
+}
+
+/// What is kept of a browser's name for itself.
+fn agent(sent: &str) -> String {
+    sent.chars().filter(|letter| !letter.is_control()).take(AGENT_CHARS).collect()
 }
 
 /// 128 random bits.

@@ -5,13 +5,14 @@ use app::{
     access::{Caller, Limit, Permission, Route, Routes, Stranger},
     auth::Operator,
     links,
-    pages::to_sign_in,
+    pages::{not_permitted, to_sign_in},
+    service::Service,
 };
 use axum::{
     Router,
     extract::{Request, State},
     middleware::{Next, from_fn, from_fn_with_state},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::{MethodRouter, any},
 };
 use http::{Extensions, HeaderMap, StatusCode, Version, header};
@@ -138,7 +139,10 @@ fn guarded(server: &Server, route: &Route, handler: MethodRouter) -> MethodRoute
         | Limit::Reads => handler,
     };
     match route.caller {
-        Caller::Operator(permission) => handler.route_layer(from_fn_with_state(permission, permitted)),
+        Caller::Operator(permission) => {
+            let gate = Desk { pages: server.pages.clone(), permission };
+            handler.route_layer(from_fn_with_state(gate, permitted))
+        }
         Caller::Key(scope) => {
             let gate = Gate { server: server.clone(), scope };
             handler.route_layer(from_fn_with_state(gate, key_call::admit))
@@ -160,13 +164,31 @@ async fn kept_by_site(_: Request, _: Next) -> Response {
     Problem::new(Code::BalanceKeptBySite, text).into_response()
 }
 
-/// Refuses an operator who lacks the route's permission.
-async fn permitted(State(permission): State<Permission>, request: Request, next: Next) -> Response {
-    match request.extensions().get::<Operator>() {
-        Some(operator) if operator.may(permission) => next.run(request).await,
-        Some(_) => (StatusCode::FORBIDDEN, "you have no permission for this\n").into_response(),
-        None => to_sign_in(request.method(), request.uri()),
+/// A route of the desk: what it needs of an operator, and the pages that say so.
+#[derive(Clone)]
+struct Desk {
+    pages: Service,
+    permission: Permission,
+}
+
+/// Refuses an operator who lacks the route's permission, and leads one whose password somebody else has seen to choose another.
+async fn permitted(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    let Some(operator) = request.extensions().get::<Operator>() else {
+        return to_sign_in(request.method(), request.uri());
+    };
+    if operator.must_change && !is_open_before_the_change(request.uri().path()) {
+        return Redirect::to(&links::ME_FIRST).into_response();
     }
+    if operator.may(desk.permission) {
+        return next.run(request).await;
+    }
+    let (mut parts, _) = request.into_parts();
+    not_permitted(&desk.pages, &mut parts, desk.permission).await
+}
+
+/// What an operator may do who has to choose a password first.
+fn is_open_before_the_change(path: &str) -> bool {
+    [links::ME, links::ME_PASSWORD, links::LOGOUT].contains(&path)
 }
 
 fn is_page(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {

@@ -1,9 +1,10 @@
 //! Sessions: cookies become [`app::auth`]'s types in the request's extensions before pages and server functions run;
 //! signing operators in and out. What is only about payers stands in [`crate::payer_session`].
 
-use app::access::{Caller, Limit, Permission, Routes, Stranger};
+use app::access::{Caller, Limit, Permission, Routes, Stranger, permissions};
 use app::auth::{ClientIp, Confirmed, Operator, Visit};
 use app::links;
+use cashier::operators::check_form;
 use axum::{
     Extension,
     body::Body,
@@ -11,20 +12,20 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 
 use crate::{
     client_addr::ClientAddr,
     cookies::{CookieStyle, Session, with_cookie},
-    operators::{self, LoginError},
+    operators::{Browser, LoginError},
     payer_session::{self, unavailable},
     state::{Inner, Server},
     wx,
 };
 
 /// The cookie lives as long as a session can; the session itself ends earlier when idle.
-const OPERATOR_COOKIE_S: i64 = cashier::db::operators::LONGEST_MS / 1000;
+const OPERATOR_COOKIE_S: i64 = cashier::db::operator_sessions::LONGEST_MS / 1000;
 
 const BROWSER: Caller = Caller::Stranger(Stranger::Browser);
 
@@ -82,8 +83,14 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
 async fn sign_in_operator(server: &Server, request: &mut Request) -> Result<(), Response> {
     let Some(token) = server.cookies().read(Session::Operator, request.headers()) else { return Ok(()) };
     match server.operators.session(&token, server.now()).await {
-        Ok(Some(name)) => {
-            request.extensions_mut().insert(Operator { name, permissions: Permission::ALL });
+        Ok(Some((signed_in, session))) => {
+            request.extensions_mut().insert(Operator {
+                name: signed_in.name,
+                role: signed_in.role,
+                permissions: permissions(signed_in.role),
+                must_change: signed_in.must_change,
+                session,
+            });
             Ok(())
         }
         Ok(None) => Ok(()),
@@ -139,8 +146,10 @@ async fn login(
 ) -> Response {
     let next = admin_path(&form.next);
     let (cookies, now) = (server.cookies(), server.now());
-    let replaces = cookies.read(Session::Operator, &headers);
-    match server.operators.login(&form.name, &form.password, replaces.as_deref(), from, now).await {
+    let token = cookies.read(Session::Operator, &headers);
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let browser = Browser { token: token.as_deref(), agent };
+    match server.operators.login(&form.name, &form.password, browser, from, now).await {
         Ok(token) => {
             let cookie = cookies.set(Session::Operator, &token, OPERATOR_COOKIE_S);
             with_cookie(Redirect::to(next), &cookie)
@@ -154,7 +163,7 @@ async fn login(
             let next = app::url::percent_encode(next);
             let back = Redirect::to(&format!("{}?{query}&next={next}", links::LOGIN));
             // In a cookie, because an address stays in histories and logs, and people type passwords as names.
-            match operators::check_form(&form.name) {
+            match check_form(&form.name) {
                 Ok(()) => with_cookie(back, &cookies.keep_login_name(&form.name)),
                 Err(_) => back.into_response(),
             }

@@ -8,11 +8,12 @@ use std::{
 
 use app::{service::Service, site::SiteSettings};
 use cashier::db::{facts, sqlite_file};
+use cashier::operators::{Accounts, Given, OperatorError};
 use cashier::webhooks::{Names, WebhookSettings, Webhooks};
 use cashier::{
     Cashier, Clock, Db, Random, api_keys::ApiKeys, epay::Epay, sealing::SecretKeys, token::AccessTokens,
 };
-use recharge::api_key::KeyMode;
+use recharge::{api_key::KeyMode, audit::Acting, role::Role};
 use tokio::{sync::watch, task::JoinHandle};
 use wxpay::{
     AppId, UnixMillis,
@@ -29,7 +30,7 @@ use crate::{
     misses::Misses,
     official_account::OfficialAccount,
     openapi,
-    operators::{self, OperatorError, Operators},
+    operators::{self, Operators},
     payer_session::PayerSessions,
     readiness::Readiness,
     refusals::Refusals,
@@ -110,6 +111,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         pages: Service {
             cashier: cashier.clone(),
             keys: ApiKeys::new(db.clone(), mode_of_keys(&config)),
+            operators: Accounts::new(db.clone()),
             webhooks: webhooks(&config, &db, secret_keys.as_ref(), &public_url)?,
             site: site_settings(&config, &public_url, sandbox_addr),
             contract: Arc::new(LazyLock::new(|| openapi::contract(&router::register()))),
@@ -248,13 +250,20 @@ async fn first_operator(config: &Config, db: &Db) -> Result<(Option<String>, boo
     if cashier::db::operators::any(db).await? {
         return Ok((None, false));
     }
-    let made = operators::new_password();
+    let accounts = Accounts::new(db.clone());
+    let made = accounts.made_password();
     let (password, shown) = match (&config.admin_password, &config.mode) {
         (Some(password), _) => (password.expose(), false),
         (None, Mode::Sandbox { .. }) => (made.as_str(), true),
         (None, Mode::Merchant(_)) => return Ok((None, true)),
     };
-    match operators::add(db, operators::FIRST, password, wxpay::UnixMillis::now()).await {
+    // Where real money moves it stands in a file or a shell's history, so that it is only good for choosing another.
+    let password = match config.is_sandbox() {
+        true => Given::Chosen(password),
+        false => Given::Made(password),
+    };
+    let (by, now) = (Acting::operator(operators::FIRST, "console"), UnixMillis::now());
+    match accounts.add(operators::FIRST, Role::Owner, password, &by, now).await {
         Ok(()) => Ok((shown.then(|| made.clone()), false)),
         // Another instance that started at the same moment was faster.
         Err(OperatorError::Exists(_)) => Ok((None, false)),

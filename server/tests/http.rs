@@ -75,6 +75,8 @@ mod oauth;
 mod operators;
 #[path = "http/pages.rs"]
 mod pages;
+#[path = "http/people.rs"]
+mod people;
 #[path = "http/past.rs"]
 mod past;
 #[path = "http/payer_sessions.rs"]

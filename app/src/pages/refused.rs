@@ -1,18 +1,22 @@
 //! The page that stands in for a payer's page that cannot be shown.
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use leptos::prelude::*;
+use recharge::role::Role;
 
+use super::admin::people_words::role_word;
+use crate::access::{Permission, permissions};
 use crate::components::instead;
-use crate::icons;
-use crate::layout::{self, Frame};
+use crate::icons::{self, Icon};
+use crate::layout::{self, Frame, Tab};
 use crate::links;
 use crate::protocol::error::{AppError, ErrorCode, status};
 use crate::request::PageRequest;
 use crate::service::Service;
-use crate::text::{self, Text, dialog, error, payer};
+use crate::text::{self, Text, dialog, error, payer, people};
 use crate::url::address;
 
 /// A payer's page that says why the requested one is not shown.
@@ -101,6 +105,35 @@ pub async fn no_cookies(service: &Service, request: &PageRequest, parent: String
         layout::payer(&site, &view_request, true, card)
     })
     .await
+}
+
+/// 403: the operator's role lacks what the page or the form needs. Nothing was done.
+pub async fn not_permitted(service: &Service, parts: &mut Parts, permission: Permission) -> Response {
+    let Ok(request) = PageRequest::from_request_parts(parts, service).await;
+    let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
+    let title = lang.t(people::REFUSED).to_owned();
+    layout::page(service, &request, StatusCode::FORBIDDEN, title, Frame::DESK, move || {
+        let own = view_request.operator.as_ref().map_or("", |operator| lang.t(role_word(operator.role)));
+        let needed = lang.t(role_word(least(permission)));
+        let text = lang.fill(people::REFUSED_TEXT, &[("own", own), ("needed", needed)]);
+        let card = view! {
+            <div class="card">
+                <div class="empty">
+                    <span class="badge" aria-hidden="true"><Icon d=icons::NOTE/></span>
+                    <h1>{lang.t(people::REFUSED)}</h1>
+                    <p class="note">{text}</p>
+                </div>
+                <p class="actions part"><a class="button" href=links::ADMIN>{lang.t(people::TO_OVERVIEW)}</a></p>
+            </div>
+        };
+        layout::operator(&site, &view_request, Tab::Me, card)
+    })
+    .await
+}
+
+/// The role that may least of those that may do this.
+fn least(permission: Permission) -> Role {
+    Role::ALL.into_iter().find(|role| permissions(*role).contains(&permission)).unwrap_or(Role::Owner)
 }
 
 /// No such page; for the server's fallback. Whose page it would have been is unknown, so nobody may frame it.

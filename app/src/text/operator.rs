@@ -23,6 +23,8 @@ texts! { pub mod nav {
     CODES = "固定码", "Static codes";
     KEYS = "密钥", "Keys";
     WEBHOOKS = "推送", "Webhooks";
+    PEOPLE = "人员", "People";
+    ME = "我的账号：{name}", "My account: {name}";
     SIGNOUT = "退出", "Sign out";
 } }
 

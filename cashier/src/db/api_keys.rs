@@ -9,7 +9,7 @@ use sqlx::any::AnyRow;
 use wxpay::{Fen, InvalidValue, UnixMillis};
 
 use super::row::Row;
-use super::{Db, DbError, operators};
+use super::{Db, DbError, audit};
 
 const SELECT: &str = "SELECT id, name, hash, old_hash, old_until, scopes, networks, max_amount, expires_at, revoked_at, \
      used_at, made_by, made_at, version FROM api_keys";
@@ -33,7 +33,7 @@ pub(crate) async fn insert(db: &Db, key: &ApiKey, audit: &AuditEntry) -> Result<
         .bind(key.version)
         .execute(transaction.connection())
         .await?;
-    operators::commit_change(db, transaction, &done, audit).await
+    audit::commit_change(db, transaction, &done, audit).await
 }
 
 /// Writes what rotating or revoking changes of a key, and who did it; `false`, and nothing written, if somebody else has
@@ -51,7 +51,7 @@ pub(crate) async fn update(db: &Db, key: &ApiKey, audit: &AuditEntry) -> Result<
         .bind(key.id.as_str())
         .execute(transaction.connection())
         .await?;
-    operators::commit_change(db, transaction, &done, audit).await
+    audit::commit_change(db, transaction, &done, audit).await
 }
 
 /// Keeps when a key was used. Must run in a task that is not dropped halfway.

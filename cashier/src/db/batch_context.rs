@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use sqlx::AnyConnection;
 
-use super::{DbError, exceptions, ledger, operators, refunds};
+use super::{DbError, exceptions, ledger, audit, refunds};
 use crate::random::Random;
 use recharge::batch::Context;
 use recharge::command::Reads;
@@ -47,6 +47,6 @@ pub(super) async fn store(
     }
     changed.extend(exceptions::resolve(connection, &context.resolved_by_rule).await?);
     changed.extend(exceptions::reopen(connection, &context.reopened).await?);
-    operators::record_all(connection, random, &context.audit).await?;
+    audit::record_all(connection, random, &context.audit).await?;
     Ok(Some(changed))
 }

@@ -10,7 +10,7 @@ use wxpay::{Fen, UnixMillis};
 
 use super::bulk::{self, Table, number, read_only, text};
 use super::day_claim::{Claim, write};
-use super::operators;
+use super::audit;
 use super::{Db, DbError};
 use recharge::audit::AuditEntry;
 use recharge::exception::ExceptionId;
@@ -250,7 +250,7 @@ pub(crate) async fn dismiss(
     let dismissing = async move {
         let mut transaction = db2.begin().await?;
         let moved = sqlx::query(DISMISS).bind(row).execute(transaction.connection()).await?;
-        operators::commit_change(&db2, transaction, &moved, &audit).await
+        audit::commit_change(&db2, transaction, &moved, &audit).await
     };
     db.run_to_completion(dismissing).await
 }

@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use wxpay::UnixMillis;
 
 use super::row::Row;
-use super::{Db, DbError, column, operators};
+use super::{Db, DbError, column, audit};
 
 const SELECT: &str =
     "SELECT pid, name, secret, hosts, made_by, created_at, revoked_at, version FROM epay_merchants";
@@ -36,7 +36,7 @@ pub(crate) async fn insert(db: &Db, merchant: &Merchant, audit: &AuditEntry) -> 
         .bind(merchant.version)
         .execute(transaction.connection())
         .await?;
-    operators::commit_change(db, transaction, &done, audit).await
+    audit::commit_change(db, transaction, &done, audit).await
 }
 
 /// Writes what changes of a merchant, and who did it; `false`, and nothing written, if somebody else has changed it since it was
@@ -53,7 +53,7 @@ pub(crate) async fn update(db: &Db, merchant: &Merchant, audit: &AuditEntry) -> 
         .bind(merchant.pid.get())
         .execute(transaction.connection())
         .await?;
-    operators::commit_change(db, transaction, &done, audit).await
+    audit::commit_change(db, transaction, &done, audit).await
 }
 
 /// All merchants, the oldest first.

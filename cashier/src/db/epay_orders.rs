@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{Fen, UnixMillis};
 
 use super::row::Row;
-use super::{Db, DbError, bulk, column, operators};
+use super::{Db, DbError, bulk, column, audit};
 
 /// How long a try may take before others may make it, in milliseconds: a request ends within 15 s.
 pub(crate) const LEASE_MS: i64 = 30_000;
@@ -227,7 +227,7 @@ pub(crate) async fn tell_again(
         .bind(out_trade_no)
         .execute(transaction.connection())
         .await?;
-    operators::commit_change(db, transaction, &done, audit).await
+    audit::commit_change(db, transaction, &done, audit).await
 }
 
 /// Notices of a merchant that wait, and those that were given up.

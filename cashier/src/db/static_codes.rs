@@ -5,7 +5,7 @@ use sqlx::any::AnyRow;
 use wxpay::{CodeUrl, ProductId, UnixMillis};
 
 use super::row::Row;
-use super::{Db, DbError, operators};
+use super::{Db, DbError, audit};
 use recharge::User;
 use recharge::audit::AuditEntry;
 use recharge::static_code::StaticCode;
@@ -32,7 +32,7 @@ pub(crate) async fn insert(db: &Db, code: &StaticCode, audit: &AuditEntry) -> Re
     .bind(code.stopped_at.map(UnixMillis::get))
     .execute(transaction.connection())
     .await?;
-    operators::record(&mut transaction, &db.random, audit).await?;
+    audit::record(&mut transaction, &db.random, audit).await?;
     transaction.commit().await
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn stop(db: &Db, product_id: &ProductId, audit: &AuditEntry) ->
             .bind(product_id.as_str())
             .execute(transaction.connection())
             .await?;
-    operators::commit_change(db, transaction, &done, audit).await
+    audit::commit_change(db, transaction, &done, audit).await
 }
 
 fn code(row: &AnyRow) -> Result<StaticCode, DbError> {

@@ -8,7 +8,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::UnixMillis;
 
 use super::row::Row;
-use super::{Db, DbError, Engine, operators, webhook_events};
+use super::{Db, DbError, Engine, audit, webhook_events};
 
 const SELECT: &str = "SELECT id, url, types, description, per_s, secret, old_secret, old_until, position, failures, \
      failing_since, succeeded_at, probe_at, probes, disabled_at, disabled_why, made_by, created_at, version \
@@ -39,7 +39,7 @@ pub(crate) async fn insert(
         .bind(most)
         .execute(transaction.connection())
         .await?;
-    operators::commit_change(db, transaction, &done, audit).await
+    audit::commit_change(db, transaction, &done, audit).await
 }
 
 /// Writes what a person or program changed; `false`, and nothing written, if somebody else changed it since it was read. Must run in a
@@ -61,7 +61,7 @@ pub(crate) async fn update(db: &Db, endpoint: &Endpoint, audit: &AuditEntry) -> 
         .execute(transaction.connection())
         .await?;
     set_health(transaction.connection(), &endpoint.id, &endpoint.health).await?;
-    operators::commit_change(db, transaction, &done, audit).await
+    audit::commit_change(db, transaction, &done, audit).await
 }
 
 /// Deletes an endpoint; what waited for it is deleted later, by [`super::webhook_deliveries::forget`]. Must run in a task that is not
@@ -72,7 +72,7 @@ pub(crate) async fn delete(db: &Db, id: &EndpointId, audit: &AuditEntry) -> Resu
         .bind(id.as_str())
         .execute(transaction.connection())
         .await?;
-    operators::commit_change(db, transaction, &done, audit).await
+    audit::commit_change(db, transaction, &done, audit).await
 }
 
 /// Has the events since `from` looked at once more; `false` if the position was moved since it was read. Must run in a task that is
@@ -93,7 +93,7 @@ pub(crate) async fn rewind(
         .bind(endpoint.position)
         .execute(transaction.connection())
         .await?;
-    operators::commit_change(db, transaction, &done, audit).await
+    audit::commit_change(db, transaction, &done, audit).await
 }
 
 /// Writes an event that is about this endpoint, and who asked for it; returns the event's id. Must run in a task that is not dropped
@@ -108,7 +108,7 @@ pub(crate) async fn test(
     let kind = EventType::TestPing;
     let id =
         webhook_events::tell(transaction.connection(), db, kind, endpoint, &endpoint.health, now).await?;
-    operators::record(&mut transaction, &db.random, audit).await?;
+    audit::record(&mut transaction, &db.random, audit).await?;
     transaction.commit().await?;
     Ok(id)
 }

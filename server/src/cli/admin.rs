@@ -6,46 +6,55 @@ use std::{
 };
 
 use cashier::{
-    Db,
-    db::operators::{self as rows, OperatorRow},
+    Random,
+    db::operators::OperatorRow,
+    operators::{Accounts, Given, new_password},
 };
-use server::operators;
+use recharge::audit::Acting;
 use wxpay::UnixMillis;
 
 use super::{AdminAction, Failure, open};
 
 pub async fn admin(action: AdminAction, file: Option<&Path>) -> Result<(), Failure> {
-    let (db, now) = (open(file).await?, UnixMillis::now());
+    let (accounts, now) = (Accounts::new(open(file).await?), UnixMillis::now());
+    // The audit names the operator who is concerned: the console does not know who sits there.
+    let by = |name: &str| Acting::operator(name, "console");
     match action {
-        AdminAction::Add { name } => {
+        AdminAction::Add { name, role } => {
             let password = Password::ask()?;
-            operators::add(&db, &name, password.text(), now).await?;
+            accounts.add(&name, role, password.given(), &by(&name), now).await?;
             password.report(&name);
         }
         AdminAction::Passwd { name } => {
             let password = Password::ask()?;
-            operators::set_password(&db, &name, password.text(), now).await?;
+            accounts.set_password(&name, password.given(), &by(&name), now).await?;
             password.report(&name);
         }
-        AdminAction::List => list(&db, now).await?,
+        AdminAction::Role { name, role } => {
+            let seen = accounts.named(&name, now).await?.map_or(0, |operator| operator.version);
+            accounts.set_role(&name, role, seen, &by(&name), now).await?;
+            println!("{name} is {} now", role.name());
+        }
+        AdminAction::List => list(&accounts, now).await?,
         AdminAction::Remove { name, force } => {
-            operators::remove(&db, &name, force, now).await?;
+            accounts.remove(&name, None, force, &by(&name), now).await?;
             println!("the operator {name} is removed and signed out everywhere");
         }
     }
     Ok(())
 }
 
-async fn list(db: &Db, now: UnixMillis) -> Result<(), Failure> {
-    let operators = rows::list(db, now).await?;
+async fn list(accounts: &Accounts, now: UnixMillis) -> Result<(), Failure> {
+    let operators = accounts.list(now).await?;
     let day = |at: UnixMillis| at.to_beijing_text();
     println!(
-        "{:32}  {:19}  {:19}  {:>8}  {:>13}",
-        "name", "password set", "last sign-in", "sessions", "failed in 24 h"
+        "{:32}  {:7}  {:19}  {:19}  {:>8}  {:>13}",
+        "name", "role", "password set", "last sign-in", "sessions", "failed in 24 h"
     );
-    for OperatorRow { name, password_at, signed_in_at, sessions, failures, .. } in operators {
+    for OperatorRow { name, role, password_at, signed_in_at, sessions, failures, .. } in operators {
         let signed_in = signed_in_at.map_or_else(|| "not in 30 days".to_owned(), day);
-        println!("{name:32}  {:19}  {signed_in:19}  {sessions:>8}  {failures:>13}", day(password_at));
+        let role = role.name();
+        println!("{name:32}  {role:7}  {:19}  {signed_in:19}  {sessions:>8}  {failures:>13}", day(password_at));
     }
     Ok(())
 }
@@ -69,20 +78,24 @@ impl Password {
         }
         let line = line.trim_end_matches(['\r', '\n']);
         Ok(if line.is_empty() {
-            Password::Made(operators::new_password())
+            Password::Made(new_password(&Random::system()))
         } else {
             Password::Typed(line.to_owned())
         })
     }
 
-    fn text(&self) -> &str {
-        let (Password::Typed(text) | Password::Made(text)) = self;
-        text
+    fn given(&self) -> Given<'_> {
+        match self {
+            Password::Typed(text) => Given::Chosen(text),
+            Password::Made(text) => Given::Made(text),
+        }
     }
 
     fn report(&self, name: &str) {
         match self {
-            Password::Made(password) => println!("name: {name}  password: {password}"),
+            Password::Made(password) => {
+                println!("name: {name}  password: {password}  (it is changed at the first sign-in)");
+            }
             Password::Typed(_) => println!("the password of {name} is set"),
         }
     }

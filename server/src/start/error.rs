@@ -4,7 +4,9 @@ use std::{io, net::SocketAddr};
 
 use cashier::DbError;
 
-use crate::{operators::OperatorError, sign_type::SignTypeError};
+use cashier::operators::OperatorError;
+
+use crate::sign_type::SignTypeError;
 
 /// Why the server did not start. Each has its cause as its source: print it with [`cashier::error_chain`].
 #[derive(Debug, thiserror::Error)]

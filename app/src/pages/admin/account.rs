@@ -17,6 +17,8 @@ use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{absent, failed, page, way_back};
 use super::users::shown_name;
+use crate::access::Permission;
+use crate::auth::may;
 use crate::components::{self, Clock, big_money, money};
 use crate::layout::Tab;
 use crate::links;
@@ -93,7 +95,7 @@ fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
             </section>
             <div class="split">
                 <div class="stack">{ledger::section(lang, request, &shown.ledger)}</div>
-                <div class="stack">{holds(lang, shown)}{grant_form(lang, user)}</div>
+                <div class="stack">{holds(lang, shown)}{may(Permission::Finance).then(|| grant_form(lang, user))}</div>
             </div>
         </div>
     }

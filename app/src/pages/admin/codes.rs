@@ -11,6 +11,8 @@ use wxpay::{Fen, ProductId};
 use super::extract::OperatorRequest;
 use super::flash::{self, Outcome};
 use super::frame::{failed, page};
+use crate::access::Permission;
+use crate::auth::may;
 use crate::components::{self, Clock, money, pill};
 use crate::icons;
 use crate::layout::Tab;
@@ -45,7 +47,7 @@ pub async fn show(
             <div class="page-head"><h1>{lang.t(text::TITLE)}</h1></div>
             <div class="stack">
                 {flash::said(&view_request)}
-                {form(lang, &view_request)}
+                {may(Permission::Finance).then(|| form(lang, &view_request))}
                 {list}
             </div>
         }
@@ -124,7 +126,7 @@ fn row(lang: Lang, code: &StaticCode) -> impl IntoView + use<> {
         None => pill(lang.t(text::ON), Some("paid")),
         Some(_) => pill(lang.t(text::STOPPED), None),
     };
-    let stop = code.stopped_at.is_none().then(|| {
+    let stop = (code.stopped_at.is_none() && may(Permission::Support)).then(|| {
         view! {
             <form method="post" action=links::code_stop(&number)>
                 <button class="button" data-kind="plain" type="submit">{lang.t(text::STOP)}</button>

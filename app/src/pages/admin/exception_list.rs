@@ -9,6 +9,8 @@ use wxpay::Fen;
 
 use super::refunds::nothing_left;
 use super::{events, exception_words};
+use crate::access::Permission;
+use crate::auth::may;
 use crate::components::{self, Clock, exception_word, money, pill};
 use crate::links;
 use crate::service::operator::ExceptionDetails;
@@ -39,6 +41,7 @@ fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
     let ways: Vec<_> = details
         .ways
         .iter()
+        .filter(|_| may(Permission::Finance))
         .map(|way| {
             let href = address(&path, [("id", id.as_str()), ("way", way.name())]);
             view! { <a class="button" href=href>{lang.t(verb(*way))}</a> }
@@ -67,6 +70,9 @@ fn give_back(lang: Lang, found: &Exception, offer: &RefundOffer) -> impl IntoVie
     let left = offer.payment.left();
     if left == Fen::ZERO {
         return view! { <p class="note all">{nothing_left(lang, &offer.payment)}</p> }.into_any();
+    }
+    if !may(Permission::Finance) {
+        return ().into_any();
     }
     if !offer.can_refund {
         return view! { <div class="all">{components::notice(None, lang.t(refunds::NO_CERTIFICATE))}</div> }

@@ -75,6 +75,8 @@ fn page_of_form(path: &str) -> String {
         ["admin", "orders", number, ..] => links::order(number),
         ["admin", "account", ..] => links::USERS.to_owned(),
         ["admin", "codes", ..] => links::CODES.to_owned(),
+        ["admin", "operators", ..] => links::OPERATORS.to_owned(),
+        ["admin", "me", ..] => links::ME.to_owned(),
         ["admin", "keys", ..] => links::KEYS.to_owned(),
         ["admin", "webhooks"] => links::WEBHOOKS.to_owned(),
         ["admin", "webhooks", endpoint, ..] => links::webhook(endpoint),

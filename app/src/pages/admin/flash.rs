@@ -9,7 +9,9 @@ use wxpay::bill::BillDate;
 use crate::components;
 use crate::links;
 use crate::request::PageRequest;
-use crate::text::{Text, accounts, bill, codes, error, keys, order, refunds, resolve, webhooks};
+use crate::text::{
+    Text, accounts, bill, codes, error, keys, me, order, people, refunds, resolve, webhooks,
+};
 use crate::url::address;
 
 /// `Outcome = "code", tone, TEXT;`
@@ -76,6 +78,12 @@ outcomes! {
     WebhookDeleted = "hook_deleted", None, webhooks::SAID_DELETED;
     WebhookTested = "hook_tested", None, webhooks::SAID_TESTED;
     WebhookAgain = "hook_again", None, webhooks::SAID_AGAIN;
+    RoleChanged = "role", None, people::SAID_ROLE;
+    OperatorRemoved = "removed", None, people::SAID_REMOVED;
+    PasswordChanged = "password", None, me::SAID_CHANGED;
+    SessionEnded = "ended", None, me::SAID_ENDED;
+    SessionWasOver = "was_over", Some("warn"), me::SAID_OVER;
+    OtherSessionsEnded = "others_ended", None, me::SAID_OTHERS;
     DifferenceDismissed = "dismissed", None, bill::SAID_DISMISSED;
     DifferenceChanged = "over", Some("warn"), bill::SAID_OVER;
 }
@@ -108,6 +116,21 @@ pub fn to_codes(outcome: Outcome) -> Response {
 /// Leads to the list of keys, which says the outcome.
 pub fn to_keys(outcome: Outcome) -> Response {
     to(links::KEYS, outcome, "")
+}
+
+/// Leads to the list of operators, which says the outcome.
+pub fn to_operators(outcome: Outcome) -> Response {
+    to(links::OPERATORS, outcome, "")
+}
+
+/// Leads to the page of an operator, which says the outcome.
+pub fn to_operator(name: &str, outcome: Outcome) -> Response {
+    to(&links::operator(name), outcome, "")
+}
+
+/// Leads to the operator's own account, which says the outcome.
+pub fn to_me(outcome: Outcome) -> Response {
+    to(links::ME, outcome, "")
 }
 
 /// Leads to a page about webhooks, which says the outcome.

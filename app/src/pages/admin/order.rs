@@ -15,6 +15,8 @@ use super::flash::{self, Outcome, to_order, to_order_later};
 use super::frame::{absent, failed, page, to_orders};
 use super::orders::channel_word;
 use super::{events, exception_list, refunds, unmatched};
+use crate::access::Permission;
+use crate::auth::may;
 use crate::components::{self, Clock, big_money, money};
 use crate::icons::{self, Icon};
 use crate::layout::Tab;
@@ -67,8 +69,7 @@ fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl In
                 <div class="stack">
                     {exceptions}
                     {refunds::section(lang, &order.out_trade_no, &details.refunds, details.offer.as_ref())}
-                    {actions(lang, details)}
-                    {note(lang, order)}
+                    {may(Permission::Support).then(|| view! { {actions(lang, details)}{note(lang, order)} })}
                 </div>
             </div>
         </div>

@@ -10,6 +10,8 @@ use super::difference_words::{KINDS, day_text, dismiss_href, reason};
 use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{absent, failed, page, way_back};
+use crate::access::Permission;
+use crate::auth::may;
 use crate::components::{self, Clock, money, pill};
 use crate::icons;
 use crate::layout::Tab;
@@ -171,7 +173,7 @@ fn item(lang: Lang, date: BillDate, found: &Difference) -> impl IntoView + use<>
             <span>{dismissal.by.clone()}</span>{components::time(dismissal.at, Clock::Full)}<span>{dismissal.reason.clone()}</span>
         </p>
     });
-    let dismiss = (found.done == Done::Listed).then(|| {
+    let dismiss = (found.done == Done::Listed && may(Permission::Finance)).then(|| {
         view! { <div class="row all acts"><a class="button" href=dismiss_href(date, found)>{lang.t(text::DISMISS)}</a></div> }
     });
     let (word, tone) = match found.done {

@@ -8,6 +8,8 @@ use wxpay::{Fen, OutTradeNo};
 
 use super::decision_form::{REASON_OF_REFUND, reason_field};
 use super::events;
+use crate::access::Permission;
+use crate::auth::may;
 use crate::components::{self, Clock, money, pill};
 use crate::links;
 use crate::money::yuan;
@@ -39,6 +41,9 @@ pub(super) fn section(
 fn more(lang: Lang, number: &OutTradeNo, offer: &RefundOffer) -> impl IntoView + use<> {
     if offer.payment.left() == Fen::ZERO {
         return view! { <p class="note more">{nothing_left(lang, &offer.payment)}</p> }.into_any();
+    }
+    if !may(Permission::Finance) {
+        return ().into_any();
     }
     if !offer.can_refund {
         return view! { <div class="more">{components::notice(None, lang.t(text::NO_CERTIFICATE))}</div> }
@@ -123,10 +128,10 @@ fn item(lang: Lang, path: &str, refund: &Refund) -> impl IntoView + use<> {
         .ended_at
         .map(|at| view! { <span>{lang.t(text::ENDED)}" "{components::time(at, Clock::NoYear)}</span> });
     let own = format!("{path}/refunds/{}", refund.out_refund_no);
-    let withdraw = can_withdraw(refund).then(|| {
+    let withdraw = (can_withdraw(refund) && may(Permission::Finance)).then(|| {
         view! { <a class="button" href=format!("{own}/withdraw")>{lang.t(text::WITHDRAW)}</a> }
     });
-    let acts = (!refund.state.is_over()).then(|| {
+    let acts = (!refund.state.is_over() && may(Permission::Support)).then(|| {
         view! {
             <div class="row all acts">
                 <form method="post" action=format!("{own}/hurry")>

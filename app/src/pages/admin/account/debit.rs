@@ -14,6 +14,8 @@ use super::super::decision_form::{REASON, password_field, reason_field, tidy, wr
 use super::super::extract::OperatorRequest;
 use super::super::flash::{self, Outcome};
 use super::super::frame::{absent, failed, page, way_back};
+use crate::access::Permission;
+use crate::auth::may;
 use crate::components::{self, Clock, big_money, money};
 use crate::layout::Tab;
 use crate::links;
@@ -42,7 +44,7 @@ pub async fn show(
     let reference = request.get("no").map_or_else(|| service.cashier.form_reference(), str::to_owned);
     let (lang, view_request) = (request.lang, request.clone());
     page(&service, &request, Tab::Users, id.to_string(), move || {
-        let form = (debit.left() > Fen::ZERO).then(|| form(lang, &view_request, &debit, &reference));
+        let form = (debit.left() > Fen::ZERO && may(Permission::Finance)).then(|| form(lang, &view_request, &debit, &reference));
         view! {
             {way_back(lang.t(text::BACK_TO_USER), links::account(&debit.user_id))}
             <div class="page-head"><h1 class="mono">{debit.id.to_string()}</h1></div>

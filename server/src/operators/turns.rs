@@ -1,25 +1,15 @@
-//! Passwords: hashing and comparing with argon2id, a bounded number at a time.
+//! Turns for comparing passwords: a bounded number at a time.
 
 use std::{sync::Arc, time::Duration};
 
-use argon2::{
-    Argon2,
-    password_hash::{PasswordHasher as _, PasswordVerifier as _, phc::PasswordHash},
-};
+use cashier::operators::verify;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
-use super::OperatorError;
-
 /// How long a comparison may wait for its turn.
 const PATIENCE: Duration = Duration::from_secs(2);
-
-/// A hash of no known password. It is compared with where no operator has the name, so that the time of an answer does not tell
-/// which names exist.
-pub const NOBODY: &str =
-    "$argon2id$v=19$m=19456,t=2,p=1$c2FvbWEtbm9ib2R5LTAx$F4JdAUiEQ1mXoy1sUWNwYfZ9bTq9l1zJxkqTtvwvyoM";
 
 /// Whose comparison it is. Each kind has turns of its own, so that a flood of strangers' sign-ins delays no operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,30 +57,10 @@ impl Turn {
         let verified = tokio::task::spawn_blocking(move || {
             // Until it is done, even if the client is gone.
             let _turn = self.0;
-            PasswordHash::new(&hash)
-                .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+            verify(&password, &hash)
         });
         verified.await.unwrap_or(false)
     }
-}
-
-/// # Errors
-/// [`OperatorError::Password`], [`OperatorError::Hash`].
-pub fn hashed(password: &str) -> Result<String, OperatorError> {
-    if !(12..=256).contains(&password.len()) {
-        return Err(OperatorError::Password);
-    }
-    let hash = Argon2::default().hash_password(password.as_bytes()).map_err(|_| OperatorError::Hash)?;
-    Ok(hash.to_string())
-}
-
-/// A password that can be read aloud: 20 letters and digits without look-alikes, 100 bits.
-pub fn new_password() -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let bytes: [u8; 20] = rand::random();
-    let letters: Vec<u8> = bytes.iter().map(|byte| ALPHABET[usize::from(byte % 32)]).collect();
-    let groups: Vec<_> = letters.chunks(5).map(String::from_utf8_lossy).collect();
-    groups.join("-")
 }
 
 #[cfg(test)]
@@ -115,14 +85,5 @@ mod tests {
         assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
         taken.pop();
         assert!(turns.take(Asker::Stranger).await.is_some());
-    }
-
-    #[test]
-    fn a_generated_password_can_be_read_aloud_and_is_accepted() {
-        let password = new_password();
-        assert_eq!(password.len(), 23);
-        assert!(password.chars().all(|c| c == '-' || c.is_ascii_lowercase() || ('2'..='9').contains(&c)));
-        assert_ne!(password, new_password());
-        assert!(hashed(&password).is_ok());
     }
 }

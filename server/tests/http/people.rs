@@ -1,0 +1,267 @@
+//! Operators at the desk: what each role may do, and how people are added, changed and removed.
+
+use app::access::{Caller, permissions};
+use cashier::{
+    Db,
+    operators::{Accounts, Given},
+};
+use recharge::{audit::Acting, role::Role};
+use reqwest::{Method, StatusCode};
+use wxpay::{Merchant, UnixMillis};
+
+use super::{
+    closed::{address, call},
+    common::{PASSWORD, Site, on_both, on_postgres},
+    instances,
+    money::{led_to, seen, shown},
+    operators,
+};
+
+/// The first cookie that signing in sets.
+pub async fn sign_in(site: &Site, url: &str, name: &str, password: &str) -> String {
+    let form = [("name", name), ("password", password)];
+    let request = site.http.post(format!("{url}/admin/login")).header("origin", url).form(&form);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.headers()["location"], "/admin");
+    response.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned()
+}
+
+/// The cookie of a new operator with this role, called as the role is.
+pub async fn cookie_of(site: &Site, role: Role) -> String {
+    let accounts = Accounts::new(Db::open(&site.database).await.unwrap());
+    let by = Acting::operator("console", "console");
+    accounts.add(role.name(), role, Given::Chosen(PASSWORD), &by, UnixMillis::now()).await.unwrap();
+    sign_in(site, &site.url, role.name(), PASSWORD).await
+}
+
+/// Everything that an action of the desk could have changed.
+async fn state(site: &Site) -> Vec<i64> {
+    let mut state = Vec::new();
+    for table in [
+        "orders", "events", "ledger", "accounts", "exceptions WHERE settled_at IS NOT NULL", "refunds", "audit", "api_keys",
+        "webhook_endpoints", "static_codes", "operators", "operators WHERE role = 'owner'", "operator_sessions",
+        "orders WHERE state = 'closed'", "differences",
+    ] {
+        state.push(site.count(table).await);
+    }
+    state
+}
+
+#[tokio::test]
+async fn every_route_refuses_a_role_that_lacks_its_permission_by_page_and_by_form() {
+    on_both(async |site| {
+        let (number, code) = site.placed("lin", "10").await;
+        site.pay(&code, &[]).await;
+        site.until("lin", &number, "paid").await;
+        for role in [Role::Viewer, Role::Support, Role::Finance] {
+            let cookie = cookie_of(&site, role).await;
+            let before = state(&site).await;
+            let (mut refused, mut admitted) = (0, 0);
+            for route in server::router::register() {
+                let Caller::Operator(permission) = route.caller else { continue };
+                let path = address(&route.path, &number);
+                if !permissions(role).contains(&permission) {
+                    refused += 1;
+                    let response = call(&site, &route.method, &path, &cookie).await;
+                    assert_eq!(response.status(), StatusCode::FORBIDDEN, "{role:?} {} {path}", route.method);
+                    let page = response.text().await.unwrap();
+                    assert!(page.contains("您的角色不能这样做") && page.contains("什么都没有改动"), "{path}: {page}");
+                } else if route.method == Method::GET {
+                    admitted += 1;
+                    let response = call(&site, &route.method, &path, &cookie).await;
+                    assert_ne!(response.status(), StatusCode::FORBIDDEN, "{role:?} {path}");
+                }
+            }
+            assert_eq!(state(&site).await, before, "{role:?}");
+            assert!(refused >= 15 && admitted >= 10, "{role:?}: {refused} {admitted}");
+        }
+    })
+    .await;
+}
+
+/// The addresses that a page's links and forms lead to, with the method that they use.
+fn leads(page: &str) -> Vec<(Method, String)> {
+    let mut found = Vec::new();
+    for (mark, form) in [("href=\"/admin", false), ("action=\"/admin", true)] {
+        for (at, _) in page.match_indices(mark) {
+            let start = at + mark.len() - "/admin".len();
+            let path = page[start..].split(['"', '?', '#']).next().unwrap().to_owned();
+            let tag = &page[page[..at].rfind('<').unwrap()..at];
+            let method = if form && tag.contains("method=\"post\"") { Method::POST } else { Method::GET };
+            found.push((method, path));
+        }
+    }
+    found
+}
+
+/// Whether a registered path, with names in braces, is this address.
+fn fits(pattern: &str, path: &str) -> bool {
+    let (pattern, path): (Vec<_>, Vec<_>) = (pattern.split('/').collect(), path.split('/').collect());
+    pattern.len() == path.len()
+        && pattern.iter().zip(&path).all(|(wanted, part)| wanted.starts_with('{') || wanted == part)
+}
+
+#[tokio::test]
+async fn no_page_leads_a_role_to_what_it_would_be_refused() {
+    on_both(async |site| {
+        let (paid, code) = site.placed("lin", "10").await;
+        site.pay(&code, &[]).await;
+        site.pay(&code, &[("force", "1"), ("again", "1")]).await;
+        site.until("lin", &paid, "paid").await;
+        let (open, _) = site.placed("lin", "20").await;
+        site.set(
+            "INSERT INTO reconciliations (day, run, claimed_until, started_at, finished_at) \
+             VALUES ('20260315', 'r', 0, 0, 1)",
+        )
+        .await;
+        let register = server::router::register();
+        let mut all = 0;
+        for role in Role::ALL {
+            let cookie = cookie_of(&site, role).await;
+            for path in [
+                "/admin", "/admin/orders", "/admin/exceptions", "/admin/exceptions?show=settled", "/admin/users",
+                "/admin/account?user=lin", "/admin/codes", "/admin/reconciliations", "/admin/reconciliations/20260315",
+                "/admin/me", &format!("/admin/orders/{paid}"), &format!("/admin/orders/{open}"),
+            ] {
+                for (method, led) in leads(&shown(&site, &cookie, path).await) {
+                    let route = register.iter().find(|route| route.method == method && fits(&route.path, &led));
+                    let route = route.unwrap_or_else(|| panic!("{path} leads to {method} {led}"));
+                    let Caller::Operator(permission) = route.caller else { continue };
+                    all += 1;
+                    assert!(permissions(role).contains(&permission), "{role:?}: {path} leads to {method} {led}");
+                }
+            }
+            let order = shown(&site, &cookie, &format!("/admin/orders/{paid}")).await;
+            assert_eq!(order.contains("/note\""), role >= Role::Support, "{role:?}");
+            assert_eq!(order.contains("/refund\""), role >= Role::Finance, "{role:?}");
+            assert_eq!(order.contains("/admin/operators\""), role == Role::Owner, "{role:?}");
+        }
+        assert!(all > 300, "{all}");
+    })
+    .await;
+}
+
+/// The first password that the answer to a form shows.
+async fn first_password(site: &Site, cookie: &str, path: &str, form: &[(&str, &str)]) -> String {
+    let response = site.post(path, form).header("cookie", cookie).send().await.unwrap();
+    assert_eq!(
+        (response.status(), &response.headers()["cache-control"]),
+        (StatusCode::OK, &"no-store".parse().unwrap())
+    );
+    let page = response.text().await.unwrap();
+    page.split("id=\"first-password\">").nth(1).expect("no password").split('<').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn somebody_is_added_chooses_a_password_gets_another_role_and_is_removed() {
+    on_both(async |site| {
+        let owner = operators::cookie(&site).await;
+        let new = [("name", "chen"), ("role", "support"), ("password", PASSWORD)];
+        let first = first_password(&site, &owner, "/admin/operators", &new).await;
+        let back = led_to(&site, &owner, "/admin/operators", &new).await;
+        assert!(back.contains("error=taken"), "{back}");
+        let list = shown(&site, &owner, "/admin/operators").await;
+        assert!(list.contains("chen") && list.contains("待改初始密码") && !list.contains(&first), "{list}");
+
+        let chen = sign_in(&site, &site.url, "chen", &first).await;
+        let number = site.placed("lin", "10").await.0;
+        for path in ["/admin", "/admin/orders", &format!("/admin/orders/{number}")] {
+            let led = site.get(path).header("cookie", &chen).send().await.unwrap();
+            assert_eq!((led.status(), &led.headers()["location"]), (StatusCode::SEE_OTHER, &"/admin/me?first=1".parse().unwrap()));
+        }
+        let note = format!("/admin/orders/{number}/note");
+        assert_eq!(led_to(&site, &chen, &note, &[("text", "x")]).await, "/admin/me?first=1");
+        assert!(shown(&site, &chen, "/admin/me?first=1").await.contains("现在的密码别人见过"));
+        for (new, again, error) in [
+            ("short", "short", "short"),
+            ("qwertyqwerty", "qwertyqwerty", "common"),
+            (first.as_str(), first.as_str(), "same"),
+            ("a new horse battery", "a new horse batterz", "differ"),
+        ] {
+            let form = [("password", first.as_str()), ("new", new), ("again", again)];
+            let back = led_to(&site, &chen, "/admin/me/password", &form).await;
+            assert_eq!(back, format!("/admin/me?error={error}"));
+            assert!(shown(&site, &chen, &back).await.contains("密码没有修改"), "{error}");
+        }
+        let wrong = [("password", "wrong"), ("new", "a new horse battery"), ("again", "a new horse battery")];
+        assert_eq!(led_to(&site, &chen, "/admin/me/password", &wrong).await, "/admin/me?error=wrong");
+        let right = [("password", first.as_str()), ("new", "a new horse battery"), ("again", "a new horse battery")];
+        assert_eq!(led_to(&site, &chen, "/admin/me/password", &right).await, "/admin/me?said=password");
+        assert!(led_to(&site, &chen, &note, &[("text", "x")]).await.contains("said=noted"));
+
+        let version = seen(&site, &owner, "/admin/operators/chen").await;
+        let role = [("seen", version), ("role", "viewer"), ("password", PASSWORD)];
+        assert_eq!(led_to(&site, &owner, "/admin/operators/chen/role", &role).await, "/admin/operators/chen?said=role");
+        let stale = led_to(&site, &owner, "/admin/operators/chen/role", &role).await;
+        assert_eq!(stale, "/admin/operators/chen?error=stale");
+        assert!(shown(&site, &owner, &stale).await.contains("什么都没有做"));
+        let refused = site.post(&note, &[("text", "y")]).header("cookie", &chen).send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+
+        let version = seen(&site, &owner, "/admin/operators/chen").await;
+        let removal = [("seen", version), ("password", "wrong")];
+        assert!(led_to(&site, &owner, "/admin/operators/chen/remove", &removal).await.contains("error=password"));
+        let removal = [("seen", version), ("password", PASSWORD)];
+        assert_eq!(led_to(&site, &owner, "/admin/operators/chen/remove", &removal).await, "/admin/operators?said=removed");
+        let gone = site.get("/admin/me").header("cookie", &chen).send().await.unwrap();
+        assert_eq!(gone.status(), StatusCode::SEE_OTHER);
+        assert_eq!(site.count("operators").await, 1);
+        for action in ["operator_added", "operator_role", "operator_removed"] {
+            let told = format!("audit WHERE operator = 'admin' AND action = '{action}' AND subject = 'chen'");
+            assert_eq!(site.count(&told).await, 1, "{action}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_last_owner_is_neither_removed_nor_demoted() {
+    on_both(async |site| {
+        let owner = operators::cookie(&site).await;
+        let version = seen(&site, &owner, "/admin/operators/admin").await;
+        let form = [("seen", version), ("role", "viewer"), ("password", PASSWORD)];
+        for path in ["/admin/operators/admin/role", "/admin/operators/admin/remove"] {
+            let back = led_to(&site, &owner, path, &form).await;
+            assert_eq!(back, "/admin/operators/admin?error=last");
+            assert!(shown(&site, &owner, &back).await.contains("至少要留一位负责人"));
+        }
+        assert_eq!(site.count("operators WHERE role = 'owner'").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_forgotten_password_is_reset_and_every_session_ends() {
+    on_both(async |site| {
+        let owner = operators::cookie(&site).await;
+        let viewer = cookie_of(&site, Role::Viewer).await;
+        let form = [("password", PASSWORD)];
+        let first = first_password(&site, &owner, "/admin/operators/viewer/password", &form).await;
+        let gone = site.get("/admin/me").header("cookie", &viewer).send().await.unwrap();
+        assert_eq!(gone.status(), StatusCode::SEE_OTHER);
+        let again = sign_in(&site, &site.url, "viewer", &first).await;
+        assert!(shown(&site, &again, "/admin/me").await.contains("现在的密码别人见过"));
+        let moon = site.get("/admin/operators/moon").header("cookie", &owner).send().await.unwrap();
+        assert_eq!(moon.status(), StatusCode::NOT_FOUND);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_is_removed_here_is_signed_out_there_at_once() {
+    on_postgres(async |site| {
+        let (other, _running) = instances::beside(&site, Merchant::sandbox()).await;
+        let owner = operators::cookie(&site).await;
+        cookie_of(&site, Role::Finance).await;
+        let there = sign_in(&site, &other, "finance", PASSWORD).await;
+        let open = async || {
+            let page = site.http.get(format!("{other}/admin/me")).header("cookie", &there);
+            page.send().await.unwrap().status()
+        };
+        assert_eq!(open().await, StatusCode::OK);
+        let version = seen(&site, &owner, "/admin/operators/finance").await;
+        led_to(&site, &owner, "/admin/operators/finance/remove", &[("seen", version), ("password", PASSWORD)]).await;
+        assert_eq!(open().await, StatusCode::SEE_OTHER);
+    })
+    .await;
+}
