@@ -274,6 +274,7 @@ pub enum Tab {
     Codes,
     Keys,
     Webhooks,
+    Audit,
     People,
     /// The operator's own account, which the bar names at its end.
     Me,
@@ -312,6 +313,7 @@ where
                     {link(Tab::Reconciliations, links::RECONCILIATIONS, nav::BILLS)}
                     {link(Tab::Users, links::USERS, nav::USERS)}
                     {site.static_codes.then(|| link(Tab::Codes, links::CODES, nav::CODES))}
+                    {link(Tab::Audit, links::AUDIT, nav::AUDIT)}
                     {is_owner.then(|| view! {
                         {link(Tab::Keys, links::KEYS, nav::KEYS)}
                         {link(Tab::Webhooks, links::WEBHOOKS, nav::WEBHOOKS)}

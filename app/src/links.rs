@@ -46,6 +46,8 @@ pub const DEBIT: &str = "/admin/account/debit";
 pub const KEYS: &str = "/admin/keys";
 /// The list of webhook endpoints, and the form that makes one.
 pub const WEBHOOKS: &str = "/admin/webhooks";
+/// What operators and the site's programs did.
+pub const AUDIT: &str = "/admin/audit";
 /// The operators, and the form that adds one.
 pub const OPERATORS: &str = "/admin/operators";
 /// The account of the operator who is signed in.
@@ -58,6 +60,13 @@ pub const ME_PASSWORD: &str = "/admin/me/password";
 pub const ME_SESSION_END: &str = "/admin/me/session";
 /// Ends all of them but the one that asks.
 pub const ME_SESSIONS_END: &str = "/admin/me/sessions";
+/// The operator's own second factor; takes the form that begins to set it up.
+pub const ME_FACTOR: &str = "/admin/me/factor";
+/// Turns it on.
+pub const ME_FACTOR_CONFIRM: &str = "/admin/me/factor/confirm";
+/// Makes new recovery codes.
+pub const ME_FACTOR_CODES: &str = "/admin/me/factor/codes";
+pub const ME_FACTOR_OFF: &str = "/admin/me/factor/off";
 /// The script of pages inside another site's page: it tells that page what happens here.
 pub const FRAMED_SCRIPT: &str = "/framed.js";
 pub const FAVICON: &str = "/favicon.svg";
@@ -122,6 +131,8 @@ paths! {
     OPERATOR_ROLE = "/admin/operators/{name}/role", operator_role(name);
     /// Makes a password for the operator.
     OPERATOR_PASSWORD = "/admin/operators/{name}/password", operator_password(name);
+    /// Takes the second factor off the operator.
+    OPERATOR_FACTOR = "/admin/operators/{name}/factor", operator_factor(name);
     OPERATOR_REMOVE = "/admin/operators/{name}/remove", operator_remove(name);
     /// One webhook endpoint with its deliveries.
     WEBHOOK = "/admin/webhooks/{endpoint}", webhook(endpoint);

@@ -7,6 +7,7 @@
 mod contract_page;
 mod operator;
 mod operator_accounts;
+mod operator_audit;
 mod operator_bills;
 mod operator_codes;
 mod operator_keys;
@@ -17,7 +18,7 @@ mod payer_pages;
 mod shared;
 
 pub use self::{
-    contract_page::*, operator::*, operator_accounts::*, operator_bills::*, operator_codes::*,
+    contract_page::*, operator::*, operator_accounts::*, operator_audit::*, operator_bills::*, operator_codes::*,
     operator_keys::*, operator_money::*, operator_people::*, operator_webhooks::*, payer_pages::*, shared::*,
 };
 pub use crate::lang::{Lang, Text};
@@ -47,6 +48,8 @@ mod tests {
             keys::EVERY,
             people::EVERY,
             me::EVERY,
+            audit::EVERY,
+            factor::EVERY,
             webhooks::EVERY,
             contract::EVERY,
             accounts::EVERY,

@@ -40,6 +40,7 @@ mod libpq;
 pub(crate) mod limits;
 mod migrations;
 pub mod open_work;
+pub mod operator_factors;
 pub mod operator_sessions;
 pub mod operators;
 pub mod order_list;

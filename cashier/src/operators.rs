@@ -1,18 +1,24 @@
 //! Operators' accounts: added, given a role or a password, removed. Signing in is the server's.
 
+use std::sync::Arc;
+
 use recharge::audit::{Acting, AuditEntry, RESERVED_NAMES};
 use recharge::role::Role;
 use serde_json::json;
 use wxpay::UnixMillis;
 
+use crate::db::audit::{self, AuditFilter, AuditRow};
 use crate::db::operator_sessions::{self, SessionRow};
 use crate::db::operators::{self, NewOperator, OperatorRow, Outcome};
 use crate::db::{Db, DbError};
 use crate::random::Random;
+use crate::sealing::{Purpose, Sealer, SecretKeys};
 
 mod common_passwords;
+mod factors;
 mod passwords;
 
+pub use factors::{CODES, Factor, FactorError, code_at};
 use passwords::hashed;
 pub use passwords::{NOBODY, new_password, verify};
 
@@ -70,11 +76,13 @@ impl Given<'_> {
 #[derive(Debug, Clone)]
 pub struct Accounts {
     db: Db,
+    sealer: Option<Arc<Sealer>>,
 }
 
 impl Accounts {
-    pub fn new(db: Db) -> Accounts {
-        Accounts { db }
+    /// Without keys nobody can set up a second factor.
+    pub fn new(db: Db, keys: Option<&SecretKeys>) -> Accounts {
+        Accounts { db, sealer: keys.map(|keys| Arc::new(keys.sealer(Purpose::SecondFactor))) }
     }
 
     /// All operators, by name.
@@ -227,6 +235,19 @@ impl Accounts {
     pub async fn end_other_sessions(&self, keep: &str, by: &Acting, now: UnixMillis) -> Result<(), DbError> {
         let entry = AuditEntry::of(now, by, "sessions_ended", by.actor.name());
         operator_sessions::end_others(&self.db, keep, entry).await
+    }
+
+    /// What operators and the site's programs did, the newest first; see [`audit::read`].
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn audit(
+        &self,
+        filter: &AuditFilter,
+        cursor: Option<(UnixMillis, &str)>,
+        limit: i64,
+    ) -> Result<Vec<AuditRow>, DbError> {
+        audit::read(&self.db, filter, cursor, limit).await
     }
 
     /// A password for an operator, to be shown once.

@@ -23,6 +23,8 @@ pub enum Purpose {
     WebhookSecret,
     /// The keys in the database of the merchants of 易支付.
     EpayKey,
+    /// The secrets in the database of operators' second factors.
+    SecondFactor,
 }
 
 impl Purpose {
@@ -33,6 +35,7 @@ impl Purpose {
             Purpose::AccessToken => "saoma access token",
             Purpose::WebhookSecret => "saoma webhook secret",
             Purpose::EpayKey => "saoma epay key",
+            Purpose::SecondFactor => "saoma second factor",
         }
     }
 }

@@ -147,6 +147,8 @@ enum AdminAction {
     },
     /// Set an operator's password and end all sessions; without one on standard input it is made and printed
     Passwd { name: String },
+    /// Take the second factor off an operator whose phone and recovery codes are lost
+    ResetFactor { name: String },
     /// List the operators: last sign-in, open sessions, failed tries of the last 24 hours
     List,
     /// Remove an operator and end all sessions

@@ -10,6 +10,8 @@ pub enum Session {
     /// The user whom a link is for while another one is signed in, until the payer has chosen.
     Switch,
     Operator,
+    /// A sign-in at the desk whose second step is awaited.
+    SecondStep,
     /// The openid of a payer inside WeChat, sealed.
     OpenId,
     /// A payer who is at WeChat's OAuth, sealed.
@@ -35,6 +37,8 @@ impl CookieStyle {
             (Session::Switch, false) => "saoma_switch",
             (Session::Operator, true) => "__Host-saoma_admin",
             (Session::Operator, false) => "saoma_admin",
+            (Session::SecondStep, true) => "__Host-saoma_admin_step",
+            (Session::SecondStep, false) => "saoma_admin_step",
             (Session::OpenId, true) => "__Host-saoma_openid",
             (Session::OpenId, false) => "saoma_openid",
             (Session::OauthState, true) => "__Host-saoma_oauth",
@@ -90,10 +94,15 @@ impl CookieStyle {
 /// A redirect that sets a cookie.
 pub(crate) fn with_cookie(redirect: Redirect, cookie: &str) -> Response {
     let mut response = redirect.into_response();
+    append_cookie(&mut response, cookie);
+    response
+}
+
+/// Sets one more cookie.
+pub(crate) fn append_cookie(response: &mut Response, cookie: &str) {
     if let Ok(cookie) = HeaderValue::try_from(cookie) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    response
 }
 
 #[cfg(test)]

@@ -5,11 +5,13 @@ use std::net::IpAddr;
 use cashier::{
     db::{
         Db, DbError,
+        operator_factors::{self, HalfSignIn, Second},
         operator_sessions::{self, NewSession, SignedIn},
         sign_in,
     },
-    operators::{NOBODY, check_form},
+    operators::{Accounts, Factor, FactorError, NOBODY, check_form},
     rate::Quota,
+    sealing::SecretKeys,
 };
 use recharge::audit::AuditEntry;
 use sha2::{Digest as _, Sha256};
@@ -40,6 +42,7 @@ const CROWDED_S: u64 = 2;
 #[derive(Debug)]
 pub struct Operators {
     db: Db,
+    accounts: Accounts,
     turns: Turns,
     by_block: KeyedLimit<IpAddr>,
     by_site: KeyedLimit<IpAddr>,
@@ -65,8 +68,26 @@ pub enum LoginError {
     Mismatch,
     #[error("too many failed tries, {wait_s} s to wait")]
     Slow { wait_s: u64 },
+    /// A code that was used before, or one of a step before it.
+    #[error("this code was used before")]
+    Used,
+    /// The first step was too long ago, or the operator has another password by now.
+    #[error("the sign-in begins anew")]
+    Over,
+    /// The secret of the second factor cannot be opened: a recovery code still counts.
+    #[error("SAOMA_SECRET_KEY is not the one that sealed the second factor")]
+    NoKey,
     #[error("database error")]
     Database(#[from] DbError),
+}
+
+/// What a right password opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entered {
+    /// A session, by its token.
+    Session(String),
+    /// The second step of the sign-in, by its token.
+    SecondStep(String),
 }
 
 impl LoginError {
@@ -82,8 +103,9 @@ struct Proven {
 }
 
 impl Operators {
-    pub fn new(db: Db) -> Self {
+    pub fn new(db: Db, keys: Option<&SecretKeys>) -> Self {
         Operators {
+            accounts: Accounts::new(db.clone(), keys),
             db,
             turns: Turns::default(),
             by_block: KeyedLimit::new(TEN),
@@ -94,7 +116,7 @@ impl Operators {
         }
     }
 
-    /// A new session's token, for the cookie.
+    /// The token of a new session, or of the second step where the operator has a second factor, for the cookie.
     ///
     /// # Errors
     /// [`LoginError`].
@@ -105,7 +127,7 @@ impl Operators {
         browser: Browser<'_>,
         from: ClientAddr,
         now: UnixMillis,
-    ) -> Result<String, LoginError> {
+    ) -> Result<Entered, LoginError> {
         let block = from.block();
         let proven = match self.by_block.take(block, now) {
             Ok(()) => self.prove(name, password, from, now).await,
@@ -119,13 +141,24 @@ impl Operators {
         let proven = proven?;
         self.by_block.give_back(block);
         let (token, address) = (random_hex(), from.0.to_string());
+        if matches!(self.accounts.factor(name).await?, Factor::On { .. }) {
+            sign_in::give_back(&self.db, &proven.bucket, TEN).await?;
+            let half = HalfSignIn {
+                operator: name.to_owned(),
+                password_hash: proven.password_hash,
+                replaces: browser.token.map(hash_of).unwrap_or_default(),
+                agent: agent(browser.agent),
+            };
+            operator_factors::begin_half(&self.db, hash_of(&token), half, now).await?;
+            return Ok(Entered::SecondStep(token));
+        }
         let session = NewSession {
             token_hash: hash_of(&token),
             password_hash: proven.password_hash,
             replaces: browser.token.map(hash_of),
             agent: agent(browser.agent),
             block: block.to_string(),
-            tried: (proven.bucket, TEN),
+            tried: vec![(proven.bucket, TEN)],
             entry: AuditEntry::new(now, name, "login", name, &address),
         };
         // The operator may have been removed, or got another password, while this one was compared.
@@ -133,7 +166,75 @@ impl Operators {
             return Err(LoginError::Mismatch);
         }
         tracing::info!("operator {name} signed in from {address}");
-        Ok(token)
+        Ok(Entered::Session(token))
+    }
+
+    /// The second step: a new session's token for the first step's and a code of the phone, or a recovery code. Tries are limited as those
+    /// of the password are, by address and by name.
+    ///
+    /// # Errors
+    /// [`LoginError`].
+    pub async fn second_step(
+        &self,
+        token: &str,
+        code: &str,
+        from: ClientAddr,
+        now: UnixMillis,
+    ) -> Result<String, LoginError> {
+        let first = hash_of(token);
+        let Some(half) = operator_factors::half(&self.db, &first, now).await? else {
+            return Err(LoginError::Over);
+        };
+        let (name, block) = (half.operator, from.block());
+        self.by_block.take(block, now).map_err(LoginError::slow)?;
+        let account = sign_in::account(&self.db, &name, &block.to_string(), now).await?;
+        let bucket = match account.is_some_and(|account| account.is_known_block) {
+            true => format!("factor {name} {block}"),
+            false => format!("factor {name}"),
+        };
+        if let Some(wait) = sign_in::take(&self.db, &bucket, TEN, now).await? {
+            return Err(LoginError::slow(wait));
+        }
+        let proof = match self.accounts.proof(&name, code, now).await {
+            Ok(Some(proof)) => proof,
+            Ok(None) => return Err(self.wrong_code(&name, from, LoginError::Mismatch, now).await?),
+            Err(FactorError::Database(error)) => return Err(error.into()),
+            Err(_) => return Err(LoginError::NoKey),
+        };
+        let (new, address) = (random_hex(), from.0.to_string());
+        let session = NewSession {
+            token_hash: hash_of(&new),
+            password_hash: half.password_hash,
+            replaces: Some(half.replaces),
+            agent: half.agent,
+            block: block.to_string(),
+            tried: vec![(bucket, TEN)],
+            entry: AuditEntry::new(now, &name, "login", &name, &address),
+        };
+        match operator_factors::complete(&self.db, first, proof, session).await? {
+            Second::SignedIn => {
+                self.by_block.give_back(block);
+                tracing::info!("operator {name} signed in from {address}, with a second factor");
+                Ok(new)
+            }
+            Second::Used => Err(self.wrong_code(&name, from, LoginError::Used, now).await?),
+            Second::Over => Err(LoginError::Over),
+        }
+    }
+
+    /// Counts a code that did not let in.
+    async fn wrong_code(
+        &self,
+        name: &str,
+        from: ClientAddr,
+        error: LoginError,
+        now: UnixMillis,
+    ) -> Result<LoginError, DbError> {
+        sign_in::failed(&self.db, "factor", name, &from.block().to_string(), now).await?;
+        if let Some(others) = self.failed_sign_ins.take(now) {
+            tracing::warn!(others, "wrong second factor of {name} from {}", from.0);
+        }
+        Ok(error)
     }
 
     /// Compares a password under the limits of name and address. From an address block where this operator signed in within 30 days

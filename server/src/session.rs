@@ -3,7 +3,7 @@
 
 use app::access::{Caller, Limit, Permission, Routes, Stranger, permissions};
 use app::auth::{ClientIp, Confirmed, Operator, Visit};
-use app::links;
+use app::{links, url::address};
 use cashier::operators::check_form;
 use axum::{
     Extension,
@@ -17,8 +17,8 @@ use serde::Deserialize;
 
 use crate::{
     client_addr::ClientAddr,
-    cookies::{CookieStyle, Session, with_cookie},
-    operators::{Browser, LoginError},
+    cookies::{CookieStyle, Session, append_cookie, with_cookie},
+    operators::{Browser, Entered, LoginError},
     payer_session::{self, unavailable},
     state::{Inner, Server},
     wx,
@@ -26,6 +26,9 @@ use crate::{
 
 /// The cookie lives as long as a session can; the session itself ends earlier when idle.
 const OPERATOR_COOKIE_S: i64 = cashier::db::operator_sessions::LONGEST_MS / 1000;
+
+/// The time for the second step.
+const SECOND_STEP_COOKIE_S: i64 = 5 * 60;
 
 const BROWSER: Caller = Caller::Stranger(Stranger::Browser);
 
@@ -121,9 +124,9 @@ async fn confirm(server: &Server, request: Request) -> Result<Request, Response>
     if let Some(password) = password {
         let confirmed = match server.operators.confirm(&name, &password, from, server.now()).await {
             Ok(()) => Confirmed::Yes,
-            Err(LoginError::Mismatch) => Confirmed::Wrong,
             Err(LoginError::Slow { wait_s }) => Confirmed::Slow { wait_s },
             Err(LoginError::Database(error)) => return Err(unavailable(&error)),
+            Err(_) => Confirmed::Wrong,
         };
         parts.extensions.insert(confirmed);
     }
@@ -132,8 +135,12 @@ async fn confirm(server: &Server, request: Request) -> Result<Request, Response>
 
 #[derive(Deserialize)]
 struct LoginForm {
+    #[serde(default)]
     name: String,
+    #[serde(default)]
     password: String,
+    /// Only in the form of the second step.
+    code: Option<String>,
     #[serde(default)]
     next: String,
 }
@@ -145,20 +152,28 @@ async fn login(
     Form(form): Form<LoginForm>,
 ) -> Response {
     let next = admin_path(&form.next);
+    if let Some(code) = &form.code {
+        return second_step(&server, code, from, next, &headers).await;
+    }
     let (cookies, now) = (server.cookies(), server.now());
     let token = cookies.read(Session::Operator, &headers);
     let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let browser = Browser { token: token.as_deref(), agent };
     match server.operators.login(&form.name, &form.password, browser, from, now).await {
-        Ok(token) => {
+        Ok(Entered::Session(token)) => {
             let cookie = cookies.set(Session::Operator, &token, OPERATOR_COOKIE_S);
             with_cookie(Redirect::to(next), &cookie)
         }
+        Ok(Entered::SecondStep(token)) => {
+            let cookie = cookies.set(Session::SecondStep, &token, SECOND_STEP_COOKIE_S);
+            with_cookie(Redirect::to(&address(links::LOGIN, [("step", "code"), ("next", next)])), &cookie)
+        }
         Err(error) => {
             let query = match &error {
-                LoginError::Mismatch => "error=mismatch".to_owned(),
                 LoginError::Slow { wait_s } => format!("error=slow&n={wait_s}"),
                 LoginError::Database(error) => return unavailable(error),
+                // The others are of the second step.
+                _ => "error=mismatch".to_owned(),
             };
             let next = app::url::percent_encode(next);
             let back = Redirect::to(&format!("{}?{query}&next={next}", links::LOGIN));
@@ -169,6 +184,34 @@ async fn login(
             }
         }
     }
+}
+
+/// The second step of signing in.
+async fn second_step(
+    server: &Server,
+    code: &str,
+    from: ClientAddr,
+    next: &str,
+    headers: &HeaderMap,
+) -> Response {
+    let (cookies, now) = (server.cookies(), server.now());
+    let token = cookies.read(Session::SecondStep, headers).unwrap_or_default();
+    let (step, error, seconds) = match server.operators.second_step(&token, code, from, now).await {
+        Ok(token) => {
+            let cookie = cookies.set(Session::Operator, &token, OPERATOR_COOKIE_S);
+            let mut response = with_cookie(Redirect::to(next), &cookie);
+            append_cookie(&mut response, &cookies.clear(Session::SecondStep));
+            return response;
+        }
+        Err(LoginError::Mismatch) => ("code", "code", String::new()),
+        Err(LoginError::Used) => ("code", "used", String::new()),
+        Err(LoginError::NoKey) => ("code", "no_key", String::new()),
+        Err(LoginError::Slow { wait_s }) => ("code", "slow", wait_s.to_string()),
+        Err(LoginError::Over) => ("", "over", String::new()),
+        Err(LoginError::Database(error)) => return unavailable(&error),
+    };
+    let query = [("step", step), ("error", error), ("n", seconds.as_str()), ("next", next)];
+    Redirect::to(&address(links::LOGIN, query)).into_response()
 }
 
 async fn logout(

@@ -111,7 +111,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         pages: Service {
             cashier: cashier.clone(),
             keys: ApiKeys::new(db.clone(), mode_of_keys(&config)),
-            operators: Accounts::new(db.clone()),
+            operators: Accounts::new(db.clone(), secret_keys.as_ref()),
             webhooks: webhooks(&config, &db, secret_keys.as_ref(), &public_url)?,
             site: site_settings(&config, &public_url, sandbox_addr),
             contract: Arc::new(LazyLock::new(|| openapi::contract(&router::register()))),
@@ -121,7 +121,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         tokens,
         payer_sessions: PayerSessions::new(db.clone()),
         ways_back: WaysBack::new(&config.site.frame_ancestors, config.site.site_url.as_deref()),
-        operators: Operators::new(db.clone()),
+        operators: Operators::new(db.clone(), secret_keys.as_ref()),
         create_limit: CreateLimit::default(),
         hosts: Hosts::new(public_url.clone(), matches!(config.mode, Mode::Sandbox { .. })),
         public_url: public_url.clone(),
@@ -250,7 +250,7 @@ async fn first_operator(config: &Config, db: &Db) -> Result<(Option<String>, boo
     if cashier::db::operators::any(db).await? {
         return Ok((None, false));
     }
-    let accounts = Accounts::new(db.clone());
+    let accounts = Accounts::new(db.clone(), None);
     let made = accounts.made_password();
     let (password, shown) = match (&config.admin_password, &config.mode) {
         (Some(password), _) => (password.expose(), false),

@@ -17,6 +17,8 @@ mod api_recharges;
 mod api_sessions;
 #[path = "http/api_spend.rs"]
 mod api_spend;
+#[path = "http/audit_desk.rs"]
+mod audit_desk;
 #[path = "http/backups.rs"]
 mod backups;
 #[path = "http/books.rs"]

@@ -1,6 +1,8 @@
 //! The operator's pages.
 
 pub mod account;
+pub mod audit;
+mod audit_words;
 pub mod code_sheet;
 pub mod codes;
 mod decision_form;
@@ -11,6 +13,7 @@ mod exception_list;
 mod exception_words;
 pub mod exceptions;
 pub mod extract;
+pub mod factor;
 mod flash;
 mod frame;
 pub mod key;

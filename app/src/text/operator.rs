@@ -10,6 +10,13 @@ texts! { pub mod login {
     MISMATCH = "用户名和密码对不上，请再核对一次。", "User name and password do not match. Please check them once more.";
     SLOW = "尝试较多，{n} 秒后可再试。", "Many attempts; you can try again in {n} s.";
     EXPIRED = "登录已到期，请重新登录。刚才的页面会继续打开。", "Your session has ended. Sign in to go on where you were.";
+    CODE = "验证码", "Code";
+    CODE_HINT = "手机验证器里的 6 位数字；手机不在身边，就填一个恢复码", "The six digits of your authenticator app; without the phone, one of your recovery codes";
+    START_AGAIN = "换个账号登录", "Sign in as somebody else";
+    WRONG_CODE = "验证码不对。请看一下手机的时间是否准确，再输入现在显示的 6 位数字。", "This is not the code of now. Please check the phone's clock and type the six digits that it shows.";
+    USED_CODE = "这个验证码已经用过，请等手机显示下一个。", "This code has been used. Please wait for the next one on the phone.";
+    NO_KEY = "服务器的 SAOMA_SECRET_KEY 换过，读不出您的验证器；请用一个恢复码登录。", "The server's SAOMA_SECRET_KEY has changed and your authenticator cannot be read; please use a recovery code.";
+    OVER = "这次登录等得太久，请重新输入密码。", "This sign-in took too long. Please begin with the password again.";
     HINT = "连续 30 分钟不操作会自动退出。", "You are signed out after 30 minutes without activity.";
 } }
 
@@ -24,6 +31,7 @@ texts! { pub mod nav {
     KEYS = "密钥", "Keys";
     WEBHOOKS = "推送", "Webhooks";
     PEOPLE = "人员", "People";
+    AUDIT = "操作记录", "Audit";
     ME = "我的账号：{name}", "My account: {name}";
     SIGNOUT = "退出", "Sign out";
 } }

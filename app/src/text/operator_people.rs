@@ -86,3 +86,42 @@ texts! { pub mod me {
     E_SLOW = "密码试错较多，{n} 秒后可再试。", "Too many wrong passwords; you can try again in {n} s.";
     E_FAILED = "数据库没有确认，请用新旧密码各试一次登录。", "The database did not confirm. Please try to sign in with both passwords.";
 } }
+
+texts! { pub mod factor {
+    TITLE = "两步验证", "Second factor";
+    INTRO = "登录时除了密码，还要输入手机验证器上的 6 位数字。密码泄露了，别人也登不进来。", "Signing in asks for six digits of an app on your phone besides the password, so that a leaked password alone lets nobody in.";
+    ON = "已开启", "On";
+    OFF = "未开启", "Off";
+    SINCE = "{time} 开启，还有 {n} 个恢复码可用。", "On since {time}; {n} recovery {n:code|codes} left.";
+    MANAGE = "管理两步验证", "Manage it";
+    BACK = "返回我的账号", "Back to my account";
+    NO_KEY = "服务器没有设置 SAOMA_SECRET_KEY，验证器的密钥无法加密保存，所以不能开启。", "SAOMA_SECRET_KEY is not set, so that the app's secret could not be sealed. Set it to turn this on.";
+    SET_UP = "开启两步验证", "Turn it on";
+    SET_UP_TEXT = "手机上先装好一个验证器 App（微信里的“腾讯身份验证器”、Google Authenticator、Aegis 等都可以）。", "You need an authenticator app on your phone: Google Authenticator, Aegis and others will do.";
+    SET_UP_GO = "下一步", "Next";
+    STEP_1 = "打开验证器，添加账号", "Open the app and add an account";
+    STEP_2 = "扫描下面的二维码", "Scan this code";
+    STEP_3 = "输入它显示的 6 位数字", "Type the six digits that it shows";
+    QR = "两步验证二维码，给验证器扫描", "Code for the authenticator app";
+    TYPE_IT = "扫不了？手动输入密钥", "Cannot scan? Type the secret";
+    CODE = "6 位数字", "Six digits";
+    CONFIRM = "确认并开启", "Confirm and turn on";
+    START_OVER = "重新开始", "Start over";
+    CODES = "恢复码", "Recovery codes";
+    LEFT = "还有 {n} 个可用。手机不在身边时，每个恢复码可以代替一次验证码。", "{n} {n:is|are} left. Without the phone each stands in for a code once.";
+    FEW = "恢复码快用完了，请生成新的。", "Few recovery codes are left. Please make new ones.";
+    RENEW = "生成新的恢复码，旧的作废", "Make new codes; the old ones end";
+    SAID_ON = "两步验证已开启。下次登录要输入验证码。", "The second factor is on. The next sign-in asks for a code.";
+    CODES_ONCE = "请现在就抄下或打印这些恢复码，和手机分开保管：离开这一页后不会再显示，每个只能用一次。", "Write these codes down or print them now, and keep them apart from the phone: they are not shown again, and each counts once.";
+    TURN_OFF = "关闭两步验证", "Turn it off";
+    TURN_OFF_TEXT = "之后只凭密码就能登录，恢复码一并作废。", "Signing in then takes the password alone, and the recovery codes end.";
+    TURN_OFF_GO = "关闭两步验证", "Turn it off";
+    SAID_OFF = "两步验证已关闭。", "The second factor is off.";
+    RESET = "重置两步验证", "Reset the second factor";
+    RESET_TEXT = "手机和恢复码都丢了时用。请先确认是本人；之后只凭密码就能登录，直到本人重新开启。", "For a lost phone and lost codes. Make sure who asks; the password alone then lets in until it is set up again.";
+    RESET_GO = "重置两步验证", "Reset it";
+    SAID_RESET = "两步验证已重置，请提醒本人重新开启。", "It is reset. Please remind the operator to set it up again.";
+    E_CODE = "数字不对，两步验证还没有开启。请看一下手机的时间是否准确，再输入现在显示的数字。", "These are not the digits of now, so it is not on yet. Please check the phone's clock and type what it shows.";
+    E_CHANGED = "两步验证的状态已经变了，什么都没有做。请看现在的状态。", "The second factor changed meanwhile, so nothing was done. Please look at its present state.";
+    E_KEY = "SAOMA_SECRET_KEY 没有设置或换过，什么都没有做。", "SAOMA_SECRET_KEY is missing or another one, so nothing was done.";
+} }

@@ -5,3 +5,8 @@ ALTER TABLE operators ADD COLUMN must_change BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE operators ADD COLUMN version BIGINT NOT NULL DEFAULT 1;
 -- What the browser called itself when it signed in.
 ALTER TABLE operator_sessions ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+
+-- The audit's page looks for an order, and for one kind of action.
+CREATE INDEX audit_subject ON audit (subject, at, id);
+CREATE INDEX audit_action ON audit (action, at, id);
+CREATE INDEX audit_who ON audit (operator, at, id);

@@ -5,7 +5,8 @@ use recharge::role::Role;
 use wxpay::UnixMillis;
 
 use super::row::Row;
-use super::{Db, DbError, audit, sign_in};
+use super::{Db, DbError, WriteTransaction, audit, sign_in};
+use crate::random::Random;
 use crate::rate::Quota;
 
 /// An unused session ends after this.
@@ -27,8 +28,8 @@ pub struct NewSession {
     pub block: String,
     /// What the browser calls itself.
     pub agent: String,
-    /// The try that this was: right ones do not count.
-    pub tried: (String, Quota),
+    /// The tries that this took: right ones do not count.
+    pub tried: Vec<(String, Quota)>,
     pub entry: AuditEntry,
 }
 
@@ -38,45 +39,56 @@ pub struct NewSession {
 /// # Errors
 /// [`DbError`].
 pub async fn begin(db: &Db, new: NewSession) -> Result<bool, DbError> {
+    let write = db.clone();
+    db.run_to_completion(async move {
+        let mut transaction = write.begin().await?;
+        if !begin_in(&mut transaction, &write.random, &new).await? {
+            transaction.rollback().await;
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        Ok(true)
+    })
+    .await
+}
+
+/// The same in a transaction that does more, which the caller rolls back where the answer is `false`.
+pub(super) async fn begin_in(
+    transaction: &mut WriteTransaction<'_>,
+    random: &Random,
+    new: &NewSession,
+) -> Result<bool, DbError> {
     // Locks the row, so that a removal or a new password that comes at the same time ends this session too.
     const LOCK: &str =
         "UPDATE operators SET password_hash = password_hash WHERE name = $1 AND password_hash = $2";
     const BEGIN: &str = "INSERT INTO operator_sessions (token_hash, operator, address, created_at, seen_at, agent) \
          VALUES ($1, $2, $3, $4, $4, $5)";
-    let write = db.clone();
-    db.run_to_completion(async move {
-        let (entry, mut transaction) = (&new.entry, write.begin().await?);
-        let connection = transaction.connection();
-        let locked = sqlx::query(LOCK)
-            .bind(&entry.operator)
-            .bind(&new.password_hash)
-            .execute(&mut *connection)
-            .await?;
-        if locked.rows_affected() == 0 {
-            transaction.rollback().await;
-            return Ok(false);
-        }
-        sqlx::query("DELETE FROM operator_sessions WHERE created_at < $1 OR seen_at < $2 OR token_hash = $3")
-            .bind(entry.at.plus_ms(-LONGEST_MS).get())
-            .bind(entry.at.plus_ms(-IDLE_MS).get())
-            .bind(new.replaces.as_deref().unwrap_or_default())
-            .execute(&mut *connection)
-            .await?;
-        sqlx::query(BEGIN)
-            .bind(&new.token_hash)
-            .bind(&entry.operator)
-            .bind(&entry.address)
-            .bind(entry.at.get())
-            .bind(&new.agent)
-            .execute(&mut *connection)
-            .await?;
-        sign_in::know_block(connection, &entry.operator, &new.block, entry.at).await?;
-        sign_in::give_back_in(connection, &new.tried.0, new.tried.1).await?;
-        audit::record(&mut transaction, &write.random, entry).await?;
-        transaction.commit().await?;
-        Ok(true)
-    })
-    .await
+    let (entry, connection) = (&new.entry, transaction.connection());
+    let locked =
+        sqlx::query(LOCK).bind(&entry.operator).bind(&new.password_hash).execute(&mut *connection).await?;
+    if locked.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM operator_sessions WHERE created_at < $1 OR seen_at < $2 OR token_hash = $3")
+        .bind(entry.at.plus_ms(-LONGEST_MS).get())
+        .bind(entry.at.plus_ms(-IDLE_MS).get())
+        .bind(new.replaces.as_deref().unwrap_or_default())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query(BEGIN)
+        .bind(&new.token_hash)
+        .bind(&entry.operator)
+        .bind(&entry.address)
+        .bind(entry.at.get())
+        .bind(&new.agent)
+        .execute(&mut *connection)
+        .await?;
+    sign_in::know_block(connection, &entry.operator, &new.block, entry.at).await?;
+    for (bucket, quota) in &new.tried {
+        sign_in::give_back_in(connection, bucket, *quota).await?;
+    }
+    audit::record(transaction, random, entry).await?;
+    Ok(true)
 }
 
 /// The operator behind a request.

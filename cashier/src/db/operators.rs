@@ -8,7 +8,7 @@ use wxpay::UnixMillis;
 
 use super::operator_sessions::{IDLE_MS, LONGEST_MS};
 use super::row::Row;
-use super::{Db, DbError, WriteTransaction, audit};
+use super::{Db, DbError, WriteTransaction, audit, operator_factors};
 
 /// An operator as the desk and the console list them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,6 +173,7 @@ pub(crate) async fn remove(
                 .bind(&entry.subject)
                 .execute(transaction.connection())
                 .await?;
+            operator_factors::forget(&mut transaction, &entry.subject).await?;
         }
         finish(&write, transaction, &removed, seen, &entry).await
     })

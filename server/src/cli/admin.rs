@@ -8,7 +8,7 @@ use std::{
 use cashier::{
     Random,
     db::operators::OperatorRow,
-    operators::{Accounts, Given, new_password},
+    operators::{Accounts, FactorError, Given, new_password},
 };
 use recharge::audit::Acting;
 use wxpay::UnixMillis;
@@ -16,7 +16,7 @@ use wxpay::UnixMillis;
 use super::{AdminAction, Failure, open};
 
 pub async fn admin(action: AdminAction, file: Option<&Path>) -> Result<(), Failure> {
-    let (accounts, now) = (Accounts::new(open(file).await?), UnixMillis::now());
+    let (accounts, now) = (Accounts::new(open(file).await?, None), UnixMillis::now());
     // The audit names the operator who is concerned: the console does not know who sits there.
     let by = |name: &str| Acting::operator(name, "console");
     match action {
@@ -34,6 +34,13 @@ pub async fn admin(action: AdminAction, file: Option<&Path>) -> Result<(), Failu
             let seen = accounts.named(&name, now).await?.map_or(0, |operator| operator.version);
             accounts.set_role(&name, role, seen, &by(&name), now).await?;
             println!("{name} is {} now", role.name());
+        }
+        AdminAction::ResetFactor { name } => {
+            accounts.remove_factor(&name, &by(&name), now).await.map_err(|error| match error {
+                FactorError::Changed => format!("{name} has no second factor").into(),
+                error => Failure::from(error),
+            })?;
+            println!("{name} signs in with the password alone, until a second factor is set up again");
         }
         AdminAction::List => list(&accounts, now).await?,
         AdminAction::Remove { name, force } => {

@@ -3,7 +3,7 @@
 use app::access::{Caller, permissions};
 use cashier::{
     Db,
-    operators::{Accounts, Given},
+    operators::{Accounts, Given, code_at},
 };
 use recharge::{audit::Acting, role::Role};
 use reqwest::{Method, StatusCode};
@@ -28,7 +28,7 @@ pub async fn sign_in(site: &Site, url: &str, name: &str, password: &str) -> Stri
 
 /// The cookie of a new operator with this role, called as the role is.
 pub async fn cookie_of(site: &Site, role: Role) -> String {
-    let accounts = Accounts::new(Db::open(&site.database).await.unwrap());
+    let accounts = Accounts::new(Db::open(&site.database).await.unwrap(), None);
     let by = Acting::operator("console", "console");
     accounts.add(role.name(), role, Given::Chosen(PASSWORD), &by, UnixMillis::now()).await.unwrap();
     sign_in(site, &site.url, role.name(), PASSWORD).await
@@ -121,7 +121,7 @@ async fn no_page_leads_a_role_to_what_it_would_be_refused() {
             for path in [
                 "/admin", "/admin/orders", "/admin/exceptions", "/admin/exceptions?show=settled", "/admin/users",
                 "/admin/account?user=lin", "/admin/codes", "/admin/reconciliations", "/admin/reconciliations/20260315",
-                "/admin/me", &format!("/admin/orders/{paid}"), &format!("/admin/orders/{open}"),
+                "/admin/me", "/admin/me/factor", "/admin/audit", &format!("/admin/orders/{paid}"), &format!("/admin/orders/{open}"),
             ] {
                 for (method, led) in leads(&shown(&site, &cookie, path).await) {
                     let route = register.iter().find(|route| route.method == method && fits(&route.path, &led));
@@ -262,6 +262,67 @@ async fn who_is_removed_here_is_signed_out_there_at_once() {
         let version = seen(&site, &owner, "/admin/operators/finance").await;
         led_to(&site, &owner, "/admin/operators/finance/remove", &[("seen", version), ("password", PASSWORD)]).await;
         assert_eq!(open().await, StatusCode::SEE_OTHER);
+    })
+    .await;
+}
+
+/// What the page after a form shows between two marks.
+fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
+    page.split(from).nth(1).unwrap_or_else(|| panic!("no {from} in {page}")).split(to).next().unwrap()
+}
+
+#[tokio::test]
+async fn a_second_factor_is_set_up_asked_for_and_reset_by_an_owner() {
+    on_both(async |site| {
+        let owner = operators::cookie(&site).await;
+        let chen = cookie_of(&site, Role::Finance).await;
+        let answer = async |path: &str, form: &[(&str, &str)]| {
+            let response = site.post(path, form).header("cookie", &chen).send().await.unwrap();
+            (response.status(), response.text().await.unwrap())
+        };
+        assert!(led_to(&site, &chen, "/admin/me/factor", &[("password", "wrong")]).await.contains("error=password"));
+        let (status, page) = answer("/admin/me/factor", &[("password", PASSWORD)]).await;
+        assert!(status == StatusCode::OK && page.contains("class=\"qr\""), "{page}");
+        let secret = between(&page, "id=\"secret\">", "<").replace(' ', "");
+        let (_, page) = answer("/admin/me/factor/confirm", &[("code", "000000")]).await;
+        assert!(page.contains("数字不对") && !page.contains(&secret), "{page}");
+        let code = |at: UnixMillis| code_at(&secret, at).unwrap();
+        let (_, page) = answer("/admin/me/factor/confirm", &[("code", &code(UnixMillis::now().plus_ms(-30_000)))]).await;
+        let recovery = between(between(&page, "id=\"recovery-codes\">", "</ul>"), "<li class=\"mono\">", "<").to_owned();
+
+        let password = [("name", "finance"), ("password", PASSWORD), ("next", "/admin/orders")];
+        let first = site.post("/admin/login", &password).send().await.unwrap();
+        assert_eq!(first.headers()["location"], "/admin/login?step=code&next=%2Fadmin%2Forders");
+        let step = first.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        assert!(step.starts_with("saoma_admin_step="), "{step}");
+        assert_eq!(site.get("/admin").header("cookie", &step).send().await.unwrap().status(), StatusCode::SEE_OTHER);
+        let page = shown(&site, &step, "/admin/login?step=code&next=%2Fadmin%2Forders").await;
+        assert!(page.contains("name=\"code\"") && !page.contains("name=\"password\""), "{page}");
+        let second = async |code: &str| {
+            let form = [("code", code), ("next", "/admin/orders")];
+            site.post("/admin/login", &form).header("cookie", &step).send().await.unwrap()
+        };
+        let wrong = second("000000").await;
+        let back = wrong.headers()["location"].to_str().unwrap();
+        assert!(back.contains("error=code") && back.contains("step=code"), "{back}");
+        let in_ = second(&code(UnixMillis::now())).await;
+        assert_eq!(in_.headers()["location"], "/admin/orders");
+        // With the code of a moment ago nobody gets in again, and a recovery code does.
+        let again = site.post("/admin/login", &password).send().await.unwrap();
+        let step = again.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let third = async |code: &str| {
+            let form = [("code", code), ("next", "/admin/orders")];
+            site.post("/admin/login", &form).header("cookie", &step).send().await.unwrap()
+        };
+        let used = third(&code(UnixMillis::now().plus_ms(-30_000))).await;
+        assert!(used.headers()["location"].to_str().unwrap().contains("error=used"));
+        assert!(shown(&site, "", "/admin/login?step=code&error=used").await.contains("已经用过"));
+        assert_eq!(third(&recovery).await.headers()["location"], "/admin/orders");
+
+        let form = [("password", PASSWORD)];
+        let reset = led_to(&site, &owner, "/admin/operators/finance/factor", &form).await;
+        assert_eq!(reset, "/admin/operators/finance?said=factor_reset");
+        sign_in(&site, &site.url, "finance", PASSWORD).await;
     })
     .await;
 }

@@ -28,8 +28,17 @@ async fn the_desk_warns_of_plain_http() {
     let request = request.header(HOST, "pay.example.com").header(ORIGIN, "http://pay.example.com");
     let signed_in = request.send().await.unwrap();
     let cookie = signed_in.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
-    let page = http.get(format!("{url}/admin")).header(HOST, "pay.example.com").header(COOKIE, cookie);
-    let page = page.send().await.unwrap().text().await.unwrap();
+    let get = async |path: &str| {
+        let page = http.get(format!("{url}{path}")).header(HOST, "pay.example.com").header(COOKIE, &cookie);
+        page.send().await.unwrap()
+    };
+    // Where real money moves, the first password is only good for choosing another.
+    assert_eq!(get("/admin").await.headers()["location"], "/admin/me?first=1");
+    let form = [("password", PASSWORD), ("new", "another horse battery"), ("again", "another horse battery")];
+    let request = http.post(format!("{url}/admin/me/password")).form(&form).header(COOKIE, &cookie);
+    let request = request.header(HOST, "pay.example.com").header(ORIGIN, "http://pay.example.com");
+    assert_eq!(request.send().await.unwrap().headers()["location"], "/admin/me?said=password");
+    let page = get("/admin").await.text().await.unwrap();
     assert!(page.contains("SAOMA_ALLOW_PLAIN_HTTP"), "{page}");
     running.stop().await;
 }

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use serde::Deserialize;
 
 use super::extract::OperatorRequest;
+use super::factor;
 use super::flash::{self, Outcome};
 use super::frame::{failed, page};
 use super::people_words::{browser, role_word, wrong};
@@ -25,14 +26,17 @@ pub async fn show(
     OperatorRequest { operator, request }: OperatorRequest,
 ) -> Response {
     let sessions = service.operators.sessions(&operator.name, service.cashier.now()).await;
-    let sessions = match sessions.map_err(internal) {
-        Ok(sessions) => sessions,
-        Err(error) => return failed(&service, &request, Tab::Me, &error).await,
+    let factor = service.operators.factor(&operator.name).await;
+    let (sessions, factor) = match (sessions.map_err(internal), factor.map_err(internal)) {
+        (Ok(sessions), Ok(factor)) => (sessions, factor),
+        (Err(error), _) | (_, Err(error)) => return failed(&service, &request, Tab::Me, &error).await,
     };
     let (lang, view_request) = (request.lang, request.clone());
     page(&service, &request, Tab::Me, lang.t(text::TITLE).to_owned(), move || {
         let first = operator.must_change.then(|| components::notice(Some("warn"), lang.t(text::FIRST)));
-        let rest = (!operator.must_change).then(|| list(lang, &operator, &sessions));
+        let rest = (!operator.must_change).then(|| {
+            view! { {factor::section(lang, factor)}{list(lang, &operator, &sessions)} }
+        });
         view! {
             <div class="page-head">
                 <div class="row"><h1>{lang.t(text::TITLE)}</h1><span class="note">{operator.name.clone()}</span>{pill(lang.t(role_word(operator.role)), None)}</div>

@@ -5,7 +5,7 @@ use recharge::role::Role;
 
 use crate::components;
 use crate::request::PageRequest;
-use crate::text::{Lang, Text, me, people as text, refunds};
+use crate::text::{Lang, Text, factor, me, people as text, refunds};
 
 pub fn role_word(role: Role) -> Text {
     match role {
@@ -57,6 +57,8 @@ pub fn wrong(request: &PageRequest) -> Option<impl IntoView + use<>> {
         "differ" => me::E_DIFFER,
         "me_slow" => me::E_SLOW,
         "me_failed" => me::E_FAILED,
+        "factor_changed" => factor::E_CHANGED,
+        "factor_key" => factor::E_KEY,
         _ => return None,
     };
     let seconds = request.seconds().unwrap_or("60");

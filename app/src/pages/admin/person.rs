@@ -3,7 +3,7 @@
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use cashier::db::operators::OperatorRow;
-use cashier::operators::{Given, OperatorError};
+use cashier::operators::{Factor, FactorError, Given, OperatorError};
 use leptos::prelude::*;
 use recharge::role::Role;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use crate::components::{self, Clock, pill};
 use crate::layout::Tab;
 use crate::links;
 use crate::service::{Service, internal};
-use crate::text::{Lang, people as text, refunds};
+use crate::text::{Lang, factor as factor_text, people as text, refunds};
 use crate::url::address;
 
 pub async fn show(
@@ -32,6 +32,10 @@ pub async fn show(
     };
     let Some(operator) = found.iter().find(|operator| operator.name == name).cloned() else {
         return absent(&service, &request).await;
+    };
+    let factor = match service.operators.factor(&name).await.map_err(internal) {
+        Ok(factor) => factor,
+        Err(error) => return failed(&service, &request, Tab::People, &error).await,
     };
     let is_last = operator.role == Role::Owner
         && !found.iter().any(|other| other.role == Role::Owner && other.name != name);
@@ -48,7 +52,7 @@ pub async fn show(
                 {wrong(&view_request)}
                 <div class="split">
                     <div class="stack">{facts(lang, &operator)}{role_form(lang, &operator, is_last)}</div>
-                    <div class="stack">{password_form(lang, &operator)}{removal_form(lang, &operator, is_last)}</div>
+                    <div class="stack">{password_form(lang, &operator)}{factor_form(lang, &operator, factor)}{removal_form(lang, &operator, is_last)}</div>
                 </div>
             </div>
         }
@@ -100,6 +104,21 @@ fn password_form(lang: Lang, operator: &OperatorRow) -> impl IntoView + use<> {
             </form>
         </section>
     }
+}
+
+fn factor_form(lang: Lang, operator: &OperatorRow, factor: Factor) -> Option<impl IntoView + use<>> {
+    matches!(factor, Factor::On { .. }).then(|| {
+        view! {
+            <section class="card stack" aria-labelledby="factor-t">
+                <h2 id="factor-t">{lang.t(factor_text::RESET)}</h2>
+                <p class="note">{lang.t(factor_text::RESET_TEXT)}</p>
+                <form method="post" class="stack" action=links::operator_factor(&operator.name)>
+                    {password(lang, "factor-p")}
+                    <button class="button" type="submit">{lang.t(factor_text::RESET_GO)}</button>
+                </form>
+            </section>
+        }
+    })
 }
 
 fn removal_form(lang: Lang, operator: &OperatorRow, is_last: bool) -> impl IntoView + use<> {
@@ -167,6 +186,22 @@ pub async fn new_password(
     match service.operators.set_password(&name, Given::Made(&password), &from.by(), now).await {
         Ok(()) => show_password(&service, &from.request, &name, text::RESET, password).await,
         Err(error) => refused(&service, &from, &name, &error).await,
+    }
+}
+
+/// Takes the second factor off the operator.
+pub async fn reset_factor(
+    State(service): State<Service>,
+    from: OperatorRequest,
+    Path(name): Path<String>,
+) -> Response {
+    if let Err((code, seconds)) = from.password_confirmed() {
+        return again(&name, code, &seconds);
+    }
+    match service.operators.remove_factor(&name, &from.by(), service.cashier.now()).await {
+        Ok(()) => flash::to_operator(&name, Outcome::FactorReset),
+        Err(FactorError::Database(error)) => refused(&service, &from, &name, &error.into()).await,
+        Err(_) => again(&name, "factor_changed", ""),
     }
 }
 

@@ -1,0 +1,92 @@
+//! The audit at the desk: found by who, what, when and which order, page by page.
+
+use recharge::role::Role;
+
+use super::{
+    common::{PASSWORD, Site, on_both},
+    money::{led_to, seen, shown},
+    operators,
+    people::cookie_of,
+};
+
+/// Writes entries of the test's own, one a minute from this time of Beijing on.
+async fn written(site: &Site, count: i64) {
+    for n in 0..count {
+        // 2026-03-15 00:00 in Beijing.
+        let at = 1_773_504_000_000 + n * 60_000;
+        site.run(&format!(
+            "INSERT INTO audit (id, at, operator, action, subject, address, before, after) \
+             VALUES ('{n:032x}', {at}, 'wang', 'note_{}', 'S{n}', '192.0.2.7', '{{}}', '{{}}')",
+            n % 2
+        ))
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_refund_is_found_by_operator_action_order_and_day() {
+    on_both(async |site| {
+        let cookie = operators::cookie(&site).await;
+        let viewer = cookie_of(&site, Role::Viewer).await;
+        let (number, code) = site.placed("lin", "10").await;
+        site.pay(&code, &[]).await;
+        site.until("lin", &number, "paid").await;
+        let path = format!("/admin/orders/{number}/refund");
+        let page = format!("{path}?amount=4&reason=changed%20mind");
+        let version = seen(&site, &cookie, &page).await;
+        let page = shown(&site, &cookie, &page).await;
+        let no = page.split("name=\"no\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+        let form = [
+            ("amount", "4"), ("reason", "changed mind"), ("no", no.as_str()), ("seen", version), ("password", PASSWORD),
+        ];
+        assert!(led_to(&site, &cookie, &path, &form).await.contains("said=refund"));
+        let today = wxpay::UnixMillis::now().to_beijing_text()[..10].to_owned();
+        for (query, listed) in [
+            (format!("q={number}"), true),
+            ("who=admin&what=refund".to_owned(), true),
+            (format!("from={today}&to={today}&what=refund"), true),
+            ("what=refund".to_owned(), true),
+            ("who=wang".to_owned(), false),
+            ("what=grant".to_owned(), false),
+            ("to=2020-01-01".to_owned(), false),
+            ("from=2100-01-01".to_owned(), false),
+            ("q=%25".to_owned(), false),
+            ("q=%3Cscript%3E".to_owned(), false),
+        ] {
+            let page = shown(&site, &viewer, &format!("/admin/audit?{query}")).await;
+            assert_eq!(page.contains("changed mind"), listed, "{query}: {page}");
+            assert!(!page.contains("<script>"), "{query}");
+        }
+        let page = shown(&site, &viewer, &format!("/admin/audit?q={number}")).await;
+        assert!(page.contains("金额 ¥4.00") && page.contains(&format!("/admin/orders/{number}\"")), "{page}");
+        let odd = shown(&site, &viewer, "/admin/audit?from=yesterday&before=moon").await;
+        assert!(odd.contains("日期要写成") && odd.contains("changed mind"), "{odd}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn pages_are_whole_and_without_gaps_and_a_day_is_beijings() {
+    on_both(async |site| {
+        let viewer = cookie_of(&site, Role::Viewer).await;
+        written(&site, 120).await;
+        let mut found = Vec::new();
+        let mut path = "/admin/audit?who=wang".to_owned();
+        for _ in 0..3 {
+            let page = shown(&site, &viewer, &path).await;
+            found.extend(page.split("class=\"mono\" data-wide=\"\">S").skip(1).map(|part| {
+                part.split('<').next().unwrap().parse::<i64>().unwrap()
+            }));
+            let older = page.split("href=\"/admin/audit?who=wang&amp;before=").nth(1);
+            let Some(older) = older else { break };
+            path = format!("/admin/audit?who=wang&before={}", older.split('"').next().unwrap());
+        }
+        assert_eq!(found, (0..120).rev().collect::<Vec<_>>());
+        let day = |day: &str| format!("/admin/audit?who=wang&from={day}&to={day}");
+        assert!(shown(&site, &viewer, &day("2026-03-15")).await.contains(">S119<"));
+        assert!(!shown(&site, &viewer, &day("2026-03-14")).await.contains(">S"));
+        assert!(shown(&site, &viewer, "/admin/audit?what=note_1").await.contains(">S119<"));
+        assert!(!shown(&site, &viewer, "/admin/audit?what=note_1").await.contains(">S118<"));
+    })
+    .await;
+}
