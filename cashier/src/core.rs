@@ -8,7 +8,7 @@ use recharge::apps::Apps;
 use recharge::audit::Actor;
 use recharge::command::RecordEvent;
 use recharge::event::{Event, EventDetail};
-use recharge::order::{LatePayment, Rules};
+use recharge::order::{AbnormalPayments, LatePayment, Rules};
 use recharge::protocols::Protocols;
 use recharge::spend::BalanceKeeper;
 use tokio::sync::OwnedMutexGuard;
@@ -36,6 +36,7 @@ pub struct Settings {
     /// Time in which an order can be paid, in milliseconds.
     pub time_expire_ms: i64,
     pub late_payment: LatePayment,
+    pub abnormal: AbnormalPayments,
     pub balance_kept_by: BalanceKeeper,
     /// The app of payments inside the merchant's mobile app; without one there are none.
     pub mobile_app: Option<AppId>,
@@ -106,6 +107,7 @@ impl Cashier {
                 v3: wechat.can_call(Protocol::V3),
             },
             late_payment: settings.late_payment,
+            abnormal: settings.abnormal,
             balance_kept_by: settings.balance_kept_by,
             notify_base: settings.notify_base.clone(),
             max_open_orders: settings.max_open_orders,

@@ -18,6 +18,7 @@ use crate::spend::Reference;
 
 mod accounts;
 mod apply;
+mod by_rule;
 mod context;
 mod exceptions;
 mod external_refunds;
@@ -196,7 +197,7 @@ impl<'a> Batch<'a> {
                 Outcome::AlreadyPaid
             }
             Verdict::AskWeChat => Outcome::AskWeChat,
-            Verdict::Exception(kind) => self.keep(payment, kind, now),
+            Verdict::Exception(kind) => self.keep_or_return(payment, kind, source.proof(), now),
             Verdict::Credit(paid) => {
                 self.evidence(payment, source, now);
                 self.note_trade_type(payment, now);

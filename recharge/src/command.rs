@@ -1,15 +1,15 @@
 //! What can be written, what it needs to know, and what it leads to. Everything that moves an order is one of these
 //! commands; [`Apply`](crate::batch::Apply) says how.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use wxpay::{OutRefundNo, OutTradeNo, Payment, Ticket, UnixMillis};
+use wxpay::{OutRefundNo, OutTradeNo, Payment, Ticket, TransactionId, UnixMillis};
 
 use crate::audit::{Acting, Actor};
 use crate::event::Event;
 use crate::exception::resolution::{Decision, ResolutionRefusal};
-use crate::exception::{Exception, ExceptionId};
-use crate::order::{Order, Source};
+use crate::exception::{Exception, ExceptionId, ExceptionKind};
+use crate::order::{AbnormalPayments, Order, Rules, Source};
 use crate::refund::{ExternalRefund, Refund, RefundRefusal, RefundRequest, RefundUpdate};
 use crate::spend::{Reference, Shifts};
 
@@ -65,6 +65,10 @@ pub struct Reads<'c> {
     pub refunds_with_orders: BTreeSet<&'c OutRefundNo>,
     /// Exceptions by id.
     pub exceptions: BTreeSet<&'c ExceptionId>,
+    /// The payments that are to be credited.
+    pub payments: Vec<&'c Payment>,
+    /// Exceptions that payments may be, where a rule gives those back.
+    pub abnormal: BTreeSet<ExceptionId>,
     /// Whether the accounts of the users whom the orders and those credits belong to are needed.
     pub owners: bool,
     /// Accounts by user id, with those of their holds whose time is up.
@@ -74,6 +78,31 @@ pub struct Reads<'c> {
 }
 
 impl<'c> Reads<'c> {
+    /// Adds what has to be known of payments that may not fit their orders, where a rule gives such payments back. A payment that fits
+    /// costs nothing here.
+    pub fn look_for_abnormal(&mut self, orders: &[Order], rules: &Rules) {
+        if rules.abnormal == AbnormalPayments::default() || self.payments.is_empty() {
+            return;
+        }
+        let orders: BTreeMap<_, _> = orders.iter().map(|order| (&order.out_trade_no, order)).collect();
+        let mut first: BTreeMap<&OutTradeNo, &TransactionId> = BTreeMap::new();
+        for payment in self.payments.clone() {
+            let Some(order) = orders.get(&payment.out_trade_no) else { continue };
+            let own = first.entry(&payment.out_trade_no).or_insert(&payment.transaction_id);
+            let is_second = *own != &payment.transaction_id;
+            let is_over = !order.is_open() || order.by_hand.is_some();
+            if is_second || is_over || payment.total_fee != order.total_fee {
+                self.refunds_of.insert(&payment.out_trade_no);
+                let kinds = [ExceptionKind::Duplicate, ExceptionKind::AmountMismatch];
+                self.abnormal.extend(kinds.map(|kind| ExceptionId {
+                    kind,
+                    out_trade_no: payment.out_trade_no.clone(),
+                    transaction_id: Some(payment.transaction_id.clone()),
+                }));
+            }
+        }
+    }
+
     fn accounts_at(&mut self, user_id: &'c str, now: UnixMillis) {
         self.accounts.insert(user_id);
         self.spending.decided_at(now);
@@ -337,6 +366,7 @@ impl Command for CreditPayment {
 
     fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
         reads.orders.insert(&self.payment.out_trade_no);
+        reads.payments.push(&self.payment);
     }
 }
 

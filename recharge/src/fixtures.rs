@@ -8,7 +8,7 @@ use wxpay::{AppId, Evidence, Fen, OutRefundNo, Payment, Protocol, Signed, Transa
 use crate::apps::{App, Apps};
 use crate::audit::Actor;
 use crate::exception::{Exception, ExceptionKind};
-use crate::order::{LatePayment, NewOrder, Order, Proof, Rules, Verdict, Way};
+use crate::order::{AbnormalPayments, LatePayment, NewOrder, Order, Proof, Rules, Verdict, Way};
 use crate::protocols::Protocols;
 use crate::refund::{Refund, RefundState};
 use crate::spend::BalanceKeeper;
@@ -46,6 +46,7 @@ pub fn rules() -> Rules {
         apps: Apps::only(AppId::parse("wxd930ea5d5a258f4f").unwrap()),
         protocols: Protocols { v2: true, v2_refunds: true, v3: true },
         late_payment: LatePayment::Credit,
+        abnormal: AbnormalPayments::default(),
         balance_kept_by: BalanceKeeper::Saoma,
         notify_base: "https://pay.example.com".to_owned(),
         max_open_orders: 5,

@@ -40,6 +40,6 @@ pub mod webhook;
 
 pub use exception::resolution::Decision;
 pub use exception::{Exception, ExceptionId, ExceptionKind};
-pub use order::{LatePayment, Order, OrderState, Way};
+pub use order::{Abnormal, AbnormalPayments, LatePayment, Order, OrderState, Way};
 pub use refund::{Refund, RefundState};
 pub use user::User;

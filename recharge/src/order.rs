@@ -25,7 +25,7 @@ mod transitions;
 
 pub use by_key::ByKey;
 pub use channel::OrderChannel;
-pub use judge::{LatePayment, Rules, Verdict};
+pub use judge::{Abnormal, AbnormalPayments, LatePayment, Rules, Verdict};
 pub use new::{NewOrder, Way};
 pub use transitions::ORDERING_LEASE_MS;
 

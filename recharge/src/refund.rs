@@ -5,7 +5,7 @@ use wxpay::{Fen, OutRefundNo, OutTradeNo, Protocol, RefundId, RefundStatus, Tran
 
 use crate::audit::Actor;
 use crate::base32::base32;
-use crate::exception::{Exception, ExceptionId};
+use crate::exception::{Exception, ExceptionId, ExceptionKind};
 use crate::ledger::LedgerKey;
 use crate::names::names;
 use crate::order::{Order, OrderState};
@@ -367,6 +367,16 @@ pub fn number(now: UnixMillis, random: [u8; 10]) -> Result<OutRefundNo, wxpay::I
 /// be asked for twice, not even after an older backup was restored.
 pub fn number_of_late(out_trade_no: &OutTradeNo) -> Result<OutRefundNo, wxpay::InvalidValue> {
     OutRefundNo::parse(format!("RF-LATE-{out_trade_no}"))
+}
+
+/// The number of the refund that the rule for payments that do not fit asks for: always the same for one payment, so that it cannot be
+/// asked for twice, not even after an older backup was restored.
+pub fn number_by_rule(
+    kind: ExceptionKind,
+    transaction_id: &TransactionId,
+) -> Result<OutRefundNo, wxpay::InvalidValue> {
+    let word = if kind == ExceptionKind::Duplicate { "DUP" } else { "AMT" };
+    OutRefundNo::parse(format!("RF-{word}-{transaction_id}"))
 }
 
 /// The number of the refund that a program asks for under this reference: always the same, so that it cannot be asked for twice,

@@ -22,11 +22,11 @@ pub(super) async fn read(connection: &mut AnyConnection, reads: &Reads<'_>) -> R
     of_orders.extend(named.iter().map(|refund| refund.out_trade_no.as_str()));
     let of_orders: Vec<_> = of_orders.into_iter().collect();
     let numbers: Vec<_> = reads.refunds.iter().map(|number| number.as_str()).collect();
-    let ids: Vec<ExceptionId> = reads.exceptions.iter().copied().cloned().collect();
+    let ids: Vec<ExceptionId> = reads.exceptions.iter().copied().chain(&reads.abnormal).cloned().collect();
     let found = refunds::read(connection, &of_orders, &numbers).await?;
     let kept = if ids.is_empty() { Vec::new() } else { exceptions::read(connection, &ids).await? };
     let by_hand = ledger::by_hand(connection, &of_orders).await?;
-    Ok(Context::new(found, kept).with_credits(by_hand))
+    Ok(Context::new(found, kept).with_credits(by_hand).with_looked_for(reads.abnormal.clone()))
 }
 
 /// Writes it. `None`: somebody else was faster, so nothing may stand. Else the ids of the exceptions that it changed.

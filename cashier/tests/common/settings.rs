@@ -1,7 +1,7 @@
 //! Settings of a test's cashier, unless the test sets others.
 
 use cashier::Settings;
-use recharge::LatePayment;
+use recharge::{AbnormalPayments, LatePayment};
 use recharge::spend::BalanceKeeper;
 
 pub fn settings() -> Settings {
@@ -10,6 +10,7 @@ pub fn settings() -> Settings {
         body: "远山云-充值".to_owned(),
         time_expire_ms: 600_000,
         late_payment: LatePayment::Credit,
+        abnormal: AbnormalPayments::default(),
         balance_kept_by: BalanceKeeper::Saoma,
         mobile_app: None,
         max_open_orders: 5,

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod by_hand;
+mod by_rule;
 #[path = "../common/mod.rs"]
 mod common;
 mod given_back;

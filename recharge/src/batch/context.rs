@@ -26,6 +26,8 @@ pub struct Context {
     pub refunds: BTreeMap<OutRefundNo, RefundSlot>,
     /// As read.
     pub exceptions: BTreeMap<ExceptionId, Exception>,
+    /// The exceptions that were looked for because a rule may give their payments back, whether they were there or not.
+    pub looked_for: BTreeSet<ExceptionId>,
     /// As read: what operators credited of the payments of these orders.
     pub by_hand: Vec<ManualCredit>,
     /// Exceptions that are resolved if they are still open; if one is not, nothing of the batch is written.
@@ -58,6 +60,12 @@ impl Context {
         Context { by_hand, ..self }
     }
 
+    /// The same with the exceptions that were looked for.
+    #[must_use]
+    pub fn with_looked_for(self, looked_for: BTreeSet<ExceptionId>) -> Context {
+        Context { looked_for, ..self }
+    }
+
     /// What an operator credited of this payment.
     pub(super) fn by_hand(&self, number: &OutTradeNo, payment: &TransactionId) -> Option<&ManualCredit> {
         let is_it =
@@ -85,6 +93,7 @@ impl Context {
     pub(super) fn writes(&self) -> bool {
         !self.audit.is_empty()
             || !self.resolved.is_empty()
+            || !self.resolved_by_rule.is_empty()
             || !self.reopened.is_empty()
             || self.refunds.values().any(|slot| slot.changed)
     }

@@ -17,6 +17,37 @@ pub enum LatePayment {
     Refund,
 }
 
+/// What becomes of a payment that does not fit its order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Abnormal {
+    /// A person decides.
+    #[default]
+    Ask,
+    /// Its refund is asked for in the transaction that keeps it.
+    Refund,
+}
+
+/// The settings about payments that do not fit their orders.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AbnormalPayments {
+    /// A second payment of a paid order (setting `duplicate_payment`).
+    pub duplicate: Abnormal,
+    /// A payment of another amount (setting `mismatched_payment`).
+    pub mismatched: Abnormal,
+}
+
+impl AbnormalPayments {
+    /// Whether the payment goes back by rule. Another amount does so only where a query states it: a notice may be wrong where WeChat's
+    /// books are right, and then the order is still credited.
+    pub fn gives_back(self, kind: ExceptionKind, proof: Proof) -> bool {
+        match kind {
+            ExceptionKind::Duplicate => self.duplicate == Abnormal::Refund,
+            ExceptionKind::AmountMismatch => self.mismatched == Abnormal::Refund && proof == Proof::Query,
+            _ => false,
+        }
+    }
+}
+
 /// What the rules need to know besides the order and the payment.
 #[derive(Debug, Clone)]
 pub struct Rules {
@@ -26,6 +57,8 @@ pub struct Rules {
     pub protocols: Protocols,
     /// The setting.
     pub late_payment: LatePayment,
+    /// The settings.
+    pub abnormal: AbnormalPayments,
     /// The setting.
     pub balance_kept_by: BalanceKeeper,
     /// The address of this site, under which WeChat posts notices, without a slash at its end.

@@ -5,7 +5,7 @@ use app::{
     site::{SiteFiles, SiteSettings},
 };
 use recharge::{
-    LatePayment,
+    Abnormal, AbnormalPayments, LatePayment,
     spend::{Amount, BalanceKeeper},
 };
 use wxpay::{Fen, TradeType};
@@ -36,6 +36,10 @@ pub(super) fn cashier(s: &Settings, in_sandbox: bool) -> Result<cashier::Setting
             "refund" => LatePayment::Refund,
             _ => return Err(ConfigError::new("SAOMA_LATE_PAYMENT", "must be \"credit\" or \"refund\"")),
         },
+        abnormal: AbnormalPayments {
+            duplicate: abnormal("SAOMA_DUPLICATE_PAYMENT", &s.duplicate_payment)?,
+            mismatched: abnormal("SAOMA_MISMATCHED_PAYMENT", &s.mismatched_payment)?,
+        },
         balance_kept_by: balance_keeper(s)?,
         mobile_app: None,
         max_open_orders: between("SAOMA_MAX_OPEN_ORDERS", s.max_open_orders, 1, 1000)? as usize,
@@ -44,6 +48,14 @@ pub(super) fn cashier(s: &Settings, in_sandbox: bool) -> Result<cashier::Setting
         query_limit_per_s: between("SAOMA_QUERY_LIMIT_PER_S", s.query_limit_per_s, 1, 1000)?,
         order_limit_per_s: between("SAOMA_ORDER_LIMIT_PER_S", s.order_limit_per_s, 1, 1000)?,
     })
+}
+
+fn abnormal(setting: &str, word: &str) -> Result<Abnormal, ConfigError> {
+    match word {
+        "ask" => Ok(Abnormal::Ask),
+        "refund" => Ok(Abnormal::Refund),
+        _ => Err(ConfigError::new(setting, "must be \"ask\" or \"refund\"")),
+    }
 }
 
 /// In fen; `None` for zero.

@@ -217,6 +217,8 @@ fn amounts_are_bounded_and_different() {
 fn words_lists_and_addresses_are_checked() {
     assert_eq!(refused(defaults(), |s| s.addr = "localhost:3000".to_owned()), "SAOMA_ADDR");
     assert_eq!(refused(defaults(), |s| s.late_payment = "keep".to_owned()), "SAOMA_LATE_PAYMENT");
+    assert_eq!(refused(defaults(), |s| s.duplicate_payment = "keep".to_owned()), "SAOMA_DUPLICATE_PAYMENT");
+    assert_eq!(refused(defaults(), |s| s.mismatched_payment = String::new()), "SAOMA_MISMATCHED_PAYMENT");
     assert_eq!(refused(defaults(), |s| s.log_format = "xml".to_owned()), "SAOMA_LOG_FORMAT");
     assert_eq!(refused(defaults(), |s| s.database_url = Some("mysql://x".to_owned())), "DATABASE_URL");
     assert_eq!(

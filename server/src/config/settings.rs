@@ -228,6 +228,15 @@ pub struct Settings {
     #[config(env = "SAOMA_LATE_PAYMENT", default = "credit")]
     pub late_payment: String,
 
+    /// A second payment of an order that is paid: "ask" leaves it to a person, "refund" asks for its refund at once.
+    #[config(env = "SAOMA_DUPLICATE_PAYMENT", default = "ask")]
+    pub duplicate_payment: String,
+
+    /// A payment of another amount than its order's: "ask" leaves it to a person, "refund" asks for its refund as soon as WeChat
+    /// confirms the amount.
+    #[config(env = "SAOMA_MISMATCHED_PAYMENT", default = "ask")]
+    pub mismatched_payment: String,
+
     /// Who keeps the balances that payers spend: "saoma", and your site spends by /api/v1; or "site": Saoma only sells. Then pages
     /// show no balance, and a refund is never refused for a low one.
     #[config(env = "SAOMA_BALANCE_KEPT_BY", default = "saoma")]

@@ -12,7 +12,7 @@ use recharge::apps::{App, Apps};
 use recharge::command::{OrderReply, PlaceOrder, TooManyOpen};
 use recharge::order::{NewOrder, Order, Rules, Way};
 use recharge::protocols::Protocols;
-use recharge::{LatePayment, User};
+use recharge::{AbnormalPayments, LatePayment, User};
 use sqlx::Row as _;
 use sqlx::any::AnyRow;
 use wxpay::v2::{Fields, sign};
@@ -42,6 +42,7 @@ pub async fn orders_of(database: &str, count: usize, signed: Signed) -> Vec<Due>
         apps: Apps::only(Merchant::sandbox().appid),
         protocols: Protocols { v2: true, v2_refunds: true, v3: true },
         late_payment: LatePayment::Credit,
+        abnormal: AbnormalPayments::default(),
         balance_kept_by: recharge::spend::BalanceKeeper::Saoma,
         notify_base: String::new(),
         max_open_orders: 5,

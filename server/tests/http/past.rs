@@ -138,6 +138,7 @@ fn cashier(db: Db, wechat: &str, clock: Clock) -> Cashier {
         body: "充值".to_owned(),
         time_expire_ms: 600_000,
         late_payment: LatePayment::Credit,
+        abnormal: recharge::AbnormalPayments::default(),
         balance_kept_by: recharge::spend::BalanceKeeper::default(),
         mobile_app: None,
         max_open_orders: 1_000_000,

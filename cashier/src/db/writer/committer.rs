@@ -106,6 +106,7 @@ impl Committer {
             jobs.iter().for_each(|job| job.reads(&mut reads));
             let named = order_references::read(connection, &reads).await?;
             let mut orders = orders::read_for(connection, &reads, &named).await?;
+            reads.look_for_abnormal(&orders, &self.rules);
             let context = batch_context::read(connection, &reads).await?;
             if !reads.refunds_with_orders.is_empty() {
                 orders.extend(of_refunds(connection, &orders, &context).await?);
