@@ -39,6 +39,10 @@ impl Operator {
     }
 }
 
+/// What was typed into a form of this page before its operator had to sign in again.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draft(pub Vec<(String, String)>);
+
 /// Whether the operator's password, which a form about money asks for again, is right. Absent where the form has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confirmed {

@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
 use crate::access::Permission;
+use crate::components;
 use crate::icons::{self, Icon};
 use crate::links;
 use crate::request::{PageRequest, Theme};
@@ -328,6 +329,9 @@ where
                 </div>
             </div>
         </header>
-        <main id="main" class="page" data-width="wide">{content.into_any()}</main>
+        <main id="main" class="page" data-width="wide">
+            {request.draft.is_some().then(|| components::notice(None, lang.t(nav::DRAFT)))}
+            {content.into_any()}
+        </main>
     }
 }

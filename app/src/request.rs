@@ -9,7 +9,7 @@ use leptos::prelude::use_context;
 use wxpay::H5Kind;
 
 use crate::auth::{
-    ClientIp, Confirmed, CurrentUser, OauthFailures, Operator, OtherUser, PayerOpenId, UndeclaredProxy,
+    ClientIp, Confirmed, CurrentUser, Draft, OauthFailures, Operator, OtherUser, PayerOpenId, UndeclaredProxy,
     Viewer, Visit,
 };
 use crate::lang::Lang;
@@ -43,6 +43,7 @@ pub struct PageRequest {
     pub parent: Option<String>,
     pub ip: ClientIp,
     pub undeclared_proxy: Option<UndeclaredProxy>,
+    pub draft: Option<Draft>,
     /// The name of a sign-in that failed a moment ago.
     pub login_name: Option<String>,
     pub path: String,
@@ -99,10 +100,11 @@ impl PageRequest {
         request
     }
 
-    /// A value of the query; `None` if absent or empty.
+    /// A value of the query, or of a form that was typed before signing in; `None` if absent or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.query
             .iter()
+            .chain(self.draft.iter().flat_map(|draft| &draft.0))
             .find(|(key, value)| key == name && !value.is_empty())
             .map(|(_, value)| value.as_str())
     }
@@ -164,6 +166,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PageRequest {
             visit: parts.extensions.get().cloned(),
             ip: parts.extensions.get().copied().unwrap_or_default(),
             undeclared_proxy: parts.extensions.get().copied(),
+            draft: parts.extensions.get().cloned(),
             login_name: cookie(&parts.headers, LOGIN_NAME_COOKIE).map(str::to_owned),
             path: parts.uri.path().to_owned(),
             query,

@@ -12,6 +12,8 @@ pub enum Session {
     Operator,
     /// A sign-in at the desk whose second step is awaited.
     SecondStep,
+    /// What was typed into a form of the desk after the session had ended.
+    Draft,
     /// The openid of a payer inside WeChat, sealed.
     OpenId,
     /// A payer who is at WeChat's OAuth, sealed.
@@ -39,6 +41,8 @@ impl CookieStyle {
             (Session::Operator, false) => "saoma_admin",
             (Session::SecondStep, true) => "__Host-saoma_admin_step",
             (Session::SecondStep, false) => "saoma_admin_step",
+            (Session::Draft, true) => "__Host-saoma_draft",
+            (Session::Draft, false) => "saoma_draft",
             (Session::OpenId, true) => "__Host-saoma_openid",
             (Session::OpenId, false) => "saoma_openid",
             (Session::OauthState, true) => "__Host-saoma_oauth",

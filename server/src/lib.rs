@@ -14,6 +14,7 @@ mod cookies;
 mod create_limit;
 mod credentials;
 pub mod doctor;
+mod draft;
 mod epay;
 mod error_code;
 mod health;

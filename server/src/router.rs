@@ -19,7 +19,7 @@ use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    access_token, api, assets, epay,
+    access_token, api, assets, draft, epay,
     error_code::Code,
     health,
     key_call::{self, Gate},
@@ -80,8 +80,8 @@ pub fn router(server: Server) -> Router {
     let programs = programs.merge(api.layer(from_fn_with_state(server.clone(), problem::render)));
     let absent = Router::new().fallback(app::pages::not_found).with_state(server.pages.clone());
     let browsers = browsers
-        .merge(desk.layer(from_fn(operators_only)))
-        .fallback_service(absent.layer(from_fn(operators_under_admin)))
+        .merge(desk.layer(from_fn_with_state(server.clone(), operators_only)))
+        .fallback_service(absent.layer(from_fn_with_state(server.clone(), operators_under_admin)))
         .layer(from_fn_with_state(server.clone(), session::identify))
         .layer(from_fn(middleware::small_body))
         // Only pages are worth compressing: other files come compressed already.
@@ -99,17 +99,17 @@ fn is_under_admin(path: &str) -> bool {
 }
 
 /// The layer around all routes of the desk: who is not signed in is led to the sign-in page.
-async fn operators_only(request: Request, next: Next) -> Response {
+async fn operators_only(State(server): State<Server>, request: Request, next: Next) -> Response {
     match request.extensions().get::<Operator>() {
         Some(_) => next.run(request).await,
-        None => to_sign_in(request.method(), request.uri()),
+        None => draft::to_sign_in_with(server.cookies(), request).await,
     }
 }
 
 /// Which addresses the desk has is for operators to know.
-async fn operators_under_admin(request: Request, next: Next) -> Response {
+async fn operators_under_admin(State(server): State<Server>, request: Request, next: Next) -> Response {
     if is_under_admin(request.uri().path()) {
-        operators_only(request, next).await
+        operators_only(State(server), request, next).await
     } else {
         next.run(request).await
     }

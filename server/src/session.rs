@@ -2,7 +2,7 @@
 //! signing operators in and out. What is only about payers stands in [`crate::payer_session`].
 
 use app::access::{Caller, Limit, Permission, Routes, Stranger, permissions};
-use app::auth::{ClientIp, Confirmed, Operator, Visit};
+use app::auth::{ClientIp, Confirmed, Draft, Operator, Visit};
 use app::{links, url::address};
 use cashier::operators::check_form;
 use axum::{
@@ -18,6 +18,7 @@ use serde::Deserialize;
 use crate::{
     client_addr::ClientAddr,
     cookies::{CookieStyle, Session, append_cookie, with_cookie},
+    draft,
     operators::{Browser, Entered, LoginError},
     payer_session::{self, unavailable},
     state::{Inner, Server},
@@ -61,6 +62,11 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
             if let Err(response) = sign_in_operator(&server, &mut request).await {
                 return response;
             }
+            if request.extensions().get::<Operator>().is_some()
+                && let Some(draft) = draft::of_page(server.cookies(), &request)
+            {
+                request.extensions_mut().insert(draft);
+            }
             request = match confirm(&server, request).await {
                 Ok(request) => request,
                 Err(response) => return response,
@@ -75,7 +81,12 @@ pub async fn identify(State(server): State<Server>, mut request: Request, next: 
         request.extensions_mut().insert(ClientIp(ip));
     }
     let is_for_frame = request.extensions().get::<Visit>().is_some_and(|visit| visit.parent.is_some());
+    let is_with_draft = request.extensions().get::<Draft>().is_some();
     let mut response = next.run(request).await;
+    if is_with_draft {
+        // It stands in the form now.
+        append_cookie(&mut response, &server.cookies().clear(Session::Draft));
+    }
     if is_for_frame {
         payer_session::let_frame(&mut response);
     }

@@ -3,10 +3,10 @@
 use cashier::Settings;
 use recharge::audit::Actor;
 use recharge::{Abnormal, AbnormalPayments, ExceptionKind, RefundState};
-use sandbox::{Faults, NotifyFaults, Pay, RefundFaults};
-use wxpay::{Merchant, RefundStatus};
+use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundStatus};
+use wxpay::Merchant;
 
-use super::common::{on_both_as, payment, settings::settings, wish};
+use super::common::{on_both_as, payment, settings, wish};
 use super::drive;
 
 fn refunding() -> Settings {

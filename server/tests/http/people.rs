@@ -326,3 +326,41 @@ async fn a_second_factor_is_set_up_asked_for_and_reset_by_an_owner() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_was_typed_when_the_session_had_ended_is_back_in_its_form_after_signing_in() {
+    on_both(async |site| {
+        let number = site.placed("lin", "10").await.0;
+        let note = format!("/admin/orders/{number}/note");
+        let typed = "付款人来电：".repeat(60);
+        let ended = "saoma_admin=00000000000000000000000000000000";
+        let form = [("text", typed.as_str()), ("password", "never kept")];
+        let led = site.post(&note, &form).header("cookie", ended).send().await.unwrap();
+        let wanted = format!("/admin/login?error=expired&next=%2Fadmin%2Forders%2F{number}");
+        assert_eq!(led.headers()["location"].to_str().unwrap(), wanted);
+        let draft = led.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+        let session = operators::cookie(&site).await;
+        let both = format!("{session}; {draft}");
+        let get = async |path: &str, cookie: &str| {
+            let response = site.get(path).header("cookie", cookie).send().await.unwrap();
+            let set = response.headers().get("set-cookie").map(|set| set.to_str().unwrap().to_owned());
+            (set.unwrap_or_default(), response.text().await.unwrap())
+        };
+        // Other pages leave it alone.
+        let (set, page) = get("/admin/orders", &both).await;
+        assert!(set.is_empty() && !page.contains("已经放回表单"), "{set}");
+        let (set, page) = get(&format!("/admin/orders/{number}"), &both).await;
+        assert!(set.starts_with("saoma_draft=; Path=/; Max-Age=0"), "{set}");
+        assert!(page.contains(&format!(">{typed}</textarea>")) && page.contains("已经放回表单"), "{page}");
+        assert!(!page.contains("never kept") && site.count("events WHERE kind = 'note'").await == 0);
+        // A form that takes two pages comes back at the page it was sent from.
+        let refund = format!("/admin/orders/{number}/refund");
+        let form = [("amount", "4"), ("reason", "changed mind"), ("no", "RF1"), ("seen", "1"), ("password", "x")];
+        let led = site.post(&refund, &form).header("cookie", ended).send().await.unwrap();
+        assert!(led.headers()["location"].to_str().unwrap().ends_with("refund"));
+        // Nobody but the signed-in operator is shown it.
+        let (_, page) = get("/admin/login", &draft).await;
+        assert!(!page.contains("来电"), "{page}");
+    })
+    .await;
+}

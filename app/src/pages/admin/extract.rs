@@ -68,17 +68,23 @@ pub fn to_sign_in(method: &Method, uri: &Uri) -> Response {
     Redirect::to(&login).into_response()
 }
 
-/// The page of the order or day that a form's address names, else the overview.
-fn page_of_form(path: &str) -> String {
+/// The page that has the form of this address: its own, where a form has one, or that of the order or day which the address names; else
+/// the overview.
+pub fn page_of_form(path: &str) -> String {
     let parts: Vec<_> = path.split('/').skip(1).collect();
     match parts.as_slice() {
+        // These are pages as well.
+        ["admin", "orders", _, "refund" | "settle"]
+        | ["admin", "orders", _, "refunds", _, "withdraw"]
+        | ["admin", "account", "grant" | "debit"]
+        | ["admin", "codes" | "keys" | "webhooks" | "operators"]
+        | ["admin", "reconciliations", _, "dismiss"] => path.to_owned(),
         ["admin", "orders", number, ..] => links::order(number),
         ["admin", "account", ..] => links::USERS.to_owned(),
         ["admin", "codes", ..] => links::CODES.to_owned(),
         ["admin", "operators", ..] => links::OPERATORS.to_owned(),
         ["admin", "me", ..] => links::ME.to_owned(),
         ["admin", "keys", ..] => links::KEYS.to_owned(),
-        ["admin", "webhooks"] => links::WEBHOOKS.to_owned(),
         ["admin", "webhooks", endpoint, ..] => links::webhook(endpoint),
         ["admin", "reconciliations", date, ..] => links::reconciliation(date),
         _ => links::ADMIN.to_owned(),
@@ -115,12 +121,17 @@ mod tests {
             (
                 Method::POST,
                 "/admin/orders/SM1/refund",
+                "/admin/login?error=expired&next=%2Fadmin%2Forders%2FSM1%2Frefund",
+            ),
+            (
+                Method::POST,
+                "/admin/orders/SM1/note",
                 "/admin/login?error=expired&next=%2Fadmin%2Forders%2FSM1",
             ),
             (
                 Method::POST,
                 "/admin/reconciliations/20260315/dismiss",
-                "/admin/login?error=expired&next=%2Fadmin%2Freconciliations%2F20260315",
+                "/admin/login?error=expired&next=%2Fadmin%2Freconciliations%2F20260315%2Fdismiss",
             ),
             (Method::POST, "/admin/logout", "/admin/login?error=expired&next=%2Fadmin"),
         ];

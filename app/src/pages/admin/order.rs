@@ -69,7 +69,7 @@ fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl In
                 <div class="stack">
                     {exceptions}
                     {refunds::section(lang, &order.out_trade_no, &details.refunds, details.offer.as_ref())}
-                    {may(Permission::Support).then(|| view! { {actions(lang, details)}{note(lang, order)} })}
+                    {may(Permission::Support).then(|| view! { {actions(lang, details)}{note(lang, request, order)} })}
                 </div>
             </div>
         </div>
@@ -178,13 +178,14 @@ fn actions(lang: Lang, details: &OrderDetails) -> impl IntoView + use<> {
     }
 }
 
-fn note(lang: Lang, order: &Order) -> impl IntoView + use<> {
+fn note(lang: Lang, request: &PageRequest, order: &Order) -> impl IntoView + use<> {
+    let typed = request.get("text").unwrap_or_default().to_owned();
     view! {
         <section class="card">
             <form method="post" class="stack" action=links::order_note(&order.out_trade_no)>
                 <div class="field">
                     <label for="note">{lang.t(text::NOTE)}" "<span class="note">{lang.t(text::NOTE_HINT)}</span></label>
-                    <textarea class="input" id="note" name="text" rows="3" maxlength=NOTE_CHARS.to_string() required=true></textarea>
+                    <textarea class="input" id="note" name="text" rows="3" maxlength=NOTE_CHARS.to_string() required=true>{typed}</textarea>
                 </div>
                 <button class="button" type="submit">{lang.t(text::NOTE_SAVE)}</button>
             </form>
