@@ -227,12 +227,18 @@ where
 {
     view! {
         <header>{ribbon(site, request)}</header>
-        <main id="main" class="page" data-width=narrow.then_some("narrow") data-embedded="">{content.into_any()}</main>
+        <main id="main" class="page" data-width=narrow.then_some("narrow") data-embedded="">{announcement(site, request)}{content.into_any()}</main>
         <footer class="foot note row" data-embedded="">
             <span>{request.lang.t(site::POWERED)}</span>
             {lang_and_theme(request, ())}
         </footer>
     }
+}
+
+/// What the site says to payers, above the amounts.
+fn announcement(site: &SiteSettings, request: &PageRequest) -> Option<impl IntoView + use<>> {
+    let words = site.announcement.clone().filter(|_| request.path == links::HOME);
+    words.map(|words| components::notice(None, words))
 }
 
 fn in_a_tab<V>(site: &SiteSettings, request: &PageRequest, narrow: bool, content: V) -> impl IntoView + use<V>
@@ -259,7 +265,7 @@ where
                 {lang_and_theme(request, request.visit.is_some().then(|| sign_out(lang, links::PAYER_LOGOUT)))}
             </div>
         </header>
-        <main id="main" class="page" data-width=narrow.then_some("narrow")>{back}{content.into_any()}</main>
+        <main id="main" class="page" data-width=narrow.then_some("narrow")>{back}{announcement(site, request)}{content.into_any()}</main>
         <footer class="foot note">{lang.t(site::POWERED)}</footer>
     }
 }
@@ -277,6 +283,7 @@ pub enum Tab {
     Webhooks,
     Audit,
     People,
+    Settings,
     /// The operator's own account, which the bar names at its end.
     Me,
 }
@@ -319,6 +326,7 @@ where
                         {link(Tab::Keys, links::KEYS, nav::KEYS)}
                         {link(Tab::Webhooks, links::WEBHOOKS, nav::WEBHOOKS)}
                         {link(Tab::People, links::OPERATORS, nav::PEOPLE)}
+                        {link(Tab::Settings, links::SETTINGS, nav::SETTINGS)}
                     })}
                 </nav>
                 <div class="topbar-end">

@@ -48,6 +48,14 @@ pub const KEYS: &str = "/admin/keys";
 pub const WEBHOOKS: &str = "/admin/webhooks";
 /// What operators and the site's programs did.
 pub const AUDIT: &str = "/admin/audit";
+/// What is configured, where it came from, and what an owner may change of it.
+pub const SETTINGS: &str = "/admin/settings";
+/// The preview of a changed setting, which it also takes.
+pub const SETTING: &str = "/admin/settings/change";
+/// Goes back to the file's value.
+pub const SETTING_RESET: &str = "/admin/settings/reset";
+/// Runs the doctor's checks.
+pub const SETTINGS_CHECK: &str = "/admin/settings/check";
 /// The operators, and the form that adds one.
 pub const OPERATORS: &str = "/admin/operators";
 /// The account of the operator who is signed in.

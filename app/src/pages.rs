@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use crate::access::{Caller, Limit, Permission, Routes, Stranger};
 use crate::api::{CheckAgain, CreateOrder, NewCode, OwnRecharges, PayInWechat};
 use crate::links;
-use crate::service::Service;
+use crate::service::{Pages, Service};
 
 mod admin;
 mod contract;
@@ -38,7 +38,7 @@ const OWNER: Caller = Caller::Operator(Permission::Owner);
 ///
 /// The server layers sessions around it, which put [`crate::auth`]'s types into the request's extensions. It registers
 /// by itself what sets session cookies or needs secrets, and the server function `order_status`.
-pub fn routes() -> Routes<Service> {
+pub fn routes() -> Routes<Pages> {
     Routes::new()
         .get(links::HOME, BROWSER, Limit::Reads, top_up::show)
         .get(links::API, BROWSER, Limit::Reads, contract::show)
@@ -61,7 +61,7 @@ pub fn routes() -> Routes<Service> {
         .merge(operator_routes())
 }
 
-fn operator_routes() -> Routes<Service> {
+fn operator_routes() -> Routes<Pages> {
     Routes::new()
         .get(links::ADMIN, VIEW, Limit::Reads, admin::overview::show)
         .get(links::ORDERS, VIEW, Limit::Reads, admin::orders::show)
@@ -102,6 +102,10 @@ fn operator_routes() -> Routes<Service> {
         .get(links::WEBHOOK_DELIVERY, OWNER, Limit::Reads, admin::webhook_delivery::show)
         .post(links::WEBHOOK_AGAIN, OWNER, Limit::Operator, admin::webhook_delivery::again)
         .get(links::AUDIT, VIEW, Limit::Reads, admin::audit::show)
+        .get(links::SETTINGS, OWNER, Limit::Reads, admin::settings::show)
+        .get(links::SETTING, OWNER, Limit::Reads, admin::settings_change::preview)
+        .post(links::SETTING, OWNER, Limit::Operator, admin::settings_change::change)
+        .post(links::SETTING_RESET, OWNER, Limit::Operator, admin::settings_change::reset)
         .get(links::OPERATORS, OWNER, Limit::Reads, admin::people::show)
         .post(links::OPERATORS, OWNER, Limit::Operator, admin::people::add)
         .get(links::OPERATOR, OWNER, Limit::Reads, admin::person::show)

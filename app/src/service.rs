@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, LazyLock};
 
+use axum::extract::FromRef;
 use cashier::Cashier;
 use cashier::api_keys::ApiKeys;
+use cashier::db::DbError;
 use cashier::db::order_list::{Cursor, Page};
+use cashier::desk_settings::DeskSettings;
 use cashier::operators::Accounts;
 use cashier::webhooks::Webhooks;
 use cashier::{PlaceError, PlaceRequest};
@@ -20,9 +23,12 @@ use crate::protocol::way::Way;
 use crate::protocol::{OpenOrder, StatusView, ViewState};
 use crate::refund_summary::RefundSummary;
 use crate::request::Payer;
+use crate::service::report::Report;
 use crate::site::Site;
+use crate::site::desk::LiveSite;
 
 pub mod operator;
+pub mod report;
 pub mod ways;
 
 /// Rows on a page of the payer's own recharges.
@@ -35,7 +41,12 @@ pub struct Service {
     pub keys: ApiKeys,
     pub operators: Accounts,
     pub webhooks: Webhooks,
+    /// As they count for this request.
     pub site: Site,
+    pub live: LiveSite,
+    pub desk: DeskSettings,
+    /// What the settings page shows of this process.
+    pub report: Arc<Report>,
     /// The contract for the site's programs, as OpenAPI. It is made when somebody asks for it first: it takes 3 MB.
     pub contract: Arc<LazyLock<Contract>>,
 }
@@ -48,7 +59,32 @@ pub struct Contract {
     pub text: String,
 }
 
+/// The state of the pages' routes: each request gets the settings that count by then.
+#[derive(Debug, Clone)]
+pub struct Pages(pub Service);
+
+impl FromRef<Pages> for Service {
+    fn from_ref(pages: &Pages) -> Service {
+        pages.0.present()
+    }
+}
+
 impl Service {
+    /// The service with the settings that count now.
+    #[must_use]
+    pub fn present(&self) -> Service {
+        Service { site: self.live.now(), ..self.clone() }
+    }
+
+    /// Reads what owners changed at the desk.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn reread_settings(&self) -> Result<(), DbError> {
+        self.live.take(self.desk.all().await?);
+        Ok(())
+    }
+
     /// The service of this request.
     ///
     /// # Errors

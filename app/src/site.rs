@@ -8,6 +8,8 @@ use crate::protocol::offer::Preset;
 use crate::protocol::way::Way;
 use crate::url::address;
 
+pub mod desk;
+
 /// Names of this build's files below `/pkg`.
 #[derive(Debug, Clone)]
 pub struct SiteFiles {
@@ -21,6 +23,8 @@ pub struct SiteFiles {
 pub struct SiteSettings {
     /// The site's name, on every page.
     pub name: String,
+    /// What is said to payers above the amounts.
+    pub announcement: Option<String>,
     /// The page of the site that payers go back to.
     pub site_url: Option<String>,
     /// Sandbox mode: no real money moves, and every page says so.
@@ -89,12 +93,13 @@ impl SiteSettings {
 pub type Site = Arc<SiteSettings>;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn site() -> SiteSettings {
+    pub fn site() -> SiteSettings {
         SiteSettings {
             name: "远山云".to_owned(),
+            announcement: None,
             site_url: None,
             sandbox: true,
             sandbox_scan_base: Some("http://127.0.0.1:3080".to_owned()),

@@ -13,13 +13,14 @@ mod operator_codes;
 mod operator_keys;
 mod operator_money;
 mod operator_people;
+mod operator_settings;
 mod operator_webhooks;
 mod payer_pages;
 mod shared;
 
 pub use self::{
     contract_page::*, operator::*, operator_accounts::*, operator_audit::*, operator_bills::*, operator_codes::*,
-    operator_keys::*, operator_money::*, operator_people::*, operator_webhooks::*, payer_pages::*, shared::*,
+    operator_keys::*, operator_money::*, operator_people::*, operator_settings::*, operator_webhooks::*, payer_pages::*, shared::*,
 };
 pub use crate::lang::{Lang, Text};
 
@@ -49,6 +50,7 @@ mod tests {
             people::EVERY,
             me::EVERY,
             audit::EVERY,
+            settings::EVERY,
             factor::EVERY,
             webhooks::EVERY,
             contract::EVERY,

@@ -22,6 +22,7 @@ pub mod check;
 pub(crate) mod day_claim;
 pub mod days;
 pub mod debits;
+pub mod desk_settings;
 pub(crate) mod differences;
 pub mod due;
 pub(crate) mod epay_merchants;

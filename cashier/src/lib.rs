@@ -7,6 +7,7 @@ mod circuit_breaker;
 mod clock;
 mod core;
 pub mod db;
+pub mod desk_settings;
 pub mod epay;
 pub mod error_chain;
 mod exceptions;

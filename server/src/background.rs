@@ -13,6 +13,8 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
+use app::service::Service;
+
 use crate::state::Server;
 
 /// Time between two rounds of queries; short, so that a watched order waits little.
@@ -36,6 +38,8 @@ const EVENTS_STEPS: usize = 10;
 const PRUNE_ROUNDS: u64 = 720;
 /// Time between two looks whether WeChat's platform certificates are due.
 const KEYS_EVERY: Duration = Duration::from_secs(300);
+/// Time between two readings of the desk's settings: what is changed at another instance counts within 5 s even if nobody tells of it.
+const SETTINGS_EVERY: Duration = Duration::from_secs(4);
 /// Time between two looks whether a self-check is due; the database's own rows say when.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// Time between two looks for a day that is due; the day's own row says when it is tried again.
@@ -69,6 +73,8 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     loops.spawn(supervised("WeChat's certificates", move || wechat_keys(cashier.clone())));
     let told = server.clone();
     loops.spawn(supervised("news for webhooks", move || poke_webhooks(told.clone())));
+    let pages = server.pages.clone();
+    loops.spawn(supervised("settings of the desk", move || reread_settings(pages.clone())));
     let webhooks = server.pages.webhooks.clone();
     loops.spawn(supervised("webhooks", move || {
         let webhooks = webhooks.clone();
@@ -173,9 +179,22 @@ async fn hear(server: &Server, change: &Change) {
             server.pages.keys.forget().await;
             Ok(())
         }
+        Change::Settings => server.pages.reread_settings().await,
     };
     if let Err(error) = heard {
         tracing::warn!(%error, "a change of another instance could not be read");
+    }
+}
+
+/// Settings that another instance's desk changed, where its message was lost.
+async fn reread_settings(pages: Service) {
+    let mut ticks = interval(SETTINGS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = pages.reread_settings().await {
+            tracing::warn!(%error, "the desk's settings could not be read");
+        }
     }
 }
 

@@ -13,13 +13,14 @@ mod read;
 mod secret_files;
 mod secret_keys;
 pub mod settings;
+mod sources;
 pub mod text;
 mod v3;
 mod weixin;
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use app::site::SiteSettings;
+use app::{service::report::SettingLine, site::SiteSettings};
 use cashier::sealing::SecretKeys;
 use ipnet::IpNet;
 use wxpay::{Protocol, SignType, client::Certificate};
@@ -87,6 +88,8 @@ pub struct Config {
     /// `None` in sandbox mode without the setting, where one is made and kept with the database, and for a merchant who has
     /// nothing to seal.
     pub secret_keys: Option<SecretKeys>,
+    /// Each setting with where it came from, for the desk.
+    pub sources: Vec<SettingLine>,
     /// Files that hold secrets: the settings file if it has one, the certificate, its key.
     pub secret_files: Vec<PathBuf>,
 }

@@ -43,6 +43,7 @@ pub mod router;
 pub mod same_site;
 pub mod secret;
 mod session;
+mod settings_desk;
 pub mod sign_type;
 pub mod start;
 pub mod state;

@@ -56,9 +56,9 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
     let key = request::idempotency_key(request.headers())?;
     let request = request::read(request).await?;
     let user = server.tokens.read(&request.u).map_err(|_| ApiError::bad_token())?.user;
-    let price = server.pages.site.price(request.quantity);
+    let price = server.pages.live.now().price(request.quantity);
     let (total_fee, bonus) = price.ok_or_else(|| {
-        let site = &server.pages.site;
+        let site = server.pages.live.now();
         let text = format!("quantity must be from {} to {} units", site.min_quantity, site.max_quantity);
         ApiError::new(Code::Quantity, text)
     })?;

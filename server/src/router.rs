@@ -6,7 +6,7 @@ use app::{
     auth::Operator,
     links,
     pages::{not_permitted, to_sign_in},
-    service::Service,
+    service::{Pages, Service},
 };
 use axum::{
     Router,
@@ -25,7 +25,7 @@ use crate::{
     key_call::{self, Gate},
     limits, middleware, notify, notify_v3, openapi, payer_session, polls,
     problem::{self, Problem},
-    recharge_api, session,
+    recharge_api, session, settings_desk,
     state::Server,
     static_codes, verify, wx,
 };
@@ -47,6 +47,7 @@ fn own_routes() -> Routes<Server> {
         .merge(health::routes())
         .merge(polls::routes())
         .merge(session::routes())
+        .merge(settings_desk::routes())
         .merge(payer_session::routes())
         .merge(wx::routes())
         .merge(epay::routes())
@@ -58,7 +59,7 @@ pub fn router(server: Server) -> Router {
     let routes = own_routes()
         .merge(verify::routes(&server.verify))
         .with_state(server.clone())
-        .merge(app::pages::routes().with_state(server.pages.clone()))
+        .merge(app::pages::routes().with_state(Pages(server.pages.clone())))
         .merge(assets::routes());
     let (mut programs, mut api) = (Router::new(), Router::new());
     let (mut browsers, mut desk) = (Router::new(), Router::new());
@@ -78,7 +79,7 @@ pub fn router(server: Server) -> Router {
         api = api.route(path, any(problem::absent));
     }
     let programs = programs.merge(api.layer(from_fn_with_state(server.clone(), problem::render)));
-    let absent = Router::new().fallback(app::pages::not_found).with_state(server.pages.clone());
+    let absent = Router::new().fallback(app::pages::not_found).with_state(Pages(server.pages.clone()));
     let browsers = browsers
         .merge(desk.layer(from_fn_with_state(server.clone(), operators_only)))
         .fallback_service(absent.layer(from_fn_with_state(server.clone(), operators_under_admin)))
@@ -183,7 +184,7 @@ async fn permitted(State(desk): State<Desk>, request: Request, next: Next) -> Re
         return next.run(request).await;
     }
     let (mut parts, _) = request.into_parts();
-    not_permitted(&desk.pages, &mut parts, desk.permission).await
+    not_permitted(&desk.pages.present(), &mut parts, desk.permission).await
 }
 
 /// What an operator may do who has to choose a password first.

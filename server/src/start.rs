@@ -6,8 +6,12 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-use app::{service::Service, site::SiteSettings};
+use app::{
+    service::Service,
+    site::{SiteSettings, desk::LiveSite},
+};
 use cashier::db::{facts, sqlite_file};
+use cashier::desk_settings::DeskSettings;
 use cashier::operators::{Accounts, Given, OperatorError};
 use cashier::webhooks::{Names, WebhookSettings, Webhooks};
 use cashier::{
@@ -36,6 +40,7 @@ use crate::{
     refusals::Refusals,
     router,
     same_site::Hosts,
+    settings_desk,
     sign_type,
     state::{Inner, Server},
     user_token::UserTokens,
@@ -107,16 +112,21 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     // Known before the first call, which may be one that an endpoint asks for by name.
     cashier.refresh_asked().await?;
     wechat::stop_if_expired(&cashier, &config, UnixMillis::now());
+    let site = site_settings(&config, &public_url, sandbox_addr);
     let server = Server::new(Inner {
         pages: Service {
             cashier: cashier.clone(),
             keys: ApiKeys::new(db.clone(), mode_of_keys(&config)),
             operators: Accounts::new(db.clone(), secret_keys.as_ref()),
             webhooks: webhooks(&config, &db, secret_keys.as_ref(), &public_url)?,
-            site: site_settings(&config, &public_url, sandbox_addr),
+            site: Arc::clone(&site),
+            live: LiveSite::new(site),
+            desk: DeskSettings::new(db.clone()),
+            report: Arc::new(settings_desk::report(&config)),
             contract: Arc::new(LazyLock::new(|| openapi::contract(&router::register()))),
         },
         cashier,
+        config: Arc::new(config.clone()),
         wechat: client,
         tokens,
         payer_sessions: PayerSessions::new(db.clone()),
@@ -142,6 +152,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         certificate_ends: config.certificate().map(Certificate::expires_at),
     });
 
+    server.pages.reread_settings().await?;
     let loops = background::start(&server, config.cashier.query_limit_per_s);
     let limits = Limits::new(config.max_connections as usize, &config.trusted_proxies);
     tasks.push(tokio::spawn(async move {

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use wxpay::{UnixMillis, client::Client};
 
 use crate::{
-    config::{Channels, PublicUrl, VerifyFile},
+    config::{Channels, Config, PublicUrl, VerifyFile},
     create_limit::CreateLimit,
     log_limit::LogLimit,
     misses::Misses,
@@ -42,6 +42,8 @@ impl std::ops::Deref for Server {
 #[derive(Debug)]
 pub struct Inner {
     pub cashier: Cashier,
+    /// As the server was started with.
+    pub config: Arc<Config>,
     pub pages: app::service::Service,
     /// Whose signature a notice must have, by either protocol.
     pub wechat: Client,

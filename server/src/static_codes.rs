@@ -136,7 +136,7 @@ async fn make(
             .map_err(|_| ApiError::new(Code::TooLarge, "the body must have at most 16 KiB"))?;
         let wanted: Wanted = serde_json::from_slice(&body)
             .map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
-        let site = &server.pages.site;
+        let site = server.pages.live.now();
         let (total_fee, bonus) = site.price(wanted.quantity).ok_or_else(|| {
             let (least, most) = (site.min_quantity, site.max_quantity);
             ApiError::new(Code::Quantity, format!("quantity must be from {least} to {most} units"))

@@ -44,6 +44,8 @@ texts! { pub mod audit {
     A_GRANT = "调整余额", "Adjust a balance";
     A_DEBIT_REVERSED = "冲正扣款", "Reverse a debit";
     A_DIFFERENCE = "了结对账差异", "Dismiss a difference";
+    A_SETTING = "修改设置", "Change a setting";
+    A_SETTING_RESET = "恢复文件里的设置", "Reset a setting";
     A_CODE_MADE = "生成固定码", "Make a static code";
     A_CODE_STOPPED = "停用固定码", "Stop a static code";
     A_KEY_MADE = "生成接口密钥", "Make an API key";

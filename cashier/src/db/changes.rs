@@ -38,6 +38,8 @@ pub enum Change {
     Endpoints,
     /// API keys were changed.
     Keys,
+    /// Settings were changed at the desk.
+    Settings,
 }
 
 impl Change {
@@ -49,6 +51,7 @@ impl Change {
             "!numbered" => Some(Change::Numbered),
             "!endpoints" => Some(Change::Endpoints),
             "!keys" => Some(Change::Keys),
+            "!settings" => Some(Change::Settings),
             number => OutTradeNo::parse(number).ok().map(Change::Order),
         }
     }
@@ -68,6 +71,7 @@ impl Change {
             Change::Numbered => "!numbered",
             Change::Endpoints => "!endpoints",
             Change::Keys => "!keys",
+            Change::Settings => "!settings",
         }
     }
 }
@@ -200,7 +204,7 @@ mod tests {
     fn a_change_reads_back_and_one_of_a_newer_version_is_passed_over() {
         let number = OutTradeNo::parse("SM20260315100000ZZZZZZZZZZZZZZZZ").unwrap();
         for change in
-            [Change::Order(number), Change::Committed, Change::Numbered, Change::Endpoints, Change::Keys]
+            [Change::Order(number), Change::Committed, Change::Numbered, Change::Endpoints, Change::Keys, Change::Settings]
         {
             assert_eq!(Change::parse(change.as_str()), Some(change));
         }

@@ -187,7 +187,7 @@ fn wish(
         let text = format!("codes to scan are not offered: SAOMA_WECHAT_CHANNELS has {}", server.channels);
         return Err(Problem::new(Code::BadType, text));
     }
-    let site = &server.pages.site;
+    let site = server.pages.live.now();
     let (total_fee, bonus, asked) = match (wanted.quantity, wanted.total_fee) {
         (Some(Given(Quantity(quantity))), None) => {
             let (total_fee, bonus) = site.price(quantity).ok_or_else(|| {

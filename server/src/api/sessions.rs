@@ -134,7 +134,8 @@ fn parent(server: &Server, asked: &Asked) -> Result<Option<String>, Problem> {
 fn amount(server: &Server, given: Option<&Given<Amount>>) -> Result<Option<i64>, Problem> {
     let Some(Given(amount)) = given else { return Ok(None) };
     let fee = amount.fen();
-    let (site, unit) = (&server.pages.site, server.pages.site.unit_price.get());
+    let site = server.pages.live.now();
+    let unit = site.unit_price.get();
     let (least, most) = (i64::from(site.min_quantity) * unit, i64::from(site.max_quantity) * unit);
     match site.quantity(fee) {
         Some(_) => Ok(Some(fee.get())),

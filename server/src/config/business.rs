@@ -2,7 +2,7 @@
 
 use app::{
     protocol::{offer::Preset, way::Way},
-    site::{SiteFiles, SiteSettings},
+    site::{SiteFiles, SiteSettings, desk::ANNOUNCEMENT_CHARS},
 };
 use recharge::{
     Abnormal, AbnormalPayments, LatePayment,
@@ -82,6 +82,7 @@ pub(super) fn site(
     let names = assets::names();
     Ok(SiteSettings {
         name,
+        announcement: announcement(s.announcement.as_deref())?,
         site_url: s.site_url.as_deref().map(site_url).transpose()?,
         sandbox: in_sandbox,
         sandbox_scan_base: None,
@@ -130,6 +131,15 @@ fn text(setting: &str, given: &str) -> Result<String, ConfigError> {
     } else {
         Err(ConfigError::new(setting, "must be 1 to 64 characters without control characters"))
     }
+}
+
+fn announcement(given: Option<&str>) -> Result<Option<String>, ConfigError> {
+    let Some(text) = given.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
+    if text.chars().count() <= ANNOUNCEMENT_CHARS && !text.chars().any(char::is_control) {
+        return Ok(Some(text.to_owned()));
+    }
+    let problem = format!("must be at most {ANNOUNCEMENT_CHARS} characters without control characters");
+    Err(ConfigError::new("SAOMA_ANNOUNCEMENT", problem))
 }
 
 /// A page of the site.

@@ -75,6 +75,7 @@ impl Config {
             weixin,
             secret_keys: secret_keys::read(&s, &mode, &channels)?,
             mode,
+            sources: Vec::new(),
             secret_files: Vec::new(),
         })
     }

@@ -9,6 +9,7 @@ use super::{
     check::{database_url, user_token_secret},
     secret_files,
     settings::Settings,
+    sources::sources,
 };
 use cashier::error_chain::{all_lines, error_chain};
 
@@ -27,7 +28,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     {
         secret_files.push(path.to_owned());
     }
-    Ok(Config { secret_files, ..Config::check(settings)? })
+    Ok(Config { secret_files, sources: sources(file), ..Config::check(settings)? })
 }
 
 /// Only where the database is, for commands that need no merchant.
@@ -57,7 +58,7 @@ fn layers(file: Option<&Path>) -> Result<SettingsLayer, ConfigError> {
 }
 
 /// The file that was named, or `saoma.toml` in this folder if there is one.
-fn file_in_use(named: Option<&Path>) -> Option<&Path> {
+pub(super) fn file_in_use(named: Option<&Path>) -> Option<&Path> {
     let usual = Path::new("saoma.toml");
     named.or_else(|| usual.exists().then_some(usual))
 }

@@ -192,6 +192,11 @@ pub struct Settings {
     #[config(env = "SAOMA_SITE_NAME", default = "Saoma")]
     pub site_name: String,
 
+    /// What payers read above the amounts, such as when the desk is closed. An owner can change it at the desk, as the site's name, the
+    /// presets and the limits of an own amount.
+    #[config(env = "SAOMA_ANNOUNCEMENT")]
+    pub announcement: Option<String>,
+
     /// The page of your site that payers come from and go back to. Links may name another page of the same host (return_url).
     /// Example: "https://www.example.com/account"
     #[config(env = "SAOMA_SITE_URL")]

@@ -72,7 +72,7 @@ pub(super) fn way(server: &Server, kind: Kind, ip: IpAddr) -> Result<(Way, IpAdd
                     "client_ip must be the payer's public address: WeChat compares it with the phone's";
                 return Err(ApiError::new(Code::ClientIp, text));
             }
-            let site = &server.pages.site;
+            let site = server.pages.live.now();
             let scene =
                 H5Scene { kind: H5Kind::Wap, wap_url: site.public_url.clone(), wap_name: site.name.clone() };
             Ok((Way::Mweb { scene }, client_ip))

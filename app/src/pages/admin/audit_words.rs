@@ -9,7 +9,7 @@ use crate::components::money;
 use crate::text::{Lang, Text, audit as text};
 
 /// The actions that this version writes, with their words.
-pub const ACTIONS: [(&str, Text); 37] = [
+pub const ACTIONS: [(&str, Text); 39] = [
     ("refund", text::A_REFUND),
     ("refund_withdrawn", text::A_REFUND_WITHDRAWN),
     ("settle_exception", text::A_SETTLE),
@@ -28,6 +28,8 @@ pub const ACTIONS: [(&str, Text); 37] = [
     ("second_factor_on", text::A_FACTOR_ON),
     ("second_factor_off", text::A_FACTOR_OFF),
     ("recovery_codes", text::A_RECOVERY_CODES),
+    ("setting_changed", text::A_SETTING),
+    ("setting_reset", text::A_SETTING_RESET),
     ("static_code_made", text::A_CODE_MADE),
     ("static_code_stopped", text::A_CODE_STOPPED),
     ("api_key_made", text::A_KEY_MADE),

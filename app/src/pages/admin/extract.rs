@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRef, FromRequestParts, Path};
 use axum::http::request::Parts;
 use axum::http::{Method, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -43,11 +43,11 @@ impl OperatorRequest {
     }
 }
 
-impl FromRequestParts<Service> for OperatorRequest {
+impl<S: Send + Sync> FromRequestParts<S> for OperatorRequest {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Response> {
-        let Ok(request) = PageRequest::from_request_parts(parts, service).await;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let Ok(request) = PageRequest::from_request_parts(parts, state).await;
         if let Some(operator) = request.operator.clone() {
             return Ok(OperatorRequest { operator, request });
         }
@@ -82,6 +82,7 @@ pub fn page_of_form(path: &str) -> String {
         ["admin", "orders", number, ..] => links::order(number),
         ["admin", "account", ..] => links::USERS.to_owned(),
         ["admin", "codes", ..] => links::CODES.to_owned(),
+        ["admin", "settings", ..] => links::SETTINGS.to_owned(),
         ["admin", "operators", ..] => links::OPERATORS.to_owned(),
         ["admin", "me", ..] => links::ME.to_owned(),
         ["admin", "keys", ..] => links::KEYS.to_owned(),
@@ -91,22 +92,25 @@ pub fn page_of_form(path: &str) -> String {
     }
 }
 
-impl FromRequestParts<Service> for OrderPath {
+impl<S: Send + Sync> FromRequestParts<S> for OrderPath
+where
+    Service: FromRef<S>,
+{
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Response> {
-        match number(parts, service).await {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        match number(parts, state).await {
             Some(number) => Ok(OrderPath(number)),
             None => {
-                let Ok(request) = PageRequest::from_request_parts(parts, service).await;
-                Err(absent(service, &request).await)
+                let Ok(request) = PageRequest::from_request_parts(parts, state).await;
+                Err(absent(&Service::from_ref(state), &request).await)
             }
         }
     }
 }
 
-async fn number(parts: &mut Parts, service: &Service) -> Option<OutTradeNo> {
-    let names = Path::<HashMap<String, String>>::from_request_parts(parts, service).await.ok()?;
+async fn number(parts: &mut Parts, state: &(impl Send + Sync)) -> Option<OutTradeNo> {
+    let names = Path::<HashMap<String, String>>::from_request_parts(parts, state).await.ok()?;
     OutTradeNo::parse(names.0.get("out_trade_no")?.as_str()).ok()
 }
 

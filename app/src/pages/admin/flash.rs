@@ -10,7 +10,7 @@ use crate::components;
 use crate::links;
 use crate::request::PageRequest;
 use crate::text::{
-    Text, accounts, bill, codes, error, factor, keys, me, order, people, refunds, resolve, webhooks,
+    Text, accounts, bill, codes, error, factor, keys, me, order, people, refunds, resolve, settings, webhooks,
 };
 use crate::url::address;
 
@@ -83,6 +83,8 @@ outcomes! {
     PasswordChanged = "password", None, me::SAID_CHANGED;
     SessionEnded = "ended", None, me::SAID_ENDED;
     SessionWasOver = "was_over", Some("warn"), me::SAID_OVER;
+    SettingChanged = "setting", None, settings::SAID_CHANGED;
+    SettingReset = "setting_reset", None, settings::SAID_RESET;
     FactorOff = "factor_off", None, factor::SAID_OFF;
     FactorReset = "factor_reset", None, factor::SAID_RESET;
     OtherSessionsEnded = "others_ended", None, me::SAID_OTHERS;
@@ -138,6 +140,11 @@ pub fn to_me(outcome: Outcome) -> Response {
 /// Leads to the operator's own second factor, which says the outcome.
 pub fn to_factor(outcome: Outcome) -> Response {
     to(links::ME_FACTOR, outcome, "")
+}
+
+/// Leads to the settings, which say the outcome.
+pub fn to_settings(outcome: Outcome) -> Response {
+    to(links::SETTINGS, outcome, "")
 }
 
 /// Leads to a page about webhooks, which says the outcome.

@@ -1,0 +1,75 @@
+//! What the settings page shows of this process: each setting with where it came from, certificates with their ends, and what the
+//! doctor found last. The server fills it in.
+
+use std::sync::{PoisonError, RwLock};
+
+use wxpay::UnixMillis;
+
+/// Where a setting's value came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Environment,
+    File,
+    Default,
+    /// It is not set, and there is no default.
+    Unset,
+}
+
+/// One setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingLine {
+    /// The variable of the environment.
+    pub variable: &'static str,
+    pub source: Source,
+    /// The value; `None` for a secret, and for one that is not set.
+    pub value: Option<String>,
+}
+
+/// A certificate or key with an end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    pub name: String,
+    pub ends_at: UnixMillis,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    Good,
+    Skipped,
+    Warning,
+    Bad,
+}
+
+/// What one of the doctor's checks found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub id: &'static str,
+    pub verdict: Verdict,
+    pub text: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+/// What the page shows.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub settings: Vec<SettingLine>,
+    pub endings: Vec<Ending>,
+    findings: RwLock<Option<(UnixMillis, Vec<Finding>)>>,
+}
+
+impl Report {
+    pub fn new(settings: Vec<SettingLine>, endings: Vec<Ending>) -> Report {
+        Report { settings, endings, findings: RwLock::default() }
+    }
+
+    /// What the doctor found last, and when.
+    pub fn findings(&self) -> Option<(UnixMillis, Vec<Finding>)> {
+        self.findings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn found(&self, at: UnixMillis, findings: Vec<Finding>) {
+        *self.findings.write().unwrap_or_else(PoisonError::into_inner) = Some((at, findings));
+    }
+}

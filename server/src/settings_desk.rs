@@ -1,0 +1,67 @@
+//! What the settings page shows of this process, and the doctor's checks as the page runs them.
+
+use std::sync::Arc;
+
+use app::{
+    access::{Caller, Limit, Permission, Routes},
+    links,
+    service::report::{Ending, Finding, Report, Verdict},
+};
+use axum::{
+    extract::State,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use cashier::error_chain::error_chain;
+use tokio::task::JoinSet;
+use wxpay::client::Certificate;
+
+use crate::{
+    config::Config,
+    doctor::{self, CHECKS, Patient},
+    state::Server,
+};
+
+pub(crate) fn routes() -> Routes<Server> {
+    Routes::new().post(links::SETTINGS_CHECK, Caller::Operator(Permission::Owner), Limit::Operator, check)
+}
+
+/// What is known when the server starts.
+pub(crate) fn report(config: &Config) -> Report {
+    let certificate = config.certificate().map(Certificate::expires_at);
+    let endings = certificate.map(|ends_at| Ending { name: "SAOMA_WECHAT_CERT".to_owned(), ends_at });
+    Report::new(config.sources.clone(), endings.into_iter().collect())
+}
+
+/// Runs all checks, each at most 20 s and all at the same time, and keeps what they find for the page.
+async fn check(State(server): State<Server>) -> Response {
+    let findings = match Patient::of(Config::clone(&server.config)).await {
+        Ok(patient) => looked_at(Arc::new(patient)).await,
+        Err(error) => {
+            let text = error_chain(&error);
+            vec![Finding { id: "start", verdict: Verdict::Bad, text, hint: None }]
+        }
+    };
+    server.pages.report.found(server.now(), findings);
+    Redirect::to(&format!("{}#do-t", links::SETTINGS)).into_response()
+}
+
+async fn looked_at(patient: Arc<Patient>) -> Vec<Finding> {
+    let mut looking = JoinSet::new();
+    for (place, check) in CHECKS.iter().enumerate() {
+        let patient = Arc::clone(&patient);
+        looking.spawn(async move { (place, check.run(&patient).await) });
+    }
+    let mut found = looking.join_all().await;
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().map(|(_, found)| shown(found)).collect()
+}
+
+fn shown(found: doctor::Finding) -> Finding {
+    let verdict = match found.verdict {
+        doctor::Verdict::Good => Verdict::Good,
+        doctor::Verdict::Skipped => Verdict::Skipped,
+        doctor::Verdict::Warning => Verdict::Warning,
+        doctor::Verdict::Bad => Verdict::Bad,
+    };
+    Finding { id: found.id, verdict, text: found.text, hint: found.hint }
+}
