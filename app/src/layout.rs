@@ -281,6 +281,7 @@ pub enum Tab {
     Codes,
     Keys,
     Webhooks,
+    Second,
     Audit,
     People,
     Settings,
@@ -321,6 +322,7 @@ where
                     {link(Tab::Reconciliations, links::RECONCILIATIONS, nav::BILLS)}
                     {link(Tab::Users, links::USERS, nav::USERS)}
                     {site.static_codes.then(|| link(Tab::Codes, links::CODES, nav::CODES))}
+                    {site.second_person_from.map(|_| link(Tab::Second, links::SECOND, nav::SECOND))}
                     {link(Tab::Audit, links::AUDIT, nav::AUDIT)}
                     {is_owner.then(|| view! {
                         {link(Tab::Keys, links::KEYS, nav::KEYS)}

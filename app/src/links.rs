@@ -46,6 +46,10 @@ pub const DEBIT: &str = "/admin/account/debit";
 pub const KEYS: &str = "/admin/keys";
 /// The list of webhook endpoints, and the form that makes one.
 pub const WEBHOOKS: &str = "/admin/webhooks";
+/// Credits that wait for a second operator; takes the form that confirms one.
+pub const SECOND: &str = "/admin/second";
+/// Takes one back.
+pub const SECOND_WITHDRAW: &str = "/admin/second/withdraw";
 /// What operators and the site's programs did.
 pub const AUDIT: &str = "/admin/audit";
 /// What is configured, where it came from, and what an owner may change of it.

@@ -9,8 +9,8 @@ use leptos::prelude::use_context;
 use wxpay::H5Kind;
 
 use crate::auth::{
-    ClientIp, Confirmed, CurrentUser, Draft, OauthFailures, Operator, OtherUser, PayerOpenId, UndeclaredProxy,
-    Viewer, Visit,
+    ClientIp, Confirmed, CurrentUser, Draft, OauthFailures, Operator, OtherUser, PayerOpenId,
+    UndeclaredProxy, Viewer, Visit,
 };
 use crate::lang::Lang;
 use crate::protocol::error::{AppError, ErrorCode, refusal};

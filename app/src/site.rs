@@ -47,6 +47,8 @@ pub struct SiteSettings {
     pub plain_http: bool,
     /// Origins that may show payers' pages in a frame.
     pub frame_ancestors: Vec<String>,
+    /// Credits by hand of this much or more need a second operator.
+    pub second_person_from: Option<Fen>,
     /// The balance is kept here, and pages show it.
     pub keeps_balance: bool,
     pub files: SiteFiles,
@@ -112,6 +114,7 @@ pub(crate) mod tests {
             public_url: "http://127.0.0.1:3000".to_owned(),
             plain_http: false,
             frame_ancestors: vec![],
+            second_person_from: None,
             keeps_balance: true,
             files: SiteFiles { output_name: "saoma".to_owned(), css: "main.css".to_owned() },
         }

@@ -13,14 +13,16 @@ mod operator_codes;
 mod operator_keys;
 mod operator_money;
 mod operator_people;
+mod operator_second;
 mod operator_settings;
 mod operator_webhooks;
 mod payer_pages;
 mod shared;
 
 pub use self::{
-    contract_page::*, operator::*, operator_accounts::*, operator_audit::*, operator_bills::*, operator_codes::*,
-    operator_keys::*, operator_money::*, operator_people::*, operator_settings::*, operator_webhooks::*, payer_pages::*, shared::*,
+    contract_page::*, operator::*, operator_accounts::*, operator_audit::*, operator_bills::*,
+    operator_codes::*, operator_keys::*, operator_money::*, operator_people::*, operator_second::*,
+    operator_settings::*, operator_webhooks::*, payer_pages::*, shared::*,
 };
 pub use crate::lang::{Lang, Text};
 
@@ -51,6 +53,7 @@ mod tests {
             me::EVERY,
             audit::EVERY,
             settings::EVERY,
+            second::EVERY,
             factor::EVERY,
             webhooks::EVERY,
             contract::EVERY,

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 pub(crate) mod access_tokens;
 pub mod accounts;
 pub(crate) mod api_keys;
+pub(crate) mod asked_credits;
 pub mod audit;
 pub mod backup;
 mod batch_context;

@@ -28,6 +28,7 @@ mod recent;
 mod reconcile;
 mod refunds;
 pub mod sealing;
+pub mod second_person;
 mod self_check;
 mod spending;
 mod static_code;

@@ -33,6 +33,7 @@ pub mod protocols;
 pub mod reconciliation;
 pub mod refund;
 pub mod role;
+pub mod second_person;
 pub mod spend;
 pub mod static_code;
 mod user;

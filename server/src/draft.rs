@@ -54,4 +54,3 @@ pub fn of_page(cookies: CookieStyle, request: &Request) -> Option<Draft> {
     let (page, fields): (String, Vec<(String, String)>) = serde_json::from_slice(&json).ok()?;
     (request.method() == Method::GET && page == request.uri().path()).then_some(Draft(fields))
 }
-

@@ -332,11 +332,7 @@ impl Operators {
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn session(
-        &self,
-        token: &str,
-        now: UnixMillis,
-    ) -> Result<Option<(SignedIn, String)>, DbError> {
+    pub async fn session(&self, token: &str, now: UnixMillis) -> Result<Option<(SignedIn, String)>, DbError> {
         if token.len() != 32 {
             return Ok(None);
         }

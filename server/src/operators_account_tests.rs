@@ -79,7 +79,10 @@ async fn a_role_is_changed_by_who_saw_the_present_one_and_counts_at_once() {
         assert!(matches!(unknown, Err(OperatorError::Unknown(_))), "{unknown:?}");
         let told = "audit WHERE action = 'operator_role' AND operator = 'chen' AND subject = 'li' \
              AND before = '{\"role\":\"owner\"}' AND after = '{\"role\":\"viewer\"}'";
-        assert_eq!((desk.count(told).await, desk.count("audit WHERE action = 'operator_role'").await), (1, 1));
+        assert_eq!(
+            (desk.count(told).await, desk.count("audit WHERE action = 'operator_role'").await),
+            (1, 1)
+        );
     })
     .await;
 }

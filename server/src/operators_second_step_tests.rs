@@ -42,7 +42,10 @@ async fn a_code_lets_in_once_and_no_code_of_a_step_before_it_does() {
         let session = desk.operators.second_step(&token, &code, at(HOME), NOW).await.unwrap();
         assert_eq!(desk.session(&session, NOW).await.as_deref(), Some("chen"));
         // The first step is used up, and so is the code.
-        assert!(matches!(desk.operators.second_step(&token, &code, at(HOME), NOW).await, Err(LoginError::Over)));
+        assert!(matches!(
+            desk.operators.second_step(&token, &code, at(HOME), NOW).await,
+            Err(LoginError::Over)
+        ));
         for (code, when) in [(code, NOW), (code_at(&secret, NOW.plus_ms(-30_000)).unwrap(), NOW.plus_ms(1))] {
             let token = first_step(&desk, HOME, when).await;
             let again = desk.operators.second_step(&token, &code, at(HOME), when).await;
@@ -134,7 +137,8 @@ async fn a_first_step_ends_with_its_time_a_new_password_and_the_operator() {
         assert!(matches!(over, Err(LoginError::Over)), "{over:?}");
         assert_eq!(desk.count("operator_factors WHERE last_step > 0").await, 1);
         remove(&desk.db, "chen", false, NOW).await.unwrap();
-        for table in ["operator_factors", "operator_recovery_codes", "operator_sign_ins", "operator_sessions"] {
+        for table in ["operator_factors", "operator_recovery_codes", "operator_sign_ins", "operator_sessions"]
+        {
             assert_eq!(desk.count(table).await, 0, "{table}");
         }
     })

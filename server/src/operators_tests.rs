@@ -110,7 +110,10 @@ async fn signing_in_again_ends_the_session_that_the_browser_had() {
     on_both(|desk| async move {
         let other = desk.login("chen", RIGHT, HOME).await.unwrap();
         let old = desk.login("chen", RIGHT, HOME).await.unwrap();
-        let new = desk.operators.login("chen", RIGHT, Browser { token: Some(&old), agent: "" }, at(HOME), NOW).await;
+        let new = desk
+            .operators
+            .login("chen", RIGHT, Browser { token: Some(&old), agent: "" }, at(HOME), NOW)
+            .await;
         let new = session(new.unwrap());
         let goes_on = async |token: &str| desk.session(token, NOW).await.is_some();
         assert!(!goes_on(&old).await && goes_on(&new).await && goes_on(&other).await);

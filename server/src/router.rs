@@ -178,7 +178,7 @@ async fn permitted(State(desk): State<Desk>, request: Request, next: Next) -> Re
         return to_sign_in(request.method(), request.uri());
     };
     if operator.must_change && !is_open_before_the_change(request.uri().path()) {
-        return Redirect::to(&links::ME_FIRST).into_response();
+        return Redirect::to(links::ME_FIRST).into_response();
     }
     if operator.may(desk.permission) {
         return next.run(request).await;

@@ -4,7 +4,6 @@
 use app::access::{Caller, Limit, Permission, Routes, Stranger, permissions};
 use app::auth::{ClientIp, Confirmed, Draft, Operator, Visit};
 use app::{links, url::address};
-use cashier::operators::check_form;
 use axum::{
     Extension,
     body::Body,
@@ -12,6 +11,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Redirect, Response},
 };
+use cashier::operators::check_form;
 use http::{HeaderMap, Method, StatusCode, header};
 use serde::Deserialize;
 

@@ -40,8 +40,7 @@ use crate::{
     refusals::Refusals,
     router,
     same_site::Hosts,
-    settings_desk,
-    sign_type,
+    settings_desk, sign_type,
     state::{Inner, Server},
     user_token::UserTokens,
     ways_back::WaysBack,
@@ -126,7 +125,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             contract: Arc::new(LazyLock::new(|| openapi::contract(&router::register()))),
         },
         cashier,
-        config: Arc::new(config.clone()),
+        config: Arc::new(as_served(&config, addr, &public_url, sandbox_addr)),
         wechat: client,
         tokens,
         payer_sessions: PayerSessions::new(db.clone()),
@@ -160,6 +159,20 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         drop(loops);
     }));
     Ok(Running { addr, public_url, sandbox_addr, browser_addr, first_password, no_operator, stop, tasks })
+}
+
+/// The settings with the addresses that the system chose where they left it the choice.
+fn as_served(
+    config: &Config,
+    addr: SocketAddr,
+    public_url: &PublicUrl,
+    sandbox_addr: Option<SocketAddr>,
+) -> Config {
+    let mode = match sandbox_addr {
+        Some(addr) => Mode::Sandbox { addr },
+        None => config.mode.clone(),
+    };
+    Config { addr, public_url: Some(public_url.clone()), mode, ..config.clone() }
 }
 
 /// One line for each file with secrets that every user of the machine can open.

@@ -77,14 +77,14 @@ mod oauth;
 mod operators;
 #[path = "http/pages.rs"]
 mod pages;
-#[path = "http/people.rs"]
-mod people;
 #[path = "http/past.rs"]
 mod past;
 #[path = "http/payer_sessions.rs"]
 mod payer_sessions;
 #[path = "http/peers.rs"]
 mod peers;
+#[path = "http/people.rs"]
+mod people;
 #[path = "http/plain_http.rs"]
 mod plain_http;
 #[path = "http/polls.rs"]
@@ -101,8 +101,12 @@ mod releases;
 mod restored;
 #[path = "http/sandbox_alone.rs"]
 mod sandbox_alone;
+#[path = "http/second_person.rs"]
+mod second_person;
 #[path = "http/settings.rs"]
 mod settings;
+#[path = "http/settings_desk.rs"]
+mod settings_desk;
 #[path = "http/signed_v3.rs"]
 mod signed_v3;
 #[path = "http/static_codes.rs"]

@@ -32,6 +32,7 @@ pub mod reconciliations;
 pub mod refund;
 mod refunds;
 pub mod resolve;
+pub mod second;
 pub mod settings;
 pub mod settings_change;
 mod settings_words;

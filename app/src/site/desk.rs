@@ -95,7 +95,8 @@ impl DeskName {
                 site.announcement = Some(words).filter(|words| !words.is_empty());
             }
             DeskName::Limits => {
-                let bound = |name: &str| value.get(name)?.as_u64().and_then(|units| u32::try_from(units).ok());
+                let bound =
+                    |name: &str| value.get(name)?.as_u64().and_then(|units| u32::try_from(units).ok());
                 site.min_quantity = bound("min").ok_or(Problem::Form)?;
                 site.max_quantity = bound("max").ok_or(Problem::Form)?;
             }
@@ -177,9 +178,9 @@ impl LiveSite {
         let changed = |row: &DeskSetting| Some((DeskName::from_name(&row.name)?, row.value.clone()?));
         let changed: Vec<_> = rows.iter().filter_map(changed).collect();
         // Amounts have to go with each other, so that all are looked at together first.
-        let all = changed.iter().try_fold(SiteSettings::clone(&self.0.file), |site, (name, value)| {
-            name.read(&site, value)
-        });
+        let all = changed
+            .iter()
+            .try_fold(SiteSettings::clone(&self.0.file), |site, (name, value)| name.read(&site, value));
         let site = match all.and_then(|site| check(&site).map(|()| site)) {
             Ok(site) => site,
             Err(_) => one_by_one(&self.0.file, &changed),
@@ -263,7 +264,10 @@ mod tests {
         ]);
         // The limits alone would not go with the file's presets.
         let now = live.now();
-        assert_eq!((now.min_quantity, now.max_quantity, now.announcement.as_deref()), (2, 9, Some("春节照常到账")));
+        assert_eq!(
+            (now.min_quantity, now.max_quantity, now.announcement.as_deref()),
+            (2, 9, Some("春节照常到账"))
+        );
         assert_eq!(now.price(8).map(|(_, bonus)| bonus.get()), Some(50));
         assert_eq!(live.file().price(50).map(|(_, bonus)| bonus.get()), Some(200));
         live.take(vec![row(DeskName::Presets, None, 2), row(DeskName::SiteName, Some("broken"), 1)]);

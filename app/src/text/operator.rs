@@ -32,6 +32,7 @@ texts! { pub mod nav {
     WEBHOOKS = "推送", "Webhooks";
     PEOPLE = "人员", "People";
     SETTINGS = "设置", "Settings";
+    SECOND = "待复核", "To confirm";
     AUDIT = "操作记录", "Audit";
     DRAFT = "登录之前填写的内容已经放回表单，还没有提交。请核对后再提交一次。", "What you had typed before signing in is back in its form and was not sent. Please look it over and send it again.";
     ME = "我的账号：{name}", "My account: {name}";

@@ -44,6 +44,9 @@ texts! { pub mod audit {
     A_GRANT = "调整余额", "Adjust a balance";
     A_DEBIT_REVERSED = "冲正扣款", "Reverse a debit";
     A_DIFFERENCE = "了结对账差异", "Dismiss a difference";
+    A_CREDIT_ASKED = "提请复核入账", "Ask for a second person";
+    A_CREDIT_CONFIRMED = "复核入账", "Confirm a credit";
+    A_CREDIT_WITHDRAWN = "撤回提请", "Take a request back";
     A_SETTING = "修改设置", "Change a setting";
     A_SETTING_RESET = "恢复文件里的设置", "Reset a setting";
     A_CODE_MADE = "生成固定码", "Make a static code";

@@ -12,7 +12,6 @@ texts! { pub mod settings {
     PRESETS = "金额和赠送", "Amounts and bonus";
     CHANGE = "修改", "Change";
     RESET = "恢复文件里的值", "Go back to the file's value";
-    NOW = "现在", "Now";
     IN_FILE = "文件里是：{value}", "In the file: {value}";
     BY_DESK = "{time} 由 {who} 在管理台修改", "Changed here on {time} by {who}";
     BY_FILE = "来自配置文件或默认值", "From the file, the environment or the default";

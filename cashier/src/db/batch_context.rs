@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use sqlx::AnyConnection;
 
-use super::{DbError, exceptions, ledger, audit, refunds};
+use super::{DbError, audit, exceptions, ledger, refunds};
 use crate::random::Random;
 use recharge::batch::Context;
 use recharge::command::Reads;

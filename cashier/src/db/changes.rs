@@ -203,9 +203,14 @@ mod tests {
     #[test]
     fn a_change_reads_back_and_one_of_a_newer_version_is_passed_over() {
         let number = OutTradeNo::parse("SM20260315100000ZZZZZZZZZZZZZZZZ").unwrap();
-        for change in
-            [Change::Order(number), Change::Committed, Change::Numbered, Change::Endpoints, Change::Keys, Change::Settings]
-        {
+        for change in [
+            Change::Order(number),
+            Change::Committed,
+            Change::Numbered,
+            Change::Endpoints,
+            Change::Keys,
+            Change::Settings,
+        ] {
             assert_eq!(Change::parse(change.as_str()), Some(change));
         }
         assert_eq!(Change::parse("!other"), None);

@@ -8,9 +8,9 @@ use sqlx::any::AnyRow;
 use wxpay::bill::{BillDate, BillRow};
 use wxpay::{Fen, UnixMillis};
 
+use super::audit;
 use super::bulk::{self, Table, number, read_only, text};
 use super::day_claim::{Claim, write};
-use super::audit;
 use super::{Db, DbError};
 use recharge::audit::AuditEntry;
 use recharge::exception::ExceptionId;

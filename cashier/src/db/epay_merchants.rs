@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use wxpay::UnixMillis;
 
 use super::row::Row;
-use super::{Db, DbError, column, audit};
+use super::{Db, DbError, audit, column};
 
 const SELECT: &str =
     "SELECT pid, name, secret, hosts, made_by, created_at, revoked_at, version FROM epay_merchants";

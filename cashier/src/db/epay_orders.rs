@@ -9,7 +9,7 @@ use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{Fen, UnixMillis};
 
 use super::row::Row;
-use super::{Db, DbError, bulk, column, audit};
+use super::{Db, DbError, audit, bulk, column};
 
 /// How long a try may take before others may make it, in milliseconds: a request ends within 15 s.
 pub(crate) const LEASE_MS: i64 = 30_000;

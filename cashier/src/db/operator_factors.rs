@@ -261,7 +261,9 @@ pub async fn complete(
             .bind(&operator)
             .execute(transaction.connection())
             .await?;
-        if taken.rows_affected() == 0 || !operator_sessions::begin_in(&mut transaction, &write.random, &session).await? {
+        if taken.rows_affected() == 0
+            || !operator_sessions::begin_in(&mut transaction, &write.random, &session).await?
+        {
             transaction.rollback().await;
             return Ok(Second::Over);
         }
@@ -282,8 +284,12 @@ async fn take(
          WHERE operator = $3 AND confirmed_at IS NOT NULL AND last_step < $1";
     const CODE: &str = "UPDATE operator_recovery_codes SET used_at = $1 WHERE operator = $2 AND hash = $3 AND used_at IS NULL";
     let taken = match proof {
-        Proof::Step { step, secret } => sqlx::query(STEP).bind(*step).bind(secret).bind(operator).execute(connection).await?,
-        Proof::Recovery(hash) => sqlx::query(CODE).bind(now.get()).bind(operator).bind(hash).execute(connection).await?,
+        Proof::Step { step, secret } => {
+            sqlx::query(STEP).bind(*step).bind(secret).bind(operator).execute(connection).await?
+        }
+        Proof::Recovery(hash) => {
+            sqlx::query(CODE).bind(now.get()).bind(operator).bind(hash).execute(connection).await?
+        }
     };
     Ok(taken.rows_affected() == 1)
 }

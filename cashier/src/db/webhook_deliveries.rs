@@ -10,7 +10,7 @@ use wxpay::UnixMillis;
 
 use super::row::Row;
 use super::webhook_endpoints::{lock, set_health, take_probe};
-use super::{Db, DbError, bulk, column, audit, webhook_events};
+use super::{Db, DbError, audit, bulk, column, webhook_events};
 
 /// For how long a delivery is its sender's, in milliseconds; a process that died gives it back then.
 pub(crate) const LEASE_MS: i64 = 30_000;

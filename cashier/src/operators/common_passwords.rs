@@ -24,10 +24,17 @@ mod tests {
 
     #[test]
     fn the_commonest_are_known_in_any_case_and_others_are_not() {
-        for common in ["1qaz2wsx3edc", "qwertyqwerty", "QWERTYqwerty", "123456789987654321", "Mailcreated5240"] {
+        for common in
+            ["1qaz2wsx3edc", "qwertyqwerty", "QWERTYqwerty", "123456789987654321", "Mailcreated5240"]
+        {
             assert!(is_common(common), "{common}");
         }
-        for other in ["correct horse battery", "another horse battery", "a password of the tests", "only for measuring"] {
+        for other in [
+            "correct horse battery",
+            "another horse battery",
+            "a password of the tests",
+            "only for measuring",
+        ] {
             assert!(!is_common(other), "{other}");
         }
     }

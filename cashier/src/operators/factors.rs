@@ -38,7 +38,10 @@ pub enum Factor {
     Off,
     /// It can be confirmed with a code.
     Begun,
-    On { since: UnixMillis, codes_left: i64 },
+    On {
+        since: UnixMillis,
+        codes_left: i64,
+    },
 }
 
 impl Accounts {
@@ -118,7 +121,12 @@ impl Accounts {
     ///
     /// # Errors
     /// [`FactorError::Changed`] if there is none.
-    pub async fn remove_factor(&self, operator: &str, by: &Acting, now: UnixMillis) -> Result<(), FactorError> {
+    pub async fn remove_factor(
+        &self,
+        operator: &str,
+        by: &Acting,
+        now: UnixMillis,
+    ) -> Result<(), FactorError> {
         let entry = AuditEntry::of(now, by, "second_factor_off", operator);
         match operator_factors::remove(&self.db, entry).await? {
             true => Ok(()),
@@ -131,7 +139,12 @@ impl Accounts {
     ///
     /// # Errors
     /// [`FactorError`].
-    pub async fn proof(&self, operator: &str, typed: &str, now: UnixMillis) -> Result<Option<Proof>, FactorError> {
+    pub async fn proof(
+        &self,
+        operator: &str,
+        typed: &str,
+        now: UnixMillis,
+    ) -> Result<Option<Proof>, FactorError> {
         let typed = tidy(typed);
         if typed.len() == CODE_LENGTH {
             return Ok(Some(Proof::Recovery(hash(&typed))));
@@ -181,9 +194,8 @@ fn recovery_codes() -> (Vec<String>, Vec<String>) {
         let bytes = random.bytes::<CODE_LENGTH>();
         bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect::<String>()
     };
-    let shown = |code: &String| {
-        code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-")
-    };
+    let shown =
+        |code: &String| code.as_bytes().chunks(4).map(String::from_utf8_lossy).collect::<Vec<_>>().join("-");
     let codes: Vec<_> = (0..CODES).map(|_| code()).collect();
     (codes.iter().map(shown).collect(), codes.iter().map(|code| hash(code)).collect())
 }
@@ -209,7 +221,10 @@ mod tests {
                 assert_eq!(step(SECRET, code, at(second + near)), Some(second / 30), "{second} {near}");
             }
             assert_eq!(step(SECRET, code, at(second + 61)), None);
-            assert_eq!(step(SECRET, &format!("{} {}", &code[..3], &code[3..]), at(second)), Some(second / 30));
+            assert_eq!(
+                step(SECRET, &format!("{} {}", &code[..3], &code[3..]), at(second)),
+                Some(second / 30)
+            );
         }
         for wrong in ["", "28708", "2870820", "abcdef", "287083"] {
             assert_eq!(step(SECRET, wrong, UnixMillis::new(59_000)), None, "{wrong}");

@@ -36,8 +36,7 @@ pub(super) fn hashed(password: &str) -> Result<String, OperatorError> {
 /// A password that can be read aloud: 20 letters and digits without look-alikes, 100 bits.
 pub fn new_password(random: &Random) -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let letters: Vec<u8> =
-        random.bytes::<20>().iter().map(|byte| ALPHABET[usize::from(byte % 32)]).collect();
+    let letters: Vec<u8> = random.bytes::<20>().iter().map(|byte| ALPHABET[usize::from(byte % 32)]).collect();
     let groups: Vec<_> = letters.chunks(5).map(String::from_utf8_lossy).collect();
     groups.join("-")
 }

@@ -1,8 +1,8 @@
 //! Settings of a test's cashier, unless the test sets others.
 
 use cashier::Settings;
-use recharge::{AbnormalPayments, LatePayment};
 use recharge::spend::BalanceKeeper;
+use recharge::{AbnormalPayments, LatePayment};
 
 pub fn settings() -> Settings {
     Settings {

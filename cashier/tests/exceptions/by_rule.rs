@@ -27,7 +27,10 @@ async fn a_second_payment_goes_back_in_the_transaction_that_keeps_it_and_arrives
         harness.deliver().await;
         assert_eq!(harness.cashier.open_exceptions(10).await.unwrap(), []);
         let kept = harness.cashier.exceptions(&order.out_trade_no).await.unwrap().remove(0);
-        assert_eq!((kept.kind, &kept.resolution.as_ref().unwrap().by), (ExceptionKind::Duplicate, &Actor::Rule));
+        assert_eq!(
+            (kept.kind, &kept.resolution.as_ref().unwrap().by),
+            (ExceptionKind::Duplicate, &Actor::Rule)
+        );
         let refunds = harness.cashier.refunds(&order.out_trade_no).await.unwrap();
         assert_eq!((refunds.len(), refunds[0].amount, &refunds[0].by), (1, order.total_fee, &Actor::Rule));
         assert_eq!(Some(&refunds[0].transaction_id), kept.transaction_id.as_ref());
@@ -81,7 +84,15 @@ async fn a_refund_by_rule_that_fails_leaves_the_payment_to_a_person_and_is_not_a
         drive(&harness, 10_000).await;
         let open = harness.cashier.open_exceptions(10).await.unwrap();
         assert_eq!((open.len(), open[0].kind), (1, ExceptionKind::Duplicate));
-        let body = harness.sandbox.notices().iter().rev().find(|notice| notice.body.contains("total_fee")).unwrap().body.clone();
+        let body = harness
+            .sandbox
+            .notices()
+            .iter()
+            .rev()
+            .find(|notice| notice.body.contains("total_fee"))
+            .unwrap()
+            .body
+            .clone();
         harness.cashier.credit_payment(payment(&body, &harness.merchant), "203.0.113.41").await.unwrap();
         assert_eq!(harness.cashier.refunds(&order.out_trade_no).await.unwrap().len(), 1);
         assert_eq!(harness.cashier.open_exceptions(10).await.unwrap().len(), 1);

@@ -46,7 +46,8 @@ impl Batch<'_> {
             return;
         }
         let kept = self.context.exceptions.get(&id).or_else(|| self.exceptions.get(&id)).cloned();
-        let (Some(exception), Ok(out_refund_no)) = (kept, refund::number_by_rule(kind, &payment.transaction_id))
+        let (Some(exception), Ok(out_refund_no)) =
+            (kept, refund::number_by_rule(kind, &payment.transaction_id))
         else {
             return;
         };
@@ -54,7 +55,8 @@ impl Batch<'_> {
         if self.context.refunds.contains_key(&out_refund_no) {
             return;
         }
-        let decision = Decision::Refund { out_refund_no: out_refund_no.clone(), reason: reason(kind).to_owned() };
+        let decision =
+            Decision::Refund { out_refund_no: out_refund_no.clone(), reason: reason(kind).to_owned() };
         let order = self.orders.get(number).map(|slot| slot.order.clone());
         let refunds: Vec<_> = self.context.of_order(number).collect();
         let is_credited = self.context.by_hand(number, &payment.transaction_id).is_some();

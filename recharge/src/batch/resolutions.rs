@@ -146,7 +146,12 @@ impl Batch<'_> {
 
     /// The order of a payment that did not fit it has ended: a later proof of that payment with the right amount would
     /// be the same money again. A paid order has ended already, and another app's payment never moves ours.
-    pub(super) fn end_by_hand(&mut self, exception: &Exception, transaction_id: &TransactionId, now: UnixMillis) {
+    pub(super) fn end_by_hand(
+        &mut self,
+        exception: &Exception,
+        transaction_id: &TransactionId,
+        now: UnixMillis,
+    ) {
         if exception.kind != ExceptionKind::OtherApp {
             self.step(&exception.out_trade_no, |order| {
                 Some(order.resolved_by_hand(transaction_id, now).unwrap_or_else(|| order.touched()))

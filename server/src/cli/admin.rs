@@ -61,7 +61,10 @@ async fn list(accounts: &Accounts, now: UnixMillis) -> Result<(), Failure> {
     for OperatorRow { name, role, password_at, signed_in_at, sessions, failures, .. } in operators {
         let signed_in = signed_in_at.map_or_else(|| "not in 30 days".to_owned(), day);
         let role = role.name();
-        println!("{name:32}  {role:7}  {:19}  {signed_in:19}  {sessions:>8}  {failures:>13}", day(password_at));
+        println!(
+            "{name:32}  {role:7}  {:19}  {signed_in:19}  {sessions:>8}  {failures:>13}",
+            day(password_at)
+        );
     }
     Ok(())
 }

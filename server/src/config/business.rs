@@ -66,6 +66,14 @@ fn low_balance(fen: u64) -> Result<Option<Fen>, ConfigError> {
     }
 }
 
+/// In fen; `None` for zero.
+fn second_person(fen: u64) -> Result<Option<Fen>, ConfigError> {
+    match i64::try_from(fen).ok().filter(|fen| *fen <= Amount::MOST) {
+        Some(fen) => Ok((fen > 0).then_some(Fen::new(fen))),
+        None => Err(ConfigError::new("SAOMA_SECOND_PERSON_FROM", "must be at most 100000000000 fen")),
+    }
+}
+
 /// The pages' settings; `public_url` and `sandbox_scan_base` are left empty.
 ///
 /// # Errors
@@ -95,6 +103,7 @@ pub(super) fn site(
         public_url: String::new(),
         plain_http: false,
         frame_ancestors,
+        second_person_from: second_person(s.second_person_from)?,
         keeps_balance: balance_keeper(s)? == BalanceKeeper::Saoma,
         files: SiteFiles { output_name: names.bundle.clone(), css: names.sheet.clone() },
     })

@@ -28,7 +28,8 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     {
         secret_files.push(path.to_owned());
     }
-    Ok(Config { secret_files, sources: sources(file), ..Config::check(settings)? })
+    let text = file_in_use(file).and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+    Ok(Config { secret_files, sources: sources(&text), ..Config::check(settings)? })
 }
 
 /// Only where the database is, for commands that need no merchant.
@@ -58,7 +59,7 @@ fn layers(file: Option<&Path>) -> Result<SettingsLayer, ConfigError> {
 }
 
 /// The file that was named, or `saoma.toml` in this folder if there is one.
-pub(super) fn file_in_use(named: Option<&Path>) -> Option<&Path> {
+fn file_in_use(named: Option<&Path>) -> Option<&Path> {
     let usual = Path::new("saoma.toml");
     named.or_else(|| usual.exists().then_some(usual))
 }

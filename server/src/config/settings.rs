@@ -242,6 +242,11 @@ pub struct Settings {
     #[config(env = "SAOMA_MISMATCHED_PAYMENT", default = "ask")]
     pub mismatched_payment: String,
 
+    /// Credits by hand of this much or more, in fen, are done only when a second operator confirms them: adjustments, and payments that
+    /// do not fit and are credited. 0: none.
+    #[config(env = "SAOMA_SECOND_PERSON_FROM", default = 0)]
+    pub second_person_from: u64,
+
     /// Who keeps the balances that payers spend: "saoma", and your site spends by /api/v1; or "site": Saoma only sells. Then pages
     /// show no balance, and a refund is never refused for a low one.
     #[config(env = "SAOMA_BALANCE_KEPT_BY", default = "saoma")]

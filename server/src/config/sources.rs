@@ -1,24 +1,21 @@
 //! Where each setting came from, for the settings page: never a secret's value.
 
-use std::path::Path;
-
 use app::service::report::{SettingLine, Source};
 use confique::{
     Config as _,
     meta::{FieldKind, LeafKind},
 };
 
-use super::{read::file_in_use, settings::Settings};
+use super::settings::Settings;
 
 /// Parts of the names of settings whose values are never shown. `database_url` may have a password.
-const SECRET: [&str; 5] = ["key", "secret", "password", "database_url", "cert"];
-/// These hold paths and numbers that say where to look, and no secret.
-const NO_SECRET: [&str; 4] = ["cert_serial", "public_key_id", "wechat_cert", "_file"];
+const SECRET: [&str; 4] = ["key", "secret", "password", "database_url"];
+/// The ends of names that say where to look.
+const NO_SECRET: [&str; 2] = ["_key_id", "_file"];
 
-/// Each setting with its source, in the order of the example file.
-pub fn sources(file: Option<&Path>) -> Vec<SettingLine> {
-    let text = file_in_use(file).and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-    lines(&text, |variable| std::env::var(variable).ok())
+/// Each setting with its source, in the order of the example file. `file` is the text of the settings file.
+pub fn sources(file: &str) -> Vec<SettingLine> {
+    lines(file, |variable| std::env::var(variable).ok())
 }
 
 fn lines(file: &str, environment: impl Fn(&str) -> Option<String>) -> Vec<SettingLine> {
@@ -49,10 +46,13 @@ fn is_secret(name: &str) -> bool {
 
 /// What the file says of a name, as it stands there; of a table or a list over several lines, its first line.
 fn in_file(file: &str, name: &str) -> Option<String> {
-    file.lines().map(str::trim).find_map(|line| {
-        let value = line.strip_prefix(name)?.trim_start().strip_prefix('=');
-        value.map(|value| value.trim().to_owned())
-    }).or_else(|| file.lines().any(|line| line.trim() == format!("[[{name}]]")).then(|| "[[…]]".to_owned()))
+    file.lines()
+        .map(str::trim)
+        .find_map(|line| {
+            let value = line.strip_prefix(name)?.trim_start().strip_prefix('=');
+            value.map(|value| value.trim().to_owned())
+        })
+        .or_else(|| file.lines().any(|line| line.trim() == format!("[[{name}]]")).then(|| "[[…]]".to_owned()))
 }
 
 fn short(value: &str) -> String {
@@ -73,7 +73,9 @@ mod tests {
     fn line(variable: &str) -> SettingLine {
         let environment = |name: &str| match name {
             "SAOMA_SITE_NAME" => Some("远山云".to_owned()),
-            "SAOMA_ADMIN_PASSWORD" | "SAOMA_SECRET_KEY" | "SAOMA_WECHAT_CERT_KEY" => Some("hidden".to_owned()),
+            "SAOMA_ADMIN_PASSWORD" | "SAOMA_SECRET_KEY" | "SAOMA_WECHAT_CERT_KEY" => {
+                Some("hidden".to_owned())
+            }
             _ => None,
         };
         lines(FILE, environment).into_iter().find(|line| line.variable == variable).unwrap()
@@ -100,7 +102,8 @@ mod tests {
     fn no_secret_is_shown() {
         for line in lines(FILE, |_| Some("hidden".to_owned())) {
             let name = line.variable.to_lowercase();
-            let may_be_secret = ["key", "secret", "password", "database_url"].iter().any(|part| name.contains(part));
+            let may_be_secret =
+                ["key", "secret", "password", "database_url"].iter().any(|part| name.contains(part));
             let is_place = name.ends_with("_file") || name.ends_with("_id");
             assert_eq!(line.value.is_none(), may_be_secret && !is_place, "{name}");
         }

@@ -38,9 +38,21 @@ pub async fn cookie_of(site: &Site, role: Role) -> String {
 async fn state(site: &Site) -> Vec<i64> {
     let mut state = Vec::new();
     for table in [
-        "orders", "events", "ledger", "accounts", "exceptions WHERE settled_at IS NOT NULL", "refunds", "audit", "api_keys",
-        "webhook_endpoints", "static_codes", "operators", "operators WHERE role = 'owner'", "operator_sessions",
-        "orders WHERE state = 'closed'", "differences",
+        "orders",
+        "events",
+        "ledger",
+        "accounts",
+        "exceptions WHERE settled_at IS NOT NULL",
+        "refunds",
+        "audit",
+        "api_keys",
+        "webhook_endpoints",
+        "static_codes",
+        "operators",
+        "operators WHERE role = 'owner'",
+        "operator_sessions",
+        "orders WHERE state = 'closed'",
+        "differences",
     ] {
         state.push(site.count(table).await);
     }
@@ -65,7 +77,10 @@ async fn every_route_refuses_a_role_that_lacks_its_permission_by_page_and_by_for
                     let response = call(&site, &route.method, &path, &cookie).await;
                     assert_eq!(response.status(), StatusCode::FORBIDDEN, "{role:?} {} {path}", route.method);
                     let page = response.text().await.unwrap();
-                    assert!(page.contains("您的角色不能这样做") && page.contains("什么都没有改动"), "{path}: {page}");
+                    assert!(
+                        page.contains("您的角色不能这样做") && page.contains("什么都没有改动"),
+                        "{path}: {page}"
+                    );
                 } else if route.method == Method::GET {
                     admitted += 1;
                     let response = call(&site, &route.method, &path, &cookie).await;
@@ -119,16 +134,31 @@ async fn no_page_leads_a_role_to_what_it_would_be_refused() {
         for role in Role::ALL {
             let cookie = cookie_of(&site, role).await;
             for path in [
-                "/admin", "/admin/orders", "/admin/exceptions", "/admin/exceptions?show=settled", "/admin/users",
-                "/admin/account?user=lin", "/admin/codes", "/admin/reconciliations", "/admin/reconciliations/20260315",
-                "/admin/me", "/admin/me/factor", "/admin/audit", &format!("/admin/orders/{paid}"), &format!("/admin/orders/{open}"),
+                "/admin",
+                "/admin/orders",
+                "/admin/exceptions",
+                "/admin/exceptions?show=settled",
+                "/admin/users",
+                "/admin/account?user=lin",
+                "/admin/codes",
+                "/admin/reconciliations",
+                "/admin/reconciliations/20260315",
+                "/admin/me",
+                "/admin/me/factor",
+                "/admin/audit",
+                &format!("/admin/orders/{paid}"),
+                &format!("/admin/orders/{open}"),
             ] {
                 for (method, led) in leads(&shown(&site, &cookie, path).await) {
-                    let route = register.iter().find(|route| route.method == method && fits(&route.path, &led));
+                    let route =
+                        register.iter().find(|route| route.method == method && fits(&route.path, &led));
                     let route = route.unwrap_or_else(|| panic!("{path} leads to {method} {led}"));
                     let Caller::Operator(permission) = route.caller else { continue };
                     all += 1;
-                    assert!(permissions(role).contains(&permission), "{role:?}: {path} leads to {method} {led}");
+                    assert!(
+                        permissions(role).contains(&permission),
+                        "{role:?}: {path} leads to {method} {led}"
+                    );
                 }
             }
             let order = shown(&site, &cookie, &format!("/admin/orders/{paid}")).await;
@@ -149,7 +179,7 @@ async fn first_password(site: &Site, cookie: &str, path: &str, form: &[(&str, &s
         (StatusCode::OK, &"no-store".parse().unwrap())
     );
     let page = response.text().await.unwrap();
-    page.split("id=\"first-password\">").nth(1).expect("no password").split('<').next().unwrap().to_owned()
+    inside(&page, "first-password").to_owned()
 }
 
 #[tokio::test]
@@ -167,7 +197,10 @@ async fn somebody_is_added_chooses_a_password_gets_another_role_and_is_removed()
         let number = site.placed("lin", "10").await.0;
         for path in ["/admin", "/admin/orders", &format!("/admin/orders/{number}")] {
             let led = site.get(path).header("cookie", &chen).send().await.unwrap();
-            assert_eq!((led.status(), &led.headers()["location"]), (StatusCode::SEE_OTHER, &"/admin/me?first=1".parse().unwrap()));
+            assert_eq!(
+                (led.status(), &led.headers()["location"]),
+                (StatusCode::SEE_OTHER, &"/admin/me?first=1".parse().unwrap())
+            );
         }
         let note = format!("/admin/orders/{number}/note");
         assert_eq!(led_to(&site, &chen, &note, &[("text", "x")]).await, "/admin/me?first=1");
@@ -185,13 +218,17 @@ async fn somebody_is_added_chooses_a_password_gets_another_role_and_is_removed()
         }
         let wrong = [("password", "wrong"), ("new", "a new horse battery"), ("again", "a new horse battery")];
         assert_eq!(led_to(&site, &chen, "/admin/me/password", &wrong).await, "/admin/me?error=wrong");
-        let right = [("password", first.as_str()), ("new", "a new horse battery"), ("again", "a new horse battery")];
+        let right =
+            [("password", first.as_str()), ("new", "a new horse battery"), ("again", "a new horse battery")];
         assert_eq!(led_to(&site, &chen, "/admin/me/password", &right).await, "/admin/me?said=password");
         assert!(led_to(&site, &chen, &note, &[("text", "x")]).await.contains("said=noted"));
 
         let version = seen(&site, &owner, "/admin/operators/chen").await;
         let role = [("seen", version), ("role", "viewer"), ("password", PASSWORD)];
-        assert_eq!(led_to(&site, &owner, "/admin/operators/chen/role", &role).await, "/admin/operators/chen?said=role");
+        assert_eq!(
+            led_to(&site, &owner, "/admin/operators/chen/role", &role).await,
+            "/admin/operators/chen?said=role"
+        );
         let stale = led_to(&site, &owner, "/admin/operators/chen/role", &role).await;
         assert_eq!(stale, "/admin/operators/chen?error=stale");
         assert!(shown(&site, &owner, &stale).await.contains("什么都没有做"));
@@ -200,9 +237,14 @@ async fn somebody_is_added_chooses_a_password_gets_another_role_and_is_removed()
 
         let version = seen(&site, &owner, "/admin/operators/chen").await;
         let removal = [("seen", version), ("password", "wrong")];
-        assert!(led_to(&site, &owner, "/admin/operators/chen/remove", &removal).await.contains("error=password"));
+        assert!(
+            led_to(&site, &owner, "/admin/operators/chen/remove", &removal).await.contains("error=password")
+        );
         let removal = [("seen", version), ("password", PASSWORD)];
-        assert_eq!(led_to(&site, &owner, "/admin/operators/chen/remove", &removal).await, "/admin/operators?said=removed");
+        assert_eq!(
+            led_to(&site, &owner, "/admin/operators/chen/remove", &removal).await,
+            "/admin/operators?said=removed"
+        );
         let gone = site.get("/admin/me").header("cookie", &chen).send().await.unwrap();
         assert_eq!(gone.status(), StatusCode::SEE_OTHER);
         assert_eq!(site.count("operators").await, 1);
@@ -260,15 +302,23 @@ async fn who_is_removed_here_is_signed_out_there_at_once() {
         };
         assert_eq!(open().await, StatusCode::OK);
         let version = seen(&site, &owner, "/admin/operators/finance").await;
-        led_to(&site, &owner, "/admin/operators/finance/remove", &[("seen", version), ("password", PASSWORD)]).await;
+        led_to(
+            &site,
+            &owner,
+            "/admin/operators/finance/remove",
+            &[("seen", version), ("password", PASSWORD)],
+        )
+        .await;
         assert_eq!(open().await, StatusCode::SEE_OTHER);
     })
     .await;
 }
 
-/// What the page after a form shows between two marks.
-fn between<'a>(page: &'a str, from: &str, to: &str) -> &'a str {
-    page.split(from).nth(1).unwrap_or_else(|| panic!("no {from} in {page}")).split(to).next().unwrap()
+/// The text of a page's element with this id.
+fn inside<'a>(page: &'a str, id: &str) -> &'a str {
+    let tag = page.split(&format!("id=\"{id}\"")).nth(1).unwrap_or_else(|| panic!("no {id} in {page}"));
+    let (_, after) = tag.split_once('>').unwrap();
+    after.trim_start_matches("<li class=\"mono\">").split('<').next().unwrap()
 }
 
 #[tokio::test]
@@ -280,22 +330,30 @@ async fn a_second_factor_is_set_up_asked_for_and_reset_by_an_owner() {
             let response = site.post(path, form).header("cookie", &chen).send().await.unwrap();
             (response.status(), response.text().await.unwrap())
         };
-        assert!(led_to(&site, &chen, "/admin/me/factor", &[("password", "wrong")]).await.contains("error=password"));
+        assert!(
+            led_to(&site, &chen, "/admin/me/factor", &[("password", "wrong")])
+                .await
+                .contains("error=password")
+        );
         let (status, page) = answer("/admin/me/factor", &[("password", PASSWORD)]).await;
         assert!(status == StatusCode::OK && page.contains("class=\"qr\""), "{page}");
-        let secret = between(&page, "id=\"secret\">", "<").replace(' ', "");
+        let secret = inside(&page, "secret").replace(' ', "");
         let (_, page) = answer("/admin/me/factor/confirm", &[("code", "000000")]).await;
         assert!(page.contains("数字不对") && !page.contains(&secret), "{page}");
         let code = |at: UnixMillis| code_at(&secret, at).unwrap();
-        let (_, page) = answer("/admin/me/factor/confirm", &[("code", &code(UnixMillis::now().plus_ms(-30_000)))]).await;
-        let recovery = between(between(&page, "id=\"recovery-codes\">", "</ul>"), "<li class=\"mono\">", "<").to_owned();
+        let (_, page) =
+            answer("/admin/me/factor/confirm", &[("code", &code(UnixMillis::now().plus_ms(-30_000)))]).await;
+        let recovery = inside(&page, "recovery-codes").to_owned();
 
         let password = [("name", "finance"), ("password", PASSWORD), ("next", "/admin/orders")];
         let first = site.post("/admin/login", &password).send().await.unwrap();
         assert_eq!(first.headers()["location"], "/admin/login?step=code&next=%2Fadmin%2Forders");
         let step = first.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
         assert!(step.starts_with("saoma_admin_step="), "{step}");
-        assert_eq!(site.get("/admin").header("cookie", &step).send().await.unwrap().status(), StatusCode::SEE_OTHER);
+        assert_eq!(
+            site.get("/admin").header("cookie", &step).send().await.unwrap().status(),
+            StatusCode::SEE_OTHER
+        );
         let page = shown(&site, &step, "/admin/login?step=code&next=%2Fadmin%2Forders").await;
         assert!(page.contains("name=\"code\"") && !page.contains("name=\"password\""), "{page}");
         let second = async |code: &str| {
@@ -355,7 +413,8 @@ async fn what_was_typed_when_the_session_had_ended_is_back_in_its_form_after_sig
         assert!(!page.contains("never kept") && site.count("events WHERE kind = 'note'").await == 0);
         // A form that takes two pages comes back at the page it was sent from.
         let refund = format!("/admin/orders/{number}/refund");
-        let form = [("amount", "4"), ("reason", "changed mind"), ("no", "RF1"), ("seen", "1"), ("password", "x")];
+        let form =
+            [("amount", "4"), ("reason", "changed mind"), ("no", "RF1"), ("seen", "1"), ("password", "x")];
         let led = site.post(&refund, &form).header("cookie", ended).send().await.unwrap();
         assert!(led.headers()["location"].to_str().unwrap().ends_with("refund"));
         // Nobody but the signed-in operator is shown it.

@@ -127,6 +127,7 @@ fn the_console_commands_need_no_merchant() {
         (&["admin", "add", "chen"], "name: chen  password: "),
         (&["admin", "passwd", "chen"], "name: chen  password: "),
         (&["admin", "add", "li"], "name: li  password: "),
+        (&["admin", "role", "li", "finance"], "li is finance now"),
         (&["admin", "list"], "name "),
         (&["admin", "remove", "li"], "the operator li is removed and signed out everywhere"),
         (&["user-token", "lin"], "eyJ"),
@@ -138,7 +139,7 @@ fn the_console_commands_need_no_merchant() {
     let unknown = run(folder.path(), &["admin", "passwd", "nobody"], &[]);
     assert_eq!(String::from_utf8_lossy(&unknown.stderr), "saoma: there is no operator nobody\n");
     let last = run(folder.path(), &["admin", "remove", "chen"], &[]);
-    assert!(String::from_utf8_lossy(&last.stderr).contains("chen is the only operator"), "{last:?}");
+    assert!(String::from_utf8_lossy(&last.stderr).contains("chen is the only owner"), "{last:?}");
     let list = run(folder.path(), &["admin", "list"], &[]);
     let names: Vec<_> =
         String::from_utf8_lossy(&list.stdout).lines().map(|line| line[..4].to_owned()).collect();

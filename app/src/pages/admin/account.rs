@@ -9,6 +9,7 @@ use axum::response::Response;
 use leptos::prelude::*;
 use recharge::User;
 use recharge::ledger::LedgerEntry;
+use recharge::second_person::AskedCredit;
 use recharge::spend::{Account, Hold};
 use wxpay::UnixMillis;
 
@@ -16,6 +17,7 @@ use super::decision_form::{REASON, reason_field};
 use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{absent, failed, page, way_back};
+use super::second;
 use super::users::shown_name;
 use crate::access::Permission;
 use crate::auth::may;
@@ -38,6 +40,8 @@ struct Shown {
     /// The newest first; one more than a page has, where there are more.
     ledger: Vec<LedgerEntry>,
     holds: Vec<Hold>,
+    /// Credits that wait for a second operator.
+    waiting: Vec<AskedCredit>,
     now: UnixMillis,
 }
 
@@ -66,6 +70,7 @@ async fn read(service: &Service, user: User, before: Option<i64>) -> Result<Show
     let (user, account) = found.unwrap_or((user, Account::default()));
     Ok(Shown {
         ledger: cashier.ledger(&user.id, before, ledger::ROWS as i64 + 1).await.map_err(internal)?,
+        waiting: second::of_user(service, &user.id).await?,
         holds: cashier.open_holds(&user.id, "", HOLDS as i64 + 1).await.map_err(internal)?,
         now: cashier.now(),
         user,
@@ -86,6 +91,7 @@ fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
         </div>
         <div class="stack">
             {flash::said(request)}
+            {second::waiting(lang, &shown.waiting)}
             <section class="card" aria-label=lang.t(text::BALANCE)>
                 <dl class="figures" data-small="">
                     {figure(text::BALANCE, account.balance)}

@@ -33,9 +33,9 @@ pub async fn show(
     };
     let (lang, view_request) = (request.lang, request.clone());
     page(&service, &request, Tab::Audit, lang.t(text::TITLE).to_owned(), move || {
-        let misread = ["from", "to"].iter().any(|name| {
-            view_request.get(name).is_some_and(|typed| midnight(typed).is_none())
-        });
+        let misread = ["from", "to"]
+            .iter()
+            .any(|name| view_request.get(name).is_some_and(|typed| midnight(typed).is_none()));
         let list = match found.is_empty() {
             true => components::empty(icons::LIST, lang.t(text::NONE), lang.t(text::NONE_TEXT)).into_any(),
             false => table(lang, &found).into_any(),
@@ -121,7 +121,8 @@ fn form(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
 
 fn table(lang: Lang, found: &[AuditRow]) -> impl IntoView + use<> {
     let rows: Vec<_> = found.iter().take(ROWS).map(|entry| row(lang, entry)).collect();
-    let head = |label: Text, wide: bool| view! { <th scope="col" data-wide=wide.then_some("")>{lang.t(label)}</th> };
+    let head =
+        |label: Text, wide: bool| view! { <th scope="col" data-wide=wide.then_some("")>{lang.t(label)}</th> };
     view! {
         <div class="table-box" role="region" aria-labelledby="au-c" tabindex="0">
             <table class="table">
@@ -164,9 +165,11 @@ fn row(lang: Lang, entry: &AuditRow) -> impl IntoView + use<> {
 /// What it was done to; an order, also of an exception, leads to its page.
 fn subject(entry: &AuditRow) -> impl IntoView + use<> {
     // An exception's id has the order's number after its kind.
-    let number = entry.subject.split(':').find_map(|part| OutTradeNo::parse(part).ok()).filter(|_| {
-        matches!(entry.action.as_str(), "refund" | "settle_exception")
-    });
+    let number = entry
+        .subject
+        .split(':')
+        .find_map(|part| OutTradeNo::parse(part).ok())
+        .filter(|_| matches!(entry.action.as_str(), "refund" | "settle_exception"));
     match number {
         Some(number) => view! { <a href=links::order(&number)>{entry.subject.clone()}</a> }.into_any(),
         None => entry.subject.clone().into_any(),

@@ -9,7 +9,7 @@ use crate::components::money;
 use crate::text::{Lang, Text, audit as text};
 
 /// The actions that this version writes, with their words.
-pub const ACTIONS: [(&str, Text); 39] = [
+pub const ACTIONS: [(&str, Text); 42] = [
     ("refund", text::A_REFUND),
     ("refund_withdrawn", text::A_REFUND_WITHDRAWN),
     ("settle_exception", text::A_SETTLE),
@@ -28,6 +28,9 @@ pub const ACTIONS: [(&str, Text); 39] = [
     ("second_factor_on", text::A_FACTOR_ON),
     ("second_factor_off", text::A_FACTOR_OFF),
     ("recovery_codes", text::A_RECOVERY_CODES),
+    ("credit_asked", text::A_CREDIT_ASKED),
+    ("credit_confirmed", text::A_CREDIT_CONFIRMED),
+    ("credit_withdrawn", text::A_CREDIT_WITHDRAWN),
     ("setting_changed", text::A_SETTING),
     ("setting_reset", text::A_SETTING_RESET),
     ("static_code_made", text::A_CODE_MADE),
@@ -60,11 +63,13 @@ pub fn action_word(lang: Lang, action: &str) -> String {
 /// A stored JSON object in words: each value with its name, money as money. What has no value is left out.
 pub fn values(lang: Lang, stored: &str) -> String {
     let Ok(Value::Object(all)) = serde_json::from_str(stored) else { return String::new() };
-    let shown = all.iter().filter_map(|(name, value)| Some(format!("{} {}", name_word(lang, name), shown(lang, name, value)?)));
+    let shown = all
+        .iter()
+        .filter_map(|(name, value)| Some(format!("{} {}", name_word(lang, name), shown(lang, name, value)?)));
     shown.collect::<Vec<_>>().join(" · ")
 }
 
-fn name_word<'a>(lang: Lang, name: &'a str) -> &'a str {
+fn name_word(lang: Lang, name: &str) -> &str {
     match name {
         "amount" => lang.t(text::V_AMOUNT),
         "left" => lang.t(text::V_LEFT),

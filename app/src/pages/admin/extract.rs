@@ -82,6 +82,7 @@ pub fn page_of_form(path: &str) -> String {
         ["admin", "orders", number, ..] => links::order(number),
         ["admin", "account", ..] => links::USERS.to_owned(),
         ["admin", "codes", ..] => links::CODES.to_owned(),
+        ["admin", "second", ..] => links::SECOND.to_owned(),
         ["admin", "settings", ..] => links::SETTINGS.to_owned(),
         ["admin", "operators", ..] => links::OPERATORS.to_owned(),
         ["admin", "me", ..] => links::ME.to_owned(),

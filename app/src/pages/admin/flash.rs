@@ -10,7 +10,8 @@ use crate::components;
 use crate::links;
 use crate::request::PageRequest;
 use crate::text::{
-    Text, accounts, bill, codes, error, factor, keys, me, order, people, refunds, resolve, settings, webhooks,
+    Text, accounts, bill, codes, error, factor, keys, me, order, people, refunds, resolve, second, settings,
+    webhooks,
 };
 use crate::url::address;
 
@@ -85,6 +86,9 @@ outcomes! {
     SessionWasOver = "was_over", Some("warn"), me::SAID_OVER;
     SettingChanged = "setting", None, settings::SAID_CHANGED;
     SettingReset = "setting_reset", None, settings::SAID_RESET;
+    SecondAsked = "second_asked", None, second::SAID_ASKED;
+    SecondConfirmed = "second_done", None, second::SAID_CONFIRMED;
+    SecondWithdrawn = "second_withdrawn", None, second::SAID_WITHDRAWN;
     FactorOff = "factor_off", None, factor::SAID_OFF;
     FactorReset = "factor_reset", None, factor::SAID_RESET;
     OtherSessionsEnded = "others_ended", None, me::SAID_OTHERS;
@@ -140,6 +144,11 @@ pub fn to_me(outcome: Outcome) -> Response {
 /// Leads to the operator's own second factor, which says the outcome.
 pub fn to_factor(outcome: Outcome) -> Response {
     to(links::ME_FACTOR, outcome, "")
+}
+
+/// Leads to what waits for a second operator, which says the outcome.
+pub fn to_second(outcome: Outcome) -> Response {
+    to(links::SECOND, outcome, "")
 }
 
 /// Leads to the settings, which say the outcome.

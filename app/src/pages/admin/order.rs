@@ -14,7 +14,7 @@ use super::extract::{OperatorRequest, OrderPath};
 use super::flash::{self, Outcome, to_order, to_order_later};
 use super::frame::{absent, failed, page, to_orders};
 use super::orders::channel_word;
-use super::{events, exception_list, refunds, unmatched};
+use super::{events, exception_list, refunds, second, unmatched};
 use crate::access::Permission;
 use crate::auth::may;
 use crate::components::{self, Clock, big_money, money};
@@ -40,9 +40,16 @@ pub async fn show(
         Ok(None) => return unmatched::show(&service, &request, &number).await,
         Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
+    let waiting = match second::of_order(&service, &number).await {
+        Ok(waiting) => waiting,
+        Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
+    };
     let (lang, view_request) = (request.lang, request.clone());
-    page(&service, &request, Tab::Orders, number.to_string(), move || content(lang, &view_request, &details))
-        .await
+    page(&service, &request, Tab::Orders, number.to_string(), move || {
+        let waiting = second::waiting(lang, &waiting);
+        view! { {waiting}{content(lang, &view_request, &details)} }
+    })
+    .await
 }
 
 fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl IntoView + use<> {

@@ -16,8 +16,8 @@ use super::extract::OperatorRequest;
 use super::frame::{failed, page};
 use super::orders::channel_word;
 use super::{exception_words, refunds};
-use crate::auth::UndeclaredProxy;
 use crate::access::Permission;
+use crate::auth::UndeclaredProxy;
 use crate::auth::may;
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::icons;
@@ -300,8 +300,8 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let hooks = [(ill, Some("warn"), webhooks::ILL_ALL), (disabled, Some("bad"), webhooks::DISABLED_ALL)];
     let hooks = hooks.into_iter().filter(|(count, ..)| *count > 0).map(|(count, tone, words)| {
         let words = lang.fill(words, &[("n", &count.to_string())]);
-        let link = may(Permission::Owner)
-            .then(|| view! { <a href=links::WEBHOOKS>{lang.t(common::ALL)}</a> });
+        let link =
+            may(Permission::Owner).then(|| view! { <a href=links::WEBHOOKS>{lang.t(common::ALL)}</a> });
         components::notice(tone, view! { {words}" "{link} })
     });
     let hooks: Vec<_> = hooks.collect();

@@ -63,7 +63,8 @@ fn list(lang: Lang, found: &[OperatorRow], own: &str) -> impl IntoView + use<> {
         }
     };
     let rows: Vec<_> = found.iter().map(row).collect();
-    let head = |label: Text, wide: bool| view! { <th scope="col" data-wide=wide.then_some("")>{lang.t(label)}</th> };
+    let head =
+        |label: Text, wide: bool| view! { <th scope="col" data-wide=wide.then_some("")>{lang.t(label)}</th> };
     view! {
         <section class="card">
             <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0">

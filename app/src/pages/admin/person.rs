@@ -238,7 +238,10 @@ async fn refused(service: &Service, from: &OperatorRequest, name: &str, error: &
         OperatorError::Changed(_) => again(name, "stale", ""),
         OperatorError::Last(_) => again(name, "last", ""),
         error => {
-            tracing::error!(error = error as &dyn std::error::Error, "the operator {name} could not be changed");
+            tracing::error!(
+                error = error as &dyn std::error::Error,
+                "the operator {name} could not be changed"
+            );
             again(name, "failed", "")
         }
     }

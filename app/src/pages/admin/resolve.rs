@@ -6,6 +6,7 @@ use cashier::ResolveError;
 use leptos::prelude::*;
 use recharge::exception::ExceptionId;
 use recharge::exception::resolution::{Decision, ResolutionKind, ResolutionRefusal};
+use recharge::second_person::{CreditWish, needs_second_person};
 use recharge::{Exception, ExceptionKind, Order, User};
 use serde::Deserialize;
 use wxpay::{Fen, OutRefundNo, OutTradeNo};
@@ -18,6 +19,7 @@ use super::extract::{OperatorRequest, OrderPath};
 use super::flash::{self, Outcome};
 use super::frame::{failed, page, to_order};
 use super::payee::{Payee, find_payee, payee_facts};
+use super::second;
 use crate::components::{self, Clock, big_money, exception_word, money, pill};
 use crate::layout::Tab;
 use crate::links;
@@ -282,6 +284,26 @@ pub async fn resolve(
         ResolutionKind::Dismiss => Decision::Dismiss { reason },
     };
     let Ok(seen_version) = form.seen.parse() else { return again("stale", "") };
+    if let Decision::Credit { user, new_account, reason } = &decision
+        && let Some(from_fen) = service.site.second_person_from
+    {
+        let found = match service.cashier.exception(&id).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return flash::to_order(&number, Outcome::NotResolvable),
+            Err(_) => return again("failed", ""),
+        };
+        if found.resolution.is_none() && needs_second_person(found.total_fee, Some(from_fen)) {
+            let wish = CreditWish::Resolve {
+                exception: id.to_string(),
+                number: number.to_string(),
+                amount: found.total_fee,
+                user: user.as_ref().map(|user| (user.id.clone(), user.name.clone())),
+                new_account: *new_account,
+                reason: reason.clone(),
+            };
+            return second::ask(&service, &wish, &from).await;
+        }
+    }
     match service.cashier.resolve_exception(&id, decision, Some(seen_version), from.by()).await {
         Ok(_) => flash::to_order(&number, Outcome::Resolved),
         Err(ResolveError::Refused(refusal)) => match refused(&refusal) {

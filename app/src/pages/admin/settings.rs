@@ -183,7 +183,8 @@ fn endings(lang: Lang, report: &Report, now: UnixMillis) -> impl IntoView + use<
 }
 
 fn all(lang: Lang, report: &Report, rows: &[DeskSetting]) -> impl IntoView + use<> {
-    let changed: Vec<_> = rows.iter().filter(|row| row.value.is_some()).map(|row| row.name.as_str()).collect();
+    let changed: Vec<_> =
+        rows.iter().filter(|row| row.value.is_some()).map(|row| row.name.as_str()).collect();
     // The limits are two settings of the file.
     let is_by_desk = |variable: &str| {
         changed.iter().any(|name| match *name {

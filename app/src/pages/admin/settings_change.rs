@@ -13,7 +13,6 @@ use super::settings_words::{name_word, problem_code, value_words, wrong};
 use crate::layout::Tab;
 use crate::links;
 use crate::money::{money, parse_yuan, yuan};
-use crate::request::PageRequest;
 use crate::service::{Service, internal};
 use crate::site::SiteSettings;
 use crate::site::desk::{DeskName, MOST_PRESETS, Problem};
@@ -39,7 +38,8 @@ fn typed(name: DeskName, fields: &Fields) -> Result<String, Problem> {
         }
         DeskName::Presets => {
             let of = |field: &'static str| fields.iter().filter(move |(name, _)| name == field);
-            let rows = of("q").zip(of("b")).map(|((_, quantity), (_, bonus))| (quantity.trim(), bonus.trim()));
+            let rows =
+                of("q").zip(of("b")).map(|((_, quantity), (_, bonus))| (quantity.trim(), bonus.trim()));
             let rows = rows.filter(|row| *row != ("", ""));
             let row = |(quantity, bonus): (&str, &str)| {
                 let quantity: u32 = quantity.parse().map_err(|_| Problem::PresetZero)?;
@@ -53,9 +53,12 @@ fn typed(name: DeskName, fields: &Fields) -> Result<String, Problem> {
 }
 
 /// The form's fields as the address of the preview has them.
-fn kept<'a>(name: DeskName, fields: &'a Fields) -> Vec<(&'a str, &'a str)> {
+fn kept(name: DeskName, fields: &Fields) -> Vec<(&str, &str)> {
     let is_kept = |field: &str| ["text", "min", "max", "q", "b"].contains(&field);
-    let fields = fields.iter().filter(|(field, _)| is_kept(field)).map(|(field, value)| (field.as_str(), value.as_str()));
+    let fields = fields
+        .iter()
+        .filter(|(field, _)| is_kept(field))
+        .map(|(field, value)| (field.as_str(), value.as_str()));
     [("name", name.name())].into_iter().chain(fields).collect()
 }
 
@@ -127,7 +130,8 @@ fn form(lang: Lang, name: DeskName, site: &SiteSettings, fields: Option<&Fields>
     let inputs = match name {
         DeskName::SiteName => text_field(&site.name, text::SITE_NAME_HINT, true).into_any(),
         DeskName::Announcement => {
-            text_field(site.announcement.as_deref().unwrap_or_default(), text::ANNOUNCEMENT_HINT, false).into_any()
+            text_field(site.announcement.as_deref().unwrap_or_default(), text::ANNOUNCEMENT_HINT, false)
+                .into_any()
         }
         DeskName::Limits => view! {
             <p class="note">{value_words(lang, name, site)}</p>
@@ -150,7 +154,11 @@ fn rows(lang: Lang, site: &SiteSettings, fields: Option<&Fields>) -> impl IntoVi
     let there: Vec<(String, String)> = match fields {
         Some(fields) => {
             let of = |field: &'static str| fields.iter().filter(move |(name, _)| name == field);
-            of("q").zip(of("b")).map(|((_, q), (_, b))| (q.clone(), b.clone())).filter(|(q, b)| !(q.is_empty() && b.is_empty())).collect()
+            of("q")
+                .zip(of("b"))
+                .map(|((_, q), (_, b))| (q.clone(), b.clone()))
+                .filter(|(q, b)| !(q.is_empty() && b.is_empty()))
+                .collect()
         }
         None => {
             let bonus = |fen: i64| if fen == 0 { String::new() } else { yuan(fen).replace(',', "") };
@@ -160,9 +168,8 @@ fn rows(lang: Lang, site: &SiteSettings, fields: Option<&Fields>) -> impl IntoVi
     let count = (there.len() + MORE_ROWS).min(MOST_PRESETS.max(there.len()));
     let row = |place: usize| {
         let (quantity, bonus) = there.get(place).cloned().unwrap_or_default();
-        let label = |what: Text| {
-            lang.fill(text::ROW, &[("n", &(place + 1).to_string()), ("what", lang.t(what))])
-        };
+        let label =
+            |what: Text| lang.fill(text::ROW, &[("n", &(place + 1).to_string()), ("what", lang.t(what))]);
         view! {
             <tr>
                 <td><input class="input" name="q" inputmode="numeric" maxlength="9" autocomplete="off" value=quantity aria-label=label(text::QUANTITY)/></td>
@@ -236,10 +243,11 @@ pub async fn change(
         return again(name, &fields, code, &seconds);
     }
     let Ok(seen) = get(&fields, "seen").parse::<i64>() else { return stale(name) };
-    let value = match typed(name, &fields).and_then(|value| name.applied(&service.site, &value).map(|_| value)) {
-        Ok(value) => value,
-        Err(problem) => return again(name, &fields, problem_code(problem), ""),
-    };
+    let value =
+        match typed(name, &fields).and_then(|value| name.applied(&service.site, &value).map(|_| value)) {
+            Ok(value) => value,
+            Err(problem) => return again(name, &fields, problem_code(problem), ""),
+        };
     set(&service, &from, name, Some(value), seen, Outcome::SettingChanged).await
 }
 
@@ -253,7 +261,8 @@ pub async fn reset(
         return absent(&service, &from.request).await;
     };
     if let Err((code, seconds)) = from.password_confirmed() {
-        return Redirect::to(&address(links::SETTINGS, [("error", code), ("n", seconds.as_str())])).into_response();
+        return Redirect::to(&address(links::SETTINGS, [("error", code), ("n", seconds.as_str())]))
+            .into_response();
     }
     let Ok(seen) = get(&fields, "seen").parse::<i64>() else { return stale(name) };
     set(&service, &from, name, None, seen, Outcome::SettingReset).await
@@ -301,9 +310,11 @@ mod tests {
         let rows = [("q", "10"), ("b", ""), ("q", ""), ("b", ""), ("q", "50"), ("b", "2.5")];
         assert_eq!(typed(&rows).unwrap(), r#"[{"bonus":0,"quantity":10},{"bonus":250,"quantity":50}]"#);
         assert_eq!(typed(&[]).unwrap(), "[]");
-        for (quantity, bonus, problem) in
-            [("", "1", Problem::PresetZero), ("ten", "", Problem::PresetZero), ("5", "-1", Problem::PresetBonus)]
-        {
+        for (quantity, bonus, problem) in [
+            ("", "1", Problem::PresetZero),
+            ("ten", "", Problem::PresetZero),
+            ("5", "-1", Problem::PresetBonus),
+        ] {
             assert_eq!(typed(&[("q", quantity), ("b", bonus)]).err(), Some(problem), "{quantity} {bonus}");
         }
     }

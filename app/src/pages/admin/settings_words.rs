@@ -37,7 +37,10 @@ pub fn value_words(lang: Lang, name: DeskName, site: &SiteSettings) -> String {
                     0 => money_short(fen),
                     bonus => {
                         let values = [("amount", money_short(fen)), ("bonus", money_short(bonus))];
-                        lang.fill(text::PRESET, &values.each_ref().map(|(name, value)| (*name, value.as_str())))
+                        lang.fill(
+                            text::PRESET,
+                            &values.each_ref().map(|(name, value)| (*name, value.as_str())),
+                        )
                     }
                 }
             };

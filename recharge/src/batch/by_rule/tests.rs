@@ -63,8 +63,14 @@ fn a_second_payment_goes_back_once_and_its_order_moves_on_with_it() {
     assert_eq!(refunds(&batch), [wanted]);
     let id = batch.exceptions.keys().next().unwrap().clone();
     let settled = &batch.context.resolved_by_rule[&id];
-    assert_eq!((id.kind, settled.how, &settled.by), (ExceptionKind::Duplicate, ResolutionKind::Refund, &Actor::Rule));
-    assert!(batch.orders.values().all(|slot| slot.changed), "its version is the guard against another instance");
+    assert_eq!(
+        (id.kind, settled.how, &settled.by),
+        (ExceptionKind::Duplicate, ResolutionKind::Refund, &Actor::Rule)
+    );
+    assert!(
+        batch.orders.values().all(|slot| slot.changed),
+        "its version is the guard against another instance"
+    );
     assert!(batch.ledger.is_empty() && batch.accounts.is_empty(), "no balance has anything to do with it");
     let kinds: Vec<_> = batch.events.iter().map(|event| event.kind().name()).collect();
     assert_eq!(kinds.iter().filter(|kind| **kind == "settled").count(), 1, "{kinds:?}");

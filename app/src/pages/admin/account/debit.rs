@@ -44,7 +44,8 @@ pub async fn show(
     let reference = request.get("no").map_or_else(|| service.cashier.form_reference(), str::to_owned);
     let (lang, view_request) = (request.lang, request.clone());
     page(&service, &request, Tab::Users, id.to_string(), move || {
-        let form = (debit.left() > Fen::ZERO && may(Permission::Finance)).then(|| form(lang, &view_request, &debit, &reference));
+        let form = (debit.left() > Fen::ZERO && may(Permission::Finance))
+            .then(|| form(lang, &view_request, &debit, &reference));
         view! {
             {way_back(lang.t(text::BACK_TO_USER), links::account(&debit.user_id))}
             <div class="page-head"><h1 class="mono">{debit.id.to_string()}</h1></div>

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use cashier::SpendError;
 use leptos::prelude::*;
 use recharge::User;
+use recharge::second_person::{CreditWish, needs_second_person};
 use recharge::spend::{Account, GrantRefusal, GrantRequest, Reason, Reference};
 use serde::Deserialize;
 use wxpay::Fen;
@@ -14,6 +15,7 @@ use super::super::extract::OperatorRequest;
 use super::super::flash::{self, Outcome};
 use super::super::frame::{absent, failed, page, way_back};
 use super::super::payee::{Payee, find_payee, payee_facts};
+use super::super::second;
 use super::super::users::shown_name;
 use super::grant_fields;
 use crate::components::{self, big_money, money};
@@ -201,6 +203,16 @@ pub async fn make(
         return again("signed", "");
     };
     request.even_if_balance_low = form.low == "1";
+    if needs_second_person(request.amount(), service.site.second_person_from) {
+        let wish = CreditWish::Grant {
+            user_id: request.user.id.clone(),
+            user_name: request.user.name.clone(),
+            amount: request.amount(),
+            reference: request.reference.to_string(),
+            reason: request.reason.to_string(),
+        };
+        return second::ask(&service, &wish, &from).await;
+    }
     let user_id = request.user.id.clone();
     match service.cashier.grant(request, from.by()).await {
         Ok(_) => flash::to_account(&user_id, Outcome::Granted),
