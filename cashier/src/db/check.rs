@@ -4,7 +4,7 @@
 use wxpay::UnixMillis;
 
 use super::{Db, DbError};
-use look::{Look, between};
+use look::{Keys, Look, between};
 
 mod look;
 mod moved;
@@ -98,5 +98,4 @@ pub async fn moved(db: &Db, since: UnixMillis) -> Result<Findings, DbError> {
 }
 
 /// Accounts by their users.
-const ACCOUNTS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT user_id AS k \
-     FROM accounts WHERE user_id > $1 ORDER BY user_id LIMIT $2) AS w";
+const ACCOUNTS: Keys = Keys { table: "accounts", column: "user_id" };

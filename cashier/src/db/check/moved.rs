@@ -100,9 +100,6 @@ async fn ranges(look: &Look<'_>, users: &[&str], since: UnixMillis) -> Result<Ve
 /// Looks at rows of the ledger, and at what they are of.
 async fn rows_of(look: &mut Look<'_>, ranges: &[Range]) -> Result<(), DbError> {
     let rows = sqlx::query(ROWS).bind(bulk::json(ranges)?).fetch_all(&mut *look.db.reading().await?).await?;
-    let after = |row: &AnyRow| {
-        Ok(Violation::BalanceAfter { user_id: column(row, "user_id")?, seq: column(row, "seq")? })
-    };
     let (mut numbers, mut reversed) = (Vec::new(), Vec::new());
     let mut broken = Vec::new();
     for row in rows {
@@ -115,7 +112,9 @@ async fn rows_of(look: &mut Look<'_>, ranges: &[Range]) -> Result<(), DbError> {
             broken.push(row);
         }
     }
-    look.found(&broken, &Finder { sql: String::new(), named: after })?;
+    look.found(&broken, |row| {
+        Ok(Violation::BalanceAfter { user_id: column(row, "user_id")?, seq: column(row, "seq")? })
+    })?;
     let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
     let reversed: Vec<&str> = reversed.iter().map(String::as_str).collect();
     look.at(&numbers, payments::no_reason(&among("l.out_trade_no"))).await?;

@@ -4,7 +4,7 @@ use recharge::ledger::LedgerKey;
 use sqlx::any::AnyRow;
 
 use super::super::{DbError, column};
-use super::look::{Finder, between};
+use super::look::{Finder, Keys, between};
 use super::{Violation, spending};
 
 /// Orders whose state, amounts or owner do not fit their one credit in the ledger; what a site sold by 易支付 has none. (A second
@@ -105,17 +105,11 @@ fn balance(row: &AnyRow) -> Result<Violation, DbError> {
 }
 
 /// Orders by their numbers; and so on.
-pub(super) const ORDERS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT out_trade_no AS k \
-     FROM orders WHERE out_trade_no > $1 ORDER BY out_trade_no LIMIT $2) AS w";
-pub(super) const LEDGER: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT out_trade_no AS k \
-     FROM ledger WHERE out_trade_no > $1 ORDER BY out_trade_no LIMIT $2) AS w";
-pub(super) const REFUNDS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT out_trade_no AS k \
-     FROM refunds WHERE out_trade_no > $1 ORDER BY out_trade_no LIMIT $2) AS w";
-pub(super) const USERS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT user_id AS k \
-     FROM ledger WHERE user_id > $1 ORDER BY user_id LIMIT $2) AS w";
+pub(super) const ORDERS: Keys = Keys { table: "orders", column: "out_trade_no" };
+pub(super) const LEDGER: Keys = Keys { table: "ledger", column: "out_trade_no" };
+pub(super) const REFUNDS: Keys = Keys { table: "refunds", column: "out_trade_no" };
+pub(super) const USERS: Keys = Keys { table: "ledger", column: "user_id" };
 /// Orders by when WeChat says they were paid, in milliseconds.
-pub(super) const PAID: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT paid_at AS k \
-     FROM orders WHERE paid_at > $1 ORDER BY paid_at LIMIT $2) AS w";
+pub(super) const PAID: Keys = Keys { table: "orders", column: "paid_at" };
 /// Refunds by when they were asked for, in milliseconds.
-pub(super) const REQUESTED: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT requested_at AS k \
-     FROM refunds WHERE requested_at > $1 ORDER BY requested_at LIMIT $2) AS w";
+pub(super) const REQUESTED: Keys = Keys { table: "refunds", column: "requested_at" };

@@ -4,7 +4,7 @@ use recharge::ledger::LedgerKey;
 
 use super::super::column;
 use super::Violation;
-use super::look::{Finder, between};
+use super::look::{Finder, Keys, between};
 
 /// Accounts whose numbered rows are not 1, 2, 3 … without a gap, or do not lead from the opening balance to the present one.
 pub(super) fn chains() -> Finder {
@@ -110,11 +110,7 @@ pub(super) fn no_reason() -> String {
 }
 
 // By their numbers, which begin with the second in Beijing in which they were made.
-pub(super) const DEBITS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
-     FROM debits WHERE id > $1 ORDER BY id LIMIT $2) AS w";
-pub(super) const HOLDS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
-     FROM holds WHERE id > $1 ORDER BY id LIMIT $2) AS w";
-pub(super) const REVERSALS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
-     FROM reversals WHERE id > $1 ORDER BY id LIMIT $2) AS w";
-pub(super) const GRANTS: &str = "SELECT MAX(k) AS k, COUNT(*) AS n FROM (SELECT id AS k \
-     FROM grants WHERE id > $1 ORDER BY id LIMIT $2) AS w";
+pub(super) const DEBITS: Keys = Keys { table: "debits", column: "id" };
+pub(super) const HOLDS: Keys = Keys { table: "holds", column: "id" };
+pub(super) const REVERSALS: Keys = Keys { table: "reversals", column: "id" };
+pub(super) const GRANTS: Keys = Keys { table: "grants", column: "id" };
