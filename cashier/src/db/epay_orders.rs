@@ -6,7 +6,7 @@ use recharge::spend::Reference;
 use serde::Serialize;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe};
-use wxpay::{Fen, UnixMillis};
+use wxpay::UnixMillis;
 
 use super::row::Row;
 use super::{Db, DbError, audit, bulk, column};
@@ -17,19 +17,12 @@ pub(crate) const LEASE_MS: i64 = 30_000;
 const COLUMNS: &str =
     "pid, out_trade_no, reference, back_token, total_fee, money, name, param, notify_url, return_url";
 
-/// What a site asked for.
+/// What a site asked for, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Asked {
-    pub pid: Pid,
-    pub out_trade_no: String,
-    pub reference: Reference,
+    pub wanted: Wanted,
+    /// What the payer's way back is found by.
     pub back_token: String,
-    pub total_fee: Fen,
-    pub money: String,
-    pub name: String,
-    pub param: String,
-    pub notify_url: String,
-    pub return_url: Option<String>,
 }
 
 /// Keeps what a site asks for, unless something is kept under its number already; returns what is kept. Must run in a task that is
@@ -88,18 +81,18 @@ pub(crate) async fn by_back_token(db: &Db, token: &str) -> Result<Option<Asked>,
 
 fn asked(row: &AnyRow) -> Result<Asked, DbError> {
     let row = Row::of("epay_orders", &["pid", "out_trade_no"], row);
-    Ok(Asked {
+    let wanted = Wanted {
         pid: Pid::new(row.get("pid")?),
         out_trade_no: row.get("out_trade_no")?,
         reference: row.parse("reference", Reference::parse)?,
-        back_token: row.get("back_token")?,
         total_fee: row.fen("total_fee")?,
         money: row.get("money")?,
         name: row.get("name")?,
         param: row.get("param")?,
         notify_url: row.get("notify_url")?,
         return_url: row.get("return_url")?,
-    })
+    };
+    Ok(Asked { wanted, back_token: row.get("back_token")? })
 }
 
 /// In the transaction of the money: these orders were paid, and their sites are owed a notice from now on.
@@ -130,7 +123,7 @@ pub(crate) async fn due(db: &Db, now: UnixMillis) -> Result<Vec<Pid>, DbError> {
 /// A notice that this process may send until its lease ends.
 #[derive(Debug, Clone)]
 pub(crate) struct Claimed {
-    pub asked: Asked,
+    pub wanted: Wanted,
     /// Which try it is.
     pub sent: i64,
     pub failures: i64,
@@ -158,7 +151,7 @@ pub(crate) async fn claim(db: &Db, pid: Pid, limit: usize, now: UnixMillis) -> R
     let claimed = |row: &AnyRow| {
         let first_at = column::<Option<i64>>(row, "first_at")?.map_or(now, UnixMillis::new);
         let (sent, failures) = (column(row, "sent")?, column(row, "failures")?);
-        Ok(Claimed { asked: asked(row)?, sent, failures, first_at })
+        Ok(Claimed { wanted: asked(row)?.wanted, sent, failures, first_at })
     };
     rows.iter().map(claimed).collect()
 }
@@ -201,8 +194,8 @@ pub(crate) async fn write(
         .bind(ended_at)
         .bind(problem)
         .bind(status.map(i64::from))
-        .bind(claimed.asked.pid.get())
-        .bind(claimed.asked.out_trade_no.as_str())
+        .bind(claimed.wanted.pid.get())
+        .bind(claimed.wanted.out_trade_no.as_str())
         .bind(claimed.sent)
         .execute(transaction.connection())
         .await?;

@@ -49,7 +49,7 @@ impl Epay {
         let (asked, token) = (wanted.clone(), hex::encode(self.0.random.bytes::<16>()));
         let keep = async move { epay_orders::keep(&db, &asked, &token, now).await };
         // Before its order: one that is paid is never without what its site is told.
-        let kept = self.0.db.run_to_completion(keep).await?;
+        let Asked { wanted: kept, back_token } = self.0.db.run_to_completion(keep).await?;
         if !is_same(&kept, &wanted) {
             return Err(EpayRefusal::Reused.into());
         }
@@ -58,14 +58,14 @@ impl Epay {
             key: merchant.pid.maker(),
             reference: Some(kept.reference.clone()),
             metadata: Metadata::default(),
-            return_url: back.map(|_| format!("{}/epay/return?o={}", self.0.public_url, kept.back_token)),
+            return_url: back.map(|_| format!("{}/epay/return?o={back_token}", self.0.public_url)),
         };
         let request = PlaceRequest {
             // Each its own, so that payers do not count to one limit of open orders.
             user: User::new(kept.reference.as_str(), &merchant.name)?,
             total_fee: kept.total_fee,
             bonus: Fen::ZERO,
-            ip: wanted.client_ip.unwrap_or(from),
+            ip: params.client_ip().unwrap_or(from),
             way: Way::Native,
             by_key: Some(by_key),
         };
@@ -80,33 +80,31 @@ impl Epay {
     /// [`EpayError`].
     pub async fn way_back(&self, token: &str) -> Result<Option<String>, EpayError> {
         let asked = epay_orders::by_back_token(&self.0.db, token).await?;
-        let Some((asked, return_url)) = asked.and_then(|asked| Some((asked.clone(), asked.return_url?)))
-        else {
-            return Ok(None);
-        };
-        match self.paid(&asked).await? {
+        let Some(Asked { wanted, .. }) = asked else { return Ok(None) };
+        let Some(return_url) = wanted.return_url.clone() else { return Ok(None) };
+        match self.paid(&wanted).await? {
             None => Ok(Some(return_url)),
             Some(notice) => {
-                let merchant = epay_merchants::find(&self.0.db, asked.pid).await?;
-                let key = self.key(&merchant.ok_or(EpayError::Unknown(asked.pid))?)?;
+                let merchant = epay_merchants::find(&self.0.db, wanted.pid).await?;
+                let key = self.key(&merchant.ok_or(EpayError::Unknown(wanted.pid))?)?;
                 Ok(Some(notice.at(&return_url, &key).unwrap_or(return_url)))
             }
         }
     }
 
     /// What the site is told of its order; `None` until it was paid.
-    pub(super) async fn paid(&self, asked: &Asked) -> Result<Option<Notice>, DbError> {
-        let Some(named) = order_references::find(&self.0.db, &asked.reference).await? else {
+    pub(super) async fn paid(&self, wanted: &Wanted) -> Result<Option<Notice>, DbError> {
+        let Some(named) = order_references::find(&self.0.db, &wanted.reference).await? else {
             return Ok(None);
         };
         let order = orders::find(&self.0.db, &named.out_trade_no).await?;
         let is_theirs = |order: &Order| {
-            order.by_key.as_ref().is_some_and(|by_key| by_key.key == asked.pid.maker())
-                && order.total_fee == asked.total_fee
+            order.by_key.as_ref().is_some_and(|by_key| by_key.key == wanted.pid.maker())
+                && order.total_fee == wanted.total_fee
                 && matches!(&order.state, OrderState::Paid(paid) if paid.credited_at.is_some())
         };
         let order = order.filter(is_theirs);
-        Ok(order.map(|order| notice(asked, order.out_trade_no.as_str())))
+        Ok(order.map(|order| notice(wanted, order.out_trade_no.as_str())))
     }
 
     /// Notices go to the merchant's hosts only, and there only where webhooks may go.
@@ -116,36 +114,29 @@ impl Epay {
             "" => unusable("须为 http 或 https 地址"),
             _ => EpayRefusal::NotListed(host),
         })?;
-        let whole = Notice {
-            pid: wanted.pid,
-            trade_no: LIKE_A_NUMBER.to_owned(),
-            out_trade_no: wanted.out_trade_no.clone(),
-            name: wanted.name.clone(),
-            money: wanted.money.clone(),
-            param: wanted.param.clone(),
-        };
         self.0.sender.check(&wanted.notify_url).map_err(|refusal| unusable(&refusal.to_string()))?;
-        let whole = whole.at(&wanted.notify_url, &self.key(merchant)?).unwrap_or_default();
+        let whole =
+            notice(wanted, LIKE_A_NUMBER).at(&wanted.notify_url, &self.key(merchant)?).unwrap_or_default();
         self.0.sender.check(&whole).map_err(|refusal| unusable(&refusal.to_string()))?;
         Ok(())
     }
 }
 
 /// Whether a repeat asks for what was asked for first. What it does not say of the money, such as the payer's device, may differ.
-fn is_same(kept: &Asked, wanted: &Wanted) -> bool {
+fn is_same(kept: &Wanted, wanted: &Wanted) -> bool {
     kept.total_fee == wanted.total_fee
         && kept.name == wanted.name
         && kept.param == wanted.param
         && kept.notify_url == wanted.notify_url
 }
 
-fn notice(asked: &Asked, trade_no: &str) -> Notice {
+fn notice(wanted: &Wanted, trade_no: &str) -> Notice {
     Notice {
-        pid: asked.pid,
+        pid: wanted.pid,
         trade_no: trade_no.to_owned(),
-        out_trade_no: asked.out_trade_no.clone(),
-        name: asked.name.clone(),
-        money: asked.money.clone(),
-        param: asked.param.clone(),
+        out_trade_no: wanted.out_trade_no.clone(),
+        name: wanted.name.clone(),
+        money: wanted.money.clone(),
+        param: wanted.param.clone(),
     }
 }

@@ -111,7 +111,7 @@ impl Epay {
                 Next::GiveUp => Ended::GivenUp,
             },
         };
-        let (reference, problem) = (claimed.asked.reference.clone(), tried.problem.unwrap_or_default());
+        let (reference, problem) = (claimed.wanted.reference.clone(), tried.problem.unwrap_or_default());
         match &ended {
             Ended::Told => tracing::info!("told the site of {reference}"),
             Ended::Again { .. } => tracing::warn!("the site of {reference} was not told: {problem}"),
@@ -129,12 +129,12 @@ impl Epay {
     }
 
     async fn send(&self, claimed: &Claimed) -> Result<Try, DbError> {
-        let asked = &claimed.asked;
-        let Some(merchant) = epay_merchants::find(&self.0.db, asked.pid).await? else {
+        let wanted = &claimed.wanted;
+        let Some(merchant) = epay_merchants::find(&self.0.db, wanted.pid).await? else {
             return Ok(Try::not_sent("merchant"));
         };
         // The list may have become shorter since the order was asked for.
-        if lists(&merchant.hosts, &asked.notify_url).is_err() {
+        if lists(&merchant.hosts, &wanted.notify_url).is_err() {
             return Ok(Try::not_sent("not_listed"));
         }
         let key = match self.key(&merchant) {
@@ -142,8 +142,8 @@ impl Epay {
             Err(EpayError::Db(error)) => return Err(error),
             Err(_) => return Ok(Try::not_sent("secret")),
         };
-        let Some(notice) = self.paid(asked).await? else { return Ok(Try::not_sent("order")) };
-        let Some(address) = notice.at(&asked.notify_url, &key) else { return Ok(Try::not_sent("address")) };
+        let Some(notice) = self.paid(wanted).await? else { return Ok(Try::not_sent("order")) };
+        let Some(address) = notice.at(&wanted.notify_url, &key) else { return Ok(Try::not_sent("address")) };
         Ok(Try::of(&self.0.sender.get(&address).await))
     }
 }

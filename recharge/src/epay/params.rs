@@ -1,6 +1,7 @@
 //! The parameters of a message, and its signature.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use hmac::digest::Digest as _;
 use md5::Md5;
@@ -72,6 +73,11 @@ impl Params {
     /// The value of one; empty if it is not there, which is the same to the protocol.
     pub fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+    }
+
+    /// The payer's address, where the site says it.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.get("clientip").parse().ok()
     }
 
     /// All of them, in their order.
