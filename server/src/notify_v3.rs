@@ -132,12 +132,21 @@ async fn read(server: &Server, headers: &HeaderMap, body: &[u8]) -> Result<Notic
     // WeChat signs with a new certificate from one day to the next. It is fetched at once, and not more than once a minute.
     let NoticeError::BadSignature(signature) = &error else { return Err(Refusal::Notice(error)) };
     let Some(serial) = signature.unknown_certificate() else { return Err(Refusal::Notice(error)) };
-    match timeout(LEARN_WITHIN, server.cashier.learn_wechat_key(&serial)).await {
-        Ok(Ok(true)) => read().map_err(Refusal::Notice),
-        Ok(Ok(false)) => Err(Refusal::Notice(error)),
-        Ok(Err(error)) => Err(Refusal::NoKeys(cashier::error_chain::error_chain(&error))),
-        Err(_) => Err(Refusal::NoKeys(format!("no answer within {} s", LEARN_WITHIN.as_secs()))),
-    }
+    let problem = match timeout(LEARN_WITHIN, server.cashier.learn_wechat_key(&serial)).await {
+        Ok(Ok(true)) => None,
+        Ok(Ok(false)) => return Err(Refusal::Notice(error)),
+        Ok(Err(error)) => Some(cashier::error_chain::error_chain(&error)),
+        Err(_) => Some(format!("no answer within {} s", LEARN_WITHIN.as_secs())),
+    };
+    // Certificates are used from memory before they are stored: a database that is slow to store them refuses no notice.
+    read().map_err(|error| match (problem, &error) {
+        (Some(problem), NoticeError::BadSignature(signature))
+            if signature.unknown_certificate().is_some() =>
+        {
+            Refusal::NoKeys(problem)
+        }
+        _ => Refusal::Notice(error),
+    })
 }
 
 /// How long a notice waits for WeChat's new certificate. WeChat waits 5 s for the answer.
