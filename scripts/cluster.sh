@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A PostgreSQL in a folder of its own: scripts/cluster.sh make|start|kill FOLDER PORT. `kill` is without a shutdown, as a
-# power cut. Used by scripts/postgres.sh, and by the tests that take the database away.
+# A PostgreSQL in a folder of its own: scripts/cluster.sh make|start|kill|promote FOLDER PORT. `kill` is without a shutdown, as a
+# power cut. `copy FOLDER PORT PRIMARY` makes a standby of the one on port PRIMARY, which `start` starts and `promote` makes the primary.
+# Used by scripts/postgres.sh, and by the tests that take the database away.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 what=$1 folder=$2 port=$3
 
@@ -31,5 +32,10 @@ start)
     options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=400 -c fsync=on"
     "${as[@]}" "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -o "$options" -w start >/dev/null || { cat "$folder/log" >&2; exit 1; }
     ;;
+copy)
+    [ ${#as[@]} = 0 ] || chown postgres "$folder"
+    "${as[@]}" "$bin/pg_basebackup" -h 127.0.0.1 -p "$4" -U saoma -D "$folder/data" --write-recovery-conf --wal-method=stream --checkpoint=fast
+    ;;
+promote) "${as[@]}" "$bin/pg_ctl" -D "$folder/data" -w promote >/dev/null ;;
 kill) "${as[@]}" "$bin/pg_ctl" -D "$folder/data" -m immediate -w stop >/dev/null ;;
 esac

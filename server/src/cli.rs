@@ -6,7 +6,11 @@ use std::{
     process::ExitCode,
 };
 
-use cashier::{Clock, Db, db::self_checks, error_chain::error_chain};
+use cashier::{
+    Clock, Db,
+    db::{DbOptions, Migrate, self_checks},
+    error_chain::error_chain,
+};
 use clap::{Args, Parser, Subcommand};
 use recharge::{User, role::Role};
 use server::{
@@ -201,7 +205,8 @@ async fn execute_simple(command: Command) -> Result<(), Failure> {
         Command::Serve(settings) => serve(settings.config.as_deref()).await,
         Command::Sandbox(options) => sandbox::run(options).await,
         Command::Migrate(settings) => {
-            open(settings.config.as_deref()).await?;
+            let (url, options) = config::load_database(settings.config.as_deref())?;
+            Db::open_with(url.expose(), &DbOptions { migrate: Migrate::Always, ..options }).await?;
             println!("the database is up to date");
             Ok(())
         }
@@ -314,9 +319,11 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-/// The database alone: no merchant is needed for it.
+/// The database alone: no merchant is needed for it. No command but `migrate` changes tables that are there, because a server of an
+/// older version may run on them.
 async fn open(file: Option<&Path>) -> Result<Db, Failure> {
-    Ok(Db::open(config::load_database(file)?.expose()).await?)
+    let (url, options) = config::load_database(file)?;
+    Ok(Db::open_with(url.expose(), &DbOptions { migrate: Migrate::OnlyEmpty, ..options }).await?)
 }
 
 async fn check(file: Option<&Path>) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ mod business;
 mod certificate;
 mod channels;
 mod check;
+mod database;
 mod merchant;
 mod parse;
 pub mod permissions;
@@ -21,7 +22,7 @@ mod weixin;
 use std::{net::SocketAddr, path::PathBuf};
 
 use app::{service::report::SettingLine, site::SiteSettings};
-use cashier::sealing::SecretKeys;
+use cashier::{db::DbOptions, sealing::SecretKeys};
 use ipnet::IpNet;
 use wxpay::{Protocol, SignType, client::Certificate};
 
@@ -65,6 +66,8 @@ pub struct Config {
     /// `None` in sandbox mode without the setting: then it is where the server really listens.
     pub public_url: Option<PublicUrl>,
     pub database_url: Secret,
+    /// How much of the database's server the program uses.
+    pub db: DbOptions,
     pub mode: Mode,
     /// At least 32 bytes. `None` only in sandbox mode, where one is made and kept with the database.
     pub user_token_secret: Option<Secret>,

@@ -10,7 +10,7 @@ use app::{
     service::Service,
     site::{SiteSettings, desk::LiveSite},
 };
-use cashier::db::{facts, sqlite_file};
+use cashier::db::{DbOptions, Migrate, facts, sqlite_file};
 use cashier::desk_settings::DeskSettings;
 use cashier::operators::{Accounts, Given, OperatorError};
 use cashier::webhooks::{Names, WebhookSettings, Webhooks};
@@ -88,7 +88,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     // Rendering pages needs it; the second server of a test process finds it there.
     let _ = any_spawner::Executor::init_tokio();
     health::recorder();
-    let (config, db) = opened(config).await?;
+    let migrate = config.db.migrate;
+    let (config, db) = opened(config, migrate).await?;
     warn_of_exposed_files(&config);
 
     let failed = StartError::listen("SAOMA_ADDR", config.addr);
@@ -189,14 +190,15 @@ fn warn_of_exposed_files(config: &Config) {
 /// # Errors
 /// [`StartError`].
 pub async fn beside(config: &Config) -> Result<Cashier, StartError> {
-    let (config, db) = opened(config.clone()).await?;
+    let (config, db) = opened(config.clone(), Migrate::OnlyEmpty).await?;
     let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
     Ok(cashier(&config, db, client_beside(&config)?, &public_url))
 }
 
 /// The database of these settings, which belongs to them from now on, and the settings with what the database remembers.
-async fn opened(config: Config) -> Result<(Config, Db), StartError> {
-    let db = Db::open(config.database_url.expose()).await.map_err(StartError::Database)?;
+async fn opened(config: Config, migrate: Migrate) -> Result<(Config, Db), StartError> {
+    let options = DbOptions { migrate, ..config.db.clone() };
+    let db = Db::open_with(config.database_url.expose(), &options).await.map_err(StartError::Database)?;
     claim(&db, &config.identity()).await?;
     Ok((sign_type::decide(config, &db).await?, db))
 }
@@ -259,7 +261,7 @@ fn deliveries(config: &Config, public_url: &PublicUrl) -> WebhookSettings {
 /// # Errors
 /// [`StartError`].
 pub async fn epay_beside(config: &Config) -> Result<Epay, StartError> {
-    let (config, db) = opened(config.clone()).await?;
+    let (config, db) = opened(config.clone(), Migrate::OnlyEmpty).await?;
     let keys = kept_secrets::secret_keys(&config, &db).await?;
     let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
     epay(&config, &db, keys.as_ref(), &public_url)

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::Fen;
 
 use super::bulk;
-use super::{Db, DbError, column};
+use super::{Connection, Db, DbError, column};
 use recharge::User;
 use recharge::ledger::Movement;
 use recharge::spend::Account;
@@ -36,7 +36,7 @@ const MOVE: &str = "INSERT INTO accounts (user_id, user_name, balance, held, ent
 /// Moves accounts, one row each: the caller has summed. Returns what they have now; their rows are locked until the end of the
 /// transaction, so this is the last word.
 pub(super) async fn move_all(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     movements: &BTreeMap<String, Movement>,
 ) -> Result<HashMap<String, Account>, DbError> {
     if movements.is_empty() {
@@ -67,7 +67,7 @@ fn account(row: &AnyRow) -> Result<Account, DbError> {
 
 /// The accounts of these users, as far as they have one.
 pub(super) async fn read(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     users: &[&str],
 ) -> Result<BTreeMap<String, Account>, DbError> {
     const READ: &str = "SELECT user_id, balance, held, entries FROM accounts";

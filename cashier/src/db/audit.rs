@@ -1,12 +1,12 @@
 //! All SQL on `audit`.
 
 use recharge::audit::AuditEntry;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyQueryResult;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::UnixMillis;
 
 use super::row::Row;
-use super::{Db, DbError, WriteTransaction};
+use super::{Connection, Db, DbError, WriteTransaction};
 use crate::random::Random;
 
 /// Commits the change of one row with the audit row that tells of it; `false`, and nothing written, if the change found no
@@ -37,7 +37,7 @@ pub(super) async fn record(
 
 /// Writes audit rows in the transaction of what they tell of.
 pub(super) async fn record_all(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     random: &Random,
     entries: &[AuditEntry],
 ) -> Result<(), DbError> {

@@ -5,13 +5,11 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use sqlx::any::AnyPoolOptions;
 use sqlx::{AnyConnection, Connection, Row};
 use tempfile::NamedTempFile;
 
 use super::check::{self, Findings};
-use super::{Db, DbError, Engine, libpq};
-use crate::random::Random;
+use super::{Db, DbError, DbOptions, libpq};
 
 /// What a backup came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,29 +95,21 @@ async fn sqlite(url: &str, part: &NamedTempFile) -> Result<Option<Findings>, Bac
     copied.map_err(not_copied)?;
     connection.close().await.map_err(not_copied)?;
 
-    // Read-only and alone, so that nothing is written to it or beside it any more.
+    // Read-only, so that nothing is written to it or beside it any more.
     let copy = format!("sqlite://{part}?mode=ro");
-    let pool = AnyPoolOptions::new().max_connections(1).connect(&copy).await.map_err(not_copied)?;
-    let said = sqlx::query("PRAGMA integrity_check").fetch_one(&pool).await;
+    let mut connection = AnyConnection::connect(&copy).await.map_err(not_copied)?;
+    let said = sqlx::query("PRAGMA integrity_check").fetch_one(&mut connection).await;
     let said: String = said.and_then(|row| row.try_get(0)).map_err(not_copied)?;
     if said != "ok" {
         return Err(BackupError::Damaged(said.replace('\n', "; ")));
     }
-    let db = Db {
-        writing: pool.clone(),
-        pool: pool.clone(),
-        engine: Engine::Sqlite,
-        url: copy.into(),
-        turns: super::Turns::default(),
-        turnstile: super::Turnstile::default(),
-        random: Random::system(),
-        announcer: std::sync::Arc::default(),
-        signals: super::signals::Signals::default(),
-    };
+    connection.close().await.map_err(not_copied)?;
     // Tables of another version cannot be looked into, and are copied all the same: before an update above all.
-    let findings = check::whole(&db).await.ok();
-    pool.close().await;
-    Ok(findings)
+    let db = Db::open_to_read(&copy, &DbOptions::default()).await.ok();
+    Ok(match db {
+        Some(db) => check::whole(&db).await.ok(),
+        None => None,
+    })
 }
 
 /// `pg_dump` takes a consistent copy of a running server; there is no other way that survives an update of it.

@@ -3,16 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::AnyConnection;
-
-use super::{DbError, audit, exceptions, ledger, refunds};
+use super::{Connection, DbError, audit, exceptions, ledger, refunds};
 use crate::random::Random;
 use recharge::batch::Context;
 use recharge::command::Reads;
 use recharge::exception::ExceptionId;
 
 /// Reads it.
-pub(super) async fn read(connection: &mut AnyConnection, reads: &Reads<'_>) -> Result<Context, DbError> {
+pub(super) async fn read(connection: &mut Connection, reads: &Reads<'_>) -> Result<Context, DbError> {
     if reads.refunds_of.is_empty() && reads.refunds.is_empty() && reads.refunds_with_orders.is_empty() {
         return Ok(Context::default());
     }
@@ -31,7 +29,7 @@ pub(super) async fn read(connection: &mut AnyConnection, reads: &Reads<'_>) -> R
 
 /// Writes it. `None`: somebody else was faster, so nothing may stand. Else the ids of the exceptions that it changed.
 pub(super) async fn store(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     random: &Random,
     context: &Context,
 ) -> Result<Option<Vec<String>>, DbError> {

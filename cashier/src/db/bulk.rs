@@ -4,16 +4,17 @@
 use std::borrow::Cow;
 
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{Fen, UnixMillis};
 
+use super::Connection;
 use super::error::DbError;
 use super::row::Row;
 
 /// Runs `sql`, whose `$1` is the JSON array of `rows`. Returns the number of rows it changed; 0 for no rows, without a call.
 pub(super) async fn write<T: Serialize>(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     sql: &'static str,
     rows: &[T],
 ) -> Result<u64, DbError> {
@@ -37,7 +38,7 @@ pub(super) struct Key<'a> {
 
 /// What `parse` reads from the rows that `select` (up to its WHERE) finds for these keys.
 pub(super) async fn select_in<T>(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     select: &str,
     column: &str,
     keys: &[&str],
@@ -253,7 +254,7 @@ impl<R> Table<R> {
     /// Inserts rows; returns how many.
     pub(super) async fn insert<'a>(
         &'static self,
-        connection: &mut AnyConnection,
+        connection: &mut Connection,
         rows: impl Iterator<Item = &'a R>,
     ) -> Result<u64, DbError>
     where
@@ -267,7 +268,7 @@ impl<R> Table<R> {
     /// changed or inserted one of them meanwhile, so the transaction must be rolled back.
     pub(super) async fn store<'a>(
         &'static self,
-        connection: &mut AnyConnection,
+        connection: &mut Connection,
         rows: impl Iterator<Item = &'a R> + Clone,
         read: impl Fn(&R) -> Option<i64>,
     ) -> Result<bool, DbError>

@@ -10,8 +10,11 @@ use wxpay::OutTradeNo;
 
 use super::{Db, DbError, Engine};
 
-/// Silence of a listening connection after which it is opened again.
-const LISTEN_FOR: Duration = Duration::from_secs(60);
+/// Silence of a listening connection after which it is opened again: a server that vanished says nothing.
+const LISTEN_FOR: Duration = Duration::from_secs(10);
+
+/// Time in which a message must have been taken.
+const TELL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Channel of NOTIFY with changes (PostgreSQL only).
 const CHANNEL: &str = "saoma_orders";
@@ -85,7 +88,7 @@ impl Db {
             return None;
         }
         let (sender, receiver) = mpsc::channel(1024);
-        let url = Arc::clone(&self.url);
+        let url = Arc::clone(&self.direct_url);
         tokio::spawn(async move {
             while !sender.is_closed() {
                 if let Err(error) = listen(&url, &sender).await {
@@ -110,7 +113,7 @@ impl Db {
             return;
         }
         let mut connection = None;
-        if let Err(error) = notify(&self.url, &mut connection, change.as_str()).await {
+        if let Err(error) = notify(&self.direct_url, &mut connection, change.as_str()).await {
             tracing::warn!(%error, "other instances were not told of changes");
         }
     }
@@ -124,7 +127,7 @@ impl Db {
         }
         let announcer = self.announcer.get_or_init(|| {
             let (sender, waiting) = mpsc::channel(MOST_WAITING);
-            tokio::spawn(announce(Arc::clone(&self.url), waiting));
+            tokio::spawn(announce(Arc::clone(&self.direct_url), waiting));
             sender
         });
         for number in numbers {
@@ -156,13 +159,17 @@ async fn announce(url: Arc<str>, mut waiting: mpsc::Receiver<String>) {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "real processes only: in the simulation nobody listens")]
 async fn notify(url: &str, connection: &mut Option<PgConnection>, message: &str) -> Result<(), DbError> {
-    let connection = match connection {
-        Some(connection) => connection,
-        none => none.insert(PgConnection::connect(url).await?),
+    let telling = async {
+        let connection = match connection {
+            Some(connection) => connection,
+            none => none.insert(PgConnection::connect(url).await?),
+        };
+        sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(message).execute(connection).await?;
+        Ok(())
     };
-    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(message).execute(connection).await?;
-    Ok(())
+    timeout(TELL_WITHIN, telling).await.unwrap_or(Err(DbError::TimedOut))
 }
 
 /// The numbers in as few messages as fit.
@@ -182,8 +189,12 @@ fn messages(numbers: &[String]) -> Vec<String> {
 
 #[expect(clippy::disallowed_methods, reason = "real processes only: the simulation does not listen")]
 async fn listen(url: &str, sender: &mpsc::Sender<String>) -> Result<(), DbError> {
-    let mut listener = sqlx::postgres::PgListener::connect(url).await?;
-    listener.listen(CHANNEL).await?;
+    let listening = async {
+        let mut listener = sqlx::postgres::PgListener::connect(url).await?;
+        listener.listen(CHANNEL).await?;
+        Ok::<_, sqlx::Error>(listener)
+    };
+    let mut listener = timeout(TELL_WITHIN, listening).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
     loop {
         // A host that vanished never ends the wait, so the connection is renewed now and then.
         let Ok(message) = timeout(LISTEN_FOR, listener.recv()).await else { return Ok(()) };

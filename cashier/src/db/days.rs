@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use sqlx::AnyConnection;
 
 use super::bulk;
-use super::{Db, DbError, column};
+use super::{Connection, Db, DbError, column};
 use recharge::ledger::DaySums;
 
 #[derive(Serialize)]
@@ -38,7 +37,7 @@ const ADD_DAYS: &str = "INSERT INTO days (day, orders, paid, paid_fen, by_query,
 
 /// Adds to the sums of these days.
 pub(super) async fn add(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     days: &BTreeMap<String, DaySums>,
 ) -> Result<(), DbError> {
     let rows: Vec<_> = days

@@ -3,11 +3,10 @@
 use std::sync::LazyLock;
 
 use serde::Serialize;
-use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::bulk::{self, Table, number, text};
-use super::{Db, DbError};
+use super::{Connection, Db, DbError};
 use recharge::batch::DebitSlot;
 use recharge::spend::{Debit, DebitCause, DebitId, HoldId, Metadata, Reason, Reference};
 
@@ -50,7 +49,7 @@ const REVERSE: &str = "UPDATE debits SET reversed = CAST(j.value->>'r' AS BIGINT
 
 /// Writes the debits that a batch changed. `false`: another writer was faster with one, so the batch must be rolled back.
 pub(super) async fn store<'a>(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     slots: impl Iterator<Item = &'a DebitSlot> + Clone,
 ) -> Result<bool, DbError> {
     let changed = slots.filter(|slot| slot.changed);
@@ -71,7 +70,7 @@ pub(super) async fn store<'a>(
 
 /// The debits whose `column` (`id`, `reference` or `hold_id`) has one of these values.
 pub(super) async fn read(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     column: &str,
     keys: &[&str],
 ) -> Result<Vec<Debit>, DbError> {

@@ -4,12 +4,12 @@ use recharge::audit::AuditEntry;
 use recharge::epay::{Pid, Wanted};
 use recharge::spend::Reference;
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::UnixMillis;
 
 use super::row::Row;
-use super::{Db, DbError, audit, bulk, column};
+use super::{Connection, Db, DbError, audit, bulk, column};
 
 /// How long a try may take before others may make it, in milliseconds: a request ends within 15 s.
 pub(crate) const LEASE_MS: i64 = 30_000;
@@ -97,7 +97,7 @@ fn asked(row: &AnyRow) -> Result<Asked, DbError> {
 
 /// In the transaction of the money: these orders were paid, and their sites are owed a notice from now on.
 pub(super) async fn owe(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     sold: &[(Reference, UnixMillis)],
 ) -> Result<(), DbError> {
     const OWE: &str = "UPDATE epay_orders SET state = 'waiting', due_at = CAST(j.value->>'d' AS BIGINT) \

@@ -21,6 +21,12 @@ pub enum DbError {
     /// The task of the operation panicked or was stopped; the outcome is unknown.
     #[error("the task of a database operation ended without a result")]
     TaskEnded,
+    /// All connections were in use for as long as a caller waits. Nothing was done.
+    #[error("no connection to the database became free in time")]
+    NoConnection,
+    /// The server is a standby, or became one. Nothing was done.
+    #[error("the database server takes no writes: it is a standby")]
+    NotPrimary,
     /// No result within the time limit; the outcome is unknown.
     #[error("the database did not answer in time")]
     TimedOut,

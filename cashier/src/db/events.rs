@@ -3,12 +3,11 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
-use sqlx::AnyConnection;
 use wxpay::{OutTradeNo, UnixMillis};
 
 use super::bulk;
 use super::row::Row;
-use super::{Db, DbError};
+use super::{Connection, Db, DbError};
 use recharge::event::{Event, EventDetail, EventKind};
 
 #[derive(Serialize)]
@@ -25,7 +24,7 @@ const INSERT: &str = "INSERT INTO events (out_trade_no, id, at, kind, detail) \
      j.value->>'d' FROM jsonb_each($1) AS j WHERE true ON CONFLICT DO NOTHING";
 
 pub(super) async fn append(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     instance: &str,
     events: &[Event],
 ) -> Result<(), DbError> {

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{OutTradeNo, TransactionId, UnixMillis};
 
 use super::bulk::{self, Key, Table, number, read_only, text};
-use super::{Db, DbError, column};
+use super::{Connection, Db, DbError, column};
 use recharge::batch::WrittenException;
 use recharge::exception::{Exception, ExceptionId, ExceptionKind, Resolution, ResolutionKind};
 
@@ -43,7 +43,7 @@ static EXCEPTIONS: LazyLock<Table<Exception>> = LazyLock::new(|| {
 
 /// Stores exceptions; those that are there already stay as they are. Returns the ids of the new ones.
 pub(super) async fn keep<'a>(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     exceptions: impl Iterator<Item = &'a Exception>,
 ) -> Result<Vec<String>, DbError> {
     static INSERT: LazyLock<String> = LazyLock::new(|| format!("{} RETURNING id", EXCEPTIONS.insert));
@@ -53,7 +53,7 @@ pub(super) async fn keep<'a>(
 
 /// Runs `sql`, whose `$1` is the JSON array of `rows`; returns the ids of the exceptions that it wrote.
 async fn changed<T: Serialize>(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     sql: &'static str,
     rows: &[T],
 ) -> Result<Vec<String>, DbError> {
@@ -80,7 +80,7 @@ const RESOLVE_CREDITED: &str = "UPDATE exceptions SET settled_at = CAST(j.value-
 /// Resolves the exceptions of payments that were credited after all: the order turned up, or a query gave the right amount. Returns
 /// their ids.
 pub(super) async fn resolve_credited(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     credited: &[(OutTradeNo, TransactionId, UnixMillis)],
 ) -> Result<Vec<String>, DbError> {
     let rows: Vec<_> = credited
@@ -111,7 +111,7 @@ const RESOLVE_OPEN: &str = "UPDATE exceptions SET settled_at = CAST(j.value->>'t
 
 /// Resolves those of these exceptions that are open; returns their ids.
 pub(super) async fn resolve(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     settled: &BTreeMap<ExceptionId, Resolution>,
 ) -> Result<Vec<String>, DbError> {
     let rows: Vec<_> = settled
@@ -134,7 +134,7 @@ const REOPEN: &str = "UPDATE exceptions SET settled_at = NULL, settled_by = NULL
 
 /// Opens those of these exceptions again that are settled; returns their ids.
 pub(super) async fn reopen(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     ids: &BTreeSet<ExceptionId>,
 ) -> Result<Vec<String>, DbError> {
     let keys: Vec<_> = ids.iter().map(ToString::to_string).collect();
@@ -144,7 +144,7 @@ pub(super) async fn reopen(
 
 /// The exceptions of these ids.
 pub(super) async fn read(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     ids: &[ExceptionId],
 ) -> Result<Vec<Exception>, DbError> {
     by_id(connection, &EXCEPTIONS.select, ids, exception).await
@@ -152,7 +152,7 @@ pub(super) async fn read(
 
 /// The exceptions with these ids, as a transaction has just written them.
 pub(super) async fn written(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     ids: &BTreeSet<String>,
 ) -> Result<Vec<WrittenException>, DbError> {
     static SELECT: LazyLock<String> =
@@ -164,7 +164,7 @@ pub(super) async fn written(
 }
 
 async fn by_id<T>(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     select: &str,
     ids: &[ExceptionId],
     parse: impl Fn(&AnyRow) -> Result<T, DbError>,
@@ -185,7 +185,7 @@ pub async fn find(db: &Db, id: &ExceptionId) -> Result<Option<Exception>, DbErro
 
 /// When each of these exceptions was seen first.
 pub(super) async fn first_seen(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     ids: &[ExceptionId],
 ) -> Result<Vec<(ExceptionId, UnixMillis)>, DbError> {
     let seen = |row: &AnyRow| {

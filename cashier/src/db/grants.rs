@@ -2,11 +2,10 @@
 
 use std::sync::LazyLock;
 
-use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use super::bulk::{self, Table, number, text};
-use super::{Db, DbError};
+use super::{Connection, Db, DbError};
 use recharge::spend::{Grant, GrantId, Reason, Reference};
 
 static GRANTS: LazyLock<Table<Grant>> = LazyLock::new(|| {
@@ -25,12 +24,12 @@ static GRANTS: LazyLock<Table<Grant>> = LazyLock::new(|| {
 });
 
 /// Inserts grants. `false`: another writer was faster with a reference, so the batch must be rolled back.
-pub(super) async fn insert(connection: &mut AnyConnection, new: &[Grant]) -> Result<bool, DbError> {
+pub(super) async fn insert(connection: &mut Connection, new: &[Grant]) -> Result<bool, DbError> {
     Ok(GRANTS.insert(connection, new.iter()).await? == new.len() as u64)
 }
 
 /// The grants of these references.
-pub(super) async fn read(connection: &mut AnyConnection, references: &[&str]) -> Result<Vec<Grant>, DbError> {
+pub(super) async fn read(connection: &mut Connection, references: &[&str]) -> Result<Vec<Grant>, DbError> {
     bulk::select_in(connection, &GRANTS.select, "reference", references, grant).await
 }
 

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::UnixMillis;
 
 use super::bulk::{self, Key, Table, number, text};
-use super::{Db, DbError};
+use super::{Connection, Db, DbError};
 use recharge::batch::HoldSlot;
 use recharge::spend::{Hold, HoldId, HoldState, Metadata, Reason, Reference};
 
@@ -33,7 +33,7 @@ static HOLDS: LazyLock<Table<HoldSlot>> = LazyLock::new(|| {
 
 /// Writes the holds that a batch changed. `false`: another writer was faster with one, so the batch must be rolled back.
 pub(super) async fn store<'a>(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     slots: impl Iterator<Item = &'a HoldSlot> + Clone,
 ) -> Result<bool, DbError> {
     HOLDS.store(connection, slots.filter(|slot| slot.changed), |slot| slot.read).await
@@ -41,7 +41,7 @@ pub(super) async fn store<'a>(
 
 /// The holds whose `column` (`id` or `reference`) has one of these values.
 pub(super) async fn read(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     column: &str,
     keys: &[&str],
 ) -> Result<Vec<Hold>, DbError> {
@@ -50,7 +50,7 @@ pub(super) async fn read(
 
 /// The holds of these users whose time is up and that nobody has ended yet.
 pub(super) async fn due_of(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     users: &[&str],
     now: UnixMillis,
 ) -> Result<Vec<Hold>, DbError> {

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::OutTradeNo;
 
 use super::bulk::{self, Key, Table, number, text};
-use super::{Db, DbError};
+use super::{Connection, Db, DbError};
 use recharge::User;
 use recharge::ledger::{LedgerEntry, LedgerKey, Place, Subject};
 use recharge::refund::ManualCredit;
@@ -31,7 +31,7 @@ static LEDGER: LazyLock<Table<LedgerEntry>> = LazyLock::new(|| {
 });
 
 /// Appends movements.
-pub(super) async fn append(connection: &mut AnyConnection, entries: &[LedgerEntry]) -> Result<(), DbError> {
+pub(super) async fn append(connection: &mut Connection, entries: &[LedgerEntry]) -> Result<(), DbError> {
     LEDGER.insert(connection, entries.iter()).await.map(drop)
 }
 
@@ -86,7 +86,7 @@ pub(crate) async fn credits_by_hand(db: &Db, number: &OutTradeNo) -> Result<Vec<
 
 /// What operators credited of the payments of these orders.
 pub(super) async fn by_hand(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     numbers: &[&str],
 ) -> Result<Vec<ManualCredit>, DbError> {
     let keys: Vec<_> = numbers.iter().map(|n| Key { n }).collect();

@@ -1,9 +1,8 @@
 //! All SQL on `limits`: the state of rate limits that all instances share.
 
-use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
-use super::{Db, DbError, column};
+use super::{Connection, Db, DbError, column};
 use crate::rate::Rate;
 
 /// Background queries.
@@ -12,7 +11,7 @@ pub(crate) const QUERIES: &str = "queries";
 pub(crate) const ORDERS: &str = "orders";
 
 /// Reads the state of a limit and locks it until the transaction ends.
-pub(super) async fn lock(connection: &mut AnyConnection, name: &str) -> Result<i64, DbError> {
+pub(super) async fn lock(connection: &mut Connection, name: &str) -> Result<i64, DbError> {
     let row = sqlx::query("UPDATE limits SET next_at = next_at WHERE name = $1 RETURNING next_at")
         .bind(name)
         .fetch_one(connection)
@@ -20,7 +19,7 @@ pub(super) async fn lock(connection: &mut AnyConnection, name: &str) -> Result<i
     column(&row, "next_at")
 }
 
-pub(super) async fn set(connection: &mut AnyConnection, name: &str, next_at: i64) -> Result<(), DbError> {
+pub(super) async fn set(connection: &mut Connection, name: &str, next_at: i64) -> Result<(), DbError> {
     sqlx::query("UPDATE limits SET next_at = $1 WHERE name = $2")
         .bind(next_at)
         .bind(name)

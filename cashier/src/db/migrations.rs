@@ -1,11 +1,12 @@
 //! The migrations of each engine, as `build.rs` embeds them from `migrations/`.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
-use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Executor, SqlSafeStr};
 
-use super::{Db, DbError, Engine, column};
+use super::{Access, Db, DbError, Engine, OpenError, column, connection};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
@@ -16,16 +17,44 @@ mod embedded {
 pub enum Age {
     /// There are none of Saoma's yet.
     Empty,
-    /// The next start brings them up to date.
+    /// A program of this version brings them up to date.
     Older,
     Current,
-    /// A newer program has changed them, and this one does not start.
+    /// A newer program has changed them so that this one still runs beside it.
     Newer,
+    /// A newer program has changed them, and this one does not start.
+    TooNew,
 }
 
-/// Brings the tables up to date.
-pub(super) async fn run(db: &Db) -> Result<(), DbError> {
-    migrator(db.engine).run(&db.pool).await.map_err(|error| sqlx::Error::from(error).into())
+/// Whether opening a database may change tables that are there. Those of an empty one are always made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrate {
+    Always,
+    /// Tables of an older version are left as they are, and the database is not opened.
+    OnlyEmpty,
+}
+
+/// The row of `facts` in which a migration says from which version of the tables on programs run beside it. Without it all do.
+const RUNS_FROM: &str = "tables.runs_from";
+
+/// Makes the tables, or brings them up to date if that may be, on a connection of its own to the server itself, without a time limit.
+pub(super) async fn run(db: &Db, migrate: Migrate) -> Result<(), OpenError> {
+    let failed = |error: sqlx::Error| OpenError::Migrate(error.into());
+    let mut connection = AnyConnection::connect(&db.direct_url).await.map_err(failed)?;
+    let settings = connection::settings(db.engine, Access::Write, Duration::ZERO);
+    connection.execute(AssertSqlSafe(settings)).await.map_err(failed)?;
+    match age(&mut connection, db.engine).await.map_err(OpenError::Migrate)? {
+        Age::Older if migrate == Migrate::OnlyEmpty => return Err(OpenError::Older),
+        Age::TooNew => return Err(OpenError::TooNew),
+        Age::Newer => tracing::warn!(
+            "a newer version of this program has changed the database's tables; this one runs beside it"
+        ),
+        // Those that were run are compared with those of this program.
+        Age::Empty | Age::Older | Age::Current => {
+            migrator(db.engine).run(&mut connection).await.map_err(|error| failed(error.into()))?;
+        }
+    }
+    connection.close().await.map_err(failed)
 }
 
 impl Db {
@@ -34,25 +63,39 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn age(&self) -> Result<Age, DbError> {
-        let has_any = match self.engine {
-            Engine::Sqlite => "SELECT COUNT(*) AS n FROM sqlite_master WHERE name = '_sqlx_migrations'",
-            Engine::Postgres => "SELECT COUNT(to_regclass('_sqlx_migrations')) AS n",
-        };
-        let row = sqlx::query(has_any).fetch_one(&mut *self.reading().await?).await?;
-        if column::<i64>(&row, "n")? == 0 {
-            return Ok(Age::Empty);
-        }
-        let last = "SELECT MAX(version) AS version FROM _sqlx_migrations WHERE success";
-        let row = sqlx::query(last).fetch_one(&mut *self.reading().await?).await?;
-        let theirs = column::<Option<i64>>(&row, "version")?;
-        let ours = migrator(self.engine).iter().map(|migration| migration.version).max();
-        Ok(match theirs.cmp(&ours) {
-            _ if theirs.is_none() => Age::Empty,
-            Ordering::Less => Age::Older,
-            Ordering::Equal => Age::Current,
-            Ordering::Greater => Age::Newer,
-        })
+        age(&mut *self.reading().await?, self.engine).await
     }
+}
+
+async fn age<C>(connection: &mut C, engine: Engine) -> Result<Age, DbError>
+where
+    for<'c> &'c mut C: Executor<'c, Database = Any>,
+{
+    let has_any = match engine {
+        Engine::Sqlite => "SELECT COUNT(*) AS n FROM sqlite_master WHERE name = '_sqlx_migrations'",
+        Engine::Postgres => "SELECT COUNT(to_regclass('_sqlx_migrations')) AS n",
+    };
+    let row = sqlx::query(has_any).fetch_one(&mut *connection).await?;
+    if column::<i64>(&row, "n")? == 0 {
+        return Ok(Age::Empty);
+    }
+    let last = "SELECT MAX(version) AS version FROM _sqlx_migrations WHERE success";
+    let row = sqlx::query(last).fetch_one(&mut *connection).await?;
+    let Some(theirs) = column::<Option<i64>>(&row, "version")? else { return Ok(Age::Empty) };
+    let ours = migrator(engine).iter().map(|migration| migration.version).max().unwrap_or_default();
+    Ok(match theirs.cmp(&ours) {
+        Ordering::Less => Age::Older,
+        Ordering::Equal => Age::Current,
+        Ordering::Greater => {
+            let row = sqlx::query("SELECT value FROM facts WHERE name = $1").bind(RUNS_FROM);
+            let from = row.fetch_optional(connection).await?;
+            let from = from.map(|row| column::<String>(&row, "value")).transpose()?;
+            match from.is_none_or(|from| from.parse::<i64>().is_ok_and(|from| from <= ours)) {
+                true => Age::Newer,
+                false => Age::TooNew,
+            }
+        }
+    })
 }
 
 /// All migrations of the engine, in the order of their versions.

@@ -26,7 +26,7 @@ const COUNT: &str = "SELECT \
 /// # Errors
 /// [`DbError`].
 pub async fn by_protocol(db: &Db) -> Result<OpenWork, DbError> {
-    let row = sqlx::query(COUNT).fetch_one(db.pool()).await?;
+    let row = sqlx::query(COUNT).fetch_one(&mut *db.reading().await?).await?;
     Ok(OpenWork {
         v2_orders: column(&row, "v2_orders")?,
         v2_refunds: column(&row, "v2_refunds")?,

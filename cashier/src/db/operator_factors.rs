@@ -1,12 +1,11 @@
 //! All SQL on `operator_factors`, `operator_recovery_codes` and `operator_sign_ins`.
 
 use recharge::audit::AuditEntry;
-use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
 use super::operator_sessions::{self, NewSession};
 use super::row::Row;
-use super::{Db, DbError, WriteTransaction, audit};
+use super::{Connection, Db, DbError, WriteTransaction, audit};
 
 /// Time for the second step of a sign-in: five minutes, in milliseconds.
 const HALF_MS: i64 = 5 * 60 * 1000;
@@ -100,7 +99,7 @@ pub(crate) async fn renew_codes(db: &Db, codes: Vec<String>, entry: AuditEntry) 
     .await
 }
 
-async fn keep_codes(connection: &mut AnyConnection, operator: &str, codes: &[String]) -> Result<(), DbError> {
+async fn keep_codes(connection: &mut Connection, operator: &str, codes: &[String]) -> Result<(), DbError> {
     sqlx::query("DELETE FROM operator_recovery_codes WHERE operator = $1")
         .bind(operator)
         .execute(&mut *connection)
@@ -275,7 +274,7 @@ pub async fn complete(
 
 /// Uses a proof up; `false` if it was used before.
 async fn take(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     operator: &str,
     proof: &Proof,
     now: UnixMillis,

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::OutTradeNo;
 
 use super::bulk::{self, Table, text};
-use super::{Db, DbError};
+use super::{Connection, Db, DbError};
 use recharge::batch::{NamedOrder, NamedOrders};
 use recharge::command::Reads;
 use recharge::spend::Reference;
@@ -25,14 +25,14 @@ static REFERENCES: LazyLock<Table<Row>> = LazyLock::new(|| {
 });
 
 /// Writes the references that a batch gave away. `false`: another writer was faster with one, so the batch must be rolled back.
-pub(super) async fn store(connection: &mut AnyConnection, named: &NamedOrders) -> Result<bool, DbError> {
+pub(super) async fn store(connection: &mut Connection, named: &NamedOrders) -> Result<bool, DbError> {
     let new = named.iter().filter(|(_, named)| named.is_new);
     let new: Vec<Row> = new.map(|(reference, named)| (reference.clone(), named.clone())).collect();
     Ok(REFERENCES.insert(connection, new.iter()).await? == new.len() as u64)
 }
 
 /// The orders that have the references of a batch.
-pub(super) async fn read(connection: &mut AnyConnection, reads: &Reads<'_>) -> Result<NamedOrders, DbError> {
+pub(super) async fn read(connection: &mut Connection, reads: &Reads<'_>) -> Result<NamedOrders, DbError> {
     let keys: Vec<_> = reads.references.iter().map(|reference| reference.as_str()).collect();
     let found = bulk::select_in(connection, &REFERENCES.select, "reference", &keys, row).await?;
     Ok(found.into_iter().collect())

@@ -3,15 +3,15 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{
     Fen, H5Scene, OpenId, OutTradeNo, PrepayId, ProductId, Signed, Ticket, TradeType, TransactionId,
     UnixMillis,
 };
 
 use super::bulk::{self, Key, Table, Value, number, text};
-use super::{Db, DbError, column};
+use super::{Connection, Db, DbError, column};
 use recharge::User;
 use recharge::apps::App;
 use recharge::batch::{NamedOrders, Slot};
@@ -122,7 +122,7 @@ fn next_query_at(slot: &Slot) -> Value<'_> {
 /// Writes the orders that a batch changed. `false`: another writer changed one since it was read, so the batch must be rolled
 /// back.
 pub(super) async fn store<'a>(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     slots: impl Iterator<Item = &'a Slot> + Clone,
 ) -> Result<bool, DbError> {
     ORDERS.store(connection, slots, |slot| slot.read).await
@@ -134,7 +134,7 @@ const PAYABLE_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// The orders of these users that can still be paid, and some that expired since.
 pub(super) async fn read_open(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     users: &[&str],
     now: UnixMillis,
 ) -> Result<Vec<Order>, DbError> {
@@ -158,7 +158,7 @@ pub(super) async fn read_open(
 /// Whether one of these users, or one of their static codes, has more than `most` orders that can be paid. Within the transaction that wrote one, and behind
 /// [`super::WriteTransaction::lock_users`], this is the last word.
 pub(super) async fn is_over_open(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     users: &[&str],
     now: UnixMillis,
     most: usize,
@@ -180,7 +180,7 @@ pub(super) async fn is_over_open(
 
 /// The orders that a batch of commands is about, those that have its references among them; for one that is placed, those that its user has open.
 pub(super) async fn read_for(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     reads: &Reads<'_>,
     named: &NamedOrders,
 ) -> Result<Vec<Order>, DbError> {
@@ -195,7 +195,7 @@ pub(super) async fn read_for(
 
 /// The orders of these numbers, and those that are open under these keys.
 pub(super) async fn read(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     numbers: &[&str],
     open_keys: &[String],
 ) -> Result<Vec<Order>, DbError> {

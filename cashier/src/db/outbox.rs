@@ -6,13 +6,12 @@
 //! at a time anyway, so there the numbers are given in it.
 
 use serde::Serialize;
-use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 use wxpay::UnixMillis;
 
 use super::bulk::{self, Key};
 use super::row::Row;
-use super::{Db, DbError, Engine, column};
+use super::{Connection, Db, DbError, Engine, column};
 use crate::random::Random;
 use recharge::event_type::EventType;
 use recharge::lease;
@@ -44,7 +43,7 @@ const TAKE_NUMBERS: &str =
 
 /// Writes events in the transaction of what they tell. Returns the last number where they have theirs already.
 pub(super) async fn append(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     engine: Engine,
     random: &Random,
     events: &[NewEvent],

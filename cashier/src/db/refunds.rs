@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::{OutRefundNo, OutTradeNo, Protocol, RefundId, TransactionId, UnixMillis};
 
 use super::bulk::{self, Table, number, read_only, text};
-use super::{Db, DbError, column};
+use super::{Connection, Db, DbError, column};
 use recharge::User;
 use recharge::batch::RefundSlot;
 use recharge::exception::ExceptionId;
@@ -63,7 +63,7 @@ static REFUNDS: LazyLock<Table<RefundSlot>> = LazyLock::new(|| {
 /// Writes the refunds that a batch changed. `false`: another writer changed one since it was read, so the batch must be rolled
 /// back.
 pub(super) async fn store<'a>(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     slots: impl Iterator<Item = &'a RefundSlot> + Clone,
 ) -> Result<bool, DbError> {
     REFUNDS.store(connection, slots.filter(|slot| slot.changed), |slot| slot.read).await
@@ -83,7 +83,7 @@ const OVER_REFUNDED: &str = "SELECT 1 AS one FROM refunds AS r JOIN jsonb_each($
 /// version that guards it: another instance may have written a refund of it after it was read, and is seen here, because
 /// both took from the same balance, whose row is locked by now.
 pub(super) async fn is_over_refunded<'a>(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     slots: impl Iterator<Item = &'a RefundSlot>,
 ) -> Result<bool, DbError> {
     let new = slots.filter(|slot| slot.read.is_none() && !slot.refund.is_external());
@@ -99,7 +99,7 @@ pub(super) async fn is_over_refunded<'a>(
 
 /// The refunds of these orders, and those of these numbers.
 pub(super) async fn read(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     orders: &[&str],
     numbers: &[&str],
 ) -> Result<Vec<Refund>, DbError> {

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 
 use super::bulk::{self, Table, number, text};
-use super::{Db, DbError};
+use super::{Connection, Db, DbError};
 use recharge::spend::{DebitId, Reason, Reference, Reversal, ReversalId};
 
 static REVERSALS: LazyLock<Table<Reversal>> = LazyLock::new(|| {
@@ -25,15 +25,12 @@ static REVERSALS: LazyLock<Table<Reversal>> = LazyLock::new(|| {
 });
 
 /// Inserts reversals. `false`: another writer was faster with a reference, so the batch must be rolled back.
-pub(super) async fn insert(connection: &mut AnyConnection, new: &[Reversal]) -> Result<bool, DbError> {
+pub(super) async fn insert(connection: &mut Connection, new: &[Reversal]) -> Result<bool, DbError> {
     Ok(REVERSALS.insert(connection, new.iter()).await? == new.len() as u64)
 }
 
 /// The reversals of these references.
-pub(super) async fn read(
-    connection: &mut AnyConnection,
-    references: &[&str],
-) -> Result<Vec<Reversal>, DbError> {
+pub(super) async fn read(connection: &mut Connection, references: &[&str]) -> Result<Vec<Reversal>, DbError> {
     bulk::select_in(connection, &REVERSALS.select, "reference", references, reversal).await
 }
 

@@ -1,9 +1,8 @@
 //! All SQL on `operator_blocks`, `sign_in_limits` and `sign_in_failures`: the limits on guessing operators' passwords.
 
-use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
-use super::{Db, DbError, column};
+use super::{Connection, Db, DbError, column};
 use crate::rate::Quota;
 
 /// Time after a sign-in for which its address block counts as known for that operator: 30 days, in milliseconds.
@@ -101,7 +100,7 @@ pub async fn give_back(db: &Db, bucket: &str, quota: Quota) -> Result<(), DbErro
 }
 
 pub(super) async fn give_back_in(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     bucket: &str,
     quota: Quota,
 ) -> Result<(), DbError> {
@@ -115,7 +114,7 @@ pub(super) async fn give_back_in(
 
 /// Records that the operator signed in from this block, and deletes the blocks of this operator that are not known any more.
 pub(super) async fn know_block(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     operator: &str,
     block: &str,
     now: UnixMillis,

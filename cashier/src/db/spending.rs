@@ -3,10 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::AnyConnection;
 use wxpay::Fen;
 
-use super::{DbError, accounts, debits, grants, holds, reversals};
+use super::{Connection, DbError, accounts, debits, grants, holds, reversals};
 use recharge::batch::{Context, SpendRead, Spending};
 use recharge::command::Reads;
 use recharge::order::Order;
@@ -14,7 +13,7 @@ use recharge::spend::HoldState;
 
 /// Reads it; `orders` and `context` are those of the batch.
 pub(super) async fn read(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     reads: &Reads<'_>,
     orders: &[Order],
     context: &Context,
@@ -57,7 +56,7 @@ pub(super) async fn read(
 }
 
 /// Writes it. `false`: somebody else was faster, so nothing may stand.
-pub(super) async fn store(connection: &mut AnyConnection, spending: &Spending) -> Result<bool, DbError> {
+pub(super) async fn store(connection: &mut Connection, spending: &Spending) -> Result<bool, DbError> {
     Ok(debits::store(connection, spending.debits.values()).await?
         && holds::store(connection, spending.holds.values()).await?
         && reversals::insert(connection, &spending.new_reversals).await?

@@ -66,6 +66,7 @@ mod tests {
 
     use super::*;
     use crate::Db;
+    use crate::db::facts;
 
     #[test]
     fn a_url_names_its_file_unless_the_database_is_in_memory() {
@@ -87,7 +88,9 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let folder = temporary.path().join("new");
         let url = format!("sqlite://{}/saoma.db", folder.display());
-        let _db = Db::open(&url).await.unwrap();
+        let db = Db::open(&url).await.unwrap();
+        // A connection that has read keeps the files beside it there.
+        facts::get(&db, "identity").await.unwrap();
         let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder), 0o700);
         for file in all_paths(&url) {

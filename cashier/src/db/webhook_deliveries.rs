@@ -4,13 +4,13 @@ use recharge::audit::AuditEntry;
 use recharge::event_type::EventType;
 use recharge::webhook::{DeliveryState, Endpoint, EndpointId, Health, Next, Outcome, Problem, next_try};
 use serde::Serialize;
+use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::UnixMillis;
 
 use super::row::Row;
 use super::webhook_endpoints::{lock, set_health, take_probe};
-use super::{Db, DbError, audit, bulk, column, webhook_events};
+use super::{Connection, Db, DbError, audit, bulk, column, webhook_events};
 
 /// For how long a delivery is its sender's, in milliseconds; a process that died gives it back then.
 pub(crate) const LEASE_MS: i64 = 30_000;
@@ -344,7 +344,7 @@ fn ended_row<'a>(
 
 /// Number, failures and first try of these deliveries.
 async fn tries(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     id: &EndpointId,
     tried: &[&Tried],
 ) -> Result<Vec<(i64, i64, UnixMillis)>, DbError> {
@@ -364,7 +364,7 @@ async fn tries(
 }
 
 /// Makes what waits for its next try due at once: the endpoint answers again.
-async fn hurry(connection: &mut AnyConnection, id: &EndpointId, now: UnixMillis) -> Result<(), DbError> {
+async fn hurry(connection: &mut Connection, id: &EndpointId, now: UnixMillis) -> Result<(), DbError> {
     sqlx::query("UPDATE webhook_deliveries SET due_at = $1 WHERE endpoint = $2 AND due_at > $3")
         .bind(now.get())
         .bind(id.as_str())

@@ -3,12 +3,12 @@
 use recharge::audit::AuditEntry;
 use recharge::event_type::EventType;
 use recharge::webhook::{Disabled, DisabledWhy, Endpoint, EndpointId, Health, Interest};
+use sqlx::AssertSqlSafe;
 use sqlx::any::{AnyQueryResult, AnyRow};
-use sqlx::{AnyConnection, AssertSqlSafe};
 use wxpay::UnixMillis;
 
 use super::row::Row;
-use super::{Db, DbError, Engine, audit, webhook_events};
+use super::{Connection, Db, DbError, Engine, audit, webhook_events};
 
 const SELECT: &str = "SELECT id, url, types, description, per_s, secret, old_secret, old_until, position, failures, \
      failing_since, succeeded_at, probe_at, probes, disabled_at, disabled_why, made_by, created_at, version \
@@ -115,7 +115,7 @@ pub(crate) async fn test(
 
 /// Takes the turn to probe an ill endpoint until `until`; `false` if another instance has it.
 pub(super) async fn take_probe(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     endpoint: &Endpoint,
     until: UnixMillis,
 ) -> Result<bool, DbError> {
@@ -132,7 +132,7 @@ pub(super) async fn take_probe(
 
 /// The endpoint's health, which nobody else changes before the transaction ends; `None` if it was deleted.
 pub(super) async fn lock(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     engine: Engine,
     id: &str,
 ) -> Result<Option<Endpoint>, DbError> {
@@ -147,7 +147,7 @@ pub(super) async fn lock(
 }
 
 pub(super) async fn set_health(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     id: &EndpointId,
     health: &Health,
 ) -> Result<(), DbError> {

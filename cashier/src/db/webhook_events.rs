@@ -4,10 +4,9 @@ use recharge::event_type::EventType;
 use recharge::objects::WebhookEndpointObject;
 use recharge::outbox::{EventData, StoredEvent, new_id};
 use recharge::webhook::{Endpoint, Health, interest};
-use sqlx::AnyConnection;
 use wxpay::UnixMillis;
 
-use super::{Db, DbError, Engine, column, outbox};
+use super::{Connection, Db, DbError, Engine, column, outbox};
 
 /// The events with these numbers, which are a JSON array of objects with `s`.
 pub(super) async fn numbered(db: &Db, seqs: &str) -> Result<Vec<StoredEvent>, DbError> {
@@ -19,7 +18,7 @@ pub(super) async fn numbered(db: &Db, seqs: &str) -> Result<Vec<StoredEvent>, Db
 
 /// Writes an event about an endpoint; returns its id.
 pub(super) async fn tell(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     db: &Db,
     kind: EventType,
     endpoint: &Endpoint,

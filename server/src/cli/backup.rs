@@ -9,7 +9,9 @@ use super::Failure;
 
 /// Copies the database as it is: without bringing its tables up to date, so that it can be taken before an update.
 pub async fn backup(file: &Path, settings: Option<&Path>) -> Result<(), Failure> {
-    let done = backup::backup(config::load_database(settings)?.expose(), file).await?;
+    let (url, options) = config::load_database(settings)?;
+    // A dump needs one session of the server from its beginning to its end.
+    let done = backup::backup(options.direct_url.as_deref().unwrap_or(url.expose()), file).await?;
     let name = file.display();
     let Some(findings) = done.findings else {
         println!("{name}: {} bytes; saoma check looks over it once it is restored", done.bytes);

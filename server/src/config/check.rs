@@ -3,7 +3,7 @@
 use app::site::SiteSettings;
 
 use super::{
-    Config, ConfigError, LogFormat, Mode, Secret, business, merchant,
+    Config, ConfigError, LogFormat, Mode, Secret, business, database, merchant,
     parse::{at_least, networks, socket_addr},
     public_url::PublicUrl,
     range::between,
@@ -47,7 +47,8 @@ impl Config {
         let channels = weixin::channels(&s, &mode, &weixin, public_url.as_ref())?;
         Ok(Config {
             addr,
-            database_url: database_url(s.database_url.as_deref(), in_sandbox)?,
+            database_url: database::url(s.database_url.as_deref(), in_sandbox)?,
+            db: database::options(&s)?,
             user_token_secret,
             admin_password: at_least("SAOMA_ADMIN_PASSWORD", s.admin_password.as_deref(), 12)?,
             cashier: business::cashier(&s, in_sandbox)?,
@@ -78,15 +79,6 @@ impl Config {
             sources: Vec::new(),
             secret_files: Vec::new(),
         })
-    }
-}
-
-pub(super) fn database_url(given: Option<&str>, in_sandbox: bool) -> Result<Secret, ConfigError> {
-    let text = given.unwrap_or(if in_sandbox { super::SANDBOX_DATABASE } else { "sqlite://data/saoma.db" });
-    if ["sqlite:", "postgres://", "postgresql://"].iter().any(|p| text.starts_with(p)) {
-        Ok(Secret::new(text))
-    } else {
-        Err(ConfigError::new("DATABASE_URL", "must begin with sqlite:// or postgres://"))
     }
 }
 

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use confique::{Config as _, File, FileFormat, Layer as _};
 
 use super::{
-    Config, ConfigError, Secret,
-    check::{database_url, user_token_secret},
-    secret_files,
-    settings::Settings,
+    Config, ConfigError, Secret, check::user_token_secret, database, secret_files, settings::Settings,
     sources::sources,
 };
-use cashier::error_chain::{all_lines, error_chain};
+use cashier::{
+    db::DbOptions,
+    error_chain::{all_lines, error_chain},
+};
 
 type SettingsLayer = <Settings as confique::Config>::Layer;
 
@@ -32,14 +32,14 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     Ok(Config { secret_files, sources: sources(&text), ..Config::check(settings)? })
 }
 
-/// Only where the database is, for commands that need no merchant.
+/// Only where the database is and how it is used, for commands that need no merchant.
 /// # Errors
 /// [`ConfigError`].
-pub fn load_database(file: Option<&Path>) -> Result<Secret, ConfigError> {
+pub fn load_database(file: Option<&Path>) -> Result<(Secret, DbOptions), ConfigError> {
     let mut settings = settings(layers(file)?)?;
     secret_files::read(&mut settings)?;
     let in_sandbox = settings.wechat_mch_id.is_none();
-    database_url(settings.database_url.as_deref(), in_sandbox)
+    Ok((database::url(settings.database_url.as_deref(), in_sandbox)?, database::options(&settings)?))
 }
 
 /// Only the user-token secret, if one is set.
@@ -75,6 +75,7 @@ fn has_secrets(layer: &SettingsLayer) -> bool {
         &layer.user_token_secret,
         &layer.admin_password,
         &layer.database_url,
+        &layer.database_direct_url,
     ];
     secrets.into_iter().any(Option::is_some)
 }

@@ -14,6 +14,7 @@ const LONGEST: usize = 4096;
 pub(super) fn read(s: &mut Settings) -> Result<Vec<PathBuf>, ConfigError> {
     let pairs = [
         ("DATABASE_URL", &mut s.database_url, &mut s.database_url_file),
+        ("DATABASE_DIRECT_URL", &mut s.database_direct_url, &mut s.database_direct_url_file),
         ("SAOMA_WECHAT_API_KEY", &mut s.wechat_api_key, &mut s.wechat_api_key_file),
         ("SAOMA_WECHAT_APIV3_KEY", &mut s.wechat_apiv3_key, &mut s.wechat_apiv3_key_file),
         ("SAOMA_WECHAT_APIV3_KEY_OLD", &mut s.wechat_apiv3_key_old, &mut s.wechat_apiv3_key_old_file),
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn every_file_that_the_settings_name_is_read() {
         let files: Vec<_> = Settings::META.fields.iter().filter(|f| f.name.ends_with("_file")).collect();
-        assert_eq!(files.len(), 9);
+        assert_eq!(files.len(), 10);
         for field in files {
             assert!(Settings::META.fields.iter().any(|f| Some(f.name) == field.name.strip_suffix("_file")));
         }

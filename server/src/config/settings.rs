@@ -35,6 +35,34 @@ pub struct Settings {
     #[config(env = "DATABASE_URL_FILE")]
     pub database_url_file: Option<String>,
 
+    /// The address of PostgreSQL itself, where DATABASE_URL leads to a pooler in transaction mode (pgbouncer): for migrations, and
+    /// to hear other instances.
+    /// Example: "postgres://saoma:password@db.internal/saoma"
+    #[config(env = "DATABASE_DIRECT_URL")]
+    pub database_direct_url: Option<String>,
+
+    /// A file with database_direct_url.
+    #[config(env = "DATABASE_DIRECT_URL_FILE")]
+    pub database_direct_url_file: Option<String>,
+
+    /// Connections to PostgreSQL that read, at most. An instance holds these, those that write, and four more.
+    #[config(env = "SAOMA_DB_READ_CONNECTIONS", default = 8)]
+    pub db_read_connections: u32,
+
+    /// Connections to PostgreSQL that write, at most, besides the one on which money is written.
+    #[config(env = "SAOMA_DB_WRITE_CONNECTIONS", default = 4)]
+    pub db_write_connections: u32,
+
+    /// Whether a start brings the tables of an existing database up to date: "auto", or "manual", which leaves it to `saoma migrate`.
+    /// Without it auto for SQLite and manual for PostgreSQL, where other instances may run. An empty database is always made ready.
+    #[config(env = "SAOMA_MIGRATE")]
+    pub migrate: Option<String>,
+
+    /// Seconds after which a statement on PostgreSQL is given up. A server that vanished without a word is noticed so: it should be
+    /// short.
+    #[config(env = "SAOMA_DB_STATEMENT_TIMEOUT_S", default = 5)]
+    pub db_statement_timeout_s: u32,
+
     /// The appid that the merchant number is bound to. A merchant is appid, mch_id and a complete set for API v2 (api_key),
     /// for API v3 (apiv3_key, cert, cert_key), or both. None of these: the built-in sandbox stands in for WeChat and no real
     /// money moves.

@@ -55,7 +55,7 @@ mod tests {
         let help = help();
         for field in Settings::META.fields {
             let variable = match field.name {
-                "database_url" | "database_url_file" => field.name.to_uppercase(),
+                name if name.starts_with("database_") => name.to_uppercase(),
                 name => format!("SAOMA_{}", name.to_uppercase()),
             };
             assert!(help.contains(&format!("\n  {variable}")), "{variable}");

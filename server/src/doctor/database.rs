@@ -2,7 +2,7 @@
 
 use cashier::{
     Db, DbError,
-    db::{Age, OpenError, facts},
+    db::{Age, DbOptions, OpenError, facts},
     error_chain::error_chain,
 };
 
@@ -23,8 +23,8 @@ pub enum Database {
 }
 
 impl Database {
-    pub(super) async fn look(url: &str) -> Database {
-        let db = match Db::open_to_read(url).await {
+    pub(super) async fn look(url: &str, options: &DbOptions) -> Database {
+        let db = match Db::open_to_read(url, options).await {
             Ok(db) => db,
             Err(OpenError::NoFile { file }) => return Database::NoFile(file),
             Err(error) => return Database::Failed(error_chain(&error)),
@@ -68,14 +68,20 @@ impl Database {
                 Found::bad(format!("it belongs to {theirs}, and these settings are of {ours}"))
                     .hint("let DATABASE_URL name another database, or use the settings of its merchant")
             }
-            (Age::Newer, _) => Found::bad("a newer version of this program has changed its tables")
+            (Age::TooNew, _) => Found::bad("a newer version of this program has changed its tables")
                 .hint("start the newer version"),
             (Age::Empty, _) => Found::skipped("it is empty: the first start makes its tables"),
             (_, None) => {
                 Found::skipped(format!("it belongs to nobody yet: the first start binds it to {ours}"))
             }
+            (Age::Newer, Some(_)) => Found::warning(
+                "a newer version of this program has changed its tables, and this one runs beside it",
+            )
+            .hint("start the newer version here too"),
             (Age::Older, Some(_)) => Found::warning("an older version of this program has made its tables")
-                .hint("make a backup and start: that brings them up to date"),
+                .hint(
+                    "make a backup, then saoma migrate brings them up to date (on SQLite a start does, too)",
+                ),
             (Age::Current, Some(owner)) => Found::good(format!("it belongs to {owner} and is up to date")),
         }
     }

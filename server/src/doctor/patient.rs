@@ -27,7 +27,7 @@ impl Patient {
     /// # Errors
     /// [`StartError`]: the server does not start either.
     pub async fn of(config: Config) -> Result<Patient, StartError> {
-        let database = Database::look(config.database_url.expose()).await;
+        let database = Database::look(config.database_url.expose(), &config.db).await;
         let config = sign_type::look(config.clone(), database.of(&config.identity())).await?;
         let client = start::client_beside(&config)?;
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();

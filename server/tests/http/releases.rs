@@ -22,13 +22,19 @@ async fn on_each_release<F: Future<Output = ()>>(test: impl Fn(Site) -> F) {
         let database = testdb::sqlite(folder.path());
         test(Site::start("", database, folder).await).await;
 
-        let database = testdb::postgres().await;
-        let dump = std::fs::read_to_string(fixtures.join(format!("{release}.sql"))).unwrap();
-        let mut connection = sqlx::AnyConnection::connect(&database).await.unwrap();
-        connection.execute(sqlx::raw_sql(AssertSqlSafe(dump))).await.unwrap();
-        connection.close().await.unwrap();
-        test(Site::start("", database, tempfile::tempdir().unwrap()).await).await;
+        test(Site::start("", on_postgres(release).await, tempfile::tempdir().unwrap()).await).await;
     }
+}
+
+/// A copy of a kept database on PostgreSQL.
+async fn on_postgres(release: &str) -> String {
+    let database = testdb::postgres().await;
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{release}.sql"));
+    let mut connection = sqlx::AnyConnection::connect(&database).await.unwrap();
+    let dump = AssertSqlSafe(std::fs::read_to_string(file).unwrap());
+    connection.execute(sqlx::raw_sql(dump)).await.unwrap();
+    connection.close().await.unwrap();
+    database
 }
 
 async fn number_of(site: &Site, user: &str) -> String {
@@ -74,4 +80,30 @@ async fn a_late_notice_for_an_order_of_an_earlier_release_is_credited_once() {
         assert_eq!(site.balance("u_pending").await, 1000);
     })
     .await;
+}
+
+#[tokio::test]
+async fn tables_of_an_earlier_release_on_postgres_change_only_when_somebody_says_so() {
+    for release in RELEASES {
+        let database = on_postgres(release).await;
+        let folder = tempfile::tempdir().unwrap();
+        let variables = [("DATABASE_URL", database.as_str()), ("SAOMA_USER_TOKEN_SECRET", SECRET)];
+        let run = async |command: &[&str]| saoma(folder.path(), command, &variables).await;
+        let version = async || {
+            let mut connection = sqlx::AnyConnection::connect(&database).await.unwrap();
+            let last = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations");
+            last.fetch_one(&mut connection).await.unwrap().get::<i64, _>(0)
+        };
+        let before = version().await;
+        for command in [&["serve"][..], &["check"], &["admin", "list"], &["key", "list"], &["reconcile"]] {
+            let (went_well, _, wrong) = run(command).await;
+            assert!(!went_well && wrong.contains("saoma migrate"), "{command:?}: {wrong}");
+            assert_eq!(version().await, before, "{command:?}");
+        }
+        let (went_well, said, wrong) = run(&["migrate"]).await;
+        assert!(went_well, "{said}{wrong}");
+        assert!(version().await > before);
+        let (went_well, said, wrong) = run(&["check"]).await;
+        assert!(went_well, "{said}{wrong}");
+    }
 }

@@ -3,7 +3,6 @@
 use recharge::ledger::LedgerKey;
 use recharge::spend::{DebitId, GrantId, HoldId, ReversalId};
 use serde::Serialize;
-use sqlx::any::AnyRow;
 use wxpay::UnixMillis;
 
 use super::super::{DbError, bulk, column};

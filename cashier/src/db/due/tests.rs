@@ -122,7 +122,7 @@ async fn watched_orders_that_get_no_turn_are_named_so_that_they_are_tried_again(
 async fn what_two_instances_saw_due_at_once_is_asked_about_by_one_of_them() {
     let (_folder, databases) = both_with(10).await;
     for db in databases {
-        let other = Db::open(&db.url).await.unwrap();
+        let other = Db::open(&db.direct_url).await.unwrap();
         for again in 0..20 {
             let now = NOW.plus_ms(again * 3_600_000);
             let due = "UPDATE orders SET next_query_at = $1";

@@ -85,3 +85,35 @@ async fn an_operator_named_like_the_program_is_told_from_it_in_rows_of_an_older_
         assert!(db.pool().execute(over).await.is_err(), "{:?}", db.engine());
     }
 }
+
+#[tokio::test]
+async fn a_newer_version_s_tables_are_used_unless_it_says_that_this_one_must_not() {
+    let (_folder, urls) = testdb::both().await;
+    for url in urls {
+        let db = Db::open(&url).await.unwrap();
+        let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+             SELECT 9999, 'later', success, checksum, execution_time FROM _sqlx_migrations WHERE version = 7";
+        db.pool().execute(later).await.unwrap();
+        assert_eq!(Db::open(&url).await.unwrap().age().await.unwrap(), Age::Newer, "{:?}", db.engine());
+        for (from, is_refused) in [("20", false), ("9999", true), ("soon", true)] {
+            let says =
+                "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2";
+            sqlx::query(says).bind(RUNS_FROM).bind(from).execute(db.pool()).await.unwrap();
+            let opened = Db::open(&url).await;
+            assert_eq!(matches!(opened, Err(OpenError::TooNew)), is_refused, "{from} {:?}", opened.err());
+        }
+    }
+}
+
+#[tokio::test]
+async fn tables_of_an_older_version_are_left_alone_where_the_options_say_so() {
+    let (_folder, urls) = testdb::both().await;
+    for url in urls {
+        before(&url, 20).await.close().await;
+        let only_empty = crate::db::DbOptions { migrate: Migrate::OnlyEmpty, ..Default::default() };
+        let opened = Db::open_with(&url, &only_empty).await;
+        assert!(matches!(opened, Err(OpenError::Older)), "{:?}", opened.err());
+        Db::open(&url).await.unwrap();
+        assert_eq!(Db::open_with(&url, &only_empty).await.unwrap().age().await.unwrap(), Age::Current);
+    }
+}

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::AnyConnection;
 use sqlx::error::DatabaseError;
 use tokio::sync::Mutex;
 
 use super::super::error::WriteError;
 use super::super::job::Job;
+use super::super::pool::Opened;
 use super::super::{
-    Db, DbError, accounts, batch_context, days, epay_orders, events, exceptions, ledger, order_references,
-    orders, outbox, spending,
+    Connection, Db, DbError, accounts, batch_context, days, epay_orders, events, exceptions, ledger,
+    order_references, orders, outbox, spending,
 };
 use crate::clock::Clock;
 use crate::watched::Watched;
@@ -35,7 +35,7 @@ pub struct Committer {
     /// Tells the events of processes apart that share a database.
     instance: Arc<str>,
     /// Its own connection, opened when first needed and closed after an error.
-    connection: Arc<Mutex<Option<AnyConnection>>>,
+    connection: Arc<Mutex<Option<Opened>>>,
     clock: Clock,
 }
 
@@ -74,14 +74,15 @@ impl Committer {
         let mut kept = self.connection.lock().await;
         let mut own = kept.take();
         for _ in 0..ATTEMPTS {
+            own = own.filter(|own| self.db.is_usable(own));
             // A host that is gone without a word would hold up all money for as long as TCP hopes, in the middle of a statement
             // and when connecting. After this the connection is closed, and looking again tells what became of the write.
             let attempt = async {
                 let connection = match &mut own {
-                    Some(connection) => connection,
+                    Some(own) => own,
                     None => own.insert(self.db.own_connection().await?),
                 };
-                self.attempt(connection, jobs).await
+                self.attempt(&mut connection.connection, jobs).await
             };
             match self.clock.timeout(LONGEST, attempt).await.unwrap_or(Err(DbError::TimedOut)) {
                 Ok(true) => {
@@ -98,7 +99,7 @@ impl Committer {
     }
 
     /// Reads, decides and writes once; `false` if somebody else moved an order in between.
-    async fn attempt(&self, connection: &mut AnyConnection, jobs: &mut [Job]) -> Result<bool, DbError> {
+    async fn attempt(&self, connection: &mut Connection, jobs: &mut [Job]) -> Result<bool, DbError> {
         let passage = self.db.turnstile.to_read().await;
         passage.answer()?;
         let (named, orders, context, spending) = {
@@ -138,7 +139,7 @@ impl Committer {
     /// then nothing stands. Else the last number of its events, where they have numbers already.
     async fn store(
         &self,
-        connection: &mut AnyConnection,
+        connection: &mut Connection,
         batch: &mut Batch<'_>,
         jobs: &mut [Job],
     ) -> Result<Option<Option<i64>>, DbError> {
@@ -206,7 +207,7 @@ impl Committer {
 
 /// The orders of the refunds that were read, besides those that were.
 async fn of_refunds(
-    connection: &mut AnyConnection,
+    connection: &mut Connection,
     known: &[Order],
     context: &Context,
 ) -> Result<Vec<Order>, DbError> {
