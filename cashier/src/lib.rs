@@ -20,6 +20,7 @@ pub mod operators;
 pub mod outbox;
 mod payments;
 mod place;
+pub mod pulse;
 mod query;
 mod random;
 pub mod rate;

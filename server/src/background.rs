@@ -6,6 +6,7 @@ use cashier::{
     Cashier,
     db::{changes::Change, self_checks::Scope},
     error_chain::error_chain,
+    pulse::Pulse,
 };
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -44,6 +45,9 @@ const SETTINGS_EVERY: Duration = Duration::from_secs(4);
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 /// Time between two looks for a day that is due; the day's own row says when it is tried again.
 const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+/// A step of most loops takes far less, a statement of the database some seconds at most.
+const A_MINUTE: Duration = Duration::from_secs(60);
+const AN_HOUR: Duration = Duration::from_secs(3600);
 
 /// All background tasks; dropping it ends them.
 #[derive(Debug)]
@@ -52,42 +56,45 @@ pub struct Background {
 }
 
 pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
-    let mut loops = JoinSet::new();
-    let cashier = server.cashier.clone();
-    loops.spawn(supervised("queries", move || query_due(cashier.clone(), query_limit_per_s)));
-    let following = server.clone();
-    loops.spawn(supervised("changes of other instances", move || follow_changes(following.clone())));
-    let cashier = server.cashier.clone();
-    loops.spawn(supervised("numbering of events", move || number_events(cashier.clone())));
-    let cashier = server.cashier.clone();
-    loops.spawn(supervised("refunds", move || refunds(cashier.clone())));
-    let cashier = server.cashier.clone();
-    loops.spawn(supervised("expiry of holds", move || expire_holds(cashier.clone())));
-    let cashier = server.cashier.clone();
-    loops.spawn(supervised("the self-check", move || check(cashier.clone(), Scope::Moved)));
-    let cashier = server.cashier.clone();
-    loops.spawn(supervised("the daily self-check", move || check(cashier.clone(), Scope::Whole)));
-    let cashier = server.cashier.clone();
-    loops.spawn(supervised("reconciling", move || reconcile(cashier.clone())));
-    let cashier = server.cashier.clone();
-    loops.spawn(supervised("WeChat's certificates", move || wechat_keys(cashier.clone())));
-    let told = server.clone();
-    loops.spawn(supervised("news for webhooks", move || poke_webhooks(told.clone())));
-    let pages = server.pages.clone();
-    loops.spawn(supervised("settings of the desk", move || reread_settings(pages.clone())));
-    let webhooks = server.pages.webhooks.clone();
-    loops.spawn(supervised("webhooks", move || {
-        let webhooks = webhooks.clone();
-        async move { webhooks.run().await }
-    }));
-    let epay = server.epay.clone();
-    loops.spawn(supervised("notices of 易支付", move || {
-        let epay = epay.clone();
-        async move { epay.run().await }
-    }));
-    let tidied = server.clone();
-    loops.spawn(supervised("tidying", move || tidy(tidied.clone())));
-    Background { _loops: loops }
+    let mut loops = Loops { server: server.clone(), tasks: JoinSet::new() };
+    loops.run("queries", A_MINUTE, move |server, pulse| {
+        query_due(server.cashier.clone(), query_limit_per_s, pulse)
+    });
+    loops.run("changes of other instances", A_MINUTE, follow_changes);
+    loops.run("numbering of events", A_MINUTE, |server, pulse| number_events(server.cashier.clone(), pulse));
+    loops.run("refunds", A_MINUTE, |server, pulse| refunds(server.cashier.clone(), pulse));
+    loops.run("expiry of holds", A_MINUTE, |server, pulse| expire_holds(server.cashier.clone(), pulse));
+    loops.run("the self-check", AN_HOUR, |server, pulse| check(server.cashier.clone(), Scope::Moved, pulse));
+    loops.run("the daily self-check", 12 * AN_HOUR, |server, pulse| {
+        check(server.cashier.clone(), Scope::Whole, pulse)
+    });
+    loops.run("reconciling", 6 * AN_HOUR, |server, pulse| reconcile(server.cashier.clone(), pulse));
+    loops.run("WeChat's certificates", A_MINUTE, |server, pulse| wechat_keys(server.cashier.clone(), pulse));
+    loops.run("news for webhooks", A_MINUTE, |server, _| poke_webhooks(server));
+    loops.run("settings of the desk", A_MINUTE, |server, pulse| reread_settings(server.pages.clone(), pulse));
+    loops.run("webhooks", A_MINUTE, |server, pulse| async move { server.pages.webhooks.run(&pulse).await });
+    loops.run("notices of 易支付", A_MINUTE, |server, pulse| async move { server.epay.run(&pulse).await });
+    loops.run("tidying", 5 * A_MINUTE, tidy);
+    Background { _loops: loops.tasks }
+}
+
+/// The background tasks while they are started.
+struct Loops {
+    server: Server,
+    tasks: JoinSet<()>,
+}
+
+impl Loops {
+    /// Runs one for ever. A step of it that takes longer than `patience` is shown by `/livez`.
+    fn run<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        name: &'static str,
+        patience: Duration,
+        run: impl Fn(Server, Pulse) -> F + Send + 'static,
+    ) {
+        let (server, pulse) = (self.server.clone(), self.server.heartbeats.pulse(name, patience));
+        self.tasks.spawn(supervised(name, move || run(server.clone(), pulse.clone())));
+    }
 }
 
 /// Runs a loop for ever and restarts it a second after a panic.
@@ -112,7 +119,7 @@ impl Drop for Stops {
 }
 
 /// Starts at most `per_s` queries a second, spread over the second, and does not wait for the answers.
-async fn query_due(cashier: Cashier, per_s: u32) {
+async fn query_due(cashier: Cashier, per_s: u32, pulse: Pulse) {
     let rounds = std::sync::Arc::new(Semaphore::new(ROUNDS));
     let mut ticks = interval(ASK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -122,7 +129,8 @@ async fn query_due(cashier: Cashier, per_s: u32) {
         even = !even;
         // 21 a second are 11 and 10.
         let limit = (per_s + u32::from(even)) / 2;
-        let Ok(round) = std::sync::Arc::clone(&rounds).acquire_owned().await else { return };
+        let place = std::sync::Arc::clone(&rounds).acquire_owned();
+        let Ok(round) = pulse.during(place).await else { return };
         if limit == 0 {
             continue;
         }
@@ -137,7 +145,7 @@ async fn query_due(cashier: Cashier, per_s: u32) {
 }
 
 /// Follows the notifications of other instances' commits, so that a page that is answered here shows them at once.
-async fn follow_changes(server: Server) {
+async fn follow_changes(server: Server, pulse: Pulse) {
     let cashier = &server.cashier;
     let mut changes = cashier.db().changes();
     let mut reread = interval(TIDY_EVERY);
@@ -152,14 +160,14 @@ async fn follow_changes(server: Server) {
                 let mut changes: Vec<_> = names.drain(..).filter_map(|text| Change::parse(&text)).collect();
                 let numbers = changes.extract_if(.., |change| matches!(change, Change::Order(_)));
                 let numbers: Vec<_> = numbers.filter_map(Change::order).collect();
-                cashier.changed_elsewhere(&numbers).await;
+                pulse.during(cashier.changed_elsewhere(&numbers)).await;
                 changes.dedup();
                 for change in changes {
-                    hear(&server, &change).await;
+                    pulse.during(hear(&server, &change)).await;
                 }
             }
             // A message may have been lost with its connection, or a commit's own answer.
-            _ = reread.tick() => cashier.reread_watched().await,
+            _ = reread.tick() => pulse.during(cashier.reread_watched()).await,
         }
     }
 }
@@ -187,12 +195,12 @@ async fn hear(server: &Server, change: &Change) {
 }
 
 /// Settings that another instance's desk changed, where its message was lost.
-async fn reread_settings(pages: Service) {
+async fn reread_settings(pages: Service, pulse: Pulse) {
     let mut ticks = interval(SETTINGS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = pages.reread_settings().await {
+        if let Err(error) = pulse.during(pages.reread_settings()).await {
             tracing::warn!(%error, "the desk's settings could not be read");
         }
     }
@@ -200,7 +208,7 @@ async fn reread_settings(pages: Service) {
 
 /// Gives committed events their numbers: at once after this process's own commits, and each second those of others whose message was
 /// lost.
-async fn number_events(cashier: Cashier) {
+async fn number_events(cashier: Cashier, pulse: Pulse) {
     let mut ticks = interval(NUMBER_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut rounds = 0_u64;
@@ -209,13 +217,13 @@ async fn number_events(cashier: Cashier) {
             () = cashier.events_committed() => true,
             _ = ticks.tick() => false,
         };
-        if let Err(error) = cashier.number_events(poked).await {
+        if let Err(error) = pulse.during(cashier.number_events(poked)).await {
             tracing::warn!("events could not be numbered: {}", error_chain(&error));
             tokio::time::sleep(NUMBER_EVERY).await;
         }
         if !poked {
             if rounds.is_multiple_of(ASKED_ROUNDS)
-                && let Err(error) = cashier.refresh_asked().await
+                && let Err(error) = pulse.during(cashier.refresh_asked()).await
             {
                 tracing::warn!(%error, "which events are asked for by name could not be read");
             }
@@ -241,24 +249,24 @@ async fn heard(changes: Option<&mut mpsc::Receiver<String>>, names: &mut Vec<Str
 }
 
 /// Sends due refunds and queries their status. WeChat takes 150 a second; a desk makes a few a day.
-async fn refunds(cashier: Cashier) {
+async fn refunds(cashier: Cashier, pulse: Pulse) {
     let mut ticks = interval(REFUNDS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = cashier.advance_refunds(REFUNDS_AT_ONCE).await {
+        if let Err(error) = pulse.during(cashier.advance_refunds(REFUNDS_AT_ONCE)).await {
             tracing::warn!(%error, "could not look which refunds are due");
         }
     }
 }
 
 /// Frees the money of holds whose time is up; at once again while there are more than one step ends.
-async fn expire_holds(cashier: Cashier) {
+async fn expire_holds(cashier: Cashier, pulse: Pulse) {
     let mut ticks = interval(HOLDS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match cashier.expire_holds().await {
+        match pulse.during(cashier.expire_holds()).await {
             Ok(0) => {}
             Ok(_) => ticks.reset_immediately(),
             Err(error) => tracing::warn!("holds could not be expired: {}", error_chain(&error)),
@@ -267,12 +275,12 @@ async fn expire_holds(cashier: Cashier) {
 }
 
 /// Runs the self-checks that are due: of what moved every five minutes, of everything once a day.
-async fn check(cashier: Cashier, scope: Scope) {
+async fn check(cashier: Cashier, scope: Scope, pulse: Pulse) {
     let mut ticks = interval(CHECK_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match cashier.check_due(scope).await {
+        match pulse.during(cashier.check_due(scope)).await {
             Ok(findings) => {
                 for violation in findings.iter().flat_map(|findings| &findings.named) {
                     tracing::error!("self-check: {violation}");
@@ -284,12 +292,12 @@ async fn check(cashier: Cashier, scope: Scope) {
 }
 
 /// Reads WeChat's platform certificates when that is due: every 12 hours, and after a failure at the next look.
-async fn wechat_keys(cashier: Cashier) {
+async fn wechat_keys(cashier: Cashier, pulse: Pulse) {
     let mut ticks = interval(KEYS_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match cashier.refresh_wechat_keys().await {
+        match pulse.during(cashier.refresh_wechat_keys()).await {
             Ok(true) => tracing::info!("WeChat's platform certificates were read"),
             Ok(false) => {}
             Err(error) => tracing::warn!("{}", error_chain(&error)),
@@ -298,12 +306,12 @@ async fn wechat_keys(cashier: Cashier) {
 }
 
 /// Reconciles yesterday with WeChat's bill, and days that were missed, one after the other.
-async fn reconcile(cashier: Cashier) {
+async fn reconcile(cashier: Cashier, pulse: Pulse) {
     let mut ticks = interval(RECONCILE_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match cashier.reconcile_due().await {
+        match pulse.during(cashier.reconcile_due()).await {
             Ok(None) => {}
             Ok(Some(result)) => {
                 let (day, open) = (result.date, result.open);
@@ -330,36 +338,40 @@ async fn forget_events(cashier: &Cashier) {
     }
 }
 
-/// Drops expired entries of the in-memory maps.
-async fn tidy(server: Server) {
+/// Drops what is over: in memory, and in the database.
+async fn tidy(server: Server, pulse: Pulse) {
     let mut rounds = 0_u64;
     let mut ticks = interval(TIDY_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let now = server.now();
-        server.cashier.forget_unwatched();
-        server.operators.forget_old_tries(now);
-        server.create_limit.forget(now);
-        server.misses.forget(now);
-        server.cashier.forget_idempotency_keys().await;
-        forget_events(&server.cashier).await;
         rounds += 1;
-        if rounds.is_multiple_of(WEBHOOK_ROUNDS)
-            && let Err(error) = server.pages.webhooks.forget().await
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries could not be deleted");
+        pulse.during(tidy_once(&server, rounds)).await;
+    }
+}
+
+async fn tidy_once(server: &Server, round: u64) {
+    let now = server.now();
+    server.cashier.forget_unwatched();
+    server.operators.forget_old_tries(now);
+    server.create_limit.forget(now);
+    server.misses.forget(now);
+    server.cashier.forget_idempotency_keys().await;
+    forget_events(&server.cashier).await;
+    if round.is_multiple_of(WEBHOOK_ROUNDS)
+        && let Err(error) = server.pages.webhooks.forget().await
+    {
+        tracing::warn!(error = &error as &dyn std::error::Error, "old deliveries could not be deleted");
+    }
+    if round % PRUNE_ROUNDS == 1 {
+        if let Err(error) = server.operators.prune(now).await {
+            tracing::warn!(%error, "could not delete old failed sign-ins");
         }
-        if rounds % PRUNE_ROUNDS == 1 {
-            if let Err(error) = server.operators.prune(now).await {
-                tracing::warn!(%error, "could not delete old failed sign-ins");
-            }
-            if let Err(error) = server.payer_sessions.prune(now).await {
-                tracing::warn!(%error, "could not delete sessions that have ended");
-            }
+        if let Err(error) = server.payer_sessions.prune(now).await {
+            tracing::warn!(%error, "could not delete sessions that have ended");
         }
-        if let Some(metrics) = crate::health::recorder() {
-            metrics.run_upkeep();
-        }
+    }
+    if let Some(metrics) = crate::health::recorder() {
+        metrics.run_upkeep();
     }
 }

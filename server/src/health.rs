@@ -1,4 +1,4 @@
-//! Liveness (`/healthz`), readiness (`/readyz`) and Prometheus metrics (`/metrics`).
+//! Liveness (`/healthz`, `/livez`), readiness (`/readyz`) and Prometheus metrics (`/metrics`).
 
 use std::{net::IpAddr, sync::OnceLock, time::Duration};
 
@@ -23,8 +23,20 @@ const PROBE: Caller = Caller::Stranger(Stranger::Program);
 pub(crate) fn routes() -> Routes<Server> {
     Routes::new()
         .get("/healthz", PROBE, Limit::Reads, || async { "ok\n" })
+        .get("/livez", PROBE, Limit::Reads, alive)
         .get("/readyz", PROBE, Limit::Reads, ready)
         .get("/metrics", PROBE, Limit::Reads, metrics_page)
+}
+
+/// Whether all background loops go round. One that does not needs a restart: a statement of the database ends by itself.
+async fn alive(State(server): State<Server>) -> Response {
+    match &*server.heartbeats.stuck() {
+        [] => "ok\n".into_response(),
+        stuck => {
+            let stuck = format!("stuck: {}\n", stuck.join(", "));
+            (StatusCode::SERVICE_UNAVAILABLE, stuck).into_response()
+        }
+    }
 }
 
 /// The tables are brought up to date before the server listens, so an answer of the database is enough.

@@ -18,6 +18,7 @@ mod draft;
 mod epay;
 mod error_code;
 mod health;
+mod heartbeats;
 pub mod kept_secrets;
 mod key_call;
 mod keyed_limit;

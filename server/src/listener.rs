@@ -202,7 +202,7 @@ async fn answer(
 pub(crate) fn is_reserved(path: &str) -> bool {
     let is_notice = matches!(path, "/wxpay/notify" | "/wxpay/refund-notify" | "/wxpay/callback")
         || path.strip_prefix("/wxpay/v3/").is_some_and(|rest| matches!(rest, "notify" | "refund-notify"));
-    is_notice || matches!(path, "/healthz" | "/readyz" | "/metrics")
+    is_notice || matches!(path, "/healthz" | "/livez" | "/readyz" | "/metrics")
 }
 
 fn full() -> Response {

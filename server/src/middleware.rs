@@ -46,7 +46,7 @@ pub async fn guard(State(server): State<Server>, request: Request, next: Next) -
     let by_cookie = !path.starts_with("/wxpay/")
         && !path.starts_with("/epay/")
         && !is_for_programs(path)
-        && !matches!(path, "/healthz" | "/readyz" | "/metrics");
+        && !matches!(path, "/healthz" | "/livez" | "/readyz" | "/metrics");
     let is_part = path.starts_with("/pkg/");
     let mut response = if by_cookie && !server.hosts.serves(&parts) {
         server.refusals.other_host(from, parts.headers.get(header::HOST), server.now());

@@ -53,7 +53,7 @@ fn every_address_for_notices_stands_in_the_listeners_reserve_and_no_page_does() 
     for route in register() {
         let is_notice = route.limit == Limit::Notice;
         notices += usize::from(is_notice);
-        let is_probe = matches!(&*route.path, "/healthz" | "/readyz" | "/metrics");
+        let is_probe = matches!(&*route.path, "/healthz" | "/livez" | "/readyz" | "/metrics");
         assert_eq!(crate::listener::is_reserved(&route.path), is_notice || is_probe, "{route:?}");
     }
     assert_eq!(notices, 5);

@@ -28,7 +28,9 @@ use crate::{
     background,
     config::{Config, Mode, PublicUrl, permissions},
     create_limit::CreateLimit,
-    health, kept_secrets,
+    health,
+    heartbeats::Heartbeats,
+    kept_secrets,
     listener::{self, Limits},
     log_limit::LogLimit,
     misses::Misses,
@@ -148,6 +150,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         bad_notices: LogLimit::default(),
         refusals: Refusals::default(),
         readiness: Readiness::default(),
+        heartbeats: Heartbeats::default(),
         misses: Misses::default(),
         certificate_ends: config.certificate().map(Certificate::expires_at),
     });

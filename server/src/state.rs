@@ -9,6 +9,7 @@ use wxpay::{UnixMillis, client::Client};
 use crate::{
     config::{Channels, Config, PublicUrl, VerifyFile},
     create_limit::CreateLimit,
+    heartbeats::Heartbeats,
     log_limit::LogLimit,
     misses::Misses,
     official_account::OfficialAccount,
@@ -72,6 +73,7 @@ pub struct Inner {
     pub bad_notices: LogLimit,
     pub refusals: Refusals,
     pub readiness: Readiness,
+    pub heartbeats: Heartbeats,
     pub misses: Misses,
     /// When the certificate for refunds expires, if one is set; it may be over already.
     pub certificate_ends: Option<UnixMillis>,

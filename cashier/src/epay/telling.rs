@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::{Epay, EpayError};
 use crate::db::epay_orders::{self, Claimed, Ended};
 use crate::db::{DbError, epay_merchants};
+use crate::pulse::Pulse;
 use crate::webhooks::Reply;
 
 /// Requests at once to the hosts of one merchant: one that does not answer holds up no other.
@@ -47,10 +48,10 @@ impl Try {
 
 impl Epay {
     /// Tells for ever. What a process that ends has claimed goes back by its lease.
-    pub async fn run(&self) {
+    pub async fn run(&self, pulse: &Pulse) {
         let (mut sending, mut places) = (JoinSet::new(), HashMap::new());
         loop {
-            if let Err(error) = self.look(&mut sending, &mut places).await {
+            if let Err(error) = pulse.during(self.look(&mut sending, &mut places)).await {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "notices of 易支付 could not be looked for");
             }

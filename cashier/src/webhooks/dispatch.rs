@@ -11,6 +11,7 @@ use super::send::Reply;
 use crate::db::DbError;
 use crate::db::webhook_deliveries::{self, Claimed, Tried, Which};
 use crate::db::webhook_endpoints;
+use crate::pulse::Pulse;
 
 /// Requests at once to one endpoint.
 const AT_ONCE: usize = 8;
@@ -83,10 +84,10 @@ struct Dispatcher {
 
 impl Webhooks {
     /// Delivers for ever. What a process that ends has claimed goes back by its lease.
-    pub async fn run(&self) {
+    pub async fn run(&self, pulse: &Pulse) {
         let mut dispatcher = Dispatcher::default();
         loop {
-            if let Err(error) = dispatcher.look(self).await {
+            if let Err(error) = pulse.during(dispatcher.look(self)).await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "webhooks could not be looked for");
             }
             let looked = self.0.clock.steady();

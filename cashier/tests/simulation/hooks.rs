@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::http::Request;
+use cashier::pulse::Pulse;
 use cashier::webhooks::Site;
 use rand::RngExt;
 use recharge::webhook::{Choice, DeliveryState, PER_S};
@@ -137,7 +138,8 @@ impl World {
         let process = self.process(machine);
         let webhooks = process.webhooks.clone();
         process.begin("webhooks".to_owned(), async move {
-            clock.timeout(DELIVERS, webhooks.run()).await;
+            let pulse = Pulse::new("webhooks", DELIVERS);
+            clock.timeout(DELIVERS, webhooks.run(&pulse)).await;
             Done::said("looked")
         });
     }

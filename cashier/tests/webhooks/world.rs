@@ -195,7 +195,8 @@ impl Process {
 
     pub fn deliver(&mut self) {
         let running = self.webhooks.clone();
-        self.run = Some(tokio::spawn(async move { running.run().await }));
+        let pulse = cashier::pulse::Pulse::new("webhooks", Duration::from_secs(60));
+        self.run = Some(tokio::spawn(async move { running.run(&pulse).await }));
     }
 
     /// Ends it as a killed process ends: in the middle of whatever it does.
