@@ -20,9 +20,11 @@ const ROUNDS: usize = 60;
 
 /// A debit by one instance, and its two reversals by the two others, one after another.
 async fn three_states(cashiers: [Cashier; 3], user: &'static str, n: usize) {
+    // One request, whose repeat is the same debit: an answer may be lost.
+    let request = debit(user, 10);
     let id = loop {
         // Others spend of the same account: asked again where that was too often.
-        if let Ok(reply) = cashiers[n % 3].debit(debit(user, 10), site()).await {
+        if let Ok(reply) = cashiers[n % 3].debit(request.clone(), site()).await {
             break reply.debit.id;
         }
     };
