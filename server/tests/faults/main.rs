@@ -2,13 +2,15 @@
 //! PostgreSQL. WeChat's part is played as strictly as WeChat does: a notice is repeated until it is answered SUCCESS, and
 //! what was answered SUCCESS must be in the database, once.
 //!
-//! The figures here are for every run of the tests; variables (`KILLS`, `COPIES_OF`, `DISK_ROUNDS`, `OUTAGES`, `LOCKED_S`,
+//! The figures here are for every run of the tests; variables (`FAILOVERS`, `KILLS`, `COPIES_OF`, `DISK_ROUNDS`, `OUTAGES`, `LOCKED_S`,
 //! `ORDERS`, `SLOW`, `SLOW_S`, `REPLAYS`) ask for the long runs of `make faults`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod cluster;
 mod disk;
+mod failover;
+mod host_name;
 mod kills;
 mod large;
 mod load;
