@@ -46,6 +46,8 @@ pub const DEBIT: &str = "/admin/account/debit";
 pub const KEYS: &str = "/admin/keys";
 /// The list of webhook endpoints, and the form that makes one.
 pub const WEBHOOKS: &str = "/admin/webhooks";
+/// The same as CSV.
+pub const AUDIT_CSV: &str = "/admin/audit.csv";
 /// Credits that wait for a second operator; takes the form that confirms one.
 pub const SECOND: &str = "/admin/second";
 /// Takes one back.

@@ -19,6 +19,7 @@ mod refused;
 mod theme;
 mod top_up;
 
+pub use self::admin::audit::filter as audit_filter;
 pub use self::admin::extract::{page_of_form, to_sign_in};
 pub use self::refused::{no_cookies, not_found, not_permitted, start_again};
 

@@ -7,6 +7,7 @@
 mod access_token;
 mod api;
 pub mod assets;
+mod audit_csv;
 pub mod background;
 pub mod client_addr;
 pub mod config;

@@ -19,7 +19,7 @@ use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    access_token, api, assets, draft, epay,
+    access_token, api, assets, audit_csv, draft, epay,
     error_code::Code,
     health,
     key_call::{self, Gate},
@@ -48,6 +48,7 @@ fn own_routes() -> Routes<Server> {
         .merge(polls::routes())
         .merge(session::routes())
         .merge(settings_desk::routes())
+        .merge(audit_csv::routes())
         .merge(payer_session::routes())
         .merge(wx::routes())
         .merge(epay::routes())

@@ -14,6 +14,7 @@ texts! { pub mod audit {
     OBJECT_HINT = "完整的订单号（含它的退款和异常）、用户或编号", "A whole order number (with its refunds and exceptions), user or id";
     FROM_DAY = "从", "From";
     TO_DAY = "到", "To";
+    EXPORT = "导出 CSV", "Export CSV";
     GO = "筛选", "Show";
     CLEAR = "清除筛选", "Clear";
     TIME = "时间", "Time";

@@ -64,6 +64,8 @@ texts! { pub mod settings {
     CHECKED_BAD = "{n} 处不符", "{n} {n:violation|violations}";
     ALL = "全部设置", "All settings";
     ALL_NOTE = "来自这台服务器启动时读到的环境变量和文件。密钥和密码只显示是否设置。改动后要重启。", "As this server read them from environment and file when it started. Of secrets only whether they are set. A change needs a restart.";
+    SET = "设置过的", "What was set";
+    REST = "默认的和未设置的（{n}）", "Defaults, and what is not set ({n})";
     VARIABLE = "名称", "Name";
     VALUE = "值", "Value";
     SOURCE = "来源", "From";

@@ -98,3 +98,35 @@ async fn pages_are_whole_and_without_gaps_and_a_day_is_beijings() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_csv_has_what_the_filter_chooses_to_the_last_row_and_no_formula() {
+    on_both(async |site| {
+        let viewer = cookie_of(&site, Role::Viewer).await;
+        written(&site, 60).await;
+        let many: Vec<_> = (100..2_400)
+            .map(|n| format!("('{n:032x}', {n}, 'wang', 'note_2', '=1+{n}', '192.0.2.7', '{{}}', '{{\"reason\":\"a \"\"b\"\"\"}}')"))
+            .collect();
+        let rows = many.join(", ").replace("\"\"b\"\"", "b");
+        site.run(&format!("INSERT INTO audit (id, at, operator, action, subject, address, before, after) VALUES {rows}")).await;
+        let get = async |query: &str| {
+            let response = site.get(&format!("/admin/audit.csv?{query}")).header("cookie", &viewer).send().await.unwrap();
+            let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+            let name = response.headers()["content-disposition"].to_str().unwrap().to_owned();
+            assert_eq!((kind.as_str(), name.as_str()), ("text/csv; charset=utf-8", "attachment; filename=\"audit.csv\""));
+            response.text().await.unwrap()
+        };
+        let all = get("who=wang").await;
+        // The client takes the mark at the beginning for itself.
+        assert_eq!(all.trim_end().lines().count(), 1 + 60 + 2_300, "{}", &all[..200]);
+        let one = get("who=wang&what=note_1").await;
+        assert_eq!(one.trim_end().lines().count(), 1 + 30);
+        assert!(one.contains("\"2026-03-15 00:59:00\",\"wang\",\"note_1\",\"S59\""), "{one}");
+        assert!(get("what=note_2").await.contains(",\"'=1+100\","), "a formula is text");
+        let stranger = site.get("/admin/audit.csv").send().await.unwrap();
+        assert_eq!(stranger.status(), reqwest::StatusCode::SEE_OTHER);
+        let page = shown(&site, &viewer, "/admin/audit?who=wang&before=1-x").await;
+        assert!(page.contains("/admin/audit.csv?who=wang\""), "{page}");
+    })
+    .await;
+}

@@ -16,6 +16,7 @@ use crate::links;
 use crate::request::PageRequest;
 use crate::service::{Service, internal};
 use crate::text::{Lang, Text, audit as text};
+use crate::url::address;
 
 /// Entries on a page.
 const ROWS: usize = 50;
@@ -41,7 +42,10 @@ pub async fn show(
             false => table(lang, &found).into_any(),
         };
         view! {
-            <div class="page-head"><h1>{lang.t(text::TITLE)}</h1></div>
+            <div class="page-head">
+                <h1>{lang.t(text::TITLE)}</h1>
+                <a class="button" href=csv_href(&view_request)>{lang.t(text::EXPORT)}</a>
+            </div>
             <div class="stack">
                 {form(lang, &view_request)}
                 {misread.then(|| components::notice(Some("warn"), lang.t(text::E_DAY)))}
@@ -53,7 +57,7 @@ pub async fn show(
 }
 
 /// What the address chooses. A day that cannot be read does not choose.
-fn filter(request: &PageRequest) -> AuditFilter {
+pub fn filter(request: &PageRequest) -> AuditFilter {
     let typed = |name: &str| request.get(name).unwrap_or_default().trim().to_owned();
     let day = |name: &str| request.get(name).and_then(midnight);
     AuditFilter {
@@ -74,6 +78,12 @@ fn midnight(day: &str) -> Option<UnixMillis> {
 fn place(request: &PageRequest) -> Option<(UnixMillis, &str)> {
     let (at, id) = request.get("before")?.split_once('-')?;
     Some((UnixMillis::new(at.parse().ok()?), id))
+}
+
+/// Everything that the filter chooses, from the newest on.
+fn csv_href(request: &PageRequest) -> String {
+    let kept = request.query.iter().filter(|(name, _)| !["before", "lang"].contains(&name.as_str()));
+    address(links::AUDIT_CSV, kept.map(|(name, value)| (name.as_str(), value.as_str())))
 }
 
 fn form(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {

@@ -213,22 +213,44 @@ fn all(lang: Lang, report: &Report, rows: &[DeskSetting]) -> impl IntoView + use
             </tr>
         }
     };
-    let lines: Vec<_> = report.settings.iter().map(row).collect();
+    let is_set = |line: &&SettingLine| {
+        matches!(line.source, Source::Environment | Source::File) || is_by_desk(line.variable)
+    };
+    let set: Vec<_> = report.settings.iter().filter(is_set).map(row).collect();
+    let rest: Vec<_> = report.settings.iter().filter(|line| !is_set(line)).map(row).collect();
+    let count = rest.len().to_string();
     view! {
-        <section class="card">
-            <div class="table-box" role="region" aria-labelledby="all-c" tabindex="0">
-                <table class="table">
-                    <caption id="all-c"><strong>{lang.t(text::ALL)}</strong>" "{lang.t(text::ALL_NOTE)}</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">{lang.t(text::VARIABLE)}</th>
-                            <th scope="col">{lang.t(text::SOURCE)}</th>
-                            <th scope="col" data-wide="">{lang.t(text::VALUE)}</th>
-                        </tr>
-                    </thead>
-                    <tbody>{lines}</tbody>
-                </table>
-            </div>
+        <section class="card stack" aria-labelledby="all-t">
+            <h2 id="all-t">{lang.t(text::ALL)}</h2>
+            <p class="note">{lang.t(text::ALL_NOTE)}</p>
+            {table(lang, "set-c", lang.t(text::SET).to_owned(), set)}
+            <details class="fold">
+                <summary class="button">{lang.fill(text::REST, &[("n", &count)])}</summary>
+                {table(lang, "rest-c", lang.fill(text::REST, &[("n", &count)]), rest)}
+            </details>
         </section>
+    }
+}
+
+fn table<V: IntoView + 'static>(
+    lang: Lang,
+    id: &'static str,
+    caption: String,
+    lines: Vec<V>,
+) -> impl IntoView + use<V> {
+    view! {
+        <div class="table-box" role="region" aria-labelledby=id tabindex="0">
+            <table class="table">
+                <caption id=id>{caption}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{lang.t(text::VARIABLE)}</th>
+                        <th scope="col">{lang.t(text::SOURCE)}</th>
+                        <th scope="col" data-wide="">{lang.t(text::VALUE)}</th>
+                    </tr>
+                </thead>
+                <tbody>{lines}</tbody>
+            </table>
+        </div>
     }
 }
