@@ -1,6 +1,5 @@
 //! The database: SQLite or PostgreSQL behind one text of SQL. The one place that names the drivers.
 
-use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -46,6 +45,7 @@ pub mod open_work;
 pub mod operator_factors;
 pub mod operator_sessions;
 pub mod operators;
+mod options;
 pub mod order_list;
 pub mod order_references;
 pub mod orders;
@@ -64,6 +64,7 @@ mod spending;
 pub mod sqlite_file;
 pub(crate) mod static_codes;
 pub mod takings;
+mod transaction;
 mod turns;
 mod turnstile;
 pub(crate) mod webhook_deliveries;
@@ -77,8 +78,11 @@ use crate::random::Random;
 pub use connection::Connection;
 pub use error::{DbError, Inconsistency};
 pub use migrations::{Age, Migrate};
+pub use options::{DbOptions, OpenError};
 use pool::{Opened, Opener, Pool, Pooled};
 use signals::Signals;
+use transaction::Held;
+pub use transaction::WriteTransaction;
 use turns::{Turn, Turns};
 use turnstile::Passage;
 pub use turnstile::{Fate, Step, Turnstile};
@@ -94,39 +98,6 @@ pub enum Engine {
 enum Access {
     Write,
     Read,
-}
-
-/// How much of a server the program uses. SQLite has one writer and needs no more than the defaults.
-#[derive(Clone)]
-pub struct DbOptions {
-    /// The address that leads to PostgreSQL itself, where `DATABASE_URL` leads to a pooler in transaction mode: for migrations and
-    /// to listen to other instances.
-    pub direct_url: Option<String>,
-    /// Connections to read on, at most.
-    pub reading: u32,
-    /// Connections that write, at most, besides the one of the writer of money.
-    pub writing: u32,
-    /// The longest that a statement may take.
-    pub statement_timeout: Duration,
-    pub migrate: Migrate,
-}
-
-impl fmt::Debug for DbOptions {
-    /// Without the address, which may hold a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DbOptions")
-            .field("reading", &self.reading)
-            .field("writing", &self.writing)
-            .field("statement_timeout", &self.statement_timeout)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Default for DbOptions {
-    fn default() -> Self {
-        let statement_timeout = Duration::from_secs(5);
-        DbOptions { direct_url: None, reading: 8, writing: 4, statement_timeout, migrate: Migrate::Always }
-    }
 }
 
 /// The connections to a database, cheap to clone.
@@ -149,44 +120,6 @@ pub struct Db {
     announcer: Arc<OnceLock<mpsc::Sender<String>>>,
     /// Tells parts of this process of events.
     pub(crate) signals: Signals,
-}
-
-/// Why a database could not be opened; names the setting.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("DATABASE_URL must begin with sqlite: or postgres:")]
-    UnknownEngine,
-    #[error("DATABASE_URL: the folder {folder} cannot be made")]
-    Folder {
-        folder: String,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("DATABASE_URL: the file {file} cannot be created")]
-    File {
-        file: String,
-        #[source]
-        source: std::io::Error,
-    },
-    #[error("DATABASE_URL: there is no file {file}")]
-    NoFile { file: String },
-    #[error("DATABASE_URL: the database cannot be opened")]
-    Connect(#[source] DbError),
-    #[error(
-        "DATABASE_URL leads to a pooler in transaction mode, through which no instance hears another and a migration can hang: \
-         set DATABASE_DIRECT_URL to the address of PostgreSQL itself"
-    )]
-    Pooler,
-    #[error(
-        "the database's tables are of an older version: make a backup, then run `saoma migrate` once, or set SAOMA_MIGRATE to \"auto\""
-    )]
-    Older,
-    #[error(
-        "a newer version of this program has changed the database's tables, and this one cannot run on them: start the newer one"
-    )]
-    TooNew,
-    #[error("the database cannot be brought up to date")]
-    Migrate(#[source] DbError),
 }
 
 impl Db {
@@ -312,20 +245,7 @@ impl Db {
         let turn = self.turn(Turns::other).await;
         let passage = self.turnstile.to_write().await;
         let connection = Held::Pooled(self.writing.get().await?);
-        self.begin_in(WriteTransaction { connection, is_open: true, passage, _turn: turn }).await
-    }
-
-    async fn begin_in<'c>(
-        &self,
-        mut transaction: WriteTransaction<'c>,
-    ) -> Result<WriteTransaction<'c>, DbError> {
-        let begin = match self.engine {
-            // A deferred transaction that reads first can fail on upgrade without the busy handler being called.
-            Engine::Sqlite => "BEGIN IMMEDIATE",
-            Engine::Postgres => "BEGIN",
-        };
-        transaction.connection().execute(begin).await?;
-        Ok(transaction)
+        WriteTransaction::begin(connection, self.engine, passage, turn).await
     }
 
     /// A connection outside the pools, which the caller keeps as long as [`Db::is_usable`] says so.
@@ -345,7 +265,7 @@ impl Db {
         let turn = self.turn(Turns::money).await;
         let passage = self.turnstile.to_write().await;
         let connection = Held::Kept(connection);
-        self.begin_in(WriteTransaction { connection, is_open: true, passage, _turn: turn }).await
+        WriteTransaction::begin(connection, self.engine, passage, turn).await
     }
 
     async fn turn(&self, take: impl AsyncFnOnce(&Turns) -> Turn) -> Option<Turn> {
@@ -395,75 +315,6 @@ impl Deref for Reading {
 impl DerefMut for Reading {
     fn deref_mut(&mut self) -> &mut Connection {
         &mut self.connection
-    }
-}
-
-/// A transaction that may write, with this process's place in the queue for SQLite's one writer. One that is dropped before its end
-/// takes its connection with it, which undoes it.
-#[derive(Debug)]
-pub struct WriteTransaction<'c> {
-    connection: Held<'c>,
-    is_open: bool,
-    passage: Passage,
-    _turn: Option<Turn>,
-}
-
-/// The connection of a transaction.
-#[derive(Debug)]
-enum Held<'c> {
-    Pooled(Pooled),
-    Kept(&'c mut Connection),
-}
-
-impl WriteTransaction<'_> {
-    pub fn connection(&mut self) -> &mut Connection {
-        match &mut self.connection {
-            Held::Pooled(connection) => connection,
-            Held::Kept(connection) => connection,
-        }
-    }
-
-    /// # Errors
-    /// [`DbError`]: it is not known to be on disk.
-    pub async fn commit(mut self) -> Result<(), DbError> {
-        match self.passage.fate {
-            Fate::Refused => self.end("ROLLBACK").await?,
-            Fate::Done | Fate::Unheard => self.end("COMMIT").await?,
-        }
-        self.passage.answer()
-    }
-
-    /// Undoes everything. A connection that cannot even do that is closed.
-    pub async fn rollback(mut self) {
-        if let Err(error) = self.end("ROLLBACK").await {
-            tracing::warn!(%error, "a transaction could not be rolled back");
-        }
-    }
-
-    async fn end(&mut self, statement: &'static str) -> Result<(), DbError> {
-        self.connection().execute(statement).await?;
-        self.is_open = false;
-        Ok(())
-    }
-
-    /// Lets one transaction at a time place orders for a user, across instances (SQLite has one writer anyway). To be called
-    /// before any row is locked, so that two transactions cannot wait for each other.
-    async fn lock_users(&mut self, engine: Engine, users: &[&str]) -> Result<(), DbError> {
-        const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended(n, 1396789613)) FROM \
-             (SELECT j.value->>'n' AS n FROM jsonb_each($1) AS j ORDER BY 1) AS users";
-        if engine == Engine::Postgres && !users.is_empty() {
-            let users: Vec<_> = users.iter().map(|n| bulk::Key { n }).collect();
-            sqlx::query(LOCK).bind(bulk::json(&users)?).fetch_all(self.connection()).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Drop for WriteTransaction<'_> {
-    fn drop(&mut self) {
-        if self.is_open {
-            self.connection().lose();
-        }
     }
 }
 
