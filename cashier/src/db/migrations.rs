@@ -44,7 +44,12 @@ pub(super) async fn run(db: &Db, migrate: Migrate) -> Result<(), OpenError> {
     let settings = connection::settings(db.engine, Access::Write, Duration::ZERO);
     connection.execute(AssertSqlSafe(settings)).await.map_err(failed)?;
     match age(&mut connection, db.engine).await.map_err(OpenError::Migrate)? {
-        Age::Older if migrate == Migrate::OnlyEmpty => return Err(OpenError::Older),
+        Age::Older
+            if migrate == Migrate::OnlyEmpty
+                && belongs_to_somebody(&mut connection).await.map_err(failed)? =>
+        {
+            return Err(OpenError::Older);
+        }
         Age::TooNew => return Err(OpenError::TooNew),
         Age::Newer => tracing::warn!(
             "a newer version of this program has changed the database's tables; this one runs beside it"
@@ -65,6 +70,16 @@ impl Db {
     pub async fn age(&self) -> Result<Age, DbError> {
         age(&mut *self.reading().await?, self.engine).await
     }
+}
+
+/// Whether a server has started on tables that are not complete. If not, a first start was broken off while it made them.
+async fn belongs_to_somebody(connection: &mut AnyConnection) -> Result<bool, sqlx::Error> {
+    let made = sqlx::query("SELECT version FROM _sqlx_migrations WHERE success AND version = 7");
+    if made.fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(false);
+    }
+    let owner = sqlx::query("SELECT value FROM facts WHERE name = 'identity'");
+    Ok(owner.fetch_optional(connection).await?.is_some())
 }
 
 async fn age<C>(connection: &mut C, engine: Engine) -> Result<Age, DbError>

@@ -109,11 +109,25 @@ async fn a_newer_version_s_tables_are_used_unless_it_says_that_this_one_must_not
 async fn tables_of_an_older_version_are_left_alone_where_the_options_say_so() {
     let (_folder, urls) = testdb::both().await;
     for url in urls {
-        before(&url, 20).await.close().await;
+        let old = before(&url, 20).await;
+        old.execute("INSERT INTO facts (name, value) VALUES ('identity', 'sandbox')").await.unwrap();
+        old.close().await;
         let only_empty = crate::db::DbOptions { migrate: Migrate::OnlyEmpty, ..Default::default() };
         let opened = Db::open_with(&url, &only_empty).await;
         assert!(matches!(opened, Err(OpenError::Older)), "{:?}", opened.err());
         Db::open(&url).await.unwrap();
         assert_eq!(Db::open_with(&url, &only_empty).await.unwrap().age().await.unwrap(), Age::Current);
+    }
+}
+
+#[tokio::test]
+async fn tables_that_a_first_start_did_not_finish_are_finished_by_the_next_whatever_the_options_say() {
+    for made in [3, 20] {
+        let (_folder, urls) = testdb::both().await;
+        for url in urls {
+            before(&url, made).await.close().await;
+            let only_empty = crate::db::DbOptions { migrate: Migrate::OnlyEmpty, ..Default::default() };
+            assert_eq!(Db::open_with(&url, &only_empty).await.unwrap().age().await.unwrap(), Age::Current);
+        }
     }
 }
