@@ -8,7 +8,7 @@ use crate::command::{Command as _, CreditPayment, Reads};
 use crate::exception::Exception;
 use crate::fixtures::{NOW, order, paid, payment, rules};
 use crate::order::{Abnormal, AbnormalPayments, Order, Rules, Source};
-use crate::refund::RefundState;
+use crate::refund::{Refund, RefundState};
 
 fn refunding() -> Rules {
     let abnormal = AbnormalPayments { duplicate: Abnormal::Refund, mismatched: Abnormal::Refund };
@@ -36,7 +36,7 @@ fn after<'r>(
     rules: &'r Rules,
     order: Order,
     commands: &[CreditPayment],
-    known: (Vec<crate::refund::Refund>, Vec<Exception>),
+    known: (Vec<Refund>, Vec<Exception>),
 ) -> Batch<'r> {
     let mut reads = Reads::default();
     commands.iter().for_each(|command| command.reads(&mut reads));
@@ -129,7 +129,8 @@ fn what_was_asked_for_before_or_decided_by_a_person_is_left_alone() {
     let (id, kept) = first.exceptions.iter().next().map(|(id, kept)| (id.clone(), kept.clone())).unwrap();
     let slot = first.orders.values().next().unwrap();
     // Its refund ended without money and the exception is open again.
-    let closed = first.context.refunds.values().next().map(|slot| slot.refund.clone()).unwrap();
+    let asked = first.context.refunds.values().next().map(|slot| slot.refund.clone()).unwrap();
+    let closed = Refund { state: RefundState::Closed, ended_at: Some(NOW), due_at: None, ..asked };
     let again = after(&rules, slot.order.clone(), &[notice(second())], (vec![closed], vec![kept.clone()]));
     assert!(again.context.resolved_by_rule.is_empty());
     let dismissed = Resolution {
