@@ -35,6 +35,7 @@ pub mod refund;
 pub mod role;
 pub mod second_person;
 pub mod spend;
+pub mod statement;
 pub mod static_code;
 mod user;
 pub mod webhook;
