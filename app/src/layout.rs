@@ -140,6 +140,7 @@ fn shell<V: IntoView + 'static>(
                 <link rel="stylesheet" href=format!("/{}/{}", links::PKG, site.files.css)/>
                 <link rel="icon" href=links::FAVICON type="image/svg+xml"/>
                 {parent.map(|parent| view! { <meta name="saoma-parent" content=parent/><script src=links::FRAMED_SCRIPT defer></script> })}
+                {(!frame.framable).then(|| view! { <script src=links::DESK_SCRIPT defer></script> })}
                 {frame.refresh.then(|| view! { <noscript><meta http-equiv="refresh" content="5"/></noscript> })}
                 {frame.live.then(|| view! {
                     <script nonce=nonce>{KEEP_EARLY_PRESS}</script>
@@ -275,6 +276,7 @@ where
 pub enum Tab {
     Overview,
     Orders,
+    Work,
     Exceptions,
     Reconciliations,
     Users,
@@ -318,6 +320,7 @@ where
                 <nav class="nav" aria-label=lang.t(nav::LABEL)>
                     {link(Tab::Overview, links::ADMIN, nav::OVERVIEW)}
                     {link(Tab::Orders, links::ORDERS, nav::ORDERS)}
+                    {link(Tab::Work, links::WORK, nav::WORK)}
                     {link(Tab::Exceptions, links::EXCEPTIONS, nav::EXCEPTIONS)}
                     {link(Tab::Reconciliations, links::RECONCILIATIONS, nav::BILLS)}
                     {link(Tab::Users, links::USERS, nav::USERS)}

@@ -30,6 +30,22 @@ pub const ADMIN: &str = "/admin";
 pub const LOGIN: &str = "/admin/login";
 pub const LOGOUT: &str = "/admin/logout";
 pub const ORDERS: &str = "/admin/orders";
+/// The list of refunds.
+pub const REFUNDS: &str = "/admin/refunds";
+/// Saves a list's filter under a name, or forgets one.
+pub const FILTERS: &str = "/admin/filters";
+/// Keeps which columns of a list an operator sees.
+pub const COLUMNS: &str = "/admin/columns";
+/// Exports: the form that begins one, which it also takes.
+pub const EXPORTS: &str = "/admin/exports";
+/// The monthly statement.
+pub const STATEMENT: &str = "/admin/statement";
+/// The same as CSV.
+pub const STATEMENT_FILE: &str = "/admin/statement.csv";
+/// What waits for a person, by age and money.
+pub const WORK: &str = "/admin/work";
+/// Dismisses what is equal, all at once.
+pub const WORK_DISMISS: &str = "/admin/work/dismiss";
 pub const EXCEPTIONS: &str = "/admin/exceptions";
 pub const RECONCILIATIONS: &str = "/admin/reconciliations";
 /// The list of static codes, and the form that makes one.
@@ -83,6 +99,8 @@ pub const ME_FACTOR_CODES: &str = "/admin/me/factor/codes";
 pub const ME_FACTOR_OFF: &str = "/admin/me/factor/off";
 /// The script of pages inside another site's page: it tells that page what happens here.
 pub const FRAMED_SCRIPT: &str = "/framed.js";
+/// The script of the desk: shortcuts, copy buttons, drawers. Everything works without it.
+pub const DESK_SCRIPT: &str = "/desk.js";
 pub const FAVICON: &str = "/favicon.svg";
 /// The folder of style, script and module, without slashes.
 pub const PKG: &str = "pkg";
@@ -126,6 +144,11 @@ paths! {
     ORDER_RESOLVE = "/admin/orders/{out_trade_no}/settle", order_resolve(out_trade_no);
     REFUND_HURRY = "/admin/orders/{out_trade_no}/refunds/{out_refund_no}/hurry", refund_hurry(out_trade_no, out_refund_no);
     REFUND_WITHDRAW = "/admin/orders/{out_trade_no}/refunds/{out_refund_no}/withdraw", refund_withdraw(out_trade_no, out_refund_no);
+
+    /// One export with its progress.
+    EXPORT = "/admin/exports/{export}", export(export);
+    /// The export's file, made while it is sent.
+    EXPORT_FILE = "/admin/exports/{export}/file", export_file(export);
 
     /// The differences of one day's bill; `date` is `YYYYMMDD`.
     RECONCILIATION = "/admin/reconciliations/{date}", reconciliation(date);
@@ -193,7 +216,7 @@ pub fn debit(id: impl Display) -> String {
 
 /// The operator's list of all orders of a user.
 pub fn orders_of(user_id: &str) -> String {
-    address(ORDERS, [("q", user_id)])
+    address(ORDERS, [("user", user_id)])
 }
 
 #[cfg(test)]
@@ -211,7 +234,7 @@ mod tests {
             order_link("https://pay.example.com", "SM1", "t0k"),
             "https://pay.example.com/pay/SM1?t=t0k"
         );
-        assert_eq!(orders_of("a b"), "/admin/orders?q=a%20b");
+        assert_eq!(orders_of("a b"), "/admin/orders?user=a%20b");
     }
 
     fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

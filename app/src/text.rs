@@ -10,6 +10,7 @@ mod operator_accounts;
 mod operator_audit;
 mod operator_bills;
 mod operator_codes;
+mod operator_find;
 mod operator_keys;
 mod operator_money;
 mod operator_people;
@@ -21,8 +22,8 @@ mod shared;
 
 pub use self::{
     contract_page::*, operator::*, operator_accounts::*, operator_audit::*, operator_bills::*,
-    operator_codes::*, operator_keys::*, operator_money::*, operator_people::*, operator_second::*,
-    operator_settings::*, operator_webhooks::*, payer_pages::*, shared::*,
+    operator_codes::*, operator_find::*, operator_keys::*, operator_money::*, operator_people::*,
+    operator_second::*, operator_settings::*, operator_webhooks::*, payer_pages::*, shared::*,
 };
 pub use crate::lang::{Lang, Text};
 
@@ -59,6 +60,10 @@ mod tests {
             contract::EVERY,
             accounts::EVERY,
             orders::EVERY,
+            find::EVERY,
+            export::EVERY,
+            statement::EVERY,
+            work::EVERY,
             order::EVERY,
             bill::EVERY,
             refunds::EVERY,

@@ -24,6 +24,15 @@ pub fn address<'a>(path: &str, query: impl IntoIterator<Item = (&'a str, &'a str
     out
 }
 
+/// The pairs of a query, decoded, in their order; none if it cannot be read.
+#[cfg(feature = "ssr")]
+pub fn pairs(query: &str) -> Vec<(String, String)> {
+    use axum::extract::Query;
+    let uri = format!("/?{query}").parse();
+    let read = |uri| Query::<Vec<(String, String)>>::try_from_uri(&uri).ok();
+    uri.ok().and_then(read).map(|query| query.0).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,5 +42,15 @@ mod tests {
         let pairs = [("state", "paid"), ("q", "a b&c"), ("before", "")];
         assert_eq!(address("/orders", pairs), "/orders?state=paid&q=a%20b%26c");
         assert_eq!(address("/orders", []), "/orders");
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn a_query_reads_back_as_it_was_written() {
+        let written = [("q", "a b&c=%"), ("state", "已支付")];
+        let query = address("", written);
+        let read = pairs(query.trim_start_matches('?'));
+        assert_eq!(read, written.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(pairs("a b"), []);
     }
 }

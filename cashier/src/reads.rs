@@ -6,11 +6,16 @@ use std::sync::Arc;
 use recharge::event::Event;
 use recharge::ledger::DaySums;
 use recharge::{Exception, Order, Refund, User};
+use wxpay::bill::BillDate;
 use wxpay::{AppId, Fen, OutTradeNo, UnixMillis};
 
 use crate::core::Cashier;
 use crate::db::DbError;
-use crate::db::order_list::{self, Cursor, Filter, Listed, Page, Totals};
+use crate::db::order_filter::Filter;
+use crate::db::order_list::{self, Cursor, Listed, Page};
+use crate::db::order_totals::{self, Totals};
+use crate::db::pace::{self, Hour, Pace};
+use crate::db::refund_list;
 use crate::db::takings::{self, Takings};
 use crate::db::{accounts, days, due, events, exceptions, orders, refunds};
 
@@ -161,12 +166,49 @@ impl Cashier {
         order_list::orders(&self.inner.db, filter, cursor, limit).await
     }
 
-    /// Count and sum of the orders that `filter` selects, up to [`order_list::TOTALS_CAP`].
+    /// The same, looking at `scan` orders at most; and whether the filter's search fits more orders than it led to.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn orders_within(
+        &self,
+        filter: &Filter,
+        cursor: Option<&Cursor>,
+        limit: usize,
+        scan: i64,
+    ) -> Result<(Page, bool), DbError> {
+        order_list::looked(&self.inner.db, filter, cursor, limit, Some(scan)).await
+    }
+
+    /// Count and sums of the orders that `filter` selects.
     ///
     /// # Errors
     /// [`DbError`].
     pub async fn totals(&self, filter: &Filter) -> Result<Totals, DbError> {
-        order_list::totals(&self.inner.db, filter).await
+        order_totals::totals(&self.inner.db, filter).await
+    }
+
+    /// One page of the refunds that `filter` selects, newest first, looking at `scan` of them at most; and whether the filter's
+    /// search fits more orders than it led to.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn refunds_within(
+        &self,
+        filter: &refund_list::Filter,
+        cursor: Option<&refund_list::Cursor>,
+        limit: usize,
+        scan: i64,
+    ) -> Result<(refund_list::Page, bool), DbError> {
+        refund_list::looked(&self.inner.db, filter, cursor, limit, scan).await
+    }
+
+    /// Count and sum of the refunds that `filter` selects.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn refund_totals(&self, filter: &refund_list::Filter) -> Result<refund_list::Totals, DbError> {
+        refund_list::totals(&self.inner.db, filter).await
     }
 
     /// What came since `from` by which channel, the largest sum first.
@@ -175,6 +217,22 @@ impl Cashier {
     /// [`DbError`].
     pub async fn takings(&self, from: UnixMillis) -> Result<Vec<Takings>, DbError> {
         takings::by_channel(self.db(), from).await
+    }
+
+    /// The payments of a day by the hour.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn by_hour(&self, day: BillDate) -> Result<[Hour; 24], DbError> {
+        pace::by_hour(self.db(), day).await
+    }
+
+    /// How long payers and the way to the balance took since `from`.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn pace(&self, from: UnixMillis) -> Result<Pace, DbError> {
+        pace::lately(self.db(), from).await
     }
 
     /// The app in whose name an order was placed.

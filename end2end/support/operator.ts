@@ -17,6 +17,7 @@ export async function logIn(saoma: Saoma, page: Page, next = '/admin') {
 export async function closeOrder(saoma: Saoma, page: Page, outTradeNo: string) {
   await saoma.sandbox.faults({ speed: 100_000 })
   await page.goto(`/admin/orders/${outTradeNo}`)
+  await page.locator('details:has(form[action$="/close"]) summary').click()
   await page.locator('form[action$="/close"] button').click()
   await expect(page).toHaveURL(/said=closed/)
   await saoma.sandbox.faults({})

@@ -37,6 +37,12 @@ mod commands;
 mod common;
 #[path = "http/contract.rs"]
 mod contract;
+#[path = "http/desk_exports.rs"]
+mod desk_exports;
+#[path = "http/desk_lists.rs"]
+mod desk_lists;
+#[path = "http/desk_work.rs"]
+mod desk_work;
 #[path = "http/doctor.rs"]
 mod doctor;
 #[path = "http/epay.rs"]

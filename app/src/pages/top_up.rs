@@ -16,7 +16,7 @@ use crate::icons::{self, Icon};
 use crate::island_props::write_props;
 use crate::layout::{self, Frame};
 use crate::links;
-use crate::paging::cursor;
+use crate::paging::order_cursor;
 use crate::protocol::StatusView;
 use crate::protocol::error::{AppError, ErrorCode};
 use crate::protocol::offer::{Offer, whole_number};
@@ -43,7 +43,7 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
 }
 
 async fn read(service: &Service, request: &PageRequest, user: &CurrentUser) -> Result<(Fen, Page), AppError> {
-    Ok((service.balance(user).await?, service.own_recharges(user, cursor(request)).await?))
+    Ok((service.balance(user).await?, service.own_recharges(user, order_cursor(request).cursor()).await?))
 }
 
 async fn answer(

@@ -1,6 +1,11 @@
 //! The service's part for the operator's pages.
 
-use cashier::db::order_list::{Cursor, Filter, Page, Totals};
+use cashier::db::desk_choices::{List, SavedFilter};
+use cashier::db::order_filter::Filter;
+use cashier::db::order_list::{self, Cursor, Page};
+use cashier::db::order_totals::Totals;
+use cashier::db::pace::{Hour, Pace};
+use cashier::db::refund_list;
 use cashier::db::takings::Takings;
 use cashier::{AskError, CloseError, Health, RefundOffer};
 use recharge::event::Event;
@@ -53,6 +58,10 @@ pub struct Overview {
     pub now: UnixMillis,
     /// By day, `YYYYMMDD` of Beijing time; days without orders are absent.
     pub days: Vec<(String, DaySums)>,
+    /// Today by the hour.
+    pub hours: [Hour; 24],
+    /// How long things took in the last seven days.
+    pub pace: Pace,
     /// The last seven days by channel, the largest sum first.
     pub takings: Vec<Takings>,
     /// The oldest open ones.
@@ -69,13 +78,88 @@ pub struct Overview {
 }
 
 impl Service {
-    /// The operator's list, with count and sum of the whole filter.
+    /// A page of the operator's list, whether its search fits more than is listed, and count and sums of the whole filter.
     ///
     /// # Errors
     /// [`AppError`] when the database does not answer.
-    pub async fn orders(&self, filter: &Filter, cursor: Option<Cursor>) -> Result<(Page, Totals), AppError> {
-        let page = self.cashier.orders(filter, cursor.as_ref(), ROWS).await.map_err(internal)?;
-        Ok((page, self.cashier.totals(filter).await.map_err(internal)?))
+    pub async fn orders(
+        &self,
+        filter: &Filter,
+        cursor: Option<Cursor>,
+    ) -> Result<(Page, bool, Totals), AppError> {
+        let scan = order_list::PAGE_SCAN;
+        let found = self.cashier.orders_within(filter, cursor.as_ref(), ROWS, scan).await;
+        let (page, is_cut) = found.map_err(internal)?;
+        Ok((page, is_cut, self.cashier.totals(filter).await.map_err(internal)?))
+    }
+
+    /// The same of refunds.
+    ///
+    /// # Errors
+    /// [`AppError`] when the database does not answer.
+    pub async fn refund_list(
+        &self,
+        filter: &refund_list::Filter,
+        cursor: Option<refund_list::Cursor>,
+    ) -> Result<(refund_list::Page, bool, refund_list::Totals), AppError> {
+        let scan = order_list::PAGE_SCAN;
+        let found = self.cashier.refunds_within(filter, cursor.as_ref(), ROWS, scan).await;
+        let (page, is_cut) = found.map_err(internal)?;
+        Ok((page, is_cut, self.cashier.refund_totals(filter).await.map_err(internal)?))
+    }
+
+    /// The filters that an operator saved for a list.
+    ///
+    /// # Errors
+    /// [`AppError`] when the database does not answer.
+    pub async fn saved_filters(&self, operator: &Operator, list: List) -> Result<Vec<SavedFilter>, AppError> {
+        self.cashier.saved_filters(&operator.name, list).await.map_err(internal)
+    }
+
+    /// Keeps a filter under its name; `false` if there are too many.
+    ///
+    /// # Errors
+    /// [`AppError`] when it could not be written.
+    pub async fn save_filter(
+        &self,
+        operator: &Operator,
+        list: List,
+        filter: SavedFilter,
+    ) -> Result<bool, AppError> {
+        self.cashier.save_filter(&operator.name, list, filter).await.map_err(internal)
+    }
+
+    /// Forgets a filter.
+    ///
+    /// # Errors
+    /// [`AppError`] when it could not be written.
+    pub async fn forget_filter(&self, operator: &Operator, list: List, name: &str) -> Result<(), AppError> {
+        self.cashier.forget_filter(&operator.name, list, name).await.map_err(internal)
+    }
+
+    /// The columns that an operator chose; `None` for one who never did.
+    ///
+    /// # Errors
+    /// [`AppError`] when the database does not answer.
+    pub async fn shown_columns(
+        &self,
+        operator: &Operator,
+        list: List,
+    ) -> Result<Option<Vec<String>>, AppError> {
+        self.cashier.shown_columns(&operator.name, list).await.map_err(internal)
+    }
+
+    /// Keeps which columns an operator wants to see.
+    ///
+    /// # Errors
+    /// [`AppError`] when it could not be written.
+    pub async fn choose_columns(
+        &self,
+        operator: &Operator,
+        list: List,
+        columns: &[&str],
+    ) -> Result<(), AppError> {
+        self.cashier.choose_columns(&operator.name, list, columns).await.map_err(internal)
     }
 
     /// Everything about an order; `None` if no order has this number.
@@ -161,6 +245,8 @@ impl Service {
         Ok(Overview {
             now,
             days: self.cashier.days(&day(first), &day(now)).await.map_err(internal)?,
+            hours: self.cashier.by_hour(BillDate::of(now)).await.map_err(internal)?,
+            pace: self.cashier.pace(now.plus_ms(-TAKINGS_MS)).await.map_err(internal)?,
             takings: self.cashier.takings(now.plus_ms(-TAKINGS_MS)).await.map_err(internal)?,
             exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
             refunds: self.cashier.open_refunds(500).await.map_err(internal)?,

@@ -24,6 +24,7 @@ texts! { pub mod nav {
     LABEL = "管理台", "Desk";
     OVERVIEW = "概览", "Overview";
     ORDERS = "订单", "Orders";
+    WORK = "待办", "To do";
     EXCEPTIONS = "异常", "Exceptions";
     BILLS = "对账", "Reconciliation";
     USERS = "用户", "Users";
@@ -43,7 +44,22 @@ texts! { pub mod overview {
     TODAY = "今天", "Today";
     DAYS_7 = "近 7 天", "Last 7 days";
     DAYS_30 = "近 30 天", "Last 30 days";
-    COUNT = "{n} 笔，退款 {amount}", "{n} {n:order|orders}, {amount} refunded";
+    REFUNDED = "退款 {amount}", "{amount} refunded";
+    THAN_YESTERDAY = "较昨天全天 {change}", "{change} on all of yesterday";
+    THAN_7 = "较前 7 天 {change}", "{change} on the 7 days before";
+    THAN_30 = "较前 30 天 {change}", "{change} on the 30 days before";
+    NOTHING_BEFORE = "之前没有可比的数据", "Nothing before to compare with";
+    SUCCESS = "近 30 天支付成功率", "Orders that were paid, 30 days";
+    BY_QUERY = "近 30 天由查询确认", "Found by query, 30 days";
+    TO_PAY = "近 7 天下单到付款", "From order to payment, 7 days";
+    TO_CREDIT = "近 7 天付款到入账", "From payment to balance, 7 days";
+    TOOK = "一半在 {half}内，九成在 {most}内", "half within {half}, nine of ten within {most}";
+    SECONDS = "{s} 秒", "{s} s";
+    MINUTES = "{m} 分 {s} 秒", "{m} min {s} s";
+    CHART_HOURS = "今天每小时实收", "Paid by hour today";
+    CHART_HOURS_LABEL = "今天每小时实收柱状图，最高 {max}", "Bar chart of today by hour, highest {max}";
+    BAR = "{when}：{sum}，{n} 笔", "{when}: {sum}, {n} {n:order|orders}";
+    HOUR = "时段", "Hour";
     CHART = "每日实收", "Paid by day";
     CHART_LABEL = "近 30 天每日实收柱状图，最高 {max}，今天到目前 {today}", "Bar chart of the last 30 days, highest {max}, today so far {today}";
     CHART_TABLE = "以表格查看", "Show as a table";
@@ -74,7 +90,7 @@ texts! { pub mod overview {
 texts! { pub mod orders {
     TITLE = "订单", "Orders";
     SEARCH = "搜索订单", "Search orders";
-    SEARCH_HINT = "订单号、微信单号或用户，完整输入或输入开头", "Order number, WeChat number or user: in full, or how it begins";
+    SEARCH_HINT = "订单号、微信单号、退款单号、网站单号，或用户 ID、名字，输入开头即可；订单号也可以只输后 8 位", "Any number, a user id or a name: how it begins is enough. The last 8 characters find an order, too";
     SEARCH_GO = "搜索", "Search";
     F_STATE = "状态", "State";
     F_EXCEPTION = "异常", "Exception";
@@ -106,7 +122,7 @@ texts! { pub mod orders {
     OLDER = "较旧", "Older";
     RANGE = "{from} 至 {to}", "{from} to {to}";
     EMPTY = "没有符合条件的订单", "No orders match";
-    EMPTY_TEXT = "试试放宽日期，或核对号码的开头几位。", "Try wider dates, or check how the number begins.";
+    EMPTY_TEXT = "检查号码开头，或清除筛选。", "Check how the number begins, or clear the filters.";
     STRAYS = "没有对应订单的付款", "Payments without an order";
     COUNT_MORE = "{n}+", "{n}+";
 } }
@@ -133,6 +149,8 @@ texts! { pub mod order {
     ASK = "立即向微信查询", "Ask WeChat now";
     ASK_NOTE = "上次查询 {time}，结果：{result}", "Last asked {time}: {result}";
     CLOSE = "关闭订单", "Close the order";
+    CLOSE_GO = "确认关闭", "Close it";
+    MOVED = "没有执行：这一页打开之后订单有了变化，请看现在的状态。", "Not done: the order moved on after this page was opened. See its state below.";
     CLOSE_NO = "已支付的订单不能关闭", "A paid order cannot be closed";
     REFUND_AMOUNT = "退款金额（元）", "Amount in yuan";
     REFUND_REASON = "原因", "Reason";
@@ -201,4 +219,14 @@ texts! { pub mod order {
     E_SETTLED = "{who} 处理了{kind}", "{who} settled: {kind}";
     E_REOPENED = "{kind}重新待处理", "Open again: {kind}";
     EV_AMOUNT = "金额 {amount}", "Amount {amount}";
+    EV_CHECKS = "逐项核对", "Checks";
+    EV_CHECK = "项目", "Item";
+    EV_THEIRS = "微信", "WeChat";
+    EV_RESULT = "结果", "Result";
+    EV_SAME = "一致", "Same";
+    EV_DIFFERS = "不一致", "Differs";
+    EV_NUMBER = "订单号", "Order number";
+    EV_SUM = "金额", "Amount";
+    EV_CURRENCY = "币种", "Currency";
+    EV_WAY = "交易类型", "Trade type";
 } }

@@ -161,6 +161,20 @@ pub(crate) async fn of_day(db: &Db, date: BillDate, limit: i64) -> Result<Vec<Di
     query.fetch_all(&mut *db.reading().await?).await?.iter().map(difference).collect()
 }
 
+/// The listed differences of all days, the oldest day first, at most `limit`. Those among the exceptions wait there.
+pub(crate) async fn listed(db: &Db, limit: i64) -> Result<Vec<(BillDate, Difference)>, DbError> {
+    // Written as in its definition, so that the index of the open ones serves it.
+    let sql = format!(
+        "SELECT {}, CAST(1 AS BIGINT) AS open FROM differences AS d \
+         WHERE d.done IN ('listed', 'exception') AND d.done = 'listed' ORDER BY day, kind, key LIMIT $1",
+        DIFFERENCES.list
+    );
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *db.reading().await?).await?;
+    let one =
+        |row| Ok((DIFFERENCES.row(row).parse("day", |day: String| BillDate::parse(&day))?, difference(row)?));
+    rows.iter().map(one).collect()
+}
+
 /// What a day's bill lacks and the next day's may have, listed or dismissed: open questions once that bill has been read. They
 /// are answered as not in the bill, about which WeChat is asked.
 pub(crate) async fn waiting_for_next(db: &Db, date: BillDate) -> Result<Vec<Difference>, DbError> {

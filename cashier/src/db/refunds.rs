@@ -17,7 +17,7 @@ use recharge::refund::{Blocked, Problem, Refund, RefundState, retry};
 use recharge::spend::Reference;
 
 /// The columns of a refund, as a batch writes them.
-static REFUNDS: LazyLock<Table<RefundSlot>> = LazyLock::new(|| {
+pub(super) static REFUNDS: LazyLock<Table<RefundSlot>> = LazyLock::new(|| {
     let columns = vec![
         text("out_refund_no", |slot: &RefundSlot| slot.refund.out_refund_no.as_str().into()),
         text("out_trade_no", |slot: &RefundSlot| slot.refund.out_trade_no.as_str().into()),
@@ -263,7 +263,7 @@ pub(crate) async fn hold(db: &Db, refund: &Refund, pause_ms: i64, now: UnixMilli
     Ok(done.rows_affected() == 1)
 }
 
-fn refund(row: &AnyRow) -> Result<Refund, DbError> {
+pub(super) fn refund(row: &AnyRow) -> Result<Refund, DbError> {
     let row = REFUNDS.row(row);
     let user_id: String = row.get("user_id")?;
     let blocked = match row.word_optional("problem", Problem::from_name)? {

@@ -56,3 +56,16 @@ pub(crate) async fn store(
     }
     transaction.commit().await
 }
+
+/// The certificate of WeChat's that ends last, and when.
+pub(crate) async fn last_to_end(db: &Db) -> Result<Option<(String, UnixMillis)>, DbError> {
+    let row =
+        sqlx::query("SELECT serial, not_after FROM wechat_keys ORDER BY not_after DESC, serial LIMIT 1")
+            .fetch_optional(&mut *db.reading().await?)
+            .await?;
+    let one = |row: &sqlx::any::AnyRow| {
+        let row = Row::of("wechat_keys", &["serial"], row);
+        Ok((row.get("serial")?, row.time("not_after")?))
+    };
+    row.as_ref().map(one).transpose()
+}

@@ -9,6 +9,7 @@ mod debits;
 mod holds;
 mod pages;
 mod races;
+mod statement;
 mod tables;
 
 use cashier::SpendError;

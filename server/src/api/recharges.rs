@@ -13,7 +13,8 @@ use axum::{
 };
 use cashier::{
     PlaceRequest,
-    db::order_list::{Cursor, Filter, Listed, State as WithState, WithException},
+    db::order_filter::{Filter, Span, State as WithState, WithException},
+    db::order_list::{Cursor, Listed},
 };
 use http::{StatusCode, Uri};
 use recharge::{
@@ -263,12 +264,9 @@ async fn list(State(server): State<Server>, uri: Uri) -> Result<Json<Page<Shown>
 
 fn filter(query: &mut Query) -> Result<Filter, Problem> {
     let user = query.one("user")?.map(|user| users::id("user", user)).transpose()?;
-    let state = query.one("state")?.map(|word| match word.as_str() {
-        "created" => Ok(WithState::Created),
-        "pending" => Ok(WithState::Pending),
-        "closed" => Ok(WithState::Closed),
-        "paid" => Ok(WithState::Paid),
-        _ => Err(Problem::in_address("state", "must be created, pending, closed or paid")),
+    let state = query.one("state")?.map(|word| {
+        let must_be = || Problem::in_address("state", "must be created, pending, closed or paid");
+        WithState::from_name(&word).ok_or_else(must_be)
     });
     let exception = query.one("exception")?.map(|word| {
         if word == "any" {
@@ -284,11 +282,10 @@ fn filter(query: &mut Query) -> Result<Filter, Problem> {
     });
     Ok(Filter {
         user,
-        state: state.transpose()?,
+        states: state.transpose()?.into_iter().collect(),
         exception: exception.transpose()?,
         reference: reference.transpose()?,
-        paid_from: time(query, "paid_from")?,
-        paid_to: time(query, "paid_to")?,
+        paid: Span { from: time(query, "paid_from")?, to: time(query, "paid_to")? },
         ..Filter::default()
     })
 }

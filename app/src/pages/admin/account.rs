@@ -2,7 +2,7 @@
 
 pub mod debit;
 pub mod grant;
-mod ledger;
+pub(super) mod ledger;
 
 use axum::extract::State;
 use axum::response::Response;

@@ -1,6 +1,6 @@
 //! Words and addresses for a difference between WeChat's bill and the books.
 
-use recharge::reconciliation::{Difference, DifferenceKind, reason as code};
+use recharge::reconciliation::{Difference, DifferenceKind, Done, reason as code};
 use wxpay::bill::BillDate;
 
 use super::events;
@@ -26,6 +26,18 @@ pub fn day_text(date: BillDate) -> String {
     match (digits.get(..4), digits.get(4..6), digits.get(6..)) {
         (Some(year), Some(month), Some(day)) => format!("{year}-{month}-{day}"),
         _ => digits,
+    }
+}
+
+/// What was done about a difference.
+pub fn done_word(done: Done) -> Text {
+    match done {
+        Done::Listed => text::LISTED,
+        Done::Credited => text::DONE_CREDITED,
+        Done::KeptForRefund => text::KEPT,
+        Done::Exception => text::EXCEPTION,
+        Done::Gone => text::GONE,
+        Done::Dismissed => text::DISMISSED,
     }
 }
 

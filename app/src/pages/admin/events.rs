@@ -1,13 +1,11 @@
-//! The timeline of an order, and the evidence behind its events.
+//! The timeline of an order.
 
 use leptos::prelude::*;
-use recharge::ExceptionKind;
 use recharge::audit::Actor;
 use recharge::event::{Event, EventDetail};
 use wxpay::{Evidence, Fen, Signed, UnixMillis};
 
 use crate::components::{self, Clock, exception_word, money, pill};
-use crate::icons::{self, Icon};
 use crate::text::{Lang, answer as answer_text, common, order as text};
 
 /// One event as the timeline shows it.
@@ -31,6 +29,12 @@ impl Line {
     fn notes<const N: usize>(self, notes: [Option<String>; N]) -> Line {
         Line { notes: notes.into_iter().flatten().filter(|note| !note.is_empty()).collect(), ..self }
     }
+}
+
+/// The title of an event with its tone.
+pub(super) fn title(lang: Lang, event: &Event) -> (String, Option<&'static str>) {
+    let line = read(lang, event);
+    (line.title, line.tone)
 }
 
 fn read(lang: Lang, event: &Event) -> Line {
@@ -169,7 +173,7 @@ fn signed(sign_type: Option<Signed>) -> Option<String> {
 }
 
 /// What the message says was paid.
-fn total_fee(fields: Option<&Evidence>) -> Option<Fen> {
+pub(super) fn total_fee(fields: Option<&Evidence>) -> Option<Fen> {
     fields?.get("total_fee")?.parse().ok().map(Fen::new)
 }
 
@@ -184,7 +188,7 @@ fn amount_note(lang: Lang, fields: Option<&Evidence>) -> Option<String> {
 }
 
 /// What WeChat sent, where an event has it.
-fn fields(event: &Event) -> Option<&Evidence> {
+pub(super) fn fields(event: &Event) -> Option<&Evidence> {
     let fields = match &event.detail {
         EventDetail::Notice { fields, .. } => Some(fields),
         EventDetail::Queried { fields, .. } | EventDetail::Exception { fields, .. } => fields.as_ref(),
@@ -266,74 +270,5 @@ fn item(lang: Lang, index: usize, event: &Event) -> impl IntoView + use<> {
                 </div>
             </div>
         </li>
-    }
-}
-
-/// One drawer for each event with evidence; a link's `:target` opens it, without script.
-pub fn drawers(lang: Lang, events: &[Event]) -> impl IntoView + use<> {
-    let drawers: Vec<_> = events
-        .iter()
-        .enumerate()
-        .filter_map(|(index, event)| Some(drawer(lang, index, event, fields(event)?)))
-        .collect();
-    drawers
-}
-
-fn drawer(lang: Lang, index: usize, event: &Event, fields: &Evidence) -> impl IntoView + use<> {
-    let id = format!("evidence-{index}");
-    let title_id = format!("evidence-title-{index}");
-    let Line { title, tone, .. } = read(lang, event);
-    let (from, sign_type, expected_fee) = match &event.detail {
-        EventDetail::Notice { from, sign_type, .. } => (Some(from.clone()), *sign_type, None),
-        EventDetail::Queried { by, sign_type, .. } => {
-            (by.as_ref().map(|by| actor(lang, by)), *sign_type, None)
-        }
-        EventDetail::Exception { sign_type, expected_fee, .. } => (None, *sign_type, *expected_fee),
-        _ => (None, None, None),
-    };
-    let verdict = match &event.detail {
-        EventDetail::Exception { kind, .. } if *kind != ExceptionKind::Late => {
-            pill(lang.t(text::EV_REJECT), tone)
-        }
-        _ => pill(lang.t(text::EV_ACCEPT), None),
-    };
-    let from = from.map(|from| {
-        view! {
-            <dt>{lang.t(text::EV_FROM)}</dt><dd><span class="mono">{from}</span></dd>
-        }
-    });
-    let sign = sign_type.map(|sign| view! {
-        <dt>{lang.t(text::EV_SIGN)}</dt><dd><span class="mono">{sign.as_str()}</span>" · "{lang.t(text::EV_VALID)}</dd>
-    });
-    let expected = expected_fee.map(|fee| {
-        view! {
-            <dt>{lang.t(text::EV_OURS)}</dt><dd>{money(fee)}</dd>
-        }
-    });
-    let rows: Vec<_> = fields
-        .iter()
-        .map(|(name, value)| view! { <tr><th scope="row" class="mono">{name.to_owned()}</th><td class="mono wrap">{value.to_owned()}</td></tr> })
-        .collect();
-    let heading = view! { <h2 id=title_id.clone()>{title}</h2> };
-    view! {
-        <dialog class="drawer" id=id aria-labelledby=title_id>
-            <div class="drawer-in">
-                <header class="card-head">
-                    {heading}
-                    <a class="tool" href="#main" aria-label=lang.t(common::CLOSE)><Icon d=icons::CLOSE/></a>
-                </header>
-                <dl class="facts">
-                    <dt>{lang.t(text::EV_VERDICT)}</dt><dd>{verdict}</dd>
-                    <dt>{lang.t(text::EV_RECEIVED)}</dt><dd>{components::time(event.at, Clock::Full)}</dd>
-                    {from}
-                    {sign}
-                    {expected}
-                </dl>
-                <table class="table">
-                    <caption>{lang.t(text::EV_FIELDS)}</caption>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
-        </dialog>
     }
 }

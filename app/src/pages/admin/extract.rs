@@ -80,6 +80,9 @@ pub fn page_of_form(path: &str) -> String {
         | ["admin", "codes" | "keys" | "webhooks" | "operators"]
         | ["admin", "reconciliations", _, "dismiss"] => path.to_owned(),
         ["admin", "orders", number, ..] => links::order(number),
+        ["admin", "filters" | "columns"] => links::ORDERS.to_owned(),
+        ["admin", "work", ..] => links::WORK.to_owned(),
+        ["admin", "exports", ..] => links::EXPORTS.to_owned(),
         ["admin", "account", ..] => links::USERS.to_owned(),
         ["admin", "codes", ..] => links::CODES.to_owned(),
         ["admin", "second", ..] => links::SECOND.to_owned(),

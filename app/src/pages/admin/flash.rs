@@ -10,8 +10,8 @@ use crate::components;
 use crate::links;
 use crate::request::PageRequest;
 use crate::text::{
-    Text, accounts, bill, codes, error, factor, keys, me, order, people, refunds, resolve, second, settings,
-    webhooks,
+    Text, accounts, bill, codes, error, factor, find, keys, me, order, people, refunds, resolve, second,
+    settings, webhooks, work,
 };
 use crate::url::address;
 
@@ -26,7 +26,7 @@ macro_rules! outcomes {
 
         impl Outcome {
             /// The value of `?said=`.
-            fn code(self) -> &'static str {
+            pub(super) fn code(self) -> &'static str {
                 match self {
                     $(Outcome::$outcome => $code),*
                 }
@@ -55,6 +55,7 @@ outcomes! {
     Closed = "closed", None, order::CLOSE_DONE;
     CloseTooEarly = "wait", Some("warn"), order::CLOSE_WAIT;
     NotClosedButPaid = "paid", Some("warn"), order::CLOSE_PAID;
+    OrderMoved = "moved", Some("warn"), order::MOVED;
     NoteSaved = "noted", None, order::NOTED;
     NoteTooLong = "long", Some("bad"), error::NOTE_TOO_LONG;
     NotSaved = "failed", Some("bad"), order::NOT_SAVED;
@@ -92,6 +93,16 @@ outcomes! {
     FactorOff = "factor_off", None, factor::SAID_OFF;
     FactorReset = "factor_reset", None, factor::SAID_RESET;
     OtherSessionsEnded = "others_ended", None, me::SAID_OTHERS;
+    FilterSaved = "filter_saved", None, find::SAID_SAVED;
+    FilterForgotten = "filter_forgotten", None, find::SAID_FORGOTTEN;
+    FilterNameWrong = "filter_name", Some("bad"), find::E_SAVE_NAME;
+    TooManyFilters = "filter_many", Some("bad"), find::E_SAVE_MANY;
+    ChoiceNotSaved = "choice_failed", Some("bad"), order::NOT_SAVED;
+    WorkTaken = "work_taken", None, work::SAID_TAKEN;
+    WorkLeft = "work_left", None, work::SAID_LEFT;
+    WorkMoved = "work_moved", Some("warn"), work::SAID_MOVED;
+    AllDismissed = "all_dismissed", None, work::SAID_ALL;
+    SomeDismissed = "some_dismissed", Some("warn"), work::SAID_SOME;
     DifferenceDismissed = "dismissed", None, bill::SAID_DISMISSED;
     DifferenceChanged = "over", Some("warn"), bill::SAID_OVER;
 }
@@ -103,7 +114,9 @@ const SECONDS: &str = "20";
 pub fn said(request: &PageRequest) -> Option<impl IntoView + use<>> {
     let (tone, text) = Outcome::from_code(request.get("said")?)?.words();
     let seconds = request.seconds().unwrap_or(SECONDS);
-    Some(components::notice(tone, request.lang.fill(text, &[("n", seconds)])))
+    let others = request.get("m").filter(|m| m.len() < 6 && m.bytes().all(|byte| byte.is_ascii_digit()));
+    let values = [("n", seconds), ("m", others.unwrap_or("0"))];
+    Some(components::notice(tone, request.lang.fill(text, &values)))
 }
 
 /// Leads to the order's page, which says the outcome.

@@ -4,17 +4,21 @@ use axum::extract::{Form, State};
 use axum::response::Response;
 use cashier::{AskError, CloseError, QueryError};
 use leptos::prelude::*;
+use recharge::form_version;
 use recharge::hidden::without_hidden;
 use recharge::order::Proof;
 use recharge::{Order, OrderState};
 use serde::Deserialize;
 use wxpay::OutTradeNo;
 
+use super::decision_form::seen_field;
+use super::evidence::OurSide;
 use super::extract::{OperatorRequest, OrderPath};
 use super::flash::{self, Outcome, to_order, to_order_later};
 use super::frame::{absent, failed, page, to_orders};
-use super::orders::channel_word;
-use super::{events, exception_list, refunds, second, unmatched};
+use super::list_parts::{copy, number as with_copy};
+use super::order_columns::channel_word;
+use super::{events, evidence, exception_list, refunds, second, unmatched};
 use crate::access::Permission;
 use crate::auth::may;
 use crate::components::{self, Clock, big_money, money};
@@ -63,6 +67,7 @@ fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl In
         <div class="page-head">
             <div class="row">
                 <h1 class="mono">{order.out_trade_no.to_string()}</h1>
+                {copy(lang, order.out_trade_no.to_string())}
                 {components::operator_pills(lang, order, &found, returned)}
             </div>
         </div>
@@ -80,7 +85,7 @@ fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl In
                 </div>
             </div>
         </div>
-        {events::drawers(lang, &details.timeline)}
+        {evidence::drawers(lang, &details.timeline, Some(&OurSide { order: &details.order, appid: &details.appid }))}
     }
 }
 
@@ -117,7 +122,7 @@ fn summary(lang: Lang, details: &OrderDetails) -> impl IntoView + use<> {
         };
         view! {
             <dt>{lang.t(text::PAID_AT)}</dt><dd>{components::time(paid.paid_at, Clock::Full)}</dd>
-            <dt>{lang.t(text::TRANSACTION)}</dt><dd><span class="mono">{paid.transaction_id.to_string()}</span></dd>
+            <dt>{lang.t(text::TRANSACTION)}</dt><dd class="with-copy">{with_copy(lang, paid.transaction_id.to_string())}</dd>
             <dt>{lang.t(text::PROOF)}</dt><dd>{lang.t(proof)}</dd>
             <dt>{lang.t(text::OPENID)}</dt><dd>{lang.t(text::OPENID_HIDDEN)}</dd>
         }
@@ -177,12 +182,40 @@ fn actions(lang: Lang, details: &OrderDetails) -> impl IntoView + use<> {
                 <button class="button" type="submit" aria-describedby="ask-n"><Icon d=icons::RENEW/>{lang.t(text::ASK)}</button>
                 <p class="note" id="ask-n">{asked}</p>
             </form>
-            <form method="post" class="field" action=links::order_close(&order.out_trade_no)>
-                <button class="button" type="submit" disabled=!can_close aria-describedby="close-n">{lang.t(text::CLOSE)}</button>
-                <p class="note" id="close-n">{close_note}</p>
-            </form>
+            {close_form(lang, details, can_close, close_note)}
         </section>
     }
+}
+
+/// Closing takes two steps, and carries the version of what the page shows.
+fn close_form(
+    lang: Lang,
+    details: &OrderDetails,
+    can_close: bool,
+    close_note: &'static str,
+) -> impl IntoView + use<> {
+    if !can_close {
+        return view! {
+            <div class="field">
+                <button class="button" type="button" disabled=true aria-describedby="close-n">{lang.t(text::CLOSE)}</button>
+                <p class="note" id="close-n">{close_note}</p>
+            </div>
+        }
+        .into_any();
+    }
+    let order = &details.order;
+    let seen = form_version::of(Some(order), details.refunds.iter());
+    view! {
+        <details class="fold">
+            <summary class="button">{lang.t(text::CLOSE)}</summary>
+            <form method="post" class="field" action=links::order_close(&order.out_trade_no)>
+                {seen_field(seen)}
+                <p class="note" id="close-n">{close_note}</p>
+                <button class="button" data-kind="bad" type="submit" aria-describedby="close-n">{lang.t(text::CLOSE_GO)}</button>
+            </form>
+        </details>
+    }
+    .into_any()
 }
 
 fn note(lang: Lang, request: &PageRequest, order: &Order) -> impl IntoView + use<> {
@@ -234,7 +267,17 @@ pub async fn close(
     State(service): State<Service>,
     from: OperatorRequest,
     OrderPath(number): OrderPath,
+    Form(form): Form<CloseForm>,
 ) -> Response {
+    // A page that is out of date does nothing: its operator decided on another state of the order.
+    match service.cashier.form_version(&number).await {
+        Ok(version) if form.seen == version.to_string() => {}
+        Ok(_) => return to_order(&number, Outcome::OrderMoved),
+        Err(error) => {
+            tracing::error!(%number, "an order could not be read before it was closed: {error}");
+            return to_order(&number, Outcome::NotSaved);
+        }
+    }
     match service.close_order(&from.operator, &number).await {
         Ok(order) if matches!(order.state, OrderState::Paid(_)) => {
             to_order(&number, Outcome::NotClosedButPaid)
@@ -244,6 +287,12 @@ pub async fn close(
         Err(CloseError::TooEarly { .. }) => to_order(&number, Outcome::CloseTooEarly),
         Err(CloseError::Ask(error)) => ask_failed(&service, &from.request, &number, &error).await,
     }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct CloseForm {
+    #[serde(default)]
+    seen: String,
 }
 
 #[derive(Debug, Deserialize)]

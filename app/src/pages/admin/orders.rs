@@ -2,72 +2,121 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use cashier::db::order_list::{Filter, Listed, Page, State as OrderFilter, Totals, WithException};
+use cashier::db::desk_choices::{List, SavedFilter};
+use cashier::db::order_filter::{Filter, Sort, State as OrderFilter, WithException};
+use cashier::db::order_list::{self, Listed, Page};
+use cashier::db::order_totals::Totals;
 use leptos::prelude::*;
 use recharge::order::{OrderChannel, Proof};
-use recharge::{Exception, ExceptionKind, OrderState};
-use wxpay::Protocol;
+use recharge::{Exception, ExceptionKind};
+use wxpay::{Fen, UnixMillis};
 
 use super::extract::OperatorRequest;
+use super::flash;
 use super::frame::{failed, page};
+use super::list_parts::{self as parts, count, sum};
+use super::order_columns::{self as columns, Column, channel_word, proof_word};
+use super::query::{self, Wrong};
 use super::unmatched;
-use crate::components::{self, Clock, exception_word, money};
-use crate::icons::{self, Icon};
+use crate::access::Permission;
+use crate::components::{self, Clock, exception_word};
 use crate::layout::Tab;
 use crate::links;
-use crate::money::thousands;
-use crate::paging::{cursor, cursor_href};
-use crate::refund_summary::RefundSummary;
+use crate::paging::{Place, cursor_href, order_cursor};
+use crate::protocol::error::AppError;
 use crate::request::PageRequest;
 use crate::service::Service;
-use crate::text::{Lang, Text, orders, state};
+use crate::text::{Lang, Text, find, orders, state};
 
-/// The chips of the state filter and the values that they put into the address.
-const STATES: [(&str, OrderFilter, Text); 4] = [
-    ("created", OrderFilter::Created, state::CREATED),
-    ("pending", OrderFilter::Pending, state::PENDING),
-    ("paid", OrderFilter::Paid, state::PAID),
-    ("closed", OrderFilter::Closed, state::CLOSED),
+const LIST: List = List::Orders;
+
+/// The chips of the state filter.
+const STATES: [(OrderFilter, Text); 4] = [
+    (OrderFilter::Created, state::CREATED),
+    (OrderFilter::Pending, state::PENDING),
+    (OrderFilter::Paid, state::PAID),
+    (OrderFilter::Closed, state::CLOSED),
 ];
+
+/// The rows of a page with what stands around them.
+#[derive(Clone)]
+struct Found {
+    page: Page,
+    is_cut: bool,
+    totals: Totals,
+    unmatched: Vec<Exception>,
+    sort: Sort,
+}
+
+/// What this operator chose for the list.
+#[derive(Clone)]
+struct Chosen {
+    saved: Vec<SavedFilter>,
+    columns: Vec<Column>,
+    may_export: bool,
+}
 
 pub async fn show(
     State(service): State<Service>,
-    OperatorRequest { request, .. }: OperatorRequest,
+    OperatorRequest { request, operator }: OperatorRequest,
 ) -> Response {
-    let filter = filter(&request);
-    let (found, totals) = match service.orders(&filter, cursor(&request)).await {
-        Ok(found) => found,
-        Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
+    let asked = query::orders(&request.query, service.cashier.now());
+    let mut wrong = asked.wrong;
+    let place = order_cursor(&request);
+    if let Place::Unknown(text) = &place {
+        wrong.push(Wrong { value: text.clone(), why: find::E_PLACE });
+    }
+    let read = async {
+        let chosen = Chosen {
+            saved: service.saved_filters(&operator, LIST).await?,
+            columns: columns::chosen(service.shown_columns(&operator, LIST).await?.as_deref()),
+            may_export: operator.may(Permission::Finance),
+        };
+        let found = match wrong.is_empty() {
+            true => Some(find_rows(&service, &asked.filter, place).await?),
+            false => None,
+        };
+        Ok::<_, AppError>((chosen, found))
     };
-    // A payment that matches no order is no row of the list, and a search must find it.
-    let wanted = !filter.search.is_empty() || filter.exception.is_some();
-    let of_orders = filter.state.is_some() || filter.channel.is_some() || filter.protocol.is_some();
-    let unmatched = match wanted && !of_orders && request.get("before").is_none() {
-        true => service.unmatched(&filter.search).await,
-        false => Ok(Vec::new()),
-    };
-    let unmatched: Vec<_> = match unmatched {
-        Ok(unmatched) => unmatched.into_iter().filter(|payment| fits(&filter, payment)).collect(),
+    let (chosen, found) = match read.await {
+        Ok(read) => read,
         Err(error) => return failed(&service, &request, Tab::Orders, &error).await,
     };
     let (lang, view_request) = (request.lang, request.clone());
     page(&service, &request, Tab::Orders, lang.t(orders::TITLE).to_owned(), move || {
-        let unmatched = (!unmatched.is_empty()).then(|| unmatched::list(lang, &unmatched));
-        let table = match found.rows.is_empty() {
-            true if unmatched.is_some() => ().into_any(),
-            true => nothing(lang).into_any(),
-            false => rows(lang, &view_request, &found, totals).into_any(),
+        let body = match &found {
+            None => parts::not_understood(lang, LIST, &wrong).into_any(),
+            Some(found) => results(lang, &view_request, found, &chosen).into_any(),
         };
         view! {
-            <div class="page-head"><h1>{lang.t(orders::TITLE)}</h1></div>
+            <div class="page-head"><h1>{lang.t(orders::TITLE)}</h1>{to_refunds(lang)}</div>
             <div class="stack">
-                {search(lang, &view_request)}
-                {unmatched}
-                {table}
+                {flash::said(&view_request)}
+                {filters(lang, &view_request, &chosen.saved)}
+                {body}
             </div>
         }
     })
     .await
+}
+
+async fn find_rows(
+    service: &Service,
+    filter: &Filter,
+    place: Place<wxpay::OutTradeNo>,
+) -> Result<Found, AppError> {
+    let is_first = matches!(place, Place::First);
+    let (page, is_cut, totals) = service.orders(filter, place.cursor()).await?;
+    // A payment that matches no order is no row of the list, and a search must find it.
+    let of_money_alone =
+        Filter { search: filter.search.clone(), exception: filter.exception, ..Filter::default() };
+    let is_wanted = filter.search.is_some() || filter.exception.is_some();
+    let unmatched = match is_first && is_wanted && *filter == of_money_alone {
+        true => service.unmatched(filter.search.as_ref().map_or("", |search| search.as_str())).await?,
+        false => Vec::new(),
+    };
+    let unmatched = unmatched.into_iter().filter(|payment| fits(filter, payment)).collect();
+    Ok(Found { page, is_cut, totals, unmatched, sort: filter.sort })
 }
 
 fn fits(filter: &Filter, payment: &Exception) -> bool {
@@ -77,198 +126,118 @@ fn fits(filter: &Filter, payment: &Exception) -> bool {
     })
 }
 
-fn filter(request: &PageRequest) -> Filter {
-    let state = request.get("state").and_then(|name| STATES.iter().find(|(value, ..)| *value == name));
-    let exception = request.get("exception").and_then(|name| match name {
-        "any" => Some(WithException::Any),
-        name => ExceptionKind::from_name(name).map(WithException::Of),
-    });
-    // Longer input matches no number or user id; PostgreSQL refuses control characters.
-    let search = request.get("q").unwrap_or_default().trim();
-    let search: String = search.chars().filter(|letter| !letter.is_control()).take(64).collect();
-    let channel = request.get("channel").and_then(OrderChannel::from_name);
-    let protocol = request.get("protocol").and_then(Protocol::from_name);
-    let state = state.map(|(_, state, _)| *state);
-    Filter { state, exception, channel, protocol, search, ..Filter::default() }
+fn to_refunds(lang: Lang) -> impl IntoView {
+    view! { <p class="row"><a href=links::REFUNDS>{lang.t(find::TO_REFUNDS)}</a></p> }
 }
 
-fn search(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
-    let chip = |name: &'static str, value: &'static str, label: &'static str| {
-        let chosen = request.get(name).unwrap_or_default() == value;
-        let href = request.with(&[("before", ""), ("after", ""), (name, value)]);
-        view! {
-            <a class="chip" href=href data-all=value.is_empty().then_some("") aria-current=chosen.then_some("true")>{label}</a>
-        }
-    };
-    let states: Vec<_> =
-        STATES.iter().map(|(value, _, label)| chip("state", value, lang.t(*label))).collect();
-    let channels: Vec<_> = OrderChannel::ALL
-        .iter()
-        .map(|channel| chip("channel", channel.name(), lang.t(channel_word(*channel))))
-        .collect();
-    let kinds: Vec<_> = ExceptionKind::ALL
-        .iter()
-        .map(|kind| chip("exception", kind.name(), lang.t(exception_word(*kind))))
-        .collect();
-    let keep = |name: &'static str| {
-        request.get(name).map(|value| view! { <input type="hidden" name=name value=value.to_owned()/> })
-    };
-    let typed = request.get("q").unwrap_or_default().to_owned();
+fn filters(lang: Lang, request: &PageRequest, saved: &[SavedFilter]) -> impl IntoView + use<> {
+    let states = STATES.iter().map(|(state, label)| (state.name(), lang.t(*label))).collect();
+    let kinds = ExceptionKind::ALL.iter().map(|kind| (kind.name(), lang.t(exception_word(*kind))));
+    let kinds = std::iter::once(("any", lang.t(orders::F_ANY))).chain(kinds).collect();
+    let channels =
+        OrderChannel::ALL.iter().map(|channel| (channel.name(), lang.t(channel_word(*channel)))).collect();
+    let proofs = Proof::ALL.iter().map(|proof| (proof.name(), lang.t(proof_word(*proof)))).collect();
+    let refunded = vec![("yes", lang.t(find::REFUNDED_YES)), ("no", lang.t(find::REFUNDED_NO))];
+    let in_fold = ["by", "from", "to", "min", "max", "channel", "protocol", "proof"];
+    let is_open = in_fold.iter().any(|name| request.get(name).is_some());
+    let user = request.get("user").map(|user| {
+        let without = request.with(&[("user", ""), ("before", ""), ("after", "")]);
+        let label = lang.fill(find::OF_USER, &[("user", user)]);
+        view! { <p class="row"><a class="chip" aria-current="true" href=without>{label}" ×"</a></p> }
+    });
     view! {
         <section class="card stack" aria-label=lang.t(orders::SEARCH)>
-            <form class="field" method="get" action=links::ORDERS role="search">
-                <label class="unseen" for="q">{lang.t(orders::SEARCH)}</label>
-                <div class="search">
-                    <input
-                        class="input" id="q" name="q" type="search" autocomplete="off" spellcheck="false" maxlength="64"
-                        value=typed aria-describedby="q-hint"
-                    />
-                    {keep("state")}
-                    {keep("exception")}
-                    {keep("channel")}
-                    {keep("protocol")}
-                    <button class="button" data-kind="solid" type="submit"><Icon d=icons::SEARCH/>{lang.t(orders::SEARCH_GO)}</button>
-                </div>
-                <p class="note" id="q-hint">{lang.t(orders::SEARCH_HINT)}</p>
-            </form>
+            {parts::search(lang, request, LIST, orders::SEARCH, orders::SEARCH_HINT)}
             <div class="actions">
-                <nav class="chips" aria-label=lang.t(orders::F_STATE)>
-                    <span class="chips-name" aria-hidden="true">{lang.t(orders::F_STATE)}</span>
-                    {chip("state", "", lang.t(orders::F_ALL))}
-                    {states}
-                </nav>
-                <nav class="chips" aria-label=lang.t(orders::F_CHANNEL)>
-                    <span class="chips-name" aria-hidden="true">{lang.t(orders::F_CHANNEL)}</span>
-                    {chip("channel", "", lang.t(orders::F_ALL))}
-                    {channels}
-                </nav>
-                <nav class="chips" aria-label=lang.t(orders::F_PROTOCOL)>
-                    <span class="chips-name" aria-hidden="true">{lang.t(orders::F_PROTOCOL)}</span>
-                    {chip("protocol", "", lang.t(orders::F_ALL))}
-                    {chip("protocol", "v2", "v2")}
-                    {chip("protocol", "v3", "v3")}
-                </nav>
-                <nav class="chips" aria-label=lang.t(orders::F_EXCEPTION)>
-                    <span class="chips-name" aria-hidden="true">{lang.t(orders::F_EXCEPTION)}</span>
-                    {chip("exception", "", lang.t(orders::F_ALL))}
-                    {chip("exception", "any", lang.t(orders::F_ANY))}
-                    {kinds}
-                </nav>
+                {user}
+                {parts::saved(lang, request, LIST, saved)}
+                {parts::several(lang, request, orders::F_STATE, "state", states)}
+                {parts::chips(lang, request, find::F_REFUNDED, "refunded", refunded)}
+                {parts::chips(lang, request, orders::F_EXCEPTION, "exception", kinds)}
+                {parts::periods(lang, request)}
             </div>
+            <details class="fold" open=is_open>
+                <summary>{lang.t(find::MORE)}</summary>
+                <div class="actions">
+                    {parts::chips(lang, request, orders::F_CHANNEL, "channel", channels)}
+                    {parts::chips(lang, request, orders::F_PROTOCOL, "protocol", vec![("v2", "v2"), ("v3", "v3")])}
+                    {parts::chips(lang, request, orders::C_PROOF, "proof", proofs)}
+                    {parts::ranges(lang, request, LIST, [("placed", find::BY_PLACED), ("paid", find::BY_PAID)])}
+                </div>
+            </details>
         </section>
     }
 }
 
-fn nothing(lang: Lang) -> impl IntoView {
+fn results(lang: Lang, request: &PageRequest, found: &Found, chosen: &Chosen) -> impl IntoView + use<> {
+    let unmatched = (!found.unmatched.is_empty()).then(|| unmatched::list(lang, &found.unmatched));
+    let is_bare = found.page.rows.is_empty() && found.page.looked_to.is_none();
+    let table = match is_bare {
+        true if unmatched.is_some() => ().into_any(),
+        true => parts::nothing(lang, LIST, orders::EMPTY).into_any(),
+        false => rows(lang, request, found, chosen).into_any(),
+    };
+    view! { {unmatched}{table} }
+}
+
+fn totals(lang: Lang, totals: &Totals) -> impl IntoView + use<> {
+    let net = totals.paid.value.checked_sub(totals.refunded.value).unwrap_or(Fen::ZERO);
+    // Where more may have been refunded than was added up, the difference says nothing.
+    let is_known = totals.paid.is_least == totals.refunded.is_least && !totals.refunded.is_least;
+    let net = is_known.then(|| {
+        view! { <div><dt>{lang.t(find::T_NET)}</dt><dd>{components::money(net)}</dd></div> }
+    });
     view! {
-        <section class="card">
-            <div class="empty">
-                <span class="badge" aria-hidden="true"><Icon d=icons::SEARCH/></span>
-                <h2>{lang.t(orders::EMPTY)}</h2>
-                <p class="note">{lang.t(orders::EMPTY_TEXT)}</p>
-                <a class="button" href=links::ORDERS>{lang.t(orders::F_CLEAR)}</a>
-            </div>
-        </section>
+        <dl class="totals">
+            <div><dt>{lang.t(orders::T_COUNT)}</dt><dd>{count(lang, totals.orders)}</dd></div>
+            <div><dt>{lang.t(orders::T_PAID)}</dt><dd>{sum(lang, totals.paid)}</dd></div>
+            <div><dt>{lang.t(find::T_REFUNDED)}</dt><dd>{sum(lang, totals.refunded)}</dd></div>
+            {net}
+        </dl>
     }
 }
 
-fn rows(lang: Lang, request: &PageRequest, found: &Page, totals: Totals) -> impl IntoView + use<> {
-    let count = thousands(u64::try_from(totals.orders).unwrap_or(0));
-    let count = if totals.capped { lang.fill(orders::COUNT_MORE, &[("n", &count)]) } else { count };
-    let sum = money(totals.paid_fen);
-    let sum = if totals.capped { lang.fill(orders::COUNT_MORE, &[("n", &sum)]) } else { sum };
-    let body: Vec<_> = found.rows.iter().map(|listed| row(lang, listed)).collect();
-    let newer = found.newer.as_ref().map(|cursor| cursor_href(request, cursor));
-    let older = found.older.as_ref().map(|cursor| cursor_href(request, cursor));
-    let ends = (found.rows.first(), found.rows.last());
-    let range = match ends {
+fn rows(lang: Lang, request: &PageRequest, found: &Found, chosen: &Chosen) -> impl IntoView + use<> {
+    let page = &found.page;
+    let body: Vec<_> = page.rows.iter().map(|listed| columns::row(lang, &chosen.columns, listed)).collect();
+    let newer = page.newer.as_ref().map(|cursor| cursor_href(request, cursor));
+    let older = page.older.as_ref().map(|cursor| cursor_href(request, cursor));
+    let caption = match found.sort {
+        Sort::Placed => orders::CAPTION,
+        Sort::Paid => find::CAPTION_PAID,
+    };
+    let at = |listed: &Listed| -> UnixMillis { order_list::key(found.sort, &listed.order).0 };
+    let range = match (page.rows.first(), page.rows.last()) {
         (Some(first), Some(last)) => {
-            let text = |listed: &Listed| components::time_text(listed.order.created_at, Clock::NoYear);
+            let text = |listed: &Listed| components::time_text(at(listed), Clock::NoYear);
             lang.fill(orders::RANGE, &[("from", &text(first)), ("to", &text(last))])
         }
         _ => String::new(),
     };
+    let choices = columns::choices(lang, &chosen.columns);
+    let least = found.totals.orders.is_least || found.totals.refunded.is_least;
+    let least = least.then(|| view! { <p class="note">{lang.t(find::LEAST)}</p> });
     view! {
         <div class="card">
             <div class="card-head">
-                <dl class="totals">
-                    <div><dt>{lang.t(orders::T_COUNT)}</dt><dd>{count}</dd></div>
-                    <div><dt>{lang.t(orders::T_PAID)}</dt><dd>{sum}</dd></div>
-                </dl>
+                {totals(lang, &found.totals)}
+                {chosen.may_export.then(|| super::exports::link(lang, request, LIST))}
             </div>
-            <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0">
-                <table class="table">
-                    <caption id="list-c">{lang.t(orders::CAPTION)}</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">{lang.t(orders::C_ORDER)}</th>
-                            <th scope="col" data-wide="">{lang.t(orders::C_TIME)}</th>
-                            <th scope="col" data-wide="">{lang.t(orders::C_USER)}</th>
-                            <th scope="col" data-num="">{lang.t(orders::C_AMOUNT)}</th>
-                            <th scope="col" data-num="" data-wide="">{lang.t(orders::C_CREDIT)}</th>
-                            <th scope="col">{lang.t(orders::C_STATE)}</th>
-                            <th scope="col" data-wide="">{lang.t(orders::C_CHANNEL)}</th>
-                            <th scope="col" data-wide="">{lang.t(orders::C_PROOF)}</th>
-                            <th scope="col" data-wide="">{lang.t(orders::C_TRANSACTION)}</th>
-                        </tr>
-                    </thead>
+            {least}
+            {parts::limits(lang, found.is_cut, page.looked_to)}
+            {parts::columns_form(lang, request, LIST, choices)}
+            <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0" data-tall="">
+                <table class="table" data-rows="">
+                    <caption id="list-c">{lang.t(caption)}</caption>
+                    <thead>{columns::heads(lang, &chosen.columns)}</thead>
                     <tbody>{body}</tbody>
                 </table>
             </div>
-            <nav class="pager" aria-label=lang.t(orders::CAPTION)>
+            <nav class="pager" aria-label=lang.t(caption)>
                 {components::pager_end(lang.t(orders::NEWER), newer, true)}
                 <span class="note" data-wide="">{range}</span>
                 {components::pager_end(lang.t(orders::OLDER), older, false)}
             </nav>
         </div>
-    }
-}
-
-fn row(lang: Lang, listed: &Listed) -> impl IntoView + use<> {
-    let order = &listed.order;
-    let paid = match &order.state {
-        OrderState::Paid(paid) => Some(paid),
-        _ => None,
-    };
-    let none = || "–".to_owned();
-    let credited = paid.and_then(|paid| paid.credited_at).filter(|_| order.raises_balance());
-    let credited = credited.and_then(|_| order.credit()).map_or_else(none, money);
-    let proof = paid.map_or_else(none, |paid| lang.t(proof_word(paid.proof)).to_owned());
-    let transaction = paid.map_or_else(none, |paid| paid.transaction_id.to_string());
-    let at = order.created_at;
-    let found: Vec<_> = listed.exceptions.iter().collect();
-    view! {
-        <tr>
-            <th scope="row">
-                <a class="mono" href=links::order(&order.out_trade_no)>{order.out_trade_no.to_string()}</a>
-                <time class="note only-phone" datetime=at.to_beijing_rfc3339()>{components::time_text(at, Clock::NoYear)}</time>
-            </th>
-            <td data-wide="">{components::time(at, Clock::NoYear)}</td>
-            <td data-wide="" class="user"><a href=links::account(&order.user.id)>{order.user.name.clone()}</a></td>
-            <td data-num="">{money(order.total_fee)}</td>
-            <td data-num="" data-wide="">{credited}</td>
-            <td>{components::operator_pills(lang, order, &found, RefundSummary::of(order, &listed.refunds))}</td>
-            <td data-wide="">{lang.t(channel_word(order.door()))}" "<span class="note">{order.signed.protocol().to_string()}</span></td>
-            <td data-wide="">{proof}</td>
-            <td class="mono" data-wide="">{transaction}</td>
-        </tr>
-    }
-}
-
-/// The operator's word for how a payer came.
-pub fn channel_word(channel: OrderChannel) -> Text {
-    match channel {
-        OrderChannel::Native => orders::BY_CODE,
-        OrderChannel::Static => orders::BY_STATIC,
-        OrderChannel::Jsapi => orders::BY_JSAPI,
-        OrderChannel::Mweb => orders::BY_MWEB,
-        OrderChannel::App => orders::BY_APP,
-    }
-}
-
-fn proof_word(proof: Proof) -> Text {
-    match proof {
-        Proof::Notice => orders::BY_NOTICE,
-        Proof::Query => orders::BY_QUERY,
     }
 }

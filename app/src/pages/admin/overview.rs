@@ -1,6 +1,7 @@
 //! The operator's first screen: today's sums, a chart by day, what waits for a person, and the state of the calls to WeChat.
 
 mod chart;
+mod figures;
 
 use axum::extract::State;
 use axum::response::Response;
@@ -8,18 +9,16 @@ use cashier::{CallKind, OpenBreaker};
 use leptos::prelude::*;
 use recharge::ledger::DaySums;
 use recharge::refund::Refund;
-use wxpay::Fen;
 
-use self::chart::chart;
 use super::difference_words::day_text;
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
-use super::orders::channel_word;
+use super::order_columns::channel_word;
 use super::{exception_words, refunds};
 use crate::access::Permission;
 use crate::auth::UndeclaredProxy;
 use crate::auth::may;
-use crate::components::{self, Clock, big_money, exception_word, money, pill};
+use crate::components::{self, Clock, exception_word, money, pill};
 use crate::icons;
 use crate::layout::Tab;
 use crate::links;
@@ -31,7 +30,9 @@ use crate::url::address;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// Days of the chart.
-const DAYS: i64 = 30;
+const CHART_DAYS: usize = 30;
+/// Days that are read: those of the chart, and as many before to compare with.
+const DAYS: i64 = 60;
 /// Open refunds that are shown.
 const SHOWN: usize = 20;
 /// A day with its sums; zero for a day without orders.
@@ -83,41 +84,16 @@ fn days(overview: &Overview) -> Vec<Day> {
 
 fn content(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let days = days(overview);
-    let span = |last: usize| {
-        let days = &days[days.len().saturating_sub(last)..];
-        let paid: i64 = days.iter().map(|day| day.sums.paid).sum();
-        let fen: i64 = days.iter().map(|day| day.sums.paid_fen).sum();
-        let refunded: i64 = days.iter().map(|day| day.sums.refunded_fen).sum();
-        (paid, Fen::new(fen), Fen::new(refunded))
-    };
-    let figure = |label: Text, (paid, fen, refunded): (i64, Fen, Fen)| {
-        let count = thousands(u64::try_from(paid).unwrap_or(0));
-        let count = match refunded {
-            Fen::ZERO => lang.fill(overview::COUNT_PAID, &[("n", &count)]),
-            refunded => lang.fill(overview::COUNT, &[("n", &count), ("amount", &money(refunded))]),
-        };
-        view! {
-            <div class="figure">
-                <dt>{lang.t(label)}</dt>
-                <dd>{big_money(fen, "l")}</dd>
-                <dd class="note">{count}</dd>
-            </div>
-        }
-    };
+    let of_chart = &days[days.len().saturating_sub(CHART_DAYS)..];
     view! {
         <div class="page-head">
             <h1>{lang.t(overview::TITLE)}</h1>
             <p class="note">{components::time(overview.now, Clock::Minute)}" "{lang.t(common::BEIJING)}</p>
         </div>
         <div class="stack">
-            <section class="card" aria-label=lang.t(overview::TITLE)>
-                <dl class="figures">
-                    {figure(overview::TODAY, span(1))}
-                    {figure(overview::DAYS_7, span(7))}
-                    {figure(overview::DAYS_30, span(30))}
-                </dl>
-            </section>
-            {chart(lang, &days)}
+            {figures::section(lang, &days, &overview.pace)}
+            {chart::by_day(lang, of_chart)}
+            {chart::by_hour(lang, &overview.hours)}
             {takings(lang, overview)}
             <div class="split" data-even="">
                 <div class="stack">{exceptions(lang, overview)}{open_refunds(lang, overview)}</div>
@@ -191,7 +167,7 @@ fn exceptions(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         <section class="card" aria-labelledby="ex-t">
             <div class="card-head">
                 <h2 id="ex-t">{lang.t(overview::EXCEPTIONS)}" "<span class="label">{count.to_string()}</span></h2>
-                <a href=links::EXCEPTIONS>{lang.t(common::ALL)}</a>
+                <a href=address(links::WORK, [("kind", "exception")])>{lang.t(common::ALL)}</a>
             </div>
             {body}
         </section>
@@ -305,7 +281,15 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         components::notice(tone, view! { {words}" "{link} })
     });
     let hooks: Vec<_> = hooks.collect();
-    let tile = |label: Text, value: String| view! { <div><dt class="note">{lang.t(label)}</dt><dd>{value}</dd></div> };
+    let tile = |label: Text, value: String, href: Option<String>| {
+        let value = match href {
+            Some(href) => view! { <a href=href>{value}</a> }.into_any(),
+            None => value.into_any(),
+        };
+        view! { <div><dt class="note">{lang.t(label)}</dt><dd>{value}</dd></div> }
+    };
+    let waiting_orders = address(links::ORDERS, [("state", "created,pending")]);
+    let queried = address(links::ORDERS, [("proof", "query"), ("by", "paid"), ("period", "today")]);
     view! {
         <section class="card stack" aria-labelledby="he-t">
             <div class="card-head"><h2 id="he-t">{lang.t(overview::HEALTH)}</h2>{pill(lang.t(word), tone)}</div>
@@ -315,9 +299,9 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
             {differing}
             {hooks}
             <dl class="tiles">
-                {tile(overview::HEALTH_DUE, waiting)}
-                {tile(bill::LAST, compared)}
-                {tile(overview::SILENT_TODAY, by_query.to_string())}
+                {tile(overview::HEALTH_DUE, waiting, Some(waiting_orders))}
+                {tile(bill::LAST, compared, last.map(links::reconciliation))}
+                {tile(overview::SILENT_TODAY, by_query.to_string(), Some(queried))}
             </dl>
             <p class="note">{lang.t(overview::SILENT_NOTE)}</p>
         </section>

@@ -6,7 +6,8 @@ use leptos::prelude::*;
 use recharge::reconciliation::{Difference, Done, Reconciliation, Side};
 use wxpay::bill::BillDate;
 
-use super::difference_words::{KINDS, day_text, dismiss_href, reason};
+use super::difference_words::{KINDS, day_text, dismiss_href, done_word, reason};
+use super::exports;
 use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{absent, failed, page, way_back};
@@ -98,7 +99,7 @@ fn day_item(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
 pub async fn show_day(
     State(service): State<Service>,
     Path(date): Path<String>,
-    OperatorRequest { request, .. }: OperatorRequest,
+    OperatorRequest { request, operator }: OperatorRequest,
 ) -> Response {
     let Ok(date) = BillDate::parse(&date) else { return absent(&service, &request).await };
     let (day, differences) = match service.cashier.reconciliation(date).await.map_err(internal) {
@@ -107,8 +108,9 @@ pub async fn show_day(
         Err(error) => return failed(&service, &request, Tab::Reconciliations, &error).await,
     };
     let (lang, view_request) = (request.lang, request.clone());
+    let may_export = operator.may(Permission::Finance);
     page(&service, &request, Tab::Reconciliations, day_text(date), move || {
-        one_day(lang, &view_request, &day, &differences)
+        one_day(lang, &view_request, &day, &differences, may_export)
     })
     .await
 }
@@ -118,6 +120,7 @@ fn one_day(
     request: &PageRequest,
     day: &Reconciliation,
     differences: &[Difference],
+    may_export: bool,
 ) -> impl IntoView + use<> {
     let at = |at| components::time_text(at, Clock::NoYear);
     let finished = day.finished_at.map(|finished| lang.fill(text::FINISHED, &[("time", &at(finished))]));
@@ -160,9 +163,10 @@ fn one_day(
         .collect();
     let fine = (differences.is_empty() && day.finished_at.is_some())
         .then(|| view! { <section class="card">{components::empty(icons::CHECK, lang.t(text::NO_DIFFERENCES), "")}</section> });
+    let export = (may_export && !differences.is_empty()).then(|| exports::link_of_day(lang, day.date));
     view! {
         {way_back(lang.t(text::BACK), links::RECONCILIATIONS.to_owned())}
-        <div class="page-head"><div class="row"><h1>{day_text(day.date)}</h1>{result_pill(lang, day)}</div></div>
+        <div class="page-head"><div class="row"><h1>{day_text(day.date)}</h1>{result_pill(lang, day)}</div>{export}</div>
         <div class="stack">{flash::said(request)}{failure}{figures}{groups}{fine}</div>
     }
 }
@@ -176,14 +180,8 @@ fn item(lang: Lang, date: BillDate, found: &Difference) -> impl IntoView + use<>
     let dismiss = (found.done == Done::Listed && may(Permission::Finance)).then(|| {
         view! { <div class="row all acts"><a class="button" href=dismiss_href(date, found)>{lang.t(text::DISMISS)}</a></div> }
     });
-    let (word, tone) = match found.done {
-        Done::Listed => (text::LISTED, found.is_open.then_some("warn")),
-        Done::Credited => (text::DONE_CREDITED, None),
-        Done::KeptForRefund => (text::KEPT, None),
-        Done::Exception => (text::EXCEPTION, found.is_open.then_some("warn")),
-        Done::Gone => (text::GONE, None),
-        Done::Dismissed => (text::DISMISSED, None),
-    };
+    let waits = matches!(found.done, Done::Listed | Done::Exception) && found.is_open;
+    let (word, tone) = (done_word(found.done), waits.then_some("warn"));
     let sum = |words, fen: Option<wxpay::Fen>| {
         fen.map(|fen| view! { <span class="money">{lang.fill(words, &[("amount", &money(fen))])}</span> })
     };

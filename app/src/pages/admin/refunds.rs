@@ -169,13 +169,18 @@ pub(super) fn can_withdraw(refund: &Refund) -> bool {
 
 /// What is wrong with a refund, and what to do.
 pub(super) fn trouble(lang: Lang, refund: &Refund) -> Option<impl IntoView + use<>> {
-    let words = match (&refund.blocked, refund.state) {
-        (Some(blocked), _) => format!("{} ({})", lang.t(problem_word(blocked.problem)), blocked.said),
-        (None, RefundState::Abnormal) => lang.t(text::ABNORMAL_HELP).to_owned(),
-        _ => return None,
-    };
+    let words = trouble_words(lang, refund)?;
     let tone = if refund.state.is_over() { None } else { Some("warn") };
     Some(view! { <div class="all">{components::notice(tone, words)}</div> })
+}
+
+/// The same in words; `None` where nothing is wrong.
+pub(super) fn trouble_words(lang: Lang, refund: &Refund) -> Option<String> {
+    match (&refund.blocked, refund.state) {
+        (Some(blocked), _) => Some(format!("{} ({})", lang.t(problem_word(blocked.problem)), blocked.said)),
+        (None, RefundState::Abnormal) => Some(lang.t(text::ABNORMAL_HELP).to_owned()),
+        _ => None,
+    }
 }
 
 pub(super) fn state_word(of: RefundState) -> (Text, Option<&'static str>) {

@@ -11,7 +11,7 @@ use serde_json::Value;
 use wxpay::{Evidence, OutTradeNo};
 
 use super::frame::{absent, failed, page, to_orders};
-use super::{events, exception_list, exception_words, flash, refunds};
+use super::{events, evidence, exception_list, exception_words, flash, refunds};
 use crate::components::{self, Clock, exception_word, pill};
 use crate::layout::Tab;
 use crate::links;
@@ -70,7 +70,7 @@ fn content(lang: Lang, request: &PageRequest, payment: &Unmatched) -> impl IntoV
                 </div>
             </div>
         </div>
-        {events::drawers(lang, line)}
+        {evidence::drawers(lang, line, None)}
     }
 }
 

@@ -20,9 +20,9 @@ fn common_text(sql: &str) -> String {
     [",", ";", ")"].iter().fold(text, |text, sign| text.replace(&format!(" {sign}"), sign))
 }
 
-/// Versions that differ in their statements: a function that only PostgreSQL lacks, and a table that SQLite has to make
-/// anew where PostgreSQL alters it. `both_engines_end_with_the_same_columns_and_indexes` covers what they lead to.
-const DIFFERENT: [i64; 2] = [0, 18];
+/// Versions that differ in their statements: a function that only PostgreSQL lacks, a table that SQLite has to make
+/// anew where PostgreSQL alters it, and columns that get the order of bytes, which SQLite's have. `both_engines_end_with_the_same_columns_and_indexes` covers what they lead to.
+const DIFFERENT: [i64; 3] = [0, 18, 31];
 
 #[test]
 fn both_engines_are_given_the_same_statements() {
@@ -37,6 +37,7 @@ fn both_engines_are_given_the_same_statements() {
     assert_eq!(both[0].len(), both[1].len());
 }
 
+/// Columns, and indexes of columns; one of an expression has none.
 const SQLITE_SCHEMA: &str = "
     SELECT t.name || '.' || c.name || ' ' || lower(c.type) || CASE c.\"notnull\" WHEN 1 THEN ' not null' ELSE '' END
         FROM sqlite_master t, pragma_table_info(t.name) c
@@ -44,7 +45,7 @@ const SQLITE_SCHEMA: &str = "
     UNION ALL
     SELECT 'index ' || i.tbl_name || ' ' || i.name || ' ' || group_concat(c.name)
         FROM sqlite_master i, pragma_index_info(i.name) c
-        WHERE i.type = 'index' AND i.sql IS NOT NULL GROUP BY i.tbl_name, i.name";
+        WHERE i.type = 'index' AND i.sql IS NOT NULL GROUP BY i.tbl_name, i.name HAVING group_concat(c.name) IS NOT NULL";
 const POSTGRES_SCHEMA: &str = "
     SELECT table_name || '.' || column_name || ' ' || data_type || CASE is_nullable WHEN 'NO' THEN ' not null' ELSE '' END
         FROM information_schema.columns WHERE table_schema = 'public' AND table_name NOT LIKE '\\_%'
