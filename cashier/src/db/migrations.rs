@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Executor, SqlSafeStr};
 
-use super::{Access, Db, DbError, Engine, OpenError, column, connection};
+use super::{Access, Db, DbError, Engine, Migrate, OpenError, column, connection};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/migrations.rs"));
@@ -24,14 +24,6 @@ pub enum Age {
     Newer,
     /// A newer program has changed them, and this one does not start.
     TooNew,
-}
-
-/// Whether opening a database may change tables that are there. Those of an empty one are always made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Migrate {
-    Always,
-    /// Tables of an older version are left as they are, and the database is not opened.
-    OnlyEmpty,
 }
 
 /// The row of `facts` in which a migration says from which version of the tables on programs run beside it. Without it all do.

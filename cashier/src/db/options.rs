@@ -3,7 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{DbError, Migrate};
+use super::DbError;
+
+/// Whether opening a database may change tables that are there. Those of an empty one are always made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrate {
+    Always,
+    /// Tables of an older version are left as they are, and the database is not opened.
+    OnlyEmpty,
+}
 
 /// How much of a server the program uses. SQLite has one writer and needs no more than the defaults.
 #[derive(Clone)]
