@@ -5,7 +5,7 @@ use crate::lang::texts;
 texts! { pub mod find {
     MORE = "更多筛选", "More filters";
     F_DATE = "日期", "Date";
-    F_REFUNDED = "退款", "Refunded";
+    F_REFUNDED = "退款", "Refunds";
     REFUNDED_YES = "有退款", "With refunds";
     REFUNDED_NO = "没有退款", "Without";
     F_BY = "按哪个时间", "Which time";
@@ -25,12 +25,12 @@ texts! { pub mod find {
     P_MONTH = "本月", "This month";
     P_LAST_MONTH = "上月", "Last month";
     OF_USER = "用户 {user}", "User {user}";
-    T_REFUNDED = "退款", "Refunded";
+    T_REFUNDED = "退款", "Refunds";
     T_NET = "净额", "Net";
     CAPTION_PAID = "按付款时间从新到旧 · 北京时间", "Last paid first · Beijing time";
     C_PAID_AT = "付款时间", "Paid at";
     C_BONUS = "赠送", "Bonus";
-    C_REFUNDED = "已退", "Refunded";
+    C_REFUNDED = "退款", "Refunds";
     C_REFERENCE = "网站单号", "Your reference";
     LEAST = "带“+”的数字是下限：只数了最近的 10,000 笔。选定日期范围可以得到准确的数字。", "Figures with “+” are at least that much: only the newest 10,000 were counted. Choose a range of dates for exact ones.";
     CUT = "符合的超过 1,000 笔，下面只是其中一部分。请多输入几位。", "More than 1,000 match, and only some of them are listed. Type more of it.";
@@ -141,7 +141,7 @@ texts! { pub mod statement {
     PAYMENTS = "付款笔数", "Payments";
     RECEIVED = "实收", "Received";
     REFUNDS = "退款笔数", "Refunds";
-    REFUNDED = "退款", "Refunded";
+    REFUNDED = "退款", "Refunds";
     OPENING = "余额期初", "Opening balances";
     CREDITED = "到账", "Credited";
     TAKEN_BACK = "退款扣回", "Taken back";

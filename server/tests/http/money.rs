@@ -190,9 +190,11 @@ async fn a_refund_is_withdrawn_only_with_the_operators_password() {
 async fn who_was_signed_out_meanwhile_comes_back_to_a_page_that_opens() {
     on_both(async |site| {
         let cookie = cookie(&site).await;
-        let (number, _) = site.placed("lin", "10").await;
+        let (number, code_url) = site.placed("lin", "10").await;
+        site.pay(&code_url, &[]).await;
+        site.until("lin", &number, "paid").await;
         let order = format!("/admin/orders/{number}");
-        for (path, page) in [("ask", ""), ("note", ""), ("refund", ""), ("refunds/RF1/withdraw", "")] {
+        for (path, page) in [("ask", ""), ("note", ""), ("refund", "/refund")] {
             let to = led_to(&site, "", &format!("{order}/{path}"), &[("text", "x")]).await;
             let next = to.strip_prefix("/admin/login?error=expired&next=").unwrap().replace("%2F", "/");
             assert_eq!(next, format!("{order}{page}"));
