@@ -103,7 +103,8 @@ pub(crate) async fn choose_password(
     session: String,
     entry: AuditEntry,
 ) -> Result<bool, DbError> {
-    // Whoever ends the session, by a new password or by removing the operator, does both in one transaction.
+    // The session is looked for in the same statement: a new password or a removal deletes sessions in its own transaction, so a session
+    // that is still there was not ended meanwhile.
     const SET: &str = "UPDATE operators SET password_hash = $1, password_at = $2, must_change = 0, version = version + 1 \
          WHERE name = $3 AND EXISTS (SELECT 1 FROM operator_sessions WHERE token_hash = $4 AND operator = $3)";
     const OTHERS: &str = "DELETE FROM operator_sessions WHERE operator = $1 AND token_hash <> $2";

@@ -165,7 +165,7 @@ impl Filter {
             // Written out as in its definition, so that the index of the few open orders serves the states that are seldom.
             walk.within("state IN ('created', 'pending')");
         }
-        // Words of ours, not of the caller.
+        // The names are constants of the enum, so they can stand in the statement unescaped.
         let words: Vec<_> = self.states.iter().map(|state| format!("'{}'", state.name())).collect();
         if !(self.sort == Sort::Paid && self.states.contains(&State::Paid)) {
             walk.only(format!("state IN ({})", words.join(", ")));

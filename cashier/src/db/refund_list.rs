@@ -54,7 +54,7 @@ impl Filter {
         let mut walk = Walk::of("refunds", "out_refund_no", "requested_at");
         walk.between(self.asked.from, self.asked.to);
         if !self.states.is_empty() {
-            // Words of ours, not of the caller.
+            // The names are constants of the enum, so they can stand in the statement unescaped.
             let words: Vec<_> = self.states.iter().map(|state| format!("'{}'", state.name())).collect();
             walk.only(format!("state IN ({})", words.join(", ")));
         }

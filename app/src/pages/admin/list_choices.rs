@@ -14,7 +14,7 @@ use crate::url::address;
 
 /// Characters of a filter's name at most.
 const NAME: usize = 20;
-/// Bytes of a filter at most; an address of ours is shorter.
+/// Longest query of a saved filter, in bytes. The form of a list makes shorter ones.
 const QUERY: usize = 2_000;
 
 /// The fields of a form, in their order.

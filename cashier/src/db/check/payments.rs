@@ -62,7 +62,7 @@ pub(super) fn refunds(within: &str) -> Finder {
 }
 
 /// Payments whose refunds, without the closed ones, add up to more than was paid. Refunds that were made at the merchant platform do not
-/// count: such a one may cross with one of ours, which WeChat then refuses.
+/// count: one may be made while a refund of this program is on its way, which WeChat then refuses.
 pub(super) fn over_refunded(within: &str) -> Finder {
     let sql = format!(
         "SELECT r.out_trade_no AS k FROM refunds AS r LEFT JOIN orders AS o \
