@@ -2,7 +2,7 @@
 # scripts/env.sh has the compiler and the folders that commands here share with them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run example test build check test-rust test-browser audit torture openapi contract bench faults fuzz clean setup site
+.PHONY: help run example docs test build check test-rust test-docs test-browser audit torture openapi contract bench faults fuzz clean setup site
 
 cargo := source scripts/env.sh && cargo
 # All tests of the server's side, on SQLite and on a throw-away PostgreSQL.
@@ -14,11 +14,14 @@ help: ## This list
 run: ## Build and serve on http://127.0.0.1:3000 with the built-in sandbox
 	@bash scripts/run.sh
 
-test: check site test-rust test-browser ## Everything: all of make check, tests on both databases, tests in a browser
+test: check site test-rust test-docs test-browser ## Everything: all of make check, tests on both databases, the book, tests in a browser
 	@echo "everything passed"
 
 example: setup ## A small site that sells and spends credit, beside Saoma: examples/pay-per-use on http://127.0.0.1:4000
 	@bash scripts/example.sh
+
+docs: ## The book, in Chinese and English, on http://127.0.0.1:8000
+	@bash scripts/docs.sh
 
 build: site ## The release binary with the site's files inside: target/release/saoma
 	@$(cargo) build --locked --release -p server
@@ -28,6 +31,11 @@ check: setup ## Formatting, clippy, documentation, module circles, dependencies,
 
 test-rust: setup ## Tests of the server's side, on SQLite and on a throw-away PostgreSQL
 	@$(tests)
+
+test-docs: setup ## The book: links, both languages alike, and what it says about installing, proxies, backups and upgrades
+	@$(cargo) build --locked --workspace --exclude frontend --features "$$all_features" --bin saoma
+	@bash scripts/docs.sh check
+	@bash scripts/docs-test.sh
 
 test-browser: site ## Tests in Chromium, with the binary that test-rust built
 	@$(cargo) build --locked --workspace --exclude frontend --features "$$all_features" --bin saoma

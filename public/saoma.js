@@ -1,4 +1,4 @@
-// The recharge page inside yours. What it tells is a hint; the webhook is the truth: docs/embedding.md.
+// The recharge page inside yours. What it tells is a hint; the webhook is the truth, see the book.
 (() => {
   'use strict'
   const isPhone = /MicroMessenger|Mobi|Android/i.test(navigator.userAgent)

@@ -30,8 +30,8 @@ install_node() {
     (cd "$1" && npm ci --ignore-scripts --silent --no-audit --no-fund >&2)
 }
 
-# The lines of a language in docs/sandbox.md, for this sandbox.
-snippet() { sed -n "/^\`\`\`$1\$/,/^\`\`\`\$/p" "$root/docs/sandbox.md" | grep -v '^```' | sed "s|http://127.0.0.1:3080|$SANDBOX|"; }
+# What the book shows for a language, for this sandbox.
+snippet() { sed "s|http://127.0.0.1:3080|$SANDBOX|" "$root/book/snippets/sandbox.$1"; }
 
 # They ask this machine, whatever proxy there is.
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
@@ -46,14 +46,14 @@ wechatpayv3 | wechatpy)
 docs-python)
     command -v python3 >/dev/null || apt_install python3 python3-venv
     install python python3
-    snippet python >"$tools/python/docs.py"
+    snippet py >"$tools/python/docs.py"
     "$tools/python/venv/bin/python" "$tools/python/docs.py" 9>&- | grep "weixin://"
     echo "ok docs"
     ;;
 docs-node)
     need_node
     install node node
-    snippet js >"$tools/node/docs.mjs"
+    snippet mjs >"$tools/node/docs.mjs"
     node "$tools/node/docs.mjs" 9>&- | grep "weixin://"
     echo "ok docs"
     ;;
