@@ -81,10 +81,11 @@ run() {
         { cat "$work/block" "$work/said" >&2; fail "the block $2 of $1.md failed"; }
 }
 
-# Pays 10 yuan through what listens at `public`, and sees that WeChat's notice came in.
+# Opens the page and pays 10 yuan through what listens at `public`, and sees that WeChat's notice came in.
 pay_by() {
     local token order credited
     token=$("$binary" user-token u1 --config "$system/etc/saoma/saoma.toml")
+    curl -sfL -o /dev/null -c "$work/cookies" -b "$work/cookies" "$public/?u=$token" || { curl -siL -c "$work/cookies" -b "$work/cookies" "$public/?u=$token" | head -60 >&2; fail "no page is shown through $2"; }
     order=$(curl -sf "$public/wxpay/recharge" -d "u=$token" -d quantity=10)
     curl -sf -o /dev/null "http://127.0.0.1:$sandbox/control/pay" \
         --json "{\"code_url\": $(python3 -c 'import json, sys; print(json.dumps(json.loads(sys.argv[1])["code_url"]))' "$order")}"
@@ -115,7 +116,8 @@ echo 192006250b4c09247ec02edce69f6a2d | run operators/install secrets
 sed -i -E "s#^public_url = .*#public_url = \"$public\"#; s#^wechat_appid = .*#wechat_appid = \"wxd930ea5d5a258f4f\"#
     s#^wechat_mch_id = .*#wechat_mch_id = \"10000100\"#; s#/(etc|var/lib)/saoma#$system/\1/saoma#" "$system/etc/saoma/saoma.toml"
 printf 'addr = "127.0.0.1:%s"\nwechat_base_url = "http://127.0.0.1:%s"\n' "$port" "$sandbox" |
-    cat - "$system/etc/saoma/saoma.toml" >"$system/etc/toml" && mv "$system/etc/toml" "$system/etc/saoma/saoma.toml"
+    cat - "$system/etc/saoma/saoma.toml" >"$system/etc/toml" && mv "$system/etc/toml" "$system/etc/saoma/saoma.toml" &&
+    chmod 640 "$system/etc/saoma/saoma.toml"
 run operators/install service
 
 say "nginx, Caddy"
