@@ -6,7 +6,7 @@ cd "$root"
 cargo clippy --version >/dev/null 2>&1 || apt_install rust-web-clippy
 cargo fmt --version >/dev/null 2>&1 || apt_install rustfmt-web
 
-say "checking the names in docs/faults.md"
+say "checking the names in docs/faults.md and docs/asvs.md"
 bash scripts/faults.sh
 say "checking formatting"
 cargo fmt --all --check
