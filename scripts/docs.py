@@ -158,11 +158,30 @@ def missing(what, names, page):
             yield f"{page} has nothing about the {what} {name}"
 
 
+def alerts():
+    """Each alert's runbook_url leads to a place that says how severe it is, and there is no place without an alert."""
+    rules = ROOT / "ops/prometheus/saoma.rules.yml"
+    if not rules.exists():
+        return
+    page = "runbooks/alerts.md"
+    found = re.findall(r"severity: (\w+).*?runbook_url: \S+/alerts\.html#([\w-]+)", rules.read_text(encoding="utf-8"), re.S)
+    wanted = {name: severity for severity, name in found}
+    words = {"zh": {"critical": "严重", "warning": "警告"}, "en": {"critical": "critical", "warning": "warning"}}
+    for language in LANGUAGES:
+        written = dict(re.findall(r"^`([\w-]+)` · \*\*([^*]+)\*\*", read(f"book/{language}/src/{page}"), re.M))
+        for name in sorted(set(wanted) ^ set(written)):
+            yield f"{language}: {page} and the rules of Prometheus do not both have the alert {name}"
+        for name, severity in wanted.items():
+            if name in written and written[name] != words[language].get(severity):
+                yield f"{language}: {page} says of {name} that it is {written[name]}, the rule says {severity}"
+
+
 def unwritten():
     kinds = re.search(r"names!\(ExceptionKind \{(.*?)\}\)", read("recharge/src/exception.rs"), re.S)[1]
     yield from missing("exception kind", re.findall(r'"(\w+)"', kinds), "runbooks/exceptions.md")
     found = re.findall(r'id: "(\w+)",\s*hint:', read("server/src/doctor.rs"))
     yield from missing("check of the doctor", found, "runbooks/doctor.md")
+    yield from alerts()
 
 
 def different_blocks():
