@@ -27,7 +27,9 @@ proxies() {
     say "fetching nginx and Caddy"
     rm -rf "$folder"
     mkdir -p "$folder"
-    (cd "$folder" && { apt-get download nginx caddy >&2 || { apt_install ca-certificates && apt-get download nginx caddy >&2; }; })
+    local download="apt-get -qq -o APT::Sandbox::User=root download nginx caddy"
+    # A machine that has no list of packages yet gets one with the other package.
+    (cd "$folder" && { $download >&2 || { apt_install ca-certificates && $download >&2; }; })
     for package in "$folder"/*.deb; do dpkg -x "$package" "$folder"; done
     rm "$folder"/*.deb
     touch "$folder/ready"
@@ -52,7 +54,7 @@ PLAYED
     cat >"$system/bin/systemctl" <<PLAYED
 #!/bin/bash
 cd "$system/var/lib/saoma"
-stop() { [ ! -f "$work/service.pid" ] || { kill "\$(cat "$work/service.pid")"; tail --pid="\$(cat "$work/service.pid")" -f /dev/null; rm "$work/service.pid"; }; }
+stop() { [ ! -f "$work/service.pid" ] || { kill "\$(cat "$work/service.pid")"; tail -s 0.05 --pid="\$(cat "$work/service.pid")" -f /dev/null; rm "$work/service.pid"; }; }
 case "\$*" in
 "enable --now saoma" | "restart saoma" | "start saoma")
     stop
@@ -132,7 +134,7 @@ nginx -p "$system/nginx" -c nginx.conf 2>/dev/null &
 echo $! >"$work/nginx.pid"
 wait_for "$public/readyz"
 pay_by 1 nginx
-kill "$(cat "$work/nginx.pid")" && tail --pid="$(cat "$work/nginx.pid")" -f /dev/null
+kill "$(cat "$work/nginx.pid")" && tail -s 0.05 --pid="$(cat "$work/nginx.pid")" -f /dev/null
 rm "$work/nginx.pid"
 ! grep -q '?' "$system/nginx/logs/saoma.log" || fail "nginx logged a query"
 
