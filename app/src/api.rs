@@ -13,7 +13,7 @@ use crate::protocol::way::Way;
 use crate::{auth, components, request::PageRequest, service::Service};
 
 #[cfg(feature = "ssr")]
-pub use self::polls::answer_poll;
+pub use self::polls::{read, status};
 
 #[cfg(not(feature = "ssr"))]
 mod arguments;
@@ -37,11 +37,18 @@ pub async fn pay_in_wechat(out_trade_no: String) -> Result<StatusView, AppError>
 }
 
 /// The status of an order, from memory or the database; WeChat is not asked. `t` is the order link's token, if that is how
-/// the page was opened. Open pages poll it, so the
-/// server answers it with [`answer_poll`].
+/// the page was opened. With the `version` that the page has seen and `wait_s` seconds (25 at most) the server holds the call
+/// until the order has another version; where it has no room for that, and without the two, it answers at once with the
+/// pause until the next call. Every open page calls it, so the server answers it itself, with [`status`].
 #[server(endpoint = "order_status", protocol = Calls)]
-pub async fn order_status(out_trade_no: String, t: Option<String>) -> Result<StatusView, AppError> {
-    polls::status(&Service::current()?, auth::user(), OrderStatus { out_trade_no, t }).await
+pub async fn order_status(
+    out_trade_no: String,
+    t: Option<String>,
+    version: Option<i64>,
+    wait_s: Option<u32>,
+) -> Result<StatusView, AppError> {
+    let asked = OrderStatus { out_trade_no, t, version, wait_s };
+    polls::status(&Service::current()?, auth::user(), &asked).await
 }
 
 /// "I have paid, check again": schedules a query of WeChat.
@@ -58,19 +65,25 @@ pub async fn new_code(out_trade_no: String, seen_version: i64) -> Result<StatusV
     Service::current()?.new_code(&user, &out_trade_no, seen_version).await
 }
 
+/// Takes an own order back. One that was paid in the meantime stays paid, which the answer says.
+#[server(endpoint = "cancel_order", protocol = Calls)]
+pub async fn cancel_order(out_trade_no: String) -> Result<StatusView, AppError> {
+    let user = auth::current_user()?;
+    Service::current()?.cancel(&user, &out_trade_no).await
+}
+
 /// The list of the payer's own recharges as markup, for the page below the dialog once it has closed.
 #[server(endpoint = "own_recharges", protocol = Calls)]
 pub async fn own_recharges() -> Result<String, AppError> {
     let user = auth::current_user()?;
     let lang = PageRequest::current().await.lang;
-    let page = Service::current()?.own_recharges(&user, None).await?;
-    Ok(components::own_recharges::list(lang, page).to_html())
+    let service = Service::current()?;
+    let page = service.own_recharges(&user, None, None).await?;
+    Ok(components::own_recharges::list(lang, page, None, service.cashier.now()).to_html())
 }
 
 #[cfg(feature = "ssr")]
 mod polls {
-    use axum::Json;
-    use axum::response::{IntoResponse, Response};
     use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 
     use super::OrderStatus;
@@ -79,23 +92,24 @@ mod polls {
     use crate::protocol::error::AppError;
     use crate::service::Service;
 
-    /// Answers a call of [`super::order_status`] without Leptos' reactive context, which costs more than the answer: every
-    /// open page polls once a second. `user` is who is signed in, `body` the call's JSON.
-    pub async fn answer_poll(service: &Service, user: Option<CurrentUser>, body: &[u8]) -> Response {
-        match serde_json::from_slice(body) {
-            Ok(asked) => status(service, user, asked).await.map(Json).into_response(),
-            Err(error) => {
-                AppError::from_server_fn_error(ServerFnErrorErr::Args(error.to_string())).into_response()
-            }
-        }
+    /// The arguments of a call of [`super::order_status`] from its JSON.
+    ///
+    /// # Errors
+    /// [`crate::protocol::error::ErrorCode::BadRequest`].
+    pub fn read(body: &[u8]) -> Result<OrderStatus, AppError> {
+        serde_json::from_slice(body)
+            .map_err(|error| AppError::from_server_fn_error(ServerFnErrorErr::Args(error.to_string())))
     }
 
-    /// The body of [`super::order_status`].
+    /// The answer to a call of [`super::order_status`], at once. `user` is who is signed in.
+    ///
+    /// # Errors
+    /// As [`Service::status`].
     pub async fn status(
         service: &Service,
         user: Option<CurrentUser>,
-        asked: OrderStatus,
+        asked: &OrderStatus,
     ) -> Result<StatusView, AppError> {
-        service.status(&Viewer::new(user, asked.t)?, &asked.out_trade_no).await
+        service.status(&Viewer::new(user, asked.t.clone())?, &asked.out_trade_no).await
     }
 }

@@ -3,12 +3,14 @@
 //! One signal holds a [`Model`]; every change goes through its pure methods, which return a [`Command`]. This file has only
 //! what needs a browser: the view, the calls, the clock, the clipboard.
 
+mod figures;
 mod look;
 mod model;
 mod pay_dialog;
 mod phase;
 mod stage;
 
+use futures_util::future::{AbortHandle, abortable};
 use gloo_timers::future::TimeoutFuture;
 use leptos::ev;
 use leptos::html;
@@ -20,7 +22,8 @@ pub use self::look::{credit_words, other_way};
 use self::model::{Command, Model};
 use self::pay_dialog::pay_dialog;
 use self::phase::Phase;
-pub use self::stage::{money_markup, qr_markup};
+use self::stage::CANCELS;
+pub use self::stage::qr_markup;
 use crate::protocol::offer::{Choice, Offer};
 
 use self::look::Does;
@@ -28,8 +31,10 @@ use crate::api;
 use crate::bridge;
 use crate::clock::now;
 use crate::island_props::read_props;
-use crate::money::money;
-use crate::text::{Lang, payer};
+use crate::text::{Lang, dialog};
+
+/// The id of the form that places an order.
+pub const FORM_ID: &str = "top-up";
 
 /// Milliseconds between two looks at the clock.
 const TICK_MS: u32 = 250;
@@ -40,6 +45,8 @@ struct Handle {
     model: RwSignal<Model>,
     choice: RwSignal<Choice>,
     offer: StoredValue<Offer>,
+    /// Ends the poll that is under way, so that the server's place for it is free.
+    polling: StoredValue<Option<AbortHandle>>,
     lang: Lang,
     dialog: NodeRef<html::Dialog>,
     /// The element around the server's markup.
@@ -60,29 +67,46 @@ impl Handle {
 
     fn run(self, command: Command) {
         let (run, quantity, way) = self.model.with_untracked(|model| (model.run, model.quantity, model.way));
+        let freed = self.model.with_untracked(|model| model.freed.clone());
         let order = self.model.with_untracked(|model| {
-            model.order.as_ref().map(|order| (order.out_trade_no.clone(), order.code_version))
+            model.order.as_ref().map(|order| (order.out_trade_no.clone(), order.code_version, order.version))
         });
         let is_placing = matches!(command, Command::Create | Command::NewCode);
+        let is_making_room = command == Command::MakeRoom;
         if command == Command::Nothing {
             return;
         }
+        self.end_poll();
         spawn_local(async move {
-            let (number, version) = order.unwrap_or_default();
+            let (number, code_version, version) = order.unwrap_or_default();
             let answer = match command {
                 Command::Nothing => return,
                 Command::CloseDialog => return self.close(),
                 Command::OpenSheet => return self.open_sheet(run).await,
                 Command::Leave => return self.leave(),
                 Command::Create => api::create_order(quantity, Some(way)).await,
-                Command::AskStatus => api::order_status(number, None).await,
+                Command::AskStatus(wait_s) => {
+                    let asked = api::order_status(number, None, Some(version), Some(wait_s));
+                    let (asked, handle) = abortable(asked);
+                    self.polling.set_value(Some(handle));
+                    // Another call took its place, or the dialog was closed.
+                    let Ok(answer) = asked.await else { return };
+                    answer
+                }
                 Command::CheckAgain => api::check_again(number).await,
-                Command::NewCode => api::new_code(number, version).await,
+                Command::Cancel => api::cancel_order(number).await,
+                Command::MakeRoom => api::cancel_order(freed.unwrap_or_default()).await,
+                Command::NewCode => api::new_code(number, code_version).await,
             };
             if self.model.with_untracked(|model| model.run) != run {
                 return;
             }
+            let has_network = window().navigator().on_line();
             self.change(|model, now| {
+                model.has_network = has_network;
+                if is_making_room {
+                    return model.made_room(now, answer);
+                }
                 if is_placing {
                     return model.placed(now, answer);
                 }
@@ -90,6 +114,12 @@ impl Handle {
                 model.tick(now)
             });
         });
+    }
+
+    fn end_poll(self) {
+        if let Some(handle) = self.polling.try_update_value(Option::take).flatten() {
+            handle.abort();
+        }
     }
 
     /// Has WeChat's browser open its payment window, and takes its answer.
@@ -139,8 +169,17 @@ impl Handle {
             let first = found(".pay-foot .button:not(:disabled)").or_else(|| found("h3"));
             if let Some(element) = first.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
                 // On failure the focus stays where it was.
-                let _ = element.focus();
+                // Without scrolling: in a low window that would take the code out of sight.
+                let _ = element.focus_with_options(&still());
             }
+        });
+    }
+
+    /// The payer is at the dialog.
+    fn touched(self) {
+        self.change(|model, _| {
+            model.touched();
+            Command::Nothing
         });
     }
 
@@ -152,7 +191,14 @@ impl Handle {
 
     /// The dialog was closed, by button, key or timer. Reloads the list below it.
     fn closed(self) {
-        let ordered = self.model.with_untracked(|model| model.order.is_some());
+        let (ordered, phase) = self.model.with_untracked(|model| (model.order.is_some(), model.phase()));
+        self.end_poll();
+        // Not back to the pay button: a key that was meant for the dialog would order again.
+        if matches!(phase, Phase::Paid | Phase::Late)
+            && let Some(list) = self.find::<web_sys::HtmlElement>("#mine")
+        {
+            let _ = list.focus_with_options(&still());
+        }
         self.change(|model, _| {
             model.closed();
             Command::Nothing
@@ -174,10 +220,19 @@ impl Handle {
             Does::Check => self.change(Model::check),
             Does::NewCode => self.change(Model::wants_new_code),
             Does::Again => self.change(Model::again),
-            Does::Wake => self.change(Model::woke),
+            Does::Cancel => self.change(Model::cancel),
+            Does::Retry => self.change(Model::retry),
             Does::CopyLink => self.copy_link(),
             Does::OtherWay(way) => self.change(|model, now| model.wants_way(now, *way)),
             Does::Open(..) => {}
+        }
+    }
+
+    /// A press in the dialog's left half, which is one piece of markup: its buttons carry the number of an order.
+    fn pressed_in_stage(self, event: &ev::MouseEvent) {
+        let pressed = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+        if let Some(number) = pressed.and_then(|element| element.get_attribute(CANCELS)) {
+            self.change(|model, _| model.make_room(&number));
         }
     }
 
@@ -201,63 +256,31 @@ impl Handle {
         self.root.get_untracked()?.query_selector(selector).ok()??.dyn_into().ok()
     }
 
-    /// Reads the form. The input that changed last clears the other one; at the start an own amount takes precedence.
-    fn read_form(self, changed: Option<web_sys::HtmlInputElement>) {
-        let checked = || self.find::<web_sys::HtmlInputElement>("input:checked");
-        let Some(own) = self.find::<web_sys::HtmlInputElement>("#own") else { return };
-        match checked() {
-            _ if changed.is_some_and(|input| input.id() != "own") => own.set_value(""),
-            Some(radio) if !own.value().is_empty() => radio.set_checked(false),
-            _ => {}
-        }
-        let chosen = checked().map(|radio| radio.value()).unwrap_or_default();
-        self.choice.set(self.offer.with_value(|offer| offer.choice(&chosen, &own.value())));
-    }
-
-    /// Updates the figures in the server's markup, which it finds by id.
-    fn show_figures(self) {
-        let choice = self.choice.get();
-        let balance = self.model.with(|model| model.balance);
-        let (fee, bonus) = match choice {
-            Choice::Units(quantity) => self.offer.with_value(|offer| offer.price(quantity)),
-            Choice::Nothing | Choice::Wrong => (0, 0),
-        };
-        let put = |name: &str, markup: &str| {
-            if let Some(element) = self.find::<web_sys::Element>(name) {
-                element.set_inner_html(markup);
-            }
-        };
-        put("#sum-pay", &money_markup(fee, "l"));
-        put("#sum-bonus", &money(bonus));
-        if let Some(balance) = balance {
-            put("#balance", &money_markup(balance, "l"));
-            put("#sum-after", &money(balance + fee + bonus));
-        }
-        put("#pay-label", &self.lang.fill(payer::PAY, &[("amount", &money(fee))]));
-        let set = |name: &str, attribute: &str, on: bool| {
-            if let Some(element) = self.find::<web_sys::Element>(name) {
-                let _ = match on {
-                    true => element.set_attribute(attribute, "true"),
-                    false => element.remove_attribute(attribute),
-                };
-            }
-        };
-        set("[data-kind=pay]", "disabled", !matches!(choice, Choice::Units(_)));
-        set("#own", "aria-invalid", choice == Choice::Wrong);
-        set("#own-error", "hidden", choice != Choice::Wrong);
-    }
-
     /// Starts the island: takes over what was typed or pressed before.
     fn begin(self) {
         self.read_form(None);
         let wake = move || self.change(Model::woke);
-        let visible = window_event_listener(ev::visibilitychange, move |_| wake());
+        let visible = window_event_listener(ev::visibilitychange, move |_| match document().hidden() {
+            true => self.change(|model, _| {
+                model.hid();
+                Command::Nothing
+            }),
+            false => wake(),
+        });
         let online = window_event_listener(ev::online, move |_| wake());
+        let offline = window_event_listener(ev::offline, move |_| {
+            self.end_poll();
+            self.change(|model, now| {
+                model.cut(now);
+                Command::Nothing
+            });
+        });
         on_cleanup(move || {
             visible.remove();
             online.remove();
+            offline.remove();
         });
-        if let Some(form) = self.find::<web_sys::Element>("form") {
+        if let Some(form) = self.find::<web_sys::Element>(&format!("#{FORM_ID}")) {
             let pressed = form.has_attribute("data-pressed");
             let _ = form.set_attribute("data-live", "");
             if pressed {
@@ -265,6 +288,13 @@ impl Handle {
             }
         }
     }
+}
+
+/// Focus without scrolling.
+fn still() -> web_sys::FocusOptions {
+    let options = web_sys::FocusOptions::new();
+    options.set_prevent_scroll(true);
+    options
 }
 
 /// The id of the element with the island's [`Offer`].
@@ -281,6 +311,7 @@ pub fn Checkout(children: Children) -> impl IntoView {
 fn live(offer: Offer, children: Children) -> impl IntoView {
     let handle = Handle {
         model: RwSignal::new(Model::new(&offer)),
+        polling: StoredValue::new(None),
         choice: RwSignal::new(offer.first_choice()),
         lang: offer.lang,
         dialog: NodeRef::new(),
@@ -289,12 +320,18 @@ fn live(offer: Offer, children: Children) -> impl IntoView {
     };
     Effect::new(move || {
         handle.begin();
+        let title = document().title();
         Effect::new(move || handle.show_figures());
         Effect::new(move |before: Option<Phase>| {
             let phase = handle.model.with(Model::phase);
             if before.is_some_and(|before| before != phase) {
                 handle.focus();
             }
+            // A payer in another tab sees it too.
+            let is_paid =
+                handle.model.with(|model| model.shown) && matches!(phase, Phase::Paid | Phase::Late);
+            let mark = if is_paid { handle.lang.t(dialog::PAID_MARK) } else { "" };
+            document().set_title(&format!("{mark}{title}"));
             phase
         });
     });
@@ -302,8 +339,12 @@ fn live(offer: Offer, children: Children) -> impl IntoView {
         <div
             node_ref=handle.root
             on:submit=move |event| {
-                event.prevent_default();
-                handle.press();
+                // The list below has forms of its own, which are sent as they are.
+                let form = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+                if form.is_some_and(|form| form.id() == FORM_ID) {
+                    event.prevent_default();
+                    handle.press();
+                }
             }
             on:input=move |event| handle.read_form(event.target().and_then(|target| target.dyn_into().ok()))
         >

@@ -36,9 +36,16 @@ fn refund_pill(lang: Lang, refunds: RefundSummary) -> Option<impl IntoView> {
 }
 
 /// The payer's word for an order's state.
-pub fn payer_pill(lang: Lang, order: &Order, returned: RefundSummary) -> impl IntoView + use<> {
+pub fn payer_pill(
+    lang: Lang,
+    order: &Order,
+    returned: RefundSummary,
+    now: UnixMillis,
+) -> impl IntoView + use<> {
     let (word, tone) = match &order.state {
         _ if returned.is_any() => returned.word().unwrap_or((state::REFUNDED, None)),
+        OrderState::Created | OrderState::Pending(_) if !order.is_offered() => (state::CANCELLED, None),
+        OrderState::Created | OrderState::Pending(_) if now >= order.time_expire => (state::EXPIRED, None),
         OrderState::Created => (state::CREATED, None),
         OrderState::Pending(_) => (state::PENDING, Some("open")),
         OrderState::Closed { .. } => (state::CLOSED, None),

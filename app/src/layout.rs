@@ -19,9 +19,13 @@ use crate::site::{Site, SiteSettings};
 use crate::text::{Lang, common, nav, payer, sandbox, site};
 
 /// Keeps a submit of the top-up form until the island has started. If it has not within six seconds, the form is sent as it
-/// would be without script.
-const KEEP_EARLY_PRESS: &str = "addEventListener('submit',e=>{let f=e.target;if(f.id!='top-up'||'live'in f.dataset)return;\
+/// would be without script. Marks the document first, so that what only a script keeps right is not shown without one.
+const KEEP_EARLY_PRESS: &str = "document.documentElement.dataset.script='';addEventListener('submit',e=>{let f=e.target;if(f.id!='top-up'||'live'in f.dataset)return;\
     e.preventDefault();f.dataset.pressed='';setTimeout(()=>'live'in f.dataset||f.submit(),6e3)},true)";
+
+/// Has a press of the print button print the page. Marks the document too, because the button needs a script.
+const PRINT: &str = "document.documentElement.dataset.script='';\
+    addEventListener('click',e=>e.target.closest('[data-print]')&&print())";
 
 /// What a page needs of its layout.
 #[derive(Debug, Clone, Copy)]
@@ -30,15 +34,17 @@ pub struct Frame {
     pub live: bool,
     /// Without script the page refreshes itself.
     pub refresh: bool,
+    /// The page can be printed by a button.
+    pub print: bool,
     /// The origins of `frame_ancestors` may show the page in a frame. Without it nobody may.
     pub framable: bool,
 }
 
 impl Frame {
     /// A payer's page.
-    pub const PAYER: Frame = Frame { live: false, refresh: false, framable: true };
+    pub const PAYER: Frame = Frame { live: false, refresh: false, print: false, framable: true };
     /// A page that acts with an operator's session, or asks for a password.
-    pub const DESK: Frame = Frame { live: false, refresh: false, framable: false };
+    pub const DESK: Frame = Frame { live: false, refresh: false, print: false, framable: false };
 }
 
 /// Answers with a page. `view` is called once, in the request's context.
@@ -142,6 +148,7 @@ fn shell<V: IntoView + 'static>(
                 {parent.map(|parent| view! { <meta name="saoma-parent" content=parent/><script src=links::FRAMED_SCRIPT defer></script> })}
                 {(!frame.framable).then(|| view! { <script src=links::DESK_SCRIPT defer></script> })}
                 {frame.refresh.then(|| view! { <noscript><meta http-equiv="refresh" content="5"/></noscript> })}
+                {frame.print.then(|| view! { <script nonce=nonce.clone()>{PRINT}</script> })}
                 {frame.live.then(|| view! {
                     <script nonce=nonce>{KEEP_EARLY_PRESS}</script>
                     <HydrationScripts options islands=true/>

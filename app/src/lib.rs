@@ -1,6 +1,6 @@
 //! The pages and what their scripts call; built twice, with `ssr` for the server and with `hydrate` for the browser.
 //!
-//! The server mounts [`pages::routes`] with a [`service::Service`], answers polls with [`api::answer_poll`], and layers
+//! The server mounts [`pages::routes`] with a [`service::Service`], answers polls with [`api::status`], and layers
 //! sessions around the pages that put [`auth`]'s types into each request's extensions. The browser's part is three islands, [`Checkout`],
 //! [`Follow`] and [`PayInWechat`], and the functions in [`api`] that they call; everything else is rendered on the server and works
 //! without script.
@@ -38,6 +38,8 @@ pub mod auth;
 mod components;
 #[cfg(feature = "ssr")]
 mod layout;
+#[cfg(feature = "ssr")]
+mod month;
 #[cfg(feature = "ssr")]
 pub mod pages;
 #[cfg(feature = "ssr")]

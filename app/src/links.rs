@@ -50,6 +50,8 @@ pub const EXCEPTIONS: &str = "/admin/exceptions";
 pub const RECONCILIATIONS: &str = "/admin/reconciliations";
 /// The list of static codes, and the form that makes one.
 pub const CODES: &str = "/admin/codes";
+/// The refunds that payers ask for and that wait.
+pub const WISHES: &str = "/admin/refund-wishes";
 /// Users and their balances, and the search.
 pub const USERS: &str = "/admin/users";
 /// One user's account; ids may have any letters, so they stand in the query.
@@ -129,6 +131,10 @@ paths! {
     PAY_CODE = "/pay/{out_trade_no}/code", pay_code(out_trade_no);
     /// Places the same amount once more.
     PAY_AGAIN = "/pay/{out_trade_no}/again", pay_again(out_trade_no);
+    /// Takes the order back.
+    PAY_CANCEL = "/pay/{out_trade_no}/cancel", pay_cancel(out_trade_no);
+    /// Takes a payer's wish for a refund.
+    PAY_REFUND = "/pay/{out_trade_no}/refund", pay_refund(out_trade_no);
     /// The order's code as a picture, opened by the order link's token.
     PAY_QR_SVG = "/pay/{out_trade_no}/qr.svg", pay_qr_svg(out_trade_no);
     PAY_QR_PNG = "/pay/{out_trade_no}/qr.png", pay_qr_png(out_trade_no);
@@ -142,6 +148,8 @@ paths! {
     ORDER_REFUND = "/admin/orders/{out_trade_no}/refund", order_refund(out_trade_no);
     /// Resolves an exception of the order.
     ORDER_RESOLVE = "/admin/orders/{out_trade_no}/settle", order_resolve(out_trade_no);
+    /// Declines a payer's wish for a refund.
+    WISH_DECLINE = "/admin/orders/{out_trade_no}/refund-wishes/{n}/decline", wish_decline(out_trade_no, n);
     REFUND_HURRY = "/admin/orders/{out_trade_no}/refunds/{out_refund_no}/hurry", refund_hurry(out_trade_no, out_refund_no);
     REFUND_WITHDRAW = "/admin/orders/{out_trade_no}/refunds/{out_refund_no}/withdraw", refund_withdraw(out_trade_no, out_refund_no);
 

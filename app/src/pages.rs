@@ -6,7 +6,7 @@ use axum::response::IntoResponse;
 use leptos::prelude::*;
 
 use crate::access::{Caller, Limit, Permission, Routes, Stranger};
-use crate::api::{CheckAgain, CreateOrder, NewCode, OwnRecharges, PayInWechat};
+use crate::api::{CancelOrder, CheckAgain, CreateOrder, NewCode, OwnRecharges, PayInWechat};
 use crate::links;
 use crate::service::{Pages, Service};
 
@@ -51,12 +51,15 @@ pub fn routes() -> Routes<Pages> {
         .post(links::PAY_CHECK, BROWSER, Limit::Payer, pay::check)
         .post(links::PAY_CODE, BROWSER, Limit::Payer, pay::new_code)
         .post(links::PAY_AGAIN, BROWSER, Limit::Payer, pay::again)
+        .post(links::PAY_CANCEL, BROWSER, Limit::Payer, pay::cancel)
+        .post(links::PAY_REFUND, BROWSER, Limit::Payer, pay::refund_wish::ask)
         .get(links::RECEIPT, BROWSER, Limit::Misses, receipt::show)
         .post(links::THEME, BROWSER, Limit::OwnCookie, theme::set_theme)
         .get(links::LOGIN, BROWSER, Limit::Reads, admin::login::show)
         .function::<CreateOrder, _, _>(Limit::Payer, function)
         .function::<CheckAgain, _, _>(Limit::Payer, function)
         .function::<NewCode, _, _>(Limit::Payer, function)
+        .function::<CancelOrder, _, _>(Limit::Payer, function)
         .function::<PayInWechat, _, _>(Limit::Payer, function)
         .function::<OwnRecharges, _, _>(Limit::Reads, function)
         .merge(operator_routes())
@@ -81,6 +84,8 @@ fn operator_routes() -> Routes<Pages> {
         .post(links::ORDER_NOTE, SUPPORT, Limit::Operator, admin::order::add_note)
         .get(links::ORDER_REFUND, FINANCE, Limit::Reads, admin::refund::confirm)
         .post(links::ORDER_REFUND, FINANCE, Limit::Operator, admin::refund::request_refund)
+        .get(links::WISHES, VIEW, Limit::Reads, admin::refund_wishes::show)
+        .post(links::WISH_DECLINE, FINANCE, Limit::Operator, admin::refund_wishes::decline)
         .post(links::REFUND_HURRY, SUPPORT, Limit::Operator, admin::withdraw::hurry)
         .get(links::REFUND_WITHDRAW, FINANCE, Limit::Reads, admin::withdraw::confirm)
         .post(links::REFUND_WITHDRAW, FINANCE, Limit::Operator, admin::withdraw::withdraw)

@@ -35,11 +35,16 @@ pub struct StatusView {
     pub jsapi: Option<JsapiCall>,
     /// Rises when a new code replaces the old one; other tabs show the new one then.
     pub code_version: i64,
+    /// Rises with every change of the order; a poll that names it is held until there is another.
+    pub version: i64,
+    /// Taken back, and not closed at WeChat yet: a payment still counts.
+    #[serde(default)]
+    pub cancelled: bool,
     /// Seconds until the order can no longer be paid.
     pub expires_in_s: i64,
     /// Seconds for which a page goes on polling; see [`crate::poll::poll_for_s`].
     pub poll_for_s: i64,
-    /// Milliseconds until the next poll; see [`crate::poll::pause_ms`].
+    /// Milliseconds until the next poll; see [`crate::poll::pause_ms`]. Nothing after a poll that was held.
     pub next_ms: u32,
     /// The order link, absolute, for another screen; absent once the order has ended.
     pub link: Option<String>,
@@ -49,6 +54,9 @@ pub struct StatusView {
     pub balance: Option<i64>,
     /// When it was placed, Beijing time, `HH:MM:SS`.
     pub placed: String,
+    /// When this was answered, in the same form.
+    #[serde(default)]
+    pub now: String,
 }
 
 /// The state of an order as its payer sees it.
@@ -84,5 +92,10 @@ pub struct Followed {
     pub token: Option<String>,
     pub state: ViewState,
     pub code_version: i64,
+    /// See [`StatusView::version`].
+    pub version: i64,
+    pub cancelled: bool,
+    /// Seconds until the page is to say that the time is over; 0 where it says so.
+    pub expires_in_s: i64,
     pub poll_for_s: i64,
 }

@@ -6,17 +6,20 @@ use axum::extract::FromRef;
 use cashier::Cashier;
 use cashier::api_keys::ApiKeys;
 use cashier::db::DbError;
+use cashier::db::order_filter::{Filter, Span};
 use cashier::db::order_list::{Cursor, Page};
 use cashier::desk_settings::DeskSettings;
 use cashier::operators::Accounts;
 use cashier::webhooks::Webhooks;
 use cashier::{PlaceError, PlaceRequest};
 use leptos::prelude::use_context;
-use recharge::{Order, OrderState, User};
+use recharge::audit::Actor;
+use recharge::{Order, OrderState, Refund, User};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::auth::{CurrentUser, Viewer};
 use crate::links;
+use crate::month::Month;
 use crate::poll;
 use crate::protocol::error::{AppError, ErrorCode, later, refusal};
 use crate::protocol::way::Way;
@@ -30,6 +33,7 @@ use crate::site::desk::LiveSite;
 pub mod operator;
 pub mod report;
 pub mod ways;
+mod wishes;
 
 /// Rows on a page of the payer's own recharges.
 const OWN_ROWS: usize = 10;
@@ -69,6 +73,15 @@ impl FromRef<Pages> for Service {
     }
 }
 
+/// What a payer may order beside what the settings say of everybody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Allowed {
+    /// What may still be ordered today; `None`: any amount.
+    pub left_today: Option<Fen>,
+    /// What is added to the next order, where it would be the account's first; zero: nothing.
+    pub first_bonus: Fen,
+}
+
 impl Service {
     /// The service with the settings that count now.
     #[must_use]
@@ -100,15 +113,32 @@ impl Service {
     pub async fn place(&self, payer: &Payer, quantity: u32, way: Way) -> Result<StatusView, AppError> {
         let (total_fee, bonus) = self
             .site
-            .price(quantity)
+            .price_at(quantity, self.cashier.now())
             .ok_or_else(|| refusal(ErrorCode::Quantity, "quantity is out of limits"))?;
         let user = User::new(&payer.user.id, &payer.user.name).map_err(internal)?;
         let way = ways::of_order(&self.site, payer, way)?;
-        let ip = payer.ip.0;
-        match self.cashier.place(PlaceRequest { user, total_fee, bonus, ip, way, by_key: None }).await {
+        let (ip, terms) = (payer.ip.0, self.site.terms());
+        match self.cashier.place(PlaceRequest { user, total_fee, bonus, terms, ip, way, by_key: None }).await
+        {
             Ok(order) => self.for_a_press(&order).await,
             Err(error) => Err(self.place_error(error)),
         }
+    }
+
+    /// What this payer may order now. The transaction that writes an order decides for itself.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn allowed(&self, user: &CurrentUser) -> Result<Allowed, AppError> {
+        let terms = self.site.terms();
+        if terms.are_plain() {
+            return Ok(Allowed::default());
+        }
+        let payer = self.cashier.payer(&user.id).await.map_err(internal)?;
+        let left = |most: Fen| Fen::new((most.get() - payer.ordered.get()).max(0));
+        let is_first = !payer.has_paid && payer.first.is_none();
+        let first_bonus = if is_first { terms.first_bonus } else { Fen::ZERO };
+        Ok(Allowed { left_today: terms.most_per_day.map(left), first_bonus })
     }
 
     /// An own order that waits to be paid inside WeChat, with what WeChat's browser is called with.
@@ -162,6 +192,17 @@ impl Service {
         self.status(&Viewer::from(user), number.as_str()).await
     }
 
+    /// The same for a page without script: waits a moment for WeChat's answer.
+    ///
+    /// # Errors
+    /// As [`Service::status`].
+    pub async fn check_again_now(&self, user: &CurrentUser, number: &str) -> Result<StatusView, AppError> {
+        let view = self.check_again(user, number).await?;
+        let number = OutTradeNo::parse(number).map_err(|_| not_found())?;
+        self.cashier.until_checked(&number, view.version).await;
+        Ok(view)
+    }
+
     /// A new code under the same number, unless WeChat answers that it is paid. `seen` is the version of the code on the
     /// payer's screen.
     ///
@@ -178,6 +219,21 @@ impl Service {
             Ok(order) => self.view(&order).await,
             Err(error) => Err(self.place_error(error)),
         }
+    }
+
+    /// Takes an own order back: it is offered to nobody from now on, and WeChat is asked about it at once. It is closed there
+    /// once that may be; a payment until then is credited, so the answer may be that it is paid.
+    ///
+    /// # Errors
+    /// As [`Service::status`].
+    pub async fn cancel(&self, user: &CurrentUser, number: &str) -> Result<StatusView, AppError> {
+        let number = self.own(user, number).await?;
+        let order = self.cashier.cancel(&number, Actor::Payer).await.map_err(internal)?;
+        let order = order.ok_or_else(not_found)?;
+        if order.is_open() {
+            self.cashier.check_again(&number).await.map_err(internal)?;
+        }
+        self.view(&order).await
     }
 
     async fn own(&self, user: &CurrentUser, number: &str) -> Result<OutTradeNo, AppError> {
@@ -198,12 +254,25 @@ impl Service {
         Ok((order, view))
     }
 
-    /// A page of a user's own recharges, newest first.
+    /// A page of a user's own recharges, newest first; those of a month, where one is given.
     ///
     /// # Errors
     /// [`ErrorCode::Internal`] when the database does not answer.
-    pub async fn own_recharges(&self, user: &CurrentUser, cursor: Option<Cursor>) -> Result<Page, AppError> {
-        self.cashier.orders_of(&user.id, cursor.as_ref(), OWN_ROWS).await.map_err(internal)
+    pub async fn own_recharges(
+        &self,
+        user: &CurrentUser,
+        month: Option<Month>,
+        cursor: Option<Cursor>,
+    ) -> Result<Page, AppError> {
+        let page = match month.and_then(Month::range) {
+            None => self.cashier.orders_of(&user.id, cursor.as_ref(), OWN_ROWS).await,
+            Some((from, to)) => {
+                let placed = Span { from: Some(from), to: Some(to) };
+                let filter = Filter { user: Some(user.id.clone()), placed, ..Filter::default() };
+                self.cashier.orders(&filter, cursor.as_ref(), OWN_ROWS).await
+            }
+        };
+        page.map_err(internal)
     }
 
     /// The user's balance.
@@ -212,6 +281,14 @@ impl Service {
     /// [`ErrorCode::Internal`] when the database does not answer.
     pub async fn balance(&self, user: &CurrentUser) -> Result<Fen, AppError> {
         self.cashier.balance(&user.id).await.map_err(internal)
+    }
+
+    /// The refunds of an order's number.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] when the database does not answer.
+    pub async fn refunds(&self, order: &Order) -> Result<Vec<Refund>, AppError> {
+        self.cashier.refunds(&order.out_trade_no).await.map_err(internal)
     }
 
     /// The refunds of an order's payment, added up.
@@ -245,6 +322,8 @@ impl Service {
             pay_page: ways::pay_page(&self.site, order, now),
             jsapi: None,
             code_version: order.issued().map_or(0, |issued| issued.version),
+            version: order.version,
+            cancelled: order.is_open() && !order.is_offered(),
             expires_in_s,
             poll_for_s: poll::poll_for_s(expires_in_s),
             next_ms: poll::pause_ms(now.minus(order.created_at)),
@@ -252,6 +331,7 @@ impl Service {
             sandbox_scan: order.code_url().and_then(|code_url| self.site.scan_url(code_url.as_str())),
             balance,
             placed: clock_time(order.created_at),
+            now: clock_time(now),
         })
     }
 
@@ -268,6 +348,9 @@ impl Service {
                     closes_in_s: order.expires_in_s(now),
                 });
                 AppError { open: open.collect(), ..refusal(ErrorCode::TooManyOpen, message) }
+            }
+            PlaceError::OverDay { left } => {
+                AppError { left: Some(left.get()), ..refusal(ErrorCode::OverDay, message) }
             }
             PlaceError::TryAgain { out_trade_no } => AppError {
                 out_trade_no: Some(out_trade_no.to_string()),

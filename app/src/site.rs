@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use wxpay::Fen;
+use recharge::Terms;
+use wxpay::{Fen, UnixMillis};
 
-use crate::protocol::offer::Preset;
+use crate::protocol::offer::{Preset, percent_of};
 use crate::protocol::way::Way;
 use crate::url::address;
 
@@ -37,6 +38,18 @@ pub struct SiteSettings {
     pub min_quantity: u32,
     pub max_quantity: u32,
     pub presets: Vec<Preset>,
+    /// What a unit is called, where it is not just an amount of yuan.
+    pub unit_name: Option<String>,
+    /// The most that one user may order in a Beijing day.
+    pub most_per_day: Option<Fen>,
+    /// Given on top of the first order of an account; zero: nothing.
+    pub first_bonus: Fen,
+    /// Given on top for a time.
+    pub promotion: Option<Promotion>,
+    /// What receipts say of tax, below the figures.
+    pub tax_line: Option<String>,
+    /// Payers may ask for refunds of their orders.
+    pub refund_wishes: bool,
     /// The ways to pay that are switched on.
     pub ways: Vec<Way>,
     /// Operators can make static codes.
@@ -54,8 +67,43 @@ pub struct SiteSettings {
     pub files: SiteFiles,
 }
 
+/// A share of each amount that is given on top from one moment to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Promotion {
+    /// As payers read it.
+    pub name: String,
+    pub from: UnixMillis,
+    /// The first moment after it.
+    pub until: UnixMillis,
+    pub percent: u32,
+}
+
+impl Promotion {
+    /// What it gives on an amount, in whole fen.
+    pub fn bonus(&self, total_fee: i64) -> i64 {
+        percent_of(total_fee, self.percent)
+    }
+}
+
 impl SiteSettings {
-    /// Price and bonus of `quantity` units; `None` outside the limits.
+    /// What is granted and allowed beside the price.
+    pub fn terms(&self) -> Terms {
+        Terms { most_per_day: self.most_per_day, first_bonus: self.first_bonus }
+    }
+
+    /// The promotion that holds now.
+    pub fn promotion(&self, now: UnixMillis) -> Option<&Promotion> {
+        self.promotion.as_ref().filter(|promotion| (promotion.from..promotion.until).contains(&now))
+    }
+
+    /// Price and bonus of `quantity` units, a promotion's share among it; `None` outside the limits.
+    pub fn price_at(&self, quantity: u32, now: UnixMillis) -> Option<(Fen, Fen)> {
+        let (total_fee, bonus) = self.price(quantity)?;
+        let more = self.promotion(now).map_or(0, |promotion| promotion.bonus(total_fee.get()));
+        Some((total_fee, bonus.checked_add(Fen::new(more))?))
+    }
+
+    /// Price and bonus of `quantity` units whatever the time is; `None` outside the limits.
     pub fn price(&self, quantity: u32) -> Option<(Fen, Fen)> {
         let preset = self.presets.iter().find(|preset| preset.quantity == quantity);
         if preset.is_none() && !(self.min_quantity..=self.max_quantity).contains(&quantity) {
@@ -109,6 +157,12 @@ pub(crate) mod tests {
             min_quantity: 1,
             max_quantity: 5000,
             presets: vec![Preset { quantity: 50, bonus: 200 }],
+            unit_name: None,
+            most_per_day: None,
+            first_bonus: Fen::ZERO,
+            promotion: None,
+            tax_line: None,
+            refund_wishes: true,
             ways: vec![Way::Native],
             static_codes: false,
             public_url: "http://127.0.0.1:3000".to_owned(),
@@ -134,6 +188,24 @@ pub(crate) mod tests {
         for (quantity, price) in table {
             let found = site().price(quantity).map(|(fee, bonus)| (fee.get(), bonus.get()));
             assert_eq!(found, price, "{quantity}");
+        }
+    }
+
+    #[test]
+    fn a_promotion_gives_its_share_from_its_first_moment_until_its_end() {
+        let at = |text| UnixMillis::from_beijing(text).unwrap();
+        let (from, until) = (at("20261111000000"), at("20261112000000"));
+        let promotion = Some(Promotion { name: "双十一".to_owned(), from, until, percent: 15 });
+        let site = SiteSettings { unit_price: Fen::new(33), promotion, ..site() };
+        let table = [
+            (from.plus_ms(-1), 50, 200),
+            // 15 % of 16.50 yuan, cut to whole fen.
+            (from, 50, 200 + 247),
+            (until.plus_ms(-1), 1, 4),
+            (until, 50, 200),
+        ];
+        for (now, quantity, bonus) in table {
+            assert_eq!(site.price_at(quantity, now).unwrap().1, Fen::new(bonus), "{now:?} {quantity}");
         }
     }
 

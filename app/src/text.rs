@@ -18,12 +18,14 @@ mod operator_second;
 mod operator_settings;
 mod operator_webhooks;
 mod payer_pages;
+mod refund_wishes;
 mod shared;
 
 pub use self::{
     contract_page::*, operator::*, operator_accounts::*, operator_audit::*, operator_bills::*,
     operator_codes::*, operator_find::*, operator_keys::*, operator_money::*, operator_people::*,
-    operator_second::*, operator_settings::*, operator_webhooks::*, payer_pages::*, shared::*,
+    operator_second::*, operator_settings::*, operator_webhooks::*, payer_pages::*, refund_wishes::*,
+    shared::*,
 };
 pub use crate::lang::{Lang, Text};
 
@@ -43,6 +45,8 @@ mod tests {
             error::EVERY,
             payer::EVERY,
             dialog::EVERY,
+            wish::EVERY,
+            wishes::EVERY,
             pay::EVERY,
             receipt::EVERY,
             login::EVERY,

@@ -118,7 +118,9 @@ async fn main() {
             })
             .collect();
         for orders in orders.chunks(1000) {
-            for reply in writer.write_each(orders.iter().cloned().map(PlaceOrder).collect()).await.unwrap() {
+            for reply in
+                writer.write_each(orders.iter().cloned().map(PlaceOrder::plain).collect()).await.unwrap()
+            {
                 reply.unwrap().unwrap();
             }
         }

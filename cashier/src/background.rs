@@ -98,8 +98,8 @@ impl Cashier {
     /// Reads the watched orders again, which makes up for a lost message from another instance and for a commit whose answer
     /// was lost.
     pub async fn reread_watched(&self) {
-        let open = self.inner.watched.open(self.now());
-        let numbers: Vec<_> = open.iter().map(|order| order.out_trade_no.clone()).collect();
+        let unpaid = self.inner.watched.unpaid(self.now());
+        let numbers: Vec<_> = unpaid.iter().map(|order| order.out_trade_no.clone()).collect();
         self.reread(&numbers).await;
     }
 

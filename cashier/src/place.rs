@@ -17,7 +17,8 @@ use crate::db::writer::WriteError;
 use crate::db::{DbError, orders};
 use crate::throttle::whole_seconds;
 use recharge::User;
-use recharge::command::{OrderReply, PlaceOrder, TakeLease, TooManyOpen};
+use recharge::command::{NotPlaced, OrderReply, PlaceOrder, TakeLease};
+use recharge::order::terms::Terms;
 use recharge::order::{ByKey, NewOrder, Order, OrderState, Way};
 
 mod by_key;
@@ -40,6 +41,8 @@ pub struct PlaceRequest {
     pub user: User,
     pub total_fee: Fen,
     pub bonus: Fen,
+    /// What is granted and allowed beside that.
+    pub terms: Terms,
     /// The payer's address, for WeChat's `spbill_create_ip`.
     pub ip: IpAddr,
     /// How the payer gets to the payment.
@@ -144,7 +147,7 @@ impl Inner {
             true => None,
             false => Some(self.acquire_call(by, now).await?),
         };
-        let reply = self.writer.write(PlaceOrder(new)).await;
+        let reply = self.writer.write(PlaceOrder { order: new, terms: request.terms }).await;
         if let Ok(Ok(OrderReply { order, changed: true })) = reply {
             tracing::info!(out_trade_no = %number, "placed {number}");
             let call = match call {
@@ -159,7 +162,8 @@ impl Inner {
         }
         match reply? {
             Ok(OrderReply { order, .. }) => Ok((order, None)),
-            Err(TooManyOpen) => {
+            Err(NotPlaced::OverDay { left }) => Err(PlaceError::OverDay { left }),
+            Err(NotPlaced::TooManyOpen) => {
                 let open = orders::open_of(&self.db, &request.user.id, now, 100).await?;
                 Err(PlaceError::TooManyOpen(beside(&placed, open)))
             }

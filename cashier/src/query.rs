@@ -65,6 +65,9 @@ impl From<DbError> for AskError {
 /// How long the query of a person may wait for its turn, in milliseconds.
 const QUERY_PATIENCE_MS: i64 = 1_000;
 
+/// How long a page waits for the answer to a payer's "check again".
+const CHECKED_WITHIN: Duration = Duration::from_secs(3);
+
 /// Time after closing in which a payer's "check again" still makes WeChat be queried, in milliseconds. The schedule queries a
 /// closed order for a week.
 const CHECKED_AFTER_CLOSE_MS: i64 = 10 * 60 * 1000;
@@ -114,6 +117,13 @@ impl Cashier {
             return Ok(false);
         }
         self.hurry(out_trade_no, now.plus_ms(-CHECKED_AFTER_CLOSE_MS)).await
+    }
+
+    /// Waits until a watched order that is being checked again has another version than this one, or WeChat has had the time to
+    /// answer.
+    pub async fn until_checked(&self, out_trade_no: &OutTradeNo, version: i64) {
+        // Either way the page shows what is known by then.
+        let _ = self.inner.clock.timeout(CHECKED_WITHIN, self.until_changed(out_trade_no, version)).await;
     }
 
     /// Makes an order due for a query, unless WeChat was queried in the last 5 s, or it is paid, or was closed before

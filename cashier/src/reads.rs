@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use recharge::batch::Payer;
 use recharge::event::Event;
 use recharge::ledger::DaySums;
 use recharge::{Exception, Order, Refund, User};
@@ -17,7 +18,7 @@ use crate::db::order_totals::{self, Totals};
 use crate::db::pace::{self, Hour, Pace};
 use crate::db::refund_list;
 use crate::db::takings::{self, Takings};
-use crate::db::{accounts, days, due, events, exceptions, orders, refunds};
+use crate::db::{accounts, days, due, events, exceptions, orders, placing, refunds};
 
 /// Rows of a time line that are read at most.
 const LINE_ROWS: i64 = 500;
@@ -61,6 +62,20 @@ impl Cashier {
     /// Whether [`Cashier::status`] answers for this order from memory.
     pub fn is_watched(&self, out_trade_no: &OutTradeNo) -> bool {
         self.inner.watched.get(out_trade_no).is_some()
+    }
+
+    /// Ends when this process knows another version of a watched order than this one: after its own commits at once, after those
+    /// of other instances once it hears of them. `false` at once where the order is not watched, so that nobody could tell.
+    pub async fn until_changed(&self, out_trade_no: &OutTradeNo, version: i64) -> bool {
+        self.inner.watched.until_changed(out_trade_no, version).await
+    }
+
+    /// What is known of a user who may order: what was ordered today, and whether it would be the first.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn payer(&self, user_id: &str) -> Result<Payer, DbError> {
+        placing::payer(&self.inner.db, user_id, self.now()).await
     }
 
     /// One order, from the database.

@@ -16,7 +16,7 @@ use crate::place::{PlaceError, PlaceRequest};
 use recharge::audit::{Acting, AuditEntry};
 use recharge::order::{Order, Way};
 use recharge::static_code::{self, StaticCode};
-use recharge::{User, price};
+use recharge::{Terms, User, price};
 
 /// Time for placing the order of a scan; with reading and signing, the answer is there within 3 s.
 const PLACED_WITHIN: Duration = Duration::from_millis(2_500);
@@ -155,7 +155,7 @@ impl Cashier {
         };
         let way = Way::Static { product_id: product_id.clone(), openid };
         let StaticCode { user, total_fee, bonus, .. } = code;
-        let request = PlaceRequest { user, total_fee, bonus, ip, way, by_key: None };
+        let request = PlaceRequest { user, total_fee, bonus, ip, way, terms: Terms::default(), by_key: None };
         // The order goes on by itself where this answer is too late for it.
         let cashier = self.clone();
         let placing = tokio::spawn(async move { cashier.place(request).await });

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use wxpay::{OutTradeNo, UnixMillis};
 
-use recharge::order::Order;
+use recharge::order::{Order, OrderState};
 
 /// Time after the last poll for which an order stays watched, in milliseconds.
 pub const WATCHED_MS: i64 = 30_000;
@@ -24,6 +25,8 @@ struct Seen {
     asked_at: UnixMillis,
     /// When WeChat was queried last, by this process or as far as it knows by another.
     queried_at: UnixMillis,
+    /// Wakes the polls that are held for the order; made for the first of them.
+    changes: Option<Arc<Notify>>,
 }
 
 /// The cache. Cheap to clone; all clones share the orders.
@@ -60,6 +63,7 @@ impl Watched {
                 order: None,
                 asked_at: now,
                 queried_at: UnixMillis::default(),
+                changes: None,
             });
         }
     }
@@ -80,8 +84,27 @@ impl Watched {
                 && seen.order.as_ref().is_none_or(|known| known.version < order.version)
             {
                 seen.order = Some(Arc::new(order));
+                if let Some(changes) = &seen.changes {
+                    changes.notify_waiters();
+                }
             }
         }
+    }
+
+    /// Ends when this process knows another version of the order than this one; `false` at once where the order is not in
+    /// memory, so that nobody could tell.
+    pub async fn until_changed(&self, number: &OutTradeNo, version: i64) -> bool {
+        let changes = {
+            let mut shard = self.shard(number);
+            let Some(seen) = shard.get_mut(number).filter(|seen| seen.order.is_some()) else { return false };
+            Arc::clone(seen.changes.get_or_insert_default())
+        };
+        // It hears of every change from here on, so the look below misses none.
+        let changed = changes.notified();
+        if self.get(number).is_some_and(|order| order.version == version) {
+            changed.await;
+        }
+        true
     }
 
     /// Whether this order is watched.
@@ -89,9 +112,11 @@ impl Watched {
         self.shard(number).contains_key(number)
     }
 
-    /// The watched orders that can still change.
-    pub fn open(&self, now: UnixMillis) -> Vec<Arc<Order>> {
-        self.select(|seen| now.minus(seen.asked_at) < WATCHED_MS)
+    /// The watched orders that can still change; one that was closed may yet be paid late.
+    pub fn unpaid(&self, now: UnixMillis) -> Vec<Arc<Order>> {
+        let mut unpaid = self.select(|seen| now.minus(seen.asked_at) < WATCHED_MS);
+        unpaid.retain(|order| !matches!(order.state, OrderState::Paid(_)));
+        unpaid
     }
 
     /// Those of the watched open orders that are `wanted` and were not queried for `every_ms`, newest first; at most `most`,
@@ -107,7 +132,7 @@ impl Watched {
             let waited = now.minus(seen.queried_at) >= every_ms || seen.queried_at > now;
             now.minus(seen.asked_at) < WATCHED_MS && waited
         });
-        due.retain(|order| now.minus(order.created_at) >= every_ms && wanted(order));
+        due.retain(|order| order.is_open() && now.minus(order.created_at) >= every_ms && wanted(order));
         due.sort_by(|one, other| {
             (other.created_at, &other.out_trade_no).cmp(&(one.created_at, &one.out_trade_no))
         });
@@ -144,8 +169,7 @@ impl Watched {
         let mut all = Vec::new();
         for shard in self.shards.iter() {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let found = shard.values().filter(|seen| wanted(seen)).filter_map(|seen| seen.order.clone());
-            all.extend(found.filter(|order| order.is_open()));
+            all.extend(shard.values().filter(|seen| wanted(seen)).filter_map(|seen| seen.order.clone()));
         }
         all
     }

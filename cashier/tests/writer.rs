@@ -68,7 +68,7 @@ fn settle(order: &Order) -> CreditPayment {
 }
 
 fn place(order: &Order) -> PlaceOrder {
-    PlaceOrder(order.clone())
+    PlaceOrder::plain(order.clone())
 }
 
 /// What each of these commands led to, all in one batch.

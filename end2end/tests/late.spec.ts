@@ -24,7 +24,7 @@ test('what is paid after the order closed is credited and called late', async ({
   await expect(page.locator('main')).toContainText('已照常入账')
   await page.goto('/')
   await expect(balanceOf(page)).toHaveText('¥10.00')
-  await expect(ownRows(page).first()).toContainText('晚到，已照常入账')
+  await expect(ownRows(page).first()).toContainText('超时支付，已入账')
 
   await logIn(saoma, page, `/admin/orders/${out_trade_no}`)
   await expect(page.locator('.page-head .pill', { hasText: '超时支付' })).toBeVisible()

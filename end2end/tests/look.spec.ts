@@ -96,7 +96,7 @@ test('typing another amount clears the choice, and a wrong one cannot be ordered
   await page.locator('#own').fill('7')
   await expect(page.locator('input[name="quantity"]:checked')).toHaveCount(0)
   await expect(payButton(page)).toContainText('¥7.00')
-  for (const wrong of ['0', '5001', '1.5', '１０', 'abc', '-1']) {
+  for (const wrong of ['0', '5001', '1.5', '１．５', 'abc', '-1']) {
     await page.locator('#own').fill(wrong)
     await expect(page.locator('#own')).toHaveAttribute('aria-invalid', 'true')
     await expect(page.locator('#own-error')).toBeVisible()

@@ -38,7 +38,7 @@ test('an own amount wins over a chosen one, and a wrong one is explained', async
   await payButton(page).click()
   await expect(cardOf(page)).toContainText('¥7.00')
   expect((await saoma.sandbox.newest()).total_fee).toBe(700)
-  for (const wrong of ['0', '5001', '-3', '1.5', '１０', 'abc']) {
+  for (const wrong of ['0', '5001', '-3', '1.5', '１．５', 'abc']) {
     await page.goto('/')
     await page.locator('#own').fill(wrong)
     await payButton(page).click()

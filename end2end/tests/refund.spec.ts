@@ -91,7 +91,9 @@ test('a payment goes back in two parts, and everybody sees it', async ({ page, s
   await expect(cardOf(page)).toContainText('这笔付款已退回')
   await inspect(page, 'zh', 'pay-refunded')
   await page.goto(`/pay/${out_trade_no}/receipt`)
-  await expect(page.locator('.sum')).toContainText('−¥50.00')
+  await expect(page.locator('ul.refunds li')).toHaveCount(2)
+  await expect(page.locator('ul.refunds')).toContainText('¥20.00')
+  await expect(page.locator('ul.refunds')).toContainText('¥30.00')
   await inspect(page, 'zh', 'receipt-refunded')
 })
 

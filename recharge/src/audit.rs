@@ -12,6 +12,8 @@ pub enum Actor {
     Operator(String),
     /// A program of the site, by the name of its API key.
     Key(String),
+    /// The payer of an order.
+    Payer,
     /// A rule of this program, without a person.
     Rule,
     /// WeChat, or somebody in its merchant platform.
@@ -46,15 +48,16 @@ pub const RESERVED_NAMES: [&str; 16] = [
 ];
 
 impl Actor {
-    /// The program's own actors; each one's name is its kind.
-    const PROGRAM: [Actor; 5] =
-        [Actor::Rule, Actor::WeChat, Actor::Schedule, Actor::Reconciliation, Actor::Placement];
+    /// Actors without a name of their own; each one's name is its kind.
+    const PROGRAM: [Actor; 6] =
+        [Actor::Payer, Actor::Rule, Actor::WeChat, Actor::Schedule, Actor::Reconciliation, Actor::Placement];
 
-    /// The stored kind: `operator`, `key`, `rule`, `wechat`, `schedule`, `reconciliation` or `placement`.
+    /// The stored kind: `operator`, `key`, `payer`, `rule`, `wechat`, `schedule`, `reconciliation` or `placement`.
     pub fn kind(&self) -> &'static str {
         match self {
             Actor::Operator(_) => "operator",
             Actor::Key(_) => "key",
+            Actor::Payer => "payer",
             Actor::Rule => "rule",
             Actor::WeChat => "wechat",
             Actor::Schedule => "schedule",

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use wxpay::{OutTradeNo, Payment, TransactionId, UnixMillis};
+use wxpay::{Fen, OutTradeNo, Payment, TransactionId, UnixMillis};
 
 use crate::audit::Actor;
-use crate::command::{OrderReply, Outcome, TooManyOpen};
+use crate::command::{OrderReply, Outcome};
 use crate::event::{Event, EventDetail};
 use crate::exception::{Exception, ExceptionId, ExceptionKind, Resolution, ResolutionKind};
 use crate::ledger::{DaySums, LedgerEntry, LedgerKey, Movement, Subject};
@@ -23,16 +23,19 @@ mod context;
 mod exceptions;
 mod external_refunds;
 mod named;
+mod placing;
 mod refund_updates;
 mod refunds;
 mod resolutions;
 mod sales;
 mod spending;
 mod telling;
+mod wishes;
 
 pub use apply::Apply;
-pub use context::{Context, RefundSlot};
+pub use context::{Context, RefundSlot, WishSlot};
 pub use named::{NamedOrder, NamedOrders};
+pub use placing::{DayLimit, Payer, Placing};
 pub use spending::{DebitSlot, HoldSlot, SpendRead, Spending};
 pub use telling::WrittenException;
 
@@ -45,6 +48,8 @@ pub struct Slot {
     pub order: Order,
     /// Whether a command changed it.
     pub changed: bool,
+    /// Whether it carried the bonus for the first order of its account when it was read.
+    pub carried: bool,
 }
 
 /// What was read for some commands, and what they lead to.
@@ -76,6 +81,9 @@ pub struct Batch<'a> {
     pub sold: Vec<(Reference, UnixMillis)>,
     /// What the site is told, known once [`Batch::settle`] has said what the accounts came to.
     pub outbox: Vec<NewEvent>,
+    /// What users may order in a day, for each order that was placed under such a limit.
+    pub day_limits: Vec<DayLimit>,
+    placing: Placing,
     drafts: Vec<telling::Draft>,
     moved_beside: BTreeMap<ExceptionId, telling::MovedBeside>,
     asked: Asked,
@@ -101,6 +109,8 @@ impl<'a> Batch<'a> {
             named: NamedOrders::default(),
             sold: Vec::new(),
             outbox: Vec::new(),
+            day_limits: Vec::new(),
+            placing: Placing::default(),
             drafts: Vec::new(),
             moved_beside: BTreeMap::new(),
             asked: Asked::default(),
@@ -130,6 +140,12 @@ impl<'a> Batch<'a> {
         Batch { named, ..self }
     }
 
+    /// The same with what is known of users whose orders have terms.
+    #[must_use]
+    pub fn with_placing(self, placing: Placing) -> Self {
+        Batch { placing, ..self }
+    }
+
     /// Whether there is anything to write.
     pub fn writes(&self) -> bool {
         !self.events.is_empty()
@@ -137,41 +153,6 @@ impl<'a> Batch<'a> {
             || self.orders.values().any(|slot| slot.changed)
             || self.context.writes()
             || self.spending.writes()
-    }
-
-    fn place(&mut self, new: &Order) -> Result<OrderReply, TooManyOpen> {
-        let now = new.created_at;
-        let key = new.open_key();
-        let same = key.as_ref().and_then(|key| self.open.get(key)).cloned();
-        if let Some(slot) = same.as_ref().and_then(|number| self.orders.get(number))
-            && slot.order.can_be_reused(now)
-            && self.rules.protocols.speaks(slot.order.signed.protocol())
-        {
-            return Ok(OrderReply { order: slot.order.clone(), changed: false });
-        }
-        if self.open_beside(new, now) >= self.rules.max_open_orders {
-            return Err(TooManyOpen);
-        }
-        if let Some(number) = same {
-            // Its time is nearly up, or no more is asked by its protocol: it can still be paid, but the page goes on with a
-            // new one.
-            self.step(&number, Order::superseded);
-        }
-        Ok(self.create(new))
-    }
-
-    fn create(&mut self, new: &Order) -> OrderReply {
-        let now = new.created_at;
-        let detail = EventDetail::Created {
-            total_fee: new.total_fee,
-            bonus: new.bonus,
-            from: Some(new.spbill_create_ip.to_string()),
-            trade_type: Some(new.trade_type),
-        };
-        self.event(&new.out_trade_no, now, detail);
-        self.day(now).orders += 1;
-        self.put(None, new.clone(), true);
-        OrderReply { order: new.clone(), changed: true }
     }
 
     fn credit_payment(&mut self, payment: &Payment, source: &Source, now: UnixMillis) -> Outcome {
@@ -322,7 +303,8 @@ impl<'a> Batch<'a> {
         if let Some(key) = order.open_key() {
             self.open.insert(key, order.out_trade_no.clone());
         }
-        self.orders.insert(order.out_trade_no.clone(), Slot { read, order, changed });
+        let carried = read.is_some() && order.first_bonus > Fen::ZERO;
+        self.orders.insert(order.out_trade_no.clone(), Slot { read, order, changed, carried });
     }
 
     fn event(&mut self, number: &OutTradeNo, at: UnixMillis, detail: EventDetail) {

@@ -13,12 +13,16 @@ use crate::order::{AbnormalPayments, Order, Rules, Source};
 use crate::refund::{ExternalRefund, Refund, RefundRefusal, RefundRequest, RefundUpdate};
 use crate::spend::{Reference, Shifts};
 
+mod placing;
 mod spending;
+mod wishes;
 
+pub use placing::{NotPlaced, PlaceNamed, PlaceOrder, PlaceRefusal};
 pub use spending::{
     CaptureHold, DebitReply, ExpireHold, GrantReply, HoldReply, MakeDebit, MakeGrant, PlaceHold,
     ReversalReply, ReverseDebit, SpendReads, VoidHold,
 };
+pub use wishes::{AskRefund, DeclineRefund};
 
 /// One thing to write.
 pub trait Command {
@@ -57,8 +61,12 @@ pub struct Reads<'c> {
     pub open_of: BTreeSet<&'c str>,
     /// When the last of those is placed.
     pub now: UnixMillis,
+    /// Users whose orders have terms, and when they order.
+    pub placing: BTreeMap<&'c str, UnixMillis>,
     /// All refunds of these order numbers, and what operators credited of their payments.
     pub refunds_of: BTreeSet<&'c OutTradeNo>,
+    /// Payers' wishes for refunds of these order numbers, which are among `refunds_of` too.
+    pub wishes_of: BTreeSet<&'c OutTradeNo>,
     /// Refunds by number.
     pub refunds: BTreeSet<&'c OutRefundNo>,
     /// Refunds by number, with the orders that they are of and all refunds of those.
@@ -107,32 +115,6 @@ impl<'c> Reads<'c> {
         self.accounts.insert(user_id);
         self.spending.decided_at(now);
     }
-}
-
-/// Writes a new order, or finds the open one of the same user and amount. Leads to the one or the other, unless the user has
-/// too many open orders.
-#[derive(Debug, Clone)]
-pub struct PlaceOrder(pub Order);
-
-/// Writes a new order under its reference, or finds the one that has it: for ever, whatever became of that one.
-#[derive(Debug, Clone)]
-pub struct PlaceNamed {
-    /// With a reference.
-    pub order: Order,
-    /// A digest of what is asked for: the same reference for something else is refused.
-    pub request: String,
-}
-
-/// Why an order with a reference was not written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlaceRefusal {
-    /// Its user has as many open orders as the rules allow.
-    TooManyOpen,
-    /// The reference is of another order, which asked for something else.
-    ReferenceReused {
-        /// That order.
-        by: OutTradeNo,
-    },
 }
 
 /// Takes an order back that is not paid; see [`Order::cancelled`].
@@ -264,10 +246,6 @@ pub struct OrderReply {
     pub changed: bool,
 }
 
-/// The order was not written: its user has as many open orders as the rules allow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooManyOpen;
-
 /// A refund as it is now, and whether the command changed it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefundReply {
@@ -307,26 +285,6 @@ pub enum Outcome {
     },
     /// Nothing was done; a query decides.
     AskWeChat,
-}
-
-impl Command for PlaceOrder {
-    type Reply = Result<OrderReply, TooManyOpen>;
-
-    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
-        reads.open_keys.extend(self.0.open_key());
-        reads.open_of.insert(&self.0.user.id);
-        reads.now = reads.now.max(self.0.created_at);
-    }
-}
-
-impl Command for PlaceNamed {
-    type Reply = Result<OrderReply, PlaceRefusal>;
-
-    fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
-        reads.references.extend(self.order.reference());
-        reads.open_of.insert(&self.order.user.id);
-        reads.now = reads.now.max(self.order.created_at);
-    }
 }
 
 impl Command for CancelOrder {
@@ -386,6 +344,7 @@ impl Command for RequestRefund {
     fn reads<'c>(&'c self, reads: &mut Reads<'c>) {
         reads.orders.insert(&self.request.out_trade_no);
         reads.refunds_of.insert(&self.request.out_trade_no);
+        reads.wishes_of.insert(&self.request.out_trade_no);
         reads.refunds.insert(&self.request.out_refund_no);
         reads.exceptions.extend(&self.request.exception);
         reads.owners = true;

@@ -5,67 +5,11 @@ use wxpay::{Evidence, Fen, OutRefundNo, OutTradeNo, RefundId, Signed, TradeType,
 
 use crate::audit::Actor;
 use crate::exception::{ExceptionKind, ResolutionKind};
-use crate::names::names;
 use crate::refund::Problem;
 
-/// What an event is about. Its word is in the database beside the details.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "each is documented where its details are, in EventDetail")]
-pub enum EventKind {
-    Created,
-    Prepaid,
-    PrepayFailed,
-    Queried,
-    Notice,
-    Repeated,
-    NotPaid,
-    Credited,
-    Sold,
-    KeptForRefund,
-    Exception,
-    Cancelled,
-    Closed,
-    CloseFailed,
-    Note,
-    RefundRequested,
-    RefundSubmitted,
-    RefundSucceeded,
-    RefundClosed,
-    RefundAbnormal,
-    RefundBlocked,
-    RefundOutside,
-    RefundNotice,
-    ExceptionResolved,
-    Reopened,
-}
+mod kind;
 
-names!(EventKind {
-    Created = "created",
-    Prepaid = "prepaid",
-    PrepayFailed = "prepay_failed",
-    Queried = "queried",
-    Notice = "notice",
-    Repeated = "repeated",
-    NotPaid = "not_paid",
-    Credited = "credited",
-    Sold = "sold",
-    KeptForRefund = "kept_for_refund",
-    Exception = "exception",
-    Cancelled = "cancelled",
-    Closed = "closed",
-    CloseFailed = "close_failed",
-    Note = "note",
-    RefundRequested = "refund_requested",
-    RefundSubmitted = "refund_submitted",
-    RefundSucceeded = "refund_succeeded",
-    RefundClosed = "refund_closed",
-    RefundAbnormal = "refund_abnormal",
-    RefundBlocked = "refund_stuck",
-    RefundOutside = "refund_outside",
-    RefundNotice = "refund_notice",
-    ExceptionResolved = "settled",
-    Reopened = "reopened",
-});
+pub use kind::EventKind;
 
 /// What happened, with what is known of it. Stored as the kind's word and a JSON object of the fields, without key, `sign`
 /// or openid; fields that older versions did not write are optional.
@@ -188,6 +132,18 @@ pub enum EventDetail {
         by: Actor,
         /// What it says.
         text: String,
+    },
+    /// The payer asked for a refund.
+    RefundAsked {
+        /// Why, in the payer's words.
+        reason: String,
+    },
+    /// An operator declined it.
+    RefundDeclined {
+        /// Who.
+        by: Actor,
+        /// What the payer is told.
+        words: String,
     },
     /// A refund was written and its share taken from the balance.
     RefundRequested {
@@ -327,6 +283,8 @@ impl EventDetail {
             EventDetail::Closed { .. } => EventKind::Closed,
             EventDetail::CloseFailed { .. } => EventKind::CloseFailed,
             EventDetail::Note { .. } => EventKind::Note,
+            EventDetail::RefundAsked { .. } => EventKind::RefundAsked,
+            EventDetail::RefundDeclined { .. } => EventKind::RefundDeclined,
             EventDetail::RefundRequested { .. } => EventKind::RefundRequested,
             EventDetail::RefundSubmitted { .. } => EventKind::RefundSubmitted,
             EventDetail::RefundSucceeded { .. } => EventKind::RefundSucceeded,

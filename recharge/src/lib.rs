@@ -32,6 +32,7 @@ pub mod price;
 pub mod protocols;
 pub mod reconciliation;
 pub mod refund;
+pub mod refund_wish;
 pub mod role;
 pub mod second_person;
 pub mod spend;
@@ -42,6 +43,7 @@ pub mod webhook;
 
 pub use exception::resolution::Decision;
 pub use exception::{Exception, ExceptionId, ExceptionKind};
+pub use order::terms::Terms;
 pub use order::{Abnormal, AbnormalPayments, LatePayment, Order, OrderState, Way};
 pub use refund::{Refund, RefundState};
 pub use user::User;

@@ -21,6 +21,7 @@ mod judge;
 mod manual;
 mod new;
 pub mod query_schedule;
+pub mod terms;
 mod transitions;
 
 pub use by_key::ByKey;
@@ -52,8 +53,10 @@ pub struct Order {
     pub user: User,
     /// What the payer pays, in fen.
     pub total_fee: Fen,
-    /// What is added on top when it is credited, in fen; fixed when the order is made.
+    /// What is added on top when it is credited, in fen; fixed when the order is made, but for `first_bonus`.
     pub bonus: Fen,
+    /// How much of the bonus is for the first order of the account, in fen. An order that ends unpaid gives it up.
+    pub first_bonus: Fen,
     /// What the payer reads in WeChat, at most 127 bytes.
     pub body: String,
     /// Sent as `product_id`, which a Native order must have; a static code's own number.
@@ -288,12 +291,14 @@ impl Order {
         same && now.minus(ended_at) < LINK_AFTER_END_MS
     }
 
-    /// Which of two presses for the same thing meet in one order: those of one user for one price in one way. Two phones
+    /// Which of two presses for the same thing meet in one order: those of one user for one price in one way, whichever of
+    /// the user's orders carries the bonus for the first. Two phones
     /// of one account do not meet, because an order of one payer cannot be paid by the other. An order with a reference is found by
     /// that alone.
     pub fn open_key(&self) -> Option<String> {
         // A user id has no control characters, so a line feed parts.
-        let price = || format!("{}\n{}\n{}", self.user.id, self.total_fee.get(), self.bonus.get());
+        let price =
+            || format!("{}\n{}\n{}", self.user.id, self.total_fee.get(), self.bonus_of_amount().get());
         let is_found = self.is_offered() && self.reusable && self.reference().is_none();
         let said = || self.by_key.as_ref().and_then(|by_key| by_key.digest());
         is_found.then(|| match (self.trade_type, &self.static_code) {

@@ -73,6 +73,7 @@ codes! {
     HoldEnded = CONFLICT "hold_ended" "The hold has ended" "冻结已结束";
     HoldExpired = CONFLICT "hold_expired" "The hold has expired" "冻结已过期";
     TooManyOpen = CONFLICT "too_many_open" "Too many orders are open" "未付的订单太多";
+    UserDailyLimit = CONFLICT "user_daily_limit" "The user may not order so much today" "用户今天不能再充这么多";
     IdempotencyKeyReused = CONFLICT "idempotency_key_reused" "The idempotency key was used for something else" "幂等键已用于别的内容";
     RotationOpen = CONFLICT "rotation_open" "The secret before is still in use" "之前的密文仍在使用";
     EndpointDisabled = CONFLICT "endpoint_disabled" "The webhook endpoint is disabled" "这个回调地址已停用";

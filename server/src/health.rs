@@ -99,6 +99,7 @@ async fn metrics_page(
         metrics::gauge!("saoma_check_violations")
             .set(float(usize::try_from(violations).unwrap_or(usize::MAX)));
     }
+    metrics::gauge!("saoma_held_polls").set(float(server.held_polls.count()));
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], handle.render()).into_response()
 }
 

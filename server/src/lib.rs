@@ -20,6 +20,7 @@ mod epay;
 mod error_code;
 mod health;
 mod heartbeats;
+mod held_polls;
 pub mod kept_secrets;
 mod key_call;
 mod keyed_limit;

@@ -56,7 +56,7 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
     let key = request::idempotency_key(request.headers())?;
     let request = request::read(request).await?;
     let user = server.tokens.read(&request.u).map_err(|_| ApiError::bad_token())?.user;
-    let price = server.pages.live.now().price(request.quantity);
+    let price = server.pages.live.now().price_at(request.quantity, server.now());
     let (total_fee, bonus) = price.ok_or_else(|| {
         let site = server.pages.live.now();
         let text = format!("quantity must be from {} to {} units", site.min_quantity, site.max_quantity);
@@ -65,7 +65,15 @@ async fn place(server: &Server, ClientAddr(ip): ClientAddr, request: Request) ->
     server.create_limit.user(&user.id, server.now()).map_err(|slow| ApiError::too_often(slow.wait_s))?;
     let key_text = request.key_text();
     let (way, ip) = offered::way(server, request.kind, ip)?;
-    let order = PlaceRequest { user, total_fee, bonus, ip, way, by_key: None };
+    let order = PlaceRequest {
+        user,
+        total_fee,
+        bonus,
+        ip,
+        way,
+        terms: server.pages.live.now().terms(),
+        by_key: None,
+    };
     let order = match key {
         None => server.cashier.place(order).await?,
         Some(key) => {

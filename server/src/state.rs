@@ -10,6 +10,7 @@ use crate::{
     config::{Channels, Config, PublicUrl, VerifyFile},
     create_limit::CreateLimit,
     heartbeats::Heartbeats,
+    held_polls::HeldPolls,
     log_limit::LogLimit,
     misses::Misses,
     official_account::OfficialAccount,
@@ -53,6 +54,7 @@ pub struct Inner {
     pub ways_back: WaysBack,
     pub operators: Operators,
     pub create_limit: CreateLimit,
+    pub held_polls: Arc<HeldPolls>,
     pub hosts: Hosts,
     pub public_url: PublicUrl,
     /// Requests without a token act as the demo user. Only with the built-in sandbox, which only this machine reaches.

@@ -7,6 +7,8 @@
 mod access_token;
 #[path = "http/account_desk.rs"]
 mod account_desk;
+#[path = "http/amounts.rs"]
+mod amounts;
 #[path = "http/api.rs"]
 mod api;
 #[path = "http/api_input.rs"]
@@ -61,6 +63,8 @@ mod forged_v3;
 mod forms;
 #[path = "http/gateway.rs"]
 mod gateway;
+#[path = "http/held_polls.rs"]
+mod held_polls;
 #[path = "http/instances.rs"]
 mod instances;
 #[path = "http/integrator.rs"]
@@ -85,6 +89,8 @@ mod operators;
 mod pages;
 #[path = "http/past.rs"]
 mod past;
+#[path = "http/payer_cancels.rs"]
+mod payer_cancels;
 #[path = "http/payer_sessions.rs"]
 mod payer_sessions;
 #[path = "http/peers.rs"]
@@ -97,8 +103,12 @@ mod plain_http;
 mod polls;
 #[path = "http/proxies.rs"]
 mod proxies;
+#[path = "http/receipts.rs"]
+mod receipts;
 #[path = "http/recomputed.rs"]
 mod recomputed;
+#[path = "http/refund_wishes.rs"]
+mod refund_wishes;
 #[path = "http/refunds.rs"]
 mod refunds;
 #[path = "http/releases.rs"]

@@ -1,6 +1,6 @@
 //! How the browser writes the arguments of each server function.
 
-use super::{CheckAgain, CreateOrder, NewCode, OrderStatus, OwnRecharges, PayInWechat};
+use super::{CancelOrder, CheckAgain, CreateOrder, NewCode, OrderStatus, OwnRecharges, PayInWechat};
 use crate::protocol::codec::Message;
 use crate::protocol::json::Json;
 use crate::protocol::way::Way;
@@ -13,11 +13,23 @@ impl Message for CreateOrder {
 
 impl Message for OrderStatus {
     fn to_json(&self) -> Json {
-        Json::object([("out_trade_no", (&self.out_trade_no).into()), ("t", self.t.as_deref().into())])
+        let version = self.version.map(|version| version as f64);
+        Json::object([
+            ("out_trade_no", (&self.out_trade_no).into()),
+            ("t", self.t.as_deref().into()),
+            ("version", version.into()),
+            ("wait_s", self.wait_s.into()),
+        ])
     }
 }
 
 impl Message for CheckAgain {
+    fn to_json(&self) -> Json {
+        Json::object([("out_trade_no", (&self.out_trade_no).into())])
+    }
+}
+
+impl Message for CancelOrder {
     fn to_json(&self) -> Json {
         Json::object([("out_trade_no", (&self.out_trade_no).into())])
     }

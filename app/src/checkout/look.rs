@@ -26,7 +26,9 @@ pub enum Does {
     Check,
     NewCode,
     Again,
-    Wake,
+    /// Takes the order back.
+    Cancel,
+    Retry,
     CopyLink,
     /// Places the same amount to be paid in another way.
     OtherWay(Way),
@@ -82,7 +84,9 @@ impl Model {
     /// The line below the amount; empty if the order has ended without a credit.
     pub fn credit(&self, lang: Lang) -> String {
         match self.phase() {
-            Phase::Closed | Phase::LateRefunded => String::new(),
+            Phase::Closed | Phase::Cancelled | Phase::LateRefunded => String::new(),
+            // Nothing is promised where no order is.
+            Phase::Refused | Phase::OverDay => String::new(),
             Phase::Paid | Phase::Late => credit_words(lang, self.total_fee, self.bonus, true),
             _ => credit_words(lang, self.total_fee, self.bonus, false),
         }
@@ -100,17 +104,18 @@ impl Model {
             Phase::Confirming => Stage::Badge(icons::CLOCK),
             Phase::SheetFailed => Stage::Badge(icons::NOTE),
             Phase::LateRefunded => Stage::Badge(icons::BACK_MONEY),
-            Phase::Closed => Stage::Badge(icons::SCAN),
+            Phase::Closed | Phase::Cancelled => Stage::Badge(icons::SCAN),
             Phase::TooMany => Stage::OpenOrders,
             Phase::Expired | Phase::Unconfirmed | Phase::Busy | Phase::Failed | Phase::Limit => {
                 Stage::Badge(icons::CLOCK)
             }
-            Phase::Refused | Phase::Session => Stage::Badge(icons::NOTE),
+            Phase::Refused | Phase::OverDay | Phase::Session => Stage::Badge(icons::NOTE),
         }
     }
 
     pub fn corner(&self) -> Corner {
         match self.phase() {
+            Phase::Paid if self.stays => Corner::Empty,
             Phase::Waiting | Phase::OnPhone | Phase::InWechat | Phase::Paid => Corner::Ring,
             Phase::Sheet | Phase::Confirming | Phase::Leaving => Corner::Ring,
             Phase::Slow => Corner::Warn(icons::CLOCK),
@@ -135,15 +140,28 @@ impl Model {
             Phase::SheetClosed => (dialog::SHEET_CLOSED_TITLE, dialog::SHEET_CLOSED_TEXT),
             Phase::SheetFailed => (dialog::SHEET_FAILED_TITLE, dialog::SHEET_FAILED_TEXT),
             Phase::Leaving => (dialog::LEAVING_TITLE, dialog::LEAVING_TEXT),
-            Phase::Offline => (dialog::OFFLINE_TITLE, dialog::OFFLINE_TEXT),
+            Phase::Offline => {
+                let title = if self.has_network { dialog::UNREACHED_TITLE } else { dialog::OFFLINE_TITLE };
+                (
+                    title,
+                    if self.order.is_some() { dialog::UNREACHED_TEXT } else { dialog::UNREACHED_NONE_TEXT },
+                )
+            }
+            Phase::Paid if self.stays => (dialog::PAID_TITLE, dialog::PAID_STAYS_TEXT),
             Phase::Paid => (dialog::PAID_TITLE, dialog::PAID_TEXT),
             Phase::Late => (dialog::LATE_TITLE, dialog::LATE_TEXT),
             Phase::LateRefunded => (dialog::LATE_REFUNDED_TITLE, dialog::LATE_REFUNDED_TEXT),
+            Phase::Unconfirmed if self.checked_at.is_some() => {
+                (dialog::UNCONFIRMED_TITLE, dialog::UNCONFIRMED_CHECKED_TEXT)
+            }
             Phase::Unconfirmed => (dialog::UNCONFIRMED_TITLE, dialog::UNCONFIRMED_TEXT),
             Phase::Expired => (dialog::EXPIRED_TITLE, dialog::EXPIRED_TEXT),
             Phase::Closed if self.way != Way::Native => (dialog::ENDED_TITLE, dialog::ENDED_TEXT),
             Phase::Closed => (dialog::CLOSED_TITLE, dialog::CLOSED_TEXT),
+            Phase::Cancelled => (dialog::CANCELLED_TITLE, dialog::CANCELLED_TEXT),
             Phase::TooMany => (dialog::TOOMANY_TITLE, dialog::TOOMANY_TEXT),
+            Phase::OverDay => (dialog::OVER_DAY_TITLE, dialog::OVER_DAY_TEXT),
+            Phase::Refused if self.kept_order.is_none() => (dialog::STOPPED_TITLE, dialog::STOPPED_TEXT),
             Phase::Refused => (dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
             // After a request for a new code the order may have been paid.
             Phase::Busy if self.order.is_some() => (dialog::BUSY_TITLE, dialog::BUSY_CODE_TEXT),
@@ -161,7 +179,14 @@ impl Model {
         let seconds = self.retry_after_s.to_string();
         // A credited payment states the credit, a refunded one what was paid.
         let amount = if self.phase() == Phase::LateRefunded { paid } else { credited };
-        let values = [("amount", amount.as_str()), ("n", &n), ("seconds", &seconds)];
+        let (left, checked_at) = (money(self.left_today), self.checked_at.clone().unwrap_or_default());
+        let values = [
+            ("amount", amount.as_str()),
+            ("n", &n),
+            ("seconds", &seconds),
+            ("left", &left),
+            ("time", &checked_at),
+        ];
         (lang.fill(title, &values), lang.fill(text, &values))
     }
 
@@ -200,27 +225,30 @@ impl Model {
             page.map(|page| act(dialog::LEAVING_OPEN, "pay", icons::PHONE, Does::Open(page, false)))
         };
         let sheet = || Some(act(dialog::SHEET_OPEN, "pay", "", Does::Again));
+        let cancel = || Some(act(dialog::CANCEL, "plain", "", Does::Cancel));
         let all = match self.phase() {
             Phase::Ordering => vec![],
             Phase::Sheet | Phase::SheetClosed | Phase::SheetFailed => {
-                [sheet()].into_iter().chain(others()).collect()
+                [sheet()].into_iter().chain(others()).chain([cancel()]).collect()
             }
             Phase::Confirming => vec![page()],
             Phase::Leaving => {
                 let check = act(dialog::UNCONFIRMED_CHECK, "", "", Does::Check);
-                [open(), Some(check)].into_iter().chain(others()).collect()
+                [open(), Some(check)].into_iter().chain(others()).chain([cancel()]).collect()
             }
-            Phase::Slow | Phase::LateRefunded | Phase::Refused => vec![page()],
-            Phase::Waiting => [scan(), page()].into_iter().chain(others()).collect(),
+            Phase::Slow | Phase::LateRefunded => vec![page()],
+            Phase::Refused => vec![Some(again("")), page()],
+            Phase::OverDay => vec![Some(act(dialog::OTHER_AMOUNT, "solid", "", Does::Close))],
+            Phase::Waiting => [scan(), page()].into_iter().chain(others()).chain([cancel()]).collect(),
             Phase::OnPhone => {
                 let copy = copy(copied(dialog::PHONE_COPY), "");
-                [scan(), Some(copy), page()].into_iter().chain(others()).collect()
+                [scan(), Some(copy), page()].into_iter().chain(others()).chain([cancel()]).collect()
             }
             Phase::InWechat => {
                 let copy = copy(copied(dialog::WECHAT_COPY), "solid");
-                [scan(), Some(copy)].into_iter().chain(others()).collect()
+                [scan(), Some(copy)].into_iter().chain(others()).chain([cancel()]).collect()
             }
-            Phase::Offline => vec![Some(act(dialog::OFFLINE_RETRY, "", icons::RENEW, Does::Wake))],
+            Phase::Offline => vec![Some(act(dialog::OFFLINE_RETRY, "", icons::RENEW, Does::Retry))],
             Phase::Paid | Phase::Late => vec![back(), Some(done()), receipt()],
             Phase::Unconfirmed => vec![
                 Some(act(dialog::UNCONFIRMED_CHECK, "solid", "", Does::Check)),
@@ -230,6 +258,9 @@ impl Model {
             Phase::Expired => vec![Some(act(dialog::UNCONFIRMED_CLOSE, "", "", Does::Close)), page()],
             Phase::Closed if self.way != Way::Native => {
                 vec![Some(act(dialog::ENDED_NEW, "solid", icons::RENEW, Does::NewCode))]
+            }
+            Phase::Cancelled => {
+                vec![Some(act(dialog::ENDED_NEW, "", icons::RENEW, Does::NewCode)), Some(done())]
             }
             Phase::Closed => vec![Some(act(dialog::CLOSED_NEW, "solid", icons::RENEW, Does::NewCode))],
             Phase::Busy | Phase::Failed => vec![Some(again("solid")), page()],
@@ -263,6 +294,10 @@ mod tests {
             min: 1,
             max: 5000,
             presets: vec![],
+            unit: None,
+            percent: 0,
+            first_bonus: 0,
+            left_today: None,
             device: Device::Computer,
             ways: vec![Way::Native],
             proposed: None,

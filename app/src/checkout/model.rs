@@ -27,9 +27,14 @@ pub enum Command {
     Nothing,
     /// Place the order of the chosen amount.
     Create,
-    AskStatus,
+    /// Ask for the order's status; the server may hold the call for these seconds.
+    AskStatus(u32),
     CheckAgain,
     NewCode,
+    /// Take the dialog's order back.
+    Cancel,
+    /// Take one of the open orders back, to make room.
+    MakeRoom,
     /// Call WeChat's browser with the order's parameters.
     OpenSheet,
     /// Go to the order's page at WeChat.
@@ -47,6 +52,8 @@ pub struct Model {
     /// The page of the site that the payer goes back to.
     pub back: Option<String>,
     phase: Phase,
+    /// The dialog is open.
+    pub shown: bool,
     pub order: Option<StatusView>,
     /// Units and fen of the dialog's order; known before the order exists.
     pub quantity: u32,
@@ -57,14 +64,24 @@ pub struct Model {
     /// Rises with every press and when the dialog closes: the answer to a call of an older run is discarded.
     pub run: u32,
     pub open: Vec<OpenOrder>,
+    /// The one of them that is being taken back.
+    pub freed: Option<String>,
     /// The number of an order that was written but has no code, as WeChat gave no clear answer.
     pub kept_order: Option<String>,
     pub retry_after_s: u32,
+    /// Fen that may still be ordered today, where that was too little.
+    pub left_today: i64,
     /// Seconds shown in the ring, and what the full ring stands for.
     pub left_s: i64,
     pub whole_s: i64,
     /// The link was copied.
     pub copied: bool,
+    /// The payer is at a dialog that says paid: it does not close by itself.
+    pub stays: bool,
+    /// Whether the browser says that it has a network; it may say so of one that leads nowhere.
+    pub has_network: bool,
+    /// "Check again" has ended without a payment, at this time of the server's clock.
+    pub checked_at: Option<String>,
     poll: Option<Poll>,
     polling: bool,
     since: i64,
@@ -80,6 +97,7 @@ impl Model {
             ways: offer.ways.clone(),
             back: offer.back.clone(),
             phase: Phase::Ordering,
+            shown: false,
             order: None,
             quantity: 0,
             total_fee: 0,
@@ -87,11 +105,16 @@ impl Model {
             balance: offer.balance,
             run: 0,
             open: Vec::new(),
+            freed: None,
             kept_order: None,
             retry_after_s: 0,
+            left_today: 0,
             left_s: 0,
             whole_s: 0,
             copied: false,
+            stays: false,
+            has_network: true,
+            checked_at: None,
             poll: None,
             polling: false,
             since: 0,
@@ -117,19 +140,26 @@ impl Model {
         self.phase = phase;
         self.since = now;
         self.copied = false;
+        self.stays = false;
+    }
+
+    /// The pointer moved over the dialog, or a key was pressed in it.
+    pub fn touched(&mut self) {
+        self.stays |= self.phase == Phase::Paid;
     }
 
     /// The pay button.
     pub fn pressed(&mut self, now: i64, quantity: u32, total_fee: i64, bonus: i64) -> Command {
         (self.quantity, self.total_fee, self.bonus) = (quantity, total_fee, bonus);
         self.way = self.ways.first().copied().unwrap_or(Way::Native);
+        self.shown = true;
         self.again(now)
     }
 
     /// Places the same amount again: after a closed order, or after a failed call.
     pub fn again(&mut self, now: i64) -> Command {
         self.run += 1;
-        (self.order, self.poll, self.polling) = (None, None, false);
+        (self.order, self.poll, self.polling, self.checked_at) = (None, None, false, None);
         self.enter(Phase::Ordering, now);
         Command::Create
     }
@@ -182,28 +212,29 @@ impl Model {
     pub fn check(&mut self, now: i64) -> Command {
         let Some(poll) = &mut self.poll else { return Command::Nothing };
         poll.extend(now, CHECK_FOR_S);
+        poll.began(now);
         self.polling = true;
+        self.checked_at = None;
         Command::CheckAgain
     }
 
-    /// The tab became visible, the network came back, or "try now" was pressed.
-    pub fn woke(&mut self, now: i64) -> Command {
-        if let Some(poll) = &mut self.poll {
-            poll.wake(now);
-        }
-        if self.phase == Phase::Offline { self.again(now) } else { self.tick(now) }
+    /// "Try now".
+    pub fn retry(&mut self, now: i64) -> Command {
+        if self.phase == Phase::Offline { self.again(now) } else { self.woke(now) }
     }
 
     /// The dialog closed.
     pub fn closed(&mut self) {
         self.run += 1;
         self.polling = false;
+        self.shown = false;
     }
 
     /// Advances to `now`.
     pub fn tick(&mut self, now: i64) -> Command {
         match self.phase {
             Phase::Ordering if now - self.since >= SLOW_AFTER_MS => self.phase = Phase::Slow,
+            Phase::Paid if self.stays => return Command::Nothing,
             Phase::Paid => {
                 self.left_s = (CLOSES_AFTER_S - (now - self.since) / 1000).max(0);
                 return if self.left_s == 0 { Command::CloseDialog } else { Command::Nothing };
@@ -217,12 +248,17 @@ impl Model {
         let Some(poll) = self.poll.as_mut().filter(|_| self.polling) else { return Command::Nothing };
         self.left_s = poll.seconds_left(now);
         match poll.step(now) {
-            Step::Ask => Command::AskStatus,
+            Step::Ask(wait_s) => Command::AskStatus(wait_s),
             Step::Wait => Command::Nothing,
             Step::Stop => {
                 self.polling = false;
-                if self.phase != Phase::Unconfirmed {
-                    self.enter(Phase::Unconfirmed, now);
+                match self.phase {
+                    Phase::Unconfirmed => {
+                        self.checked_at = self.order.as_ref().map(|order| order.now.clone())
+                    }
+                    // It was closed, and no late payment has come.
+                    Phase::Closed | Phase::Cancelled => {}
+                    _ => self.enter(Phase::Unconfirmed, now),
                 }
                 Command::Nothing
             }
@@ -270,6 +306,7 @@ impl Model {
 
     fn refused(&mut self, now: i64, error: AppError) {
         self.retry_after_s = error.retry_after_s.unwrap_or(5);
+        self.left_today = error.left.unwrap_or(0);
         self.open = error.open;
         self.kept_order = error.out_trade_no;
         let phase = match error.code {
@@ -277,6 +314,7 @@ impl Model {
             ErrorCode::TooManyOpen => Phase::TooMany,
             ErrorCode::TooOften => Phase::Limit,
             ErrorCode::Busy => Phase::Busy,
+            ErrorCode::OverDay => Phase::OverDay,
             ErrorCode::Internal => Phase::Failed,
             ErrorCode::Offline => Phase::Offline,
             ErrorCode::Refused | ErrorCode::Quantity | ErrorCode::BadRequest => Phase::Refused,
@@ -312,10 +350,17 @@ impl Model {
             ViewState::Paid => Some(Phase::Paid),
             ViewState::Late => Some(Phase::Late),
             ViewState::LateRefunded => Some(Phase::LateRefunded),
+            ViewState::Closed if view.cancelled => Some(Phase::Cancelled),
             ViewState::Closed => Some(Phase::Closed),
         };
-        if let Some(phase) = end {
-            self.polling = false;
+        if let Some(phase) = end.filter(|phase| *phase != self.phase) {
+            // A closed order is watched for a payment that comes late.
+            let may_change = matches!(phase, Phase::Closed | Phase::Cancelled);
+            if let Some(poll) = self.poll.as_mut().filter(|_| may_change) {
+                poll.extend(now, END_FOR_S);
+            }
+            self.polling = may_change;
+            self.expires_at = None;
             self.enter(phase, now);
             (self.whole_s, self.left_s) = (CLOSES_AFTER_S, CLOSES_AFTER_S);
         }
@@ -333,5 +378,7 @@ impl Model {
     }
 }
 
+mod cancel;
+mod seen;
 #[cfg(test)]
 mod tests;

@@ -28,11 +28,14 @@ pub fn pay_dialog(handle: Handle, offer: &Offer) -> impl IntoView + use<> {
             data-order=move || model.with(|model| model.order.as_ref().map(|order| order.out_trade_no.clone()))
             data-fee=move || model.with(|model| model.total_fee.to_string())
             on:close=move |_| handle.closed()
+            on:pointermove=move |_| handle.touched()
+            on:keydown=move |_| handle.touched()
         >
             <div
                 class="pay-stage"
                 data-tone=move || model.with(|model| (model.stage() == Stage::Credited).then_some("paid"))
                 inner_html=move || model.with(|model| model.stage_markup(lang))
+                on:click=move |event| handle.pressed_in_stage(&event)
             ></div>
             <header class="pay-head">
                 <div class="pay-title">
@@ -57,7 +60,7 @@ pub fn pay_dialog(handle: Handle, offer: &Offer) -> impl IntoView + use<> {
                             stroke-dasharray=move || model.with(|model| format!("{} {}", model.left_s, model.whole_s.max(1)))
                         ></circle>
                     </svg>
-                    <span aria-hidden="true">{left}</span>
+                    <span aria-hidden="true">{left}<small>{lang.t(dialog::SECOND_UNIT)}</small></span>
                 </div>
                 <span class="badge" data-tone="warn" aria-hidden="true" hidden=move || warning().is_empty()>
                     <svg class="icon" viewBox="0 0 24 24"><path d=warning></path></svg>

@@ -26,6 +26,8 @@ pub enum Phase {
     /// Past its expiry; the server queries WeChat whether it was paid.
     Expired,
     Closed,
+    /// Taken back by its payer; a payment still counts.
+    Cancelled,
     TooMany,
     Refused,
     /// WeChat does not answer.
@@ -34,6 +36,8 @@ pub enum Phase {
     Failed,
     Session,
     Limit,
+    /// More than the account may order today.
+    OverDay,
 }
 
 impl Phase {
@@ -56,12 +60,14 @@ impl Phase {
             Phase::Unconfirmed => "unconfirmed",
             Phase::Expired => "expired",
             Phase::Closed => "closed",
+            Phase::Cancelled => "cancelled",
             Phase::TooMany => "too-many",
             Phase::Refused => "refused",
             Phase::Busy => "busy",
             Phase::Failed => "failed",
             Phase::Session => "session",
             Phase::Limit => "limit",
+            Phase::OverDay => "over-day",
         }
     }
 

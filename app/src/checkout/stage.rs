@@ -11,6 +11,9 @@ use crate::text::{Lang, dialog, payer};
 use super::look::Stage;
 use super::model::Model;
 
+/// The attribute of a button that takes an open order back; its value is the order's number.
+pub const CANCELS: &str = "data-cancel";
+
 /// `¥` and the cents are smaller than the yuan. `size` is `m` or `l`.
 pub fn money_markup(fen: i64, size: &str) -> String {
     let (whole, cents) = parts(fen);
@@ -89,10 +92,13 @@ impl Model {
             let minutes = (order.closes_in_s.max(0) + 59) / 60;
             let left = lang.fill(dialog::TOOMANY_LEFT, &[("n", &minutes.to_string())]);
             list.push_str(&format!(
-                r#"<li><span><span class="money">{}</span> <span class="note">{left}</span></span><a href="{}">{}</a></li>"#,
-                money(order.total_fee),
-                escape(&links::pay(&order.out_trade_no)),
-                lang.t(payer::CONTINUE)
+                r#"<li><span><span class="money">{money}</span> <span class="note">{left}</span></span><span class="rows-end"><a href="{page}">{go_on}</a><button class="link" type="button" {CANCELS}="{number}"{busy}>{cancel}</button></span></li>"#,
+                money = money(order.total_fee),
+                page = escape(&links::pay(&order.out_trade_no)),
+                go_on = lang.t(payer::CONTINUE),
+                number = escape(&order.out_trade_no),
+                busy = if self.freed.is_some() { " disabled" } else { "" },
+                cancel = lang.t(payer::CANCEL),
             ));
         }
         list.push_str("</ul>");

@@ -38,6 +38,7 @@ pub mod reconciliations;
 pub mod refund;
 mod refund_columns;
 pub mod refund_list;
+pub mod refund_wishes;
 mod refunds;
 pub mod resolve;
 pub mod second;

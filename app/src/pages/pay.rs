@@ -1,24 +1,27 @@
 //! The payer's page of one order, for its user or the holder of its link, with the code rendered on the server. Without
 //! script it refreshes itself; with script an island polls.
 
+mod actions;
 mod presses;
+pub mod refund_wish;
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use leptos::prelude::*;
-use recharge::Order;
+use recharge::{Order, OrderState};
+use wxpay::UnixMillis;
 
-pub use self::presses::{again, check, new_code};
+use self::actions::actions;
+pub use self::presses::{again, cancel, check, new_code};
+use self::refund_wish::Wishes;
 use super::refused::refused;
-use crate::checkout::{credit_words, other_way, qr_markup};
+use crate::checkout::{credit_words, qr_markup};
 use crate::components::{self, Clock, big_money, money};
 use crate::follow::{self, Follow};
 use crate::icons::{self, Icon};
 use crate::island_props::write_props;
 use crate::layout::{self, Frame};
-use crate::links;
-use crate::pay_in_wechat::PayInWechat;
 use crate::protocol::Followed;
 use crate::protocol::error::{AppError, ErrorCode};
 use crate::protocol::offer::Device;
@@ -41,8 +44,40 @@ struct Shown {
     /// The page refreshes itself where there is no script.
     refresh: bool,
     returned: RefundSummary,
+    now: UnixMillis,
+    /// Refunds that the owner asked for, or may ask for.
+    wishes: Option<Wishes>,
     /// A press for a new code found the present one too young to be replaced: seconds until it can be.
     code_kept_s: Option<u32>,
+}
+
+impl Shown {
+    /// Its time is over, and WeChat has not said yet whether it was paid.
+    fn is_expired(&self) -> bool {
+        self.order.is_offered() && self.now >= self.order.time_expire
+    }
+
+    /// Taken back by its payer, and not closed at WeChat yet.
+    fn is_cancelled(&self) -> bool {
+        self.view.cancelled
+    }
+
+    /// It can be paid, and its payer is shown how.
+    fn is_payable(&self) -> bool {
+        self.view.state == ViewState::Pending && !self.is_expired()
+    }
+}
+
+/// Time after an order's end in which its page still asks, in milliseconds: a payment may come late.
+const FOLLOWED_MS: i64 = 10 * 60 * 1000;
+
+/// Whether the page asks for news.
+fn is_followed(order: &Order, now: UnixMillis) -> bool {
+    match &order.state {
+        OrderState::Created | OrderState::Pending(_) => true,
+        OrderState::Closed { closed_at } => now.minus(*closed_at) < FOLLOWED_MS,
+        OrderState::Paid(_) => false,
+    }
 }
 
 /// The value of `?code=` after a press for a new code that left the present one.
@@ -66,13 +101,22 @@ pub async fn show(
         Err(error) => return refused(&service, &request, &error).await,
     };
     let is_owner = service::is_owner(&viewer, &order);
-    let refresh = order.is_offered() && request.get("refresh") != Some("0");
-    let frame = Frame { live: order.is_offered(), refresh, ..Frame::PAYER };
+    let wishes = match is_owner {
+        true => service.refund_wishes(&order).await,
+        false => Ok(None),
+    };
+    let wishes = match wishes {
+        Ok(wishes) => wishes.map(|(known, left)| Wishes { known, left }),
+        Err(error) => return refused(&service, &request, &error).await,
+    };
+    let now = service.cashier.now();
+    let refresh = is_followed(&order, now) && request.get("refresh") != Some("0");
+    let frame = Frame { live: is_followed(&order, now), refresh, ..Frame::PAYER };
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let ways = ways::offered(&service.site, &request);
     let code_kept_s =
         service.cashier.new_code_wait_s(&order).filter(|_| is_owner && request.get("code") == Some(KEPT));
-    let shown = Shown { order, view, is_owner, ways, refresh, returned, code_kept_s };
+    let shown = Shown { order, view, is_owner, ways, refresh, returned, now, wishes, code_kept_s };
     let title = lang.t(pay::TITLE).to_owned();
     layout::page(&service, &request, StatusCode::OK, title, frame, move || {
         layout::payer(&site, &view_request, true, card(lang, &view_request, &shown))
@@ -98,9 +142,12 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
         token: request.get("t").map(str::to_owned),
         state: view.state,
         code_version: view.code_version,
+        version: view.version,
+        cancelled: view.cancelled,
+        expires_in_s: if order.is_offered() { view.expires_in_s } else { 0 },
         poll_for_s: view.poll_for_s,
     };
-    let follow = order.is_offered().then(|| {
+    let follow = is_followed(order, shown.now).then(|| {
         provide_context(followed.clone());
         view! { {write_props(follow::PROPS_ID, &followed)}<Follow/> }
     });
@@ -113,16 +160,17 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
         }
     });
     view! {
-        <div class="card" data-state=state_name(view.state) data-order=view.out_trade_no.clone() data-fee=view.total_fee.to_string()>
+        <div class="card" data-state=state_name(shown) data-order=view.out_trade_no.clone() data-fee=view.total_fee.to_string()>
             <div class="hero">
                 <h1 class="label">{lang.t(title(order, view))}</h1>
                 <p>{big_money(order.total_fee, "l")}</p>
                 {(!ended && order.raises_balance()).then(|| view! { <p class="note">{credit}</p> })}
-                {stage(lang, view, shown.returned)}
+                {stage(lang, shown)}
                 <div class="stack" role="status">{words(lang, request, shown)}</div>
             </div>
             {steps(lang, request, shown)}
             {facts(lang, shown)}
+            {shown.wishes.as_ref().and_then(|wishes| refund_wish::section(lang, request, &order.out_trade_no, wishes))}
             {stop}
             {actions(lang, request, shown)}
             {follow}
@@ -140,13 +188,15 @@ fn title(order: &Order, view: &StatusView) -> Text {
 }
 
 /// The code, or an icon of the state in its place.
-fn stage(lang: Lang, view: &StatusView, returned: RefundSummary) -> impl IntoView + use<> {
-    if let (ViewState::Pending, Some(code_url)) = (view.state, &view.code_url) {
+fn stage(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
+    let (view, returned) = (&shown.view, shown.returned);
+    if let (true, Some(code_url)) = (shown.is_payable(), &view.code_url) {
         let label = lang.fill(dialog::QR_LABEL, &[("amount", &crate::money::money(view.total_fee))]);
         return view! { <div inner_html=qr_markup(code_url, &label)></div> }.into_any();
     }
     let (icon, tone) = match view.state {
         _ if returned.is_any() => (icons::BACK_MONEY, None),
+        ViewState::Pending if shown.is_expired() => (icons::CLOCK, None),
         ViewState::Pending if view.way != Way::Native => (icons::PHONE, None),
         ViewState::Created | ViewState::Pending => (icons::CLOCK, None),
         ViewState::Paid | ViewState::Late => (icons::CHECK, Some("paid")),
@@ -166,12 +216,20 @@ fn words(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + us
         _ => order.credit().unwrap_or(order.total_fee),
     });
     let (title, text): (Text, Option<Text>) = match shown.view.state {
+        ViewState::Created | ViewState::Pending if shown.is_expired() => {
+            (dialog::EXPIRED_TITLE, Some(dialog::EXPIRED_TEXT))
+        }
         ViewState::Pending if is_back(request) => (pay::BACK_TITLE, Some(pay::BACK_TEXT)),
         ViewState::Pending => {
             let kept = shown.code_kept_s.map(|wait_s| {
                 components::notice(None, lang.fill(pay::CODE_KEPT, &[("n", &wait_s.to_string())]))
             });
-            return view! { {components::payer_pill(lang, order, shown.returned)}{kept} }.into_any();
+            let checked = (request.get("checked") == Some("1")).then(|| {
+                let at = components::time_text(shown.now, Clock::TimeOnly);
+                components::notice(None, lang.fill(pay::CHECKED, &[("time", &at)]))
+            });
+            return view! { {components::payer_pill(lang, order, shown.returned, shown.now)}{kept}{checked} }
+                .into_any();
         }
         _ if shown.returned.is_any() => returned_words(shown.view.state, shown.returned),
         ViewState::Created => (dialog::BUSY_TITLE, Some(dialog::BUSY_TEXT)),
@@ -181,6 +239,7 @@ fn words(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + us
         ViewState::Paid => (dialog::PAID_TITLE, None),
         ViewState::Late => (dialog::LATE_TITLE, Some(dialog::LATE_TEXT)),
         ViewState::LateRefunded => (dialog::LATE_REFUNDED_TITLE, Some(dialog::LATE_REFUNDED_TEXT)),
+        ViewState::Closed if shown.is_cancelled() => (dialog::CANCELLED_TITLE, Some(dialog::CANCELLED_TEXT)),
         ViewState::Closed if shown.view.way != Way::Native => (dialog::ENDED_TITLE, Some(dialog::ENDED_TEXT)),
         ViewState::Closed => (dialog::CLOSED_TITLE, Some(dialog::CLOSED_TEXT)),
     };
@@ -221,7 +280,7 @@ fn steps(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + us
     };
     let link = view.link.clone().map(|link| view! { <span class="mono order-link">{link}</span> });
     let own_screen = own_screen.map(|text| components::notice(None, view! { {lang.t(text)}{link} }));
-    let has_code = view.state == ViewState::Pending && view.code_url.is_some();
+    let has_code = shown.is_payable() && view.code_url.is_some();
     has_code.then(|| match own_screen {
         Some(notice) => notice.into_any(),
         None => view! {
@@ -243,7 +302,7 @@ fn facts(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
             <dt>{lang.t(dialog::EXPIRES)}</dt><dd>{components::time(order.time_expire, Clock::TimeOnly)}</dd>
         });
         let paid = match &order.state {
-            recharge::OrderState::Paid(paid) => Some(view! {
+            OrderState::Paid(paid) => Some(view! {
                 <dt>{lang.t(order_text::PAID_AT)}</dt><dd>{components::time(paid.paid_at, Clock::Full)}</dd>
             }),
             _ => None,
@@ -263,91 +322,11 @@ fn facts(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
     })
 }
 
-fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use<> {
-    let view = &shown.view;
-    let scan = view.sandbox_scan.clone().map(|href| view! {
-        <a class="button" href=href target="_blank" rel="noopener"><Icon d=icons::PHONE/>{lang.t(dialog::SANDBOX_SCAN)}</a>
-    });
-    let refresh = shown.order.is_offered().then(|| {
-        view! {
-            <a class="button" href=request.with(&[])><Icon d=icons::RENEW/>{lang.t(pay::REFRESH)}</a>
-        }
-    });
-    let post = |action: String, kind: &'static str, way: Way, label: Text| {
-        view! {
-            <form class="actions" method="post" action=action>
-                <input type="hidden" name="seen" value=view.code_version.to_string()/>
-                <input type="hidden" name="way" value=way.name()/>
-                <button class="button" data-kind=kind type="submit">{lang.t(label)}</button>
-            </form>
-        }
-        .into_any()
-    };
-    let may_pay = shown.is_owner && view.state == ViewState::Pending;
-    let pay = may_pay.then(|| ways_on(lang, request, view, &post));
-    // The dialog offers these two after polling has ended; this page has no such moment and shows them always.
-    let unsure = may_pay.then(|| {
-        let label = if is_back(request) { pay::BACK_DONE } else { dialog::UNCONFIRMED_CHECK };
-        let new_code = (view.way == Way::Native)
-            .then(|| post(links::pay_code(&view.out_trade_no), "", view.way, dialog::UNCONFIRMED_NEW));
-        view! { {post(links::pay_check(&view.out_trade_no), "", view.way, label)}{new_code} }
-    });
-    let again = (shown.is_owner && matches!(view.state, ViewState::Closed | ViewState::Created)).then(|| {
-        let label = match view.state {
-            ViewState::Closed if view.way == Way::Native => dialog::CLOSED_NEW,
-            ViewState::Closed => dialog::ENDED_NEW,
-            _ => crate::text::error::RETRY,
-        };
-        post(links::pay_again(&view.out_trade_no), "solid", view.way, label)
-    });
-    let others = (may_pay && !is_back(request)).then(|| {
-        let others = shown.ways.iter().filter(|way| **way != view.way);
-        let forms =
-            others.map(|way| post(links::pay_again(&view.out_trade_no), "plain", *way, other_way(*way)));
-        forms.collect::<Vec<_>>()
-    });
-    let receipt = matches!(view.state, ViewState::Paid | ViewState::Late).then(|| view! {
-        <a class="button" data-kind="solid" href=links::receipt(&view.out_trade_no)>{lang.t(dialog::PAID_RECEIPT)}</a>
-    });
-    let receipt = receipt.filter(|_| shown.is_owner);
-    let back = shown.is_owner.then(|| {
-        view! {
-            <a class="button" data-kind="plain" href=links::HOME>{lang.t(pay::BACK)}</a>
-        }
-    });
-    let has_paid = matches!(view.state, ViewState::Paid | ViewState::Late);
-    let site = shown.order.by_key.as_ref().and_then(|by_key| by_key.return_url.clone()).map(|page| {
-        let kind = if has_paid { "solid" } else { "plain" };
-        view! { <a class="button" data-kind=kind href=page>{lang.t(dialog::PAID_BACK)}</a> }
-    });
-    view! { <div class="actions part">{receipt}{again}{pay}{scan}{refresh}{unsure}{others}{site}{back}</div> }
-}
-
-/// What opens the payment where no code is scanned: the link to WeChat's page, or the button for WeChat's payment window.
-fn ways_on(
-    lang: Lang,
-    request: &PageRequest,
-    view: &StatusView,
-    post: &impl Fn(String, &'static str, Way, Text) -> AnyView,
-) -> Option<AnyView> {
-    let again = || post(links::pay_again(&view.out_trade_no), "pay", view.way, dialog::LEAVING_OPEN);
-    match (view.way, &view.pay_page) {
-        (Way::Native, _) => None,
-        (Way::Mweb, Some(page)) => {
-            let page = page.clone();
-            Some(view! {
-                <a class="button" data-kind="pay" href=page><Icon d=icons::PHONE/>{lang.t(dialog::LEAVING_OPEN)}</a>
-            }
-            .into_any())
-        }
-        (Way::Mweb, None) => Some(again()),
-        (Way::Jsapi, _) => request.openid.is_some().then(|| view! { <PayInWechat/> }.into_any()),
-    }
-}
-
 /// The same names as the dialog's `data-state`.
-fn state_name(state: ViewState) -> &'static str {
-    match state {
+fn state_name(shown: &Shown) -> &'static str {
+    match shown.view.state {
+        _ if shown.is_expired() => "expired",
+        _ if shown.is_cancelled() => "cancelled",
         ViewState::Created => "busy",
         ViewState::Pending => "waiting",
         ViewState::Paid => "paid",

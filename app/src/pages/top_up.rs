@@ -16,13 +16,14 @@ use crate::icons::{self, Icon};
 use crate::island_props::write_props;
 use crate::layout::{self, Frame};
 use crate::links;
+use crate::month::Month;
 use crate::paging::order_cursor;
 use crate::protocol::StatusView;
 use crate::protocol::error::{AppError, ErrorCode};
-use crate::protocol::offer::{Offer, whole_number};
+use crate::protocol::offer::{Device, Offer, typed_number, whole_number};
 use crate::protocol::way::Way;
 use crate::request::PageRequest;
-use crate::service::{Service, ways};
+use crate::service::{Allowed, Service, ways};
 use crate::site::SiteSettings;
 use crate::text::{Text, dialog, error, pay, payer};
 use crate::url::address;
@@ -37,23 +38,35 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
         return Redirect::to(&oauth).into_response();
     }
     match read(&service, &request, &user).await {
-        Ok((balance, page)) => answer(&service, &request, &user, balance, page).await,
+        Ok(read) => answer(&service, &request, &user, read).await,
         Err(error) => refused(&service, &request, &error).await,
     }
 }
 
-async fn read(service: &Service, request: &PageRequest, user: &CurrentUser) -> Result<(Fen, Page), AppError> {
-    Ok((service.balance(user).await?, service.own_recharges(user, order_cursor(request).cursor()).await?))
+/// What the page shows of the payer.
+struct Read {
+    balance: Fen,
+    page: Page,
+    allowed: Allowed,
+}
+
+async fn read(service: &Service, request: &PageRequest, user: &CurrentUser) -> Result<Read, AppError> {
+    Ok(Read {
+        balance: service.balance(user).await?,
+        page: service.own_recharges(user, month(request), order_cursor(request).cursor()).await?,
+        allowed: service.allowed(user).await?,
+    })
 }
 
 async fn answer(
     service: &Service,
     request: &PageRequest,
     user: &CurrentUser,
-    balance: Fen,
-    page: Page,
+    Read { balance, page, allowed }: Read,
 ) -> Response {
     let (site, lang, view_request) = (service.site.clone(), request.lang, request.clone());
+    let now = service.cashier.now();
+    let (promotion, month) = (site.promotion(now).cloned(), month(request));
     let offer = Offer {
         lang,
         account: user.name.clone(),
@@ -62,24 +75,34 @@ async fn answer(
         min: site.min_quantity,
         max: site.max_quantity,
         presets: site.presets.clone(),
+        unit: site.unit_name.clone(),
+        percent: site.promotion(now).map_or(0, |promotion| promotion.percent),
+        first_bonus: allowed.first_bonus.get(),
+        left_today: allowed.left_today.map(Fen::get),
         device: request.device,
         ways: ways::offered(&site, request),
         proposed: proposed(&site, request),
         back: request.way_back(&site).filter(|_| request.parent.is_none()),
     };
-    let (by_link, is_embedded) = (request.visit.is_some(), request.parent.is_some());
+    let is_embedded = request.parent.is_some();
     let failed = ways::oauth_failed(&site, request).then_some(payer::NO_OPENID);
     let problem = request.get("error").and_then(problem_text).or(failed);
     let frame = Frame { live: true, ..Frame::PAYER };
     layout::page(service, request, StatusCode::OK, lang.t(payer::TITLE).to_owned(), frame, move || {
+        let is_full = problem == Some(dialog::TOOMANY_NOW);
         let problem = problem.map(|text| components::notice(Some("warn"), lang.t(text)));
-        let problem = problem.map(|notice| view! { <div class="stack before">{notice}</div> });
+        // Inside WeChat a code cannot be scanned from its own screen, which is better known before an order is made.
+        let is_in_wechat = offer.device == Device::Wechat && offer.ways.first() == Some(&Way::Native);
+        let advice = is_in_wechat.then(|| components::notice(None, lang.t(payer::IN_WECHAT)));
+        let problem = (problem.is_some() || advice.is_some())
+            .then(|| view! { <div class="stack before">{problem}{advice}</div> });
         provide_context(offer.clone());
         // Inside the site's own page the list would only push the rest down.
-        let rows =
-            (!is_embedded).then(|| view! { <div id="mine">{own_recharges::list(lang, page.clone())}</div> });
+        // Where too many orders are open, it is where one of them is cancelled.
+        let rows = (!is_embedded || is_full)
+            .then(|| view! { <div id="mine" tabindex="-1">{own_recharges::list(lang, page.clone(), month, now)}</div> });
         let (handed, head, form) =
-            (write_props(checkout::PROPS_ID, &offer), form::head(&offer), form::draw(&offer, by_link));
+            (write_props(checkout::PROPS_ID, &offer), form::head(&offer), form::draw(&offer, promotion.as_ref()));
         let content = view! {
             {problem}
             {handed}
@@ -96,6 +119,11 @@ async fn answer(
     .await
 }
 
+/// The month of `?month=`; `None`, all of them, if it cannot be read.
+fn month(request: &PageRequest) -> Option<Month> {
+    request.get("month").and_then(Month::parse)
+}
+
 /// The units that the payer's link proposes; none that do not cost whole units or are outside the limits.
 fn proposed(site: &SiteSettings, request: &PageRequest) -> Option<u32> {
     site.quantity(request.visit.as_ref()?.amount?)
@@ -105,7 +133,8 @@ fn proposed(site: &SiteSettings, request: &PageRequest) -> Option<u32> {
 fn problem_text(code: &str) -> Option<Text> {
     Some(match code {
         "quantity" => error::QUANTITY,
-        "too_many_open" => dialog::TOOMANY_TEXT,
+        "too_many_open" => dialog::TOOMANY_NOW,
+        "over_day" => error::OVER_DAY,
         "too_often" => error::TOO_OFTEN,
         "refused" => dialog::REFUSED_TEXT,
         "busy" => dialog::BUSY_NONE_TEXT,
@@ -168,7 +197,8 @@ pub async fn order(
         Err(error) => return refused(&service, &request, &error).await,
     };
     let own = form.own.trim();
-    let quantity = whole_number(if own.is_empty() { &form.quantity } else { own }).unwrap_or(0);
+    let quantity = if own.is_empty() { whole_number(&form.quantity) } else { typed_number(own) };
+    let quantity = quantity.unwrap_or(0);
     // WeChat's payment window needs a script.
     let mut ways = ways::offered(&service.site, &request).into_iter().filter(|way| *way != Way::Jsapi);
     to_order(service.place(&payer, quantity, ways.next().unwrap_or(Way::Native)).await)
@@ -185,6 +215,7 @@ pub fn to_order(placed: Result<StatusView, AppError>) -> Response {
     };
     let code = match code {
         ErrorCode::Quantity | ErrorCode::BadRequest => "quantity",
+        ErrorCode::OverDay => "over_day",
         ErrorCode::TooManyOpen => "too_many_open",
         ErrorCode::TooOften => "too_often",
         ErrorCode::Refused => "refused",

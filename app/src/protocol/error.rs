@@ -18,6 +18,9 @@ pub struct AppError {
     pub message: String,
     pub retry_after_s: Option<u32>,
     pub out_trade_no: Option<String>,
+    /// With [`ErrorCode::OverDay`]: fen that may still be ordered today.
+    #[serde(default)]
+    pub left: Option<i64>,
     /// With [`ErrorCode::TooManyOpen`]: the open orders that count towards the limit.
     #[serde(default)]
     pub open: Vec<OpenOrder>,
@@ -34,6 +37,8 @@ pub enum ErrorCode {
     TooManyOpen,
     /// Outside what can be topped up.
     Quantity,
+    /// More than the account may order today; the error says how much is left.
+    OverDay,
     TooOften,
     /// WeChat gave no clear answer or was not asked; an order that the error names is kept.
     Busy,
@@ -47,7 +52,7 @@ pub enum ErrorCode {
 impl AppError {
     pub fn new(code: ErrorCode, message: impl Into<String>) -> AppError {
         let message = message.into();
-        AppError { code, message, retry_after_s: None, out_trade_no: None, open: Vec::new() }
+        AppError { code, message, retry_after_s: None, out_trade_no: None, left: None, open: Vec::new() }
     }
 }
 
@@ -118,7 +123,7 @@ mod http {
             ErrorCode::Session => StatusCode::UNAUTHORIZED,
             ErrorCode::NotFound => StatusCode::NOT_FOUND,
             ErrorCode::TooManyOpen => StatusCode::CONFLICT,
-            ErrorCode::Quantity => StatusCode::UNPROCESSABLE_ENTITY,
+            ErrorCode::Quantity | ErrorCode::OverDay => StatusCode::UNPROCESSABLE_ENTITY,
             ErrorCode::TooOften => StatusCode::TOO_MANY_REQUESTS,
             ErrorCode::Busy | ErrorCode::Refused | ErrorCode::Internal | ErrorCode::Offline => {
                 StatusCode::SERVICE_UNAVAILABLE

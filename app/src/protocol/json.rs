@@ -23,6 +23,11 @@ impl Json {
         self.0.as_f64().map(|number| number as i64)
     }
 
+    /// Whether it is `true`.
+    pub fn truth(&self) -> bool {
+        self.0.as_bool().unwrap_or_default()
+    }
+
     pub fn text(&self) -> Option<String> {
         self.0.as_string()
     }

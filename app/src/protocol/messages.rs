@@ -27,6 +27,8 @@ impl Message for StatusView {
             pay_page: json.get("pay_page").text(),
             jsapi: jsapi(&json.get("jsapi")),
             code_version: number("code_version")?,
+            version: number("version")?,
+            cancelled: json.get("cancelled").truth(),
             expires_in_s: number("expires_in_s")?,
             poll_for_s: number("poll_for_s")?,
             next_ms: u32::try_from(number("next_ms")?).ok()?,
@@ -34,6 +36,7 @@ impl Message for StatusView {
             sandbox_scan: json.get("sandbox_scan").text(),
             balance: number("balance"),
             placed: json.get("placed").text()?,
+            now: json.get("now").text().unwrap_or_default(),
         })
     }
 }
@@ -79,6 +82,7 @@ impl Message for AppError {
             message: json.get("message").text()?,
             retry_after_s: json.get("retry_after_s").number().and_then(|seconds| u32::try_from(seconds).ok()),
             out_trade_no: json.get("out_trade_no").text(),
+            left: json.get("left").number(),
             open: open.collect(),
         })
     }
@@ -91,6 +95,7 @@ fn error_code(json: &Json) -> Option<ErrorCode> {
         "not_found" => ErrorCode::NotFound,
         "too_many_open" => ErrorCode::TooManyOpen,
         "quantity" => ErrorCode::Quantity,
+        "over_day" => ErrorCode::OverDay,
         "too_often" => ErrorCode::TooOften,
         "busy" => ErrorCode::Busy,
         "refused" => ErrorCode::Refused,
@@ -116,6 +121,10 @@ impl Message for Offer {
             min: u32::try_from(number("min")?).ok()?,
             max: u32::try_from(number("max")?).ok()?,
             presets: presets.collect(),
+            unit: json.get("unit").text(),
+            percent: number("percent").and_then(|percent| u32::try_from(percent).ok()).unwrap_or(0),
+            first_bonus: number("first_bonus").unwrap_or(0),
+            left_today: number("left_today"),
             device: match json.get("device").text()?.as_str() {
                 "phone" => Device::Phone,
                 "wechat" => Device::Wechat,
@@ -137,6 +146,9 @@ impl Message for Followed {
             token: json.get("token").text(),
             state: view_state(&json.get("state"))?,
             code_version: json.get("code_version").number()?,
+            version: json.get("version").number()?,
+            cancelled: json.get("cancelled").truth(),
+            expires_in_s: json.get("expires_in_s").number()?,
             poll_for_s: json.get("poll_for_s").number()?,
         })
     }

@@ -19,6 +19,18 @@ pub struct Offer {
     pub min: u32,
     pub max: u32,
     pub presets: Vec<Preset>,
+    /// What a unit is called, where it is not just an amount of yuan.
+    #[serde(default)]
+    pub unit: Option<String>,
+    /// Percent of each amount that a promotion gives on top now.
+    #[serde(default)]
+    pub percent: u32,
+    /// Fen on top of the account's first order, where the next one can be it.
+    #[serde(default)]
+    pub first_bonus: i64,
+    /// Fen that the account may still order today; `None`: any amount.
+    #[serde(default)]
+    pub left_today: Option<i64>,
     pub device: Device,
     /// The ways to pay that can be chosen here, the advised one first.
     pub ways: Vec<Way>,
@@ -89,6 +101,8 @@ pub enum Choice {
     Nothing,
     /// An own amount that is no whole number within the limits.
     Wrong,
+    /// More than the account may still order today.
+    Over,
     Units(u32),
 }
 
@@ -106,22 +120,53 @@ impl Offer {
 
     /// Reads the form: an own amount wins over a chosen one.
     pub fn choice(&self, chosen: &str, own: &str) -> Choice {
-        let own = own.trim();
-        if own.is_empty() {
-            return whole_number(chosen).map_or(Choice::Nothing, Choice::Units);
-        }
-        match whole_number(own) {
-            Some(units) if (self.min..=self.max).contains(&units) => Choice::Units(units),
-            _ => Choice::Wrong,
-        }
+        let units = match own.trim().is_empty() {
+            true => match whole_number(chosen) {
+                Some(units) => units,
+                None => return Choice::Nothing,
+            },
+            false => match typed_number(own) {
+                Some(units) if (self.min..=self.max).contains(&units) => units,
+                _ => return Choice::Wrong,
+            },
+        };
+        let is_over = self.left_today.is_some_and(|left| self.price(units).0 > left);
+        if is_over { Choice::Over } else { Choice::Units(units) }
     }
 
     /// What `quantity` units cost and what is given on top, in fen. The server computes its own and decides.
     pub fn price(&self, quantity: u32) -> (i64, i64) {
-        let bonus =
-            self.presets.iter().find(|preset| preset.quantity == quantity).map_or(0, |preset| preset.bonus);
-        (i64::from(quantity) * self.unit_price, bonus)
+        let fee = i64::from(quantity) * self.unit_price;
+        (fee, self.preset_bonus(quantity) + percent_of(fee, self.percent) + self.first_bonus)
     }
+
+    /// What comes with exactly this amount, in fen.
+    pub fn preset_bonus(&self, quantity: u32) -> i64 {
+        self.presets.iter().find(|preset| preset.quantity == quantity).map_or(0, |preset| preset.bonus)
+    }
+}
+
+/// In whole fen.
+pub fn percent_of(fen: i64, percent: u32) -> i64 {
+    // A price is at most a million yuan.
+    fen.saturating_mul(percent.into()) / 100
+}
+
+/// A whole number as people type it: with separators of thousands, blanks, or the wide digits of a Chinese keyboard.
+pub fn typed_number(text: &str) -> Option<u32> {
+    let text = text.trim();
+    let parts: Vec<_> = text.split([',', '，']).collect();
+    let is_grouped = parts.len() == 1 || parts.iter().skip(1).all(|part| part.chars().count() == 3);
+    let plain = |letter: char| match letter {
+        '０'..='９' => char::from_u32(letter as u32 - '０' as u32 + '0' as u32).unwrap_or(letter),
+        letter => letter,
+    };
+    let digits: String = text
+        .chars()
+        .filter(|letter| !matches!(letter, ',' | '，') && !letter.is_whitespace())
+        .map(plain)
+        .collect();
+    is_grouped.then(|| whole_number(&digits)).flatten()
 }
 
 /// ASCII digits only: no sign, no separators, no full-width digits.
@@ -143,6 +188,10 @@ mod tests {
             min: 1,
             max: 5000,
             presets: vec![Preset { quantity: 10, bonus: 0 }, Preset { quantity: 50, bonus: 200 }],
+            unit: None,
+            percent: 0,
+            first_bonus: 0,
+            left_today: None,
             device: Device::Computer,
             ways: vec![Way::Native],
             proposed: None,
@@ -170,8 +219,14 @@ mod tests {
             ("+1", Choice::Wrong),
             ("0.001", Choice::Wrong),
             ("1e9", Choice::Wrong),
-            ("１０", Choice::Wrong),
-            ("1,000", Choice::Wrong),
+            ("１０", Choice::Units(10)),
+            ("1,000", Choice::Units(1000)),
+            ("1，000", Choice::Units(1000)),
+            ("5 000", Choice::Units(5000)),
+            ("1,00", Choice::Wrong),
+            ("1,0000", Choice::Wrong),
+            (",", Choice::Wrong),
+            ("十", Choice::Wrong),
             ("18446744073709551616", Choice::Wrong),
         ];
         for (own, choice) in table {
@@ -190,6 +245,27 @@ mod tests {
     fn the_bonus_belongs_to_the_exact_amount() {
         assert_eq!(offer().price(50), (5000, 200));
         assert_eq!(offer().price(51), (5100, 0));
+    }
+
+    #[test]
+    fn a_promotion_and_the_first_order_give_on_top_of_it() {
+        let more = Offer { percent: 10, first_bonus: 300, ..offer() };
+        assert_eq!(more.price(50), (5000, 200 + 500 + 300));
+        assert_eq!(more.price(51), (5100, 510 + 300));
+    }
+
+    #[test]
+    fn what_may_still_be_ordered_today_bounds_any_amount() {
+        let bounded = Offer { left_today: Some(2000), ..offer() };
+        let table = [
+            ("10", "", Choice::Units(10)),
+            ("50", "", Choice::Over),
+            ("10", "20", Choice::Units(20)),
+            ("10", "21", Choice::Over),
+        ];
+        for (chosen, own, choice) in table {
+            assert_eq!(bounded.choice(chosen, own), choice, "{chosen} {own}");
+        }
     }
 
     #[test]

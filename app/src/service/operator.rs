@@ -13,6 +13,7 @@ use recharge::exception::ExceptionId;
 use recharge::exception::resolution::ResolutionKind;
 use recharge::ledger::DaySums;
 use recharge::refund::Refund;
+use recharge::refund_wish::RefundWish;
 use recharge::{Exception, Order};
 use wxpay::bill::BillDate;
 use wxpay::{AppId, OutTradeNo, TradeState, UnixMillis};
@@ -36,6 +37,8 @@ pub struct OrderDetails {
     pub timeline: Vec<Event>,
     pub exceptions: Vec<ExceptionDetails>,
     pub refunds: Vec<Refund>,
+    /// Refunds that its payer asked for, in the order in which they were asked.
+    pub wishes: Vec<RefundWish>,
     /// What can still be refunded; `None` if it is not paid.
     pub offer: Option<RefundOffer>,
 }
@@ -68,6 +71,8 @@ pub struct Overview {
     pub exceptions: Vec<Exception>,
     /// Those that are not over.
     pub refunds: Vec<Refund>,
+    /// How many payers' wishes for a refund wait.
+    pub wishes: i64,
     /// Orders whose query is due, and since when the first of them is.
     pub backlog: (i64, Option<UnixMillis>),
     /// The last day whose bill was compared, and the number of open differences.
@@ -174,6 +179,7 @@ impl Service {
             timeline: self.cashier.time_line(number).await.map_err(internal)?,
             exceptions: self.with_ways(self.cashier.exceptions(number).await.map_err(internal)?).await?,
             refunds: self.cashier.refunds(number).await.map_err(internal)?,
+            wishes: self.cashier.refund_wishes(&[number.as_str()]).await.map_err(internal)?,
             offer: self.cashier.refund_offer(number).await.map_err(internal)?,
         }))
     }
@@ -250,6 +256,7 @@ impl Service {
             takings: self.cashier.takings(now.plus_ms(-TAKINGS_MS)).await.map_err(internal)?,
             exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
             refunds: self.cashier.open_refunds(500).await.map_err(internal)?,
+            wishes: self.cashier.count_refund_wishes().await.map_err(internal)?,
             backlog: self.cashier.backlog().await.map_err(internal)?,
             reconciled: self.cashier.reconciled().await.map_err(internal)?,
             health: self.cashier.health(),

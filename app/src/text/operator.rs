@@ -204,6 +204,7 @@ texts! { pub mod order {
     BY_RULE = "按规则", "By rule";
     BY_WECHAT = "微信支付", "WeChat Pay";
     BY_RECONCILIATION = "对账", "Reconciliation";
+    BY_PAYER = "付款人", "The payer";
     BY_PLACEMENT = "下单时", "While placing the order";
     E_REFUND_REQUESTED = "退款 {amount} 已登记", "Refund of {amount} recorded";
     E_REFUND_TAKEN = "扣回余额 {amount}", "{amount} taken from the balance";

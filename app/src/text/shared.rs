@@ -3,7 +3,7 @@
 use crate::lang::texts;
 
 texts! { pub mod site {
-    POWERED = "收款与到账由本站自行处理 · Saoma 扫码", "Payments are handled by this site itself · Saoma";
+    POWERED = "由本站直接收款 · Saoma 扫码", "Paid directly to this site · Saoma";
 } }
 
 texts! { pub mod sandbox {
@@ -23,11 +23,13 @@ texts! { pub mod common {
 } }
 
 texts! { pub mod state {
-    CREATED = "下单中", "Placing";
+    CREATED = "待下单", "Creating";
     PENDING = "待支付", "Awaiting payment";
     PAID = "已支付", "Paid";
     CREDITED = "已到账", "Credited";
     CLOSED = "已关闭", "Closed";
+    CANCELLED = "已取消", "Cancelled";
+    EXPIRED = "已超过支付时间", "Payment time is over";
     REFUNDING = "退款中", "Refund under way";
     REFUNDED = "已退款", "Refunded";
     PART_REFUNDED = "部分退款", "Partly refunded";
@@ -67,5 +69,6 @@ texts! { pub mod error {
     QUANTITY = "这个金额不能充值，请重新选择。", "This amount cannot be topped up; please choose another.";
     NOT_FOUND = "找不到这笔订单。", "This order cannot be found.";
     NOTE_TOO_LONG = "备注要有 1 到 500 个字。", "A note has 1 to 500 characters.";
-    TOO_OFTEN = "操作有点频繁，请过一会儿再试。", "That was a lot at once; please try again in a moment.";
+    TOO_OFTEN = "操作太频繁了，请过一会儿再试。", "Too many requests; please try again in a moment.";
+    OVER_DAY = "超过了今天的充值限额，没有下单。请换一个金额。", "This is over today's limit and nothing was ordered; please choose another amount.";
 } }

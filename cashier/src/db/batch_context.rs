@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Connection, DbError, audit, exceptions, ledger, refunds};
+use super::{Connection, DbError, audit, exceptions, ledger, refund_wishes, refunds};
 use crate::random::Random;
 use recharge::batch::Context;
 use recharge::command::Reads;
@@ -24,7 +24,12 @@ pub(super) async fn read(connection: &mut Connection, reads: &Reads<'_>) -> Resu
     let found = refunds::read(connection, &of_orders, &numbers).await?;
     let kept = if ids.is_empty() { Vec::new() } else { exceptions::read(connection, &ids).await? };
     let by_hand = ledger::by_hand(connection, &of_orders).await?;
-    Ok(Context::new(found, kept).with_credits(by_hand).with_looked_for(reads.abnormal.clone()))
+    let wished: Vec<_> = reads.wishes_of.iter().map(|number| number.as_str()).collect();
+    let wishes = refund_wishes::read(connection, &wished).await?;
+    Ok(Context::new(found, kept)
+        .with_credits(by_hand)
+        .with_wishes(wishes)
+        .with_looked_for(reads.abnormal.clone()))
 }
 
 /// Writes it. `None`: somebody else was faster, so nothing may stand. Else the ids of the exceptions that it changed.
@@ -34,6 +39,9 @@ pub(super) async fn store(
     context: &Context,
 ) -> Result<Option<Vec<String>>, DbError> {
     if !refunds::store(connection, context.refunds.values()).await? {
+        return Ok(None);
+    }
+    if !refund_wishes::store(connection, context.wishes.values()).await? {
         return Ok(None);
     }
     let mut changed = exceptions::resolve(connection, &context.resolved).await?;

@@ -30,7 +30,9 @@ pub(super) static ORDERS: LazyLock<Table<Slot>> = LazyLock::new(|| {
         text("user_id", |slot: &Slot| slot.order.user.id.as_str().into()),
         text("user_name", |slot: &Slot| slot.order.user.name.as_str().into()),
         number("total_fee", |slot: &Slot| slot.order.total_fee.into()),
-        number("bonus", |slot: &Slot| slot.order.bonus.into()),
+        // An order that ends unpaid gives the bonus for the first order of its account up.
+        number("bonus", |slot: &Slot| slot.order.bonus.into()).changing(),
+        number("first_bonus", |slot: &Slot| slot.order.first_bonus.into()).changing(),
         text("body", |slot: &Slot| slot.order.body.as_str().into()),
         text("product_id", |slot: &Slot| slot.order.product_id.as_str().into()),
         text("notify_url", |slot: &Slot| slot.order.notify_url.as_str().into()),
@@ -333,6 +335,7 @@ pub(super) fn order(row: &AnyRow) -> Result<Order, DbError> {
         user: User { id: row.get("user_id")?, name: row.get("user_name")? },
         total_fee: row.fen("total_fee")?,
         bonus: row.fen("bonus")?,
+        first_bonus: row.fen("first_bonus")?,
         body: row.get("body")?,
         product_id: row.get("product_id")?,
         notify_url: row.get("notify_url")?,

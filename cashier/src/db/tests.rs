@@ -16,7 +16,7 @@ async fn both() -> (tempfile::TempDir, [Db; 2]) {
 /// Writes one order as a batch would; `false` where the row was moved since `read`.
 async fn store(db: &Db, read: Option<i64>, order: &Order) -> bool {
     let mut transaction = db.begin().await.unwrap();
-    let slot = Slot { read, order: order.clone(), changed: true };
+    let slot = Slot { read, order: order.clone(), changed: true, carried: false };
     let stored = orders::store(transaction.connection(), std::iter::once(&slot)).await.unwrap();
     if stored {
         transaction.commit().await.unwrap();

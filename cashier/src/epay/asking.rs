@@ -2,10 +2,10 @@
 
 use std::net::IpAddr;
 
-use recharge::User;
 use recharge::epay::{EpayRefusal, Merchant, Notice, Params, Pid, Wanted, lists};
 use recharge::order::{ByKey, Order, OrderState, Way};
 use recharge::spend::Metadata;
+use recharge::{Terms, User};
 use wxpay::Fen;
 
 use super::{Epay, EpayError};
@@ -67,6 +67,7 @@ impl Epay {
             bonus: Fen::ZERO,
             ip: params.client_ip().unwrap_or(from),
             way: Way::Native,
+            terms: Terms::default(),
             by_key: Some(by_key),
         };
         let (order, _) = cashier.place_by_key(request, format!("money {}", kept.total_fee.get())).await?;

@@ -1,6 +1,6 @@
 //! Why an order was not placed.
 
-use wxpay::{InvalidValue, OutTradeNo};
+use wxpay::{Fen, InvalidValue, OutTradeNo};
 
 use crate::db::DbError;
 use crate::db::writer::WriteError;
@@ -16,6 +16,9 @@ pub enum PlaceError {
     /// The cap on open orders; these can be paid or expire.
     #[error("{} orders are still open", .0.len())]
     TooManyOpen(Vec<Order>),
+    /// The user may not order so much more in this Beijing day.
+    #[error("this user may order {left} more today")]
+    OverDay { left: Fen },
     /// The outcome is unknown, or WeChat is busy. The order is kept: the next request goes on with it.
     #[error("WeChat gave no clear answer for order {out_trade_no}")]
     TryAgain { out_trade_no: OutTradeNo },

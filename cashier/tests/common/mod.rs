@@ -25,7 +25,7 @@ use cashier::{NoticeAnswer, PlaceRequest, RefundError, RefundNoticeAnswer};
 use recharge::audit::{Acting, Actor};
 use recharge::refund::RefundRequest;
 use recharge::spend::{Amount, DebitRequest, Metadata, OnShortfall, Reason, Reference};
-use recharge::{Order, User, Way};
+use recharge::{Order, Terms, User, Way};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use sqlx::{AssertSqlSafe, Row};
 use tokio::task::JoinSet;
@@ -286,6 +286,7 @@ pub fn wish(user: &str, fen: i64) -> PlaceRequest {
         bonus: Fen::ZERO,
         ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
         way: Way::Native,
+        terms: Terms::default(),
         by_key: None,
     }
 }

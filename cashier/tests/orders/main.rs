@@ -13,4 +13,5 @@ mod outage;
 mod placing;
 mod querying;
 mod static_codes;
+mod terms;
 mod verdicts;

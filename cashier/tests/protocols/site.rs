@@ -14,7 +14,7 @@ use cashier::{Cashier, Clock, Db, PlaceRequest, Random, Settings};
 use recharge::audit::Acting;
 use recharge::order::Order;
 use recharge::refund::{Refund, RefundRequest};
-use recharge::{User, Way, notify_url};
+use recharge::{Terms, User, Way, notify_url};
 use sandbox::{APP_APPID, Deliver, NoticeRecord, Options, Pay, Sandbox};
 use sqlx::{AnyPool, Row};
 use wxpay::client::{Client, Credentials};
@@ -229,6 +229,7 @@ pub fn wish(way: Way, fen: i64) -> PlaceRequest {
         bonus: Fen::ZERO,
         ip: IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7)),
         way,
+        terms: Terms::default(),
         by_key: None,
     }
 }

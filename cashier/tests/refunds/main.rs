@@ -7,6 +7,7 @@ mod namesake;
 mod outage;
 mod taking;
 mod wire;
+mod wishes;
 
 use cashier::RefundError;
 use common::{Harness, by, refund_wish};

@@ -16,7 +16,7 @@ use recharge::ExceptionId;
 use recharge::audit::Acting;
 use recharge::exception::resolution::Decision;
 use recharge::refund::RefundRequest;
-use recharge::{Order, User, Way};
+use recharge::{Order, Terms, User, Way};
 use sandbox::Sandbox;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -348,7 +348,15 @@ pub fn refund_wish(number: &OutTradeNo, fen: i64) -> RefundRequest {
 
 pub fn wish(user: &str, fee: i64, way: Way) -> PlaceRequest {
     let user = User::new(user, "小林").unwrap();
-    PlaceRequest { user, total_fee: Fen::new(fee), bonus: Fen::new(fee / 10), ip: IP, way, by_key: None }
+    PlaceRequest {
+        user,
+        total_fee: Fen::new(fee),
+        bonus: Fen::new(fee / 10),
+        ip: IP,
+        way,
+        terms: Terms::default(),
+        by_key: None,
+    }
 }
 
 pub fn number(text: &str) -> OutTradeNo {

@@ -2,15 +2,17 @@
 
 use super::Batch;
 use crate::command::{
-    CancelOrder, CaptureHold, CloseOrder, Command, CreditPayment, DebitReply, ExpireHold, GrantReply,
-    HoldReply, MakeDebit, MakeGrant, OrderReply, Outcome, PlaceHold, PlaceNamed, PlaceOrder, PlaceRefusal,
-    RecordEvent, RecordExternalRefunds, RecordPrepayFailure, RefundReply, RequestRefund, ResolveException,
-    Resolved, ReversalReply, ReverseDebit, StoreTicket, TakeLease, TooManyOpen, UpdateRefund, VoidHold,
+    AskRefund, CancelOrder, CaptureHold, CloseOrder, Command, CreditPayment, DebitReply, DeclineRefund,
+    ExpireHold, GrantReply, HoldReply, MakeDebit, MakeGrant, NotPlaced, OrderReply, Outcome, PlaceHold,
+    PlaceNamed, PlaceOrder, PlaceRefusal, RecordEvent, RecordExternalRefunds, RecordPrepayFailure,
+    RefundReply, RequestRefund, ResolveException, Resolved, ReversalReply, ReverseDebit, StoreTicket,
+    TakeLease, UpdateRefund, VoidHold,
 };
 use crate::event::EventDetail;
 use crate::exception::resolution::ResolutionRefusal;
 use crate::order::Order;
 use crate::refund::RefundRefusal;
+use crate::refund_wish::{AskRefusal, DeclineRefusal, RefundWish};
 use crate::spend::{CaptureRefusal, DebitRefusal, GrantRefusal, HoldRefusal, ReversalRefusal, VoidRefusal};
 
 /// A command that a batch can decide.
@@ -21,8 +23,8 @@ pub trait Apply: Command {
 }
 
 impl Apply for PlaceOrder {
-    fn apply(&self, batch: &mut Batch<'_>) -> Result<OrderReply, TooManyOpen> {
-        batch.place(&self.0)
+    fn apply(&self, batch: &mut Batch<'_>) -> Result<OrderReply, NotPlaced> {
+        batch.place(&self.order, &self.terms)
     }
 }
 
@@ -88,6 +90,18 @@ impl Apply for RecordExternalRefunds {
 impl Apply for RequestRefund {
     fn apply(&self, batch: &mut Batch<'_>) -> Result<RefundReply, RefundRefusal> {
         batch.refund(&self.request, &self.by, self.now)
+    }
+}
+
+impl Apply for AskRefund {
+    fn apply(&self, batch: &mut Batch<'_>) -> Result<RefundWish, AskRefusal> {
+        batch.ask_refund(self)
+    }
+}
+
+impl Apply for DeclineRefund {
+    fn apply(&self, batch: &mut Batch<'_>) -> Result<RefundWish, DeclineRefusal> {
+        batch.decline_refund(self)
     }
 }
 

@@ -87,7 +87,7 @@ fn a_press_goes_on_with_an_order_of_either_protocol_unless_its_credentials_are_g
     for (rules, reused) in [(with(true, true, true), true), (with(false, false, true), false)] {
         let (old, new) = (placed_by(Protocol::V2), press());
         let mut batch = Batch::new(&rules, vec![old.clone()]);
-        let placed = PlaceOrder(new.clone()).apply(&mut batch).unwrap();
+        let placed = PlaceOrder::plain(new.clone()).apply(&mut batch).unwrap();
         let wanted = if reused { &old } else { &new };
         assert_eq!(placed.order.out_trade_no, wanted.out_trade_no, "{rules:?}");
         // The old one can still be paid: its notice is verified, or WeChat asked by the other protocol.
@@ -106,7 +106,7 @@ fn scans_of_a_printed_code_do_not_use_up_what_its_user_may_have_open() {
         n += 1;
         // Each press is for another price, so that none meets another one's order.
         let new = NewOrder { way, total_fee: Fen::new(1000 + n), ..new_order() };
-        PlaceOrder(Order::new(new, NOW, [n as u8; 26]).unwrap()).apply(&mut batch).is_ok()
+        PlaceOrder::plain(Order::new(new, NOW, [n as u8; 26]).unwrap()).apply(&mut batch).is_ok()
     };
     let [code, other] = [[1; 16], [2; 16]].map(|random| new_product_id(random).unwrap());
     let scan = |product_id: &ProductId| Way::Static {

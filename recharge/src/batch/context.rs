@@ -7,6 +7,7 @@ use wxpay::{OutRefundNo, OutTradeNo, TransactionId};
 use crate::audit::AuditEntry;
 use crate::exception::{Exception, ExceptionId, Resolution};
 use crate::refund::{ManualCredit, Refund};
+use crate::refund_wish::RefundWish;
 
 /// A refund in the batch, with the version that was read.
 #[derive(Debug)]
@@ -19,11 +20,24 @@ pub struct RefundSlot {
     pub changed: bool,
 }
 
+/// A payer's wish for a refund in the batch.
+#[derive(Debug)]
+pub struct WishSlot {
+    /// The version in the database; `None` for one that this batch inserts.
+    pub read: Option<i64>,
+    /// As it is by now.
+    pub wish: RefundWish,
+    /// Whether a command changed it.
+    pub changed: bool,
+}
+
 /// What commands about refunds and exceptions need besides orders, and what they write besides.
 #[derive(Debug, Default)]
 pub struct Context {
     /// The refunds, changed or not.
     pub refunds: BTreeMap<OutRefundNo, RefundSlot>,
+    /// The wishes for refunds of these orders, by [`RefundWish::id`], changed or not.
+    pub wishes: BTreeMap<String, WishSlot>,
     /// As read.
     pub exceptions: BTreeMap<ExceptionId, Exception>,
     /// The exceptions that were looked for because a rule may give their payments back, whether they were there or not.
@@ -66,6 +80,25 @@ impl Context {
         Context { looked_for, ..self }
     }
 
+    /// The same with payers' wishes.
+    #[must_use]
+    pub fn with_wishes(self, wishes: Vec<RefundWish>) -> Context {
+        let slot =
+            |wish: RefundWish| (wish.id(), WishSlot { read: Some(wish.version), wish, changed: false });
+        Context { wishes: wishes.into_iter().map(slot).collect(), ..self }
+    }
+
+    /// The wishes about an order.
+    pub(super) fn wishes_of<'a>(&'a self, number: &'a OutTradeNo) -> impl Iterator<Item = &'a RefundWish> {
+        self.wishes.values().map(|slot| &slot.wish).filter(move |wish| wish.out_trade_no == *number)
+    }
+
+    /// A wish that is new, or was answered.
+    pub(super) fn put_wish(&mut self, wish: RefundWish) {
+        let read = self.wishes.get(&wish.id()).and_then(|slot| slot.read);
+        self.wishes.insert(wish.id(), WishSlot { read, wish, changed: true });
+    }
+
     /// What an operator credited of this payment.
     pub(super) fn by_hand(&self, number: &OutTradeNo, payment: &TransactionId) -> Option<&ManualCredit> {
         let is_it =
@@ -96,5 +129,6 @@ impl Context {
             || !self.resolved_by_rule.is_empty()
             || !self.reopened.is_empty()
             || self.refunds.values().any(|slot| slot.changed)
+            || self.wishes.values().any(|slot| slot.changed)
     }
 }

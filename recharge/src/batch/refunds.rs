@@ -99,6 +99,9 @@ impl Batch<'_> {
             exception: exception.clone(),
             now,
         })?;
+        if request.exception.is_none() {
+            self.accept_wish(&request.out_trade_no, &refund.out_refund_no, &by.actor, now);
+        }
         if let Some(id) = exception {
             let (by, how, reason) = (by.actor.clone(), ResolutionKind::Refund, request.reason.clone());
             self.context.resolved_by_rule.insert(id, Resolution { at: now, by, how, reason });

@@ -5,7 +5,8 @@ use wxpay::{Fen, OutRefundNo, RefundId, RefundStatus, Ticket, TradeType};
 use super::*;
 use crate::audit::{Acting, AuditEntry};
 use crate::command::{
-    CreditPayment, PlaceOrder, RecordExternalRefunds, RefundReply, RequestRefund, StoreTicket, UpdateRefund,
+    CreditPayment, NotPlaced, PlaceOrder, RecordExternalRefunds, RefundReply, RequestRefund, StoreTicket,
+    UpdateRefund,
 };
 use crate::fixtures::{order, payment, rules};
 use crate::form_version;
@@ -98,8 +99,8 @@ fn two_presses_in_the_same_batch_meet_in_one_order() {
     let mut batch = Batch::new(&rules, Vec::new());
     let (first, mut second) = (order(), order());
     second.out_trade_no = OutTradeNo::parse("SMsecond").unwrap();
-    PlaceOrder(first.clone()).apply(&mut batch).unwrap();
-    let OrderReply { order, changed } = PlaceOrder(second).apply(&mut batch).unwrap();
+    PlaceOrder::plain(first.clone()).apply(&mut batch).unwrap();
+    let OrderReply { order, changed } = PlaceOrder::plain(second).apply(&mut batch).unwrap();
     assert_eq!((order.out_trade_no, changed), (first.out_trade_no, false));
     assert_eq!(batch.orders.len(), 1);
 }
@@ -113,7 +114,7 @@ fn an_order_that_is_nearly_over_makes_room_for_a_new_one() {
     new.out_trade_no = OutTradeNo::parse("SMsecond").unwrap();
     new.created_at = old.time_expire.plus_ms(-10_000);
     new.time_expire = new.created_at.plus_ms(600_000);
-    let OrderReply { order, changed } = PlaceOrder(new).apply(&mut batch).unwrap();
+    let OrderReply { order, changed } = PlaceOrder::plain(new).apply(&mut batch).unwrap();
     assert!(changed);
     assert_eq!(order.out_trade_no.as_str(), "SMsecond");
     assert_eq!(batch.orders[&old.out_trade_no].order.open_key(), None);
@@ -129,20 +130,20 @@ fn a_user_places_no_more_orders_than_may_be_open_also_within_one_batch() {
         new.user.id = user.to_owned();
         new.total_fee = Fen::new(fen);
         (new.created_at, new.time_expire) = (now, now.plus_ms(600_000));
-        PlaceOrder(new)
+        PlaceOrder::plain(new)
     };
     let now = order().created_at.plus_ms(1);
     let mut batch = Batch::new(&rules, vec![pending()]);
     assert!(place("SMsecond", "u_1", 1, now).apply(&mut batch).unwrap().changed);
     assert!(place("SMthird", "u_1", 2, now).apply(&mut batch).unwrap().changed);
-    assert_eq!(place("SMfourth", "u_1", 3, now).apply(&mut batch), Err(TooManyOpen));
+    assert_eq!(place("SMfourth", "u_1", 3, now).apply(&mut batch), Err(NotPlaced::TooManyOpen));
     assert_eq!((batch.orders.len(), batch.days.values().map(|day| day.orders).sum::<i64>()), (3, 2));
     assert!(place("SMother", "u_2", 3, now).apply(&mut batch).unwrap().changed);
     // The same amount again is the same order, and one that was paid or has expired leaves its place.
     assert!(!place("SMagain", "u_1", 2, now).apply(&mut batch).unwrap().changed);
     credit(payment()).apply(&mut batch);
     assert!(place("SMfifth", "u_1", 4, now).apply(&mut batch).unwrap().changed);
-    assert_eq!(place("SMsixth", "u_1", 5, now).apply(&mut batch), Err(TooManyOpen));
+    assert_eq!(place("SMsixth", "u_1", 5, now).apply(&mut batch), Err(NotPlaced::TooManyOpen));
     assert!(place("SMseventh", "u_1", 5, now.plus_ms(600_000)).apply(&mut batch).unwrap().changed);
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 /// One detail of each kind as older versions stored it, and what a page reads of it now.
-const STORED: [(&str, &str); 27] = [
+const STORED: [(&str, &str); 29] = [
     ("created", r#"{"total_fee":1990,"bonus":100,"from":"203.0.113.7"}"#),
     ("prepaid", r#"{"code_version":2}"#),
     ("prepay_failed", r#"{"result":"SYSTEMERROR"}"#),
@@ -27,6 +27,8 @@ const STORED: [(&str, &str); 27] = [
     ("closed", r#"{"by":"schedule"}"#),
     ("close_failed", r#"{"by":"chen","result":"SYSTEMERROR"}"#),
     ("note", r#"{"by":"lin","text":"已电话确认"}"#),
+    ("refund_asked", r#"{"reason":"买错了"}"#),
+    ("refund_declined", r#"{"by":{"operator":"lin"},"words":"已用完"}"#),
     (
         "refund_requested",
         r#"{"out_refund_no":"RF1","amount":100,"taken":106,"by":"lin","reason":"商品已售完","overdrawn":false}"#,

@@ -13,7 +13,7 @@ impl Order {
             cancelled_at: Some(now),
             reusable: false,
             version: self.version + 1,
-            ..self.clone()
+            ..self.clone().without_first_bonus()
         })
     }
 

@@ -99,6 +99,7 @@ impl Order {
             user: new.user,
             total_fee: new.total_fee,
             bonus: new.bonus,
+            first_bonus: Fen::ZERO,
             body: new.body,
             notify_url: notify_url::of_payment(&new.notify_base, new.signed.protocol()),
             spbill_create_ip: new.spbill_create_ip,

@@ -76,17 +76,25 @@ impl Order {
     /// The order after a newer one for the same amount took its place on the page. It can still be paid. Requires: reusable;
     /// else `None`.
     pub fn superseded(&self) -> Option<Order> {
-        self.reusable.then(|| Order { reusable: false, version: self.version + 1, ..self.clone() })
+        self.reusable.then(|| Order {
+            reusable: false,
+            version: self.version + 1,
+            ..self.clone().without_first_bonus()
+        })
     }
 
     /// Whoever would have paid is forgotten with it: nothing needs the openid any more.
     fn ended(&self, state: OrderState) -> Order {
+        let order = match state {
+            OrderState::Closed { .. } => self.clone().without_first_bonus(),
+            _ => self.clone(),
+        };
         Order {
             state,
             version: self.version + 1,
             ordering_until: UnixMillis::default(),
             openid: None,
-            ..self.clone()
+            ..order
         }
     }
 }

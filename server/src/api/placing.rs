@@ -12,6 +12,8 @@ pub(super) fn refused(error: PlaceError, reference: Option<&Reference>) -> Probl
         PlaceError::Invalid(what) => Problem::in_body("/total_fee", format!("must be {}", what.must_be)),
         PlaceError::NotFound => not_found("recharge"),
         PlaceError::TooManyOpen(_) => Problem::new(Code::TooManyOpen, said),
+        // Of the payer's own orders, which these are not.
+        PlaceError::OverDay { .. } => Problem::new(Code::UserDailyLimit, said),
         PlaceError::ReferenceReused { by } => match reference {
             Some(reference) => Problem::reused(reference, by.as_str()),
             None => Problem::new(Code::ReferenceReused, said),

@@ -191,7 +191,7 @@ fn wish(
     let site = server.pages.live.now();
     let (total_fee, bonus, asked) = match (wanted.quantity, wanted.total_fee) {
         (Some(Given(Quantity(quantity))), None) => {
-            let (total_fee, bonus) = site.price(quantity).ok_or_else(|| {
+            let (total_fee, bonus) = site.price_at(quantity, server.now()).ok_or_else(|| {
                 let (least, most) = (site.min_quantity, site.max_quantity);
                 let text = format!("must be a whole number of units from {least} to {most}, such as {least}");
                 Problem::in_body("/quantity", text)
@@ -232,7 +232,15 @@ fn wish(
         return_url,
     };
     let ip = wanted.client_ip.map_or(from, |given| given.0.0);
-    let request = PlaceRequest { user, total_fee, bonus, ip, way: Way::Native, by_key: Some(by_key) };
+    let request = PlaceRequest {
+        user,
+        total_fee,
+        bonus,
+        ip,
+        way: Way::Native,
+        terms: recharge::Terms::default(),
+        by_key: Some(by_key),
+    };
     Ok((request, asked))
 }
 

@@ -5,7 +5,7 @@ use std::{net::IpAddr, path::Path, time::Duration};
 
 use cashier::{Cashier, PlaceRequest};
 use clap::ValueEnum;
-use recharge::{Order, OrderState, RefundState, User, Way, audit::Acting, refund::RefundRequest};
+use recharge::{Order, OrderState, RefundState, Terms, User, Way, audit::Acting, refund::RefundRequest};
 use reqwest::redirect::Policy;
 use server::{
     config::{self, Mode},
@@ -52,6 +52,7 @@ pub async fn trigger(what: Happening, user: &str, fen: i64, file: Option<&Path>)
         bonus: Fen::ZERO,
         ip: IpAddr::from([127, 0, 0, 1]),
         way: Way::Native,
+        terms: Terms::default(),
         by_key: None,
     });
     let order =

@@ -2,13 +2,13 @@
 
 use app::{
     protocol::{offer::Preset, way::Way},
-    site::{SiteFiles, SiteSettings, desk::ANNOUNCEMENT_CHARS},
+    site::{Promotion, SiteFiles, SiteSettings, desk::ANNOUNCEMENT_CHARS},
 };
 use recharge::{
     Abnormal, AbnormalPayments, LatePayment,
     spend::{Amount, BalanceKeeper},
 };
-use wxpay::{Fen, TradeType};
+use wxpay::{Fen, TradeType, UnixMillis};
 
 use super::{Channels, ConfigError, range::between, settings::Settings};
 use crate::{assets, user_token::LONGEST_RETURN_URL, ways_back};
@@ -98,6 +98,12 @@ pub(super) fn site(
         min_quantity,
         max_quantity,
         presets: presets.map(|p| Preset { quantity: p.quantity, bonus: i64::from(p.bonus) }).collect(),
+        unit_name: s.unit_name.as_deref().map(|name| line("SAOMA_UNIT_NAME", name, 16)).transpose()?,
+        most_per_day: most_per_day(s.max_per_day, unit_price)?,
+        first_bonus: Fen::new(between_fen("SAOMA_FIRST_BONUS", s.first_bonus)?),
+        promotion: promotion(s)?,
+        tax_line: s.tax_line.as_deref().map(|text| line("SAOMA_TAX_LINE", text, 200)).transpose()?,
+        refund_wishes: s.refund_wishes,
         ways: ways(channels),
         static_codes: channels.static_codes,
         public_url: String::new(),
@@ -134,11 +140,16 @@ fn goods(site_name: &str) -> String {
 }
 
 fn text(setting: &str, given: &str) -> Result<String, ConfigError> {
+    line(setting, given, 64)
+}
+
+fn line(setting: &str, given: &str, longest: usize) -> Result<String, ConfigError> {
     let length = given.chars().count();
-    if (1..=64).contains(&length) && !given.chars().any(char::is_control) {
+    if (1..=longest).contains(&length) && !given.chars().any(char::is_control) {
         Ok(given.to_owned())
     } else {
-        Err(ConfigError::new(setting, "must be 1 to 64 characters without control characters"))
+        let must = format!("must be 1 to {longest} characters without control characters");
+        Err(ConfigError::new(setting, must))
     }
 }
 
@@ -149,6 +160,61 @@ fn announcement(given: Option<&str>) -> Result<Option<String>, ConfigError> {
     }
     let problem = format!("must be at most {ANNOUNCEMENT_CHARS} characters without control characters");
     Err(ConfigError::new("SAOMA_ANNOUNCEMENT", problem))
+}
+
+/// In fen; `None` for zero. Less than a unit costs would stop all orders without a word.
+fn most_per_day(fen: u64, unit_price: Fen) -> Result<Option<Fen>, ConfigError> {
+    match i64::try_from(fen).ok().filter(|fen| *fen <= Amount::MOST) {
+        Some(0) => Ok(None),
+        Some(fen) if fen >= unit_price.get() => Ok(Some(Fen::new(fen))),
+        _ => Err(ConfigError::new(
+            "SAOMA_MAX_PER_DAY",
+            format!("must be 0 or from {} (the price of a unit) to {} fen", unit_price.get(), Amount::MOST),
+        )),
+    }
+}
+
+fn between_fen(setting: &str, fen: u32) -> Result<i64, ConfigError> {
+    match u64::from(fen) <= MOST_FEN {
+        true => Ok(i64::from(fen)),
+        false => Err(ConfigError::new(setting, format!("must be at most {MOST_FEN} fen"))),
+    }
+}
+
+/// `None` without a share. A part of it that is missing is an error, so that none begins or ends by accident.
+fn promotion(s: &Settings) -> Result<Option<Promotion>, ConfigError> {
+    let percent = between("SAOMA_PROMOTION_PERCENT", s.promotion_percent, 0, 100)?;
+    let others = [
+        ("SAOMA_PROMOTION_NAME", &s.promotion_name),
+        ("SAOMA_PROMOTION_FROM", &s.promotion_from),
+        ("SAOMA_PROMOTION_UNTIL", &s.promotion_until),
+    ];
+    if percent == 0 {
+        return match others.iter().find(|(_, given)| given.is_some()) {
+            Some((setting, _)) => {
+                Err(ConfigError::new(setting, "must not be set without SAOMA_PROMOTION_PERCENT"))
+            }
+            None => Ok(None),
+        };
+    }
+    let [name, from, until] = others.map(|(setting, given)| {
+        let must = "must be set with SAOMA_PROMOTION_PERCENT";
+        given.as_deref().ok_or_else(|| ConfigError::new(setting, must)).map(|text| (setting, text))
+    });
+    let ((name_setting, name), (from_setting, from), (until_setting, until)) = (name?, from?, until?);
+    let (from, until) = (minute(from_setting, from)?, minute(until_setting, until)?);
+    if until <= from {
+        return Err(ConfigError::new(until_setting, "must be after SAOMA_PROMOTION_FROM"));
+    }
+    Ok(Some(Promotion { name: line(name_setting, name, 64)?, from, until, percent }))
+}
+
+/// A minute of Beijing time, `2026-11-11 00:00`.
+fn minute(setting: &str, given: &str) -> Result<UnixMillis, ConfigError> {
+    let at = UnixMillis::from_beijing_text(&format!("{given}:00"));
+    at.ok_or_else(|| {
+        ConfigError::new(setting, "must be a minute of Beijing time, such as \"2026-11-11 00:00\"")
+    })
 }
 
 /// A page of the site.

@@ -214,6 +214,45 @@ fn amounts_are_bounded_and_different() {
 }
 
 #[test]
+fn a_limit_a_first_bonus_and_a_promotion_are_whole_or_refused() {
+    assert_eq!(refused(defaults(), |s| s.max_per_day = 99), "SAOMA_MAX_PER_DAY");
+    assert_eq!(refused(defaults(), |s| s.max_per_day = u64::MAX), "SAOMA_MAX_PER_DAY");
+    assert_eq!(refused(defaults(), |s| s.first_bonus = 100_000_001), "SAOMA_FIRST_BONUS");
+    assert_eq!(refused(defaults(), |s| s.unit_name = Some(String::new())), "SAOMA_UNIT_NAME");
+    assert_eq!(refused(defaults(), |s| s.tax_line = Some("税\n号".to_owned())), "SAOMA_TAX_LINE");
+    let promotion = |s: &mut Settings| {
+        s.promotion_percent = 10;
+        s.promotion_name = Some("双十一".to_owned());
+        s.promotion_from = Some("2026-11-11 00:00".to_owned());
+        s.promotion_until = Some("2026-11-12 00:00".to_owned());
+    };
+    let changed = |change: fn(&mut Settings)| {
+        refused(defaults(), |s| {
+            promotion(s);
+            change(s);
+        })
+    };
+    assert_eq!(changed(|s| s.promotion_percent = 101), "SAOMA_PROMOTION_PERCENT");
+    assert_eq!(changed(|s| s.promotion_percent = 0), "SAOMA_PROMOTION_NAME");
+    assert_eq!(changed(|s| s.promotion_until = None), "SAOMA_PROMOTION_UNTIL");
+    assert_eq!(changed(|s| s.promotion_until = Some("2026-11-11 00:00".to_owned())), "SAOMA_PROMOTION_UNTIL");
+    for text in ["2026-11-11", "2026-11-11 0:00", "2026-02-30 00:00", "11.11.", "2026-11-11T00:00"] {
+        let setting = refused(defaults(), |s| {
+            promotion(s);
+            s.promotion_from = Some(text.to_owned());
+        });
+        assert_eq!(setting, "SAOMA_PROMOTION_FROM", "{text}");
+    }
+    let mut s = defaults();
+    promotion(&mut s);
+    (s.max_per_day, s.first_bonus) = (100_000, 300);
+    let site = Config::check(s).unwrap().site;
+    let held = site.promotion.unwrap();
+    assert_eq!(held.until.minus(held.from), 24 * 60 * 60 * 1000);
+    assert_eq!((site.most_per_day, site.first_bonus), (Some(wxpay::Fen::new(100_000)), wxpay::Fen::new(300)));
+}
+
+#[test]
 fn words_lists_and_addresses_are_checked() {
     assert_eq!(refused(defaults(), |s| s.addr = "localhost:3000".to_owned()), "SAOMA_ADDR");
     assert_eq!(refused(defaults(), |s| s.late_payment = "keep".to_owned()), "SAOMA_LATE_PAYMENT");

@@ -253,6 +253,43 @@ pub struct Settings {
     )]
     pub presets: Vec<Preset>,
 
+    /// What a unit is called where it is not just an amount of yuan, such as "点" or "credits"; 1 to 16 characters.
+    /// Example: "点"
+    #[config(env = "SAOMA_UNIT_NAME")]
+    pub unit_name: Option<String>,
+
+    /// The most that one user may order in a Beijing day, in fen; 0: no limit. Orders of your programs by key are not limited.
+    #[config(env = "SAOMA_MAX_PER_DAY", default = 0)]
+    pub max_per_day: u64,
+
+    /// Given on top of the first recharge of an account, in fen; 0: nothing. One open or paid order of an account carries it.
+    #[config(env = "SAOMA_FIRST_BONUS", default = 0)]
+    pub first_bonus: u32,
+
+    /// A promotion gives this share of each amount on top, in percent: 1 to 100; 0: none.
+    #[config(env = "SAOMA_PROMOTION_PERCENT", default = 0)]
+    pub promotion_percent: u32,
+
+    /// What the promotion is called, as payers read it.
+    /// Example: "双十一活动"
+    #[config(env = "SAOMA_PROMOTION_NAME")]
+    pub promotion_name: Option<String>,
+
+    /// The first minute of the promotion, Beijing time.
+    /// Example: "2026-11-11 00:00"
+    #[config(env = "SAOMA_PROMOTION_FROM")]
+    pub promotion_from: Option<String>,
+
+    /// The first minute after it, Beijing time.
+    /// Example: "2026-11-12 00:00"
+    #[config(env = "SAOMA_PROMOTION_UNTIL")]
+    pub promotion_until: Option<String>,
+
+    /// A line about tax on receipts, such as your taxpayer number or where a fapiao is had; at most 200 characters.
+    /// Example: "需要发票请联系 billing@example.com"
+    #[config(env = "SAOMA_TAX_LINE")]
+    pub tax_line: Option<String>,
+
     /// How long an order can be paid, in seconds: 360 to 7200. In sandbox mode from 1.
     #[config(env = "SAOMA_TIME_EXPIRE_S", default = 600)]
     pub time_expire_s: u32,
@@ -274,6 +311,10 @@ pub struct Settings {
     /// do not fit and are credited. 0: none.
     #[config(env = "SAOMA_SECOND_PERSON_FROM", default = 0)]
     pub second_person_from: u64,
+
+    /// Payers may ask for a refund of an own order, with a reason; an operator decides at the desk.
+    #[config(env = "SAOMA_REFUND_WISHES", default = true)]
+    pub refund_wishes: bool,
 
     /// Who keeps the balances that payers spend: "saoma", and your site spends by /api/v1; or "site": Saoma only sells. Then pages
     /// show no balance, and a refund is never refused for a low one.
@@ -301,7 +342,8 @@ pub struct Settings {
     #[config(env = "SAOMA_ORDER_LIMIT_PER_S", default = 50)]
     pub order_limit_per_s: u32,
 
-    /// Connections at a time, at most. Pages and status polls get 80 % of them, so that notices always find a place.
+    /// Connections at a time, at most. Pages and status polls get 80 % of them, so that notices always find a place; polls
+    /// that wait for their order to change get half at most.
     #[config(env = "SAOMA_MAX_CONNECTIONS", default = 10000)]
     pub max_connections: u32,
 

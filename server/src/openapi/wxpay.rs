@@ -34,7 +34,7 @@ pub(super) fn operations() -> Vec<Operation> {
                 "app": {"type": "object", "description": "`APP`: for WeChat's SDK."},
             })))
             .refuses(&[Code::Token, Code::Quantity, Code::BadType, Code::OpenId, Code::ClientIp, Code::IdempotencyKey])
-            .refuses(&[Code::TooManyOpen, Code::IdempotencyKeyReused, Code::TooOften, Code::TooManyKeys, Code::PayerMismatch])
+            .refuses(&[Code::TooManyOpen, Code::UserDailyLimit, Code::IdempotencyKeyReused, Code::TooOften, Code::TooManyKeys, Code::PayerMismatch])
             .refuses(&busy),
         Operation::get("/wxpay/recharge/{out_trade_no}", "readByToken", ["Read an order by its user's token", "凭用户令牌查订单"])
             .answers_json(200, "The order as it is.", order(json!({

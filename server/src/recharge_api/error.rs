@@ -87,6 +87,7 @@ impl From<PlaceError> for ApiError {
             PlaceError::Invalid(what) => ApiError::new(Code::Invalid, what.to_string()),
             PlaceError::NotFound => ApiError::no_such_order(),
             PlaceError::TooManyOpen(_) => ApiError::new(Code::TooManyOpen, message),
+            PlaceError::OverDay { .. } => ApiError::new(Code::UserDailyLimit, message),
             PlaceError::TryAgain { out_trade_no } => {
                 ApiError::later(Code::TryAgain, message, 3).about(&out_trade_no)
             }

@@ -9,7 +9,7 @@ use cashier::db::writer::{Committer, WriteError};
 use cashier::db::{Engine, check};
 use cashier::watched::Watched;
 use recharge::apps::{App, Apps};
-use recharge::command::{OrderReply, PlaceOrder, TooManyOpen};
+use recharge::command::{NotPlaced, OrderReply, PlaceOrder};
 use recharge::order::{NewOrder, Order, Rules, Way};
 use recharge::protocols::Protocols;
 use recharge::{AbnormalPayments, LatePayment, User};
@@ -71,8 +71,8 @@ pub async fn orders_of(database: &str, count: usize, signed: Signed) -> Vec<Due>
 async fn place(
     committer: &Committer,
     orders: &[Order],
-) -> Vec<Result<Result<OrderReply, TooManyOpen>, WriteError>> {
-    let commands = orders.iter().map(|order| PlaceOrder(order.clone()));
+) -> Vec<Result<Result<OrderReply, NotPlaced>, WriteError>> {
+    let commands = orders.iter().map(|order| PlaceOrder::plain(order.clone()));
     let (mut jobs, waiting): (Vec<_>, Vec<_>) = commands.map(Job::new).unzip();
     committer.commit(&mut jobs).await;
     let mut answers = Vec::new();

@@ -14,6 +14,7 @@ pub fn address(path: &str, number: &str) -> String {
         .replace("{name}", "chen")
         .replace("{endpoint}", "we_AAAAAAAAAAAAAAAA")
         .replace("{event}", "evt_1")
+        .replace("{n}", "1")
 }
 
 pub async fn call(site: &Site, method: &Method, path: &str, cookie: &str) -> reqwest::Response {

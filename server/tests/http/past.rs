@@ -7,7 +7,7 @@ use std::{
 };
 
 use cashier::{Cashier, Clock, Db, PlaceRequest, Random, Settings};
-use recharge::{LatePayment, Order, User, Way};
+use recharge::{LatePayment, Order, Terms, User, Way};
 use sandbox::{Deliver, Faults, NotifyFaults, Options, Pay, Sandbox};
 use server::{config, start};
 use tokio::net::TcpListener;
@@ -160,6 +160,7 @@ pub async fn place(cashier: &Cashier, user: &str, fen: i64) -> Order {
             bonus: Fen::ZERO,
             ip,
             way: Way::Native,
+            terms: Terms::default(),
             by_key: None,
         })
         .await

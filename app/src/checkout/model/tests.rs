@@ -14,6 +14,10 @@ fn offer(device: Device, ways: &[Way], balance: i64) -> Offer {
         min: 1,
         max: 5000,
         presets: vec![],
+        unit: None,
+        percent: 0,
+        first_bonus: 0,
+        left_today: None,
         device,
         ways: ways.to_vec(),
         proposed: None,
@@ -36,6 +40,8 @@ fn view(state: ViewState) -> StatusView {
         jsapi: None,
         code_url: (state == ViewState::Pending).then(|| "weixin://wxpay/bizpayurl?pr=p4lpSuKzz".to_owned()),
         code_version: 1,
+        version: 2,
+        cancelled: false,
         expires_in_s: 600,
         poll_for_s: 200,
         next_ms: 1000,
@@ -43,6 +49,7 @@ fn view(state: ViewState) -> StatusView {
         sandbox_scan: None,
         balance: matches!(state, ViewState::Paid | ViewState::Late).then_some(11_000),
         placed: "09:47:31".to_owned(),
+        now: "09:51:00".to_owned(),
     }
 }
 
@@ -181,10 +188,10 @@ fn an_order_whose_time_is_over_is_followed_to_its_end() {
         model.tick(99_999);
         model.polled(99_999, Ok(view(ViewState::Pending)));
         assert_eq!(model.phase(), Phase::Waiting);
-        assert_eq!(model.tick(100_000), Command::AskStatus);
+        assert_eq!(model.tick(100_000), Command::AskStatus(25));
         model.polled(100_100, Ok(StatusView { expires_in_s: 0, ..view(ViewState::Pending) }));
         assert_eq!(model.phase(), Phase::Expired);
-        assert_eq!(model.tick(102_000), Command::AskStatus);
+        assert_eq!(model.tick(102_000), Command::AskStatus(25));
         model.polled(102_100, Ok(view(state)));
         assert_eq!(model.phase(), phase, "{state:?}");
     }
@@ -194,7 +201,7 @@ fn an_order_whose_time_is_over_is_followed_to_its_end() {
 fn an_unconfirmed_order_is_asked_about_again_when_its_time_is_over() {
     let mut model = unconfirmed();
     assert_eq!(model.tick(599_999), Command::Nothing);
-    assert_eq!(model.tick(600_000), Command::AskStatus);
+    assert_eq!(model.tick(600_000), Command::AskStatus(25));
     assert_eq!(model.phase(), Phase::Expired);
 }
 
@@ -213,8 +220,9 @@ fn checking_again_asks_for_fifteen_seconds() {
     let mut model = unconfirmed();
     assert_eq!(model.check(201_000), Command::CheckAgain);
     assert!(model.is_checking());
-    assert_eq!(model.tick(201_000), Command::AskStatus);
+    assert_eq!(model.tick(201_000), Command::Nothing, "the answer to the check says as much");
     model.polled(201_100, Ok(view(ViewState::Pending)));
+    assert_eq!(model.tick(202_100), Command::AskStatus(13));
     model.tick(216_000);
     assert!(!model.is_checking());
     assert_eq!(model.phase(), Phase::Unconfirmed);
@@ -246,7 +254,7 @@ fn calls_that_do_not_get_through_are_shown_with_the_code_still_there() {
     }
     assert_eq!(model.phase(), Phase::Offline);
     assert!(model.order.is_some());
-    assert_eq!(model.woke(7_000), Command::AskStatus);
+    assert_eq!(model.woke(7_000), Command::AskStatus(0));
     model.polled(7_100, Ok(view(ViewState::Pending)));
     assert_eq!(model.phase(), Phase::Waiting);
 }
@@ -257,7 +265,7 @@ fn a_tab_that_becomes_visible_asks_at_once() {
     model.tick(1_000);
     model.polled(1_100, Ok(StatusView { next_ms: 60_000, ..view(ViewState::Pending) }));
     assert_eq!(model.tick(5_000), Command::Nothing);
-    assert_eq!(model.woke(5_000), Command::AskStatus);
+    assert_eq!(model.woke(5_000), Command::AskStatus(25));
 }
 
 #[test]
@@ -340,7 +348,7 @@ fn a_phone_is_sent_to_wechats_page_and_waits_for_the_payer_to_come_back() {
     let placed = StatusView { way: Way::Mweb, code_url: None, pay_page: page, ..view(ViewState::Pending) };
     assert_eq!(model.placed(0, Ok(placed)), Command::Leave);
     assert_eq!(model.phase(), Phase::Leaving);
-    assert_eq!(model.woke(60_000), Command::AskStatus);
+    assert_eq!(model.woke(60_000), Command::AskStatus(25));
     model.polled(60_100, Ok(view(ViewState::Paid)));
     assert_eq!(model.phase(), Phase::Paid);
 }

@@ -6,7 +6,7 @@ use recharge::event::{Event, EventDetail};
 use wxpay::{Evidence, Fen, Signed, UnixMillis};
 
 use crate::components::{self, Clock, exception_word, money, pill};
-use crate::text::{Lang, answer as answer_text, common, order as text};
+use crate::text::{Lang, answer as answer_text, common, order as text, wishes};
 
 /// One event as the timeline shows it.
 struct Line {
@@ -113,6 +113,10 @@ fn refund(lang: Lang, detail: &EventDetail) -> Line {
     let of = |words, amount: &Fen| Line::new(words_of(words, *amount));
     let moved = |words, fen: &Fen| (*fen > Fen::ZERO).then(|| words_of(words, *fen));
     match detail {
+        EventDetail::RefundAsked { reason } => plain(wishes::E_ASKED).warn().notes([Some(reason.clone())]),
+        EventDetail::RefundDeclined { by, words } => {
+            plain(wishes::E_DECLINED).notes([Some(actor(lang, by)), Some(words.clone())])
+        }
         EventDetail::RefundRequested { out_refund_no, amount, taken, by, reason, overdrawn } => {
             let low = overdrawn.then(|| lang.t(text::E_REFUND_OVERDRAWN).to_owned());
             of(text::E_REFUND_REQUESTED, amount).notes([
@@ -164,6 +168,7 @@ pub fn actor(lang: Lang, by: &Actor) -> String {
         Actor::Schedule => lang.t(text::BY_SCHEDULE),
         Actor::Reconciliation => lang.t(text::BY_RECONCILIATION),
         Actor::Placement => lang.t(text::BY_PLACEMENT),
+        Actor::Payer => lang.t(text::BY_PAYER),
     };
     program.to_owned()
 }

@@ -11,7 +11,7 @@ use crate::links;
 use crate::request::PageRequest;
 use crate::text::{
     Text, accounts, bill, codes, error, factor, find, keys, me, order, people, refunds, resolve, second,
-    settings, webhooks, work,
+    settings, webhooks, wishes, work,
 };
 use crate::url::address;
 
@@ -103,6 +103,10 @@ outcomes! {
     WorkMoved = "work_moved", Some("warn"), work::SAID_MOVED;
     AllDismissed = "all_dismissed", None, work::SAID_ALL;
     SomeDismissed = "some_dismissed", Some("warn"), work::SAID_SOME;
+    WishDeclined = "wish_declined", None, wishes::SAID_DECLINED;
+    WishAnswered = "wish_over", Some("warn"), wishes::SAID_OVER;
+    WishStale = "wish_stale", Some("warn"), wishes::SAID_STALE;
+    WishWords = "wish_words", Some("bad"), wishes::SAID_WORDS;
     DifferenceDismissed = "dismissed", None, bill::SAID_DISMISSED;
     DifferenceChanged = "over", Some("warn"), bill::SAID_OVER;
 }

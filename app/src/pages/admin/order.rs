@@ -18,7 +18,7 @@ use super::flash::{self, Outcome, to_order, to_order_later};
 use super::frame::{absent, failed, page, to_orders};
 use super::list_parts::{copy, number as with_copy};
 use super::order_columns::channel_word;
-use super::{events, evidence, exception_list, refunds, second, unmatched};
+use super::{events, evidence, exception_list, refund_wishes, refunds, second, unmatched};
 use crate::access::Permission;
 use crate::auth::may;
 use crate::components::{self, Clock, big_money, money};
@@ -80,6 +80,7 @@ fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl In
                 </div>
                 <div class="stack">
                     {exceptions}
+                    {refund_wishes::section(lang, &order.out_trade_no, &details.wishes, details.offer.as_ref())}
                     {refunds::section(lang, &order.out_trade_no, &details.refunds, details.offer.as_ref())}
                     {may(Permission::Support).then(|| view! { {actions(lang, details)}{note(lang, request, order)} })}
                 </div>

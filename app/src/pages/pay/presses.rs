@@ -1,4 +1,4 @@
-//! What a press on the payer's page does: ask again, a new code, another order of the same amount.
+//! What a press on the payer's page does: ask again, a new code, another order of the same amount, taking the order back.
 
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::KEPT;
 use crate::auth::Viewer;
+use crate::components::own_recharges::FROM_LIST;
 use crate::links;
 use crate::pages::refused::{refused, signed_out};
 use crate::pages::top_up::to_order;
@@ -24,8 +25,10 @@ pub async fn check(
     let Some(user) = &request.user else {
         return signed_out(&service, &request).await;
     };
-    match service.check_again(user, &number).await {
-        Ok(view) => Redirect::to(&links::pay(&view.out_trade_no)).into_response(),
+    match service.check_again_now(user, &number).await {
+        Ok(view) => {
+            Redirect::to(&address(&links::pay(&view.out_trade_no), [("checked", "1")])).into_response()
+        }
         Err(error) => refused(&service, &request, &error).await,
     }
 }
@@ -52,6 +55,32 @@ pub async fn new_code(
             Redirect::to(&address(&links::pay(&view.out_trade_no), [("code", KEPT)])).into_response()
         }
         answer => to_order(answer),
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub struct CancelForm {
+    /// `list`: pressed in the list of own recharges, which is shown again; else the order's page is.
+    #[serde(default)]
+    from: String,
+}
+
+/// "Cancel the order".
+pub async fn cancel(
+    State(service): State<Service>,
+    Path(number): Path<String>,
+    request: PageRequest,
+    Form(form): Form<CancelForm>,
+) -> Response {
+    let Some(user) = &request.user else {
+        return signed_out(&service, &request).await;
+    };
+    match service.cancel(user, &number).await {
+        Ok(view) if form.from == FROM_LIST && view.state == ViewState::Closed => {
+            Redirect::to(links::HOME).into_response()
+        }
+        Ok(view) => Redirect::to(&links::pay(&view.out_trade_no)).into_response(),
+        Err(error) => refused(&service, &request, &error).await,
     }
 }
 

@@ -12,7 +12,7 @@ use super::super::job::Job;
 use super::super::pool::Opened;
 use super::super::{
     Connection, Db, DbError, accounts, batch_context, days, epay_orders, events, exceptions, ledger,
-    order_references, orders, outbox, spending,
+    order_references, orders, outbox, placing, spending,
 };
 use crate::clock::Clock;
 use crate::watched::Watched;
@@ -102,7 +102,7 @@ impl Committer {
     async fn attempt(&self, connection: &mut Connection, jobs: &mut [Job]) -> Result<bool, DbError> {
         let passage = self.db.turnstile.to_read().await;
         passage.answer()?;
-        let (named, orders, context, spending) = {
+        let (named, orders, context, spending, placing) = {
             let mut reads = Reads::default();
             jobs.iter().for_each(|job| job.reads(&mut reads));
             let named = order_references::read(connection, &reads).await?;
@@ -113,11 +113,12 @@ impl Committer {
                 orders.extend(of_refunds(connection, &orders, &context).await?);
             }
             let spending = spending::read(connection, &reads, &orders, &context).await?;
-            (named, orders, context, spending)
+            let placing = placing::read(connection, &reads).await?;
+            (named, orders, context, spending, placing)
         };
         drop(passage);
         let batch = Batch::new(&self.rules, orders).with_named(named).with_asked(self.db.signals.asked());
-        let mut batch = batch.with_context(context).with_spending(spending);
+        let mut batch = batch.with_context(context).with_spending(spending).with_placing(placing);
         jobs.iter_mut().for_each(|job| job.apply(&mut batch));
         if batch.writes() {
             let Some(last) = self.store(connection, &mut batch, jobs).await? else { return Ok(false) };
@@ -160,6 +161,11 @@ impl Committer {
             && orders::is_over_open(connection, &payers, now, self.rules.max_open_orders).await?
         {
             // Another instance placed orders for the same user after they were read.
+            transaction.rollback().await;
+            return Ok(None);
+        }
+        if !placing::store(connection, batch).await? {
+            // Another instance placed an order that carries the first bonus, or that leaves too little of the day's limit.
             transaction.rollback().await;
             return Ok(None);
         }

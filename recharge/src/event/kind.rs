@@ -1,0 +1,66 @@
+//! The stored words for what events are about.
+
+use crate::names::names;
+
+/// What an event is about. Its word is in the database beside the details.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs, reason = "each is documented where its details are, in EventDetail")]
+pub enum EventKind {
+    Created,
+    Prepaid,
+    PrepayFailed,
+    Queried,
+    Notice,
+    Repeated,
+    NotPaid,
+    Credited,
+    Sold,
+    KeptForRefund,
+    Exception,
+    Cancelled,
+    Closed,
+    CloseFailed,
+    Note,
+    RefundAsked,
+    RefundDeclined,
+    RefundRequested,
+    RefundSubmitted,
+    RefundSucceeded,
+    RefundClosed,
+    RefundAbnormal,
+    RefundBlocked,
+    RefundOutside,
+    RefundNotice,
+    ExceptionResolved,
+    Reopened,
+}
+
+names!(EventKind {
+    Created = "created",
+    Prepaid = "prepaid",
+    PrepayFailed = "prepay_failed",
+    Queried = "queried",
+    Notice = "notice",
+    Repeated = "repeated",
+    NotPaid = "not_paid",
+    Credited = "credited",
+    Sold = "sold",
+    KeptForRefund = "kept_for_refund",
+    Exception = "exception",
+    Cancelled = "cancelled",
+    Closed = "closed",
+    CloseFailed = "close_failed",
+    Note = "note",
+    RefundAsked = "refund_asked",
+    RefundDeclined = "refund_declined",
+    RefundRequested = "refund_requested",
+    RefundSubmitted = "refund_submitted",
+    RefundSucceeded = "refund_succeeded",
+    RefundClosed = "refund_closed",
+    RefundAbnormal = "refund_abnormal",
+    RefundBlocked = "refund_stuck",
+    RefundOutside = "refund_outside",
+    RefundNotice = "refund_notice",
+    ExceptionResolved = "settled",
+    Reopened = "reopened",
+});
