@@ -18,7 +18,7 @@ async fn on_each_release<F: Future<Output = ()>>(test: impl Fn(Site) -> F) {
     sqlx::any::install_default_drivers();
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/tests/fixtures");
     for release in RELEASES {
-        let (folder, urls) = testdb::both().await;
+        let (folder, urls) = testdb::both_empty().await;
         std::fs::copy(fixtures.join(format!("{release}.db")), folder.path().join("saoma.db")).unwrap();
         let dump = std::fs::read_to_string(fixtures.join(format!("{release}.sql"))).unwrap();
         let mut connection = AnyConnection::connect(&urls[1]).await.unwrap();

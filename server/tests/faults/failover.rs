@@ -49,7 +49,7 @@ async fn a_primary_that_is_lost_under_load_costs_seconds_and_nothing_that_was_ac
     let wechat = Saoma::start(&testdb::sqlite(folder.path()));
     let mut primary = Cluster::start();
     let name = HostName::of(primary.port()).await;
-    let database = name.address(&testdb::create_on(&primary.address()).await);
+    let database = name.address(&testdb::empty_on(&primary.address()).await);
     let mut saoma = Saoma::beside(&wechat, &database);
     let orders = Arc::new(till::orders(&database, failovers * ORDERS_PER_FAILOVER).await);
     let load = Load::new(&orders);
@@ -96,7 +96,7 @@ async fn a_server_that_takes_no_writes_any_more_is_not_ready_and_is_left_for_the
     let wechat = Saoma::start(&testdb::sqlite(folder.path()));
     let primary = Cluster::start();
     let name = HostName::of(primary.port()).await;
-    let database = name.address(&testdb::create_on(&primary.address()).await);
+    let database = name.address(&testdb::empty_on(&primary.address()).await);
     let saoma = Saoma::beside(&wechat, &database);
     assert!(serves(&saoma).await, "{}", saoma.log());
     let standby = primary.standby().await;

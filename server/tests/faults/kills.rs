@@ -119,7 +119,7 @@ async fn a_first_start_that_is_killed_at_any_moment_is_made_up_for_by_the_next_o
 
 #[tokio::test]
 async fn a_first_start_that_is_killed_at_any_moment_is_made_up_for_by_the_next_on_postgres() {
-    first_starts_killed(testdb::postgres).await;
+    first_starts_killed(testdb::empty_postgres).await;
 }
 
 #[tokio::test]

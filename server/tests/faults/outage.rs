@@ -44,7 +44,7 @@ async fn hang_up(addr: String, notices: Vec<String>, enough: Arc<AtomicBool>) ->
 async fn postgres_killed_and_connections_cut_under_load_lose_nothing() {
     let outages = asked("OUTAGES", 3);
     let cluster = Cluster::start();
-    let database = testdb::create_on(&cluster.address()).await;
+    let database = testdb::empty_on(&cluster.address()).await;
     let mut saoma = Saoma::start(&database);
     let orders = Arc::new(till::orders(&database, outages * ORDERS_PER_OUTAGE).await);
     let enough = Arc::new(AtomicBool::new(false));

@@ -77,7 +77,7 @@ impl Past {
             std::fs::copy(file, folder.join("saoma.db")).unwrap();
             return testdb::sqlite(&folder);
         }
-        let database = testdb::postgres().await;
+        let database = testdb::empty_postgres().await;
         let mut command = Command::new("pg_restore");
         command.args(["--no-owner", "--exit-on-error", "--dbname", &database]).arg(file);
         let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();

@@ -28,7 +28,7 @@ async fn on_each_release<F: Future<Output = ()>>(test: impl Fn(Site) -> F) {
 
 /// A copy of a kept database on PostgreSQL.
 async fn on_postgres(release: &str) -> String {
-    let database = testdb::postgres().await;
+    let database = testdb::empty_postgres().await;
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{release}.sql"));
     let mut connection = sqlx::AnyConnection::connect(&database).await.unwrap();
     let dump = AssertSqlSafe(std::fs::read_to_string(file).unwrap());

@@ -59,7 +59,7 @@ const POSTGRES_SCHEMA: &str = "
 
 #[tokio::test]
 async fn both_engines_end_with_the_same_columns_and_indexes() {
-    let (_folder, [sqlite, postgres]) = testdb::both().await;
+    let (_folder, [sqlite, postgres]) = testdb::both_empty().await;
     let mut schemas = Vec::new();
     for (url, sql) in [(sqlite, SQLITE_SCHEMA), (postgres, POSTGRES_SCHEMA)] {
         let db = crate::Db::open(&url).await.unwrap();

@@ -33,7 +33,7 @@ const LEDGER: &str = "INSERT INTO ledger (out_trade_no, entry, user_id, amount, 
 
 #[tokio::test]
 async fn an_operator_named_like_the_program_is_told_from_it_in_rows_of_an_older_version() {
-    let (_folder, urls) = testdb::both().await;
+    let (_folder, urls) = testdb::both_empty().await;
     for url in urls {
         let old = before(&url, 18).await;
         for (number, amount, reason, by) in [
@@ -88,7 +88,7 @@ async fn an_operator_named_like_the_program_is_told_from_it_in_rows_of_an_older_
 
 #[tokio::test]
 async fn a_newer_version_s_tables_are_used_unless_it_says_that_this_one_must_not() {
-    let (_folder, urls) = testdb::both().await;
+    let (_folder, urls) = testdb::both_empty().await;
     for url in urls {
         let db = Db::open(&url).await.unwrap();
         let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
@@ -107,7 +107,7 @@ async fn a_newer_version_s_tables_are_used_unless_it_says_that_this_one_must_not
 
 #[tokio::test]
 async fn tables_of_an_older_version_are_left_alone_where_the_options_say_so() {
-    let (_folder, urls) = testdb::both().await;
+    let (_folder, urls) = testdb::both_empty().await;
     for url in urls {
         let old = before(&url, 20).await;
         old.execute("INSERT INTO facts (name, value) VALUES ('identity', 'sandbox')").await.unwrap();
@@ -123,7 +123,7 @@ async fn tables_of_an_older_version_are_left_alone_where_the_options_say_so() {
 #[tokio::test]
 async fn tables_that_a_first_start_did_not_finish_are_finished_by_the_next_whatever_the_options_say() {
     for made in [3, 20] {
-        let (_folder, urls) = testdb::both().await;
+        let (_folder, urls) = testdb::both_empty().await;
         for url in urls {
             before(&url, made).await.close().await;
             let only_empty = crate::db::DbOptions { migrate: Migrate::OnlyEmpty, ..Default::default() };
