@@ -32,6 +32,7 @@ proxies() {
     (cd "$folder" && { $download >&2 || { apt_install ca-certificates && $download >&2; }; })
     for package in "$folder"/*.deb; do dpkg -x "$package" "$folder"; done
     rm "$folder"/*.deb
+    nginx -v 2>/dev/null || apt_install libcrypt1 libpcre2-8-0 libssl3 zlib1g
     touch "$folder/ready"
 }
 
@@ -100,6 +101,7 @@ pay_by() {
     fail "no notice came in through $2"
 }
 
+for tool in curl openssl python3; do command -v $tool >/dev/null || apt_install $tool; done
 proxies
 sandbox=$(free_port) port=$(free_port) proxy=$(free_port) plain=$(free_port) tls=$(free_port)
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1 -days 2 \
