@@ -15,6 +15,7 @@ use crate::UnixMillis;
 use crate::channel::{Protocol, Signed};
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::observer::{Api, Ended, Observer};
 use crate::transport::{Budget, InProcess, Transport};
 use crate::types::{AppId, InvalidValue, MchId};
 use crate::v2::client::V2;
@@ -39,6 +40,7 @@ pub struct Client {
     transport: Transport,
     budget: Budget,
     clock: Clock,
+    observer: Observer,
     v3_has_ended: bool,
 }
 
@@ -64,7 +66,8 @@ impl Client {
     fn over(credentials: Credentials, transport: Transport) -> Self {
         let budget = Budget { first: Duration::from_secs(4), total: Duration::from_secs(7) };
         let (refresh, clock) = (Arc::default(), Clock::new(UnixMillis::now));
-        Client { credentials, refresh, transport, budget, clock, v3_has_ended: false }
+        let observer = Observer::default();
+        Client { credentials, refresh, transport, budget, clock, observer, v3_has_ended: false }
     }
 
     /// The same client with other limits: at most `total_ms` a call, of which at most `first_ms` at the first host if
@@ -83,6 +86,12 @@ impl Client {
     #[must_use]
     pub fn with_clock(self, now: impl Fn() -> UnixMillis + Send + Sync + 'static) -> Self {
         Client { clock: Clock::new(now), ..self }
+    }
+
+    /// The same client, which tells `told` of each call that ended.
+    #[must_use]
+    pub fn with_observer(self, told: impl Fn(&Ended<'_>) + Send + Sync + 'static) -> Self {
+        Client { observer: Observer::new(told), ..self }
     }
 
     /// The same client with the merchant's TLS certificate, which v2 refunds need. In process none asks for it.
@@ -181,7 +190,7 @@ impl Client {
     /// [`Error`] if WeChat cannot be reached, refuses, or answers what cannot be believed. What was known stays.
     pub async fn refresh_certificates(&self) -> Result<bool, Error> {
         match self.credentials.v3() {
-            Some(_) => self.v3()?.refresh(Why::Age).await,
+            Some(_) => self.refreshed(Why::Age).await,
             None => Ok(false),
         }
     }
@@ -192,7 +201,29 @@ impl Client {
     /// # Errors
     /// As [`Client::refresh_certificates`].
     pub async fn learn_certificate(&self, serial: &v3::serial::Serial) -> Result<bool, Error> {
-        self.v3()?.refresh(Why::Unknown(serial)).await
+        self.refreshed(Why::Unknown(serial)).await
+    }
+
+    async fn refreshed(&self, why: Why<'_>) -> Result<bool, Error> {
+        let refresh = async { self.v3()?.refresh(why).await };
+        let (of, ahead) = ((Api::Certificates, Protocol::V3), || self.transport.clock_ahead_s());
+        let read = self.observer.during(of, ahead, refresh, |read| match read {
+            // It was not due.
+            Ok(false) => None,
+            read => Some(read.as_ref().err()),
+        });
+        read.await
+    }
+
+    /// Makes a call, of which the observer is told.
+    async fn observed<T>(
+        &self,
+        api: Api,
+        protocol: Protocol,
+        call: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let ahead = || self.transport.clock_ahead_s();
+        self.observer.during((api, protocol), ahead, call, |answer| Some(answer.as_ref().err())).await
     }
 
     fn v2(&self, appid: Option<&AppId>) -> Result<V2<'_>, Error> {

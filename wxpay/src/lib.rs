@@ -107,6 +107,8 @@ mod fen;
 #[cfg(feature = "client")]
 pub mod host;
 pub mod invoke;
+#[cfg(feature = "client")]
+pub mod observer;
 mod payment;
 mod percent;
 mod placing;

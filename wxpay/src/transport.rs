@@ -1,6 +1,7 @@
 //! How a request's bytes get to WeChat and the answer's back: over HTTP, or in process to a service.
 
 mod answer;
+mod clock_ahead;
 mod in_process;
 mod tls;
 
@@ -10,6 +11,7 @@ use http::{HeaderMap, Method, Request, StatusCode};
 use reqwest::Url;
 use tokio::time::timeout;
 
+use self::clock_ahead::ClockAhead;
 use self::tls::{Tls, broken};
 use crate::error::Error;
 use crate::host::{Endpoint, is_wechat};
@@ -30,6 +32,7 @@ pub(crate) struct Hosts {
     tls: Tls,
     primary: Url,
     backup: Option<Url>,
+    clock_ahead: ClockAhead,
 }
 
 /// Whether any of the hosts does; a sandbox on this machine does not.
@@ -51,7 +54,13 @@ impl Transport {
         let tls = Tls::default();
         let speaks_tls = speaks_tls(&primary, backup.as_ref());
         let http = tls.connect(speaks_tls).map_err(|error| Error::Transport(error.into()))?;
-        Ok(Transport::Http(Box::new(Hosts { http, tls, primary, backup })))
+        Ok(Transport::Http(Box::new(Hosts {
+            http,
+            tls,
+            primary,
+            backup,
+            clock_ahead: ClockAhead::default(),
+        })))
     }
 
     /// The same with other TLS settings; in process there is no TLS.
@@ -75,6 +84,14 @@ impl Transport {
         match self {
             Transport::Http(hosts) => hosts.tls.ours.is_some() || hosts.primary.scheme() == "http",
             Transport::InProcess(_) => true,
+        }
+    }
+
+    /// How far the clock of the host that answered last is ahead of this machine's, in seconds, if it told the time.
+    pub(crate) fn clock_ahead_s(&self) -> Option<i64> {
+        match self {
+            Transport::Http(hosts) => hosts.clock_ahead.get(),
+            Transport::InProcess(_) => None,
         }
     }
 
@@ -156,17 +173,19 @@ impl Transport {
             Transport::Http(hosts) => hosts,
         };
         let at = |url: &Url| ask(To::Host(hosts.http.clone(), url.clone()));
+        let told =
+            |answer: Result<Reply<T>, Error>| answer.inspect(|reply| hosts.clock_ahead.told(&reply.headers));
         let Some(backup) = &hosts.backup else {
-            return within(budget.total, budget, at(&hosts.primary)).await;
+            return told(within(budget.total, budget, at(&hosts.primary)).await);
         };
-        let first = within(budget.first, budget, at(&hosts.primary)).await;
+        let first = told(within(budget.first, budget, at(&hosts.primary)).await);
         match &first {
             Ok(reply) if reply.status.is_server_error() => report(&Error::Status(reply.status.as_u16())),
             Ok(_) => return first,
             Err(error) => report(error),
         }
         let rest = budget.total.saturating_sub(start.elapsed());
-        within(rest, budget, at(backup)).await
+        told(within(rest, budget, at(backup)).await)
     }
 }
 

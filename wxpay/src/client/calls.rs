@@ -6,6 +6,7 @@ use crate::bill::{BillDate, BillError, BillType};
 use crate::channel::{By, Protocol, Signed, TradeType};
 use crate::error::Error;
 use crate::invoke::{AppParams, JsapiParams};
+use crate::observer::Api;
 use crate::placing::{Placing, Prepay, Ticket};
 use crate::refunding::{Refund, RefundAccepted, RefundQuery, Refunds};
 use crate::trade::Trade;
@@ -28,10 +29,14 @@ impl Client {
             let must_be = "the payer's public address: WeChat Pay refuses an H5 order from any other";
             return Err(Error::Invalid(InvalidValue { what: "payer_ip", must_be }));
         }
-        let prepay = match placing.channel.protocol {
-            Protocol::V2 => self.v2(Some(&placing.appid))?.unified_order(placing).await?,
-            Protocol::V3 => self.v3()?.place(placing).await?,
+        let protocol = placing.channel.protocol;
+        let place = async {
+            match protocol {
+                Protocol::V2 => self.v2(Some(&placing.appid))?.unified_order(placing).await,
+                Protocol::V3 => self.v3()?.place(placing).await,
+            }
         };
+        let prepay = self.observed(Api::Place, protocol, place).await?;
         match &prepay.ticket {
             // The payer's browser goes there, so it must not be anybody's.
             Ticket::Page(page) if !self.transport.has_page(page.as_str()) => {
@@ -52,10 +57,13 @@ impl Client {
         out_trade_no: &OutTradeNo,
     ) -> Result<Trade, Error> {
         let by = by.into();
-        match by.protocol {
-            Protocol::V2 => self.v2(by.appid)?.order_query(out_trade_no).await,
-            Protocol::V3 => self.v3()?.query(out_trade_no).await,
-        }
+        let call = async {
+            match by.protocol {
+                Protocol::V2 => self.v2(by.appid)?.order_query(out_trade_no).await,
+                Protocol::V3 => self.v3()?.query(out_trade_no).await,
+            }
+        };
+        self.observed(Api::Query, by.protocol, call).await
     }
 
     /// Queries one payment by WeChat's number of it: an order may have been paid twice, and only this tells the payments
@@ -69,10 +77,13 @@ impl Client {
         transaction_id: &TransactionId,
     ) -> Result<Trade, Error> {
         let by = by.into();
-        match by.protocol {
-            Protocol::V2 => self.v2(by.appid)?.transaction_query(transaction_id).await,
-            Protocol::V3 => self.v3()?.query_transaction(transaction_id).await,
-        }
+        let call = async {
+            match by.protocol {
+                Protocol::V2 => self.v2(by.appid)?.transaction_query(transaction_id).await,
+                Protocol::V3 => self.v3()?.query_transaction(transaction_id).await,
+            }
+        };
+        self.observed(Api::Query, by.protocol, call).await
     }
 
     /// Closes an unpaid order, so that it cannot be paid any more. WeChat refuses that in the first five minutes.
@@ -81,10 +92,13 @@ impl Client {
     /// Source: WeChat Pay v2, native.php?chapter=9_3, and v3, 关闭订单.
     pub async fn close(&self, by: impl Into<By<'_>> + Send, out_trade_no: &OutTradeNo) -> Result<(), Error> {
         let by = by.into();
-        match by.protocol {
-            Protocol::V2 => self.v2(by.appid)?.close_order(out_trade_no).await,
-            Protocol::V3 => self.v3()?.close(out_trade_no).await,
-        }
+        let call = async {
+            match by.protocol {
+                Protocol::V2 => self.v2(by.appid)?.close_order(out_trade_no).await,
+                Protocol::V3 => self.v3()?.close(out_trade_no).await,
+            }
+        };
+        self.observed(Api::Close, by.protocol, call).await
     }
 
     /// Asks for a refund. A success says that WeChat has accepted it, not that it is done. What is unclear is asked again
@@ -100,10 +114,13 @@ impl Client {
     ) -> Result<Verified<RefundAccepted>, Error> {
         refund.check().map_err(Error::Invalid)?;
         let by = by.into();
-        match by.protocol {
-            Protocol::V2 => self.v2(by.appid)?.refund(refund).await,
-            Protocol::V3 => self.v3()?.refund(refund).await,
-        }
+        let call = async {
+            match by.protocol {
+                Protocol::V2 => self.v2(by.appid)?.refund(refund).await,
+                Protocol::V3 => self.v3()?.refund(refund).await,
+            }
+        };
+        self.observed(Api::Refund, by.protocol, call).await
     }
 
     /// Queries one refund, or all refunds of a payment, [`Refunds::PAGE`] at a time. v3 has no such list, and finds a refund
@@ -118,10 +135,13 @@ impl Client {
         query: &RefundQuery,
     ) -> Result<Verified<Refunds>, Error> {
         let by = by.into();
-        match by.protocol {
-            Protocol::V2 => self.v2(by.appid)?.refund_query(query).await,
-            Protocol::V3 => self.v3()?.query_refunds(query).await,
-        }
+        let call = async {
+            match by.protocol {
+                Protocol::V2 => self.v2(by.appid)?.refund_query(query).await,
+                Protocol::V3 => self.v3()?.query_refunds(query).await,
+            }
+        };
+        self.observed(Api::QueryRefunds, by.protocol, call).await
     }
 
     /// Fetches the bill of a day that has passed, to be read row by row. WeChat makes it at 9:00 of the next day; ask
@@ -136,10 +156,19 @@ impl Client {
         bill_type: BillType,
         gzip: bool,
     ) -> Result<Bill, BillError> {
-        match by {
-            Protocol::V2 => self.v2(None)?.download_bill(date, bill_type, gzip).await,
-            Protocol::V3 => self.v3()?.download_bill(date, bill_type, gzip).await,
-        }
+        let call = async {
+            match by {
+                Protocol::V2 => self.v2(None)?.download_bill(date, bill_type, gzip).await,
+                Protocol::V3 => self.v3()?.download_bill(date, bill_type, gzip).await,
+            }
+        };
+        let ahead = || self.transport.clock_ahead_s();
+        let opened = self.observer.during((Api::Bill, by), ahead, call, |bill| match bill {
+            Err(BillError::Call(error)) => Some(Some(error)),
+            // That there is no bill yet is an answer too.
+            _ => Some(None),
+        });
+        opened.await
     }
 
     /// A shorter address for a printed code (mode one), which v2 alone has.
@@ -147,7 +176,8 @@ impl Client {
     /// [`Error`]; the long address works as well.
     /// Source: WeChat Pay v2, native.php?chapter=9_9.
     pub async fn short_url(&self, long_url: &CodeUrl) -> Result<CodeUrl, Error> {
-        self.v2(None)?.short_url(long_url).await
+        let call = async { self.v2(None)?.short_url(long_url).await };
+        self.observed(Api::ShortUrl, Protocol::V2, call).await
     }
 
     /// What a page in WeChat's browser invokes a payment with, for an order that was placed by `appid` and `signed` so.

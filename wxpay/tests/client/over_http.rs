@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use wxpay::client::{Client, Endpoint};
+use wxpay::observer::Api;
 use wxpay::v2::{Fields, XmlError, sign};
-use wxpay::{Error, Merchant, OutTradeNo, Protocol, SignType, TradeState};
+use wxpay::{Error, Merchant, OutTradeNo, Protocol, SignType, TradeState, UnixMillis};
 
 /// What a host does with each request that it has read in full.
 #[derive(Clone)]
@@ -243,6 +244,33 @@ async fn nobody_there_or_no_tls_there_is_a_broken_transport() {
     let client = Client::new(Merchant::sandbox(), endpoint).unwrap().with_budget(300, 300);
     assert!(query(&client).await.unwrap_err().is_unknown());
     assert_eq!(plain.requests(), 0);
+}
+
+#[tokio::test]
+async fn an_observer_is_told_of_each_call_how_it_ended_and_how_late_it_is_there() {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let observed = |client: Client| {
+        let told = Arc::clone(&told);
+        client.with_observer(move |ended| {
+            let failed = ended.error.map(Error::is_unknown);
+            told.lock().unwrap().push((ended.api, ended.protocol, failed, ended.clock_ahead_s, ended.took));
+        })
+    };
+    let late = http("200 OK", "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n", &not_paid());
+    query(&observed(Host::start(late).await.client(None))).await.unwrap();
+    query(&observed(Host::start(Does::Hangs).await.client(None).with_budget(50, 50))).await.unwrap_err();
+    // Certificates of an API that is not spoken are never read.
+    observed(nobody().await.client(None)).refresh_certificates().await.unwrap();
+    let told = told.lock().unwrap();
+    let [
+        (Api::Query, Protocol::V2, None, Some(ahead_s), _),
+        (Api::Query, Protocol::V2, Some(true), None, took),
+    ] = told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert!(ahead_s + UnixMillis::now().get() / 1000 - 784_111_777 <= 1, "{ahead_s}");
+    assert!(took >= Duration::from_millis(50), "{took:?}");
 }
 
 #[test]
