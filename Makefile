@@ -2,7 +2,7 @@
 # scripts/env.sh has the compiler and the folders that commands here share with them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run example docs test build check test-rust test-docs test-browser audit torture openapi contract bench faults fuzz clean setup site
+.PHONY: help run example docs test build check test-rust test-docs test-browser audit torture openapi metrics contract bench faults fuzz clean setup site
 
 cargo := source scripts/env.sh && cargo
 # All tests of the server's side, on SQLite and on a throw-away PostgreSQL.
@@ -50,6 +50,9 @@ torture: setup ## More of the simulation than make test has: SEEDS=n of them, or
 
 openapi: setup ## Write docs/openapi.json anew from the code
 	@export SAOMA_WRITE_OPENAPI=1; $(cargo) test --locked --workspace --exclude frontend --features "$$all_features" --lib the_document_in_docs
+
+metrics: setup ## Write docs/metrics.md anew from the code
+	@export SAOMA_WRITE_METRICS=1; $(cargo) test --locked -p observe --lib the_document_in_docs
 
 contract: setup ## Have Schemathesis try the contract for half an hour on each database (CONTRACT_S=n)
 	@export CONTRACT_S=$(or $(CONTRACT_S),1800); \

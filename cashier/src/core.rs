@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use recharge::apps::Apps;
 use recharge::audit::Actor;
-use recharge::command::RecordEvent;
+use recharge::command::{Lane, RecordEvent};
 use recharge::event::{Event, EventDetail};
 use recharge::order::{AbnormalPayments, LatePayment, Rules};
 use recharge::protocols::Protocols;
@@ -25,6 +25,7 @@ use crate::random::Random;
 use crate::recent::{self, Recent};
 use crate::throttle::{CallKind, Throttle};
 use crate::watched::Watched;
+use crate::wechat_calls;
 
 /// The operator's settings of recharging.
 #[derive(Debug, Clone)]
@@ -97,7 +98,7 @@ impl Cashier {
     ) -> Cashier {
         // v3 signs the time, which is this cashier's.
         let signing_clock = clock.clone();
-        let wechat = wechat.with_clock(move || signing_clock.now());
+        let wechat = wechat.with_clock(move || signing_clock.now()).with_observer(wechat_calls::measure);
         let watched = Watched::default();
         let rules = Arc::new(Rules {
             apps: Apps { main: wechat.appid().clone(), mobile: settings.mobile_app.clone() },
@@ -154,9 +155,9 @@ impl Cashier {
         self.inner.writer.write(RecordEvent(event)).await
     }
 
-    /// Commands that wait for the writer.
-    pub fn waiting_writes(&self) -> usize {
-        self.inner.writer.waiting()
+    /// Commands that wait for the writer in one of its queues.
+    pub fn waiting_writes(&self, lane: Lane) -> usize {
+        self.inner.writer.waiting(lane)
     }
 
     /// Stops new orders by this protocol for a reason that is known before WeChat is asked. One that WeChat accepts all the

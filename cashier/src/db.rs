@@ -34,6 +34,7 @@ pub mod events;
 pub mod exceptions;
 pub mod exports;
 pub mod facts;
+pub mod figures;
 pub mod grants;
 pub mod holds;
 pub(crate) mod idempotency_keys;
@@ -91,6 +92,7 @@ pub use connection::Connection;
 pub use error::{DbError, Inconsistency};
 pub use migrations::Age;
 pub use options::{DbOptions, Migrate, OpenError};
+pub use pool::Seats;
 use pool::{Opened, Opener, Pool, Pooled};
 use signals::Signals;
 use transaction::Held;
@@ -206,7 +208,8 @@ impl Db {
             Engine::Sqlite => (PATIENCE, SQLITE_STATEMENT),
             Engine::Postgres => (PATIENCE, options.statement_timeout),
         };
-        let opener = Opener { url: url.clone().into(), engine, access, limit, generation: Arc::default() };
+        let (url_of, generation) = (url.clone().into(), Arc::default());
+        let opener = Opener { url: url_of, engine, access, limit, user: "writing", generation };
         // A pool would report only that nothing came; this reports the cause.
         opener.open().await.map_err(OpenError::Connect)?;
         if engine == Engine::Postgres && pooler::is_between(&direct_url).await.map_err(OpenError::Connect)? {
@@ -219,7 +222,7 @@ impl Db {
             Box::pin(async move { connection.execute(AssertSqlSafe(set_up)).await.map(drop) })
         });
         Ok(Db {
-            reading: Pool::new(opener.clone(), reading, patience),
+            reading: Pool::new(Opener { user: "reading", ..opener.clone() }, reading, patience),
             writing: Pool::new(opener, writing, patience),
             outside: outside.connect_lazy(&url).map_err(|error| OpenError::Connect(error.into()))?,
             engine,
@@ -264,7 +267,12 @@ impl Db {
     async fn own_connection(&self) -> Result<Opened, DbError> {
         let passage = self.turnstile.to_read().await;
         passage.answer()?;
-        self.writing.opener().open().await
+        Opener { user: "writer", ..self.writing.opener().clone() }.open().await
+    }
+
+    /// The connections of the pools.
+    pub fn seats(&self) -> [Seats; 2] {
+        [self.reading.seats(), self.writing.seats()]
     }
 
     fn is_usable(&self, opened: &Opened) -> bool {

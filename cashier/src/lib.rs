@@ -41,6 +41,7 @@ mod throttle;
 pub mod token;
 pub mod watched;
 pub mod webhooks;
+mod wechat_calls;
 pub mod work;
 
 pub use crate::core::{Cashier, Settings};

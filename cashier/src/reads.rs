@@ -12,6 +12,7 @@ use wxpay::{AppId, Fen, OutTradeNo, UnixMillis};
 
 use crate::core::Cashier;
 use crate::db::DbError;
+use crate::db::figures::{self, Figures};
 use crate::db::order_filter::Filter;
 use crate::db::order_list::{self, Cursor, Listed, Page};
 use crate::db::order_totals::{self, Totals};
@@ -278,6 +279,14 @@ impl Cashier {
             }
         }
         Ok(days.into_iter().collect())
+    }
+
+    /// What an operator watches, counted in the database.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn figures(&self) -> Result<Figures, DbError> {
+        figures::read(&self.inner.db).await
     }
 
     /// How many orders are due for a query, and since when the oldest of them is.

@@ -48,6 +48,16 @@ pub enum Lane {
     Spending,
 }
 
+impl Lane {
+    /// The word in the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Lane::Money => "money",
+            Lane::Spending => "spending",
+        }
+    }
+}
+
 /// What a batch of commands has to read. A batch that only takes payments reads orders and nothing else.
 #[derive(Debug, Default)]
 pub struct Reads<'c> {

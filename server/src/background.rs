@@ -371,7 +371,4 @@ async fn tidy_once(server: &Server, round: u64) {
             tracing::warn!(%error, "could not delete sessions that have ended");
         }
     }
-    if let Some(metrics) = crate::health::recorder() {
-        metrics.run_upkeep();
-    }
 }

@@ -20,7 +20,12 @@ impl Heartbeats {
 
     /// The loops whose step takes longer than it may.
     pub fn stuck(&self) -> Vec<&'static str> {
+        self.all().into_iter().filter_map(|(name, is_stuck)| is_stuck.then_some(name)).collect()
+    }
+
+    /// All loops, and whether their step takes longer than it may.
+    pub fn all(&self) -> Vec<(&'static str, bool)> {
         let (pulses, now) = (self.0.lock().unwrap_or_else(PoisonError::into_inner), Instant::now());
-        pulses.iter().filter(|pulse| pulse.is_stuck(now)).map(Pulse::name).collect()
+        pulses.iter().map(|pulse| (pulse.name(), pulse.is_stuck(now))).collect()
     }
 }

@@ -59,7 +59,7 @@ impl HeldPolls {
         let mut taken = self.taken();
         let has_room = |net: Net| taken.by_net.get(&net).is_none_or(|count| *count < net.most());
         if *self.stopped.borrow() || taken.all >= self.most || !nets.into_iter().flatten().all(has_room) {
-            metrics::counter!("saoma_polls_not_held_total").increment(1);
+            observe::POLLS_NOT_HELD.of([]).inc();
             return None;
         }
         taken.all += 1;

@@ -28,6 +28,7 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
 };
 use ipnet::IpNet;
+use observe::Gauge;
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -35,6 +36,7 @@ use tokio::{
 use tower::ServiceExt as _;
 
 use self::stream::{Deadline, Stalling};
+use crate::requests::Requests;
 
 /// How much a client may take.
 #[derive(Debug, Clone)]
@@ -93,7 +95,15 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves until `stop`, then lets running requests end.
-pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
+pub async fn serve(
+    listener: TcpListener,
+    app: Router,
+    requests: Requests,
+    limits: Limits,
+    stop: impl Future<Output = ()>,
+) {
+    let requests = Arc::new(requests);
+    observe::CONNECTIONS_MAX.of([]).set(observe::float(limits.max_connections));
     let graceful = GracefulShutdown::new();
     let seats = Arc::new(Seats::new(limits.max_connections));
     let limits = Arc::new(limits);
@@ -104,7 +114,8 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
             () = &mut stop => break,
         };
         let watcher = graceful.watcher();
-        tokio::spawn(connection(accepted, app.clone(), Arc::clone(&seats), Arc::clone(&limits), watcher));
+        let (app, requests) = (app.clone(), Arc::clone(&requests));
+        tokio::spawn(connection(accepted, app, requests, Arc::clone(&seats), Arc::clone(&limits), watcher));
     }
     drop(listener);
     if tokio::time::timeout(limits.stop, graceful.shutdown()).await.is_err() {
@@ -144,6 +155,7 @@ fn is_the_clients(error: &io::Error) -> bool {
 async fn connection(
     accepted: Accepted,
     app: Router,
+    requests: Arc<Requests>,
     seats: Arc<Seats>,
     limits: Arc<Limits>,
     watcher: Watcher,
@@ -152,12 +164,18 @@ async fn connection(
     // Without it small answers wait for the client's acknowledgement; failing only costs time.
     let _ = stream.set_nodelay(true);
     let seat = Seat { seats, taken: AtomicBool::new(false) };
+    let _open = Open::new();
     // A connection counts as a page's until its first request is read; in the reserve it has less time for that.
     let header = if seat.take() { limits.header_of(peer) } else { limits.in_reserve };
-    let (seat, limits) = (&seat, &*limits);
+    let (seat, limits, requests) = (&seat, &*limits, &*requests);
     let service = service_fn(move |request: Request<Incoming>| {
         let app = app.clone();
-        async move { Ok::<_, Infallible>(answer(request, app, seat, peer, limits).await) }
+        async move {
+            let under_way = requests.came(request.method(), request.uri().path());
+            let response = answer(request, app, seat, peer, limits).await;
+            under_way.answered(response.status());
+            Ok::<_, Infallible>(response)
+        }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -206,11 +224,28 @@ pub(crate) fn is_reserved(path: &str) -> bool {
 }
 
 fn full() -> Response {
-    metrics::counter!("saoma_shed_total").increment(1);
+    observe::SHED.of([]).inc();
     let mut response = (StatusCode::SERVICE_UNAVAILABLE, "busy, try again\n").into_response();
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
     response
+}
+
+/// A connection that is open, in the metrics.
+struct Open(Gauge);
+
+impl Open {
+    fn new() -> Open {
+        let open = observe::CONNECTIONS.of([]);
+        open.inc();
+        Open(open)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 /// Places for connections; pages and pollers get at most 80 % of them.

@@ -131,9 +131,7 @@ fn counted_refund(verdict: &'static str, response: Response) -> Response {
 }
 
 pub(crate) fn count_refund(protocol: Protocol, verdict: &'static str) {
-    let protocol = label(protocol);
-    metrics::counter!("saoma_refund_notices_total", "protocol" => protocol, "verdict" => verdict)
-        .increment(1);
+    observe::REFUND_NOTICES.of([label(protocol), verdict]).inc();
 }
 
 /// The whole body, if it is not over the limit; never more than that is held.
@@ -203,8 +201,7 @@ fn label(protocol: Protocol) -> &'static str {
 }
 
 pub(crate) fn count(protocol: Protocol, verdict: &'static str) {
-    let protocol = label(protocol);
-    metrics::counter!("saoma_notices_total", "protocol" => protocol, "verdict" => verdict).increment(1);
+    observe::NOTICES.of([label(protocol), verdict]).inc();
 }
 
 fn success() -> Response {

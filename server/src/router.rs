@@ -23,7 +23,7 @@ use crate::{
     error_code::Code,
     health,
     key_call::{self, Gate},
-    limits, middleware, notify, notify_v3, openapi, payer_session, polls,
+    limits, metrics, middleware, notify, notify_v3, openapi, payer_session, polls,
     problem::{self, Problem},
     recharge_api, session, settings_desk,
     state::Server,
@@ -45,6 +45,7 @@ fn own_routes() -> Routes<Server> {
         .merge(access_token::routes())
         .merge(static_codes::routes())
         .merge(health::routes())
+        .merge(metrics::routes())
         .merge(polls::routes())
         .merge(session::routes())
         .merge(settings_desk::routes())

@@ -28,7 +28,6 @@ use crate::{
     background,
     config::{Config, Mode, PublicUrl, permissions},
     create_limit::CreateLimit,
-    health,
     heartbeats::Heartbeats,
     held_polls::HeldPolls,
     kept_secrets,
@@ -41,6 +40,7 @@ use crate::{
     payer_session::PayerSessions,
     readiness::Readiness,
     refusals::Refusals,
+    requests::Requests,
     router,
     same_site::Hosts,
     settings_desk, sign_type,
@@ -90,7 +90,6 @@ impl Running {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     // Rendering pages needs it; the second server of a test process finds it there.
     let _ = any_spawner::Executor::init_tokio();
-    health::recorder();
     let migrate = config.db.migrate;
     let (config, db) = opened(config, migrate).await?;
     warn_of_exposed_files(&config);
@@ -161,7 +160,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let loops = background::start(&server, config.cashier.query_limit_per_s);
     let limits = Limits::new(config.max_connections as usize, &config.trusted_proxies);
     tasks.push(tokio::spawn(async move {
-        listener::serve(listener, router::router(server), limits, until(stopped)).await;
+        let requests = Requests::of(&router::register());
+        listener::serve(listener, router::router(server), requests, limits, until(stopped)).await;
         drop(loops);
     }));
     Ok(Running { addr, public_url, sandbox_addr, browser_addr, first_password, no_operator, stop, tasks })

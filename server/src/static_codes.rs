@@ -75,7 +75,7 @@ async fn callback(State(server): State<Server>, body: Body) -> Response {
 }
 
 fn counted(verdict: &'static str, text: String) -> Response {
-    metrics::counter!("saoma_scans_total", "verdict" => verdict).increment(1);
+    observe::SCANS.of([verdict]).inc();
     reply(StatusCode::OK, text)
 }
 

@@ -75,6 +75,8 @@ mod key_desk;
 mod keys;
 #[path = "http/matrix.rs"]
 mod matrix;
+#[path = "http/metrics.rs"]
+mod metrics;
 #[path = "http/money.rs"]
 mod money;
 #[path = "http/notices.rs"]

@@ -8,8 +8,10 @@ use std::process::{Command, Output};
 use sqlx::{AnyConnection, Connection, Row};
 use tempfile::NamedTempFile;
 
+use wxpay::UnixMillis;
+
 use super::check::{self, Findings};
-use super::{Db, DbError, DbOptions, libpq};
+use super::{Db, DbError, DbOptions, facts, libpq};
 
 /// What a backup came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +43,26 @@ pub enum BackupError {
     NoProgram { program: &'static str, version: String },
     #[error("{program}: {said}")]
     Program { program: &'static str, said: String },
+}
+
+/// The fact that says when the last backup was made, in milliseconds.
+const LAST: &str = "last_backup_at";
+
+/// Notes in the database that a backup of it was made, so that its age can be watched.
+///
+/// # Errors
+/// [`DbError`]. The backup is good all the same.
+pub async fn note(db: &Db, at: UnixMillis) -> Result<(), DbError> {
+    let db2 = db.clone();
+    db.run_to_completion(async move { facts::set(&db2, LAST, &at.get().to_string()).await }).await
+}
+
+/// When the last backup was made by this program, if one ever was.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn last(db: &Db) -> Result<Option<UnixMillis>, DbError> {
+    Ok(facts::get(db, LAST).await?.and_then(|at| at.parse().ok()).map(UnixMillis::new))
 }
 
 fn not_copied(error: sqlx::Error) -> BackupError {

@@ -2,11 +2,13 @@
 //! its statement, and whoever waits for it, for as long as TCP hopes.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::{BoxFuture, FutureExt as _};
 use futures_util::stream::{self, BoxStream, StreamExt as _};
+use observe::Histogram;
 use sqlx::any::{AnyQueryResult, AnyRow, AnyStatement, AnyTypeInfo};
+use sqlx::error::ErrorKind;
 use sqlx::{Any, AnyConnection, AssertSqlSafe, Connection as _, Either, Error, Execute, Executor, SqlStr};
 
 use super::{Access, DbError, Engine, column};
@@ -24,6 +26,8 @@ pub struct Connection {
     engine: Engine,
     access: Access,
     limit: Duration,
+    /// How long its statements take.
+    seconds: Histogram,
     /// Not to be used again: a statement did not end, or the server is not, or is no more, the one to write to.
     lost: bool,
 }
@@ -38,16 +42,17 @@ impl Connection {
         engine: Engine,
         access: Access,
         limit: Duration,
+        seconds: Histogram,
     ) -> Result<Connection, DbError> {
-        within(limit, async {
+        let opened = within(limit, async {
             let inner = AnyConnection::connect(url).await?;
-            let mut connection = Connection { inner, engine, access, limit, lost: false };
+            let mut connection = Connection { inner, engine, access, limit, seconds, lost: false };
             connection.inner.execute(AssertSqlSafe(settings(engine, access, limit))).await?;
             connection.look_whether_it_takes_writes().await?;
             Ok(connection)
-        })
-        .await
-        .unwrap_or(Err(DbError::TimedOut))
+        });
+        let opened = opened.await.unwrap_or(Err(DbError::TimedOut));
+        opened.inspect_err(|_| observe::DB_ERRORS.of(["connect"]).inc())
     }
 
     async fn look_whether_it_takes_writes(&mut self) -> Result<(), DbError> {
@@ -90,13 +95,13 @@ impl Connection {
         }
     }
 
-    /// The parts that a statement needs, and how long it may take.
-    fn parts(&mut self) -> (&mut AnyConnection, &mut bool, Duration) {
+    /// The connection, and what watches a statement on it.
+    fn parts(&mut self) -> (&mut AnyConnection, Watch<'_>) {
         let limit = match self.engine {
             Engine::Sqlite => self.limit,
             Engine::Postgres => self.limit + LONGER_THAN_THE_SERVER,
         };
-        (&mut self.inner, &mut self.lost, limit)
+        (&mut self.inner, Watch { limit, lost: &mut self.lost, seconds: Some(&self.seconds) })
     }
 }
 
@@ -108,8 +113,8 @@ impl<'c> Executor<'c> for &'c mut Connection {
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        let (inner, lost, limit) = self.parts();
-        ended(limit, lost, inner.execute(query)).boxed()
+        let (inner, watch) = self.parts();
+        watch.once(inner.execute(query)).boxed()
     }
 
     fn fetch_many<'e, 'q: 'e, E>(
@@ -120,12 +125,13 @@ impl<'c> Executor<'c> for &'c mut Connection {
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        let (inner, lost, limit) = self.parts();
-        // The limit is that of each row here: the reader may be slow.
-        let rows = stream::unfold(Some((inner.fetch_many(query), lost)), move |state| async move {
-            let (mut rows, lost) = state?;
-            let next = ended(limit, lost, async { rows.next().await.transpose() }).await.transpose()?;
-            let state = next.is_ok().then_some((rows, lost));
+        let (inner, watch) = self.parts();
+        // The limit is that of each row here, and the time that of the first: the reader may be slow.
+        let rows = stream::unfold(Some((inner.fetch_many(query), watch)), |state| async move {
+            let (mut rows, mut watch) = state?;
+            let next = watch.over(async { rows.next().await.transpose() }).await.transpose()?;
+            watch.seconds = None;
+            let state = next.is_ok().then_some((rows, watch));
             Some((next, state))
         });
         rows.boxed()
@@ -136,8 +142,8 @@ impl<'c> Executor<'c> for &'c mut Connection {
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        let (inner, lost, limit) = self.parts();
-        ended(limit, lost, inner.fetch_all(query)).boxed()
+        let (inner, watch) = self.parts();
+        watch.once(inner.fetch_all(query)).boxed()
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<AnyRow>, Error>>
@@ -145,8 +151,8 @@ impl<'c> Executor<'c> for &'c mut Connection {
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        let (inner, lost, limit) = self.parts();
-        ended(limit, lost, inner.fetch_optional(query)).boxed()
+        let (inner, watch) = self.parts();
+        watch.once(inner.fetch_optional(query)).boxed()
     }
 
     fn prepare_with<'e>(
@@ -157,8 +163,8 @@ impl<'c> Executor<'c> for &'c mut Connection {
     where
         'c: 'e,
     {
-        let (inner, lost, limit) = self.parts();
-        ended(limit, lost, inner.prepare_with(sql, parameters)).boxed()
+        let (inner, watch) = self.parts();
+        watch.once(inner.prepare_with(sql, parameters)).boxed()
     }
 }
 
@@ -176,19 +182,52 @@ pub(super) fn settings(engine: Engine, access: Access, limit: Duration) -> Strin
     format!("SET statement_timeout = {limit_ms}; SET idle_in_transaction_session_timeout = 60000{read_only}")
 }
 
-/// A statement's result. After one that did not come in time, or that says that the server cannot be used, neither can the
-/// connection.
-async fn ended<T>(
+/// What watches a statement: its time limit, and what it is to its connection.
+struct Watch<'c> {
     limit: Duration,
-    lost: &mut bool,
-    statement: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    let late = || Err(io::Error::new(io::ErrorKind::TimedOut, "the database did not answer in time").into());
-    let result = within(limit, statement).await.unwrap_or_else(late);
-    if result.as_ref().is_err_and(ends_the_connection) {
-        *lost = true;
+    lost: &'c mut bool,
+    /// How long it took is written here.
+    seconds: Option<&'c Histogram>,
+}
+
+impl Watch<'_> {
+    async fn once<T>(mut self, statement: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.over(statement).await
     }
-    result
+
+    /// A statement's result. After one that did not come in time, or that says that the server cannot be used, neither can the
+    /// connection.
+    async fn over<T>(&mut self, statement: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let began = Instant::now();
+        let late =
+            || Err(io::Error::new(io::ErrorKind::TimedOut, "the database did not answer in time").into());
+        let result = within(self.limit, statement).await.unwrap_or_else(late);
+        if let Some(seconds) = self.seconds {
+            seconds.observe(began.elapsed().as_secs_f64());
+        }
+        if let Err(error) = &result {
+            observe::DB_ERRORS.of([kind(error)]).inc();
+            *self.lost |= ends_the_connection(error);
+        }
+        result
+    }
+}
+
+/// What kind of error it is, for the metrics.
+fn kind(error: &Error) -> &'static str {
+    match error {
+        Error::Io(error) if error.kind() == io::ErrorKind::TimedOut => "timeout",
+        error if ends_the_connection(error) => "connection",
+        Error::Database(error) if error.kind() != ErrorKind::Other => "constraint",
+        Error::Database(error) => match error.code().as_deref() {
+            // The server ended it by `statement_timeout`.
+            Some("57014") => "timeout",
+            // Serialisation failures and deadlocks; SQLITE_BUSY and SQLITE_LOCKED.
+            Some("40001" | "40P01" | "5" | "6") => "conflict",
+            _ => "statement",
+        },
+        _ => "statement",
+    }
 }
 
 /// By the machine's clock: the simulation, whose time does not pass by itself, opens connections with a limit of an hour.

@@ -32,3 +32,16 @@ pub async fn get_or_set(db: &Db, name: &str, value: &str) -> Result<String, DbEr
     transaction.commit().await?;
     column(&row, "value")
 }
+
+/// Makes `value` the value of `name`. Must run in a task that is not dropped halfway.
+pub(super) async fn set(db: &Db, name: &str, value: &str) -> Result<(), DbError> {
+    let mut transaction = db.begin().await?;
+    sqlx::query(
+        "INSERT INTO facts (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+    )
+    .bind(name)
+    .bind(value)
+    .execute(transaction.connection())
+    .await?;
+    transaction.commit().await
+}

@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use recharge::batch::{Apply, Batch};
-use recharge::command::{Outcome, Reads};
+use recharge::command::{Lane, Outcome, Reads};
 use recharge::exception::ExceptionId;
 use recharge::spend::Shifts;
 use tokio::sync::oneshot;
@@ -13,7 +14,11 @@ use wxpay::UnixMillis;
 use super::error::WriteError;
 
 /// A queued command. A job that is dropped unanswered tells its caller that the outcome is unknown.
-pub struct Job(Box<dyn Queued>);
+pub struct Job {
+    command: Box<dyn Queued>,
+    lane: Lane,
+    came: Instant,
+}
 
 /// The reply of a job, as its caller gets it.
 pub type Answer<R> = oneshot::Receiver<Result<R, WriteError>>;
@@ -26,22 +31,28 @@ impl Job {
         C::Reply: Any + Send + Sync,
     {
         let (caller, answer) = oneshot::channel();
-        (Job(Box::new(Waiting { command, reply: None, caller: Some(caller) })), answer)
+        let command = Box::new(Waiting { command, reply: None, caller: Some(caller) });
+        (Job { command, lane: C::LANE, came: Instant::now() }, answer)
+    }
+
+    /// Its queue, and how long it has waited there.
+    pub(super) fn waited(&self, now: Instant) -> (Lane, Duration) {
+        (self.lane, now.saturating_duration_since(self.came))
     }
 
     /// What has to be read before it can be decided.
     pub(super) fn reads<'j>(&'j self, reads: &mut Reads<'j>) {
-        self.0.reads(reads);
+        self.command.reads(reads);
     }
 
     /// Decides it; the reply is kept until it is known whether it was written.
     pub(super) fn apply(&mut self, batch: &mut Batch<'_>) {
-        self.0.apply(batch);
+        self.command.apply(batch);
     }
 
     /// Dates an exception that was on record already back to when it was seen first.
     pub(super) fn date(&mut self, seen: &[(ExceptionId, UnixMillis)]) {
-        if let Some(Outcome::Exception { id, first_seen_at }) = self.0.outcome()
+        if let Some(Outcome::Exception { id, first_seen_at }) = self.command.outcome()
             && let Some((_, at)) = seen.iter().find(|(known, _)| known == id)
         {
             *first_seen_at = *at;
@@ -50,12 +61,12 @@ impl Job {
 
     /// Puts right what the reply says of accounts that others moved since they were read.
     pub(super) fn shift(&mut self, shifts: &Shifts) {
-        self.0.shift(shifts);
+        self.command.shift(shifts);
     }
 
     /// Gives the caller the reply, or the error if nothing of it was written.
     pub(super) fn answer(&mut self, written: Result<(), WriteError>) {
-        self.0.answer(written);
+        self.command.answer(written);
     }
 }
 

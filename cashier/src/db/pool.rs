@@ -3,10 +3,11 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool::Runtime;
 use deadpool::managed::{self, Metrics, Object, PoolError, RecycleError, RecycleResult, Timeouts};
+use observe::Histogram;
 
 use super::connection::Connection;
 use super::{Access, DbError, Engine};
@@ -19,6 +20,8 @@ pub(super) struct Opener {
     pub access: Access,
     /// The longest that a statement may take.
     pub limit: Duration,
+    /// Who runs statements on them, in the metrics.
+    pub user: &'static str,
     /// Raised when an idle connection does not answer: its server is gone, and those that were opened before are not asked one
     /// after the other, each for two seconds.
     pub generation: Arc<AtomicU64>,
@@ -38,7 +41,8 @@ impl Opener {
     /// [`DbError`].
     pub async fn open(&self) -> Result<Opened, DbError> {
         let generation = self.generation.load(Ordering::SeqCst);
-        let connection = Connection::open(&self.url, self.engine, self.access, self.limit).await?;
+        let seconds = observe::DB_SECONDS.of([self.user]);
+        let connection = Connection::open(&self.url, self.engine, self.access, self.limit, seconds).await?;
         Ok(Opened { connection, generation })
     }
 
@@ -70,7 +74,11 @@ impl managed::Manager for Opener {
 
 /// Up to `most` connections; all clones are the same pool.
 #[derive(Debug, Clone)]
-pub(super) struct Pool(managed::Pool<Opener>);
+pub(super) struct Pool {
+    pool: managed::Pool<Opener>,
+    /// How long callers wait for a connection.
+    wait: Histogram,
+}
 
 /// A connection out of a pool, to which it goes back when it is dropped, unless it must not be used again: then it is closed at once,
 /// because SQLite's one writer might wait for what it left open.
@@ -105,9 +113,20 @@ impl Drop for Pooled {
     }
 }
 
+/// The connections of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seats {
+    /// Which pool.
+    pub pool: &'static str,
+    pub idle: usize,
+    pub used: usize,
+    pub most: usize,
+}
+
 impl Pool {
     /// Opens nothing yet. `patience` is how long a caller waits for a free connection.
     pub fn new(opener: Opener, most: u32, patience: Duration) -> Pool {
+        let opened_for = opener.user;
         // Opening and looking have limits of their own.
         let timeouts = Timeouts { wait: Some(patience), create: None, recycle: None };
         let pool = managed::Pool::builder(opener)
@@ -115,23 +134,37 @@ impl Pool {
             .runtime(Runtime::Tokio1)
             .timeouts(timeouts)
             .build();
-        Pool(pool.unwrap_or_else(|_| unreachable!("time limits have their runtime")))
+        let wait = observe::DB_WAIT.of([opened_for]);
+        Pool { pool: pool.unwrap_or_else(|_| unreachable!("time limits have their runtime")), wait }
     }
 
     /// # Errors
     /// [`DbError`]; [`DbError::NoConnection`] where none became free in time.
     pub async fn get(&self) -> Result<Pooled, DbError> {
-        let object = self.0.get().await.map_err(|error| match error {
+        let began = Instant::now();
+        let got = self.pool.get().await;
+        self.wait.observe(began.elapsed().as_secs_f64());
+        let object = got.map_err(|error| match error {
             PoolError::Backend(error) => error,
             PoolError::Timeout(_)
             | PoolError::Closed
             | PoolError::NoRuntimeSpecified
-            | PoolError::PostCreateHook(_) => DbError::NoConnection,
+            | PoolError::PostCreateHook(_) => {
+                observe::DB_ERRORS.of(["pool"]).inc();
+                DbError::NoConnection
+            }
         })?;
         Ok(Pooled(Some(object)))
     }
 
     pub fn opener(&self) -> &Opener {
-        self.0.manager()
+        self.pool.manager()
+    }
+
+    /// How many connections there are, idle and in use, and may be at most.
+    pub fn seats(&self) -> Seats {
+        let status = self.pool.status();
+        let used = status.size.saturating_sub(status.available);
+        Seats { pool: self.opener().user, idle: status.available, used, most: status.max_size }
     }
 }

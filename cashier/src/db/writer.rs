@@ -2,6 +2,10 @@
 //! the commit, so that many notices share one flush to disk. There are two queues, because what a site spends may come in floods
 //! and must not make a notice wait.
 
+use std::sync::LazyLock;
+use std::time::Instant;
+
+use observe::{Histogram, float};
 use tokio::sync::mpsc;
 
 use super::DbError;
@@ -45,6 +49,7 @@ impl Writer {
                 if jobs.is_empty() {
                     return;
                 }
+                measure(&jobs);
                 let committer = committer.clone();
                 // In a task of its own: a panic in one batch must not end the writer.
                 let committing = tokio::spawn(async move { committer.commit(&mut jobs).await });
@@ -66,7 +71,7 @@ impl Writer {
         C::Reply: Send + Sync + 'static,
     {
         let (job, answer) = Job::new(command);
-        self.lane(C::LANE).try_send(job).map_err(|_| WriteError::Busy)?;
+        self.lane(C::LANE).try_send(job).map_err(|_| busy(C::LANE))?;
         answered(answer).await
     }
 
@@ -83,7 +88,7 @@ impl Writer {
         C: Apply + Send + Sync + 'static,
         C::Reply: Send + Sync + 'static,
     {
-        let places = self.lane(C::LANE).try_reserve_many(commands.len()).map_err(|_| WriteError::Busy)?;
+        let places = self.lane(C::LANE).try_reserve_many(commands.len()).map_err(|_| busy(C::LANE))?;
         let (jobs, answers): (Vec<_>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
         places.zip(jobs).for_each(|(place, job)| place.send(job));
         let mut replies = Vec::with_capacity(answers.len());
@@ -100,9 +105,34 @@ impl Writer {
         }
     }
 
-    /// How many commands wait.
-    pub fn waiting(&self) -> usize {
-        [&self.money, &self.spending].map(|queue| queue.max_capacity() - queue.capacity()).iter().sum()
+    /// How many commands wait in each queue.
+    pub fn waiting(&self, lane: Lane) -> usize {
+        let queue = self.lane(lane);
+        queue.max_capacity() - queue.capacity()
+    }
+}
+
+fn busy(lane: Lane) -> WriteError {
+    observe::WRITER_REFUSED.of([lane.name()]).inc();
+    WriteError::Busy
+}
+
+/// The series of the queues: commands of a batch, and how long those of each lane waited.
+static MEASURED: LazyLock<[Histogram; 3]> = LazyLock::new(|| {
+    let wait = |lane: Lane| observe::WRITER_WAIT.of([lane.name()]);
+    [observe::WRITER_BATCH.of([]), wait(Lane::Money), wait(Lane::Spending)]
+});
+
+fn measure(jobs: &[Job]) {
+    let ([batch, money, spending], now) = (&*MEASURED, Instant::now());
+    batch.observe(float(jobs.len()));
+    for job in jobs {
+        let (lane, waited) = job.waited(now);
+        let wait = match lane {
+            Lane::Money => money,
+            Lane::Spending => spending,
+        };
+        wait.observe(waited.as_secs_f64());
     }
 }
 

@@ -113,6 +113,12 @@ impl Epay {
             },
         };
         let (reference, problem) = (claimed.wanted.reference.clone(), tried.problem.unwrap_or_default());
+        let outcome = match &ended {
+            Ended::Told => "told",
+            Ended::Again { .. } => "failed",
+            Ended::GivenUp => "given_up",
+        };
+        observe::EPAY_TRIES.of([outcome]).inc();
         match &ended {
             Ended::Told => tracing::info!("told the site of {reference}"),
             Ended::Again { .. } => tracing::warn!("the site of {reference} was not told: {problem}"),

@@ -184,6 +184,7 @@ impl Dispatcher {
     /// Keeps a result and goes on with its endpoint; whether nothing more is claimed for it.
     fn keep(&mut self, webhooks: &Webhooks, done: Done) -> bool {
         let Done { tried, took } = done;
+        measure(tried.outcome, took);
         let id = tried.endpoint.clone();
         if let Some(line) = self.lines.get_mut(&id) {
             line.sending = line.sending.saturating_sub(1);
@@ -303,6 +304,16 @@ async fn deliver(webhooks: Webhooks, endpoint: Endpoint, claimed: Claimed) -> Do
         random: u32::from_le_bytes(webhooks.0.random.bytes()),
     };
     Done { tried, took }
+}
+
+fn measure(outcome: Outcome, took: Duration) {
+    let outcome = match outcome {
+        Outcome::Delivered => "delivered",
+        Outcome::Gone => "gone",
+        Outcome::Failed(_) => "failed",
+    };
+    observe::WEBHOOK_TRIES.of([outcome]).inc();
+    observe::WEBHOOK_SECONDS.of([]).observe(took.as_secs_f64());
 }
 
 fn report(written: &webhook_deliveries::Written) {

@@ -48,7 +48,7 @@ fn start_behind(max_connections: usize, proxies: &[IpNet]) -> Running {
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let addr = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(serve(listener, app, limits, async {
+    let ended = tokio::spawn(serve(listener, app, Requests::of(&[]), limits, async {
         let _ = stopped.await;
     }));
     Running { addr, stop: Some(stop), ended }

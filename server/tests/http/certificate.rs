@@ -54,7 +54,7 @@ async fn an_expired_certificate_keeps_nobody_from_paying() {
         assert_eq!(order.status(), 200);
         let metrics = site.http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
         assert!(
-            metrics.contains("saoma_refund_certificate_expires_timestamp_seconds 1767139200\n"),
+            metrics.contains("saoma_certificate_expires_timestamp_seconds{certificate=\"merchant\"} 1767139200\n"),
             "{metrics}"
         );
         running.stop().await;

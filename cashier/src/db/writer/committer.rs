@@ -1,9 +1,10 @@
 //! One batch in one transaction: what is read for it, the order in which it is written, and who is answered what.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
+use observe::{Histogram, IntCounter};
 use sqlx::error::DatabaseError;
 use tokio::sync::Mutex;
 
@@ -19,6 +20,8 @@ use crate::watched::Watched;
 use recharge::batch::{Batch, Context};
 use recharge::command::Reads;
 use recharge::order::{Order, Rules};
+
+mod money;
 
 /// Time limit of one transaction.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -70,6 +73,14 @@ impl Committer {
     }
 
     async fn together(&self, jobs: &mut [Job]) -> Result<(), WriteError> {
+        let began = Instant::now();
+        let written = self.repeatedly(jobs).await;
+        MEASURED.seconds.observe(began.elapsed().as_secs_f64());
+        if written.is_ok() { &MEASURED.written } else { &MEASURED.failed }.inc();
+        written
+    }
+
+    async fn repeatedly(&self, jobs: &mut [Job]) -> Result<(), WriteError> {
         // Taken out, so that an error closes it.
         let mut kept = self.connection.lock().await;
         let mut own = kept.take();
@@ -89,8 +100,8 @@ impl Committer {
                     *kept = own;
                     return Ok(());
                 }
-                Ok(false) => {}
-                Err(error) if is_worth_repeating(&error) => {}
+                Ok(false) => MEASURED.again.inc(),
+                Err(error) if is_worth_repeating(&error) => MEASURED.again.inc(),
                 Err(error) => return Err(error.into()),
             }
         }
@@ -122,6 +133,7 @@ impl Committer {
         jobs.iter_mut().for_each(|job| job.apply(&mut batch));
         if batch.writes() {
             let Some(last) = self.store(connection, &mut batch, jobs).await? else { return Ok(false) };
+            money::count(&batch, self.clock.now());
             if !batch.outbox.is_empty() {
                 match last {
                     Some(last) => self.db.signals.numbered(last),
@@ -206,10 +218,32 @@ impl Committer {
             jobs.iter_mut().for_each(|job| job.date(&seen));
         }
         let last = outbox::append(connection, self.db.engine(), &self.db.random, &batch.outbox).await?;
+        let began = Instant::now();
         transaction.commit().await?;
+        MEASURED.commit_seconds.observe(began.elapsed().as_secs_f64());
         Ok(Some(last))
     }
 }
+
+/// The series of batches.
+struct Measured {
+    seconds: Histogram,
+    commit_seconds: Histogram,
+    written: IntCounter,
+    again: IntCounter,
+    failed: IntCounter,
+}
+
+static MEASURED: LazyLock<Measured> = LazyLock::new(|| {
+    let batches = |outcome| observe::WRITER_BATCHES.of([outcome]);
+    Measured {
+        seconds: observe::WRITER_SECONDS.of([]),
+        commit_seconds: observe::COMMIT_SECONDS.of([]),
+        written: batches("written"),
+        again: batches("again"),
+        failed: batches("failed"),
+    }
+});
 
 /// The orders of the refunds that were read, besides those that were.
 async fn of_refunds(

@@ -64,16 +64,16 @@ async fn a_flood_of_what_is_spent_is_refused_at_once_while_money_finds_its_queue
     let more = vec![spending(); SPENDING_QUEUE + 1];
     let refused = at_once(writer.write_each(more)).await;
     assert!(matches!(refused, Some(Err(WriteError::Busy))), "all of them or none");
-    assert_eq!(writer.waiting(), 0);
+    assert_eq!(writer.waiting(Lane::Spending), 0);
     let flooding = writer.clone();
     let flooding = tokio::spawn(async move { flooding.write_each(flood).await.is_ok() });
-    while writer.spending.capacity() > 0 && writer.waiting() < SPENDING_QUEUE {
+    while writer.spending.capacity() > 0 && writer.waiting(Lane::Spending) < SPENDING_QUEUE {
         yield_now().await;
     }
     assert!(matches!(at_once(writer.write(spending())).await, Some(Err(WriteError::Busy))));
     let paying = writer.clone();
     let paying = tokio::spawn(async move { paying.write(money()).await.is_ok() });
-    while writer.waiting() == SPENDING_QUEUE {
+    while writer.waiting(Lane::Money) == 0 {
         yield_now().await;
     }
     assert!(!paying.is_finished() && !flooding.is_finished(), "they wait");
