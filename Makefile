@@ -2,7 +2,7 @@
 # scripts/env.sh has the compiler and the folders that commands here share with them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run example docs test build check test-rust test-docs test-browser audit torture openapi metrics contract bench faults fuzz clean setup site
+.PHONY: help run example docs test build check test-rust test-docs test-browser alerts audit torture openapi metrics contract bench faults fuzz clean setup site
 
 cargo := source scripts/env.sh && cargo
 # All tests of the server's side, on SQLite and on a throw-away PostgreSQL.
@@ -14,7 +14,7 @@ help: ## This list
 run: ## Build and serve on http://127.0.0.1:3000 with the built-in sandbox
 	@bash scripts/run.sh
 
-test: check site test-rust test-docs test-browser ## Everything: all of make check, tests on both databases, the book, tests in a browser
+test: check site test-rust alerts test-docs test-browser ## Everything: all of make check, tests on both databases, the book, tests in a browser
 	@echo "everything passed"
 
 example: setup ## A small site that sells and spends credit, beside Saoma: examples/pay-per-use on http://127.0.0.1:4000
@@ -40,6 +40,10 @@ test-docs: setup ## The book: links, both languages alike, and what it says abou
 test-browser: site ## Tests in Chromium, with the binary that test-rust built
 	@$(cargo) build --locked --workspace --exclude frontend --features "$$all_features" --bin saoma
 	@bash scripts/end2end.sh
+
+alerts: setup ## Alerts and dashboard in ops/: promtool, and a Prometheus that watches a sandbox
+	@$(cargo) build --locked --workspace --exclude frontend --features "$$all_features" --bin saoma
+	@bash scripts/prometheus.sh
 
 audit: setup ## Known security advisories of our dependencies (needs the network)
 	@bash scripts/deny.sh advisories

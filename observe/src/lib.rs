@@ -29,6 +29,8 @@ pub fn float(count: usize) -> f64 {
 }
 
 #[cfg(test)]
+mod ops_tests;
+#[cfg(test)]
 mod tests {
     use super::*;
 
