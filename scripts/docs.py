@@ -130,6 +130,16 @@ def broken_links(folder):
                 yield f"{shown} has no such place"
 
 
+def broken_files():
+    """Links of the documents outside the book that lead to no file."""
+    for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("*/*.md")]):
+        text = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(encoding="utf-8"), flags=re.S)
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            parts = urllib.parse.urlsplit(link)
+            if not parts.scheme and parts.path and not (path.parent / parts.path).exists():
+                yield f"{path.relative_to(ROOT)}: {link} leads nowhere"
+
+
 def tree(language):
     """The pages in the order of the table of contents."""
     return re.findall(r"\]\(([^)]+)\)", read(f"book/{language}/src/SUMMARY.md"))
@@ -218,7 +228,7 @@ def banned(filter_file, log):
 
 
 def check(folder):
-    wrong = [*different_trees(), *different_blocks(), *unwritten(), *broken_links(folder.resolve())]
+    wrong = [*different_trees(), *different_blocks(), *unwritten(), *broken_files(), *broken_links(folder.resolve())]
     for line in wrong:
         print(f"the book: {line}", file=sys.stderr)
     return 1 if wrong else 0
