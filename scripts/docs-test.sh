@@ -93,8 +93,8 @@ pay_by() {
     curl -sf -o /dev/null "http://127.0.0.1:$sandbox/control/pay" \
         --json "{\"code_url\": $(python3 -c 'import json, sys; print(json.dumps(json.loads(sys.argv[1])["code_url"]))' "$order")}"
     for _ in $(seq 50); do
-        credited=$(curl -sf "http://127.0.0.1:$port/metrics" | sed -nE 's/^saoma_notices_total\{.*verdict="credited".*\} ([0-9]+)$/\1/p')
-        [ "${credited:-0}" -lt "$1" ] || return 0
+        credited=$(curl -sf "http://127.0.0.1:$port/metrics" | awk '/^saoma_notices_total\{.*verdict="credited"/ { all += $2 } END { print all + 0 }')
+        [ "$credited" -lt "$1" ] || return 0
         sleep 0.1
     done
     curl -s "http://127.0.0.1:$port/metrics" | grep notices >&2
