@@ -16,7 +16,7 @@ use crate::channel::{Protocol, Signed};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::observer::{Api, Ended, Observer};
-use crate::transport::{Budget, InProcess, Transport};
+use crate::transport::{Budget, InProcess, Trace, Transport};
 use crate::types::{AppId, InvalidValue, MchId};
 use crate::v2::client::V2;
 use crate::v2::merchant::Merchant;
@@ -92,6 +92,14 @@ impl Client {
     #[must_use]
     pub fn with_observer(self, told: impl Fn(&Ended<'_>) + Send + Sync + 'static) -> Self {
         Client { observer: Observer::new(told), ..self }
+    }
+
+    /// The same client, which sends what `traceparent` says in the header of that name (W3C Trace Context) with each call over
+    /// HTTP.
+    #[must_use]
+    pub fn with_trace(self, traceparent: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
+        let transport = self.transport.with_trace(Trace::new(traceparent));
+        Client { transport, ..self }
     }
 
     /// The same client with the merchant's TLS certificate, which v2 refunds need. In process none asks for it.

@@ -4,6 +4,7 @@ mod answer;
 mod clock_ahead;
 mod in_process;
 mod tls;
+mod trace;
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,7 @@ use crate::types::InvalidValue;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::in_process::InProcess;
+pub(crate) use self::trace::Trace;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Transport {
@@ -33,6 +35,7 @@ pub(crate) struct Hosts {
     primary: Url,
     backup: Option<Url>,
     clock_ahead: ClockAhead,
+    trace: Trace,
 }
 
 /// Whether any of the hosts does; a sandbox on this machine does not.
@@ -60,6 +63,7 @@ impl Transport {
             primary,
             backup,
             clock_ahead: ClockAhead::default(),
+            trace: Trace::default(),
         })))
     }
 
@@ -76,6 +80,14 @@ impl Transport {
                 Ok(Transport::Http(hosts))
             }
             in_process => Ok(in_process),
+        }
+    }
+
+    /// The same, which says of each call what it is part of; in process nothing is said.
+    pub(crate) fn with_trace(self, trace: Trace) -> Self {
+        match self {
+            Transport::Http(hosts) => Transport::Http(Box::new(Hosts { trace, ..*hosts })),
+            in_process => in_process,
         }
     }
 
@@ -172,7 +184,7 @@ impl Transport {
             }
             Transport::Http(hosts) => hosts,
         };
-        let at = |url: &Url| ask(To::Host(hosts.http.clone(), url.clone()));
+        let at = |url: &Url| ask(To::Host(hosts.http.clone(), url.clone(), hosts.trace.clone()));
         let told =
             |answer: Result<Reply<T>, Error>| answer.inspect(|reply| hosts.clock_ahead.told(&reply.headers));
         let Some(backup) = &hosts.backup else {
@@ -209,7 +221,7 @@ pub(crate) struct Reply<T> {
 
 /// Where one attempt goes.
 enum To {
-    Host(reqwest::Client, Url),
+    Host(reqwest::Client, Url, Trace),
     Service(InProcess),
 }
 
@@ -233,14 +245,15 @@ async fn within<T>(
 
 async fn ask(to: To, call: &Call<'_>) -> Result<Reply<Answer>, Error> {
     match to {
-        To::Host(http, base) => {
+        To::Host(http, base, trace) => {
             let prefix = base.path().trim_end_matches('/');
             let (path, query) =
                 call.target.split_once('?').map_or((call.target, None), |(p, q)| (p, Some(q)));
             let mut url = base.clone();
             url.set_path(&format!("{prefix}{path}"));
             url.set_query(query);
-            let headers = (call.headers)(&sent(&url, prefix));
+            let mut headers = (call.headers)(&sent(&url, prefix));
+            trace.add_to(&mut headers);
             let request = http.request(call.method.clone(), url.clone()).headers(headers);
             let response = request.body(call.body.to_owned()).send().await.map_err(broken)?;
             let (status, headers) = (response.status(), response.headers().clone());

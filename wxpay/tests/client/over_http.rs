@@ -273,6 +273,25 @@ async fn an_observer_is_told_of_each_call_how_it_ended_and_how_late_it_is_there(
     assert!(took >= Duration::from_millis(50), "{took:?}");
 }
 
+#[tokio::test]
+async fn a_call_says_which_trace_it_is_part_of_and_nothing_without_one() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for traced in [true, false] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let client = Client::new(Merchant::sandbox(), Endpoint { base_url, backup_url: None }).unwrap();
+        let client = client.with_budget(500, 500).with_trace(move || traced.then(|| PARENT.to_owned()));
+        let asking = tokio::spawn(async move { query(&client).await.is_ok() });
+        let (mut stream, mut head) = (listener.accept().await.unwrap().0, Vec::new());
+        while !head.windows(4).any(|end| end == b"\r\n\r\n") {
+            stream.read_buf(&mut head).await.unwrap();
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        assert_eq!(head.contains(&format!("\r\ntraceparent: {PARENT}\r\n")), traced, "{head}");
+        asking.abort();
+    }
+}
+
 #[test]
 fn an_address_that_is_not_one_is_refused_by_its_name() {
     let new = |base_url: &str, backup_url: Option<&str>| {
