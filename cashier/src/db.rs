@@ -303,7 +303,7 @@ impl Db {
         &self,
         write: impl Future<Output = Result<T, DbError>> + Send + 'static,
     ) -> Result<T, DbError> {
-        tokio::spawn(write).await.unwrap_or_else(|_| Err(DbError::TaskEnded))
+        observe::request::spawn(write).await.unwrap_or_else(|_| Err(DbError::TaskEnded))
     }
 
     /// Whether the database answers, and takes writes.

@@ -49,7 +49,8 @@ impl Cashier {
     ) -> Result<Order, PlaceError> {
         let (inner, number) = (Arc::clone(&self.inner), Arc::new(OnceLock::new()));
         let written = Arc::clone(&number);
-        let placing = tokio::spawn(async move { inner.place_idempotent(&request, &key, &written).await });
+        let placing =
+            observe::request::spawn(async move { inner.place_idempotent(&request, &key, &written).await });
         within_patience(&self.inner.clock, placing, || number.get().cloned()).await
     }
 

@@ -60,7 +60,7 @@ impl Cashier {
     pub async fn place(&self, request: PlaceRequest) -> Result<Order, PlaceError> {
         let (inner, number) = (Arc::clone(&self.inner), Arc::new(OnceLock::new()));
         let written = Arc::clone(&number);
-        let placing = tokio::spawn(async move { inner.place(&request, &written).await });
+        let placing = observe::request::spawn(async move { inner.place(&request, &written).await });
         let placed = within_patience(&self.inner.clock, placing, || number.get().cloned()).await;
         placed.map(|(order, _)| order)
     }
@@ -72,7 +72,7 @@ impl Cashier {
     /// [`PlaceError`].
     pub async fn new_code(&self, out_trade_no: OutTradeNo, seen_version: i64) -> Result<Order, PlaceError> {
         let (inner, number) = (Arc::clone(&self.inner), out_trade_no.clone());
-        let renewing = tokio::spawn(async move { inner.new_code(&number, seen_version).await });
+        let renewing = observe::request::spawn(async move { inner.new_code(&number, seen_version).await });
         within_patience(&self.inner.clock, renewing, || Some(out_trade_no)).await
     }
 

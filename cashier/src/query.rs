@@ -86,7 +86,7 @@ impl Cashier {
     pub async fn query(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<Option<TradeState>, AskError> {
         let inner = std::sync::Arc::clone(&self.inner);
         let (number, by) = (out_trade_no.clone(), Actor::Operator(by.to_owned()));
-        let asked = tokio::spawn(async move {
+        let asked = observe::request::spawn(async move {
             let order = orders::find(&inner.db, &number).await?.ok_or(QueryError::NotFound)?;
             inner.query_in_turn(&order, &by).await
         });
@@ -101,7 +101,7 @@ impl Cashier {
     pub async fn close(&self, out_trade_no: &OutTradeNo, by: &str) -> Result<Order, CloseError> {
         let inner = std::sync::Arc::clone(&self.inner);
         let (number, by) = (out_trade_no.clone(), Actor::Operator(by.to_owned()));
-        let closed = tokio::spawn(async move { inner.close(&number, &by).await });
+        let closed = observe::request::spawn(async move { inner.close(&number, &by).await });
         closed.await.unwrap_or_else(|_| Err(AskError::from(DbError::TaskEnded).into()))
     }
 

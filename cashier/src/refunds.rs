@@ -225,7 +225,8 @@ impl Cashier {
         by: Acting,
     ) -> Result<Refund, WithdrawError> {
         let (inner, number) = (Arc::clone(&self.inner), out_refund_no.clone());
-        let withdrawn = tokio::spawn(async move { inner.withdraw(&number, seen_version, by).await });
+        let withdrawn =
+            observe::request::spawn(async move { inner.withdraw(&number, seen_version, by).await });
         withdrawn.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 
@@ -265,7 +266,8 @@ impl Cashier {
         from: &str,
     ) -> Result<RefundNoticeAnswer, WriteError> {
         let (inner, from) = (Arc::clone(&self.inner), from.to_owned());
-        let taken = tokio::spawn(async move { inner.take_signed_refund_notice(notice, &from).await });
+        let taken =
+            observe::request::spawn(async move { inner.take_signed_refund_notice(notice, &from).await });
         taken.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 
@@ -280,7 +282,7 @@ impl Cashier {
         from: &str,
     ) -> Result<RefundNoticeAnswer, WriteError> {
         let (inner, from) = (Arc::clone(&self.inner), from.to_owned());
-        let taken = tokio::spawn(async move { inner.take_refund_notice(notice, &from).await });
+        let taken = observe::request::spawn(async move { inner.take_refund_notice(notice, &from).await });
         taken.await.unwrap_or_else(|_| Err(DbError::TaskEnded.into()))
     }
 }

@@ -158,7 +158,7 @@ impl Cashier {
         let request = PlaceRequest { user, total_fee, bonus, ip, way, terms: Terms::default(), by_key: None };
         // The order goes on by itself where this answer is too late for it.
         let cashier = self.clone();
-        let placing = tokio::spawn(async move { cashier.place(request).await });
+        let placing = observe::request::spawn(async move { cashier.place(request).await });
         let placed = match self.inner.clock.timeout(PLACED_WITHIN, placing).await {
             Some(placed) => placed.unwrap_or_else(|_| Err(PlaceError::Write(DbError::TaskEnded.into()))),
             None => {

@@ -1,9 +1,10 @@
-//! What can be seen of a running server from outside: every metric, once, with its name, labels and help text. `/metrics`
-//! and docs/metrics.md are both made of [`list::LIST`].
+//! What can be seen of a running server from outside: every metric, once, with its name, labels and help text, of which `/metrics`
+//! and docs/metrics.md are made ([`list::LIST`]); and which request the work at hand is for ([`request`]).
 
 mod document;
 pub mod family;
 pub mod list;
+pub mod request;
 
 pub use document::document;
 pub use list::*;

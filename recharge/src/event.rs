@@ -326,12 +326,14 @@ pub struct Event {
     pub detail: EventDetail,
     /// Where set, the order's time line has at most one event of this name.
     pub once: Option<String>,
+    /// The id of the request in which it happened, as lines of the log have it; `None` where the program acted by itself.
+    pub request: Option<String>,
 }
 
 impl Event {
     /// An event that may happen any number of times.
     pub fn new(out_trade_no: &OutTradeNo, at: UnixMillis, detail: EventDetail) -> Event {
-        Event { out_trade_no: out_trade_no.clone(), at, detail, once: None }
+        Event { out_trade_no: out_trade_no.clone(), at, detail, once: None, request: None }
     }
 
     /// The same event, at most one of this name on the order's time line.

@@ -36,7 +36,7 @@ pub(crate) fn routes() -> Routes<Server> {
 async fn export(State(server): State<Server>, request: PageRequest) -> Response {
     let filter = audit_filter(&request);
     let (sender, receiver) = mpsc::channel(PIECES);
-    tokio::spawn(async move {
+    observe::request::spawn(async move {
         if let Err(error) = send(&server, &filter, &sender).await {
             // The reader sees a connection that is cut, and never a file that only looks whole.
             tracing::error!(error = &error as &dyn std::error::Error, "the audit could not be exported");

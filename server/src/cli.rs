@@ -1,7 +1,6 @@
 //! Commands: what each one needs, and what it prints.
 
 use std::{
-    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -14,11 +13,10 @@ use cashier::{
 use clap::{Args, Parser, Subcommand};
 use recharge::{User, role::Role};
 use server::{
-    config::{self, LogFormat, Secret},
+    config::{self, Secret},
     kept_secrets, operators, start,
     user_token::{self, UserTokens},
 };
-use tracing_subscriber::EnvFilter;
 use wxpay::{UnixMillis, bill::BillDate};
 
 mod admin;
@@ -27,6 +25,7 @@ mod doctor;
 mod epay;
 mod key;
 mod listen;
+mod log;
 mod reconcile;
 mod sandbox;
 mod trigger;
@@ -233,20 +232,9 @@ async fn execute_simple(command: Command) -> Result<(), Failure> {
     }
 }
 
-fn log(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let ansi = std::io::stderr().is_terminal();
-    let lines =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
-    match format {
-        LogFormat::Human => lines.with_target(false).init(),
-        LogFormat::Json => lines.json().flatten_event(true).init(),
-    }
-}
-
 async fn serve(file: Option<&Path>) -> Result<(), Failure> {
     let config = config::load(file)?;
-    log(config.log_format);
+    log::init(config.log_format);
     let stop = stop_signal()?;
     allow_connections(config.max_connections);
     let who = config.identity();

@@ -21,14 +21,14 @@ use axum::{
     extract::ConnectInfo,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderName, HeaderValue, Request, StatusCode, header};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
 use ipnet::IpNet;
-use observe::Gauge;
+use observe::{Gauge, request};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -93,6 +93,11 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(addr)?;
     socket.listen(4096)
 }
+
+/// Names a request to people: taken from who asks, made where there is none, and told in the answer.
+const REQUEST_ID: &str = "x-request-id";
+/// Names the trace that a request is part of, for tools. Source: W3C Trace Context.
+const TRACEPARENT: &str = "traceparent";
 
 /// Serves until `stop`, then lets running requests end.
 pub async fn serve(
@@ -172,7 +177,12 @@ async fn connection(
         let app = app.clone();
         async move {
             let under_way = requests.came(request.method(), request.uri().path());
-            let response = answer(request, app, seat, peer, limits).await;
+            let given = |name| request.headers().get(name).map(HeaderValue::as_bytes);
+            let named = request::Request::of(given(REQUEST_ID), given(TRACEPARENT));
+            let mut response = named.during(answer(request, app, seat, peer, limits)).await;
+            if let Ok(id) = HeaderValue::from_str(named.id.as_str()) {
+                response.headers_mut().insert(HeaderName::from_static(REQUEST_ID), id);
+            }
             under_way.answered(response.status());
             Ok::<_, Infallible>(response)
         }

@@ -158,6 +158,7 @@ texts! { pub mod order {
     NOTE_SAVE = "保存备注", "Save note";
     LINE = "时间线", "Time line";
     EVIDENCE = "查看凭据", "See evidence";
+    REQUEST = "请求编号", "Request id";
     E_CREATED = "订单已创建", "Order created";
     E_PREPAY = "微信已受理，可以付款", "WeChat accepted it, it can be paid";
     E_CANCELLED = "已撤回，不再展示；可以时在微信关闭", "Taken back: not offered any more, closed at WeChat once it may be";

@@ -17,11 +17,13 @@ struct NewRow<'a> {
     t: i64,
     k: &'a str,
     d: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r: Option<&'a str>,
 }
 
-const INSERT: &str = "INSERT INTO events (out_trade_no, id, at, kind, detail) \
+const INSERT: &str = "INSERT INTO events (out_trade_no, id, at, kind, detail, request_id) \
      SELECT j.value->>'n', j.value->>'i', CAST(j.value->>'t' AS BIGINT), j.value->>'k', \
-     j.value->>'d' FROM jsonb_each($1) AS j WHERE true ON CONFLICT DO NOTHING";
+     j.value->>'d', j.value->>'r' FROM jsonb_each($1) AS j WHERE true ON CONFLICT DO NOTHING";
 
 pub(super) async fn append(
     connection: &mut Connection,
@@ -36,6 +38,7 @@ pub(super) async fn append(
             t: event.at.get(),
             k: event.kind().name(),
             d: event.detail.to_json(),
+            r: event.request.as_deref(),
         })
         .collect();
     bulk::write(connection, INSERT, &rows).await.map(|_| ())
@@ -55,7 +58,7 @@ fn next_id(instance: &str, at: UnixMillis) -> String {
 /// [`DbError`].
 pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo, limit: i64) -> Result<Vec<Event>, DbError> {
     let rows = sqlx::query(
-        "SELECT out_trade_no, id, at, kind, detail FROM events WHERE out_trade_no = $1 \
+        "SELECT out_trade_no, id, at, kind, detail, request_id FROM events WHERE out_trade_no = $1 \
          ORDER BY at DESC, id DESC LIMIT $2",
     )
     .bind(out_trade_no.as_str())
@@ -69,6 +72,7 @@ pub async fn of_order(db: &Db, out_trade_no: &OutTradeNo, limit: i64) -> Result<
             at: row.time("at")?,
             detail: detail(&row)?,
             once: None,
+            request: row.get("request_id")?,
         })
     };
     rows.iter().rev().map(event).collect()

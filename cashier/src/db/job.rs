@@ -4,6 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use observe::request::{Request, RequestId};
 use recharge::batch::{Apply, Batch};
 use recharge::command::{Lane, Outcome, Reads};
 use recharge::exception::ExceptionId;
@@ -18,6 +19,8 @@ pub struct Job {
     command: Box<dyn Queued>,
     lane: Lane,
     came: Instant,
+    /// The request that it was made for, if any.
+    request: Option<RequestId>,
 }
 
 /// The reply of a job, as its caller gets it.
@@ -32,7 +35,8 @@ impl Job {
     {
         let (caller, answer) = oneshot::channel();
         let command = Box::new(Waiting { command, reply: None, caller: Some(caller) });
-        (Job { command, lane: C::LANE, came: Instant::now() }, answer)
+        let request = Request::current().map(|request| request.id);
+        (Job { command, lane: C::LANE, came: Instant::now(), request }, answer)
     }
 
     /// Its queue, and how long it has waited there.
@@ -45,9 +49,13 @@ impl Job {
         self.command.reads(reads);
     }
 
-    /// Decides it; the reply is kept until it is known whether it was written.
+    /// Decides it; the reply is kept until it is known whether it was written. What it puts on time lines names its request.
     pub(super) fn apply(&mut self, batch: &mut Batch<'_>) {
+        let before = batch.events.len();
         self.command.apply(batch);
+        if let Some(request) = self.request {
+            batch.events[before..].iter_mut().for_each(|event| event.request = Some(request.to_string()));
+        }
     }
 
     /// Dates an exception that was on record already back to when it was seen first.

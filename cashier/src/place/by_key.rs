@@ -25,7 +25,7 @@ impl Cashier {
     ) -> Result<(Order, bool), PlaceError> {
         let (inner, number) = (Arc::clone(&self.inner), Arc::new(OnceLock::new()));
         let written = Arc::clone(&number);
-        let placing = tokio::spawn(async move {
+        let placing = observe::request::spawn(async move {
             let reference = request.by_key.as_ref().and_then(|by_key| by_key.reference.clone());
             match reference {
                 None => inner.place(&request, &written).await,

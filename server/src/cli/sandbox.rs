@@ -58,7 +58,7 @@ pub async fn run(options: Options) -> Result<(), Failure> {
             );
         }
     }
-    log(LogFormat::Human);
+    log::init(LogFormat::Human);
     let stop = stop_signal()?;
     let db = Db::open(&database).await?;
     start::claim(&db, config::SANDBOX_IDENTITY).await?;

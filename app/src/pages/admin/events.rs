@@ -263,6 +263,9 @@ fn item(lang: Lang, index: usize, event: &Event) -> impl IntoView + use<> {
     let evidence = fields(event).map(|_| view! {
         <a href=format!("#evidence-{index}")>{lang.t(text::EVIDENCE)}<span class="unseen">" "{at.clone()}</span></a>
     });
+    let request = event.request.clone().map(|id| {
+        view! { <span title=lang.t(text::REQUEST)><span class="unseen">{lang.t(text::REQUEST)}" "</span><span class="mono">{id}</span></span> }
+    });
     let notes: Vec<_> = notes.into_iter().map(|note| view! { <span>{note}</span> }).collect();
     view! {
         <li>
@@ -271,7 +274,7 @@ fn item(lang: Lang, index: usize, event: &Event) -> impl IntoView + use<> {
                 <time class="note" datetime=event.at.to_beijing_rfc3339()>{at}</time>
                 <div>
                     <h3>{title}{verdict.map(|(word, tone)| pill(word, tone))}</h3>
-                    <p class="note">{notes}{evidence}</p>
+                    <p class="note">{notes}{request}{evidence}</p>
                 </div>
             </div>
         </li>

@@ -100,7 +100,7 @@ pub async fn begin(
     let cashier = cashier.clone();
     let moved = Instant::now();
     let making = Making { cashier, export, source, by, lang, done: 0, moved, to };
-    tokio::spawn(making.run(first));
+    observe::request::spawn(making.run(first));
     let mut response = Response::new(Body::new(Parts(body)));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
