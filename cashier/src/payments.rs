@@ -4,7 +4,7 @@
 use recharge::command::{CreditPayment, Outcome, RecordEvent};
 use recharge::event::{Event, EventDetail};
 use recharge::exception::RETRY_UNKNOWN_MS;
-use recharge::order::Source;
+use recharge::order::{Proof, Source};
 use wxpay::{OutTradeNo, Payment, Protocol, Verified};
 
 use crate::core::{Cashier, Inner};
@@ -82,7 +82,10 @@ impl Inner {
         match &outcome {
             Outcome::Credited { late } => {
                 self.health.paid(proof);
-                tracing::info!(out_trade_no = %number, late, "credited {number}");
+                // Whoever took the notice writes one line of it.
+                if proof == Proof::Query {
+                    tracing::info!(out_trade_no = %number, late, "credited {number} on the answer of a query");
+                }
             }
             Outcome::Exception { id, .. } => {
                 tracing::warn!(out_trade_no = %number, "{} for {number} kept as an exception", id.kind.name());

@@ -1,7 +1,7 @@
 //! WeChat's notices of payments (`POST /wxpay/notify`) and refunds (`/wxpay/refund-notify`): verified, committed, and only
 //! then acknowledged.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use app::access::{Caller, Limit, Routes, Stranger};
 use axum::{
@@ -40,6 +40,7 @@ pub(crate) fn routes() -> Routes<Server> {
 }
 
 async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>, body: Body) -> Response {
+    let began = Instant::now();
     let Some(body) = whole(body).await else {
         return unverifiable(&server, &NoticeError::TooLarge);
     };
@@ -52,24 +53,27 @@ async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>
     }
     match read {
         Ok(Notice::Paid(payment)) => {
-            let from = from.0.0.to_string();
+            let (from, number) = (from.0.0.to_string(), payment.out_trade_no.clone());
             let settled = timeout(WRITE_WITHIN, server.cashier.credit_payment(payment, &from)).await;
-            answer(settled.ok().and_then(|settled| settled.inspect_err(not_written).ok()))
+            let (verdict, response) =
+                answer(settled.ok().and_then(|settled| settled.inspect_err(not_written).ok()));
+            told(Protocol::V2, number.as_str(), verdict, began);
+            counted(verdict, response)
         }
         Ok(Notice::NotPaid { out_trade_no, err_code, .. }) => {
             let err_code = err_code.unwrap_or_default();
+            let number = out_trade_no.as_ref().map_or("", |number| number.as_str());
             let recorded = match &out_trade_no {
                 Some(number) => timeout(WRITE_WITHIN, server.cashier.not_paid(number, &err_code)).await,
                 None => Ok(Ok(())),
             };
-            match recorded {
-                Ok(Ok(())) => counted("not_paid", success()),
-                Ok(Err(error)) => {
-                    not_written(&error);
-                    counted("not_written", unwritten())
-                }
-                Err(_) => counted("not_written", unwritten()),
-            }
+            let (verdict, response) =
+                match recorded.ok().and_then(|recorded| recorded.inspect_err(not_written).ok()) {
+                    Some(()) => ("not_paid", success()),
+                    None => ("not_written", unwritten()),
+                };
+            told(Protocol::V2, number, verdict, began);
+            counted(verdict, response)
         }
         Err(error) => {
             // WeChat did sign it: a query decides what this one failed to say.
@@ -89,6 +93,7 @@ async fn receive_refund(
     from: axum::Extension<ClientAddr>,
     body: Body,
 ) -> Response {
+    let began = Instant::now();
     let Ok(merchant) = server.wechat.v2_merchant() else {
         return counted_refund("no_credentials", no_credentials(&server));
     };
@@ -104,18 +109,15 @@ async fn receive_refund(
         }
     };
     server.cashier.notice_came(Protocol::V2);
-    let from = from.0.0.to_string();
-    match timeout(CONFIRM_WITHIN, server.cashier.take_refund_notice(notice, &from)).await {
-        Ok(Ok(RefundNoticeAnswer::Success)) => counted_refund("taken", success()),
-        Ok(Ok(RefundNoticeAnswer::Fail)) => {
-            counted_refund("unconfirmed", failure(StatusCode::OK, "退款尚未确认，请重试"))
-        }
-        Ok(Err(error)) => {
-            not_written(&error);
-            counted_refund("not_written", unwritten())
-        }
-        Err(_) => counted_refund("not_written", unwritten()),
-    }
+    let (from, number) = (from.0.0.to_string(), notice.out_refund_no.clone());
+    let taken = timeout(CONFIRM_WITHIN, server.cashier.take_refund_notice(notice, &from)).await;
+    let (verdict, response) = match taken.ok().and_then(|taken| taken.inspect_err(not_written).ok()) {
+        Some(RefundNoticeAnswer::Success) => ("taken", success()),
+        Some(RefundNoticeAnswer::Fail) => ("unconfirmed", failure(StatusCode::OK, "退款尚未确认，请重试")),
+        None => ("not_written", unwritten()),
+    };
+    told(Protocol::V2, number.as_str(), verdict, began);
+    counted_refund(verdict, response)
 }
 
 /// Without the v2 key nothing can be verified, and the schedule asks by API v3. The address stays: WeChat posts to it for
@@ -143,18 +145,18 @@ pub(crate) async fn whole(body: Body) -> Option<Bytes> {
 }
 
 /// The answer to a verified payment by what became of it. `None`: the commit is not confirmed, so WeChat shall repeat it.
-fn answer(settled: Option<NoticeAnswer>) -> Response {
+fn answer(settled: Option<NoticeAnswer>) -> (&'static str, Response) {
     match settled {
-        Some(NoticeAnswer::Success(outcome)) => counted(word(&outcome), success()),
+        Some(NoticeAnswer::Success(outcome)) => (word(&outcome), success()),
         Some(NoticeAnswer::Fail(outcome)) => {
             let reason = if outcome == Outcome::AskWeChat {
                 "签名方式与下单不一致"
             } else {
                 "订单不存在"
             };
-            counted(word(&outcome), failure(StatusCode::OK, reason))
+            (word(&outcome), failure(StatusCode::OK, reason))
         }
-        None => counted("not_written", unwritten()),
+        None => ("not_written", unwritten()),
     }
 }
 
@@ -167,6 +169,19 @@ pub(crate) fn word(outcome: &Outcome) -> &'static str {
         Outcome::Exception { id, .. } => id.kind.name(),
         Outcome::AskWeChat => "weaker_signature",
     }
+}
+
+/// The one line of a notice that is believed: whose, what became of it, and how long that took. The refund's number stands in the
+/// order's place where it is about one.
+pub(crate) fn told(protocol: Protocol, number: &str, verdict: &'static str, began: Instant) {
+    let ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    tracing::info!(
+        number,
+        protocol = label(protocol),
+        verdict,
+        ms,
+        "notice of {number}: {verdict} in {ms} ms"
+    );
 }
 
 /// Counted always, logged now and then: a flood of forgeries must not fill the disk.

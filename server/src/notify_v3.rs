@@ -1,7 +1,7 @@
 //! WeChat's notices by API v3 (`POST /wxpay/v3/notify` for payments, `/wxpay/v3/refund-notify` for refunds): verified,
 //! committed, and only then acknowledged. What a notice is says its signed text, not the address that it came to.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use app::access::Routes;
 use axum::{
@@ -20,7 +20,7 @@ use wxpay::{
 
 use crate::{
     client_addr::ClientAddr,
-    notify::{CONFIRM_WITHIN, NOTICE, WECHAT, count, count_refund, not_written, refused, whole, word},
+    notify::{CONFIRM_WITHIN, NOTICE, WECHAT, count, count_refund, not_written, refused, told, whole, word},
     state::{Server, WRITE_WITHIN},
 };
 
@@ -39,6 +39,7 @@ async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    let began = Instant::now();
     let read = match whole(body).await {
         Some(body) => read(&server, &headers, &body).await,
         None => Err(Refusal::Notice(NoticeError::TooLarge)),
@@ -49,29 +50,40 @@ async fn receive(
     let from = from.to_string();
     match read {
         Ok(Notice::Paid(payment)) => {
+            let number = payment.out_trade_no.clone();
             let settled = timeout(WRITE_WITHIN, server.cashier.credit_payment(payment, &from)).await;
-            match settled.ok().and_then(|settled| settled.inspect_err(not_written).ok()) {
-                Some(NoticeAnswer::Success(outcome)) => counted(word(&outcome), taken()),
-                Some(NoticeAnswer::Fail(outcome)) => counted(word(&outcome), fail()),
-                None => counted("not_written", fail()),
-            }
+            let (verdict, response) =
+                match settled.ok().and_then(|settled| settled.inspect_err(not_written).ok()) {
+                    Some(NoticeAnswer::Success(outcome)) => (word(&outcome), taken()),
+                    Some(NoticeAnswer::Fail(outcome)) => (word(&outcome), fail()),
+                    None => ("not_written", fail()),
+                };
+            told(Protocol::V3, number.as_str(), verdict, began);
+            counted(verdict, response)
         }
         Ok(Notice::NotPaid { out_trade_no, state, .. }) => {
             let recorded =
                 timeout(WRITE_WITHIN, server.cashier.not_paid(&out_trade_no, state.as_str())).await;
-            match recorded.ok().and_then(|recorded| recorded.inspect_err(not_written).ok()) {
-                Some(()) => counted("not_paid", taken()),
-                None => counted("not_written", fail()),
-            }
+            let (verdict, response) =
+                match recorded.ok().and_then(|recorded| recorded.inspect_err(not_written).ok()) {
+                    Some(()) => ("not_paid", taken()),
+                    None => ("not_written", fail()),
+                };
+            told(Protocol::V3, out_trade_no.as_str(), verdict, began);
+            counted(verdict, response)
         }
         Ok(Notice::Refund(notice)) => {
+            let number = notice.out_refund_no.clone();
             let settled = server.cashier.take_signed_refund_notice(notice, &from);
             let settled = timeout(CONFIRM_WITHIN, settled).await;
-            match settled.ok().and_then(|settled| settled.inspect_err(not_written).ok()) {
-                Some(RefundNoticeAnswer::Success) => counted_refund("taken", taken()),
-                Some(RefundNoticeAnswer::Fail) => counted_refund("unconfirmed", fail()),
-                None => counted_refund("not_written", fail()),
-            }
+            let (verdict, response) =
+                match settled.ok().and_then(|settled| settled.inspect_err(not_written).ok()) {
+                    Some(RefundNoticeAnswer::Success) => ("taken", taken()),
+                    Some(RefundNoticeAnswer::Fail) => ("unconfirmed", fail()),
+                    None => ("not_written", fail()),
+                };
+            told(Protocol::V3, number.as_str(), verdict, began);
+            counted_refund(verdict, response)
         }
         // WeChat may send what we do not know yet; a refusal would only make it send that again.
         Ok(Notice::Other { id, event }) => {

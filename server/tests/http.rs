@@ -115,6 +115,8 @@ mod refund_wishes;
 mod refunds;
 #[path = "http/releases.rs"]
 mod releases;
+#[path = "http/requests.rs"]
+mod requests;
 #[path = "http/restored.rs"]
 mod restored;
 #[path = "http/sandbox_alone.rs"]
