@@ -10,6 +10,8 @@ use tokio::sync::mpsc;
 
 pub(crate) mod access_tokens;
 pub mod accounts;
+pub(crate) mod alert_channels;
+pub(crate) mod alerts;
 pub(crate) mod api_keys;
 pub(crate) mod asked_credits;
 pub mod audit;
@@ -70,6 +72,7 @@ mod row;
 pub mod search;
 pub mod self_checks;
 pub mod sign_in;
+pub(crate) mod sign_in_news;
 pub(crate) mod signals;
 mod spending;
 pub mod sqlite_file;

@@ -1,5 +1,6 @@
 //! Does what `recharge` decides: all SQL, the one writer of a process, the calls to WeChat, and the background steps.
 
+pub mod alerts;
 pub mod api_keys;
 mod background;
 mod cancel;

@@ -25,6 +25,8 @@ pub enum Purpose {
     EpayKey,
     /// The secrets in the database of operators' second factors.
     SecondFactor,
+    /// Addresses and secrets in the database of the channels by which people are told.
+    AlertChannel,
 }
 
 impl Purpose {
@@ -36,6 +38,7 @@ impl Purpose {
             Purpose::WebhookSecret => "saoma webhook secret",
             Purpose::EpayKey => "saoma epay key",
             Purpose::SecondFactor => "saoma second factor",
+            Purpose::AlertChannel => "saoma alert channel",
         }
     }
 }

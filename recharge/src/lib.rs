@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod alert;
 pub mod api_key;
 pub mod apps;
 pub mod audit;

@@ -102,9 +102,16 @@ impl Sender {
         EndpointUrl::check(url, &self.public_url, &self.networks)
     }
 
+    /// Posts JSON that is not signed, as group robots take it.
+    pub(crate) async fn post(&self, url: &str, body: String) -> Reply {
+        let Ok(url) = self.check(url) else { return Reply::failed(Problem::BlockedAddress) };
+        let request = Request::post(url.as_str()).header(header::CONTENT_TYPE, "application/json");
+        self.exchange(&url, request, body).await
+    }
+
     /// Sends one event, signed with these secrets. The address is judged again: names are by the resolver, but an address that is
     /// written as one never meets that.
-    pub(super) async fn send(&self, url: &str, secrets: &[WebhookSecret], id: &str, body: String) -> Reply {
+    pub(crate) async fn send(&self, url: &str, secrets: &[WebhookSecret], id: &str, body: String) -> Reply {
         let Ok(url) = self.check(url) else { return Reply::failed(Problem::BlockedAddress) };
         if secrets.is_empty() {
             return Reply::failed(Problem::Secret);
