@@ -64,6 +64,8 @@ pub const DEBIT: &str = "/admin/account/debit";
 pub const KEYS: &str = "/admin/keys";
 /// The list of webhook endpoints, and the form that makes one.
 pub const WEBHOOKS: &str = "/admin/webhooks";
+/// The channels by which people are told, and the form that makes one.
+pub const ALERTS: &str = "/admin/alerts";
 /// The same as CSV.
 pub const AUDIT_CSV: &str = "/admin/audit.csv";
 /// Credits that wait for a second operator; takes the form that confirms one.
@@ -193,6 +195,9 @@ paths! {
     WEBHOOK_DELIVERY = "/admin/webhooks/{endpoint}/deliveries/{event}", webhook_delivery(endpoint, event);
     /// Sends it again.
     WEBHOOK_AGAIN = "/admin/webhooks/{endpoint}/deliveries/{event}/again", webhook_again(endpoint, event);
+    /// Sends a channel a test.
+    ALERT_TEST = "/admin/alerts/{channel}/test", alert_test(channel);
+    ALERT_DELETE = "/admin/alerts/{channel}/delete", alert_delete(channel);
     /// Dismisses the difference that the query names.
     DIFFERENCE_DISMISS = "/admin/reconciliations/{date}/dismiss", difference_dismiss(date);
 }

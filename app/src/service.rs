@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::extract::FromRef;
 use cashier::Cashier;
+use cashier::alerts::Alerts;
 use cashier::api_keys::ApiKeys;
 use cashier::db::DbError;
 use cashier::db::order_filter::{Filter, Span};
@@ -45,6 +46,7 @@ pub struct Service {
     pub keys: ApiKeys,
     pub operators: Accounts,
     pub webhooks: Webhooks,
+    pub alerts: Alerts,
     /// As they count for this request.
     pub site: Site,
     pub live: LiveSite,

@@ -7,6 +7,7 @@
 mod contract_page;
 mod operator;
 mod operator_accounts;
+mod operator_alerts;
 mod operator_audit;
 mod operator_bills;
 mod operator_codes;
@@ -22,10 +23,10 @@ mod refund_wishes;
 mod shared;
 
 pub use self::{
-    contract_page::*, operator::*, operator_accounts::*, operator_audit::*, operator_bills::*,
-    operator_codes::*, operator_find::*, operator_keys::*, operator_money::*, operator_people::*,
-    operator_second::*, operator_settings::*, operator_webhooks::*, payer_pages::*, refund_wishes::*,
-    shared::*,
+    contract_page::*, operator::*, operator_accounts::*, operator_alerts::*, operator_audit::*,
+    operator_bills::*, operator_codes::*, operator_find::*, operator_keys::*, operator_money::*,
+    operator_people::*, operator_second::*, operator_settings::*, operator_webhooks::*, payer_pages::*,
+    refund_wishes::*, shared::*,
 };
 pub use crate::lang::{Lang, Text};
 
@@ -61,6 +62,8 @@ mod tests {
             second::EVERY,
             factor::EVERY,
             webhooks::EVERY,
+            alerts::EVERY,
+            alert::EVERY,
             contract::EVERY,
             accounts::EVERY,
             orders::EVERY,

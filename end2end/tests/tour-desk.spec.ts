@@ -117,6 +117,13 @@ for (const [lang, locale] of [['zh', 'zh-CN'], ['en', 'en-US']]) {
       await expect(page).toHaveURL(/said=dismissed/)
       await expect(page.locator('main .list')).toContainText('admin')
       await at('admin-reconciliation-dismissed')
+      await page.goto('/admin/alerts')
+      await at('admin-alerts')
+      await page.locator('#name').fill('on call')
+      await page.locator('#url').fill('https://10.0.0.1/robot')
+      await page.locator('#password').fill(saoma.password)
+      await page.locator('form[action="/admin/alerts"] button').click()
+      await at('admin-alerts-wrong')
       await page.goto('/admin')
       // The last day compared keeps its link; the notice of open differences, which links to all days, is gone.
       await expect(page.locator('section[aria-labelledby="he-t"] dl.tiles')).toBeVisible()

@@ -73,6 +73,9 @@ pub fn start(server: &Server, query_limit_per_s: u32) -> Background {
     loops.run("news for webhooks", A_MINUTE, |server, _| poke_webhooks(server));
     loops.run("settings of the desk", A_MINUTE, |server, pulse| reread_settings(server.pages.clone(), pulse));
     loops.run("webhooks", A_MINUTE, |server, pulse| async move { server.pages.webhooks.run(&pulse).await });
+    loops.run("alerts", A_MINUTE, |server, pulse| async move {
+        server.pages.alerts.run(&server.cashier, &pulse).await;
+    });
     loops.run("notices of 易支付", A_MINUTE, |server, pulse| async move { server.epay.run(&pulse).await });
     loops.run("tidying", 5 * A_MINUTE, tidy);
     Background { _loops: loops.tasks }

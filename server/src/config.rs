@@ -5,6 +5,7 @@ mod certificate;
 mod channels;
 mod check;
 mod database;
+mod mail;
 mod merchant;
 mod parse;
 pub mod permissions;
@@ -22,7 +23,7 @@ mod weixin;
 use std::{net::SocketAddr, path::PathBuf};
 
 use app::{service::report::SettingLine, site::SiteSettings};
-use cashier::{db::DbOptions, sealing::SecretKeys};
+use cashier::{alerts::Mailer, db::DbOptions, sealing::SecretKeys};
 use ipnet::IpNet;
 use wxpay::{Protocol, SignType, client::Certificate};
 
@@ -81,6 +82,8 @@ pub struct Config {
     pub metrics_from: Vec<IpNet>,
     /// Private networks into which webhooks may be delivered.
     pub webhook_networks: Vec<IpNet>,
+    /// What sends mail to alert channels.
+    pub mailer: Option<Mailer>,
     pub log_format: LogFormat,
     /// By which protocol new orders are placed.
     pub first: Protocol,

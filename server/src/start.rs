@@ -7,9 +7,11 @@ use std::{
 };
 
 use app::{
+    alert_message::alert_message,
     service::Service,
     site::{SiteSettings, desk::LiveSite},
 };
+use cashier::alerts::{Alerts, Message};
 use cashier::db::{DbOptions, Migrate, facts, sqlite_file};
 use cashier::desk_settings::DeskSettings;
 use cashier::operators::{Accounts, Given, OperatorError};
@@ -115,14 +117,16 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     cashier.refresh_asked().await?;
     wechat::stop_if_expired(&cashier, &config, UnixMillis::now());
     let site = site_settings(&config, &public_url, sandbox_addr);
+    let live = LiveSite::new(Arc::clone(&site));
     let server = Server::new(Inner {
         pages: Service {
             cashier: cashier.clone(),
             keys: ApiKeys::new(db.clone(), mode_of_keys(&config)),
             operators: Accounts::new(db.clone(), secret_keys.as_ref()),
             webhooks: webhooks(&config, &db, secret_keys.as_ref(), &public_url)?,
-            site: Arc::clone(&site),
-            live: LiveSite::new(site),
+            alerts: alerts(&config, &db, secret_keys.as_ref(), &public_url, live.clone())?,
+            site,
+            live,
             desk: DeskSettings::new(db.clone()),
             report: Arc::new(settings_desk::report(&config)),
             contract: Arc::new(LazyLock::new(|| openapi::contract(&router::register()))),
@@ -237,6 +241,21 @@ fn webhooks(
 ) -> Result<Webhooks, StartError> {
     let settings = deliveries(config, public_url);
     Webhooks::new(db.clone(), Clock::system(), Random::system(), keys, settings).map_err(StartError::Webhooks)
+}
+
+/// Alerts to people, which go where webhooks may go.
+fn alerts(
+    config: &Config,
+    db: &Db,
+    keys: Option<&SecretKeys>,
+    public_url: &PublicUrl,
+    live: LiveSite,
+) -> Result<Alerts, StartError> {
+    let (settings, desk) = (deliveries(config, public_url), public_url.to_string());
+    let words = move |message: Message<'_>| alert_message(&live.now().name, &desk, message);
+    let mailer = config.mailer.clone();
+    Alerts::new(db.clone(), Clock::system(), Random::system(), keys, settings, mailer, words)
+        .map_err(StartError::Webhooks)
 }
 
 /// The merchants of 易支付, whose notices go where webhooks may go.

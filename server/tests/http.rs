@@ -7,6 +7,8 @@
 mod access_token;
 #[path = "http/account_desk.rs"]
 mod account_desk;
+#[path = "http/alert_desk.rs"]
+mod alert_desk;
 #[path = "http/amounts.rs"]
 mod amounts;
 #[path = "http/api.rs"]

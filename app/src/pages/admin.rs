@@ -1,6 +1,7 @@
 //! The operator's pages.
 
 pub mod account;
+pub mod alerts;
 pub mod audit;
 mod audit_words;
 pub mod code_sheet;

@@ -55,6 +55,8 @@ texts! { pub mod audit {
     A_KEY_MADE = "生成接口密钥", "Make an API key";
     A_KEY_ROTATED = "更换接口密钥", "Rotate an API key";
     A_KEY_REVOKED = "作废接口密钥", "Revoke an API key";
+    A_ALERT_MADE = "新建告警渠道", "Make an alert channel";
+    A_ALERT_DELETED = "删除告警渠道", "Delete an alert channel";
     A_WEBHOOK_MADE = "添加推送地址", "Make an endpoint";
     A_WEBHOOK_CHANGED = "修改推送地址", "Change an endpoint";
     A_WEBHOOK_ROTATED = "更换推送签名", "Rotate an endpoint's secret";

@@ -3,7 +3,7 @@
 use app::site::SiteSettings;
 
 use super::{
-    Config, ConfigError, LogFormat, Mode, Secret, business, database, merchant,
+    Config, ConfigError, LogFormat, Mode, Secret, business, database, mail, merchant,
     parse::{at_least, networks, socket_addr},
     public_url::PublicUrl,
     range::between,
@@ -64,6 +64,7 @@ impl Config {
                 }
                 (None, false) => Vec::new(),
             },
+            mailer: mail::mailer(&s)?,
             log_format: match s.log_format.as_str() {
                 "human" => LogFormat::Human,
                 "json" => LogFormat::Json,

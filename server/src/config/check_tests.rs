@@ -303,3 +303,31 @@ fn debug_shows_no_secret() {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
+
+#[test]
+fn mail_has_a_server_and_a_sender_and_no_password_goes_out_in_the_clear() {
+    let set = |url: Option<&str>, from: Option<&str>| {
+        let (url, from) = (url.map(str::to_owned), from.map(str::to_owned));
+        move |s: &mut Settings| (s.smtp_url, s.mail_from) = (url, from)
+    };
+    let from = Some("Saoma <saoma@example.com>");
+    for (url, from, setting) in [
+        (Some("smtps://mail.example.com"), None, "SAOMA_MAIL_FROM"),
+        (None, from, "SAOMA_SMTP_URL"),
+        (Some("mail.example.com"), from, "SAOMA_SMTP_URL"),
+        (Some("smtp://saoma:secret@mail.example.com"), from, "SAOMA_SMTP_URL"),
+        (Some("smtps://mail.example.com"), Some("nobody"), "SAOMA_MAIL_FROM"),
+    ] {
+        let said = refused(merchant(), set(url, from));
+        assert!(said.contains(setting) && !said.contains("secret"), "{said}");
+    }
+    for url in [
+        "smtps://saoma:secret@mail.example.com:465",
+        "smtp://u:p@mail.example.com:587?tls=required",
+        "smtp://127.0.0.1:25",
+    ] {
+        let mut settings = merchant();
+        set(Some(url), from)(&mut settings);
+        assert!(Config::check(settings).unwrap().mailer.is_some(), "{url}");
+    }
+}

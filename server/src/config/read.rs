@@ -74,6 +74,7 @@ fn has_secrets(layer: &SettingsLayer) -> bool {
         &layer.secret_key_old,
         &layer.user_token_secret,
         &layer.admin_password,
+        &layer.smtp_url,
         &layer.database_url,
         &layer.database_direct_url,
     ];

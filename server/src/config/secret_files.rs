@@ -22,6 +22,7 @@ pub(super) fn read(s: &mut Settings) -> Result<Vec<PathBuf>, ConfigError> {
         ("SAOMA_SECRET_KEY", &mut s.secret_key, &mut s.secret_key_file),
         ("SAOMA_SECRET_KEY_OLD", &mut s.secret_key_old, &mut s.secret_key_old_file),
         ("SAOMA_USER_TOKEN_SECRET", &mut s.user_token_secret, &mut s.user_token_secret_file),
+        ("SAOMA_SMTP_URL", &mut s.smtp_url, &mut s.smtp_url_file),
         ("SAOMA_ADMIN_PASSWORD", &mut s.admin_password, &mut s.admin_password_file),
     ];
     let mut files = Vec::new();
@@ -94,7 +95,7 @@ mod tests {
     #[test]
     fn every_file_that_the_settings_name_is_read() {
         let files: Vec<_> = Settings::META.fields.iter().filter(|f| f.name.ends_with("_file")).collect();
-        assert_eq!(files.len(), 10);
+        assert_eq!(files.len(), 11);
         for field in files {
             assert!(Settings::META.fields.iter().any(|f| Some(f.name) == field.name.strip_suffix("_file")));
         }

@@ -362,6 +362,21 @@ pub struct Settings {
     #[config(env = "SAOMA_WEBHOOK_NETWORKS", parse_env = confique::env::parse::list_by_comma)]
     pub webhook_networks: Option<Vec<String>>,
 
+    /// The server that sends mail to the mailboxes among the alert channels, with user and password: smtps://, or smtp:// with
+    /// ?tls=required for a server that begins without TLS.
+    /// Example: "smtps://saoma%40example.com:password@smtp.example.com:465"
+    #[config(env = "SAOMA_SMTP_URL")]
+    pub smtp_url: Option<String>,
+
+    /// A file with smtp_url.
+    #[config(env = "SAOMA_SMTP_URL_FILE")]
+    pub smtp_url_file: Option<String>,
+
+    /// The sender of such mail.
+    /// Example: "saoma@example.com"
+    #[config(env = "SAOMA_MAIL_FROM")]
+    pub mail_from: Option<String>,
+
     /// Sites that may show the recharge page in a frame: origins, without a path. Needs an https public_url; in sandbox mode
     /// pages of this machine need none, such as "http://localhost:8080".
     /// Example: ["https://www.example.com"]

@@ -8,8 +8,8 @@ use confique::{
 
 use super::settings::Settings;
 
-/// Parts of the names of settings whose values are never shown. `database_url` may have a password.
-const SECRET: [&str; 4] = ["key", "secret", "password", "database_url"];
+/// Parts of the names of settings whose values are never shown. `database_url` and `smtp_url` may have a password.
+const SECRET: [&str; 5] = ["key", "secret", "password", "database_url", "smtp_url"];
 /// The ends of names that say where to look.
 const NO_SECRET: [&str; 2] = ["_key_id", "_file"];
 
@@ -102,8 +102,9 @@ mod tests {
     fn no_secret_is_shown() {
         for line in lines(FILE, |_| Some("hidden".to_owned())) {
             let name = line.variable.to_lowercase();
-            let may_be_secret =
-                ["key", "secret", "password", "database_url"].iter().any(|part| name.contains(part));
+            let may_be_secret = ["key", "secret", "password", "database_url", "smtp_url"]
+                .iter()
+                .any(|part| name.contains(part));
             let is_place = name.ends_with("_file") || name.ends_with("_id");
             assert_eq!(line.value.is_none(), may_be_secret && !is_place, "{name}");
         }

@@ -9,7 +9,7 @@ use crate::components::money;
 use crate::text::{Lang, Text, audit as text};
 
 /// The actions that this version writes, with their words.
-pub const ACTIONS: [(&str, Text); 42] = [
+pub const ACTIONS: [(&str, Text); 44] = [
     ("refund", text::A_REFUND),
     ("refund_withdrawn", text::A_REFUND_WITHDRAWN),
     ("settle_exception", text::A_SETTLE),
@@ -47,6 +47,8 @@ pub const ACTIONS: [(&str, Text); 42] = [
     ("webhook_tested", text::A_WEBHOOK_TESTED),
     ("webhook_replayed", text::A_WEBHOOK_REPLAYED),
     ("webhook_redelivered", text::A_WEBHOOK_REDELIVERED),
+    ("alert_channel_made", text::A_ALERT_MADE),
+    ("alert_channel_deleted", text::A_ALERT_DELETED),
     ("epay_merchant_made", text::A_EPAY_MADE),
     ("epay_key_rotated", text::A_EPAY_ROTATED),
     ("epay_hosts_set", text::A_EPAY_HOSTS),

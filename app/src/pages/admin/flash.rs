@@ -10,8 +10,8 @@ use crate::components;
 use crate::links;
 use crate::request::PageRequest;
 use crate::text::{
-    Text, accounts, bill, codes, error, factor, find, keys, me, order, people, refunds, resolve, second,
-    settings, webhooks, wishes, work,
+    Text, accounts, alerts, bill, codes, error, factor, find, keys, me, order, people, refunds, resolve,
+    second, settings, webhooks, wishes, work,
 };
 use crate::url::address;
 
@@ -73,6 +73,10 @@ outcomes! {
     CodeStopped = "stopped", None, codes::SAID_STOPPED;
     Granted = "granted", None, accounts::SAID_GRANTED;
     Reversed = "reversed", None, accounts::SAID_REVERSED;
+    ChannelMade = "channel_made", None, alerts::SAID_MADE;
+    ChannelTested = "channel_tested", None, alerts::SAID_TESTED;
+    ChannelNotReached = "channel_not", Some("warn"), alerts::SAID_NOT_TAKEN;
+    ChannelDeleted = "channel_deleted", None, alerts::SAID_DELETED;
     KeyRevoked = "revoked", None, keys::SAID_REVOKED;
     WebhookChanged = "hook_changed", None, webhooks::SAID_CHANGED;
     WebhookDisabled = "hook_off", None, webhooks::SAID_DISABLED;

@@ -138,10 +138,11 @@ fn removal_form(lang: Lang, operator: &OperatorRow, is_last: bool) -> impl IntoV
 }
 
 /// All forms of the page ask for the owner's own password, so that the field's id differs.
-pub(super) fn password(lang: Lang, id: &'static str) -> impl IntoView {
+pub(super) fn password(lang: Lang, id: impl Into<String>) -> impl IntoView {
+    let id = id.into();
     view! {
         <div class="field">
-            <label for=id>{lang.t(refunds::PASSWORD)}</label>
+            <label for=id.clone()>{lang.t(refunds::PASSWORD)}</label>
             <input class="input" id=id name="password" type="password" autocomplete="current-password" required=true/>
         </div>
     }

@@ -22,7 +22,7 @@ use crate::service::report::{Finding, Report, SettingLine, Source, Verdict};
 use crate::service::{Service, internal};
 use crate::site::SiteSettings;
 use crate::site::desk::DeskName;
-use crate::text::{Lang, Text, settings as text};
+use crate::text::{Lang, Text, alerts, settings as text};
 use crate::url::address;
 
 pub async fn show(
@@ -70,6 +70,10 @@ pub async fn show(
                             </dl>
                         </section>
                         {endings(lang, &report, now)}
+                        <section class="card stack" aria-labelledby="alerts-t">
+                            <h2 id="alerts-t"><a href=links::ALERTS>{lang.t(alerts::TITLE)}</a></h2>
+                            <p class="note">{lang.t(alerts::LINK_TEXT)}</p>
+                        </section>
                     </div>
                 </div>
                 {all(lang, &report, &rows)}
