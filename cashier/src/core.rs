@@ -14,13 +14,14 @@ use recharge::protocols::Protocols;
 use recharge::spend::BalanceKeeper;
 use tokio::sync::OwnedMutexGuard;
 use wxpay::client::Client;
-use wxpay::{AppId, Error, Fen, OutTradeNo, Protocol, UnixMillis};
+use wxpay::{AppId, Error, Fen, InvalidValue, OutTradeNo, Protocol, UnixMillis};
 
 use crate::circuit_breaker::Call;
 use crate::clock::Clock;
 use crate::db::Db;
 use crate::db::writer::{Committer, WriteError, Writer};
 use crate::health::{Cause, Health, HealthWatch};
+use crate::live_rules::LiveRules;
 use crate::notice_times::NoticeTimes;
 use crate::random::Random;
 use crate::recent::{self, Recent};
@@ -68,7 +69,7 @@ pub(crate) struct Inner {
     pub instance: Arc<str>,
     pub writer: Writer,
     pub wechat: Client,
-    pub rules: Arc<Rules>,
+    pub rules: LiveRules,
     pub settings: Settings,
     pub watched: Watched,
     pub clock: Clock,
@@ -102,21 +103,17 @@ impl Cashier {
         let wechat = wechat.with_clock(move || signing_clock.now()).with_observer(wechat_calls::measure);
         let wechat = wechat.with_trace(|| Some(Request::current()?.trace.traceparent()));
         let watched = Watched::default();
-        let rules = Arc::new(Rules {
+        let rules = LiveRules::from(Arc::new(Rules {
             apps: Apps { main: wechat.appid().clone(), mobile: settings.mobile_app.clone() },
-            protocols: Protocols {
-                v2: wechat.speaks(Protocol::V2),
-                v2_refunds: wechat.can_refund(Protocol::V2),
-                v3: wechat.can_call(Protocol::V3),
-            },
+            protocols: protocols(&wechat),
             late_payment: settings.late_payment,
             abnormal: settings.abnormal,
             balance_kept_by: settings.balance_kept_by,
             notify_base: settings.notify_base.clone(),
             max_open_orders: settings.max_open_orders,
             low_balance: settings.low_balance,
-        });
-        let committer = Committer::new(db.clone(), Arc::clone(&rules), watched.clone(), instance);
+        }));
+        let committer = Committer::new(db.clone(), rules.clone(), watched.clone(), instance);
         let committer = committer.by(clock.clone());
         let inner = Inner {
             instance: instance.into(),
@@ -168,6 +165,18 @@ impl Cashier {
         self.inner.health.stop(by, Cause::NoOrders, reason, self.now());
     }
 
+    /// From now on WeChat is called with the keys and the certificate of `client`, and notices are believed by them. If orders are
+    /// stopped, the next one tries whether they may go on.
+    ///
+    /// # Errors
+    /// [`InvalidValue`] if it is another merchant's, or does not speak the same protocols: then nothing changes.
+    pub fn take_over(&self, client: &Client) -> Result<(), InvalidValue> {
+        self.inner.wechat.take_over(client)?;
+        self.inner.rules.set_protocols(protocols(&self.inner.wechat));
+        self.inner.health.probe_at_once();
+        Ok(())
+    }
+
     /// What is known of the connection to WeChat, from memory.
     pub fn health(&self) -> Health {
         let mut health = self.inner.health.get();
@@ -178,6 +187,15 @@ impl Cashier {
     /// Whether there are credentials for this protocol.
     pub fn speaks(&self, protocol: Protocol) -> bool {
         self.inner.wechat.speaks(protocol)
+    }
+}
+
+/// What can be asked of WeChat with these credentials.
+fn protocols(wechat: &Client) -> Protocols {
+    Protocols {
+        v2: wechat.speaks(Protocol::V2),
+        v2_refunds: wechat.can_refund(Protocol::V2),
+        v3: wechat.can_call(Protocol::V3),
     }
 }
 

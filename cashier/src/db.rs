@@ -69,6 +69,7 @@ pub(crate) mod refund_wishes;
 pub mod refunds;
 pub mod reversals;
 mod row;
+pub mod sealed;
 pub mod search;
 pub mod self_checks;
 pub mod sign_in;
@@ -214,8 +215,10 @@ impl Db {
         let (url_of, generation) = (url.clone().into(), Arc::default());
         let opener = Opener { url: url_of, engine, access, limit, user: "writing", generation };
         // A pool would report only that nothing came; this reports the cause.
-        opener.open().await.map_err(OpenError::Connect)?;
-        if engine == Engine::Postgres && pooler::is_between(&direct_url).await.map_err(OpenError::Connect)? {
+        opener.open().await.map_err(OpenError::connecting)?;
+        if engine == Engine::Postgres
+            && pooler::is_between(&direct_url).await.map_err(OpenError::connecting)?
+        {
             return Err(OpenError::Pooler);
         }
         let set_up = connection::settings(engine, access, AN_HOUR);

@@ -135,6 +135,15 @@ impl HealthWatch {
         })
     }
 
+    /// The next order of each protocol tries whether WeChat takes it.
+    pub(crate) fn probe_at_once(&self) {
+        self.with(|health| {
+            for stopped in &mut health.stopped {
+                stopped.probed_at = UnixMillis::new(0);
+            }
+        });
+    }
+
     /// What the last self-checks of all instances counted.
     pub(crate) fn checked(&self, violations: Option<u64>) {
         self.with(|health| health.violations = violations);
@@ -181,8 +190,11 @@ mod tests {
         assert!(health.refuses(V2, now.plus_ms(29_999)).is_some());
         assert!(health.refuses(V2, now.plus_ms(30_000)).is_none(), "one probe");
         assert!(health.refuses(V2, now.plus_ms(30_001)).is_some(), "and not a second one");
+        health.probe_at_once();
+        assert!(health.refuses(V2, now.plus_ms(30_002)).is_none(), "one probe with the new key");
+        assert!(health.refuses(V2, now.plus_ms(30_003)).is_some());
         health.understood(V2);
-        assert!(health.refuses(V2, now.plus_ms(30_002)).is_none());
+        assert!(health.refuses(V2, now.plus_ms(30_004)).is_none());
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod health;
 mod idempotency;
 mod invoke;
 mod keys;
+pub mod live_rules;
 mod notice_times;
 pub mod operators;
 pub mod outbox;

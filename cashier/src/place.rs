@@ -193,7 +193,7 @@ impl Inner {
     /// An order of the protocol that new ones go by; a static code's always goes by v2, which alone has them.
     fn new_order(&self, request: &PlaceRequest, now: UnixMillis) -> Result<Order, InvalidValue> {
         let must_be = "one that there is an app for: APP needs the mobile app's appid";
-        let app = self.rules.apps.for_trade_type(request.way.trade_type());
+        let app = self.rules.now().apps.for_trade_type(request.way.trade_type());
         let signed = match &request.way {
             Way::Static { .. } => {
                 let must_be = "of a merchant with credentials for API v2";

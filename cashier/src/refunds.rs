@@ -100,7 +100,7 @@ pub enum RefundNoticeAnswer {
 impl Cashier {
     /// Whether refunds can be made: v2's require the merchant's TLS certificate, and v3's no more than its credentials.
     pub fn can_refund(&self) -> bool {
-        let can = |protocol| self.inner.rules.protocols.refunds_by(protocol);
+        let can = |protocol| self.inner.wechat.can_refund(protocol);
         can(Protocol::V2) || can(Protocol::V3)
     }
 

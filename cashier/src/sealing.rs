@@ -2,6 +2,7 @@
 //! that what was sealed for one is never opened for another.
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -43,9 +44,13 @@ impl Purpose {
     }
 }
 
-/// `SAOMA_SECRET_KEY`, and the one before it. `Debug` hides both.
+/// `SAOMA_SECRET_KEY`, and the one before it. All clones and sealers are the same keys, also after a replacement. `Debug` hides
+/// both.
 #[derive(Clone)]
-pub struct SecretKeys {
+pub struct SecretKeys(Arc<RwLock<Pair>>);
+
+#[derive(Clone)]
+struct Pair {
     present: Prk,
     old: Option<Prk>,
 }
@@ -55,13 +60,32 @@ impl SecretKeys {
         // HKDF-SHA256 with a fixed salt. Source: RFC 5869.
         let extracted =
             |secret: &str| Salt::new(HKDF_SHA256, b"saoma secret key 1").extract(secret.as_bytes());
-        SecretKeys { present: extracted(present), old: old.map(extracted) }
+        let pair = Pair { present: extracted(present), old: old.map(extracted) };
+        SecretKeys(Arc::new(RwLock::new(pair)))
+    }
+
+    /// From now on all clones of this, and its sealers, use the keys of `other`.
+    pub fn take_over(&self, other: &SecretKeys) {
+        let theirs = other.pair();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = theirs;
+    }
+
+    /// Whether there is one before the present.
+    pub fn has_old(&self) -> bool {
+        self.pair().old.is_some()
+    }
+
+    fn without_old(&self) -> SecretKeys {
+        SecretKeys(Arc::new(RwLock::new(Pair { old: None, ..self.pair() })))
+    }
+
+    fn pair(&self) -> Pair {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Seals and opens for one purpose.
     pub fn sealer(&self, purpose: Purpose) -> Sealer {
-        let of = |secret: &Prk| aead_key(&derived(secret, purpose));
-        Sealer { present: of(&self.present), old: self.old.as_ref().map(of) }
+        Sealer { keys: self.clone(), purpose }
     }
 }
 
@@ -73,8 +97,8 @@ impl fmt::Debug for SecretKeys {
 
 /// AES-256-GCM under a derived key. The sealed text is base64url: 12 bytes of nonce, the ciphertext, 16 bytes of tag.
 pub struct Sealer {
-    present: LessSafeKey,
-    old: Option<LessSafeKey>,
+    keys: SecretKeys,
+    purpose: Purpose,
 }
 
 impl Sealer {
@@ -87,7 +111,9 @@ impl Sealer {
         SystemRandom::new().fill(&mut nonce)?;
         let mut sealed = text.as_bytes().to_vec();
         let aad = Aad::from(context.as_bytes());
-        self.present.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)?;
+        // Deriving a key takes a few microseconds.
+        let key = self.key(&self.keys.pair().present);
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), aad, &mut sealed)?;
         Ok(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
     }
 
@@ -101,7 +127,21 @@ impl Sealer {
             let text = key.open_in_place(nonce, Aad::from(context.as_bytes()), &mut text).ok()?;
             String::from_utf8(text.to_vec()).ok()
         };
-        open(&self.present).or_else(|| open(self.old.as_ref()?))
+        let Pair { present, old } = self.keys.pair();
+        open(&self.key(&present)).or_else(|| open(&self.key(&old?)))
+    }
+
+    /// The same text sealed with the present key; `None` if that is what sealed it, or if neither opens it.
+    pub(crate) fn renewed(&self, context: &str, sealed: &str) -> Option<String> {
+        let present = Sealer { keys: self.keys.without_old(), purpose: self.purpose };
+        match present.open(context, sealed) {
+            Some(_) => None,
+            None => self.seal(context, &self.open(context, sealed)?).ok(),
+        }
+    }
+
+    fn key(&self, secret: &Prk) -> LessSafeKey {
+        aead_key(&derived(secret, self.purpose))
     }
 }
 
@@ -139,7 +179,7 @@ mod tests {
     #[test]
     fn a_key_is_hkdf_sha256_of_the_secret_and_its_purpose() {
         let keys = SecretKeys::new("a secret of 32 bytes, for a test", None);
-        let key = |purpose| hex::encode(derived(&keys.present, purpose));
+        let key = |purpose| hex::encode(derived(&keys.pair().present, purpose));
         assert_eq!(
             key(Purpose::AccessToken),
             "aa28158f6f7d21cdd24b3fd99e77903f29a08e3368cee75530f8997689123d89"
@@ -189,6 +229,20 @@ mod tests {
             Some("text")
         );
         assert_eq!(SecretKeys::new(old, None).sealer(Purpose::OpenId).open("c", &after), None);
+    }
+
+    #[test]
+    fn a_sealer_uses_the_keys_that_replaced_its_own() {
+        let (old, new) = ("an old secret of 32 bytes at least", "a new secret of 32 bytes at least");
+        let keys = SecretKeys::new(old, None);
+        let sealer = keys.sealer(Purpose::OpenId);
+        let before = sealer.seal("c", "text").unwrap();
+        keys.take_over(&SecretKeys::new(new, Some(old)));
+        assert_eq!(sealer.open("c", &before).as_deref(), Some("text"));
+        let after = sealer.seal("c", "text").unwrap();
+        keys.take_over(&SecretKeys::new(new, None));
+        assert_eq!(sealer.open("c", &before), None);
+        assert_eq!(sealer.open("c", &after).as_deref(), Some("text"));
     }
 
     #[test]

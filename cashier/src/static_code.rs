@@ -66,7 +66,7 @@ impl Cashier {
         let (inner, now) = (&self.inner, self.now());
         let merchant = self.static_merchant()?;
         let product_id = static_code::new_product_id(inner.random.bytes())?;
-        let url = mode_one::qr_url(merchant, &product_id, now, &self.nonce())?;
+        let url = mode_one::qr_url(&merchant, &product_id, now, &self.nonce())?;
         let short_url = match short {
             true => inner
                 .wechat
@@ -145,12 +145,12 @@ impl Cashier {
         let code = match self.static_code(&product_id).await {
             Ok(Some(code)) if code.stopped_at.is_none() => code,
             Ok(_) => {
-                let answer = mode_one::refused(merchant, NOT_SOLD, &self.nonce());
+                let answer = mode_one::refused(&merchant, NOT_SOLD, &self.nonce());
                 return Ok((Scanned::NotSold, answer));
             }
             Err(error) => {
                 tracing::warn!(%error, "the static code {product_id} could not be read");
-                return Ok((Scanned::Late, mode_one::refused(merchant, SCAN_AGAIN, &self.nonce())));
+                return Ok((Scanned::Late, mode_one::refused(&merchant, SCAN_AGAIN, &self.nonce())));
             }
         };
         let way = Way::Static { product_id: product_id.clone(), openid };
@@ -163,7 +163,7 @@ impl Cashier {
             Some(placed) => placed.unwrap_or_else(|_| Err(PlaceError::Write(DbError::TaskEnded.into()))),
             None => {
                 tracing::warn!("a scan of the static code {product_id} got no order in time");
-                return Ok((Scanned::Late, mode_one::refused(merchant, SCAN_AGAIN, &self.nonce())));
+                return Ok((Scanned::Late, mode_one::refused(&merchant, SCAN_AGAIN, &self.nonce())));
             }
         };
         if let Err(error) = &placed {
@@ -172,14 +172,14 @@ impl Cashier {
         let ticket = placed.as_ref().ok().and_then(Order::issued).map(|issued| &issued.ticket);
         Ok(match ticket {
             Some(Ticket::Prepay(prepay_id)) => {
-                (Scanned::Placed, mode_one::taken(merchant, prepay_id, &self.nonce()))
+                (Scanned::Placed, mode_one::taken(&merchant, prepay_id, &self.nonce()))
             }
-            _ => (Scanned::Late, mode_one::refused(merchant, SCAN_AGAIN, &self.nonce())),
+            _ => (Scanned::Late, mode_one::refused(&merchant, SCAN_AGAIN, &self.nonce())),
         })
     }
 
     /// The identity that static codes are signed with.
-    fn static_merchant(&self) -> Result<&Merchant, InvalidValue> {
+    fn static_merchant(&self) -> Result<Merchant, InvalidValue> {
         let must_be = "of a merchant with credentials for API v2";
         self.inner.wechat.v2_merchant().map_err(|_| InvalidValue { what: "a static code", must_be })
     }

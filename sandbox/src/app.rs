@@ -73,7 +73,7 @@ impl Sandbox {
         let now = self.0.clock.read();
         let state = self.state();
         let order = state.book.by_ticket(parameters.prepay_id()).ok_or("该笔订单不存在")?;
-        parameters.check(order, &self.0.merchant, now)?;
+        parameters.check(order, &self.merchant(), now)?;
         Ok((parameters.prepay_id().to_owned(), show(order)))
     }
 

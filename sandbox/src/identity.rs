@@ -1,6 +1,7 @@
 //! What the merchant has of its keys and WeChat's: files, ids, and their replacement.
 
 use std::path::Path;
+use std::sync::{Arc, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::{Path as Name, State};
@@ -10,6 +11,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use wxpay::{ApiKey, Merchant};
 
 use crate::store::Change;
 use crate::v3::keys::pairs::Owner;
@@ -45,20 +47,23 @@ pub struct Identity {
     pub keys: Vec<String>,
 }
 
-/// What is replaced.
+/// What is replaced; nothing named: a platform certificate is added, which signs from then on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
-    /// A new APIv3 key. Without one a platform certificate is added, which signs from then on.
+    /// A new APIv3 key.
     #[serde(default)]
     pub apiv3: Option<String>,
+    /// A new APIv2 key, which holds at once: WeChat takes no request of the old one any more.
+    #[serde(default)]
+    pub apiv2: Option<String>,
 }
 
 /// Why nothing was replaced.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
     /// Source: WeChat Pay, API v3 (设置APIv3密钥).
-    #[error("an APIv3 key is exactly 32 letters and digits")]
+    #[error("a key is exactly 32 letters and digits")]
     BadKey,
     /// The certificate.
     #[error(transparent)]
@@ -72,7 +77,7 @@ impl Sandbox {
     /// What the merchant has of its keys and WeChat's.
     pub fn identity(&self) -> Identity {
         let keys = self.state().keys.clone();
-        let merchant = &self.0.merchant;
+        let merchant = &self.merchant();
         Identity {
             mch_id: merchant.mch_id.to_string(),
             appid: merchant.appid.to_string(),
@@ -109,13 +114,17 @@ impl Sandbox {
         let kept = {
             let mut state = self.state();
             let mut keys = Keys::clone(&state.keys);
-            match rotation.apiv3 {
-                None => keys.rotate(now)?,
-                Some(key) if key.len() == 32 && key.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-                    keys.apiv3_key = key;
-                }
-                Some(_) => return Err(RotationError::BadKey),
+            let Rotation { apiv3, apiv2 } = rotation;
+            if apiv3.iter().chain(&apiv2).any(|key| ApiKey::parse(key).is_err()) {
+                return Err(RotationError::BadKey);
             }
+            if apiv3.is_none() && apiv2.is_none() {
+                keys.rotate(now)?;
+            }
+            keys.apiv3_key = apiv3.unwrap_or(keys.apiv3_key);
+            keys.apiv2_key = apiv2.or(keys.apiv2_key);
+            let merchant = keys.merchant_of_v2(Merchant::clone(&self.merchant()));
+            *self.0.merchant.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(merchant);
             let kept = self.keep(|| vec![Change::keys(&keys)]);
             state.keys = keys.into();
             kept

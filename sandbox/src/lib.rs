@@ -48,7 +48,7 @@ mod v3;
 mod weixin;
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use sqlx::AnyPool;
 use tokio::sync::{Notify, Semaphore};
@@ -125,7 +125,8 @@ pub struct Sandbox(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    merchant: Merchant,
+    /// Its key may be replaced.
+    merchant: RwLock<Arc<Merchant>>,
     clock: Clock,
     transport: Transport,
     store: Option<Store>,
@@ -193,6 +194,7 @@ impl Sandbox {
                 keys
             }
         };
+        let merchant = keys.merchant_of_v2(merchant);
         let mut state = State::new(keys);
         for order in read.orders {
             clock.catch_up(order.created_inner);
@@ -204,6 +206,7 @@ impl Sandbox {
         let sending = Arc::new(Semaphore::new(AT_ONCE));
         let transport = Transport::new(deliver)?;
         let (state, wake) = (Mutex::new(state), Notify::new());
+        let merchant = RwLock::new(Arc::new(merchant));
         Ok(Sandbox(Arc::new(Inner {
             merchant,
             clock,
@@ -324,6 +327,11 @@ impl Sandbox {
             Some(store) => store.keep(changes()),
             None => Kept::nothing(),
         }
+    }
+
+    /// The merchant with its present APIv2 key.
+    pub fn merchant(&self) -> Arc<Merchant> {
+        Arc::clone(&self.0.merchant.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

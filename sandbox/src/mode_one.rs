@@ -72,7 +72,7 @@ impl Sandbox {
         let url = Url::parse(&long).map_err(|_| "二维码格式错误".to_owned())?;
         let parameters: HashMap<String, String> = url.query_pairs().into_owned().collect();
         let get = |name: &str| parameters.get(name).map(String::as_str).unwrap_or_default();
-        let merchant = &self.0.merchant;
+        let merchant = &self.merchant();
         if get("appid") != merchant.appid.as_str() || get("mch_id") != merchant.mch_id.as_str() {
             return Err("二维码不是这个商户的".to_owned());
         }
@@ -92,7 +92,7 @@ impl Sandbox {
         let Some(callback_url) = state.registered.callback_url.clone() else {
             return Err("没有登记扫码回调链接：启动沙盒时用 --callback-url 指定".to_owned());
         };
-        let merchant = &self.0.merchant;
+        let merchant = &self.merchant();
         let mut fields = Fields::new()
             .with("appid", merchant.appid.as_str())
             .with("openid", person.openid(merchant.appid.as_str()))
@@ -107,7 +107,7 @@ impl Sandbox {
 
     /// The `prepay_id` that a right answer names.
     fn order_of(&self, reply: &Fields, product_id: &str) -> Result<String, NoOrder> {
-        let merchant = &self.0.merchant;
+        let merchant = &self.merchant();
         let get = |name: &str| reply.get(name).unwrap_or_default();
         if get("return_code") != "SUCCESS" {
             return Err(format!("商家返回 return_code={}：{}", get("return_code"), get("return_msg")));

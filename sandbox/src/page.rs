@@ -116,7 +116,7 @@ struct Asked {
 
 async fn start(State(sandbox): State<Sandbox>, Query(asked): Query<Asked>, headers: HeaderMap) -> Response {
     let lang = Lang::choose(asked.lang.as_deref(), &headers);
-    let merchant = &sandbox.0.merchant;
+    let merchant = &sandbox.merchant();
     // Only the key that WeChat prints in its own documentation is shown.
     let (key, note) = match merchant.is_sandbox() {
         true => (TEST_KEY, lang.pick(TEST_NOTE_ZH, TEST_NOTE_EN)),

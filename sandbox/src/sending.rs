@@ -111,12 +111,11 @@ impl Sandbox {
             About::Payment(_) => (order.signing, order.asked("notify_url").unwrap_or_default()),
             About::Refund(refund) => (refund.signing, refund.notify_url()?),
         };
+        let merchant = &self.merchant();
         let wire = match signing.protocol() {
-            Protocol::V2 => {
-                Wire::V2(v2::notices::body(&self.0.merchant, order, about, &notice.nonce_str, faults))
-            }
+            Protocol::V2 => Wire::V2(v2::notices::body(merchant, order, about, &notice.nonce_str, faults)),
             Protocol::V3 => {
-                let told = v3::notices::Told { merchant: &self.0.merchant, order, about, keys };
+                let told = v3::notices::Told { merchant, order, about, keys };
                 Wire::V3(Box::new(told.notice(&notice.nonce_str, signing.public_key, faults, random)))
             }
         };

@@ -1,6 +1,7 @@
 //! Commands: what each one needs, and what it prints.
 
 use std::{
+    io::IsTerminal as _,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -235,9 +236,9 @@ async fn execute_simple(command: Command) -> Result<(), Failure> {
 async fn serve(file: Option<&Path>) -> Result<(), Failure> {
     let config = config::load(file)?;
     log::init(config.log_format);
-    let stop = stop_signal()?;
+    let (stop, mut reload) = (stop_signal()?, reload_signal()?);
     allow_connections(config.max_connections);
-    let who = config.identity();
+    let (who, has_terminal) = (config.identity(), std::io::stdin().is_terminal());
     let data = place_of_data(config.database_url.expose());
     // As it was called, so that the lines below can be copied.
     let program = std::env::args().next().unwrap_or_else(|| "saoma".to_owned());
@@ -259,7 +260,19 @@ async fn serve(file: Option<&Path>) -> Result<(), Failure> {
         None => println!("Operator: {desk}  (a new password: {program} admin passwd NAME)"),
     }
     println!("{RULE}");
-    stop.await;
+    let reloading = async {
+        while reload.recv().await.is_some() {
+            // The terminal that it was started in has gone.
+            if has_terminal && !std::io::stdin().is_terminal() {
+                break;
+            }
+            running.reload(config::load(file)).await;
+        }
+    };
+    tokio::select! {
+        () = stop => {}
+        () = reloading => {}
+    }
     tracing::info!("stopping: running requests may end");
     running.stop().await;
     Ok(())
@@ -305,6 +318,12 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+/// SIGHUP.
+fn reload_signal() -> Result<tokio::signal::unix::Signal, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    Ok(signal(SignalKind::hangup())?)
 }
 
 /// The database alone: no merchant is needed for it. No command but `migrate` changes tables that are there, because a server of an

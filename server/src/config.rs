@@ -5,6 +5,7 @@ mod certificate;
 mod channels;
 mod check;
 mod database;
+pub(crate) mod fingerprints;
 mod mail;
 mod merchant;
 mod parse;
@@ -29,6 +30,7 @@ use wxpay::{Protocol, SignType, client::Certificate};
 
 pub use self::{
     channels::Channels,
+    fingerprints::Fingerprints,
     merchant::Credentials,
     public_url::{PublicUrl, is_loopback_name},
     read::{load, load_database, load_user_token_secret},
@@ -72,6 +74,8 @@ pub struct Config {
     pub mode: Mode,
     /// At least 32 bytes. `None` only in sandbox mode, where one is made and kept with the database.
     pub user_token_secret: Option<Secret>,
+    /// The one before it was changed.
+    pub user_token_secret_old: Option<Secret>,
     pub admin_password: Option<Secret>,
     /// Complete but for `notify_base`, which needs the address where the server listens, and `mobile_app`.
     pub cashier: cashier::Settings,
@@ -98,6 +102,8 @@ pub struct Config {
     pub sources: Vec<SettingLine>,
     /// Files that hold secrets: the settings file if it has one, the certificate, its key.
     pub secret_files: Vec<PathBuf>,
+    /// What is read again while the server runs.
+    pub fingerprints: Fingerprints,
 }
 
 /// Who takes the money.

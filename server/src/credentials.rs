@@ -36,7 +36,7 @@ pub(crate) fn of_merchant(merchant: &config::Credentials, first: Protocol) -> Re
 /// # Errors
 /// [`Error::Invalid`] if the sandbox has kept what cannot be read.
 pub(crate) fn of_sandbox(sandbox: &Sandbox, first: Protocol) -> Result<Credentials, Error> {
-    let (v2, identity) = (Merchant::sandbox(), sandbox.identity());
+    let (v2, identity) = (Merchant::clone(&sandbox.merchant()), sandbox.identity());
     let read = || -> Result<v3::Credentials, InvalidValue> {
         let file = |name| sandbox.key_file(name).unwrap_or_default();
         let merchant = v3::Merchant {

@@ -1,6 +1,10 @@
 //! The settings' secrets; in sandbox mode without them, secrets that are made once and kept with the database.
 
-use cashier::{Db, DbError, db::facts, sealing::SecretKeys};
+use cashier::{
+    Db, DbError,
+    db::{facts, sealed},
+    sealing::SecretKeys,
+};
 
 use crate::{
     config::{Config, Mode},
@@ -37,6 +41,18 @@ pub(crate) async fn secret_keys(config: &Config, db: &Db) -> Result<Option<Secre
             Ok(Some(SecretKeys::new(&kept, None)))
         }
         (given, _) => Ok(given.clone()),
+    }
+}
+
+/// Seals anew what only the key before opens, so that it need not stay. What fails is tried again at the next start.
+pub(crate) async fn renew_sealed(db: &Db, keys: Option<&SecretKeys>) {
+    let Some(keys) = keys.filter(|keys| keys.has_old()) else { return };
+    match sealed::renew(db, keys).await {
+        Ok(count) => tracing::info!("{count} stored secrets were sealed anew with SAOMA_SECRET_KEY"),
+        Err(error) => tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "stored secrets could not be sealed anew: SAOMA_SECRET_KEY_OLD must stay"
+        ),
     }
 }
 

@@ -43,6 +43,7 @@ mod problem;
 mod readiness;
 mod recharge_api;
 mod refusals;
+mod reload;
 mod requests;
 pub mod router;
 pub mod same_site;

@@ -51,7 +51,7 @@ async fn page(
 
 async fn set_gauges(server: &Server) {
     observe::BUILD.of([env!("CARGO_PKG_VERSION")]).set(1.0);
-    machine::set(&server.config);
+    machine::set(&server.config());
     for (name, is_stuck) in server.heartbeats.all() {
         observe::STUCK.of([name]).set(float(is_stuck.into()));
     }
@@ -81,7 +81,7 @@ fn set_wechat(server: &Server) {
         let is_stopped = health.stopped.iter().any(|stopped| stopped.by == by);
         observe::NEW_ORDERS_STOPPED.of([&by.to_string()]).set(float(is_stopped.into()));
     }
-    if let Some(ends) = server.certificate_ends {
+    if let Some(ends) = server.certificate_ends() {
         set_time(&observe::CERTIFICATE_EXPIRES.of(["merchant"]), ends);
     }
     if let Some(violations) = health.violations {

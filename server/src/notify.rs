@@ -47,7 +47,7 @@ async fn receive(State(server): State<Server>, from: axum::Extension<ClientAddr>
     let Ok(merchant) = server.wechat.v2_merchant() else {
         return counted("no_credentials", no_credentials(&server));
     };
-    let read = notify::read(&body, merchant);
+    let read = notify::read(&body, &merchant);
     if read.is_ok() {
         server.cashier.notice_came(Protocol::V2);
     }
@@ -98,7 +98,7 @@ async fn receive_refund(
         return counted_refund("no_credentials", no_credentials(&server));
     };
     let read = match whole(body).await {
-        Some(body) => refund_notice::read(&body, merchant),
+        Some(body) => refund_notice::read(&body, &merchant),
         None => Err(RefundNoticeError::TooLarge),
     };
     let notice = match read {

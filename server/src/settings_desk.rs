@@ -5,7 +5,7 @@ use std::sync::Arc;
 use app::{
     access::{Caller, Limit, Permission, Routes},
     links,
-    service::report::{Ending, Finding, Report, Verdict},
+    service::report::{Ending, Finding, Report, SettingLine, Verdict},
 };
 use axum::{
     extract::State,
@@ -27,14 +27,20 @@ pub(crate) fn routes() -> Routes<Server> {
 
 /// What is known when the server starts.
 pub(crate) fn report(config: &Config) -> Report {
+    let (settings, endings) = told(config);
+    Report::new(settings, endings)
+}
+
+/// The lines of the settings, and what ends when.
+pub(crate) fn told(config: &Config) -> (Vec<SettingLine>, Vec<Ending>) {
     let certificate = config.certificate().map(Certificate::expires_at);
     let endings = certificate.map(|ends_at| Ending { name: "SAOMA_WECHAT_CERT".to_owned(), ends_at });
-    Report::new(config.sources.clone(), endings.into_iter().collect())
+    (config.sources.clone(), endings.into_iter().collect())
 }
 
 /// Runs all checks, each at most 20 s and all at the same time, and keeps what they find for the page.
 async fn check(State(server): State<Server>) -> Response {
-    let findings = match Patient::of(Config::clone(&server.config)).await {
+    let findings = match Patient::of(Config::clone(&server.config())).await {
         Ok(patient) => looked_at(Arc::new(patient)).await,
         Err(error) => {
             let text = error_chain(&error);

@@ -3,7 +3,7 @@
 use std::{
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, LazyLock},
+    sync::{Arc, LazyLock, RwLock},
 };
 
 use app::{
@@ -21,14 +21,11 @@ use cashier::{
 };
 use recharge::{api_key::KeyMode, audit::Acting, role::Role};
 use tokio::{sync::watch, task::JoinHandle};
-use wxpay::{
-    AppId, UnixMillis,
-    client::{Certificate, Client},
-};
+use wxpay::{AppId, UnixMillis, client::Client};
 
 use crate::{
     background,
-    config::{Config, Mode, PublicUrl, permissions},
+    config::{Config, ConfigError, Mode, PublicUrl, permissions},
     create_limit::CreateLimit,
     heartbeats::Heartbeats,
     held_polls::HeldPolls,
@@ -42,6 +39,7 @@ use crate::{
     payer_session::PayerSessions,
     readiness::Readiness,
     refusals::Refusals,
+    reload,
     requests::Requests,
     router,
     same_site::Hosts,
@@ -58,8 +56,8 @@ mod wechat;
 pub use error::StartError;
 use stop::until;
 use wechat::Played;
-pub(crate) use wechat::beside as client_beside;
 pub use wechat::next_port;
+pub(crate) use wechat::{beside as client_beside, of_merchant as client_of_merchant, stop_if_expired};
 
 /// A server that answers.
 #[derive(Debug)]
@@ -73,11 +71,17 @@ pub struct Running {
     pub first_password: Option<String>,
     /// There is nobody who could sign in at the desk.
     pub no_operator: bool,
+    server: Server,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
 }
 
 impl Running {
+    /// Takes the secrets, keys and certificates of these settings into use, or keeps its own and says why in the log.
+    pub async fn reload(&self, read: Result<Config, ConfigError>) {
+        reload::reload(&self.server, read).await;
+    }
+
     /// Takes no more connections, lets running requests end, and returns when they have.
     pub async fn stop(self) {
         let _ = self.stop.send(true);
@@ -106,16 +110,18 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let at = (addr, &public_url);
     let (client, played) = wechat::played(&config, &db, at, &stopped, &mut tasks).await?;
     let Played { sandbox_addr, browser_addr } = played;
-    let tokens = UserTokens::new(kept_secrets::user_token_secret(&config, &db).await?.as_bytes())
-        .at(public_url.as_str());
+    let (secret, old) = (kept_secrets::user_token_secret(&config, &db).await?, &config.user_token_secret_old);
+    let tokens = UserTokens::new(secret.as_bytes()).at(public_url.as_str());
+    tokens.take_over(secret.as_bytes(), old.as_ref().map(|old| old.expose().as_bytes()));
     let (first_password, no_operator) = first_operator(&config, &db).await?;
     let cashier = cashier(&config, db.clone(), client.clone(), &public_url);
     let secret_keys = kept_secrets::secret_keys(&config, &db).await?;
+    kept_secrets::renew_sealed(&db, secret_keys.as_ref()).await;
     let account = OfficialAccount::of(&config, sandbox_addr)?;
     cashier.load_wechat_keys().await?;
     // Known before the first call, which may be one that an endpoint asks for by name.
     cashier.refresh_asked().await?;
-    wechat::stop_if_expired(&cashier, &config, UnixMillis::now());
+    stop_if_expired(&cashier, &config, UnixMillis::now());
     let site = site_settings(&config, &public_url, sandbox_addr);
     let live = LiveSite::new(Arc::clone(&site));
     let server = Server::new(Inner {
@@ -132,7 +138,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             contract: Arc::new(LazyLock::new(|| openapi::contract(&router::register()))),
         },
         cashier,
-        config: Arc::new(as_served(&config, addr, &public_url, sandbox_addr)),
+        config: RwLock::new(Arc::new(as_served(&config, addr, &public_url, sandbox_addr))),
         wechat: client,
         tokens,
         payer_sessions: PayerSessions::new(db.clone()),
@@ -157,18 +163,29 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         readiness: Readiness::default(),
         heartbeats: Heartbeats::default(),
         misses: Misses::default(),
-        certificate_ends: config.certificate().map(Certificate::expires_at),
     });
 
+    observe::RELOAD_FAILED.of([]).set(0.0);
     server.pages.reread_settings().await?;
     let loops = background::start(&server, config.cashier.query_limit_per_s);
+    let routes = router::router(server.clone());
     let limits = Limits::new(config.max_connections as usize, &config.trusted_proxies);
     tasks.push(tokio::spawn(async move {
         let requests = Requests::of(&router::register());
-        listener::serve(listener, router::router(server), requests, limits, until(stopped)).await;
+        listener::serve(listener, routes, requests, limits, until(stopped)).await;
         drop(loops);
     }));
-    Ok(Running { addr, public_url, sandbox_addr, browser_addr, first_password, no_operator, stop, tasks })
+    Ok(Running {
+        addr,
+        public_url,
+        sandbox_addr,
+        browser_addr,
+        first_password,
+        no_operator,
+        server,
+        stop,
+        tasks,
+    })
 }
 
 /// The settings with the addresses that the system chose where they left it the choice.

@@ -1,10 +1,16 @@
 //! State shared by all request handlers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use cashier::{Cashier, epay::Epay, sealing::SecretKeys, token::AccessTokens};
 use ipnet::IpNet;
-use wxpay::{UnixMillis, client::Client};
+use wxpay::{
+    UnixMillis,
+    client::{Certificate, Client},
+};
 
 use crate::{
     config::{Channels, Config, PublicUrl, VerifyFile},
@@ -44,8 +50,8 @@ impl std::ops::Deref for Server {
 #[derive(Debug)]
 pub struct Inner {
     pub cashier: Cashier,
-    /// As the server was started with.
-    pub config: Arc<Config>,
+    /// What the server runs with: as it was started with, but for what [`crate::reload`] reads again.
+    pub config: RwLock<Arc<Config>>,
     pub pages: app::service::Service,
     /// Whose signature a notice must have, by either protocol.
     pub wechat: Client,
@@ -77,13 +83,25 @@ pub struct Inner {
     pub readiness: Readiness,
     pub heartbeats: Heartbeats,
     pub misses: Misses,
-    /// When the certificate for refunds expires, if one is set; it may be over already.
-    pub certificate_ends: Option<UnixMillis>,
 }
 
 impl Inner {
     pub fn now(&self) -> UnixMillis {
         self.cashier.now()
+    }
+
+    /// What the server runs with now.
+    pub fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_config(&self, config: Arc<Config>) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    /// When the certificate for refunds expires, if one is set; it may be over already.
+    pub fn certificate_ends(&self) -> Option<UnixMillis> {
+        self.config().certificate().map(Certificate::expires_at)
     }
 }
 

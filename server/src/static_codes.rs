@@ -51,7 +51,7 @@ async fn callback(State(server): State<Server>, body: Body) -> Response {
         return counted("no_credentials", notify::fail("签名失败"));
     };
     let scan = match whole(body).await {
-        Some(body) => mode_one::read(&body, merchant),
+        Some(body) => mode_one::read(&body, &merchant),
         None => Err(ScanError::TooLarge),
     };
     let scan = match scan {

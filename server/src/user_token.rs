@@ -5,7 +5,7 @@ mod hs256;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use recharge::User;
@@ -39,11 +39,23 @@ const REMEMBERED: usize = 20_000;
 
 /// Makes and reads user tokens.
 pub struct UserTokens {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
+    keys: RwLock<Keys>,
     validation: Validation,
     /// Tokens whose signature was verified, keyed by the whole token.
     verified: Mutex<HashMap<Box<str>, VerifiedUser>>,
+}
+
+/// The secret, and the one before it.
+struct Keys {
+    encoding: EncodingKey,
+    decoding: Vec<DecodingKey>,
+}
+
+impl Keys {
+    fn new(secret: &[u8], old: Option<&[u8]>) -> Self {
+        let decoding = [secret].into_iter().chain(old).map(DecodingKey::from_secret).collect();
+        Keys { encoding: EncodingKey::from_secret(secret), decoding }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -98,12 +110,7 @@ impl UserTokens {
         validation.leeway = NOT_BEFORE_SKEW_S;
         validation.validate_nbf = true;
         validation.set_audience(&[AUDIENCE]);
-        UserTokens {
-            encoding: EncodingKey::from_secret(secret),
-            decoding: DecodingKey::from_secret(secret),
-            validation,
-            verified: Mutex::default(),
-        }
+        UserTokens { keys: RwLock::new(Keys::new(secret, None)), validation, verified: Mutex::default() }
     }
 
     /// The same for a server at this address, which a token may name as its audience.
@@ -112,18 +119,27 @@ impl UserTokens {
         self
     }
 
+    /// From now on signs with `secret`, and takes what was signed with it or with `old`: nothing else, whatever was taken before.
+    pub fn take_over(&self, secret: &[u8], old: Option<&[u8]>) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        *keys = Keys::new(secret, old);
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// # Errors
     /// [`BadToken`].
     pub fn read(&self, token: &str) -> Result<VerifiedUser, BadToken> {
         if token.len() > LONGEST {
             return Err(BadToken);
         }
+        // Held until the token is remembered, so that none is that a replaced secret has signed.
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
         // A panic while it was held leaves whole entries, so a poisoned lock can be taken.
         let remembered = self.verified.lock().unwrap_or_else(PoisonError::into_inner).get(token).cloned();
         if let Some(user) = remembered {
             return if user.expires_at > UnixMillis::now() { Ok(user) } else { Err(BadToken) };
         }
-        let user = self.verify(token)?;
+        let user = self.verify(token, &keys)?;
         let mut verified = self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         if verified.len() >= REMEMBERED {
             verified.clear();
@@ -132,9 +148,9 @@ impl UserTokens {
         Ok(user)
     }
 
-    fn verify(&self, token: &str) -> Result<VerifiedUser, BadToken> {
-        let data =
-            jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| BadToken)?;
+    fn verify(&self, token: &str, keys: &Keys) -> Result<VerifiedUser, BadToken> {
+        let decoded = |key| jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok();
+        let data = keys.decoding.iter().find_map(decoded).ok_or(BadToken)?;
         let Claims { sub, exp, name, asks } = data.claims;
         let now_s = UnixMillis::now().get() / 1000;
         let is_odd = asks.ses.is_some_and(|seconds| !(SHORTEST_SESSION_S..=LONGEST_S).contains(&seconds));
@@ -171,7 +187,8 @@ impl UserTokens {
             name: (user.name != user.id).then(|| user.name.clone()),
             asks,
         };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.encoding).map_err(|_| BadToken)
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &keys.encoding).map_err(|_| BadToken)
     }
 }
 
@@ -222,6 +239,22 @@ mod tests {
         assert_eq!(tokens.read(&token), Err(BadToken));
         let changed = token.replace('.', ".A");
         assert_eq!(tokens.read(&changed), Err(BadToken));
+    }
+
+    #[test]
+    fn a_replaced_secret_is_taken_until_it_is_told_to_go_and_signs_no_more() {
+        const NEW: &[u8] = b"another secret of more than 32 bytes";
+        let (tokens, user) = (UserTokens::new(SECRET), User::new("u-7", "u-7").unwrap());
+        let before = tokens.issue(&user, UnixMillis::now(), 60).unwrap();
+        assert!(tokens.read(&before).is_ok());
+        tokens.take_over(NEW, Some(SECRET));
+        assert!(tokens.read(&before).is_ok());
+        let after = tokens.issue(&user, UnixMillis::now(), 60).unwrap();
+        assert!(UserTokens::new(NEW).read(&after).is_ok());
+        assert_eq!(UserTokens::new(SECRET).read(&after), Err(BadToken));
+        tokens.take_over(NEW, None);
+        assert_eq!(tokens.read(&before), Err(BadToken), "though it was remembered");
+        assert!(tokens.read(&after).is_ok());
     }
 
     #[test]

@@ -35,7 +35,7 @@ pub fn credentials(setting: impl Fn(&str) -> Result<String, Failure>) -> Result<
     let mch_id = MchId::parse(setting("WECHAT_MCH_ID")?)?;
     if let Ok(key) = setting("WECHAT_API_KEY") {
         let (key, sign_type) = (ApiKey::parse(&key)?, SignType::HmacSha256);
-        return Ok(Merchant { appid, mch_id, key, sign_type }.into());
+        return Ok(Merchant { appid, mch_id, key, old_key: None, sign_type }.into());
     }
     // The key of the merchant's API certificate and its serial number, the APIv3 key, and WeChat's public key as
     // `PUB_KEY_ID_…=pub_key.pem`.
@@ -105,7 +105,7 @@ async fn notified(State(shop): State<Arc<Shop>>, headers: HeaderMap, body: Bytes
         Protocol::V2 => {
             let refused = || v2::notify::fail("失败").into_response();
             let Ok(us) = shop.client.v2_merchant() else { return refused() };
-            let payment = match v2::notify::read(&body, us) {
+            let payment = match v2::notify::read(&body, &us) {
                 Ok(v2::notify::Notice::Paid(payment)) => Some(payment),
                 _ => None,
             };

@@ -2,9 +2,10 @@
 
 mod calls;
 mod credentials;
+mod present;
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,13 +17,14 @@ use crate::channel::{Protocol, Signed};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::observer::{Api, Ended, Observer};
-use crate::transport::{Budget, InProcess, Trace, Transport};
+use crate::transport::{Budget, InProcess, Tls, Trace, Transport};
 use crate::types::{AppId, InvalidValue, MchId};
 use crate::v2::client::V2;
 use crate::v2::merchant::Merchant;
 use crate::v3;
 use crate::v3::client::V3;
 use crate::v3::refresh::{Refresh, Why};
+use present::Present;
 
 pub use crate::bill::download::Bill;
 pub use crate::certificate::{Certificate, PemPair};
@@ -35,13 +37,14 @@ pub use credentials::Credentials;
 /// closes or refunds twice.
 #[derive(Debug, Clone)]
 pub struct Client {
-    credentials: Credentials,
+    mch_id: MchId,
+    appid: AppId,
+    /// Replaced as a whole: a call goes on with what it began with.
+    present: Arc<RwLock<Arc<Present>>>,
     refresh: Arc<Refresh>,
-    transport: Transport,
     budget: Budget,
     clock: Clock,
     observer: Observer,
-    v3_has_ended: bool,
 }
 
 impl Client {
@@ -66,8 +69,46 @@ impl Client {
     fn over(credentials: Credentials, transport: Transport) -> Self {
         let budget = Budget { first: Duration::from_secs(4), total: Duration::from_secs(7) };
         let (refresh, clock) = (Arc::default(), Clock::new(UnixMillis::now));
+        let (mch_id, appid) = (credentials.mch_id().clone(), credentials.appid().clone());
         let observer = Observer::default();
-        Client { credentials, refresh, transport, budget, clock, observer, v3_has_ended: false }
+        let present = Arc::new(RwLock::new(Arc::new(Present::new(credentials, transport))));
+        Client { mch_id, appid, present, refresh, budget, clock, observer }
+    }
+
+    fn present(&self) -> Arc<Present> {
+        Arc::clone(&self.present.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A client that has something else from the beginning.
+    fn with(self, present: Present) -> Self {
+        Client { present: Arc::new(RwLock::new(Arc::new(present))), ..self }
+    }
+
+    /// For all clones.
+    fn replace(&self, present: Present) {
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(present);
+    }
+
+    fn with_tls(self, change: impl FnOnce(&mut Tls)) -> Result<Self, Error> {
+        let present = self.present().with_tls(change)?;
+        Ok(self.with(present))
+    }
+
+    /// From now on this client and all its clones have the keys and the certificate of `other`. Calls that are under way end as
+    /// they began. What was learnt of WeChat's platform certificates stays, and so do limits and clock.
+    /// # Errors
+    /// [`InvalidValue`] if `other` is another merchant's or app's, or does not speak the same protocols: then nothing changes.
+    pub fn take_over(&self, other: &Client) -> Result<(), InvalidValue> {
+        let (new, old) = (other.present(), self.present());
+        let speaks = |present: &Present| [present.v2().is_some(), present.v3().is_some()];
+        InvalidValue::check([
+            (self.mch_id == other.mch_id, "mch_id", "the same as before"),
+            (self.appid == other.appid, "appid", "the same as before"),
+            (speaks(&new) == speaks(&old), "the protocols", "the same as before"),
+        ])?;
+        new.learn_from(&old, self.clock.now());
+        self.replace(new.with_trace(old.transport.trace()));
+        Ok(())
     }
 
     /// The same client with other limits: at most `total_ms` a call, of which at most `first_ms` at the first host if
@@ -98,16 +139,16 @@ impl Client {
     /// HTTP.
     #[must_use]
     pub fn with_trace(self, traceparent: impl Fn() -> Option<String> + Send + Sync + 'static) -> Self {
-        let transport = self.transport.with_trace(Trace::new(traceparent));
-        Client { transport, ..self }
+        // In place, so that it goes on having the same keys as its clones.
+        self.replace(self.present().with_trace(Trace::new(traceparent)));
+        self
     }
 
     /// The same client with the merchant's TLS certificate, which v2 refunds need. In process none asks for it.
     /// # Errors
     /// [`Error::Invalid`] if the key does not belong to the certificate.
     pub fn with_certificate(self, certificate: Certificate) -> Result<Self, Error> {
-        let transport = self.transport.with_tls(|tls| tls.ours = Some(certificate))?;
-        Ok(Client { transport, ..self })
+        self.with_tls(|tls| tls.ours = Some(certificate))
     }
 
     /// The same client, which also trusts hosts whose certificate one of these (PEM) has signed: for a sandbox or a
@@ -121,41 +162,41 @@ impl Client {
         if roots.is_empty() {
             return Err(invalid());
         }
-        let transport = self.transport.with_tls(|tls| tls.roots = roots)?;
-        Ok(Client { transport, ..self })
+        self.with_tls(|tls| tls.roots = roots)
     }
 
     /// The same client, whose merchant certificate for v3 has ended: WeChat refuses each call that its key signs. Notices
     /// are believed all the same, and what v2 can be asked for goes by v2.
     #[must_use]
     pub fn with_ended_v3_certificate(self) -> Self {
-        Client { v3_has_ended: true, ..self }
+        let present = self.present().with_ended_v3();
+        self.with(present)
     }
 
     /// Whether WeChat can be asked by this protocol: there are credentials for it, and v3's certificate has not ended.
     pub fn can_call(&self, by: Protocol) -> bool {
-        self.speaks(by) && !(by == Protocol::V3 && self.v3_has_ended)
+        self.speaks(by) && !(by == Protocol::V3 && self.present().v3_has_ended)
     }
 
     /// Whether refunds can be asked for by this protocol: v2 needs a certificate to show, or no TLS at which one is asked
     /// for; v3 needs no more than to be callable.
     pub fn can_refund(&self, by: Protocol) -> bool {
-        self.can_call(by) && (by == Protocol::V3 || self.transport.shows_certificate())
+        self.can_call(by) && (by == Protocol::V3 || self.present().transport.shows_certificate())
     }
 
     /// The merchant number.
     pub fn mch_id(&self) -> &MchId {
-        self.credentials.mch_id()
+        &self.mch_id
     }
 
     /// The main app, in whose name a call goes that names no other.
     pub fn appid(&self) -> &AppId {
-        self.credentials.appid()
+        &self.appid
     }
 
     /// How a new order is signed.
     pub fn signed(&self) -> Signed {
-        self.credentials.signed()
+        self.present().signed()
     }
 
     /// The protocol of new orders.
@@ -166,8 +207,8 @@ impl Client {
     /// Whether there are credentials for `protocol`.
     pub fn speaks(&self, protocol: Protocol) -> bool {
         match protocol {
-            Protocol::V2 => self.credentials.v2().is_some(),
-            Protocol::V3 => self.credentials.v3().is_some(),
+            Protocol::V2 => self.present().v2().is_some(),
+            Protocol::V3 => self.present().v3().is_some(),
         }
     }
 
@@ -178,18 +219,19 @@ impl Client {
         if can(protocol) { protocol } else { protocol.other() }
     }
 
-    /// The identity of API v2, which its notices are checked with.
+    /// The identity of API v2, which its notices are checked with. Of two keys its `key` is the one that WeChat took last.
     /// # Errors
     /// [`Error::Invalid`] if there is none.
-    pub fn v2_merchant(&self) -> Result<&Merchant, Error> {
-        self.credentials.v2().ok_or_else(|| no_credentials(Protocol::V2))
+    pub fn v2_merchant(&self) -> Result<Merchant, Error> {
+        let merchant = self.present().v2().map(|key_in_use| key_in_use.merchant());
+        merchant.ok_or_else(|| no_credentials(Protocol::V2))
     }
 
     /// The identity of API v3 and WeChat's keys, which its notices are checked with.
     /// # Errors
     /// [`Error::Invalid`] if there are none.
-    pub fn v3_credentials(&self) -> Result<&v3::Credentials, Error> {
-        self.credentials.v3().ok_or_else(|| no_credentials(Protocol::V3))
+    pub fn v3_credentials(&self) -> Result<v3::Credentials, Error> {
+        self.present().v3().cloned().ok_or_else(|| no_credentials(Protocol::V3))
     }
 
     /// Reads WeChat's platform certificates if that is due, which it is every 12 hours: call it now and then, and store what
@@ -197,9 +239,9 @@ impl Client {
     /// # Errors
     /// [`Error`] if WeChat cannot be reached, refuses, or answers what cannot be believed. What was known stays.
     pub async fn refresh_certificates(&self) -> Result<bool, Error> {
-        match self.credentials.v3() {
-            Some(_) => self.refreshed(Why::Age).await,
-            None => Ok(false),
+        match self.speaks(Protocol::V3) {
+            true => self.refreshed(Why::Age).await,
+            false => Ok(false),
         }
     }
 
@@ -214,7 +256,7 @@ impl Client {
 
     async fn refreshed(&self, why: Why<'_>) -> Result<bool, Error> {
         let refresh = async { self.v3()?.refresh(why).await };
-        let (of, ahead) = ((Api::Certificates, Protocol::V3), || self.transport.clock_ahead_s());
+        let (of, ahead) = ((Api::Certificates, Protocol::V3), || self.present().transport.clock_ahead_s());
         let read = self.observer.during(of, ahead, refresh, |read| match read {
             // It was not due.
             Ok(false) => None,
@@ -230,23 +272,26 @@ impl Client {
         protocol: Protocol,
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Error> {
-        let ahead = || self.transport.clock_ahead_s();
+        let ahead = || self.present().transport.clock_ahead_s();
         self.observer.during((api, protocol), ahead, call, |answer| Some(answer.as_ref().err())).await
     }
 
-    fn v2(&self, appid: Option<&AppId>) -> Result<V2<'_>, Error> {
-        let mut merchant = self.v2_merchant()?.clone();
+    fn v2(&self, appid: Option<&AppId>) -> Result<V2, Error> {
+        let present = self.present();
+        let key_in_use = Arc::clone(present.v2().ok_or_else(|| no_credentials(Protocol::V2))?);
+        let mut merchant = key_in_use.merchant();
         if let Some(appid) = appid {
             merchant.appid = appid.clone();
         }
-        Ok(V2 { merchant, transport: &self.transport, budget: self.budget })
+        Ok(V2 { merchant, key_in_use, transport: Arc::clone(&present.transport), budget: self.budget })
     }
 
     fn v3(&self) -> Result<V3<'_>, Error> {
+        let present = self.present();
         Ok(V3 {
-            credentials: self.v3_credentials()?,
+            credentials: present.v3().cloned().ok_or_else(|| no_credentials(Protocol::V3))?,
             refresh: &self.refresh,
-            transport: &self.transport,
+            transport: Arc::clone(&present.transport),
             budget: self.budget,
             clock: &self.clock,
         })

@@ -13,13 +13,14 @@ use reqwest::Url;
 use tokio::time::timeout;
 
 use self::clock_ahead::ClockAhead;
-use self::tls::{Tls, broken};
+use self::tls::broken;
 use crate::error::Error;
 use crate::host::{Endpoint, is_wechat};
 use crate::types::InvalidValue;
 
 pub(crate) use self::answer::Answer;
 pub(crate) use self::in_process::InProcess;
+pub(crate) use self::tls::Tls;
 pub(crate) use self::trace::Trace;
 
 #[derive(Debug, Clone)]
@@ -80,6 +81,14 @@ impl Transport {
                 Ok(Transport::Http(hosts))
             }
             in_process => Ok(in_process),
+        }
+    }
+
+    /// What says of each call what it is part of.
+    pub(crate) fn trace(&self) -> Trace {
+        match self {
+            Transport::Http(hosts) => hosts.trace.clone(),
+            Transport::InProcess(_) => Trace::default(),
         }
     }
 

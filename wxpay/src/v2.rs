@@ -7,6 +7,8 @@
 pub(crate) mod client;
 pub mod close_order;
 pub mod download_bill;
+#[cfg(feature = "client")]
+pub(crate) mod key_in_use;
 pub mod merchant;
 pub mod mode_one;
 pub mod notify;

@@ -10,6 +10,8 @@ use wxpay::UnixMillis;
 pub enum Source {
     Environment,
     File,
+    /// A credential of systemd.
+    Credential,
     Default,
     /// It is not set, and there is no default.
     Unset,
@@ -54,14 +56,26 @@ pub struct Finding {
 /// What the page shows.
 #[derive(Debug, Default)]
 pub struct Report {
-    pub settings: Vec<SettingLine>,
-    pub endings: Vec<Ending>,
+    read: RwLock<(Vec<SettingLine>, Vec<Ending>)>,
     findings: RwLock<Option<(UnixMillis, Vec<Finding>)>>,
 }
 
 impl Report {
     pub fn new(settings: Vec<SettingLine>, endings: Vec<Ending>) -> Report {
-        Report { settings, endings, findings: RwLock::default() }
+        Report { read: RwLock::new((settings, endings)), findings: RwLock::default() }
+    }
+
+    pub fn settings(&self) -> Vec<SettingLine> {
+        self.read.read().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    pub fn endings(&self) -> Vec<Ending> {
+        self.read.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+    }
+
+    /// Secrets and certificates were read again.
+    pub fn read_again(&self, settings: Vec<SettingLine>, endings: Vec<Ending>) {
+        *self.read.write().unwrap_or_else(PoisonError::into_inner) = (settings, endings);
     }
 
     /// What the doctor found last, and when.

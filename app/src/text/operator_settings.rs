@@ -63,7 +63,7 @@ texts! { pub mod settings {
     CHECKED_FINE = "没有发现不符", "Everything adds up";
     CHECKED_BAD = "{n} 处不符", "{n} {n:violation|violations}";
     ALL = "全部设置", "All settings";
-    ALL_NOTE = "来自这台服务器启动时读到的环境变量和文件。密钥和密码只显示是否设置。改动后要重启。", "As this server read them from environment and file when it started. Of secrets only whether they are set. A change needs a restart.";
+    ALL_NOTE = "来自这台服务器启动时读到的环境变量和文件。密钥和密码只显示是否设置。密钥、密码和证书改动后，向进程发送 SIGHUP 即可生效；其他设置改动后要重启。", "As this server read them from environment and file when it started. Of secrets only whether they are set. Changed secrets, keys and certificates count after SIGHUP, other settings after a restart.";
     SET = "设置过的", "What was set";
     REST = "默认的和未设置的（{n}）", "Defaults, and what is not set ({n})";
     VARIABLE = "名称", "Name";
@@ -71,6 +71,7 @@ texts! { pub mod settings {
     SOURCE = "来源", "From";
     S_ENVIRONMENT = "环境变量", "environment";
     S_FILE = "文件", "file";
+    S_CREDENTIAL = "systemd 凭据", "systemd credential";
     S_DEFAULT = "默认", "default";
     S_UNSET = "未设置", "not set";
     S_DESK = "管理台", "desk";

@@ -47,6 +47,19 @@ impl Default for DbOptions {
     }
 }
 
+impl OpenError {
+    /// Why there was no connection.
+    pub(super) fn connecting(error: DbError) -> Self {
+        let is_about_tls = match &error {
+            DbError::Sql(sqlx::Error::Tls(_)) => true,
+            // How rustls' refusal of a certificate comes out.
+            DbError::Sql(sqlx::Error::Io(error)) => error.kind() == std::io::ErrorKind::InvalidData,
+            _ => false,
+        };
+        if is_about_tls { OpenError::Tls(error) } else { OpenError::Connect(error) }
+    }
+}
+
 /// Why a database could not be opened; names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -68,6 +81,12 @@ pub enum OpenError {
     NoFile { file: String },
     #[error("DATABASE_URL: the database cannot be opened")]
     Connect(#[source] DbError),
+    #[error(
+        "DATABASE_URL: PostgreSQL did not prove by TLS that it is the one of this name (sslmode=verify-full, which holds off this \
+         machine unless the address says otherwise): give it a certificate for that name, and add sslrootcert=FILE to the address \
+         where an authority of your own signed it; sslmode=require encrypts and believes anybody, sslmode=disable does neither"
+    )]
+    Tls(#[source] DbError),
     #[error(
         "DATABASE_URL leads to a pooler in transaction mode, through which no instance hears another and a migration can hang: \
          set DATABASE_DIRECT_URL to the address of PostgreSQL itself"

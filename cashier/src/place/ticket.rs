@@ -61,7 +61,7 @@ impl Inner {
     /// Sends the unified order and stores its answer.
     pub(super) async fn request_code(&self, order: &Order, call: Call) -> Result<Order, PlaceError> {
         let (number, by) = (&order.out_trade_no, order.signed.protocol());
-        let answer = self.wechat.place(&placing(order, self.rules.apps.appid_of(&order.app))).await;
+        let answer = self.wechat.place(&placing(order, self.rules.now().apps.appid_of(&order.app))).await;
         let orders = self.throttle.group(CallKind::Orders, by);
         orders.record(call, answer.as_ref().err(), self.clock.now(), &self.random);
         let error = match answer {

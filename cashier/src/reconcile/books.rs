@@ -64,7 +64,7 @@ impl<'a> Books<'a> {
     pub(super) fn classify(&self, line: &Line) -> Class {
         let kept = self.kept.get(&line.row.out_trade_no).map_or(&[][..], Vec::as_slice);
         let records = Records { order: self.order(line), kept, refund: self.refund(line) };
-        rules::classify(line, records, &self.cashier.inner.rules.apps)
+        rules::classify(line, records, &self.cashier.inner.rules.now().apps)
     }
 
     pub(super) fn kind_of(&self, line: &Line) -> DifferenceKind {

@@ -144,7 +144,7 @@ impl Inner {
 
     /// By which protocol, and in whose name, WeChat is asked about a row whose order may be another shop's.
     fn by_row<'a>(&self, row: &'a BillRow) -> By<'a> {
-        let is_main = row.appid == self.rules.apps.main;
+        let is_main = row.appid == self.rules.now().apps.main;
         By { protocol: self.wechat.first(), appid: (!is_main).then_some(&row.appid) }
     }
 

@@ -34,8 +34,10 @@ impl Receiver {
     pub async fn take(&self, posted: &Posted) -> Answer {
         match (posted.path.as_str(), self.wechat.v2_merchant()) {
             (notify_url::PAYMENT_V2 | notify_url::REFUND_V2, Err(_)) => failure("签名失败"),
-            (notify_url::PAYMENT_V2, Ok(merchant)) => self.payment_v2(merchant, posted.body.as_bytes()).await,
-            (notify_url::REFUND_V2, Ok(merchant)) => self.refund_v2(merchant, posted.body.as_bytes()).await,
+            (notify_url::PAYMENT_V2, Ok(merchant)) => {
+                self.payment_v2(&merchant, posted.body.as_bytes()).await
+            }
+            (notify_url::REFUND_V2, Ok(merchant)) => self.refund_v2(&merchant, posted.body.as_bytes()).await,
             _ => self.by_v3(posted).await,
         }
     }

@@ -67,7 +67,9 @@ impl World {
         let Some(v3) = &mut self.common.identity.v3 else { return };
         if is_seal {
             v3.set_key(&key);
-            self.office.block_on(sandbox.rotate(Rotation { apiv3: Some(key) })).unwrap();
+            self.office
+                .block_on(sandbox.rotate(Rotation { apiv3: Some(key), ..Rotation::default() }))
+                .unwrap();
             self.note("the APIv3 key is another one".to_owned());
         } else {
             v3.take_public_key(&sandbox);

@@ -57,7 +57,7 @@ impl Sandbox {
         }
         let prepay_id = parameters.prepay_id()?;
         let order = state.book.by_ticket(prepay_id).ok_or("该笔订单不存在")?;
-        parameters.check(order, &self.0.merchant, person, now)?;
+        parameters.check(order, &self.merchant(), person, now)?;
         Ok(json!({
             "prepay_id": prepay_id,
             "shop": order.asked("body").unwrap_or_default(),

@@ -63,7 +63,7 @@ impl Sandbox {
         let Ok(body) = to_bytes(request.into_body(), BODY_LIMIT).await else {
             return StatusCode::PAYLOAD_TOO_LARGE.into_response();
         };
-        let merchant = &self.0.merchant;
+        let merchant = &self.merchant();
         let request = match rules::read(&body, call, merchant) {
             Ok(request) => request,
             Err(why) => {
@@ -128,7 +128,7 @@ impl Sandbox {
         own_address: &str,
         now: Now,
     ) -> (Result<Fields, Refusal>, Kept) {
-        let merchant = &self.0.merchant;
+        let merchant = &self.merchant();
         if call == Call::Refund {
             let reply = |order: &_, refund: &_| replies::refund_accepted(merchant, order, refund);
             return self.accept_refund(&request.fields, request.sign_type.into(), now, reply);
@@ -186,7 +186,7 @@ impl Sandbox {
         }
         let (day, kind) = (request.get("bill_date"), request.get("bill_type"));
         let (day, kind) = (day.unwrap_or_default(), kind.unwrap_or("ALL"));
-        match bills::bill(&self.state().book, &self.0.merchant, day, kind, now) {
+        match bills::bill(&self.state().book, &self.merchant(), day, kind, now) {
             Err(why) => xml(replies::no_bill(why)),
             Ok(text) if request.get("tar_type") == Some("GZIP") => match bills::gzip(&text) {
                 Some(packed) => ([(header::CONTENT_TYPE, "application/x-gzip")], packed).into_response(),

@@ -49,7 +49,8 @@ impl Sandbox {
             Call::TradeBill | Call::FundFlowBill => {
                 let mut state = self.state();
                 let crate::State { book, random, bill_files, faults, .. } = &mut *state;
-                let (made, shown) = ((&*book, &self.0.merchant), (random, asked.own_address.as_str()));
+                let merchant = &*self.merchant();
+                let (made, shown) = ((&*book, merchant), (random, asked.own_address.as_str()));
                 let mut reply = bill_files.make(call, &asked.query, made, shown, now);
                 if let (Ok(reply), true) = (&mut reply, faults.v3.bill_hash.is_some()) {
                     reply["hash_value"] = "0".repeat(40).into();
@@ -79,7 +80,7 @@ impl Sandbox {
         asked: &Asked,
         now: Now,
     ) -> (Result<Answer, Refused>, Kept) {
-        let fields = match placing::read(&asked.body, trade_type, &self.0.merchant) {
+        let fields = match placing::read(&asked.body, trade_type, &self.merchant()) {
             Ok(fields) => fields,
             Err(refused) => return (Err(refused), Kept::nothing()),
         };
@@ -114,7 +115,7 @@ impl Sandbox {
         }
         let state = self.state();
         let (order, payment) = state.book.query(id, number).map_err(|why| Refused::of(why, call))?;
-        let mut reply = replies::transaction(&self.0.merchant, order, payment, order.trade_state(now));
+        let mut reply = replies::transaction(&self.merchant(), order, payment, order.trade_state(now));
         if let Some(word) = &state.faults.trade_state {
             reply["trade_state"] = word.as_str().into();
         }
@@ -160,7 +161,7 @@ impl Sandbox {
     fn check_mchid(&self, location: &'static str, field: &str, mchid: Option<&Value>) -> Result<(), Refused> {
         match mchid.and_then(Value::as_str) {
             None => Err(Refused::parameter(location, field, &Value::Null, "此字段为必填项")),
-            Some(mchid) if mchid != self.0.merchant.mch_id.as_str() => Err(Refused::other_mchid()),
+            Some(mchid) if mchid != self.merchant().mch_id.as_str() => Err(Refused::other_mchid()),
             Some(_) => Ok(()),
         }
     }

@@ -73,7 +73,7 @@ impl Sandbox {
             _ => keys.by_certificate(),
         };
         let by_default = (owner, serial.to_owned());
-        if let Err(refused) = head::check(received, self.0.merchant.mch_id.as_str(), &keys, now.wall) {
+        if let Err(refused) = head::check(received, self.merchant().mch_id.as_str(), &keys, now.wall) {
             return (Answer::Refused(refused), by_default);
         }
         let signer = match head::named_key(received.headers, &keys) {

@@ -6,7 +6,7 @@ pub mod pairs;
 use rcgen::{CertificateParams, DnType, SerialNumber};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
-use wxpay::{Merchant, UnixMillis};
+use wxpay::{ApiKey, Merchant, UnixMillis};
 
 use self::pairs::Owner;
 use crate::orders::DAY_MS;
@@ -43,6 +43,9 @@ pub struct Keys {
     pub platform: Vec<Certificate>,
     /// 32 letters and digits that seal notices and platform certificates.
     pub apiv3_key: String,
+    /// The APIv2 key, once it was replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apiv2_key: Option<String>,
 }
 
 /// A certificate could not be made, which the constants rule out.
@@ -62,10 +65,19 @@ impl Keys {
             public_key_id: format!("PUB_KEY_ID_01{mch_id:0>10}{day}00000000000001"),
             platform: Vec::new(),
             apiv3_key: APIV3_KEY.to_owned(),
+            apiv2_key: None,
         };
         keys.rotate(now)?;
         keys.rotate(now)?;
         Ok(keys)
+    }
+
+    /// The merchant with the APIv2 key that replaced its own, if one did.
+    pub fn merchant_of_v2(&self, merchant: Merchant) -> Merchant {
+        match self.apiv2_key.as_deref().map(ApiKey::parse) {
+            Some(Ok(key)) => Merchant { key, ..merchant },
+            _ => merchant,
+        }
     }
 
     /// Adds a platform certificate, which signs from now on.

@@ -99,7 +99,7 @@ fn read(sandbox: &Sandbox, query: &str) -> Result<Asked, Mistake> {
             "The parameters must come in this order: appid, redirect_uri, response_type, scope, state.",
         ));
     }
-    let merchant = &sandbox.0.merchant;
+    let merchant = &sandbox.merchant();
     match get("appid") {
         None | Some("") => return Err(Mistake(10012, "缺少 appid。", "There is no appid.")),
         Some(appid) if appid != merchant.appid.as_str() => {
@@ -164,7 +164,8 @@ pub async fn access_token(State(sandbox): State<Sandbox>, Query(asked): Query<Ex
 
 impl Sandbox {
     fn exchange(&self, asked: &Exchange) -> Result<Value, ErrCode> {
-        let appid = self.0.merchant.appid.as_str();
+        let merchant = self.merchant();
+        let appid = merchant.appid.as_str();
         check_app(asked.appid.as_deref(), asked.secret.as_deref(), appid)?;
         let code = asked.code.as_deref().filter(|code| !code.is_empty()).ok_or(CODE_MISSING)?;
         if asked.grant_type.as_deref() != Some("authorization_code") {

@@ -69,7 +69,7 @@ async fn answer(sandbox: &Sandbox, decide: impl FnOnce() -> Result<Value, ErrCod
 
 impl Sandbox {
     fn token(&self, asked: &Asked, is_stable: bool) -> Result<Value, ErrCode> {
-        check_app(asked.appid.as_deref(), asked.secret.as_deref(), self.0.merchant.appid.as_str())?;
+        check_app(asked.appid.as_deref(), asked.secret.as_deref(), self.merchant().appid.as_str())?;
         if asked.grant_type.as_deref() != Some("client_credential") {
             return Err(INVALID_GRANT_TYPE);
         }

@@ -105,7 +105,7 @@ async fn a_new_apiv3_key_seals_from_the_next_notice_on() {
     assert!(open(&notice["resource"], &key).is_some());
     assert_eq!(open(&notice["resource"], "TestOnlyApiV3Key0123456789abcdef"), None);
     for bad in ["short".to_owned(), "-".repeat(32), "A".repeat(33)] {
-        let refused = world.sandbox.rotate(Rotation { apiv3: Some(bad) }).await;
+        let refused = world.sandbox.rotate(Rotation { apiv3: Some(bad), ..Rotation::default() }).await;
         assert!(matches!(refused, Err(RotationError::BadKey)));
     }
     assert_eq!(world.control("POST", "/control/rotate", json!({ "apiv2": "x" })).await.0, 400);

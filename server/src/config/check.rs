@@ -3,7 +3,7 @@
 use app::site::SiteSettings;
 
 use super::{
-    Config, ConfigError, LogFormat, Mode, Secret, business, database, mail, merchant,
+    Config, ConfigError, Fingerprints, LogFormat, Mode, Secret, business, database, mail, merchant,
     parse::{at_least, networks, socket_addr},
     public_url::PublicUrl,
     range::between,
@@ -49,6 +49,7 @@ impl Config {
             addr,
             database_url: database::url(s.database_url.as_deref(), in_sandbox)?,
             db: database::options(&s)?,
+            user_token_secret_old: old_user_token_secret(&s, user_token_secret.as_ref())?,
             user_token_secret,
             admin_password: at_least("SAOMA_ADMIN_PASSWORD", s.admin_password.as_deref(), 12)?,
             cashier: business::cashier(&s, in_sandbox)?,
@@ -79,12 +80,28 @@ impl Config {
             mode,
             sources: Vec::new(),
             secret_files: Vec::new(),
+            fingerprints: Fingerprints::default(),
         })
     }
 }
 
 pub(super) fn user_token_secret(given: Option<&str>) -> Result<Option<Secret>, ConfigError> {
     at_least("SAOMA_USER_TOKEN_SECRET", given, 32)
+}
+
+/// Links that were signed before a change live a day at most.
+fn old_user_token_secret(s: &Settings, present: Option<&Secret>) -> Result<Option<Secret>, ConfigError> {
+    let setting = "SAOMA_USER_TOKEN_SECRET_OLD";
+    let old = at_least(setting, s.user_token_secret_old.as_deref(), 32)?;
+    match (&old, present) {
+        (Some(_), None) => {
+            Err(ConfigError::new("SAOMA_USER_TOKEN_SECRET", format!("must be set together with {setting}")))
+        }
+        (Some(old), Some(present)) if old == present => {
+            Err(ConfigError::new(setting, "must be another secret than SAOMA_USER_TOKEN_SECRET"))
+        }
+        _ => Ok(old),
+    }
 }
 
 /// Origins as browsers write them. `is_alone`: with the built-in sandbox.

@@ -63,7 +63,9 @@ pub(super) fn mode(
 ) -> Result<Mode, ConfigError> {
     let has_v3 = v3::is_begun(s);
     match (&s.wechat_appid, &s.wechat_mch_id) {
-        (None, None) if s.wechat_api_key.is_none() && !has_v3 => sandbox_mode(s, addr, public_url),
+        (None, None) if s.wechat_api_key.is_none() && s.wechat_api_key_old.is_none() && !has_v3 => {
+            sandbox_mode(s, addr, public_url)
+        }
         (Some(appid), Some(mch_id)) => {
             let credentials = credentials(s, appid, mch_id)?;
             checked(s, credentials, addr, public_url).map(|it| Mode::Merchant(Box::new(it)))
@@ -119,15 +121,25 @@ fn credentials(s: &Settings, appid: &str, mch_id: &str) -> Result<Credentials, C
     let appid =
         AppId::parse(appid).map_err(bad("SAOMA_WECHAT_APPID", "must be 1 to 32 ASCII letters and digits"))?;
     let mch_id = MchId::parse(mch_id).map_err(bad("SAOMA_WECHAT_MCH_ID", "must be 1 to 32 digits"))?;
+    let api_key = |setting, text: &String| {
+        let must = "must be exactly 32 ASCII letters and digits, as set in the merchant platform";
+        ApiKey::parse(text).map_err(bad(setting, must))
+    };
+    let old = "SAOMA_WECHAT_API_KEY_OLD";
     let v2 = match &s.wechat_api_key {
+        None if s.wechat_api_key_old.is_some() => {
+            let problem = format!("must be set together with {old}");
+            return Err(ConfigError::new("SAOMA_WECHAT_API_KEY", problem));
+        }
         None => None,
+        Some(key) if s.wechat_api_key_old.as_ref() == Some(key) => {
+            return Err(ConfigError::new(old, "must be another key than SAOMA_WECHAT_API_KEY"));
+        }
         Some(key) => Some(Merchant {
             appid: appid.clone(),
             mch_id: mch_id.clone(),
-            key: ApiKey::parse(key).map_err(bad(
-                "SAOMA_WECHAT_API_KEY",
-                "must be exactly 32 ASCII letters and digits, as set in the merchant platform",
-            ))?,
+            key: api_key("SAOMA_WECHAT_API_KEY", key)?,
+            old_key: s.wechat_api_key_old.as_ref().map(|key| api_key(old, key)).transpose()?,
             sign_type: sign_type(s)?.unwrap_or(Merchant::sandbox().sign_type),
         }),
     };
@@ -173,7 +185,7 @@ fn checked(
         } else if credentials.v2.as_ref().is_some_and(Merchant::is_sandbox) {
             (
                 "SAOMA_WECHAT_API_KEY",
-                "must be your own: this is a public test identity's, which everybody knows",
+                "and SAOMA_WECHAT_API_KEY_OLD must be your own: one is a public test identity's, which everybody knows",
             )
         } else {
             (

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use confique::{Config as _, File, FileFormat, Layer as _};
 
 use super::{
-    Config, ConfigError, Secret, check::user_token_secret, database, secret_files, settings::Settings,
-    sources::sources,
+    Config, ConfigError, Secret, check::user_token_secret, database, fingerprints::Fingerprints,
+    secret_files, settings::Settings, sources::sources,
 };
 use cashier::{
     db::DbOptions,
@@ -20,16 +20,23 @@ type SettingsLayer = <Settings as confique::Config>::Layer;
 /// [`ConfigError`] for the first setting that is not usable.
 pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
     let mut settings = settings(layers(file)?)?;
-    let mut secret_files = secret_files::read(&mut settings)?;
+    let mut secret_files = read_secrets(&mut settings)?;
     secret_files
         .extend([&settings.wechat_cert, &settings.wechat_cert_key].into_iter().flatten().map(PathBuf::from));
+    secret_files.sort();
+    secret_files.dedup();
     if let Some(path) = file_in_use(file)
         && has_secrets(&read_file(path)?)
     {
         secret_files.push(path.to_owned());
     }
     let text = file_in_use(file).and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-    Ok(Config { secret_files, sources: sources(&text), ..Config::check(settings)? })
+    let fingerprints = Fingerprints::of(&settings);
+    Ok(Config { secret_files, fingerprints, sources: sources(&text), ..Config::check(settings)? })
+}
+
+fn read_secrets(settings: &mut Settings) -> Result<Vec<PathBuf>, ConfigError> {
+    secret_files::read(settings, secret_files::handed().as_deref())
 }
 
 /// Only where the database is and how it is used, for commands that need no merchant.
@@ -37,7 +44,7 @@ pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
 /// [`ConfigError`].
 pub fn load_database(file: Option<&Path>) -> Result<(Secret, DbOptions), ConfigError> {
     let mut settings = settings(layers(file)?)?;
-    secret_files::read(&mut settings)?;
+    read_secrets(&mut settings)?;
     let in_sandbox = settings.wechat_mch_id.is_none();
     Ok((database::url(settings.database_url.as_deref(), in_sandbox)?, database::options(&settings)?))
 }
@@ -47,7 +54,7 @@ pub fn load_database(file: Option<&Path>) -> Result<(Secret, DbOptions), ConfigE
 /// [`ConfigError`].
 pub fn load_user_token_secret(file: Option<&Path>) -> Result<Option<Secret>, ConfigError> {
     let mut settings = settings(layers(file)?)?;
-    secret_files::read(&mut settings)?;
+    read_secrets(&mut settings)?;
     user_token_secret(settings.user_token_secret.as_deref())
 }
 
@@ -67,12 +74,14 @@ fn file_in_use(named: Option<&Path>) -> Option<&Path> {
 fn has_secrets(layer: &SettingsLayer) -> bool {
     let secrets = [
         &layer.wechat_api_key,
+        &layer.wechat_api_key_old,
         &layer.wechat_apiv3_key,
         &layer.wechat_apiv3_key_old,
         &layer.wechat_app_secret,
         &layer.secret_key,
         &layer.secret_key_old,
         &layer.user_token_secret,
+        &layer.user_token_secret_old,
         &layer.admin_password,
         &layer.smtp_url,
         &layer.database_url,

@@ -26,12 +26,16 @@ pub struct Settings {
     pub public_url: Option<String>,
 
     /// The database, SQLite or PostgreSQL. Without it: "sqlite://data/saoma.db", in sandbox mode "sqlite://data/sandbox.db".
+    /// PostgreSQL on another machine must prove by TLS that it is the one of this name (sslmode=verify-full), unless the address says
+    /// another sslmode; sslrootcert=FILE names an authority of your own.
     /// Example: "postgres://saoma:password@localhost/saoma"
     #[config(env = "DATABASE_URL")]
     pub database_url: Option<String>,
 
     /// A file with the database's address, in place of DATABASE_URL. Each name_file below is the same: the path of a file
-    /// whose content, less the line end, is the secret.
+    /// whose content, less the line end, is the secret. A credential of systemd (LoadCredential=) that is named as the variable, such
+    /// as SAOMA_SECRET_KEY or SAOMA_WECHAT_CERT_KEY, is found without a setting. SIGHUP has all secrets, keys and certificates read
+    /// again.
     #[config(env = "DATABASE_URL_FILE")]
     pub database_url_file: Option<String>,
 
@@ -87,6 +91,15 @@ pub struct Settings {
     /// A file with wechat_api_key.
     #[config(env = "SAOMA_WECHAT_API_KEY_FILE")]
     pub wechat_api_key_file: Option<String>,
+
+    /// The API key before it was changed: a notice that was made with it is believed too, and requests are signed with whichever of
+    /// the two WeChat takes. Set it for the day of a change, and not at all where the old key got into wrong hands.
+    #[config(env = "SAOMA_WECHAT_API_KEY_OLD")]
+    pub wechat_api_key_old: Option<String>,
+
+    /// A file with wechat_api_key_old.
+    #[config(env = "SAOMA_WECHAT_API_KEY_OLD_FILE")]
+    pub wechat_api_key_old_file: Option<String>,
 
     /// How requests are signed: "HMAC-SHA256" (recommended) or "MD5". Without it HMAC-SHA256, and MD5 for a database that was
     /// in use before this was the default.
@@ -207,6 +220,14 @@ pub struct Settings {
     /// A file with user_token_secret.
     #[config(env = "SAOMA_USER_TOKEN_SECRET_FILE")]
     pub user_token_secret_file: Option<String>,
+
+    /// The user_token_secret before it was changed: links that were signed with it are still taken. They live a day at most.
+    #[config(env = "SAOMA_USER_TOKEN_SECRET_OLD")]
+    pub user_token_secret_old: Option<String>,
+
+    /// A file with user_token_secret_old.
+    #[config(env = "SAOMA_USER_TOKEN_SECRET_OLD_FILE")]
+    pub user_token_secret_old_file: Option<String>,
 
     /// Password of the operator "admin", read at the first start only: at least 12 characters.
     #[config(env = "SAOMA_ADMIN_PASSWORD")]

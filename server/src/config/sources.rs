@@ -6,7 +6,7 @@ use confique::{
     meta::{FieldKind, LeafKind},
 };
 
-use super::settings::Settings;
+use super::{secret_files, settings::Settings};
 
 /// Parts of the names of settings whose values are never shown. `database_url` and `smtp_url` may have a password.
 const SECRET: [&str; 5] = ["key", "secret", "password", "database_url", "smtp_url"];
@@ -15,10 +15,16 @@ const NO_SECRET: [&str; 2] = ["_key_id", "_file"];
 
 /// Each setting with its source, in the order of the example file. `file` is the text of the settings file.
 pub fn sources(file: &str) -> Vec<SettingLine> {
-    lines(file, |variable| std::env::var(variable).ok())
+    let handed = secret_files::handed();
+    let is_handed = |variable: &str| secret_files::credential(handed.as_deref(), variable).is_some();
+    lines(file, |variable| std::env::var(variable).ok(), is_handed)
 }
 
-fn lines(file: &str, environment: impl Fn(&str) -> Option<String>) -> Vec<SettingLine> {
+fn lines(
+    file: &str,
+    environment: impl Fn(&str) -> Option<String>,
+    is_handed: impl Fn(&str) -> bool,
+) -> Vec<SettingLine> {
     let mut lines = Vec::new();
     for field in Settings::META.fields {
         let FieldKind::Leaf { env: Some(variable), kind } = field.kind else { continue };
@@ -31,6 +37,8 @@ fn lines(file: &str, environment: impl Fn(&str) -> Option<String>) -> Vec<Settin
         let (source, value) = match (environment(variable), in_file(file, field.name), default) {
             (Some(value), ..) => (Source::Environment, Some(value)),
             (None, Some(value), _) => (Source::File, Some(value)),
+            // Not set in another place too, which would be a mistake.
+            (None, None, _) if is_handed(variable) => (Source::Credential, None),
             (None, None, Some(value)) => (Source::Default, Some(value)),
             (None, None, None) => (Source::Unset, None),
         };
@@ -78,7 +86,8 @@ mod tests {
             }
             _ => None,
         };
-        lines(FILE, environment).into_iter().find(|line| line.variable == variable).unwrap()
+        let handed = |name: &str| name == "SAOMA_WECHAT_APIV3_KEY";
+        lines(FILE, environment, handed).into_iter().find(|line| line.variable == variable).unwrap()
     }
 
     #[test]
@@ -91,6 +100,7 @@ mod tests {
             ("SAOMA_PRESETS", Source::File, Some("[[…]]")),
             ("SAOMA_WECHAT_API_KEY", Source::File, None),
             ("SAOMA_SECRET_KEY", Source::Environment, None),
+            ("SAOMA_WECHAT_APIV3_KEY", Source::Credential, None),
         ];
         for (variable, source, value) in table {
             let line = line(variable);
@@ -100,7 +110,7 @@ mod tests {
 
     #[test]
     fn no_secret_is_shown() {
-        for line in lines(FILE, |_| Some("hidden".to_owned())) {
+        for line in lines(FILE, |_| Some("hidden".to_owned()), |_| false) {
             let name = line.variable.to_lowercase();
             let may_be_secret = ["key", "secret", "password", "database_url", "smtp_url"]
                 .iter()

@@ -82,7 +82,7 @@ pub(crate) fn beside(config: &Config) -> Result<Client, StartError> {
     }
 }
 
-fn of_merchant(merchant: &Credentials, first: Protocol) -> Result<Client, StartError> {
+pub(crate) fn of_merchant(merchant: &Credentials, first: Protocol) -> Result<Client, StartError> {
     let endpoint = merchant.base_url.as_deref().map_or_else(Endpoint::wechat, Endpoint::new);
     let client = Client::new(credentials::of_merchant(merchant, first)?, endpoint)?;
     let now = UnixMillis::now();
@@ -123,7 +123,7 @@ fn browser(
 }
 
 /// WeChat refuses each request that an expired certificate's key signs. Notices are believed all the same, so credits go on.
-pub(super) fn stop_if_expired(cashier: &Cashier, config: &Config, now: UnixMillis) {
+pub(crate) fn stop_if_expired(cashier: &Cashier, config: &Config, now: UnixMillis) {
     let Mode::Merchant(merchant) = &config.mode else { return };
     let Some(v3) = merchant.v3.as_ref().filter(|v3| v3.has_expired(now)) else { return };
     let day = v3.expires_at.map(UnixMillis::to_beijing_text).unwrap_or_default();

@@ -16,6 +16,7 @@ mod large;
 mod load;
 mod locked;
 mod outage;
+mod own_keys;
 mod permissions;
 mod process;
 mod receiver;

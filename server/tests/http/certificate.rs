@@ -193,3 +193,44 @@ async fn a_valid_certificate_of_v3_stops_nothing() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_certificate_that_is_replaced_counts_once_it_is_read_again_and_a_wrong_one_changes_nothing() {
+    on_both_with(BY_V3, async |site| {
+        let folder = tempfile::tempdir().unwrap();
+        let (settings, identity) = settings_of_v3(&site, folder.path(), 2025).await;
+        let mut config = config::load(Some(&settings)).unwrap();
+        config.database_url = Secret::new(&site.database);
+        let running = start::start(config).await.unwrap();
+        let over = site.as_seen_at(running, tempfile::tempdir().unwrap());
+        assert_eq!(over.order("lin", "10").await.status(), StatusCode::SERVICE_UNAVAILABLE);
+
+        let genuine =
+            site.http.get(format!("{}/keys/apiclient_cert.pem", site.sandbox)).send().await.unwrap();
+        let genuine = genuine.text().await.unwrap();
+        let (next, present) = (folder.path().join("cert.pem.new"), folder.path().join("cert.pem"));
+        std::fs::write(&next, &genuine).unwrap();
+        std::fs::rename(&next, &present).unwrap();
+        over.running.reload(config::load(Some(&settings))).await;
+        let order = over.order("lin", "10").await;
+        assert_eq!(order.status(), 200, "orders go on at once: {}", order.text().await.unwrap());
+        let ends = over.get("/metrics").send().await.unwrap().text().await.unwrap();
+        assert!(!ends.contains("expires_timestamp_seconds 1767139200"), "{ends}");
+
+        // Another's key, another merchant's number: nothing changes.
+        let key = KeyPair::generate().unwrap();
+        std::fs::write(folder.path().join("key.pem"), key.serialize_pem()).unwrap();
+        over.running.reload(config::load(Some(&settings))).await;
+        assert_eq!(over.order("wang", "10").await.status(), 200);
+        let theirs = std::fs::read_to_string(&settings).unwrap();
+        let genuine_key =
+            site.http.get(format!("{}/keys/apiclient_key.pem", site.sandbox)).send().await.unwrap();
+        std::fs::write(folder.path().join("key.pem"), genuine_key.text().await.unwrap()).unwrap();
+        let theirs = theirs.replace(&text(&identity, "appid"), "wx2421b1c4370ec43b");
+        std::fs::write(&settings, theirs).unwrap();
+        over.running.reload(config::load(Some(&settings))).await;
+        assert_eq!(over.order("chen", "10").await.status(), 200);
+        over.running.stop().await;
+    })
+    .await;
+}

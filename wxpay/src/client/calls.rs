@@ -25,7 +25,7 @@ impl Client {
     pub async fn place(&self, placing: &Placing) -> Result<Prepay, Error> {
         placing.check().map_err(Error::Invalid)?;
         let is_page = placing.channel.trade_type == TradeType::Mweb;
-        if is_page && self.transport.is_wechat() && !placing.has_public_ip() {
+        if is_page && self.present().transport.is_wechat() && !placing.has_public_ip() {
             let must_be = "the payer's public address: WeChat Pay refuses an H5 order from any other";
             return Err(Error::Invalid(InvalidValue { what: "payer_ip", must_be }));
         }
@@ -39,7 +39,7 @@ impl Client {
         let prepay = self.observed(Api::Place, protocol, place).await?;
         match &prepay.ticket {
             // The payer's browser goes there, so it must not be anybody's.
-            Ticket::Page(page) if !self.transport.has_page(page.as_str()) => {
+            Ticket::Page(page) if !self.present().transport.has_page(page.as_str()) => {
                 let must_be = "a page at wx.tenpay.com";
                 Err(Error::BadField(InvalidValue { what: "mweb_url", must_be }))
             }
@@ -162,7 +162,7 @@ impl Client {
                 Protocol::V3 => self.v3()?.download_bill(date, bill_type, gzip).await,
             }
         };
-        let ahead = || self.transport.clock_ahead_s();
+        let ahead = || self.present().transport.clock_ahead_s();
         let opened = self.observer.during((Api::Bill, by), ahead, call, |bill| match bill {
             Err(BillError::Call(error)) => Some(Some(error)),
             // That there is no bill yet is an answer too.
@@ -195,8 +195,8 @@ impl Client {
                 Ok(JsapiParams::v2(&self.v2(Some(appid))?.merchant, sign_type, prepay_id, now, &nonce()))
             }
             None => {
-                let merchant = &self.v3_credentials()?.merchant;
-                Ok(JsapiParams::v3(merchant, appid, prepay_id, now, &nonce()))
+                let merchant = self.v3_credentials()?.merchant;
+                Ok(JsapiParams::v3(&merchant, appid, prepay_id, now, &nonce()))
             }
         }
     }
@@ -216,8 +216,8 @@ impl Client {
                 Ok(AppParams::v2(&self.v2(Some(appid))?.merchant, sign_type, prepay_id, now, &nonce()))
             }
             None => {
-                let merchant = &self.v3_credentials()?.merchant;
-                Ok(AppParams::v3(merchant, appid, prepay_id, now, &nonce()))
+                let merchant = self.v3_credentials()?.merchant;
+                Ok(AppParams::v3(&merchant, appid, prepay_id, now, &nonce()))
             }
         }
     }

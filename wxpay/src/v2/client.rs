@@ -1,8 +1,11 @@
 //! The calls of API v2: signs the request, checks the answer's signature and that it is about what was asked.
 
+use std::sync::Arc;
+
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
+use super::key_in_use::KeyInUse;
 use super::merchant::Merchant;
 use super::xml::Fields;
 use super::{
@@ -11,7 +14,7 @@ use super::{
 };
 use crate::bill::download::Bill;
 use crate::bill::{BillDate, BillError, BillType};
-use crate::error::Error;
+use crate::error::{ErrCode, Error};
 use crate::placing::{Placing, Prepay};
 use crate::refunding::{Refund, RefundAccepted, RefundQuery, Refunds};
 use crate::trade::Trade;
@@ -23,14 +26,15 @@ use crate::verified::Verified;
 const XML: &str = "text/xml; charset=utf-8";
 
 /// What the calls need of a [`crate::client::Client`], whose methods document them.
-pub(crate) struct V2<'a> {
-    /// With the app in whose name the call is made.
+pub(crate) struct V2 {
+    /// With the app in whose name the call is made, and with the key that WeChat takes in the first place.
     pub merchant: Merchant,
-    pub transport: &'a Transport,
+    pub key_in_use: Arc<KeyInUse>,
+    pub transport: Arc<Transport>,
     pub budget: Budget,
 }
 
-impl V2<'_> {
+impl V2 {
     pub async fn unified_order(&self, placing: &Placing) -> Result<Prepay, Error> {
         let fields = self.call("/pay/unifiedorder", unified_order::request(placing, &self.merchant)).await?;
         let trade_type = placing.channel.trade_type;
@@ -97,7 +101,8 @@ impl V2<'_> {
         bill_type: BillType,
         gzip: bool,
     ) -> Result<Bill, BillError> {
-        let request = self.signed(download_bill::request(&self.merchant, date, bill_type, gzip));
+        let request = download_bill::request(&self.merchant, date, bill_type, gzip);
+        let request = signed(request, &self.merchant);
         let call = call("/pay/downloadbill", &request);
         let Reply { status, body, .. } = self.transport.open(&call, Bill::begin(self.budget)).await?;
         match status {
@@ -106,21 +111,49 @@ impl V2<'_> {
         }
     }
 
+    /// While the key is being changed only WeChat knows which of the two it takes: a request that it refuses to understand is
+    /// made once more with the other one, and the one that it took is the first to be used from then on.
     async fn call(&self, path: &str, request: Fields) -> Result<Verified<Fields>, Error> {
-        let request = self.signed(request);
+        let first = self.once(path, request.clone(), &self.merchant).await;
+        if !is_about_the_key(&first) {
+            return first;
+        }
+        let Some(other) = self.merchant.with_keys_swapped() else { return first };
+        let second = self.once(path, request, &other).await;
+        if is_about_the_key(&second) {
+            return first;
+        }
+        if matches!(second, Ok(_) | Err(Error::Refused { .. })) {
+            self.key_in_use.took(&other);
+        }
+        second
+    }
+
+    async fn once(
+        &self,
+        path: &str,
+        request: Fields,
+        merchant: &Merchant,
+    ) -> Result<Verified<Fields>, Error> {
+        let request = signed(request, merchant);
         let reply = self.transport.exchange(&call(path, &request), REPLY_LIMIT, self.budget).await?;
         match reply.status {
-            StatusCode::OK => reply::read(&reply.body, &self.merchant),
+            StatusCode::OK => reply::read(&reply.body, merchant),
             status => Err(refusal(status, &reply.body)),
         }
     }
+}
 
-    fn signed(&self, mut request: Fields) -> String {
-        request.set("nonce_str", nonce());
-        let sign = sign::sign(&request, &self.merchant.key, self.merchant.sign_type);
-        request.set("sign", sign);
-        request.to_xml()
-    }
+/// Whether it may have been signed with a key that WeChat does not take. WeChat did nothing then.
+fn is_about_the_key<T>(answer: &Result<T, Error>) -> bool {
+    matches!(answer, Err(Error::NotUnderstood { .. } | Error::Refused { code: ErrCode::SignError, .. }))
+}
+
+fn signed(mut request: Fields, merchant: &Merchant) -> String {
+    request.set("nonce_str", nonce());
+    let sign = sign::sign(&request, &merchant.key, merchant.sign_type);
+    request.set("sign", sign);
+    request.to_xml()
 }
 
 /// Every host gets the same bytes.

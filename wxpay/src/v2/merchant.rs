@@ -1,6 +1,6 @@
 //! The merchant's identity in API v2.
 
-use super::sign::{ApiKey, SignType};
+use super::sign::{self, ApiKey, SignError, SignType};
 use super::xml::Fields;
 use crate::types::{AppId, MchId};
 
@@ -11,8 +11,11 @@ pub struct Merchant {
     pub appid: AppId,
     /// The merchant number.
     pub mch_id: MchId,
-    /// The APIv2 key of the merchant number.
+    /// The APIv2 key of the merchant number, with which everything is signed.
     pub key: ApiKey,
+    /// Another key that is believed too, while the key is being changed: WeChat signs with it until the change, and what it
+    /// signed comes in for a day.
+    pub old_key: Option<ApiKey>,
     /// What requests are signed with; replies must be signed the same way.
     pub sign_type: SignType,
 }
@@ -29,6 +32,7 @@ impl Merchant {
             appid: AppId::parse(appid).expect("a constant"),
             mch_id: MchId::parse(mch_id).expect("a constant"),
             key: ApiKey::parse(key).expect("a constant"),
+            old_key: None,
             sign_type: SignType::Md5,
         }
     }
@@ -41,10 +45,31 @@ impl Merchant {
             .with("sign_type", self.sign_type.as_str())
     }
 
-    /// Whether its number or key is the public test identity's, with which anybody can forge a payment.
+    /// Whether its number or one of its keys is the public test identity's, with which anybody can forge a payment.
     pub fn is_sandbox(&self) -> bool {
         let (_, mch_id, key) = SANDBOX;
-        self.mch_id.as_str() == mch_id || self.key.as_bytes() == key.as_bytes()
+        self.mch_id.as_str() == mch_id || self.keys().any(|own| own.as_bytes() == key.as_bytes())
+    }
+
+    /// The keys that are believed, the one that signs first.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &ApiKey> {
+        [&self.key].into_iter().chain(&self.old_key)
+    }
+
+    /// The same with the two keys in each other's place; `None` if there is only one.
+    pub(crate) fn with_keys_swapped(&self) -> Option<Self> {
+        let key = self.old_key.clone()?;
+        Some(Merchant { key, old_key: Some(self.key.clone()), ..self.clone() })
+    }
+
+    /// [`sign::verify`] with each of the keys.
+    /// # Errors
+    /// [`SignError`] if none of them made the signature.
+    pub(crate) fn verify(&self, fields: &Fields) -> Result<SignType, SignError> {
+        match (sign::verify(fields, &self.key), &self.old_key) {
+            (Err(SignError::Mismatch), Some(old)) => sign::verify(fields, old),
+            (verified, _) => verified,
+        }
     }
 }
 
@@ -59,7 +84,10 @@ mod tests {
         assert!(Merchant { key: key.clone(), ..Merchant::sandbox() }.is_sandbox());
         let mch_id = MchId::parse("1900000109").unwrap();
         assert!(Merchant { mch_id: mch_id.clone(), ..Merchant::sandbox() }.is_sandbox());
-        assert!(!Merchant { mch_id, key, ..Merchant::sandbox() }.is_sandbox());
+        let public = Merchant::sandbox().key;
+        let ours = Merchant { mch_id, key, ..Merchant::sandbox() };
+        assert!(!ours.is_sandbox());
+        assert!(Merchant { old_key: Some(public), ..ours }.is_sandbox());
     }
 
     #[test]

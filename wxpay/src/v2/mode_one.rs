@@ -98,7 +98,7 @@ pub fn qr_url(
     ))
 }
 
-/// Reads the raw body of a callback and believes it only if `merchant`'s key signed it.
+/// Reads the raw body of a callback and believes it only if one of `merchant`'s keys signed it.
 /// # Errors
 /// [`ScanError`]; its variants stand in the order of the checks.
 /// Source: WeChat Pay v2, native.php?chapter=6_4 (回调商户支付URL).
@@ -111,7 +111,7 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<Verified<Scan>, ScanErro
     if fields.get("return_code").is_some() {
         return Err(ScanError::NotACallback);
     }
-    sign::verify(&fields, &merchant.key).map_err(ScanError::BadSignature)?;
+    merchant.verify(&fields).map_err(ScanError::BadSignature)?;
     let ours = fields.get("mch_id") == Some(merchant.mch_id.as_str())
         && fields.get("appid") == Some(merchant.appid.as_str());
     if !ours || fields.present("sub_mch_id").is_some() {

@@ -4,7 +4,7 @@
 use super::NOTICE_LIMIT;
 use super::merchant::Merchant;
 use super::payment;
-use super::sign::{self, SignError};
+use super::sign::SignError;
 use super::xml::{Fields, XmlError};
 use crate::evidence::Evidence;
 use crate::payment::Payment;
@@ -82,7 +82,7 @@ impl NoticeError {
     }
 }
 
-/// Reads a notice's raw body and believes it only if `merchant`'s key signed it.
+/// Reads a notice's raw body and believes it only if one of `merchant`'s keys signed it.
 /// # Errors
 /// [`NoticeError`]; its variants stand in the order of the checks.
 pub fn read(body: &[u8], merchant: &Merchant) -> Result<Notice, NoticeError> {
@@ -93,7 +93,7 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<Notice, NoticeError> {
     if fields.get("return_code") != Some("SUCCESS") {
         return Err(NoticeError::ReturnCode);
     }
-    let sign_type = sign::verify(&fields, &merchant.key).map_err(NoticeError::BadSignature)?;
+    let sign_type = merchant.verify(&fields).map_err(NoticeError::BadSignature)?;
     // A sub-merchant's money is not ours, though its provider's notices carry our number.
     let of_sub_merchant = fields.present("sub_mch_id").is_some();
     if fields.get("mch_id") != Some(merchant.mch_id.as_str()) || of_sub_merchant {

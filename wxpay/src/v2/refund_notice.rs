@@ -54,7 +54,7 @@ impl RefundNoticeError {
     }
 }
 
-/// Reads a notice's raw body. A success proves no more than that somebody with `merchant`'s key wrote it.
+/// Reads a notice's raw body. A success proves no more than that somebody with one of `merchant`'s keys wrote it.
 /// # Errors
 /// [`RefundNoticeError`]; its variants stand in the order of the checks.
 pub fn read(body: &[u8], merchant: &Merchant) -> Result<RefundNotice, RefundNoticeError> {
@@ -70,8 +70,11 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<RefundNotice, RefundNoti
     if !ours || envelope.present("sub_mch_id").is_some() {
         return Err(RefundNoticeError::OtherMerchant);
     }
-    let opened = envelope.get("req_info").and_then(|sealed| req_info::open(sealed, &merchant.key));
-    let fields = opened.and_then(|plain| Fields::read_root(&plain, NOTICE_LIMIT).ok());
+    let opened = |sealed| {
+        // A wrong key may open it to something, but not to a message.
+        merchant.keys().find_map(|key| Fields::read_root(&req_info::open(sealed, key)?, NOTICE_LIMIT).ok())
+    };
+    let fields = envelope.get("req_info").and_then(opened);
     notice(&fields.ok_or(RefundNoticeError::Sealed)?).map_err(RefundNoticeError::BadField)
 }
 

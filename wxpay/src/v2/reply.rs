@@ -3,7 +3,6 @@
 
 use super::REPLY_LIMIT;
 use super::merchant::Merchant;
-use super::sign;
 use super::xml::Fields;
 use crate::error::{ErrCode, Error};
 use crate::printable::printable;
@@ -24,7 +23,7 @@ pub fn read(body: &[u8], merchant: &Merchant) -> Result<Verified<Fields>, Error>
         }
         _ => return Err(wrong("return_code", "SUCCESS or FAIL")),
     }
-    let sign_type = sign::verify(&fields, &merchant.key).map_err(Error::BadSignature)?;
+    let sign_type = merchant.verify(&fields).map_err(Error::BadSignature)?;
     if sign_type != merchant.sign_type {
         return Err(Error::OtherSignType);
     }

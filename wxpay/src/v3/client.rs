@@ -1,6 +1,7 @@
 //! The calls of API v3: signs each attempt anew, and believes an answer only if WeChat signed it and it is about what was
 //! asked. Source: WeChat Pay, 签名与验签规则 (APIv3).
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, USER_AGENT};
@@ -31,9 +32,9 @@ const SERIAL: HeaderName = HeaderName::from_static("wechatpay-serial");
 
 /// What the calls need of a [`crate::client::Client`], whose methods document them.
 pub(crate) struct V3<'a> {
-    pub credentials: &'a Credentials,
+    pub credentials: Credentials,
     pub refresh: &'a Refresh,
-    pub transport: &'a Transport,
+    pub transport: Arc<Transport>,
     pub budget: Budget,
     pub clock: &'a Clock,
 }
@@ -128,7 +129,8 @@ impl V3<'_> {
     /// Reads the list of platform certificates if `why` demands it now; whether it did.
     pub async fn refresh(&self, why: Why<'_>) -> Result<bool, Error> {
         let headers = &|sent: &str| self.headers(&Method::GET, sent, "");
-        self.refresh.refresh(self.credentials, self.clock, why, self.transport, headers, self.budget).await
+        let (refresh, transport) = (self.refresh, &self.transport);
+        refresh.refresh(&self.credentials, self.clock, why, transport, headers, self.budget).await
     }
 
     async fn get(&self, asked: Asked, target: &str) -> Result<Verified<Vec<u8>>, Error> {

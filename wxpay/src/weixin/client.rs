@@ -1,6 +1,7 @@
 //! The calls to `api.weixin.qq.com`.
 
 use std::convert::Infallible;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,11 +20,11 @@ use crate::types::{AppId, OpenId};
 /// Limit of one call, because a payer is waiting.
 const BUDGET: Duration = Duration::from_secs(5);
 
-/// Asks `api.weixin.qq.com` in the name of one app. Cheap to clone.
+/// Asks `api.weixin.qq.com` in the name of one app. Cheap to clone; all clones have the same secret, also after a change.
 #[derive(Debug, Clone)]
 pub struct Weixin {
     appid: AppId,
-    secret: AppSecret,
+    secret: Arc<RwLock<AppSecret>>,
     transport: Transport,
 }
 
@@ -35,6 +36,7 @@ impl Weixin {
     /// # Errors
     /// [`Error::Invalid`] if it is not an address; [`Error::Transport`] if TLS cannot be set up on this machine.
     pub fn new(appid: AppId, secret: AppSecret, api_url: &str) -> Result<Self, Error> {
+        let secret = Arc::new(RwLock::new(secret));
         Ok(Weixin { appid, secret, transport: Transport::http(&Endpoint::new(api_url))? })
     }
 
@@ -46,6 +48,7 @@ impl Weixin {
         S::Future: Send,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
+        let secret = Arc::new(RwLock::new(secret));
         Weixin { appid, secret, transport: Transport::InProcess(InProcess::new(service)) }
     }
 
@@ -54,11 +57,20 @@ impl Weixin {
         &self.appid
     }
 
+    /// From now on asks with this secret.
+    pub fn set_secret(&self, secret: AppSecret) {
+        *self.secret.write().unwrap_or_else(PoisonError::into_inner) = secret;
+    }
+
+    fn secret(&self) -> AppSecret {
+        self.secret.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The openid of the user whose browser brought `code`, which lives 5 minutes and serves once.
     /// # Errors
     /// [`WeixinError`]; [`WeixinError::is_spent_code`] for a code that was sent a second time.
     pub async fn openid(&self, code: &str) -> Result<OpenId, WeixinError> {
-        let target = oauth::target(&self.appid, &self.secret, code);
+        let target = oauth::target(&self.appid, &self.secret(), code);
         oauth::read(&self.call(Method::GET, &target, "").await?)
     }
 
@@ -67,7 +79,8 @@ impl Weixin {
     /// [`WeixinError::Refused`] with 40164 (this machine's address is not in the account's IP list), 40125 (wrong secret),
     /// 45009 (daily quota) or 45011 (too often), and the other [`WeixinError`]s.
     pub async fn access_token(&self, api: Api) -> Result<AccessToken, WeixinError> {
-        let (appid, secret) = (self.appid.as_str(), self.secret.expose());
+        let (appid, secret) = (self.appid.as_str(), self.secret());
+        let secret = secret.expose();
         let answer = match api {
             Api::Stable { force_refresh } => {
                 let body = json!({

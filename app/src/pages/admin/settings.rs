@@ -176,7 +176,7 @@ fn endings(lang: Lang, report: &Report, now: UnixMillis) -> impl IntoView + use<
         let day = components::time_text(ending.ends_at, Clock::Minute);
         view! { <dt>{ending.name.clone()}</dt><dd>{lang.fill(words, &[("time", &day)])}</dd> }
     };
-    let lines: Vec<_> = report.endings.iter().map(line).collect();
+    let lines: Vec<_> = report.endings().iter().map(line).collect();
     let body = match lines.is_empty() {
         true => view! { <p class="note">{lang.t(text::ENDINGS_NONE)}</p> }.into_any(),
         false => view! { <dl class="facts">{lines}</dl> }.into_any(),
@@ -201,6 +201,7 @@ fn all(lang: Lang, report: &Report, rows: &[DeskSetting]) -> impl IntoView + use
             _ if is_by_desk(line.variable) => (text::S_DESK, Some("open")),
             Source::Environment => (text::S_ENVIRONMENT, None),
             Source::File => (text::S_FILE, None),
+            Source::Credential => (text::S_CREDENTIAL, None),
             Source::Default => (text::S_DEFAULT, None),
             Source::Unset => (text::S_UNSET, None),
         };
@@ -218,10 +219,12 @@ fn all(lang: Lang, report: &Report, rows: &[DeskSetting]) -> impl IntoView + use
         }
     };
     let is_set = |line: &&SettingLine| {
-        matches!(line.source, Source::Environment | Source::File) || is_by_desk(line.variable)
+        matches!(line.source, Source::Environment | Source::File | Source::Credential)
+            || is_by_desk(line.variable)
     };
-    let set: Vec<_> = report.settings.iter().filter(is_set).map(row).collect();
-    let rest: Vec<_> = report.settings.iter().filter(|line| !is_set(line)).map(row).collect();
+    let lines = report.settings();
+    let set: Vec<_> = lines.iter().filter(is_set).map(row).collect();
+    let rest: Vec<_> = lines.iter().filter(|line| !is_set(line)).map(row).collect();
     let count = rest.len().to_string();
     view! {
         <section class="card stack" aria-labelledby="all-t">

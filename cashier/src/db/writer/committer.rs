@@ -16,10 +16,11 @@ use super::super::{
     order_references, orders, outbox, placing, spending,
 };
 use crate::clock::Clock;
+use crate::live_rules::LiveRules;
 use crate::watched::Watched;
 use recharge::batch::{Batch, Context};
 use recharge::command::Reads;
-use recharge::order::{Order, Rules};
+use recharge::order::Order;
 
 mod money;
 
@@ -33,7 +34,7 @@ const ATTEMPTS: usize = 8;
 #[derive(Debug, Clone)]
 pub struct Committer {
     db: Db,
-    rules: Arc<Rules>,
+    rules: LiveRules,
     watched: Watched,
     /// Tells the events of processes apart that share a database.
     instance: Arc<str>,
@@ -43,9 +44,9 @@ pub struct Committer {
 }
 
 impl Committer {
-    pub fn new(db: Db, rules: Arc<Rules>, watched: Watched, instance: &str) -> Committer {
+    pub fn new(db: Db, rules: impl Into<LiveRules>, watched: Watched, instance: &str) -> Committer {
         let (connection, clock) = (Arc::default(), Clock::system());
-        Committer { db, rules, watched, instance: instance.into(), connection, clock }
+        Committer { db, rules: rules.into(), watched, instance: instance.into(), connection, clock }
     }
 
     /// The same, waiting by `clock`.
@@ -113,12 +114,13 @@ impl Committer {
     async fn attempt(&self, connection: &mut Connection, jobs: &mut [Job]) -> Result<bool, DbError> {
         let passage = self.db.turnstile.to_read().await;
         passage.answer()?;
+        let rules = self.rules.now();
         let (named, orders, context, spending, placing) = {
             let mut reads = Reads::default();
             jobs.iter().for_each(|job| job.reads(&mut reads));
             let named = order_references::read(connection, &reads).await?;
             let mut orders = orders::read_for(connection, &reads, &named).await?;
-            reads.look_for_abnormal(&orders, &self.rules);
+            reads.look_for_abnormal(&orders, &rules);
             let context = batch_context::read(connection, &reads).await?;
             if !reads.refunds_with_orders.is_empty() {
                 orders.extend(of_refunds(connection, &orders, &context).await?);
@@ -128,7 +130,7 @@ impl Committer {
             (named, orders, context, spending, placing)
         };
         drop(passage);
-        let batch = Batch::new(&self.rules, orders).with_named(named).with_asked(self.db.signals.asked());
+        let batch = Batch::new(&rules, orders).with_named(named).with_asked(self.db.signals.asked());
         let mut batch = batch.with_context(context).with_spending(spending).with_placing(placing);
         jobs.iter_mut().for_each(|job| job.apply(&mut batch));
         if batch.writes() {
@@ -170,7 +172,7 @@ impl Committer {
             return Ok(None);
         }
         if let Some(now) = placed.map(|order| order.created_at).max()
-            && orders::is_over_open(connection, &payers, now, self.rules.max_open_orders).await?
+            && orders::is_over_open(connection, &payers, now, self.rules.now().max_open_orders).await?
         {
             // Another instance placed orders for the same user after they were read.
             transaction.rollback().await;
