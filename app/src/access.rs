@@ -78,6 +78,8 @@ pub enum Limit {
     Queue,
     /// Work that a merchant of 易支付 signed: counted by address before the handler, and by merchant in it, which knows who signed.
     Merchant,
+    /// A question of anybody that is answered once: counted by address before the handler.
+    Address,
     /// An operator's action: counted by operator before the handler.
     Operator,
     /// Tries to sign in: counted by name and by address in the handler.

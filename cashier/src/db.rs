@@ -28,6 +28,7 @@ pub mod debits;
 pub mod desk_choices;
 pub mod desk_settings;
 pub(crate) mod differences;
+pub mod doctor_probes;
 pub mod due;
 pub(crate) mod epay_merchants;
 pub(crate) mod epay_orders;
@@ -40,6 +41,7 @@ pub mod figures;
 pub mod grants;
 pub mod holds;
 pub(crate) mod idempotency_keys;
+pub mod inspection;
 pub mod job;
 pub mod last_notices;
 pub mod ledger;
@@ -178,6 +180,14 @@ impl Db {
             return Err(OpenError::NoFile { file: file.display().to_string() });
         }
         Db::connect(url, Access::Read, options, Turnstile::default()).await
+    }
+
+    /// Opens a database that is there to write to it, and leaves its tables as they are.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open_to_write(url: &str, options: &DbOptions) -> Result<Db, OpenError> {
+        Db::connect(url, Access::Write, options, Turnstile::default()).await
     }
 
     /// The same database with another source of random ids, for a simulation.

@@ -4,7 +4,7 @@ mod business;
 mod certificate;
 mod channels;
 mod check;
-mod database;
+pub(crate) mod database;
 pub(crate) mod fingerprints;
 mod mail;
 mod merchant;

@@ -27,6 +27,9 @@ const OPERATOR: Quota = Quota { at_once: 120, each_ms: 500 };
 /// A shop that sells ten orders a second all day is not slowed down.
 const MERCHANT: Quota = Quota { at_once: 600, each_ms: 50 };
 
+/// The doctor asks once, and a person lets it ask again.
+const PROBER: Quota = Quota { at_once: 30, each_ms: 1_000 };
+
 #[derive(Debug)]
 pub struct CreateLimit {
     by_merchant: KeyedLimit<Pid>,
@@ -36,6 +39,7 @@ pub struct CreateLimit {
     by_address: KeyedLimit<IpAddr>,
     by_site: KeyedLimit<IpAddr>,
     by_visitor: KeyedLimit<String>,
+    by_prober: KeyedLimit<IpAddr>,
     refused: LogLimit,
 }
 
@@ -55,6 +59,7 @@ impl Default for CreateLimit {
             by_address: KeyedLimit::new(ADDRESS),
             by_site: KeyedLimit::new(SITE),
             by_visitor: KeyedLimit::new(VISIT),
+            by_prober: KeyedLimit::new(PROBER),
             refused: LogLimit::default(),
         }
     }
@@ -83,6 +88,14 @@ impl CreateLimit {
             }
             TooOften::after(wait_ms)
         })
+    }
+
+    /// What asks for a probe of the doctor's. Told to nobody, as it may be a guess.
+    ///
+    /// # Errors
+    /// [`TooOften`].
+    pub fn prober(&self, from: ClientAddr, now: UnixMillis) -> Result<(), TooOften> {
+        self.by_prober.take(from.block(), now).map_err(TooOften::after)
     }
 
     /// A link that is opened, by the user it names.
@@ -138,6 +151,7 @@ impl CreateLimit {
     /// Forgets those who may order freely again.
     pub fn forget(&self, now: UnixMillis) {
         self.by_merchant.forget(now);
+        self.by_prober.forget(now);
         self.by_key.forget(now);
         self.by_operator.forget(now);
         self.by_user.forget(now);

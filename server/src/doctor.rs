@@ -1,18 +1,23 @@
 //! What `saoma doctor` looks at. Each check is one entry of [`CHECKS`]: an id that stays the same, what is done when it fails,
-//! and a function that looks. Nothing is ordered, paid or changed; calls to WeChat ask about a number that cannot exist.
+//! and a function that looks. Nothing is ordered, paid or changed but one row of
+//! `doctor_probes`; calls to WeChat ask about a number that cannot exist.
 
 mod account;
 mod database;
+mod database_checks;
 mod machine;
 mod patient;
+mod public_name;
+mod round_trip;
+mod seen;
 mod site;
 mod wechat;
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use cashier::DbError;
 use serde::Serialize;
-use tokio::time::timeout;
+use tokio::{task::JoinHandle, time::timeout};
 
 pub use patient::Patient;
 
@@ -88,6 +93,46 @@ pub const CHECKS: &[Check] = &[
         run: |patient| Box::pin(async { patient.database.found(&patient.config.identity()) }),
     },
     Check {
+        id: "database_tls",
+        hint: "let PostgreSQL speak TLS, and take sslmode=disable out of DATABASE_URL (see the book: operators/keys)",
+        run: |patient| Box::pin(async { database_checks::tls(patient) }),
+    },
+    Check {
+        id: "database_pooler",
+        hint: "set DATABASE_DIRECT_URL to the address of PostgreSQL itself",
+        run: |patient| Box::pin(async { database_checks::pooler(patient) }),
+    },
+    Check {
+        id: "database_version",
+        hint: "move to a PostgreSQL that its makers still mend",
+        run: |patient| Box::pin(async { database_checks::version(patient) }),
+    },
+    Check {
+        id: "database_writes",
+        hint: "let DATABASE_URL lead to the primary",
+        run: |patient| Box::pin(async { database_checks::writes(patient) }),
+    },
+    Check {
+        id: "database_rights",
+        hint: "let the user in DATABASE_URL own the tables",
+        run: |patient| Box::pin(async { database_checks::rights(patient) }),
+    },
+    Check {
+        id: "database_clock",
+        hint: "set the clocks of both machines with NTP: instances share limits and leases by the time",
+        run: |patient| Box::pin(async { database_checks::clock(patient) }),
+    },
+    Check {
+        id: "disk",
+        hint: "make room: without space nothing is written, and WeChat is told to try again",
+        run: |patient| Box::pin(async { machine::disk(patient) }),
+    },
+    Check {
+        id: "ntp",
+        hint: "install chrony, or switch on systemd-timesyncd (timedatectl set-ntp true)",
+        run: |patient| Box::pin(machine::ntp(patient)),
+    },
+    Check {
         id: "clock",
         hint: "set this machine's clock with NTP: WeChat refuses and we refuse what is more than 300 s off",
         run: |patient| Box::pin(machine::clock(patient)),
@@ -118,9 +163,44 @@ pub const CHECKS: &[Check] = &[
         run: |patient| Box::pin(async { wechat::keys(patient) }),
     },
     Check {
+        id: "old_keys",
+        hint: "remove it a day after the change, and send SIGHUP (see the book: operators/keys)",
+        run: |patient| Box::pin(async { wechat::old_keys(patient) }),
+    },
+    Check {
+        id: "public_dns",
+        hint: "let the name in SAOMA_PUBLIC_URL lead to the proxy in front of this server",
+        run: |patient| Box::pin(public_name::dns(patient)),
+    },
+    Check {
+        id: "public_tls",
+        hint: "renew the certificate of the site at the proxy, with all certificates in between; WeChat posts to no other",
+        run: |patient| Box::pin(public_name::tls(patient)),
+    },
+    Check {
         id: "notify_addresses",
         hint: "start the server, and let the proxy in front pass /wxpay/ on as it comes: body, headers, Host",
         run: |patient| Box::pin(site::notify_addresses(patient)),
+    },
+    Check {
+        id: "round_trip",
+        hint: "let the proxy in front pass /wxpay/ on to this server",
+        run: |patient| Box::pin(round_trip::arrived(patient)),
+    },
+    Check {
+        id: "body",
+        hint: "let the proxy or firewall pass bodies of /wxpay/ on byte for byte: WeChat's signature is made over them",
+        run: |patient| Box::pin(round_trip::body_arrived(patient)),
+    },
+    Check {
+        id: "host_name",
+        hint: "let the proxy pass Host on (nginx: proxy_set_header Host $host)",
+        run: |patient| Box::pin(round_trip::host_name(patient)),
+    },
+    Check {
+        id: "client_address",
+        hint: "let the proxy send X-Forwarded-For (nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for)",
+        run: |patient| Box::pin(round_trip::client_address(patient)),
     },
     Check {
         id: "app_secret",
@@ -142,10 +222,15 @@ pub const CHECKS: &[Check] = &[
         hint: "keep the credentials of API v2 until nothing of it is under way and no notice of it has come for a week",
         run: |patient| Box::pin(site::last_notice(patient)),
     },
+    Check {
+        id: "backup",
+        hint: "run saoma backup every day (packaging has a timer for it), and keep the files on another machine",
+        run: |patient| Box::pin(site::last_backup(patient)),
+    },
 ];
 
 /// Longest time of one check.
-const WITHIN: Duration = Duration::from_secs(20);
+const WITHIN: Duration = Duration::from_secs(15);
 
 /// One check's entry in the list that is shown.
 #[derive(Debug, Clone, Serialize)]
@@ -166,6 +251,15 @@ impl Check {
         let hint = shows_hint.then(|| found.hint.unwrap_or_else(|| self.hint.to_owned()));
         Finding { id: self.id, verdict: found.verdict, text: found.text, hint }
     }
+}
+
+/// Begins all checks at once; what they find comes in their order.
+pub fn begin(patient: &Arc<Patient>) -> Vec<JoinHandle<Finding>> {
+    let begin = |check: &'static Check| {
+        let patient = Arc::clone(patient);
+        tokio::spawn(async move { check.run(&patient).await })
+    };
+    CHECKS.iter().map(begin).collect()
 }
 
 /// The exit status of the command: 0 if all is well, 1 with a warning, 2 with something that does not work.

@@ -31,6 +31,15 @@ pub(crate) async fn payer(State(server): State<Server>, request: Request, next: 
     error.into_response()
 }
 
+/// What is absent for whoever does not know what to ask for: too many guesses get the same answer.
+pub(crate) async fn address(State(server): State<Server>, request: Request, next: Next) -> Response {
+    let from = request.extensions().get::<ClientAddr>();
+    match from.map_or(Ok(()), |from| server.create_limit.prober(*from, server.now())) {
+        Ok(()) => next.run(request).await,
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
 /// What a merchant of 易支付 asks for, by address.
 pub(crate) async fn merchant(State(server): State<Server>, request: Request, next: Next) -> Response {
     let from = request.extensions().get::<ClientAddr>();

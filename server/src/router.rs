@@ -19,7 +19,7 @@ use http::{Extensions, HeaderMap, StatusCode, Version, header};
 use tower_http::compression::CompressionLayer;
 
 use crate::{
-    access_token, api, assets, audit_csv, draft, epay,
+    access_token, api, assets, audit_csv, doctor_probe, draft, epay,
     error_code::Code,
     health,
     key_call::{self, Gate},
@@ -46,6 +46,7 @@ fn own_routes() -> Routes<Server> {
         .merge(static_codes::routes())
         .merge(health::routes())
         .merge(metrics::routes())
+        .merge(doctor_probe::routes())
         .merge(polls::routes())
         .merge(session::routes())
         .merge(settings_desk::routes())
@@ -127,6 +128,7 @@ fn guarded(server: &Server, route: &Route, handler: MethodRouter) -> MethodRoute
     let handler = match route.limit {
         Limit::Payer => handler.route_layer(from_fn_with_state(server.clone(), limits::payer)),
         Limit::Key => handler.route_layer(from_fn_with_state(server.clone(), key_call::limit)),
+        Limit::Address => handler.route_layer(from_fn_with_state(server.clone(), limits::address)),
         Limit::Merchant => handler.route_layer(from_fn_with_state(server.clone(), limits::merchant)),
         Limit::Operator => handler.route_layer(from_fn_with_state(server.clone(), limits::operator)),
         Limit::Misses if route.caller == Caller::Stranger(Stranger::Browser) => {

@@ -43,7 +43,7 @@ fn a_limit_fits_who_may_call() {
                 matches!(limit, Limit::Payer | Limit::OwnCookie | Limit::SignIn)
             }
             (Caller::Stranger(Stranger::Program), limit) => {
-                matches!(limit, Limit::Integrator | Limit::Notice | Limit::Merchant)
+                matches!(limit, Limit::Integrator | Limit::Notice | Limit::Merchant | Limit::Address)
             }
         };
         assert!(fits, "{route:?}");

@@ -49,6 +49,12 @@ mod desk_lists;
 mod desk_work;
 #[path = "http/doctor.rs"]
 mod doctor;
+#[path = "http/doctor_broken.rs"]
+mod doctor_broken;
+#[path = "http/doctor_probe.rs"]
+mod doctor_probe;
+#[path = "http/doctor_proxy.rs"]
+mod doctor_proxy;
 #[path = "http/epay.rs"]
 mod epay;
 #[path = "http/epay_refused.rs"]

@@ -1,6 +1,6 @@
 //! `saoma doctor`: looks at settings, machine, credentials and addresses, and prints what to do.
 
-use std::{path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode, sync::Arc};
 
 use cashier::error_chain::error_chain;
 use server::{
@@ -16,7 +16,7 @@ pub(super) async fn doctor(file: Option<&Path>, json: bool) -> Result<ExitCode, 
         Ok(config) => {
             let mut findings = vec![settings(Verdict::Good, "all settings are usable".to_owned(), None)];
             let patient = match Patient::of(config).await {
-                Ok(patient) => patient,
+                Ok(patient) => Arc::new(patient),
                 Err(error) => {
                     findings.push(Finding {
                         id: "start",
@@ -30,8 +30,8 @@ pub(super) async fn doctor(file: Option<&Path>, json: bool) -> Result<ExitCode, 
             if !json {
                 print(findings.iter());
             }
-            for check in doctor::CHECKS {
-                findings.push(check.run(&patient).await);
+            for looking in doctor::begin(&patient) {
+                findings.push(looking.await?);
                 if !json {
                     print(findings.last().into_iter());
                 }

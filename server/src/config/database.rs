@@ -74,6 +74,12 @@ fn secured_in(
     Ok(format!("{url}{sign}sslmode=verify-full"))
 }
 
+/// Whether the database is a file, or a server on this machine.
+pub(crate) fn is_here(url: &str) -> bool {
+    let parsed = reqwest::Url::parse(url);
+    !is_postgres(url) || parsed.is_ok_and(|url| is_of_this_machine(&url, |name| std::env::var(name).ok()))
+}
+
 fn parameter(url: &reqwest::Url, names: &[&str]) -> Option<String> {
     let pairs = url.query_pairs().filter(|(name, _)| names.contains(&&**name));
     pairs.last().map(|(_, value)| value.into_owned())

@@ -14,6 +14,10 @@ pub enum Database {
     /// There is no file yet.
     NoFile(String),
     Failed(String),
+    /// A pooler in transaction mode stands in between.
+    Pooler(String),
+    /// PostgreSQL did not prove by TLS who it is.
+    Unproven(String),
     Found {
         db: Db,
         age: Age,
@@ -27,6 +31,8 @@ impl Database {
         let db = match Db::open_to_read(url, options).await {
             Ok(db) => db,
             Err(OpenError::NoFile { file }) => return Database::NoFile(file),
+            Err(error @ OpenError::Pooler) => return Database::Pooler(error.to_string()),
+            Err(error @ OpenError::Tls(_)) => return Database::Unproven(error_chain(&error)),
             Err(error) => return Database::Failed(error_chain(&error)),
         };
         let looked = async {
@@ -61,6 +67,8 @@ impl Database {
                 return Found::skipped(format!("there is no file {file} yet: the first start makes it"));
             }
             Database::Failed(error) => return Found::bad(error),
+            Database::Pooler(_) => return Found::skipped("see database_pooler"),
+            Database::Unproven(_) => return Found::skipped("see database_tls"),
             Database::Found { age, owner, .. } => (*age, owner.as_deref()),
         };
         match (age, owner) {

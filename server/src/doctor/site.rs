@@ -3,13 +3,13 @@
 use cashier::{
     DbError,
     db::{
-        last_notices,
+        Engine, backup, last_notices,
         open_work::{self, OpenWork},
     },
 };
 use wxpay::{Protocol, UnixMillis};
 
-use super::{Found, Patient, unread};
+use super::{Found, Patient, public_name, seen::Tls, unread};
 
 /// How long no notice of a protocol came before its credentials may go, in milliseconds.
 const QUIET_MS: i64 = 7 * 24 * 3600 * 1000;
@@ -17,6 +17,12 @@ const QUIET_MS: i64 = 7 * 24 * 3600 * 1000;
 /// Posts bodies that WeChat did not sign to our own addresses, by the public name: a proxy or firewall that swallows them
 /// would swallow genuine ones, and a server that takes them would take anybody's.
 pub(super) async fn notify_addresses(patient: &Patient) -> Found {
+    if public_name::addresses(patient).await.is_err() {
+        return Found::skipped("see public_dns");
+    }
+    if matches!(public_name::shown(patient).await, Tls::Failed(_)) {
+        return Found::skipped("see public_tls");
+    }
     let mut refusing = Vec::new();
     for (path, wanted) in [("/wxpay/notify", 200), ("/wxpay/v3/notify", 401)] {
         let is_v3 = wanted == 401;
@@ -80,6 +86,33 @@ pub(super) async fn last_notice(patient: &Patient) -> Found {
     Found::good(format!("{both}; {advice}"))
 }
 
+/// How old the last backup may be, in ms: one a day, and a day's grace.
+const BACKUP_MS: i64 = 48 * 3600 * 1000;
+
+pub(super) async fn last_backup(patient: &Patient) -> Found {
+    let Some(db) = patient.db() else { return Found::skipped("see database") };
+    if patient.config.is_sandbox() {
+        return Found::skipped("play money needs none");
+    }
+    match backup::last(db).await {
+        Ok(None) if db.engine() == Engine::Postgres => {
+            Found::skipped("none was made by saoma backup; what else copies PostgreSQL is not seen from here")
+        }
+        Ok(last) => judge_backup(last, patient.now),
+        Err(error) => unread(&error),
+    }
+}
+
+fn judge_backup(last: Option<UnixMillis>, now: UnixMillis) -> Found {
+    match last {
+        None => Found::warning("none was ever made by saoma backup"),
+        Some(at) => {
+            let text = format!("the last one is of {}", at.to_beijing_text());
+            if now.minus(at) > BACKUP_MS { Found::warning(text) } else { Found::good(text) }
+        }
+    }
+}
+
 /// Whether nothing of v2 is under way, and no notice of it came for a week. WeChat repeats a notice for a day, and a refund
 /// may take days.
 fn v2_is_over(open: &OpenWork, last: Option<UnixMillis>, now: UnixMillis) -> bool {
@@ -90,6 +123,16 @@ fn v2_is_over(open: &OpenWork, last: Option<UnixMillis>, now: UnixMillis) -> boo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::Verdict;
+
+    #[test]
+    fn a_backup_is_missed_after_two_days() {
+        let now = UnixMillis::new(1_773_540_000_000);
+        let verdict = |last| judge_backup(last, now).verdict;
+        assert_eq!(verdict(None), Verdict::Warning);
+        assert_eq!(verdict(Some(now.plus_ms(-BACKUP_MS))), Verdict::Good);
+        assert_eq!(verdict(Some(now.plus_ms(-BACKUP_MS - 1))), Verdict::Warning);
+    }
 
     #[test]
     fn the_credentials_of_v2_are_needed_while_anything_of_it_is_open_and_for_a_week_after_its_last_notice() {

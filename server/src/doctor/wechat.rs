@@ -6,7 +6,7 @@ use wxpay::{ErrCode, Error, OutTradeNo, Protocol, UnixMillis};
 use super::{Found, Patient};
 use crate::config::{CERTIFICATE_WARN_DAYS, Credentials, Mode};
 
-const DAY_MS: i64 = 24 * 3600 * 1000;
+pub(super) const DAY_MS: i64 = 24 * 3600 * 1000;
 
 fn credentials(patient: &Patient) -> Option<&Credentials> {
     match &patient.config.mode {
@@ -64,12 +64,52 @@ pub(super) async fn signature(patient: &Patient, by: Protocol) -> Found {
 fn refused(by: Protocol, error: &Error) -> Found {
     let found = Found::bad(error_chain(error));
     match error {
-        Error::Transport(_) | Error::Timeout { .. } => found.hint("see wechat_hosts"),
+        Error::Transport(_) | Error::Timeout { .. } => Found::skipped("see wechat_hosts"),
+        Error::Certificates(_) if by == Protocol::V3 => found
+            .hint("SAOMA_WECHAT_APIV3_KEY is not the one of the merchant platform (账户中心 - API安全 - APIv3密钥)"),
+        error if is_about_the_appid(error) => found.hint(
+            "SAOMA_WECHAT_APPID is not bound to this merchant number: compare it with the merchant platform (产品中心 - AppID账号管理)",
+        ),
         Error::Refused { code, .. } if by == Protocol::V3 && code.as_str() == "PARAM_ERROR" => {
             found.hint("WeChat's public key is not switched on under 账户中心 - API安全, or SAOMA_WECHAT_PUBLIC_KEY_ID is another's")
         }
-        error if error.is_about_clocks() => found.hint("see clock"),
+        error if error.is_about_clocks() => Found::skipped(format!("{}: see clock", found.text)),
         _ => found,
+    }
+}
+
+/// WeChat names what it does not take, in an unsigned answer or by a code.
+fn is_about_the_appid(error: &Error) -> bool {
+    match error {
+        Error::NotUnderstood { return_msg } => return_msg.to_ascii_lowercase().contains("appid"),
+        Error::Refused { code, .. } => {
+            matches!(code, ErrCode::AppidNotExist | ErrCode::AppidMchidNotMatch)
+        }
+        _ => false,
+    }
+}
+
+/// Keys that were left beside those that replaced them: what they made is still believed.
+pub(super) fn old_keys(patient: &Patient) -> Found {
+    let config = &patient.config;
+    let merchant = credentials(patient);
+    let set: Vec<_> = [
+        (
+            "SAOMA_WECHAT_API_KEY_OLD",
+            merchant.and_then(|it| it.v2.as_ref()).is_some_and(|v2| v2.old_key.is_some()),
+        ),
+        (
+            "SAOMA_WECHAT_APIV3_KEY_OLD",
+            merchant.and_then(|it| it.v3.as_ref()).is_some_and(|v3| v3.merchant.apiv3.old.is_some()),
+        ),
+        ("SAOMA_USER_TOKEN_SECRET_OLD", config.user_token_secret_old.is_some()),
+    ]
+    .into_iter()
+    .filter_map(|(setting, is_set)| is_set.then_some(setting))
+    .collect();
+    match set.as_slice() {
+        [] => Found::good("no key is believed beside the one that replaced it"),
+        set => Found::warning(format!("{} is still believed", set.join(", "))),
     }
 }
 
