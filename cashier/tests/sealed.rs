@@ -39,7 +39,14 @@ async fn what_only_the_old_key_opens_is_sealed_anew_and_nothing_else_is_touched(
         );
         sqlx::query(AssertSqlSafe(sql)).execute(db.pool()).await.unwrap();
 
-        assert_eq!(sealed::renew(&db, &new).await.unwrap(), 4);
+        let [url, secret] = [(); 2].map(|()| seal(&old, Purpose::AlertChannel, "ac_1"));
+        let sql = format!(
+            "INSERT INTO alert_channels (id, kind, name, host, url, secret, kinds, lang, position, due_at, failures, made_by, \
+             created_at) VALUES ('ac_1', 'feishu', 'ops', 'a.example', '{url}', '{secret}', '', 'zh', 0, 0, 0, 'lin', 0)"
+        );
+        sqlx::query(AssertSqlSafe(sql)).execute(db.pool()).await.unwrap();
+
+        assert_eq!(sealed::renew(&db, &new).await.unwrap(), 6);
         assert_eq!(sealed::renew(&db, &new).await.unwrap(), 0, "once is enough");
         let alone = SecretKeys::new(NEW, None);
         let opened = async |purpose, context: &str, sql: &'static str| {
@@ -52,6 +59,8 @@ async fn what_only_the_old_key_opens_is_sealed_anew_and_nothing_else_is_touched(
             (Purpose::EpayKey, "epay:1001", "SELECT secret FROM epay_merchants"),
             (Purpose::WebhookSecret, "we_1", "SELECT secret FROM webhook_endpoints"),
             (Purpose::WebhookSecret, "we_1", "SELECT old_secret FROM webhook_endpoints"),
+            (Purpose::AlertChannel, "ac_1", "SELECT url FROM alert_channels"),
+            (Purpose::AlertChannel, "ac_1", "SELECT secret FROM alert_channels"),
         ] {
             let wanted = format!("secret of {context}");
             assert_eq!(opened(purpose, context, sql).await, Some(wanted), "{sql}");

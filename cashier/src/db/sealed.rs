@@ -7,11 +7,13 @@ use super::{Db, DbError, column};
 use crate::sealing::{Purpose, SecretKeys};
 
 /// Where sealed texts stand: table, primary key as text, column, and what they were sealed for.
-const PLACES: [(&str, &str, &str, Purpose); 4] = [
+const PLACES: [(&str, &str, &str, Purpose); 6] = [
     ("webhook_endpoints", "id", "secret", Purpose::WebhookSecret),
     ("webhook_endpoints", "id", "old_secret", Purpose::WebhookSecret),
     ("epay_merchants", "CAST(pid AS TEXT)", "secret", Purpose::EpayKey),
     ("operator_factors", "operator", "secret", Purpose::SecondFactor),
+    ("alert_channels", "id", "url", Purpose::AlertChannel),
+    ("alert_channels", "id", "secret", Purpose::AlertChannel),
 ];
 
 /// Seals with the present key what only the old one opens. How many secrets those were. Each is replaced only if it is still what was
