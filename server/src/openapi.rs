@@ -15,7 +15,7 @@ use axum::{
 use http::{Method, header};
 use serde_json::{Map, Value, json};
 
-use crate::{api::schemas as values, error_code::Code, operation::Operation, state::Server};
+use crate::{api::schemas as values, doctor_probe, error_code::Code, operation::Operation, state::Server};
 
 mod told;
 mod wxpay;
@@ -48,10 +48,10 @@ fn operations() -> Vec<Operation> {
     operations
 }
 
-/// Whether the contract has this route: those of the site's programs, not of WeChat and browsers.
+/// Whether the contract has this route: those of the site's programs, not of WeChat, browsers and the doctor.
 pub(crate) fn is_public(route: &Route) -> bool {
     let is_for_programs = route.path.starts_with("/api/v1/") || route.path.starts_with("/wxpay/");
-    is_for_programs && route.limit != Limit::Notice
+    is_for_programs && route.limit != Limit::Notice && route.path != doctor_probe::PATH
 }
 
 /// The document of these routes. A route that nothing is said of stands there without a word, and a test finds it.
