@@ -199,7 +199,7 @@ async fn a_recharge_that_was_taken_back_is_offered_nowhere_and_a_payment_of_it_c
         assert!(cancelled["cancelled_at"].is_string(), "{cancelled}");
         assert_eq!(answer(seller.request("POST", &path)).await, (202, cancelled));
         let shown = seller.site.http.get(&page).send().await.unwrap().text().await.unwrap();
-        assert!(shown.contains("data-state=\"closed\"") && !shown.contains("<svg class=\"qr"), "{shown}");
+        assert!(shown.contains("data-state=\"cancelled\"") && !shown.contains("<svg class=\"qr"), "{shown}");
         assert_eq!(seller.site.http.get(&picture).send().await.unwrap().status(), 404);
         let other = seller.post("/recharges", json!({"user": "lin", "quantity": 10})).await.1;
         assert_ne!(text(&other, "out_trade_no"), number);
