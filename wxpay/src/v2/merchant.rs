@@ -57,6 +57,7 @@ impl Merchant {
     }
 
     /// The same with the two keys in each other's place; `None` if there is only one.
+    #[cfg(feature = "client")]
     pub(crate) fn with_keys_swapped(&self) -> Option<Self> {
         let key = self.old_key.clone()?;
         Some(Merchant { key, old_key: Some(self.key.clone()), ..self.clone() })
