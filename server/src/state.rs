@@ -50,7 +50,7 @@ impl std::ops::Deref for Server {
 #[derive(Debug)]
 pub struct Inner {
     pub cashier: Cashier,
-    /// What the server runs with: as it was started with, but for what [`crate::reload`] reads again.
+    /// What the server runs with: as it was started with, but for what `reload.rs` reads again.
     pub config: RwLock<Arc<Config>>,
     pub pages: app::service::Service,
     /// Whose signature a notice must have, by either protocol.
