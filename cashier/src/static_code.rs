@@ -4,6 +4,7 @@
 //! what comes later is told to scan again, and finds the order that this scan placed.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
@@ -179,7 +180,7 @@ impl Cashier {
     }
 
     /// The identity that static codes are signed with.
-    fn static_merchant(&self) -> Result<Merchant, InvalidValue> {
+    fn static_merchant(&self) -> Result<Arc<Merchant>, InvalidValue> {
         let must_be = "of a merchant with credentials for API v2";
         self.inner.wechat.v2_merchant().map_err(|_| InvalidValue { what: "a static code", must_be })
     }

@@ -222,7 +222,7 @@ impl Client {
     /// The identity of API v2, which its notices are checked with. Of two keys its `key` is the one that WeChat took last.
     /// # Errors
     /// [`Error::Invalid`] if there is none.
-    pub fn v2_merchant(&self) -> Result<Merchant, Error> {
+    pub fn v2_merchant(&self) -> Result<Arc<Merchant>, Error> {
         let merchant = self.present().v2().map(|key_in_use| key_in_use.merchant());
         merchant.ok_or_else(|| no_credentials(Protocol::V2))
     }
@@ -279,7 +279,7 @@ impl Client {
     fn v2(&self, appid: Option<&AppId>) -> Result<V2, Error> {
         let present = self.present();
         let key_in_use = Arc::clone(present.v2().ok_or_else(|| no_credentials(Protocol::V2))?);
-        let mut merchant = key_in_use.merchant();
+        let mut merchant = Merchant::clone(&key_in_use.merchant());
         if let Some(appid) = appid {
             merchant.appid = appid.clone();
         }

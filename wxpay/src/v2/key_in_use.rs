@@ -1,6 +1,7 @@
 //! Which of a merchant's two keys signs: the one that WeChat took last. While the key is being changed in the merchant platform
 //! nobody else knows the moment.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::merchant::Merchant;
@@ -8,26 +9,28 @@ use super::merchant::Merchant;
 /// Begins with the new key.
 #[derive(Debug)]
 pub(crate) struct KeyInUse {
-    merchant: Merchant,
-    /// The merchant's `old_key` is what WeChat takes.
+    new: Arc<Merchant>,
+    /// The same with its two keys in each other's place, if it has two.
+    old: Option<Arc<Merchant>>,
+    /// The old key is what WeChat takes.
     is_old: AtomicBool,
 }
 
 impl KeyInUse {
     pub fn new(merchant: Merchant) -> Self {
-        KeyInUse { merchant, is_old: AtomicBool::new(false) }
+        let old = merchant.with_keys_swapped().map(Arc::new);
+        KeyInUse { new: Arc::new(merchant), old, is_old: AtomicBool::new(false) }
     }
 
     /// The merchant whose `key` WeChat takes, as far as is known.
-    pub fn merchant(&self) -> Merchant {
-        let swapped =
-            if self.is_old.load(Ordering::Relaxed) { self.merchant.with_keys_swapped() } else { None };
-        swapped.unwrap_or_else(|| self.merchant.clone())
+    pub fn merchant(&self) -> Arc<Merchant> {
+        let old = self.old.as_ref().filter(|_| self.is_old.load(Ordering::Relaxed));
+        Arc::clone(old.unwrap_or(&self.new))
     }
 
     /// WeChat took a request that this merchant's `key` signed.
     pub fn took(&self, merchant: &Merchant) {
-        let is_old = merchant.key.as_bytes() != self.merchant.key.as_bytes();
+        let is_old = merchant.key.as_bytes() != self.new.key.as_bytes();
         self.is_old.store(is_old, Ordering::Relaxed);
     }
 }
