@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod address_block;
 pub mod alert;
 pub mod api_key;
 pub mod apps;
@@ -31,6 +32,7 @@ pub mod order;
 pub mod outbox;
 pub mod price;
 pub mod protocols;
+mod random_id;
 pub mod reconciliation;
 pub mod refund;
 pub mod refund_wish;

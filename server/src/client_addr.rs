@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
+use recharge::address_block::block;
 
 /// The client's address, as far as it can be known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +49,7 @@ impl ClientAddr {
 
     /// What limits count by: an IPv4 address, or the /64 that one IPv6 customer has at least.
     pub fn block(self) -> IpAddr {
-        match self.0 {
-            IpAddr::V4(ip) => IpAddr::V4(ip),
-            IpAddr::V6(ip) => {
-                let [a, b, c, d, ..] = ip.segments();
-                IpAddr::V6([a, b, c, d, 0, 0, 0, 0].into())
-            }
-        }
+        block(self.0)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the audit says of operators that others should hear: new ones, and sign-ins from addresses that were not seen for a while.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
+use recharge::address_block;
 use recharge::alert::{AlertKind, Raised};
 use wxpay::UnixMillis;
 
@@ -57,12 +57,9 @@ async fn is_new(db: &Db, operator: &str, address: &str, at: UnixMillis) -> Resul
     Ok(!known.is_empty() && !known.contains(&block(address)))
 }
 
-/// The first 64 bits of an IPv6 address, which belong to one household or machine; any other address is its own block.
+/// As limits count it; what is no address, such as the console, is its own block.
 fn block(address: &str) -> String {
-    match address.parse() {
-        Ok(IpAddr::V6(address)) => format!("{:?}", &address.segments()[..4]),
-        _ => address.to_owned(),
-    }
+    address.parse().map_or_else(|_| address.to_owned(), |ip| address_block::block(ip).to_string())
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::fmt;
 use wxpay::{InvalidValue, UnixMillis};
 
 use super::AlertKind;
-use crate::base32::base32;
 use crate::names::names;
+use crate::random_id::random_id;
 
 /// Milliseconds between two messages of a channel: what is raised meanwhile comes together.
 pub const PACE_MS: i64 = 60_000;
@@ -47,45 +47,9 @@ names! {
     }
 }
 
-/// Which channel it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ChannelId(String);
-
-impl ChannelId {
-    const PREFIX: &str = "ac_";
-
-    /// A new one.
-    pub fn new(random: [u8; 10]) -> ChannelId {
-        ChannelId(format!("{}{}", Self::PREFIX, base32(&random)))
-    }
-
-    /// Reads one.
-    ///
-    /// # Errors
-    /// [`InvalidValue`] for what [`ChannelId::new`] does not make.
-    pub fn parse(text: impl Into<String>) -> Result<ChannelId, InvalidValue> {
-        let text = text.into();
-        let letters = text.strip_prefix(Self::PREFIX).unwrap_or_default();
-        let is_letter = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
-        match letters.len() == 16 && letters.bytes().all(is_letter) {
-            true => Ok(ChannelId(text)),
-            false => Err(InvalidValue {
-                what: "the id of a channel",
-                must_be: "ac_ and 16 capital letters and digits",
-            }),
-        }
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for ChannelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+random_id! {
+    /// Which channel it is.
+    ChannelId = "ac_", "the id of a channel"
 }
 
 /// What an operator chooses of a new channel. `Debug` would show the secret, so there is none.

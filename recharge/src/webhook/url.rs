@@ -96,6 +96,11 @@ impl EndpointUrl {
         self.0.as_str()
     }
 
+    /// Host and, if it is written, port.
+    pub fn authority(&self) -> &str {
+        self.0.authority()
+    }
+
     /// Whether it is https.
     pub fn is_tls(&self) -> bool {
         self.0.scheme() == "https"
