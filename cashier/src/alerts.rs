@@ -18,7 +18,7 @@ use crate::db::{Db, DbError, alert_channels, alerts};
 use crate::pulse::Pulse;
 use crate::random::Random;
 use crate::sealing::{Purpose, Sealer, SecretKeys};
-use crate::webhooks::{Reply, Sender, WebhookSettings};
+use crate::webhooks::{Reply, Sender};
 
 mod found;
 mod mail;
@@ -104,23 +104,18 @@ struct Target {
 }
 
 impl Alerts {
-    /// `words` writes a message.
-    ///
-    /// # Errors
-    /// Where the machine's TLS authorities cannot be read.
+    /// Messages go where webhooks may go; `words` writes them.
     pub fn new(
         db: Db,
         clock: Clock,
         random: Random,
         keys: Option<&SecretKeys>,
-        settings: WebhookSettings,
+        sender: Sender,
         mailer: Option<Mailer>,
         words: impl Fn(Message<'_>) -> String + Send + Sync + 'static,
-    ) -> Result<Alerts, reqwest::Error> {
-        let sender =
-            Sender::new(&settings.names, settings.networks.into(), &settings.public_url, clock.clone())?;
+    ) -> Alerts {
         let sealer = keys.map(|keys| keys.sealer(Purpose::AlertChannel));
-        Ok(Alerts(Arc::new(Inner { db, clock, random, sealer, sender, mailer, words: Box::new(words) })))
+        Alerts(Arc::new(Inner { db, clock, random, sealer, sender, mailer, words: Box::new(words) }))
     }
 
     /// All channels, the oldest first.
@@ -189,9 +184,8 @@ impl Alerts {
             let address = mail::address(typed)?;
             return Ok((address.to_string(), address.domain().to_owned()));
         }
-        let url = self.0.sender.check(typed)?.to_string();
-        let host = host(&url);
-        Ok((url, host))
+        let url = self.0.sender.check(typed)?;
+        Ok((url.to_string(), url.authority().to_owned()))
     }
 
     /// Deletes a channel.
@@ -248,14 +242,14 @@ impl Alerts {
     /// # Errors
     /// [`DbError`]; a channel that does not answer is none.
     pub async fn round(&self, cashier: &Cashier) -> Result<(), DbError> {
-        if self.channels().await?.is_empty() {
+        let channels = self.channels().await?;
+        if channels.is_empty() {
             return Ok(());
         }
         let now = self.0.clock.now();
         let found = found::found(cashier, now).await?;
         let db = self.0.db.clone();
         self.0.db.run_to_completion(async move { alerts::raise(&db, &found, now).await }).await?;
-        let channels = self.channels().await?;
         let tells = channels.iter().map(|channel| self.tell(channel));
         join_all(tells).await.into_iter().collect()
     }
@@ -308,23 +302,26 @@ impl Alerts {
     ) -> Result<(), String> {
         let text = (self.0.words)(message);
         let now = self.0.clock.now();
-        let reply = match channel.kind {
+        let (url, secret) = (&*target.url, target.secret.as_deref());
+        let call = match channel.kind {
             ChannelKind::Email => {
                 let mailer = self.0.mailer.as_ref().ok_or("smtp_url")?;
-                let sent = self.0.clock.timeout(MAIL, mailer.send(&target.url, &text)).await;
+                let sent = self.0.clock.timeout(MAIL, mailer.send(url, &text)).await;
                 return sent.unwrap_or_else(|| Err("timeout".to_owned()));
             }
             ChannelKind::Webhook => {
-                let secret = target.secret.as_deref().and_then(WebhookSecret::parse);
+                let secret = secret.and_then(WebhookSecret::parse);
                 let body = robot::webhook(id, &text, message.alerts, now);
-                self.0.sender.send(&target.url, secret.as_slice(), id, body).await
+                return arrived(&self.0.sender.send(url, secret.as_slice(), id, body).await);
             }
-            kind => {
-                let (url, body) = robot::call(kind, &target.url, target.secret.as_deref(), &text, now);
-                self.0.sender.post(&url, body).await
-            }
+            ChannelKind::Feishu => robot::feishu(url, secret, &text, now),
+            ChannelKind::DingTalk => robot::dingtalk(url, secret, &text, now),
+            ChannelKind::WeCom => robot::wecom(url, &text),
         };
-        judged(channel.kind, &reply)
+        let reply = self.0.sender.post(&call.url, call.body).await;
+        arrived(&reply)?;
+        // Robots refuse with 200 and a number in the body.
+        robot::judge(call.code, &reply.text)
     }
 
     fn sealed(&self, id: &ChannelId, text: &str) -> Result<String, AlertError> {
@@ -343,18 +340,13 @@ impl Alerts {
     }
 }
 
-/// Whether the message was taken: robots refuse with 200 and a number in the body.
-fn judged(kind: ChannelKind, reply: &Reply) -> Result<(), String> {
+/// Whether the answer's status says that the message was taken.
+fn arrived(reply: &Reply) -> Result<(), String> {
     match (reply.outcome.problem(), reply.status) {
-        (None, _) => robot::judge(kind, &reply.text),
+        (None, _) => Ok(()),
         (Some(problem), Some(status)) => Err(format!("{} {status}", problem.name())),
         (Some(problem), None) => Err(problem.name().to_owned()),
     }
-}
-
-fn host(url: &str) -> String {
-    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    rest.split(['/', '?']).next().unwrap_or_default().to_owned()
 }
 
 /// A channel in the audit, without its address and secret.

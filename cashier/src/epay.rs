@@ -12,7 +12,7 @@ use crate::db::{Db, DbError, epay_merchants, epay_orders};
 use crate::place::PlaceError;
 use crate::random::Random;
 use crate::sealing::{Purpose, Sealer, SecretKeys};
-use crate::webhooks::{Sender, WebhookSettings};
+use crate::webhooks::Sender;
 
 mod asking;
 mod telling;
@@ -56,7 +56,6 @@ struct Inner {
     /// `None`: a merchant of WeChat's without `SAOMA_SECRET_KEY`, who has no pid then.
     sealer: Option<Sealer>,
     sender: Sender,
-    public_url: String,
 }
 
 /// A merchant and its notices.
@@ -71,20 +70,9 @@ pub struct MerchantSeen {
 
 impl Epay {
     /// Notices go where webhooks may go.
-    ///
-    /// # Errors
-    /// Where the machine's TLS authorities cannot be read.
-    pub fn new(
-        db: Db,
-        clock: Clock,
-        random: Random,
-        keys: Option<&SecretKeys>,
-        settings: WebhookSettings,
-    ) -> Result<Epay, reqwest::Error> {
-        let WebhookSettings { public_url, networks, names } = settings;
-        let sender = Sender::new(&names, networks.into(), &public_url, clock.clone())?;
+    pub fn new(db: Db, clock: Clock, random: Random, keys: Option<&SecretKeys>, sender: Sender) -> Epay {
         let sealer = keys.map(|keys| keys.sealer(Purpose::EpayKey));
-        Ok(Epay(Arc::new(Inner { db, clock, random, sealer, sender, public_url })))
+        Epay(Arc::new(Inner { db, clock, random, sealer, sender }))
     }
 
     /// Whether there is a merchant that may ask for something. Until then there is no such interface.

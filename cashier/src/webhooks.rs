@@ -26,7 +26,8 @@ pub use crate::db::webhook_log::{AttemptSeen, Delivery};
 pub use deliveries::Backlog;
 pub use in_process::Site;
 pub use names::Names;
-pub(crate) use send::{Reply, Sender};
+pub(crate) use send::Reply;
+pub use send::Sender;
 
 /// Endpoints of a site at most: each costs a look at every event.
 pub const MOST_ENDPOINTS: i64 = 20;
@@ -76,7 +77,7 @@ struct Inner {
     opened: Mutex<Vec<(String, WebhookSecret)>>,
 }
 
-/// What webhooks need of the settings.
+/// What sending needs of the settings.
 #[derive(Debug, Clone)]
 pub struct WebhookSettings {
     /// The address of this server, to which nothing is delivered.
@@ -87,30 +88,16 @@ pub struct WebhookSettings {
 }
 
 impl Webhooks {
-    /// # Errors
-    /// Where the machine's TLS authorities cannot be read.
-    pub fn new(
-        db: Db,
-        clock: Clock,
-        random: Random,
-        keys: Option<&SecretKeys>,
-        settings: WebhookSettings,
-    ) -> Result<Webhooks, reqwest::Error> {
-        let networks: Arc<[IpNet]> = settings.networks.into();
-        let sender = Sender::new(&settings.names, networks, &settings.public_url, clock.clone())?;
-        Ok(Webhooks::sent_by(sender, db, clock, random, keys))
+    pub fn new(db: Db, clock: Clock, random: Random, keys: Option<&SecretKeys>, sender: Sender) -> Webhooks {
+        let sealer = keys.map(|keys| keys.sealer(Purpose::WebhookSecret));
+        let (wake, opened) = (Notify::new(), Mutex::default());
+        Webhooks(Arc::new(Inner { db, clock, random, sealer, sender, wake, opened }))
     }
 
     /// The same for a simulation: `site` answers what is sent, whatever its address.
     pub fn in_process(db: Db, clock: Clock, random: Random, keys: &SecretKeys, site: Site) -> Webhooks {
         let sender = Sender::in_process(site, "https://pay.example.com", clock.clone());
-        Webhooks::sent_by(sender, db, clock, random, Some(keys))
-    }
-
-    fn sent_by(sender: Sender, db: Db, clock: Clock, random: Random, keys: Option<&SecretKeys>) -> Webhooks {
-        let sealer = keys.map(|keys| keys.sealer(Purpose::WebhookSecret));
-        let (wake, opened) = (Notify::new(), Mutex::default());
-        Webhooks(Arc::new(Inner { db, clock, random, sealer, sender, wake, opened }))
+        Webhooks::new(db, clock, random, Some(keys), sender)
     }
 
     /// Has deliveries looked for at once: events were numbered, or endpoints changed.

@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cashier::alerts::{AlertError, Alerts, Mailer, Message};
 use cashier::sealing::SecretKeys;
-use cashier::webhooks::{Names, WebhookSettings};
+use cashier::webhooks::{Names, Sender, WebhookSettings};
 use cashier::{Clock, Db, Random};
 use common::{Harness, PLACED, on_both};
 use recharge::alert::{AlertKind, ChannelKind, Choice};
@@ -85,7 +85,8 @@ async fn made(harness: &Harness, clock: &Clock, key: &str, mailer: Option<Mailer
         names: Names::system(),
     };
     let keys = SecretKeys::new(key, None);
-    Alerts::new(db, clock.clone(), Random::system(), Some(&keys), settings, mailer, words).unwrap()
+    let sender = Sender::new(settings, clock.clone()).unwrap();
+    Alerts::new(db, clock.clone(), Random::system(), Some(&keys), sender, mailer, words)
 }
 
 fn choice(kind: ChannelKind, url: &str, secret: &str) -> Choice {

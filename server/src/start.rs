@@ -15,7 +15,7 @@ use cashier::alerts::{Alerts, Message};
 use cashier::db::{DbOptions, Migrate, facts, sqlite_file};
 use cashier::desk_settings::DeskSettings;
 use cashier::operators::{Accounts, Given, OperatorError};
-use cashier::webhooks::{Names, WebhookSettings, Webhooks};
+use cashier::webhooks::{Names, Sender, WebhookSettings, Webhooks};
 use cashier::{
     Cashier, Clock, Db, Random, api_keys::ApiKeys, epay::Epay, sealing::SecretKeys, token::AccessTokens,
 };
@@ -124,13 +124,20 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     stop_if_expired(&cashier, &config, UnixMillis::now());
     let site = site_settings(&config, &public_url, sandbox_addr);
     let live = LiveSite::new(Arc::clone(&site));
+    let sender = sender(&config, &public_url)?;
     let server = Server::new(Inner {
         pages: Service {
             cashier: cashier.clone(),
             keys: ApiKeys::new(db.clone(), mode_of_keys(&config)),
             operators: Accounts::new(db.clone(), secret_keys.as_ref()),
-            webhooks: webhooks(&config, &db, secret_keys.as_ref(), &public_url)?,
-            alerts: alerts(&config, &db, secret_keys.as_ref(), &public_url, live.clone())?,
+            webhooks: Webhooks::new(
+                db.clone(),
+                Clock::system(),
+                Random::system(),
+                secret_keys.as_ref(),
+                sender.clone(),
+            ),
+            alerts: alerts(&config, &db, secret_keys.as_ref(), sender.clone(), &public_url, live.clone()),
             site,
             live,
             desk: DeskSettings::new(db.clone()),
@@ -155,7 +162,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         access_tokens: access_tokens(&config, &db, secret_keys.as_ref(), account.as_ref()),
         channels: config.channels,
         verify: config.weixin.verify.clone(),
-        epay: epay(&config, &db, secret_keys.as_ref(), &public_url)?,
+        epay: Epay::new(db.clone(), Clock::system(), Random::system(), secret_keys.as_ref(), sender),
         secret_keys,
         account,
         bad_notices: LogLimit::default(),
@@ -250,54 +257,31 @@ fn access_tokens(
     Some(AccessTokens::new(db.clone(), Clock::system(), weixin, api, daily, keys))
 }
 
-fn webhooks(
-    config: &Config,
-    db: &Db,
-    keys: Option<&SecretKeys>,
-    public_url: &PublicUrl,
-) -> Result<Webhooks, StartError> {
-    let settings = deliveries(config, public_url);
-    Webhooks::new(db.clone(), Clock::system(), Random::system(), keys, settings).map_err(StartError::Webhooks)
-}
-
-/// Alerts to people, which go where webhooks may go.
+/// Alerts to people.
 fn alerts(
     config: &Config,
     db: &Db,
     keys: Option<&SecretKeys>,
+    sender: Sender,
     public_url: &PublicUrl,
     live: LiveSite,
-) -> Result<Alerts, StartError> {
-    let (settings, desk) = (deliveries(config, public_url), public_url.to_string());
+) -> Alerts {
+    let (mailer, desk) = (config.mailer.clone(), public_url.to_string());
     let words = move |message: Message<'_>| alert_message(&live.now().name, &desk, message);
-    let mailer = config.mailer.clone();
-    Alerts::new(db.clone(), Clock::system(), Random::system(), keys, settings, mailer, words)
-        .map_err(StartError::Webhooks)
+    Alerts::new(db.clone(), Clock::system(), Random::system(), keys, sender, mailer, words)
 }
 
-/// The merchants of 易支付, whose notices go where webhooks may go.
-///
-/// # Errors
-/// [`StartError`].
-pub fn epay(
-    config: &Config,
-    db: &Db,
-    keys: Option<&SecretKeys>,
-    public_url: &PublicUrl,
-) -> Result<Epay, StartError> {
-    let settings = deliveries(config, public_url);
-    Epay::new(db.clone(), Clock::system(), Random::system(), keys, settings).map_err(StartError::Webhooks)
-}
-
-fn deliveries(config: &Config, public_url: &PublicUrl) -> WebhookSettings {
-    WebhookSettings {
+/// What sends webhooks, alerts, and the notices of 易支付.
+fn sender(config: &Config, public_url: &PublicUrl) -> Result<Sender, StartError> {
+    let settings = WebhookSettings {
         public_url: public_url.to_string(),
         networks: config.webhook_networks.clone(),
         names: Names::system(),
-    }
+    };
+    Sender::new(settings, Clock::system()).map_err(StartError::Webhooks)
 }
 
-/// [`epay`] alone, for a command that runs beside a server.
+/// The merchants of 易支付 alone, for a command that runs beside a server.
 ///
 /// # Errors
 /// [`StartError`].
@@ -305,7 +289,8 @@ pub async fn epay_beside(config: &Config) -> Result<Epay, StartError> {
     let (config, db) = opened(config.clone(), Migrate::OnlyEmpty).await?;
     let keys = kept_secrets::secret_keys(&config, &db).await?;
     let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
-    epay(&config, &db, keys.as_ref(), &public_url)
+    let sender = sender(&config, &public_url)?;
+    Ok(Epay::new(db, Clock::system(), Random::system(), keys.as_ref(), sender))
 }
 
 fn mode_of_keys(config: &Config) -> KeyMode {

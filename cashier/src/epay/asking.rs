@@ -58,7 +58,7 @@ impl Epay {
             key: merchant.pid.maker(),
             reference: Some(kept.reference.clone()),
             metadata: Metadata::default(),
-            return_url: back.map(|_| format!("{}/epay/return?o={back_token}", self.0.public_url)),
+            return_url: back.map(|_| format!("{}/epay/return?o={back_token}", self.0.sender.public_url())),
         };
         let request = PlaceRequest {
             // Each its own, so that payers do not count to one limit of open orders.

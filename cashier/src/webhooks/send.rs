@@ -12,8 +12,9 @@ use recharge::webhook::{EndpointUrl, Outcome, Problem, UrlRefusal, retry_after_m
 use reqwest::{Client, Response, redirect};
 use wxpay::UnixMillis;
 
+use super::WebhookSettings;
 use super::in_process::Site;
-use super::names::{Blocked, Filtered, Names};
+use super::names::{Blocked, Filtered};
 use crate::clock::Clock;
 
 /// Limit of connecting, TLS included.
@@ -27,9 +28,10 @@ const READ: usize = 64 * 1024;
 /// How much of it is kept, in bytes.
 const KEPT: usize = 2 * 1024;
 
-/// Sends deliveries.
+/// Sends to addresses of the site's. Cheap to clone; all clones share their connections, and what is read of the machine's TLS
+/// authorities, which is a megabyte.
 #[derive(Debug, Clone)]
-pub(crate) struct Sender {
+pub struct Sender {
     wire: Wire,
     networks: Arc<[IpNet]>,
     public_url: Arc<str>,
@@ -67,12 +69,11 @@ impl Reply {
 }
 
 impl Sender {
-    pub(crate) fn new(
-        names: &Names,
-        networks: Arc<[IpNet]>,
-        public_url: &str,
-        clock: Clock,
-    ) -> Result<Sender, reqwest::Error> {
+    /// # Errors
+    /// Where the machine's TLS authorities cannot be read.
+    pub fn new(settings: WebhookSettings, clock: Clock) -> Result<Sender, reqwest::Error> {
+        let WebhookSettings { public_url, networks, names } = settings;
+        let networks: Arc<[IpNet]> = networks.into();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = |is_tls| {
             Client::builder()
@@ -95,6 +96,11 @@ impl Sender {
     /// Sends nothing out of this process.
     pub(super) fn in_process(site: Site, public_url: &str, clock: Clock) -> Sender {
         Sender { wire: Wire::InProcess(site), networks: Arc::default(), public_url: public_url.into(), clock }
+    }
+
+    /// The address of this server, to which nothing is sent.
+    pub(crate) fn public_url(&self) -> &str {
+        &self.public_url
     }
 
     /// Whether deliveries may go to this address, as far as it says by itself.

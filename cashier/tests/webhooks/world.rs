@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use cashier::db::Turnstile;
 use cashier::sealing::SecretKeys;
-use cashier::webhooks::{Names, WebhookSettings, Webhooks};
+use cashier::webhooks::{Names, Sender, WebhookSettings, Webhooks};
 use cashier::{Clock, Db, Random};
 use http::{HeaderMap, StatusCode};
 use recharge::audit::Acting;
@@ -188,8 +188,8 @@ impl Process {
             networks: networks.iter().map(|one| one.parse().unwrap()).collect(),
             names,
         };
-        let webhooks =
-            Webhooks::new(db.clone(), clock.clone(), Random::system(), Some(&keys), settings).unwrap();
+        let sender = Sender::new(settings, clock.clone()).unwrap();
+        let webhooks = Webhooks::new(db.clone(), clock.clone(), Random::system(), Some(&keys), sender);
         Process { webhooks, clock: clock.clone(), db, run: None }
     }
 

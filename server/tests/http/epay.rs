@@ -12,7 +12,7 @@ use cashier::{
     db::facts,
     epay::Epay,
     sealing::SecretKeys,
-    webhooks::{Names, WebhookSettings},
+    webhooks::{Names, Sender, WebhookSettings},
 };
 use md5::{Digest as _, Md5};
 use recharge::{
@@ -116,7 +116,8 @@ pub async fn merchants(site: &Site) -> Epay {
     let networks = vec!["127.0.0.0/8".parse().unwrap()];
     let settings = WebhookSettings { public_url: site.url.clone(), networks, names: Names::system() };
     let keys = SecretKeys::new(&kept, None);
-    Epay::new(db, Clock::system(), Random::system(), Some(&keys), settings).unwrap()
+    let sender = Sender::new(settings, Clock::system()).unwrap();
+    Epay::new(db, Clock::system(), Random::system(), Some(&keys), sender)
 }
 
 impl Desk {
