@@ -5,7 +5,7 @@ use sqlx::AssertSqlSafe;
 use sqlx::any::AnyRow;
 use wxpay::UnixMillis;
 
-use super::{Connection, Db, DbError, backup, column};
+use super::{Connection, Db, DbError, backup, column, wechat_keys};
 use recharge::refund::Problem;
 
 /// Counted, and since when the oldest of them waits.
@@ -72,8 +72,6 @@ const EPAY: &str = "SELECT COUNT(*) AS n, MIN(due_at) AS since FROM \
 
 const CHECKED: &str = "SELECT what AS word, ended_at AS since FROM self_checks WHERE ended_at > 0";
 
-const WECHAT_CERTIFICATE: &str = "SELECT COUNT(*) AS n, MAX(not_after) AS since FROM wechat_keys";
-
 /// Counts everything.
 ///
 /// # Errors
@@ -102,9 +100,8 @@ pub async fn read(db: &Db) -> Result<Figures, DbError> {
     for row in sqlx::query(CHECKED).fetch_all(&mut *connection).await? {
         figures.checked.push((column(&row, "word")?, UnixMillis::new(column(&row, "since")?)));
     }
-    figures.wechat_certificate_ends =
-        waiting(&sqlx::query(WECHAT_CERTIFICATE).fetch_one(&mut *connection).await?)?.since;
     drop(reading);
+    figures.wechat_certificate_ends = wechat_keys::last_to_end(db).await?.map(|(_, ends)| ends);
     figures.backup_at = backup::last(db).await?;
     Ok(figures)
 }
