@@ -11,6 +11,7 @@ use crate::refund_summary::RefundSummary;
 use crate::text::{Lang, Text, exception, state};
 
 pub mod own_recharges;
+pub mod table;
 
 /// A sum in large type: `¥` and cents are smaller. `size` is `m` or `l`.
 pub fn big_money(fen: Fen, size: &'static str) -> impl IntoView {

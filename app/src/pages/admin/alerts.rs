@@ -1,6 +1,6 @@
 //! The channels by which people are told what needs them: the list, a test, and the form that makes one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::{Form, Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -14,13 +14,14 @@ use super::flash::{self, Outcome};
 use super::frame::{absent, failed, page};
 use super::person::password;
 use crate::alert_message::{kind_word, line};
+use crate::components::table::{Head, table};
 use crate::components::{self, Clock, pill};
 use crate::icons;
 use crate::layout::Tab;
 use crate::links;
 use crate::request::PageRequest;
 use crate::service::{Service, internal};
-use crate::text::{Lang, Text, alerts as text, refunds};
+use crate::text::{Lang, Text, alerts as text, codes, refunds};
 use crate::url::address;
 
 /// Alerts that are shown below the channels.
@@ -104,23 +105,16 @@ fn list(lang: Lang, channels: &[Channel]) -> impl IntoView + use<> {
         }
     };
     let rows: Vec<_> = channels.iter().map(row).collect();
+    let heads = [
+        Head::of(text::NAME),
+        Head::of(text::STATE),
+        Head::of(text::TOLD),
+        Head::of(text::WHAT).wide(),
+        Head::of(codes::ACTIONS).unseen(),
+    ];
     view! {
         <section class="card">
-            <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0">
-                <table class="table">
-                    <caption id="list-c">{lang.t(text::CAPTION)}</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">{lang.t(text::NAME)}</th>
-                            <th scope="col">{lang.t(text::STATE)}</th>
-                            <th scope="col">{lang.t(text::TOLD)}</th>
-                            <th scope="col" data-wide="">{lang.t(text::WHAT)}</th>
-                            <th scope="col"></th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {table(lang, text::CAPTION, heads, rows)}
         </section>
     }
 }
@@ -264,7 +258,7 @@ pub async fn make(
         return again(error, &seconds);
     }
     let Some(kind) = ChannelKind::from_name(typed("kind")) else { return again("kind", "") };
-    let mut kinds: std::collections::BTreeSet<_> =
+    let mut kinds: BTreeSet<_> =
         AlertKind::ALL.into_iter().filter(|kind| fields.contains_key(&field_of(*kind))).collect();
     if kinds.is_empty() {
         return again("what", "");

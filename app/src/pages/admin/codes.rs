@@ -13,6 +13,7 @@ use super::flash::{self, Outcome};
 use super::frame::{failed, page};
 use crate::access::Permission;
 use crate::auth::may;
+use crate::components::table::{Head, table};
 use crate::components::{self, Clock, money, pill};
 use crate::icons;
 use crate::layout::Tab;
@@ -98,24 +99,17 @@ fn wrong(code: &str) -> Option<Text> {
 
 fn list(lang: Lang, found: &[StaticCode]) -> impl IntoView + use<> {
     let rows: Vec<_> = found.iter().map(|code| row(lang, code)).collect();
+    let heads = [
+        Head::of(text::USER),
+        Head::of(text::AMOUNT).number(),
+        Head::of(text::STATE),
+        Head::of(text::MADE).wide(),
+        Head::of(text::NUMBER).wide(),
+        Head::of(text::ACTIONS).unseen(),
+    ];
     view! {
         <section class="card">
-            <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0">
-                <table class="table">
-                    <caption id="list-c">{lang.t(text::CAPTION)}</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">{lang.t(text::USER)}</th>
-                            <th scope="col" data-num="">{lang.t(text::AMOUNT)}</th>
-                            <th scope="col">{lang.t(text::STATE)}</th>
-                            <th scope="col" data-wide="">{lang.t(text::MADE)}</th>
-                            <th scope="col" data-wide="">{lang.t(text::NUMBER)}</th>
-                            <th scope="col"><span class="unseen">{lang.t(text::ACTIONS)}</span></th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {table(lang, text::CAPTION, heads, rows)}
         </section>
     }
 }

@@ -12,6 +12,7 @@ use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{failed, page, way_back};
 use super::key_words::{scope_word, state_pill, wrong};
+use crate::components::table::{Head, table};
 use crate::components::{self, Clock};
 use crate::icons;
 use crate::layout::Tab;
@@ -75,23 +76,16 @@ fn list(lang: Lang, found: &[ApiKey], now: UnixMillis) -> impl IntoView + use<> 
         }
     };
     let rows: Vec<_> = found.iter().map(row).collect();
+    let heads = [
+        Head::of(text::NAME),
+        Head::of(text::STATE),
+        Head::of(text::USED),
+        Head::of(text::SCOPES).wide(),
+        Head::of(text::MADE).wide(),
+    ];
     view! {
         <section class="card">
-            <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0">
-                <table class="table">
-                    <caption id="list-c">{lang.t(text::CAPTION)}</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">{lang.t(text::NAME)}</th>
-                            <th scope="col">{lang.t(text::STATE)}</th>
-                            <th scope="col">{lang.t(text::USED)}</th>
-                            <th scope="col" data-wide="">{lang.t(text::SCOPES)}</th>
-                            <th scope="col" data-wide="">{lang.t(text::MADE)}</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {table(lang, text::CAPTION, heads, rows)}
         </section>
     }
 }

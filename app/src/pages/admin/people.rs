@@ -13,6 +13,7 @@ use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{failed, page, way_back};
 use super::people_words::{role_field, role_word, wrong};
+use crate::components::table::{Head, table};
 use crate::components::{self, Clock, pill};
 use crate::layout::Tab;
 use crate::links;
@@ -63,25 +64,16 @@ fn list(lang: Lang, found: &[OperatorRow], own: &str) -> impl IntoView + use<> {
         }
     };
     let rows: Vec<_> = found.iter().map(row).collect();
-    let head =
-        |label: Text, wide: bool| view! { <th scope="col" data-wide=wide.then_some("")>{lang.t(label)}</th> };
+    let heads = [
+        Head::of(text::NAME),
+        Head::of(text::ROLE),
+        Head::of(text::SIGNED_IN),
+        Head::of(text::SESSIONS).wide(),
+        Head::of(text::FAILURES).wide(),
+    ];
     view! {
         <section class="card">
-            <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0">
-                <table class="table">
-                    <caption id="list-c">{lang.t(text::CAPTION)}</caption>
-                    <thead>
-                        <tr>
-                            {head(text::NAME, false)}
-                            {head(text::ROLE, false)}
-                            {head(text::SIGNED_IN, false)}
-                            {head(text::SESSIONS, true)}
-                            {head(text::FAILURES, true)}
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {table(lang, text::CAPTION, heads, rows)}
         </section>
     }
 }

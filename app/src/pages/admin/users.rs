@@ -8,6 +8,7 @@ use recharge::spend::{Account, DebitId, HoldId, Reference};
 
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
+use crate::components::table::{Head, table};
 use crate::components::{self, money};
 use crate::icons::{self, Icon};
 use crate::layout::Tab;
@@ -139,22 +140,15 @@ fn list(lang: Lang, rows: &[(User, Account)], next: Option<String>) -> impl Into
             </nav>
         }
     });
+    let heads = [
+        Head::of(text::USER),
+        Head::of(text::BALANCE).number(),
+        Head::of(text::HELD).number().wide(),
+        Head::of(text::AVAILABLE).number().wide(),
+    ];
     view! {
         <section class="card">
-            <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0">
-                <table class="table">
-                    <caption id="list-c">{lang.t(text::CAPTION)}</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">{lang.t(text::USER)}</th>
-                            <th scope="col" data-num="">{lang.t(text::BALANCE)}</th>
-                            <th scope="col" data-num="" data-wide="">{lang.t(text::HELD)}</th>
-                            <th scope="col" data-num="" data-wide="">{lang.t(text::AVAILABLE)}</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {table(lang, text::CAPTION, heads, rows)}
             {pager}
         </section>
     }

@@ -13,6 +13,7 @@ use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{failed, page, way_back};
 use super::webhook_words::{code, state_pill, wrong};
+use crate::components::table::{Head, table};
 use crate::components::{self, Clock};
 use crate::icons;
 use crate::layout::Tab;
@@ -76,23 +77,16 @@ fn list(lang: Lang, found: &[(Endpoint, Backlog)]) -> impl IntoView + use<> {
         }
     };
     let rows: Vec<_> = found.iter().map(row).collect();
+    let heads = [
+        Head::of(text::URL),
+        Head::of(text::STATE),
+        Head::of(text::WAITING),
+        Head::of(text::SUCCEEDED).wide(),
+        Head::of(text::DESCRIPTION).wide(),
+    ];
     view! {
         <section class="card">
-            <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0">
-                <table class="table">
-                    <caption id="list-c">{lang.t(text::CAPTION)}</caption>
-                    <thead>
-                        <tr>
-                            <th scope="col">{lang.t(text::URL)}</th>
-                            <th scope="col">{lang.t(text::STATE)}</th>
-                            <th scope="col">{lang.t(text::WAITING)}</th>
-                            <th scope="col" data-wide="">{lang.t(text::SUCCEEDED)}</th>
-                            <th scope="col" data-wide="">{lang.t(text::DESCRIPTION)}</th>
-                        </tr>
-                    </thead>
-                    <tbody>{rows}</tbody>
-                </table>
-            </div>
+            {table(lang, text::CAPTION, heads, rows)}
         </section>
     }
 }
