@@ -82,7 +82,7 @@ impl Inner {
         match &outcome {
             Outcome::Credited { late } => {
                 self.health.paid(proof);
-                // Whoever took the notice writes one line of it.
+                // The handler of the notice logs it, in one line with its verdict.
                 if proof == Proof::Query {
                     tracing::info!(out_trade_no = %number, late, "credited {number} on the answer of a query");
                 }

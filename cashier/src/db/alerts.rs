@@ -39,7 +39,7 @@ const INSERT: &str = "INSERT INTO alerts (seq, kind, subject, shown, amount, at,
 pub(crate) async fn raise(db: &Db, found: &[Raised], now: UnixMillis) -> Result<(), DbError> {
     let mut transaction = db.begin().await?;
     let connection = transaction.connection();
-    // Whoever else raises alerts waits here, so that the numbers follow the commits.
+    // Locks the row until the commit, so that numbers are given in the order of commits.
     let lock = "UPDATE alert_numbering SET last_seq = last_seq WHERE name = 'alerts' RETURNING last_seq";
     let last: i64 = column(&sqlx::query(lock).fetch_one(&mut *connection).await?, "last_seq")?;
     let keys: Vec<_> = found.iter().map(Raised::key).collect();

@@ -16,7 +16,7 @@ pub struct Inspection {
     pub refuses_writes: Option<&'static str>,
     /// Whether the connection is encrypted; `None` for SQLite.
     pub is_encrypted: Option<bool>,
-    /// How far its clock is ahead of ours, in ms; `None` for SQLite, which has ours.
+    /// The database's time minus the time of this machine, in ms; `None` for SQLite, which runs on this machine.
     pub ahead_ms: Option<i64>,
     /// Tables that this user may not read, or not write to.
     pub closed_tables: Vec<String>,

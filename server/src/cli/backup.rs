@@ -17,7 +17,7 @@ pub async fn backup(file: &Path, settings: Option<&Path>) -> Result<(), Failure>
     let (url, options) = config::load_database(settings)?;
     // A dump needs one session of the server from its beginning to its end.
     let done = backup::backup(options.direct_url.as_deref().unwrap_or(url.expose()), file).await?;
-    // Whoever has no backups by this program has no age of them to watch.
+    // The metric of the backup's age reads this row; without one there is no such metric.
     if let Err(error) = noted(&url, &options).await {
         eprintln!("saoma: the time of this backup was not noted in the database: {}", error_chain(&*error));
     }
