@@ -45,8 +45,8 @@ alerts: setup ## Alerts and dashboard in ops/: promtool, and a Prometheus that w
 	@$(cargo) build --locked --workspace --exclude frontend --features "$$all_features" --bin saoma
 	@bash scripts/prometheus.sh
 
-audit: setup ## Known security advisories of our dependencies (needs the network)
-	@bash scripts/deny.sh advisories
+audit: setup ## Known security advisories of our dependencies (needs the network, or ADVISORY_DB=folder)
+	@export ADVISORY_DB=$(ADVISORY_DB); bash scripts/deny.sh advisories
 
 torture: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
 	@export SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) POSTGRES=$(POSTGRES); \

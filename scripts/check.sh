@@ -25,3 +25,5 @@ say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --workspace --exclude frontend --features "$all_features"
 say "licences and bans"
 bash scripts/deny.sh licenses bans sources
+say "what the audit stops at"
+bash scripts/audit-test.sh
