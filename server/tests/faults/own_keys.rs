@@ -4,13 +4,13 @@
 
 use std::fs::{read_to_string, write};
 use std::path::Path;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cashier::Db;
 use recharge::User;
+use rustix::process::{Pid, Signal, kill_process};
 use sandbox::{Clock, Deliver, Options, Pay, Rotation, Sandbox};
 use serde_json::{Value, json};
 use server::user_token::UserTokens;
@@ -84,8 +84,8 @@ impl<'a> Settings<'a> {
 }
 
 fn hang_up(server: &Saoma) {
-    let sent = Command::new("kill").args(["-HUP", &server.id().to_string()]).status().unwrap();
-    assert!(sent.success());
+    let process = Pid::from_raw(server.id().try_into().unwrap()).unwrap();
+    kill_process(process, Signal::HUP).unwrap();
 }
 
 /// SIGHUP, until `times` lines say so.
