@@ -12,7 +12,8 @@ use tokio::sync::Notify;
 use wxpay::{InvalidValue, UnixMillis};
 
 use crate::clock::Clock;
-use crate::db::{Db, DbError, webhook_endpoints};
+use crate::db::changes::Change;
+use crate::db::{Db, DbError, outbox, webhook_endpoints};
 use crate::random::Random;
 use crate::sealing::{Purpose, Sealer, SecretKeys};
 
@@ -151,6 +152,7 @@ impl Webhooks {
             return Err(WebhookError::TooMany);
         }
         tracing::info!("{} makes the webhook endpoint {}", by.actor, endpoint.id);
+        self.endpoints_changed().await;
         Ok((self.find(endpoint.id.as_str()).await?, secret))
     }
 
@@ -239,6 +241,7 @@ impl Webhooks {
             return Err(WebhookError::Unknown);
         }
         tracing::info!("{} deletes the webhook endpoint {id}", by.actor);
+        self.endpoints_changed().await;
         Ok(())
     }
 
@@ -313,8 +316,21 @@ impl Webhooks {
             return Err(WebhookError::Changed);
         }
         tracing::info!("{} acts on the webhook endpoint {}: {action}", by.actor, after.id);
-        self.poke();
+        self.endpoints_changed().await;
         Ok(after)
+    }
+
+    /// Has events of the types that endpoints ask for by name written from now on: by this instance before anything else happens
+    /// to the one who changed them, and by the others as soon as they hear of it.
+    async fn endpoints_changed(&self) {
+        let db = &self.0.db;
+        match outbox::asked_for(db).await {
+            Ok(asked) => db.signals.set_asked(asked),
+            // It is read again every few seconds.
+            Err(error) => tracing::warn!(%error, "which events are asked for by name could not be read"),
+        }
+        db.announce(&Change::Endpoints);
+        self.poke();
     }
 
     fn sealed(&self, id: &EndpointId, secret: &WebhookSecret) -> Result<String, WebhookError> {

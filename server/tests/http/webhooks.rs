@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::{
     api_spend::answer,
-    common::{Site, on_both, text},
+    common::{Site, on_both, on_postgres, text},
+    instances::beside,
 };
 
 /// What a receiver got: headers and body.
@@ -63,6 +64,65 @@ impl Hooks {
         }
         panic!("{event} was not delivered");
     }
+}
+
+/// Debits are told of only where somebody asks for them by name. Every few seconds each server reads whether anybody does, which
+/// would hide that a change was not heard of: so the debit follows at once.
+#[tokio::test]
+async fn the_first_debit_after_an_endpoint_asked_for_debits_is_told() {
+    on_both(async |site| {
+        let hooks = Hooks::of(site).await;
+        let spender = hooks.site.key("forum", &[Scope::SpendWrite]).await;
+        let (number, code_url) = hooks.site.placed("lin", "10").await;
+        hooks.site.pay(&code_url, &[]).await;
+        hooks.site.until("lin", &number, "paid").await;
+        let (url, got) = receiver().await;
+        let (status, made) = hooks.post("", json!({"url": url, "types": ["debit.created"]})).await;
+        assert_eq!(status, 201, "{made}");
+        debit(&hooks.site, &hooks.site.url, &spender, "first").await;
+        told_of(&got, 1).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn another_server_hears_that_an_endpoint_asks_for_debits() {
+    on_postgres(async |site| {
+        let hooks = Hooks::of(site).await;
+        let (other, _running) = beside(&hooks.site, wxpay::Merchant::sandbox()).await;
+        let spender = hooks.site.key("forum", &[Scope::SpendWrite]).await;
+        let (number, code_url) = hooks.site.placed("lin", "10").await;
+        hooks.site.pay(&code_url, &[]).await;
+        hooks.site.until("lin", &number, "paid").await;
+        let (url, got) = receiver().await;
+        let (status, made) = hooks.post("", json!({"url": url, "types": ["debit.created"]})).await;
+        assert_eq!(status, 201, "{made}");
+        // The message takes milliseconds.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        debit(&hooks.site, &other, &spender, "first").await;
+        told_of(&got, 1).await;
+    })
+    .await;
+}
+
+/// A debit of one yuan by a server at `url`.
+async fn debit(site: &Site, url: &str, key: &str, reference: &str) {
+    let body = json!({"user": "lin", "amount": 100, "reference": reference, "reason": "VIP"});
+    let (status, made) =
+        answer(site.http.post(format!("{url}/api/v1/debits")).bearer_auth(key).json(&body)).await;
+    assert_eq!(status, 201, "{made}");
+}
+
+/// Waits until so many debits were delivered.
+async fn told_of(got: &Got, debits: usize) {
+    for _ in 0..200 {
+        let told = got.lock().unwrap().iter().filter(|(_, body)| body.contains("debit.created")).count();
+        if told >= debits {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{debits} debits were to be told of: {:?}", got.lock().unwrap());
 }
 
 #[tokio::test]
