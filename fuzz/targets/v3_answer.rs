@@ -10,7 +10,7 @@ use wxpay::v3::json::Object;
 use wxpay::v3::keys::{KeyRing, PublicKey, PublicKeyId};
 use wxpay::v3::refusal::{self, Asked};
 use wxpay::v3::{ANSWER_LIMIT, answer, bill, query, refunds, transactions};
-use wxpay::{Error, TradeState, TradeType, UnixMillis};
+use wxpay::{Error, TradeState, TradeType, UnixMillis, Verified};
 
 const ID: &str = "PUB_KEY_ID_09";
 const SECONDS: i64 = 1_773_540_003;
@@ -31,27 +31,14 @@ fuzz_target!(|body: &[u8]| {
             assert!(!error.to_string().contains('\n'));
         }
     }
-    // A signature takes a millisecond, so only what is a message gets one.
-    if Object::read(body, ANSWER_LIMIT).is_err() {
+    let Ok(message) = Object::read(body, ANSWER_LIMIT) else {
         return;
-    }
-    let text = [format!("{SECONDS}\nn\n").as_bytes(), body, b"\n"].concat();
-    let (signature, timestamp) = (v3::merchant().key.sign(&text), SECONDS.to_string());
-    let get = |name: &'static str| {
-        let value = match name {
-            "wechatpay-timestamp" => Some(timestamp.as_bytes()),
-            "wechatpay-nonce" => Some(&b"n"[..]),
-            "wechatpay-serial" => Some(ID.as_bytes()),
-            "wechatpay-signature" => Some(signature.as_bytes()),
-            _ => None,
-        };
-        value.into_iter()
     };
-    let now = UnixMillis::new(SECONDS * 1000);
-    let forged = answer::verify(get, [body, b" "].concat(), ring(), now);
-    assert!(matches!(forged, Err(Error::Unverified(_))), "a forgery was believed");
-    let body = answer::verify(get, body.to_vec(), ring(), now).expect("it is signed");
-    let message = answer::message(&body).expect("it was read before");
+    // A signature takes a millisecond, so only one message of sixteen gets one.
+    if body.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)) % 16 == 0 {
+        is_believed_only_as_signed(body);
+    }
+    let message = Verified::unchecked(message);
     for trade_type in [TradeType::Native, TradeType::Jsapi, TradeType::App, TradeType::Mweb] {
         if let Ok(prepay) = transactions::read(&message, trade_type) {
             assert!(prepay.ticket.as_str().bytes().all(|b| b.is_ascii_graphic()));
@@ -68,3 +55,24 @@ fuzz_target!(|body: &[u8]| {
         assert!(!file.download_url.is_empty());
     }
 });
+
+/// What was signed is read as it stands, and one more space makes it a forgery.
+fn is_believed_only_as_signed(body: &[u8]) {
+    let text = [format!("{SECONDS}\nn\n").as_bytes(), body, b"\n"].concat();
+    let (signature, timestamp) = (v3::merchant().key.sign(&text), SECONDS.to_string());
+    let get = |name: &'static str| {
+        let value = match name {
+            "wechatpay-timestamp" => Some(timestamp.as_bytes()),
+            "wechatpay-nonce" => Some(&b"n"[..]),
+            "wechatpay-serial" => Some(ID.as_bytes()),
+            "wechatpay-signature" => Some(signature.as_bytes()),
+            _ => None,
+        };
+        value.into_iter()
+    };
+    let now = UnixMillis::new(SECONDS * 1000);
+    let forged = answer::verify(get, [body, b" "].concat(), ring(), now);
+    assert!(matches!(forged, Err(Error::Unverified(_))), "a forgery was believed");
+    let body = answer::verify(get, body.to_vec(), ring(), now).expect("it is signed");
+    answer::message(&body).expect("it was read before");
+}

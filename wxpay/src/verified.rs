@@ -25,3 +25,12 @@ impl<T> Deref for Verified<T> {
         &self.0
     }
 }
+
+#[cfg(fuzzing)]
+impl<T> Verified<T> {
+    /// Believes `value` without a signature, so that a fuzzer reads a hundred messages in the time of one signature. It exists only
+    /// in what `cargo fuzz` builds.
+    pub fn unchecked(value: T) -> Self {
+        Verified(value)
+    }
+}
