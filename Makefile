@@ -5,8 +5,8 @@ SHELL := /bin/bash
 .PHONY: help run example docs test build check test-rust test-docs test-browser alerts audit torture openapi metrics contract bench faults fuzz clean setup site
 
 cargo := source scripts/env.sh && cargo
-# All tests of the server's side, on SQLite and on a throw-away PostgreSQL.
-tests := source scripts/env.sh && bash scripts/postgres.sh cargo test --locked --workspace --exclude frontend --features "$$all_features"
+# Tests of the server's side, on SQLite and on a throw-away PostgreSQL.
+tests := bash scripts/tests.sh
 
 help: ## This list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -67,6 +67,7 @@ bench: build ## Speed, beside peers
 
 faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000 deliveries, 10,000 replays, 100 full disks, 30 outages, 10,000 slow clients, 10 million orders, 100,000 waiting events
 	@ulimit -n $$(ulimit -H -n); \
+	export TMPDIR=$${TMPDIR:-/tmp} SAOMA_POSTGRES_FSYNC=on RUST_TEST_THREADS=$$(nproc); \
 	export KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 ORDERS=10000000 SLOW=10000 SLOW_S=600 REPLAYS=10000 EVENTS=100000; \
 	$(tests) --test faults && $(tests) --test webhooks a_day_of_outage -- --nocapture
 
