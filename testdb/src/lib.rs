@@ -41,8 +41,7 @@ pub async fn empty_on(server: &str) -> String {
 
 fn server() -> String {
     sqlx::any::install_default_drivers();
-    std::env::var("SAOMA_TEST_POSTGRES")
-        .expect("SAOMA_TEST_POSTGRES is not set: run `scripts/tests.sh`")
+    std::env::var("SAOMA_TEST_POSTGRES").expect("SAOMA_TEST_POSTGRES is not set: run `scripts/tests.sh`")
 }
 
 /// The address of the database `name` on the server that `server` is a database of.
