@@ -57,6 +57,8 @@ pub fn kind_word(kind: AlertKind) -> Text {
         AlertKind::Refund => text::W_REFUND,
         AlertKind::SlowCredit => text::W_SLOW_CREDIT,
         AlertKind::NewAddress => text::W_NEW_ADDRESS,
+        AlertKind::MerchantCertificate => text::W_MERCHANT_CERTIFICATE,
+        AlertKind::RefundWish => text::W_REFUND_WISH,
         AlertKind::OperatorAdded => text::W_OPERATOR_ADDED,
         AlertKind::Digest => text::W_DIGEST,
     }
@@ -75,6 +77,8 @@ pub fn line(lang: Lang, alert: &Alert) -> String {
         AlertKind::Refund => text::L_REFUND,
         AlertKind::SlowCredit => text::L_SLOW_CREDIT,
         AlertKind::NewAddress => text::L_NEW_ADDRESS,
+        AlertKind::MerchantCertificate => text::L_MERCHANT_CERTIFICATE,
+        AlertKind::RefundWish => text::L_REFUND_WISH,
         AlertKind::OperatorAdded => text::L_OPERATOR_ADDED,
         AlertKind::Digest => return digest(lang, &raised.shown),
     };

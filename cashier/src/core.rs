@@ -83,6 +83,8 @@ pub(crate) struct Inner {
     pub checked: Recent<OutTradeNo>,
     /// When orders were last claimed for queries, Unix milliseconds.
     pub last_round: AtomicI64,
+    /// When the merchant's certificate ends.
+    pub merchant_certificate_ends: Mutex<Option<UnixMillis>>,
     /// Single-flight per order: one conversation with WeChat about its code at a time, because each answer invalidates the
     /// code before it.
     code_locks: Mutex<HashMap<OutTradeNo, Arc<tokio::sync::Mutex<()>>>>,
@@ -131,6 +133,7 @@ impl Cashier {
             clock,
             random,
             health: HealthWatch::default(),
+            merchant_certificate_ends: Mutex::default(),
             code_locks: Mutex::default(),
         };
         Cashier { inner: Arc::new(inner) }

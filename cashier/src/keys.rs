@@ -1,9 +1,11 @@
 //! WeChat's platform certificates: read again before the next ones are used, and kept in the database, so that a restart can
 //! check notices while WeChat does not answer.
 
+use std::sync::PoisonError;
+
 use wxpay::v3::keys::Entry;
 use wxpay::v3::serial::Serial;
-use wxpay::{Error, Protocol};
+use wxpay::{Error, Protocol, UnixMillis};
 
 use crate::core::{Cashier, Inner};
 use crate::db::{DbError, wechat_keys};
@@ -18,6 +20,15 @@ pub enum KeysError {
 }
 
 impl Cashier {
+    /// Keeps when the merchant's certificate ends, as the settings have it; `None` without one.
+    pub fn set_merchant_certificate_ends(&self, ends: Option<UnixMillis>) {
+        *self.inner.merchant_certificate_ends.lock().unwrap_or_else(PoisonError::into_inner) = ends;
+    }
+
+    pub(crate) fn merchant_certificate_ends(&self) -> Option<UnixMillis> {
+        *self.inner.merchant_certificate_ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes the stored certificates into use; to be called once at the start. Returns how many.
     ///
     /// # Errors

@@ -60,7 +60,7 @@ pub use place::{PlaceError, PlaceRequest};
 pub use query::{AskError, CloseError, QueryError};
 pub use random::Random;
 pub use reconcile::{DismissError, Progress, ReconcileError, Step};
-pub use refund_wishes::{AskRefundError, COUNTED as WISHES_COUNTED, DeclineRefundError};
+pub use refund_wishes::{AskRefundError, DeclineRefundError};
 pub use refunds::{NoCertificate, RefundError, RefundNoticeAnswer, RefundOffer, WithdrawError};
 pub use spending::{MOST_DEBITS, SpendError};
 pub use statement::StatementError;

@@ -28,9 +28,6 @@ pub enum DeclineRefundError {
     Write(#[from] WriteError),
 }
 
-/// Wishes counted at most.
-pub const COUNTED: i64 = 1000;
-
 impl Cashier {
     /// Keeps a payer's wish to have an own order's payment back.
     ///
@@ -97,13 +94,5 @@ impl Cashier {
         let of =
             |wish: &RefundWish| orders.iter().find(|order| order.out_trade_no == wish.out_trade_no).cloned();
         Ok(open.into_iter().filter_map(|wish| of(&wish).map(|order| (wish, order))).collect())
-    }
-
-    /// How many wishes wait, counted up to [`COUNTED`].
-    ///
-    /// # Errors
-    /// [`DbError`].
-    pub async fn count_refund_wishes(&self) -> Result<i64, DbError> {
-        refund_wishes::count_open(&self.inner.db, COUNTED).await
     }
 }

@@ -121,6 +121,36 @@ fn lines(message: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
+async fn the_merchants_certificate_is_told_of_a_month_before_its_end_until_there_is_another() {
+    const DAY: i64 = 24 * 60 * MINUTE;
+    on_both(async |harness| {
+        let (robot, clock) = (Robot::default(), Clock::manual(PLACED));
+        let url = robot.listen().await;
+        let alerts = instance(&harness, &clock).await;
+        alerts.round(&harness.cashier).await.unwrap();
+        alerts.make(choice(ChannelKind::Feishu, &url, ""), &by()).await.unwrap();
+        let told = async |ends: Option<i64>| {
+            harness.cashier.set_merchant_certificate_ends(ends.map(|ms| PLACED.plus_ms(ms)));
+            clock.advance(MINUTE);
+            alerts.round(&harness.cashier).await.unwrap();
+            let told: Vec<_> = robot.take().iter().flat_map(|(_, message)| lines(message)).collect();
+            let work = harness.cashier.work().await.unwrap();
+            (told, work.iter().map(|work| work.since).collect::<Vec<_>>())
+        };
+        assert_eq!(told(None).await, (vec![], vec![]));
+        assert_eq!(told(Some(31 * DAY)).await, (vec![], vec![]));
+        let since = vec![PLACED.plus_ms(-DAY)];
+        let once = vec!["merchant_certificate 2026-04-13".to_owned()];
+        assert_eq!(told(Some(29 * DAY)).await, (once, since.clone()));
+        assert_eq!(told(Some(29 * DAY)).await, (vec![], since));
+        // One that has ended waits as well; a new one ends it.
+        assert_eq!(told(Some(-DAY)).await.0, ["merchant_certificate 2026-03-14"]);
+        assert_eq!(told(Some(365 * DAY)).await, (vec![], vec![]));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn three_instances_tell_each_thing_once() {
     on_both(async |harness| {
         let (robot, clock) = (Robot::default(), Clock::manual(PLACED));

@@ -25,10 +25,14 @@ pub enum AlertKind {
     Difference,
     /// By one protocol no new orders are taken.
     OrdersStopped,
-    /// A certificate ends soon.
+    /// WeChat's certificate ends soon, and there is no newer one.
     Certificate,
+    /// The merchant's certificate ends soon.
+    MerchantCertificate,
     /// A refund needs a person, or waits for over a day.
     Refund,
+    /// A payer asks for a refund.
+    RefundWish,
     /// A payment was credited more than a minute after it was made.
     SlowCredit,
     /// An operator signed in from an address that was not seen for 30 days.
@@ -47,7 +51,9 @@ names! {
         Difference = "difference",
         OrdersStopped = "orders_stopped",
         Certificate = "certificate",
+        MerchantCertificate = "merchant_certificate",
         Refund = "refund",
+        RefundWish = "refund_wish",
         SlowCredit = "slow_credit",
         NewAddress = "new_address",
         OperatorAdded = "operator_added",

@@ -5,7 +5,11 @@ use std::sync::Arc;
 
 use app::service::report::SettingLine;
 use cashier::{DbError, error_chain::error_chain};
-use wxpay::{InvalidValue, client::Client, weixin::AppSecret};
+use wxpay::{
+    InvalidValue,
+    client::{Certificate, Client},
+    weixin::AppSecret,
+};
 
 use crate::{
     config::{Config, ConfigError, Credentials, Mode, Secret, fingerprints::READ_AGAIN},
@@ -92,6 +96,7 @@ async fn taken_over(server: &Server, mut new: Config) -> Result<Taken, ReloadErr
         Taken { changed: new.fingerprints.changed_since(&old.fingerprints), later: later(&old, &new) };
     let config = merged(&old, new);
     start::stop_if_expired(&server.cashier, &config, server.now());
+    server.cashier.set_merchant_certificate_ends(config.certificate().map(Certificate::expires_at));
     let report = settings_desk::told(&config);
     server.pages.report.read_again(report.0, report.1);
     server.set_config(Arc::new(config));

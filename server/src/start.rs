@@ -21,7 +21,10 @@ use cashier::{
 };
 use recharge::{api_key::KeyMode, audit::Acting, role::Role};
 use tokio::{sync::watch, task::JoinHandle};
-use wxpay::{AppId, UnixMillis, client::Client};
+use wxpay::{
+    AppId, UnixMillis,
+    client::{Certificate, Client},
+};
 
 use crate::{
     background,
@@ -122,6 +125,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     // Known before the first call, which may be one that an endpoint asks for by name.
     cashier.refresh_asked().await?;
     stop_if_expired(&cashier, &config, UnixMillis::now());
+    cashier.set_merchant_certificate_ends(config.certificate().map(Certificate::expires_at));
     let site = site_settings(&config, &public_url, sandbox_addr);
     let live = LiveSite::new(Arc::clone(&site));
     let sender = sender(&config, &public_url)?;

@@ -7,6 +7,7 @@ use cashier::db::order_totals::Totals;
 use cashier::db::pace::{Hour, Pace};
 use cashier::db::refund_list;
 use cashier::db::takings::Takings;
+use cashier::work::{Waiting, by_kind};
 use cashier::{AskError, CloseError, Health, RefundOffer};
 use recharge::event::Event;
 use recharge::exception::ExceptionId;
@@ -71,8 +72,8 @@ pub struct Overview {
     pub exceptions: Vec<Exception>,
     /// Those that are not over.
     pub refunds: Vec<Refund>,
-    /// How many payers' wishes for a refund wait.
-    pub wishes: i64,
+    /// What waits for a person.
+    pub work: Vec<Waiting>,
     /// Orders whose query is due, and since when the first of them is.
     pub backlog: (i64, Option<UnixMillis>),
     /// The last day whose bill was compared, and the number of open differences.
@@ -256,7 +257,7 @@ impl Service {
             takings: self.cashier.takings(now.plus_ms(-TAKINGS_MS)).await.map_err(internal)?,
             exceptions: self.cashier.open_exceptions(20).await.map_err(internal)?,
             refunds: self.cashier.open_refunds(500).await.map_err(internal)?,
-            wishes: self.cashier.count_refund_wishes().await.map_err(internal)?,
+            work: by_kind(&self.cashier.work().await.map_err(internal)?),
             backlog: self.cashier.backlog().await.map_err(internal)?,
             reconciled: self.cashier.reconciled().await.map_err(internal)?,
             health: self.cashier.health(),

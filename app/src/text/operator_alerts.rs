@@ -66,8 +66,10 @@ texts! { pub mod alert {
     W_BILL_LATE = "对账未完成", "Bill not reconciled";
     W_DIFFERENCE = "对账差异", "Difference with the bill";
     W_ORDERS_STOPPED = "停止下单", "New orders stopped";
-    W_CERTIFICATE = "证书将到期", "Certificate ends soon";
+    W_CERTIFICATE = "微信平台证书将到期", "WeChat's certificate ends soon";
+    W_MERCHANT_CERTIFICATE = "商户证书将到期", "Merchant certificate ends soon";
     W_REFUND = "退款待处理", "Refund needs somebody";
+    W_REFUND_WISH = "用户申请退款", "Refund request";
     W_SLOW_CREDIT = "到账变慢", "Slow credit";
     W_NEW_ADDRESS = "从新地址登录", "Sign-in from a new address";
     W_OPERATOR_ADDED = "新增操作员", "New operator";
@@ -78,6 +80,8 @@ texts! { pub mod alert {
     L_DIFFERENCE = "{shown} 的账单与账本不一致：{amount}", "Books and bill of {shown} differ: {amount}";
     L_ORDERS_STOPPED = "微信支付不接受 API {shown} 的请求，已停止用它下单", "WeChat refuses requests of API {shown}; no new orders are placed by it";
     L_CERTIFICATE = "微信支付平台证书 {shown} 到期，还没有新的", "WeChat's certificate ends on {shown}, and there is no newer one";
+    L_MERCHANT_CERTIFICATE = "商户 API 证书 {shown} 到期，请换新证书，否则不能退款", "The merchant's certificate ends on {shown}. Renew it, or refunds end with it";
+    L_REFUND_WISH = "有用户申请退款：{shown} {amount}", "A payer asks for a refund: {shown} {amount}";
     L_REFUND = "退款要人处理：{shown} {amount}", "A refund needs somebody: {shown} {amount}";
     L_SLOW_CREDIT = "付款一分钟后才到账：{shown} {amount}", "Credited over a minute after the payment: {shown} {amount}";
     L_NEW_ADDRESS = "操作员 {shown} 从新的地址登录，不是本人请马上处理", "Operator {shown} signed in from a new address. If nobody knows of it, act now";

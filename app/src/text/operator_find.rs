@@ -170,8 +170,15 @@ texts! { pub mod work {
     K_EXCEPTION = "异常", "Exception";
     K_REFUND = "退款", "Refund";
     K_DIFFERENCE = "对账差异", "Difference";
-    K_CERTIFICATE = "平台证书", "WeChat's certificate";
+    K_WISH = "退款申请", "Refund request";
+    K_CERTIFICATE = "证书", "Certificate";
+    OF_WECHAT = "微信支付平台证书", "WeChat's certificate";
+    OF_MERCHANT = "商户 API 证书", "Merchant certificate";
     ENDS = "{time} 到期，还没有新的", "ends {time}, and no newer one is known";
+    ENDS_MERCHANT = "{time} 到期，之后不能退款，也不能用 API v3", "ends {time}; from then on neither refunds nor API v3 work";
+    ENDED = "{time} 已到期", "ended {time}";
+    OLDEST = "最早 {age}", "oldest {age}";
+    TO_WISHES = "退款申请", "Refund requests";
     OPEN = "去处理", "See to it";
     TAKE = "我来处理", "I take it";
     LEAVE = "放下", "Leave it";

@@ -20,7 +20,6 @@ texts! { pub mod wish {
 
 texts! { pub mod wishes {
     TITLE = "退款申请", "Refund requests";
-    OPEN_N = "{n} 笔退款申请待处理", "{n} refund {n:request waits|requests wait} for an answer";
     NONE = "没有待处理的退款申请", "No refund requests are waiting";
     OF = "订单 {amount}", "Order of {amount}";
     ASKED = "{at} 申请", "Asked {at}";

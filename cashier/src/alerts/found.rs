@@ -6,7 +6,7 @@ use wxpay::{Fen, UnixMillis};
 
 use crate::core::Cashier;
 use crate::db::{DbError, alerts, self_checks, sign_in_news};
-use crate::work::Of;
+use crate::work::{CertificateOf, Of};
 
 pub(super) async fn found(cashier: &Cashier, now: UnixMillis) -> Result<Vec<Raised>, DbError> {
     let work = cashier.work().await?;
@@ -41,8 +41,13 @@ fn of_work(subject: String, at: UnixMillis, amount: Fen, of: Of) -> Raised {
         Of::Exception(exception) => (AlertKind::Exception, exception.out_trade_no.to_string()),
         Of::Refund(refund) => (AlertKind::Refund, refund.out_refund_no.to_string()),
         Of::Difference(day, _) => (AlertKind::Difference, day.to_string()),
-        Of::Certificate { ends } => {
-            (AlertKind::Certificate, ends.to_beijing_rfc3339().chars().take(10).collect())
+        Of::Wish(wish) => (AlertKind::RefundWish, wish.out_trade_no.to_string()),
+        Of::Certificate { of, ends } => {
+            let kind = match of {
+                CertificateOf::WeChat => AlertKind::Certificate,
+                CertificateOf::Merchant => AlertKind::MerchantCertificate,
+            };
+            (kind, ends.to_beijing_rfc3339().chars().take(10).collect())
         }
     };
     Raised { kind, subject, shown, amount, at }

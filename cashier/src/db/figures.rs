@@ -101,7 +101,7 @@ pub async fn read(db: &Db) -> Result<Figures, DbError> {
         figures.checked.push((column(&row, "word")?, UnixMillis::new(column(&row, "since")?)));
     }
     drop(reading);
-    figures.wechat_certificate_ends = wechat_keys::last_to_end(db).await?.map(|(_, ends)| ends);
+    figures.wechat_certificate_ends = wechat_keys::last_end(db).await?;
     figures.backup_at = backup::last(db).await?;
     Ok(figures)
 }

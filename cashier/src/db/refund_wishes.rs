@@ -7,7 +7,7 @@ use sqlx::any::AnyRow;
 use wxpay::{OutRefundNo, OutTradeNo};
 
 use super::bulk::{self, Table, number, text};
-use super::{Connection, Db, DbError, column};
+use super::{Connection, Db, DbError};
 use recharge::audit::Actor;
 use recharge::batch::WishSlot;
 use recharge::refund_wish::{Answer, RefundWish, Verdict};
@@ -88,13 +88,6 @@ pub(crate) async fn open(db: &Db, limit: i64) -> Result<Vec<RefundWish>, DbError
     let sql = format!("{} WHERE state = 'open' ORDER BY asked_at, id LIMIT $1", WISHES.select);
     let rows = sqlx::query(AssertSqlSafe(sql)).bind(limit).fetch_all(&mut *db.reading().await?).await?;
     rows.iter().map(wish).collect()
-}
-
-/// How many wait, counted up to `limit`.
-pub(crate) async fn count_open(db: &Db, limit: i64) -> Result<i64, DbError> {
-    let sql = "SELECT COUNT(*) AS n FROM (SELECT 1 AS one FROM refund_wishes WHERE state = 'open' LIMIT $1) AS open";
-    let row = sqlx::query(sql).bind(limit).fetch_one(&mut *db.reading().await?).await?;
-    column(&row, "n")
 }
 
 fn wish(row: &AnyRow) -> Result<RefundWish, DbError> {

@@ -4,7 +4,7 @@ use wxpay::v3::keys::Certificate;
 use wxpay::{MchId, UnixMillis};
 
 use super::row::Row;
-use super::{Db, DbError};
+use super::{Db, DbError, column};
 
 /// The certificates of this merchant that have not ended. One that cannot be read is left out: WeChat has it still.
 pub(crate) async fn read(db: &Db, mch_id: &MchId, now: UnixMillis) -> Result<Vec<Certificate>, DbError> {
@@ -57,15 +57,10 @@ pub(crate) async fn store(
     transaction.commit().await
 }
 
-/// The certificate of WeChat's that ends last, and when.
-pub(crate) async fn last_to_end(db: &Db) -> Result<Option<(String, UnixMillis)>, DbError> {
-    let row =
-        sqlx::query("SELECT serial, not_after FROM wechat_keys ORDER BY not_after DESC, serial LIMIT 1")
-            .fetch_optional(&mut *db.reading().await?)
-            .await?;
-    let one = |row: &sqlx::any::AnyRow| {
-        let row = Row::of("wechat_keys", &["serial"], row);
-        Ok((row.get("serial")?, row.time("not_after")?))
-    };
-    row.as_ref().map(one).transpose()
+/// When the last of WeChat's certificates ends.
+pub(crate) async fn last_end(db: &Db) -> Result<Option<UnixMillis>, DbError> {
+    let row = sqlx::query("SELECT MAX(not_after) AS ends FROM wechat_keys")
+        .fetch_one(&mut *db.reading().await?)
+        .await?;
+    Ok(column::<Option<i64>>(&row, "ends")?.map(UnixMillis::new))
 }

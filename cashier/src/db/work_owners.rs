@@ -13,18 +13,21 @@ pub enum WorkKind {
     Refund,
     /// Between bill and books.
     Difference,
+    /// A refund that a payer asks for.
+    Wish,
     Certificate,
 }
 
 impl WorkKind {
-    pub const ALL: [WorkKind; 4] =
-        [WorkKind::Exception, WorkKind::Refund, WorkKind::Difference, WorkKind::Certificate];
+    pub const ALL: [WorkKind; 5] =
+        [WorkKind::Exception, WorkKind::Refund, WorkKind::Wish, WorkKind::Difference, WorkKind::Certificate];
 
     pub fn name(self) -> &'static str {
         match self {
             WorkKind::Exception => "exception",
             WorkKind::Refund => "refund",
             WorkKind::Difference => "difference",
+            WorkKind::Wish => "wish",
             WorkKind::Certificate => "certificate",
         }
     }

@@ -1,6 +1,8 @@
 //! New keys of WeChat's while orders are under way, and notices that come again.
 
 use axum::http::StatusCode;
+use cashier::db::work_owners::WorkKind;
+use cashier::work::Work;
 use recharge::Way;
 use sandbox::{Faults, Rotation, V3Faults};
 use wxpay::Protocol;
@@ -28,6 +30,29 @@ async fn a_certificate_that_is_replaced_between_order_and_notice_is_read_once_an
         site.pay_and_notify(&other).await;
         assert_eq!((site.last_status(), balance(&restarted).await), (204, 3000));
         check(&restarted).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_certificate_waits_for_a_person_two_weeks_before_its_end_unless_the_next_one_is_known() {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    on_both(async |site| {
+        let cashier = site.start(Speaks::V3, "a").await;
+        cashier.refresh_wechat_keys().await.unwrap();
+        let waiting = async || cashier.work().await.unwrap().iter().map(Work::kind).collect::<Vec<_>>();
+        let keys = cashier.db();
+        let ends: i64 = sqlx::query_scalar("SELECT MAX(not_after) FROM wechat_keys")
+            .fetch_one(keys.pool())
+            .await
+            .unwrap();
+        site.advance(ends - 15 * DAY_MS - cashier.now().get());
+        assert_eq!(waiting().await, []);
+        site.advance(2 * DAY_MS);
+        assert_eq!(waiting().await, [WorkKind::Certificate]);
+        site.sandbox.rotate(Rotation::default()).await.unwrap();
+        cashier.refresh_wechat_keys().await.unwrap();
+        assert_eq!(waiting().await, []);
     })
     .await;
 }

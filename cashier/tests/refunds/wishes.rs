@@ -57,7 +57,7 @@ async fn a_wish_is_declined_once_with_words_and_written_down() {
         assert_eq!(known(&harness, &order).await, [declined]);
         assert_eq!(decline(&harness, &order, 1, now).await, Err(DeclineRefusal::Answered));
         assert_eq!(decline(&harness, &order, 2, now).await, Err(DeclineRefusal::NoWish));
-        assert_eq!(harness.cashier.count_refund_wishes().await.unwrap(), 0);
+        assert_eq!(harness.cashier.open_refund_wishes(9).await.unwrap().len(), 0);
         let audited = "SELECT COUNT(*) FROM audit WHERE action = 'refund_wish_declined' AND operator = 'lin'";
         assert_eq!(harness.count(audited).await, 1);
         assert!(harness.line(&order).await.ends_with(&["refund_asked", "refund_declined"]));
@@ -74,12 +74,15 @@ async fn a_refund_answers_the_wish_in_its_own_transaction_whoever_asked_for_it()
         let Refund { out_refund_no, .. } = refund(&harness, &order, 400).await;
         let answered = known(&harness, &order).await;
         assert_eq!(answered[0].answer.as_ref().unwrap().verdict, Verdict::Accepted(out_refund_no));
-        assert_eq!(harness.cashier.count_refund_wishes().await.unwrap(), 0);
+        assert_eq!(harness.cashier.open_refund_wishes(9).await.unwrap().len(), 0);
         // Something is left, so it can be asked for again; then nothing is.
         assert_eq!(ask(&harness, &order).await.unwrap().n, 2);
         refund(&harness, &order, 600).await;
         assert_eq!(ask(&harness, &order).await, Err(AskRefusal::NothingLeft));
-        assert_eq!((harness.balance().await, harness.cashier.count_refund_wishes().await.unwrap()), (0, 0));
+        assert_eq!(
+            (harness.balance().await, harness.cashier.open_refund_wishes(9).await.unwrap().len()),
+            (0, 0)
+        );
     })
     .await;
 }

@@ -89,6 +89,34 @@ async fn what_waits_is_taken_and_left_by_operators_who_see_each_other() {
 }
 
 #[tokio::test]
+async fn a_refund_wish_waits_in_the_same_list_with_what_is_left_of_its_payment() {
+    on_both(async |site| {
+        let (desk, lin) = (cookie(&site).await, site.cookie("lin").await);
+        let (number, code_url) = site.placed("lin", "10").await;
+        site.pay(&code_url, &[]).await;
+        site.until("lin", &number, "paid").await;
+        assert!(!shown(&site, &desk, "/admin").await.contains("kind=wish"));
+        led_to(&site, &lin, &format!("/pay/{number}/refund"), &[("reason", "买<b>错了")]).await;
+        stray(&site, 'A').await;
+        let first = shown(&site, &desk, "/admin").await;
+        for kind in ["wish", "exception"] {
+            assert!(first.contains(&format!("/admin/work?kind={kind}\">1<")), "{first}");
+        }
+        let list = shown(&site, &desk, "/admin/work?by=money").await;
+        let [stray, wish] = ["¥12.34", "¥10.00"].map(|amount| list.find(amount).unwrap());
+        assert!(stray < wish, "the most money comes first: {list}");
+        let list = shown(&site, &desk, "/admin/work?kind=wish").await;
+        assert!(list.contains("买&lt;b&gt;错了") && !list.contains("¥12.34"), "{list}");
+        assert!(list.contains(&format!("/admin/orders/{number}#wishes")), "{list}");
+        let take = [("kind", "wish"), ("key", &*format!("{number}-1")), ("owner", "")];
+        assert_eq!(led_to(&site, &desk, "/admin/work", &take).await, "/admin/work?said=work_taken");
+        assert!(shown(&site, &desk, "/admin/work?owner=me").await.contains(&number));
+        assert!(shown(&site, &desk, &format!("/admin/orders/{number}")).await.contains("id=\"wishes\""));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn equals_are_dismissed_at_once_with_one_password_and_what_changed_stays() {
     on_both(async |site| {
         let cookie = cookie(&site).await;

@@ -14,7 +14,7 @@ use super::difference_words::day_text;
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
 use super::order_columns::channel_word;
-use super::{exception_words, refund_wishes, refunds};
+use super::{exception_words, refunds, work};
 use crate::access::Permission;
 use crate::auth::UndeclaredProxy;
 use crate::auth::may;
@@ -97,8 +97,8 @@ fn content(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
             {takings(lang, overview)}
             <div class="split" data-even="">
                 <div class="stack">
+                    {work::waiting(lang, &overview.work, overview.now)}
                     {exceptions(lang, overview)}
-                    {refund_wishes::waiting(lang, overview.wishes)}
                     {open_refunds(lang, overview)}
                 </div>
                 {health(lang, overview)}

@@ -2,7 +2,7 @@
 
 use axum::extract::{Form, Path, State};
 use axum::response::Response;
-use cashier::{DeclineRefundError, RefundOffer, WISHES_COUNTED};
+use cashier::{DeclineRefundError, RefundOffer};
 use leptos::prelude::*;
 use recharge::Order;
 use recharge::refund_wish::{CHARACTERS, DeclineRefusal, RefundWish, Verdict, tidy};
@@ -48,21 +48,6 @@ pub async fn show(
         }
     })
     .await
-}
-
-/// The part of the first screen; nothing while none waits.
-pub(super) fn waiting(lang: Lang, count: i64) -> Option<impl IntoView + use<>> {
-    let many = if count >= WISHES_COUNTED { format!("{count}+") } else { count.to_string() };
-    (count > 0).then(|| {
-        view! {
-            <section class="card" aria-labelledby="ow-t">
-                <div class="card-head">
-                    <h2 id="ow-t">{lang.t(text::TITLE)}</h2>
-                    <a href=links::WISHES>{lang.fill(text::OPEN_N, &[("n", &many)])}</a>
-                </div>
-            </section>
-        }
-    })
 }
 
 fn row(lang: Lang, wish: &RefundWish, order: &Order) -> impl IntoView + use<> {

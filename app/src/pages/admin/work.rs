@@ -3,7 +3,7 @@
 use axum::extract::{Form, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use cashier::db::work_owners::{Owner, WorkKind};
-use cashier::work::{Of, Work};
+use cashier::work::{CertificateOf, MOST, Of, Waiting, Work};
 use leptos::prelude::*;
 use serde::Deserialize;
 use wxpay::UnixMillis;
@@ -16,13 +16,14 @@ use super::frame::{failed, page};
 use super::work_dismiss;
 use super::{exception_words, refunds};
 use crate::access::Permission;
+use crate::auth::may;
 use crate::components::{self, Clock, exception_word, money, pill};
 use crate::icons;
 use crate::layout::Tab;
 use crate::links;
 use crate::request::PageRequest;
 use crate::service::{Service, internal};
-use crate::text::{Lang, Text, work as text};
+use crate::text::{Lang, Text, common, work as text};
 use crate::url::address;
 
 /// The most that are shown at once; those that were done make room.
@@ -71,7 +72,10 @@ pub async fn show(
         view! {
             <div class="page-head">
                 <h1>{lang.t(text::TITLE)}" "<span class="label">{found.len().to_string()}</span></h1>
-                <p class="row"><a href=links::EXCEPTIONS>{lang.t(text::TO_EXCEPTIONS)}</a></p>
+                <p class="row">
+                    <a href=links::WISHES>{lang.t(text::TO_WISHES)}</a>
+                    <a href=links::EXCEPTIONS>{lang.t(text::TO_EXCEPTIONS)}</a>
+                </p>
             </div>
             <div class="stack">
                 {flash::said(&view_request)}
@@ -104,6 +108,7 @@ fn kind_word(kind: WorkKind) -> Text {
     match kind {
         WorkKind::Exception => text::K_EXCEPTION,
         WorkKind::Refund => text::K_REFUND,
+        WorkKind::Wish => text::K_WISH,
         WorkKind::Difference => text::K_DIFFERENCE,
         WorkKind::Certificate => text::K_CERTIFICATE,
     }
@@ -116,10 +121,11 @@ struct Shown {
     tone: Option<&'static str>,
     note: String,
     number: String,
-    href: String,
+    /// `None` where this operator's role does not lead.
+    href: Option<String>,
 }
 
-fn shown(lang: Lang, work: &Work) -> Shown {
+fn shown(lang: Lang, work: &Work, now: UnixMillis) -> Shown {
     match &work.of {
         Of::Exception(found) => Shown {
             amount: exception_words::amount(found),
@@ -127,7 +133,7 @@ fn shown(lang: Lang, work: &Work) -> Shown {
             tone: Some("warn"),
             note: exception_words::notes(lang, found).join(" · "),
             number: found.out_trade_no.to_string(),
-            href: links::order(&found.out_trade_no),
+            href: Some(links::order(&found.out_trade_no)),
         },
         Of::Refund(refund) => {
             let (word, tone) = refunds::state_word(refund.state);
@@ -137,7 +143,7 @@ fn shown(lang: Lang, work: &Work) -> Shown {
                 tone,
                 note: refunds::trouble_words(lang, refund).unwrap_or_default(),
                 number: refund.out_refund_no.to_string(),
-                href: links::order(&refund.out_trade_no),
+                href: Some(links::order(&refund.out_trade_no)),
             }
         }
         Of::Difference(day, found) => {
@@ -151,26 +157,74 @@ fn shown(lang: Lang, work: &Work) -> Shown {
                 tone: Some("warn"),
                 note: format!("{} · {}", day_text(*day), reason(lang, &found.reason)),
                 number: number.unwrap_or_default(),
-                href: links::reconciliation(*day),
+                href: Some(links::reconciliation(*day)),
             }
         }
-        Of::Certificate { ends } => Shown {
-            amount: String::new(),
-            word: lang.t(text::K_CERTIFICATE),
+        Of::Wish(wish) => Shown {
+            amount: money(work.amount),
+            word: lang.t(text::K_WISH),
             tone: Some("warn"),
-            note: lang.fill(text::ENDS, &[("time", &components::time_text(*ends, Clock::Minute))]),
-            number: work.key.clone(),
-            href: links::ADMIN.to_owned(),
+            note: wish.reason.clone(),
+            number: wish.out_trade_no.to_string(),
+            href: Some(format!("{}#wishes", links::order(&wish.out_trade_no))),
         },
+        Of::Certificate { of, ends } => {
+            let (word, number, soon) = match of {
+                CertificateOf::WeChat => (text::OF_WECHAT, work.key.clone(), text::ENDS),
+                CertificateOf::Merchant => {
+                    (text::OF_MERCHANT, "SAOMA_WECHAT_CERT".to_owned(), text::ENDS_MERCHANT)
+                }
+            };
+            let words = if *ends > now { soon } else { text::ENDED };
+            Shown {
+                amount: String::new(),
+                word: lang.t(word),
+                tone: Some(if *ends > now { "warn" } else { "bad" }),
+                note: lang.fill(words, &[("time", &components::time_text(*ends, Clock::Minute))]),
+                number,
+                href: may(Permission::Owner).then(|| format!("{}#en-t", links::SETTINGS)),
+            }
+        }
     }
 }
 
+/// How much waits, on the first screen; nothing while nothing does.
+pub(super) fn waiting(lang: Lang, work: &[Waiting], now: UnixMillis) -> Option<impl IntoView + use<>> {
+    let most = usize::try_from(MOST).unwrap_or(usize::MAX);
+    let count = |n: usize| if n >= most { format!("{n}+") } else { n.to_string() };
+    let tiles: Vec<_> = work
+        .iter()
+        .map(|waiting| {
+            let href = address(links::WORK, [("kind", waiting.kind.name())]);
+            let age = lang.fill(text::OLDEST, &[("age", &age(lang, waiting.since, now))]);
+            view! {
+                <div>
+                    <dt class="note">{lang.t(kind_word(waiting.kind))}</dt>
+                    <dd><a href=href>{count(waiting.count)}</a>" "<span class="note">{age}</span></dd>
+                </div>
+            }
+        })
+        .collect();
+    (!tiles.is_empty()).then(|| {
+        view! {
+            <section class="card" aria-labelledby="todo-t">
+                <div class="card-head">
+                    <h2 id="todo-t">{lang.t(text::TITLE)}</h2>
+                    <a href=links::WORK>{lang.t(common::ALL)}</a>
+                </div>
+                <dl class="tiles">{tiles}</dl>
+            </section>
+        }
+    })
+}
+
 fn item(lang: Lang, request: &PageRequest, me: &str, work: &Work, now: UnixMillis) -> impl IntoView + use<> {
-    let Shown { amount, word, tone, note, number, href } = shown(lang, work);
+    let Shown { amount, word, tone, note, number, href } = shown(lang, work, now);
+    let open = href.map(|href| view! { <a class="button" href=href>{lang.t(text::OPEN)}</a> });
     view! {
         <li>
             <p><strong class="money">{amount}</strong>{pill(word, tone)}</p>
-            <div class="row">{owner(lang, request, me, work)}<a class="button" href=href>{lang.t(text::OPEN)}</a></div>
+            <div class="row">{owner(lang, request, me, work)}{open}</div>
             <p class="note all">
                 <span>{lang.t(kind_word(work.kind()))}</span>
                 <span>{age(lang, work.since, now)}" · "{components::time(work.since, Clock::NoYear)}</span>
@@ -190,16 +244,18 @@ fn owner(lang: Lang, request: &PageRequest, me: &str, work: &Work) -> impl IntoV
     };
     let owner = work.owner.as_ref().map(|owner| owner.operator.clone()).unwrap_or_default();
     let who = (!who.is_empty()).then(|| view! { <span class="note">{who}</span> });
-    view! {
-        {who}
-        <form method="post" action=links::WORK>
-            <input type="hidden" name="kind" value=work.kind().name()/>
-            <input type="hidden" name="key" value=work.key.clone()/>
-            <input type="hidden" name="owner" value=owner/>
-            <input type="hidden" name="back" value=back_query(request)/>
-            <button class="button" data-kind="plain" type="submit">{lang.t(label)}</button>
-        </form>
-    }
+    let form = may(Permission::Support).then(|| {
+        view! {
+            <form method="post" action=links::WORK>
+                <input type="hidden" name="kind" value=work.kind().name()/>
+                <input type="hidden" name="key" value=work.key.clone()/>
+                <input type="hidden" name="owner" value=owner/>
+                <input type="hidden" name="back" value=back_query(request)/>
+                <button class="button" data-kind="plain" type="submit">{lang.t(label)}</button>
+            </form>
+        }
+    });
+    view! { {who}{form} }
 }
 
 /// The chips of this page, to come back to.

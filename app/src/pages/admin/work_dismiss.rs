@@ -37,7 +37,7 @@ fn group_of(work: &Work) -> Option<String> {
     match &work.of {
         Of::Difference(_, found) => Some(format!("difference:{}:{}", found.kind.name(), found.reason)),
         Of::Exception(found) => Some(format!("exception:{}", found.kind.name())),
-        Of::Refund(_) | Of::Certificate { .. } => None,
+        Of::Refund(_) | Of::Wish(_) | Of::Certificate { .. } => None,
     }
 }
 
@@ -49,7 +49,7 @@ fn title(lang: Lang, work: &Work) -> String {
             format!("{word} · {}", reason(lang, &found.reason))
         }
         Of::Exception(found) => lang.t(exception_word(found.kind)).to_owned(),
-        Of::Refund(_) | Of::Certificate { .. } => String::new(),
+        Of::Refund(_) | Of::Wish(_) | Of::Certificate { .. } => String::new(),
     }
 }
 
@@ -107,7 +107,7 @@ async fn dismissable(service: &Service, group: &str) -> Result<Vec<(Work, String
                 let seen = service.cashier.form_version(&kept.out_trade_no).await.map_err(internal)?;
                 format!("{}~{seen}", kept.id())
             }
-            Of::Refund(_) | Of::Certificate { .. } => continue,
+            Of::Refund(_) | Of::Wish(_) | Of::Certificate { .. } => continue,
         };
         found.push((work, carried));
     }
@@ -153,7 +153,7 @@ fn content(
                     let when = components::time_text(kept.first_seen_at, Clock::NoYear);
                     (exception_words::amount(kept), kept.out_trade_no.to_string(), when)
                 }
-                Of::Refund(_) | Of::Certificate { .. } => Default::default(),
+                Of::Refund(_) | Of::Wish(_) | Of::Certificate { .. } => Default::default(),
             };
             view! {
                 <label class="tick">
