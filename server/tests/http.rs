@@ -45,6 +45,8 @@ mod contract;
 mod desk_exports;
 #[path = "http/desk_lists.rs"]
 mod desk_lists;
+#[path = "http/desk_roles.rs"]
+mod desk_roles;
 #[path = "http/desk_work.rs"]
 mod desk_work;
 #[path = "http/doctor.rs"]

@@ -14,6 +14,8 @@ use super::events;
 use super::extract::OperatorRequest;
 use super::flash::{Outcome, to_order};
 use super::frame::{absent, failed, page};
+use crate::access::Permission;
+use crate::auth::may;
 use crate::components::{self, Clock, money, pill};
 use crate::icons;
 use crate::layout::Tab;
@@ -74,7 +76,10 @@ pub(super) fn section(
 ) -> Option<impl IntoView + use<>> {
     let items: Vec<_> = wishes.iter().rev().map(|wish| item(lang, wish)).collect();
     let open = wishes.iter().find(|wish| wish.is_open());
-    let decide = open.zip(offer).map(|(wish, offer)| decide(lang, number, wish, offer));
+    let decide = open
+        .zip(offer)
+        .filter(|_| may(Permission::Finance))
+        .map(|(wish, offer)| decide(lang, number, wish, offer));
     (!items.is_empty()).then(|| {
         view! {
             <section class="card" aria-labelledby="wi-t" id="wishes">
