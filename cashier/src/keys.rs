@@ -10,6 +10,42 @@ use wxpay::{Error, Protocol, UnixMillis};
 use crate::core::{Cashier, Inner};
 use crate::db::{DbError, wechat_keys};
 
+/// The settings that keys come from.
+const CERT: &str = "SAOMA_WECHAT_CERT";
+const CERT_SERIAL: &str = "SAOMA_WECHAT_CERT_SERIAL";
+const PUBLIC_KEY: &str = "SAOMA_WECHAT_PUBLIC_KEY";
+
+/// A key, or a certificate of one, for people to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub of: KeyOf,
+    /// Its number, where it has one.
+    pub id: Option<String>,
+    pub from: Option<UnixMillis>,
+    /// `None`: it has no end, or nobody here knows it.
+    pub until: Option<UnixMillis>,
+    /// Whether requests name it: the merchant's own, and the one by which WeChat is to sign its answers.
+    pub is_named: bool,
+    pub came: Came,
+}
+
+/// Whose key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyOf {
+    Merchant,
+    WeChatPublic,
+    WeChatCertificate,
+}
+
+/// How it came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Came {
+    /// By this setting.
+    Setting(&'static str),
+    /// From WeChat; when, once it is in the database.
+    Fetched(Option<UnixMillis>),
+}
+
 /// Why the certificates were not read again. What was known stays.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
@@ -27,6 +63,37 @@ impl Cashier {
 
     pub(crate) fn merchant_certificate_ends(&self) -> Option<UnixMillis> {
         *self.inner.merchant_certificate_ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The keys between us and WeChat: the merchant's certificate, and those by which WeChat's signatures are checked.
+    ///
+    /// # Errors
+    /// [`DbError`].
+    pub async fn wechat_keys(&self) -> Result<Vec<Key>, DbError> {
+        let v3 = self.inner.wechat.v3_credentials().ok();
+        let until = self.merchant_certificate_ends();
+        let serial = v3.as_ref().map(|v3| v3.merchant.serial.to_string());
+        let mut keys = Vec::new();
+        if until.is_some() || serial.is_some() {
+            let came = Came::Setting(if until.is_some() { CERT } else { CERT_SERIAL });
+            keys.push(Key { of: KeyOf::Merchant, id: serial, from: None, until, is_named: true, came });
+        }
+        let Some(v3) = v3 else { return Ok(keys) };
+        let fetched = wechat_keys::fetched(&self.inner.db).await?;
+        let named = v3.keys.newest_serial(self.now());
+        for (serial, entry) in v3.keys.list() {
+            let (of, from, came) = match &entry {
+                Entry::PublicKey(_) => (KeyOf::WeChatPublic, None, Came::Setting(PUBLIC_KEY)),
+                Entry::Certificate(certificate) => {
+                    let at = fetched.iter().find(|(known, _)| *known == serial.as_str()).map(|(_, at)| *at);
+                    (KeyOf::WeChatCertificate, Some(certificate.not_before), Came::Fetched(at))
+                }
+            };
+            let (until, is_named) = (entry.not_after(), named.as_ref() == Some(&serial));
+            keys.push(Key { of, id: Some(serial.to_string()), from, until, is_named, came });
+        }
+        keys.sort_by_key(|key| (key.of, key.until));
+        Ok(keys)
     }
 
     /// Takes the stored certificates into use; to be called once at the start. Returns how many.

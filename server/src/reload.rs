@@ -13,7 +13,7 @@ use wxpay::{
 
 use crate::{
     config::{Config, ConfigError, Credentials, Mode, Secret, fingerprints::READ_AGAIN},
-    kept_secrets, settings_desk,
+    kept_secrets,
     start::{self, StartError},
     state::Server,
 };
@@ -97,8 +97,7 @@ async fn taken_over(server: &Server, mut new: Config) -> Result<Taken, ReloadErr
     let config = merged(&old, new);
     start::stop_if_expired(&server.cashier, &config, server.now());
     server.cashier.set_merchant_certificate_ends(config.certificate().map(Certificate::expires_at));
-    let report = settings_desk::told(&config);
-    server.pages.report.read_again(report.0, report.1);
+    server.pages.report.read_again(config.sources.clone());
     server.set_config(Arc::new(config));
     Ok(taken)
 }

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use app::{
     access::{Caller, Limit, Permission, Routes},
     links,
-    service::report::{Ending, Finding, Report, SettingLine, Verdict},
+    service::report::{Finding, Report, Verdict},
 };
 use axum::{
     extract::State,
     response::{IntoResponse as _, Redirect, Response},
 };
 use cashier::error_chain::error_chain;
-use wxpay::client::Certificate;
 
 use crate::{
     config::Config,
@@ -26,15 +25,7 @@ pub(crate) fn routes() -> Routes<Server> {
 
 /// What is known when the server starts.
 pub(crate) fn report(config: &Config) -> Report {
-    let (settings, endings) = told(config);
-    Report::new(settings, endings)
-}
-
-/// The lines of the settings, and what ends when.
-pub(crate) fn told(config: &Config) -> (Vec<SettingLine>, Vec<Ending>) {
-    let certificate = config.certificate().map(Certificate::expires_at);
-    let endings = certificate.map(|ends_at| Ending { name: "SAOMA_WECHAT_CERT".to_owned(), ends_at });
-    (config.sources.clone(), endings.into_iter().collect())
+    Report::new(config.sources.clone())
 }
 
 /// Runs all checks, each at most 15 s and all at the same time, and keeps what they find for the page.

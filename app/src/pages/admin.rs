@@ -45,6 +45,7 @@ pub mod resolve;
 pub mod second;
 pub mod settings;
 pub mod settings_change;
+mod settings_keys;
 mod settings_words;
 pub mod statement;
 mod unmatched;

@@ -1,5 +1,5 @@
-//! What the settings page shows of this process: each setting with where it came from, certificates with their ends, and what the
-//! doctor found last. The server fills it in.
+//! What the settings page shows of this process: each setting with where it came from, and what the doctor found last. The server
+//! fills it in.
 
 use std::sync::{PoisonError, RwLock};
 
@@ -27,13 +27,6 @@ pub struct SettingLine {
     pub value: Option<String>,
 }
 
-/// A certificate or key with an end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
-    pub name: String,
-    pub ends_at: UnixMillis,
-}
-
 /// How a check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -56,26 +49,22 @@ pub struct Finding {
 /// What the page shows.
 #[derive(Debug, Default)]
 pub struct Report {
-    read: RwLock<(Vec<SettingLine>, Vec<Ending>)>,
+    read: RwLock<Vec<SettingLine>>,
     findings: RwLock<Option<(UnixMillis, Vec<Finding>)>>,
 }
 
 impl Report {
-    pub fn new(settings: Vec<SettingLine>, endings: Vec<Ending>) -> Report {
-        Report { read: RwLock::new((settings, endings)), findings: RwLock::default() }
+    pub fn new(settings: Vec<SettingLine>) -> Report {
+        Report { read: RwLock::new(settings), findings: RwLock::default() }
     }
 
     pub fn settings(&self) -> Vec<SettingLine> {
-        self.read.read().unwrap_or_else(PoisonError::into_inner).0.clone()
-    }
-
-    pub fn endings(&self) -> Vec<Ending> {
-        self.read.read().unwrap_or_else(PoisonError::into_inner).1.clone()
+        self.read.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Secrets and certificates were read again.
-    pub fn read_again(&self, settings: Vec<SettingLine>, endings: Vec<Ending>) {
-        *self.read.write().unwrap_or_else(PoisonError::into_inner) = (settings, endings);
+    pub fn read_again(&self, settings: Vec<SettingLine>) {
+        *self.read.write().unwrap_or_else(PoisonError::into_inner) = settings;
     }
 
     /// What the doctor found last, and when.

@@ -57,6 +57,15 @@ pub(crate) async fn store(
     transaction.commit().await
 }
 
+/// The number of each stored certificate, and when it was fetched last.
+pub(crate) async fn fetched(db: &Db) -> Result<Vec<(String, UnixMillis)>, DbError> {
+    let rows = sqlx::query("SELECT serial, fetched_at FROM wechat_keys")
+        .fetch_all(&mut *db.reading().await?)
+        .await?;
+    let one = |row| Ok((column(row, "serial")?, UnixMillis::new(column(row, "fetched_at")?)));
+    rows.iter().map(one).collect()
+}
+
 /// When the last of WeChat's certificates ends.
 pub(crate) async fn last_end(db: &Db) -> Result<Option<UnixMillis>, DbError> {
     let row = sqlx::query("SELECT MAX(not_after) AS ends FROM wechat_keys")

@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use cashier::db::work_owners::WorkKind;
+use cashier::keys::{Came, KeyOf};
 use cashier::work::Work;
 use recharge::Way;
 use sandbox::{Faults, Rotation, V3Faults};
@@ -53,6 +54,13 @@ async fn a_certificate_waits_for_a_person_two_weeks_before_its_end_unless_the_ne
         site.sandbox.rotate(Rotation::default()).await.unwrap();
         cashier.refresh_wechat_keys().await.unwrap();
         assert_eq!(waiting().await, []);
+        // For people to look at: our own first, then WeChat's by their ends, the newest in use.
+        let keys = cashier.wechat_keys().await.unwrap();
+        let [ours, old, _, new] = keys.as_slice() else { panic!("{keys:?}") };
+        assert_eq!((ours.of, ours.until), (KeyOf::Merchant, None));
+        assert_eq!((old.of, old.is_named, new.is_named), (KeyOf::WeChatCertificate, false, true));
+        assert!(old.until < new.until && new.from > old.from, "{keys:?}");
+        assert_eq!(new.came, Came::Fetched(Some(cashier.now())));
     })
     .await;
 }

@@ -135,6 +135,12 @@ async fn the_page_says_where_each_setting_came_from_and_no_secret() {
         for check in server::doctor::CHECKS {
             assert!(page.contains(&format!(">{}<", check.id)), "{}: {page}", check.id);
         }
+        // Our own certificate and WeChat's keys; its certificate has been read by now, or says so.
+        let keys = page.split("id=\"en-t\"").nth(1).unwrap().split("</section>").next().unwrap();
+        assert!(
+            keys.contains("商户 API 证书") && keys.contains("PUB_KEY_ID_") && keys.contains("使用中"),
+            "{keys}"
+        );
         let finance = cookie_of(&site, Role::Finance).await;
         let refused = site.get("/admin/settings").header("cookie", &finance).send().await.unwrap();
         assert_eq!(refused.status(), StatusCode::FORBIDDEN);

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::response::Response;
 use cashier::db::desk_settings::DeskSetting;
 use leptos::prelude::*;
-use wxpay::UnixMillis;
 
 use super::decision_form::seen_field;
 use super::difference_words::day_text;
@@ -12,6 +11,7 @@ use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{failed, page};
 use super::person::password;
+use super::settings_keys;
 use super::settings_words::{name_word, value_words, wrong};
 use crate::components::{self, Clock, pill};
 use crate::icons::{self, Icon};
@@ -31,10 +31,11 @@ pub async fn show(
 ) -> Response {
     let found: Result<_, AppError> = async {
         let rows = service.desk.all().await.map_err(internal)?;
-        Ok((rows, service.cashier.reconciled().await.map_err(internal)?.0))
+        let keys = service.cashier.wechat_keys().await.map_err(internal)?;
+        Ok((rows, service.cashier.reconciled().await.map_err(internal)?.0, keys))
     }
     .await;
-    let (rows, last) = match found {
+    let (rows, last, keys) = match found {
         Ok(found) => found,
         Err(error) => return failed(&service, &request, Tab::Settings, &error).await,
     };
@@ -69,7 +70,7 @@ pub async fn show(
                                 <dt>{lang.t(text::CHECKED)}</dt><dd data-tone=tone>{checked}</dd>
                             </dl>
                         </section>
-                        {endings(lang, &report, now)}
+                        {settings_keys::card(lang, &keys, site.sandbox_scan_base.is_some(), now)}
                         <section class="card stack" aria-labelledby="alerts-t">
                             <h2 id="alerts-t"><a href=links::ALERTS>{lang.t(alerts::TITLE)}</a></h2>
                             <p class="note">{lang.t(alerts::LINK_TEXT)}</p>
@@ -167,22 +168,6 @@ fn finding(lang: Lang, found: Finding) -> impl IntoView {
             {pill(lang.t(word), tone)}
             <span lang="en"><span class="mono">{found.id}</span>" "{found.text}{hint}</span>
         </li>
-    }
-}
-
-fn endings(lang: Lang, report: &Report, now: UnixMillis) -> impl IntoView + use<> {
-    let line = |ending: &crate::service::report::Ending| {
-        let words = if ending.ends_at > now { text::ENDS } else { text::ENDED };
-        let day = components::time_text(ending.ends_at, Clock::Minute);
-        view! { <dt>{ending.name.clone()}</dt><dd>{lang.fill(words, &[("time", &day)])}</dd> }
-    };
-    let lines: Vec<_> = report.endings().iter().map(line).collect();
-    let body = match lines.is_empty() {
-        true => view! { <p class="note">{lang.t(text::ENDINGS_NONE)}</p> }.into_any(),
-        false => view! { <dl class="facts">{lines}</dl> }.into_any(),
-    };
-    view! {
-        <section class="card" aria-labelledby="en-t"><h2 id="en-t">{lang.t(text::ENDINGS)}</h2>{body}</section>
     }
 }
 
