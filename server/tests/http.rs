@@ -7,6 +7,8 @@
 mod access_token;
 #[path = "http/account_desk.rs"]
 mod account_desk;
+#[path = "http/accountant.rs"]
+mod accountant;
 #[path = "http/alert_desk.rs"]
 mod alert_desk;
 #[path = "http/amounts.rs"]
@@ -89,6 +91,8 @@ mod matrix;
 mod metrics;
 #[path = "http/money.rs"]
 mod money;
+#[path = "http/month.rs"]
+mod month;
 #[path = "http/notices.rs"]
 mod notices;
 #[path = "http/notices_v3.rs"]

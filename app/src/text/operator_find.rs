@@ -136,7 +136,7 @@ texts! { pub mod export {
 
 texts! { pub mod statement {
     MONTH = "月份", "Month";
-    NOTE = "实收和退款按微信账单的口径；余额部分与流水逐笔相符：期初 + 到账 + 扣回 + 消费 + 调整 = 期末。", "Received and refunded are as in WeChat's bill. Balances agree with the ledger row by row: opening + credited + taken back + spent + adjusted = closing.";
+    NOTE = "实收按付款时间，与微信账单每天相符；退款按到账时间，在商户平台退的按本站得知的时间。余额部分与流水逐笔相符：期初 + 到账 + 扣回 + 消费 + 调整 = 期末。", "Received is by the time of payment, each day as in WeChat's bill; refunds by when they arrived, those of the merchant platform by when they became known here. Balances agree with the ledger row by row: opening + credited + taken back + spent + adjusted = closing.";
     DAY = "日期", "Day";
     PAYMENTS = "付款笔数", "Payments";
     RECEIVED = "实收", "Received";

@@ -85,6 +85,18 @@ impl Site {
         }
     }
 
+    /// A server that a test started by itself.
+    pub fn of(running: Running, sandbox: String, database: String, folder: TempDir) -> Site {
+        Site {
+            url: format!("http://{}", running.addr),
+            sandbox,
+            database,
+            http: client(),
+            running,
+            _folder: folder,
+        }
+    }
+
     /// Another server on the same database, with the same sandbox for WeChat.
     pub fn as_seen_at(&self, running: Running, folder: TempDir) -> Site {
         let (sandbox, database, http) = (self.sandbox.clone(), self.database.clone(), self.http.clone());

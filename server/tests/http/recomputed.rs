@@ -11,7 +11,7 @@ use super::{
 };
 
 /// What `server/judges/balances.py` finds.
-async fn differences(database: &str) -> String {
+pub async fn differences(database: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("judges/balances.py");
     let mut command = Command::new("python3");
     command.arg(script).arg(database);
