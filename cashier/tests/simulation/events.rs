@@ -1,5 +1,6 @@
 //! The events: each is drawn from the seed, and all invariants are checked after each.
 
+use cashier::PlaceRequest;
 use rand::RngExt;
 use recharge::Way;
 use sandbox::{AnswerFault, NotifyFaults, Pay, Person, V3Faults, WrongSerial, WrongTag};
@@ -23,6 +24,19 @@ impl World {
         self.advance(ms);
         self.apply_finished()?;
         let kinds = if self.speaks_v3() { 136 } else { 128 };
+        if self.payers_ask && self.rng.random_ratio(1, 9) {
+            self.payer_asks();
+        } else {
+            self.act_as_usual(kinds)?;
+        }
+        self.apply_finished()?;
+        if self.rng.random_bool(0.5) {
+            self.look()?;
+        }
+        self.check()
+    }
+
+    fn act_as_usual(&mut self, kinds: u32) -> Result<(), Broken> {
         match self.rng.random_range(0..kinds) {
             0..22 => self.let_go()?,
             22..32 => self.press(),
@@ -46,11 +60,7 @@ impl World {
             123..128 => self.deliver_hooks()?,
             _ => self.change()?,
         }
-        self.apply_finished()?;
-        if self.rng.random_bool(0.5) {
-            self.look()?;
-        }
-        self.check()
+        Ok(())
     }
 
     /// Some payers press while nothing goes wrong on the way, so that there is something to pay from the beginning.
@@ -141,8 +151,10 @@ impl World {
         let fee = [1, 500, 1990, 100_000_000][self.one_of(4)];
         let way = self.way();
         self.note(format!("machine {machine}: press {user} {fee} {}", way.trade_type().as_str()));
+        let terms = self.terms;
         let process = self.process(machine);
-        let pressed = process::press(process.cashier.clone(), process::wish(&user, fee, way));
+        let wish = PlaceRequest { terms, ..process::wish(&user, fee, way) };
+        let pressed = process::press(process.cashier.clone(), wish);
         process.begin(format!("press {user} {fee}"), pressed);
     }
 

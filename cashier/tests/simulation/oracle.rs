@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use recharge::LatePayment;
+use recharge::{LatePayment, Terms};
 use sandbox::Sandbox;
 use wxpay::UnixMillis;
 
@@ -13,6 +13,8 @@ use crate::wire::{Answer, Call, Said, said};
 #[derive(Debug)]
 pub struct Oracle {
     late_payment: LatePayment,
+    /// What the site grants and allows.
+    pub terms: Terms,
     before: Rows,
     /// Payments that a process could know of: by a genuine notice with the right amount, or by an answer of WeChat.
     proofs: HashSet<(String, String)>,
@@ -29,6 +31,9 @@ pub struct Oracle {
     /// Users whom an operator may have taken more from than they had.
     may_owe: HashSet<String>,
     spending: spending::Spending,
+    /// Wishes for a refund that a payer was told are kept, and those that an operator said no to.
+    wished: BTreeSet<String>,
+    declined: BTreeSet<String>,
     /// Every payment that WeChat took: number, transaction, and whether the number is one of ours.
     payments: BTreeMap<String, (String, bool)>,
 }
@@ -36,6 +41,7 @@ pub struct Oracle {
 /// A sentence that names what does not hold.
 pub type Broken = String;
 
+mod payers;
 mod refunds;
 mod spending;
 mod told;
@@ -44,6 +50,7 @@ impl Oracle {
     pub fn new(late_payment: LatePayment) -> Oracle {
         Oracle {
             late_payment,
+            terms: Terms::default(),
             before: Rows::default(),
             proofs: HashSet::new(),
             ended: HashSet::new(),
@@ -53,6 +60,8 @@ impl Oracle {
             decided: HashMap::new(),
             may_owe: HashSet::new(),
             spending: spending::Spending::default(),
+            wished: BTreeSet::new(),
+            declined: BTreeSet::new(),
             payments: BTreeMap::new(),
         }
     }
@@ -133,6 +142,7 @@ impl Oracle {
         self.ledger_fits(&rows)?;
         self.refunds_fit(&rows, sandbox)?;
         self.spending_fits(&rows, latest)?;
+        self.payers_fit(&rows, &self.terms)?;
         self.told_fits(&rows)?;
         for (id, before) in &self.before.exceptions {
             let Some(now) = rows.exceptions.get(id) else { return Err(format!("exception {id} is gone")) };
@@ -184,7 +194,9 @@ impl Oracle {
         hold!(now.version >= before.version, "the version of {number} fell");
         let of = |order: &OrderRow| {
             let channel = (order.sign_type.clone(), order.trade_type.clone());
-            (order.user_id.clone(), order.total_fee, order.bonus, order.time_expire, channel)
+            // An order that ends unpaid leaves the bonus for the first to another.
+            let bonus = order.bonus - order.first_bonus;
+            (order.user_id.clone(), order.total_fee, bonus, order.time_expire, channel)
         };
         hold!(of(before) == of(now), "{number} has another user, amount, expiry or channel than before");
         if before.state == "paid" {

@@ -59,6 +59,13 @@ pub enum News {
     Nothing,
     /// A page would show this order.
     Shown(Box<Order>),
+    /// A payer took this order back.
+    TakenBack(Box<Order>),
+    /// A wish for a refund is kept; whether its payer owns the order.
+    Wished {
+        id: String,
+        is_own: bool,
+    },
     /// A notice was answered.
     Answered(Box<Note>, Answer),
     /// The site hears what became of a call by key.

@@ -1,5 +1,6 @@
 //! The rows of the database, read with SQL of the test's own.
 
+mod payers;
 mod spending;
 mod told;
 
@@ -9,6 +10,7 @@ use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, Connection, Executor, Row};
 use wxpay::Signed;
 
+pub use payers::WishRow;
 pub use spending::{DebitRow, HoldRow, SpendRows};
 pub use told::ToldRow;
 
@@ -17,6 +19,8 @@ pub struct OrderRow {
     pub user_id: String,
     pub total_fee: i64,
     pub bonus: i64,
+    /// What of the bonus is for the first order of an account.
+    pub first_bonus: i64,
     pub created_at: i64,
     pub time_expire: i64,
     pub state: String,
@@ -29,6 +33,9 @@ pub struct OrderRow {
     pub refunded_outside: bool,
     pub next_query_at: Option<i64>,
     pub by_hand: Option<String>,
+    pub cancelled_at: Option<i64>,
+    /// Whether the next press for the same amount would find it.
+    pub reusable: bool,
     pub sign_type: String,
     pub trade_type: String,
 }
@@ -90,6 +97,9 @@ pub struct Rows {
     pub exceptions: BTreeMap<String, ExceptionRow>,
     pub refunds: BTreeMap<String, RefundRow>,
     pub spending: SpendRows,
+    pub wishes: BTreeMap<String, WishRow>,
+    /// By user: the order that carries the bonus for the first.
+    pub first_bonuses: BTreeMap<String, String>,
     /// In the order of their numbers.
     pub told: Vec<ToldRow>,
 }
@@ -97,7 +107,7 @@ pub struct Rows {
 impl Rows {
     pub async fn read(db: &mut AnyConnection) -> Result<Rows, sqlx::Error> {
         let mut rows = Rows::default();
-        let orders = "SELECT out_trade_no, user_id, total_fee, bonus, created_at, time_expire, state, version, \
+        let orders = "SELECT out_trade_no, user_id, total_fee, bonus, first_bonus, cancelled_at, reusable, created_at, time_expire, state, version, \
              transaction_id, paid_at, credited_at, closed_at, late, refunded_outside, next_query_at, by_hand, \
              sign_type, trade_type FROM orders";
         for row in sqlx::query(orders).fetch_all(&mut *db).await? {
@@ -160,6 +170,8 @@ impl Rows {
             rows.refunds.insert(row.try_get("out_refund_no")?, refund);
         }
         rows.spending = SpendRows::read(db).await?;
+        rows.wishes = payers::wishes(db).await?;
+        rows.first_bonuses = payers::first_bonuses(db).await?;
         rows.told = told::read(db).await?;
         Ok(rows)
     }
@@ -224,6 +236,7 @@ fn order(row: &AnyRow) -> Result<OrderRow, sqlx::Error> {
         user_id: row.try_get("user_id")?,
         total_fee: row.try_get("total_fee")?,
         bonus: row.try_get("bonus")?,
+        first_bonus: row.try_get("first_bonus")?,
         created_at: row.try_get("created_at")?,
         time_expire: row.try_get("time_expire")?,
         state: row.try_get("state")?,
@@ -236,6 +249,8 @@ fn order(row: &AnyRow) -> Result<OrderRow, sqlx::Error> {
         refunded_outside: row.try_get::<i64, _>("refunded_outside")? == 1,
         next_query_at: row.try_get("next_query_at")?,
         by_hand: row.try_get("by_hand")?,
+        cancelled_at: row.try_get("cancelled_at")?,
+        reusable: row.try_get::<i64, _>("reusable")? == 1,
         sign_type: row.try_get("sign_type")?,
         trade_type: row.try_get("trade_type")?,
     })

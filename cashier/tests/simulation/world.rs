@@ -7,7 +7,7 @@ use cashier::{Clock, Random, Settings};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use recharge::webhook::EndpointId;
-use recharge::{LatePayment, Order};
+use recharge::{LatePayment, Order, Terms};
 use sandbox::{APP_APPID, Deliver, Options, Pay, RefundFaults, Sandbox};
 use tokio::runtime::{Builder, Runtime};
 use wxpay::{AppId, Merchant, SignType, Ticket, UnixMillis};
@@ -18,6 +18,7 @@ use crate::merchant::{Identity, Speaks};
 use crate::network::Fate;
 use crate::notices::{Mailbox, Note, receive};
 use crate::oracle::{Broken, Oracle};
+use crate::payers::{do_ask, terms_of};
 use crate::process::{Common, Done, News, Process};
 use crate::rows::{Reader, Rows};
 use crate::settings::settings;
@@ -68,6 +69,10 @@ pub struct World {
     pub pile: Vec<Note>,
     /// Whether payers pay in every way, or by scanning a code only.
     pub has_all_ways: bool,
+    /// What the site grants and allows beside the price.
+    pub terms: Terms,
+    /// Whether payers take orders back and ask for refunds.
+    pub payers_ask: bool,
     /// How many of a hundred calls and notices meet a fault.
     pub faults: u32,
     /// How many of a hundred steps to the database stand still on their way.
@@ -108,6 +113,8 @@ impl World {
         let failures = [0, 0, 3, 10][rng.random_range(0..4)];
         let mut world = World::open(rng, databases, (speaks, merchant), settings);
         world.has_all_ways = seed % 8 > 3;
+        (world.terms, world.payers_ask) = (terms_of(seed), do_ask(seed));
+        world.oracle.terms = world.terms;
         (world.faults, world.holds, world.failures) = (faults, holds, failures);
         let settings = &world.common.settings;
         world.note(format!(
@@ -166,6 +173,8 @@ impl World {
             references: 0,
             pile: Vec::new(),
             has_all_ways: false,
+            terms: Terms::default(),
+            payers_ask: false,
             faults: 0,
             holds: 0,
             failures: 0,
@@ -272,7 +281,12 @@ impl World {
     fn ended(&mut self, machine: usize, name: &str, done: Done) -> Result<(), Broken> {
         match done.news {
             News::Answered(note, answer) => return self.answered(machine, &note, &answer),
-            News::Shown(order) => self.shown(&order),
+            News::Shown(order) => {
+                self.shows_no_code(name, &order)?;
+                self.shown(&order);
+            }
+            News::TakenBack(order) => self.shows_no_code(name, &order)?,
+            News::Wished { id, is_own } => self.oracle.wished(&id, is_own)?,
             news @ News::Spent(..) => self.hear_spent(news),
             News::NotSettled(exception) => self.oracle.undecided(&exception),
             News::Nothing => {}
