@@ -2,7 +2,7 @@
 # scripts/env.sh has the compiler and the folders that commands here share with them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run example docs test build check test-rust test-docs test-browser alerts audit torture openapi metrics contract bench faults fuzz clean setup site
+.PHONY: help run example docs test build check test-rust test-docs test-browser alerts audit torture openapi metrics contract bench screens faults fuzz clean setup site
 
 cargo := source scripts/env.sh && cargo
 # Tests of the server's side, on SQLite and on a throw-away PostgreSQL.
@@ -41,6 +41,11 @@ test-browser: site ## Tests in Chromium, with the binary that test-rust built
 	@$(cargo) build --locked --workspace --exclude frontend --features "$$all_features" --bin saoma
 	@bash scripts/end2end.sh
 
+screens: site ## Every page as pictures, light and dark, Chinese and English, phone and desktop, for people to look at: end2end/screenshots
+	@$(cargo) build --locked --workspace --exclude frontend --features "$$all_features" --bin saoma
+	@rm -rf end2end/screenshots
+	@SAOMA_SCREENS=1 bash scripts/end2end.sh tour channels refund desk accounts screens
+
 alerts: setup ## Alerts and dashboard in ops/: promtool, and a Prometheus that watches a sandbox
 	@$(cargo) build --locked --workspace --exclude frontend --features "$$all_features" --bin saoma
 	@bash scripts/prometheus.sh
@@ -75,7 +80,7 @@ fuzz: ## Fuzz everything that strangers can send, 10,000,000 runs each (RUNS=n)
 	@bash scripts/fuzz.sh $(RUNS)
 
 clean: ## Remove what was built (not the data)
-	rm -rf target site .tools end2end/node_modules end2end/test-results bench/results/tmp
+	rm -rf target site .tools end2end/node_modules end2end/test-results end2end/screenshots bench/results/tmp
 
 setup:
 	@bash scripts/setup.sh

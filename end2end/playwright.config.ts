@@ -6,6 +6,8 @@ const isRoot = process.getuid?.() === 0
 
 export default defineConfig({
   testDir: 'tests',
+  // Longer than a test may take: `make screens` runs it.
+  testIgnore: process.env.SAOMA_SCREENS ? [] : ['screens.spec.ts'],
   fullyParallel: true,
   workers: 2,
   retries: 0,

@@ -52,10 +52,8 @@ pub async fn show(
                 <p class="note">{lang.t(text::INTRO)}</p>
                 {wrong(&view_request)}
                 {list}
-                <div class="split" data-even="">
-                    {form(lang, &view_request)}
-                    {recently(lang, &recent)}
-                </div>
+                {form(lang, &view_request)}
+                {recently(lang, &recent)}
             </div>
         }
     })
@@ -204,14 +202,20 @@ fn form(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
         <section class="card stack" aria-labelledby="new-t">
             <h2 id="new-t">{lang.t(text::NEW)}</h2>
             <form method="post" class="stack" action=links::ALERTS>
-                <fieldset class="stack"><legend>{lang.t(text::KIND)}</legend>{kinds}</fieldset>
-                {field("name", text::NAME, text::NAME_HINT, "40", true, typed("name"))}
-                {field("url", text::URL, text::URL_HINT, "2048", true, String::new())}
-                {field("secret", text::SECRET, text::SECRET_HINT, "200", false, String::new())}
-                <fieldset class="stack"><legend>{lang.t(text::WHAT)}</legend>{what}</fieldset>
-                <fieldset class="stack"><legend>{lang.t(text::MESSAGES_IN)}</legend>{languages}</fieldset>
-                {password_field(lang)}
-                <button class="button" data-kind="solid" type="submit">{lang.t(text::MAKE)}</button>
+                <div class="split" data-even="">
+                    <div class="stack">
+                        <fieldset class="ticks"><legend>{lang.t(text::KIND)}</legend>{kinds}</fieldset>
+                        {field("name", text::NAME, text::NAME_HINT, "40", true, typed("name"))}
+                        {field("url", text::URL, text::URL_HINT, "2048", true, String::new())}
+                        {field("secret", text::SECRET, text::SECRET_HINT, "200", false, String::new())}
+                    </div>
+                    <div class="stack">
+                        <fieldset class="ticks"><legend>{lang.t(text::WHAT)}</legend>{what}</fieldset>
+                        <fieldset class="ticks"><legend>{lang.t(text::MESSAGES_IN)}</legend>{languages}</fieldset>
+                        {password_field(lang)}
+                        <button class="button" data-kind="solid" type="submit">{lang.t(text::MAKE)}</button>
+                    </div>
+                </div>
             </form>
         </section>
     }
