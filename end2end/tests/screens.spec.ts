@@ -79,7 +79,7 @@ for (const [lang, locale] of [['zh', 'zh-CN'], ['en', 'en-US']]) {
       await logIn(saoma, page)
       await expect(async () => {
         await page.goto('/admin/work')
-        await expect(page.locator('main .list > li')).toHaveCount(6, { timeout: 500 })
+        await expect(page.locator('main .list > li')).toHaveCount(5, { timeout: 500 })
       }).toPass({ timeout: 30_000 })
 
       await at('admin-work')
