@@ -41,7 +41,7 @@ pub async fn trigger(what: Happening, user: &str, fen: i64, file: Option<&Path>)
         return Err("this is for sandbox mode: with a real merchant only a payer can pay".into());
     };
     if matches!(what, Happening::PaidLate) {
-        config.cashier.time_expire_ms = 1_000;
+        config.cashier.time_expire_ms = 3_000;
     }
     let http = reqwest::Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build()?;
     let phone = Phone { sandbox: format!("http://{addr}"), http };
@@ -60,7 +60,7 @@ pub async fn trigger(what: Happening, user: &str, fen: i64, file: Option<&Path>)
     let number = order.out_trade_no.clone();
     println!("{number} was placed for {user}: {} yuan", order.total_fee);
     if matches!(what, Happening::PaidLate) {
-        tokio::time::sleep(Duration::from_millis(2_100)).await;
+        tokio::time::sleep(Duration::from_millis(4_100)).await;
     }
     phone.pay(&order, false).await?;
     let paid = until(|| cashier_order(&cashier, &number), |order| matches!(order.state, OrderState::Paid(_)))
