@@ -48,9 +48,9 @@ async fn a_payment_whose_notice_is_lost_is_found_by_query() {
 
 #[tokio::test]
 async fn a_payment_after_the_expiry_is_credited_and_marked() {
-    on_both_with("time_expire_s = 1\n", async |site| {
+    on_both_with("time_expire_s = 3\n", async |site| {
         let (number, code_url) = site.placed("lin", "10").await;
-        tokio::time::sleep(Duration::from_millis(2100)).await;
+        tokio::time::sleep(Duration::from_millis(4100)).await;
         site.pay(&code_url, &[("force", "1")]).await;
         let order = site.until("lin", &number, "paid").await;
         assert_eq!(order["exceptions"], json!(["late"]));
