@@ -5,11 +5,7 @@ use std::sync::Arc;
 
 use app::service::report::SettingLine;
 use cashier::{DbError, error_chain::error_chain};
-use wxpay::{
-    InvalidValue,
-    client::{Certificate, Client},
-    weixin::AppSecret,
-};
+use wxpay::{InvalidValue, client::Client, weixin::AppSecret};
 
 use crate::{
     config::{Config, ConfigError, Credentials, Mode, Secret, fingerprints::READ_AGAIN},
@@ -95,8 +91,7 @@ async fn taken_over(server: &Server, mut new: Config) -> Result<Taken, ReloadErr
     let taken =
         Taken { changed: new.fingerprints.changed_since(&old.fingerprints), later: later(&old, &new) };
     let config = merged(&old, new);
-    start::stop_if_expired(&server.cashier, &config, server.now());
-    server.cashier.set_merchant_certificate_ends(config.certificate().map(Certificate::expires_at));
+    start::heed_certificate(&server.cashier, &config, server.now());
     server.pages.report.read_again(config.sources.clone());
     server.set_config(Arc::new(config));
     Ok(taken)

@@ -1,11 +1,11 @@
-//! What the settings page shows of this process, and the doctor's checks as the page runs them.
+//! The doctor's checks as the settings page runs them.
 
 use std::sync::Arc;
 
 use app::{
     access::{Caller, Limit, Permission, Routes},
     links,
-    service::report::{Finding, Report, Verdict},
+    service::report::{Finding, Verdict},
 };
 use axum::{
     extract::State,
@@ -21,11 +21,6 @@ use crate::{
 
 pub(crate) fn routes() -> Routes<Server> {
     Routes::new().post(links::SETTINGS_CHECK, Caller::Operator(Permission::Owner), Limit::Operator, check)
-}
-
-/// What is known when the server starts.
-pub(crate) fn report(config: &Config) -> Report {
-    Report::new(config.sources.clone())
 }
 
 /// Runs all checks, each at most 15 s and all at the same time, and keeps what they find for the page.

@@ -8,7 +8,7 @@ use std::{
 
 use app::{
     alert_message::alert_message,
-    service::Service,
+    service::{Service, report::Report},
     site::{SiteSettings, desk::LiveSite},
 };
 use cashier::alerts::{Alerts, Message};
@@ -21,10 +21,7 @@ use cashier::{
 };
 use recharge::{api_key::KeyMode, audit::Acting, role::Role};
 use tokio::{sync::watch, task::JoinHandle};
-use wxpay::{
-    AppId, UnixMillis,
-    client::{Certificate, Client},
-};
+use wxpay::{AppId, UnixMillis, client::Client};
 
 use crate::{
     background,
@@ -46,7 +43,7 @@ use crate::{
     requests::Requests,
     router,
     same_site::Hosts,
-    settings_desk, sign_type,
+    sign_type,
     state::{Inner, Server},
     user_token::UserTokens,
     ways_back::WaysBack,
@@ -60,7 +57,7 @@ pub use error::StartError;
 use stop::until;
 use wechat::Played;
 pub use wechat::next_port;
-pub(crate) use wechat::{beside as client_beside, of_merchant as client_of_merchant, stop_if_expired};
+pub(crate) use wechat::{beside as client_beside, heed_certificate, of_merchant as client_of_merchant};
 
 /// A server that answers.
 #[derive(Debug)]
@@ -124,8 +121,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     cashier.load_wechat_keys().await?;
     // Known before the first call, which may be one that an endpoint asks for by name.
     cashier.refresh_asked().await?;
-    stop_if_expired(&cashier, &config, UnixMillis::now());
-    cashier.set_merchant_certificate_ends(config.certificate().map(Certificate::expires_at));
+    heed_certificate(&cashier, &config, UnixMillis::now());
     let site = site_settings(&config, &public_url, sandbox_addr);
     let live = LiveSite::new(Arc::clone(&site));
     let sender = sender(&config, &public_url)?;
@@ -145,7 +141,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
             site,
             live,
             desk: DeskSettings::new(db.clone()),
-            report: Arc::new(settings_desk::report(&config)),
+            report: Arc::new(Report::new(config.sources.clone())),
             contract: Arc::new(LazyLock::new(|| openapi::contract(&router::register()))),
         },
         cashier,

@@ -122,8 +122,10 @@ fn browser(
     Some(addr)
 }
 
-/// WeChat refuses each request that an expired certificate's key signs. Notices are believed all the same, so credits go on.
-pub(crate) fn stop_if_expired(cashier: &Cashier, config: &Config, now: UnixMillis) {
+/// Tells the cashier when the merchant's certificate ends, and has it place no orders by API v3 where it has ended: WeChat refuses each
+/// request that the key of an expired certificate signs. Notices are believed all the same, so credits go on.
+pub(crate) fn heed_certificate(cashier: &Cashier, config: &Config, now: UnixMillis) {
+    cashier.set_merchant_certificate_ends(config.certificate().map(Certificate::expires_at));
     let Mode::Merchant(merchant) = &config.mode else { return };
     let Some(v3) = merchant.v3.as_ref().filter(|v3| v3.has_expired(now)) else { return };
     let day = v3.expires_at.map(UnixMillis::to_beijing_text).unwrap_or_default();
