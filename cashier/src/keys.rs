@@ -11,7 +11,7 @@ use crate::core::{Cashier, Inner};
 use crate::db::{DbError, wechat_keys};
 
 /// The settings that keys come from.
-const CERT: &str = "SAOMA_WECHAT_CERT";
+pub const CERT: &str = "SAOMA_WECHAT_CERT";
 const CERT_SERIAL: &str = "SAOMA_WECHAT_CERT_SERIAL";
 const PUBLIC_KEY: &str = "SAOMA_WECHAT_PUBLIC_KEY";
 

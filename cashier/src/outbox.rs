@@ -82,9 +82,7 @@ impl Cashier {
     /// # Errors
     /// [`DbError`].
     pub async fn refresh_asked(&self) -> Result<(), DbError> {
-        let db = &self.inner.db;
-        db.signals.set_asked(outbox::asked_for(db).await?);
-        Ok(())
+        outbox::refresh_asked(&self.inner.db).await
     }
 
     /// Ends when events of this process were committed, or another one asked for them to be numbered.

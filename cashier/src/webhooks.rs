@@ -324,10 +324,9 @@ impl Webhooks {
     /// to the one who changed them, and by the others as soon as they hear of it.
     async fn endpoints_changed(&self) {
         let db = &self.0.db;
-        match outbox::asked_for(db).await {
-            Ok(asked) => db.signals.set_asked(asked),
-            // It is read again every few seconds.
-            Err(error) => tracing::warn!(%error, "which events are asked for by name could not be read"),
+        // Where this fails, it is read again within a few seconds.
+        if let Err(error) = outbox::refresh_asked(db).await {
+            tracing::warn!(%error, "which events are asked for by name could not be read");
         }
         db.announce(&Change::Endpoints);
         self.poke();

@@ -235,16 +235,17 @@ pub(super) fn event(row: &AnyRow) -> Result<StoredEvent, DbError> {
     })
 }
 
-/// Which types enabled endpoints ask for by name.
+/// Reads which types enabled endpoints ask for by name, and has events of these types written from now on.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn asked_for(db: &Db) -> Result<Asked, DbError> {
+pub async fn refresh_asked(db: &Db) -> Result<(), DbError> {
     let sql = "SELECT types FROM webhook_endpoints WHERE disabled_at IS NULL";
     let rows = sqlx::query(sql).fetch_all(&mut *db.reading().await?).await?;
     let types = rows.iter().map(|row| column::<String>(row, "types")).collect::<Result<Vec<_>, _>>()?;
     let words = types.iter().flat_map(|types| types.split(' '));
-    Ok(Asked::of(words.filter_map(EventType::from_name)))
+    db.signals.set_asked(Asked::of(words.filter_map(EventType::from_name)));
+    Ok(())
 }
 
 /// Events that are looked at, and deleted, in one step.

@@ -172,7 +172,7 @@ fn shown(lang: Lang, work: &Work, now: UnixMillis) -> Shown {
             let (word, number, soon) = match of {
                 CertificateOf::WeChat => (text::OF_WECHAT, work.key.clone(), text::ENDS),
                 CertificateOf::Merchant => {
-                    (text::OF_MERCHANT, "SAOMA_WECHAT_CERT".to_owned(), text::ENDS_MERCHANT)
+                    (text::OF_MERCHANT, cashier::keys::CERT.to_owned(), text::ENDS_MERCHANT)
                 }
             };
             let words = if *ends > now { soon } else { text::ENDED };
