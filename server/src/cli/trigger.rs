@@ -18,6 +18,10 @@ use super::Failure;
 /// How long it is waited for what a step leads to.
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long an order can be paid that is to be paid late, in ms.
+const LATE_ORDER_MS: u32 = 3_000;
+/// It is paid so long after that, in ms: WeChat's times are whole seconds.
+const LATE_BY_MS: u32 = 1_100;
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Happening {
@@ -41,7 +45,7 @@ pub async fn trigger(what: Happening, user: &str, fen: i64, file: Option<&Path>)
         return Err("this is for sandbox mode: with a real merchant only a payer can pay".into());
     };
     if matches!(what, Happening::PaidLate) {
-        config.cashier.time_expire_ms = 3_000;
+        config.cashier.time_expire_ms = LATE_ORDER_MS.into();
     }
     let http = reqwest::Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build()?;
     let phone = Phone { sandbox: format!("http://{addr}"), http };
@@ -60,7 +64,7 @@ pub async fn trigger(what: Happening, user: &str, fen: i64, file: Option<&Path>)
     let number = order.out_trade_no.clone();
     println!("{number} was placed for {user}: {} yuan", order.total_fee);
     if matches!(what, Happening::PaidLate) {
-        tokio::time::sleep(Duration::from_millis(4_100)).await;
+        tokio::time::sleep(Duration::from_millis((LATE_ORDER_MS + LATE_BY_MS).into())).await;
     }
     phone.pay(&order, false).await?;
     let paid = until(|| cashier_order(&cashier, &number), |order| matches!(order.state, OrderState::Paid(_)))
