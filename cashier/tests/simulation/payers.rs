@@ -16,7 +16,7 @@ const FIRST_BONUS: Fen = Fen::new(300);
 /// What a user may order in a day, in the seeds that have a limit: 500 and 1,990 fen fit once.
 const MOST_PER_DAY: Fen = Fen::new(3_000);
 
-/// What a quarter of the seeds grant and allow.
+/// What the site grants and allows: half of the seeds have a limit for each day and a bonus for the first order.
 pub fn terms_of(seed: u64) -> Terms {
     match seed / 8 % 4 {
         2 | 3 => Terms { most_per_day: Some(MOST_PER_DAY), first_bonus: FIRST_BONUS },

@@ -107,8 +107,8 @@ pub struct Rows {
 impl Rows {
     pub async fn read(db: &mut AnyConnection) -> Result<Rows, sqlx::Error> {
         let mut rows = Rows::default();
-        let orders = "SELECT out_trade_no, user_id, total_fee, bonus, first_bonus, cancelled_at, reusable, created_at, time_expire, state, version, \
-             transaction_id, paid_at, credited_at, closed_at, late, refunded_outside, next_query_at, by_hand, \
+        let orders = "SELECT out_trade_no, user_id, total_fee, bonus, first_bonus, cancelled_at, reusable, created_at, \
+             time_expire, state, version, transaction_id, paid_at, credited_at, closed_at, late, refunded_outside, next_query_at, by_hand, \
              sign_type, trade_type FROM orders";
         for row in sqlx::query(orders).fetch_all(&mut *db).await? {
             rows.orders.insert(row.try_get("out_trade_no")?, order(&row)?);
