@@ -93,6 +93,8 @@ mod metrics;
 mod money;
 #[path = "http/month.rs"]
 mod month;
+#[path = "http/month_deeds.rs"]
+mod month_deeds;
 #[path = "http/notices.rs"]
 mod notices;
 #[path = "http/notices_v3.rs"]
