@@ -67,8 +67,8 @@ async fn until(site: &Site, rows: &str) {
     panic!("no {rows}");
 }
 
-/// Something of everything that the desk has a button for. The address of a page for each, where no link leads to it.
-async fn filled(site: Site) -> (Site, Vec<String>) {
+/// Something of everything that the desk has a button for. Answers the page of a paid order, and pages to which no link leads.
+async fn filled(site: Site) -> (Site, String, Vec<String>) {
     let owner = operators::cookie(&site).await;
     let (number, code) = site.placed("lin", "10").await;
     site.pay(&code, &[]).await;
@@ -133,7 +133,8 @@ async fn filled(site: Site) -> (Site, Vec<String>) {
     // Forms lead here, with what was typed.
     let more =
         ["/admin/account/grant?user=lin&amount=1&reason=x", "/admin/exports?list=orders"].map(str::to_owned);
-    (program.site, [&more[..], &[format!("{path}?amount=1&reason=x")]].concat())
+    let more = [&more[..], &[format!("{path}?amount=1&reason=x")]].concat();
+    (program.site, format!("/admin/orders/{number}"), more)
 }
 
 /// Walks the desk as this role; the routes of the pages that it saw. Fails at the first lead to what would be refused.
@@ -178,7 +179,7 @@ async fn walked(
 #[tokio::test]
 async fn no_page_leads_a_role_to_what_it_would_be_refused() {
     on_both_with("second_person_from = 10000\n", async |site| {
-        let (site, more) = filled(site).await;
+        let (site, paid, more) = filled(site).await;
         let register = server::router::register();
         let mut roles = BTreeMap::new();
         for role in Role::ALL {
@@ -192,6 +193,10 @@ async fn no_page_leads_a_role_to_what_it_would_be_refused() {
                 more.push(led_to(&site, cookie, "/admin/exports", &form).await);
             }
             let seen = walked(&site, &register, *role, cookie, &more).await;
+            let order = shown(&site, cookie, &paid).await;
+            assert_eq!(order.contains("/note\""), *role >= Role::Support, "{role:?}");
+            assert_eq!(order.contains("/refund\""), *role >= Role::Finance, "{role:?}");
+            assert_eq!(order.contains("/admin/operators\""), *role == Role::Owner, "{role:?}");
             let pages = register.iter().filter(|route| {
                 let is_file = route.limit != Limit::Reads || route.path.contains(".csv");
                 let may = |permission| permissions(*role).contains(&permission);
