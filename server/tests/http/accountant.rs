@@ -1,19 +1,15 @@
 //! The accountant's story: the month's statement at the desk equals what the raw tables say and what WeChat's bills say, to the fen.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use server::{
-    config::{self, Config, Credentials, Mode, Secret},
-    start,
-};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use tokio::net::TcpListener;
 use wxpay::bill::{BillDate, BillEntry, BillType};
 use wxpay::{Merchant, Protocol, UnixMillis};
 
 use super::{
-    common::{PASSWORD, SECRET, Site},
+    common::Site,
+    instances::with_wechat,
     money::shown,
     month::{Month, OUTSIDE},
     operators,
@@ -162,15 +158,8 @@ async fn desk(month: &Month, database: &str, folder: tempfile::TempDir) -> Site 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let wechat = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(month.sandbox.clone().serve(listener, std::future::pending()));
-    let file = folder.path().join("saoma.toml");
-    let text = format!(
-        "addr = \"127.0.0.1:0\"\nuser_token_secret = \"{SECRET}\"\nadmin_password = \"{PASSWORD}\"\n"
-    );
-    std::fs::write(&file, text).unwrap();
-    let mut config: Config = config::load(Some(Path::new(&file))).unwrap();
-    config.database_url = Secret::new(database);
-    config.mode = Mode::Merchant(Box::new(Credentials::of_v2(Merchant::sandbox(), Some(wechat.clone()))));
-    Site::of(start::start(config).await.unwrap(), wechat, database.to_owned(), folder)
+    let running = with_wechat(database, wechat.clone(), Merchant::sandbox(), &folder).await;
+    Site::of(running, wechat, database.to_owned(), folder)
 }
 
 async fn story(database: String, folder: tempfile::TempDir) {

@@ -75,17 +75,11 @@ impl Site {
         let mut config: Config = config::load(Some(&file)).unwrap();
         config.database_url = Secret::new(&database);
         let running = start::start(config).await.unwrap();
-        Site {
-            url: format!("http://{}", running.addr),
-            sandbox: format!("http://{}", running.sandbox_addr.unwrap()),
-            database,
-            http: client(),
-            running,
-            _folder: folder,
-        }
+        let sandbox = format!("http://{}", running.sandbox_addr.unwrap());
+        Site::of(running, sandbox, database, folder)
     }
 
-    /// A server that a test started by itself.
+    /// A server that was started on `database`, with `sandbox` for WeChat; `folder` goes away with it.
     pub fn of(running: Running, sandbox: String, database: String, folder: TempDir) -> Site {
         Site {
             url: format!("http://{}", running.addr),
@@ -99,8 +93,7 @@ impl Site {
 
     /// Another server on the same database, with the same sandbox for WeChat.
     pub fn as_seen_at(&self, running: Running, folder: TempDir) -> Site {
-        let (sandbox, database, http) = (self.sandbox.clone(), self.database.clone(), self.http.clone());
-        Site { url: format!("http://{}", running.addr), sandbox, database, http, running, _folder: folder }
+        Site::of(running, self.sandbox.clone(), self.database.clone(), folder)
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {

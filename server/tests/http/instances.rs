@@ -6,6 +6,7 @@ use server::{
     config::{self, Config, Credentials, Mode, Secret},
     start,
 };
+use tempfile::TempDir;
 use wxpay::Merchant;
 
 use super::common::{PASSWORD, SECRET, SUCCESS, Site, at_once, on_postgres, paid, signed};
@@ -13,17 +14,26 @@ use super::common::{PASSWORD, SECRET, SUCCESS, Site, at_once, on_postgres, paid,
 /// A second server on the site's database, with the first one's sandbox for WeChat. Answers its address.
 pub async fn beside(site: &Site, merchant: Merchant) -> (String, start::Running) {
     let folder = tempfile::tempdir().unwrap();
+    let running = with_wechat(&site.database, site.sandbox.clone(), merchant, &folder).await;
+    (format!("http://{}", running.addr), running)
+}
+
+/// A server of a merchant's on `database`, for which WeChat is at the address `wechat`.
+pub async fn with_wechat(
+    database: &str,
+    wechat: String,
+    merchant: Merchant,
+    folder: &TempDir,
+) -> start::Running {
     let file = folder.path().join("saoma.toml");
     let text = format!(
         "addr = \"127.0.0.1:0\"\nuser_token_secret = \"{SECRET}\"\nadmin_password = \"{PASSWORD}\"\n"
     );
     std::fs::write(&file, text).unwrap();
     let mut config: Config = config::load(Some(&file)).unwrap();
-    config.database_url = Secret::new(&site.database);
-    let base_url = Some(site.sandbox.clone());
-    config.mode = Mode::Merchant(Box::new(Credentials::of_v2(merchant, base_url)));
-    let running = start::start(config).await.unwrap();
-    (format!("http://{}", running.addr), running)
+    config.database_url = Secret::new(database);
+    config.mode = Mode::Merchant(Box::new(Credentials::of_v2(merchant, Some(wechat))));
+    start::start(config).await.unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
