@@ -72,7 +72,7 @@ bench: build ## Speed, beside peers
 
 faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000 deliveries, 10,000 replays, 100 full disks, 30 outages, 10,000 slow clients, 10 million orders, 100,000 waiting events, a month of 10,000 orders
 	@ulimit -n $$(ulimit -H -n); \
-	export TMPDIR=$${TMPDIR:-/tmp} SAOMA_POSTGRES_FSYNC=on RUST_TEST_THREADS=$$(nproc); \
+	export TMPDIR=$${TMPDIR:-/tmp} RUST_TEST_THREADS=$$(nproc); \
 	export KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 ORDERS=10000000 SLOW=10000 SLOW_S=600 REPLAYS=10000 EVENTS=100000 MONTH_ORDERS=10000; \
 	$(tests) --test faults && $(tests) --test http accountant && $(tests) --test webhooks a_day_of_outage -- --nocapture
 

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # A PostgreSQL in a folder of its own: scripts/cluster.sh make|start|kill|promote FOLDER PORT. `kill` is without a shutdown, as a
 # power cut. `copy FOLDER PORT PRIMARY` makes a standby of the one on port PRIMARY, which `start` starts and `promote` makes the primary.
-# It waits for the disk at each commit unless SAOMA_POSTGRES_FSYNC=off. Used by scripts/postgres.sh, and by the tests that take the
-# database away.
+# Used by scripts/postgres.sh, and by the tests that take the database away.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 what=$1 folder=$2 port=$3
 
@@ -30,7 +29,7 @@ make)
     echo 'CREATE DATABASE saoma' | "${as[@]}" "$bin/postgres" --single -c log_checkpoints=off -D "$folder/data" postgres >/dev/null
     ;;
 start)
-    options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=400 -c fsync=${SAOMA_POSTGRES_FSYNC:-on}"
+    options="-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='$folder' -c max_connections=400 -c fsync=on"
     "${as[@]}" "$bin/pg_ctl" -D "$folder/data" -l "$folder/log" -o "$options" -w start >/dev/null || { cat "$folder/log" >&2; exit 1; }
     ;;
 copy)

@@ -5,7 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cluster() { bash "$root/scripts/cluster.sh" "$1" "$folder" "${port:-0}"; }
 
 need_node
-folder=$(mktemp -d /tmp/saoma-postgres.XXXXXX)
+folder=$(mktemp -d "${TMPDIR:-/tmp}/saoma-postgres.XXXXXX")
 stop() {
     cluster kill 2>/dev/null || true
     # The tests leave a hundred thousand small files. Where the disk is told of each free block at once (the mount option
