@@ -74,7 +74,7 @@ faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000
 	@ulimit -n $$(ulimit -H -n); \
 	export TMPDIR=$${TMPDIR:-/tmp} RUST_TEST_THREADS=$$(nproc); \
 	export KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 ORDERS=10000000 SLOW=10000 SLOW_S=600 REPLAYS=10000 EVENTS=100000 MONTH_ORDERS=10000; \
-	$(tests) --test faults && $(tests) --test http accountant && $(tests) --test webhooks a_day_of_outage -- --nocapture
+	$(tests) --test faults && $(tests) --test http accountant && $(tests) --test all webhooks::outage::a_day_of_outage -- --nocapture
 
 fuzz: ## Fuzz everything that strangers can send, 10,000,000 runs each (RUNS=n)
 	@bash scripts/fuzz.sh $(RUNS)

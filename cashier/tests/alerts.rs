@@ -1,12 +1,10 @@
 //! What people are told of: once for each state by however many instances, in one message after an outage, and signed.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use crate::common::{Harness, PLACED, on_both};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -17,7 +15,6 @@ use cashier::alerts::{AlertError, Alerts, Mailer, Message};
 use cashier::sealing::SecretKeys;
 use cashier::webhooks::{Names, Sender, WebhookSettings};
 use cashier::{Clock, Db, Random};
-use common::{Harness, PLACED, on_both};
 use recharge::alert::{AlertKind, ChannelKind, Choice};
 use recharge::audit::Acting;
 use ring::hmac;

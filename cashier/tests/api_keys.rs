@@ -1,5 +1,4 @@
 //! Keys of the site's programs, on a real database each, as several processes use them.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
 
 use std::time::Duration;

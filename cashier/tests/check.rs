@@ -1,12 +1,8 @@
 //! The self-check finds what cannot be, and nothing else.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
-
-mod common;
-
+use crate::common::{Harness, PLACED, debit, on_both, site, wish};
 use cashier::db::check::{self, Violation};
 use cashier::db::self_checks::{self, Scope};
-use common::{Harness, PLACED, debit, on_both, site, wish};
 use recharge::audit::Acting;
 use recharge::refund::RefundRequest;
 use wxpay::{Fen, OutRefundNo, UnixMillis};

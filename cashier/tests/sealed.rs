@@ -1,5 +1,4 @@
 //! After a change of `SAOMA_SECRET_KEY` stored secrets are sealed anew, so that the old key can go.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 use cashier::Db;
 use cashier::db::sealed;

@@ -1,5 +1,4 @@
 //! The access token: one for all instances, on a real database each, from the sandbox.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 #![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
 
 use std::collections::BTreeSet;

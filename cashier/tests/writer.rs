@@ -1,19 +1,16 @@
 //! The writer on real databases: neighbours, guards, what the tables themselves refuse.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
-
-mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::common::{Harness, PLACED, on_both, settings, until};
 use cashier::Db;
 use cashier::db::job::Job;
 use cashier::db::writer::{Committer, WriteError};
 use cashier::watched::Watched;
-use common::{Harness, PLACED, on_both, settings, until};
 use recharge::User;
 use recharge::apps::App;
 use recharge::batch::Apply;
@@ -272,7 +269,7 @@ async fn an_order_is_found_by_how_any_of_its_numbers_begins() {
     on_both(|harness| async move {
         let order = harness.place(1000).await;
         harness.pay_and_notify(&order).await;
-        harness.cashier.place(common::wish("100%_user", 2000)).await.unwrap();
+        harness.cashier.place(crate::common::wish("100%_user", 2000)).await.unwrap();
         let transaction = harness.sandbox.order(order.out_trade_no.as_str()).unwrap();
         let paid = harness.order(&order).await;
         let recharge::OrderState::Paid(paid) = paid.state else { panic!("paid") };

@@ -1,15 +1,11 @@
 //! WeChat's browser in front of a real site on a socket of its own.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
+use crate::common::{NUMBER, World, world};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
-use common::{NUMBER, World, world};
 use sandbox::{BridgeFault, Faults, Person, WeixinFaults};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -237,7 +233,7 @@ async fn the_bridge_refuses_parameters_with_anything_wrong() {
     }
     let other = ask(&world, &address, "pay", 2, &right).await;
     assert!(other["fail"].as_str().unwrap().contains("下单账号与支付账号不一致"));
-    world.clock.advance(2 * common::HOUR - 1);
+    world.clock.advance(2 * crate::common::HOUR - 1);
     world.clock.advance(1);
     assert!(ask(&world, &address, "pay", 1, &right).await["fail"].is_string(), "its life is over");
 }

@@ -1,10 +1,6 @@
 //! JSAPI, APP and MWEB orders: who may place them, and that they are paid.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{NUMBER, World, base, notice, signed_with, world};
+use crate::common::{NUMBER, World, base, notice, signed_with, world};
 use sandbox::{APP_APPID, Faults, Pay, PayError, Person, Registered};
 use serde_json::json;
 use wxpay::v2::Fields;
@@ -75,7 +71,7 @@ async fn a_prepay_id_dies_with_the_next_one_and_after_two_hours() {
         async move { sandbox.pay(placed.get("prepay_id").unwrap(), Pay::default()).await }
     };
     assert_eq!(pay(first).await, Err(PayError::ReplacedCode));
-    world.clock.advance(2 * common::HOUR);
+    world.clock.advance(2 * crate::common::HOUR);
     assert_eq!(pay(second).await, Err(PayError::ExpiredCode));
 }
 

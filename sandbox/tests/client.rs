@@ -1,11 +1,5 @@
 //! Our client of API v3 against the sandbox: every call, with WeChat's public key and with platform certificates.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-#[path = "v3/credentials.rs"]
-mod credentials;
-
 use sandbox::{APP_APPID, Certificates, Faults, Person, Rotation, V3Faults, WrongHash, WrongSerial};
 use wxpay::bill::{BillDate, BillError, BillType};
 use wxpay::client::{Client, Endpoint};
@@ -16,8 +10,8 @@ use wxpay::{
     RefundQuery, RefundStatus, Ticket, TradeType, TransactionId,
 };
 
-use common::{HOUR, MINUTE, NUMBER, World, world};
-use credentials::{by_public_key, merchant};
+use crate::common::{HOUR, MINUTE, NUMBER, World, world};
+use crate::v3::credentials::{by_public_key, merchant};
 
 /// How our client believes WeChat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

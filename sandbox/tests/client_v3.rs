@@ -1,11 +1,7 @@
 //! The client's API v3 against the sandbox's, which reads WeChat's rules for itself: what one sends the other takes, and
 //! what one signs the other believes.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{HOUR, MINUTE, NUMBER, World, world};
+use crate::common::{HOUR, MINUTE, NUMBER, World, world};
 use sandbox::{APP_APPID, Rotation};
 use wxpay::bill::{BillDate, BillEntry, BillError, BillType};
 use wxpay::client::{Client, Credentials, Endpoint};

@@ -1,10 +1,6 @@
 //! `/control/*`, the phone page and the start page, over a real socket.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{HOUR, NUMBER, World, world};
+use crate::common::{HOUR, NUMBER, World, world};
 use serde_json::json;
 
 fn scan(code_url: &str) -> String {

@@ -1,10 +1,6 @@
 //! H5 payment (MWEB) over a real socket: who is shown the sheet, and where the press leads.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{MINUTE, NUMBER, World, world};
+use crate::common::{MINUTE, NUMBER, World, world};
 use sandbox::{Faults, Registered};
 
 const SCENE: &str = r#"{"h5_info":{"type":"Wap","wap_url":"https://m.example.com","wap_name":"x"}}"#;

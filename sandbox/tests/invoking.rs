@@ -1,10 +1,6 @@
 //! What WeChat's client checks of an app's parameters, and the static codes of mode one.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{NUMBER, World, base, notice, signed, signed_with, world};
+use crate::common::{NUMBER, World, base, notice, signed, signed_with, world};
 use sandbox::{APP_APPID, Registered};
 use serde_json::{Value, json};
 use wxpay::v2::{Fields, sign};

@@ -1,14 +1,10 @@
 //! Other people's clients of WeChat Pay make every call of the sandbox, and verify what it answers and posts: what the
 //! sandbox says is judged by readings of the protocol that are not ours. `judges/README.md` names them.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::path::Path;
 use std::process::Command;
 
-use common::{HOUR, world_at};
+use crate::common::{HOUR, world_at};
 use sandbox::{APP_APPID, APP_SECRET, Faults, RefundFaults, Registered};
 use tokio::net::TcpListener;
 use wxpay::UnixMillis;

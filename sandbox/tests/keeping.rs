@@ -1,10 +1,6 @@
 //! What a sandbox keeps over a restart, on SQLite and on PostgreSQL.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{NUMBER, SUCCESS, base, notice, world_with};
+use crate::common::{NUMBER, SUCCESS, base, notice, world_with};
 use sandbox::Pay;
 use sqlx::AnyPool;
 use sqlx::any::AnyPoolOptions;
@@ -17,7 +13,7 @@ async fn connect(url: &str) -> AnyPool {
     AnyPoolOptions::new().max_connections(4).connect(url).await.unwrap()
 }
 
-fn refund(world: &common::World) -> Fields {
+fn refund(world: &crate::common::World) -> Fields {
     base()
         .with("out_trade_no", NUMBER)
         .with("out_refund_no", "RF1")
@@ -98,7 +94,7 @@ async fn keeps_many(url: &str) {
     world.step().await;
     assert_eq!(count("SELECT count(*) FROM sandbox_notices").await.unwrap(), 0);
     assert!(world.shop.got().iter().all(|body| notice(body).get("result_code") == Some("SUCCESS")));
-    world.clock.advance(31 * 24 * common::HOUR);
+    world.clock.advance(31 * 24 * crate::common::HOUR);
     world.step().await;
     for _ in 0..100 {
         if count("SELECT count(*) FROM sandbox_orders").await.unwrap() == 0 {

@@ -1,10 +1,6 @@
 //! Notices: WeChat's schedule until SUCCESS, and what a test can make of it. Source: WeChat Pay v2, native.php?chapter=9_7.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{MINUTE, NUMBER, PLACED, SUCCESS, World, notice, signed_with, world};
+use crate::common::{MINUTE, NUMBER, PLACED, SUCCESS, World, notice, signed_with, world};
 use sandbox::{Faults, NotifyFaults, Pay};
 use wxpay::SignType;
 
@@ -220,7 +216,7 @@ async fn speed_shortens_wechats_waits_and_leaves_the_hour_of_the_day() {
     let other = world.order().with("out_trade_no", "BK20260315000002");
     world.place(other).await;
     world.clock.advance(5_000);
-    let request = common::base().with("out_trade_no", "BK20260315000002");
+    let request = crate::common::base().with("out_trade_no", "BK20260315000002");
     assert_eq!(world.post("/pay/closeorder", request).await.get("result_code"), Some("SUCCESS"));
 }
 

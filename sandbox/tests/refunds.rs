@@ -1,12 +1,8 @@
 //! Refunds, their notices and the day's bill, as WeChat answers them. Source: WeChat Pay v2, native.php?chapter=9_4 to 9_6 and 9_16.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::io::Read;
 
-use common::{HOUR, MINUTE, NUMBER, PLACED, World, base, notice, signed, signed_with, world};
+use crate::common::{HOUR, MINUTE, NUMBER, PLACED, World, base, notice, signed, signed_with, world};
 use flate2::read::GzDecoder;
 use sandbox::{Faults, NotifyFaults, RefundFaults, RefundRefusal, TradeState};
 use serde_json::json;

@@ -1,11 +1,9 @@
 //! The example of the client, `wxpay/examples/scan.rs`, against the sandbox, from its settings to the answer of its notice.
 //! It draws its code with `qrcode`, which is therefore a dependency of these tests too.
 
-#![allow(clippy::unwrap_used)]
-
 #[allow(dead_code, reason = "its main function reads the environment")]
 #[path = "../../wxpay/examples/scan.rs"]
-mod scan;
+mod example;
 
 use std::time::Duration;
 
@@ -39,14 +37,14 @@ async fn sell(setting: impl Fn(&Sandbox, &str) -> Setting) -> (Protocol, Payment
     let base_url = format!("http://{}", wechat.local_addr().unwrap());
     tokio::spawn(sandbox.clone().serve(wechat, std::future::pending()));
 
-    let credentials = scan::credentials(|name| setting(&sandbox, name)).unwrap();
+    let credentials = example::credentials(|name| setting(&sandbox, name)).unwrap();
     let client = Client::new(credentials, Endpoint::new(base_url)).unwrap();
     let protocol = client.first();
     let shop = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let notify_url = format!("http://{}/notify", shop.local_addr().unwrap());
     let number = OutTradeNo::parse("SCAN20260315").unwrap();
     let payer = sandbox.clone();
-    let selling = scan::sell(client, shop, notify_url, number.clone(), |code_url| {
+    let selling = example::sell(client, shop, notify_url, number.clone(), |code_url| {
         let code_url = code_url.to_owned();
         tokio::spawn(async move { payer.pay(&code_url, Pay::default()).await.unwrap() });
     });
@@ -83,13 +81,13 @@ async fn the_smallest_shop_sells_by_v3_with_six_settings() {
 
 #[test]
 fn the_example_names_the_setting_that_is_missing() {
-    let error = scan::credentials(|name| match name {
+    let error = example::credentials(|name| match name {
         "WECHAT_MCH_ID" => Err("WECHAT_MCH_ID is not set".into()),
         name => of_v2(name),
     });
     assert_eq!(error.unwrap_err().to_string(), "WECHAT_MCH_ID is not set");
     // Without any key both are named: one setting of v2, or those of v3.
-    let error = scan::credentials(|name| match name {
+    let error = example::credentials(|name| match name {
         "WECHAT_API_KEY" => Err("none".into()),
         name => of_v2(name),
     });

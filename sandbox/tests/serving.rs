@@ -1,12 +1,8 @@
 //! The whole sandbox on a port and the machine's clock, as `saoma sandbox` runs it.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
 use std::time::Duration;
 
-use common::{signed, world};
+use crate::common::{signed, world};
 use sandbox::{Clock, Deliver, Options, Pay, Sandbox};
 use tokio::net::TcpListener;
 use wxpay::Merchant;

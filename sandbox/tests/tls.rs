@@ -1,10 +1,6 @@
 //! The sandbox over TLS: refunds need the merchant's certificate, and nothing else does.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{NUMBER, world};
+use crate::common::{NUMBER, world};
 use p12_keystore::{
     Certificate as P12Certificate, EncryptionAlgorithm, KeyStore, KeyStoreEntry, MacAlgorithm, PrivateKey,
     PrivateKeyChain,

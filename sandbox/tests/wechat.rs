@@ -1,10 +1,6 @@
 //! Order, query and close over a real socket: every check of `PROTOCOL.md` A17 that concerns them.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{HOUR, MINUTE, NUMBER, base, signed, signed_with, world};
+use crate::common::{HOUR, MINUTE, NUMBER, base, signed, signed_with, world};
 use sandbox::{AnswerFault, Expiry, Faults, Pay};
 use wxpay::SignType;
 use wxpay::v2::Fields;

@@ -1,10 +1,6 @@
 //! OAuth codes and access tokens over a real socket, as 公众号 documents them.
 
-#![allow(clippy::unwrap_used)]
-
-mod common;
-
-use common::{HOUR, MINUTE, World, world};
+use crate::common::{HOUR, MINUTE, World, world};
 use sandbox::{APP_APPID, APP_SECRET, CodeFault, Faults, Registered, TokenFault, WeixinFaults};
 use serde_json::{Value, json};
 

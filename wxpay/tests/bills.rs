@@ -1,13 +1,8 @@
 //! Bills: the published one byte for byte, old ones, packed ones, cut ones, and what is none.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
-
-#[path = "published/refunds_and_bills.rs"]
-#[allow(dead_code, reason = "the refunds' tests use the others")]
-mod documents;
 
 use std::io::Write;
 
-use documents::*;
+use crate::published::refunds_and_bills::*;
 use flate2::{Compression, write::GzEncoder};
 use proptest::prelude::*;
 use wxpay::bill::{BillDate, BillEntry, BillError, BillReader, BillRow, BillSummary, BillType, LineError};

@@ -1,14 +1,7 @@
 //! JSAPI, APP and H5 orders and printed codes in API v2, with the signatures as they are published.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
-#[allow(dead_code, reason = "only the orders are wanted here")]
-#[path = "published/documents.rs"]
-mod documents;
-#[path = "published/mode_one.rs"]
-mod mode_one_documents;
-
-use documents::{UNIFIED_ORDER_APP, UNIFIED_ORDER_JSAPI, UNIFIED_ORDER_MWEB};
-use mode_one_documents::*;
+use crate::published::documents::{UNIFIED_ORDER_APP, UNIFIED_ORDER_JSAPI, UNIFIED_ORDER_MWEB};
+use crate::published::mode_one::*;
 use wxpay::invoke::{AppParams, JsapiParams};
 use wxpay::v2::mode_one::{self, ScanError};
 use wxpay::v2::sign::{self, SignError};

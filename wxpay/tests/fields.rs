@@ -1,5 +1,4 @@
 //! Documents from strangers: one meaning, or an error that says why not.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
 use proptest::prelude::*;
 use wxpay::v2::sign::{self, SignError};

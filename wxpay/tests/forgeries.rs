@@ -1,10 +1,7 @@
 //! A million forgeries (scenario 1): whatever is done to a genuine notice without the key, it is refused. 100,000 in every
 //! run of the tests; `FORGERIES=1000000` for all of them.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-mod chance;
-
-use chance::Chance;
+use crate::chance::Chance;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 use wxpay::v2::notify::{self, Notice};

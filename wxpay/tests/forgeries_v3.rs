@@ -1,20 +1,16 @@
 //! A million forgeries of API v3 (scenario 1): whatever is done to a genuine notice without WeChat's key, it is refused; and
 //! so is what that key signed, but the APIv3 key did not seal. 50,000 in every run of the tests; `FORGERIES=1000000` for all
 //! of them. A signature takes a hundred times as long as its check, so what must be signed is signed before.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
-mod chance;
-#[path = "forgeries_v3/pools.rs"]
 mod pools;
-mod wechat_v3;
 
+use crate::chance::Chance;
+use crate::wechat_v3::keys::*;
+use crate::wechat_v3::*;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
-use chance::Chance;
 use pools::{AT, Message, OTHER_ID, Pools, SERIAL, nonce, ring};
 use serde_json::Value;
-use wechat_v3::keys::*;
-use wechat_v3::*;
 use wxpay::UnixMillis;
 use wxpay::v2::{Fields, notify};
 use wxpay::v3::certificate::Certificate;

@@ -1,5 +1,4 @@
 //! Notices: the genuine one is a payment, everything else is counted and gets FAIL.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
 use proptest::prelude::*;
 use wxpay::v2::notify::{self, Notice, NoticeError};

@@ -1,11 +1,8 @@
 //! Notices of API v3 that WeChat signed and sealed, and that are still not taken, or taken for something else than a payment.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
-mod wechat_v3;
-
+use crate::wechat_v3::documents::{MERCHANT_PUBLIC_KEY, NOTICE_PAID_OPENED, NOTICE_REFUND_OPENED};
+use crate::wechat_v3::*;
 use serde_json::{Value, json};
-use wechat_v3::documents::{MERCHANT_PUBLIC_KEY, NOTICE_PAID_OPENED, NOTICE_REFUND_OPENED};
-use wechat_v3::*;
 use wxpay::v3::notice::{Notice, NoticeError};
 use wxpay::{RefundStatus, TradeState};
 

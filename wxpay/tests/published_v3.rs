@@ -1,13 +1,10 @@
 //! API v3: messages, signatures and keys as they are published. RSASSA-PKCS1-v1_5 has one signature for each text, so those are
 //! compared for equality.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
-#[path = "published_v3/key_material.rs"]
 mod key_material;
-mod wechat_v3;
 
-use wechat_v3::documents::*;
-use wechat_v3::*;
+use crate::wechat_v3::documents::*;
+use crate::wechat_v3::*;
 use wxpay::v3::certificate::Certificate;
 use wxpay::v3::json::Object;
 use wxpay::v3::keys::{KeyRing, PublicKey, PublicKeyId, Serial};

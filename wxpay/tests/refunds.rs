@@ -1,11 +1,6 @@
 //! Refunds as they are published, and refund notices from strangers.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
-#[path = "published/refunds_and_bills.rs"]
-#[allow(dead_code, reason = "the bills' tests use the others")]
-mod documents;
-
-use documents::*;
+use crate::published::refunds_and_bills::*;
 use proptest::prelude::*;
 use wxpay::v2::refund_notice::{self, RefundNoticeError};
 use wxpay::v2::{self, Fields, notify, refund_query, reply, req_info, sign};

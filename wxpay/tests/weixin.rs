@@ -1,5 +1,4 @@
 //! `api.weixin.qq.com` over real sockets: answers, refusals, and what is neither.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

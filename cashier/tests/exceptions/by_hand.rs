@@ -8,8 +8,8 @@ use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundStatus};
 use tokio::task::JoinSet;
 use wxpay::{Fen, Merchant};
 
-use super::common::{Harness, by, on_both, on_both_as, payment, settings, wish};
 use super::{credit, dismiss, drive, give_back, only_open, paid_twice, settle, take_back, wrong_amount};
+use crate::common::{Harness, by, on_both, on_both_as, payment, settings, wish};
 
 #[tokio::test]
 async fn a_second_payment_can_be_credited_once_as_a_line_of_its_own() {

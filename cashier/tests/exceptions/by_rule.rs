@@ -6,8 +6,8 @@ use recharge::{Abnormal, AbnormalPayments, ExceptionKind, RefundState};
 use sandbox::{Faults, NotifyFaults, Pay, RefundFaults, RefundStatus};
 use wxpay::Merchant;
 
-use super::common::{on_both_as, payment, settings, wish};
 use super::drive;
+use crate::common::{on_both_as, payment, settings, wish};
 
 fn refunding() -> Settings {
     let abnormal = AbnormalPayments { duplicate: Abnormal::Refund, mismatched: Abnormal::Refund };

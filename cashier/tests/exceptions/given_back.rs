@@ -7,8 +7,8 @@ use recharge::{Decision, Exception, ExceptionId, RefundState, User};
 use sandbox::{Faults, RefundFaults, RefundStatus};
 use wxpay::{Fen, OutTradeNo};
 
-use super::common::{Harness, by, eight_at_once, on_both};
 use super::{credit, dismiss, drive, only_open, paid_twice, settle, take_back, wrong_amount};
+use crate::common::{Harness, by, eight_at_once, on_both};
 
 fn wish(harness: &Harness, exception: &Exception, fen: i64) -> RefundRequest {
     RefundRequest {

@@ -1,15 +1,12 @@
 //! Exceptions that a person settles, refunds that were made outside, and the rule that gives late payments back.
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod by_hand;
 mod by_rule;
-#[path = "../common/mod.rs"]
-mod common;
 mod given_back;
 mod outside;
 
+use crate::common::{Harness, by};
 use cashier::ResolveError;
-use common::{Harness, by};
 use recharge::exception::resolution::ResolutionRefusal;
 use recharge::{Decision, Exception, ExceptionId, ExceptionKind, Order};
 use sandbox::{Faults, NotifyFaults, Pay};

@@ -6,8 +6,8 @@ use recharge::refund::{RefundRefusal, RefundRequest};
 use recharge::{ExceptionKind, RefundState};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, RefundNotice, RefundStatus, TradeState, TransactionId};
 
-use super::common::{by, on_both, payment, refund_wish};
 use super::{dismiss, drive, only_open, paid_twice, settle, take_back};
+use crate::common::{by, on_both, payment, refund_wish};
 
 #[tokio::test]
 async fn a_refund_made_at_wechat_is_kept_counted_and_taken_back_only_by_a_person() {

@@ -11,7 +11,7 @@ use recharge::{Order, RefundState};
 use tokio::task::JoinSet;
 use wxpay::Fen;
 
-use super::common::{Harness, on_both, on_both_as, reference, refund_wish, settings, site, wish};
+use crate::common::{Harness, on_both, on_both_as, reference, refund_wish, settings, site, wish};
 
 fn by_key(name: Option<&str>, metadata: &str) -> Option<ByKey> {
     Some(ByKey {

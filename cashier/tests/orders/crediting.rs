@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use wxpay::v2::notify;
 use wxpay::{Fen, Merchant, TradeState};
 
-use super::common::{begun, on_both, on_both_as, payment, settings, until};
+use crate::common::{begun, on_both, on_both_as, payment, settings, until};
 
 #[tokio::test]
 async fn a_payment_raises_the_balance_once_and_stands_on_the_time_line() {

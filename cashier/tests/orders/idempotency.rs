@@ -6,7 +6,7 @@ use recharge::Order;
 use sandbox::{AnswerFault, Faults};
 use tokio::task::JoinSet;
 
-use super::common::{on_both, wish};
+use crate::common::{on_both, wish};
 
 fn key(key: &str, request: &str) -> IdempotencyKey {
     IdempotencyKey::new(key, request.to_owned()).unwrap()

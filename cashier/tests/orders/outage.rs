@@ -9,7 +9,7 @@ use sandbox::{AnswerFault, Faults};
 use tokio::task::JoinSet;
 use wxpay::{Merchant, Protocol};
 
-use super::common::{Harness, on_both, on_both_as, settings, wish};
+use crate::common::{Harness, on_both, on_both_as, settings, wish};
 
 const ORDER: &str = "/pay/unifiedorder";
 const QUERY: &str = "/pay/orderquery";

@@ -5,7 +5,7 @@ use sandbox::{AnswerFault, Faults, Pay};
 use tokio::task::JoinSet;
 use wxpay::{ApiKey, Merchant};
 
-use super::common::{Harness, begun, on_both, on_both_as, settings, until, wish};
+use crate::common::{Harness, begun, on_both, on_both_as, settings, until, wish};
 
 #[tokio::test]
 async fn fifty_presses_at_once_make_one_order_with_one_code() {

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use wxpay::client::Client;
 use wxpay::{Merchant, OutRefundNo, OutTradeNo, Protocol, Refund, SignType, TransactionId, UnixMillis};
 
-use super::common::{Harness, on_both, on_both_as, settings, wish};
+use crate::common::{Harness, on_both, on_both_as, settings, wish};
 
 #[tokio::test]
 async fn a_lost_notice_is_made_up_for_by_a_query() {

@@ -4,7 +4,7 @@ use cashier::{PlaceError, PlaceRequest};
 use recharge::Terms;
 use wxpay::Fen;
 
-use super::common::{Harness, on_both, wish};
+use crate::common::{Harness, on_both, wish};
 
 fn under(fen: i64, terms: Terms) -> PlaceRequest {
     PlaceRequest { terms, ..wish("u_1", fen) }

@@ -8,7 +8,7 @@ use recharge::{ExceptionKind, Order};
 use sandbox::Faults;
 use wxpay::{ErrCode, TradeState};
 
-use super::common::{Harness, on_both, wish};
+use crate::common::{Harness, on_both, wish};
 
 fn refuses(call: &str, code: &ErrCode) -> Faults {
     Faults { refuse: BTreeMap::from([(call.to_owned(), code.to_string())]), ..Faults::default() }

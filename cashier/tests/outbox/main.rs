@@ -1,16 +1,13 @@
 //! What programs of the site are told, on real databases: every committed event once, without a gap, each subject in the order of its
 //! versions, whoever writes, numbers and reads at the same time.
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod numbering;
 mod reading;
 mod telling;
 
+use crate::common::{Harness, by, reference};
 use cashier::Cashier;
-use common::{Harness, by, reference};
 use recharge::User;
 use recharge::outbox::StoredEvent;
 use recharge::spend::{GrantRequest, Reason};

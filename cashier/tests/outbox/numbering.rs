@@ -13,8 +13,8 @@ use recharge::spend::{Amount, Reason, ReversalRequest};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use super::common::{debit, on_both, site, until, wish};
 use super::*;
+use crate::common::{debit, on_both, site, until, wish};
 
 const ROUNDS: usize = 60;
 

@@ -3,8 +3,8 @@
 use cashier::outbox::ReadError;
 use recharge::outbox::Cursor;
 
-use super::common::on_both;
 use super::*;
+use crate::common::on_both;
 
 const DAY_MS: i64 = 86_400_000;
 

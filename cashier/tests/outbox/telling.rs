@@ -6,8 +6,8 @@ use sandbox::{Faults, NotifyFaults};
 use serde_json::Value;
 use wxpay::Fen;
 
-use super::common::{on_both, on_both_as, refund_wish, settings};
 use super::*;
+use crate::common::{on_both, on_both_as, refund_wish, settings};
 
 fn body(event: &StoredEvent) -> Value {
     serde_json::from_str(&event.body).unwrap()
@@ -61,7 +61,7 @@ async fn an_exception_is_told_once_however_often_its_notice_comes_and_again_when
         let exception = harness.cashier.open_exceptions(10).await.unwrap().remove(0);
         let again = harness.sandbox.notices().last().unwrap().body.clone();
         for _ in 0..3 {
-            let payment = super::common::payment(&again, &harness.merchant);
+            let payment = crate::common::payment(&again, &harness.merchant);
             harness.cashier.credit_payment(payment, "203.0.113.41").await.unwrap();
         }
         let events = numbered(&harness).await;
@@ -101,7 +101,7 @@ async fn a_balance_that_falls_low_is_told_once_a_fall_however_many_take_of_it() 
         for _ in 0..20 {
             let cashier = harness.cashier.clone();
             taking.spawn(async move {
-                cashier.debit(super::common::debit("u_1", 40), super::common::site()).await.unwrap()
+                cashier.debit(crate::common::debit("u_1", 40), crate::common::site()).await.unwrap()
             });
         }
         taking.join_all().await;

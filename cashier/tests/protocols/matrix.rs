@@ -4,7 +4,7 @@ use recharge::Way;
 use sandbox::Person;
 use wxpay::{H5Kind, H5Scene, OpenId, Protocol, TradeState};
 
-use crate::site::{Speaks, again, balance, check, on_both, place, refund, refund_of};
+use crate::protocols::site::{Speaks, again, balance, check, on_both, place, refund, refund_of};
 
 /// Each way to pay.
 pub fn ways() -> Vec<Way> {

@@ -6,7 +6,7 @@ use sandbox::{Faults, NotifyFaults};
 use wxpay::v2::{Fields, sign};
 use wxpay::{Merchant, Protocol, TradeState};
 
-use crate::site::{Site, Speaks, again, balance, check, on_both, place, wish};
+use crate::protocols::site::{Site, Speaks, again, balance, check, on_both, place, wish};
 
 /// A payment's notice, signed with the v2 key.
 fn v2_notice(order: &Order, transaction_id: &str) -> String {

@@ -8,7 +8,7 @@ use recharge::{RefundState, User, Way};
 use sandbox::{Faults, NotifyFaults};
 use wxpay::{Fen, Protocol};
 
-use crate::site::{Site, Speaks, check, on_both, wish};
+use crate::protocols::site::{Site, Speaks, check, on_both, wish};
 
 const BOTH: [Protocol; 2] = [Protocol::V2, Protocol::V3];
 

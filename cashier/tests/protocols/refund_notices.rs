@@ -6,7 +6,7 @@ use recharge::order::Order;
 use recharge::refund::RefundState;
 use wxpay::Protocol;
 
-use crate::site::{Site, Speaks, on_both, place, refund, refund_of};
+use crate::protocols::site::{Site, Speaks, on_both, place, refund, refund_of};
 
 /// A paid order with a refund that WeChat has taken and not yet told the end of.
 async fn refunding(site: &Site, cashier: &Cashier) -> Order {

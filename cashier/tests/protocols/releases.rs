@@ -9,7 +9,7 @@ use recharge::order::Order;
 use sqlx::{AnyConnection, AnyPool, AssertSqlSafe, Connection, Executor, Row};
 use wxpay::{OutTradeNo, Protocol, UnixMillis};
 
-use crate::site::{Site, Speaks, again, check};
+use crate::protocols::site::{Site, Speaks, again, check};
 
 const RELEASES: [&str; 1] = ["0.1.0"];
 

@@ -8,7 +8,7 @@ use recharge::Way;
 use sandbox::{Faults, Rotation, V3Faults};
 use wxpay::Protocol;
 
-use crate::site::{Speaks, again, balance, check, on_both, place};
+use crate::protocols::site::{Speaks, again, balance, check, on_both, place};
 
 #[tokio::test]
 async fn a_certificate_that_is_replaced_between_order_and_notice_is_read_once_and_kept() {

@@ -9,7 +9,7 @@ use recharge::refund::{Refund, RefundState};
 use sandbox::{AnswerFault, Faults, Kind, NotifyFaults, Pay, RefundFaults, RefundStatus, V3Faults};
 use wxpay::Protocol;
 
-use crate::site::{self, Site, Speaks, again, balance, check, on_both, place, wish};
+use crate::protocols::site::{self, Site, Speaks, again, balance, check, on_both, place, wish};
 
 const HOUR_MS: i64 = 3_600_000;
 

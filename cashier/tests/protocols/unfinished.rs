@@ -6,8 +6,8 @@ use recharge::order::Order;
 use sandbox::{Faults, NotifyFaults, V3Faults};
 use wxpay::{OutTradeNo, Protocol, TradeType};
 
-use crate::matrix::ways;
-use crate::site::{Site, Speaks, again, balance, check, on_both, place, wish};
+use crate::protocols::matrix::ways;
+use crate::protocols::site::{Site, Speaks, again, balance, check, on_both, place, wish};
 
 /// A process that has read WeChat's certificates, so that every call from now on is one about an order.
 async fn with_keys(site: &Site) -> Cashier {

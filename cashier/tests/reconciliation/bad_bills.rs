@@ -5,8 +5,8 @@ use sqlx::AssertSqlSafe;
 use wxpay::UnixMillis;
 
 use super::bill::{HEADER, Row, bill, gzip, reading, said, stating};
-use super::common::on_both;
 use super::{HOUR, day, differences, reconcile, seen, sleep_over, state, unheard};
+use crate::common::on_both;
 
 #[tokio::test]
 async fn a_bill_that_is_not_whole_and_readable_does_nothing() {

@@ -8,8 +8,8 @@ use flate2::{Compression, write::GzEncoder};
 use recharge::{Order, OrderState};
 use wxpay::Fen;
 
-use super::common::Harness;
 use super::day;
+use crate::common::Harness;
 
 /// A row of a bill in the newer format. Source: WeChat Pay v2, native.php?chapter=9_6
 #[derive(Clone)]

@@ -7,8 +7,8 @@ use recharge::reconciliation::{Difference, DifferenceKind, Done};
 use wxpay::Fen;
 
 use super::bill::{Row, bill, reading, said};
-use super::common::{Harness, by, on_both};
 use super::{day, differences, reconcile, sleep_over};
+use crate::common::{Harness, by, on_both};
 
 /// A paid order, the night after it.
 async fn paid(harness: &Harness) -> Order {

@@ -1,19 +1,16 @@
 //! A day of WeChat's bill against the books: what is found, what is repaired, and what a bad bill must not do.
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
 mod bad_bills;
 mod bill;
-#[path = "../common/mod.rs"]
-mod common;
 mod dismissed;
 mod payments;
 mod refunds;
 mod runs;
 
+use crate::common::Harness;
 use bill::Row;
 use cashier::Cashier;
 use cashier::ReconcileError;
-use common::Harness;
 use recharge::Order;
 use recharge::reconciliation::{Difference, DifferenceKind, Done, Reconciliation};
 use sandbox::Pay;

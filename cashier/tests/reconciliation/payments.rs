@@ -8,8 +8,8 @@ use sandbox::{AnswerFault, Faults, Pay};
 use wxpay::Fen;
 
 use super::bill::{Row, bill, reading, said};
-use super::common::on_both;
 use super::{HOUR, day, differences, reconcile, seen, sleep_over, state};
+use crate::common::on_both;
 
 #[tokio::test]
 async fn a_day_that_agrees_is_kept_as_agreeing() {
@@ -202,7 +202,7 @@ async fn received_less_refunded_of_a_day_with_a_refunded_second_payment_is_the_n
         let second = harness.cashier.open_exceptions(10).await.unwrap().remove(0);
         let out_refund_no = harness.cashier.new_out_refund_no().unwrap();
         let refund = recharge::Decision::Refund { out_refund_no, reason: "重复付款".to_owned() };
-        harness.cashier.resolve_exception(&second.id(), refund, None, super::common::by()).await.unwrap();
+        harness.cashier.resolve_exception(&second.id(), refund, None, crate::common::by()).await.unwrap();
         for _ in 0..3 {
             harness.advance(60_000);
             harness.cashier.advance_refunds(20).await.unwrap();

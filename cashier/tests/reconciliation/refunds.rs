@@ -6,8 +6,8 @@ use recharge::{Order, Refund, RefundState};
 use wxpay::Fen;
 
 use super::bill::{Row, bill, reading};
-use super::common::{Harness, by, on_both, refund_wish};
 use super::{HOUR, day, differences, reconcile, seen, sleep_over};
+use crate::common::{Harness, by, on_both, refund_wish};
 
 /// An operator's refund that WeChat has taken on. The name is one that the program uses for WeChat itself.
 async fn refunded(harness: &Harness, order: &Order, fen: i64) -> Refund {

@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 use wxpay::bill::BillDate;
 
 use super::bill::{bill, reading, said, whole_bill};
-use super::common::{on_both, wish};
 use super::{HOUR, day, differences, reconcile, sleep_over, state, unheard};
+use crate::common::{on_both, wish};
 
 const BILL: &str = "/pay/downloadbill";
 

@@ -1,16 +1,13 @@
 //! Refunds with a real database and the sandbox: the way there, retries, notices in every order, what is refused.
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod namesake;
 mod outage;
 mod taking;
 mod wire;
 mod wishes;
 
+use crate::common::{Harness, by, refund_wish};
 use cashier::RefundError;
-use common::{Harness, by, refund_wish};
 use recharge::refund::{RefundRefusal, RefundRequest};
 use recharge::{Order, Refund};
 use sandbox::{AnswerFault, Faults};

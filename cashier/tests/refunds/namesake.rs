@@ -6,8 +6,8 @@ use recharge::refund::retry::APART_MS;
 use recharge::{Decision, RefundState};
 use sandbox::{Faults, RefundFaults, RefundStatus};
 
-use super::common::{Harness, by, on_both, refund_wish};
 use super::*;
+use crate::common::{Harness, by, on_both, refund_wish};
 
 fn wechat() -> Acting {
     Acting { actor: Actor::Operator("wechat".to_owned()), ..by() }

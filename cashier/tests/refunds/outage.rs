@@ -8,8 +8,8 @@ use recharge::RefundState;
 use sandbox::{AnswerFault, Faults};
 use wxpay::{Fen, OutRefundNo, OutTradeNo, RefundId, RefundNotice, RefundStatus, TransactionId};
 
-use super::common::{Harness, by, on_both, refund_wish, wish};
 use super::{answer, later, now, refund};
+use crate::common::{Harness, by, on_both, refund_wish, wish};
 
 const REFUND: &str = "/secapi/pay/refund";
 const QUERY: &str = "/pay/refundquery";

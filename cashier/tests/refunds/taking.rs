@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 use wxpay::Fen;
 use wxpay::v2::notify;
 
-use super::common::{by, eight_at_once, on_both, refund_wish};
 use super::{drive, later, now, refund, refused};
+use crate::common::{by, eight_at_once, on_both, refund_wish};
 
 #[tokio::test]
 async fn a_full_refund_takes_the_balance_at_once_and_ends_with_its_notice() {

@@ -7,8 +7,8 @@ use sandbox::{AnswerFault, Faults, NotifyFaults, RefundFaults, RefundRefusal as 
 use wxpay::v2::notify;
 use wxpay::{Fen, TradeState};
 
-use super::common::{by, on_both, wish};
 use super::{answer, drive, later, now, refund};
+use crate::common::{by, on_both, wish};
 
 fn refunds_end(result: RefundStatus) -> Faults {
     Faults { refund: RefundFaults { result, ..RefundFaults::default() }, ..Faults::default() }

@@ -5,8 +5,8 @@ use recharge::refund::RefundRefusal;
 use recharge::refund_wish::{AskRefusal, DeclineRefusal, RefundWish, Verdict};
 use recharge::{Order, Refund};
 
-use super::common::{Harness, by, on_both, refund_wish};
 use super::{refund, refused};
+use crate::common::{Harness, by, on_both, refund_wish};
 
 async fn ask(harness: &Harness, order: &Order) -> Result<RefundWish, AskRefusal> {
     match harness.cashier.ask_refund(&order.out_trade_no, "u_1", "买错了").await {

@@ -135,7 +135,7 @@ async fn a_debit_is_given_back_in_parts_and_never_more_than_it_took() {
         assert_eq!((again.reversal, again.changed), (part.reversal, false));
         harness.cashier.reverse_debit(reversal(&id, None, "r2"), caller()).await.unwrap();
         assert!(!harness.cashier.reverse_debit(reversal(&id, None, "r2"), caller()).await.unwrap().changed);
-        let unknown = reversal(&DebitId::new(common::PLACED, [1; 10]), None, "r3");
+        let unknown = reversal(&DebitId::new(crate::common::PLACED, [1; 10]), None, "r3");
         assert_eq!(refused(harness.cashier.reverse_debit(unknown, caller()).await), ReversalRefusal::NoDebit);
         let amounts = harness.cashier.reversals_of(&id).await.unwrap();
         assert_eq!(amounts.iter().map(|one| one.amount.get()).sum::<i64>(), 500);

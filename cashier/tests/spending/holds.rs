@@ -79,7 +79,7 @@ async fn a_hold_is_voided_once() {
             refused(capture(&harness, &held.id, 1, OnShortfall::Refuse).await),
             CaptureRefusal::Voided
         );
-        let unknown = HoldId::new(common::PLACED, [1; 10]);
+        let unknown = HoldId::new(crate::common::PLACED, [1; 10]);
         assert_eq!(refused(harness.cashier.void_hold(unknown.clone()).await), VoidRefusal::NoHold);
         assert_eq!(
             refused(capture(&harness, &unknown, 1, OnShortfall::Refuse).await),

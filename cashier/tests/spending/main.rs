@@ -1,10 +1,7 @@
 //! What a site does with balances, on real databases: debits, reversals, holds and grants, and who is first where several are at it.
-#![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 #![allow(clippy::disallowed_methods, reason = "these tests run on the machine's time")]
 
 mod checking;
-#[path = "../common/mod.rs"]
-mod common;
 mod debits;
 mod holds;
 mod pages;
@@ -12,8 +9,8 @@ mod races;
 mod statement;
 mod tables;
 
+use crate::common::{Harness, by, reference};
 use cashier::SpendError;
-use common::{Harness, by, reference};
 use recharge::User;
 use recharge::audit::Acting;
 use recharge::command::GrantReply;
@@ -50,12 +47,12 @@ fn hold_request(fen: i64, reference: Reference) -> HoldRequest {
 }
 
 async fn hold(harness: &Harness, fen: i64, name: &str) -> Hold {
-    harness.cashier.hold(hold_request(fen, reference(name)), common::site()).await.unwrap().hold
+    harness.cashier.hold(hold_request(fen, reference(name)), crate::common::site()).await.unwrap().hold
 }
 
 /// A program of the site, as one who gives back.
 fn caller() -> Acting {
-    Acting { actor: common::site(), address: String::new() }
+    Acting { actor: crate::common::site(), address: String::new() }
 }
 
 /// What `u_1` has.

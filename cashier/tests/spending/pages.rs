@@ -19,7 +19,7 @@ async fn a_users_ledger_is_paged_from_the_newest_row_back_with_the_balance_after
         };
         let reversed = harness.cashier.reverse_debit(request, caller()).await.unwrap().reversal;
         let granted = grant(&harness, "u_1", -50, "g").await.grant;
-        let refund = harness.cashier.refund(common::refund_wish(&harness, &order, 1000), by()).await;
+        let refund = harness.cashier.refund(crate::common::refund_wish(&harness, &order, 1000), by()).await;
         assert!(refund.is_err(), "1000 are there, and 1050 were credited");
         let page = harness.cashier.ledger("u_1", None, 3).await.unwrap();
         let rest = harness.cashier.ledger("u_1", Some(page[2].place.unwrap().seq), 3).await.unwrap();

@@ -1,5 +1,4 @@
 //! A sandbox on a real port with a clock of the test's own, and a merchant that signs by hand.
-#![allow(clippy::unwrap_used, dead_code, reason = "helpers; each test file uses a part")]
 
 use std::sync::{Arc, Mutex};
 

@@ -7,7 +7,7 @@ use sandbox::{Faults, V3Faults, WrongHash};
 use serde_json::Value;
 
 use crate::common::{HOUR, MINUTE, NUMBER, World, world};
-use crate::merchant::{Merchant, Reply};
+use crate::v3::merchant::{Merchant, Reply};
 
 const DAY: &str = "/v3/bill/tradebill?bill_date=2026-03-15";
 

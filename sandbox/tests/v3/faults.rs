@@ -4,7 +4,7 @@ use sandbox::{AnswerFault, Certificates, Faults, V3Faults, WrongSerial, WrongTag
 use serde_json::{Value, json};
 
 use crate::common::{NUMBER, PLACED, World, world};
-use crate::merchant::{Merchant, Reply, open, signed_by};
+use crate::v3::merchant::{Merchant, Reply, open, signed_by};
 
 fn set(world: &World, v3: V3Faults) {
     world.sandbox.set_faults(Faults { v3, ..Faults::default() });

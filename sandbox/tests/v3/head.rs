@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::common::{MINUTE, NUMBER, PLACED, world};
-use crate::merchant::Merchant;
+use crate::v3::merchant::Merchant;
 
 const NATIVE: &str = "/v3/pay/transactions/native";
 

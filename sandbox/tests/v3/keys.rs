@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use sqlx::any::AnyPoolOptions;
 
 use crate::common::{PLACED, World, world, world_with};
-use crate::merchant::{Merchant, der, open};
+use crate::v3::merchant::{Merchant, der, open};
 
 /// The certificates that `/v3/certificates` seals, by serial.
 async fn downloaded(world: &World) -> Vec<(String, String)> {

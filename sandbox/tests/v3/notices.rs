@@ -4,7 +4,7 @@ use sandbox::{Faults, NotifyFaults, RefundFaults, RefundStatus};
 use serde_json::{Value, json};
 
 use crate::common::{NUMBER, PLACED, World, base, world};
-use crate::merchant::{Merchant, open, signed_by};
+use crate::v3::merchant::{Merchant, open, signed_by};
 
 const KEY: &str = "TestOnlyApiV3Key0123456789abcdef";
 

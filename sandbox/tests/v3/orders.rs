@@ -4,7 +4,7 @@ use sandbox::{APP_APPID, Expiry, Faults, Pay, PayError, Person, TradeState};
 use serde_json::{Value, json};
 
 use crate::common::{HOUR, MINUTE, NUMBER, base, world};
-use crate::merchant::Merchant;
+use crate::v3::merchant::Merchant;
 
 const NATIVE: &str = "/v3/pay/transactions/native";
 const OPENID: &str = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o";

@@ -7,8 +7,8 @@ use wxpay::v3::notice::{self, Notice, NoticeError};
 use wxpay::v3::signed::SignedHead;
 
 use crate::common::{NUMBER, World, world};
-use crate::credentials::{by_public_key, merchant};
-use crate::merchant::Merchant;
+use crate::v3::credentials::{by_public_key, merchant};
+use crate::v3::merchant::Merchant;
 
 /// Downloads the certificates into a ring that is empty.
 async fn by_certificates(world: &World) -> KeyRing {

@@ -4,7 +4,7 @@ use sandbox::{Faults, RefundFaults, RefundRefusal, RefundStatus};
 use serde_json::{Value, json};
 
 use crate::common::{NUMBER, World, base, world};
-use crate::merchant::{Merchant, Reply};
+use crate::v3::merchant::{Merchant, Reply};
 
 const NO: &str = "RF20260316000001";
 

@@ -9,7 +9,7 @@ use wxpay::v2::sign::SignError;
 use wxpay::v2::{Fields, refund_notice, req_info, sign};
 use wxpay::{ApiKey, Error, MchId, Merchant, Protocol, SignType};
 
-use crate::{number, trade};
+use crate::client::{number, trade};
 
 fn key(letter: &str) -> ApiKey {
     ApiKey::parse(&letter.repeat(32)).unwrap()

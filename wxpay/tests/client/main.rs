@@ -1,5 +1,4 @@
 //! The client against a router in process: which answers it believes, and what it makes of the others.
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails, also in what the tests share")]
 
 mod keys;
 mod over_http;

@@ -12,7 +12,7 @@ use wxpay::{
     ErrCode, Error, Fen, Merchant, OutRefundNo, OutTradeNo, Protocol, Refund, RefundQuery, TransactionId,
 };
 
-use crate::{NUMBER, answer, client, number, signed};
+use crate::client::{NUMBER, answer, client, number, signed};
 
 const REFUND_NUMBER: &str = "RF20260316000001";
 

@@ -8,7 +8,7 @@ use wxpay::client::Client;
 use wxpay::v2::{Fields, sign};
 use wxpay::{Channel, Error, Fen, H5Kind, H5Scene, Merchant, OpenId, Placing, Protocol, SignType, TradeType};
 
-use crate::{NUMBER, client, number, order};
+use crate::client::{NUMBER, client, number, order};
 
 #[tokio::test]
 async fn a_request_carries_all_fields_a_new_nonce_and_a_right_signature() {

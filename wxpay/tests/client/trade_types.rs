@@ -10,7 +10,7 @@ use wxpay::{
     Ticket, TradeType,
 };
 
-use crate::{client, number, order, prepay, signed};
+use crate::client::{client, number, order, prepay, signed};
 
 fn of(trade_type: TradeType) -> Placing {
     let scene = H5Scene {
@@ -65,7 +65,7 @@ fn host_of(app: &'static str) -> (Client, Arc<Mutex<Vec<Fields>>>) {
         keep.lock().unwrap().push(asked);
         let said = prepay().with("appid", app).with("trade_type", "APP");
         signed(
-            said.with("out_trade_no", crate::NUMBER)
+            said.with("out_trade_no", crate::client::NUMBER)
                 .with("trade_state", "NOTPAY")
                 .with("trade_state_desc", "…"),
         )
@@ -98,10 +98,10 @@ async fn a_call_about_another_apps_order_goes_in_its_name_and_believes_only_its_
 #[tokio::test]
 async fn a_printed_codes_address_is_shortened() {
     let long = CodeUrl::parse("weixin://wxpay/bizpayurl?sign=1&product_id=a").unwrap();
-    let said = crate::answer().with("short_url", "weixin://wxpay/s/Xy12AbQ");
+    let said = crate::client::answer().with("short_url", "weixin://wxpay/s/Xy12AbQ");
     assert_eq!(client(signed(said)).short_url(&long).await.unwrap().as_str(), "weixin://wxpay/s/Xy12AbQ");
     for short in ["", "https://evil.example/s"] {
-        let said = crate::answer().with("short_url", short);
+        let said = crate::client::answer().with("short_url", short);
         assert!(matches!(client(signed(said)).short_url(&long).await, Err(Error::BadField(_))));
     }
 }

@@ -3,7 +3,7 @@
 use wxpay::v2::Fields;
 use wxpay::{ErrClass, ErrCode, Error, Fen, Signed, TradeState};
 
-use crate::{answer, order_answered, paid, query_answered, signed};
+use crate::client::{answer, order_answered, paid, query_answered, signed};
 
 #[tokio::test]
 async fn an_unsigned_failure_is_the_third_class() {
@@ -99,6 +99,6 @@ async fn only_a_paid_order_has_a_payment() {
     assert_eq!((payment.total_fee, payment.fee_type.as_str()), (Fen::new(1990), "CNY"));
     assert_eq!(payment.signed, Signed::Md5);
     assert!(query_answered(paid("REFUND")).await.unwrap().payment.is_some());
-    let bare = query_answered(crate::trade("REFUND")).await.unwrap();
+    let bare = query_answered(crate::client::trade("REFUND")).await.unwrap();
     assert_eq!((bare.state, bare.payment), (TradeState::Refund, None));
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use wxpay::v3::signed::SignError;
 use wxpay::{ErrClass, ErrCode, Error, Protocol, RefundQuery};
 
-use crate::wechat::{Answer, Signing, Wechat, answer};
-use crate::{NOT_PAID, PAID, REFUND, number, place, query, refund};
+use crate::client_v3::wechat::{Answer, Signing, Wechat, answer};
+use crate::client_v3::{NOT_PAID, PAID, REFUND, number, place, query, refund};
 
 async fn query_answered(said: Answer) -> Error {
     query(&Wechat::says([said]).await.client()).await.unwrap_err()

@@ -9,8 +9,8 @@ use serde_json::json;
 use wxpay::bill::{BillDate, BillError, BillType};
 use wxpay::{Error, Protocol};
 
-use crate::refunds_and_bills::BILL;
-use crate::wechat::{Answer, Signing, Wechat, answer};
+use crate::client_v3::wechat::{Answer, Signing, Wechat, answer};
+use crate::published::refunds_and_bills::BILL;
 
 /// As it is published for [`BILL`].
 const BILL_SHA1: &str = "68c56d5da61b310d19b53ffb31f2243db2561e45";

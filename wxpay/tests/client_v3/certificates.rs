@@ -10,12 +10,12 @@ use wxpay::v3::certificates::CertificatesError;
 use wxpay::v3::serial::Serial;
 use wxpay::{Error, UnixMillis};
 
-use crate::wechat::{
+use crate::client_v3::wechat::{
     Signing, Wechat, answer, certificates, certificates_sealed_with, credentials,
     credentials_for_certificates,
 };
+use crate::client_v3::{PAID, query};
 use crate::wechat_v3::keys::WECHAT_CERTIFICATE;
-use crate::{PAID, query};
 
 const LIST: &str = "GET /v3/certificates?algorithm_type=RSA";
 const QUERY: &str = "GET /v3/pay/transactions/out-trade-no/BK20260315000001?mchid=1900007291";
@@ -24,11 +24,11 @@ fn client(wechat: &Wechat, credentials: Credentials) -> Client {
     Client::new(credentials, Endpoint::new(&*wechat.base)).unwrap()
 }
 
-fn list() -> crate::wechat::Answer {
+fn list() -> crate::client_v3::wechat::Answer {
     answer(200, certificates()).signed(Signing::Certificate)
 }
 
-fn paid() -> crate::wechat::Answer {
+fn paid() -> crate::client_v3::wechat::Answer {
     answer(200, PAID).signed(Signing::Certificate)
 }
 

@@ -3,7 +3,7 @@
 use wxpay::client::{Client, Credentials, Endpoint};
 use wxpay::{Merchant, Protocol};
 
-use crate::wechat::credentials;
+use crate::client_v3::wechat::credentials;
 use crate::wechat_v3::merchant;
 
 const V2: Protocol = Protocol::V2;

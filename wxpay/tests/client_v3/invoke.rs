@@ -5,7 +5,7 @@ use wxpay::client::{Client, Credentials, Endpoint};
 use wxpay::invoke::{AppParams, JsapiParams};
 use wxpay::{AppId, Error, Merchant, PrepayId, Protocol, Signed, UnixMillis};
 
-use crate::wechat::credentials;
+use crate::client_v3::wechat::credentials;
 use crate::wechat_v3::documents::{APP_PAY_SIGN, JSAPI_PAY_SIGN, ORDER_PAY_SIGN};
 use crate::wechat_v3::merchant;
 

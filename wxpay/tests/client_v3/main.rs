@@ -10,13 +10,8 @@ mod bills;
 mod certificates;
 mod ended;
 mod invoke;
-#[allow(dead_code, reason = "only the bill is wanted here")]
-#[path = "../published/refunds_and_bills.rs"]
-mod refunds_and_bills;
 mod requests;
 mod wechat;
-#[path = "../wechat_v3/mod.rs"]
-mod wechat_v3;
 
 use wxpay::client::Client;
 use wxpay::{

@@ -7,10 +7,10 @@ use wxpay::{
     RefundQuery, RefundStatus, Signed, Ticket, TradeState, TradeType, TransactionId, UnixMillis,
 };
 
-use crate::wechat::{Wechat, answer, credentials};
+use crate::client_v3::wechat::{Wechat, answer, credentials};
+use crate::client_v3::{NOT_PAID, PAID, REFUND, number, order, place, query, refund};
 use crate::wechat_v3::documents::ORDER_NATIVE;
 use crate::wechat_v3::{PUBLIC_KEY_ID, merchant};
-use crate::{NOT_PAID, PAID, REFUND, number, order, place, query, refund};
 
 #[tokio::test]
 async fn each_trade_type_is_ordered_at_its_own_address_and_gets_its_own_ticket() {
@@ -102,7 +102,7 @@ async fn orders_are_queried_and_closed_by_number_and_payments_by_wechats() {
 #[tokio::test]
 async fn a_number_is_signed_as_it_is_sent_whatever_letters_it_has() {
     let odd = "A|b*c-_1";
-    let wechat = Wechat::says([answer(200, PAID.replace(crate::NUMBER, odd))]).await;
+    let wechat = Wechat::says([answer(200, PAID.replace(crate::client_v3::NUMBER, odd))]).await;
     wechat.client().query(Protocol::V3, &OutTradeNo::parse(odd).unwrap()).await.unwrap();
     assert_eq!(wechat.lines(), ["GET /v3/pay/transactions/out-trade-no/A%7Cb%2Ac-_1?mchid=1900007291"]);
     let wechat = Wechat::says([answer(200, REFUND.replace("RF20260316000001", "R@1|*"))]).await;

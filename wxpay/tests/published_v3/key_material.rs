@@ -9,10 +9,10 @@ use wxpay::v3::seal::{ApiV3Key, ApiV3Keys, SealError};
 use wxpay::v3::sign::SigningKey;
 use wxpay::v3::signed::{SignError, SignedHead};
 
+use crate::published_v3::{CERTIFICATE_SERIAL, key};
 use crate::wechat_v3::documents::*;
 use crate::wechat_v3::keys::*;
 use crate::wechat_v3::*;
-use crate::{CERTIFICATE_SERIAL, key};
 
 fn listed() -> Head {
     Head::new(1_773_540_006, "respnonce00000000000000000000003", CERTIFICATE_SERIAL, CERTIFICATES_SIGNATURE)
