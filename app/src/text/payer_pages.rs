@@ -75,7 +75,7 @@ texts! { pub mod dialog {
     ORDERING_TITLE = "正在向微信下单", "Placing the order with WeChat";
     ORDERING_TEXT = "二维码马上就好。", "The code will be here in a moment.";
     WAITING_TITLE = "请用微信扫一扫", "Scan with WeChat";
-    WAITING_TEXT = "打开微信，点右上角 ＋，选“扫一扫”。付款后这里会自动更新。", "In WeChat tap “+”, then “Scan”. This page updates automatically once you have paid.";
+    WAITING_TEXT = "打开微信，点右上角 ＋，选“扫一扫”。付款后这里会自动更新。", "In WeChat tap + at the top right, then Scan. This page updates automatically once you have paid.";
     PHONE_TITLE = "请换一个屏幕展示二维码", "Show the code on another screen";
     PHONE_TEXT = "微信不支持长按或从相册识别这种付款码。复制订单链接，在另一台设备上打开，再用手机扫。", "WeChat cannot scan its own screen. Copy the order link, open it on another screen, then scan it with this phone.";
     PHONE_COPY = "复制订单页链接", "Copy the link to the order page";
