@@ -17,7 +17,7 @@ use recharge::audit::AuditEntry;
 use sha2::{Digest as _, Sha256};
 use wxpay::UnixMillis;
 
-use crate::{client_addr::ClientAddr, keyed_limit::KeyedLimit, log_limit::LogLimit};
+use crate::{client_addr::ClientAddr, keyed_limit::KeyedLimit, log_limit::LogLimitByAddress};
 
 mod turns;
 
@@ -46,9 +46,9 @@ pub struct Operators {
     turns: Turns,
     by_block: KeyedLimit<IpAddr>,
     by_site: KeyedLimit<IpAddr>,
-    failed_sign_ins: LogLimit,
-    refused_sign_ins: LogLimit,
-    failed_confirmations: LogLimit,
+    failed_sign_ins: LogLimitByAddress,
+    refused_sign_ins: LogLimitByAddress,
+    failed_confirmations: LogLimitByAddress,
 }
 
 /// The browser that signs in.
@@ -110,9 +110,9 @@ impl Operators {
             turns: Turns::default(),
             by_block: KeyedLimit::new(TEN),
             by_site: KeyedLimit::new(SITE),
-            failed_sign_ins: LogLimit::default(),
-            refused_sign_ins: LogLimit::default(),
-            failed_confirmations: LogLimit::default(),
+            failed_sign_ins: LogLimitByAddress::default(),
+            refused_sign_ins: LogLimitByAddress::default(),
+            failed_confirmations: LogLimitByAddress::default(),
         }
     }
 
@@ -134,7 +134,7 @@ impl Operators {
             Err(wait_ms) => Err(LoginError::slow(wait_ms)),
         };
         if matches!(proven, Err(LoginError::Slow { .. }))
-            && let Some(others) = self.refused_sign_ins.take(now)
+            && let Some(others) = self.refused_sign_ins.take(from, now)
         {
             tracing::warn!(others, "too many failed sign-ins from {}", from.0);
         }
@@ -231,7 +231,7 @@ impl Operators {
         now: UnixMillis,
     ) -> Result<LoginError, DbError> {
         sign_in::failed(&self.db, "factor", name, &from.block().to_string(), now).await?;
-        if let Some(others) = self.failed_sign_ins.take(now) {
+        if let Some(others) = self.failed_sign_ins.take(from, now) {
             tracing::warn!(others, "wrong second factor of {name} from {}", from.0);
         }
         Ok(error)
@@ -277,7 +277,7 @@ impl Operators {
         }
         let shown = if account.is_some() { name } else { "" };
         sign_in::failed(&self.db, "login", shown, &block, now).await?;
-        if let Some(others) = self.failed_sign_ins.take(now) {
+        if let Some(others) = self.failed_sign_ins.take(from, now) {
             let name = if account.is_some() { name } else { "an unknown name" };
             tracing::warn!(others, "failed sign-in as {name} from {}", from.0);
         }
@@ -322,7 +322,7 @@ impl Operators {
             return Ok(());
         }
         sign_in::failed(&self.db, "confirm", name, &block, now).await?;
-        if let Some(others) = self.failed_confirmations.take(now) {
+        if let Some(others) = self.failed_confirmations.take(from, now) {
             tracing::warn!(others, "wrong password in a confirmation by {name} from {}", from.0);
         }
         Err(LoginError::Mismatch)
