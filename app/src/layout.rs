@@ -10,6 +10,7 @@ use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
 
 use crate::access::Permission;
+use crate::book::{self, Place};
 use crate::components;
 use crate::icons::{self, Icon};
 use crate::links;
@@ -310,6 +311,9 @@ where
         }
     };
     let other = lang.other();
+    let book = book::address(site, lang, Place::Start).map(|href| {
+        view! { <a class="tool" href=href target="_blank" rel="noreferrer">{lang.t(nav::BOOK)}</a> }
+    });
     let is_owner = request.operator.as_ref().is_some_and(|operator| operator.may(Permission::Owner));
     let who = request.operator.as_ref().map(|operator| {
         let label = lang.fill(nav::ME, &[("name", &operator.name)]);
@@ -342,6 +346,7 @@ where
                     })}
                 </nav>
                 <div class="topbar-end">
+                    {book}
                     <a class="tool" href=request.with(&[("lang", other.short())]) lang=other.code()>{lang.t(common::LANG)}</a>
                     {theme_tool(request)}
                     {who}

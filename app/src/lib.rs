@@ -6,7 +6,7 @@
 //! without script.
 //!
 //! Imports go one way: `lang`, `money`, `links`, `url`, `access` ← `protocol` ← `auth`, `site`, `island_props` ← `service`, `request` ←
-//! `layout`, `paging` ← `components` ← `api` ← `checkout`, `follow` ← `pages`.
+//! `book`, `layout`, `paging` ← `components` ← `api` ← `checkout`, `follow` ← `pages`.
 
 // The type of a page is as deep as its markup.
 #![recursion_limit = "256"]
@@ -36,6 +36,8 @@ pub mod access;
 pub mod alert_message;
 #[cfg(feature = "ssr")]
 pub mod auth;
+#[cfg(feature = "ssr")]
+mod book;
 #[cfg(feature = "ssr")]
 mod components;
 #[cfg(feature = "ssr")]

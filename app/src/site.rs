@@ -28,6 +28,8 @@ pub struct SiteSettings {
     pub announcement: Option<String>,
     /// The page of the site that payers go back to.
     pub site_url: Option<String>,
+    /// Where the book is served, without a slash at its end.
+    pub docs_url: Option<String>,
     /// Sandbox mode: no real money moves, and every page says so.
     pub sandbox: bool,
     /// `http://127.0.0.1:3080`: the origin of the page that stands in for a phone; only in sandbox mode.
@@ -151,6 +153,7 @@ pub(crate) mod tests {
             name: "远山云".to_owned(),
             announcement: None,
             site_url: None,
+            docs_url: None,
             sandbox: true,
             sandbox_scan_base: Some("http://127.0.0.1:3080".to_owned()),
             unit_price: Fen::new(100),

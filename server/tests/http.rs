@@ -27,6 +27,8 @@ mod api_spend;
 mod audit_desk;
 #[path = "http/backups.rs"]
 mod backups;
+#[path = "http/book.rs"]
+mod book;
 #[path = "http/books.rs"]
 mod books;
 #[path = "http/certificate.rs"]

@@ -38,6 +38,8 @@ texts! { pub mod nav {
     DRAFT = "登录之前填写的内容已经放回表单，还没有提交。请核对后再提交一次。", "What you had typed before signing in is back in its form and was not sent. Please look it over and send it again.";
     ME = "我的账号：{name}", "My account: {name}";
     SIGNOUT = "退出", "Sign out";
+    BOOK = "手册", "Book";
+    WHAT_TO_DO = "怎么处理", "What to do";
 } }
 
 texts! { pub mod overview {

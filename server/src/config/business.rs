@@ -91,7 +91,8 @@ pub(super) fn site(
     Ok(SiteSettings {
         name,
         announcement: announcement(s.announcement.as_deref())?,
-        site_url: s.site_url.as_deref().map(site_url).transpose()?,
+        site_url: s.site_url.as_deref().map(|given| page_of("SAOMA_SITE_URL", given)).transpose()?,
+        docs_url: s.docs_url.as_deref().map(docs_url).transpose()?,
         sandbox: in_sandbox,
         sandbox_scan_base: None,
         unit_price,
@@ -218,14 +219,24 @@ fn minute(setting: &str, given: &str) -> Result<UnixMillis, ConfigError> {
 }
 
 /// A page of the site.
-fn site_url(given: &str) -> Result<String, ConfigError> {
+fn page_of(variable: &'static str, given: &str) -> Result<String, ConfigError> {
     match ways_back::origin(given) {
         Some(_) if given.len() <= LONGEST_RETURN_URL => Ok(given.to_owned()),
-        _ => Err(ConfigError::new(
-            "SAOMA_SITE_URL",
-            "must be the http:// or https:// address of a page of your site",
-        )),
+        _ => {
+            Err(ConfigError::new(variable, "must be the http:// or https:// address of a page of your site"))
+        }
     }
+}
+
+fn docs_url(given: &str) -> Result<String, ConfigError> {
+    let page = page_of("SAOMA_DOCS_URL", given)?;
+    if page.contains(['?', '#']) {
+        return Err(ConfigError::new(
+            "SAOMA_DOCS_URL",
+            "is where pages are below: it may have no ? and no #",
+        ));
+    }
+    Ok(page.trim_end_matches('/').to_owned())
 }
 
 fn amounts(s: &Settings) -> Result<(Fen, u32, u32), ConfigError> {

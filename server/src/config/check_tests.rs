@@ -272,6 +272,10 @@ fn words_lists_and_addresses_are_checked() {
     assert_eq!(refused(defaults(), framed), "SAOMA_FRAME_ANCESTORS");
     for site_url in ["www.example.com", "javascript:alert(1)", "https://lin:pw@www.example.com/", ""] {
         assert_eq!(refused(defaults(), |s| s.site_url = Some(site_url.to_owned())), "SAOMA_SITE_URL");
+        assert_eq!(refused(defaults(), |s| s.docs_url = Some(site_url.to_owned())), "SAOMA_DOCS_URL");
+    }
+    for docs_url in ["https://docs.example.com/?page=", "https://docs.example.com/#"] {
+        assert_eq!(refused(defaults(), |s| s.docs_url = Some(docs_url.to_owned())), "SAOMA_DOCS_URL");
     }
 }
 

@@ -251,6 +251,11 @@ pub struct Settings {
     #[config(env = "SAOMA_SITE_URL")]
     pub site_url: Option<String>,
 
+    /// Where you serve the book, which `make docs` builds into target/book. The desk's pages link to what it says of their notices.
+    /// Example: "https://docs.example.com/saoma"
+    #[config(env = "SAOMA_DOCS_URL")]
+    pub docs_url: Option<String>,
+
     /// Price of one unit, in fen.
     #[config(env = "SAOMA_UNIT_PRICE", default = 100)]
     pub unit_price: u32,

@@ -11,6 +11,7 @@ use super::refunds::nothing_left;
 use super::{events, exception_words};
 use crate::access::Permission;
 use crate::auth::may;
+use crate::book::{self, Place};
 use crate::components::{self, Clock, exception_word, money, pill};
 use crate::links;
 use crate::service::operator::ExceptionDetails;
@@ -36,6 +37,7 @@ fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
     let notes = exception_words::notes(lang, found);
     let notes: Vec<_> = notes.into_iter().map(|note| view! { <span>{note}</span> }).collect();
     let tone = found.resolution.is_none().then_some("warn");
+    let help = book::help(lang, Place::Exception(found.kind));
     let id = found.id().to_string();
     let path = links::order_resolve(&found.out_trade_no);
     let ways: Vec<_> = details
@@ -51,7 +53,7 @@ fn item(lang: Lang, details: &ExceptionDetails) -> impl IntoView + use<> {
     let more = details.offer.as_ref().map(|offer| give_back(lang, found, offer));
     view! {
         <li>
-            <p><strong class="money">{exception_words::amount(found)}</strong>{pill(lang.t(exception_word(found.kind)), tone)}</p>
+            <p><strong class="money">{exception_words::amount(found)}</strong>{pill(lang.t(exception_word(found.kind)), tone)}" "{help}</p>
             {state}
             <p class="note all">
                 {notes}

@@ -13,6 +13,7 @@ use super::frame::{failed, page};
 use super::person::password;
 use super::settings_keys;
 use super::settings_words::{name_word, value_words, wrong};
+use crate::book::{self, Place};
 use crate::components::{self, Clock, pill};
 use crate::icons::{self, Icon};
 use crate::layout::Tab;
@@ -162,11 +163,14 @@ fn finding(lang: Lang, found: Finding) -> impl IntoView {
         Verdict::Warning => (text::WARNING, Some("warn")),
         Verdict::Bad => (text::BAD, Some("bad")),
     };
+    let is_fine = matches!(found.verdict, Verdict::Good | Verdict::Skipped);
+    let help = (!is_fine).then(|| book::help(lang, Place::Check(found.id)));
     let hint = found.hint.map(|hint| view! { <br/><span class="note">{hint}</span> });
     view! {
         <li>
             {pill(lang.t(word), tone)}
             <span lang="en"><span class="mono">{found.id}</span>" "{found.text}{hint}</span>
+            {help}
         </li>
     }
 }
