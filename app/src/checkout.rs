@@ -186,19 +186,27 @@ impl Handle {
     fn close(self) {
         if let Some(dialog) = self.dialog.get_untracked() {
             dialog.close();
+            // The browser gave the focus back to the pay button; the event that says so comes later than a key may.
+            self.leave_the_pay_button();
         }
     }
 
-    /// The dialog was closed, by button, key or timer. Reloads the list below it.
-    fn closed(self) {
-        let (ordered, phase) = self.model.with_untracked(|model| (model.order.is_some(), model.phase()));
-        self.end_poll();
-        // Not back to the pay button: a key that was meant for the dialog would order again.
+    /// After a payment the focus goes to the list: a key that was meant for the dialog would order again.
+    fn leave_the_pay_button(self) {
+        let phase = self.model.with_untracked(|model| model.phase());
         if matches!(phase, Phase::Paid | Phase::Late)
             && let Some(list) = self.find::<web_sys::HtmlElement>("#mine")
         {
             let _ = list.focus_with_options(&still());
         }
+    }
+
+    /// The dialog was closed, by button, key or timer. Reloads the list below it.
+    fn closed(self) {
+        let ordered = self.model.with_untracked(|model| model.order.is_some());
+        self.end_poll();
+        // Also where the browser closed it, at the Escape key.
+        self.leave_the_pay_button();
         self.change(|model, _| {
             model.closed();
             Command::Nothing

@@ -318,12 +318,7 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
 }
 
 /// A notice with the way to what the book says of it.
-fn explained(
-    lang: Lang,
-    tone: Option<&'static str>,
-    text: impl IntoView + 'static,
-    anchor: &str,
-) -> AnyView {
+fn explained(lang: Lang, tone: Option<&'static str>, text: impl IntoView + 'static, anchor: &str) -> AnyView {
     let help = book::help(lang, Place::Desk(anchor));
     components::notice(tone, view! { {text}" "{help} }).into_any()
 }
