@@ -2,6 +2,7 @@
 
 use std::{
     io::IsTerminal as _,
+    net::TcpListener,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -15,7 +16,9 @@ use clap::{Args, Parser, Subcommand};
 use recharge::{User, role::Role};
 use server::{
     config::{self, Secret},
-    kept_secrets, operators, start,
+    kept_secrets,
+    listener::handed_over,
+    operators, start,
     user_token::{self, UserTokens},
 };
 use wxpay::{UnixMillis, bill::BillDate};
@@ -176,7 +179,11 @@ pub fn run(cli: Cli) -> ExitCode {
     // server would panic.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let command = cli.command.unwrap_or(Command::Serve(cli.settings));
-    let result = runtime().and_then(|runtime| runtime.block_on(execute(command)));
+    let handed_over = match command {
+        Command::Serve(_) => handed_over::take().map_err(Failure::from),
+        _ => Ok(None),
+    };
+    let result = handed_over.and_then(|socket| runtime()?.block_on(execute(command, socket)));
     match result {
         Ok(code) => code,
         Err(error) => {
@@ -191,18 +198,18 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(8).build()?)
 }
 
-async fn execute(command: Command) -> Result<ExitCode, Failure> {
+async fn execute(command: Command, handed_over: Option<TcpListener>) -> Result<ExitCode, Failure> {
     if let Command::Doctor { json, settings } = command {
         return doctor::doctor(settings.config.as_deref(), json).await;
     }
-    execute_simple(command).await.map(|()| ExitCode::SUCCESS)
+    execute_simple(command, handed_over).await.map(|()| ExitCode::SUCCESS)
 }
 
 /// The commands that either succeed or fail.
-async fn execute_simple(command: Command) -> Result<(), Failure> {
+async fn execute_simple(command: Command, handed_over: Option<TcpListener>) -> Result<(), Failure> {
     match command {
         Command::Doctor { .. } => Ok(()),
-        Command::Serve(settings) => serve(settings.config.as_deref()).await,
+        Command::Serve(settings) => serve(handed_over, settings.config.as_deref()).await,
         Command::Sandbox(options) => sandbox::run(options).await,
         Command::Migrate(settings) => {
             let (url, options) = config::load_database(settings.config.as_deref())?;
@@ -233,7 +240,7 @@ async fn execute_simple(command: Command) -> Result<(), Failure> {
     }
 }
 
-async fn serve(file: Option<&Path>) -> Result<(), Failure> {
+async fn serve(handed_over: Option<TcpListener>, file: Option<&Path>) -> Result<(), Failure> {
     let config = config::load(file)?;
     log::init(config.log_format);
     let (stop, mut reload) = (stop_signal()?, reload_signal()?);
@@ -242,7 +249,7 @@ async fn serve(file: Option<&Path>) -> Result<(), Failure> {
     let data = place_of_data(config.database_url.expose());
     // As it was called, so that the lines below can be copied.
     let program = std::env::args().next().unwrap_or_else(|| "saoma".to_owned());
-    let running = start::start(config).await?;
+    let running = start::start_on(handed_over, config).await?;
     println!("{RULE}\nSaoma serves {} on {}", who, running.public_url);
     if let Some(addr) = running.sandbox_addr {
         println!("SANDBOX: no real money moves. WeChat is played by http://{addr}");

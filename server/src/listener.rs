@@ -1,6 +1,7 @@
 //! Accept loop: timeouts, connection limit with a reserve for notices and probes, graceful stop.
 //! `axum::serve` has no header timeout, no cap, and spends more memory on an idle connection.
 
+pub mod handed_over;
 mod stream;
 
 use std::{
@@ -32,6 +33,7 @@ use observe::{Gauge, request};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
 };
 use tower::ServiceExt as _;
 
@@ -58,6 +60,8 @@ pub struct Limits {
     pub stall: Duration,
     /// How long running requests get to end after the stop signal.
     pub stop: Duration,
+    /// How long a connection has after it was accepted to send its first request before a stop closes it.
+    pub first: Duration,
 }
 
 impl Limits {
@@ -71,6 +75,7 @@ impl Limits {
             in_reserve: Duration::from_secs(2),
             stall: Duration::from_secs(30),
             stop: Duration::from_secs(10),
+            first: Duration::from_millis(250),
         }
     }
 
@@ -113,16 +118,22 @@ pub async fn serve(
     let seats = Arc::new(Seats::new(limits.max_connections));
     let limits = Arc::new(limits);
     let mut stop = std::pin::pin!(stop);
+    let mut last_accepted = None;
     loop {
         let accepted = tokio::select! {
             accepted = accept(&listener, &seats) => accepted,
             () = &mut stop => break,
         };
+        last_accepted = Some(Instant::now());
         let watcher = graceful.watcher();
         let (app, requests) = (app.clone(), Arc::clone(&requests));
         tokio::spawn(connection(accepted, app, requests, Arc::clone(&seats), Arc::clone(&limits), watcher));
     }
     drop(listener);
+    // hyper closes a connection on which it has read nothing yet, though its request may be on the way.
+    if let Some(at) = last_accepted {
+        tokio::time::sleep_until(at + limits.first).await;
+    }
     if tokio::time::timeout(limits.stop, graceful.shutdown()).await.is_err() {
         tracing::warn!("some connections did not end in {} s and are cut", limits.stop.as_secs());
     }

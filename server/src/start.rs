@@ -1,7 +1,7 @@
 //! From settings to a running server, in the order in which things depend on each other.
 
 use std::{
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     sync::{Arc, LazyLock, RwLock},
 };
@@ -50,6 +50,7 @@ use crate::{
 };
 
 mod error;
+mod listening;
 mod stop;
 mod wechat;
 
@@ -94,15 +95,21 @@ impl Running {
 /// # Errors
 /// [`StartError`]. Nothing is served then.
 pub async fn start(config: Config) -> Result<Running, StartError> {
+    start_on(None, config).await
+}
+
+/// On a socket that the service manager has handed over, if there is one.
+///
+/// # Errors
+/// [`StartError`]. Nothing is served then.
+pub async fn start_on(handed_over: Option<TcpListener>, config: Config) -> Result<Running, StartError> {
     // Rendering pages needs it; the second server of a test process finds it there.
     let _ = any_spawner::Executor::init_tokio();
     let migrate = config.db.migrate;
     let (config, db) = opened(config, migrate).await?;
     warn_of_exposed_files(&config);
 
-    let failed = StartError::listen("SAOMA_ADDR", config.addr);
-    let listener = listener::bind(config.addr).map_err(&failed)?;
-    let addr = listener.local_addr().map_err(&failed)?;
+    let (listener, addr) = listening::listen(&config, handed_over)?;
     let public_url = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(addr));
     let (stop, stopped) = watch::channel(false);
     let mut tasks = Vec::new();

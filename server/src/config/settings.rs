@@ -15,7 +15,7 @@ use serde::Deserialize;
 #[allow(missing_debug_implementations, reason = "it holds secrets")]
 #[allow(rustdoc::bare_urls, reason = "the help and the example print these texts as they stand")]
 pub struct Settings {
-    /// Where the server listens: address and port.
+    /// Where the server listens: address and port. A socket that systemd hands over (saoma.socket) is used in its place.
     #[config(env = "SAOMA_ADDR", default = "127.0.0.1:3000")]
     pub addr: String,
 

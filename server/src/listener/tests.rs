@@ -5,7 +5,6 @@ use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     sync::oneshot,
     task::JoinHandle,
-    time::Instant,
 };
 
 use super::*;
@@ -31,6 +30,7 @@ fn start_behind(max_connections: usize, proxies: &[IpNet]) -> Running {
         in_reserve: Duration::from_millis(200),
         stall: Duration::from_millis(400),
         stop: Duration::from_secs(2),
+        first: Duration::from_millis(250),
     };
     let app = Router::new()
         .route("/", get(|| async { "page" }))
@@ -228,6 +228,19 @@ async fn a_stop_lets_the_running_request_end_and_refuses_new_ones() {
     assert!(answer.ends_with("slow page"), "{answer}");
     server.ended.await.unwrap();
     assert!(TcpStream::connect(server.addr).await.is_err());
+}
+
+#[tokio::test]
+async fn a_connection_that_was_accepted_just_before_a_stop_may_send_its_request() {
+    let mut server = start(100);
+    let mut early = TcpStream::connect(server.addr).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    server.stop.take().unwrap().send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    early.write_all(PAGE.as_bytes()).await.unwrap();
+    let answer = rest(early).await;
+    assert!(answer.ends_with("page"), "{answer}");
+    server.ended.await.unwrap();
 }
 
 #[tokio::test]

@@ -17,6 +17,10 @@ pub enum StartError {
     OtherIdentity { ours: String, theirs: String },
     #[error("{setting} must be a free address of this machine, not {address}")]
     Listen { setting: &'static str, address: SocketAddr, source: io::Error },
+    #[error(
+        "the socket that was handed over must be on a loopback address, not {0}: no real money moves here"
+    )]
+    HandedOverPublic(SocketAddr),
     #[error("DATABASE_URL: database error")]
     Query(#[from] DbError),
     #[error(transparent)]

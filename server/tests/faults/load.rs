@@ -1,5 +1,6 @@
 //! WeChat's part: notices posted by many at once, again and again until they are answered SUCCESS.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -28,6 +29,8 @@ pub struct Load {
     pub later: AtomicUsize,
     /// Connections that broke or hung.
     pub broken: AtomicUsize,
+    /// Connections that were refused: nobody listened.
+    pub refused: AtomicUsize,
     stopped: AtomicBool,
 }
 
@@ -44,6 +47,7 @@ impl Load {
             next: AtomicUsize::new(0),
             later: AtomicUsize::new(0),
             broken: AtomicUsize::new(0),
+            refused: AtomicUsize::new(0),
             stopped: AtomicBool::new(false),
         })
     }
@@ -79,10 +83,17 @@ impl Load {
                 Some(open) => Ok(open),
                 None => Wire::open(addr).await,
             };
-            let Ok(mut open) = open else {
-                self.broken.fetch_add(1, Ordering::SeqCst);
-                sleep(Duration::from_millis(20)).await;
-                continue;
+            let mut open = match open {
+                Ok(open) => open,
+                Err(error) => {
+                    self.refused.fetch_add(
+                        usize::from(error.kind() == ErrorKind::ConnectionRefused),
+                        Ordering::SeqCst,
+                    );
+                    self.broken.fetch_add(1, Ordering::SeqCst);
+                    sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
             };
             match timeout(WECHAT_WAITS, open.post(&self.orders[index].notice)).await {
                 Ok(Ok((200, body))) => {

@@ -3,7 +3,7 @@
 //! what was answered SUCCESS must be in the database, once.
 //!
 //! The figures here are for every run of the tests; variables (`FAILOVERS`, `KILLS`, `COPIES_OF`, `DISK_ROUNDS`, `OUTAGES`, `LOCKED_S`,
-//! `ORDERS`, `SLOW`, `SLOW_S`, `REPLAYS`) ask for the long runs of `make faults`.
+//! `ORDERS`, `SLOW`, `SLOW_S`, `REPLAYS`, `RESTARTS`) ask for the long runs of `make faults`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -22,6 +22,7 @@ mod process;
 mod receiver;
 mod refusals;
 mod replay;
+mod restarts;
 mod rotation;
 mod slow;
 mod spender;

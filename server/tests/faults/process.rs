@@ -34,10 +34,20 @@ impl Saoma {
     }
 
     pub fn beside_with(first: &Saoma, database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
+        Saoma::program_beside(Path::new(env!("CARGO_BIN_EXE_saoma")), first, database, set)
+    }
+
+    /// The same with a program of another version.
+    pub fn program_beside(
+        program: &Path,
+        first: &Saoma,
+        database: &str,
+        set: impl FnOnce(&mut Command),
+    ) -> Saoma {
         let merchant = Merchant::sandbox();
         let sandbox = first.sandbox.clone().unwrap();
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-        Saoma::start_with(database, |command| {
+        Saoma::start_program(program, database, |command| {
             command
                 .env("SAOMA_WECHAT_APPID", merchant.appid.as_str())
                 .env("SAOMA_WECHAT_MCH_ID", merchant.mch_id.as_str())
@@ -51,9 +61,13 @@ impl Saoma {
     }
 
     pub fn start_with(database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
+        Saoma::start_program(Path::new(env!("CARGO_BIN_EXE_saoma")), database, set)
+    }
+
+    fn start_program(program: &Path, database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
-        let mut command = served(folder.path(), database);
+        let mut command = serve_by(program, folder.path(), database);
         command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         set(&mut command);
         let mut child = command.spawn().unwrap();
@@ -131,8 +145,14 @@ pub fn key(database: &str, name: &str, scopes: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn served(folder: &Path, database: &str) -> Command {
-    let mut command = program(folder, database);
+/// `saoma serve` in a folder, to be started.
+pub fn served(folder: &Path, database: &str) -> Command {
+    serve_by(Path::new(env!("CARGO_BIN_EXE_saoma")), folder, database)
+}
+
+/// The same by a program of any version.
+pub fn serve_by(program: &Path, folder: &Path, database: &str) -> Command {
+    let mut command = in_folder(program, folder, database);
     command
         .arg("serve")
         .env("SAOMA_ADDR", "127.0.0.1:0")
@@ -143,8 +163,13 @@ fn served(folder: &Path, database: &str) -> Command {
     command
 }
 
-fn program(folder: &Path, database: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_saoma"));
+/// The program, without a command yet.
+pub fn program(folder: &Path, database: &str) -> Command {
+    in_folder(Path::new(env!("CARGO_BIN_EXE_saoma")), folder, database)
+}
+
+fn in_folder(program: &Path, folder: &Path, database: &str) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(folder).env_clear().env("DATABASE_URL", database).stdin(Stdio::null());
     command
 }
