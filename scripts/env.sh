@@ -25,6 +25,27 @@ apt_install() {
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
+# Makes programs found that are named as their Debian packages. What the machine lacks is only unpacked, so that no service of it is
+# started; their libraries are installed.
+unpacked() {
+    local folder="$SAOMA_TOOLS/unpacked" package libraries
+    local download="apt-get -qq -o APT::Sandbox::User=root download"
+    export PATH="$PATH:$folder/usr/sbin:$folder/usr/bin"
+    for package in "$@"; do
+        ! command -v "$package" >/dev/null || continue
+        command -v apt-get >/dev/null || fail "please install (names as on Debian): $package"
+        say "fetching $package"
+        rm -rf "$folder/$package" && mkdir -p "$folder/$package"
+        # A machine that has no list of packages yet gets one with the other package.
+        (cd "$folder/$package" && { $download "$package" >&2 || { apt_install ca-certificates && $download "$package" >&2; }; })
+        libraries=$(dpkg-deb -f "$folder/$package"/*.deb Depends | tr ',' '\n' | sed -nE 's/^ *(lib[a-z0-9.+-]+).*/\1/p')
+        dpkg -x "$folder/$package"/*.deb "$folder"
+        rm -r "$folder/$package"
+        # shellcheck disable=SC2086
+        ! ldd "$(command -v "$package")" 2>/dev/null | grep -q 'not found' || apt_install --no-upgrade $libraries
+    done
+}
+
 # Node.js builds the small site of a release and runs the tests in a browser; `make run` does without.
 need_node() { { command -v node && command -v npm; } >/dev/null || apt_install nodejs npm; }
 

@@ -101,7 +101,9 @@ impl Connection {
             Engine::Sqlite => self.limit,
             Engine::Postgres => self.limit + LONGER_THAN_THE_SERVER,
         };
-        (&mut self.inner, Watch { limit, lost: &mut self.lost, seconds: Some(&self.seconds) })
+        let ends_with_an_error = (self.engine, self.access) == (Engine::Postgres, Access::Read);
+        let watch = Watch { limit, ends_with_an_error, lost: &mut self.lost, seconds: Some(&self.seconds) };
+        (&mut self.inner, watch)
     }
 }
 
@@ -170,21 +172,27 @@ impl<'c> Executor<'c> for &'c mut Connection {
 
 /// What a new connection is told first.
 pub(super) fn settings(engine: Engine, access: Access, limit: Duration) -> String {
-    let read_only = match (engine, access) {
-        (Engine::Sqlite, Access::Write) => return SQLITE_SETTINGS.to_owned(),
-        (Engine::Sqlite, Access::Read) => {
-            return "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000;".to_owned();
-        }
-        (Engine::Postgres, Access::Write) => "",
-        (Engine::Postgres, Access::Read) => "; SET default_transaction_read_only = on",
-    };
     let limit_ms = limit.as_millis();
-    format!("SET statement_timeout = {limit_ms}; SET idle_in_transaction_session_timeout = 60000{read_only}")
+    match (engine, access) {
+        (Engine::Sqlite, Access::Write) => SQLITE_SETTINGS.to_owned(),
+        (Engine::Sqlite, Access::Read) => "PRAGMA query_only = ON; PRAGMA busy_timeout = 5000;".to_owned(),
+        (Engine::Postgres, Access::Write) => {
+            format!("SET statement_timeout = {limit_ms}; SET idle_in_transaction_session_timeout = 60000")
+        }
+        // In one transaction for as long as it lives. A setting of the session would stay with it where a pooler lends it on, and
+        // whoever gets it next could not write.
+        (Engine::Postgres, Access::Read) => format!(
+            "BEGIN READ ONLY; SET LOCAL statement_timeout = {limit_ms}; \
+             SET LOCAL idle_in_transaction_session_timeout = 60000"
+        ),
+    }
 }
 
 /// What watches a statement: its time limit, and what it is to its connection.
 struct Watch<'c> {
     limit: Duration,
+    /// The connection is in one transaction, which no statement outlives that fails.
+    ends_with_an_error: bool,
     lost: &'c mut bool,
     /// How long it took is written here.
     seconds: Option<&'c Histogram>,
@@ -207,7 +215,7 @@ impl Watch<'_> {
         }
         if let Err(error) = &result {
             observe::DB_ERRORS.of([kind(error)]).inc();
-            *self.lost |= ends_the_connection(error);
+            *self.lost |= self.ends_with_an_error || ends_the_connection(error);
         }
         result
     }

@@ -18,6 +18,7 @@ mod locked;
 mod outage;
 mod own_keys;
 mod permissions;
+mod pooler;
 mod process;
 mod receiver;
 mod refusals;
