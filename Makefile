@@ -76,6 +76,9 @@ faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000
 	export KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 ORDERS=10000000 SLOW=10000 SLOW_S=600 REPLAYS=10000 EVENTS=100000 MONTH_ORDERS=10000; \
 	$(tests) --test faults && $(tests) --test http accountant && $(tests) --test all webhooks::outage::a_day_of_outage -- --nocapture
 
+drills: setup ## Failovers behind haproxy, restarts, requests through nginx and Caddy, two versions side by side; DRILL=failovers|restarts|proxies|versions, FAILOVERS=40 RESTARTS=100 REQUESTS=1000000
+	@export FAILOVERS=$(FAILOVERS) RESTARTS=$(RESTARTS) REQUESTS=$(REQUESTS); bash scripts/drills.sh $(DRILL)
+
 fuzz: ## Fuzz everything that strangers can send, 10,000,000 runs each (RUNS=n)
 	@bash scripts/fuzz.sh $(RUNS)
 

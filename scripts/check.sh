@@ -17,7 +17,7 @@ say "what the rules depend on"
 impure=$(cargo tree --locked -p recharge -e normal --prefix none | grep -E '^(axum|hyper|reqwest|rustls|sqlx|tokio)[- ]' || true)
 [ -z "$impure" ] || fail "recharge holds rules only, and may not depend on: $impure"
 say "clippy, server side"
-cargo clippy --locked --quiet --workspace --exclude frontend --all-targets --features "$all_features" -- -D warnings
+cargo clippy --locked --quiet --workspace --exclude frontend --all-targets --features "$all_features,server/drills" -- -D warnings
 cargo clippy --locked --quiet -p wxpay -- -D warnings
 say "clippy, browser side"
 cargo_wasm clippy --quiet -p frontend -p app --features app/hydrate -- -D warnings

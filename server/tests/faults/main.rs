@@ -9,6 +9,8 @@
 
 mod cluster;
 mod disk;
+#[cfg(feature = "drills")]
+mod drills;
 mod failover;
 mod host_name;
 mod kills;
@@ -43,6 +45,14 @@ fn client() -> reqwest::Client {
     // An error says that the process has a provider already; without one reqwest makes no client.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// Says what a long run came to, to the script that asked for it too.
+fn came_to(figures: &str) {
+    println!("{figures}");
+    if let Some(file) = std::env::var_os("DRILL_FIGURES") {
+        std::fs::write(file, figures).unwrap();
+    }
 }
 
 /// A number that a long run may ask for.

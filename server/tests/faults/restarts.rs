@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 use super::load::Load;
 use super::process::{self_check, served};
-use super::{asked, till};
+use super::{asked, came_to, till};
 
 const ORDERS_PER_RESTART: usize = 400;
 
@@ -165,7 +165,10 @@ async fn restarts_behind_a_socket_of_systemd_refuse_no_connection() {
     callers.stopped.store(true, Ordering::SeqCst);
     calling.join_all().await;
     let [answered, refused, cut] = callers.counts();
-    println!("{restarts} restarts: {answered} connections answered, {refused} refused, {cut} cut");
+    came_to(&format!(
+        "{restarts} restarts: {answered} connections answered, {refused} refused, {cut} cut; {} notices acknowledged and stored once",
+        orders.len()
+    ));
     assert_eq!((refused, cut, load.refused.load(Ordering::SeqCst)), (0, 0, 0), "{}", saoma.log());
     till::hold(&database, &orders, &load.acknowledged()).await;
     self_check(&database);
