@@ -17,25 +17,6 @@ stop_all() { for pid in "$work"/*.pid; do [ -f "$pid" ] && kill "$(cat "$pid")" 
 wait_for() { for _ in $(seq 100); do curl -sf -o /dev/null "$1" && return; sleep 0.1; done; fail "nothing answers at $1"; }
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
-# nginx and Caddy are only unpacked: no service of the machine is started.
-proxies() {
-    command -v nginx >/dev/null && command -v caddy >/dev/null && return
-    local folder="$SAOMA_TOOLS/proxies"
-    export PATH="$folder/usr/sbin:$folder/usr/bin:$PATH"
-    [ ! -f "$folder/ready" ] || return 0
-    command -v apt-get >/dev/null || fail "please install (names as on Debian): nginx caddy"
-    say "fetching nginx and Caddy"
-    rm -rf "$folder"
-    mkdir -p "$folder"
-    local download="apt-get -qq -o APT::Sandbox::User=root download nginx caddy"
-    # A machine that has no list of packages yet gets one with the other package.
-    (cd "$folder" && { $download >&2 || { apt_install ca-certificates && $download >&2; }; })
-    for package in "$folder"/*.deb; do dpkg -x "$package" "$folder"; done
-    rm "$folder"/*.deb
-    nginx -v 2>/dev/null || apt_install libcrypt1 libpcre2-8-0 libssl3 zlib1g
-    touch "$folder/ready"
-}
-
 # Sets `system`, the folder that stands for the machine's root, with what plays its commands.
 machine() {
     system="$work/$1"
@@ -59,13 +40,16 @@ stop() { [ ! -f "$work/service.pid" ] || { kill "\$(cat "$work/service.pid")"; t
 case "\$*" in
 "enable --now saoma" | "restart saoma" | "start saoma")
     stop
-    "$system/usr/local/bin/saoma" serve --config "$system/etc/saoma/saoma.toml" >"$system/out" 2>>"$system/log" </dev/null &
+    held=()
+    [ ! -f "$system/socket" ] || held=(bash "$root/scripts/activated.sh" "127.0.0.1:$port" "$system/activated")
+    "\${held[@]}" "$system/usr/local/bin/saoma" serve --config "$system/etc/saoma/saoma.toml" >"$system/out" 2>>"$system/log" </dev/null &
     echo \$! >"$work/service.pid"
     for _ in \$(seq 100); do curl -sf -o /dev/null "http://127.0.0.1:$port/readyz" && exit; sleep 0.1; done
     cat "$system/log" >&2
     exit 1
     ;;
 "stop saoma") stop ;;
+"enable --now saoma.socket") touch "$system/socket" ;;
 "enable --now saoma-backup.timer" | daemon-reload | "reload fail2ban") ;;
 *) echo "systemctl \$*: not played" >&2; exit 1 ;;
 esac
@@ -102,10 +86,8 @@ pay_by() {
 }
 
 for tool in curl openssl python3; do command -v $tool >/dev/null || apt_install $tool; done
-proxies
-sandbox=$(free_port) port=$(free_port) proxy=$(free_port) plain=$(free_port) tls=$(free_port)
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1 -days 2 \
-    -keyout "$work/privkey.pem" -out "$work/fullchain.pem" 2>/dev/null
+unpacked nginx caddy
+sandbox=$(free_port) port=$(free_port) proxy=$(free_port)
 "$binary" sandbox --addr "127.0.0.1:$sandbox" --database "sqlite://$work/sandbox.db" >/dev/null 2>"$work/sandbox.log" &
 echo $! >"$work/sandbox.pid"
 wait_for "http://127.0.0.1:$sandbox/"
@@ -126,14 +108,7 @@ printf 'addr = "127.0.0.1:%s"\nwechat_base_url = "http://127.0.0.1:%s"\n' "$port
 run operators/install service
 
 say "nginx, Caddy"
-mkdir -p "$system/nginx/logs"
-sed -E "s#listen 80;#listen 127.0.0.1:$plain;#; s#listen 443 ssl;#listen 127.0.0.1:$tls ssl; listen 127.0.0.1:$proxy;#
-    s#/etc/letsencrypt/live/pay.example.com/#$work/#; s#pay.example.com#127.0.0.1#; s#127.0.0.1:3000#127.0.0.1:$port#
-    s#/var/log/nginx/#$system/nginx/logs/#" packaging/nginx/saoma.conf >"$system/nginx/saoma.conf"
-printf 'daemon off; pid nginx.pid; error_log logs/error.log; events {} http { access_log off; client_body_temp_path body; proxy_temp_path proxy;
-    fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi; include saoma.conf; }\n' >"$system/nginx/nginx.conf"
-nginx -p "$system/nginx" -c nginx.conf -t 2>"$work/said" || { cat "$work/said" >&2; fail "nginx does not take its file"; }
-nginx -p "$system/nginx" -c nginx.conf 2>/dev/null &
+bash scripts/proxy.sh nginx "$system/nginx" "$proxy" "$port" &
 echo $! >"$work/nginx.pid"
 wait_for "$public/readyz"
 pay_by 1 nginx
@@ -141,10 +116,7 @@ kill "$(cat "$work/nginx.pid")" && tail -s 0.05 --pid="$(cat "$work/nginx.pid")"
 rm "$work/nginx.pid"
 ! grep -q '?' "$system/nginx/logs/saoma.log" || fail "nginx logged a query"
 
-export XDG_DATA_HOME="$work/caddy" XDG_CONFIG_HOME="$work/caddy"
-caddy validate --config packaging/caddy/Caddyfile --adapter caddyfile >"$work/said" 2>&1 || { cat "$work/said" >&2; fail "Caddy does not take its file"; }
-{ printf '{\n\tadmin off\n}\n'; sed "s#^pay.example.com#$public#; s#127.0.0.1:3000#127.0.0.1:$port#" packaging/caddy/Caddyfile; } >"$system/Caddyfile"
-caddy run --config "$system/Caddyfile" --adapter caddyfile 2>/dev/null &
+bash scripts/proxy.sh caddy "$system/caddy" "$proxy" "$port" &
 echo $! >"$work/caddy.pid"
 wait_for "$public/readyz"
 pay_by 2 Caddy
@@ -161,6 +133,8 @@ mkdir -p "$system/var/lib/saoma/backups"
 run operators/backup backup
 run operators/backup timer
 run operators/upgrade upgrade
+run operators/upgrade socket
+grep -q 'a socket that was handed over' "$system/log" || { cat "$system/log" >&2; fail "saoma.socket was not used"; }
 "$system/bin/systemctl" stop saoma
 run operators/backup restore
 run operators/backup check
