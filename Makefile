@@ -77,7 +77,7 @@ faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000
 	$(tests) --test faults && $(tests) --test http accountant && $(tests) --test all webhooks::outage::a_day_of_outage -- --nocapture
 
 drills: setup ## Failovers behind haproxy, restarts, requests through nginx and Caddy, two versions side by side; DRILL=failovers|restarts|proxies|versions, FAILOVERS=40 RESTARTS=100 REQUESTS=1000000
-	@export FAILOVERS=$(FAILOVERS) RESTARTS=$(RESTARTS) REQUESTS=$(REQUESTS); bash scripts/drills.sh $(DRILL)
+	@export FAILOVERS=$(FAILOVERS) RESTARTS=$(RESTARTS) REQUESTS=$(REQUESTS) PROXY=$(PROXY); bash scripts/drills.sh $(DRILL)
 
 fuzz: ## Fuzz everything that strangers can send, 10,000,000 runs each (RUNS=n)
 	@bash scripts/fuzz.sh $(RUNS)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The long drills: scripts/drills.sh [failovers] [restarts] [proxies] [versions], all of them without an argument. FAILOVERS, RESTARTS
-# and REQUESTS (for each proxy) say how long. What each came to is appended to docs/drills.md, with its date, commit and command.
+# and REQUESTS (for each proxy) say how long; PROXY=nginx|caddy tries only one. What each came to is appended to docs/drills.md, with its date, commit and command.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$root"
 cargo=(cargo test --locked --workspace --exclude frontend --features "$all_features,server/drills" --test faults)
@@ -11,6 +11,7 @@ drill() {
     local figures commit asked
     figures=$(mktemp)
     asked="make drills DRILL=$1${2:+ $2=${!2:-}}"
+    [ "$1" != proxies ] || asked="$asked${PROXY:+ PROXY=$PROXY}"
     commit=$(git rev-parse --short HEAD)
     git diff --quiet HEAD -- . ':!docs/drills.md' || commit="$commit and changes"
     say "$asked"
