@@ -6,6 +6,11 @@ use clap::Parser as _;
 
 mod cli;
 
+/// musl's own allocator takes one lock for every allocation of all threads.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Before any file is made: databases and their copies hold password hashes, balances and tokens.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
