@@ -2,7 +2,7 @@
 # scripts/env.sh has the compiler and the folders that commands here share with them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run example docs test build check test-rust test-docs test-browser alerts audit torture openapi metrics contract bench screens faults fuzz clean setup site
+.PHONY: help run example docs test build check test-rust test-docs test-browser alerts audit release torture openapi metrics contract bench screens faults fuzz clean setup site
 
 cargo := source scripts/env.sh && cargo
 # Tests of the server's side, on SQLite and on a throw-away PostgreSQL.
@@ -53,6 +53,9 @@ alerts: setup ## Alerts and dashboard in ops/: promtool, and a Prometheus that w
 audit: setup ## Known security advisories of our dependencies (needs the network, or ADVISORY_DB=folder)
 	@export ADVISORY_DB=$(ADVISORY_DB); bash scripts/deny.sh advisories
 
+release: setup ## Tarballs, Debian packages, images, SBOMs, checksums and signature in dist/, after make audit (SAOMA_RELEASE_KEY=file signs)
+	@export ADVISORY_DB=$(ADVISORY_DB) SAOMA_RELEASE_KEY=$(SAOMA_RELEASE_KEY); bash scripts/release.sh
+
 torture: setup ## More of the simulation than make test has: SEEDS=n of them, or SEED=k again with its log
 	@export SEEDS=$(SEEDS) FROM=$(FROM) SEED=$(SEED) POSTGRES=$(POSTGRES); \
 	$(tests) --test simulation $(if $(SEED),no_seed_breaks_an_invariant -- --exact,--) --nocapture
@@ -83,7 +86,7 @@ fuzz: ## Fuzz everything that strangers can send, 10,000,000 runs each (RUNS=n)
 	@bash scripts/fuzz.sh $(RUNS)
 
 clean: ## Remove what was built (not the data)
-	rm -rf target site .tools end2end/node_modules end2end/test-results end2end/screenshots bench/results/tmp
+	rm -rf target site dist .tools end2end/node_modules end2end/test-results end2end/screenshots bench/results/tmp
 
 setup:
 	@bash scripts/setup.sh
