@@ -129,7 +129,7 @@ unpack() { mkdir -p "$work/$1" && tar -xzf "$release"/saoma-*-"$1"-linux.tar.gz 
 static() {
     local empty="$work/empty"
     mkdir -p "$empty"
-    for architecture in "${architectures[@]}"; do
+    for architecture in ${ARCHS:-"${architectures[@]}"}; do
         unpack "$architecture"
         ! readelf -ld "$work/$architecture/saoma" | grep -E 'INTERP|NEEDED' || fail "the binary for $architecture is not static"
     done
