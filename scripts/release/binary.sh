@@ -14,7 +14,7 @@ flags=(--cfg erase_components -C link-self-contained=no)
 c_flags=""
 remap() {
     flags+=("--remap-path-prefix=$1=$2")
-    c_flags+=" -ffile-prefix-map=$1=$2"
+    c_flags+=" $(printf %q "-ffile-prefix-map=$1=$2")"
 }
 # Of two prefixes that fit, the last one counts.
 remap "$root" /saoma
@@ -23,6 +23,8 @@ for folder in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do remap "$folder" /
 
 CARGO_ENCODED_RUSTFLAGS=$(IFS=$'\x1f' && echo "${flags[*]}")
 export CARGO_ENCODED_RUSTFLAGS "CFLAGS_${target//-/_}=${c_flags# }"
+# Build scripts split flags at every space, unless they are told that some are escaped.
+if [[ $c_flags == *\\* ]]; then export CC_SHELL_ESCAPED_FLAGS=1; fi
 # Its caches stay with what was built, as names of this machine's folders stand in them.
 cache="$CARGO_TARGET_DIR/zig"
 export CARGO_ZIGBUILD_CACHE_DIR="$cache" ZIG_GLOBAL_CACHE_DIR="$cache" ZIG_LOCAL_CACHE_DIR="$cache"
