@@ -2,7 +2,7 @@
 # scripts/env.sh has the compiler and the folders that commands here share with them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
-.PHONY: help run example docs test build check test-rust test-docs test-browser alerts audit release torture openapi metrics contract bench screens faults fuzz clean setup site
+.PHONY: help run example docs test build check test-rust test-docs test-browser alerts audit release drills torture openapi metrics contract bench screens faults fuzz clean setup site
 
 cargo := source scripts/env.sh && cargo
 # Tests of the server's side, on SQLite and on a throw-away PostgreSQL.
@@ -79,7 +79,7 @@ faults: setup ## The long runs of the tests under faults: 1,000 kills, 1,000,000
 	export KILLS=1000 COPIES_OF=1000 DISK_ROUNDS=100 OUTAGES=30 LOCKED_S=60 ORDERS=10000000 SLOW=10000 SLOW_S=600 REPLAYS=10000 EVENTS=100000 MONTH_ORDERS=10000; \
 	$(tests) --test faults && $(tests) --test http accountant && $(tests) --test all webhooks::outage::a_day_of_outage -- --nocapture
 
-drills: setup ## Failovers behind haproxy, restarts, requests through nginx and Caddy, two versions side by side; DRILL=failovers|restarts|proxies|versions, FAILOVERS=40 RESTARTS=100 REQUESTS=1000000
+drills: setup ## Failovers behind haproxy, restarts, requests through nginx and Caddy, two versions side by side, a release; DRILL=failovers|restarts|proxies|versions|release, FAILOVERS=40 RESTARTS=100 REQUESTS=1000000
 	@export FAILOVERS=$(FAILOVERS) RESTARTS=$(RESTARTS) REQUESTS=$(REQUESTS) PROXY=$(PROXY); bash scripts/drills.sh $(DRILL)
 
 fuzz: ## Fuzz everything that strangers can send, 10,000,000 runs each (RUNS=n)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The long drills: scripts/drills.sh [failovers] [restarts] [proxies] [versions], all of them without an argument. FAILOVERS, RESTARTS
+# The long drills: scripts/drills.sh [failovers] [restarts] [proxies] [versions] [release], all of them without an argument. FAILOVERS, RESTARTS
 # and REQUESTS (for each proxy) say how long; PROXY=nginx|caddy tries only one. What each came to is appended to docs/drills.md, with its date, commit and command.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$root"
@@ -40,12 +40,13 @@ past() {
 }
 
 "${cargo[@]}" --no-run
-[ $# -gt 0 ] || set -- failovers restarts proxies versions
+[ $# -gt 0 ] || set -- failovers restarts proxies versions release
 for name in "$@"; do
     case $name in
     failovers) drill failovers FAILOVERS drills::failover bash scripts/drills/hosts.sh with ;;
     restarts) drill restarts RESTARTS restarts:: ;;
     proxies) drill proxies REQUESTS drills::proxies ;;
+    release) bash scripts/drills/release.sh ;;
     versions)
         past
         drill versions "" drills::versions bash scripts/postgres.sh
