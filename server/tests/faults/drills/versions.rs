@@ -128,7 +128,8 @@ impl Payers {
 async fn sums(database: &str, payers: &Payers) -> (Vec<String>, String) {
     let mut connection = AnyConnection::connect(database).await.unwrap();
     let mut wrong = Vec::new();
-    for (name, _) in payers.paid.lock().unwrap().clone() {
+    let paid = payers.paid.lock().unwrap().clone();
+    for (name, _) in paid {
         let sql = "SELECT (SELECT COALESCE(SUM(balance), 0) FROM accounts WHERE user_id = $1) = $2 \
             AND (SELECT COALESCE(SUM(amount), 0) FROM ledger WHERE user_id = $1) = $2";
         let is_right: bool =
