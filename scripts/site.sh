@@ -61,7 +61,10 @@ if [ "$(cat "$kept/stamp" 2>/dev/null)" != "$inputs" ]; then
     say "making the site files"
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    "$xtask" bindgen "$wasm" "$work"
+    # A macro of leptos puts a mark into the module that is made of the folder it was compiled in, for a splitting of modules that we
+    # do not use. With zeros in its place the same sources give the same bytes in any folder.
+    LC_ALL=C sed -E 's/_WASM_SPLIT_MARKER_[0-9a-f]{16}/_WASM_SPLIT_MARKER_0000000000000000/g' "$wasm" >"$work/frontend.wasm"
+    "$xtask" bindgen "$work/frontend.wasm" "$work"
     rm -rf "$kept.new"
     mkdir -p "$kept.new"
     "lay_out_$kind" "$kept.new"
