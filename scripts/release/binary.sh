@@ -29,5 +29,5 @@ if [[ $c_flags == *\\* ]]; then export CC_SHELL_ESCAPED_FLAGS=1; fi
 cache="$CARGO_TARGET_DIR/zig"
 export CARGO_ZIGBUILD_CACHE_DIR="$cache" ZIG_GLOBAL_CACHE_DIR="$cache" ZIG_LOCAL_CACHE_DIR="$cache"
 export CARGO_ZIGBUILD_ZIG_PATH="$packages/ziglang/zig" PATH="$wheels/bin:$PATH"
-say "building for $target (about 10 minutes with two cores, the first time)"
+say "building for $target (up to 25 minutes with two cores, the first time)"
 cargo zigbuild --locked --release -p server --bin saoma --target "$target"
