@@ -12,6 +12,12 @@ use wxpay::UnixMillis;
 /// The most keys told apart. New ones beyond share one entry, so that memory has a bound.
 const MOST: usize = 100_000;
 
+/// The entry of a key in a map that tells `most` of them apart: `None`, which all others share, once it has so many.
+pub(crate) fn told_apart<K: Eq + Hash, V>(entries: &HashMap<Option<K>, V>, key: K, most: usize) -> Option<K> {
+    let key = Some(key);
+    if entries.len() < most || entries.contains_key(&key) { key } else { None }
+}
+
 /// For each key, when all of its turns are free again.
 #[derive(Debug)]
 pub struct KeyedLimit<K> {
@@ -31,8 +37,7 @@ impl<K: Clone + Eq + Hash> KeyedLimit<K> {
     /// How long to wait, in milliseconds, where none is left.
     pub fn take(&self, key: K, now: UnixMillis) -> Result<(), i64> {
         let mut entries = self.entries();
-        let key = Some(key);
-        let key = if entries.len() < MOST || entries.contains_key(&key) { key } else { None };
+        let key = told_apart(&entries, key, MOST);
         let whole = self.quota.whole_ms();
         // After the clock was set back nobody waits for longer than the whole burst takes.
         let free = entries.get(&key).copied().unwrap_or(now).max(now).min(now.plus_ms(whole));
@@ -52,8 +57,7 @@ impl<K: Clone + Eq + Hash> KeyedLimit<K> {
     /// As [`KeyedLimit::take`].
     pub fn check(&self, key: &K, now: UnixMillis) -> Result<(), i64> {
         let mut entries = self.entries();
-        let key = Some(key.clone());
-        let key = if entries.len() < MOST || entries.contains_key(&key) { key } else { None };
+        let key = told_apart(&entries, key.clone(), MOST);
         let whole = now.plus_ms(self.quota.whole_ms());
         let Some(free) = entries.get_mut(&key) else { return Ok(()) };
         *free = (*free).min(whole);

@@ -8,7 +8,7 @@ use std::{
 
 use wxpay::UnixMillis;
 
-use crate::client_addr::ClientAddr;
+use crate::{client_addr::ClientAddr, keyed_limit::told_apart};
 
 /// Shortest time between two lines, in milliseconds.
 const EVERY_MS: i64 = 10_000;
@@ -29,7 +29,7 @@ impl Line {
             self.left_out += 1;
             return None;
         }
-        *self = Line { last: Some(now), left_out: self.left_out };
+        self.last = Some(now);
         Some(std::mem::take(&mut self.left_out))
     }
 
@@ -59,11 +59,11 @@ impl LogLimitByAddress {
     /// As [`LogLimit::take`], of the lines about the block of `from`.
     pub fn take(&self, from: ClientAddr, now: UnixMillis) -> Option<u64> {
         let mut lines = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let block = Some(from.block());
-        if lines.len() >= MOST && !lines.contains_key(&block) {
+        let mut block = told_apart(&lines, from.block(), MOST);
+        if block.is_none() {
             lines.retain(|_, line| line.is_recent(now));
+            block = told_apart(&lines, from.block(), MOST);
         }
-        let block = if lines.len() < MOST || lines.contains_key(&block) { block } else { None };
         lines.entry(block).or_default().take(now)
     }
 }
@@ -82,6 +82,7 @@ mod tests {
         // A clock that was set back does not silence it.
         assert_eq!(sampled.take(at(-50_000)), Some(0));
     }
+
     fn from(address: [u8; 4]) -> ClientAddr {
         ClientAddr(IpAddr::from(address))
     }
