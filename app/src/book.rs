@@ -11,11 +11,39 @@ use crate::text::{Lang, nav};
 #[derive(Debug, Clone, Copy)]
 pub enum Place<'a> {
     Start,
-    /// What to do about the desk's own notices.
-    Desk(&'a str),
+    Notice(Notice),
     Exception(ExceptionKind),
     /// What to do about a check of the doctor.
     Check(&'a str),
+}
+
+/// A notice of the desk's first page that the book has a part about.
+#[derive(Debug, Clone, Copy)]
+pub enum Notice {
+    Ledger,
+    Stopped,
+    Outage,
+    Differences,
+    WebhookIll,
+    WebhookDisabled,
+    PlainHttp,
+    UndeclaredProxy,
+}
+
+impl Notice {
+    /// The anchor of its part.
+    fn anchor(self) -> &'static str {
+        match self {
+            Notice::Ledger => "ledger",
+            Notice::Stopped => "stopped",
+            Notice::Outage => "outage",
+            Notice::Differences => "differences",
+            Notice::WebhookIll => "webhook-ill",
+            Notice::WebhookDisabled => "webhook-disabled",
+            Notice::PlainHttp => "plain-http",
+            Notice::UndeclaredProxy => "undeclared-proxy",
+        }
+    }
 }
 
 impl Place<'_> {
@@ -24,7 +52,7 @@ impl Place<'_> {
         let anchor = |name: &str| name.replace('_', "-");
         match self {
             Place::Start => "index.html".to_owned(),
-            Place::Desk(anchor) => format!("runbooks/desk.html#{anchor}"),
+            Place::Notice(notice) => format!("runbooks/desk.html#{}", notice.anchor()),
             Place::Exception(kind) => format!("runbooks/exceptions.html#{}", anchor(kind.name())),
             Place::Check(id) => format!("runbooks/doctor.html#{}", anchor(id)),
         }
@@ -54,7 +82,17 @@ mod tests {
     #[test]
     fn every_link_leads_to_a_place_of_the_book() {
         let kinds = ExceptionKind::ALL.into_iter().map(Place::Exception);
-        let notices = ["outage", "plain-http", "undeclared-proxy", "due-lag"].into_iter().map(Place::Desk);
+        let notices = [
+            Notice::Ledger,
+            Notice::Stopped,
+            Notice::Outage,
+            Notice::Differences,
+            Notice::WebhookIll,
+            Notice::WebhookDisabled,
+            Notice::PlainHttp,
+            Notice::UndeclaredProxy,
+        ];
+        let notices = notices.into_iter().map(Place::Notice);
         for place in kinds.chain(notices).chain([Place::Start, Place::Check("database_tls")]) {
             let path = place.path();
             let (page, anchor) = path.split_once('#').unwrap_or((&path, ""));

@@ -18,7 +18,7 @@ use super::{exception_words, refunds, work};
 use crate::access::Permission;
 use crate::auth::UndeclaredProxy;
 use crate::auth::may;
-use crate::book::{self, Place};
+use crate::book::{self, Notice, Place};
 use crate::components::{self, Clock, exception_word, money, pill};
 use crate::icons;
 use crate::layout::Tab;
@@ -56,10 +56,10 @@ pub async fn show(
     let plain_http = service.site.plain_http;
     page(&service, &request, Tab::Overview, lang.t(overview::TITLE).to_owned(), move || {
         let plain_http =
-            plain_http.then(|| explained(lang, Some("bad"), lang.t(overview::PLAIN_HTTP), "plain-http"));
+            plain_http.then(|| explained(lang, Some("bad"), lang.t(overview::PLAIN_HTTP), Notice::PlainHttp));
         let proxy = proxy.map(|UndeclaredProxy(peer)| {
             let text = lang.fill(overview::UNDECLARED_PROXY, &[("peer", &peer.to_string())]);
-            explained(lang, Some("warn"), text, "undeclared-proxy")
+            explained(lang, Some("warn"), text, Notice::UndeclaredProxy)
         });
         let has_warning = plain_http.is_some() || proxy.is_some();
         let warning = has_warning.then(|| view! { <div class="stack before">{plain_http}{proxy}</div> });
@@ -235,13 +235,13 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     };
     let unsound = (violations > 0).then(|| {
         let count = thousands(violations);
-        explained(lang, Some("bad"), lang.fill(overview::VIOLATIONS, &[("n", &count)]), "ledger")
+        explained(lang, Some("bad"), lang.fill(overview::VIOLATIONS, &[("n", &count)]), Notice::Ledger)
     });
     let stops = stopped.iter().map(|stopped| {
         let since = components::time_text(stopped.since, Clock::NoYear);
         let api = stopped.by.to_string();
         let values = [("api", api.as_str()), ("reason", stopped.reason.as_str()), ("time", since.as_str())];
-        explained(lang, Some("bad"), lang.fill(overview::STOPPED, &values), "stopped")
+        explained(lang, Some("bad"), lang.fill(overview::STOPPED, &values), Notice::Stopped)
     });
     let stops: Vec<_> = stops.collect();
     let outages = overview.health.outages.iter().map(|OpenBreaker { calls, by, outage }| {
@@ -256,7 +256,7 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
         let api = by.to_string();
         let reason = outage.reason.as_str();
         let values = [("api", api.as_str()), ("reason", reason), ("time", &*since), ("tried", &*tried)];
-        explained(lang, Some("warn"), lang.fill(text, &values), "outage")
+        explained(lang, Some("warn"), lang.fill(text, &values), Notice::Outage)
     });
     let outages: Vec<_> = outages.collect();
     let (due, since) = overview.backlog;
@@ -276,18 +276,18 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
     let differing = (differences > 0).then(|| {
         let words = lang.fill(bill::OPEN_ALL, &[("n", &differences.to_string())]);
         let link = view! { <a href=links::RECONCILIATIONS>{lang.t(common::ALL)}</a> };
-        explained(lang, Some("warn"), view! { {words}" "{link} }, "differences")
+        explained(lang, Some("warn"), view! { {words}" "{link} }, Notice::Differences)
     });
     let (ill, disabled) = overview.webhooks;
     let hooks = [
-        (ill, Some("warn"), webhooks::ILL_ALL, "webhook-ill"),
-        (disabled, Some("bad"), webhooks::DISABLED_ALL, "webhook-disabled"),
+        (ill, Some("warn"), webhooks::ILL_ALL, Notice::WebhookIll),
+        (disabled, Some("bad"), webhooks::DISABLED_ALL, Notice::WebhookDisabled),
     ];
-    let hooks = hooks.into_iter().filter(|(count, ..)| *count > 0).map(|(count, tone, words, anchor)| {
+    let hooks = hooks.into_iter().filter(|(count, ..)| *count > 0).map(|(count, tone, words, notice)| {
         let words = lang.fill(words, &[("n", &count.to_string())]);
         let link =
             may(Permission::Owner).then(|| view! { <a href=links::WEBHOOKS>{lang.t(common::ALL)}</a> });
-        explained(lang, tone, view! { {words}" "{link} }, anchor)
+        explained(lang, tone, view! { {words}" "{link} }, notice)
     });
     let hooks: Vec<_> = hooks.collect();
     let tile = |label: Text, value: String, href: Option<String>| {
@@ -318,7 +318,12 @@ fn health(lang: Lang, overview: &Overview) -> impl IntoView + use<> {
 }
 
 /// A notice with the way to what the book says of it.
-fn explained(lang: Lang, tone: Option<&'static str>, text: impl IntoView + 'static, anchor: &str) -> AnyView {
-    let help = book::help(lang, Place::Desk(anchor));
+fn explained(
+    lang: Lang,
+    tone: Option<&'static str>,
+    text: impl IntoView + 'static,
+    notice: Notice,
+) -> AnyView {
+    let help = book::help(lang, Place::Notice(notice));
     components::notice(tone, view! { {text}" "{help} }).into_any()
 }
