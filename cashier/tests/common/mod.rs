@@ -3,6 +3,7 @@
 
 pub mod receiving;
 mod settings;
+pub mod slot;
 
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -34,6 +35,7 @@ use wxpay::v2::refund_notice;
 use wxpay::{Fen, Merchant, OutRefundNo, Payment, Protocol, Refund, TransactionId, UnixMillis, Verified};
 
 pub use settings::settings;
+use slot::{Emptied, Slot};
 
 pub const PLACED: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
 
@@ -46,7 +48,7 @@ pub struct Harness {
     pub calls: Calls,
     clock: Clock,
     wechat_clock: sandbox::Clock,
-    _deliveries: Deliveries,
+    _deliveries: Emptied<Cashier>,
 }
 
 /// Runs `test` on a fresh SQLite file and on a fresh PostgreSQL database.
@@ -86,9 +88,18 @@ impl Harness {
         let router = calls.count(sandbox.router());
         let client = Client::in_process(merchant.clone(), router).with_budget(1_000, 2_000);
         let cashier = Cashier::start(db, client, settings, clock.clone(), Random::system(), "a");
-        *slot.0.lock().unwrap() = Some(cashier.clone());
+        slot.fill(cashier.clone());
         let url = url.to_owned();
-        Harness { cashier, sandbox, merchant, url, calls, clock, wechat_clock, _deliveries: Deliveries(slot) }
+        Harness {
+            cashier,
+            sandbox,
+            merchant,
+            url,
+            calls,
+            clock,
+            wechat_clock,
+            _deliveries: slot.emptied_at_the_end(),
+        }
     }
 
     /// Another process on the same database.
@@ -375,21 +386,8 @@ impl Calls {
     }
 }
 
-#[derive(Clone, Default)]
-struct Slot(Arc<Mutex<Option<Cashier>>>);
-
-/// The cashier holds the sandbox as its WeChat, and the sandbox the cashier as the one to notify: a circle that keeps the
-/// database's connections open after the test, until they are too many. Dropped, it opens the circle.
-struct Deliveries(Slot);
-
-impl Drop for Deliveries {
-    fn drop(&mut self) {
-        drop(self.0.0.lock().unwrap().take());
-    }
-}
-
 /// The notify address, as the server has it.
-fn notices(slot: Slot, merchant: Merchant) -> Router {
+fn notices(slot: Slot<Cashier>, merchant: Merchant) -> Router {
     Router::new()
         .route("/wxpay/notify", post(notice))
         .route("/wxpay/refund-notify", post(refund_notice))
@@ -397,10 +395,10 @@ fn notices(slot: Slot, merchant: Merchant) -> Router {
 }
 
 async fn refund_notice(
-    State((slot, merchant)): State<(Slot, Merchant)>,
+    State((slot, merchant)): State<(Slot<Cashier>, Merchant)>,
     body: Bytes,
 ) -> (StatusCode, String) {
-    let Some(cashier) = slot.0.lock().unwrap().clone() else {
+    let Some(cashier) = slot.holder() else {
         return (StatusCode::SERVICE_UNAVAILABLE, notify::fail("稍后再试"));
     };
     let Ok(notice) = refund_notice::read(&body, &merchant) else {
@@ -413,8 +411,11 @@ async fn refund_notice(
     }
 }
 
-async fn notice(State((slot, merchant)): State<(Slot, Merchant)>, body: Bytes) -> (StatusCode, String) {
-    let Some(cashier) = slot.0.lock().unwrap().clone() else {
+async fn notice(
+    State((slot, merchant)): State<(Slot<Cashier>, Merchant)>,
+    body: Bytes,
+) -> (StatusCode, String) {
+    let Some(cashier) = slot.holder() else {
         return (StatusCode::SERVICE_UNAVAILABLE, notify::fail("稍后再试"));
     };
     let answer = match notify::read(&body, &merchant) {

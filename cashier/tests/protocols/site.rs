@@ -26,6 +26,7 @@ use wxpay::{AppId, Fen, MchId, Merchant, Protocol, UnixMillis, v3};
 
 use crate::common::receiving::{Posted, Receiver};
 use crate::common::settings;
+use crate::common::slot::{Emptied, Slot};
 
 pub const BEGIN: UnixMillis = UnixMillis::new(1_773_540_000_000); // 2026-03-15 10:00:00 in Beijing
 
@@ -39,8 +40,6 @@ pub enum Speaks {
     /// The same for both, but the merchant's certificate for v3 has ended: WeChat refuses every call by it.
     V3HasEnded,
 }
-
-type Slot = Arc<Mutex<Option<Receiver>>>;
 
 /// The line between our processes and WeChat.
 #[derive(Clone, Default)]
@@ -82,15 +81,8 @@ pub struct Site {
     pub sandbox: Sandbox,
     clock: Clock,
     wechat_clock: sandbox::Clock,
-    receiver: Slot,
-}
-
-/// The process holds the sandbox as its WeChat, and the sandbox the process as the one to notify: without this the circle keeps
-/// the database's connections open after the test.
-impl Drop for Site {
-    fn drop(&mut self) {
-        drop(self.receiver.lock().unwrap().take());
-    }
+    receiver: Slot<Receiver>,
+    _end: Emptied<Receiver>,
 }
 
 /// Runs `test` on a fresh SQLite file and on a fresh PostgreSQL database.
@@ -109,10 +101,11 @@ impl Site {
             merchant: Merchant::sandbox(),
             store,
             clock: wechat_clock.clone(),
-            deliver: Deliver::InProcess(Router::new().fallback(receive).with_state(Arc::clone(&receiver))),
+            deliver: Deliver::InProcess(Router::new().fallback(receive).with_state(receiver.clone())),
         };
         let sandbox = Sandbox::open(options).await.unwrap();
-        Site { url, line: Line::default(), sandbox, clock: Clock::manual(at), wechat_clock, receiver }
+        let (clock, line, _end) = (Clock::manual(at), Line::default(), receiver.emptied_at_the_end());
+        Site { url, line, sandbox, clock, wechat_clock, receiver, _end }
     }
 
     /// A process, to which notices come from now on.
@@ -143,7 +136,7 @@ impl Site {
         let (wechat, clock) = (client.clone(), self.clock.clone());
         let cashier = Cashier::start(db, client, settings, clock, Random::system(), instance);
         cashier.load_wechat_keys().await.unwrap();
-        *self.receiver.lock().unwrap() = Some(Receiver { cashier: cashier.clone(), wechat });
+        self.receiver.fill(Receiver { cashier: cashier.clone(), wechat });
         cashier
     }
 
@@ -215,13 +208,13 @@ impl Site {
             true => notify_url::PAYMENT_V3,
             false => notify_url::PAYMENT_V2,
         };
-        receive(State(Arc::clone(&self.receiver)), Uri::from_static(path), headers, record.body.into()).await
+        receive(State(self.receiver.clone()), Uri::from_static(path), headers, record.body.into()).await
     }
 
     /// Brings this to the address of v2's payments.
     pub async fn bring_v2(&self, body: String) -> (StatusCode, String) {
         let path = Uri::from_static(notify_url::PAYMENT_V2);
-        receive(State(Arc::clone(&self.receiver)), path, HeaderMap::new(), body.into()).await
+        receive(State(self.receiver.clone()), path, HeaderMap::new(), body.into()).await
     }
 
     /// A number out of the database itself.
@@ -285,12 +278,12 @@ pub async fn check(cashier: &Cashier) {
 
 /// Whatever comes to an address of notices goes to the process that was started last.
 async fn receive(
-    State(slot): State<Slot>,
+    State(slot): State<Slot<Receiver>>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> (StatusCode, String) {
-    let Some(receiver) = slot.lock().unwrap().clone() else {
+    let Some(receiver) = slot.holder() else {
         return (StatusCode::SERVICE_UNAVAILABLE, String::new());
     };
     let body = String::from_utf8(body.to_vec()).unwrap();
