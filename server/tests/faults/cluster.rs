@@ -1,12 +1,25 @@
 //! A PostgreSQL of the test's own, to be killed.
 
-use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::time::Duration;
 
 use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
 use tempfile::TempDir;
 use tokio::time::sleep;
+
+use super::free_address;
+
+/// From here on the primary at this address answers a commit once its standby has it too.
+pub async fn until_synchronous(primary: &str) {
+    let mut primary = AnyConnection::connect(primary).await.unwrap();
+    for statement in ["ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"] {
+        primary.execute(statement).await.unwrap();
+    }
+    let state = "SELECT COUNT(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+    while sqlx::query(state).fetch_one(&mut primary).await.unwrap().get::<i64, _>(0) == 0 {
+        sleep(Duration::from_millis(20)).await;
+    }
+}
 
 pub struct Cluster {
     folder: TempDir,
@@ -16,7 +29,7 @@ pub struct Cluster {
 impl Cluster {
     fn on_a_free_port() -> Cluster {
         let folder = tempfile::Builder::new().prefix("saoma-cluster.").tempdir_in("/tmp").unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port = free_address().port().to_string();
         Cluster { folder, port }
     }
 
@@ -32,14 +45,7 @@ impl Cluster {
         let standby = Cluster::on_a_free_port();
         standby.run_with("copy", &[&self.port]);
         standby.run("start");
-        let mut primary = AnyConnection::connect(&self.address()).await.unwrap();
-        for statement in ["ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"] {
-            primary.execute(statement).await.unwrap();
-        }
-        let state = "SELECT COUNT(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-        while sqlx::query(state).fetch_one(&mut primary).await.unwrap().get::<i64, _>(0) == 0 {
-            sleep(Duration::from_millis(20)).await;
-        }
+        until_synchronous(&self.address()).await;
         standby
     }
 

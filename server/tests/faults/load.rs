@@ -86,10 +86,9 @@ impl Load {
             let mut open = match open {
                 Ok(open) => open,
                 Err(error) => {
-                    self.refused.fetch_add(
-                        usize::from(error.kind() == ErrorKind::ConnectionRefused),
-                        Ordering::SeqCst,
-                    );
+                    if error.kind() == ErrorKind::ConnectionRefused {
+                        self.refused.fetch_add(1, Ordering::SeqCst);
+                    }
                     self.broken.fetch_add(1, Ordering::SeqCst);
                     sleep(Duration::from_millis(20)).await;
                     continue;

@@ -3,7 +3,7 @@
 //! what was answered SUCCESS must be in the database, once.
 //!
 //! The figures here are for every run of the tests; variables (`FAILOVERS`, `KILLS`, `COPIES_OF`, `DISK_ROUNDS`, `OUTAGES`, `LOCKED_S`,
-//! `ORDERS`, `SLOW`, `SLOW_S`, `REPLAYS`, `RESTARTS`) ask for the long runs of `make faults`.
+//! `ORDERS`, `SLOW`, `SLOW_S`, `REPLAYS`, `RESTARTS`) ask for the long runs of `make faults` and `make drills`.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -36,6 +36,8 @@ mod token;
 mod wechat_v3;
 mod wire;
 
+use std::net::{SocketAddr, TcpListener};
+
 /// What the sandbox or a server says under an address.
 async fn get(address: String) -> String {
     client().get(address).send().await.unwrap().text().await.unwrap()
@@ -53,6 +55,11 @@ fn came_to(figures: &str) {
     if let Some(file) = std::env::var_os("DRILL_FIGURES") {
         std::fs::write(file, figures).unwrap();
     }
+}
+
+/// An address of this machine that nobody listens on.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// A number that a long run may ask for.

@@ -164,7 +164,7 @@ async fn changes(database: &str, by: Protocol) {
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(sandbox.clone().serve(listener, std::future::pending()));
     let settings = Settings::new(folder.path(), &sandbox, &address, by);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let free = super::free_address().to_string();
     let server = Saoma::start_with(database, |command| {
         command
             .arg("--config")

@@ -7,6 +7,7 @@ use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
+use super::free_address;
 use super::process::{SECRET, Saoma, program};
 
 /// Sessions of the server that it lends.
@@ -22,8 +23,7 @@ struct Pooler {
 impl Pooler {
     async fn of(database: &str) -> Pooler {
         let folder = tempfile::Builder::new().prefix("saoma-pooler.").tempdir_in("/tmp").unwrap();
-        let port =
-            std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let port = free_address().port().to_string();
         let (server, name) = database.rsplit_once('/').unwrap();
         let (_, behind) = server.rsplit_once(':').unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/pooler.sh");

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -10,6 +9,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use wxpay::Merchant;
+
+use super::free_address;
 
 pub const SECRET: &str = "a secret of more than 32 bytes, for tests";
 
@@ -34,7 +35,7 @@ impl Saoma {
     }
 
     pub fn beside_with(first: &Saoma, database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
-        Saoma::program_beside(Path::new(env!("CARGO_BIN_EXE_saoma")), first, database, set)
+        Saoma::program_beside(ours(), first, database, set)
     }
 
     /// The same with a program of another version.
@@ -46,7 +47,7 @@ impl Saoma {
     ) -> Saoma {
         let merchant = Merchant::sandbox();
         let sandbox = first.sandbox.clone().unwrap();
-        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let free = free_address().to_string();
         Saoma::start_program(program, database, |command| {
             command
                 .env("SAOMA_WECHAT_APPID", merchant.appid.as_str())
@@ -61,7 +62,7 @@ impl Saoma {
     }
 
     pub fn start_with(database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
-        Saoma::start_program(Path::new(env!("CARGO_BIN_EXE_saoma")), database, set)
+        Saoma::start_program(ours(), database, set)
     }
 
     fn start_program(program: &Path, database: &str, set: impl FnOnce(&mut Command)) -> Saoma {
@@ -145,9 +146,14 @@ pub fn key(database: &str, name: &str, scopes: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// The program of this version.
+fn ours() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_saoma"))
+}
+
 /// `saoma serve` in a folder, to be started.
 pub fn served(folder: &Path, database: &str) -> Command {
-    serve_by(Path::new(env!("CARGO_BIN_EXE_saoma")), folder, database)
+    serve_by(ours(), folder, database)
 }
 
 /// The same by a program of any version.
@@ -165,7 +171,7 @@ pub fn serve_by(program: &Path, folder: &Path, database: &str) -> Command {
 
 /// The program, without a command yet.
 pub fn program(folder: &Path, database: &str) -> Command {
-    in_folder(Path::new(env!("CARGO_BIN_EXE_saoma")), folder, database)
+    in_folder(ours(), folder, database)
 }
 
 fn in_folder(program: &Path, folder: &Path, database: &str) -> Command {

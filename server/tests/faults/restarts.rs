@@ -2,7 +2,6 @@
 //! answered.
 
 use std::io;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,7 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::load::Load;
 use super::process::{self_check, served};
-use super::{asked, came_to, till};
+use super::{asked, came_to, free_address, till};
 
 const ORDERS_PER_RESTART: usize = 400;
 
@@ -34,7 +33,7 @@ struct Activated {
 impl Activated {
     fn start(database: &str) -> Activated {
         let folder = tempfile::tempdir().unwrap();
-        let addr = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let addr = free_address().to_string();
         let program = served(folder.path(), database);
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/activated.sh");
         let mut manager = Command::new("bash");
@@ -76,7 +75,7 @@ impl Activated {
 
 impl Drop for Activated {
     fn drop(&mut self) {
-        // Whoever starts programs first, or there is another one.
+        // The manager is killed first: it starts the program again whenever it ends.
         let _ = self.manager.kill();
         let _ = self.manager.wait();
         if let Some(pid) = self.pid() {

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
 
-use sqlx::{AnyConnection, Connection as _, Executor as _, Row as _};
 use tempfile::TempDir;
-use tokio::time::sleep;
+
+use super::super::cluster::until_synchronous;
 
 /// Where haproxy leads to the host that takes writes.
 pub const PRIMARY: &str = "postgres://saoma@127.0.0.1:5432/saoma";
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/drills/hosts.sh");
 
 pub struct Host {
     name: &'static str,
@@ -43,14 +44,7 @@ impl Host {
         }
         self.cluster("copy", Some(primary));
         self.cluster("start", None);
-        let mut connection = AnyConnection::connect(&primary.address()).await.unwrap();
-        for statement in ["ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"] {
-            connection.execute(statement).await.unwrap();
-        }
-        let state = "SELECT COUNT(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-        while sqlx::query(state).fetch_one(&mut connection).await.unwrap().get::<i64, _>(0) == 0 {
-            sleep(Duration::from_millis(20)).await;
-        }
+        until_synchronous(&primary.address()).await;
     }
 
     pub fn promote(&self) {
@@ -78,17 +72,15 @@ impl Host {
     }
 
     fn hosts(&self, arguments: &[&str]) {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/drills/hosts.sh");
-        let output = Command::new("bash").arg(script).args(arguments).output().unwrap();
+        let output = Command::new("bash").arg(SCRIPT).args(arguments).output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
 
 impl Drop for Host {
     fn drop(&mut self) {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/drills/hosts.sh");
         let folder = self.folder.path().to_str().unwrap();
         // It may be down already.
-        drop(Command::new("bash").args([script, "on", self.name, "kill", folder]).output());
+        drop(Command::new("bash").args([SCRIPT, "on", self.name, "kill", folder]).output());
     }
 }

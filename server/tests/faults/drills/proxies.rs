@@ -2,7 +2,6 @@
 //! been idle for as long as one side keeps them.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +16,7 @@ use wxpay::UnixMillis;
 use super::super::load::SUCCESS;
 use super::super::process::{SECRET, Saoma};
 use super::super::till::Due;
-use super::super::{asked, came_to, till};
+use super::super::{asked, came_to, free_address, till};
 
 const CONNECTIONS: usize = 32;
 const ORDERS: usize = 500;
@@ -46,10 +45,6 @@ impl Drop for Proxy {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let _ = self.0.wait();
     }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// A client whose own connections to the proxy are never idle for long: those behind it are what is tried.
@@ -129,7 +124,7 @@ async fn no_request_through_a_shipped_proxy_is_answered_502() {
     let mut figures = Vec::new();
     let only = std::env::var("PROXY").unwrap_or_default();
     for name in ["nginx", "caddy"].into_iter().filter(|name| only.is_empty() || only == *name) {
-        let [listens, port] = [free_port(), free_port()];
+        let [listens, port] = [free_address(), free_address()].map(|free| free.port());
         let at = format!("http://127.0.0.1:{port}");
         let saoma = Saoma::start_with(&database, |command| {
             command.env("SAOMA_PUBLIC_URL", &at).env("SAOMA_TRUSTED_PROXIES", "127.0.0.1");

@@ -2,7 +2,7 @@
 //! is told until it is over, and each of its calls is repeated until it is answered.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,8 +41,6 @@ pub struct Shop {
     group: u32,
     stories: Mutex<Vec<Story>>,
     stopped: AtomicBool,
-    /// Calls that were not answered, or refused for now.
-    pub again: AtomicUsize,
 }
 
 impl Shop {
@@ -55,11 +53,11 @@ impl Shop {
             group: rand::random(),
             stories: Mutex::default(),
             stopped: AtomicBool::new(false),
-            again: AtomicUsize::new(0),
         })
     }
 
-    /// So many stories at once until somebody says stop; those that were begun are told to their end.
+    /// Starts `at_once` tasks, each of which sells one thing after the other until [`Shop::stop`]; a sale that has begun goes on to its
+    /// refund.
     pub fn run(self: &Arc<Shop>, at_once: usize) -> JoinSet<()> {
         let mut telling = JoinSet::new();
         for _ in 0..at_once {
@@ -139,7 +137,6 @@ impl Shop {
             if let Some(answer) = self.answered(call).await.filter(&is_it) {
                 return answer;
             }
-            self.again.fetch_add(1, Ordering::SeqCst);
             sleep(AGAIN_AFTER).await;
         }
     }
