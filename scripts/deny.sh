@@ -5,10 +5,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 wanted=0.20.2
 # A database that is older knows nothing of what was found since.
 oldest_days=90
-if [ "$(cargo-deny --version 2>/dev/null)" != "cargo-deny $wanted" ]; then
-    say "compiling cargo-deny $wanted (about 2 minutes)"
-    CARGO_TARGET_DIR="$CARGO_TARGET_DIR/tools" cargo install --locked --quiet --debug --force --root "$SAOMA_TOOLS" cargo-deny --version "$wanted"
-fi
+[ "$(cargo-deny --version 2>/dev/null)" = "cargo-deny $wanted" ] || registry_tool cargo-deny $wanted
 cd "$root"
 
 # Makes `work`, and lets cargo-deny read a copy of the folder in $1. It reads only what it has cloned from RustSec's address with git;

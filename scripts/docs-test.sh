@@ -15,7 +15,6 @@ unset DATABASE_URL RUST_LOG
 
 stop_all() { for pid in "$work"/*.pid; do [ -f "$pid" ] && kill "$(cat "$pid")" 2>/dev/null; done; return 0; }
 wait_for() { for _ in $(seq 100); do curl -sf -o /dev/null "$1" && return; sleep 0.1; done; fail "nothing answers at $1"; }
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 # Sets `system`, the folder that stands for the machine's root, with what plays its commands.
 machine() {

@@ -9,17 +9,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$root"
 
 install_mdbook() {
-    local folder="$SAOMA_TOOLS/book" wanted
-    wanted=$(sha256sum <book/requirements.txt)
-    export PATH="$folder/bin:$PATH"
-    [ "$(cat "$folder/ready" 2>/dev/null)" != "$wanted" ] || return 0
-    say "installing mdBook"
-    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3 python3-venv
-    rm -rf "$folder"
-    python3 -m venv "$folder"
-    "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
-        -r book/requirements.txt >&2
-    echo "$wanted" >"$folder/ready"
+    export PATH="$SAOMA_TOOLS/book/bin:$PATH"
+    python_wheels "$SAOMA_TOOLS/book" book/requirements.txt mdBook
 }
 
 build() {

@@ -46,6 +46,31 @@ unpacked() {
     done
 }
 
+# A port that nobody listens on, for now.
+free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
+# python_wheels FOLDER REQUIREMENTS WHAT: programs of the Python registry in a folder of their own, as the requirements name them with
+# their checksums. Installed once, and again where the requirements change.
+python_wheels() {
+    local folder=$1 wanted
+    wanted=$(sha256sum <"$2")
+    [ "$(cat "$folder/ready" 2>/dev/null)" != "$wanted" ] || return 0
+    say "installing $3"
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3 python3-venv
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes -r "$2" >&2
+    echo "$wanted" >"$folder/ready"
+}
+
+# registry_tool NAME VERSION [FLAG OF CARGO INSTALL…]: a program of the crate registry, compiled once.
+registry_tool() {
+    local name=$1 wanted=$2
+    ! cargo install --list --root "$SAOMA_TOOLS" | grep -qx "$name v$wanted:" || return 0
+    say "compiling $name $wanted (about 2 minutes)"
+    CARGO_TARGET_DIR="$CARGO_TARGET_DIR/tools" cargo install --locked --quiet --debug --force --root "$SAOMA_TOOLS" "${@:3}" "$name@$wanted"
+}
+
 # Node.js builds the small site of a release and runs the tests in a browser; `make run` does without.
 need_node() { { command -v node && command -v npm; } >/dev/null || apt_install nodejs npm; }
 

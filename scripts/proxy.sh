@@ -3,7 +3,6 @@
 # scripts/proxy.sh nginx|caddy FOLDER PORT PORT-OF-SAOMA. It listens without TLS on PORT, and keeps everything in FOLDER.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 folder=$2 port=$3 saoma=$4
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 unpacked "$1"
 case $1 in
 nginx)

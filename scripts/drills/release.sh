@@ -18,7 +18,6 @@ unset DATABASE_URL RUST_LOG
 
 stop_all() { for pid in "$work"/*.pid; do [ -f "$pid" ] && kill "$(cat "$pid")" 2>/dev/null; done; return 0; }
 stop() { kill "$(cat "$work/$1.pid")" && tail -s 0.05 --pid="$(cat "$work/$1.pid")" -f /dev/null && rm "$work/$1.pid"; }
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 wait_for() {
     for _ in $(seq 300); do
         curl -sf -o /dev/null "$1" && return
