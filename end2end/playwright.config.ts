@@ -1,7 +1,9 @@
+import { availableParallelism } from 'node:os'
+
 import { defineConfig } from '@playwright/test'
 
 // scripts/end2end.sh names both; the defaults are for `npx playwright test` by hand.
-const chromium = process.env.SAOMA_CHROMIUM ?? '/usr/bin/chromium'
+const chromium = process.env.SAOMA_CHROMIUM_SHELL ?? process.env.SAOMA_CHROMIUM ?? '/usr/bin/chromium'
 const isRoot = process.getuid?.() === 0
 
 export default defineConfig({
@@ -9,7 +11,8 @@ export default defineConfig({
   // Longer than a test may take: `make screens` runs it.
   testIgnore: process.env.SAOMA_SCREENS ? [] : ['screens.spec.ts'],
   fullyParallel: true,
-  workers: 2,
+  // Each waits a part of its time.
+  workers: availableParallelism() + 1,
   retries: 0,
   forbidOnly: true,
   timeout: 60_000,

@@ -3,8 +3,10 @@
 # It takes the binary that `cargo test` has just built (SAOMA_BIN), so that nothing is compiled a second time.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 need_node
+# Both, because only the whole one refuses the cookies of other sites.
 SAOMA_CHROMIUM=$(bash "$root/scripts/chromium.sh")
-export SAOMA_CHROMIUM
+SAOMA_CHROMIUM_SHELL=$(bash "$root/scripts/chromium.sh" shell)
+export SAOMA_CHROMIUM SAOMA_CHROMIUM_SHELL
 export SAOMA_BIN="${SAOMA_BIN:-$CARGO_TARGET_DIR/debug/saoma}"
 cd "$root/end2end"
 stamp="$SAOMA_TOOLS/end2end.stamp"
