@@ -33,6 +33,11 @@ compiler() {
     fi
     command -v apt-get >/dev/null || fail "no $target here: install Rust with rustup and run 'rustup target add $target'"
     apt_install rustc-web cargo-web gcc libc6-dev
+    local needed have
+    needed=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' "$root/Cargo.toml") have=$(/usr/bin/rustc --version | cut -d' ' -f2)
+    printf '%s\n' "$needed" "$have" | sort -CV || fail "Debian's rustc-web is $have here, and $needed is needed: the line
+    deb http://deb.debian.org/debian-security bookworm-security main
+is missing in /etc/apt/sources.list (or install Rust with rustup)"
     debian_name
 }
 
