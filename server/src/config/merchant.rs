@@ -55,6 +55,16 @@ fn is_public_number(mch_id: &MchId) -> bool {
     *mch_id == Merchant::sandbox().mch_id || mch_id.as_str() == "1900007291"
 }
 
+/// Whether the money is play money, for commands that need nothing else of a merchant: they have to find the database that
+/// `serve` uses. Where the credentials cannot be read, the numbers alone say it.
+pub(super) fn is_in_sandbox(s: &Settings) -> bool {
+    let Some(mch_id) = &s.wechat_mch_id else { return true };
+    match credentials(s, s.wechat_appid.as_deref().unwrap_or_default(), mch_id) {
+        Ok(credentials) => credentials.is_sandbox(),
+        Err(_) => MchId::parse(mch_id).is_ok_and(|it| is_public_number(&it)),
+    }
+}
+
 /// Appid, mch_id and a complete set for one of the protocols make a merchant, none of them the sandbox.
 pub(super) fn mode(
     s: &Settings,

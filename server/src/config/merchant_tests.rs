@@ -5,7 +5,10 @@ use wxpay::{Protocol, TradeType, UnixMillis};
 
 use cashier::token::TokenApi;
 
-use super::super::{Config, Mode, VerifyFile, settings::Settings};
+use super::{
+    super::{Config, Mode, VerifyFile, settings::Settings},
+    is_in_sandbox,
+};
 
 /// Keys and certificates that were made for these tests.
 fn fixture(name: &str) -> String {
@@ -38,6 +41,31 @@ fn both() -> Settings {
     let mut s = v3();
     s.wechat_api_key = some("0123456789abcdef0123456789ABCDEF");
     s
+}
+
+#[test]
+fn commands_find_the_database_that_the_server_uses() {
+    let sandbox_elsewhere = |mut s: Settings, change: fn(&mut Settings)| {
+        s.addr = "127.0.0.1:3000".to_owned();
+        s.public_url = some("http://127.0.0.1:3000");
+        s.wechat_base_url = some("http://127.0.0.1:3080");
+        change(&mut s);
+        s
+    };
+    let known_number = sandbox_elsewhere(both(), |s| s.wechat_mch_id = some("10000100"));
+    let known_key =
+        sandbox_elsewhere(both(), |s| s.wechat_api_key = some("192006250b4c09247ec02edce69f6a2d"));
+    for (settings, expected) in
+        [(defaults(), true), (v3(), false), (both(), false), (known_number, true), (known_key, true)]
+    {
+        assert_eq!(is_in_sandbox(&settings), expected, "{:?}", settings.wechat_mch_id);
+        // One whose certificate is another merchant's is not started, and keeps its database.
+        if let Ok(config) = Config::check(settings) {
+            assert_eq!(config.is_sandbox(), expected);
+        }
+    }
+    let unreadable = Settings { wechat_cert: some("/nowhere"), ..v3() };
+    assert!(!is_in_sandbox(&unreadable));
 }
 
 /// The line of a refusal: which setting, and what to do. No secret stands in it.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use confique::{Config as _, File, FileFormat, Layer as _};
 
 use super::{
-    Config, ConfigError, Secret, check::user_token_secret, database, fingerprints::Fingerprints,
+    Config, ConfigError, Secret, check::user_token_secret, database, fingerprints::Fingerprints, merchant,
     secret_files, settings::Settings, sources::sources,
 };
 use cashier::{
@@ -45,7 +45,7 @@ fn read_secrets(settings: &mut Settings) -> Result<Vec<PathBuf>, ConfigError> {
 pub fn load_database(file: Option<&Path>) -> Result<(Secret, DbOptions), ConfigError> {
     let mut settings = settings(layers(file)?)?;
     read_secrets(&mut settings)?;
-    let in_sandbox = settings.wechat_mch_id.is_none();
+    let in_sandbox = merchant::is_in_sandbox(&settings);
     Ok((database::url(settings.database_url.as_deref(), in_sandbox)?, database::options(&settings)?))
 }
 
