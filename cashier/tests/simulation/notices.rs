@@ -255,8 +255,13 @@ impl World {
         if is_v3 {
             let now = (self.wechat.now().get() / 1000).to_string();
             match change {
-                // It is played again, and stamped anew.
-                0 => _ = headers.insert("wechatpay-timestamp", now.parse().unwrap()),
+                // It is played again, and stamped anew. One whose stamp was lost on the way would get its own back in the same second,
+                // and be genuine.
+                0 => {
+                    if let Some(stamp) = headers.get_mut("wechatpay-timestamp") {
+                        *stamp = now.parse().unwrap();
+                    }
+                }
                 1 => _ = headers.insert("wechatpay-nonce", HeaderValue::from_static("0123456789abcdef")),
                 2 => _ = headers.insert("wechatpay-signature", HeaderValue::from_static("c2lnbmVk")),
                 _ => *body = body.replacen("\"ciphertext\":\"", "\"ciphertext\":\"A", 1),
