@@ -14,5 +14,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn main() -> ExitCode {
     // Before any file is made: databases and their copies hold password hashes, balances and tokens.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    // A core dump has the keys in it. It is no reason not to start where a sandbox of the system forbids even this.
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     cli::run(cli::Cli::parse())
 }

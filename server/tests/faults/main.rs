@@ -20,6 +20,7 @@ mod locked;
 mod outage;
 mod own_keys;
 mod permissions;
+mod planted;
 mod pooler;
 mod process;
 mod receiver;
