@@ -16,6 +16,7 @@ use self::clock_ahead::ClockAhead;
 use self::tls::broken;
 use crate::error::Error;
 use crate::host::{Endpoint, is_wechat};
+use crate::observer::{Exchange, UnderWay};
 use crate::types::InvalidValue;
 
 pub(crate) use self::answer::Answer;
@@ -215,6 +216,8 @@ pub(crate) struct Call<'a> {
     pub method: Method,
     /// Path and query, percent-encoded, without the base address.
     pub target: &'a str,
+    /// The path of `target` with names in the place of numbers, for those who measure.
+    pub template: &'a str,
     /// The headers, made for each attempt from path and query as they are sent, without the base address's own path.
     pub headers: &'a (dyn Fn(&str) -> HeaderMap + Send + Sync),
     pub body: &'a str,
@@ -262,10 +265,11 @@ async fn ask(to: To, call: &Call<'_>) -> Result<Reply<Answer>, Error> {
             url.set_path(&format!("{prefix}{path}"));
             url.set_query(query);
             let mut headers = (call.headers)(&sent(&url, prefix));
-            trace.add_to(&mut headers);
+            let mut under_way = begun(call, &url, trace.add_to(&mut headers));
             let request = http.request(call.method.clone(), url.clone()).headers(headers);
             let response = request.body(call.body.to_owned()).send().await.map_err(broken)?;
             let (status, headers) = (response.status(), response.headers().clone());
+            under_way.0.status = Some(status.as_u16());
             Ok(Reply { status, headers, body: Answer::Http(response) })
         }
         To::Service(InProcess(service)) => {
@@ -277,6 +281,19 @@ async fn ask(to: To, call: &Call<'_>) -> Result<Reply<Answer>, Error> {
             Ok(Reply { status: head.status, headers: head.headers, body: Answer::InProcess(body) })
         }
     }
+}
+
+fn begun(call: &Call<'_>, url: &Url, traceparent: Option<String>) -> UnderWay {
+    UnderWay(Exchange {
+        method: if call.method == Method::GET { "GET" } else { "POST" },
+        template: call.template.to_owned(),
+        host: url.host_str().unwrap_or_default().to_owned(),
+        port: url.port_or_known_default(),
+        traceparent,
+        began: Instant::now(),
+        took: Duration::ZERO,
+        status: None,
+    })
 }
 
 /// Path and query, without the path of the base address.

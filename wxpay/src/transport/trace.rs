@@ -16,11 +16,11 @@ impl Trace {
         Trace(Some(Arc::new(traceparent)))
     }
 
-    pub fn add_to(&self, headers: &mut HeaderMap) {
-        let value = self.0.as_ref().and_then(|traceparent| HeaderValue::try_from(traceparent()?).ok());
-        if let Some(value) = value {
-            headers.insert(HeaderName::from_static("traceparent"), value);
-        }
+    /// Adds the header, and returns what it says.
+    pub fn add_to(&self, headers: &mut HeaderMap) -> Option<String> {
+        let traceparent = self.0.as_ref()?()?;
+        headers.insert(HeaderName::from_static("traceparent"), HeaderValue::try_from(&traceparent).ok()?);
+        Some(traceparent)
     }
 }
 

@@ -159,7 +159,8 @@ fn signed(mut request: Fields, merchant: &Merchant) -> String {
 /// Every host gets the same bytes.
 fn call<'a>(target: &'a str, body: &'a str) -> Call<'a> {
     let headers = &|_: &str| HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static(XML))]);
-    Call { method: Method::POST, target, headers, body }
+    // All that WeChat has to know is in the body.
+    Call { method: Method::POST, target, template: target, headers, body }
 }
 
 /// Any HTTP status but 200. WeChat's application answers 200 even to errors, so this comes from something on the way. For a

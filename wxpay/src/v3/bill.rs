@@ -6,12 +6,17 @@ use crate::bill::{BillDate, BillType};
 use crate::types::InvalidValue;
 use crate::verified::Verified;
 
+/// The path at which a bill is asked for.
+pub const TEMPLATE: &str = "/v3/bill/tradebill";
+/// Where the files are, as documented; WeChat's answer says it in full.
+pub const FILES: &str = "/v3/billdownload/file";
+
 /// Where a bill is asked for. With `gzip` the file takes a fifth of the bytes.
 pub fn target(date: BillDate, bill_type: BillType, gzip: bool) -> String {
     let day = date.start().to_beijing_text();
     let (day, bill_type) = (day.get(..10).unwrap_or_default(), bill_type.as_str());
     let packed = if gzip { "&tar_type=GZIP" } else { "" };
-    format!("/v3/bill/tradebill?bill_date={day}&bill_type={bill_type}{packed}")
+    format!("{TEMPLATE}?bill_date={day}&bill_type={bill_type}{packed}")
 }
 
 /// Where a bill's file is.

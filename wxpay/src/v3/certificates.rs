@@ -12,6 +12,8 @@ use crate::types::InvalidValue;
 
 /// What is asked for.
 pub const PATH: &str = "/v3/certificates?algorithm_type=RSA";
+/// The same without its query.
+pub const TEMPLATE: &str = "/v3/certificates";
 
 /// The one algorithm of RSA merchants; those of SM2 have another.
 const AES: &str = "AEAD_AES_256_GCM";

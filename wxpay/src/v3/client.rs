@@ -43,13 +43,14 @@ impl V3<'_> {
     pub async fn place(&self, placing: &Placing) -> Result<Prepay, Error> {
         let trade_type = placing.channel.trade_type;
         let body = transactions::request(placing, &self.credentials.merchant);
-        let answer = self.post(Asked::Other, transactions::target(trade_type), &body).await?;
+        let target = transactions::target(trade_type);
+        let answer = self.post(Asked::Other, (target, target), &body).await?;
         transactions::read(&answer::message(&answer)?, trade_type).map_err(Error::BadField)
     }
 
     pub async fn query(&self, out_trade_no: &OutTradeNo) -> Result<Trade, Error> {
         let target = query::target(&self.credentials.merchant, out_trade_no);
-        let body = self.get(Asked::Other, &target).await?;
+        let body = self.get(Asked::Other, (&target, query::BY_NUMBER)).await?;
         let answer = answer::message(&body)?;
         self.must_be_ours(&answer)?;
         must_be(&answer, "out_trade_no", out_trade_no.as_str())?;
@@ -58,7 +59,7 @@ impl V3<'_> {
 
     pub async fn query_transaction(&self, transaction_id: &TransactionId) -> Result<Trade, Error> {
         let target = query::target_of_transaction(&self.credentials.merchant, transaction_id);
-        let body = self.get(Asked::Other, &target).await?;
+        let body = self.get(Asked::Other, (&target, query::BY_TRANSACTION)).await?;
         let answer = answer::message(&body)?;
         self.must_be_ours(&answer)?;
         must_be(&answer, "transaction_id", transaction_id.as_str())?;
@@ -67,12 +68,12 @@ impl V3<'_> {
 
     pub async fn close(&self, out_trade_no: &OutTradeNo) -> Result<(), Error> {
         let (target, body) = query::close(&self.credentials.merchant, out_trade_no);
-        self.post(Asked::Other, &target, &body).await.map(drop)
+        self.post(Asked::Other, (&target, query::CLOSE), &body).await.map(drop)
     }
 
     pub async fn refund(&self, refund: &Refund) -> Result<Verified<RefundAccepted>, Error> {
         let body = refunds::request(refund);
-        let body = self.post(Asked::Refund, refunds::TARGET, &body).await?;
+        let body = self.post(Asked::Refund, (refunds::TARGET, refunds::TARGET), &body).await?;
         let answer = answer::message(&body)?;
         must_be(&answer, "out_refund_no", refund.out_refund_no.as_str())?;
         must_be(&answer, "transaction_id", refund.transaction_id.as_str())?;
@@ -92,7 +93,7 @@ impl V3<'_> {
             let must_be = "by out_refund_no: API v3 has no list of the refunds of an order";
             return Err(Error::Invalid(InvalidValue { what: "the refund query", must_be }));
         };
-        let body = self.get(Asked::RefundState, &refunds::target(number)).await?;
+        let body = self.get(Asked::RefundState, (&refunds::target(number), refunds::BY_NUMBER)).await?;
         let answer = answer::message(&body)?;
         must_be(&answer, "out_refund_no", number.as_str())?;
         refunds::read_state(&answer).map(Verified::vouch).map_err(Error::BadField)
@@ -104,7 +105,8 @@ impl V3<'_> {
         bill_type: BillType,
         gzip: bool,
     ) -> Result<Bill, BillError> {
-        let answer = self.get(Asked::Other, &bill::target(date, bill_type, gzip)).await;
+        let target = bill::target(date, bill_type, gzip);
+        let answer = self.get(Asked::Other, (&target, bill::TEMPLATE)).await;
         let answer = answer.map_err(|error| match error.code() {
             Some(ErrCode::NoStatementExist) => BillError::NoBill,
             Some(ErrCode::StatementCreating) => BillError::Creating,
@@ -115,7 +117,8 @@ impl V3<'_> {
         let at = self.transport.toward(&file.download_url);
         let (host, target) = at.ok_or(Error::Foreign { field: "download_url" })?;
         let headers = &|sent: &str| self.headers(&Method::GET, sent, "");
-        let call = Call { method: Method::GET, target: &target, headers, body: "" };
+        let (target, template) = (&target, bill::FILES);
+        let call = Call { method: Method::GET, target, template, headers, body: "" };
         let Reply { status, headers, body } = host.open(&call, Bill::begin(self.budget)).await?;
         match status {
             StatusCode::OK => Ok(Bill::new(body).with_sha1(file.sha1)),
@@ -133,12 +136,12 @@ impl V3<'_> {
         refresh.refresh(&self.credentials, self.clock, why, transport, headers, self.budget).await
     }
 
-    async fn get(&self, asked: Asked, target: &str) -> Result<Verified<Vec<u8>>, Error> {
-        self.ask(asked, Method::GET, target, "").await
+    async fn get(&self, asked: Asked, to: (&str, &str)) -> Result<Verified<Vec<u8>>, Error> {
+        self.ask(asked, Method::GET, to, "").await
     }
 
-    async fn post(&self, asked: Asked, target: &str, body: &str) -> Result<Verified<Vec<u8>>, Error> {
-        self.ask(asked, Method::POST, target, body).await
+    async fn post(&self, asked: Asked, to: (&str, &str), body: &str) -> Result<Verified<Vec<u8>>, Error> {
+        self.ask(asked, Method::POST, to, body).await
     }
 
     /// The body of an answer that WeChat signed. One that it did not sign is asked for once more while there is time: WeChat
@@ -147,7 +150,7 @@ impl V3<'_> {
         &self,
         asked: Asked,
         method: Method,
-        target: &str,
+        (target, template): (&str, &str),
         body: &str,
     ) -> Result<Verified<Vec<u8>>, Error> {
         let start = Instant::now();
@@ -161,7 +164,7 @@ impl V3<'_> {
             read.map_err(|_| Error::Timeout { budget_ms })??;
         }
         let headers = &|sent: &str| self.headers(&method, sent, body);
-        let call = Call { method: method.clone(), target, headers, body };
+        let call = Call { method: method.clone(), target, template, headers, body };
         let first = self.once(asked, &call, left()).await;
         let Err(Error::Unverified(error)) = first else { return first };
         if let Some(serial) = error.unknown_certificate() {

@@ -12,6 +12,13 @@ use crate::trade::{Trade, TradeState};
 use crate::types::{InvalidValue, OutTradeNo, TransactionId};
 use crate::verified::Verified;
 
+/// The path at which an order is queried by the merchant's number.
+pub const BY_NUMBER: &str = "/v3/pay/transactions/out-trade-no/{out_trade_no}";
+/// The path at which a payment is queried by WeChat's number.
+pub const BY_TRANSACTION: &str = "/v3/pay/transactions/id/{transaction_id}";
+/// The path at which an order is closed.
+pub const CLOSE: &str = "/v3/pay/transactions/out-trade-no/{out_trade_no}/close";
+
 /// Where an order is queried by the merchant's number.
 pub fn target(merchant: &Merchant, out_trade_no: &OutTradeNo) -> String {
     let number = utf8_percent_encode(out_trade_no.as_str(), UNRESERVED);

@@ -76,7 +76,8 @@ impl Refresh {
             };
         }
         last.tried = Some(now);
-        let call = Call { method: Method::GET, target: certificates::PATH, headers, body: "" };
+        let (target, template) = (certificates::PATH, certificates::TEMPLATE);
+        let call = Call { method: Method::GET, target, template, headers, body: "" };
         let reply = transport.exchange(&call, ANSWER_LIMIT, budget).await?;
         if reply.status != StatusCode::OK {
             let error = reply.refusal(Asked::Other);

@@ -14,6 +14,8 @@ use crate::verified::Verified;
 
 /// Where a refund is asked for.
 pub const TARGET: &str = "/v3/refund/domestic/refunds";
+/// The path at which one is queried.
+pub const BY_NUMBER: &str = "/v3/refund/domestic/refunds/{out_refund_no}";
 
 /// The body. Without a `notify_url` the result may be told to the platform's address as v2 tells it, so name one.
 pub fn request(refund: &Refund) -> String {

@@ -105,7 +105,8 @@ impl Weixin {
             _ => HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
         };
         let budget = Budget { first: BUDGET, total: BUDGET };
-        let call = Call { method, target, headers, body };
+        let template = target.split('?').next().unwrap_or_default();
+        let call = Call { method, target, template, headers, body };
         let reply = self.transport.exchange(&call, ANSWER_LIMIT, budget).await?;
         match reply.status {
             StatusCode::OK => Ok(reply.body),

@@ -252,6 +252,7 @@ async fn an_observer_is_told_of_each_call_how_it_ended_and_how_late_it_is_there(
     let observed = |client: Client| {
         let told = Arc::clone(&told);
         client.with_observer(move |ended| {
+            assert!(ended.exchanges.iter().all(|exchange| exchange.took <= ended.took), "{ended:?}");
             let failed = ended.error.map(Error::is_unknown);
             told.lock().unwrap().push((ended.api, ended.protocol, failed, ended.clock_ahead_s, ended.took));
         })
@@ -271,6 +272,28 @@ async fn an_observer_is_told_of_each_call_how_it_ended_and_how_late_it_is_there(
     };
     assert!(ahead_s + UnixMillis::now().get() / 1000 - 784_111_777 <= 1, "{ahead_s}");
     assert!(took >= Duration::from_millis(50), "{took:?}");
+}
+
+#[tokio::test]
+async fn an_observer_is_told_of_each_request_that_a_call_made_and_of_its_path_without_numbers() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let (silent, well) = (Host::start(Does::Hangs).await, Host::start(http("200 OK", "", &not_paid())).await);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let client = silent.client(Some(&well)).with_budget(50, 5_000).with_trace(|| Some(PARENT.to_owned()));
+    let client = client.with_observer(move |ended| tell.lock().unwrap().push(ended.exchanges.clone()));
+    query(&client).await.unwrap();
+    let told = told.lock().unwrap();
+    let [[first, second]] = [&told[0][..]] else { panic!("{told:?}") };
+    assert_eq!((first.status, second.status), (None, Some(200)));
+    assert!(first.took >= Duration::from_millis(50) && second.began >= first.began + first.took, "{told:?}");
+    for (exchange, host) in [(first, &silent), (second, &well)] {
+        assert_eq!((exchange.method, &*exchange.template), ("POST", "/pay/orderquery"));
+        assert_eq!(exchange.traceparent.as_deref(), Some(PARENT));
+        let port = exchange.port.unwrap();
+        assert_eq!(format!("http://{}:{port}", exchange.host), host.base_url);
+    }
+    assert_eq!(told.len(), 1);
 }
 
 #[tokio::test]
