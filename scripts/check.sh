@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Formatting, lints and documentation with warnings denied, module circles, dependencies, licences and bans. Clippy runs for each
-# side as it is built: all that runs on the server, `wxpay` alone (as another project would take it), and the browser's part.
+# side as it is built: all that runs on the server, `wxpay` alone (as another project would take it), the server as it is released, and the
+# browser's part.
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 cd "$root"
 cargo clippy --version >/dev/null 2>&1 || apt_install rust-web-clippy
@@ -19,6 +20,7 @@ impure=$(cargo tree --locked -p recharge -e normal --prefix none | grep -E '^(ax
 say "clippy, server side"
 cargo clippy --locked --quiet --workspace --exclude frontend --all-targets --features "$all_features,server/drills" -- -D warnings
 cargo clippy --locked --quiet -p wxpay -- -D warnings
+cargo clippy --locked --quiet -p server -- -D warnings
 say "clippy, browser side"
 cargo_wasm clippy --quiet -p frontend -p app --features app/hydrate -- -D warnings
 say "documentation"

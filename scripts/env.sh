@@ -4,7 +4,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export SAOMA_TOOLS="${SAOMA_TOOLS:-$root/.tools}"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$root/target}"
 # What the server's side is built with in tests and checks: one set, so that nothing is compiled twice.
-all_features=app/ssr,wxpay/client
+all_features=app/ssr,wxpay/client,server/otlp
 export PATH="$SAOMA_TOOLS/bin:$SAOMA_TOOLS/node_modules/.bin:$PATH"
 # scripts/setup.sh writes down the compiler that can build for the browser. Empty: the default one can.
 if [ -s "$SAOMA_TOOLS/toolchain" ]; then

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use observe::request::Request;
+use observe::spans;
 use recharge::apps::Apps;
 use recharge::audit::Actor;
 use recharge::command::{Lane, RecordEvent};
@@ -103,7 +103,7 @@ impl Cashier {
         // v3 signs the time, which is this cashier's.
         let signing_clock = clock.clone();
         let wechat = wechat.with_clock(move || signing_clock.now()).with_observer(wechat_calls::measure);
-        let wechat = wechat.with_trace(|| Some(Request::current()?.trace.traceparent()));
+        let wechat = wechat.with_trace(|| spans::call().map(|trace| trace.traceparent()));
         let watched = Watched::default();
         let rules = LiveRules::from(Arc::new(Rules {
             apps: Apps { main: wechat.appid().clone(), mobile: settings.mobile_app.clone() },

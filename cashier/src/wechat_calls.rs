@@ -1,5 +1,9 @@
-//! How calls of WeChat end and how long they take, for the metrics.
+//! How calls of WeChat end and how long they take, for the metrics, and the spans of their requests.
 
+use observe::{
+    request::{Request, Trace},
+    spans::{self, Called},
+};
 use wxpay::Error;
 use wxpay::observer::Ended;
 
@@ -11,6 +15,29 @@ pub(crate) fn measure(ended: &Ended<'_>) {
     if let Some(ahead_s) = ended.clock_ahead_s {
         let most = i64::from(i32::MAX);
         observe::CLOCK_AHEAD.of([]).set(i32::try_from(ahead_s.clamp(-most, most)).unwrap_or(0).into());
+    }
+    trace(ended, &protocol);
+}
+
+fn trace(ended: &Ended<'_>, protocol: &str) {
+    let parent = Request::current().map(|request| request.trace.span);
+    let last = ended.exchanges.len();
+    for (exchange, n) in ended.exchanges.iter().zip(1..) {
+        let sent = exchange.traceparent.as_ref().and_then(|sent| Trace::read(sent.as_bytes()));
+        let Some(trace) = sent else { continue };
+        spans::called(&Called {
+            trace: Trace { parent, ..trace },
+            method: exchange.method,
+            template: &exchange.template,
+            host: &exchange.host,
+            port: exchange.port,
+            began: exchange.began,
+            took: exchange.took,
+            status: exchange.status,
+            api: ended.api.name(),
+            protocol,
+            outcome: (n == last).then(|| outcome(ended.error)),
+        });
     }
 }
 

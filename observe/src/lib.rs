@@ -1,10 +1,11 @@
 //! What can be seen of a running server from outside: every metric, once, with its name, labels and help text, of which `/metrics`
-//! and docs/metrics.md are made ([`list::LIST`]); and which request the work at hand is for ([`request`]).
+//! and docs/metrics.md are made ([`list::LIST`]); which request the work at hand is for ([`request`]); and the spans of requests and calls ([`spans`]).
 
 mod document;
 pub mod family;
 pub mod list;
 pub mod request;
+pub mod spans;
 
 pub use document::document;
 pub use list::*;

@@ -29,23 +29,19 @@ pub struct RequestId {
 /// The place in a trace (W3C Trace Context, <https://www.w3.org/TR/trace-context/>): all that happens for one cause, and our part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
-    trace: [u8; 16],
-    span: [u8; 8],
-    flags: u8,
+    pub trace: [u8; 16],
+    /// Our part.
+    pub span: [u8; 8],
+    /// The part for which ours happens, if there is one.
+    pub parent: Option<[u8; 8]>,
+    /// Whether whoever began the trace wants its parts to be kept.
+    pub sampled: bool,
 }
 
 impl Request {
     /// By what the caller sent in `X-Request-Id` and `traceparent`, as far as it can be used; the rest is made.
     pub fn of(id: Option<&[u8]>, traceparent: Option<&[u8]>) -> Request {
-        let mut random = [0; 24];
-        rand::fill(&mut random);
-        let (trace, span) = random.split_at(16);
-        let trace = Trace { trace: array(trace), span: array(span), flags: 0 };
-        let trace = traceparent.and_then(Caller::read).map_or(trace, |caller| Trace {
-            trace: caller.trace,
-            flags: caller.flags,
-            ..trace
-        });
+        let trace = traceparent.and_then(Trace::read).map_or_else(Trace::begun, |caller| caller.child());
         let id = id.and_then(RequestId::read).unwrap_or_else(|| RequestId::made(trace.span));
         Request { id, trace }
     }
@@ -108,26 +104,21 @@ impl fmt::Debug for RequestId {
 }
 
 impl Trace {
-    /// The trace's id: 32 hexadecimal digits.
-    pub fn id(&self) -> impl Display + use<> {
-        Hex(self.trace)
+    /// A trace that begins here.
+    pub fn begun() -> Trace {
+        let mut trace = [0; 16];
+        rand::fill(&mut trace);
+        Trace { trace, span: new_span(), parent: None, sampled: false }
     }
 
-    /// The header `traceparent` of a call that is made for the request: our part is its parent.
-    pub fn traceparent(&self) -> String {
-        format!("00-{}-{}-{:02x}", Hex(self.trace), Hex(self.span), self.flags)
+    /// A new part, which happens for this one.
+    pub fn child(&self) -> Trace {
+        Trace { span: new_span(), parent: Some(self.span), ..*self }
     }
-}
 
-/// What `traceparent` says of a caller.
-struct Caller {
-    trace: [u8; 16],
-    flags: u8,
-}
-
-impl Caller {
-    /// `version-trace-span-flags`; a later version may have more behind it. Zeros are no trace and no span.
-    fn read(text: &[u8]) -> Option<Caller> {
+    /// What the header `traceparent` says: `version-trace-span-flags`; a later version may have more behind it. Zeros are no trace
+    /// and no span.
+    pub fn read(text: &[u8]) -> Option<Trace> {
         let (version, rest) = (text.get(..2)?, text.get(2..55)?);
         let is_shaped = rest[0] == b'-' && rest[33] == b'-' && rest[50] == b'-';
         let is_long = text.len() > 55;
@@ -135,10 +126,27 @@ impl Caller {
             return None;
         }
         unhex::<1>(version)?;
-        let (trace, span, flags) =
-            (unhex(&rest[1..33])?, unhex::<8>(&rest[34..50])?, unhex::<1>(&rest[51..53])?);
-        (trace != [0; 16] && span != [0; 8]).then_some(Caller { trace, flags: flags[0] & 1 })
+        let (trace, span, [flags]) =
+            (unhex(&rest[1..33])?, unhex(&rest[34..50])?, unhex::<1>(&rest[51..53])?);
+        let sampled = flags & 1 == 1;
+        (trace != [0; 16] && span != [0; 8]).then_some(Trace { trace, span, parent: None, sampled })
     }
+
+    /// The trace's id: 32 hexadecimal digits.
+    pub fn id(&self) -> impl Display + use<> {
+        Hex(self.trace)
+    }
+
+    /// The header `traceparent` of a call that is made for the request: our part is its parent.
+    pub fn traceparent(&self) -> String {
+        format!("00-{}-{}-{:02x}", Hex(self.trace), Hex(self.span), u8::from(self.sampled))
+    }
+}
+
+fn new_span() -> [u8; 8] {
+    let mut span = [0; 8];
+    rand::fill(&mut span);
+    span
 }
 
 struct Hex<const N: usize>([u8; N]);
@@ -168,12 +176,6 @@ fn unhex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    let mut array = [0; N];
-    array.copy_from_slice(&bytes[..N]);
-    array
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +189,9 @@ mod tests {
         assert_eq!((ours.len(), &ours[..36], &ours[52..]), (55, &PARENT[..36], "-01"));
         assert_ne!(ours, PARENT);
         assert_eq!(request.id.as_str(), &ours[36..52], "the id is our part's");
+        assert_eq!(request.trace.parent, Trace::read(PARENT.as_bytes()).map(|caller| caller.span));
+        let called = request.trace.child();
+        assert_eq!((called.trace, called.parent), (request.trace.trace, Some(request.trace.span)));
         assert_ne!(Request::of(None, Some(PARENT.as_bytes())).id, request.id);
     }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Has somebody else's program judge the contract: run.sh validator, redocly or spectral (DOCUMENT is the file), run.sh types (EXAMPLE is a
 # folder of programs besides, which have to fit the types that are made from the document), or run.sh schemathesis
-# (SERVER is a server's address, KEY one of its keys, SECONDS_MOST how long). Installs what it needs, once.
+# (SERVER is a server's address, KEY one of its keys, SECONDS_MOST how long). Or run.sh otlp receives spans until it is ended.
+# Installs what it needs, once.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/env.sh"
 judges="$root/server/judges" tools="$SAOMA_TOOLS/contract-judges"
 mkdir -p "$tools"
@@ -68,5 +69,9 @@ schemathesis)
     exec "$tools/python/venv/bin/schemathesis" --config-file "$judges/python/schemathesis.toml" run "$SERVER/api/openapi.json" \
         --url "$SERVER" --include-path-regex '^/api/v1/' --seed "${SEED:-1}" --generation-deterministic --max-time "$SECONDS_MOST" 9>&-
     ;;
-*) fail "which judge? validator, redocly, spectral, types or schemathesis" ;;
+otlp)
+    python_wheels "$tools/otlp" "$judges/otlp/requirements.txt" "OpenTelemetry's messages"
+    exec "$tools/otlp/bin/python" "$judges/otlp/receiver.py" 9>&-
+    ;;
+*) fail "which judge? validator, redocly, spectral, types, schemathesis or otlp" ;;
 esac

@@ -243,6 +243,8 @@ async fn execute_simple(command: Command, handed_over: Option<TcpListener>) -> R
 async fn serve(handed_over: Option<TcpListener>, file: Option<&Path>) -> Result<(), Failure> {
     let config = config::load(file)?;
     log::init(config.log_format);
+    #[cfg(feature = "otlp")]
+    server::otlp::start()?;
     let (stop, mut reload) = (stop_signal()?, reload_signal()?);
     allow_connections(config.max_connections);
     let (who, has_terminal) = (config.identity(), std::io::stdin().is_terminal());
@@ -282,6 +284,8 @@ async fn serve(handed_over: Option<TcpListener>, file: Option<&Path>) -> Result<
     }
     tracing::info!("stopping: running requests may end");
     running.stop().await;
+    #[cfg(feature = "otlp")]
+    server::otlp::stop().await;
     Ok(())
 }
 

@@ -38,6 +38,8 @@ mod official_account;
 pub mod openapi;
 mod operation;
 pub mod operators;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod payer_session;
 mod polls;
 mod problem;

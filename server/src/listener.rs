@@ -187,9 +187,10 @@ async fn connection(
     let service = service_fn(move |request: Request<Incoming>| {
         let app = app.clone();
         async move {
-            let under_way = requests.came(request.method(), request.uri().path());
             let given = |name| request.headers().get(name).map(HeaderValue::as_bytes);
             let named = request::Request::of(given(REQUEST_ID), given(TRACEPARENT));
+            let under_way = requests.came(request.method(), request.uri().path(), named);
+            let named = under_way.request();
             let mut response = named.during(answer(request, app, seat, peer, limits)).await;
             if let Ok(id) = HeaderValue::from_str(named.id.as_str()) {
                 response.headers_mut().insert(HeaderName::from_static(REQUEST_ID), id);

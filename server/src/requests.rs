@@ -1,4 +1,5 @@
-//! What is measured of requests, by the pattern of the route that serves them: an address may hold the number of an order.
+//! What is measured of requests, by the pattern of the route that serves them, and the span that each becomes: an address may hold the
+//! number of an order.
 
 use std::{
     sync::OnceLock,
@@ -7,7 +8,13 @@ use std::{
 
 use app::access::Route;
 use http::{Method, StatusCode};
-use observe::{Gauge, Histogram, IntCounter};
+use observe::{
+    Gauge, Histogram, IntCounter,
+    request::Request,
+    spans::{self, Answered, Served},
+};
+
+use crate::config::PublicUrl;
 
 /// The patterns of all routes.
 #[derive(Debug)]
@@ -15,6 +22,7 @@ pub struct Requests {
     patterns: matchit::Router<usize>,
     paths: Vec<Path>,
     in_flight: Gauge,
+    served: Served,
 }
 
 /// One pattern; its series are made at the first request by a method, so that what nobody asks for has none.
@@ -23,6 +31,9 @@ struct Path {
     pattern: String,
     methods: [OnceLock<Series>; METHODS.len()],
 }
+
+/// Stands for the pattern of an address that is not there.
+const NONE: &str = "none";
 
 /// The last one stands for all others.
 const METHODS: [&str; 6] = ["GET", "POST", "PATCH", "DELETE", "HEAD", "other"];
@@ -37,19 +48,25 @@ struct Series {
 /// A request that is being answered.
 #[derive(Debug)]
 pub struct UnderWay<'r> {
+    requests: &'r Requests,
+    path: &'r Path,
     series: &'r Series,
-    in_flight: &'r Gauge,
+    method: &'static str,
+    request: Request,
     began: Instant,
+    status: Option<StatusCode>,
 }
 
 impl Requests {
-    pub fn of(routes: &[Route]) -> Requests {
+    /// Of a server whose callers reach it at `public_url`.
+    pub fn of(routes: &[Route], public_url: &PublicUrl) -> Requests {
         let mut requests = Requests {
             patterns: matchit::Router::new(),
             paths: Vec::new(),
             in_flight: observe::HTTP_IN_FLIGHT.of([]),
+            served: served(public_url),
         };
-        requests.add("none".to_owned());
+        requests.add(NONE.to_owned());
         for route in routes {
             let place = requests.paths.len();
             // The same pattern may stand there for several methods.
@@ -65,15 +82,26 @@ impl Requests {
     }
 
     /// A request came.
-    pub fn came(&self, method: &Method, path: &str) -> UnderWay<'_> {
+    pub fn came(&self, method: &Method, path: &str, request: Request) -> UnderWay<'_> {
         let place = self.patterns.at(path).map_or(0, |found| *found.value);
+        let path = &self.paths[place];
         self.in_flight.inc();
         UnderWay {
-            series: self.paths[place].series(method),
-            in_flight: &self.in_flight,
+            requests: self,
+            path,
+            series: path.series(method),
+            method: spans::method(method.as_str()),
+            request: spans::begun(request),
             began: Instant::now(),
+            status: None,
         }
     }
+}
+
+fn served(public_url: &PublicUrl) -> Served {
+    let (scheme, usual) = if public_url.is_https() { ("https", 443) } else { ("http", 80) };
+    let port = public_url.authority().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    Served { scheme, host: public_url.host().to_owned(), port: port.unwrap_or(usual) }
 }
 
 impl Path {
@@ -89,9 +117,15 @@ impl Path {
 }
 
 impl UnderWay<'_> {
+    /// The request, for those who work for it.
+    pub fn request(&self) -> Request {
+        self.request
+    }
+
     /// Its answer begins.
-    pub fn answered(self, status: StatusCode) -> Duration {
+    pub fn answered(mut self, status: StatusCode) -> Duration {
         let took = self.began.elapsed();
+        self.status = Some(status);
         self.series.seconds.observe(took.as_secs_f64());
         let class = usize::from(status.as_u16() / 100).clamp(2, 5);
         self.series.answers[class - 2].inc();
@@ -101,7 +135,16 @@ impl UnderWay<'_> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.in_flight.dec();
+        self.requests.in_flight.dec();
+        let route = Some(&*self.path.pattern).filter(|pattern| *pattern != NONE);
+        spans::answered(&Answered {
+            request: self.request,
+            served: &self.requests.served,
+            method: self.method,
+            route,
+            began: self.began,
+            status: self.status.map(|status| status.as_u16()),
+        });
     }
 }
 
@@ -109,11 +152,27 @@ impl Drop for UnderWay<'_> {
 mod tests {
     use super::*;
 
+    fn public_url(text: &str) -> PublicUrl {
+        PublicUrl::parse("SAOMA_PUBLIC_URL", text).unwrap()
+    }
+
+    #[test]
+    fn a_span_says_where_callers_reach_the_server() {
+        for (address, scheme, host, port) in [
+            ("https://pay.example.com", "https", "pay.example.com", 443),
+            ("http://pay.example.com:3000", "http", "pay.example.com", 3000),
+            ("http://[::1]", "http", "[::1]", 80),
+        ] {
+            let expected = Served { scheme, host: host.to_owned(), port };
+            assert_eq!(served(&public_url(address)), expected);
+        }
+    }
+
     #[test]
     fn a_request_counts_for_its_pattern_and_an_address_that_is_not_there_for_none() {
-        let requests = Requests::of(&crate::router::register());
+        let requests = Requests::of(&crate::router::register(), &public_url("http://127.0.0.1:3000"));
         let pattern = |method: Method, path: &str| {
-            requests.came(&method, path).answered(StatusCode::OK);
+            requests.came(&method, path, Request::of(None, None)).answered(StatusCode::OK);
             let place = requests.patterns.at(path).map_or(0, |found| *found.value);
             requests.paths[place].pattern.clone()
         };
@@ -130,7 +189,7 @@ mod tests {
     #[test]
     fn every_route_of_the_register_has_a_pattern_of_its_own() {
         let routes = crate::router::register();
-        let requests = Requests::of(&routes);
+        let requests = Requests::of(&routes, &public_url("http://127.0.0.1:3000"));
         for route in &routes {
             assert!(requests.paths.iter().any(|path| *path.pattern == *route.path), "{}", route.path);
         }

@@ -184,8 +184,9 @@ pub async fn start_on(handed_over: Option<TcpListener>, config: Config) -> Resul
     let loops = background::start(&server, config.cashier.query_limit_per_s);
     let routes = router::router(server.clone());
     let limits = Limits::new(config.max_connections as usize, &config.trusted_proxies);
+    let reached_at = public_url.clone();
     tasks.push(tokio::spawn(async move {
-        let requests = Requests::of(&router::register());
+        let requests = Requests::of(&router::register(), &reached_at);
         listener::serve(listener, routes, requests, limits, until(stopped)).await;
         drop(loops);
     }));

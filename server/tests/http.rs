@@ -105,6 +105,9 @@ mod notices_v3;
 mod oauth;
 #[path = "http/operators.rs"]
 mod operators;
+#[cfg(feature = "otlp")]
+#[path = "http/otlp.rs"]
+mod otlp;
 #[path = "http/pages.rs"]
 mod pages;
 #[path = "http/past.rs"]

@@ -8,6 +8,7 @@ use tokio::{
 };
 
 use super::*;
+use crate::config::PublicUrl;
 
 struct Running {
     addr: SocketAddr,
@@ -48,7 +49,8 @@ fn start_behind(max_connections: usize, proxies: &[IpNet]) -> Running {
     let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let addr = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
-    let ended = tokio::spawn(serve(listener, app, Requests::of(&[]), limits, async {
+    let requests = Requests::of(&[], &PublicUrl::local(addr));
+    let ended = tokio::spawn(serve(listener, app, requests, limits, async {
         let _ = stopped.await;
     }));
     Running { addr, stop: Some(stop), ended }

@@ -16,13 +16,15 @@ use super::common::{SECRET, client, on_both, signed, text};
 use recharge::User;
 use server::user_token::UserTokens;
 
-const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+pub const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
 /// The real program with JSON lines, its log in a file.
-struct Program {
-    child: Child,
-    url: String,
-    http: Client,
+pub struct Program {
+    pub child: Child,
+    pub url: String,
+    /// WeChat's place.
+    pub sandbox: String,
+    pub http: Client,
     log: std::path::PathBuf,
 }
 
@@ -35,6 +37,10 @@ impl Drop for Program {
 
 impl Program {
     fn start(folder: &Path, format: &str) -> Program {
+        Program::start_with(folder, format, &[])
+    }
+
+    pub fn start_with(folder: &Path, format: &str, more: &[(&str, &str)]) -> Program {
         let log = folder.join(format!("{format}.log"));
         let mut command = Command::new(env!("CARGO_BIN_EXE_saoma"));
         command.current_dir(folder).env_clear().stdin(Stdio::null());
@@ -44,26 +50,31 @@ impl Program {
             ("SAOMA_USER_TOKEN_SECRET", SECRET),
             ("SAOMA_ADMIN_PASSWORD", "correct horse battery"),
             ("SAOMA_LOG_FORMAT", format),
-        ] {
+        ]
+        .iter()
+        .chain(more)
+        {
             command.env(name, value);
         }
         command.stdout(Stdio::piped()).stderr(File::create(&log).unwrap());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let url = lines
-            .find_map(|line| Some(line.unwrap().split_once(" on http://")?.1.trim().to_owned()))
-            .unwrap_or_else(|| panic!("{}", std::fs::read_to_string(&log).unwrap()));
+        let mut address = |before: &str| {
+            let found = lines.find_map(|line| Some(line.unwrap().split_once(before)?.1.trim().to_owned()));
+            found.unwrap_or_else(|| panic!("{}", std::fs::read_to_string(&log).unwrap()))
+        };
+        let (url, sandbox) = (address(" on "), address(" is played by "));
         std::thread::spawn(move || lines.for_each(drop));
-        Program { child, url: format!("http://{url}"), http: client(), log }
+        Program { child, url, sandbox, http: client(), log }
     }
 
     /// The lines that have this word.
-    fn lines(&self, word: &str) -> Vec<String> {
+    pub fn lines(&self, word: &str) -> Vec<String> {
         let text = std::fs::read_to_string(&self.log).unwrap();
         text.lines().filter(|line| line.contains(word)).map(str::to_owned).collect()
     }
 
-    async fn order(&self, id: &str) -> Response {
+    pub async fn order(&self, id: &str) -> Response {
         let user = User::new("ann", "ann").unwrap();
         let token = UserTokens::new(SECRET.as_bytes()).issue(&user, UnixMillis::now(), 3600).unwrap();
         let request = self.http.post(format!("{}/wxpay/recharge", self.url));
