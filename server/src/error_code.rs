@@ -71,13 +71,13 @@ codes! {
     TooManyRefunds = CONFLICT "too_many_refunds" "No more refunds of this payment are possible" "这笔支付不能再退款";
     BalanceKeptBySite = CONFLICT "balance_kept_by_site" "The site keeps the balances itself" "余额由网站自己管理";
     HoldEnded = CONFLICT "hold_ended" "The hold has ended" "冻结已结束";
-    HoldExpired = CONFLICT "hold_expired" "The hold has expired" "冻结已过期";
+    HoldExpired = CONFLICT "hold_expired" "The hold has expired" "冻结已到期";
     TooManyOpen = CONFLICT "too_many_open" "Too many orders are open" "未付的订单太多";
     UserDailyLimit = CONFLICT "user_daily_limit" "The user may not order so much today" "用户今天不能再充这么多";
     IdempotencyKeyReused = CONFLICT "idempotency_key_reused" "The idempotency key was used for something else" "幂等键已用于别的内容";
-    RotationOpen = CONFLICT "rotation_open" "The secret before is still in use" "之前的密文仍在使用";
-    EndpointDisabled = CONFLICT "endpoint_disabled" "The webhook endpoint is disabled" "这个回调地址已停用";
-    TooManyEndpoints = CONFLICT "too_many_endpoints" "There are too many webhook endpoints" "回调地址太多";
+    RotationOpen = CONFLICT "rotation_open" "The secret before is still in use" "旧签名密钥仍在使用";
+    EndpointDisabled = CONFLICT "endpoint_disabled" "The webhook endpoint is disabled" "这个推送地址已停用";
+    TooManyEndpoints = CONFLICT "too_many_endpoints" "There are too many webhook endpoints" "推送地址太多";
     Changed = CONFLICT "changed" "It was changed meanwhile" "期间已被改动";
     CursorLost = GONE "cursor_lost" "The cursor's event is not there any more" "游标所指的事件已不在";
     TooLarge = PAYLOAD_TOO_LARGE "too_large" "The body is too large" "请求体太大";
@@ -94,7 +94,7 @@ codes! {
     WechatNotAnswering = SERVICE_UNAVAILABLE "wechat_not_answering" "WeChat does not answer" "微信没有应答";
     Crowded = SERVICE_UNAVAILABLE "crowded" "Too many orders at once, try again" "下单太多，请重试";
     Refused = SERVICE_UNAVAILABLE "refused" "WeChat did not accept it" "微信没有接受";
-    Stopped = SERVICE_UNAVAILABLE "stopped" "Stopped until an operator acts" "已停止，等待管理员处理";
+    Stopped = SERVICE_UNAVAILABLE "stopped" "Stopped until an operator acts" "已停止，等待操作员处理";
     DailyLimit = SERVICE_UNAVAILABLE "daily_limit" "The limit of the day is reached" "已达当日上限";
     Wechat = SERVICE_UNAVAILABLE "wechat" "WeChat refused" "微信拒绝了请求";
     Seal = SERVICE_UNAVAILABLE "seal" "It could not be sealed" "无法加密保存";

@@ -84,7 +84,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::post(
             "/api/v1/debits/{debit}/reversals",
             "createReversal",
-            ["Give a debit back, or a part of it", "冲回扣款，可部分冲回"],
+            ["Give a debit back, or a part of it", "冲正扣款，可部分冲正"],
         )
         .idempotency_key()
         .takes::<WantedBack>()

@@ -47,27 +47,27 @@ pub(super) fn operations() -> Vec<Operation> {
     const ALL: &str = "/api/v1/webhook_endpoints";
     const ONE: &str = "/api/v1/webhook_endpoints/{endpoint}";
     vec![
-        Operation::post(ALL, "createWebhookEndpoint", ["Make a webhook endpoint", "新建回调地址"])
+        Operation::post(ALL, "createWebhookEndpoint", ["Make a webhook endpoint", "新建推送地址"])
             .says("The site is told there of what happens from now on, by signed `POST`s (Standard Webhooks). At most 20.")
             .takes::<Wanted>()
             .answers::<Shown>(201, "Made. `secret` is shown here and never again.")
             .refuses(&[Code::TooManyEndpoints, Code::Seal]),
-        Operation::get(ALL, "listWebhookEndpoints", ["List webhook endpoints, the oldest first", "回调地址列表，旧的在前"])
+        Operation::get(ALL, "listWebhookEndpoints", ["List webhook endpoints, the oldest first", "推送地址列表，旧的在前"])
             .answers_page::<Shown>("All of them; `next` is always `null`."),
-        Operation::get(ONE, "getWebhookEndpoint", ["Read a webhook endpoint", "查询回调地址"])
+        Operation::get(ONE, "getWebhookEndpoint", ["Read a webhook endpoint", "查询推送地址"])
             .answers::<Shown>(200, "As it is."),
-        Operation::patch(ONE, "changeWebhookEndpoint", ["Change a webhook endpoint", "修改回调地址"])
+        Operation::patch(ONE, "changeWebhookEndpoint", ["Change a webhook endpoint", "修改推送地址"])
             .says("What is left out stays.")
             .takes::<Changed>()
             .answers::<Shown>(200, "As it is now.")
             .refuses(&[Code::Changed]),
-        Operation::delete(ONE, "deleteWebhookEndpoint", ["Delete a webhook endpoint", "删除回调地址"])
+        Operation::delete(ONE, "deleteWebhookEndpoint", ["Delete a webhook endpoint", "删除推送地址"])
             .says("Nothing more is sent to it, and its deliveries are forgotten.")
             .answers_nothing(204, "Deleted."),
         Operation::post(
             "/api/v1/webhook_endpoints/{endpoint}/rotate_secret",
             "rotateWebhookSecret",
-            ["Give a webhook endpoint another secret", "更换回调密钥"],
+            ["Give a webhook endpoint another secret", "更换签名密钥"],
         )
         .says("Both sign until the one before ends.")
         .may_take::<Rotation>()
@@ -76,7 +76,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::post(
             "/api/v1/webhook_endpoints/{endpoint}/enable",
             "enableWebhookEndpoint",
-            ["Go on with a webhook endpoint", "启用回调地址"],
+            ["Go on with a webhook endpoint", "启用推送地址"],
         )
         .says("Deliveries go on where they stood; one that is ill is tried at once.")
         .answers::<Shown>(200, "As it is now.")
@@ -84,7 +84,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::post(
             "/api/v1/webhook_endpoints/{endpoint}/disable",
             "disableWebhookEndpoint",
-            ["Send nothing to a webhook endpoint", "停用回调地址"],
+            ["Send nothing to a webhook endpoint", "停用推送地址"],
         )
         .says("What happens meanwhile waits for `enable`.")
         .answers::<Shown>(200, "As it is now.")

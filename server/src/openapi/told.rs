@@ -63,22 +63,22 @@ fn told(kind: EventType) -> Told {
             Told("Something was taken from a balance", "余额已扣减", &["debit", "balance"], &[])
         }
         EventType::DebitReversed => {
-            Told("Something of a debit was given back", "扣款已冲回", &["debit", "reversal", "balance"], &[])
+            Told("Something of a debit was given back", "扣款已冲正", &["debit", "reversal", "balance"], &[])
         }
         EventType::HoldCaptured => {
             Told("A debit took what was needed of a hold", "冻结已扣款", &["hold", "debit", "balance"], &[])
         }
         EventType::HoldExpired => {
-            Told("Nobody came back for a hold in time", "冻结已过期，款项已释放", &["hold", "balance"], &[])
+            Told("Nobody came back for a hold in time", "冻结已到期，自动解冻", &["hold", "balance"], &[])
         }
         EventType::GrantCreated => Told(
             "An operator added to a balance or took from it",
-            "管理员调整了余额",
+            "操作员调整了余额",
             &["grant", "balance"],
             &[],
         ),
         EventType::WebhookDisabled => {
-            Told("An endpoint gets no more events", "回调地址已停用", &["webhook_endpoint"], &[])
+            Told("An endpoint gets no more events", "推送地址已停用", &["webhook_endpoint"], &[])
         }
         EventType::TestPing => Told("A test that was asked for", "测试事件", &["webhook_endpoint"], &[]),
     }

@@ -64,7 +64,7 @@ pub(super) fn operations() -> Vec<Operation> {
             }))
             .answers_json(200, "The token that counts now.", access_token())
             .refuses(&[Code::NotFound, Code::DailyLimit, Code::Wechat, Code::WechatNotAnswering, Code::Seal, Code::TryAgain]),
-        Operation::post("/wxpay/static-codes", "makeStaticCode", ["Make a code that does not expire", "生成长期有效的码"])
+        Operation::post("/wxpay/static-codes", "makeStaticCode", ["Make a code that does not expire", "生成固定码"])
             .takes_json(&["application/json"], json!({
                 "type": "object", "required": ["user", "quantity"], "additionalProperties": false,
                 "properties": {
@@ -75,9 +75,9 @@ pub(super) fn operations() -> Vec<Operation> {
             }))
             .answers_json(200, "The code.", static_code())
             .refuses(&[Code::BadType, Code::Quantity, Code::User]),
-        Operation::get("/wxpay/static-codes", "listStaticCodes", ["The latest 500 codes", "最近 500 个长期码"])
+        Operation::get("/wxpay/static-codes", "listStaticCodes", ["The latest 500 codes", "最近 500 个固定码"])
             .answers_json(200, "The newest first.", object(json!({"codes": {"type": "array", "items": static_code()}}))),
-        Operation::post("/wxpay/static-codes/{product_id}/stop", "stopStaticCode", ["Stop a code", "停用长期码"])
+        Operation::post("/wxpay/static-codes/{product_id}/stop", "stopStaticCode", ["Stop a code", "停用固定码"])
             .answers_json(200, "The code, stopped.", static_code()),
     ]
 }
