@@ -61,4 +61,5 @@ pub mod site;
 
 pub use checkout::Checkout;
 pub use follow::Follow;
+pub use lang::Lang;
 pub use pay_in_wechat::PayInWechat;

@@ -1,6 +1,6 @@
 //! Application service for pages and server functions: who may see what, and how orders and errors are shown.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use axum::extract::FromRef;
 use cashier::Cashier;
@@ -27,10 +27,11 @@ use crate::protocol::way::Way;
 use crate::protocol::{OpenOrder, StatusView, ViewState};
 use crate::refund_summary::RefundSummary;
 use crate::request::Payer;
-use crate::service::report::Report;
+use crate::service::{contracts::Contracts, report::Report};
 use crate::site::Site;
 use crate::site::desk::LiveSite;
 
+pub mod contracts;
 pub mod operator;
 pub mod report;
 pub mod ways;
@@ -53,16 +54,8 @@ pub struct Service {
     pub desk: DeskSettings,
     /// What the settings page shows of this process.
     pub report: Arc<Report>,
-    /// The contract for the site's programs, as OpenAPI. It is made when somebody asks for it first: it takes 3 MB.
-    pub contract: Arc<LazyLock<Contract>>,
-}
-
-/// What the site's programs may call, as OpenAPI.
-#[derive(Debug)]
-pub struct Contract {
-    pub document: serde_json::Value,
-    /// The same as it is served.
-    pub text: String,
+    /// The contract for the site's programs, as OpenAPI.
+    pub contracts: Arc<Contracts>,
 }
 
 /// The state of the pages' routes: each request gets the settings that count by then.

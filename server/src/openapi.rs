@@ -1,15 +1,17 @@
 //! The contract as OpenAPI 3.1, made of what each route says of itself, of how it is registered, and of the types that it reads and
-//! writes. `GET /api/openapi.json` serves it, `docs/openapi.json` is the same, and `GET /api` shows it to people.
+//! writes. `GET /api/openapi.json` serves it, `docs/openapi.json` is the same, and `GET /api` shows it to people; `?lang=zh` gives either
+//! in Chinese.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use app::{
+    Lang,
     access::{Caller, Limit, Route, Routes, Stranger},
     links,
-    service::Contract,
+    service::contracts::Contract,
 };
 use axum::{
-    extract::State,
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{Method, header};
@@ -19,6 +21,7 @@ use crate::{api::schemas as values, doctor_probe, error_code::Code, operation::O
 
 mod told;
 mod wxpay;
+mod zh;
 
 pub(crate) fn routes() -> Routes<Server> {
     let anybody = Caller::Stranger(Stranger::Program);
@@ -26,19 +29,25 @@ pub(crate) fn routes() -> Routes<Server> {
 }
 
 /// The contract of a server that has these routes.
-pub fn contract(routes: &[Route]) -> Contract {
-    let document = document(routes, operations());
+pub fn contract(routes: &[Route], lang: Lang) -> Contract {
+    let mut document = document(routes, operations());
+    if lang == Lang::Zh {
+        zh::translate(&mut document);
+    }
     let text = serde_json::to_string_pretty(&document).unwrap_or_default() + "\n";
     Contract { document, text }
 }
 
-async fn json_text(State(server): State<Server>) -> Response {
+async fn json_text(State(server): State<Server>, RawQuery(query): RawQuery) -> Response {
     let anywhere = [
         (header::CONTENT_TYPE, "application/json"),
         (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
         (header::CACHE_CONTROL, "no-cache"),
     ];
-    let text = server.pages.contract.text.clone();
+    // Programs get the same whatever their users speak, so only the address counts.
+    let query = query.unwrap_or_default();
+    let asked = query.split('&').find_map(|part| Lang::parse(part.strip_prefix("lang=")?));
+    let text = server.pages.contracts.written_in(asked.unwrap_or(Lang::En)).text.clone();
     ([("cross-origin-resource-policy", "cross-origin")], anywhere, text).into_response()
 }
 
@@ -294,7 +303,7 @@ mod tests {
     #[test]
     fn the_document_in_docs_is_this_one() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
-        let text = contract(&register()).text;
+        let text = contract(&register(), Lang::En).text;
         if std::env::var_os("SAOMA_WRITE_OPENAPI").is_some() {
             std::fs::write(path, &text).unwrap();
         }

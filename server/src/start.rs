@@ -7,8 +7,9 @@ use std::{
 };
 
 use app::{
+    Lang,
     alert_message::alert_message,
-    service::{Service, report::Report},
+    service::{Service, contracts::Contracts, report::Report},
     site::{SiteSettings, desk::LiveSite},
 };
 use cashier::alerts::{Alerts, Message};
@@ -149,7 +150,10 @@ pub async fn start_on(handed_over: Option<TcpListener>, config: Config) -> Resul
             live,
             desk: DeskSettings::new(db.clone()),
             report: Arc::new(Report::new(config.sources.clone())),
-            contract: Arc::new(LazyLock::new(|| openapi::contract(&router::register()))),
+            contracts: Arc::new(Contracts {
+                zh: LazyLock::new(|| openapi::contract(&router::register(), Lang::Zh)),
+                en: LazyLock::new(|| openapi::contract(&router::register(), Lang::En)),
+            }),
         },
         cashier,
         config: RwLock::new(Arc::new(as_served(&config, addr, &public_url, sandbox_addr))),

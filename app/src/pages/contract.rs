@@ -1,4 +1,4 @@
-//! `/api`: the contract for people, drawn from the same document that programs read.
+//! `/api`: the contract for people, drawn from the same document that programs read, in the page's language.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,10 +14,15 @@ use crate::text::{Lang, contract as text};
 
 pub async fn show(State(service): State<Service>, request: PageRequest) -> Response {
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
-    let document = service.contract.clone();
+    let contracts = service.contracts.clone();
     let frame = Frame::DESK;
     layout::page(&service, &request, StatusCode::OK, lang.t(text::TITLE).to_owned(), frame, move || {
-        layout::payer(&site, &view_request, false, draw(lang, &site.public_url, &document.document))
+        layout::payer(
+            &site,
+            &view_request,
+            false,
+            draw(lang, &site.public_url, &contracts.written_in(lang).document),
+        )
     })
     .await
 }
@@ -31,7 +36,7 @@ fn draw(lang: Lang, base: &str, document: &Value) -> impl IntoView + use<> {
         <div class="stack">
             <div class="page-head">
                 <h1>{lang.t(text::TITLE)}</h1>
-                <a href=links::OPENAPI>"OpenAPI 3.1"</a>
+                <a href=format!("{}?lang={}", links::OPENAPI, lang.short())>"OpenAPI 3.1"</a>
             </div>
             <section class="card stack">
                 <p>{lang.t(text::INTRO)}</p>
@@ -64,20 +69,20 @@ fn card(
     (path, method): (&str, &str),
     operation: &Value,
 ) -> AnyView {
-    let summary = match lang {
-        Lang::Zh => words(&operation["x-summary-zh"]),
-        Lang::En => words(&operation["summary"]),
-    };
+    let summary = words(&operation["summary"]);
     let scope = operation["x-scope"].as_str().map(|scope| {
         view! { <p class="note">{lang.t(text::SCOPE)}" "<span class="mono">{scope.to_owned()}</span></p> }
     });
-    // Its scope stands above, in the page's language.
+    // Its scope and its summary stand above.
     let description = words(&operation["description"]);
-    let description = description.split(" Scope `").next().unwrap_or_default().to_owned();
+    let description =
+        description.split(&format!("{} `", lang.t(text::SCOPE))).next().unwrap_or_default().trim_end();
+    let is_more = description.trim_end_matches(['.', '。']) != summary;
+    let description = is_more.then(|| view! { <p class="note">{codes(description)}</p> });
     let parameters = list(&operation["parameters"]).iter().map(|parameter| {
         let parameter = resolve(document, parameter);
         let is_needed = parameter["required"] == true;
-        field(lang, &words(&parameter["name"]), parameter, is_needed)
+        field(lang, document, &words(&parameter["name"]), parameter, is_needed)
     });
     let content = &operation["requestBody"]["content"]["application/json"]["schema"];
     let body = resolve(document, content);
@@ -86,7 +91,7 @@ fn card(
         .as_object()
         .into_iter()
         .flatten()
-        .map(|(name, property)| field(lang, name, resolve(document, property), needed.contains(name)));
+        .map(|(name, property)| field(lang, document, name, property, needed.contains(name)));
     let fields: Vec<_> = parameters.chain(properties).collect();
     let fields = (!fields.is_empty()).then(|| view! { <dl class="facts">{fields}</dl> });
     let answers = operation["responses"].as_object().into_iter().flatten().map(|(status, answer)| {
@@ -97,23 +102,37 @@ fn card(
         <article class="card stack" id=words(&operation["operationId"])>
             <div><h3>{summary}</h3><p class="mono">{format!("{} {path}", method.to_uppercase())}</p></div>
             {scope}
-            <p class="note" lang="en">{codes(&description)}</p>
+            {description}
             {fields}
-            <ul class="note" lang="en">{answers.collect::<Vec<_>>()}</ul>
+            <ul class="note">{answers.collect::<Vec<_>>()}</ul>
             <pre class="code" tabindex="0">{curl}</pre>
         </article>
     }
     .into_any()
 }
 
-fn field(lang: Lang, name: &str, field: &Value, is_needed: bool) -> AnyView {
+fn field(lang: Lang, document: &Value, name: &str, field: &Value, is_needed: bool) -> AnyView {
     let needed = is_needed.then(|| view! { <span class="note">" "{lang.t(text::NEEDED)}</span> });
-    let description = words(&field["description"]);
+    let description = describe(lang, document, field);
     view! {
         <dt><span class="mono">{name.to_owned()}</span>{needed}</dt>
-        <dd lang="en">{codes(&description)}</dd>
+        <dd>{codes(&description)}</dd>
     }
     .into_any()
+}
+
+/// What the field is for, then what its values must be.
+fn describe(lang: Lang, document: &Value, field: &Value) -> String {
+    let own = not_null(field);
+    let mut all: Vec<_> = [own, resolve(document, own), resolve(document, &field["schema"])]
+        .into_iter()
+        .filter_map(|one| one["description"].as_str())
+        .collect();
+    all.dedup();
+    all.join(match lang {
+        Lang::Zh => "",
+        Lang::En => " ",
+    })
 }
 
 /// A line that a shell runs, with the key in a variable.
@@ -177,10 +196,7 @@ fn example(document: &Value, schema: &Value) -> Value {
 fn errors(lang: Lang, document: &Value) -> impl IntoView + use<> {
     let rows = list(&document["x-errors"]).iter().map(|error| {
         let code = words(&error["code"]);
-        let title = match lang {
-            Lang::Zh => words(&error["title-zh"]),
-            Lang::En => words(&error["title"]),
-        };
+        let title = words(&error["title"]);
         view! {
             <tr id=code.clone()><th scope="row" class="mono">{code.clone()}</th><td>{error["status"].to_string()}</td><td class="wrap">{title}</td></tr>
         }
@@ -213,10 +229,14 @@ fn codes(text: &str) -> Vec<AnyView> {
 
 /// The value itself, or what it refers to; of one that may be `null` the other.
 fn resolve<'d>(document: &'d Value, value: &'d Value) -> &'d Value {
-    let one = list(&value["oneOf"]).iter().find(|one| one["type"] != "null");
-    let value = one.filter(|_| value["properties"].is_null()).unwrap_or(value);
+    let value = not_null(value);
     let path = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
     path.and_then(|path| document.pointer(path)).unwrap_or(value)
+}
+
+fn not_null(value: &Value) -> &Value {
+    let one = list(&value["oneOf"]).iter().find(|one| one["type"] != "null");
+    one.filter(|_| value["properties"].is_null()).unwrap_or(value)
 }
 
 fn list(value: &Value) -> &[Value] {
