@@ -46,7 +46,7 @@ unpacked() {
     done
 }
 
-# A port that nobody listens on, for now.
+# Prints a free port of 127.0.0.1. Another program may take it before it is used.
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 # python_wheels FOLDER REQUIREMENTS WHAT: programs of the Python registry in a folder of their own, as the requirements name them with

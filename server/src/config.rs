@@ -122,13 +122,19 @@ pub enum LogFormat {
     Json,
 }
 
-impl Config {
-    /// Nothing but play money: the built-in sandbox, or the public test identity at a sandbox elsewhere.
-    pub fn is_sandbox(&self) -> bool {
-        match &self.mode {
+impl Mode {
+    fn is_sandbox(&self) -> bool {
+        match self {
             Mode::Sandbox { .. } => true,
             Mode::Merchant(merchant) => merchant.is_sandbox(),
         }
+    }
+}
+
+impl Config {
+    /// Nothing but play money: the built-in sandbox, or the public test identity at a sandbox elsewhere.
+    pub fn is_sandbox(&self) -> bool {
+        self.mode.is_sandbox()
     }
 
     /// The certificate for refunds; it may have expired.

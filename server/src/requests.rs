@@ -99,9 +99,8 @@ impl Requests {
 }
 
 fn served(public_url: &PublicUrl) -> Served {
-    let (scheme, usual) = if public_url.is_https() { ("https", 443) } else { ("http", 80) };
-    let port = public_url.authority().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-    Served { scheme, host: public_url.host().to_owned(), port: port.unwrap_or(usual) }
+    let scheme = if public_url.is_https() { "https" } else { "http" };
+    Served { scheme, host: public_url.host().to_owned(), port: public_url.port() }
 }
 
 impl Path {

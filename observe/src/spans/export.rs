@@ -48,7 +48,7 @@ pub fn export_to(exporter: impl SpanExporter + 'static, version: &'static str) {
     });
 }
 
-/// So many spans have left the queue, whatever became of them. Returns how many found no room since the last time.
+/// Takes `spans` from the count of those that wait, sent or not. Returns how many were dropped for a full queue since the last call.
 pub fn taken(spans: usize) -> usize {
     let Some(export) = EXPORT.get() else { return 0 };
     export.waiting.fetch_sub(spans, Ordering::Relaxed);

@@ -21,10 +21,7 @@ impl Config {
             None => None,
         };
         let mode = merchant::mode(&s, addr, public_url.as_ref())?;
-        let in_sandbox = match &mode {
-            Mode::Sandbox { .. } => true,
-            Mode::Merchant(merchant) => merchant.is_sandbox(),
-        };
+        let in_sandbox = mode.is_sandbox();
         let plain_http = merchant::plain_http(&s, &mode, public_url.as_ref())?;
         let user_token_secret = user_token_secret(s.user_token_secret.as_deref())?;
         if matches!(mode, Mode::Merchant(_)) {

@@ -56,6 +56,12 @@ impl PublicUrl {
         &self.host
     }
 
+    /// The port, also where the scheme alone says it.
+    pub fn port(&self) -> u16 {
+        let written = self.authority().rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        written.unwrap_or(if self.is_https() { 443 } else { 80 })
+    }
+
     pub fn is_loopback(&self) -> bool {
         is_loopback_name(&self.host)
     }

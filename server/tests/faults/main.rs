@@ -58,7 +58,7 @@ fn came_to(figures: &str) {
     }
 }
 
-/// An address of this machine that nobody listens on.
+/// A free address of this machine. Another program may take it before it is used.
 fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

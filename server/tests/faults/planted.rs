@@ -23,6 +23,10 @@ const PLANTED: [(&str, &str); 5] = [
     ("SAOMA_ADMIN_PASSWORD", "planted: the first operator's password"),
 ];
 
+fn has(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len()).any(|here| here == part)
+}
+
 #[tokio::test]
 async fn secrets_in_files_are_in_no_place_where_others_can_look() {
     let database = testdb::postgres().await;
@@ -74,14 +78,11 @@ async fn secrets_in_files_are_in_no_place_where_others_can_look() {
     let places = [("environ", seen("environ")), ("cmdline", seen("cmdline")), ("log", log.into_bytes())];
     for (place, text) in &places {
         for (name, secret) in PLANTED {
-            let is_there = text.windows(secret.len()).any(|part| part == secret.as_bytes());
-            assert!(!is_there, "{name} stands in {place}");
+            assert!(!has(text, secret.as_bytes()), "{name} stands in {place}");
         }
     }
     let named = folder.path().join(PLANTED[0].0);
-    let names_file =
-        |text: &[u8]| text.windows(named.as_os_str().len()).any(|part| part == named.as_os_str().as_bytes());
-    assert!(names_file(&places[0].1), "the environment is the one that was given");
+    assert!(has(&places[0].1, named.as_os_str().as_bytes()), "the environment is the one that was given");
     let limits = read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     assert_eq!(core.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{core}");
