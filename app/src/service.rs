@@ -19,12 +19,10 @@ use recharge::{Order, OrderState, Refund, User};
 use wxpay::{Fen, OutTradeNo, UnixMillis};
 
 use crate::auth::{CurrentUser, Viewer};
-use crate::links;
 use crate::month::Month;
-use crate::poll;
 use crate::protocol::error::{AppError, ErrorCode, later, refusal};
 use crate::protocol::way::Way;
-use crate::protocol::{OpenOrder, StatusView, ViewState};
+use crate::protocol::{OpenOrder, StatusView};
 use crate::refund_summary::RefundSummary;
 use crate::request::Payer;
 use crate::service::{contracts::Contracts, report::Report};
@@ -34,6 +32,7 @@ use crate::site::desk::LiveSite;
 pub mod contracts;
 pub mod operator;
 pub mod report;
+mod view;
 pub mod ways;
 mod wishes;
 
@@ -298,38 +297,6 @@ impl Service {
         Ok(RefundSummary::of(order, &refunds))
     }
 
-    /// The order as its payer may see it. The balance is read once the order has ended.
-    async fn view(&self, order: &Order) -> Result<StatusView, AppError> {
-        let now = self.cashier.now();
-        let expires_in_s = order.expires_in_s(now);
-        let link = || links::order_link(&self.site.public_url, &order.out_trade_no, &order.link_token);
-        let balance = match order.is_offered() || !self.site.keeps_balance {
-            true => None,
-            false => Some(self.cashier.balance(&order.user.id).await.map_err(internal)?.get()),
-        };
-        Ok(StatusView {
-            out_trade_no: order.out_trade_no.to_string(),
-            state: view_state(order),
-            total_fee: order.total_fee.get(),
-            bonus: order.bonus.get(),
-            way: ways::of_page(order.trade_type),
-            code_url: order.code_url().map(ToString::to_string),
-            pay_page: ways::pay_page(&self.site, order, now),
-            jsapi: None,
-            code_version: order.issued().map_or(0, |issued| issued.version),
-            version: order.version,
-            cancelled: order.is_open() && !order.is_offered(),
-            expires_in_s,
-            poll_for_s: poll::poll_for_s(expires_in_s),
-            next_ms: poll::pause_ms(now.minus(order.created_at)),
-            link: order.is_offered().then(link),
-            sandbox_scan: order.code_url().and_then(|code_url| self.site.scan_url(code_url.as_str())),
-            balance,
-            placed: clock_time(order.created_at),
-            now: clock_time(now),
-        })
-    }
-
     fn place_error(&self, error: PlaceError) -> AppError {
         let now = self.cashier.now();
         let message = error.to_string();
@@ -382,23 +349,6 @@ pub fn is_owner(viewer: &Viewer, order: &Order) -> bool {
 /// The order's user, or the holder of its link.
 fn may_see(viewer: &Viewer, order: &Order, now: UnixMillis) -> bool {
     is_owner(viewer, order) || viewer.token.as_ref().is_some_and(|token| order.link_opens(token, now))
-}
-
-/// The state that the payer sees.
-fn view_state(order: &Order) -> ViewState {
-    match &order.state {
-        OrderState::Created if order.is_offered() => ViewState::Created,
-        OrderState::Pending(_) if order.is_offered() => ViewState::Pending,
-        OrderState::Created | OrderState::Pending(_) | OrderState::Closed { .. } => ViewState::Closed,
-        OrderState::Paid(paid) if paid.credited_at.is_none() => ViewState::LateRefunded,
-        OrderState::Paid(paid) if paid.late => ViewState::Late,
-        OrderState::Paid(_) => ViewState::Paid,
-    }
-}
-
-/// `HH:MM:SS`, Beijing time.
-fn clock_time(at: UnixMillis) -> String {
-    at.to_beijing_text().split(' ').nth(1).unwrap_or_default().to_owned()
 }
 
 fn not_found() -> AppError {
