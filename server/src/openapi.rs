@@ -96,7 +96,7 @@ fn document(routes: &[Route], operations: Vec<Operation>) -> Value {
     if let Some(wanted) = schemas.get_mut("NewRecharge") {
         wanted["oneOf"] = json!([{"required": ["quantity"]}, {"required": ["total_fee"]}]);
     }
-    let tags: Vec<_> = tags.iter().map(|name| json!({"name": name, "description": tag(name)})).collect();
+    let tags: Vec<_> = tags.iter().map(|name| tag(name)).collect();
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -130,19 +130,25 @@ const ABOUT: &str = "Amounts are whole fen (100 fen are 1 yuan), times RFC 3339.
     moves money has a `reference` of your own, kept for ever: the same call again gets what the first one made. Errors are problems \
     (RFC 9457) whose `code` never changes its meaning. This version only grows: new optional fields, new words, new routes.";
 
-fn tag(name: &str) -> &'static str {
-    match name {
-        "recharges" => "What is sold, and what goes back to payers.",
-        "users" => "What users have, and how it came about.",
-        "debits" => "What is spent of balances.",
-        "holds" => "Money set aside for work whose price is not known yet.",
-        "me" => "The key of the call.",
-        "events" => "What happened, oldest first.",
-        "webhook_endpoints" => "Who is told of what happens.",
-        "sessions" => "Links that sign payers in.",
-        "wxpay" => "The older addresses, by user token; their errors have a form of their own.",
-        _ => "More.",
-    }
+/// A group of operations, with its heading in both languages.
+fn tag(name: &str) -> Value {
+    let (heading, chinese, description) = match name {
+        "recharges" => ("Recharges", "充值", "What is sold, and what goes back to payers."),
+        "users" => ("Users", "用户", "What users have, and how it came about."),
+        "debits" => ("Debits", "扣款", "What is spent of balances."),
+        "holds" => ("Holds", "冻结", "Money set aside for work whose price is not known yet."),
+        "me" => ("This key", "当前密钥", "The key of the call."),
+        "events" => ("Events", "事件", "What happened, oldest first."),
+        "webhook_endpoints" => ("Webhook endpoints", "推送地址", "Who is told of what happens."),
+        "sessions" => ("Sessions", "免登录链接", "Links that sign payers in."),
+        "wxpay" => (
+            "By user token",
+            "用户令牌接口",
+            "The older addresses, by user token; their errors have a form of their own.",
+        ),
+        _ => (name, name, ""),
+    };
+    json!({"name": name, "x-displayName": heading, "x-displayName-zh": chinese, "description": description})
 }
 
 fn security(route: &Route) -> Value {
@@ -289,8 +295,15 @@ mod tests {
             .map(|one| (one.path.to_owned(), one.method.as_str().to_ascii_lowercase()))
             .collect();
         assert_eq!(said, known, "a route that is gone");
+        let is_described = |one: &Value| one["$ref"].is_string() || one["description"] != "";
+        assert!(document["tags"].as_array().unwrap().iter().all(is_described), "{}", document["tags"]);
         for (path, methods) in paths {
             for (method, operation) in methods.as_object().unwrap() {
+                let parameters = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+                assert!(
+                    parameters.iter().all(is_described),
+                    "{method} {path} has a parameter without a word"
+                );
                 let chinese = operation["x-summary-zh"].as_str().unwrap();
                 assert!(
                     !chinese.is_ascii() && operation["responses"].as_object().unwrap().len() > 1,

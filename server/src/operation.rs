@@ -53,7 +53,10 @@ impl Operation {
         let group = path.trim_start_matches("/api/v1/").split('/').next().unwrap_or_default();
         let parameters = path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
         let parameters = parameters.map(|name| {
-            json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}})
+            json!({
+                "name": name, "in": "path", "required": true, "description": in_path(name),
+                "schema": {"type": "string", "minLength": 1},
+            })
         });
         Operation {
             method,
@@ -211,6 +214,20 @@ impl Operation {
         schemas.extend(self.answered.into_iter().map(json));
         schemas[first..].iter_mut().for_each(|(_, schema)| require_nulls(schema));
         (schemas, written)
+    }
+}
+
+/// What a part of a path is.
+fn in_path(name: &str) -> &'static str {
+    match name {
+        "debit" => "The number of the debit that Saoma gave it, `DB…`.",
+        "endpoint" => "The id of the webhook endpoint, `we_…`.",
+        "event" => "The id of the event, `evt_…`.",
+        "hold" => "The number of the hold that Saoma gave it, `HD…`.",
+        "out_trade_no" => "The order number that Saoma gave the recharge, `SM…`.",
+        "product_id" => "The number of the static code.",
+        "user" => "The user's id at the site, percent-encoded.",
+        _ => "",
     }
 }
 

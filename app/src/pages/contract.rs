@@ -28,9 +28,9 @@ pub async fn show(State(service): State<Service>, request: PageRequest) -> Respo
 }
 
 fn draw(lang: Lang, base: &str, document: &Value) -> impl IntoView + use<> {
-    let tags: Vec<_> = list(&document["tags"]).iter().map(|tag| words(&tag["name"])).collect();
-    let contents: Vec<_> =
-        tags.iter().map(|tag| view! { <a href=format!("#{tag}")>{tag.clone()}</a> }.into_any()).collect();
+    let tags = list(&document["tags"]);
+    let link = |tag: &Value| view! { <a href=format!("#{}", words(&tag["name"]))>{words(&tag["x-displayName"])}</a> };
+    let contents: Vec<_> = tags.iter().map(|tag| link(tag).into_any()).collect();
     let sections: Vec<_> = tags.iter().map(|tag| section(lang, base, document, tag)).collect();
     view! {
         <div class="stack">
@@ -50,16 +50,22 @@ fn draw(lang: Lang, base: &str, document: &Value) -> impl IntoView + use<> {
     }
 }
 
-fn section(lang: Lang, base: &str, document: &Value, tag: &str) -> AnyView {
+fn section(lang: Lang, base: &str, document: &Value, tag: &Value) -> AnyView {
     let mut cards = Vec::new();
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in methods.as_object().into_iter().flatten() {
-            if operation["tags"][0] == tag {
+            if operation["tags"][0] == tag["name"] {
                 cards.push(card(lang, base, document, (path, method), operation));
             }
         }
     }
-    view! { <section class="stack"><h2 id=tag.to_owned()>{tag.to_owned()}</h2>{cards}</section> }.into_any()
+    view! {
+        <section class="stack">
+            <div><h2 id=words(&tag["name"])>{words(&tag["x-displayName"])}</h2><p class="note">{words(&tag["description"])}</p></div>
+            {cards}
+        </section>
+    }
+    .into_any()
 }
 
 fn card(

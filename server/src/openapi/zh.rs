@@ -1,4 +1,4 @@
-//! The document in Chinese. `zh.json` has what each of its English texts is in Chinese; summaries and errors say theirs themselves.
+//! The document in Chinese. `zh.json` has what each of its English texts is in Chinese; summaries, headings and errors say theirs themselves.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,9 @@ fn walk(value: &mut Value, find: Find<'_>) {
             if let Some(chinese) = description(fields, find) {
                 fields.insert("description".to_owned(), Value::String(chinese));
             }
-            for (chinese, english) in [("x-summary-zh", "summary"), ("title-zh", "title")] {
+            let twice =
+                [("x-summary-zh", "summary"), ("title-zh", "title"), ("x-displayName-zh", "x-displayName")];
+            for (chinese, english) in twice {
                 if let Some(text) = fields.get(chinese).cloned() {
                     fields.insert(english.to_owned(), text);
                 }
@@ -147,7 +149,8 @@ mod tests {
             Value::Array(all) => all.iter_mut().for_each(|one| *one = wordless(one.take())),
             Value::Object(fields) => {
                 fields.retain(|name, one| {
-                    !(one.is_string() && matches!(&**name, "description" | "summary" | "title"))
+                    !(one.is_string()
+                        && matches!(&**name, "description" | "summary" | "title" | "x-displayName"))
                 });
                 fields.values_mut().for_each(|one| *one = wordless(one.take()));
             }
