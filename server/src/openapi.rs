@@ -295,7 +295,8 @@ mod tests {
             .map(|one| (one.path.to_owned(), one.method.as_str().to_ascii_lowercase()))
             .collect();
         assert_eq!(said, known, "a route that is gone");
-        let is_described = |one: &Value| one["$ref"].is_string() || one["description"] != "";
+        let has_words = |one: &Value| one["description"].as_str().is_some_and(|text| !text.is_empty());
+        let is_described = |one: &Value| one["$ref"].is_string() || has_words(one);
         assert!(document["tags"].as_array().unwrap().iter().all(is_described), "{}", document["tags"]);
         for (path, methods) in paths {
             for (method, operation) in methods.as_object().unwrap() {
