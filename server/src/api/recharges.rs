@@ -22,7 +22,7 @@ use recharge::{
     api_key::Scope,
     objects::RechargeObject,
     order::{ByKey, Way},
-    spend::{Amount, Metadata, Reference},
+    spend::{Metadata, Reference},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -36,7 +36,7 @@ use super::{
     return_url, schemas,
     spending::{made, not_found, not_written, reference_if_any},
     users,
-    values::{Given, Name, PayerIp, Quantity, ReturnUrl, UserId},
+    values::{Given, Name, PayerIp, Quantity, ReturnUrl, TotalFee, UserId},
 };
 use crate::{
     client_addr::ClientAddr, error_code::Code, key_call::KeyCall, operation::Operation, problem::Problem,
@@ -110,7 +110,7 @@ pub(super) struct Wanted {
     quantity: Option<Given<Quantity>>,
     /// Fen, without a bonus.
     #[schema(value_type = Option<schemas::TotalFee>)]
-    total_fee: Option<Given<Amount>>,
+    total_fee: Option<Given<TotalFee>>,
     /// Your own name of it, kept for ever: the order is then its own. Without one the user's open order for the same price is
     /// gone on with. The header `Idempotency-Key` may stand in its place.
     #[schema(value_type = Option<schemas::Reference>)]
@@ -198,15 +198,7 @@ fn wish(
             })?;
             (total_fee, bonus, format!("quantity {quantity}"))
         }
-        (None, Some(Given(amount))) => {
-            let most = recharge::price::MOST_FEE.get();
-            if amount.fen().get() > most {
-                let text =
-                    format!("must be a whole number of fen from 1 to {most}, such as 1500 for 15 yuan");
-                return Err(Problem::in_body("/total_fee", text));
-            }
-            (amount.fen(), Fen::ZERO, format!("total_fee {}", amount.fen().get()))
-        }
+        (None, Some(Given(TotalFee(fee)))) => (fee, Fen::ZERO, format!("total_fee {}", fee.get())),
         (None, None) => {
             let text =
                 "missing: give quantity (units, such as 50) or total_fee (fen, such as 1500 for 15 yuan)";

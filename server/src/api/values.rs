@@ -10,11 +10,13 @@ use serde::{
     Deserialize, Deserializer,
     de::{Error, MapAccess, Unexpected, Visitor},
 };
+use wxpay::Fen;
 
 use crate::user_token::{LONGEST_RETURN_URL, LONGEST_S, SHORTEST_SESSION_S};
 
 /// What the values must be that are no strings.
 pub(crate) const AMOUNT: &str = "a whole number of fen from 1 to 100000000000, such as 1500 for 15 yuan";
+pub(crate) const TOTAL_FEE: &str = "a whole number of fen from 1 to 1000000000, such as 1500 for 15 yuan";
 pub(crate) const QUANTITY: &str = "a whole number of units, such as 50";
 pub(crate) const HOLD_LIFE: &str = "a whole number of seconds from 60 to 604800, such as 900";
 pub(crate) const SESSION_LIFE: &str = "a whole number of seconds from 60 to 86400, such as 3600";
@@ -44,6 +46,10 @@ pub(crate) struct PayerIp(pub IpAddr);
 /// Why money goes back, as the payer reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RefundReason(pub String);
+
+/// The price of an order, in fen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TotalFee(pub Fen);
 
 /// Units that are bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,6 +188,16 @@ impl<T> Visitor<'_> for Whole<T> {
 impl<'de> Deserialize<'de> for Given<Amount> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(Whole { must_be: AMOUNT, read: |fen| Amount::new(fen).ok() })
+    }
+}
+
+impl<'de> Deserialize<'de> for Given<TotalFee> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let read = |fen| {
+            let fee = Fen::new(fen);
+            recharge::price::check(fee, Fen::ZERO).ok().map(|()| TotalFee(fee))
+        };
+        from.deserialize_any(Whole { must_be: TOTAL_FEE, read })
     }
 }
 
