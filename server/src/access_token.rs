@@ -13,6 +13,7 @@ use wxpay::weixin::WeixinError;
 
 use crate::{
     error_code::Code,
+    json_object::Object,
     middleware::FORM_BYTES,
     recharge_api::{ApiError, answer},
     state::Server,
@@ -56,7 +57,7 @@ async fn replace(State(server): State<Server>, request: Request) -> Response {
         let body = axum::body::to_bytes(request.into_body(), FORM_BYTES)
             .await
             .map_err(|_| ApiError::new(Code::TooLarge, "the body must have at most 16 KiB"))?;
-        let bad: Bad = serde_json::from_slice(&body).map_err(|_| {
+        let Object(bad): Object<Bad> = serde_json::from_slice(&body).map_err(|_| {
             let text = "send {\"bad\": \"the token that WeChat refused\"}";
             ApiError::new(Code::BadRequest, text)
         })?;

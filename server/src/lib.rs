@@ -22,6 +22,7 @@ mod error_code;
 mod health;
 mod heartbeats;
 mod held_polls;
+mod json_object;
 pub mod kept_secrets;
 mod key_call;
 mod keyed_limit;

@@ -24,6 +24,7 @@ use wxpay::{
 
 use crate::{
     error_code::Code,
+    json_object::Object,
     key_call::KeyCall,
     middleware::FORM_BYTES,
     notify::{NOTICE, WECHAT, refused, reply, whole},
@@ -134,7 +135,7 @@ async fn make(
         let body = axum::body::to_bytes(request.into_body(), FORM_BYTES)
             .await
             .map_err(|_| ApiError::new(Code::TooLarge, "the body must have at most 16 KiB"))?;
-        let wanted: Wanted = serde_json::from_slice(&body)
+        let Object(wanted): Object<Wanted> = serde_json::from_slice(&body)
             .map_err(|error| ApiError::new(Code::BadRequest, error.to_string()))?;
         let site = server.pages.live.now();
         let (total_fee, bonus) = site.price(wanted.quantity).ok_or_else(|| {

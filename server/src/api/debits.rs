@@ -29,6 +29,7 @@ use super::{
 };
 use crate::{
     error_code::Code,
+    json_object::Object,
     key_call::KeyCall,
     operation::Operation,
     problem::{Problem, Written},
@@ -157,8 +158,8 @@ async fn make(
 #[schema(as = NewDebits)]
 struct Batch {
     /// In order; each has a reference of its own.
-    #[schema(min_items = 1, max_items = 500)]
-    debits: Vec<Wanted>,
+    #[schema(min_items = 1, max_items = 500, value_type = Vec<Wanted>)]
+    debits: Vec<Object<Wanted>>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -192,7 +193,7 @@ async fn make_each(
         return Err(Problem::in_body("/debits", format!("must be 1 to {MOST_DEBITS} debits")));
     }
     let mut requests = Vec::with_capacity(debits.len());
-    for (index, wanted) in debits.into_iter().enumerate() {
+    for (index, Object(wanted)) in debits.into_iter().enumerate() {
         call.check_amount(wanted.amount.0.fen())?;
         let missing =
             || Problem::in_body(format!("/debits/{index}/reference"), "missing: each debit has its own");

@@ -1,4 +1,4 @@
-//! The body of a call: JSON, read strictly. What is wrong with it is said by the place of the value and an example.
+//! The body of a call: a JSON object, read strictly. What is wrong with it is said by the place of the value and an example.
 
 use axum::{body::HttpBody as _, extract::Request};
 use http::header;
@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment};
 
-use crate::{error_code::Code, problem::Problem};
+use crate::{error_code::Code, json_object::Object, problem::Problem};
 
 /// Largest body, in bytes.
 pub(super) const BYTES: usize = 64 * 1024;
@@ -52,7 +52,7 @@ pub(super) async fn read_or_nothing<T: DeserializeOwned>(request: Request) -> Re
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let Object(value) = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(error.path());
         problem(error.inner(), pointer)
     })?;

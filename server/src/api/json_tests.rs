@@ -18,7 +18,7 @@ struct Debit {
 #[serde(deny_unknown_fields)]
 #[allow(dead_code, reason = "the tests look only at whether the body is taken")]
 struct Batch {
-    debits: Vec<Debit>,
+    debits: Vec<Object<Debit>>,
 }
 
 async fn sent<T: DeserializeOwned>(headers: &[(&str, &str)], body: &str) -> Result<T, Problem> {
@@ -68,6 +68,9 @@ async fn what_is_missing_unknown_or_wrong_is_named_by_its_place() {
         (r#"{"debits":[{}]}"#, "/debits/0/amount"),
         (r#"{"debits":[{"amount":1,"sum":1}]}"#, "/debits/0/sum"),
         ("[]", ""),
+        (r#"[[]]"#, ""),
+        (r#"{"debits":[[1,null,null]]}"#, "/debits/0"),
+        (r#"{"debits":[{"amount":1},[]]}"#, "/debits/1"),
         ("\"debits\"", ""),
     ] {
         let (status, found, said) = refused::<Batch>(body).await;
