@@ -1,7 +1,9 @@
 //! The site's keys: made, rotated, revoked, and looked up for each call of a program.
 //!
 //! A call costs no reading of the database: all keys are held in memory, and read again when they are 5 s old, or when another process
-//! says that it has changed them. So a revocation is heard within 5 s even where that message is lost, and a flood of texts that are no key's reads nothing more often than that.
+//! says that it has changed them. So a revocation is heard within 5 s even where that message is lost. A text that is no key's waits
+//! until they were read after it came, for its key may be a moment old; such readings are 200 ms apart and shared, so a flood of
+//! such texts costs five readings a second.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -18,8 +20,8 @@ use recharge::audit::{Acting, AuditEntry};
 
 /// How long keys in memory are trusted.
 const FRESH: Duration = Duration::from_secs(5);
-/// How old they are at least when they are read again for a text that none of them has: it may have been made a moment ago.
-const FRESH_FOR_UNKNOWN: Duration = Duration::from_millis(200);
+/// How old they are at least when they are read again for a text that is none of theirs.
+const APART: Duration = Duration::from_millis(200);
 /// "Used" is written at most this often for a key, in milliseconds.
 const USED_EVERY_MS: i64 = 60_000;
 
@@ -64,6 +66,12 @@ struct Known {
     read_at: Instant,
 }
 
+impl Known {
+    fn opened_by(&self, text: &KeyText, now: UnixMillis) -> Option<Arc<ApiKey>> {
+        self.keys.get(text.id()).filter(|key| key.opens(text, now)).cloned()
+    }
+}
+
 impl ApiKeys {
     pub fn new(db: Db, mode: KeyMode) -> ApiKeys {
         ApiKeys(Arc::new(Inner {
@@ -84,14 +92,19 @@ impl ApiKeys {
         let Some(text) = KeyText::parse(text).filter(|text| text.mode() == self.0.mode) else {
             return Ok(None);
         };
-        for age in [FRESH, FRESH_FOR_UNKNOWN] {
-            let keys = self.known(age).await?;
-            if let Some(key) = keys.get(text.id()).filter(|key| key.opens(&text, now)) {
-                self.note_use(key, now);
-                return Ok(Some(Arc::clone(key)));
+        let came = Instant::now();
+        let known = self.known(|read_at| read_at.elapsed() < FRESH).await?;
+        let opened = match known.opened_by(&text, now) {
+            Some(key) => Some(key),
+            None => {
+                tokio::time::sleep_until((known.read_at + APART).into()).await;
+                self.known(|read_at| read_at >= came).await?.opened_by(&text, now)
             }
+        };
+        if let Some(key) = &opened {
+            self.note_use(key, now);
         }
-        Ok(None)
+        Ok(opened)
     }
 
     /// All keys, by name, those that ended among them.
@@ -208,26 +221,25 @@ impl ApiKeys {
         if done? { Ok(()) } else { Err(ApiKeyError::Changed(key.name.clone())) }
     }
 
-    /// The keys in memory, read again if they are older than this.
-    async fn known(&self, age: Duration) -> Result<Arc<HashMap<KeyId, Arc<ApiKey>>>, DbError> {
+    /// The keys in memory, read again unless the time of their reading will do.
+    async fn known(&self, will_do: impl Fn(Instant) -> bool) -> Result<Known, DbError> {
         let held = || {
             let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner).clone();
-            known.filter(|known| known.read_at.elapsed() < age).map(|known| known.keys)
+            known.filter(|known| will_do(known.read_at))
         };
-        if let Some(keys) = held() {
-            return Ok(keys);
+        if let Some(known) = held() {
+            return Ok(known);
         }
         let _reading = self.0.reading.lock().await;
-        if let Some(keys) = held() {
-            return Ok(keys);
+        if let Some(known) = held() {
+            return Ok(known);
         }
         // The time before the reading: what was committed meanwhile may not be in it.
         let read_at = Instant::now();
         let keys = api_keys::all(&self.0.db).await?.into_iter().map(|key| (key.id.clone(), Arc::new(key)));
-        let keys = Arc::new(keys.collect::<HashMap<_, _>>());
-        let known = Known { keys: Arc::clone(&keys), read_at };
-        *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known);
-        Ok(keys)
+        let known = Known { keys: Arc::new(keys.collect()), read_at };
+        *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+        Ok(known)
     }
 
     /// Writes that a key was used, beside the call that used it.
