@@ -34,6 +34,11 @@ impl User {
         }
         Ok(User { id, name })
     }
+
+    /// How pages call the user: by the name, or where there is none by the id.
+    pub fn shown_name(&self) -> &str {
+        if self.name.is_empty() { &self.id } else { &self.name }
+    }
 }
 
 #[cfg(test)]

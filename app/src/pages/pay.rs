@@ -311,7 +311,7 @@ fn facts(lang: Lang, shown: &Shown) -> impl IntoView + use<> {
             <section class="part" aria-labelledby="det-t">
                 <h2 class="unseen" id="det-t">{lang.t(pay::DETAILS)}</h2>
                 <dl class="facts">
-                    <dt>{lang.t(crate::text::receipt::USER)}</dt><dd>{order.user.name.clone()}</dd>
+                    <dt>{lang.t(crate::text::receipt::USER)}</dt><dd>{order.user.shown_name().to_owned()}</dd>
                     <dt>{lang.t(dialog::ORDER)}</dt><dd><span class="mono">{order.out_trade_no.to_string()}</span></dd>
                     <dt>{lang.t(dialog::PLACED)}</dt><dd>{components::time(order.created_at, Clock::Full)}</dd>
                     {until}

@@ -18,7 +18,6 @@ use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{absent, failed, page, way_back};
 use super::second;
-use super::users::shown_name;
 use crate::access::Permission;
 use crate::auth::may;
 use crate::components::{self, Clock, big_money, money};
@@ -58,7 +57,7 @@ pub async fn show(
         Err(error) => return failed(&service, &request, Tab::Users, &error).await,
     };
     let (lang, view_request) = (request.lang, request.clone());
-    page(&service, &request, Tab::Users, shown_name(&shown.user), move || {
+    page(&service, &request, Tab::Users, shown.user.shown_name().to_owned(), move || {
         content(lang, &view_request, &shown)
     })
     .await
@@ -86,7 +85,7 @@ fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
     view! {
         {way_back(lang.t(text::BACK), links::USERS.to_owned())}
         <div class="page-head">
-            <div class="row"><h1>{shown_name(user)}</h1><span class="mono note exact">{user.id.clone()}</span></div>
+            <div class="row"><h1>{user.shown_name().to_owned()}</h1><span class="mono note exact">{user.id.clone()}</span></div>
             <a class="button" href=links::orders_of(&user.id)>{lang.t(text::ORDERS)}</a>
         </div>
         <div class="stack">

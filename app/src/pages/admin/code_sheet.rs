@@ -62,7 +62,7 @@ fn sheet(lang: Lang, site: &SiteSettings, code: &StaticCode) -> impl IntoView + 
     view! {
         <article class="card sheet" data-width="narrow">
             <h1>{site.name.clone()}</h1>
-            <p class="label">{lang.fill(crate::text::dialog::ACCOUNT, &[("user", &code.user.name)])}</p>
+            <p class="label">{lang.fill(crate::text::dialog::ACCOUNT, &[("user", code.user.shown_name())])}</p>
             <p>{big_money(code.total_fee, "l")}</p>
             {bonus.map(|bonus| view! { <p class="note">{bonus}</p> })}
             <div inner_html=qr_markup(code.shown().as_str(), &label)></div>

@@ -130,7 +130,7 @@ fn row(lang: Lang, code: &StaticCode) -> impl IntoView + use<> {
     view! {
         <tr>
             <th scope="row" class="user">
-                <a href=links::orders_of(&code.user.id)>{code.user.name.clone()}</a>" "
+                <a href=links::orders_of(&code.user.id)>{code.user.shown_name().to_owned()}</a>" "
                 <span class="mono note">{code.user.id.clone()}</span>
             </th>
             <td data-num="">{money(code.total_fee)}</td>

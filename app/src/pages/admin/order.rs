@@ -145,7 +145,7 @@ fn summary(lang: Lang, details: &OrderDetails) -> impl IntoView + use<> {
                 <dl class="facts" data-two="">
                     <dt>{lang.t(text::USER)}</dt>
                     <dd>
-                        <a href=links::account(&order.user.id)>{order.user.name.clone()}</a>" "
+                        <a href=links::account(&order.user.id)>{order.user.shown_name().to_owned()}</a>" "
                         <span class="mono note">{order.user.id.clone()}</span>
                     </dd>
                     <dt>{lang.t(text::CHANNEL)}</dt>

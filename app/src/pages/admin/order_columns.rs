@@ -104,7 +104,7 @@ pub fn row(lang: Lang, columns: &[Column], listed: &Listed) -> impl IntoView + u
                     {super::list_parts::copy(lang, copied)}
                 </span>
                 <time class="note only-phone" datetime=at.to_beijing_rfc3339()>{components::time_text(at, Clock::NoYear)}</time>
-                <span class="note only-phone">{order.user.name.clone()}</span>
+                <span class="note only-phone">{order.user.shown_name().to_owned()}</span>
             </th>
             {cells}
         </tr>
@@ -126,7 +126,7 @@ fn cell(lang: Lang, column: Column, listed: &Listed) -> AnyView {
             view! { <td data-wide="">{at}</td> }.into_any()
         }
         Column::User => view! {
-            <td data-wide="" class="user"><a href=links::account(&order.user.id)>{order.user.name.clone()}</a></td>
+            <td data-wide="" class="user"><a href=links::account(&order.user.id)>{order.user.shown_name().to_owned()}</a></td>
         }
         .into_any(),
         Column::Amount => view! { <td data-num="">{money(order.total_fee)}</td> }.into_any(),

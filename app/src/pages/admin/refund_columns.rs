@@ -105,7 +105,7 @@ fn cell(lang: Lang, column: Column, refund: &Refund, who: &str) -> AnyView {
         }
         Column::User => match &refund.user {
             Some(user) => view! {
-                <td data-wide="" class="user"><a href=links::account(&user.id)>{user.name.clone()}</a></td>
+                <td data-wide="" class="user"><a href=links::account(&user.id)>{user.shown_name().to_owned()}</a></td>
             }
             .into_any(),
             None => view! { <td data-wide="">"–"</td> }.into_any(),

@@ -57,7 +57,7 @@ fn row(lang: Lang, wish: &RefundWish, order: &Order) -> impl IntoView + use<> {
     view! {
         <li>
             <span>
-                <strong>{order.user.name.clone()}</strong>" · "
+                <strong>{order.user.shown_name().to_owned()}</strong>" · "
                 {lang.fill(text::OF, &[("amount", &money(order.total_fee))])}<br/>
                 {wish.reason.clone()}<br/>
                 <span class="note">{lang.fill(text::ASKED, &[("at", &asked)])}</span>

@@ -297,7 +297,7 @@ pub async fn resolve(
                 exception: id.to_string(),
                 number: number.to_string(),
                 amount: found.total_fee,
-                user: user.as_ref().map(|user| (user.id.clone(), user.name.clone())),
+                user: user.as_ref().map(|user| (user.id.clone(), user.shown_name().to_owned())),
                 new_account: *new_account,
                 reason: reason.clone(),
             };

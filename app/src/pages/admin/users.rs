@@ -123,7 +123,7 @@ fn list(lang: Lang, rows: &[(User, Account)], next: Option<String>) -> impl Into
         view! {
             <tr>
                 <th scope="row" class="user">
-                    <a href=links::account(&user.id)>{shown_name(user)}</a>" "<span class="mono note">{user.id.clone()}</span>
+                    <a href=links::account(&user.id)>{user.shown_name().to_owned()}</a>" "<span class="mono note">{user.id.clone()}</span>
                 </th>
                 <td data-num="">{money(account.balance)}</td>
                 <td data-num="" data-wide="">{money(account.held)}</td>
@@ -152,9 +152,4 @@ fn list(lang: Lang, rows: &[(User, Account)], next: Option<String>) -> impl Into
             {pager}
         </section>
     }
-}
-
-/// One who has no name is called by the id.
-pub(super) fn shown_name(user: &User) -> String {
-    if user.name.is_empty() { user.id.clone() } else { user.name.clone() }
 }

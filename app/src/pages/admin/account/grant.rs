@@ -16,7 +16,6 @@ use super::super::flash::{self, Outcome};
 use super::super::frame::{absent, failed, page, way_back};
 use super::super::payee::{Payee, find_payee, payee_facts};
 use super::super::second;
-use super::super::users::shown_name;
 use super::grant_fields;
 use crate::components::{self, big_money, money};
 use crate::layout::Tab;
@@ -119,7 +118,7 @@ fn second_step(
         Payee::Found(user, _) => view! {
             <dl class="facts">
                 <dt>{lang.t(order_text::USER)}</dt>
-                <dd><strong>{shown_name(user)}</strong>" "<span class="mono note exact">{user.id.clone()}</span></dd>
+                <dd><strong>{user.shown_name().to_owned()}</strong>" "<span class="mono note exact">{user.id.clone()}</span></dd>
                 <dt>{lang.t(refunds::BALANCE_NOW)}</dt><dd>{money(account.available())}</dd>
                 <dt>{lang.t(text::GRANT_AFTER)}</dt><dd>{money(after)}</dd>
                 <dt>{lang.t(order_text::REFUND_REASON)}</dt><dd>{reason.to_owned()}</dd>
