@@ -5,7 +5,7 @@
   if (!origin || parent === window) return
   const STATES = {
     waiting: 'ordered', 'on-phone': 'ordered', 'in-wechat': 'ordered', sheet: 'ordered', leaving: 'ordered',
-    paid: 'paid', late: 'late', refunded: 'late', closed: 'closed',
+    paid: 'paid', late: 'late', refunded: 'late', closed: 'closed', cancelled: 'closed', expired: 'closed',
   }
   const tell = (type, more) => parent.postMessage({ saoma: 1, type, ...more }, origin)
 
