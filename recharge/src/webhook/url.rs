@@ -121,7 +121,24 @@ fn has_user_info(text: &str) -> bool {
 
 fn same_place(one: &Url, other: &Url) -> bool {
     let host = |url: &Url| url.host_str().map(|host| host.trim_end_matches('.').to_ascii_lowercase());
-    host(one) == host(other) && one.port_or_known_default() == other.port_or_known_default()
+    let is_same_host = host(one) == host(other) || is_this_machine(one) && is_this_machine(other);
+    is_same_host && one.port_or_known_default() == other.port_or_known_default()
+}
+
+/// Its names are many: `localhost`, all of 127.0.0.0/8, `::1`, and the address that stands for any.
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
+        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
+            Some(address) => address.is_loopback() || address.is_unspecified(),
+            None => address.is_loopback() || address.is_unspecified(),
+        },
+        None => false,
+    }
 }
 
 #[cfg(test)]
@@ -181,6 +198,18 @@ mod tests {
             (&long, UrlRefusal::TooLong),
         ] {
             assert_eq!(check(text, &[]), Err(wanted), "{text}");
+        }
+    }
+
+    #[test]
+    fn this_server_is_known_under_each_name_of_the_machine() {
+        let networks = ["127.0.0.0/8".parse().unwrap()];
+        let check = |text: &str| EndpointUrl::check(text, "http://127.0.0.1:3000", &networks);
+        for host in
+            ["127.0.0.1", "localhost", "a.localhost.", "127.1.2.3", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
+        {
+            assert_eq!(check(&format!("http://{host}:3000/h")), Err(UrlRefusal::Own), "{host}");
+            assert_ne!(check(&format!("http://{host}:3001/h")), Err(UrlRefusal::Own), "{host}");
         }
     }
 
