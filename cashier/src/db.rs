@@ -176,17 +176,16 @@ impl Db {
     /// # Errors
     /// [`OpenError`]; [`OpenError::NoFile`] if there is no SQLite file.
     pub async fn open_to_read(url: &str, options: &DbOptions) -> Result<Db, OpenError> {
-        if let Some(file) = sqlite_file::path(url).filter(|file| !file.exists()) {
-            return Err(OpenError::NoFile { file: file.display().to_string() });
-        }
+        must_be_there(url)?;
         Db::connect(url, Access::Read, options, Turnstile::default()).await
     }
 
     /// Opens a database that is there to write to it, and leaves its tables as they are.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`OpenError`]; [`OpenError::NoFile`] if there is no SQLite file.
     pub async fn open_to_write(url: &str, options: &DbOptions) -> Result<Db, OpenError> {
+        must_be_there(url)?;
         Db::connect(url, Access::Write, options, Turnstile::default()).await
     }
 
@@ -338,6 +337,13 @@ impl Db {
 struct Reading {
     connection: Pooled,
     _passage: Passage,
+}
+
+fn must_be_there(url: &str) -> Result<(), OpenError> {
+    match sqlite_file::path(url).filter(|file| !file.exists()) {
+        Some(file) => Err(OpenError::NoFile { file: file.display().to_string() }),
+        None => Ok(()),
+    }
 }
 
 impl Deref for Reading {

@@ -25,6 +25,7 @@ use wxpay::{UnixMillis, bill::BillDate};
 
 mod admin;
 mod backup;
+mod beside;
 mod doctor;
 mod epay;
 mod key;

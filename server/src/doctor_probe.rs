@@ -11,12 +11,18 @@ use axum::{
     extract::{ConnectInfo, RawQuery, State},
     response::{IntoResponse, Response},
 };
-use cashier::db::doctor_probes;
+use cashier::{
+    Db,
+    db::{DbOptions, doctor_probes},
+    error_chain::error_chain,
+};
 use http::{HeaderMap, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::{client_addr::ClientAddr, state::Server};
+use wxpay::UnixMillis;
+
+use crate::{client_addr::ClientAddr, config::Config, operators, state::Server};
 
 pub(crate) const PATH: &str = "/wxpay/doctor";
 
@@ -95,6 +101,23 @@ async fn arrived(
     match doctor_probes::seen(db, nonce, &saw, now).await {
         Ok(true) => ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response(),
         Ok(false) | Err(_) => absent(),
+    }
+}
+
+/// Whether a server at this address works on the database of these settings. Nothing but a probe is written.
+///
+/// # Errors
+/// What is wrong, for a person.
+pub async fn leads_to_database(server: &str, config: &Config, http: &reqwest::Client) -> Result<(), String> {
+    let options = DbOptions { reading: 1, writing: 1, ..config.db.clone() };
+    let db = Db::open_to_write(config.database_url.expose(), &options).await;
+    let db = db.map_err(|error| error_chain(&error))?;
+    let nonce = operators::random_hex();
+    doctor_probes::issue(&db, &nonce, UnixMillis::now()).await.map_err(|error| error_chain(&error))?;
+    let sent = http.post(format!("{server}{PATH}?n={nonce}")).body(nonce).send().await;
+    match sent.map_err(|error| format!("nothing answers at {server}: {}", error_chain(&error)))?.status() {
+        StatusCode::OK => Ok(()),
+        _ => Err(format!("what answers at {server} works on another database than these settings")),
     }
 }
 

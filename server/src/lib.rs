@@ -15,7 +15,7 @@ mod cookies;
 mod create_limit;
 mod credentials;
 pub mod doctor;
-mod doctor_probe;
+pub mod doctor_probe;
 mod draft;
 mod epay;
 mod error_code;

@@ -13,7 +13,7 @@ use recharge::{
 use server::{config, listen::Listen};
 use wxpay::UnixMillis;
 
-use super::{Failure, SettingsFile, key::mode, open};
+use super::{Failure, SettingsFile, beside::of_server, key::mode, open};
 
 /// How long a key that is made for one run lives, in milliseconds.
 const KEY_LIFE_MS: i64 = 24 * 3_600_000;
@@ -52,13 +52,13 @@ pub async fn listen(options: Options) -> Result<(), Failure> {
         }
     };
     let given = options.key.clone().or_else(|| std::env::var("SAOMA_KEY").ok());
-    let key = match given {
-        Some(key) => key,
-        None => made_key(&options.settings).await?,
-    };
-    let server = match options.server {
+    let server = match &options.server {
         Some(server) => server.trim_end_matches('/').to_owned(),
         None => format!("http://{}", config::load(options.settings.config.as_deref())?.addr),
+    };
+    let key = match given {
+        Some(key) => key,
+        None => made_key(&options.settings, &server).await?,
     };
     println!("Events of {server} go to {}", options.to);
     println!("They are signed with {}", secret.expose());
@@ -75,8 +75,9 @@ pub async fn listen(options: Options) -> Result<(), Failure> {
     }
 }
 
-async fn made_key(settings: &SettingsFile) -> Result<String, Failure> {
+async fn made_key(settings: &SettingsFile, server: &str) -> Result<String, Failure> {
     let (file, now) = (settings.config.as_deref(), UnixMillis::now());
+    of_server(server, &config::load(file)?).await?;
     let db = open(file).await?;
     let keys = ApiKeys::new(db.clone(), mode(&db, file).await?);
     let new = NewKey {
@@ -88,7 +89,5 @@ async fn made_key(settings: &SettingsFile) -> Result<String, Failure> {
     };
     let (key, text) = keys.make(new, &Acting::operator("console", "console"), now).await?;
     println!("The key {} was made for this and ends in a day", key.name);
-    // A server reads its keys again for a text that it does not know, but not more often than this.
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     Ok(text.expose().to_owned())
 }

@@ -8,15 +8,16 @@ use clap::ValueEnum;
 use recharge::{Order, OrderState, RefundState, Terms, User, Way, audit::Acting, refund::RefundRequest};
 use reqwest::redirect::Policy;
 use server::{
-    config::{self, Mode},
+    config::{self, Mode, PublicUrl},
     start,
 };
 use wxpay::{Fen, OutTradeNo};
 
-use super::Failure;
+use super::{Failure, beside::of_server};
 
 /// How long it is waited for what a step leads to.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A notice that is lost is made up for by a query after half a minute.
+const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long an order can be paid that is to be paid late, in ms.
 const LATE_ORDER_MS: u32 = 3_000;
@@ -48,6 +49,9 @@ pub async fn trigger(what: Happening, user: &str, fen: i64, file: Option<&Path>)
         config.cashier.time_expire_ms = LATE_ORDER_MS.into();
     }
     let http = reqwest::Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build()?;
+    // Where the sandbox sends its notice.
+    let server = config.public_url.clone().unwrap_or_else(|| PublicUrl::local(config.addr));
+    of_server(server.as_str(), &config).await?;
     let phone = Phone { sandbox: format!("http://{addr}"), http };
     let cashier = start::beside(&config).await?;
     let order = cashier.place(PlaceRequest {
@@ -59,8 +63,9 @@ pub async fn trigger(what: Happening, user: &str, fen: i64, file: Option<&Path>)
         terms: Terms::default(),
         by_key: None,
     });
-    let order =
-        order.await.map_err(|error| format!("the order was not placed: {error}; saoma serve must run"))?;
+    let order = order.await.map_err(|error| {
+        format!("the order was not placed: {error}; the sandbox of saoma serve must answer at {addr}")
+    })?;
     let number = order.out_trade_no.clone();
     println!("{number} was placed for {user}: {} yuan", order.total_fee);
     if matches!(what, Happening::PaidLate) {
@@ -123,7 +128,7 @@ async fn until<T, F: Future<Output = Result<T, Failure>>>(
     };
     tokio::time::timeout(PATIENCE, waiting)
         .await
-        .map_err(|_| "it did not happen within 30 s; does saoma serve run?")?
+        .map_err(|_| "it did not happen within 60 s; the log of saoma serve says why")?
 }
 
 /// The sandbox's phone.

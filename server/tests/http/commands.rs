@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use cashier::Db;
 use recharge::api_key::Scope;
 
 use super::{
@@ -40,6 +41,23 @@ async fn what_is_triggered_comes_to_a_program_that_listens() {
             ("SAOMA_USER_TOKEN_SECRET", SECRET),
         ];
         let trigger = async |what: &str| saoma(&std::env::temp_dir(), &["trigger", what], &variables).await;
+        // Other settings than the server's are refused before anything is written.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let (went_well, _, wrong) =
+            saoma(elsewhere.path(), &["trigger", "recharge.paid"], &variables[1..]).await;
+        assert!(!went_well && wrong.contains("there is no file"), "{wrong}");
+        assert!(std::fs::read_dir(elsewhere.path()).unwrap().next().is_none());
+        let (_other, urls) = testdb::both().await;
+        for url in urls {
+            drop(Db::open(&url).await.unwrap());
+            let others = [[("DATABASE_URL", url.as_str())].as_slice(), &variables[1..]].concat();
+            for command in
+                [["trigger", "recharge.paid"].as_slice(), &["listen", "--to", &to, "--server", &site.url]]
+            {
+                let (went_well, _, wrong) = saoma(elsewhere.path(), command, &others).await;
+                assert!(!went_well && wrong.contains("another database"), "{wrong}");
+            }
+        }
         // What happened before it listened does not come: it says so by beginning with what happens from then on.
         for attempt in 0.. {
             let (went_well, said, wrong) = trigger("recharge.paid").await;
