@@ -70,6 +70,7 @@ codes! {
     BalanceLow = CONFLICT "balance_low" "The user has spent what would be taken back" "用户已用掉要扣回的钱";
     TooManyRefunds = CONFLICT "too_many_refunds" "No more refunds of this payment are possible" "这笔支付不能再退款";
     BalanceKeptBySite = CONFLICT "balance_kept_by_site" "The site keeps the balances itself" "余额由网站自己管理";
+    DebitReversed = CONFLICT "debit_reversed" "The debit has been given back in full" "这笔扣款已全部冲正";
     HoldEnded = CONFLICT "hold_ended" "The hold has ended" "冻结已结束";
     HoldExpired = CONFLICT "hold_expired" "The hold has expired" "冻结已到期";
     TooManyOpen = CONFLICT "too_many_open" "Too many orders are open" "未付的订单太多";

@@ -91,7 +91,7 @@ pub(super) fn operations() -> Vec<Operation> {
         .takes::<WantedBack>()
         .answers::<ShownBack>(201, "Given back.")
         .answers::<ShownBack>(200, "It was there.")
-        .refuses(&[Code::IdempotencyKey, Code::ReferenceReused])
+        .refuses(&[Code::IdempotencyKey, Code::ReferenceReused, Code::DebitReversed])
         .refuses(&spends),
     ]
 }
@@ -238,14 +238,14 @@ fn id(text: String) -> Result<DebitId, Problem> {
     DebitId::parse(text).map_err(|_| not_found("debit"))
 }
 
-/// What is asked to be given back; without an amount all that is left.
+/// What is asked to be given back.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewReversal)]
 struct WantedBack {
     #[schema(value_type = Option<schemas::Reference>)]
     reference: Option<Given<Reference>>,
-    /// Fen.
+    /// Fen; without it all that is left.
     #[schema(value_type = Option<schemas::Amount>)]
     amount: Option<Given<Amount>>,
     #[schema(value_type = schemas::Reason)]

@@ -8,6 +8,7 @@ use cashier::{SpendError, db::writer::WriteError};
 use http::{HeaderMap, StatusCode};
 use recharge::spend::{CaptureRefusal, DebitRefusal, HoldRefusal, Reference, ReversalRefusal, VoidRefusal};
 use serde::Serialize;
+use wxpay::Fen;
 
 use super::values::{Given, Text};
 use crate::{error_code::Code, problem::Problem};
@@ -98,6 +99,9 @@ pub(super) fn reversal_refused(error: SpendError<ReversalRefusal>, reference: &R
     match error {
         SpendError::Write(error) => not_written(error),
         SpendError::Refused(ReversalRefusal::NoDebit) => not_found("debit"),
+        SpendError::Refused(ReversalRefusal::OverRest { debit_id, left }) if left == Fen::ZERO => {
+            Problem::new(Code::DebitReversed, format!("{debit_id} was given back in full before"))
+        }
         SpendError::Refused(ReversalRefusal::OverRest { debit_id, left }) => {
             Problem::in_body("/amount", format!("{debit_id} has {} fen left to give back", left.get()))
         }

@@ -11,7 +11,7 @@ use http::Uri;
 use recharge::{
     User,
     api_key::Scope,
-    ledger::{LedgerEntry, LedgerKey, Subject},
+    ledger::{LedgerEntry, LedgerKey, Place, Subject},
     spend::Account,
 };
 use serde::Serialize;
@@ -129,20 +129,31 @@ pub(super) fn id(parameter: &str, id: String) -> Result<String, Problem> {
 #[schema(as = LedgerRow)]
 struct Row {
     /// 1, 2, 3 … per user, without a gap.
-    seq: Option<i64>,
+    seq: i64,
     /// `credit`, `refund`, `refund_returned`, `debit`, `reversal` or `grant`.
     kind: &'static str,
     #[schema(value_type = i64)]
     amount: Fen,
-    #[schema(value_type = Option<i64>)]
-    balance_after: Option<Fen>,
+    #[schema(value_type = i64)]
+    balance_after: Fen,
     at: String,
+    /// Of a credit, a refund, a refund that returned.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     out_trade_no: Option<String>,
+    /// Of a refund, and of one that returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    out_refund_no: Option<String>,
+    /// Of a debit and of its reversals. Reading the debit tells its reference, or the hold that it captured.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     debit: Option<String>,
+    /// Of a reversal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    reversal: Option<String>,
+    /// Of a grant at the desk.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     grant: Option<String>,
@@ -150,14 +161,14 @@ struct Row {
 }
 
 impl Row {
-    fn of(entry: LedgerEntry) -> Row {
-        let kind = match entry.key {
-            LedgerKey::Credit | LedgerKey::CreditOf(_) => "credit",
-            LedgerKey::Refund(_) => "refund",
-            LedgerKey::RefundReturned(_) => "refund_returned",
-            LedgerKey::Debit => "debit",
-            LedgerKey::Reversal(_) => "reversal",
-            LedgerKey::Grant => "grant",
+    fn of((entry, place): (LedgerEntry, Place)) -> Row {
+        let (kind, out_refund_no, reversal) = match entry.key {
+            LedgerKey::Credit | LedgerKey::CreditOf(_) => ("credit", None, None),
+            LedgerKey::Refund(number) => ("refund", Some(number.to_string()), None),
+            LedgerKey::RefundReturned(number) => ("refund_returned", Some(number.to_string()), None),
+            LedgerKey::Debit => ("debit", None, None),
+            LedgerKey::Reversal(id) => ("reversal", None, Some(id.to_string())),
+            LedgerKey::Grant => ("grant", None, None),
         };
         let number = entry.subject.as_str().to_owned();
         let (out_trade_no, debit, grant) = match entry.subject {
@@ -166,13 +177,15 @@ impl Row {
             Subject::Grant(_) => (None, None, Some(number)),
         };
         Row {
-            seq: entry.place.map(|place| place.seq),
+            seq: place.seq,
             kind,
             amount: entry.amount,
-            balance_after: entry.place.map(|place| place.balance_after),
+            balance_after: place.balance_after,
             at: entry.at.to_beijing_rfc3339(),
             out_trade_no,
+            out_refund_no,
             debit,
+            reversal,
             grant,
             reason: entry.reason,
         }
@@ -191,6 +204,6 @@ async fn ledger(
     query.end()?;
     let before = asked.after.as_ref().and_then(|seq| seq.parse().ok());
     let rows = server.cashier.ledger(&user, before, asked.rows()).await?;
-    let seq = |entry: &LedgerEntry| entry.place.map_or(0, |place| place.seq).to_string();
-    Ok(asked.page(rows, seq, Row::of))
+    let numbered = rows.into_iter().filter_map(|entry| entry.place.map(|place| (entry, place))).collect();
+    Ok(asked.page(numbered, |(_, place)| place.seq.to_string(), Row::of))
 }
