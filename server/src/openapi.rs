@@ -315,6 +315,31 @@ mod tests {
     }
 
     #[test]
+    fn every_field_of_what_programs_get_is_described() {
+        let document = document(&register(), operations());
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        let is_described = |field: &Value| {
+            let names =
+                |one: &Value| one["$ref"].as_str().map(|path| path.rsplit('/').next().unwrap().to_owned());
+            let has_words = |one: &Value| {
+                one["description"].is_string()
+                    || names(one).is_some_and(|name| schemas[&name]["description"].is_string())
+            };
+            has_words(field) || field["oneOf"].as_array().is_some_and(|all| all.iter().any(has_words))
+        };
+        let mut wordless = Vec::new();
+        for (name, schema) in schemas {
+            let parts = schema["allOf"].as_array().map_or(&[][..], Vec::as_slice);
+            for object in parts.iter().chain([schema]) {
+                let fields = object["properties"].as_object().into_iter().flatten();
+                let bare = fields.filter(|(_, value)| !is_described(value));
+                wordless.extend(bare.map(|(field, _)| format!("{name}.{field}")));
+            }
+        }
+        assert!(wordless.is_empty(), "say what these are for: {wordless:?}");
+    }
+
+    #[test]
     fn the_document_in_docs_is_this_one() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
         let text = contract(&register(), Lang::En).text;

@@ -12,6 +12,8 @@ use crate::request::PageRequest;
 use crate::service::Service;
 use crate::text::{Lang, contract as text};
 
+mod objects;
+
 pub async fn show(State(service): State<Service>, request: PageRequest) -> Response {
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
     let contracts = service.contracts.clone();
@@ -42,9 +44,10 @@ fn draw(lang: Lang, base: &str, document: &Value) -> impl IntoView + use<> {
                 <p>{lang.t(text::INTRO)}</p>
                 <p>{lang.t(text::KEYS)}</p>
                 <p>{lang.t(text::REPEATS)}</p>
-                <nav class="row" aria-label=lang.t(text::CONTENTS)>{contents}<a href="#errors">{lang.t(text::ERRORS)}</a></nav>
+                <nav class="row" aria-label=lang.t(text::CONTENTS)>{contents}<a href="#objects">{lang.t(text::OBJECTS)}</a><a href="#errors">{lang.t(text::ERRORS)}</a></nav>
             </section>
             {sections}
+            {objects::section(lang, document)}
             {errors(lang, document)}
         </div>
     }
@@ -101,7 +104,8 @@ fn card(
     let fields: Vec<_> = parameters.chain(properties).collect();
     let fields = (!fields.is_empty()).then(|| view! { <dl class="facts">{fields}</dl> });
     let answers = operation["responses"].as_object().into_iter().flatten().map(|(status, answer)| {
-        view! { <li><strong>{status.clone()}</strong>" "{codes(&words(&answer["description"]))}</li> }
+        let description = codes(&words(&answer["description"]));
+        view! { <li><strong>{status.clone()}</strong>" "{description}{objects::content(lang, document, answer)}</li> }
     });
     let curl = curl(base, document, (path, method), operation, body);
     view! {
@@ -175,7 +179,10 @@ fn curl(
         })
         .collect();
     let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-    format!("curl{how}{bearer} {base}{path}{query}{json}")
+    // A shell takes the ? of a query for a letter of a file's name.
+    let address = format!("{base}{path}{query}");
+    let address = if query.is_empty() { address } else { format!("'{address}'") };
+    format!("curl{how}{bearer} {address}{json}")
 }
 
 /// A body with what must be there, of the examples of the document.

@@ -10,6 +10,11 @@ texts! { pub mod contract {
     CONTENTS = "目录", "Contents";
     SCOPE = "权限", "Scope";
     NEEDED = "必填", "required";
+    FIELDS = "字段", "Fields";
+    OBJECTS = "返回的对象", "Objects";
+    OBJECTS_TEXT = "各接口返回的内容。以后可能增加新字段，请忽略不认识的字段。", "What answers hold. New fields may be added: ignore those that you do not know.";
+    OR_NULL = "可为 null", "or null";
+    MAY_BE_MISSING = "可能没有", "may be missing";
     ERRORS = "错误", "Errors";
     ERRORS_TEXT = "程序认 code，含义不会再变；detail 写给人看，会指出是哪个值、应当怎么写。", "Programs go by code, whose meaning never changes. detail is for people: it says which value is wrong and what it must be.";
     STATUS = "状态码", "Status";

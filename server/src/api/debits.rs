@@ -106,6 +106,8 @@ struct Wanted {
     /// Fen.
     #[schema(value_type = schemas::Amount)]
     amount: Given<Amount>,
+    /// Your own name of it, kept for ever: a repeat is the same debit. It is needed, unless the header `Idempotency-Key` stands in its
+    /// place.
     #[schema(value_type = Option<schemas::Reference>)]
     reference: Option<Given<Reference>>,
     #[schema(value_type = schemas::Reason)]
@@ -135,6 +137,7 @@ impl Wanted {
 pub(super) struct Answer {
     #[serde(flatten)]
     pub debit: DebitObject,
+    /// What can be spent after the call, in fen.
     #[schema(value_type = i64)]
     pub available: Fen,
 }
@@ -173,11 +176,13 @@ struct Results {
 #[derive(Serialize, ToSchema)]
 #[schema(as = DebitOutcome)]
 struct Outcome {
+    /// As of a call of its own: 201 where it was taken, 200 where it was there.
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Answer, required = false)]
     debit: Option<Answer>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    /// A `Problem`, where nothing was taken.
     #[schema(value_type = Object, required = false)]
     error: Option<Written>,
 }
@@ -243,6 +248,8 @@ fn id(text: String) -> Result<DebitId, Problem> {
 #[serde(deny_unknown_fields)]
 #[schema(as = NewReversal)]
 struct WantedBack {
+    /// Your own name of it, kept for ever: a repeat is the same reversal. It is needed, unless the header `Idempotency-Key` stands in
+    /// its place.
     #[schema(value_type = Option<schemas::Reference>)]
     reference: Option<Given<Reference>>,
     /// Fen; without it all that is left.
@@ -255,16 +262,22 @@ struct WantedBack {
 #[derive(Serialize, ToSchema)]
 #[schema(as = ReversalAnswer)]
 struct ShownBack {
+    /// Its number.
     id: String,
+    /// The caller's name of it.
     reference: String,
-    /// Fen.
+    /// What was given back, in fen.
     #[schema(value_type = i64)]
     amount: Fen,
+    /// Why.
     reason: String,
+    /// Who asked for it.
     made_by: String,
+    /// When it was given back.
     created_at: String,
+    /// As it is after it.
     debit: DebitObject,
-    /// Fen.
+    /// What can be spent after the call, in fen.
     #[schema(value_type = i64)]
     available: Fen,
 }

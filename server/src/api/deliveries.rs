@@ -75,6 +75,7 @@ struct Shown {
     subject: String,
     /// The event's number.
     seq: i64,
+    /// Whether it was taken, waits for its next try, or was given up.
     state: DeliveryState,
     /// How often it was sent.
     sent: i64,
@@ -131,6 +132,7 @@ struct Whole {
     /// The event, as it is sent.
     #[schema(value_type = Option<Envelope>)]
     body: Option<Box<RawValue>>,
+    /// Its last tries, the newest first.
     attempts: Vec<Attempt>,
 }
 

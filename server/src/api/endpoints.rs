@@ -113,23 +113,32 @@ pub(super) fn operations() -> Vec<Operation> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = WebhookEndpoint)]
 pub(super) struct Shown {
+    /// Its number.
     id: String,
+    /// Where events are posted.
     url: String,
     /// Empty: all but those that are only for who asks by name.
     #[schema(value_type = schemas::WebhookTypes)]
     types: BTreeSet<String>,
+    /// For people.
     description: String,
+    /// How many late events a second it gets, from each instance.
     per_s: i64,
     /// `well`, `ill` (tried now and then) or `disabled`.
     state: &'static str,
+    /// Who or what disabled it.
     disabled_why: Option<DisabledWhy>,
+    /// When it was disabled.
     disabled_at: Option<String>,
     /// Failures since the last success.
     failures: i64,
+    /// When the first of them was.
     failing_since: Option<String>,
+    /// The last success, written once a minute at most.
     succeeded_at: Option<String>,
     /// Until when the secret before signs beside the present one.
     old_secret_until: Option<String>,
+    /// When it was made.
     created_at: String,
     /// Shown when it is made or rotated, and only then.
     #[serde(skip_serializing_if = "Option::is_none")]

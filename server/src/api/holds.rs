@@ -79,6 +79,8 @@ struct Wanted {
     /// Fen.
     #[schema(value_type = schemas::Amount)]
     amount: Given<Amount>,
+    /// Your own name of it, kept for ever: a repeat is the same hold. It is needed, unless the header `Idempotency-Key` stands in its
+    /// place.
     #[schema(value_type = Option<schemas::Reference>)]
     reference: Option<Given<Reference>>,
     #[schema(value_type = schemas::Reason)]
@@ -95,6 +97,7 @@ struct Wanted {
 struct WithAvailable {
     #[serde(flatten)]
     hold: HoldObject,
+    /// What can be spent after the call, in fen.
     #[schema(value_type = i64)]
     available: Fen,
 }

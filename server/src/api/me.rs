@@ -27,6 +27,7 @@ pub(super) fn operations() -> Vec<Operation> {
 
 #[derive(Serialize, ToSchema)]
 struct Me {
+    /// What the key may do.
     key: Key,
     /// `live`, or `sandbox`: no real money moves.
     mode: &'static str,
@@ -36,14 +37,18 @@ struct Me {
 
 #[derive(Serialize, ToSchema)]
 struct Key {
+    /// The part of it that may be seen, after `saoma_live_` or `saoma_test_`.
     id: String,
+    /// As it was named when it was made.
     name: String,
+    /// What it allows.
     scopes: Vec<Scope>,
     /// Empty: from everywhere.
     networks: Vec<String>,
     /// Fen a call.
     #[schema(value_type = Option<i64>)]
     max_amount: Option<Fen>,
+    /// Until when it counts.
     expires_at: Option<String>,
 }
 

@@ -63,14 +63,17 @@ pub(super) fn operations() -> Vec<Operation> {
 #[derive(Serialize, ToSchema)]
 #[schema(as = User)]
 struct Shown {
+    /// The user's id on your site.
     user: String,
     /// As it was last given; empty for one who never paid.
     name: String,
+    /// The sum of the ledger, with what is set aside.
     #[schema(value_type = i64)]
     balance: Fen,
     /// Set aside by open holds.
     #[schema(value_type = i64)]
     held: Fen,
+    /// What can be spent: the balance without what is set aside.
     #[schema(value_type = i64)]
     available: Fen,
 }
@@ -132,10 +135,13 @@ struct Row {
     seq: i64,
     /// `credit`, `refund`, `refund_returned`, `debit`, `reversal` or `grant`.
     kind: &'static str,
+    /// Below zero where the balance falls.
     #[schema(value_type = i64)]
     amount: Fen,
+    /// The balance right after it.
     #[schema(value_type = i64)]
     balance_after: Fen,
+    /// When it was written.
     at: String,
     /// Of a credit, a refund, a refund that returned.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -157,6 +163,7 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     grant: Option<String>,
+    /// Why, as the call or the operator gave it; empty where nobody did.
     reason: String,
 }
 
