@@ -14,7 +14,7 @@ const SCHEMAS: &str = "#/components/schemas/";
 pub(super) fn content(lang: Lang, document: &Value, answer: &Value) -> Option<AnyView> {
     let schema = &answer["content"]["application/json"]["schema"];
     if name(schema).is_some() {
-        return Some(view! { ": "{shape(schema)} }.into_any());
+        return Some(view! { " "{shape(schema)} }.into_any());
     }
     let fields = fields(lang, document, schema);
     let summary = lang.t(text::FIELDS);
@@ -88,7 +88,7 @@ fn fields(lang: Lang, document: &Value, schema: &Value) -> Vec<AnyView> {
         view! {
             <dt><span class="mono">{name.clone()}</span></dt>
             <dd>
-                <span class="note">{shape(field)}{note.map(|note| format!(", {note}"))}</span>" "
+                <span class="note">{shape(field)}{note.map(|note| format!(", {note}"))}" · "</span>
                 {codes(&describe(lang, document, field))}{words}
             </dd>
         }
