@@ -52,7 +52,7 @@ codes! {
     BadType = BAD_REQUEST "bad_type" "This way to pay is not offered" "没有提供这种支付方式";
     OpenId = BAD_REQUEST "openid" "The payer's openid is missing or out of place" "缺少付款人的 openid，或不该带";
     ClientIp = BAD_REQUEST "client_ip" "The payer's address is missing or out of place" "缺少付款人的地址，或不该带";
-    IdempotencyKey = BAD_REQUEST "idempotency_key" "The idempotency key cannot be read" "幂等键无法解读";
+    IdempotencyKey = BAD_REQUEST "idempotency_key" "The idempotency key cannot be read" "Idempotency-Key 格式不对";
     /// A user token.
     Token = UNAUTHORIZED "token" "The token is not valid" "令牌无效";
     /// In `/wxpay/*` another one says [`Code::Origin`].
@@ -62,10 +62,10 @@ codes! {
     ApiKey = UNAUTHORIZED "api_key" "The key is not valid" "密钥无效";
     Scope = FORBIDDEN "scope" "The key does not allow this" "密钥没有这个权限";
     Network = FORBIDDEN "network" "The call comes from elsewhere than its credentials allow" "调用来自未允许的地址";
-    NotFound = NOT_FOUND "not_found" "There is nothing at this address" "这个地址下没有内容";
+    NotFound = NOT_FOUND "not_found" "There is nothing at this address" "没有这个地址或对象";
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The address does not take this method" "这个地址不接受此方法";
-    MaxAmount = FORBIDDEN "max_amount" "The key may not move so much in one call" "密钥单次不可动用这么多";
-    ReferenceReused = CONFLICT "reference_reused" "The reference was used for something else" "这个 reference 已用于别的内容";
+    MaxAmount = FORBIDDEN "max_amount" "The key may not move so much in one call" "超过这个密钥的单次限额";
+    ReferenceReused = CONFLICT "reference_reused" "The reference was used for something else" "这个 reference 已用于别的请求";
     NotPaid = CONFLICT "not_paid" "The recharge is not paid" "充值尚未支付";
     BalanceLow = CONFLICT "balance_low" "The user has spent what would be taken back" "用户已用掉要扣回的钱";
     TooManyRefunds = CONFLICT "too_many_refunds" "No more refunds of this payment are possible" "这笔支付不能再退款";
@@ -75,7 +75,7 @@ codes! {
     HoldExpired = CONFLICT "hold_expired" "The hold has expired" "冻结已到期";
     TooManyOpen = CONFLICT "too_many_open" "Too many orders are open" "未付的订单太多";
     UserDailyLimit = CONFLICT "user_daily_limit" "The user may not order so much today" "用户今天不能再充这么多";
-    IdempotencyKeyReused = CONFLICT "idempotency_key_reused" "The idempotency key was used for something else" "幂等键已用于别的内容";
+    IdempotencyKeyReused = CONFLICT "idempotency_key_reused" "The idempotency key was used for something else" "Idempotency-Key 已用于别的请求";
     RotationOpen = CONFLICT "rotation_open" "The secret before is still in use" "旧签名密钥仍在使用";
     EndpointDisabled = CONFLICT "endpoint_disabled" "The webhook endpoint is disabled" "这个推送地址已停用";
     TooManyEndpoints = CONFLICT "too_many_endpoints" "There are too many webhook endpoints" "推送地址太多";
@@ -83,12 +83,12 @@ codes! {
     CursorLost = GONE "cursor_lost" "The cursor's event is not there any more" "游标所指的事件已不在";
     TooLarge = PAYLOAD_TOO_LARGE "too_large" "The body is too large" "请求体太大";
     ContentType = UNSUPPORTED_MEDIA_TYPE "content_type" "The body is not of a kind that is read here" "不接受这种请求体";
-    Invalid = UNPROCESSABLE_ENTITY "invalid" "A value is not right" "有值不合要求";
-    Quantity = UNPROCESSABLE_ENTITY "quantity" "The quantity is not right" "数量不合要求";
-    User = UNPROCESSABLE_ENTITY "user" "The user is not right" "用户不合要求";
+    Invalid = UNPROCESSABLE_ENTITY "invalid" "A value is not right" "参数不符合要求";
+    Quantity = UNPROCESSABLE_ENTITY "quantity" "The quantity is not right" "数量不符合要求";
+    User = UNPROCESSABLE_ENTITY "user" "The user is not right" "用户不符合要求";
     PayerMismatch = UNPROCESSABLE_ENTITY "payer_mismatch" "WeChat does not know the payer" "微信不认识这位付款人";
     TooOften = TOO_MANY_REQUESTS "too_often" "Too many calls at once" "调用太频繁";
-    TooManyKeys = TOO_MANY_REQUESTS "too_many_keys" "Too many idempotency keys" "幂等键太多";
+    TooManyKeys = TOO_MANY_REQUESTS "too_many_keys" "Too many idempotency keys" "Idempotency-Key 太多";
     Busy = SERVICE_UNAVAILABLE "busy" "Too busy, try again" "繁忙，请重试";
     Unconfirmed = SERVICE_UNAVAILABLE "unconfirmed" "It is not known whether it was done" "尚不知道是否已完成";
     TryAgain = SERVICE_UNAVAILABLE "try_again" "Another call works at the same, try again" "另一个调用正在处理，请重试";
@@ -98,7 +98,7 @@ codes! {
     Stopped = SERVICE_UNAVAILABLE "stopped" "Stopped until an operator acts" "已停止，等待操作员处理";
     DailyLimit = SERVICE_UNAVAILABLE "daily_limit" "The limit of the day is reached" "已达当日上限";
     Wechat = SERVICE_UNAVAILABLE "wechat" "WeChat refused" "微信拒绝了请求";
-    Seal = SERVICE_UNAVAILABLE "seal" "It could not be sealed" "无法加密保存";
+    Seal = SERVICE_UNAVAILABLE "seal" "It could not be sealed" "无法加密保存，请检查 secret_key";
 }
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ fn tag(name: &str) -> Value {
         "me" => ("This key", "当前密钥", "The key of the call."),
         "events" => ("Events", "事件", "What happened, oldest first."),
         "webhook_endpoints" => ("Webhook endpoints", "推送地址", "Who is told of what happens."),
-        "sessions" => ("Sessions", "免登录链接", "Links that sign payers in."),
+        "sessions" => ("Sessions", "充值链接", "Links that sign payers in."),
         "wxpay" => (
             "By user token",
             "用户令牌接口",

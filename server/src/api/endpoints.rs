@@ -100,7 +100,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::post(
             "/api/v1/webhook_endpoints/{endpoint}/replay",
             "replayEvents",
-            ["Send all events since a time once more", "重放某时刻以来的事件"],
+            ["Send all events since a time once more", "重新推送某时刻以来的事件"],
         )
         .says("Also those that were taken: their ids are the same. A new endpoint gets what was before it in the same way.")
         .takes::<Replay>()

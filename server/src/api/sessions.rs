@@ -33,7 +33,7 @@ pub(super) fn operations() -> Vec<Operation> {
         Operation::post(
             "/api/v1/sessions",
             "createSession",
-            ["Make a link that signs a user in", "创建免登录链接"],
+            ["Make a link that signs a user in", "生成已登录的充值链接"],
         )
         .says("For a site without a library for user tokens. The link can be opened for ten minutes.")
         .takes::<Asked>()

@@ -66,10 +66,10 @@ fn told(kind: EventType) -> Told {
             Told("Something of a debit was given back", "扣款已冲正", &["debit", "reversal", "balance"], &[])
         }
         EventType::HoldCaptured => {
-            Told("A debit took what was needed of a hold", "冻结已扣款", &["hold", "debit", "balance"], &[])
+            Told("A debit took what was needed of a hold", "冻结已结算", &["hold", "debit", "balance"], &[])
         }
         EventType::HoldExpired => {
-            Told("Nobody came back for a hold in time", "冻结已到期，自动解冻", &["hold", "balance"], &[])
+            Told("Nobody came back for a hold in time", "冻结未结算，到期自动解冻", &["hold", "balance"], &[])
         }
         EventType::GrantCreated => Told(
             "An operator added to a balance or took from it",

@@ -57,7 +57,7 @@ pub(super) fn operations() -> Vec<Operation> {
             .says("One access token of the WeChat account for all programs of the site.")
             .answers_json(200, "The token.", access_token())
             .refuses(&[Code::NotFound, Code::DailyLimit, Code::Wechat, Code::WechatNotAnswering, Code::Seal, Code::TryAgain]),
-        Operation::post("/wxpay/access-token", "replaceAccessToken", ["A new access token in place of a bad one", "更换失效的 access_token"])
+        Operation::post("/wxpay/access-token", "replaceAccessToken", ["A new access token in place of a bad one", "告知失效的 access_token"])
             .takes_json(&["application/json"], json!({
                 "type": "object", "required": ["bad"], "additionalProperties": false,
                 "properties": {"bad": text("The token that WeChat refused.")},
