@@ -49,11 +49,11 @@ texts! { pub mod payer {
     RETURN = "返回{site}", "Back to {site}";
     SITE = "去{site}", "Go to {site}";
     NO_COOKIES = "请在新标签页中继续", "Please go on in a new tab";
-    NO_COOKIES_TEXT = "浏览器不允许这个页面在其他网站里记住你是谁，所以不能直接在这里付款。付款后会照常到账。", "Your browser does not let this page remember you inside another site, so you cannot pay right here. What you pay in the new tab is credited as usual.";
+    NO_COOKIES_TEXT = "浏览器不允许这个页面在其他网站里记住您是谁，所以不能直接在这里付款。付款后会照常到账。", "Your browser does not let this page remember you inside another site, so you cannot pay right here. What you pay in the new tab is credited as usual.";
     NO_COOKIES_OPEN = "在新标签页中打开", "Open in a new tab";
     SIGNED_OUT = "请从原网站打开充值页", "Please open top-up from the site";
     SIGNED_OUT_TEXT = "充值页需要知道充到哪个账户。请回到原网站，从那里再次打开充值页；已付的款会照常到账。", "This page needs to know whose balance to top up. Please go back to the site and open it from there; anything you paid will be credited as usual.";
-    NO_OPENID = "微信没有确认你的身份，暂时不能直接在微信里付款。可以用另一块屏幕扫码付款。", "WeChat did not say who you are, so you cannot pay right here for now. You can scan a code from another screen.";
+    NO_OPENID = "微信没有确认您的身份，暂时不能直接在微信里付款。可以用另一块屏幕扫码付款。", "WeChat did not say who you are, so you cannot pay right here for now. You can scan a code from another screen.";
     NEWER = "较新的记录", "Newer";
     START_AGAIN = "请重新打开充值页", "Please open top-up again";
     START_AGAIN_TEXT = "微信识别付款人的这一步已过期，或者已经用过。没有扣款，重新打开即可继续。", "WeChat's step that tells who is paying has expired, or was used before. Nothing was charged; open top-up again to go on.";
