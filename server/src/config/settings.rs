@@ -197,7 +197,8 @@ pub struct Settings {
     pub wechat_token_daily: u32,
 
     /// The key that seals what is stored or handed out sealed, such as access tokens and payers' openids: at least 32 bytes,
-    /// for example of "openssl rand -hex 32". Needed with a merchant for JSAPI and for /wxpay/access-token.
+    /// for example of "openssl rand -hex 32". Needed with a merchant for webhooks, alert channels, second factors, merchants of 易支付,
+    /// JSAPI and /wxpay/access-token; sandbox mode makes its own.
     #[config(env = "SAOMA_SECRET_KEY")]
     pub secret_key: Option<String>,
 
