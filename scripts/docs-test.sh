@@ -85,6 +85,7 @@ pay_by() {
 }
 
 for tool in curl openssl python3; do command -v $tool >/dev/null || apt_install $tool; done
+need_node
 unpacked nginx caddy
 sandbox=$(free_port) port=$(free_port) proxy=$(free_port)
 "$binary" sandbox --addr "127.0.0.1:$sandbox" --database "sqlite://$work/sandbox.db" >/dev/null 2>"$work/sandbox.log" &
@@ -145,6 +146,25 @@ curl -s -o /dev/null -H "Origin: $public" -H "Host: 127.0.0.1:$proxy" -d 'name=a
 python3 scripts/docs.py banned "$system/etc/fail2ban/filter.d/saoma.conf" "$system/log" >"$work/said" && grep -qx 127.0.0.1 "$work/said" ||
     { tail -3 "$system/log" >&2; fail "the fail2ban filter does not read the line of a failed sign-in"; }
 "$system/bin/systemctl" stop saoma
+
+say "webhooks"
+# The example that Standard Webhooks publishes, as it is, beside another's signature, and changed in each part.
+cat >"$work/webhook.mjs" <<JS
+import { verify } from '$root/book/snippets/webhook.mjs'
+const [secret, id, time] = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'msg_p5jXN8AQM9LWM0D4loKWxJek', '1614265330']
+const [body, right] = ['{"test": 2432232314}', 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=']
+const other = 'v1,' + Buffer.alloc(32).toString('base64')
+const isTaken = (signatures, at = 0, text = body, name = id) => {
+  Date.now = () => (Number(time) + at) * 1000
+  const headers = { 'webhook-id': name, 'webhook-timestamp': time, 'webhook-signature': signatures }
+  try { return verify(Buffer.from(text), headers, secret).test === 2432232314 } catch { return false }
+}
+const taken = [isTaken(right), isTaken(right, 300), isTaken(other + ' ' + right), isTaken(right + ' ' + other)]
+const refused = [isTaken(other), isTaken(''), isTaken(undefined), isTaken(right.replace('v1', 'v2')), isTaken(right, 301), isTaken(right, -301),
+  isTaken(right, 0, body + ' '), isTaken(right, 0, body, id + 'x')]
+if (taken.includes(false) || refused.includes(true)) throw new Error(JSON.stringify({ taken, refused }))
+JS
+node "$work/webhook.mjs" || fail "the verification in book/snippets/webhook.mjs does not do what it should"
 
 say "packaging"
 if command -v systemd-analyze >/dev/null && systemd-analyze security --help 2>/dev/null | grep -q offline; then
