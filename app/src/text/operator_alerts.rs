@@ -4,7 +4,7 @@ use crate::lang::texts;
 
 texts! { pub mod alerts {
     TITLE = "告警通知", "Alerts";
-    INTRO = "有事需要人处理时，把消息发到值班群或你们自己的系统。同一件事只发一次；发不出去会一直重试，恢复后合并成一条补发。消息里只有订单号和金额，没有用户信息。", "When something needs a person, a message goes to a group chat or to a system of yours. Each thing is told once; what cannot be sent is tried again and then sent in one message. Messages have numbers and amounts, and nothing of users.";
+    INTRO = "有事需要人处理时，把消息发到值班群或自己的系统。同一件事只发一次；发不出去会一直重试，恢复后合并成一条补发。消息里只有订单号和金额，没有用户信息。", "When something needs a person, a message goes to a group chat or to a system of yours. Each thing is told once; what cannot be sent is tried again and then sent in one message. Messages have numbers and amounts, and nothing of users.";
     LINK_TEXT = "把需要处理的事发到飞书、钉钉、企业微信群或自己的系统。", "Have a group chat or a system of yours told of what needs somebody.";
     NONE = "还没有通知渠道", "No channels yet";
     NONE_TEXT = "没有渠道时，需要处理的事只显示在概览和待办里", "Until there is one, what needs somebody is shown on the overview and the work list only";
