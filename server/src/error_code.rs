@@ -62,7 +62,7 @@ codes! {
     ApiKey = UNAUTHORIZED "api_key" "The key is not valid" "密钥无效";
     Scope = FORBIDDEN "scope" "The key does not allow this" "密钥没有这个权限";
     Network = FORBIDDEN "network" "The call comes from elsewhere than its credentials allow" "调用来自未允许的地址";
-    NotFound = NOT_FOUND "not_found" "There is nothing at this address" "没有这个地址或对象";
+    NotFound = NOT_FOUND "not_found" "There is no such address or object" "没有这个地址或对象";
     MethodNotAllowed = METHOD_NOT_ALLOWED "method_not_allowed" "The address does not take this method" "这个地址不接受此方法";
     MaxAmount = FORBIDDEN "max_amount" "The key may not move so much in one call" "超过这个密钥的单次限额";
     ReferenceReused = CONFLICT "reference_reused" "The reference was used for something else" "这个 reference 已用于别的请求";

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use serde_json::Value;
 
 use super::{codes, describe, list, not_null, resolve, words};
+use crate::links;
 use crate::text::{Lang, contract as text};
 
 const SCHEMAS: &str = "#/components/schemas/";
@@ -29,7 +30,7 @@ pub(super) fn section(lang: Lang, document: &Value) -> impl IntoView + use<> {
     let mut objects = BTreeMap::new();
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         let operations = methods.as_object().into_iter().flatten().map(|(_, operation)| operation);
-        for operation in operations.filter(|_| path.starts_with("/api/")) {
+        for operation in operations.filter(|_| path.starts_with(links::API)) {
             for (_, answer) in operation["responses"].as_object().into_iter().flatten() {
                 gather(document, &answer["content"]["application/json"], &mut objects);
             }
