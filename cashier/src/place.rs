@@ -111,14 +111,14 @@ impl Inner {
         request: &PlaceRequest,
         number: &OnceLock<OutTradeNo>,
     ) -> Result<(Order, bool), PlaceError> {
-        // Two rounds, because the open order may turn out to be closed at WeChat: then a new one follows.
+        // Two rounds, because the open order may turn out to be closed at WeChat, or be taken back meanwhile: then a new one follows.
         for _ in 0..2 {
             let (order, call) = self.find_or_create(request).await?;
             // The caller learns the first number; a second round has a new order, which the next request finds.
             let _ = number.set(order.out_trade_no.clone());
             let made = call.is_some();
             let order = self.with_live_code(order, call, None).await?;
-            if !matches!(order.state, OrderState::Closed { .. }) {
+            if order.is_offered() || matches!(order.state, OrderState::Paid(_)) {
                 return Ok((order, made));
             }
         }

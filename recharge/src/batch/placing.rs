@@ -7,8 +7,8 @@ use wxpay::{Fen, OutTradeNo, UnixMillis};
 use super::Batch;
 use crate::command::{NotPlaced, OrderReply};
 use crate::event::EventDetail;
-use crate::order::Order;
 use crate::order::terms::{Terms, day_start};
+use crate::order::{Order, OrderState};
 
 /// What is known of the users whose orders have terms, as read.
 #[derive(Debug, Default)]
@@ -122,8 +122,12 @@ impl Batch<'_> {
         let is_taken = known.first.is_some_and(|number| {
             self.orders.get(&number).is_none_or(|slot| slot.order.first_bonus > Fen::ZERO)
         });
-        let mut others = self.orders.values().filter(|slot| slot.order.user.id == new.user.id);
-        !known.has_paid && !is_taken && !others.any(|slot| slot.order.first_bonus > Fen::ZERO)
+        let mut others =
+            self.orders.values().map(|slot| &slot.order).filter(|order| order.user.id == new.user.id);
+        // One that is paid in this batch was not when the account was read.
+        let is_first =
+            |order: &Order| order.first_bonus > Fen::ZERO || matches!(order.state, OrderState::Paid(_));
+        !known.has_paid && !is_taken && !others.any(is_first)
     }
 
     /// Orders that gave the bonus for the first one up.
@@ -143,10 +147,11 @@ impl Batch<'_> {
 mod tests {
     use super::*;
     use crate::batch::Apply as _;
-    use crate::command::{CloseOrder, PlaceOrder};
-    use crate::fixtures::{NOW, PLACED, new_order, rules};
-    use crate::order::NewOrder;
+    use crate::command::{CloseOrder, CreditPayment, PlaceOrder};
+    use crate::fixtures::{NOW, PLACED, new_order, payment, rules};
+    use crate::order::{NewOrder, Source};
     use crate::user::User;
+    use wxpay::Payment;
 
     const FIRST: Terms = Terms { most_per_day: None, first_bonus: Fen::new(300) };
     const DAY: Terms = Terms { most_per_day: Some(Fen::new(10_000)), first_bonus: Fen::ZERO };
@@ -184,6 +189,27 @@ mod tests {
             [&first.out_trade_no]
         );
         assert_eq!(place(&mut batch, order(4, "u_1", 4000), FIRST).unwrap().first_bonus, Fen::new(300));
+    }
+
+    #[test]
+    fn an_order_that_was_paid_in_the_same_batch_keeps_its_bonus_and_the_next_one_gets_none() {
+        let rules = rules();
+        for terms in [FIRST, Terms::default()] {
+            let mut batch = Batch::new(&rules, Vec::new());
+            let first = place(&mut batch, order(1, "u_1", 1000), terms).unwrap();
+            let mut batch = Batch::new(&rules, vec![first.clone()]);
+            let (out_trade_no, total_fee) = (first.out_trade_no.clone(), first.total_fee);
+            let payment = Payment { out_trade_no, total_fee, ..payment() };
+            let source = Source::Notice { from: "203.0.113.1".to_owned() };
+            CreditPayment { payment, source, now: NOW }.apply(&mut batch);
+            // The payer presses for the same amount again.
+            let second = place(&mut batch, order(2, "u_1", 1000), FIRST).unwrap();
+            let kept = &batch.orders[&first.out_trade_no].order;
+            assert!(matches!(kept.state, OrderState::Paid(_)) && second.out_trade_no != first.out_trade_no);
+            assert_eq!((kept.bonus, kept.first_bonus), (first.bonus, first.first_bonus));
+            assert_eq!((second.bonus, second.first_bonus), (Fen::ZERO, Fen::ZERO));
+            assert_eq!(batch.gave_up().count(), 0);
+        }
     }
 
     #[test]

@@ -73,10 +73,10 @@ impl Order {
         })
     }
 
-    /// The order after a newer one for the same amount took its place on the page. It can still be paid. Requires: reusable;
-    /// else `None`.
+    /// The order after a newer one for the same amount took its place on the page. It can still be paid. Requires: reusable,
+    /// and not ended (what a paid order was credited with is its own for good); else `None`.
     pub fn superseded(&self) -> Option<Order> {
-        self.reusable.then(|| Order {
+        (self.is_open() && self.reusable).then(|| Order {
             reusable: false,
             version: self.version + 1,
             ..self.clone().without_first_bonus()
