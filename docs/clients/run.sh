@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs one of the clients beside this file, as their first lines say: run.sh php|node|python|go story USER, or … serve PORT.
+# Runs one of the clients beside this file, as their first lines say: run.sh php|node|python|go story USER, … call METHOD PATH, or
+# … serve PORT.
 # Installs the language, if need be.
 source "$(dirname "${BASH_SOURCE[0]}")/../../scripts/env.sh"
 here="$root/docs/clients" tools="$SAOMA_TOOLS/clients"
@@ -10,7 +11,7 @@ flock 9
 case "$1" in
 php)
     php -m 2>/dev/null | grep -qx curl || apt_install php-cli php-curl
-    [ "$2" = story ] || exec php -S "127.0.0.1:$3" "$here/saoma.php" 9>&-
+    [ "$2" != serve ] || exec php -S "127.0.0.1:$3" "$here/saoma.php" 9>&-
     exec php "$here/saoma.php" "${@:2}" 9>&-
     ;;
 node)

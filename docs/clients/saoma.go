@@ -1,7 +1,8 @@
 // Sells and spends credit with Saoma: one file for Go 1.19 and later, standard library only. Take what you need of it.
 //
 //	SAOMA_URL=http://127.0.0.1:3000 SAOMA_KEY=saoma_… go run saoma.go story lin
-//	  (a key with sessions:write, recharges:write and spend:write; lin needs 8.05 yuan)
+//	  (a key with sessions:write, recharges:write, spend:write and balances:read; lin needs 8.05 yuan)
+//	SAOMA_URL=… SAOMA_KEY=… go run saoma.go call GET '/events?wait_s=25'
 //	SAOMA_WEBHOOK_SECRETS=whsec_… CREDITED=/var/lib/site/credited go run saoma.go serve 8080
 package main
 
@@ -35,21 +36,16 @@ func (r *Refused) Error() string {
 	return fmt.Sprintf("%d %v: %v", r.Status, r.Problem["code"], r.Problem["detail"])
 }
 
-var client = http.Client{Timeout: 15 * time.Second}
-
 // Call makes one call. It is repeated while nobody knows what became of it, which is safe: whatever moves money has a
-// reference, and the same reference is done once, however often it is asked for.
+// reference, and the same reference is done once, however often it is asked for. Nobody knows after a time-out, and after a 5xx
+// without JSON: that is not Saoma's but of a proxy before it, and the call may have got through.
 func Call(method, path string, body object) (object, error) {
-	sent, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
+	var sent []byte
+	if body != nil {
+		sent, _ = json.Marshal(body) // texts and numbers always can be
 	}
 	for attempt := 0; ; attempt++ {
-		var reader io.Reader
-		if body != nil {
-			reader = bytes.NewReader(sent)
-		}
-		request, err := http.NewRequest(method, os.Getenv("SAOMA_URL")+"/api/v1"+path, reader)
+		request, err := http.NewRequest(method, os.Getenv("SAOMA_URL")+"/api/v1"+path, bytes.NewReader(sent))
 		if err != nil {
 			return nil, err
 		}
@@ -57,24 +53,33 @@ func Call(method, path string, body object) (object, error) {
 		if body != nil {
 			request.Header.Set("Content-Type", "application/json")
 		}
+		seconds, _ := strconv.Atoi(request.URL.Query().Get("wait_s")) // so long the answer may take besides
+		client := http.Client{Timeout: time.Duration(15+seconds) * time.Second}
 		wait := 200 * time.Millisecond << attempt
 		answer, err := client.Do(request)
+		var text []byte
 		if err == nil {
-			read := object{}
-			decoder := json.NewDecoder(answer.Body)
-			decoder.UseNumber() // amounts are whole numbers of fen
-			err = decoder.Decode(&read)
+			text, err = io.ReadAll(answer.Body)
 			answer.Body.Close()
-			if answer.StatusCode != 503 && answer.StatusCode != 429 {
-				if err != nil || answer.StatusCode < 300 {
-					return read, err
-				}
-				return nil, &Refused{answer.StatusCode, read}
+		}
+		if err == nil {
+			status, read := answer.StatusCode, object{}
+			decoder := json.NewDecoder(bytes.NewReader(text))
+			decoder.UseNumber() // amounts are whole numbers of fen
+			isJSON := decoder.Decode(&read) == nil
+			if status/100 == 2 && (isJSON || len(text) == 0) { // 204 has no body
+				return read, nil
+			}
+			if !isJSON {
+				read = object{"code": "not_json", "detail": fmt.Sprintf("%.200s", text)}
+			}
+			err = &Refused{status, read}
+			if status != 429 && status != 503 && (status < 500 || isJSON) {
+				return nil, err
 			}
 			if seconds, err := strconv.Atoi(answer.Header.Get("Retry-After")); err == nil {
 				wait = time.Duration(seconds) * time.Second
 			}
-			err = &Refused{answer.StatusCode, read}
 		}
 		if attempt == 5 {
 			return nil, err
@@ -99,6 +104,15 @@ func Recharge(user string, totalFee int64, reference string) (object, error) {
 func Debit(user string, amount int64, reference, reason string) (object, error) {
 	return Call("POST", "/debits", object{"user": user, "amount": amount, "reference": reference, "reason": reason})
 }
+
+// Reverse gives a debit back, or a part of it.
+func Reverse(debit object, amount int64, reference, reason string) (object, error) {
+	body := object{"amount": amount, "reference": reference, "reason": reason}
+	return Call("POST", "/debits/"+url.PathEscape(fmt.Sprint(debit["id"]))+"/reversals", body)
+}
+
+// Balance is what the user has: balance, what of it is held, and what is available.
+func Balance(user string) (object, error) { return Call("GET", "/users/"+url.PathEscape(user), nil) }
 
 // Hold sets something aside before work whose price is not known yet.
 func Hold(user string, amount int64, reference, reason string) (object, error) {
@@ -153,7 +167,10 @@ func Verify(body []byte, header http.Header, secrets []string) (*Event, error) {
 	return nil, errors.New("not signed with our secret")
 }
 
-// CreditOnce credits a recharge once. Here a file per number stands for it; in your program it is a row with out_trade_no as its
+// CreditOnce is for a site that keeps the balances itself (balance_kept_by = "site"). Where Saoma keeps them, the default, it has
+// added the payment already: such a site adds nothing to a balance of its own, and the event only tells.
+//
+// It credits a recharge once. Here a file per number stands for it; in your program it is a row with out_trade_no as its
 // key, written in the transaction that credits. The number decides, not the delivery: after a restore from a backup the same
 // payment may come in a new delivery.
 func CreditOnce(event *Event) (bool, error) {
@@ -172,31 +189,26 @@ func CreditOnce(event *Event) (bool, error) {
 }
 
 func receive(response http.ResponseWriter, request *http.Request) {
-	body, err := io.ReadAll(io.LimitReader(request.Body, 64<<10))
-	if err != nil {
-		http.Error(response, err.Error(), http.StatusBadRequest)
-		return
-	}
+	body, _ := io.ReadAll(io.LimitReader(request.Body, 64<<10)) // one that is cut off is not signed
 	event, err := Verify(body, request.Header, strings.Fields(os.Getenv("SAOMA_WEBHOOK_SECRETS")))
 	if err != nil {
 		http.Error(response, err.Error(), http.StatusUnauthorized)
 		return
 	}
 	// 2xx says that it is stored. Whatever else is answered, it comes again.
-	text := "nothing to do"
 	// A late payment that goes back has nothing credited; if it is credited after all, the event comes again.
 	isPaid := event.Type == "recharge.paid" || event.Type == "recharge.paid_late"
+	isCredited := false
 	if isPaid && event.Data.Recharge.Credited > 0 {
-		credited, err := CreditOnce(event)
-		if err != nil {
-			http.Error(response, err.Error(), http.StatusInternalServerError)
-			return
-		}
-		if credited {
-			text = "credited"
-		}
+		isCredited, err = CreditOnce(event)
 	}
-	io.WriteString(response, text)
+	if err != nil {
+		http.Error(response, err.Error(), http.StatusInternalServerError)
+	} else if isCredited {
+		io.WriteString(response, "credited")
+	} else {
+		io.WriteString(response, "nothing to do")
+	}
 }
 
 func must[T any](value T, err error) T {
@@ -219,9 +231,10 @@ func story(user string) {
 	told("again", must(Debit(user, 300, "vip-"+run, "VIP 30 days"))["id"] == first["id"])
 	told("captured", must(Capture(must(Hold(user, 500, "job-"+run, "translation")), 312)))
 	must(Release(must(Hold(user, 5, "job-"+run+"-b", "translation"))))
+	told("reversed", must(Reverse(first, 100, "vip-"+run, "10 days less")))
+	told("available", must(Balance(user))["available"])
 	_, err := Debit(user, 100_000_000_000, "vip-"+run+"-b", "VIP for ever")
-	var refused *Refused
-	if errors.As(err, &refused) {
+	if refused, is := err.(*Refused); is {
 		told("too much", refused.Status)
 	}
 }
@@ -229,8 +242,9 @@ func story(user string) {
 func main() {
 	if len(os.Args) == 3 && os.Args[1] == "story" {
 		story(os.Args[2])
+	} else if len(os.Args) == 4 && os.Args[1] == "call" {
+		fmt.Println(string(must(json.Marshal(must(Call(os.Args[2], os.Args[3], nil))))))
 	} else if len(os.Args) == 3 && os.Args[1] == "serve" {
-		http.HandleFunc("/", receive)
-		must(0, http.ListenAndServe("127.0.0.1:"+os.Args[2], nil))
+		must(0, http.ListenAndServe("127.0.0.1:"+os.Args[2], http.HandlerFunc(receive)))
 	}
 }

@@ -1,7 +1,8 @@
 <?php
 // Sells and spends credit with Saoma: one file for PHP 8 with curl, without Composer. Take what you need of it.
 //   SAOMA_URL=http://127.0.0.1:3000 SAOMA_KEY=saoma_… php saoma.php story lin
-//     (a key with sessions:write, recharges:write and spend:write; lin needs 8.05 yuan)
+//     (a key with sessions:write, recharges:write, spend:write and balances:read; lin needs 8.05 yuan)
+//   SAOMA_URL=… SAOMA_KEY=… php saoma.php call GET '/events?wait_s=25'
 //   SAOMA_WEBHOOK_SECRETS=whsec_… CREDITED=/var/lib/site/credited php -S 127.0.0.1:8080 saoma.php
 declare(strict_types=1);
 
@@ -16,10 +17,13 @@ class Refused extends RuntimeException
 
 /**
  * One call. It is repeated while nobody knows what became of it, which is safe: whatever moves money has a reference, and the
- * same reference is done once, however often it is asked for.
+ * same reference is done once, however often it is asked for. Nobody knows after a time-out, and after a 5xx without JSON: that
+ * is not Saoma's but of a proxy before it, and the call may have got through.
  */
 function call(string $method, string $path, ?array $body = null): array
 {
+    // With wait_s the answer may take that much longer.
+    $seconds = 15 + (preg_match('/[?&]wait_s=(\d+)/', $path, $found) ? (int) $found[1] : 0);
     for ($attempt = 0;; $attempt++) {
         $curl = curl_init(getenv('SAOMA_URL') . '/api/v1' . $path);
         $headers = ['Authorization: Bearer ' . getenv('SAOMA_KEY')];
@@ -32,22 +36,32 @@ function call(string $method, string $path, ?array $body = null): array
             CURLOPT_CUSTOMREQUEST => $method,
             CURLOPT_HTTPHEADER => $headers,
             CURLOPT_RETURNTRANSFER => true,
-            CURLOPT_TIMEOUT => 15,
+            CURLOPT_TIMEOUT => $seconds,
             CURLOPT_HEADERFUNCTION => function ($curl, string $line) use (&$wait): int {
-                if (stripos($line, 'retry-after:') === 0) {
-                    $wait = (float) trim(substr($line, 12));
+                if (preg_match('/^retry-after: *(\d+)\s*$/i', $line, $found)) {
+                    $wait = (float) $found[1];
                 }
                 return strlen($line);
             },
         ]);
         $answer = curl_exec($curl);
         $status = curl_getinfo($curl, CURLINFO_RESPONSE_CODE);
-        if ($answer !== false && $status !== 503 && $status !== 429) {
-            $read = json_decode($answer, true, 64, JSON_THROW_ON_ERROR);
-            return $status < 300 ? $read : throw new Refused($status, $read);
+        if ($answer === false) {
+            $lost = new Refused(0, ['code' => 'no_answer', 'detail' => curl_error($curl)]);
+        } else {
+            $is_done = $status >= 200 && $status < 300;
+            $read = $is_done && $answer === '' ? [] : json_decode($answer, true, 64); // 204 has no body
+            if ($is_done && is_array($read)) {
+                return $read;
+            }
+            $problem = is_array($read) ? $read : ['code' => 'not_json', 'detail' => substr($answer, 0, 200)];
+            $lost = new Refused($status, $problem);
+            if ($status !== 429 && $status !== 503 && ($status < 500 || is_array($read))) {
+                throw $lost;
+            }
         }
         if ($attempt === 5) {
-            throw new Refused($status, ['code' => 'no_answer', 'detail' => curl_error($curl) ?: (string) $answer]);
+            throw $lost;
         }
         usleep((int) ($wait * 1_000_000));
     }
@@ -69,6 +83,19 @@ function recharge(string $user, int $total_fee, string $reference): array
 function debit(string $user, int $amount, string $reference, string $reason): array
 {
     return call('POST', '/debits', ['user' => $user, 'amount' => $amount, 'reference' => $reference, 'reason' => $reason]);
+}
+
+/** Gives a debit back, or a part of it. */
+function reverse(array $debit, int $amount, string $reference, string $reason): array
+{
+    $body = ['amount' => $amount, 'reference' => $reference, 'reason' => $reason];
+    return call('POST', '/debits/' . rawurlencode($debit['id']) . '/reversals', $body);
+}
+
+/** What the user has: balance, what of it is held, and what is available. */
+function balance(string $user): array
+{
+    return call('GET', '/users/' . rawurlencode($user));
 }
 
 /** Sets something aside before work whose price is not known yet. */
@@ -114,6 +141,9 @@ function verify(string $body, string $id, string $stamp, string $signatures): ar
 }
 
 /**
+ * For a site that keeps the balances itself (balance_kept_by = "site"). Where Saoma keeps them, the default, it has added the
+ * payment already: such a site adds nothing to a balance of its own, and the event only tells.
+ *
  * Credits a recharge once. Here a file per number stands for it; in your program it is a row with out_trade_no as its key,
  * written in the transaction that credits. The number decides, not the delivery: after a restore from a backup the same payment
  * may come in a new delivery.
@@ -158,6 +188,8 @@ function story(string $user): void
     $told('again', debit($user, 300, "vip-$run", 'VIP 30 days')['id'] === $first['id']);
     $told('captured', capture(hold($user, 500, "job-$run", 'translation'), 312));
     release(hold($user, 5, "job-$run-b", 'translation'));
+    $told('reversed', reverse($first, 100, "vip-$run", '10 days less'));
+    $told('available', balance($user)['available']);
     try {
         debit($user, 100_000_000_000, "vip-$run-b", 'VIP for ever');
     } catch (Refused $refused) {
@@ -165,8 +197,13 @@ function story(string $user): void
     }
 }
 
-if (PHP_SAPI === 'cli' && ($argv[1] ?? '') === 'story') {
-    story($argv[2]);
-} elseif (PHP_SAPI !== 'cli' && realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
-    receive();
+// Only when it is run itself, and not where it is required.
+if (realpath($_SERVER['SCRIPT_FILENAME']) === __FILE__) {
+    if (PHP_SAPI !== 'cli') {
+        receive();
+    } elseif (($argv[1] ?? '') === 'story') {
+        story($argv[2]);
+    } elseif (($argv[1] ?? '') === 'call') {
+        echo json_encode(call($argv[2], $argv[3])), "\n";
+    }
 }

@@ -1,14 +1,17 @@
 """Sells and spends credit with Saoma: one file for Python 3.9 and later, without dependencies. Take what you need of it.
 
     SAOMA_URL=http://127.0.0.1:3000 SAOMA_KEY=saoma_… python3 saoma.py story lin
-      (a key with sessions:write, recharges:write and spend:write; lin needs 8.05 yuan)
+      (a key with sessions:write, recharges:write, spend:write and balances:read; lin needs 8.05 yuan)
+    SAOMA_URL=… SAOMA_KEY=… python3 saoma.py call GET '/events?wait_s=25'
     SAOMA_WEBHOOK_SECRETS=whsec_… CREDITED=/var/lib/site/credited python3 saoma.py serve 8080
 """
 import base64
 import hashlib
 import hmac
+import http.client
 import json
 import os
+import re
 import sys
 import time
 import urllib.error
@@ -30,27 +33,50 @@ class Refused(Exception):
         self.status, self.problem = status, problem
 
 
+def parsed(text):
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
 def call(method, path, body=None):
     """One call. It is repeated while nobody knows what became of it, which is safe: whatever moves money has a `reference`,
-    and the same reference is done once, however often it is asked for."""
+    and the same reference is done once, however often it is asked for. Nobody knows after a time-out, and after a 5xx without
+    JSON: that is not Saoma's but of a proxy before it, and the call may have got through."""
     headers = {"Authorization": f"Bearer {KEY}"}
     data = None
     if body is not None:
         headers["Content-Type"] = "application/json"
         data = json.dumps({name: value for name, value in body.items() if value is not None}).encode()
+    # With wait_s the answer may take that much longer.
+    waits = re.search(r"[?&]wait_s=(\d+)", path)
+    seconds = 15 + int(waits[1] if waits else 0)
     for attempt in range(6):
         request = urllib.request.Request(f"{URL}/api/v1{path}", data, headers, method=method)
         wait = 0.2 * 2**attempt
         try:
-            with urllib.request.urlopen(request, timeout=15) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as error:
-            if error.code not in (429, 503) or attempt == 5:
-                raise Refused(error.code, json.load(error)) from None
-            wait = float(error.headers.get("Retry-After", wait))
-        except OSError:
-            if attempt == 5:
-                raise
+            try:
+                answer = urllib.request.urlopen(request, timeout=seconds)
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
+                status, text = answer.status, answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            lost = error
+        else:
+            is_done = 200 <= status < 300
+            read = {} if is_done and not text else parsed(text)  # 204 has no body
+            if is_done and read is not None:
+                return read
+            lost = Refused(status, read or {"code": "not_json", "detail": text[:200].decode(errors="replace")})
+            if status not in (429, 503) and (status < 500 or read is not None):
+                raise lost
+            after = answer.headers.get("Retry-After", "")
+            wait = int(after) if after.isdigit() else wait
+        if attempt == 5:
+            raise lost
         time.sleep(wait)
 
 
@@ -67,6 +93,17 @@ def recharge(user, total_fee, reference):
 def debit(user, amount, reference, reason):
     """Takes from the balance. `Refused` with status 402 where too little is available: send the user to `session_link`."""
     return call("POST", "/debits", {"user": user, "amount": amount, "reference": reference, "reason": reason})
+
+
+def reverse(taken, amount, reference, reason):
+    """Gives a debit back, or a part of it."""
+    body = {"amount": amount, "reference": reference, "reason": reason}
+    return call("POST", f"/debits/{quote(taken['id'], safe='')}/reversals", body)
+
+
+def balance(user):
+    """What the user has: `balance`, what of it is `held`, and what is `available`."""
+    return call("GET", f"/users/{quote(user, safe='')}")
 
 
 def hold(user, amount, reference, reason):
@@ -101,7 +138,10 @@ def verify(body, headers, secrets=SECRETS):
 
 
 def credit_once(paid):
-    """Credits a recharge once. Here a file per number stands for it; in your program it is a row with `out_trade_no` as its
+    """For a site that keeps the balances itself (`balance_kept_by = "site"`). Where Saoma keeps them, the default, it has added
+    the payment already: such a site adds nothing to a balance of its own, and the event only tells.
+
+    Credits a recharge once. Here a file per number stands for it; in your program it is a row with `out_trade_no` as its
     key, written in the transaction that credits. The number decides, not the delivery: after a restore from a backup the same
     payment may come in a new delivery."""
     try:
@@ -146,6 +186,8 @@ def story(user):
     told("again", debit(user, 300, f"vip-{run}", "VIP 30 days")["id"] == first["id"])
     told("captured", capture(hold(user, 500, f"job-{run}", "translation"), 312))
     release(hold(user, 5, f"job-{run}-b", "translation"))
+    told("reversed", reverse(first, 100, f"vip-{run}", "10 days less"))
+    told("available", balance(user)["available"])
     try:
         debit(user, 100_000_000_000, f"vip-{run}-b", "VIP for ever")
     except Refused as refused:
@@ -154,5 +196,7 @@ def story(user):
 
 if __name__ == "__main__" and sys.argv[1:2] == ["serve"]:
     ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), Hooks).serve_forever()
+elif __name__ == "__main__" and sys.argv[1:2] == ["call"]:
+    print(json.dumps(call(sys.argv[2], sys.argv[3])))
 elif __name__ == "__main__" and sys.argv[1:2] == ["story"]:
     story(sys.argv[2])
