@@ -87,6 +87,8 @@ mod integrator;
 mod key_desk;
 #[path = "http/keys.rs"]
 mod keys;
+#[path = "http/lossy.rs"]
+mod lossy;
 #[path = "http/matrix.rs"]
 mod matrix;
 #[path = "http/metrics.rs"]

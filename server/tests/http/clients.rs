@@ -1,5 +1,5 @@
-//! The clients of docs/clients, each in its language, against the real server: they sell, spend and are told, and their receivers
-//! believe nothing that Saoma did not sign.
+//! The clients of docs/clients, each in its language, against the real server: they sell, spend and are told, also where a proxy
+//! loses the answers, and their receivers believe nothing that Saoma did not sign.
 
 use std::{
     path::{Path, PathBuf},
@@ -17,36 +17,51 @@ use wxpay::UnixMillis;
 use super::{
     api_spend::answer,
     common::{Site, on_both, text},
+    lossy::{DOWN, Lossy, WALL},
 };
 
-const SCOPES: [Scope; 6] = [
+const LANGUAGES: [&str; 4] = ["php", "node", "python", "go"];
+
+const SCOPES: [Scope; 7] = [
     Scope::SessionsWrite,
     Scope::RechargesWrite,
     Scope::RechargesRead,
     Scope::SpendWrite,
     Scope::BalancesRead,
+    Scope::EventsRead,
     Scope::WebhooksWrite,
 ];
 
+fn clients() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/clients")
+}
+
 fn command(language: &str, arguments: &[&str]) -> Command {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/clients/run.sh");
     let mut command = Command::new("bash");
-    command.arg(script).arg(language).args(arguments);
+    command.arg(clients().join("run.sh")).arg(language).args(arguments);
     command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
     command
 }
 
-/// Sells and spends as the file itself shows it.
+/// Whether it went well, and what it said.
+async fn run(mut command: Command) -> (bool, String, String) {
+    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let [out, err] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    (output.status.success(), out, err)
+}
+
+/// Sells and spends as the file itself shows it, while the first answer to whatever it asks for is lost.
 async fn story(site: &Site, language: &str, key: &str) {
     let user = format!("of_{language}");
     let (number, code_url) = site.placed(&user, "10").await;
     site.pay(&code_url, &[]).await;
     site.until(&user, &number, "paid").await;
+    let lossy = Lossy::start(&site.url).await;
     let mut command = command(language, &["story", &user]);
-    command.env("SAOMA_URL", &site.url).env("SAOMA_KEY", key);
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{language}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    command.env("SAOMA_URL", &lossy.url).env("SAOMA_KEY", key);
+    let (is_well, said, errors) = run(command).await;
+    assert!(is_well, "{language}: {said}{errors}");
+    assert_eq!(lossy.lost(), 9, "{language}: a link, a recharge, two debits, four of holds, a reversal");
     let value = |step: &str| {
         let mut lines = said.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines.find(|line| line["step"] == step).unwrap_or_else(|| panic!("{language}: no {step} in {said}"))
@@ -58,7 +73,35 @@ async fn story(site: &Site, language: &str, key: &str) {
     assert!(value("code_url").as_str().unwrap().starts_with("weixin://"), "{language}");
     assert_eq!((&value("debit")["amount"], value("again")), (&json!(300), json!(true)), "{language}");
     assert_eq!((&value("captured")["amount"], value("too much")), (&json!(312), json!(402)), "{language}");
-    assert_eq!(site.balance(&user).await, 1000 - 300 - 312, "{language}");
+    assert_eq!((&value("reversed")["amount"], value("available")), (&json!(100), json!(488)), "{language}");
+    assert_eq!(site.balance(&user).await, 1000 - 300 - 312 + 100, "{language}");
+}
+
+/// A site's own arguments are nothing to a client that it imports.
+async fn imported(language: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let (client, program) = (clients(), folder.path().join("site.mjs"));
+    let text = match language {
+        "node" => format!("import '{}/saoma.mjs';\nconsole.log('quiet');\n", client.display()),
+        "php" => format!("<?php require '{}/saoma.php';\necho \"quiet\\n\";\n", client.display()),
+        _ => return,
+    };
+    std::fs::write(&program, text).unwrap();
+    let mut command = Command::new(language);
+    command.arg(program).args(["story", "lin"]).env("SAOMA_URL", "http://127.0.0.1:9");
+    let said = run(command).await;
+    assert_eq!(said, (true, "quiet\n".to_owned(), String::new()), "{language}");
+}
+
+/// What each client says to one call, all at the same time.
+async fn said_by_each(url: &str, key: &str, method: &str, path: &str) -> [(bool, String, String); 4] {
+    let call = |language| {
+        let mut command = command(language, &["call", method, path]);
+        command.env("SAOMA_URL", url).env("SAOMA_KEY", key);
+        run(command)
+    };
+    let [php, node, python, go] = LANGUAGES.map(call);
+    tokio::join!(php, node, python, go).into()
 }
 
 /// A program that is told by webhook.
@@ -171,6 +214,7 @@ async fn sells_spends_and_is_told(language: &'static str) {
     on_both(async |site| {
         let key = site.key(language, &SCOPES).await;
         story(&site, language, &key).await;
+        imported(language).await;
         receiver(&site, language, &key).await;
     })
     .await;
@@ -194,4 +238,54 @@ async fn the_client_in_python_sells_spends_and_is_told() {
 #[tokio::test]
 async fn the_client_in_go_sells_spends_and_is_told() {
     sells_spends_and_is_told("go").await;
+}
+
+async fn on_sqlite() -> (Site, String, Lossy) {
+    let folder = tempfile::tempdir().unwrap();
+    let database = testdb::sqlite(folder.path());
+    let site = Site::start("", database, folder).await;
+    let key = site.key("reader", &SCOPES).await;
+    let lossy = Lossy::start(&site.url).await;
+    (site, key, lossy)
+}
+
+#[tokio::test]
+async fn each_client_waits_for_events_as_long_as_it_asked_saoma_to() {
+    let (_site, key, lossy) = on_sqlite().await;
+    let path = "/events?after=latest&wait_s=16";
+    for (is_well, said, errors) in said_by_each(&lossy.url, &key, "GET", path).await {
+        assert!(is_well && said.contains("next"), "{said}{errors}");
+    }
+    assert_eq!(lossy.times(path), LANGUAGES.len(), "nobody had to ask again");
+}
+
+#[tokio::test]
+async fn a_page_in_place_of_an_answer_is_told_with_its_status() {
+    let (_site, key, lossy) = on_sqlite().await;
+    // A 4xx stays what it is. A proxy without a server is asked six times.
+    for (path, wanted, times) in [(WALL, "403 not_json", 1), (DOWN, "502 not_json", 6)] {
+        for (is_well, said, errors) in said_by_each(&lossy.url, &key, "GET", path).await {
+            assert!(!is_well && (said.contains(wanted) || errors.contains(wanted)), "{said}{errors}");
+        }
+        assert_eq!(lossy.times(path), times * LANGUAGES.len(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn each_client_takes_an_answer_without_a_body() {
+    let (site, key, _lossy) = on_sqlite().await;
+    for language in LANGUAGES {
+        let endpoint = json!({ "url": format!("http://127.0.0.1:9/{language}"), "types": ["recharge.paid"] });
+        let request = site.http.post(format!("{}/api/v1/webhook_endpoints", site.url)).bearer_auth(&key);
+        let (status, endpoint) = answer(request.json(&endpoint)).await;
+        assert_eq!(status, 201, "{endpoint}");
+        let path = format!("/webhook_endpoints/{}", text(&endpoint, "id"));
+        let mut command = command(language, &["call", "DELETE", &path]);
+        command.env("SAOMA_URL", &site.url).env("SAOMA_KEY", &key);
+        let (is_well, said, errors) = run(command).await;
+        assert!(is_well, "{language}: {said}{errors}");
+        let gone =
+            site.http.get(format!("{}/api/v1{path}", site.url)).bearer_auth(&key).send().await.unwrap();
+        assert_eq!(gone.status(), 404, "{language}");
+    }
 }
