@@ -3,7 +3,7 @@
 use rand::RngExt;
 use recharge::Terms;
 use recharge::audit::Actor;
-use recharge::order::Order;
+use recharge::order::{Order, OrderState};
 use wxpay::Fen;
 
 use crate::oracle::Broken;
@@ -104,11 +104,16 @@ impl World {
         });
     }
 
-    /// What is shown of an order that was taken back has no code.
+    /// What is shown of an order that was taken back has no code, and another press gets it only where it was paid all the same.
     pub fn shows_no_code(&self, name: &str, order: &Order) -> Result<(), Broken> {
         let is_back = order.cancelled_at.is_some();
         hold!(!(is_back && order.code_url().is_some()), "{name} shows the code of {}", order.out_trade_no);
-        hold!(!(is_back && name.starts_with("press")), "{name} goes on with {}", order.out_trade_no);
+        let is_unpaid = !matches!(order.state, OrderState::Paid(_));
+        hold!(
+            !(is_back && is_unpaid && name.starts_with("press")),
+            "{name} goes on with {}",
+            order.out_trade_no
+        );
         Ok(())
     }
 }
