@@ -9,11 +9,14 @@ export async function saoma(method, path, body) {
       headers: { authorization: `Bearer ${SAOMA_KEY}`, ...(body && { 'content-type': 'application/json' }) },
       body: body && JSON.stringify(body),
       signal: AbortSignal.timeout(15_000),
-    }).catch((error) => ({ ok: false, status: 503, json: () => ({ code: 'no_answer', detail: error.message }) }));
-    const read = await answer.json();
-    if (answer.ok) return read;
-    if (![429, 503].includes(answer.status) || attempt === 4) {
-      throw Object.assign(new Error(read.detail ?? read.code), read, { status: answer.status });
+    }).catch((error) => ({ ok: false, status: 503, json: async () => ({ code: 'no_answer', detail: error.message }) }));
+    const read = await answer.json().catch(() => null);
+    if (answer.ok && read) return read;
+    // What is no JSON is a proxy's page: the call may have got through.
+    const isUnknown = [429, 503].includes(answer.status) || (!read && (answer.ok || answer.status >= 500));
+    if (!isUnknown || attempt === 4) {
+      const said = read?.detail ?? read?.code ?? `HTTP ${answer.status} without JSON`;
+      throw Object.assign(new Error(said), read, { status: answer.status });
     }
     await new Promise((done) => setTimeout(done, 200 * 2 ** attempt));
   }
