@@ -4,7 +4,7 @@
   const isPhone = /MicroMessenger|Mobi|Android/i.test(navigator.userAgent)
   const isChinese = /^zh/i.test(document.documentElement.lang || navigator.language)
   // The payment window of the page has room in it.
-  const LEAST = 580
+  const LEAST = 640
 
   /** A frame with the page. `onresize` is told the height of its content. */
   function frame(options, onresize, onclose) {
