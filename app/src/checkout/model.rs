@@ -246,7 +246,8 @@ impl Model {
             self.expired(now);
         }
         let Some(poll) = self.poll.as_mut().filter(|_| self.polling) else { return Command::Nothing };
-        self.left_s = poll.seconds_left(now);
+        // The clock may have been set back by a moment: never more than the ring has.
+        self.left_s = poll.seconds_left(now).min(self.whole_s);
         match poll.step(now) {
             Step::Ask(wait_s) => Command::AskStatus(wait_s),
             Step::Wait => Command::Nothing,

@@ -49,8 +49,10 @@ pub async fn show(
 /// What is printed: whom it tops up, the amount, the code, and what to do.
 fn sheet(lang: Lang, site: &SiteSettings, code: &StaticCode) -> impl IntoView + use<> {
     let label = lang.fill(crate::text::dialog::QR_LABEL, &[("amount", &money(code.total_fee))]);
-    let bonus = (code.bonus > Fen::ZERO)
-        .then(|| lang.fill(crate::text::payer::BONUS, &[("amount", &money(code.bonus))]));
+    let credit = code.total_fee.checked_add(code.bonus).filter(|_| code.bonus > Fen::ZERO).map(money);
+    let bonus = credit.map(|credit| {
+        lang.fill(crate::text::payer::BONUS, &[("credit", &credit), ("amount", &money(code.bonus))])
+    });
     let words = match code.stopped_at {
         None => view! {
             <p><strong>{lang.t(text::SCAN)}</strong></p>
