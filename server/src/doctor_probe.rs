@@ -104,16 +104,25 @@ async fn arrived(
     }
 }
 
+/// Issues a probe in the database of these settings, which must be there.
+///
+/// # Errors
+/// Why it cannot be written, for a person.
+pub(crate) async fn issue(config: &Config) -> Result<String, String> {
+    let options = DbOptions { reading: 1, writing: 1, ..config.db.clone() };
+    let db = Db::open_to_write(config.database_url.expose(), &options).await;
+    let db = db.map_err(|error| error_chain(&error))?;
+    let nonce = operators::random_hex();
+    let issued = doctor_probes::issue(&db, &nonce, UnixMillis::now()).await;
+    issued.map(|()| nonce).map_err(|error| error_chain(&error))
+}
+
 /// Whether a server at this address works on the database of these settings. Nothing but a probe is written.
 ///
 /// # Errors
 /// What is wrong, for a person.
 pub async fn leads_to_database(server: &str, config: &Config, http: &reqwest::Client) -> Result<(), String> {
-    let options = DbOptions { reading: 1, writing: 1, ..config.db.clone() };
-    let db = Db::open_to_write(config.database_url.expose(), &options).await;
-    let db = db.map_err(|error| error_chain(&error))?;
-    let nonce = operators::random_hex();
-    doctor_probes::issue(&db, &nonce, UnixMillis::now()).await.map_err(|error| error_chain(&error))?;
+    let nonce = issue(config).await?;
     let sent = http.post(format!("{server}{PATH}?n={nonce}")).body(nonce).send().await;
     match sent.map_err(|error| format!("nothing answers at {server}: {}", error_chain(&error)))?.status() {
         StatusCode::OK => Ok(()),

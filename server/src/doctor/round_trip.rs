@@ -1,18 +1,12 @@
 //! A probe sent to this server by its public name: what becomes of body, host and client address on the way.
 
-use cashier::{
-    Db,
-    db::{DbOptions, doctor_probes},
-    error_chain::error_chain,
-};
+use cashier::db::doctor_probes;
 use http::header::{CONTENT_TYPE, USER_AGENT};
-use wxpay::UnixMillis;
 
 use super::{Found, Patient, seen::Trip};
 use crate::{
     config::is_loopback_name,
-    doctor_probe::{PATH, Saw},
-    operators,
+    doctor_probe::{self, PATH, Saw},
 };
 
 /// A body like a notice's, with what is written anew by whoever reads and writes it: CDATA, line ends, entities, Chinese.
@@ -29,15 +23,10 @@ async fn trip(patient: &Patient) -> &Trip {
 
 async fn send(patient: &Patient) -> Trip {
     let Some(reading) = patient.db() else { return Trip::NoDatabase };
-    let (nonce, now) = (operators::random_hex(), UnixMillis::now());
-    let options = DbOptions { reading: 1, writing: 1, ..patient.config.db.clone() };
-    let db = match Db::open_to_write(patient.config.database_url.expose(), &options).await {
-        Ok(db) => db,
-        Err(error) => return Trip::NotIssued(error_chain(&error)),
+    let nonce = match doctor_probe::issue(&patient.config).await {
+        Ok(nonce) => nonce,
+        Err(error) => return Trip::NotIssued(error),
     };
-    if let Err(error) = doctor_probes::issue(&db, &nonce, now).await {
-        return Trip::NotIssued(error_chain(&error));
-    }
     let sent = body(&nonce);
     let request = patient.http.post(format!("{}{PATH}?n={nonce}", patient.public_url));
     // As WeChat's notices come.
