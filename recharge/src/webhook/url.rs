@@ -77,13 +77,10 @@ impl EndpointUrl {
         if Url::parse(public_url).is_ok_and(|own| same_place(&own, &url)) {
             return Err(UrlRefusal::Own);
         }
-        let address = match url.host() {
-            None => return Err(UrlRefusal::Unreadable),
-            Some(Host::Domain(_)) => None,
-            Some(Host::Ipv4(address)) => Some(IpAddr::V4(address)),
-            Some(Host::Ipv6(address)) => Some(IpAddr::V6(address)),
-        };
-        match address {
+        if !url.has_host() {
+            return Err(UrlRefusal::Unreadable);
+        }
+        match address(&url) {
             None if !is_tls && networks.is_empty() => Err(UrlRefusal::PlainHttp),
             Some(address) if !is_tls && !is_named(address, networks) => Err(UrlRefusal::PlainHttp),
             Some(address) if !may_reach(address, is_tls, networks) => Err(UrlRefusal::Address(address)),
@@ -127,17 +124,20 @@ fn same_place(one: &Url, other: &Url) -> bool {
 
 /// Its names are many: `localhost`, all of 127.0.0.0/8, `::1`, and the address that stands for any.
 fn is_this_machine(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => {
-            let name = name.trim_end_matches('.');
-            name == "localhost" || name.ends_with(".localhost")
-        }
-        Some(Host::Ipv4(address)) => address.is_loopback() || address.is_unspecified(),
-        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
-            Some(address) => address.is_loopback() || address.is_unspecified(),
-            None => address.is_loopback() || address.is_unspecified(),
-        },
-        None => false,
+    if let Some(address) = address(url) {
+        let address = address.to_canonical();
+        return address.is_loopback() || address.is_unspecified();
+    }
+    let name = url.domain().unwrap_or_default().trim_end_matches('.');
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The address that stands there in place of a name.
+fn address(url: &Url) -> Option<IpAddr> {
+    match url.host()? {
+        Host::Domain(_) => None,
+        Host::Ipv4(address) => Some(IpAddr::V4(address)),
+        Host::Ipv6(address) => Some(IpAddr::V6(address)),
     }
 }
 
