@@ -181,8 +181,8 @@ struct Outcome {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Answer, required = false)]
     debit: Option<Answer>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     /// A `Problem`, where nothing was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Object, required = false)]
     error: Option<Written>,
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use recharge::{
     api_key::KEEP_OLD_MOST_MS,
     event_type::EventType,
+    price::MOST_FEE,
     spend::{Reason as Why, Reference as Name},
     webhook::{MOST_PER_S, interest},
 };
@@ -69,7 +70,7 @@ values! {
     PayerIp = <given::PayerIp as Text>::MUST_BE, {"type": "string", "examples": ["203.0.113.7"],
         "anyOf": [{"type": "string", "format": "ipv4"}, {"type": "string", "format": "ipv6"}]};
     Amount = given::AMOUNT, {"type": "integer", "minimum": 1, "maximum": 100_000_000_000_i64, "examples": [1500]};
-    TotalFee = given::TOTAL_FEE, {"type": "integer", "minimum": 1, "maximum": 1_000_000_000, "examples": [1500]};
+    TotalFee = given::TOTAL_FEE, {"type": "integer", "minimum": 1, "maximum": MOST_FEE.get(), "examples": [1500]};
     Quantity = given::QUANTITY, {"type": "integer", "minimum": 1, "maximum": 4_294_967_295_i64, "examples": [50]};
     HoldLife = "seconds, from 60 to 604800; 900 unless it is said. At the end the money is free again and hold.expired is told", {"type": "integer", "minimum": 60, "maximum": 604_800, "examples": [900]};
     SessionLife = given::SESSION_LIFE, {"type": "integer", "minimum": SHORTEST_SESSION_S, "maximum": LONGEST_S, "examples": [3600]};

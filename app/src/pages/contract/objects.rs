@@ -28,9 +28,9 @@ pub(super) fn content(lang: Lang, document: &Value, answer: &Value) -> Option<An
 /// All objects that answers of `/api/v1` hold, in the order of their names.
 pub(super) fn section(lang: Lang, document: &Value) -> impl IntoView + use<> {
     let mut objects = BTreeMap::new();
-    for (path, methods) in document["paths"].as_object().into_iter().flatten() {
-        let operations = methods.as_object().into_iter().flatten().map(|(_, operation)| operation);
-        for operation in operations.filter(|_| path.starts_with(links::API)) {
+    let paths = document["paths"].as_object().into_iter().flatten();
+    for (_, methods) in paths.filter(|(path, _)| path.starts_with(links::API)) {
+        for (_, operation) in methods.as_object().into_iter().flatten() {
             for (_, answer) in operation["responses"].as_object().into_iter().flatten() {
                 gather(document, &answer["content"]["application/json"], &mut objects);
             }
