@@ -22,7 +22,7 @@ cargo clippy --locked --quiet --workspace --exclude frontend --all-targets --fea
 cargo clippy --locked --quiet -p wxpay -- -D warnings
 cargo clippy --locked --quiet -p server -- -D warnings
 say "clippy, browser side"
-cargo_wasm clippy --quiet -p frontend -p app --features app/hydrate -- -D warnings
+cargo_wasm clippy --quiet -p frontend -p app -- -D warnings
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --quiet --no-deps --workspace --exclude frontend --features "$all_features"
 say "licences and bans"

@@ -82,12 +82,10 @@ cargo_wasm() {
         cargo "$1" --locked --profile wasm-release --target wasm32-unknown-unknown "${@:2}")
 }
 
-# cargo for `make run`, server and browser alike. Leptos gives every page a type as deep as its markup; erased, `app` compiles
-# in a quarter of the time and the binary is a fifth of the size. Only the browser's module of a release keeps the types, see
-# .cargo/config.toml. Other people's crates are optimised for tests only: who tries Saoma waits for the compiler. With --target
-# the flag does not reach build scripts and macros, so that both sides share them.
+# cargo for `make run`, server and browser alike. Other people's crates are optimised for tests only: who tries Saoma waits for
+# the compiler. With --target the flags of .cargo/config.toml do not reach build scripts and macros, so that both sides share them.
 cargo_dev() {
-    (cd "$root" && CARGO_ENCODED_RUSTFLAGS=$'--cfg\x1ferase_components' cargo build --locked \
+    (cd "$root" && cargo build --locked \
         --config 'profile.dev.package."*".opt-level=0' --config 'profile.dev.package.libsqlite3-sys.opt-level=1' "$@")
 }
 host_triple() { rustc -vV | sed -n 's/^host: //p'; }

@@ -28,7 +28,7 @@ const wasm = readFileSync(join(work, "saoma.wasm"));
 const glue = readFileSync(join(work, "saoma.min.js"));
 const css = readFileSync(join(work, "main.min.css"));
 
-// One hash for glue and wasm: they only work together. The suffix `_bg` is what leptos' hydration script asks for.
+// One hash for glue and wasm: they only work together. The page's script asks for the suffix `_bg`.
 const bundle = `saoma-${hash(wasm, glue)}`;
 const sheet = `main-${hash(css)}.css`;
 write(`pkg/${bundle}.js`, glue);

@@ -47,11 +47,9 @@ lay_out_release() {
     local features=(--enable-bulk-memory --enable-bulk-memory-opt --enable-reference-types --enable-nontrapping-float-to-int
         --enable-sign-ext --enable-mutable-globals --enable-multivalue --enable-call-indirect-overlong)
     bash "$root/scripts/site-tools.sh"
-    node "$root/scripts/slim.mjs" roots "$work/saoma_bg.wasm" "$work/graph.json"
-    wasm-metadce "${features[@]}" "$work/saoma_bg.wasm" --graph-file "$work/graph.json" -o "$work/needed.wasm" >/dev/null
-    wasm-opt "${features[@]}" "$work/needed.wasm" -o "$work/saoma.wasm" -Oz --converge --low-memory-unused \
+    wasm-opt "${features[@]}" "$work/saoma_bg.wasm" -o "$work/saoma.wasm" -Oz --converge --low-memory-unused \
         --zero-filled-memory --strip-producers --strip-target-features
-    node "$root/scripts/slim.mjs" names "$work/saoma.wasm" "$work/saoma.js"
+    node "$root/scripts/slim.mjs" "$work/saoma.wasm" "$work/saoma.js"
     esbuild --minify --format=esm --log-level=warning "$work/saoma.js" --outfile="$work/saoma.min.js"
     esbuild --minify --log-level=warning "$root/style/main.css" --outfile="$work/main.min.css"
     node "$root/scripts/site.mjs" "$work" "$root/public" "$1"
@@ -61,10 +59,7 @@ if [ "$(cat "$kept/stamp" 2>/dev/null)" != "$inputs" ]; then
     say "making the site files"
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
-    # A macro of leptos puts a mark into the module that is made of the folder it was compiled in, for a splitting of modules that we
-    # do not use. With zeros in its place the same sources give the same bytes in any folder.
-    LC_ALL=C sed -E 's/_WASM_SPLIT_MARKER_[0-9a-f]{16}/_WASM_SPLIT_MARKER_0000000000000000/g' "$wasm" >"$work/frontend.wasm"
-    "$xtask" bindgen "$work/frontend.wasm" "$work"
+    "$xtask" bindgen "$wasm" "$work"
     rm -rf "$kept.new"
     mkdir -p "$kept.new"
     "lay_out_$kind" "$kept.new"

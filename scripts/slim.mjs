@@ -1,27 +1,19 @@
-// Takes out of a wasm-bindgen bundle what no visitor needs. Usage:
-//   node slim.mjs roots <wasm> <graph.json>   the graph that wasm-metadce wants: all exports stay but those of streams
-//   node slim.mjs names <wasm> <js>           short names for the functions that the module imports, in both files
+// Gives the functions that a wasm-bindgen module imports short names, in the module and in its glue.
+// Usage: node slim.mjs <wasm> <js>
 import { readFileSync, writeFileSync } from "node:fs";
 
-const [job, wasm, other] = process.argv.slice(2);
+const [wasm, script] = process.argv.slice(2);
 const bytes = readFileSync(wasm);
-
-// No island reads or writes a body as a stream: the exports for that only keep code alive.
-const roots = () => {
-  const names = WebAssembly.Module.exports(new WebAssembly.Module(bytes)).map((one) => one.name);
-  const kept = names.filter((name) => !name.includes("intounderlying"));
-  writeFileSync(other, JSON.stringify(kept.map((name) => ({ name, export: name, root: true }))));
-};
 
 // Each imported function's name ends in a hash of 16 digits, which does not compress, and stands in both files.
 const names = () => {
-  const glue = readFileSync(other, "utf8");
+  const glue = readFileSync(script, "utf8");
   const short = new Map();
   for (const { name } of WebAssembly.Module.imports(new WebAssembly.Module(bytes))) {
     if (/^__wb\w+$/.test(name) && !short.has(name)) short.set(name, `_${short.size.toString(36)}`);
   }
   writeFileSync(wasm, withImports(bytes, (name) => short.get(name) ?? name));
-  writeFileSync(other, glue.replace(/\b__wb\w+\b/g, (name) => short.get(name) ?? name));
+  writeFileSync(script, glue.replace(/\b__wb\w+\b/g, (name) => short.get(name) ?? name));
 };
 
 const leb = (value) => {
@@ -70,4 +62,4 @@ const withImports = (module, rename) => {
   return Buffer.concat(out);
 };
 
-({ roots, names })[job]();
+names();

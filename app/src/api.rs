@@ -1,4 +1,4 @@
-//! The server functions that the islands call, and the answer to polls. A server function is a public endpoint:
+//! The server functions that the pages' script calls, and the answer to polls. A server function is a public endpoint:
 //! there is one only where a browser must call, each with a fixed address, so that an open dialog survives an upgrade of
 //! the server.
 
@@ -9,14 +9,9 @@ use crate::protocol::StatusView;
 use crate::protocol::codec::JsonCodec;
 use crate::protocol::error::AppError;
 use crate::protocol::way::Way;
-#[cfg(feature = "ssr")]
 use crate::{auth, components, request::PageRequest, service::Service};
 
-#[cfg(feature = "ssr")]
 pub use self::polls::{read, status};
-
-#[cfg(not(feature = "ssr"))]
-mod arguments;
 
 /// JSON by POST, both ways.
 type Calls = Http<Post<JsonCodec>, Post<JsonCodec>>;
@@ -82,7 +77,6 @@ pub async fn own_recharges() -> Result<String, AppError> {
     Ok(components::own_recharges::list(lang, page, None, service.cashier.now()).to_html())
 }
 
-#[cfg(feature = "ssr")]
 mod polls {
     use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 
@@ -111,5 +105,29 @@ mod polls {
         asked: &OrderStatus,
     ) -> Result<StatusView, AppError> {
         service.status(&Viewer::new(user, asked.t.clone())?, &asked.out_trade_no).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use leptos::server_fn::ServerFn as _;
+
+    use super::*;
+    use crate::links;
+
+    #[test]
+    fn the_browser_calls_the_addresses_at_which_the_functions_are() {
+        let addresses = [
+            (links::CREATE_ORDER, CreateOrder::PATH),
+            (links::PAY_IN_WECHAT, PayInWechat::PATH),
+            (links::ORDER_STATUS, OrderStatus::PATH),
+            (links::CHECK_AGAIN, CheckAgain::PATH),
+            (links::NEW_CODE, NewCode::PATH),
+            (links::CANCEL_ORDER, CancelOrder::PATH),
+            (links::OWN_RECHARGES, OwnRecharges::PATH),
+        ];
+        for (called, served) in addresses {
+            assert_eq!(called, served);
+        }
     }
 }

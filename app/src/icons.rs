@@ -1,5 +1,6 @@
 //! Icons: SVG paths of 24 by 24, stroked in the text's colour.
 
+#[cfg(feature = "ssr")]
 use leptos::prelude::*;
 
 pub const CHECK: &str = "M5 12.5l4.5 4.5L19 7.5";
@@ -20,6 +21,7 @@ pub const NEWER: &str = "M14 6l-6 6 6 6";
 pub const SEARCH: &str = "M20 20l-4.5-4.5M17 10.5a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0z";
 
 /// An icon beside a word; hidden from screen readers.
+#[cfg(feature = "ssr")]
 #[component]
 pub fn Icon(d: &'static str) -> impl IntoView {
     view! {

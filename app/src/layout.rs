@@ -3,8 +3,6 @@
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::response::Response;
-use leptos::config::LeptosOptions;
-use leptos::hydration::HydrationScripts;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_axum::ResponseOptions;
@@ -19,7 +17,7 @@ use crate::service::Service;
 use crate::site::{Site, SiteSettings};
 use crate::text::{Lang, common, nav, payer, sandbox, site};
 
-/// Keeps a submit of the top-up form until the island has started. If it has not within six seconds, the form is sent as it
+/// Keeps a submit of the top-up form until the script has started. If it has not within six seconds, the form is sent as it
 /// would be without script. Marks the document first, so that what only a script keeps right is not shown without one.
 const KEEP_EARLY_PRESS: &str = "document.documentElement.dataset.script='';addEventListener('submit',e=>{let f=e.target;if(f.id!='top-up'||'live'in f.dataset)return;\
     e.preventDefault();f.dataset.pressed='';setTimeout(()=>'live'in f.dataset||f.submit(),6e3)},true)";
@@ -31,7 +29,7 @@ const PRINT: &str = "document.documentElement.dataset.script='';\
 /// What a page needs of its layout.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame {
-    /// Loads script and module, for islands.
+    /// Loads the script and its module.
     pub live: bool,
     /// Without script the page refreshes itself.
     pub refresh: bool,
@@ -132,9 +130,9 @@ fn shell<V: IntoView + 'static>(
         }
     }
     let lang = request.lang;
-    let options =
-        LeptosOptions::builder().output_name(site.files.output_name.clone()).site_pkg_dir(links::PKG).build();
     let title = format!("{title} · {}", site.name);
+    let name = format!("/{}/{}", links::PKG, site.files.output_name);
+    let (bundle, module) = (format!("{name}.js"), format!("{name}_bg.wasm"));
     let parent = request.parent.clone().filter(|_| frame.framable);
     view! {
         <!DOCTYPE html>
@@ -151,8 +149,10 @@ fn shell<V: IntoView + 'static>(
                 {frame.refresh.then(|| view! { <noscript><meta http-equiv="refresh" content="5"/></noscript> })}
                 {frame.print.then(|| view! { <script nonce=nonce.clone()>{PRINT}</script> })}
                 {frame.live.then(|| view! {
-                    <script nonce=nonce>{KEEP_EARLY_PRESS}</script>
-                    <HydrationScripts options islands=true/>
+                    <script nonce=nonce.clone()>{KEEP_EARLY_PRESS}</script>
+                    <link rel="modulepreload" href=bundle.clone() nonce=nonce.clone()/>
+                    <link rel="preload" href=module.clone() r#as="fetch" r#type="application/wasm" crossorigin=""/>
+                    <script type="module" nonce=nonce>{format!("import start from'{bundle}';start({{module_or_path:'{module}'}})")}</script>
                 })}
             </head>
             <body>

@@ -109,6 +109,16 @@ pub const FAVICON: &str = "/favicon.svg";
 /// The folder of style, script and module, without slashes.
 pub const PKG: &str = "pkg";
 
+/// The server functions, which the pages' script calls. They never change, so that an open dialog survives an upgrade of the
+/// server.
+pub const CREATE_ORDER: &str = "/api/create_order";
+pub const PAY_IN_WECHAT: &str = "/api/pay_in_wechat";
+pub const ORDER_STATUS: &str = "/api/order_status";
+pub const CHECK_AGAIN: &str = "/api/check_again";
+pub const NEW_CODE: &str = "/api/new_code";
+pub const CANCEL_ORDER: &str = "/api/cancel_order";
+pub const OWN_RECHARGES: &str = "/api/own_recharges";
+
 /// `ROUTE = "/a/{value}", href(value);`: a route and the function that fills it. A value that the route does not name, or
 /// one that is missing, does not compile.
 macro_rules! paths {

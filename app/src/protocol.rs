@@ -4,12 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "ssr")]
 pub mod codec;
 pub mod error;
-#[cfg(not(feature = "ssr"))]
-pub mod json;
-#[cfg(not(feature = "ssr"))]
-pub mod messages;
 pub mod offer;
 pub mod way;
 
@@ -83,7 +80,7 @@ pub struct OpenOrder {
     pub closes_in_s: i64,
 }
 
-/// What the order page shows, and what its island needs to ask whether that still holds.
+/// What the order page shows, and what its script needs to ask whether that still holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Followed {
     pub lang: Lang,

@@ -1,5 +1,5 @@
 //! Every text of the pages, in Chinese and English. Constants, so that the browser's module holds only those that its
-//! islands use; the module is private to the crate, so that the compiler names a text that no page uses.
+//! script uses; the module is private to the crate, so that the compiler names a text that no page uses.
 //!
 //! Rules for new ones: say what is known, then what happens by itself, then what can be done. Unconfirmed is never
 //! called failed, and the payer is never at fault.

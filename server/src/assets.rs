@@ -19,7 +19,7 @@ struct Files;
 /// What this build's bundle is called; the names carry a hash of what is in the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
-    /// The `output_name` that leptos' hydration script takes: `/pkg/{bundle}.js` and `/pkg/{bundle}_bg.wasm`.
+    /// What script and module are called: `/pkg/{bundle}.js` and `/pkg/{bundle}_bg.wasm`.
     pub bundle: String,
     /// The style sheet's file name under `/pkg/`.
     pub sheet: String,

@@ -33,7 +33,8 @@ pub fn qr_markup(code_url: &str, label: &str) -> String {
     )
 }
 
-fn icon(d: &str) -> String {
+/// An icon, hidden from screen readers.
+pub fn icon(d: &str) -> String {
     format!(r#"<svg class="icon" viewBox="0 0 24 24" aria-hidden="true"><path d="{d}"/></svg>"#)
 }
 
@@ -107,7 +108,7 @@ impl Model {
 }
 
 /// For text and quoted attributes.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -1,4 +1,4 @@
-//! The list of the payer's own recharges: part of the top-up page, and fetched again by its island when the dialog closes.
+//! The list of the payer's own recharges: part of the top-up page, and fetched again by its script when the dialog closes.
 
 use cashier::db::order_list::{Listed, Page};
 use leptos::prelude::*;

@@ -1,5 +1,5 @@
 //! The payer's page of one order, for its user or the holder of its link, with the code rendered on the server. Without
-//! script it refreshes itself; with script an island polls.
+//! script it refreshes itself; with script it polls.
 
 mod actions;
 mod presses;
@@ -18,10 +18,9 @@ use self::refund_wish::Wishes;
 use super::refused::refused;
 use crate::checkout::{credit_words, qr_markup};
 use crate::components::{self, Clock, big_money, money};
-use crate::follow::{self, Follow};
 use crate::icons::{self, Icon};
-use crate::island_props::write_props;
 use crate::layout::{self, Frame};
+use crate::props::{self, write_props};
 use crate::protocol::Followed;
 use crate::protocol::error::{AppError, ErrorCode};
 use crate::protocol::offer::Device;
@@ -147,10 +146,7 @@ fn card(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + use
         expires_in_s: if order.is_offered() { view.expires_in_s } else { 0 },
         poll_for_s: view.poll_for_s,
     };
-    let follow = is_followed(order, shown.now).then(|| {
-        provide_context(followed.clone());
-        view! { {write_props(follow::PROPS_ID, &followed)}<Follow/> }
-    });
+    let follow = is_followed(order, shown.now).then(|| write_props(props::FOLLOWED, &followed));
     let stop = shown.refresh.then(|| {
         let stop = request.with(&[("refresh", "0")]);
         view! {

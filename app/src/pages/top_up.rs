@@ -10,14 +10,14 @@ use wxpay::Fen;
 
 use super::refused::{refused, signed_out};
 use crate::auth::{CurrentUser, OtherUser};
-use crate::checkout::{self, Checkout};
+use crate::checkout::{ROOT_ID, pay_dialog};
 use crate::components::{self, own_recharges};
 use crate::icons::{self, Icon};
-use crate::island_props::write_props;
 use crate::layout::{self, Frame};
 use crate::links;
 use crate::month::Month;
 use crate::paging::order_cursor;
+use crate::props::{self, write_props};
 use crate::protocol::StatusView;
 use crate::protocol::error::{AppError, ErrorCode};
 use crate::protocol::offer::{Device, Offer, typed_number, whole_number};
@@ -96,23 +96,23 @@ async fn answer(
         let advice = is_in_wechat.then(|| components::notice(None, lang.t(payer::IN_WECHAT)));
         let problem = (problem.is_some() || advice.is_some())
             .then(|| view! { <div class="stack before">{problem}{advice}</div> });
-        provide_context(offer.clone());
         // Inside the site's own page the list would only push the rest down.
         // Where too many orders are open, it is where one of them is cancelled.
         let rows = (!is_embedded || is_full)
             .then(|| view! { <div id="mine" tabindex="-1">{own_recharges::list(lang, page.clone(), month, now)}</div> });
         let (handed, head, form) =
-            (write_props(checkout::PROPS_ID, &offer), form::head(&offer), form::draw(&offer, promotion.as_ref()));
+            (write_props(props::OFFER, &offer), form::head(&offer), form::draw(&offer, promotion.as_ref()));
         let content = view! {
             {problem}
             {handed}
-            <Checkout>
+            <div id=ROOT_ID>
                 {head}
                 <div class="stack">
                     {form}
                     {rows}
                 </div>
-            </Checkout>
+            </div>
+            {pay_dialog(&offer)}
         };
         layout::payer(&site, &view_request, false, content)
     })

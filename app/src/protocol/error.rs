@@ -1,10 +1,8 @@
 //! The refusal that server functions answer with, and its HTTP status.
 
-use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 
 use super::OpenOrder;
-use super::codec::JsonCodec;
 
 #[cfg(feature = "ssr")]
 pub use self::http::{later, refusal, status};
@@ -56,35 +54,32 @@ impl AppError {
     }
 }
 
-impl FromServerFnError for AppError {
-    type Encoder = JsonCodec;
-
-    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
-        let (code, message) = match &error {
-            ServerFnErrorErr::Request(_) => (ErrorCode::Offline, "the server was not reached"),
-            ServerFnErrorErr::Args(_)
-            | ServerFnErrorErr::MissingArg(_)
-            | ServerFnErrorErr::Deserialization(_) => {
-                (ErrorCode::BadRequest, "the request could not be read")
-            }
-            _ => (ErrorCode::Internal, "something went wrong"),
-        };
-        #[cfg(feature = "ssr")]
-        return refusal(code, message);
-        #[cfg(not(feature = "ssr"))]
-        AppError::new(code, message)
-    }
-}
-
 #[cfg(feature = "ssr")]
 mod http {
     use axum::Json;
     use axum::http::{HeaderValue, StatusCode, header};
     use axum::response::{IntoResponse, Response};
     use leptos::prelude::use_context;
+    use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
     use leptos_axum::ResponseOptions;
 
+    use super::super::codec::JsonCodec;
     use super::{AppError, ErrorCode};
+
+    impl FromServerFnError for AppError {
+        type Encoder = JsonCodec;
+
+        fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+            match &error {
+                ServerFnErrorErr::Args(_)
+                | ServerFnErrorErr::MissingArg(_)
+                | ServerFnErrorErr::Deserialization(_) => {
+                    refusal(ErrorCode::BadRequest, "the request could not be read")
+                }
+                _ => refusal(ErrorCode::Internal, "something went wrong"),
+            }
+        }
+    }
 
     /// A refusal; sets the status of the answer where the request is a call of a server function.
     pub fn refusal(code: ErrorCode, message: impl Into<String>) -> AppError {

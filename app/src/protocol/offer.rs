@@ -1,4 +1,4 @@
-//! The top-up page's island properties: what can be bought, by whom, on what kind of screen.
+//! What the top-up page's script is told: what can be bought, by whom, on what kind of screen.
 
 use serde::{Deserialize, Serialize};
 

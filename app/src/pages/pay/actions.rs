@@ -6,7 +6,7 @@ use super::{Shown, is_back, is_followed};
 use crate::checkout::other_way;
 use crate::icons::{self, Icon};
 use crate::links;
-use crate::pay_in_wechat::PayInWechat;
+use crate::props::{PAY_HERE, PAY_SAID};
 use crate::protocol::way::Way;
 use crate::protocol::{StatusView, ViewState};
 use crate::request::PageRequest;
@@ -97,6 +97,12 @@ fn ways_on(
             .into_any())
         }
         (Way::Mweb, None) => Some(again()),
-        (Way::Jsapi, _) => request.openid.is_some().then(|| view! { <PayInWechat/> }.into_any()),
+        (Way::Jsapi, _) => request.openid.is_some().then(|| {
+            view! {
+                <button class="button" data-kind="pay" type="button" id=PAY_HERE>{request.lang.t(dialog::SHEET_OPEN)}</button>
+                <p class="label" role="status" id=PAY_SAID></p>
+            }
+            .into_any()
+        }),
     }
 }

@@ -1,5 +1,4 @@
-//! The top-up form, which works without script. The island [`crate::Checkout`] finds elements by id and updates their
-//! figures.
+//! The top-up form, which works without script. The script finds elements by id and updates their figures.
 
 use leptos::prelude::*;
 

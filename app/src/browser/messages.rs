@@ -1,12 +1,18 @@
-//! How the browser reads what the server sends: the field names and words that `serde` writes on the other side.
+//! How the browser reads what the server sends: the field names and words that `serde` writes on the other side. The browser's
+//! own JSON does it, because the module is smaller without `serde_json`.
 
-use super::codec::Message;
-use super::error::{AppError, ErrorCode};
 use super::json::Json;
-use super::offer::{Device, Offer, Preset};
-use super::way::{JsapiCall, Way};
-use super::{Followed, OpenOrder, StatusView, ViewState};
 use crate::lang::Lang;
+use crate::protocol::error::{AppError, ErrorCode};
+use crate::protocol::offer::{Device, Offer, Preset};
+use crate::protocol::way::{JsapiCall, Way};
+use crate::protocol::{Followed, OpenOrder, StatusView, ViewState};
+
+/// What the browser reads.
+pub trait Message: Sized {
+    /// `None` if something is missing or of another kind.
+    fn from_json(json: &Json) -> Option<Self>;
+}
 
 impl Message for String {
     fn from_json(json: &Json) -> Option<Self> {
@@ -152,4 +158,10 @@ impl Message for Followed {
             poll_for_s: json.get("poll_for_s").number()?,
         })
     }
+}
+
+/// What [`crate::props::write_props`] put beside the page's markup.
+pub fn read_props<T: Message>(id: &str) -> Option<T> {
+    let element = super::dom::document().get_element_by_id(id)?;
+    T::from_json(&Json::parse(&element.get_attribute("data-props")?)?)
 }

@@ -1,7 +1,7 @@
 //! JSON in the browser, parsed and written by the browser's own `JSON` object.
 
-use leptos::web_sys::js_sys::{Array, JSON, Object, Reflect};
-use leptos::web_sys::wasm_bindgen::JsValue;
+use js_sys::{Array, JSON, Object, Reflect};
+use wasm_bindgen::JsValue;
 
 /// A document or a part of one.
 #[derive(Debug, Clone)]
@@ -43,6 +43,10 @@ impl Json {
             let _ = Reflect::set(&object, &name.into(), &value);
         }
         Json(object.into())
+    }
+
+    pub fn into_value(self) -> JsValue {
+        self.0
     }
 
     pub fn write(&self) -> String {

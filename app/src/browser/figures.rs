@@ -1,38 +1,39 @@
 //! The form of the top-up page: what is chosen in it, and the figures that follow.
 
-use leptos::prelude::*;
-use leptos::web_sys;
+use web_sys::{Element, HtmlInputElement};
 
-use super::Handle;
-use super::stage::money_markup;
+use super::checkout::Checkout;
+use super::dom::{find_in, set_attribute};
+use crate::checkout::stage::money_markup;
 use crate::money::money;
 use crate::protocol::offer::Choice;
 use crate::text::{dialog, payer};
 
-impl Handle {
+impl Checkout {
     /// Reads the form. The input that changed last clears the other one; at the start an own amount takes precedence.
-    pub(super) fn read_form(self, changed: Option<web_sys::HtmlInputElement>) {
-        let checked = || self.find::<web_sys::HtmlInputElement>("input:checked");
-        let Some(own) = self.find::<web_sys::HtmlInputElement>("#own") else { return };
+    pub fn read_form(&self, changed: Option<HtmlInputElement>) {
+        let checked = || find_in::<HtmlInputElement>(&self.root, "input:checked");
+        let Some(own) = find_in::<HtmlInputElement>(&self.root, "#own") else { return };
         match checked() {
             _ if changed.is_some_and(|input| input.id() != "own") => own.set_value(""),
             Some(radio) if !own.value().is_empty() => radio.set_checked(false),
             _ => {}
         }
         let chosen = checked().map(|radio| radio.value()).unwrap_or_default();
-        self.choice.set(self.offer.with_value(|offer| offer.choice(&chosen, &own.value())));
+        self.choice.set(self.offer.choice(&chosen, &own.value()));
+        let balance = self.model.borrow().balance;
+        self.show_figures(balance);
     }
 
-    /// Updates the figures in the server's markup, which it finds by id.
-    pub(super) fn show_figures(self) {
+    /// Updates the figures in the server's markup. The balance is in fen.
+    pub fn show_figures(&self, balance: Option<i64>) {
         let choice = self.choice.get();
-        let balance = self.model.with(|model| model.balance);
         let (fee, bonus) = match choice {
-            Choice::Units(quantity) => self.offer.with_value(|offer| offer.price(quantity)),
+            Choice::Units(quantity) => self.offer.price(quantity),
             Choice::Nothing | Choice::Wrong | Choice::Over => (0, 0),
         };
         let put = |name: &str, markup: &str| {
-            if let Some(element) = self.find::<web_sys::Element>(name) {
+            if let Some(element) = find_in::<Element>(&self.root, name) {
                 element.set_inner_html(markup);
             }
         };
@@ -49,11 +50,8 @@ impl Handle {
         };
         put("#pay-label", &label);
         let set = |name: &str, attribute: &str, on: bool| {
-            if let Some(element) = self.find::<web_sys::Element>(name) {
-                let _ = match on {
-                    true => element.set_attribute(attribute, "true"),
-                    false => element.remove_attribute(attribute),
-                };
+            if let Some(element) = find_in::<Element>(&self.root, name) {
+                set_attribute(&element, attribute, on.then_some("true"));
             }
         };
         set("[data-kind=pay]", "disabled", !matches!(choice, Choice::Units(_)));
