@@ -235,12 +235,25 @@ impl Cashier {
         takings::by_channel(self.db(), from).await
     }
 
-    /// The payments of a day by the hour.
+    /// The payments of a day by the hour: the same ones as in the day's sum in [`Cashier::days`].
     ///
     /// # Errors
     /// [`DbError`].
     pub async fn by_hour(&self, day: BillDate) -> Result<[Hour; 24], DbError> {
-        pace::by_hour(self.db(), day).await
+        let mut hours = pace::by_hour(self.db(), day).await?;
+        for (paid_at, total_fee) in self.besides_orders(day.start()).await? {
+            pace::add(&mut hours, day, paid_at, total_fee);
+        }
+        Ok(hours)
+    }
+
+    /// What was received since `from` and not credited to an order, each payment once: when it was paid, and how much.
+    async fn besides_orders(&self, from: UnixMillis) -> Result<Vec<(UnixMillis, Fen)>, DbError> {
+        let mut counted = BTreeSet::new();
+        let mut found = exceptions::besides_orders(&self.inner.db, from).await?;
+        // One payment may be several exceptions.
+        found.retain(|exception| exception.is_received() && counted.insert(exception.transaction_id.clone()));
+        Ok(found.iter().map(|exception| (exception.paid_at(), exception.total_fee)).collect())
     }
 
     /// How long payers and the way to the balance took since `from`.
@@ -266,16 +279,13 @@ impl Cashier {
         let db = &self.inner.db;
         let mut days: BTreeMap<_, _> = days::list(db, from, to).await?.into_iter().collect();
         let start = UnixMillis::from_beijing(&format!("{from}000000")).unwrap_or_default();
-        let mut counted = BTreeSet::new();
-        for exception in exceptions::besides_orders(db, start).await? {
-            let mut day = exception.paid_at().to_beijing();
+        for (paid_at, total_fee) in self.besides_orders(start).await? {
+            let mut day = paid_at.to_beijing();
             day.truncate(8);
-            let counts = exception.is_received() && (from..=to).contains(&day.as_str());
-            // One payment may be several exceptions.
-            if counts && counted.insert(exception.transaction_id) {
+            if (from..=to).contains(&day.as_str()) {
                 let sums: &mut DaySums = days.entry(day).or_default();
                 sums.paid += 1;
-                sums.paid_fen = sums.paid_fen.saturating_add(exception.total_fee.get());
+                sums.paid_fen = sums.paid_fen.saturating_add(total_fee.get());
             }
         }
         Ok(days.into_iter().collect())

@@ -45,6 +45,15 @@ pub async fn by_hour(db: &Db, day: BillDate) -> Result<[Hour; 24], DbError> {
     Ok(hours)
 }
 
+/// Adds a payment to its hour; nothing if it is of another day.
+pub fn add(hours: &mut [Hour; 24], day: BillDate, paid_at: UnixMillis, total_fee: Fen) {
+    let since = paid_at.get() - day.start().get();
+    if let Some(hour) = usize::try_from(since.div_euclid(HOUR_MS)).ok().and_then(|hour| hours.get_mut(hour)) {
+        hour.payments += 1;
+        hour.fen = Fen::new(hour.fen.get().saturating_add(total_fee.get()));
+    }
+}
+
 /// Half of the payments took no longer, and nine of ten.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Took {
@@ -92,6 +101,18 @@ pub async fn lately(db: &Db, from: UnixMillis) -> Result<Pace, DbError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_payment_counts_in_the_hour_of_its_day_and_in_no_other() {
+        let day = BillDate::of(UnixMillis::from_beijing("20261203000000").unwrap());
+        let mut hours = [Hour::default(); 24];
+        for at in ["20261202235959", "20261203000000", "20261203005959", "20261203230000", "20261204000000"] {
+            add(&mut hours, day, UnixMillis::from_beijing(at).unwrap(), Fen::new(100));
+        }
+        let counted: Vec<_> = hours.iter().map(|hour| hour.payments).collect();
+        assert_eq!((counted[0], counted[23], counted.iter().sum::<i64>()), (2, 1, 3));
+        assert_eq!(hours[0].fen, Fen::new(200));
+    }
 
     #[test]
     fn half_and_nine_of_ten_are_times_that_were_taken() {
