@@ -6,7 +6,7 @@ use recharge::{Order, OrderState};
 use wxpay::{Fen, UnixMillis};
 
 use crate::icons::{self, Icon};
-use crate::money::parts as money_parts;
+use crate::money::{minus, parts as money_parts};
 use crate::refund_summary::RefundSummary;
 use crate::text::{Lang, Text, exception, state};
 
@@ -16,8 +16,9 @@ pub mod table;
 /// A sum in large type: `¥` and cents are smaller. `size` is `m` or `l`.
 pub fn big_money(fen: Fen, size: &'static str) -> impl IntoView {
     let (whole, cents) = money_parts(fen.get());
+    let sign = minus(fen.get());
     view! {
-        <span class="money" data-size=size><small>"¥"</small>{whole}<small>{format!(".{cents:02}")}</small></span>
+        <span class="money" data-size=size>{sign}<small>"¥"</small>{whole}<small>{format!(".{cents:02}")}</small></span>
     }
 }
 
@@ -101,7 +102,7 @@ pub fn exception_word(kind: ExceptionKind) -> Text {
 
 /// A notice. `tone` is `warn`, `bad`, or none for information.
 pub fn notice(tone: Option<&'static str>, text: impl IntoView + 'static) -> impl IntoView {
-    let icon = if tone == Some("warn") { icons::CLOCK } else { icons::NOTE };
+    let icon = if tone == Some("paid") { icons::CHECK } else { icons::NOTE };
     view! { <p class="notice" data-tone=tone role="status"><Icon d=icon/><span>{text.into_any()}</span></p> }
 }
 

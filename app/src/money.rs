@@ -1,14 +1,20 @@
 //! Sums in fen as text, and text as sums. Integers only.
 
-/// `123456` fen are `"1,234.56"`; no sign of the currency.
+/// `123456` fen are `"1,234.56"`, a negative sum has a hyphen; no sign of the currency.
 pub fn yuan(fen: i64) -> String {
     let (whole, cents) = parts(fen);
-    format!("{whole}.{cents:02}")
+    format!("{}{whole}.{cents:02}", if fen < 0 { "-" } else { "" })
 }
 
-/// `"¥1,234.56"`.
+/// `"¥1,234.56"`, `"−¥0.07"`.
 pub fn money(fen: i64) -> String {
-    format!("¥{}", yuan(fen))
+    let (whole, cents) = parts(fen);
+    format!("{}¥{whole}.{cents:02}", minus(fen))
+}
+
+/// The sign before the currency of a sum that is negative.
+pub fn minus(fen: i64) -> &'static str {
+    if fen < 0 { "−" } else { "" }
 }
 
 /// Currencies without a smaller unit. Source: ISO 4217.
@@ -29,17 +35,17 @@ pub fn amount(smallest: i64, fee_type: &str) -> String {
 
 /// `"¥2"` for whole yuan, else `"¥2.50"`: where cents would be noise.
 pub fn money_short(fen: i64) -> String {
+    let minus = minus(fen);
     match parts(fen) {
-        (whole, 0) => format!("¥{whole}"),
-        (whole, cents) => format!("¥{whole}.{cents:02}"),
+        (whole, 0) => format!("{minus}¥{whole}"),
+        (whole, cents) => format!("{minus}¥{whole}.{cents:02}"),
     }
 }
 
-/// Whole yuan with thousands separators, and the cents.
+/// Whole yuan with thousands separators, and the cents, without a sign.
 pub fn parts(fen: i64) -> (String, u64) {
-    let sign = if fen < 0 { "-" } else { "" };
     let fen = fen.unsigned_abs();
-    (format!("{sign}{}", thousands(fen / 100)), fen % 100)
+    (thousands(fen / 100), fen % 100)
 }
 
 /// `"1,234,567"`.
@@ -128,6 +134,14 @@ mod tests {
         assert_eq!(amount(3000, "USD"), "USD 30.00");
         assert_eq!(amount(3000, "JPY"), "JPY 3,000");
         assert_eq!(amount(3000, ""), " 30.00");
+    }
+
+    #[test]
+    fn the_sign_stands_before_the_currency() {
+        assert_eq!(money(-93_154), "−¥931.54");
+        assert_eq!(money(-7), "−¥0.07");
+        assert_eq!(money_short(-200), "−¥2");
+        assert_eq!(amount(-3000, "USD"), "USD -30.00");
     }
 
     #[test]

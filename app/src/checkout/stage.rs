@@ -4,7 +4,7 @@
 
 use crate::icons;
 use crate::links;
-use crate::money::{money, parts};
+use crate::money::{minus, money, parts};
 use crate::qr_code;
 use crate::text::{Lang, dialog, payer};
 
@@ -16,9 +16,9 @@ pub const CANCELS: &str = "data-cancel";
 
 /// `¥` and the cents are smaller than the yuan. `size` is `m` or `l`.
 pub fn money_markup(fen: i64, size: &str) -> String {
-    let (whole, cents) = parts(fen);
+    let (sign, (whole, cents)) = (minus(fen), parts(fen));
     format!(
-        r#"<span class="money" data-size="{size}"><small>¥</small>{whole}<small>.{cents:02}</small></span>"#
+        r#"<span class="money" data-size="{size}">{sign}<small>¥</small>{whole}<small>.{cents:02}</small></span>"#
     )
 }
 

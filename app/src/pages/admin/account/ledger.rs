@@ -109,7 +109,7 @@ fn of(lang: Lang, entry: &LedgerEntry, kind: Text) -> impl IntoView + use<> {
 /// With its sign in front.
 pub fn signed(fen: Fen) -> String {
     match fen.get() {
-        fen if fen < 0 => format!("−{}", crate::money::money(fen.saturating_neg())),
+        fen if fen < 0 => crate::money::money(fen),
         fen => format!("+{}", crate::money::money(fen)),
     }
 }
