@@ -38,6 +38,11 @@
     setTimeout(() => delete button.dataset.done, 1500)
   })
 
+  // On a phone the bar scrolls sideways: the page that is open is in sight.
+  const nav = document.querySelector('.nav')
+  const current = nav?.querySelector('[aria-current]')
+  if (current) nav.scrollLeft = current.offsetLeft - nav.clientWidth / 2
+
   // A second press of a form's button does nothing while the first is on its way.
   addEventListener('submit', event => {
     const { method, dataset } = event.target
