@@ -29,7 +29,7 @@ const PRINT: &str = "document.documentElement.dataset.script='';\
 /// What a page needs of its layout.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame {
-    /// Loads the script and its module.
+    /// Loads the script and its module: where there is script, and from the first line on.
     pub live: bool,
     /// Without script the page refreshes itself.
     pub refresh: bool,
@@ -149,10 +149,9 @@ fn shell<V: IntoView + 'static>(
                 {frame.refresh.then(|| view! { <noscript><meta http-equiv="refresh" content="5"/></noscript> })}
                 {frame.print.then(|| view! { <script nonce=nonce.clone()>{PRINT}</script> })}
                 {frame.live.then(|| view! {
-                    <script nonce=nonce.clone()>{KEEP_EARLY_PRESS}</script>
+                    <script nonce=nonce.clone()>{format!("{KEEP_EARLY_PRESS};saoma=fetch('{module}')")}</script>
                     <link rel="modulepreload" href=bundle.clone() nonce=nonce.clone()/>
-                    <link rel="preload" href=module.clone() r#as="fetch" r#type="application/wasm" crossorigin=""/>
-                    <script type="module" nonce=nonce>{format!("import start from'{bundle}';start({{module_or_path:'{module}'}})")}</script>
+                    <script type="module" nonce=nonce>{format!("import start from'{bundle}';start({{module_or_path:saoma}})")}</script>
                 })}
             </head>
             <body>

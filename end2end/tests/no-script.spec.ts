@@ -3,8 +3,6 @@ import { expectCode } from '../support/qr.ts'
 import { expect, test } from '../support/test.ts'
 
 test.use({ javaScriptEnabled: false })
-// The page asks for its module early; without script nobody takes it.
-test.beforeEach(({ watch }) => watch.expect(/preloaded using link preload/))
 
 test('without JavaScript a form leads to the code, and the page turns to paid by itself', async ({ page, saoma }) => {
   await page.goto('/')

@@ -19,7 +19,7 @@ pub(super) fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl 
     });
     let refresh = is_followed(&shown.order, shown.now).then(|| {
         view! {
-            <a class="button" href=request.with(&[])><Icon d=icons::RENEW/>{lang.t(pay::REFRESH)}</a>
+            <a class="button unscripted" href=request.with(&[])><Icon d=icons::RENEW/>{lang.t(pay::REFRESH)}</a>
         }
     });
     let post = |action: String, kind: &'static str, way: Way, label: Text| {
@@ -62,8 +62,10 @@ pub(super) fn actions(lang: Lang, request: &PageRequest, shown: &Shown) -> impl 
             others.map(|way| post(links::pay_again(&view.out_trade_no), "plain", *way, other_way(*way)));
         forms.collect::<Vec<_>>()
     });
-    let receipt = matches!(view.state, ViewState::Paid | ViewState::Late).then(|| view! {
-        <a class="button" data-kind="solid" href=links::receipt(&view.out_trade_no)>{lang.t(dialog::PAID_RECEIPT)}</a>
+    let receipt = matches!(view.state, ViewState::Paid | ViewState::Late).then(|| {
+        view! {
+            <a class="button" href=links::receipt(&view.out_trade_no)>{lang.t(dialog::PAID_RECEIPT)}</a>
+        }
     });
     let receipt = receipt.filter(|_| shown.is_owner);
     let back = shown.is_owner.then(|| {

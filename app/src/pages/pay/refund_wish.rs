@@ -55,7 +55,7 @@ pub fn section(
                         <p class="note" id="why-h">{lang.t(text::REASON_HINT)}</p>
                     </div>
                     <p class="note">{left}</p>
-                    <button class="button" type="submit">{lang.t(text::SEND)}</button>
+                    <button class="button" data-kind="solid" type="submit">{lang.t(text::SEND)}</button>
                 </form>
             </details>
         }
