@@ -5,6 +5,7 @@
 //! called failed, and the payer is never at fault.
 
 mod contract_page;
+mod doctor_checks;
 mod operator;
 mod operator_accounts;
 mod operator_alerts;
@@ -23,10 +24,10 @@ mod refund_wishes;
 mod shared;
 
 pub use self::{
-    contract_page::*, operator::*, operator_accounts::*, operator_alerts::*, operator_audit::*,
-    operator_bills::*, operator_codes::*, operator_find::*, operator_keys::*, operator_money::*,
-    operator_people::*, operator_second::*, operator_settings::*, operator_webhooks::*, payer_pages::*,
-    refund_wishes::*, shared::*,
+    contract_page::*, doctor_checks::check_name, operator::*, operator_accounts::*, operator_alerts::*,
+    operator_audit::*, operator_bills::*, operator_codes::*, operator_find::*, operator_keys::*,
+    operator_money::*, operator_people::*, operator_second::*, operator_settings::*, operator_webhooks::*,
+    payer_pages::*, refund_wishes::*, shared::*,
 };
 pub use crate::lang::{Lang, Text};
 

@@ -80,7 +80,7 @@ test('top up, translate until the credit is spent, top up while the site is down
   await desk.locator('#reason').fill('多付了')
   await desk.getByRole('button', { name: '下一步' }).click()
   await desk.locator('#password').fill(example.saoma.password)
-  await desk.locator('main form[method=post] button[data-kind=bad]').click()
+  await desk.locator('main form[method=post]:has([type=password]) button[type=submit]').click()
   await expect(desk).toHaveURL(/said=refund/)
   await desk.close()
   await expect(page.locator('#news')).toHaveText(/refund/i, { timeout: 30_000 })

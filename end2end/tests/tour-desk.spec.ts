@@ -19,7 +19,7 @@ for (const [lang, locale] of [['zh', 'zh-CN'], ['en', 'en-US']]) {
       const confirm = async (reason?: string) => {
         if (reason) await page.locator('#reason').fill(reason)
         await page.locator('#password').fill(saoma.password)
-        await page.locator('main form[method=post] button[data-kind=bad]').click()
+        await page.locator('main form[method=post]:has([type=password]) button[type=submit]').click()
       }
       await signIn(saoma, page, 'lin', 'Lin Xiaoyu')
       await logIn(saoma, page, '/admin/exceptions')

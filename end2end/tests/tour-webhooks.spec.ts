@@ -52,7 +52,7 @@ for (const [lang, locale] of [['zh', 'zh-CN'], ['en', 'en-US']]) {
       for (let n = 0; n < 5; n++) await send()
       await expect(async () => {
         await page.goto(address)
-        await expect(page.locator('tbody .pill[data-tone=open]')).toHaveCount(5, { timeout: 500 })
+        await expect(page.locator('tbody .pill[data-tone=warn]')).toHaveCount(5, { timeout: 500 })
       }).toPass()
       await at('admin-webhook')
       await page.locator('tbody a').last().click()

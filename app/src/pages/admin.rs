@@ -17,6 +17,7 @@ pub mod exceptions;
 pub mod exports;
 pub mod extract;
 pub mod factor;
+mod filter_words;
 mod flash;
 mod frame;
 pub mod key;

@@ -107,6 +107,22 @@ pub async fn no_cookies(service: &Service, request: &PageRequest, parent: String
     .await
 }
 
+/// 404 of the desk.
+async fn no_such_desk_page(service: &Service, request: &PageRequest) -> Response {
+    let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
+    let title = lang.t(text::pay::NOT_FOUND).to_owned();
+    layout::page(service, request, StatusCode::NOT_FOUND, title, Frame::DESK, move || {
+        let card = view! {
+            <div class="card">
+                {instead(icons::SEARCH, lang.t(text::pay::NOT_FOUND), lang.t(people::NO_PAGE))}
+                <p class="actions part"><a class="button" href=links::ADMIN>{lang.t(people::TO_OVERVIEW)}</a></p>
+            </div>
+        };
+        layout::operator(&site, &view_request, Tab::Me, card)
+    })
+    .await
+}
+
 /// 403: the operator's role lacks what the page or the form needs. Nothing was done.
 pub async fn not_permitted(service: &Service, parts: &mut Parts, permission: Permission) -> Response {
     let Ok(request) = PageRequest::from_request_parts(parts, service).await;
@@ -138,6 +154,9 @@ fn least(permission: Permission) -> Role {
 
 /// No such page; for the server's fallback. Whose page it would have been is unknown, so nobody may frame it.
 pub async fn not_found(State(service): State<Service>, request: PageRequest) -> Response {
+    if request.operator.is_some() {
+        return no_such_desk_page(&service, &request).await;
+    }
     let error = AppError::new(ErrorCode::NotFound, "no such page");
     Instead::of(&error).page(&service, &request, Frame::DESK).await
 }

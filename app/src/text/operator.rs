@@ -55,12 +55,14 @@ texts! { pub mod overview {
     BY_QUERY = "近 30 天由查询确认", "Found by query, 30 days";
     TO_PAY = "近 7 天下单到付款", "From order to payment, 7 days";
     TO_CREDIT = "近 7 天付款到入账", "From payment to balance, 7 days";
-    TOOK = "一半在 {half}内，九成在 {most}内", "half within {half}, nine of ten within {most}";
+    TOOK = "一半在 {half}内，九成在 {most}内", "half in {half}, 90% in {most}";
     SECONDS = "{s} 秒", "{s} s";
     MINUTES = "{m} 分 {s} 秒", "{m} min {s} s";
+    HOURS = "{n} 小时", "{n} h";
+    DAYS = "{n} 天", "{n} d";
     CHART_HOURS = "今天每小时实收", "Paid by hour today";
     CHART_HOURS_LABEL = "今天每小时实收柱状图，最高 {max}", "Bar chart of today by hour, highest {max}";
-    BAR = "{when}：{sum}，{n} 笔", "{when}: {sum}, {n} {n:order|orders}";
+    BAR = "{when}：{sum}，{n} 笔", "{when}: {sum}, {n} {n:payment|payments}";
     HOUR = "时段", "Hour";
     CHART = "每日实收", "Paid by day";
     CHART_LABEL = "近 30 天每日实收柱状图，最高 {max}，今天到目前 {today}", "Bar chart of the last 30 days, highest {max}, today so far {today}";
@@ -75,7 +77,7 @@ texts! { pub mod overview {
     HEALTH = "运行状况", "Health";
     HEALTH_DUE = "等待查询的订单", "Orders waiting for a query";
     TITLE = "概览", "Overview";
-    COUNT_PAID = "{n} 笔", "{n} {n:order|orders}";
+    COUNT_PAID = "{n} 笔", "{n} {n:payment|payments}";
     PLAIN_HTTP = "本站或微信接口正通过未加密的 HTTP 访问（SAOMA_ALLOW_PLAIN_HTTP）：密码、Cookie 和用户令牌以明文传输，同一网络内的人可以读取或改写。", "This site or WeChat is reached by plain HTTP (SAOMA_ALLOW_PLAIN_HTTP): passwords, cookies and user tokens travel unencrypted, and others on the network can read or change them.";
     VIOLATIONS = "自检发现 {n} 处账目不符，请用 saoma check 查看并核对。", "The self-check found {n} {n:entry that does|entries that do} not add up; run saoma check to see them.";
     UNDECLARED_PROXY = "本次请求由 {peer} 转发而来，但 SAOMA_TRUSTED_PROXIES 中没有它：经它访问的人都会算作同一个地址，共用登录和下单的次数限制，上报微信的用户 IP 也是它的。如果这是您的反向代理，请把它加进该设置。", "This request came through {peer}, which SAOMA_TRUSTED_PROXIES does not name: everybody behind it counts as one address, shares the limits of sign-ins and orders, and WeChat is told its address instead of the payer's. If it is your reverse proxy, add it to that setting.";
@@ -180,7 +182,7 @@ texts! { pub mod order {
     EV_VALID = "有效", "Valid";
     EXCEPTIONS = "异常", "Exceptions";
     EXPECTED = "应付 {amount}", "Expected {amount}";
-    STATED = "微信称 {amount}", "WeChat states {amount}";
+    STATED = "微信通知金额 {amount}", "WeChat states {amount}";
     PROOF_NOTICE = "通知，签名已验证", "Notice, signature verified";
     PROOF_QUERY = "主动查询，签名已验证", "Query, signature verified";
     ASKED = "已向微信查询。", "WeChat was asked.";

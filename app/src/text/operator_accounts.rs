@@ -5,7 +5,7 @@ use crate::lang::texts;
 texts! { pub mod accounts {
     TITLE = "用户余额", "Users and balances";
     SEARCH = "查找用户或扣款", "Find a user or a debit";
-    SEARCH_HINT = "用户 ID、扣款号或冻结号，或网站给它的 reference", "A user id, the number of a debit or hold, or your site's reference of it";
+    SEARCH_HINT = "用户 ID、扣款号、冻结号或网站单号", "A user id, the number of a debit or hold, or your site's reference of it";
     SEARCH_GO = "查找", "Find";
     CAPTION = "按用户 ID 排序", "By user id";
     NONE = "还没有账户", "No accounts yet";
@@ -46,7 +46,7 @@ texts! { pub mod accounts {
     GRANT_TEXT = "直接增减余额，不经过微信，不产生退款。", "Changes the balance directly. Nothing goes through WeChat, and nobody is refunded.";
     GRANT_AMOUNT = "金额（元）", "Amount (yuan)";
     GRANT_HINT = "增加填 12.50，扣减填 -12.50", "12.50 adds, -12.50 takes";
-    GRANT_REASON_HINT = "写进流水和审计，用户看不到；最多 200 字节", "Kept in ledger and audit, the user does not see it; at most 200 bytes";
+    GRANT_REASON_HINT = "写进流水和操作记录，用户看不到；最多 200 字节（约 66 个汉字）", "Kept in ledger and audit, the user does not see it; at most 200 bytes";
     GRANT_NEXT = "下一步", "Next";
     GRANT_TITLE = "确认调整余额", "Confirm the adjustment";
     GRANT_ADDS = "加到余额", "is added to the balance";
@@ -57,12 +57,13 @@ texts! { pub mod accounts {
     GRANT_GO_TAKE = "确认扣减 {amount}", "Take {amount}";
     SAID_GRANTED = "余额已调整。", "The balance is adjusted.";
     E_SIGNED = "请填金额，如 12.50 或 -12.50：最多两位小数，不能是 0。", "Please enter an amount such as 12.50 or -12.50: at most two decimals, and not 0.";
+    NOBODY = "还没有这个用户：没有登录过，也没有余额。请核对用户 ID；调整余额会为它新建账户。", "There is no such user yet: never signed in, no balance. Check the id; an adjustment makes an account for it.";
     DEBIT = "扣款", "Debit";
     BACK_TO_USER = "返回这个用户", "Back to the user";
     D_TAKEN = "已扣", "Taken";
     D_REVERSED = "已冲正", "Given back";
     D_LEFT = "可冲正", "Can be given back";
-    D_REFERENCE = "网站的 reference", "Your site's reference";
+    D_REFERENCE = "网站单号", "Your site's reference";
     D_HOLD = "来自冻结", "From the hold";
     D_SHORT = "当时不足", "Was lacking";
     D_REASON = "说明", "Reason";

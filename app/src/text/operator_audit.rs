@@ -81,6 +81,27 @@ texts! { pub mod audit {
     V_STATE = "状态", "state";
     V_USER = "用户", "user";
     V_HOW = "方式", "how";
+    V_BONUS = "赠送", "bonus";
+    V_MAX_AMOUNT = "单笔上限", "most at once";
+    V_THEIRS = "微信", "WeChat";
+    V_OURS = "本站", "here";
+    V_OVERDRAWN = "透支", "overdrawn";
+    V_DECLINED = "答复", "answer";
+    V_ASKED_BY = "提请人", "asked by";
+    V_ID = "编号", "number";
+    V_SCOPES = "权限", "scopes";
+    V_NETWORKS = "来源网段", "networks";
+    V_UNTIL = "有效期至", "until";
+    V_OLD_UNTIL = "旧的有效到", "old one until";
+    V_URL = "地址", "address";
+    V_HOST = "域名", "host";
+    V_TYPES = "事件", "events";
+    V_KINDS = "通知哪些事", "about";
+    V_KIND = "渠道", "channel";
+    V_NAME = "名称", "name";
+    V_DESCRIPTION = "说明", "description";
+    V_FILTER = "筛选", "filter";
+    V_ROWS = "行数", "rows";
     V_YES = "是", "yes";
     V_NO = "否", "no";
 } }

@@ -25,7 +25,9 @@ texts! { pub mod find {
     P_MONTH = "本月", "This month";
     P_LAST_MONTH = "上月", "Last month";
     OF_USER = "用户 {user}", "User {user}";
-    T_REFUNDED = "退款", "Refunds";
+    COPY_ALL = "复制", "Copy";
+    T_REFUNDS = "笔数", "Refunds";
+    T_REFUNDED = "退款", "Refunded";
     T_NET = "净额", "Net";
     CAPTION_PAID = "按付款时间从新到旧 · 北京时间", "Last paid first · Beijing time";
     C_PAID_AT = "付款时间", "Paid at";
@@ -85,8 +87,8 @@ texts! { pub mod export {
     TITLE = "导出", "Export";
     LINK = "导出", "Export";
     BACK = "返回导出", "Back to exports";
-    EXACTLY = "只包含这些筛选条件的全部行：", "Exactly the rows of this filter:";
-    EVERYTHING = "全部", "all of them";
+    EXACTLY = "导出符合以下条件的全部行：", "Exactly the rows of this filter:";
+    EVERYTHING = "不限", "all of them";
     CSV = "导出 CSV", "Export CSV";
     XLSX = "导出 Excel", "Export XLSX";
     RECORDED = "文件里有付款人的名字。谁导出了什么、多少行，都会记录在案。", "The file names payers. Who exported what, and how many rows, is recorded.";
@@ -140,8 +142,8 @@ texts! { pub mod statement {
     DAY = "日期", "Day";
     PAYMENTS = "付款笔数", "Payments";
     RECEIVED = "实收", "Received";
-    REFUNDS = "退款笔数", "Refunds";
-    REFUNDED = "退款", "Refunds";
+    REFUNDS = "退款笔数", "Number of refunds";
+    REFUNDED = "退款", "Refunded";
     OPENING = "余额期初", "Opening balances";
     CREDITED = "到账", "Credited";
     TAKEN_BACK = "退款扣回", "Taken back";
@@ -177,7 +179,7 @@ texts! { pub mod work {
     ENDS = "{time} 到期，还没有新的", "ends {time}, and no newer one is known";
     ENDS_MERCHANT = "{time} 到期，之后不能退款，也不能用 API v3", "ends {time}; from then on neither refunds nor API v3 work";
     ENDED = "{time} 已到期", "ended {time}";
-    OLDEST = "最早 {age}", "oldest {age}";
+    OLDEST = "件，最早{age}", "· oldest {age}";
     TO_WISHES = "退款申请", "Refund requests";
     OPEN = "去处理", "See to it";
     TAKE = "我来处理", "I take it";

@@ -9,7 +9,7 @@ texts! { pub mod keys {
     NONE_TEXT = "也可以在命令行生成：saoma key create", "The console makes them as well: saoma key create";
     CAPTION = "按名称排序 · 北京时间", "By name · Beijing time";
     NAME = "名称", "Name";
-    NAME_HINT = "账目和审计里写作 key:名称；字母、数字和 . _ -，用过的名称不能再用", "In books and audit it is key:NAME. Letters, digits and . _ -; a name is never used twice";
+    NAME_HINT = "账目和操作记录里写作 key:名称；只用字母、数字、点、下划线和短横线，用过的名称不能再用", "In books and audit it is key:NAME. Letters, digits and . _ -; a name is never used twice";
     STATE = "状态", "State";
     USED = "最近使用", "Last used";
     NEVER = "从未", "Never";

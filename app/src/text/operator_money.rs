@@ -107,7 +107,6 @@ texts! { pub mod resolve {
     SAID_CREDITED = "这笔付款已经入账，不用再处理。", "This payment is credited already; there is nothing to settle.";
     SAID_REFUND = "没有执行：这笔付款已有退款，见下面的退款。", "Not done: this payment has a refund already; see the refunds below.";
     SAID_TURNED_UP = "订单已经找到：请点“立即向微信查询”，确认后会自动入账。", "The order has turned up: ask WeChat about it, which credits the payment.";
-    CREDITED_AMOUNT = "已入账 {amount}", "{amount} credited";
     BALANCE_AFTER = "入账后余额", "Balance afterwards";
     NO_ACCOUNT = "这里没有 ID 为“{user}”的账户：可能打错了字，也可能是从未到账过的新用户。", "There is no account with the id “{user}” here: it may be mistyped, or belong to a new user who never had a credit.";
     NO_ACCOUNT_TICK = "已核对这个 ID，为它新开账户并入账", "I have checked this id: open an account for it and credit the payment";

@@ -54,6 +54,7 @@ texts! { pub mod people {
     REFUSED = "您的角色不能这样做", "Your role does not allow this";
     REFUSED_TEXT = "您的角色是“{own}”，这里需要“{needed}”。什么都没有改动；需要的话，请负责人为您更换角色。", "Your role is {own}; this needs {needed}. Nothing was changed. An owner can give you another role.";
     TO_OVERVIEW = "返回概览", "Back to the overview";
+    NO_PAGE = "地址可能不完整，或者已经改了。", "The address may be incomplete, or it has changed.";
 } }
 
 texts! { pub mod me {

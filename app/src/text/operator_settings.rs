@@ -50,8 +50,8 @@ texts! { pub mod settings {
     DOCTOR_NEVER = "这台服务器启动后还没有检查过。", "Not checked since this server started.";
     DOCTOR_AT = "检查于 {time}", "Checked {time}";
     GOOD = "正常", "Fine";
-    SKIPPED = "不适用", "Nothing to look at";
-    WARNING = "留意", "Look at this";
+    SKIPPED = "不适用", "Skipped";
+    WARNING = "留意", "Look here";
     BAD = "需要处理", "Needs action";
     KEYS = "证书和密钥", "Certificates and keys";
     KEYS_NOTE = "商户证书用来退款和调用 API v3；微信的公钥和平台证书用来核对微信的签名。", "The merchant's certificate is needed for refunds and API v3; WeChat's public keys and certificates check what it signs.";

@@ -50,6 +50,7 @@ texts! { pub mod webhooks {
     NEXT = "下次", "Next";
     D_WAITING = "待送达", "Waiting";
     D_DELIVERED = "已送达", "Delivered";
+    D_RETRYING = "重试中", "Retrying";
     D_GIVEN_UP = "已放弃", "Given up";
     F_ALL = "全部", "All";
     CHANGE = "修改", "Change";

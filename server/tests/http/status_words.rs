@@ -152,7 +152,10 @@ async fn a_wrong_amount_that_a_query_put_right_is_named_by_what_was_credited() {
         site.until("lin", &number, "paid").await;
         for path in ["/admin/exceptions?show=settled&lang=zh", &format!("/admin/orders/{number}?lang=zh")] {
             let page = shown(&site, &cookie, path).await;
-            assert!(page.contains("已入账 ¥50.00") && page.contains("微信称 ¥0.01"), "{path}: {page}");
+            assert!(
+                page.contains("已入账") && page.contains("¥50.00") && page.contains("微信通知金额 ¥0.01"),
+                "{path}: {page}"
+            );
             assert!(!page.contains("<strong class=\"money\">¥0.01"), "{path}");
         }
     })

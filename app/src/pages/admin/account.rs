@@ -34,6 +34,8 @@ const HOLDS: usize = 50;
 /// What the page shows.
 #[derive(Debug, Clone)]
 struct Shown {
+    /// Somebody of this id was here, or has a balance.
+    is_known: bool,
     user: User,
     account: Account,
     /// The newest first; one more than a page has, where there are more.
@@ -66,8 +68,10 @@ pub async fn show(
 async fn read(service: &Service, user: User, before: Option<i64>) -> Result<Shown, AppError> {
     let cashier = &service.cashier;
     let found = cashier.accounts_of(&[user.id.as_str()]).await.map_err(internal)?.pop();
+    let is_known = found.is_some();
     let (user, account) = found.unwrap_or((user, Account::default()));
     Ok(Shown {
+        is_known,
         ledger: cashier.ledger(&user.id, before, ledger::ROWS as i64 + 1).await.map_err(internal)?,
         waiting: second::of_user(service, &user.id).await?,
         holds: cashier.open_holds(&user.id, "", HOLDS as i64 + 1).await.map_err(internal)?,
@@ -90,6 +94,7 @@ fn content(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoView + 
         </div>
         <div class="stack">
             {flash::said(request)}
+            {(!shown.is_known).then(|| components::notice(Some("warn"), lang.t(text::NOBODY)))}
             {second::waiting(lang, &shown.waiting)}
             <section class="card" aria-label=lang.t(text::BALANCE)>
                 <dl class="figures" data-small="">

@@ -163,7 +163,7 @@ fn row(lang: Lang, entry: &AuditRow) -> impl IntoView + use<> {
         <tr>
             <th scope="row">{components::time(entry.at, Clock::Full)}</th>
             <td>{entry.operator.clone()}</td>
-            <td>{action_word(lang, &entry.action)}<span class="only-phone note">{subject(entry)}</span></td>
+            <td class="wrap">{action_word(lang, &entry.action)}<span class="only-phone note">{subject(entry)}</span></td>
             <td class="mono" data-wide="">{subject(entry)}</td>
             <td data-wide="" data-wrap="">{values(lang, &entry.before)}</td>
             <td data-wide="" data-wrap="">{values(lang, &entry.after)}</td>

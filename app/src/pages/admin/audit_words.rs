@@ -71,27 +71,61 @@ pub fn values(lang: Lang, stored: &str) -> String {
     shown.collect::<Vec<_>>().join(" · ")
 }
 
+/// The names of what audit rows keep, with their words.
+const NAMES: [(&str, Text); 35] = [
+    ("amount", text::V_AMOUNT),
+    ("total_fee", text::V_AMOUNT),
+    ("bonus", text::V_BONUS),
+    ("max_amount", text::V_MAX_AMOUNT),
+    ("theirs", text::V_THEIRS),
+    ("ours", text::V_OURS),
+    ("left", text::V_LEFT),
+    ("taken", text::V_TAKEN),
+    ("overdrawn", text::V_OVERDRAWN),
+    ("available", text::V_AVAILABLE),
+    ("reason", text::V_REASON),
+    ("declined", text::V_DECLINED),
+    ("role", text::V_ROLE),
+    ("out_refund_no", text::V_REFUND),
+    ("state", text::V_STATE),
+    ("done", text::V_STATE),
+    ("user", text::V_USER),
+    ("asked_by", text::V_ASKED_BY),
+    ("how", text::V_HOW),
+    ("id", text::V_ID),
+    ("scopes", text::V_SCOPES),
+    ("networks", text::V_NETWORKS),
+    ("expires_at", text::V_UNTIL),
+    ("old_until", text::V_OLD_UNTIL),
+    ("url", text::V_URL),
+    ("host", text::V_HOST),
+    ("hosts", text::V_HOST),
+    ("types", text::V_TYPES),
+    ("event", text::V_TYPES),
+    ("kinds", text::V_KINDS),
+    ("kind", text::V_KIND),
+    ("name", text::V_NAME),
+    ("description", text::V_DESCRIPTION),
+    ("filter", text::V_FILTER),
+    ("rows", text::V_ROWS),
+];
+
+/// The values that are fen.
+const SUMS: [&str; 9] =
+    ["amount", "total_fee", "bonus", "left", "taken", "available", "max_amount", "theirs", "ours"];
+
 fn name_word(lang: Lang, name: &str) -> &str {
-    match name {
-        "amount" => lang.t(text::V_AMOUNT),
-        "left" => lang.t(text::V_LEFT),
-        "taken" => lang.t(text::V_TAKEN),
-        "available" => lang.t(text::V_AVAILABLE),
-        "reason" => lang.t(text::V_REASON),
-        "role" => lang.t(text::V_ROLE),
-        "out_refund_no" => lang.t(text::V_REFUND),
-        "state" => lang.t(text::V_STATE),
-        "user" => lang.t(text::V_USER),
-        "how" => lang.t(text::V_HOW),
-        other => other,
-    }
+    NAMES.iter().find(|(known, _)| *known == name).map_or(name, |(_, words)| lang.t(*words))
 }
 
 fn shown(lang: Lang, name: &str, value: &Value) -> Option<String> {
     match (name, value) {
         (_, Value::Null) => None,
-        ("amount" | "left" | "taken" | "available" | "max_amount", Value::Number(fen)) => {
-            Some(money(Fen::new(fen.as_i64()?)))
+        (sum, Value::Number(fen)) if SUMS.contains(&sum) => Some(money(Fen::new(fen.as_i64()?))),
+        (_, Value::Array(all)) if all.is_empty() => None,
+        (_, Value::Array(all)) => {
+            let words = all.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned));
+            Some(words.collect::<Vec<_>>().join(if lang == Lang::Zh { "、" } else { ", " }))
         }
         ("role", Value::String(role)) => Some(match Role::from_name(role) {
             Some(role) => lang.t(role_word(role)).to_owned(),
@@ -112,7 +146,9 @@ mod tests {
         let table = [
             (r#"{"amount":8000,"reason":"退"}"#, "金额 ¥80.00 · 原因 退"),
             (r#"{"role":"viewer"}"#, "角色 查看"),
-            (r#"{"left":null,"overdrawn":false,"x":[1]}"#, "overdrawn 否 · x [1]"),
+            (r#"{"left":null,"overdrawn":false,"x":[1]}"#, "透支 否 · x 1"),
+            (r#"{"bonus":0,"total_fee":990}"#, "赠送 ¥0.00 · 金额 ¥9.90"),
+            (r#"{"scopes":["a:read","b:write"],"networks":[]}"#, "权限 a:read、b:write"),
             ("{}", ""),
             ("not json", ""),
         ];

@@ -22,6 +22,7 @@ use self::rows::Source;
 use self::send::BeginError;
 use self::wanted::Wanted;
 use super::extract::OperatorRequest;
+use super::filter_words::filter_words;
 use super::frame::{absent, failed, page, way_back};
 use super::list_parts::filter_query;
 use super::query::{self, Wrong};
@@ -105,11 +106,11 @@ fn wrong_list(lang: Lang, wrong: &[Wrong]) -> Option<impl IntoView + use<>> {
 
 fn asking(lang: Lang, wanted: &Wanted) -> impl IntoView + use<> {
     let name = content_word(wanted.content);
-    let filter = shown_filter(lang, &wanted.query);
+    let filter = filter_words(lang, &wanted.query);
     view! {
         <section class="card stack" aria-labelledby="ask-t">
             <h2 id="ask-t">{lang.t(name)}</h2>
-            <p class="note">{lang.t(text::EXACTLY)}" "<span class="mono">{filter}</span></p>
+            <p class="note">{lang.t(text::EXACTLY)}" "{filter}</p>
             <form method="post" action=links::EXPORTS class="row">
                 <input type="hidden" name="list" value=wanted.content.name()/>
                 <input type="hidden" name="filter" value=wanted.query.clone()/>
@@ -146,16 +147,6 @@ fn content_word(content: Content) -> Text {
     }
 }
 
-/// The filter as people read it.
-fn shown_filter(lang: Lang, query: &str) -> String {
-    let pairs = crate::url::pairs(query);
-    if pairs.is_empty() {
-        return lang.t(text::EVERYTHING).to_owned();
-    }
-    let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-    pairs.join(" · ")
-}
-
 fn list(lang: Lang, newest: &[Export], now: UnixMillis) -> Option<impl IntoView + use<>> {
     if newest.is_empty() {
         return None;
@@ -169,7 +160,7 @@ fn list(lang: Lang, newest: &[Export], now: UnixMillis) -> Option<impl IntoView 
                     <th scope="row">{components::time(export.made_at, Clock::NoYear)}</th>
                     <td class="user">{export.operator.clone()}</td>
                     <td>{lang.t(content_word(export.content))}" "{export.format.name()}</td>
-                    <td class="wrap" data-wide="">{shown_filter(lang, &export.query)}</td>
+                    <td class="wrap" data-wide="">{filter_words(lang, &export.query)}</td>
                     <td data-num="">{thousands(u64::try_from(export.done).unwrap_or(0))}</td>
                     <td>{pill(lang.t(word), tone)}</td>
                 </tr>
@@ -338,7 +329,7 @@ fn progress(lang: Lang, export: &Export, moves: bool, now: UnixMillis) -> impl I
         <section class="card stack" id="progress" data-refresh=follows.then_some("") aria-live="polite">
             <p class="row">{pill(lang.t(word), tone)}<span>{so_far}</span></p>
             {bar}
-            <p class="note">{lang.t(text::EXACTLY)}" "<span class="mono">{shown_filter(lang, &export.query)}</span></p>
+            <p class="note">{lang.t(text::EXACTLY)}" "{filter_words(lang, &export.query)}</p>
             {problem}
             {fetch}
             <p class="note">{lang.t(text::WHOLE_NOTE)}</p>

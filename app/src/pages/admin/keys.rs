@@ -12,6 +12,7 @@ use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{failed, page, way_back};
 use super::key_words::{scope_word, state_pill, wrong};
+use super::list_parts::copy_secret;
 use crate::components::table::{Head, table};
 use crate::components::{self, Clock};
 use crate::icons;
@@ -212,7 +213,7 @@ pub async fn show_text(service: &Service, request: &PageRequest, key: &ApiKey, n
                 {components::notice(Some("warn"), lang.t(text::SHOWN_ONCE))}
                 <dl class="facts">
                     <dt>{lang.t(text::TEXT)}</dt>
-                    <dd><code class="mono order-link" id="key-text">{new.clone()}</code></dd>
+                    <dd><code class="mono order-link" id="key-text">{new.clone()}</code>{copy_secret(lang, new.clone())}</dd>
                     {old}
                 </dl>
             </div>

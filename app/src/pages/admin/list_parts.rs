@@ -109,16 +109,20 @@ pub fn several(
     }
 }
 
-/// Chips of days that are often asked for.
-pub fn periods(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
-    let word = |period| match period {
+/// What a period is called.
+pub fn period_word(period: Period) -> Text {
+    match period {
         Period::Today => find::P_TODAY,
         Period::Yesterday => find::P_YESTERDAY,
         Period::Days7 => find::P_7,
         Period::Days30 => find::P_30,
         Period::Month => find::P_MONTH,
         Period::LastMonth => find::P_LAST_MONTH,
-    };
+    }
+}
+
+/// Chips of days that are often asked for.
+pub fn periods(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
     let is_free = request.get("from").is_none() && request.get("to").is_none();
     let chip = |value: &str, label: &'static str| {
         let chosen = is_free && request.get("period").unwrap_or_default() == value;
@@ -131,7 +135,7 @@ pub fn periods(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
         }
     };
     let choices: Vec<_> =
-        Period::ALL.into_iter().map(|period| chip(period.name(), lang.t(word(period)))).collect();
+        Period::ALL.into_iter().map(|period| chip(period.name(), lang.t(period_word(period)))).collect();
     view! {
         <nav class="chips" aria-label=lang.t(find::F_DATE)>
             <span class="chips-name" aria-hidden="true">{lang.t(find::F_DATE)}</span>
@@ -341,6 +345,15 @@ pub fn copy(lang: Lang, number: String) -> impl IntoView {
     view! {
         <button class="tool copy" type="button" hidden=true data-copy=number data-copied=lang.t(common::COPIED) aria-label=label>
             <Icon d=icons::COPY/>
+        </button>
+    }
+}
+
+/// The button that copies what a page shows only once; it shows itself where there is script.
+pub fn copy_secret(lang: Lang, secret: String) -> impl IntoView {
+    view! {
+        <button class="button" type="button" hidden=true data-copy=secret data-copied=lang.t(common::COPIED)>
+            <Icon d=icons::COPY/>{lang.t(find::COPY_ALL)}
         </button>
     }
 }

@@ -31,7 +31,7 @@ use crate::text::{Lang, Text, find, orders, state};
 const LIST: List = List::Orders;
 
 /// The chips of the state filter.
-const STATES: [(OrderFilter, Text); 4] = [
+pub(super) const STATES: [(OrderFilter, Text); 4] = [
     (OrderFilter::Created, state::CREATED),
     (OrderFilter::Pending, state::PENDING),
     (OrderFilter::Paid, state::PAID),
@@ -85,13 +85,14 @@ pub async fn show(
     let (lang, view_request) = (request.lang, request.clone());
     page(&service, &request, Tab::Orders, lang.t(orders::TITLE).to_owned(), move || {
         let body = match &found {
-            None => parts::not_understood(lang, LIST, &wrong).into_any(),
+            None => ().into_any(),
             Some(found) => results(lang, &view_request, found, &chosen).into_any(),
         };
         view! {
             <div class="page-head"><h1>{lang.t(orders::TITLE)}</h1>{to_refunds(lang)}</div>
             <div class="stack">
                 {flash::said(&view_request)}
+                {parts::not_understood(lang, LIST, &wrong)}
                 {filters(lang, &view_request, &chosen.saved)}
                 {body}
             </div>

@@ -12,6 +12,7 @@ use super::decision_form::password_field;
 use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{failed, page, way_back};
+use super::list_parts::copy_secret;
 use super::people_words::{role_field, role_word, wrong};
 use crate::components::table::{Head, table};
 use crate::components::{self, Clock, pill};
@@ -161,7 +162,7 @@ pub async fn show_password(
                 <dl class="facts">
                     <dt>{lang.t(text::NAME)}</dt><dd class="mono">{name.clone()}</dd>
                     <dt>{lang.t(text::FIRST_PASSWORD)}</dt>
-                    <dd><code class="mono order-link" id="first-password">{password.clone()}</code></dd>
+                    <dd><code class="mono order-link" id="first-password">{password.clone()}</code>{copy_secret(lang, password.clone())}</dd>
                 </dl>
             </div>
         }

@@ -71,7 +71,7 @@ pub async fn show(
     let (lang, view_request) = (request.lang, request.clone());
     page(&service, &request, Tab::Orders, lang.t(find::REFUNDS_TITLE).to_owned(), move || {
         let body = match &found {
-            None => parts::not_understood(lang, LIST, &wrong).into_any(),
+            None => ().into_any(),
             Some(found) if found.page.rows.is_empty() && found.page.looked_to.is_none() => {
                 parts::nothing(lang, LIST, find::REFUNDS_NONE).into_any()
             }
@@ -84,6 +84,8 @@ pub async fn show(
             </div>
             <div class="stack">
                 {flash::said(&view_request)}
+                {parts::not_understood(lang, LIST, &wrong)}
+                {parts::not_understood(lang, LIST, &wrong)}
                 {filters(lang, &view_request, &chosen.saved)}
                 {body}
             </div>
@@ -140,7 +142,7 @@ fn rows(lang: Lang, request: &PageRequest, found: &Found, chosen: &Chosen) -> im
         <div class="card">
             <div class="card-head">
                 <dl class="totals">
-                    <div><dt>{lang.t(orders::T_COUNT)}</dt><dd>{count(lang, found.totals.refunds)}</dd></div>
+                    <div><dt>{lang.t(find::T_REFUNDS)}</dt><dd>{count(lang, found.totals.refunds)}</dd></div>
                     <div><dt>{lang.t(find::T_REFUNDED)}</dt><dd>{sum(lang, found.totals.amount)}</dd></div>
                 </dl>
                 {chosen.may_export.then(|| super::exports::link(lang, request, LIST))}

@@ -22,6 +22,7 @@ pub(super) fn section(
     refunds: &[Refund],
     offer: Option<&RefundOffer>,
 ) -> Option<impl IntoView + use<>> {
+    let offer = offer.filter(|offer| may(Permission::Finance) || offer.payment.left() == Fen::ZERO);
     if offer.is_none() && refunds.is_empty() {
         return None;
     }
@@ -41,9 +42,6 @@ pub(super) fn section(
 fn more(lang: Lang, number: &OutTradeNo, offer: &RefundOffer) -> impl IntoView + use<> {
     if offer.payment.left() == Fen::ZERO {
         return view! { <p class="note more">{nothing_left(lang, &offer.payment)}</p> }.into_any();
-    }
-    if !may(Permission::Finance) {
-        return ().into_any();
     }
     if !offer.can_refund {
         return view! { <div class="more">{components::notice(None, lang.t(text::NO_CERTIFICATE))}</div> }

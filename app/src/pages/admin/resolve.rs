@@ -202,6 +202,7 @@ fn decision_step(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoV
     let no = shown.out_refund_no.as_ref();
     let no = no.map(|no| view! { <input type="hidden" name="no" value=no.to_string()/> });
     let go = lang.fill(go(*way), &[("amount", &money(*amount))]);
+    let kind = if *way == ResolutionKind::Credit { "solid" } else { "bad" };
     let payee = shown.payee.as_ref().map(|payee| payee_facts(lang, payee, *amount));
     let change = shown.payee.is_some().then(|| {
         let kept = [("id", found.id().to_string()), ("way", way.name().to_owned())];
@@ -219,7 +220,7 @@ fn decision_step(lang: Lang, request: &PageRequest, shown: &Shown) -> impl IntoV
             {reason}
             {low}
             {password_field(lang)}
-            <button class="button" data-kind="bad" type="submit">{go}</button>
+            <button class="button" data-kind=kind type="submit">{go}</button>
             {change}
         </form>
     }

@@ -23,7 +23,7 @@ use crate::service::report::{Finding, Report, SettingLine, Source, Verdict};
 use crate::service::{Service, internal};
 use crate::site::SiteSettings;
 use crate::site::desk::DeskName;
-use crate::text::{Lang, Text, alerts, settings as text};
+use crate::text::{Lang, Text, alerts, check_name, settings as text};
 use crate::url::address;
 
 pub async fn show(
@@ -155,7 +155,7 @@ fn doctor(lang: Lang, report: &Report) -> impl IntoView + use<> {
     }
 }
 
-/// The doctor's own lines are in English, as on the console.
+/// The doctor's own lines are in English, as on the console. Where there is nothing to do, a Chinese page has only the check's name.
 fn finding(lang: Lang, found: Finding) -> impl IntoView {
     let (word, tone) = match found.verdict {
         Verdict::Good => (text::GOOD, None),
@@ -165,11 +165,15 @@ fn finding(lang: Lang, found: Finding) -> impl IntoView {
     };
     let is_fine = matches!(found.verdict, Verdict::Good | Verdict::Skipped);
     let help = (!is_fine).then(|| book::help(lang, Place::Check(found.id)));
-    let hint = found.hint.map(|hint| view! { <br/><span class="note">{hint}</span> });
+    let name = check_name(found.id).map(|name| lang.t(name));
+    let said = (!is_fine || lang == Lang::En).then(|| {
+        let hint = found.hint.map(|hint| view! { <br/><span class="note">{hint}</span> });
+        view! { <br/><span lang="en">{found.text}{hint}</span> }
+    });
     view! {
         <li>
             {pill(lang.t(word), tone)}
-            <span lang="en"><span class="mono">{found.id}</span>" "{found.text}{hint}</span>
+            <span>{name}" "<span class="mono note">{found.id}</span>{said}</span>
             {help}
         </li>
     }

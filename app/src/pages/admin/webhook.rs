@@ -135,8 +135,8 @@ fn deliveries(lang: Lang, read: &Read) -> impl IntoView + use<> {
     let filter = |(state, word): (Option<DeliveryState>, Text)| {
         let href = address(&path, [("state", state.map_or("", DeliveryState::name))]);
         let is_this = (state == read.state).then_some("true");
-        let kind = is_this.is_none().then_some("plain");
-        view! { <a class="button" data-kind=kind href=href aria-current=is_this>{lang.t(word)}</a> }
+        let all = state.is_none().then_some("");
+        view! { <a class="chip" href=href data-all=all aria-current=is_this>{lang.t(word)}</a> }
     };
     let row = |delivery: &Delivery| {
         let next = match delivery.due_at {
@@ -147,7 +147,7 @@ fn deliveries(lang: Lang, read: &Read) -> impl IntoView + use<> {
         view! {
             <tr>
                 <th scope="row" class="mono"><a href=href>{delivery.event_type.clone()}</a></th>
-                <td>{delivery_pill(lang, delivery.state)}</td>
+                <td>{delivery_pill(lang, delivery)}</td>
                 <td>{delivery.sent.to_string()}</td>
                 <td data-wide="">{next}</td>
                 <td class="mono" data-wide="">{delivery.subject.clone()}</td>

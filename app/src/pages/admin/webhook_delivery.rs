@@ -35,7 +35,7 @@ pub async fn show(
         view! {
             {way_back(lang.t(text::BACK_ONE), links::webhook(&id))}
             <div class="page-head">
-                <h1 class="mono">{delivery.event_type.clone()}</h1>{delivery_pill(lang, delivery.state)}
+                <h1 class="mono">{delivery.event_type.clone()}</h1>{delivery_pill(lang, &delivery)}
             </div>
             <div class="stack">
                 {flash::said(&view_request)}

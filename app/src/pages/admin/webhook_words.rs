@@ -1,6 +1,6 @@
 //! Words about webhook endpoints and deliveries, and what was wrong with a form.
 
-use cashier::webhooks::WebhookError;
+use cashier::webhooks::{Delivery, WebhookError};
 use leptos::prelude::*;
 use recharge::webhook::{DeliveryState, DisabledWhy, Endpoint, Problem};
 
@@ -25,8 +25,9 @@ pub fn why(why: DisabledWhy) -> Text {
     }
 }
 
-pub fn delivery_pill(lang: Lang, state: DeliveryState) -> impl IntoView {
-    match state {
+pub fn delivery_pill(lang: Lang, delivery: &Delivery) -> impl IntoView + use<> {
+    match delivery.state {
+        DeliveryState::Waiting if delivery.sent > 0 => pill(lang.t(text::D_RETRYING), Some("warn")),
         DeliveryState::Waiting => pill(lang.t(text::D_WAITING), Some("open")),
         DeliveryState::Delivered => pill(lang.t(text::D_DELIVERED), Some("paid")),
         DeliveryState::GivenUp => pill(lang.t(text::D_GIVEN_UP), Some("bad")),

@@ -12,6 +12,7 @@ use super::decision_form::{password_field, tidy};
 use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{failed, page, way_back};
+use super::list_parts::copy_secret;
 use super::webhook_words::{code, state_pill, wrong};
 use crate::components::table::{Head, table};
 use crate::components::{self, Clock};
@@ -244,7 +245,7 @@ pub async fn show_secret(
                 <dl class="facts">
                     <dt>{lang.t(text::URL)}</dt><dd class="mono order-link">{endpoint.url.clone()}</dd>
                     <dt>{lang.t(text::SECRET)}</dt>
-                    <dd><code class="mono order-link" id="webhook-secret">{secret.clone()}</code></dd>
+                    <dd><code class="mono order-link" id="webhook-secret">{secret.clone()}</code>{copy_secret(lang, secret.clone())}</dd>
                     {old}
                 </dl>
             </div>

@@ -39,17 +39,20 @@ pub fn change(now: i64, before: i64) -> Option<String> {
 
 /// What part it is of the whole: `87.5%`. `None` of nothing.
 pub fn share(part: i64, whole: i64) -> Option<String> {
-    let tenths = i128::from(part) * 1000 / i128::from((whole > 0).then_some(whole)?);
+    let whole = i128::from((whole > 0).then_some(whole)?);
+    let tenths = (i128::from(part) * 2000 + whole) / (2 * whole);
     Some(format!("{}.{}%", tenths / 10, tenths % 10))
 }
 
-/// A time as people say it: `48 s`, `3 min 20 s`.
+/// A time as people say it: `48.3 s`, `3 min 20 s`, `5 h`, `2 d`.
 fn took(lang: Lang, ms: i64) -> String {
     let seconds = ms / 1000;
     match seconds {
         0..=59 => lang.fill(text::SECONDS, &[("s", &format!("{seconds}.{}", ms % 1000 / 100))]),
-        _ => lang
+        60..=7199 => lang
             .fill(text::MINUTES, &[("m", &(seconds / 60).to_string()), ("s", &(seconds % 60).to_string())]),
+        7200..=172_799 => lang.fill(text::HOURS, &[("n", &(seconds / 3600).to_string())]),
+        _ => lang.fill(text::DAYS, &[("n", &(seconds / 86_400).to_string())]),
     }
 }
 
@@ -151,13 +154,16 @@ mod tests {
             assert_eq!(change(now, before).as_deref(), shown, "{now} {before}");
         }
         assert_eq!(share(7, 8).as_deref(), Some("87.5%"));
+        assert_eq!(share(2, 3).as_deref(), Some("66.7%"));
         assert_eq!(share(1, 0), None);
     }
 
     #[test]
-    fn times_are_said_in_seconds_and_minutes() {
+    fn times_are_said_in_the_largest_unit_that_fits() {
         assert_eq!(took(Lang::En, 600), "0.6 s");
         assert_eq!(took(Lang::En, 48_321), "48.3 s");
         assert_eq!(took(Lang::En, 200_000), "3 min 20 s");
+        assert_eq!(took(Lang::Zh, 7_200_000), "2 小时");
+        assert_eq!(took(Lang::En, 172_800_000), "2 d");
     }
 }
