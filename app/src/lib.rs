@@ -61,3 +61,5 @@ pub mod site;
 
 pub use browser::start;
 pub use lang::Lang;
+#[cfg(feature = "ssr")]
+pub use text::check_name;

@@ -122,7 +122,7 @@ enum Command {
         #[command(flatten)]
         settings: SettingsFile,
     },
-    /// Print a user token that signs USER in for an hour
+    /// Print a user token that signs USER in for an hour: the payer's page takes it as /?u=TOKEN
     UserToken {
         user: String,
         /// The name that pages show

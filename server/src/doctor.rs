@@ -291,6 +291,13 @@ mod tests {
     }
 
     #[test]
+    fn the_desk_has_a_name_for_every_check() {
+        for id in CHECKS.iter().map(|check| check.id).chain(["settings", "start"]) {
+            assert!(app::check_name(id).is_some(), "{id}");
+        }
+    }
+
+    #[test]
     fn the_worst_finding_is_the_exit_status() {
         let finding = |verdict| Finding { id: "x", verdict, text: String::new(), hint: None };
         let status =

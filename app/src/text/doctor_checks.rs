@@ -17,6 +17,8 @@ macro_rules! names {
 }
 
 names! {
+    "settings" => "设置", "Settings";
+    "start" => "启动", "Start";
     "files" => "文件权限", "File permissions";
     "database" => "数据库", "Database";
     "database_tls" => "数据库加密连接", "TLS to the database";

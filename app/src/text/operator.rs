@@ -14,7 +14,7 @@ texts! { pub mod login {
     CODE_HINT = "手机验证器里的 6 位数字；手机不在身边，就填一个恢复码", "The six digits of your authenticator app; without the phone, one of your recovery codes";
     START_AGAIN = "换个账号登录", "Sign in as somebody else";
     WRONG_CODE = "验证码不对。请看一下手机的时间是否准确，再输入现在显示的 6 位数字。", "This is not the code of now. Please check the phone's clock and type the six digits that it shows.";
-    USED_CODE = "这个验证码已经用过，请等手机显示下一个。", "This code has been used. Please wait for the next one on the phone.";
+    USED_CODE = "这个验证码已经用过。手机上的请等下一个，恢复码请换一个没用过的。", "This code has been used. Wait for the next one on the phone, or take another recovery code.";
     NO_KEY = "服务器的 SAOMA_SECRET_KEY 换过，读不出您的验证器；请用一个恢复码登录。", "The server's SAOMA_SECRET_KEY has changed and your authenticator cannot be read; please use a recovery code.";
     OVER = "这次登录等得太久，请重新输入密码。", "This sign-in took too long. Please begin with the password again.";
     HINT = "连续 30 分钟不操作会自动退出。", "You are signed out after 30 minutes without activity.";
@@ -47,6 +47,7 @@ texts! { pub mod overview {
     DAYS_7 = "近 7 天", "Last 7 days";
     DAYS_30 = "近 30 天", "Last 30 days";
     REFUNDED = "退款 {amount}", "{amount} refunded";
+    INCLUDES = "实收与微信账单一致，包含重复付款等没有记到订单上的付款；订单列表只算订单。", "As in WeChat's bill, with payments that were not credited to an order, such as second ones; the list of orders has only orders.";
     THAN_YESTERDAY = "较昨天全天 {change}", "{change} on all of yesterday";
     THAN_7 = "较前 7 天 {change}", "{change} on the 7 days before";
     THAN_30 = "较前 30 天 {change}", "{change} on the 30 days before";

@@ -27,7 +27,8 @@ texts! { pub mod find {
     OF_USER = "用户 {user}", "User {user}";
     COPY_ALL = "复制", "Copy";
     T_REFUNDS = "笔数", "Refunds";
-    T_REFUNDED = "退款", "Refunded";
+    T_REFUND_SUM = "金额", "Amount";
+    T_REFUNDED = "退款", "Refunds";
     T_NET = "净额", "Net";
     CAPTION_PAID = "按付款时间从新到旧 · 北京时间", "Last paid first · Beijing time";
     C_PAID_AT = "付款时间", "Paid at";
@@ -143,7 +144,7 @@ texts! { pub mod statement {
     PAYMENTS = "付款笔数", "Payments";
     RECEIVED = "实收", "Received";
     REFUNDS = "退款笔数", "Number of refunds";
-    REFUNDED = "退款", "Refunded";
+    REFUNDED = "退款", "Amount of refunds";
     OPENING = "余额期初", "Opening balances";
     CREDITED = "到账", "Credited";
     TAKEN_BACK = "退款扣回", "Taken back";

@@ -13,7 +13,7 @@ texts! { pub mod people {
     R_SUPPORT = "客服", "Support";
     R_FINANCE = "财务", "Finance";
     R_OWNER = "负责人", "Owner";
-    D_VIEWER = "只看，不能改动任何东西，适合会计和审计", "Sees everything about money and changes nothing; for accountants and auditors";
+    D_VIEWER = "只看，不能改动任何东西，也不能导出明细，适合查账", "Sees everything about money, changes nothing and exports no rows; for auditors";
     D_SUPPORT = "另可查询微信、关闭订单、写备注", "Also asks WeChat, closes orders, writes notes";
     D_FINANCE = "另可退款、处理异常、调整余额", "Also refunds, resolves exceptions, adjusts balances";
     D_OWNER = "另可管理人员、密钥和设置", "Also decides about people, keys and settings";
@@ -80,7 +80,7 @@ texts! { pub mod me {
     SAID_OVER = "这个会话已经结束。", "This session had ended already.";
     UNKNOWN_BROWSER = "未知浏览器", "Unknown browser";
     E_WRONG = "现在的密码不对，密码没有修改。", "The present password is wrong; it was not changed.";
-    E_SHORT = "新密码要有 12 到 256 个字节，密码没有修改。", "The new password must have 12 to 256 bytes; it was not changed.";
+    E_SHORT = "新密码要有 12 到 256 个字符（一个汉字算 3 个），密码没有修改。", "The new password must have 12 to 256 bytes; it was not changed.";
     E_COMMON = "这是最常见的密码之一，猜密码的人会先试它。请换一个，密码没有修改。", "This is one of the commonest passwords, which are tried first. Please choose another; it was not changed.";
     E_SAME = "新密码和现在的一样，密码没有修改。", "The new password is the present one; it was not changed.";
     E_DIFFER = "两次输入的新密码不一样，密码没有修改。", "The two new passwords differ; it was not changed.";

@@ -26,7 +26,7 @@ use crate::paging::{Place, cursor_href, order_cursor};
 use crate::protocol::error::AppError;
 use crate::request::PageRequest;
 use crate::service::Service;
-use crate::text::{Lang, Text, find, orders, state};
+use crate::text::{Lang, Text, export, find, orders, state};
 
 const LIST: List = List::Orders;
 
@@ -128,7 +128,12 @@ fn fits(filter: &Filter, payment: &Exception) -> bool {
 }
 
 fn to_refunds(lang: Lang) -> impl IntoView {
-    view! { <p class="row"><a href=links::REFUNDS>{lang.t(find::TO_REFUNDS)}</a></p> }
+    view! {
+        <p class="row">
+            <a href=links::REFUNDS>{lang.t(find::TO_REFUNDS)}</a>
+            <a href=links::STATEMENT>{lang.t(export::STATEMENT)}</a>
+        </p>
+    }
 }
 
 fn filters(lang: Lang, request: &PageRequest, saved: &[SavedFilter]) -> impl IntoView + use<> {

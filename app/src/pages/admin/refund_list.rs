@@ -143,7 +143,7 @@ fn rows(lang: Lang, request: &PageRequest, found: &Found, chosen: &Chosen) -> im
             <div class="card-head">
                 <dl class="totals">
                     <div><dt>{lang.t(find::T_REFUNDS)}</dt><dd>{count(lang, found.totals.refunds)}</dd></div>
-                    <div><dt>{lang.t(find::T_REFUNDED)}</dt><dd>{sum(lang, found.totals.amount)}</dd></div>
+                    <div><dt>{lang.t(find::T_REFUND_SUM)}</dt><dd>{sum(lang, found.totals.amount)}</dd></div>
                 </dl>
                 {chosen.may_export.then(|| super::exports::link(lang, request, LIST))}
             </div>

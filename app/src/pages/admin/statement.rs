@@ -13,7 +13,7 @@ use super::account::ledger::signed;
 use super::difference_words::day_text;
 use super::exports::{Cell, csv};
 use super::extract::OperatorRequest;
-use super::frame::{failed, page, way_back};
+use super::frame::{failed, page, to_orders};
 use crate::components::{self, money};
 use crate::layout::Tab;
 use crate::links;
@@ -93,7 +93,7 @@ pub async fn show(
         });
         let table = month.as_ref().ok().map(|month| table(lang, *month, &found));
         view! {
-            {way_back(lang.t(text::BACK), links::EXPORTS.to_owned())}
+            {to_orders(lang)}
             <div class="page-head"><h1>{lang.t(text::STATEMENT)}</h1><p class="note">{lang.t(common::BEIJING)}</p></div>
             <div class="stack">
                 {wrong}

@@ -74,7 +74,10 @@ pub fn section(lang: Lang, days: &[Day], pace: &Pace) -> impl IntoView + use<> {
     let (of_month, _) = span(30);
     view! {
         <section class="card stack" aria-label=lang.t(text::TITLE)>
-            <dl class="figures">{figures}</dl>
+            <div>
+                <dl class="figures">{figures}</dl>
+                <p class="note part">{lang.t(text::INCLUDES)}</p>
+            </div>
             {quality(lang, &of_month, pace)}
         </section>
     }
