@@ -58,6 +58,7 @@ texts! { pub mod accounts {
     SAID_GRANTED = "余额已调整。", "The balance is adjusted.";
     E_SIGNED = "请填金额，如 12.50 或 -12.50：最多两位小数，不能是 0。", "Please enter an amount such as 12.50 or -12.50: at most two decimals, and not 0.";
     NOBODY = "还没有这个用户：没有登录过，也没有余额。请核对用户 ID；调整余额会为它新建账户。", "There is no such user yet: never signed in, no balance. Check the id; an adjustment makes an account for it.";
+    E_MOVED = "这一页打开之后余额有了变化，什么都没有做。请核对下面的新数字再确认。", "The balance has changed since this page was opened, and nothing was done. Check the figures below and confirm again.";
     DEBIT = "扣款", "Debit";
     BACK_TO_USER = "返回这个用户", "Back to the user";
     D_TAKEN = "已扣", "Taken";

@@ -281,7 +281,7 @@ async fn answer(cashier: &Cashier, call: &SpendCall) -> Answer {
             let made = cashier.grant(request, process::by()).await.map_err(|error| {
                 told(error, |refusal| match refusal {
                     GrantRefusal::ReferenceReused { by } => Some(by.to_string()),
-                    GrantRefusal::BalanceLow { .. } => None,
+                    GrantRefusal::BalanceLow { .. } | GrantRefusal::Stale => None,
                 })
             })?;
             Ok((made.grant.id.to_string(), made.grant.amount.get()))

@@ -57,8 +57,8 @@ impl Batch<'_> {
     }
 
     /// Takes what the accounts came to, by user id, as they stand written and locked: gives every row of the ledger its place, and
-    /// says which accounts were not as they had been read, and what the site is told. `None` if a decision relied on money that is not there: then nothing
-    /// may stand, and all is to be decided again.
+    /// says which accounts were not as they had been read, and what the site is told. `None` if a decision relied on money that is not there, or
+    /// on a ledger that others have added to: then nothing may stand, and all is to be decided again.
     pub fn settle(&mut self, written: &HashMap<String, Account>) -> Option<Shifts> {
         let mut shifts = Shifts::default();
         let (mut running, mut befores) = (HashMap::with_capacity(written.len()), HashMap::new());
@@ -76,6 +76,9 @@ impl Batch<'_> {
                 return None;
             }
             let read = self.spending.accounts.get(user_id).copied().unwrap_or_default();
+            if self.spending.unmoved.contains(user_id) && before.entries != read.entries {
+                return None;
+            }
             let shift = Shift {
                 balance: before.balance.get() - read.balance.get(),
                 available: before.available().get() - read.available().get(),

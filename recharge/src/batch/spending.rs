@@ -1,6 +1,6 @@
 //! Accounts, debits, reversals, holds and grants read for a batch, and how it changes them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wxpay::{Fen, UnixMillis};
 
@@ -67,6 +67,8 @@ pub struct Spending {
     pub new_grants: Vec<Grant>,
     /// By how much, at the lowest, decisions let what is available of an account change; it must have been there.
     pub(super) floors: BTreeMap<String, i64>,
+    /// The users whose ledgers must have no rows but those that decisions knew of.
+    pub(super) unmoved: BTreeSet<String>,
     reversals: HashMap<Reference, Reversal>,
     grants: HashMap<Reference, Grant>,
     debits_by_reference: HashMap<Reference, DebitId>,

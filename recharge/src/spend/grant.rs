@@ -19,6 +19,9 @@ pub struct GrantRequest {
     pub reason: Reason,
     /// Take it even if less is available.
     pub even_if_balance_low: bool,
+    /// How many rows the account's ledger had on the page that the operator decided on ([`super::Account::entries`]). With
+    /// another number nothing is done. `None`: whatever it has.
+    pub seen_entries: Option<i64>,
 }
 
 impl GrantRequest {
@@ -33,7 +36,8 @@ impl GrantRequest {
         reason: Reason,
     ) -> Result<GrantRequest, InvalidValue> {
         Amount::new(fen.checked_abs().unwrap_or(0))?;
-        Ok(GrantRequest { user, amount: Fen::new(fen), reference, reason, even_if_balance_low: false })
+        let amount = Fen::new(fen);
+        Ok(GrantRequest { user, amount, reference, reason, even_if_balance_low: false, seen_entries: None })
     }
 
     /// In fen; below zero to take.
@@ -82,6 +86,9 @@ pub enum GrantRefusal {
         /// What would be taken, in fen.
         taken: Fen,
     },
+    /// The account has moved since the operator's page showed it.
+    #[error("the account has moved since")]
+    Stale,
     /// The reference is another grant's.
     #[error("this reference is grant {by}'s, which is another one")]
     ReferenceReused {

@@ -10,17 +10,40 @@ use super::{
 };
 
 /// The form's own name of what it does, as the page has it.
-fn number(page: &str) -> String {
-    let field = page.split("name=\"no\"").nth(1).and_then(|rest| rest.split("value=\"").nth(1));
-    field.and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("{page}")).to_owned()
+/// What the form of a page says without being asked.
+struct Hidden {
+    no: String,
+    seen: String,
+}
+
+fn hidden(page: &str) -> Hidden {
+    let field = |name: &str| {
+        let field =
+            page.split(&format!("name=\"{name}\"")).nth(1).and_then(|rest| rest.split("value=\"").nth(1));
+        field.and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("{name}: {page}")).to_owned()
+    };
+    Hidden { no: field("no"), seen: field("seen") }
 }
 
 async fn confirm(site: &Site, cookie: &str, user: &str, amount: &str) -> String {
     shown(site, cookie, &format!("/admin/account/grant?user={user}&amount={amount}&reason=sorry")).await
 }
 
-fn form<'a>(user: &'a str, amount: &'a str, no: &'a str, password: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![("user", user), ("amount", amount), ("reason", "sorry"), ("no", no), ("password", password)]
+fn form<'a>(
+    user: &'a str,
+    amount: &'a str,
+    hidden: &'a Hidden,
+    password: &'a str,
+) -> Vec<(&'a str, &'a str)> {
+    let Hidden { no, seen } = hidden;
+    vec![
+        ("user", user),
+        ("amount", amount),
+        ("reason", "sorry"),
+        ("no", no),
+        ("seen", seen),
+        ("password", password),
+    ]
 }
 
 #[tokio::test]
@@ -32,7 +55,7 @@ async fn an_adjustment_is_confirmed_made_once_and_in_the_audit() {
         program.paid("lin", "10").await;
         let page = confirm(site, &cookie, "lin", "-3.50").await;
         assert!(page.contains("¥10.00") && page.contains("¥6.50"), "{page}");
-        let no = number(&page);
+        let no = hidden(&page);
         let post = async |form: Vec<(&str, &str)>| led_to(site, &cookie, "/admin/account/grant", &form).await;
         for password in ["", "wrong"] {
             assert!(post(form("lin", "-3.50", &no, password)).await.contains("error=password"));
@@ -50,7 +73,7 @@ async fn an_adjustment_is_confirmed_made_once_and_in_the_audit() {
         );
         // Another amount by the same form is refused, and so is more than there is without the tick.
         assert!(post(form("lin", "1", &no, PASSWORD)).await.contains("error=used"));
-        let no = number(&confirm(site, &cookie, "lin", "-100").await);
+        let no = hidden(&confirm(site, &cookie, "lin", "-100").await);
         assert!(post(form("lin", "-100", &no, PASSWORD)).await.contains("error=low"));
         let ticked = [form("lin", "-100", &no, PASSWORD), vec![("low", "1")]].concat();
         assert!(post(ticked).await.contains("said=granted"));
@@ -68,12 +91,34 @@ async fn an_adjustment_is_confirmed_made_once_and_in_the_audit() {
 }
 
 #[tokio::test]
+async fn an_adjustment_on_a_page_from_before_another_one_does_nothing_and_shows_the_new_balance() {
+    on_both(async |site| {
+        let program = Program::of(site).await;
+        let site = &program.site;
+        let cookie = cookie(site).await;
+        program.paid("lin", "10").await;
+        let tabs = [confirm(site, &cookie, "lin", "8").await, confirm(site, &cookie, "lin", "8").await]
+            .map(|page| hidden(&page));
+        let post = async |form: Vec<(&str, &str)>| led_to(site, &cookie, "/admin/account/grant", &form).await;
+        assert!(post(form("lin", "8", &tabs[0], PASSWORD)).await.contains("said=granted"));
+        let back = post(form("lin", "8", &tabs[1], PASSWORD)).await;
+        assert!(back.contains("error=moved"), "{back}");
+        assert_eq!(site.balance("lin").await, 1800);
+        let page = shown(site, &cookie, &back).await;
+        assert!(page.contains("余额有了变化") && page.contains("¥26.00"), "{page}");
+        assert!(post(form("lin", "8", &hidden(&page), PASSWORD)).await.contains("said=granted"));
+        assert_eq!(site.balance("lin").await, 2600);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_mistyped_user_gets_nothing_without_a_tick() {
     on_both(async |site| {
         let cookie = cookie(&site).await;
         let page = confirm(&site, &cookie, "nobody", "5").await;
         assert!(page.contains("name=\"new_account\""), "{page}");
-        let no = number(&page);
+        let no = hidden(&page);
         let path = "/admin/account/grant";
         let back = led_to(&site, &cookie, path, &form("nobody", "5", &no, PASSWORD)).await;
         assert!(back.contains("error=new_account"), "{back}");

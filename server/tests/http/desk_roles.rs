@@ -95,7 +95,9 @@ async fn filled(site: Site) -> (Site, String, Vec<String>) {
     until(&site, "refunds WHERE problem IS NOT NULL").await;
     let grant = shown(&site, &owner, "/admin/account/grant?user=lin&amount=200&reason=sorry").await;
     let no = grant.split("name=\"no\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-    let form = [("user", "lin"), ("no", no), ("amount", "200"), ("reason", "sorry"), ("password", PASSWORD)];
+    let entries = grant.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let form = [("user", "lin"), ("no", no), ("amount", "200"), ("reason", "sorry"), ("seen", entries)];
+    let form = [&form[..], &[("password", PASSWORD)]].concat();
     assert!(led_to(&site, &owner, "/admin/account/grant", &form).await.contains("second_asked"));
     let form = [("user", "lin"), ("amount", "9"), ("name", "")];
     assert!(led_to(&site, &owner, "/admin/codes", &form).await.starts_with("/admin/codes/"));

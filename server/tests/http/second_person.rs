@@ -16,10 +16,15 @@ const BOUND: &str = "second_person_from = 10000\n";
 async fn grant(site: &Site, cookie: &str, amount: &str) -> String {
     let page = format!("/admin/account/grant?user=lin&amount={amount}&reason=sorry");
     let page = shown(site, cookie, &page).await;
-    let no = page.split("name=\"no\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let field = |name: &str| {
+        let field = page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
+        field.split('"').next().unwrap().to_owned()
+    };
+    let (no, seen) = (field("no"), field("seen"));
     let form = [
         ("user", "lin"),
         ("no", no.as_str()),
+        ("seen", seen.as_str()),
         ("amount", amount),
         ("reason", "sorry"),
         ("new_account", "1"),

@@ -19,6 +19,12 @@ impl Batch<'_> {
             let balance = self.account(&user.id).balance;
             return Ok(GrantReply { grant: known.clone(), balance, changed: false });
         }
+        if let Some(seen) = request.seen_entries {
+            if self.account(&user.id).entries != seen {
+                return Err(GrantRefusal::Stale);
+            }
+            self.spending.unmoved.insert(user.id.clone());
+        }
         let taken = Fen::new(-request.amount().get());
         let available = self.available(&user.id, now);
         let overdrawn = taken > Fen::ZERO && available < taken;

@@ -226,6 +226,32 @@ fn an_operator_who_takes_more_than_there_is_does_not_cover_a_debit_of_the_same_b
 }
 
 #[test]
+fn an_adjustment_decided_on_an_account_that_has_moved_is_not_made() {
+    let on = |seen: i64, name: &str, fen: i64| {
+        let mut command = grant(name, fen);
+        command.request.seen_entries = Some(seen);
+        command
+    };
+    with_balance(100, |batch| {
+        let seen = batch.account("u_1").entries;
+        assert!(on(seen, "g", 800).apply(batch).unwrap().changed);
+        assert!(!on(seen, "g", 800).apply(batch).unwrap().changed, "a second press of the same form");
+        assert_eq!(on(seen, "h", 800).apply(batch), Err(GrantRefusal::Stale), "another tab");
+        assert!(on(seen + 1, "h", 800).apply(batch).is_ok());
+    });
+    // Another instance adds to the ledger between the decision and the commit.
+    with_balance(100, |batch| {
+        let mut account = batch.account("u_1");
+        on(account.entries, "g", 800).apply(batch).unwrap();
+        account.balance = Fen::new(900);
+        account.entries += 1;
+        assert!(batch.settle(&HashMap::from([("u_1".to_owned(), account)])).is_some());
+        account.entries += 1;
+        assert_eq!(batch.settle(&HashMap::from([("u_1".to_owned(), account)])), None);
+    });
+}
+
+#[test]
 fn a_hold_keeps_its_money_from_others_until_it_ends() {
     with_balance(1000, |batch| {
         let held = hold("h", 700).apply(batch).unwrap();

@@ -10,7 +10,7 @@ use recharge::spend::{Account, GrantRefusal, GrantRequest, Reason, Reference};
 use serde::Deserialize;
 use wxpay::Fen;
 
-use super::super::decision_form::{REASON, password_field, problem, refused, tidy};
+use super::super::decision_form::{REASON, password_field, problem, refused, seen_field, tidy};
 use super::super::extract::OperatorRequest;
 use super::super::flash::{self, Outcome};
 use super::super::frame::{absent, failed, page, way_back};
@@ -76,6 +76,7 @@ pub async fn confirm(
 fn wrong(lang: Lang, request: &PageRequest, code: Option<&str>) -> Option<impl IntoView + use<>> {
     let words = match code? {
         "signed" => Some(lang.t(text::E_SIGNED).to_owned()),
+        "moved" => Some(lang.t(text::E_MOVED).to_owned()),
         code => problem(lang, code, request.seconds(), Fen::ZERO, REASON),
     };
     refused(words, None)
@@ -146,6 +147,7 @@ fn second_step(
         <p class="row">{big_money(size, "l")}<span class="label">{lang.t(what)}</span></p>
         <form method="post" class="stack" action=links::GRANT>
             {whose}
+            {seen_field(account.entries)}
             <input type="hidden" name="no" value=reference.to_owned()/>
             <input type="hidden" name="amount" value=typed.to_owned()/>
             <input type="hidden" name="reason" value=reason.to_owned()/>
@@ -164,6 +166,8 @@ pub struct GrantForm {
     no: String,
     amount: String,
     reason: String,
+    #[serde(default)]
+    seen: String,
     #[serde(default)]
     low: String,
     #[serde(default)]
@@ -197,11 +201,13 @@ pub async fn make(
         Ok(read) => read,
         Err(code) => return again(code, ""),
     };
+    let Ok(seen) = form.seen.parse::<i64>() else { return again("moved", "") };
     let Ok(reference) = Reference::parse(form.no.as_str()) else { return again("used", "") };
     let Ok(mut request) = GrantRequest::new(user, amount, reference, reason) else {
         return again("signed", "");
     };
     request.even_if_balance_low = form.low == "1";
+    request.seen_entries = Some(seen);
     if needs_second_person(request.amount(), service.site.second_person_from) {
         let wish = CreditWish::Grant {
             user_id: request.user.id.clone(),
@@ -216,6 +222,7 @@ pub async fn make(
     match service.cashier.grant(request, from.by()).await {
         Ok(_) => flash::to_account(&user_id, Outcome::Granted),
         Err(SpendError::Refused(GrantRefusal::BalanceLow { .. })) => again("low", ""),
+        Err(SpendError::Refused(GrantRefusal::Stale)) => again("moved", ""),
         Err(SpendError::Refused(GrantRefusal::ReferenceReused { .. })) => again("used", ""),
         Err(SpendError::Write(error)) => {
             tracing::error!("adjustment outcome unknown: the database did not confirm: {error}");
