@@ -29,7 +29,7 @@ pub enum OperatorError {
     Name,
     #[error("the name {0} is reserved: the program itself acts under it")]
     Reserved(String),
-    #[error("the password must have 12 to 256 bytes")]
+    #[error("the password must have 12 to 256 characters")]
     Password,
     #[error("this password is one of the million commonest, which are tried first")]
     Common,

@@ -127,7 +127,7 @@ texts! { pub mod orders {
     OLDER = "较旧", "Older";
     RANGE = "{from} 至 {to}", "{from} to {to}";
     EMPTY = "没有符合条件的订单", "No orders match";
-    EMPTY_TEXT = "检查号码开头，或清除筛选。", "Check how the number begins, or clear the filters.";
+    EMPTY_TEXT = "检查号码开头，或清除筛选。还没有入账的付款在这里没有微信单号：请按用户或订单号查找，再点“立即向微信查询”。", "Check how the number begins, or clear the filters. A payment that is not credited yet has no WeChat number here: look for its user or order, and press Ask WeChat now.";
     STRAYS = "没有对应订单的付款", "Payments without an order";
     COUNT_MORE = "{n}+", "{n}+";
 } }

@@ -71,6 +71,13 @@ texts! { pub mod audit {
     A_EPAY_HOSTS = "设置易支付域名", "Set an epay merchant's hosts";
     A_EPAY_REVOKED = "停用易支付商户", "Revoke an epay merchant";
     A_EPAY_TOLD = "重新通知易支付商户", "Tell an epay merchant again";
+    A_WISH_DECLINED = "不同意退款申请", "Decline a refund wish";
+    A_EXPORT = "导出", "Export";
+    A_EXPORT_ENDED = "导出完成", "Export complete";
+    A_EXPORT_BROKEN = "导出中断", "Export broken off";
+    V_BY = "由", "by";
+    V_FORMAT = "格式", "format";
+    V_OF = "共", "of";
     V_AMOUNT = "金额", "amount";
     V_LEFT = "可退", "left";
     V_TAKEN = "扣回", "taken";

@@ -80,7 +80,7 @@ texts! { pub mod me {
     SAID_OVER = "这个会话已经结束。", "This session had ended already.";
     UNKNOWN_BROWSER = "未知浏览器", "Unknown browser";
     E_WRONG = "现在的密码不对，密码没有修改。", "The present password is wrong; it was not changed.";
-    E_SHORT = "新密码要有 12 到 256 个字符（一个汉字算 3 个），密码没有修改。", "The new password must have 12 to 256 bytes; it was not changed.";
+    E_SHORT = "新密码要有 12 到 256 个字符，密码没有修改。", "The new password must have 12 to 256 characters; it was not changed.";
     E_COMMON = "这是最常见的密码之一，猜密码的人会先试它。请换一个，密码没有修改。", "This is one of the commonest passwords, which are tried first. Please choose another; it was not changed.";
     E_SAME = "新密码和现在的一样，密码没有修改。", "The new password is the present one; it was not changed.";
     E_DIFFER = "两次输入的新密码不一样，密码没有修改。", "The two new passwords differ; it was not changed.";

@@ -37,9 +37,9 @@ texts! { pub mod settings {
     E_NAME = "站点名称要有 1 到 64 个字。", "A site's name has 1 to 64 characters.";
     E_ANNOUNCEMENT = "公告最多 300 个字，不能换行。", "An announcement has at most 300 characters and no line breaks.";
     E_LIMITS = "最少至少是 1 份，不能多于最多；最多不能超过 100 万元。", "The least is 1 unit or more and not above the most, which is at most 1,000,000 yuan.";
-    E_PRESET_ZERO = "金额不能是 0 元，什么都没有改。", "An amount cannot be 0 yuan; nothing was changed.";
+    E_PRESET_ZERO = "金额不能是 0 元，要填大于 0 的整数，什么都没有改。", "An amount cannot be 0 yuan, and has to be a whole number; nothing was changed.";
     E_PRESET_TWICE = "同一个金额出现了两次。", "The same amount stands there twice.";
-    E_PRESET_TOO_MUCH = "有金额超出了自选金额的上限，请先放宽上限。", "An amount is above the most of an own amount. Please raise that first.";
+    E_PRESET_TOO_MUCH = "有快捷金额超出了自选金额的上限：请先改掉这个金额，或放宽上限。", "A preset is above the most of an own amount. Change the preset first, or raise the most.";
     E_PRESET_BONUS = "赠送要写成元，最多两位小数，不超过 100 万元。", "A bonus is in yuan with at most two decimals, up to 1,000,000.";
     E_TOO_MANY = "最多 24 个金额。", "24 amounts at most.";
     E_STALE = "这一页打开之后设置有了变化，什么都没有改。请看现在的值，再改一次。", "The setting changed after this page was opened, so nothing was changed. Please look at it and change it again.";

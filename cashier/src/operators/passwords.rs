@@ -23,7 +23,7 @@ pub fn verify(password: &str, hash: &str) -> bool {
 /// # Errors
 /// [`OperatorError::Password`], [`OperatorError::Common`], [`OperatorError::Hash`].
 pub(super) fn hashed(password: &str) -> Result<String, OperatorError> {
-    if !(12..=256).contains(&password.len()) {
+    if !(12..=256).contains(&password.chars().count()) {
         return Err(OperatorError::Password);
     }
     if is_common(password) {
@@ -57,6 +57,8 @@ mod tests {
     #[test]
     fn a_password_is_refused_that_is_short_long_or_common() {
         assert!(matches!(hashed("short"), Err(OperatorError::Password)));
+        // Four characters, although twelve bytes.
+        assert!(matches!(hashed("苹果飞机"), Err(OperatorError::Password)));
         assert!(matches!(hashed(&"x".repeat(257)), Err(OperatorError::Password)));
         assert!(matches!(hashed("1qaz2wsx3edc"), Err(OperatorError::Common)));
         let hash = hashed("correct horse battery").unwrap();

@@ -16,13 +16,13 @@ struct Hidden {
     seen: String,
 }
 
+fn field(page: &str, name: &str) -> String {
+    let field = page.split(&format!("name=\"{name}\"")).nth(1).and_then(|rest| rest.split("value=\"").nth(1));
+    field.and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("{name}: {page}")).to_owned()
+}
+
 fn hidden(page: &str) -> Hidden {
-    let field = |name: &str| {
-        let field =
-            page.split(&format!("name=\"{name}\"")).nth(1).and_then(|rest| rest.split("value=\"").nth(1));
-        field.and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("{name}: {page}")).to_owned()
-    };
-    Hidden { no: field("no"), seen: field("seen") }
+    Hidden { no: field(page, "no"), seen: field(page, "seen") }
 }
 
 async fn confirm(site: &Site, cookie: &str, user: &str, amount: &str) -> String {
@@ -162,7 +162,7 @@ async fn a_debit_is_found_by_its_reference_and_given_back_in_parts() {
         assert!(shown(site, &cookie, "/admin/users?q=li").await.contains("/admin/account?user=lin"));
         let account = shown(site, &cookie, "/admin/account?user=lin").await;
         assert!(account.contains("job-9") && account.contains(&page), "{account}");
-        let no = number(&shown(site, &cookie, &page).await);
+        let no = field(&shown(site, &cookie, &page).await, "no");
         let form = |amount: &'static str, password: &'static str| {
             let fields = [("amount", amount), ("reason", "sorry"), ("password", password)];
             [&[("id", id.as_str()), ("no", no.as_str())], &fields[..]].concat()

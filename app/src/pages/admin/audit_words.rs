@@ -4,12 +4,13 @@ use recharge::role::Role;
 use serde_json::Value;
 use wxpay::Fen;
 
+use super::filter_words::filter_words;
 use super::people_words::role_word;
 use crate::components::money;
 use crate::text::{Lang, Text, audit as text};
 
 /// The actions that this version writes, with their words.
-pub const ACTIONS: [(&str, Text); 44] = [
+pub const ACTIONS: [(&str, Text); 48] = [
     ("refund", text::A_REFUND),
     ("refund_withdrawn", text::A_REFUND_WITHDRAWN),
     ("settle_exception", text::A_SETTLE),
@@ -54,6 +55,10 @@ pub const ACTIONS: [(&str, Text); 44] = [
     ("epay_hosts_set", text::A_EPAY_HOSTS),
     ("epay_merchant_revoked", text::A_EPAY_REVOKED),
     ("epay_told_again", text::A_EPAY_TOLD),
+    ("refund_wish_declined", text::A_WISH_DECLINED),
+    ("export", text::A_EXPORT),
+    ("export_ended", text::A_EXPORT_ENDED),
+    ("export_broken", text::A_EXPORT_BROKEN),
 ];
 
 /// The words of an action; an action of another version is named as it is stored.
@@ -72,7 +77,11 @@ pub fn values(lang: Lang, stored: &str) -> String {
 }
 
 /// The names of what audit rows keep, with their words.
-const NAMES: [(&str, Text); 35] = [
+const NAMES: [(&str, Text); 39] = [
+    ("by", text::V_BY),
+    ("export", text::V_ID),
+    ("format", text::V_FORMAT),
+    ("of", text::V_OF),
     ("amount", text::V_AMOUNT),
     ("total_fee", text::V_AMOUNT),
     ("bonus", text::V_BONUS),
@@ -122,6 +131,12 @@ fn shown(lang: Lang, name: &str, value: &Value) -> Option<String> {
     match (name, value) {
         (_, Value::Null) => None,
         (sum, Value::Number(fen)) if SUMS.contains(&sum) => Some(money(Fen::new(fen.as_i64()?))),
+        // Who did it, such as `{"operator":"lin"}`.
+        ("by", Value::Object(who)) => {
+            let who: Vec<_> = who.values().filter_map(Value::as_str).collect();
+            Some(who.join(" ")).filter(|who| !who.is_empty())
+        }
+        ("filter", Value::String(query)) => Some(filter_words(lang, query)),
         (_, Value::Array(all)) if all.is_empty() => None,
         (_, Value::Array(all)) => {
             let words = all.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned));
@@ -147,6 +162,7 @@ mod tests {
             (r#"{"amount":8000,"reason":"退"}"#, "金额 ¥80.00 · 原因 退"),
             (r#"{"role":"viewer"}"#, "角色 查看"),
             (r#"{"left":null,"overdrawn":false,"x":[1]}"#, "透支 否 · x 1"),
+            (r#"{"by":{"operator":"lin"},"filter":"state=pending"}"#, "由 lin · 筛选 状态：待支付"),
             (r#"{"bonus":0,"total_fee":990}"#, "赠送 ¥0.00 · 金额 ¥9.90"),
             (r#"{"scopes":["a:read","b:write"],"networks":[]}"#, "权限 a:read、b:write"),
             ("{}", ""),
