@@ -86,7 +86,7 @@ impl Model {
         match self.phase() {
             Phase::Closed | Phase::Cancelled | Phase::LateRefunded => String::new(),
             // Nothing is promised where no order is.
-            Phase::Refused | Phase::OverDay => String::new(),
+            Phase::Refused | Phase::OverDay | Phase::Changed => String::new(),
             Phase::Paid | Phase::Late => credit_words(lang, self.total_fee, self.bonus, true),
             _ => credit_words(lang, self.total_fee, self.bonus, false),
         }
@@ -109,7 +109,7 @@ impl Model {
             Phase::Expired | Phase::Unconfirmed | Phase::Busy | Phase::Failed | Phase::Limit => {
                 Stage::Badge(icons::CLOCK)
             }
-            Phase::Refused | Phase::OverDay | Phase::Session => Stage::Badge(icons::NOTE),
+            Phase::Refused | Phase::OverDay | Phase::Changed | Phase::Session => Stage::Badge(icons::NOTE),
         }
     }
 
@@ -161,6 +161,7 @@ impl Model {
             Phase::Cancelled => (dialog::CANCELLED_TITLE, dialog::CANCELLED_TEXT),
             Phase::TooMany => (dialog::TOOMANY_TITLE, dialog::TOOMANY_TEXT),
             Phase::OverDay => (dialog::OVER_DAY_TITLE, dialog::OVER_DAY_TEXT),
+            Phase::Changed => (dialog::CHANGED_TITLE, dialog::CHANGED_TEXT),
             Phase::Refused if self.kept_order.is_none() => (dialog::STOPPED_TITLE, dialog::STOPPED_TEXT),
             Phase::Refused => (dialog::REFUSED_TITLE, dialog::REFUSED_TEXT),
             // After a request for a new code the order may have been paid.
@@ -265,6 +266,12 @@ impl Model {
             Phase::Closed => vec![Some(act(dialog::CLOSED_NEW, "solid", icons::RENEW, Does::NewCode))],
             Phase::Busy | Phase::Failed => vec![Some(again("solid")), page()],
             Phase::Limit | Phase::TooMany => vec![Some(again(""))],
+            Phase::Changed => vec![Some(act(
+                dialog::SESSION_RELOAD,
+                "solid",
+                icons::RENEW,
+                Does::Open(links::HOME.to_owned(), false),
+            ))],
             // The top-up page works again if a session exists by then; else it says how to get one.
             Phase::Session => {
                 vec![Some(act(
@@ -322,6 +329,7 @@ mod tests {
             ErrorCode::Busy,
             ErrorCode::Internal,
             ErrorCode::Refused,
+            ErrorCode::Quantity,
         ];
         for code in codes {
             for lang in [Lang::Zh, Lang::En] {
@@ -361,6 +369,7 @@ mod tests {
             ErrorCode::Busy,
             ErrorCode::Internal,
             ErrorCode::Refused,
+            ErrorCode::Quantity,
             ErrorCode::Offline,
         ];
         for code in codes {

@@ -316,9 +316,10 @@ impl Model {
             ErrorCode::TooOften => Phase::Limit,
             ErrorCode::Busy => Phase::Busy,
             ErrorCode::OverDay => Phase::OverDay,
+            ErrorCode::Quantity => Phase::Changed,
             ErrorCode::Internal => Phase::Failed,
             ErrorCode::Offline => Phase::Offline,
-            ErrorCode::Refused | ErrorCode::Quantity | ErrorCode::BadRequest => Phase::Refused,
+            ErrorCode::Refused | ErrorCode::BadRequest => Phase::Refused,
         };
         self.enter(phase, now);
     }

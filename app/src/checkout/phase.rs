@@ -38,6 +38,8 @@ pub enum Phase {
     Limit,
     /// More than the account may order today.
     OverDay,
+    /// The amount can no longer be ordered: what is on offer has changed since the page was opened.
+    Changed,
 }
 
 impl Phase {
@@ -68,6 +70,7 @@ impl Phase {
             Phase::Session => "session",
             Phase::Limit => "limit",
             Phase::OverDay => "over-day",
+            Phase::Changed => "changed",
         }
     }
 

@@ -146,6 +146,8 @@ texts! { pub mod dialog {
     SESSION_RELOAD = "重新打开充值页", "Open top-up again";
     LIMIT_TITLE = "操作太频繁了", "Too many requests";
     OTHER_AMOUNT = "换一个金额", "Choose another amount";
+    CHANGED_TITLE = "可充值的金额有调整", "The amounts on offer have changed";
+    CHANGED_TEXT = "没有下单，也没有扣款。请重新打开充值页，再选一次金额。", "No order was made and nothing was charged. Please open top-up again and choose an amount.";
     OVER_DAY_TITLE = "超过了今天的充值限额", "Over today's limit";
     OVER_DAY_TEXT = "没有下单，也没有扣款。今天还可充值 {left}，请换一个金额。", "No order was made and nothing was charged. You can add {left} more today; please choose another amount.";
     STOPPED_TITLE = "暂时无法发起支付", "Payment cannot be started right now";

@@ -86,7 +86,7 @@ fn every_answer_to_a_press_leads_to_its_state() {
         (Err(error(ErrorCode::Internal)), Phase::Failed),
         (Err(error(ErrorCode::Offline)), Phase::Offline),
         (Err(error(ErrorCode::Refused)), Phase::Refused),
-        (Err(error(ErrorCode::Quantity)), Phase::Refused),
+        (Err(error(ErrorCode::Quantity)), Phase::Changed),
         (Err(error(ErrorCode::BadRequest)), Phase::Refused),
     ];
     for (answer, phase) in table {
