@@ -44,7 +44,7 @@ pub enum Good {
 }
 
 impl Good {
-    fn is(self, answer: &Answer<'_>) -> bool {
+    pub fn is(self, answer: &Answer<'_>) -> bool {
         match self {
             Good::With(part) => answer.status == 200 && find(answer.body, part.as_bytes()).is_some(),
             Good::Created => answer.status == 201,

@@ -7,6 +7,7 @@ mod books;
 mod debits;
 mod drain;
 mod drive;
+mod held;
 mod http;
 mod lost;
 mod machine;
@@ -20,6 +21,7 @@ mod postgres;
 mod process;
 mod report;
 mod seed;
+mod shown;
 mod sites;
 mod webhooks;
 mod wechat;
@@ -90,6 +92,10 @@ enum Measure {
     NoticesV3,
     /// Status polls, beside a bare axum handler and Koa 2.
     Polls,
+    /// What ten thousand held polls cost in memory, beside Koa 2.
+    Held,
+    /// How soon a payer who waits sees the payment, on SQLite and from another instance on PostgreSQL.
+    Shown,
     /// From a new order to its `code_url`.
     Orders,
     /// The same by API v3, beside API v2.
@@ -139,6 +145,12 @@ async fn measure(plan: &Plan) -> Result<(), Failure> {
     }
     if plan.wants(Measure::Polls) {
         report.add(polls::run(plan).await?);
+    }
+    if plan.wants(Measure::Held) {
+        report.add(held::run(plan).await?);
+    }
+    if plan.wants(Measure::Shown) {
+        report.add(shown::run(plan).await?);
     }
     if plan.wants(Measure::Orders) {
         report.add(orders::run(plan).await?);

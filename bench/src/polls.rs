@@ -14,6 +14,9 @@ use crate::{Failure, Plan, orders, seed};
 /// Payers with an open page, each with an order of their own.
 const PAYERS: usize = 256;
 
+/// How long a poll is held, by Saoma and by the peer.
+pub const HOLD: Duration = Duration::from_secs(25);
+
 pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
     let mut rows = Rows::new("Status polls");
     let saoma = Site::start(plan, Kind::Saoma, b"").await?;
@@ -83,13 +86,30 @@ async fn saoma_polls(site: &Site) -> Result<Vec<Vec<u8>>, Failure> {
     Ok(polls)
 }
 
-/// What the page's server function `order_status` sends from Chromium.
-fn poll(addr: SocketAddr, cookie: &str, out_trade_no: &str) -> Vec<u8> {
+/// What the page's server function `order_status` sends from Chromium, to be answered at once.
+pub fn poll(addr: SocketAddr, cookie: &str, out_trade_no: &str) -> Vec<u8> {
+    order_status(addr, cookie, &serde_json::json!({ "out_trade_no": out_trade_no, "t": null }))
+}
+
+/// The same, to be held until the order has another version than this.
+pub fn held(addr: SocketAddr, cookie: &str, out_trade_no: &str, version: i64) -> Vec<u8> {
+    let body = serde_json::json!({
+        "out_trade_no": out_trade_no, "t": null, "version": version, "wait_s": HOLD.as_secs(),
+    });
+    order_status(addr, cookie, &body)
+}
+
+fn order_status(addr: SocketAddr, cookie: &str, body: &serde_json::Value) -> Vec<u8> {
     let mut headers = of_a_browser(addr, cookie);
     headers.push("Content-Type: application/json".to_owned());
     headers.push(format!("Origin: http://{addr}"));
-    let body = serde_json::json!({ "out_trade_no": out_trade_no, "t": null }).to_string();
-    request("POST", "/api/order_status", addr, &headers, &body)
+    request("POST", "/api/order_status", addr, &headers, &body.to_string())
+}
+
+/// What the peer's page sends, to be held until the order is credited.
+pub fn held_by_koa2(addr: SocketAddr, cookie: &str, out_trade_no: &str) -> Vec<u8> {
+    let target = format!("/wxpay/wait?out_trade_no={out_trade_no}");
+    request("GET", &target, addr, &of_a_browser(addr, cookie), "")
 }
 
 async fn koa2_polls(site: &Site) -> Result<Vec<Vec<u8>>, Failure> {

@@ -35,8 +35,7 @@ const PEER_DEBIT: &str = "\\set u random(0, 19999)\n\
 
 pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
     let mut rows = Rows::new("Debits on PostgreSQL");
-    let server =
-        std::env::var(SERVER).map_err(|_| format!("{SERVER} is not set; begin with bench/run.sh"))?;
+    let server = server()?;
     let [mut one, mut two, mut peer] = [const { Vec::new() }; 3];
     for _ in 0..plan.rounds {
         one.push(instances(plan, &server, 1).await?);
@@ -61,8 +60,13 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
     Ok(rows)
 }
 
+/// The address of the server that `scripts/postgres.sh` started.
+pub fn server() -> Result<String, Failure> {
+    std::env::var(SERVER).map_err(|_| format!("{SERVER} is not set; begin with bench/run.sh").into())
+}
+
 /// An empty database of this name; its address.
-async fn database(server: &str, name: &str) -> Result<String, Failure> {
+pub async fn database(server: &str, name: &str) -> Result<String, Failure> {
     let mut maintenance = PgConnection::connect(server).await?;
     for statement in
         [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")]
@@ -117,7 +121,8 @@ async fn instances(plan: &Plan, server: &str, count: usize) -> Result<u64, Failu
     Ok(good as u64 * 1_000_000 / u64::try_from(longest.as_micros())?.max(1))
 }
 
-async fn start(plan: &Plan, url: &str, number: usize) -> Result<(Process, SocketAddr), Failure> {
+/// An instance on this database.
+pub async fn start(plan: &Plan, url: &str, number: usize) -> Result<(Process, SocketAddr), Failure> {
     let folder = plan.work.join(format!("postgres-{number}"));
     std::fs::create_dir_all(&folder)?;
     let (addr, sandbox) = (free_addr()?, free_addr()?);
@@ -129,7 +134,8 @@ async fn start(plan: &Plan, url: &str, number: usize) -> Result<(Process, Socket
             .env("SAOMA_SANDBOX_ADDR", sandbox.to_string())
             .env("DATABASE_URL", url)
             .env("SAOMA_USER_TOKEN_SECRET", "only for measuring, on this machine")
-            .env("SAOMA_ADMIN_PASSWORD", "only for measuring");
+            .env("SAOMA_ADMIN_PASSWORD", "only for measuring")
+            .env("SAOMA_ORDER_LIMIT_PER_S", "1000");
     };
     let mut process = Process::start(plan.core, &plan.saoma, set, &folder.join("log"))?;
     process.listening(addr).await?;

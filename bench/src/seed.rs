@@ -23,6 +23,9 @@ const HOUR_MS: i64 = 3_600_000;
 /// From an order's making to its end, and to its next query: longer than this run.
 const LIFE_MS: i64 = 3 * HOUR_MS;
 
+/// The version that Saoma's orders have once they are inserted.
+pub const VERSION: i64 = 2;
+
 #[derive(Debug, Serialize)]
 pub struct Order {
     pub out_trade_no: String,

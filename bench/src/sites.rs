@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,6 +16,8 @@ use crate::{Failure, Plan};
 
 /// Signs the user tokens of this run.
 const SECRET: &str = "only for measuring, on this machine";
+/// The file from which `bare` answers.
+const ANSWER: &str = "answer";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -49,6 +52,16 @@ pub struct Site {
 impl Site {
     /// Starts a server in a folder of its own. `bare` answers with `body`; the others have no use for it.
     pub async fn start(plan: &Plan, kind: Kind, body: &[u8]) -> Result<Site, Failure> {
+        Site::start_with(plan, kind, body, &[]).await
+    }
+
+    /// The same with these settings of Saoma's; the others have none.
+    pub async fn start_with(
+        plan: &Plan,
+        kind: Kind,
+        body: &[u8],
+        settings: &[(&str, &str)],
+    ) -> Result<Site, Failure> {
         let folder = plan.work.join(match kind {
             Kind::Saoma => "saoma",
             Kind::SaomaV3 => "saoma-v3",
@@ -59,27 +72,47 @@ impl Site {
             std::fs::remove_dir_all(&folder)?;
         }
         std::fs::create_dir_all(&folder)?;
+        if kind == Kind::Bare {
+            std::fs::write(folder.join(ANSWER), body)?;
+        }
+        Site::listening(plan, kind, &folder, settings).await
+    }
+
+    /// Stops it and starts another on its database: what the first one did is in nobody's memory.
+    pub async fn again(self, plan: &Plan, settings: &[(&str, &str)]) -> Result<Site, Failure> {
+        let Site { kind, process, database, .. } = self;
+        process.stop().await?;
+        Site::listening(plan, kind, database.parent().ok_or("a database without a folder")?, settings).await
+    }
+
+    async fn listening(
+        plan: &Plan,
+        kind: Kind,
+        folder: &Path,
+        settings: &[(&str, &str)],
+    ) -> Result<Site, Failure> {
         let (addr, database, log) = (free_addr()?, folder.join("bench.db"), folder.join("log"));
         let sandbox = free_addr()?;
-        let mut process = match kind {
-            Kind::Saoma => saoma(plan, "v2", &folder, [addr, sandbox], &database, &log)?,
-            Kind::SaomaV3 => saoma(plan, "v3", &folder, [addr, sandbox], &database, &log)?,
+        let set = |command: &mut Command| match kind {
+            Kind::Saoma | Kind::SaomaV3 => {
+                let protocol = if kind == Kind::Saoma { "v2" } else { "v3" };
+                saoma(command, protocol, folder, [addr, sandbox], &database);
+                command.envs(settings.iter().copied());
+            }
             Kind::Koa2 => {
-                let set = |command: &mut std::process::Command| {
-                    command.arg(plan.koa2.join("server.js")).arg(addr.port().to_string()).arg(&database);
-                    command.env("NODE_ENV", "production");
-                };
-                Process::start(plan.core, Path::new("node"), set, &log)?
+                command.arg(plan.koa2.join("server.js")).arg(addr.port().to_string()).arg(&database);
+                command.env("NODE_ENV", "production");
             }
             Kind::Bare => {
-                let answer = folder.join("answer");
-                std::fs::write(&answer, body)?;
-                let set = |command: &mut std::process::Command| {
-                    command.arg(addr.port().to_string()).arg(answer);
-                };
-                Process::start(plan.core, &plan.bare, set, &log)?
+                command.arg(addr.port().to_string()).arg(folder.join(ANSWER));
             }
         };
+        let program = match kind {
+            Kind::Saoma | Kind::SaomaV3 => &plan.saoma,
+            Kind::Koa2 => Path::new("node"),
+            Kind::Bare => &plan.bare,
+        };
+        let mut process = Process::start(plan.core, program, set, &log)?;
         process
             .listening(addr)
             .await
@@ -92,7 +125,7 @@ impl Site {
         if self.kind == Kind::Koa2 {
             return Ok("Authorization: Bearer only for measuring".to_owned());
         }
-        let made = std::process::Command::new(&plan.saoma)
+        let made = Command::new(&plan.saoma)
             .args(["key", "create", "bench", "--scopes", scope])
             .env_clear()
             .env("DATABASE_URL", format!("sqlite://{}", self.database.display()))
@@ -106,45 +139,37 @@ impl Site {
 
     /// The cookie of a user who comes from the site's own pages.
     pub async fn sign_in(&self, user: &str) -> Result<String, Failure> {
-        let target = match self.kind {
-            Kind::Saoma | Kind::SaomaV3 => format!("/?u={}", token(user)?),
-            Kind::Koa2 => format!("/login?user={user}"),
-            Kind::Bare => return Ok("user=nobody".to_owned()),
-        };
-        let mut wire = Wire::open(self.addr, 1).await?;
-        let answer = wire.ask(&request("GET", &target, self.addr, &[], "")).await?;
-        match http::cookies(answer.head) {
-            none if none.is_empty() => {
-                Err(format!("{} set no cookie: {}", self.kind.name(), answer.status).into())
-            }
-            cookies => Ok(cookies),
-        }
+        sign_in(&mut Wire::open(self.addr, 1).await?, self.kind, self.addr, user).await
+    }
+}
+
+/// The same over a connection that is open already.
+pub async fn sign_in(wire: &mut Wire, kind: Kind, addr: SocketAddr, user: &str) -> Result<String, Failure> {
+    let target = match kind {
+        Kind::Saoma | Kind::SaomaV3 => format!("/?u={}", token(user)?),
+        Kind::Koa2 => format!("/login?user={user}"),
+        Kind::Bare => return Ok("user=nobody".to_owned()),
+    };
+    let answer = wire.ask(&request("GET", &target, addr, &[], "")).await?;
+    match http::cookies(answer.head) {
+        none if none.is_empty() => Err(format!("{} set no cookie: {}", kind.name(), answer.status).into()),
+        cookies => Ok(cookies),
     }
 }
 
 /// In sandbox mode and otherwise as it is delivered: default settings, default log.
-fn saoma(
-    plan: &Plan,
-    protocol: &str,
-    folder: &Path,
-    [addr, sandbox]: [SocketAddr; 2],
-    db: &Path,
-    log: &Path,
-) -> Result<Process, Failure> {
-    let set = |command: &mut std::process::Command| {
-        command
-            .arg("serve")
-            .current_dir(folder)
-            .env("SAOMA_ADDR", addr.to_string())
-            .env("SAOMA_SANDBOX_ADDR", sandbox.to_string())
-            .env("SAOMA_WECHAT_PROTOCOL", protocol)
-            .env("DATABASE_URL", format!("sqlite://{}", db.display()))
-            .env("SAOMA_USER_TOKEN_SECRET", SECRET)
-            .env("SAOMA_ADMIN_PASSWORD", "only for measuring")
-            // Orders are placed as fast as they are answered.
-            .env("SAOMA_ORDER_LIMIT_PER_S", "1000");
-    };
-    Process::start(plan.core, &plan.saoma, set, log)
+fn saoma(command: &mut Command, protocol: &str, folder: &Path, [addr, sandbox]: [SocketAddr; 2], db: &Path) {
+    command
+        .arg("serve")
+        .current_dir(folder)
+        .env("SAOMA_ADDR", addr.to_string())
+        .env("SAOMA_SANDBOX_ADDR", sandbox.to_string())
+        .env("SAOMA_WECHAT_PROTOCOL", protocol)
+        .env("DATABASE_URL", format!("sqlite://{}", db.display()))
+        .env("SAOMA_USER_TOKEN_SECRET", SECRET)
+        .env("SAOMA_ADMIN_PASSWORD", "only for measuring")
+        // Orders are placed as fast as they are answered.
+        .env("SAOMA_ORDER_LIMIT_PER_S", "1000");
 }
 
 /// The user token that a site would sign for its user: a JWT with HS256.

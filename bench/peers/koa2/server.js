@@ -1,6 +1,7 @@
 // The usual recharge desk on Koa 2: `node server.js PORT DATABASE`. Credits signed v2 notices, answers status polls.
 // SQLite is as durable here as with Saoma: WAL and synchronous=FULL, so each transaction is on disk when it is answered.
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import Koa from 'koa';
@@ -39,6 +40,9 @@ const settle = db.transaction((notice) => {
   raise.run(order.user_id, order.total_fee);
 });
 
+/** Tells the polls that are held that their order, whose number is the event's name, was credited. */
+const credited = new EventEmitter().setMaxListeners(0);
+
 function isSigned(notice) {
   const { sign = '', ...fields } = notice;
   const names = Object.keys(fields).filter((name) => fields[name] !== '').sort();
@@ -56,7 +60,10 @@ async function notify(ctx) {
     const body = await getRawBody(ctx.req, { length: ctx.request.length, limit: '16kb', encoding: 'utf8' });
     const { xml: notice } = await xml2js.parseStringPromise(body, { explicitArray: false });
     if (!isSigned(notice) || notice.appid !== MERCHANT.appid || notice.mch_id !== MERCHANT.mch_id) throw new Error('sign');
-    if (notice.return_code === 'SUCCESS' && notice.result_code === 'SUCCESS') settle.immediate(notice);
+    if (notice.return_code === 'SUCCESS' && notice.result_code === 'SUCCESS') {
+      settle.immediate(notice);
+      credited.emit(notice.out_trade_no);
+    }
     ctx.body = reply('SUCCESS', 'OK');
   } catch (error) {
     ctx.body = reply('FAIL', error.message);
@@ -71,9 +78,36 @@ function login(ctx) {
 
 /** How an order stands, for the user whose signed cookie came along. */
 function status(ctx) {
+  show(ctx, ownOrder(ctx));
+}
+
+const HOLD_MS = 25_000;
+
+/** The same once the order is credited, at the latest after 25 s. */
+async function wait(ctx) {
+  const order = ownOrder(ctx);
+  if (order.state === 'paid') return show(ctx, order);
+  await new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      credited.off(order.out_trade_no, done);
+      resolve();
+    };
+    const timer = setTimeout(done, HOLD_MS);
+    credited.on(order.out_trade_no, done);
+    // The payer closed the page.
+    ctx.res.once('close', done);
+  });
+  if (!ctx.res.destroyed) show(ctx, findOrder.get(order.out_trade_no));
+}
+
+function ownOrder(ctx) {
   const user = ctx.cookies.get('user', { signed: true });
   const order = user && findOrder.get(ctx.query.out_trade_no);
-  if (!order || order.user_id !== user) return ctx.throw(404);
+  return order && order.user_id === user ? order : ctx.throw(404);
+}
+
+function show(ctx, order) {
   const left = Math.max(0, Math.floor((order.time_expire - Date.now()) / 1000));
   ctx.body = {
     out_trade_no: order.out_trade_no,
@@ -119,6 +153,7 @@ app.use(async (ctx, next) => {
   if (ctx.method === 'POST' && ctx.path === '/wxpay/notify') await notify(ctx);
   else if (ctx.method === 'POST' && ctx.path === '/api/v1/debits') await spend(ctx);
   else if (ctx.method === 'GET' && ctx.path === '/wxpay/status') status(ctx);
+  else if (ctx.method === 'GET' && ctx.path === '/wxpay/wait') await wait(ctx);
   else if (ctx.method === 'GET' && ctx.path === '/login') login(ctx);
   else await next();
 });
