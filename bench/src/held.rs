@@ -1,6 +1,7 @@
 //! What payers cost who wait: ten thousand hold a poll each, all at the same time, beside Koa 2. Memory is read before, while
 //! all are held, and a minute after they have left.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -35,8 +36,10 @@ const EARLY: Duration = Duration::from_millis(100);
 /// Orders that are paid at the end, so that it is seen that notices still reach who waits.
 const PAID: usize = 100;
 const REST: Duration = Duration::from_secs(60);
+/// Before a payer who was refused asks again.
+const AGAIN: Duration = Duration::from_secs(1);
 
-/// Resident memory in KiB.
+/// Resident memory in KiB, and what went wrong.
 #[derive(Debug, Clone, Copy)]
 struct Memory {
     before: u64,
@@ -44,6 +47,8 @@ struct Memory {
     /// The most that was seen from the first question to when the payers left.
     most: u64,
     after: u64,
+    /// Polls that were answered with 503 and asked again.
+    refused: u64,
 }
 
 impl Memory {
@@ -92,10 +97,10 @@ pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
 }
 
 fn told(kind: Kind, round: u32, memory: Memory) -> String {
-    let Memory { before, held, most, after } = memory;
+    let Memory { before, held, most, after, refused } = memory;
     let [before, held, most, after] = [before, held, most, after].map(megabytes);
     format!(
-        "{}, round {round}: {before} before, {held} while all are held ({most} at most), {after} a minute after, {} each.",
+        "{}, round {round}: {before} before, {held} while all are held ({most} at most), {after} a minute after, {} each; {refused} polls were answered with 503 at first.",
         kind.name(),
         kilobytes(memory.bytes_each())
     )
@@ -142,23 +147,33 @@ async fn hold(plan: &Plan, kind: Kind) -> Result<JoinHandle<Result<Memory, Failu
     waiting.held_at_server(PAYERS).await?;
     let held = site.process.rss_kib()?;
     waiting.pay(&orders[..PAID]).await?;
-    let most = waiting.leave().await;
+    let (most, refused) = waiting.leave().await;
     let left = Instant::now();
     Ok(tokio::spawn(async move {
         sleep_until(left + REST).await;
         let after = site.process.rss_kib()?;
         site.process.stop().await?;
-        Ok(Memory { before, held, most, after })
+        Ok(Memory { before, held, most, after, refused })
     }))
 }
 
+/// The cookie of each order's user. Many sign in at the same time, so that they share the disk's flushes.
 async fn sign_in_all(site: &Site, orders: &[Order]) -> Result<Vec<String>, Failure> {
+    let (kind, addr) = (site.kind, site.addr);
+    let groups = orders.chunks(SIGN_IN_TOGETHER).enumerate().map(|(number, orders)| {
+        let users: Vec<_> = orders.iter().map(|order| order.user.clone()).collect();
+        tokio::spawn(async move {
+            let mut wire = Wire::open(addr, number).await?;
+            let mut cookies = Vec::with_capacity(users.len());
+            for user in users {
+                cookies.push(sign_in(&mut wire, kind, addr, &user).await?);
+            }
+            Ok::<_, Failure>(cookies)
+        })
+    });
     let mut cookies = Vec::with_capacity(orders.len());
-    for (number, some) in orders.chunks(SIGN_IN_TOGETHER).enumerate() {
-        let mut wire = Wire::open(site.addr, number).await?;
-        for order in some {
-            cookies.push(sign_in(&mut wire, site.kind, site.addr, &order.user).await?);
-        }
+    for group in groups.collect::<Vec<_>>() {
+        cookies.extend(group.await??);
     }
     Ok(cookies)
 }
@@ -172,24 +187,28 @@ struct Answer {
 }
 
 #[derive(Debug, Clone, Default)]
-struct Answers(Arc<Mutex<Vec<Answer>>>);
+struct Answers {
+    all: Arc<Mutex<Vec<Answer>>>,
+    /// Answers with 503: all that ask at once read the database.
+    refused: Arc<AtomicU64>,
+}
 
 impl Answers {
     fn add(&self, answer: Answer) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).push(answer);
     }
 
     fn count(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     fn find(&self, wanted: impl Fn(&Answer) -> bool) -> Option<Answer> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().find(wanted)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).iter().copied().find(wanted)
     }
 
     /// Those after the first `known`.
     fn since(&self, known: usize) -> Vec<Answer> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).split_off(known)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).split_off(known)
     }
 }
 
@@ -279,24 +298,33 @@ impl Waiting<'_> {
         Ok(())
     }
 
-    /// All close their pages. The most memory that was seen.
-    async fn leave(mut self) -> u64 {
+    /// All close their pages. The most memory that was seen, and how many polls were refused.
+    async fn leave(mut self) -> (u64, u64) {
         self.payers.shutdown().await;
-        self.most
+        (self.most, self.answers.refused.load(Ordering::Relaxed))
     }
 }
 
-/// One payer, who asks until the order is paid.
+/// One payer, who asks until the order is paid, and asks again where the server had no time.
 async fn wait(mut wire: Wire, payer: usize, asked: Vec<u8>, answers: Answers) -> Result<(), Failure> {
     loop {
         let began = Instant::now();
         let answer = wire.ask(&asked).await?;
-        if answer.status != 200 {
-            let body = String::from_utf8_lossy(answer.body);
-            return Err(format!("a poll was answered with {} {body}", answer.status).into());
+        let waited = began.elapsed();
+        match answer.status {
+            200 => {}
+            503 => {
+                answers.refused.fetch_add(1, Ordering::Relaxed);
+                sleep(AGAIN).await;
+                continue;
+            }
+            status => {
+                let body = String::from_utf8_lossy(answer.body);
+                return Err(format!("a poll was answered with {status} {body}").into());
+            }
         }
         let is_paid = find(answer.body, br#""state":"paid""#).is_some();
-        answers.add(Answer { payer, waited: began.elapsed(), is_paid });
+        answers.add(Answer { payer, waited, is_paid });
         if is_paid {
             return Ok(());
         }
