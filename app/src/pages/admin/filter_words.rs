@@ -5,8 +5,7 @@ use recharge::order::{OrderChannel, Proof};
 use recharge::refund::RefundState;
 
 use super::list_parts::period_word;
-use super::order_columns::{channel_word, proof_word};
-use super::orders::STATES;
+use super::order_columns::{STATES, channel_word, proof_word};
 use super::query::Period;
 use super::refunds::state_word;
 use crate::components::exception_word;

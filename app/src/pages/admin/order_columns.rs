@@ -1,5 +1,6 @@
 //! The columns of the list of orders: what each is called, and what it shows of an order.
 
+use cashier::db::order_filter::State;
 use cashier::db::order_list::Listed;
 use leptos::prelude::*;
 use recharge::OrderState;
@@ -9,7 +10,7 @@ use super::list_parts::number;
 use crate::components::{self, Clock, money};
 use crate::links;
 use crate::refund_summary::RefundSummary;
-use crate::text::{Lang, Text, find, orders};
+use crate::text::{Lang, Text, find, orders, state};
 
 /// A column that an operator can choose. The number of an order always stands first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +167,14 @@ fn cell(lang: Lang, column: Column, listed: &Listed) -> AnyView {
         }
     }
 }
+
+/// The states that lists choose by, with their words.
+pub const STATES: [(State, Text); 4] = [
+    (State::Created, state::CREATED),
+    (State::Pending, state::PENDING),
+    (State::Paid, state::PAID),
+    (State::Closed, state::CLOSED),
+];
 
 /// The operator's word for how a payer came.
 pub fn channel_word(channel: OrderChannel) -> Text {

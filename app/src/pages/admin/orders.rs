@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use cashier::db::desk_choices::{List, SavedFilter};
-use cashier::db::order_filter::{Filter, Sort, State as OrderFilter, WithException};
+use cashier::db::order_filter::{Filter, Sort, WithException};
 use cashier::db::order_list::{self, Listed, Page};
 use cashier::db::order_totals::Totals;
 use leptos::prelude::*;
@@ -15,7 +15,7 @@ use super::extract::OperatorRequest;
 use super::flash;
 use super::frame::{failed, page};
 use super::list_parts::{self as parts, count, sum};
-use super::order_columns::{self as columns, Column, channel_word, proof_word};
+use super::order_columns::{self as columns, Column, STATES, channel_word, proof_word};
 use super::query::{self, Wrong};
 use super::unmatched;
 use crate::access::Permission;
@@ -26,17 +26,9 @@ use crate::paging::{Place, cursor_href, order_cursor};
 use crate::protocol::error::AppError;
 use crate::request::PageRequest;
 use crate::service::Service;
-use crate::text::{Lang, Text, export, find, orders, state};
+use crate::text::{Lang, export, find, orders};
 
 const LIST: List = List::Orders;
-
-/// The chips of the state filter.
-pub(super) const STATES: [(OrderFilter, Text); 4] = [
-    (OrderFilter::Created, state::CREATED),
-    (OrderFilter::Pending, state::PENDING),
-    (OrderFilter::Paid, state::PAID),
-    (OrderFilter::Closed, state::CLOSED),
-];
 
 /// The rows of a page with what stands around them.
 #[derive(Clone)]
