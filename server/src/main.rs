@@ -6,8 +6,8 @@ use clap::Parser as _;
 
 mod cli;
 
-/// glibc's allocator keeps what ten thousand waiting pages took after they have left, and musl's takes one lock for every
-/// allocation of all threads (figures: bench/README.md, "Held polls").
+/// musl's own allocator takes one lock for every allocation of all threads.
+#[cfg(target_env = "musl")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
