@@ -2,6 +2,7 @@
 //! so that the server is what is measured. It trusts the server to be one of ours.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -41,12 +42,7 @@ impl Wire {
         self.buffer.clear();
         self.body.clear();
         self.stream.write_all(request).await?;
-        let head = loop {
-            self.more().await?;
-            if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
-                break end + 4;
-            }
-        };
+        let head = self.head().await?;
         let status = number(self.buffer.get(9..12).unwrap_or_default(), 10).ok_or("no status line")?;
         let status = u16::try_from(status)?;
         let length = header(&self.buffer[..head], "content-length").map(<[u8]>::to_vec);
@@ -65,26 +61,64 @@ impl Wire {
         Ok(Answer { status, head: &self.buffer[..head], body: &self.body })
     }
 
+    /// Sends one request and counts the bytes and the lines of its answer, however long: a part that was counted is forgotten.
+    pub async fn count(&mut self, request: &[u8]) -> Result<(u64, u64), Failure> {
+        self.buffer.clear();
+        self.stream.write_all(request).await?;
+        let head = self.head().await?;
+        let is_ok = self.buffer.get(9..12) == Some(b"200");
+        if !is_ok || header(&self.buffer[..head], "transfer-encoding").is_none() {
+            return Err(String::from_utf8_lossy(&self.buffer).into_owned().into());
+        }
+        self.buffer.drain(..head);
+        let (mut bytes, mut lines) = (0, 0);
+        loop {
+            let (chunk, next) = self.chunk(0).await?;
+            if chunk.is_empty() {
+                return Ok((bytes, lines));
+            }
+            bytes += chunk.len() as u64;
+            lines += self.buffer[chunk].iter().filter(|byte| **byte == b'\n').count() as u64;
+            self.buffer.drain(..next);
+        }
+    }
+
     async fn read_chunks(&mut self, head: usize) -> Result<(), Failure> {
         let mut at = head;
         loop {
-            let line = loop {
-                match find(&self.buffer[at..], b"\r\n") {
-                    Some(end) => break at..at + end,
-                    None => self.more().await?,
-                }
-            };
-            let size = number(&self.buffer[line.clone()], 16).ok_or("a broken chunk")?;
-            let start = line.end + 2;
-            while self.buffer.len() < start + size + 2 {
-                self.more().await?;
-            }
-            if size == 0 {
+            let (chunk, next) = self.chunk(at).await?;
+            if chunk.is_empty() {
                 return Ok(());
             }
-            self.body.extend_from_slice(&self.buffer[start..start + size]);
-            at = start + size + 2;
+            self.body.extend_from_slice(&self.buffer[chunk]);
+            at = next;
         }
+    }
+
+    /// Reads on to the end of a head; where that is.
+    async fn head(&mut self) -> Result<usize, Failure> {
+        loop {
+            self.more().await?;
+            if let Some(end) = find(&self.buffer, b"\r\n\r\n") {
+                return Ok(end + 4);
+            }
+        }
+    }
+
+    /// Reads the chunk that begins at a place; where its bytes are, and where the next one begins.
+    async fn chunk(&mut self, at: usize) -> Result<(Range<usize>, usize), Failure> {
+        let line = loop {
+            match find(&self.buffer[at..], b"\r\n") {
+                Some(end) => break at..at + end,
+                None => self.more().await?,
+            }
+        };
+        let size = number(&self.buffer[line.clone()], 16).ok_or("a broken chunk")?;
+        let start = line.end + 2;
+        while self.buffer.len() < start + size + 2 {
+            self.more().await?;
+        }
+        Ok((start..start + size, start + size + 2))
     }
 
     async fn more(&mut self) -> Result<(), Failure> {

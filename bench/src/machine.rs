@@ -61,11 +61,15 @@ impl fmt::Display for Machine {
 
 /// What else the machine did: rates mean little beside a compiler, processor time per answer a little more.
 fn others() -> Result<String, Failure> {
+    let load = load("before it began")?;
+    Ok(format!("{load} Above 0.5, other programs take part of what is measured."))
+}
+
+/// The load average of the last minute.
+pub fn load(when: &str) -> Result<String, Failure> {
     let load = fs::read_to_string("/proc/loadavg")?;
     let minute = load.split(' ').next().unwrap_or_default();
-    Ok(format!(
-        "Load average before it began: {minute}. Above 0.5, other programs take part of what is measured."
-    ))
+    Ok(format!("Load average {when}: {minute}."))
 }
 
 /// Appends a page and waits until it is on disk, as SQLite's log does for each transaction.

@@ -5,6 +5,8 @@
 
 mod books;
 mod debits;
+mod desk;
+mod desk_fill;
 mod drain;
 mod drive;
 mod held;
@@ -55,6 +57,9 @@ pub struct Plan {
     /// Debits in the database where pages and look-ups are measured.
     #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u32).range(100_000..=100_000_000))]
     stored: u32,
+    /// Orders in the database where the desk is measured.
+    #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u32).range(100_000..=100_000_000))]
+    listed: u32,
     /// A round ends after so many seconds, whatever was left to do.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=120))]
     seconds: u64,
@@ -112,6 +117,8 @@ enum Measure {
     Webhooks,
     /// Pages and look-ups at ten million debits.
     Books,
+    /// What an operator waits for at ten million orders.
+    Desk,
     /// What the payment page costs the payer.
     Page,
     /// What an idle server holds.
@@ -175,6 +182,9 @@ async fn measure(plan: &Plan) -> Result<(), Failure> {
     }
     if plan.wants(Measure::Books) {
         report.add(books::run(plan).await?);
+    }
+    if plan.wants(Measure::Desk) {
+        report.add(desk::run(plan).await?);
     }
     if plan.wants(Measure::Page) {
         report.add(page::run(plan).await?);

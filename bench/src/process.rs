@@ -64,8 +64,22 @@ impl Process {
 
     /// Resident memory in KiB.
     pub fn rss_kib(&self) -> Result<u64, Failure> {
+        self.status_kib("VmRSS:")
+    }
+
+    /// The most resident memory since it started or [`Process::forget_peak`], in KiB.
+    pub fn peak_kib(&self) -> Result<u64, Failure> {
+        self.status_kib("VmHWM:")
+    }
+
+    /// The next peak counts from now on: 5 is that command in proc(5).
+    pub fn forget_peak(&self) -> Result<(), Failure> {
+        Ok(std::fs::write(format!("/proc/{}/clear_refs", self.0.id()), "5")?)
+    }
+
+    fn status_kib(&self, name: &str) -> Result<u64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).ok_or("no such line of status")?;
         Ok(line.trim().trim_end_matches("kB").trim().parse()?)
     }
 

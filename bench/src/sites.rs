@@ -14,6 +14,8 @@ use crate::http::{self, Wire, request};
 use crate::process::{Process, free_addr};
 use crate::{Failure, Plan};
 
+/// Of the operator `admin`.
+pub const ADMIN_PASSWORD: &str = "only for measuring";
 /// Signs the user tokens of this run.
 const SECRET: &str = "only for measuring, on this machine";
 /// The file from which `bare` answers.
@@ -167,7 +169,7 @@ fn saoma(command: &mut Command, protocol: &str, folder: &Path, [addr, sandbox]: 
         .env("SAOMA_WECHAT_PROTOCOL", protocol)
         .env("DATABASE_URL", format!("sqlite://{}", db.display()))
         .env("SAOMA_USER_TOKEN_SECRET", SECRET)
-        .env("SAOMA_ADMIN_PASSWORD", "only for measuring")
+        .env("SAOMA_ADMIN_PASSWORD", ADMIN_PASSWORD)
         // Orders are placed as fast as they are answered.
         .env("SAOMA_ORDER_LIMIT_PER_S", "1000");
 }
