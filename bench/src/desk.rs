@@ -29,16 +29,22 @@ type Page = (String, String);
 
 pub async fn run(plan: &Plan) -> Result<Rows, Failure> {
     let mut rows = Rows::new("The desk");
-    let site = Site::start(plan, Kind::Saoma, b"").await?;
     let began = Instant::now();
-    fill(&site.database, i64::from(plan.listed)).await?;
+    let site = match &plan.filled {
+        Some(database) => Site::on(plan, &database.canonicalize()?).await?,
+        None => {
+            let site = Site::start(plan, Kind::Saoma, b"").await?;
+            fill(&site.database, i64::from(plan.listed)).await?;
+            site
+        }
+    };
     let mut database = open(&site.database).await?;
     rows.note(format!(
-        "{} orders of {DAYS} days and {} refunds, written in {} s; {} GB with all indexes.",
-        grouped(plan.listed.into()),
+        "{} orders of {DAYS} days and {} refunds, {} GB with all indexes; ready after {} s.",
+        grouped(number(&mut database, "SELECT MAX(rowid) FROM orders").await?.unsigned_abs()),
         grouped(number(&mut database, "SELECT COUNT(*) FROM refunds").await?.unsigned_abs()),
-        began.elapsed().as_secs(),
-        std::fs::metadata(&site.database)?.len() / 1_000_000_000
+        std::fs::metadata(&site.database)?.len() / 1_000_000_000,
+        began.elapsed().as_secs()
     ));
     let asking = Asking { site: &site, cookie: sign_in(&site).await? };
     for (measure, pages) in searches(&mut database).await? {

@@ -60,6 +60,9 @@ pub struct Plan {
     /// Orders in the database where the desk is measured.
     #[arg(long, default_value_t = 10_000_000, value_parser = clap::value_parser!(u32).range(100_000..=100_000_000))]
     listed: u32,
+    /// A database that an earlier run of `desk` filled, instead of a new one.
+    #[arg(long)]
+    filled: Option<PathBuf>,
     /// A round ends after so many seconds, whatever was left to do.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..=120))]
     seconds: u64,

@@ -122,6 +122,16 @@ impl Site {
         Ok(Site { kind, process, addr, database, sandbox })
     }
 
+    /// Starts Saoma on a database that is there, and stays there.
+    pub async fn on(plan: &Plan, database: &Path) -> Result<Site, Failure> {
+        let folder = plan.work.join("saoma-filled");
+        std::fs::create_dir_all(&folder)?;
+        let (addr, sandbox, log) = (free_addr()?, free_addr()?, folder.join("log"));
+        let mut process = saoma(plan, "v2", &folder, [addr, sandbox], database, &log)?;
+        process.listening(addr).await?;
+        Ok(Site { kind: Kind::Saoma, process, addr, database: database.to_owned(), sandbox })
+    }
+
     /// What a program of the site sends with its calls: a key with this scope.
     pub fn key(&self, plan: &Plan, scope: &str) -> Result<String, Failure> {
         if self.kind == Kind::Koa2 {
