@@ -127,7 +127,8 @@ impl Site {
         let folder = plan.work.join("saoma-filled");
         std::fs::create_dir_all(&folder)?;
         let (addr, sandbox, log) = (free_addr()?, free_addr()?, folder.join("log"));
-        let mut process = saoma(plan, "v2", &folder, [addr, sandbox], database, &log)?;
+        let set = |command: &mut Command| saoma(command, "v2", &folder, [addr, sandbox], database);
+        let mut process = Process::start(plan.core, &plan.saoma, set, &log)?;
         process.listening(addr).await?;
         Ok(Site { kind: Kind::Saoma, process, addr, database: database.to_owned(), sandbox })
     }
