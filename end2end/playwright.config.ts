@@ -8,8 +8,6 @@ const isRoot = process.getuid?.() === 0
 
 export default defineConfig({
   testDir: 'tests',
-  // Longer than a test may take: `make screens` runs it.
-  testIgnore: process.env.SAOMA_SCREENS ? [] : ['screens.spec.ts'],
   fullyParallel: true,
   // Each waits a part of its time.
   workers: availableParallelism() + 1,

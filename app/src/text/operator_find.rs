@@ -190,11 +190,11 @@ texts! { pub mod work {
     SAID_TAKEN = "已记为您负责。", "It is yours.";
     SAID_LEFT = "已放下，别人可以接手。", "You left it; somebody else can take it.";
     SAID_MOVED = "没有执行：情况已经变了，请看现在的列表。", "Not done: things have changed. See the list below.";
-    EQUALS = "相同的可以一次忽略", "Equal ones can be dismissed at once";
+    EQUALS = "同类异常可以一起忽略", "Several of a kind can be dismissed at once";
     DISMISS_ALL = "忽略这 {n} 项", "Dismiss these {n}";
     DISMISS_TITLE = "一次忽略多项", "Dismiss several at once";
     DISMISS_NOTE = "勾选的每一项都单独记录在案。打开本页之后有变化的不会被忽略。", "Each one that is ticked is recorded by itself. What has changed since this page was opened stays.";
-    DISMISS_GO = "忽略勾选的（共 {n} 项）", "Dismiss those that are ticked ({n} listed)";
+    DISMISS_GO = "忽略勾选的项（列出 {n} 项）", "Dismiss those that are ticked ({n} listed)";
     BACK = "返回待办", "Back to the list";
     SAID_ALL = "已忽略 {n} 项。", "{n} {n:one is|are} dismissed.";
     SAID_SOME = "已忽略 {n} 项；{m} 项已有变化，没有处理。", "{n} {n:one is|are} dismissed; {m} had changed and stay.";

@@ -80,12 +80,12 @@ fn list(lang: Lang, channels: &[Channel]) -> impl IntoView + use<> {
         let id = format!("p-{}", channel.id);
         view! {
             <tr>
-                <th scope="row">
+                <th scope="row" class="wrap">
                     {channel.name.clone()}<br/>
                     <span class="note">{lang.t(word(channel.kind))}" · "<span class="mono">{channel.host.clone()}</span></span>
                 </th>
                 <td>{state}</td>
-                <td>{told}</td>
+                <td data-wide="">{told}</td>
                 <td data-wide="">{kinds}</td>
                 <td>
                     <form method="post" action=links::alert_test(&channel.id)>
@@ -106,7 +106,7 @@ fn list(lang: Lang, channels: &[Channel]) -> impl IntoView + use<> {
     let heads = [
         Head::of(text::NAME),
         Head::of(text::STATE),
-        Head::of(text::TOLD),
+        Head::of(text::TOLD).wide(),
         Head::of(text::WHAT).wide(),
         Head::of(codes::ACTIONS).unseen(),
     ];

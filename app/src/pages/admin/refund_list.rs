@@ -85,7 +85,6 @@ pub async fn show(
             <div class="stack">
                 {flash::said(&view_request)}
                 {parts::not_understood(lang, LIST, &wrong)}
-                {parts::not_understood(lang, LIST, &wrong)}
                 {filters(lang, &view_request, &chosen.saved)}
                 {body}
             </div>
