@@ -1,8 +1,10 @@
 //! The calls of the server functions: JSON by POST, both ways.
 
+use std::cell::RefCell;
+
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, RequestInit, Response};
+use web_sys::{AbortController, AbortSignal, RequestInit, Response};
 
 use super::dom::window;
 use super::json::Json;
@@ -22,16 +24,34 @@ pub async fn pay_in_wechat(number: &str) -> Result<StatusView, AppError> {
     call(links::PAY_IN_WECHAT, of(number), None).await
 }
 
-/// The status of an order; the server may hold the call for `wait_s` seconds while the order has the version that was seen.
-pub async fn order_status(
-    (number, token): (&str, Option<&str>),
-    version: i64,
-    wait_s: u32,
-    end: &AbortSignal,
-) -> Result<StatusView, AppError> {
-    let [number] = of(number);
-    let members = [number, ("t", token.into()), ("version", exact(version)), ("wait_s", wait_s.into())];
-    call(links::ORDER_STATUS, members, Some(end)).await
+/// The one poll of a page that may be under way. It can be ended, so that the server's place for it is free.
+#[derive(Debug, Default)]
+pub struct Poller(RefCell<Option<AbortController>>);
+
+impl Poller {
+    /// The status of an order, by the order link's token where the page was opened by it; the server may hold the call for
+    /// `wait_s` seconds while the order has the version that was seen. `None` if the poll was ended.
+    pub async fn order_status(
+        &self,
+        (number, token): (&str, Option<&str>),
+        version: i64,
+        wait_s: u32,
+    ) -> Option<Result<StatusView, AppError>> {
+        let controller = AbortController::new().ok()?;
+        let end = controller.signal();
+        self.0.replace(Some(controller));
+        let [number] = of(number);
+        let members = [number, ("t", token.into()), ("version", exact(version)), ("wait_s", wait_s.into())];
+        let answer = call(links::ORDER_STATUS, members, Some(&end)).await;
+        (!end.aborted()).then_some(answer)
+    }
+
+    /// Ends the poll that is under way.
+    pub fn end(&self) {
+        if let Some(controller) = self.0.take() {
+            controller.abort();
+        }
+    }
 }
 
 /// Has the server query WeChat.

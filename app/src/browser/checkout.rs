@@ -7,8 +7,9 @@ use std::cell::{Cell, RefCell};
 
 use gloo_timers::future::TimeoutFuture;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{AbortController, Element, Event, HtmlElement};
+use web_sys::{Element, Event, HtmlElement};
 
+use super::calls::Poller;
 use super::clock::{next_tick, now};
 use super::dialog::Dialog;
 use super::dom::{document, find, find_in, focus, listen, mark, target, window};
@@ -34,8 +35,9 @@ pub struct Checkout {
     /// The element around the form and its figures.
     pub root: Element,
     dialog: Dialog,
-    /// Ends the poll that is under way, so that the server's place for it is free.
-    polling: RefCell<Option<AbortController>>,
+    poller: Poller,
+    /// The balance that the figures show, in fen.
+    balance: Cell<Option<i64>>,
     /// The document's title without the mark of a payment.
     title: String,
     /// The phase that the dialog shows.
@@ -54,7 +56,8 @@ pub fn start() {
         lang: offer.lang,
         root,
         dialog,
-        polling: RefCell::new(None),
+        poller: Poller::default(),
+        balance: Cell::new(offer.balance),
         title: document().title(),
         offer,
     }));
@@ -87,7 +90,7 @@ impl Checkout {
         });
         listen(&window(), "online", |_| self.change(Model::woke));
         listen(&window(), "offline", |_| {
-            self.end_poll();
+            self.poller.end();
             self.tell(Model::cut);
         });
         self.read_form(None);
@@ -124,7 +127,10 @@ impl Checkout {
     fn show(&'static self) {
         let model = self.model.borrow();
         self.dialog.show(&model, self.lang);
-        self.show_figures(model.balance);
+        // The ring moves every second, the figures only with the balance.
+        if self.balance.replace(model.balance) != model.balance {
+            self.show_figures(model.balance);
+        }
         let phase = model.phase();
         if self.shown.replace(phase) != phase {
             spawn_local(async {
@@ -143,7 +149,7 @@ impl Checkout {
         if command == Command::Nothing {
             return;
         }
-        self.end_poll();
+        self.poller.end();
         let (run, quantity, way, freed, order) = {
             let model = self.model.borrow();
             let order = model.order.as_ref();
@@ -159,14 +165,9 @@ impl Checkout {
                 Command::Leave => return self.leave(),
                 Command::Create => calls::create_order(quantity, way).await,
                 Command::AskStatus(wait_s) => {
-                    let Ok(controller) = AbortController::new() else { return };
-                    let end = controller.signal();
-                    self.polling.replace(Some(controller));
-                    let answer = calls::order_status((&number, None), version, wait_s, &end).await;
                     // Another call took its place, or the dialog was closed.
-                    if end.aborted() {
-                        return;
-                    }
+                    let asked = self.poller.order_status((&number, None), version, wait_s).await;
+                    let Some(answer) = asked else { return };
                     answer
                 }
                 Command::CheckAgain => calls::check_again(&number).await,
@@ -190,12 +191,6 @@ impl Checkout {
                 }
             });
         });
-    }
-
-    fn end_poll(&self) {
-        if let Some(controller) = self.polling.take() {
-            controller.abort();
-        }
     }
 
     /// Has WeChat's browser open its payment window, and takes its answer.
@@ -250,7 +245,7 @@ impl Checkout {
     /// The dialog was closed, by button, key or timer. Reloads the list below it.
     fn closed(&'static self) {
         let ordered = self.model.borrow().order.is_some();
-        self.end_poll();
+        self.poller.end();
         // Also where the browser closed it, at the Escape key.
         self.leave_the_pay_button();
         self.tell(|model, _| model.closed());

@@ -3,9 +3,8 @@
 use std::cell::RefCell;
 
 use wasm_bindgen_futures::spawn_local;
-use web_sys::AbortController;
 
-use super::calls;
+use super::calls::Poller;
 use super::clock::{next_tick, now};
 use super::dom::{document, listen, window};
 use super::messages::read_props;
@@ -17,17 +16,14 @@ use crate::protocol::error::ErrorCode;
 /// What the listeners and the loop share; lives as long as the page.
 struct Shared {
     poll: RefCell<Poll>,
-    /// Ends the poll that is under way.
-    polling: RefCell<Option<AbortController>>,
+    poller: Poller,
 }
 
 impl Shared {
     /// The page is seen again, or the network is back: asks anew.
     fn wake(&self) {
         self.poll.borrow_mut().wake(now());
-        if let Some(controller) = self.polling.take() {
-            controller.abort();
-        }
+        self.poller.end();
     }
 }
 
@@ -35,7 +31,7 @@ impl Shared {
 pub fn start() {
     let Some(followed) = read_props::<Followed>(FOLLOWED) else { return };
     let poll = RefCell::new(Poll::start(now(), followed.poll_for_s));
-    let shared: &'static Shared = Box::leak(Box::new(Shared { poll, polling: RefCell::new(None) }));
+    let shared: &'static Shared = Box::leak(Box::new(Shared { poll, poller: Poller::default() }));
     listen(&document(), "visibilitychange", |_| match document().hidden() {
         true => shared.poll.borrow_mut().hide(),
         false => shared.wake(),
@@ -68,13 +64,12 @@ async fn follow(shared: &'static Shared, followed: Followed) {
         };
         // So that the page says in time that the time is over.
         let left_s = expires_at.map_or(HOLD_S, |at| u32::try_from((at - now()) / 1000).unwrap_or(0));
-        let Ok(controller) = AbortController::new() else { return };
-        let end = controller.signal();
-        shared.polling.replace(Some(controller));
-        let asked = calls::order_status((number, token.as_deref()), version, wait_s.min(left_s), &end).await;
-        match asked {
+        let order = (number.as_str(), token.as_deref());
+        let Some(answer) = shared.poller.order_status(order, version, wait_s.min(left_s)).await else {
             // The page was seen again: it asks anew.
-            _ if end.aborted() => {}
+            continue;
+        };
+        match answer {
             Ok(view) if (view.state, view.code_version, view.cancelled) != shown => return reload(),
             Ok(view) => {
                 version = view.version;

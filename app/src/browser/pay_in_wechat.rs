@@ -3,7 +3,7 @@
 use wasm_bindgen_futures::spawn_local;
 use web_sys::Element;
 
-use super::dom::{find, listen, set_attribute};
+use super::dom::{find, listen, mark, set_attribute};
 use super::messages::read_props;
 use super::{calls, sheet};
 use crate::bridge::Answer;
@@ -21,7 +21,7 @@ pub fn start() {
         (Box::leak(Box::new(followed)), Box::leak(Box::new(button)), Box::leak(Box::new(said)));
     listen(button, "click", move |_| {
         let busy = move |on: bool| {
-            set_attribute(button, "disabled", on.then_some(""));
+            mark(button, "disabled", on);
             set_attribute(button, "aria-busy", on.then_some("true"));
         };
         busy(true);

@@ -218,6 +218,8 @@ impl Model {
             let open = |number| Does::Open(links::receipt(number), false);
             number.map(|number| act(dialog::PAID_RECEIPT, "plain", "", open(number)))
         };
+        let reload =
+            |kind| act(dialog::SESSION_RELOAD, kind, icons::RENEW, Does::Open(links::HOME.to_owned(), false));
         let again = |kind| act(error::RETRY, kind, icons::RENEW, Does::Again);
         let others =
             || self.other_ways().map(|way| Some(act(other_way(way), "plain", "", Does::OtherWay(way))));
@@ -266,21 +268,9 @@ impl Model {
             Phase::Closed => vec![Some(act(dialog::CLOSED_NEW, "solid", icons::RENEW, Does::NewCode))],
             Phase::Busy | Phase::Failed => vec![Some(again("solid")), page()],
             Phase::Limit | Phase::TooMany => vec![Some(again(""))],
-            Phase::Changed => vec![Some(act(
-                dialog::SESSION_RELOAD,
-                "solid",
-                icons::RENEW,
-                Does::Open(links::HOME.to_owned(), false),
-            ))],
+            Phase::Changed => vec![Some(reload("solid"))],
             // The top-up page works again if a session exists by then; else it says how to get one.
-            Phase::Session => {
-                vec![Some(act(
-                    dialog::SESSION_RELOAD,
-                    "",
-                    icons::RENEW,
-                    Does::Open(links::HOME.to_owned(), false),
-                ))]
-            }
+            Phase::Session => vec![Some(reload(""))],
         };
         all.into_iter().flatten().collect()
     }

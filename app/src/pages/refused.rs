@@ -107,37 +107,33 @@ pub async fn no_cookies(service: &Service, request: &PageRequest, parent: String
     .await
 }
 
-/// 404 of the desk.
-async fn no_such_desk_page(service: &Service, request: &PageRequest) -> Response {
-    let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
-    let title = lang.t(text::pay::NOT_FOUND).to_owned();
-    layout::page(service, request, StatusCode::NOT_FOUND, title, Frame::DESK, move || {
-        let card = view! {
-            <div class="card">
-                {instead(icons::SEARCH, lang.t(text::pay::NOT_FOUND), lang.t(people::NO_PAGE))}
-                <p class="actions part"><a class="button" href=links::ADMIN>{lang.t(people::TO_OVERVIEW)}</a></p>
-            </div>
-        };
-        layout::operator(&site, &view_request, Tab::Me, card)
-    })
-    .await
-}
-
 /// 403: the operator's role lacks what the page or the form needs. Nothing was done.
 pub async fn not_permitted(service: &Service, parts: &mut Parts, permission: Permission) -> Response {
     let Ok(request) = PageRequest::from_request_parts(parts, service).await;
+    let lang = request.lang;
+    let own = request.operator.as_ref().map_or("", |operator| lang.t(role_word(operator.role)));
+    let needed = lang.t(role_word(least(permission)));
+    let text = lang.fill(people::REFUSED_TEXT, &[("own", own), ("needed", needed)]);
+    no_desk_page(service, &request, StatusCode::FORBIDDEN, icons::NOTE, people::REFUSED, text).await
+}
+
+/// Stands in for a page of the desk, with the way back to its first one.
+async fn no_desk_page(
+    service: &Service,
+    request: &PageRequest,
+    status: StatusCode,
+    icon: &'static str,
+    title: Text,
+    text: String,
+) -> Response {
     let (site, view_request, lang) = (service.site.clone(), request.clone(), request.lang);
-    let title = lang.t(people::REFUSED).to_owned();
-    layout::page(service, &request, StatusCode::FORBIDDEN, title, Frame::DESK, move || {
-        let own = view_request.operator.as_ref().map_or("", |operator| lang.t(role_word(operator.role)));
-        let needed = lang.t(role_word(least(permission)));
-        let text = lang.fill(people::REFUSED_TEXT, &[("own", own), ("needed", needed)]);
+    layout::page(service, request, status, lang.t(title).to_owned(), Frame::DESK, move || {
         let card = view! {
             <div class="card">
                 <div class="empty">
-                    <span class="badge" aria-hidden="true"><Icon d=icons::NOTE/></span>
-                    <h1>{lang.t(people::REFUSED)}</h1>
-                    <p class="note">{text}</p>
+                    <span class="badge" aria-hidden="true"><Icon d=icon/></span>
+                    <h1>{lang.t(title)}</h1>
+                    <p class="note">{text.clone()}</p>
                 </div>
                 <p class="actions part"><a class="button" href=links::ADMIN>{lang.t(people::TO_OVERVIEW)}</a></p>
             </div>
@@ -155,7 +151,9 @@ fn least(permission: Permission) -> Role {
 /// No such page; for the server's fallback. Whose page it would have been is unknown, so nobody may frame it.
 pub async fn not_found(State(service): State<Service>, request: PageRequest) -> Response {
     if request.operator.is_some() {
-        return no_such_desk_page(&service, &request).await;
+        let text = request.lang.t(people::NO_PAGE).to_owned();
+        let (status, title) = (StatusCode::NOT_FOUND, text::pay::NOT_FOUND);
+        return no_desk_page(&service, &request, status, icons::SEARCH, title, text).await;
     }
     let error = AppError::new(ErrorCode::NotFound, "no such page");
     Instead::of(&error).page(&service, &request, Frame::DESK).await

@@ -104,7 +104,7 @@ texts! { pub mod audit {
     V_HOST = "域名", "host";
     V_TYPES = "事件", "events";
     V_KINDS = "通知哪些事", "about";
-    V_KIND = "渠道", "channel";
+    V_KIND = "类型", "kind";
     V_NAME = "名称", "name";
     V_DESCRIPTION = "说明", "description";
     V_FILTER = "筛选", "filter";

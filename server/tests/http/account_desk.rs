@@ -5,24 +5,18 @@ use serde_json::json;
 use super::{
     api_spend::Program,
     common::{PASSWORD, Site, on_both, text},
-    money::{led_to, shown},
+    money::{hidden, led_to, shown},
     operators::cookie,
 };
 
-/// The form's own name of what it does, as the page has it.
 /// What the form of a page says without being asked.
 struct Hidden {
-    no: String,
-    seen: String,
+    no: &'static str,
+    seen: &'static str,
 }
 
-fn field(page: &str, name: &str) -> String {
-    let field = page.split(&format!("name=\"{name}\"")).nth(1).and_then(|rest| rest.split("value=\"").nth(1));
-    field.and_then(|rest| rest.split('"').next()).unwrap_or_else(|| panic!("{name}: {page}")).to_owned()
-}
-
-fn hidden(page: &str) -> Hidden {
-    Hidden { no: field(page, "no"), seen: field(page, "seen") }
+fn sent(page: &str) -> Hidden {
+    Hidden { no: hidden(page, "no"), seen: hidden(page, "seen") }
 }
 
 async fn confirm(site: &Site, cookie: &str, user: &str, amount: &str) -> String {
@@ -55,7 +49,7 @@ async fn an_adjustment_is_confirmed_made_once_and_in_the_audit() {
         program.paid("lin", "10").await;
         let page = confirm(site, &cookie, "lin", "-3.50").await;
         assert!(page.contains("¥10.00") && page.contains("¥6.50"), "{page}");
-        let no = hidden(&page);
+        let no = sent(&page);
         let post = async |form: Vec<(&str, &str)>| led_to(site, &cookie, "/admin/account/grant", &form).await;
         for password in ["", "wrong"] {
             assert!(post(form("lin", "-3.50", &no, password)).await.contains("error=password"));
@@ -73,7 +67,7 @@ async fn an_adjustment_is_confirmed_made_once_and_in_the_audit() {
         );
         // Another amount by the same form is refused, and so is more than there is without the tick.
         assert!(post(form("lin", "1", &no, PASSWORD)).await.contains("error=used"));
-        let no = hidden(&confirm(site, &cookie, "lin", "-100").await);
+        let no = sent(&confirm(site, &cookie, "lin", "-100").await);
         assert!(post(form("lin", "-100", &no, PASSWORD)).await.contains("error=low"));
         let ticked = [form("lin", "-100", &no, PASSWORD), vec![("low", "1")]].concat();
         assert!(post(ticked).await.contains("said=granted"));
@@ -98,7 +92,7 @@ async fn an_adjustment_on_a_page_from_before_another_one_does_nothing_and_shows_
         let cookie = cookie(site).await;
         program.paid("lin", "10").await;
         let tabs = [confirm(site, &cookie, "lin", "8").await, confirm(site, &cookie, "lin", "8").await]
-            .map(|page| hidden(&page));
+            .map(|page| sent(&page));
         let post = async |form: Vec<(&str, &str)>| led_to(site, &cookie, "/admin/account/grant", &form).await;
         assert!(post(form("lin", "8", &tabs[0], PASSWORD)).await.contains("said=granted"));
         let back = post(form("lin", "8", &tabs[1], PASSWORD)).await;
@@ -106,7 +100,7 @@ async fn an_adjustment_on_a_page_from_before_another_one_does_nothing_and_shows_
         assert_eq!(site.balance("lin").await, 1800);
         let page = shown(site, &cookie, &back).await;
         assert!(page.contains("余额有了变化") && page.contains("¥26.00"), "{page}");
-        assert!(post(form("lin", "8", &hidden(&page), PASSWORD)).await.contains("said=granted"));
+        assert!(post(form("lin", "8", &sent(&page), PASSWORD)).await.contains("said=granted"));
         assert_eq!(site.balance("lin").await, 2600);
     })
     .await;
@@ -118,7 +112,7 @@ async fn a_mistyped_user_gets_nothing_without_a_tick() {
         let cookie = cookie(&site).await;
         let page = confirm(&site, &cookie, "nobody", "5").await;
         assert!(page.contains("name=\"new_account\""), "{page}");
-        let no = hidden(&page);
+        let no = sent(&page);
         let path = "/admin/account/grant";
         let back = led_to(&site, &cookie, path, &form("nobody", "5", &no, PASSWORD)).await;
         assert!(back.contains("error=new_account"), "{back}");
@@ -162,10 +156,10 @@ async fn a_debit_is_found_by_its_reference_and_given_back_in_parts() {
         assert!(shown(site, &cookie, "/admin/users?q=li").await.contains("/admin/account?user=lin"));
         let account = shown(site, &cookie, "/admin/account?user=lin").await;
         assert!(account.contains("job-9") && account.contains(&page), "{account}");
-        let no = field(&shown(site, &cookie, &page).await, "no");
+        let no = hidden(&shown(site, &cookie, &page).await, "no");
         let form = |amount: &'static str, password: &'static str| {
             let fields = [("amount", amount), ("reason", "sorry"), ("password", password)];
-            [&[("id", id.as_str()), ("no", no.as_str())], &fields[..]].concat()
+            [&[("id", id.as_str()), ("no", no)], &fields[..]].concat()
         };
         let post = async |form: Vec<(&str, &str)>| led_to(site, &cookie, "/admin/account/debit", &form).await;
         assert!(post(form("2", "wrong")).await.contains("error=password"));

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{
     api_spend::Program,
     common::{PASSWORD, Site, on_both_with, paid, signed},
-    money::{led_to, seen, shown},
+    money::{hidden, led_to, seen, shown},
     operators,
     people::cookie_of,
     webhooks::receiver,
@@ -94,8 +94,7 @@ async fn filled(site: Site) -> (Site, String, Vec<String>) {
     led_to(&site, &owner, &path, &form).await;
     until(&site, "refunds WHERE problem IS NOT NULL").await;
     let grant = shown(&site, &owner, "/admin/account/grant?user=lin&amount=200&reason=sorry").await;
-    let no = grant.split("name=\"no\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-    let entries = grant.split("name=\"seen\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let (no, entries) = (hidden(&grant, "no"), hidden(&grant, "seen"));
     let form = [("user", "lin"), ("no", no), ("amount", "200"), ("reason", "sorry"), ("seen", entries)];
     let form = [&form[..], &[("password", PASSWORD)]].concat();
     assert!(led_to(&site, &owner, "/admin/account/grant", &form).await.contains("second_asked"));

@@ -22,9 +22,13 @@ pub async fn shown(site: &Site, cookie: &str, path: &str) -> String {
 
 /// The version of what an operator's page shows, as its form carries it.
 pub async fn seen(site: &Site, cookie: &str, path: &str) -> &'static str {
-    let page = shown(site, cookie, path).await;
-    let rest =
-        page.split("name=\"seen\" value=\"").nth(1).unwrap_or_else(|| panic!("no form on {path}: {page}"));
+    hidden(&shown(site, cookie, path).await, "seen")
+}
+
+/// What a page's form says by itself under this name.
+pub fn hidden(page: &str, name: &str) -> &'static str {
+    let rest = page.split(&format!("name=\"{name}\" value=\"")).nth(1);
+    let rest = rest.unwrap_or_else(|| panic!("no {name} in a form: {page}"));
     rest.split('"').next().unwrap().to_owned().leak()
 }
 

@@ -5,7 +5,7 @@ use reqwest::StatusCode;
 
 use super::{
     common::{PASSWORD, Site, on_both, on_both_with, paid, signed},
-    money::{led_to, seen, shown},
+    money::{hidden, led_to, seen, shown},
     operators,
     people::cookie_of,
 };
@@ -16,15 +16,10 @@ const BOUND: &str = "second_person_from = 10000\n";
 async fn grant(site: &Site, cookie: &str, amount: &str) -> String {
     let page = format!("/admin/account/grant?user=lin&amount={amount}&reason=sorry");
     let page = shown(site, cookie, &page).await;
-    let field = |name: &str| {
-        let field = page.split(&format!("name=\"{name}\" value=\"")).nth(1).unwrap();
-        field.split('"').next().unwrap().to_owned()
-    };
-    let (no, seen) = (field("no"), field("seen"));
     let form = [
         ("user", "lin"),
-        ("no", no.as_str()),
-        ("seen", seen.as_str()),
+        ("no", hidden(&page, "no")),
+        ("seen", hidden(&page, "seen")),
         ("amount", amount),
         ("reason", "sorry"),
         ("new_account", "1"),

@@ -20,6 +20,8 @@ pub fn filter_words(lang: Lang, query: &str) -> String {
     let colon = if lang == Lang::Zh { "：" } else { ": " };
     let words = |(name, value): &(String, String)| match label(name) {
         Some(label) => format!("{}{colon}{}", lang.t(label), value_words(lang, name, value)),
+        // A statement's filter is its month.
+        None if value.is_empty() => name.clone(),
         None => format!("{name} = {value}"),
     };
     pairs.iter().map(words).collect::<Vec<_>>().join(" · ")
@@ -92,6 +94,7 @@ mod tests {
         let table = [
             ("state=pending", "状态：待支付"),
             ("period=7d&by=paid&min=12.50", "日期：近 7 天 · 按哪个时间：付款时间 · 金额从（元）：12.50"),
+            ("2026-11", "2026-11"),
             ("state=nothing&x=1", "状态：nothing · x = 1"),
         ];
         for (query, words) in table {

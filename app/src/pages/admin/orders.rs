@@ -76,10 +76,7 @@ pub async fn show(
     };
     let (lang, view_request) = (request.lang, request.clone());
     page(&service, &request, Tab::Orders, lang.t(orders::TITLE).to_owned(), move || {
-        let body = match &found {
-            None => ().into_any(),
-            Some(found) => results(lang, &view_request, found, &chosen).into_any(),
-        };
+        let body = found.as_ref().map(|found| results(lang, &view_request, found, &chosen));
         view! {
             <div class="page-head"><h1>{lang.t(orders::TITLE)}</h1>{to_refunds(lang)}</div>
             <div class="stack">

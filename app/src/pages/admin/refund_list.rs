@@ -70,13 +70,11 @@ pub async fn show(
     };
     let (lang, view_request) = (request.lang, request.clone());
     page(&service, &request, Tab::Orders, lang.t(find::REFUNDS_TITLE).to_owned(), move || {
-        let body = match &found {
-            None => ().into_any(),
-            Some(found) if found.page.rows.is_empty() && found.page.looked_to.is_none() => {
-                parts::nothing(lang, LIST, find::REFUNDS_NONE).into_any()
-            }
-            Some(found) => rows(lang, &view_request, found, &chosen).into_any(),
-        };
+        let body =
+            found.as_ref().map(|found| match found.page.rows.is_empty() && found.page.looked_to.is_none() {
+                true => parts::nothing(lang, LIST, find::REFUNDS_NONE).into_any(),
+                false => rows(lang, &view_request, found, &chosen).into_any(),
+            });
         view! {
             <div class="page-head">
                 <h1>{lang.t(find::REFUNDS_TITLE)}</h1>
