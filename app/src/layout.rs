@@ -10,6 +10,7 @@ use leptos_axum::ResponseOptions;
 use crate::access::Permission;
 use crate::book::{self, Place};
 use crate::components;
+use crate::escape::escape;
 use crate::icons::{self, Icon};
 use crate::links;
 use crate::request::{PageRequest, Theme};
@@ -130,7 +131,7 @@ fn shell<V: IntoView + 'static>(
         }
     }
     let lang = request.lang;
-    let title = format!("{title} · {}", site.name);
+    let title = escape(&format!("{title} · {}", site.name));
     let name = format!("/{}/{}", links::PKG, site.files.output_name);
     let (bundle, module) = (format!("{name}.js"), format!("{name}_bg.wasm"));
     let parent = request.parent.clone().filter(|_| frame.framable);
@@ -141,7 +142,8 @@ fn shell<V: IntoView + 'static>(
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
                 <meta name="color-scheme" content="light dark"/>
-                <title>{title}</title>
+                // As markup: Leptos ends children with a comment, which a title and a text field show.
+                <title inner_html=title></title>
                 <link rel="stylesheet" href=format!("/{}/{}", links::PKG, site.files.css)/>
                 <link rel="icon" href=links::FAVICON type="image/svg+xml"/>
                 {parent.map(|parent| view! { <meta name="saoma-parent" content=parent/><script src=links::FRAMED_SCRIPT defer></script> })}

@@ -17,6 +17,7 @@
 mod bridge;
 mod browser;
 mod checkout;
+mod escape;
 mod icons;
 mod lang;
 pub mod links;

@@ -31,6 +31,7 @@ export async function inspect(page: Page, lang: string, name: string, isPaused =
       // Other words change nothing that axe looks at.
       if (screen === 'desktop' && lang === 'zh') expect.soft(await violations(page, isPaused), `${name}, ${colorScheme}`).toEqual([])
     }
+    expect.soft(await page.title(), `${name}: a title is text`).not.toContain('<')
     const wider = await page.evaluate(() =>
       [document.documentElement, ...document.querySelectorAll('dialog[open], dialog[open] .pay-stage, .nav a')]
         .filter(({ scrollWidth, clientWidth, scrollHeight, clientHeight, className }) =>

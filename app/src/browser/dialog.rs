@@ -6,7 +6,8 @@ use super::dom::{Part, document, find, find_in, focus, mark, set_attribute};
 use crate::checkout::foot::{PRESSES, foot_markup};
 use crate::checkout::look::{Corner, Stage};
 use crate::checkout::model::Model;
-use crate::checkout::stage::{escape, icon, money_markup};
+use crate::checkout::stage::{icon, money_markup};
+use crate::escape::escape;
 use crate::text::{Lang, dialog};
 
 /// The dialog and the parts of it that change.

@@ -1,7 +1,9 @@
 //! The dialog's buttons as one string of markup, because they change together.
 
+use crate::escape::escape;
+
 use super::look::{Action, Does};
-use super::stage::{escape, icon};
+use super::stage::icon;
 
 /// The attribute of a button; its value is the place of its [`Action`] among the state's.
 pub const PRESSES: &str = "data-n";

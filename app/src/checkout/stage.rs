@@ -2,6 +2,7 @@
 //!
 //! Every value in it is a number, a constant, or escaped.
 
+use crate::escape::escape;
 use crate::icons;
 use crate::links;
 use crate::money::{minus, money, parts};
@@ -107,30 +108,9 @@ impl Model {
     }
 }
 
-/// For text and quoted attributes.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            _ => out.push(letter),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_goes_into_markup_is_escaped() {
-        assert_eq!(escape(r#"<a href="x">&'"#), "&lt;a href=&quot;x&quot;&gt;&amp;&#39;");
-    }
 
     #[test]
     fn the_code_stands_on_a_white_plate_of_its_own() {

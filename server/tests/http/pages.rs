@@ -4,6 +4,7 @@ use reqwest::{Response, StatusCode};
 use serde_json::Value;
 
 use super::common::{Site, on_both, token};
+use super::operators;
 
 fn header<'a>(response: &'a Response, name: &str) -> &'a str {
     response.headers().get(name).map_or("", |value| value.to_str().unwrap())
@@ -34,6 +35,23 @@ async fn a_payer_without_script_orders_scans_and_sees_it_paid() {
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
         assert!(html.contains("data-state=\"paid\""), "{html}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_title_and_a_text_field_show_their_text_and_nothing_else() {
+    on_both(async |site| {
+        let cookie = operators::cookie(&site).await;
+        let (number, _) = site.placed("lin", "10").await;
+        let typed = format!("/admin/orders/{number}?text=%3C%2Ftextarea%3E%26");
+        for (path, shown) in [
+            ("/?lang=zh", "<title>充值 · Saoma</title>"),
+            (&typed, ">&lt;/textarea&gt;&amp;</textarea>"),
+        ] {
+            let html = site.get(path).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
+            assert!(html.contains(shown), "{path}: {html}");
+        }
     })
     .await;
 }

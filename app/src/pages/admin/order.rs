@@ -22,6 +22,7 @@ use super::{events, evidence, exception_list, refund_wishes, refunds, second, un
 use crate::access::Permission;
 use crate::auth::may;
 use crate::components::{self, Clock, big_money, money};
+use crate::escape::escape;
 use crate::icons::{self, Icon};
 use crate::layout::Tab;
 use crate::links;
@@ -220,13 +221,14 @@ fn close_form(
 }
 
 fn note(lang: Lang, request: &PageRequest, order: &Order) -> impl IntoView + use<> {
-    let typed = request.get("text").unwrap_or_default().to_owned();
+    // As markup: Leptos ends children with a comment, which a text field shows.
+    let typed = escape(request.get("text").unwrap_or_default());
     view! {
         <section class="card">
             <form method="post" class="stack" action=links::order_note(&order.out_trade_no)>
                 <div class="field">
                     <label for="note">{lang.t(text::NOTE)}" "<span class="note">{lang.t(text::NOTE_HINT)}</span></label>
-                    <textarea class="input" id="note" name="text" rows="3" maxlength=NOTE_CHARS.to_string() required=true>{typed}</textarea>
+                    <textarea class="input" id="note" name="text" rows="3" maxlength=NOTE_CHARS.to_string() required=true inner_html=typed></textarea>
                 </div>
                 <button class="button" type="submit">{lang.t(text::NOTE_SAVE)}</button>
             </form>
