@@ -39,6 +39,8 @@ mod wire;
 
 use std::net::{SocketAddr, TcpListener};
 
+use sqlx::{AnyConnection, Connection as _, Row as _};
+
 /// What the sandbox or a server says under an address.
 async fn get(address: String) -> String {
     client().get(address).send().await.unwrap().text().await.unwrap()
@@ -48,6 +50,14 @@ fn client() -> reqwest::Client {
     // An error says that the process has a provider already; without one reqwest makes no client.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// The one number that a statement answers with, over a connection of its own.
+async fn number(database: &str, sql: &'static str) -> i64 {
+    let mut connection = AnyConnection::connect(database).await.unwrap();
+    let number = sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0);
+    connection.close().await.unwrap();
+    number
 }
 
 /// Says what a long run came to, to the script that asked for it too.

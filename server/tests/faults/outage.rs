@@ -4,26 +4,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::{AnyConnection, Connection as _, Row as _};
 use tokio::time::{sleep, timeout};
 
 use super::cluster::Cluster;
 use super::load::Load;
 use super::process::{Saoma, self_check};
 use super::wire::Wire;
-use super::{asked, till};
+use super::{asked, number, till};
 
 const ORDERS_PER_OUTAGE: usize = 1000;
 
 /// After the database is back, notices must be acknowledged again within this. It takes a moment; a busy machine needs longer.
 const BACK_WITHIN: Duration = Duration::from_secs(60);
-
-async fn number(database: &str, sql: &'static str) -> i64 {
-    let mut connection = AnyConnection::connect(database).await.unwrap();
-    let number = sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0);
-    connection.close().await.unwrap();
-    number
-}
 
 /// Posts and hangs up before the answer, at any moment of a request.
 async fn hang_up(addr: String, notices: Vec<String>, enough: Arc<AtomicBool>) -> usize {

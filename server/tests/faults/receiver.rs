@@ -12,8 +12,8 @@ use cashier::Db;
 use serde_json::{Value, json};
 use sqlx::Row as _;
 
-use super::client;
 use super::process::Saoma;
+use super::{client, number};
 
 /// What waits for a process that was killed goes to the next one after this, in milliseconds.
 const LEASE_MS: i64 = 30_000;
@@ -70,6 +70,9 @@ impl Receiver {
 
     /// What a process had claimed when it was killed: the time passes after which others may send it. Nobody runs meanwhile.
     pub async fn leases_end(&self, database: &str) {
+        if database.starts_with("postgres") {
+            backends_end(database).await;
+        }
         let db = Db::open(database).await.unwrap();
         sqlx::query("UPDATE webhook_deliveries SET due_at = due_at - $1 WHERE due_at IS NOT NULL")
             .bind(LEASE_MS)
@@ -145,4 +148,16 @@ async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
     // It has been kept, and the sender does not know so yet.
     tokio::time::sleep(Duration::from_millis(rand::random_range(0..5))).await;
     StatusCode::NO_CONTENT
+}
+
+/// Waits until PostgreSQL has noticed that its clients are gone: it ends the statement that a killed process had sent first, and
+/// that may still write.
+async fn backends_end(database: &str) {
+    const LEFT: &str = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    let began = Instant::now();
+    while number(database, LEFT).await > 0 {
+        assert!(began.elapsed() < ALL_WITHIN, "somebody is still connected");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
