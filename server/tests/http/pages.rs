@@ -45,10 +45,9 @@ async fn a_title_and_a_text_field_show_their_text_and_nothing_else() {
         let cookie = operators::cookie(&site).await;
         let (number, _) = site.placed("lin", "10").await;
         let typed = format!("/admin/orders/{number}?text=%3C%2Ftextarea%3E%26");
-        for (path, shown) in [
-            ("/?lang=zh", "<title>充值 · Saoma</title>"),
-            (&typed, ">&lt;/textarea&gt;&amp;</textarea>"),
-        ] {
+        for (path, shown) in
+            [("/?lang=zh", "<title>充值 · Saoma</title>"), (&typed, ">&lt;/textarea&gt;&amp;</textarea>")]
+        {
             let html = site.get(path).header("cookie", &cookie).send().await.unwrap().text().await.unwrap();
             assert!(html.contains(shown), "{path}: {html}");
         }
