@@ -11,6 +11,7 @@ mod follow;
 mod json;
 mod messages;
 mod pay_in_wechat;
+mod rehearsal;
 mod sheet;
 
 /// Takes up the page that the module was loaded by.

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use js_sys::Promise;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{AbortController, AbortSignal, RequestInit, Response};
@@ -14,9 +15,9 @@ use crate::protocol::StatusView;
 use crate::protocol::error::{AppError, ErrorCode};
 use crate::protocol::way::Way;
 
-/// Places an order of `quantity` units.
-pub async fn create_order(quantity: u32, way: Way) -> Result<StatusView, AppError> {
-    call(links::CREATE_ORDER, [("quantity", quantity.into()), ("way", way.name().into())], None).await
+/// Places an order of `quantity` units. The request is on its way when this returns, before the answer is waited for.
+pub fn create_order(quantity: u32, way: Way) -> impl Future<Output = Result<StatusView, AppError>> + use<> {
+    call(links::CREATE_ORDER, [("quantity", quantity.into()), ("way", way.name().into())], None)
 }
 
 /// What WeChat's browser is called with for an order that waits to be paid there.
@@ -84,25 +85,40 @@ fn exact(number: i64) -> JsValue {
     (number as f64).into()
 }
 
-async fn call<T: Message, const N: usize>(
+/// The request is sent when this is called; what it answers reads the answer.
+fn call<T: Message, const N: usize>(
     path: &str,
     members: [(&str, JsValue); N],
     end: Option<&AbortSignal>,
-) -> Result<T, AppError> {
+) -> impl Future<Output = Result<T, AppError>> + use<T, N> {
     let request = RequestInit::new();
     request.set_method("POST");
     request.set_headers(&Json::object([("content-type", "application/json".into())]).into_value());
     request.set_body(&Json::object(members).write().into());
     request.set_signal(end);
-    let lost = |_| AppError::new(ErrorCode::Offline, "the server was not reached");
-    let response = JsFuture::from(window().fetch_with_str_and_init(path, &request)).await.map_err(lost)?;
-    // A proxy's page is no answer of the server: nobody knows whether it did what was asked.
-    let unknown = || AppError::new(ErrorCode::Internal, "the answer could not be read");
-    let response: Response = response.dyn_into().map_err(|_| unknown())?;
+    answered(window().fetch_with_str_and_init(path, &request))
+}
+
+async fn answered<T: Message>(sent: Promise) -> Result<T, AppError> {
+    let response = JsFuture::from(sent).await.map_err(lost)?;
+    read(response.dyn_into().map_err(|_| unknown())?).await
+}
+
+/// Reads an answer of the server.
+pub async fn read<T: Message>(response: Response) -> Result<T, AppError> {
     let text = JsFuture::from(response.text().map_err(lost)?).await.map_err(lost)?;
     let body = text.as_string().and_then(|text| Json::parse(&text)).ok_or_else(unknown)?;
     match response.ok() {
         true => T::from_json(&body).ok_or_else(unknown),
         false => Err(AppError::from_json(&body).unwrap_or_else(unknown)),
     }
+}
+
+fn lost(_: JsValue) -> AppError {
+    AppError::new(ErrorCode::Offline, "the server was not reached")
+}
+
+/// A proxy's page is no answer of the server: nobody knows whether it did what was asked.
+fn unknown() -> AppError {
+    AppError::new(ErrorCode::Internal, "the answer could not be read")
 }

@@ -14,7 +14,7 @@ use super::clock::{next_tick, now};
 use super::dialog::Dialog;
 use super::dom::{document, find, find_in, focus, listen, mark, target, window};
 use super::messages::read_props;
-use super::{calls, sheet};
+use super::{calls, rehearsal, sheet};
 use crate::checkout::foot::PRESSES;
 use crate::checkout::look::Does;
 use crate::checkout::model::{Command, Model};
@@ -94,6 +94,7 @@ impl Checkout {
             self.tell(Model::cut);
         });
         self.read_form(None);
+        rehearsal::begin(&self.offer, &self.dialog);
         if let Some(form) = find::<Element>(&format!("#{FORM_ID}")) {
             let pressed = form.has_attribute("data-pressed");
             mark(&form, "data-live", true);
@@ -110,10 +111,11 @@ impl Checkout {
             let before = model.clone();
             (change(&mut model, now()), *model != before)
         };
+        // A call is sent before the dialog is drawn, which takes a slow phone longer than the server needs.
+        self.run(command);
         if differs {
             self.show();
         }
-        self.run(command);
     }
 
     /// Tells the model of something from which nothing follows.
@@ -156,14 +158,18 @@ impl Checkout {
             let order = order.map(|order| (order.out_trade_no.clone(), order.code_version, order.version));
             (model.run, model.quantity, model.way, model.freed.clone(), order.unwrap_or_default())
         };
+        let placed = (command == Command::Create).then(|| calls::create_order(quantity, way));
         spawn_local(async move {
             let (number, code_version, version) = order;
             let answer = match command {
                 Command::Nothing => return,
+                Command::Create => match placed {
+                    Some(answer) => answer.await,
+                    None => return,
+                },
                 Command::CloseDialog => return self.close(),
                 Command::OpenSheet => return self.open_sheet(run).await,
                 Command::Leave => return self.leave(),
-                Command::Create => calls::create_order(quantity, way).await,
                 Command::AskStatus(wait_s) => {
                     // Another call took its place, or the dialog was closed.
                     let asked = self.poller.order_status((&number, None), version, wait_s).await;

@@ -1,5 +1,7 @@
 //! The payment dialog: shows a [`Model`] in the server's markup.
 
+use std::cell::RefCell;
+
 use web_sys::{Element, HtmlDialogElement, HtmlElement};
 
 use super::dom::{Part, document, find, find_in, focus, mark, set_attribute};
@@ -25,12 +27,18 @@ pub struct Dialog {
     warning: Part,
     title: Part,
     text: Part,
+    /// The code on the stage, by the text in it and its fen, if there is one.
+    code: RefCell<Option<(String, i64)>>,
 }
 
 impl Dialog {
     /// The page's dialog, if it has one.
     pub fn find() -> Option<Dialog> {
-        let element: HtmlDialogElement = find("#pay")?;
+        Dialog::of(find("#pay")?)
+    }
+
+    /// The dialog in this element.
+    pub fn of(element: HtmlDialogElement) -> Option<Dialog> {
         Some(Dialog {
             stage: Part::find(&element, ".pay-stage")?,
             foot: Part::find(&element, ".pay-foot")?,
@@ -42,6 +50,7 @@ impl Dialog {
             warning: Part::find(&element, "#pay-warning")?,
             title: Part::find(&element, "h3")?,
             text: Part::find(&element, ".pay-body p")?,
+            code: RefCell::default(),
             element,
         })
     }
@@ -54,7 +63,7 @@ impl Dialog {
         set_attribute(&self.element, "data-fee", Some(&model.total_fee.to_string()));
         let tone = (model.stage() == Stage::Credited).then_some("paid");
         set_attribute(&self.stage.element, "data-tone", tone);
-        self.stage.show(model.stage_markup(lang));
+        self.show_stage(model, lang);
         self.sum.show(money_markup(model.total_fee, "l"));
         self.credit.show(escape(&model.credit(lang)));
         let (title, text) = model.words(lang);
@@ -62,6 +71,16 @@ impl Dialog {
         self.text.show(escape(&text));
         self.show_corner(model, lang);
         self.show_foot(foot_markup(&model.actions(lang), model.is_checking()));
+    }
+
+    /// A code is drawn once, and not at each second of the ring: that takes longer than all else that a change of the model does.
+    fn show_stage(&self, model: &Model, lang: Lang) {
+        let code = model.code();
+        if code.is_some() && *self.code.borrow() == code {
+            return;
+        }
+        self.stage.show(model.stage_markup(lang));
+        self.code.replace(code);
     }
 
     fn show_corner(&self, model: &Model, lang: Lang) {

@@ -62,6 +62,12 @@ impl Model {
         }
     }
 
+    /// What decides how the code on the stage looks, in one language: the text in it and its fen. `None` if none is shown.
+    pub fn code(&self) -> Option<(String, i64)> {
+        let code_url = self.order.as_ref()?.code_url.clone().unwrap_or_default();
+        (self.stage() == Stage::Code).then_some((code_url, self.total_fee))
+    }
+
     fn code_markup(&self, lang: Lang) -> String {
         let code_url = self.order.as_ref().and_then(|order| order.code_url.as_deref()).unwrap_or_default();
         qr_markup(code_url, &lang.fill(dialog::QR_LABEL, &[("amount", &money(self.total_fee))]))
