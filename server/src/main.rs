@@ -6,8 +6,8 @@ use clap::Parser as _;
 
 mod cli;
 
-/// musl's own allocator takes one lock for every allocation of all threads.
-#[cfg(target_env = "musl")]
+/// musl's own allocator takes one lock for every allocation of all threads, and glibc's gives back only what is at the end of a heap:
+/// see "Held polls" in bench/README.md.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
