@@ -20,6 +20,12 @@ pub fn minus(fen: i64) -> &'static str {
 /// Currencies without a smaller unit. Source: ISO 4217.
 const WITHOUT_CENTS: [&str; 3] = ["JPY", "KRW", "VND"];
 
+/// Whether the smallest unit of a currency is a hundredth.
+#[cfg(feature = "ssr")]
+pub fn has_cents(fee_type: &str) -> bool {
+    !WITHOUT_CENTS.contains(&fee_type)
+}
+
 /// An amount in the smallest unit of its currency: `"¥30.00"` for `CNY`, else the currency's code and the figure, `"USD
 /// 30.00"`.
 pub fn amount(smallest: i64, fee_type: &str) -> String {

@@ -20,6 +20,7 @@ mod theme;
 mod top_up;
 
 pub use self::admin::audit::filter as audit_filter;
+pub use self::admin::audit_words::{csv_head as audit_csv_head, csv_line as audit_csv_line};
 pub use self::admin::extract::{page_of_form, to_sign_in};
 pub use self::refused::{no_cookies, not_found, not_permitted, start_again};
 

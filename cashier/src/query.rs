@@ -222,6 +222,7 @@ impl Inner {
             Err(error) => {
                 self.health.doubt(by_which.protocol, &error, self.clock.now());
                 tracing::warn!(out_trade_no = %number, "order query for {number}: {error}");
+                self.query_failed(number, &error, by).await;
                 return Err(QueryError::WeChat(error));
             }
         };
@@ -300,7 +301,13 @@ impl Inner {
             Some(ErrCode::OrderPaid) => {
                 let answer = self.wechat.query(by_which, number).await;
                 let trade = self.record_query(by_which.protocol, Call::Usual, answer);
-                let trade = trade.map_err(QueryError::WeChat)?;
+                let trade = match trade {
+                    Ok(trade) => trade,
+                    Err(error) => {
+                        self.query_failed(number, &error, by).await;
+                        return Err(QueryError::WeChat(error));
+                    }
+                };
                 if let (TradeState::Success, Some(payment)) = (&trade.state, trade.payment) {
                     self.credit_payment(payment, Source::Query { by: by.clone() }).await?;
                 }
@@ -325,6 +332,15 @@ impl Inner {
         let (result, by_whom) = (said.to_owned(), Some(by.clone()));
         let detail = EventDetail::Queried { result, by: by_whom, sign_type: None, fields: None };
         self.record_often(number, detail, said, by).await
+    }
+
+    /// Records that a query failed. The schedule's failures are recorded once in ten minutes, whatever their reasons are. If the
+    /// write fails, the log has it: what the caller has to hear is WeChat's failure.
+    async fn query_failed(&self, number: &OutTradeNo, error: &Error, by: &Actor) {
+        let detail = EventDetail::QueryFailed { result: error.to_string(), by: by.clone() };
+        if let Err(error) = self.record_often(number, detail, "", by).await {
+            tracing::warn!(out_trade_no = %number, %error, "that a query for {number} failed could not be written");
+        }
     }
 
     /// Records an event. The schedule's equal results are recorded once in ten minutes, so that they do not fill the time line; a

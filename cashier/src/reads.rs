@@ -12,6 +12,7 @@ use wxpay::{AppId, Fen, OutTradeNo, UnixMillis};
 
 use crate::core::Cashier;
 use crate::db::DbError;
+use crate::db::exceptions::Unmatched;
 use crate::db::figures::{self, Figures};
 use crate::db::order_filter::Filter;
 use crate::db::order_list::{self, Cursor, Listed, Page};
@@ -119,17 +120,17 @@ impl Cashier {
         exceptions::open(&self.inner.db, limit).await
     }
 
-    /// Exceptions whose order number is unknown here, newest first, at most `limit`; `search` is a prefix of the order number
-    /// or transaction id.
+    /// Exceptions whose order number is unknown here, newest first, at most `limit`; `before` is a place in that order.
     ///
     /// # Errors
     /// [`DbError`].
     pub async fn exceptions_without_order(
         &self,
-        search: &str,
+        wanted: &Unmatched,
+        before: Option<(UnixMillis, &str)>,
         limit: i64,
     ) -> Result<Vec<Exception>, DbError> {
-        exceptions::without_order(&self.inner.db, search, limit).await
+        exceptions::without_order(&self.inner.db, wanted, before, limit).await
     }
 
     /// A user's name and balance; `None` for an id without an account.

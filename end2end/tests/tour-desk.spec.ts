@@ -109,7 +109,10 @@ for (const [lang, locale] of [['zh', 'zh-CN'], ['en', 'en-US']]) {
 
       await page.goto('/admin/reconciliations')
       await at('admin-reconciliations')
-      await page.locator('main .list a').click()
+      await page.setViewportSize({ width: 360, height: 780 })
+      expect(await page.locator('main .table-box').evaluate(box => box.scrollWidth <= box.clientWidth)).toBe(true)
+      await page.setViewportSize({ width: 1280, height: 900 })
+      await page.locator('main .table tbody a').click()
       await at('admin-reconciliation')
       await page.locator('main .list a.button').click()
       await at('admin-difference')

@@ -55,6 +55,13 @@ pub enum EventDetail {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         fields: Option<Evidence>,
     },
+    /// A query that brought no answer, or none that can be believed. The order did not move.
+    QueryFailed {
+        /// What went wrong.
+        result: String,
+        /// Who asked.
+        by: Actor,
+    },
     /// A verified notice of the payment.
     Notice {
         /// The address that it was posted from.
@@ -272,6 +279,7 @@ impl EventDetail {
             EventDetail::Prepaid { .. } => EventKind::Prepaid,
             EventDetail::PrepayFailed { .. } => EventKind::PrepayFailed,
             EventDetail::Queried { .. } => EventKind::Queried,
+            EventDetail::QueryFailed { .. } => EventKind::QueryFailed,
             EventDetail::Notice { .. } => EventKind::Notice,
             EventDetail::Repeated { .. } => EventKind::Repeated,
             EventDetail::NotPaid { .. } => EventKind::NotPaid,

@@ -46,6 +46,10 @@ names!(ExceptionKind {
 });
 
 impl ExceptionKind {
+    /// The kinds whose order number may be no order of ours.
+    pub const MAY_LACK_ORDER: [ExceptionKind; 3] =
+        [ExceptionKind::UnknownOrder, ExceptionKind::OtherApp, ExceptionKind::RefundedOutside];
+
     /// Whether no order of ours says whose money it is.
     pub fn has_no_user(self) -> bool {
         matches!(self, ExceptionKind::UnknownOrder | ExceptionKind::OtherApp)

@@ -3,7 +3,7 @@
 pub mod account;
 pub mod alerts;
 pub mod audit;
-mod audit_words;
+pub mod audit_words;
 pub mod code_sheet;
 pub mod codes;
 mod decision_form;
@@ -23,6 +23,7 @@ mod frame;
 pub mod key;
 mod key_words;
 pub mod keys;
+mod ledger_words;
 pub mod list_choices;
 mod list_parts;
 pub mod login;

@@ -1,6 +1,7 @@
 //! The service's part for the operator's pages.
 
 use cashier::db::desk_choices::{List, SavedFilter};
+use cashier::db::exceptions::Unmatched;
 use cashier::db::order_filter::Filter;
 use cashier::db::order_list::{self, Cursor, Page};
 use cashier::db::order_totals::Totals;
@@ -265,12 +266,12 @@ impl Service {
         })
     }
 
-    /// Payments that match no order, by the beginning of one of their numbers.
+    /// The newest payments that match no order.
     ///
     /// # Errors
     /// [`AppError`] when the database does not answer.
-    pub async fn unmatched(&self, search: &str) -> Result<Vec<Exception>, AppError> {
-        self.cashier.exceptions_without_order(search, 50).await.map_err(internal)
+    pub async fn unmatched(&self, wanted: &Unmatched) -> Result<Vec<Exception>, AppError> {
+        self.cashier.exceptions_without_order(wanted, None, 50).await.map_err(internal)
     }
 
     /// Puts an operator's note on an order's time line; `false` if there is no such order.

@@ -9,7 +9,7 @@ texts! { pub mod accounts {
     SEARCH_GO = "查找", "Find";
     CAPTION = "按用户 ID 排序", "By user id";
     NONE = "还没有账户", "No accounts yet";
-    NONE_TEXT = "用户第一次充值到账后出现在这里。", "A user appears here with the first top-up that is credited.";
+    NONE_TEXT = "用户第一次充值入账后出现在这里。", "A user appears here with the first top-up that is credited.";
     NOT_FOUND = "没有找到", "Nothing found";
     NOT_FOUND_TEXT = "没有账户以此开头，也没有这样的扣款或冻结。", "No account begins with this, and no debit or hold has it.";
     ALL = "全部用户", "All users";
@@ -38,6 +38,9 @@ texts! { pub mod accounts {
     K_DEBIT = "扣款", "Debit";
     K_REVERSAL = "冲正", "Reversal";
     K_GRANT = "人工调整", "Adjustment";
+    R_PAYMENT = "付款", "Payment";
+    R_LATE = "超时付款", "Late payment";
+    R_RETURNED = "退款没有成功", "The refund did not go through";
     HOLDS = "未结束的冻结", "Open holds";
     HOLDS_NONE = "没有冻结。", "Nothing is held.";
     HOLDS_MORE = "只列出前 {n} 笔。", "Only the first {n} are listed.";

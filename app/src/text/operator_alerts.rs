@@ -6,7 +6,7 @@ texts! { pub mod alerts {
     TITLE = "告警通知", "Alerts";
     INTRO = "有事需要人处理时，把消息发到值班群或自己的系统。同一件事只发一次；发不出去会一直重试，恢复后合并成一条补发。消息里只有订单号和金额，没有用户信息。", "When something needs a person, a message goes to a group chat or to a system of yours. Each thing is told once; what cannot be sent is tried again and then sent in one message. Messages have numbers and amounts, and nothing of users.";
     LINK_TEXT = "把需要处理的事发到飞书、钉钉、企业微信群或自己的系统。", "Have a group chat or a system of yours told of what needs somebody.";
-    NONE = "还没有通知渠道", "No channels yet";
+    NONE = "还没有告警渠道", "No channels yet";
     NONE_TEXT = "没有渠道时，需要处理的事只显示在概览和待办里", "Until there is one, what needs somebody is shown on the overview and the work list only";
     CAPTION = "按新建时间排序 · 北京时间", "The oldest first · Beijing time";
     NAME = "名称", "Name";
@@ -69,8 +69,8 @@ texts! { pub mod alert {
     W_CERTIFICATE = "微信平台证书将到期", "WeChat's certificate ends soon";
     W_MERCHANT_CERTIFICATE = "商户证书将到期", "Merchant certificate ends soon";
     W_REFUND = "退款待处理", "Refund needs somebody";
-    W_REFUND_WISH = "用户申请退款", "Refund request";
-    W_SLOW_CREDIT = "到账变慢", "Slow credit";
+    W_REFUND_WISH = "退款申请", "Refund request";
+    W_SLOW_CREDIT = "入账变慢", "Slow credit";
     W_NEW_ADDRESS = "从新地址登录", "Sign-in from a new address";
     W_OPERATOR_ADDED = "新增操作员", "New operator";
     W_DIGEST = "每日日报", "Daily figures";
@@ -81,9 +81,9 @@ texts! { pub mod alert {
     L_ORDERS_STOPPED = "微信支付不接受 API {shown} 的请求，已停止用它下单", "WeChat refuses requests of API {shown}; no new orders are placed by it";
     L_CERTIFICATE = "微信支付平台证书 {shown} 到期，还没有新的", "WeChat's certificate ends on {shown}, and there is no newer one";
     L_MERCHANT_CERTIFICATE = "商户 API 证书 {shown} 到期，请换新证书，否则不能退款", "The merchant's certificate ends on {shown}. Renew it, or refunds end with it";
-    L_REFUND_WISH = "有用户申请退款：{shown} {amount}", "A payer asks for a refund: {shown} {amount}";
+    L_REFUND_WISH = "有付款人申请退款：{shown} {amount}", "A payer asks for a refund: {shown} {amount}";
     L_REFUND = "退款要人处理：{shown} {amount}", "A refund needs somebody: {shown} {amount}";
-    L_SLOW_CREDIT = "付款一分钟后才到账：{shown} {amount}", "Credited over a minute after the payment: {shown} {amount}";
+    L_SLOW_CREDIT = "付款一分钟后才入账：{shown} {amount}", "Credited over a minute after the payment: {shown} {amount}";
     L_NEW_ADDRESS = "操作员 {shown} 从新的地址登录，不是本人请马上处理", "Operator {shown} signed in from a new address. If nobody knows of it, act now";
     L_OPERATOR_ADDED = "新增了操作员 {shown}", "Operator {shown} was added";
     L_DIGEST = "{day}：下单 {orders} 笔，付款 {paid} 笔 {paid_fen}，退款 {refunds} 笔 {refunded_fen}；现有 {open} 件待处理", "{day}: {orders} {orders:order|orders}, {paid} paid ({paid_fen}), {refunds} {refunds:refund|refunds} ({refunded_fen}); {open} {open:thing waits|things wait} for somebody";

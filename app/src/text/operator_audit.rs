@@ -21,6 +21,9 @@ texts! { pub mod audit {
     BEFORE = "之前", "Before";
     AFTER = "之后", "After";
     SOURCE = "来源", "From";
+    CODE = "操作代码", "Action as stored";
+    CODE_BEFORE = "之前（原始记录）", "Before as stored";
+    CODE_AFTER = "之后（原始记录）", "After as stored";
     CONSOLE = "命令行", "Console";
     NONE = "没有符合条件的记录", "No entries match";
     NONE_TEXT = "操作人、对象要完整填写；日期按北京时间。", "Who and object are compared in full; days are Beijing's.";
@@ -30,9 +33,9 @@ texts! { pub mod audit {
     A_LOGIN = "登录", "Sign in";
     A_LOGOUT = "退出", "Sign out";
     A_PASSWORD = "设置密码", "Set a password";
-    A_OPERATOR_ADDED = "添加人员", "Add an operator";
+    A_OPERATOR_ADDED = "添加操作员", "Add an operator";
     A_OPERATOR_ROLE = "更换角色", "Change a role";
-    A_OPERATOR_REMOVED = "移除人员", "Remove an operator";
+    A_OPERATOR_REMOVED = "移除操作员", "Remove an operator";
     A_SESSION_ENDED = "结束会话", "End a session";
     A_SESSIONS_ENDED = "结束其他会话", "End other sessions";
     A_FACTOR_BEGUN = "准备两步验证", "Begin a second factor";
@@ -41,10 +44,10 @@ texts! { pub mod audit {
     A_RECOVERY_CODES = "更换恢复码", "New recovery codes";
     A_REFUND = "退款", "Refund";
     A_REFUND_WITHDRAWN = "撤回退款", "Withdraw a refund";
-    A_SETTLE = "处理异常", "Resolve an exception";
+    A_SETTLE = "处理异常", "Settle an exception";
     A_GRANT = "调整余额", "Adjust a balance";
     A_DEBIT_REVERSED = "冲正扣款", "Reverse a debit";
-    A_DIFFERENCE = "了结对账差异", "Dismiss a difference";
+    A_DIFFERENCE = "忽略对账差异", "Dismiss a difference";
     A_CREDIT_ASKED = "提请复核入账", "Ask for a second person";
     A_CREDIT_CONFIRMED = "复核入账", "Confirm a credit";
     A_CREDIT_WITHDRAWN = "撤回提请", "Take a request back";
@@ -57,7 +60,7 @@ texts! { pub mod audit {
     A_KEY_REVOKED = "作废接口密钥", "Revoke an API key";
     A_ALERT_MADE = "新建告警渠道", "Make an alert channel";
     A_ALERT_DELETED = "删除告警渠道", "Delete an alert channel";
-    A_WEBHOOK_MADE = "添加推送地址", "Make an endpoint";
+    A_WEBHOOK_MADE = "新建推送地址", "Make an endpoint";
     A_WEBHOOK_CHANGED = "修改推送地址", "Change an endpoint";
     A_WEBHOOK_ROTATED = "更换推送签名", "Rotate an endpoint's secret";
     A_WEBHOOK_DISABLED = "停用推送地址", "Disable an endpoint";
@@ -71,7 +74,7 @@ texts! { pub mod audit {
     A_EPAY_HOSTS = "设置易支付域名", "Set an epay merchant's hosts";
     A_EPAY_REVOKED = "停用易支付商户", "Revoke an epay merchant";
     A_EPAY_TOLD = "重新通知易支付商户", "Tell an epay merchant again";
-    A_WISH_DECLINED = "不同意退款申请", "Decline a refund wish";
+    A_WISH_DECLINED = "不同意退款申请", "Decline a refund request";
     A_EXPORT = "导出", "Export";
     A_EXPORT_ENDED = "导出完成", "Export complete";
     A_EXPORT_BROKEN = "导出中断", "Export broken off";
@@ -90,8 +93,8 @@ texts! { pub mod audit {
     V_HOW = "方式", "how";
     V_BONUS = "赠送", "bonus";
     V_MAX_AMOUNT = "单笔上限", "most at once";
-    V_THEIRS = "微信", "WeChat";
-    V_OURS = "本站", "here";
+    V_THEIRS = "微信账单", "WeChat's bill";
+    V_OURS = "本地", "our books";
     V_OVERDRAWN = "透支", "overdrawn";
     V_DECLINED = "答复", "answer";
     V_ASKED_BY = "提请人", "asked by";

@@ -8,6 +8,15 @@ texts! { pub mod bill {
     NONE = "还没有对账记录", "No bill has been compared yet";
     NONE_TEXT = "第一份账单在有订单的次日 10 点后核对。", "The first one is compared after 10:00 on the day after the first order.";
     BACK = "返回对账列表", "Back to reconciliation";
+    CAPTION = "新的在前，最多 90 天 · 北京时间", "Newest first, at most 90 days · Beijing time";
+    DAY = "账单日", "Day of the bill";
+    THEIR_PAYMENTS = "微信账单付款", "Bill: payments";
+    OUR_PAYMENTS = "本地付款", "Our books: payments";
+    THEIR_REFUNDS = "微信账单退款", "Bill: refunds";
+    OUR_REFUNDS = "本地退款", "Our books: refunds";
+    COMPARED = "核对时间", "Compared at";
+    RESULT = "结果", "Result";
+    COUNT = "{n} 笔", "{n}";
     SAME = "一致", "Agrees";
     SETTLED = "差异已解决", "Differences settled";
     OPEN = "{n} 处待处理", "{n} open";

@@ -29,7 +29,8 @@ texts! { pub mod codes {
     BACK = "返回固定码", "Back to the static codes";
     STOPPED_SHEET = "这个码已停用，请勿扫码付款", "This code is stopped; please do not scan it";
     STOPPED_NOTE = "这个码已停用：再扫会提示商品已下架。", "This code is stopped: whoever scans it reads that it is not sold any more.";
-    PRINT_HINT = "用浏览器打印（Ctrl+P），纸张选 A6。", "Print it with the browser (Ctrl+P) on A6 paper.";
+    PRINT = "打印", "Print";
+    PRINT_HINT = "纸张选 A6；只打印下面这张收款单。", "Choose A6 paper. Only the sheet below is printed.";
     SCAN = "微信扫一扫，付款后自动到账", "Scan with WeChat; credited by itself";
     SCAN_NOTE = "可以反复扫，每次付款单独记一笔。", "Scan it as often as you like; each payment is recorded by itself.";
     SAID_STOPPED = "固定码已停用。", "The code is stopped.";

@@ -123,30 +123,33 @@ texts! { pub mod export {
     AMOUNT = "金额（元）", "Amount (yuan)";
     PAID = "付款金额（元）", "Payment (yuan)";
     BONUS = "赠送（元）", "Bonus (yuan)";
-    CREDITED = "到账（元）", "Credited (yuan)";
+    CREDITED = "入账（元）", "Credited (yuan)";
     REFUNDED = "退款（元）", "Refunded (yuan)";
     TAKEN = "扣回余额（元）", "Taken back (yuan)";
     CLOSED_AT = "关闭时间", "Closed at";
     CHANGE = "变动（元）", "Change (yuan)";
     BALANCE_AFTER = "变动后余额（元）", "Balance after (yuan)";
+    ENTRY = "类型代码", "Kind as stored";
     BELONGS_TO = "所属单号", "Belongs to";
     DIFFERENCE = "差异", "Difference";
     LINE = "账单行", "Line of the bill";
-    THEIRS = "微信（元）", "WeChat (yuan)";
-    OURS = "本地（元）", "Here (yuan)";
+    THEIRS = "微信账单（元）", "WeChat's bill (yuan)";
+    OURS = "本地（元）", "Our books (yuan)";
     DONE = "处理", "Settled";
+    SETTLED_AT = "处理时间", "Settled at";
+    UNMATCHED = "导出没有对应订单的付款", "Export payments without an order";
 } }
 
 texts! { pub mod statement {
     MONTH = "月份", "Month";
-    NOTE = "实收按付款时间，与微信账单每天相符；退款按到账时间，在商户平台退的按本站得知的时间。余额部分与流水逐笔相符：期初 + 到账 + 扣回 + 消费 + 调整 = 期末。", "Received is by the time of payment, each day as in WeChat's bill; refunds by when they arrived, those of the merchant platform by when they became known here. Balances agree with the ledger row by row: opening + credited + taken back + spent + adjusted = closing.";
+    NOTE = "实收按付款时间，与微信账单每天相符；退款按到账时间，在商户平台退的按这里得知的时间。余额部分与流水逐笔相符：期初 + 入账 + 扣回 + 消费 + 调整 = 期末。", "Received is by the time of payment, each day as in WeChat's bill; refunds by when they arrived, those of the merchant platform by when they became known here. Balances agree with the ledger row by row: opening + credited + taken back + spent + adjusted = closing.";
     DAY = "日期", "Day";
     PAYMENTS = "付款笔数", "Payments";
     RECEIVED = "实收", "Received";
     REFUNDS = "退款笔数", "Number of refunds";
     REFUNDED = "退款", "Amount of refunds";
     OPENING = "余额期初", "Opening balances";
-    CREDITED = "到账", "Credited";
+    CREDITED = "入账", "Credited";
     TAKEN_BACK = "退款扣回", "Taken back";
     SPENT = "消费", "Spent";
     ADJUSTED = "调整", "Adjusted";
@@ -161,10 +164,10 @@ texts! { pub mod work {
     NONE = "没有待办", "Nothing waits for anybody";
     FILTER = "筛选待办", "Filter";
     KIND = "类型", "Kind";
-    OWNER = "负责人", "Owner";
+    OWNER = "处理人", "Who sees to it";
     ORDER = "排序", "Order";
-    MINE = "我负责的", "Mine";
-    NOBODYS = "没人负责", "Nobody's";
+    MINE = "我处理的", "Mine";
+    NOBODYS = "没人处理", "Nobody's";
     BY_AGE = "等得最久", "Longest wait";
     BY_MONEY = "金额最大", "Most money";
     BY_AGE_NOTE = "等得最久的在前。", "The longest wait comes first.";
@@ -185,9 +188,9 @@ texts! { pub mod work {
     OPEN = "去处理", "See to it";
     TAKE = "我来处理", "I take it";
     LEAVE = "放下", "Leave it";
-    YOURS = "您负责", "Yours";
-    TAKEN_BY = "{who} 负责", "{who} has it";
-    SAID_TAKEN = "已记为您负责。", "It is yours.";
+    YOURS = "您处理", "Yours";
+    TAKEN_BY = "{who} 处理", "{who} has it";
+    SAID_TAKEN = "已记为您处理。", "It is yours.";
     SAID_LEFT = "已放下，别人可以接手。", "You left it; somebody else can take it.";
     SAID_MOVED = "没有执行：情况已经变了，请看现在的列表。", "Not done: things have changed. See the list below.";
     EQUALS = "同类异常可以一起忽略", "Several of a kind can be dismissed at once";

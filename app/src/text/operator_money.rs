@@ -76,6 +76,7 @@ texts! { pub mod answer {
     PAYERROR = "支付失败", "payment failed";
     ORDERNOTEXIST = "没有这笔订单", "no such order";
     REFUNDNOTEXIST = "没有这笔退款", "no such refund";
+    FAILED = "查询失败", "the query failed";
 } }
 
 texts! { pub mod resolve {
@@ -108,7 +109,7 @@ texts! { pub mod resolve {
     SAID_REFUND = "没有执行：这笔付款已有退款，见下面的退款。", "Not done: this payment has a refund already; see the refunds below.";
     SAID_TURNED_UP = "订单已经找到：请点“立即向微信查询”，确认后会自动入账。", "The order has turned up: ask WeChat about it, which credits the payment.";
     BALANCE_AFTER = "入账后余额", "Balance afterwards";
-    NO_ACCOUNT = "这里没有 ID 为“{user}”的账户：可能打错了字，也可能是从未到账过的新用户。", "There is no account with the id “{user}” here: it may be mistyped, or belong to a new user who never had a credit.";
+    NO_ACCOUNT = "这里没有 ID 为“{user}”的账户：可能打错了字，也可能是从未入账过的新用户。", "There is no account with the id “{user}” here: it may be mistyped, or belong to a new user who never had a credit.";
     NO_ACCOUNT_TICK = "已核对这个 ID，为它新开账户并入账", "I have checked this id: open an account for it and credit the payment";
     E_NEW_ACCOUNT = "没有这个用户 ID 的账户，什么都没有做。确实要入账，请核对后勾选。", "No account has this user id, so nothing was done. If it is right, tick the box.";
 } }

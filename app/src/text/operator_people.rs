@@ -3,7 +3,7 @@
 use crate::lang::texts;
 
 texts! { pub mod people {
-    TITLE = "人员", "People";
+    TITLE = "操作员", "Operators";
     INTRO = "能登录管理台的人。每个人只给够用的权限；角色改动下一次点击就生效。", "Who can sign in at the desk. Give each no more than the work needs; a new role counts from the next click on.";
     CAPTION = "按用户名排序 · 北京时间", "By name · Beijing time";
     NAME = "用户名", "User name";
@@ -15,8 +15,8 @@ texts! { pub mod people {
     R_OWNER = "负责人", "Owner";
     D_VIEWER = "只看，不能改动任何东西，也不能导出明细，适合查账", "Sees everything about money, changes nothing and exports no rows; for auditors";
     D_SUPPORT = "另可查询微信、关闭订单、写备注", "Also asks WeChat, closes orders, writes notes";
-    D_FINANCE = "另可退款、处理异常、调整余额", "Also refunds, resolves exceptions, adjusts balances";
-    D_OWNER = "另可管理人员、密钥和设置", "Also decides about people, keys and settings";
+    D_FINANCE = "另可退款、处理异常、调整余额", "Also refunds, settles exceptions, adjusts balances";
+    D_OWNER = "另可管理操作员、密钥和设置", "Also decides about operators, keys and settings";
     SIGNED_IN = "最近登录", "Last sign-in";
     NOT_LATELY = "30 天内没有", "Not in 30 days";
     SESSIONS = "在线会话", "Sessions";
@@ -25,10 +25,10 @@ texts! { pub mod people {
     CREATED = "添加于", "Added";
     FIRST = "待改初始密码", "First password";
     YOU = "您", "You";
-    NEW = "添加人员", "Add somebody";
+    NEW = "添加操作员", "Add an operator";
     NEW_TEXT = "会生成一个初始密码，只显示一次。本人第一次登录时必须改掉它。", "A first password is made and shown once. It must be changed at the first sign-in.";
     ADD = "添加", "Add";
-    BACK = "返回人员", "Back to people";
+    BACK = "返回操作员", "Back to the operators";
     ADDED = "{name} 已添加。请把初始密码当面或用安全的方式交给本人。", "{name} is added. Hand over the first password in person or by a safe way.";
     RESET = "已为 {name} 换上新的初始密码，原来的会话都已退出。", "{name} has a new first password; all sessions have ended.";
     SHOWN_ONCE = "请现在就记下：离开这一页后不会再显示。", "Keep it now: it is not shown again once you leave this page.";

@@ -24,7 +24,7 @@ texts! { pub mod webhooks {
     WHY = "停用原因", "Why";
     WHY_GONE = "对方回答 410，表示不再接收", "It answered 410: it wants no more of them";
     WHY_FAILING = "连续五天没有一次成功", "It took nothing for five days";
-    WHY_BY_HAND = "由管理员或程序停用", "Somebody disabled it";
+    WHY_BY_HAND = "由操作员或程序停用", "An operator or a program disabled it";
     TYPES = "事件类型", "Events";
     TYPES_HINT = "用空格分开，如 recharge.paid recharge.refunded；不填则接收全部（余额变动、扣款等只在写明时推送）", "Separated by blanks, such as recharge.paid recharge.refunded. Empty: all of them, but for those about each debit or change of a balance, which are sent only where they are named";
     ALL_TYPES = "全部", "All";

@@ -1,8 +1,10 @@
 //! All SQL on `days`: sums of days, kept by whoever commits money, so that no page has to count.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use serde::Serialize;
+use sqlx::any::AnyRow;
 
 use super::bulk;
 use super::{Connection, Db, DbError, column};
@@ -73,20 +75,44 @@ pub async fn list(db: &Db, from: &str, to: &str) -> Result<Vec<(String, DaySums)
     .bind(to)
     .fetch_all(&mut *db.reading().await?)
     .await?;
-    rows.iter()
-        .map(|row| {
-            let sums = DaySums {
-                orders: column(row, "orders")?,
-                paid: column(row, "paid")?,
-                paid_fen: column(row, "paid_fen")?,
-                by_query: column(row, "by_query")?,
-                refunds: column(row, "refunds")?,
-                refunded_fen: column(row, "refunded_fen")?,
-                debited_fen: column(row, "debited_fen")?,
-                reversed_fen: column(row, "reversed_fen")?,
-                granted_fen: column(row, "granted_fen")?,
-            };
-            Ok((column(row, "day")?, sums))
-        })
-        .collect()
+    rows.iter().map(|row| Ok((column(row, "day")?, read(row)?))).collect()
+}
+
+/// The same added up.
+///
+/// # Errors
+/// [`DbError`].
+pub async fn sums(db: &Db, from: &str, to: &str) -> Result<DaySums, DbError> {
+    static SUMS: LazyLock<String> = LazyLock::new(|| {
+        let columns = [
+            "orders",
+            "paid",
+            "paid_fen",
+            "by_query",
+            "refunds",
+            "refunded_fen",
+            "debited_fen",
+            "reversed_fen",
+            "granted_fen",
+        ];
+        let sums =
+            columns.map(|name| format!("CAST(COALESCE(SUM({name}), 0) AS BIGINT) AS {name}")).join(", ");
+        format!("SELECT {sums} FROM days WHERE day >= $1 AND day <= $2")
+    });
+    let query = sqlx::query(SUMS.as_str()).bind(from).bind(to);
+    read(&query.fetch_one(&mut *db.reading().await?).await?)
+}
+
+fn read(row: &AnyRow) -> Result<DaySums, DbError> {
+    Ok(DaySums {
+        orders: column(row, "orders")?,
+        paid: column(row, "paid")?,
+        paid_fen: column(row, "paid_fen")?,
+        by_query: column(row, "by_query")?,
+        refunds: column(row, "refunds")?,
+        refunded_fen: column(row, "refunded_fen")?,
+        debited_fen: column(row, "debited_fen")?,
+        reversed_fen: column(row, "reversed_fen")?,
+        granted_fen: column(row, "granted_fen")?,
+    })
 }

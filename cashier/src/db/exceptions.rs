@@ -9,6 +9,7 @@ use sqlx::any::AnyRow;
 use wxpay::{OutTradeNo, TransactionId, UnixMillis};
 
 use super::bulk::{self, Key, Table, number, read_only, text};
+use super::order_filter::Span;
 use super::{Connection, Db, DbError, column};
 use recharge::batch::WrittenException;
 use recharge::exception::{Exception, ExceptionId, ExceptionKind, Resolution, ResolutionKind};
@@ -255,26 +256,58 @@ pub async fn resolved(
     query.fetch_all(&mut *db.reading().await?).await?.iter().map(exception).collect()
 }
 
-/// Exceptions whose order number is unknown here, newest first, at most `limit`; `search` is a prefix of the order number or
-/// transaction id.
+/// Which exceptions whose order number is unknown here are wanted; what is empty does not choose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unmatched {
+    /// The beginning of the order number or of the transaction id.
+    pub search: String,
+    pub kind: Option<ExceptionKind>,
+    /// When it was seen first.
+    pub seen: Span,
+}
+
+/// The statement of [`without_order`]. The kinds are written as in the definition of the index `exceptions_without_order`, so that it
+/// serves; what is searched for is a range of two others.
+pub(super) fn without_order_sql(is_searched: bool) -> String {
+    let kinds = ExceptionKind::MAY_LACK_ORDER.map(|kind| format!("'{}'", kind.name())).join(", ");
+    let begins = match is_searched {
+        true => {
+            "AND ((e.out_trade_no >= $7 AND e.out_trade_no < $8) OR (e.transaction_id >= $7 AND e.transaction_id < $8))"
+        }
+        false => "",
+    };
+    format!(
+        "{} AS e WHERE e.kind IN ({kinds}) AND NOT EXISTS \
+         (SELECT 1 FROM orders AS o WHERE o.out_trade_no = e.out_trade_no) \
+         AND ($1 = '' OR e.kind = $1) AND e.first_seen_at >= $2 AND e.first_seen_at < $3 \
+         AND (e.first_seen_at, e.id) < ($4, $5) {begins} ORDER BY e.first_seen_at DESC, e.id DESC LIMIT $6",
+        EXCEPTIONS.select
+    )
+}
+
+/// Exceptions whose order number is unknown here, newest first, at most `limit`; `before` is a place in that order.
 ///
 /// # Errors
 /// [`DbError`].
-pub async fn without_order(db: &Db, search: &str, limit: i64) -> Result<Vec<Exception>, DbError> {
-    let sql = format!(
-        "{} AS e WHERE NOT EXISTS \
-         (SELECT 1 FROM orders AS o WHERE o.out_trade_no = e.out_trade_no) \
-         AND ((e.out_trade_no >= $1 AND e.out_trade_no < $2) \
-         OR (e.transaction_id >= $1 AND e.transaction_id < $2)) \
-         ORDER BY first_seen_at DESC, id DESC LIMIT $3",
-        EXCEPTIONS.select
-    );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(search)
-        .bind(format!("{search}\u{10FFFF}"))
-        .bind(limit)
-        .fetch_all(&mut *db.reading().await?)
-        .await?;
+pub async fn without_order(
+    db: &Db,
+    wanted: &Unmatched,
+    before: Option<(UnixMillis, &str)>,
+    limit: i64,
+) -> Result<Vec<Exception>, DbError> {
+    let is_searched = !wanted.search.is_empty();
+    let (at, id) = before.unwrap_or((UnixMillis::new(i64::MAX), ""));
+    let mut query = sqlx::query(AssertSqlSafe(without_order_sql(is_searched)))
+        .bind(wanted.kind.map_or("", ExceptionKind::name))
+        .bind(wanted.seen.from.map_or(i64::MIN, UnixMillis::get))
+        .bind(wanted.seen.to.map_or(i64::MAX, UnixMillis::get))
+        .bind(at.get())
+        .bind(id)
+        .bind(limit);
+    if is_searched {
+        query = query.bind(wanted.search.as_str()).bind(format!("{}\u{10FFFF}", wanted.search));
+    }
+    let rows = query.fetch_all(&mut *db.reading().await?).await?;
     rows.iter().map(exception).collect()
 }
 

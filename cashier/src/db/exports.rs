@@ -20,10 +20,13 @@ pub enum Content {
     Ledger,
     /// What bill and books of a day do not agree on.
     Bill,
+    /// Payments whose order number is unknown here.
+    Unmatched,
 }
 
 impl Content {
-    pub const ALL: [Content; 4] = [Content::Orders, Content::Refunds, Content::Ledger, Content::Bill];
+    pub const ALL: [Content; 5] =
+        [Content::Orders, Content::Refunds, Content::Ledger, Content::Bill, Content::Unmatched];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -31,6 +34,7 @@ impl Content {
             Content::Refunds => "refunds",
             Content::Ledger => "ledger",
             Content::Bill => "bill",
+            Content::Unmatched => "unmatched",
         }
     }
 

@@ -24,6 +24,8 @@ pub struct LedgerRow {
     pub seq: Option<i64>,
     pub balance_after: Option<Fen>,
     pub author: String,
+    /// What kind of actor the author is, as stored.
+    pub author_kind: String,
     pub reason: String,
 }
 
@@ -41,6 +43,7 @@ fn ledger_row(row: &AnyRow) -> Result<LedgerRow, DbError> {
         seq: row.get("seq")?,
         balance_after: row.fen_optional("balance_after")?,
         author: row.get("author")?,
+        author_kind: row.get("author_kind")?,
         reason: row.get("reason")?,
     })
 }
@@ -50,7 +53,7 @@ fn ledger_row(row: &AnyRow) -> Result<LedgerRow, DbError> {
 /// # Errors
 /// [`DbError`].
 pub async fn rows(db: &Db, span: Span, after: Option<&After>, limit: i64) -> Result<Vec<LedgerRow>, DbError> {
-    const ROWS: &str = "SELECT at, out_trade_no, entry, user_id, amount, seq, balance_after, author, reason FROM ledger \
+    const ROWS: &str = "SELECT at, out_trade_no, entry, user_id, amount, seq, balance_after, author, author_kind, reason FROM ledger \
          WHERE (at, out_trade_no, entry) > ($1, $2, $3) AND at < $4 ORDER BY at, out_trade_no, entry LIMIT $5";
     let first = span.from.map_or(i64::MIN, UnixMillis::get);
     let (at, number, entry) = match after {

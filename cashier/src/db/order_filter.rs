@@ -101,6 +101,19 @@ const REFUNDED: &str = "EXISTS (SELECT 1 FROM refunds AS r WHERE r.out_trade_no 
      AND r.transaction_id = orders.transaction_id AND r.state <> 'closed')";
 
 impl Filter {
+    /// When the orders have the time by which they are listed.
+    pub(super) fn own_span(&self) -> Span {
+        match self.sort {
+            Sort::Placed => self.placed,
+            Sort::Paid => self.paid,
+        }
+    }
+
+    /// Whether none of its orders is paid.
+    pub(super) fn is_of_unpaid(&self) -> bool {
+        self.sort == Sort::Placed && !self.states.is_empty() && !self.states.contains(&State::Paid)
+    }
+
     /// How the orders are found, and what a search led to.
     pub(super) async fn walk(&self, db: &Db) -> Result<(Walk, Leads), DbError> {
         let leads = match &self.search {
@@ -164,6 +177,9 @@ impl Filter {
         {
             // Written out as in its definition, so that the index of the few open orders serves the states that are seldom.
             walk.within("state IN ('created', 'pending')");
+            if [State::Created, State::Pending].iter().all(|state| self.states.contains(state)) {
+                return;
+            }
         }
         // The names are constants of the enum, so they can stand in the statement unescaped.
         let words: Vec<_> = self.states.iter().map(|state| format!("'{}'", state.name())).collect();

@@ -111,7 +111,8 @@ impl Walk {
         self.rest.is_empty() || self.is_set
     }
 
-    fn conditions(&self) -> String {
+    /// The whole filter as one condition.
+    pub(super) fn conditions(&self) -> String {
         let all: Vec<_> = self.range.iter().chain(&self.rest).map(String::as_str).collect();
         if all.is_empty() { "true".to_owned() } else { all.join(" AND ") }
     }

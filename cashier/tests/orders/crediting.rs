@@ -2,6 +2,7 @@
 
 use cashier::NoticeAnswer;
 use cashier::Settings;
+use cashier::db::exceptions::Unmatched;
 use recharge::{ExceptionKind, LatePayment, RefundState};
 use sandbox::{Faults, NotifyFaults, Pay};
 use tokio::task::JoinSet;
@@ -169,7 +170,8 @@ async fn an_unknown_order_is_kept_and_answered_fail_for_an_hour_then_success() {
         let number = order.out_trade_no.as_str();
         let transaction = open[0].transaction_id.clone().unwrap();
         for (search, found) in [("", 1), (&number[..10], 1), (transaction.as_str(), 1), ("x", 0)] {
-            let alone = harness.cashier.exceptions_without_order(search, 10).await.unwrap();
+            let wanted = Unmatched { search: search.to_owned(), ..Unmatched::default() };
+            let alone = harness.cashier.exceptions_without_order(&wanted, None, 10).await.unwrap();
             assert_eq!(alone.len(), found, "{search}");
         }
         assert_eq!(harness.count("SELECT COUNT(*) FROM ledger").await, 0);

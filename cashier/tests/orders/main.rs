@@ -6,6 +6,7 @@ mod channels;
 mod checking;
 mod crediting;
 mod idempotency;
+mod instances;
 mod outage;
 mod placing;
 mod querying;

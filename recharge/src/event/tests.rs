@@ -3,12 +3,13 @@
 use super::*;
 
 /// One detail of each kind as older versions stored it, and what a page reads of it now.
-const STORED: [(&str, &str); 29] = [
+const STORED: [(&str, &str); 30] = [
     ("created", r#"{"total_fee":1990,"bonus":100,"from":"203.0.113.7"}"#),
     ("prepaid", r#"{"code_version":2}"#),
     ("prepay_failed", r#"{"result":"SYSTEMERROR"}"#),
     ("queried", r#"{"by":"schedule","result":"NOTPAY"}"#),
     ("queried", r#"{"from":"lin","result":"SUCCESS","sign_type":"MD5","fields":{"total_fee":"1990"}}"#),
+    ("query_failed", r#"{"result":"WeChat Pay did not answer within 5000 ms","by":"schedule"}"#),
     (
         "notice",
         r#"{"from":"203.0.113.41","result":"SUCCESS","sign_type":"MD5","fields":{"total_fee":"1990"}}"#,

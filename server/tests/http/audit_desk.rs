@@ -121,8 +121,12 @@ async fn the_csv_has_what_the_filter_chooses_to_the_last_row_and_no_formula() {
         assert_eq!(all.trim_end().lines().count(), 1 + 60 + 2_300, "{}", &all[..200]);
         let one = get("who=wang&what=note_1").await;
         assert_eq!(one.trim_end().lines().count(), 1 + 30);
-        assert!(one.contains("\"2026-03-15 00:59:00\",\"wang\",\"note_1\",\"S59\""), "{one}");
+        assert!(one.contains("2026-03-15 00:59:00,\"wang\",\"note_1\",\"S59\",,"), "{one}");
         assert!(get("what=note_2").await.contains(",\"'=1+100\","), "a formula is text");
+        let heads = |all: &str| all.trim_start_matches('\u{FEFF}').lines().next().unwrap().to_owned();
+        assert!(heads(&all).starts_with("\"时间\",\"操作人\",\"操作\",\"对象\",\"金额（元）\""), "{}", heads(&all));
+        let english = get("who=wang&what=note_1&lang=en").await;
+        assert!(heads(&english).starts_with("\"Time\",\"Who\",\"What\",\"Object\",\"Amount (yuan)\""), "{}", heads(&english));
         let stranger = site.get("/admin/audit.csv").send().await.unwrap();
         assert_eq!(stranger.status(), reqwest::StatusCode::SEE_OTHER);
         let page = shown(&site, &viewer, "/admin/audit?who=wang&before=1-x").await;

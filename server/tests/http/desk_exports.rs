@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use sqlx::Connection as _;
 
 use super::{
-    common::{Site, on_both},
+    common::{Site, on_both, paid as sent, signed},
     money::{led_to, shown},
     operators::cookie,
 };
@@ -83,6 +83,8 @@ async fn a_csv_has_exactly_the_rows_of_the_filter_and_no_cell_is_a_formula() {
         for (list, filter, has) in [
             ("refunds", "", "\"退款单号\""),
             ("ledger", "", "\"变动（元）\""),
+            ("ledger", "", ",\"充值\",10.00,10.00,"),
+            ("ledger", "", ",\"按规则\",\"付款\",\"credit\""),
             ("bill", "day=20260315", "\"差异\""),
         ] {
             let page = asked(&site, &cookie, list, filter, "csv").await;
@@ -92,6 +94,58 @@ async fn a_csv_has_exactly_the_rows_of_the_filter_and_no_cell_is_a_formula() {
         let page = asked(&site, &cookie, "orders", "", "xlsx").await;
         let bytes = file(&site, &cookie, &page).await.bytes().await.unwrap();
         assert!(bytes.starts_with(b"PK"), "a zip file");
+    })
+    .await;
+}
+
+/// No export is under way, so that the same operator may have another.
+const QUIET: &str =
+    "(SELECT 1 AS n WHERE NOT EXISTS (SELECT 1 FROM exports WHERE state = 'running')) AS quiet";
+
+#[tokio::test]
+async fn payments_without_an_order_are_exported_from_the_pages_that_list_them() {
+    on_both(async |site| {
+        let cookie = cookie(&site).await;
+        let (number, _) = site.placed("lin", "10").await;
+        // What has an order stands in the list of orders.
+        site.notice(signed(sent(&number, "1"))).await;
+        let strays = ["SM20200101000000AAAAAAAAAAAAAAAA", "SM20200101000000BBBBBBBBBBBBBBBB"];
+        for (stray, transaction) in strays.iter().zip(["4200001234202603151234567891", "4200001234202603151234567892"]) {
+            let mut stray = sent(stray, "123456");
+            stray.set("transaction_id", transaction);
+            site.notice(signed(stray)).await;
+        }
+        assert_eq!(site.count("exceptions").await, 3);
+        let listed = shown(&site, &cookie, "/admin/orders?exception=unknown_order").await;
+        let link = "/admin/exports?list=unmatched&amp;filter=exception%3Dunknown_order\"";
+        assert!(listed.contains(strays[0]) && listed.contains(link), "{listed}");
+        let open = shown(&site, &cookie, "/admin/exceptions").await;
+        assert!(open.contains("/admin/exports?list=unmatched\""), "{open}");
+        let asking = shown(&site, &cookie, "/admin/exports?list=unmatched").await;
+        assert!(asking.contains("没有对应订单的付款"), "{asking}");
+        for (filter, rows) in
+            [("", 2), (format!("q={}", strays[1]).as_str(), 1), ("exception=other_app", 0), ("to=2020-01-01", 0)]
+        {
+            let page = asked(&site, &cookie, "unmatched", filter, "csv").await;
+            let text = file(&site, &cookie, &page).await.text().await.unwrap();
+            assert!(text.starts_with("\u{FEFF}\"首次看到\",\"异常\",\"订单号\","), "{text}");
+            assert_eq!(text.lines().count(), 1 + rows, "{filter}: {text}");
+            assert!(!text.contains(&number), "{text}");
+            assert_eq!(text.contains(&format!("\"\t{}\",\"\t4200001234202603151234567892\",1234.56,\"CNY\",2026-", strays[1])), rows > 0, "{text}");
+            until(&site, QUIET).await;
+            let ended = format!("audit WHERE action = 'export_ended' AND subject = 'unmatched' AND after LIKE '%\"rows\":{rows}%'");
+            assert!(site.count(&ended).await > 0, "{ended}");
+        }
+        let first = format!("UPDATE exceptions SET settled_at = 1, settled_by = 'lin', settled_by_kind = 'operator', settled_how = 'dismissed', settled_reason = '=1+1' WHERE out_trade_no = '{}'", strays[0]);
+        site.run(&first).await;
+        let page = asked(&site, &cookie, "unmatched", "", "csv").await;
+        let text = file(&site, &cookie, &page).await.text().await.unwrap();
+        assert!(text.contains("\"已忽略\",\"lin\",1970-01-01 08:00:00,\"'=1+1\""), "{text}");
+        until(&site, QUIET).await;
+        let page = asked(&site, &cookie, "unmatched", "", "xlsx").await;
+        assert!(file(&site, &cookie, &page).await.bytes().await.unwrap().starts_with(b"PK"), "a zip file");
+        let wrong = led_to(&site, &cookie, "/admin/exports", &[("list", "unmatched"), ("filter", "state=paid"), ("format", "csv")]).await;
+        assert!(wrong.starts_with("/admin/exports?list=unmatched"), "{wrong}");
     })
     .await;
 }

@@ -59,6 +59,13 @@ async fn a_page_that_is_out_of_date_closes_nothing() {
         }
         let page = shown(&site, &cookie, &format!("{order}?said=moved")).await;
         assert!(page.contains("这一页打开之后订单有了变化"), "{page}");
+        // When each message came, from where, and what it is; the payer stays hidden.
+        let list = page.split("id=\"ev-t\"").nth(1).unwrap().split("</table>").next().unwrap();
+        assert!(
+            list.contains("href=\"#evidence-") && list.contains("127.0.0.1") && list.contains("¥"),
+            "{list}"
+        );
+        assert!(page.contains("付款银行") && page.contains(">•••<"), "{page}");
         // The evidence stands beside what the order says.
         assert!(page.contains("逐项核对") && page.contains("一致") && !page.contains("不一致"), "{page}");
     })

@@ -141,6 +141,31 @@ async fn no_word_says_that_money_went_back_before_it_did() {
 }
 
 #[tokio::test]
+async fn a_query_that_failed_is_named_on_the_time_line_and_where_the_last_one_stands() {
+    on_both(async |site| {
+        let cookie = cookie(&site).await;
+        let (number, _) = site.placed("lin", "10").await;
+        let path = format!("/admin/orders/{number}");
+        site.faults(json!({"answer": "500"})).await;
+        let back = led_to(&site, &cookie, &format!("{path}/ask"), &[]).await;
+        assert_eq!(back, format!("{path}?said=busy"));
+        assert_eq!(site.count("events WHERE kind = 'query_failed' AND detail LIKE '%admin%'").await, 1);
+        for (lang, event, last) in [
+            ("zh", "向微信查询失败，订单未变", "结果：查询失败"),
+            ("en", "The query of WeChat failed; the order is as it was", ": the query failed"),
+        ] {
+            let page = shown(&site, &cookie, &format!("{path}?lang={lang}")).await;
+            assert!(page.contains(event) && page.contains(last), "{lang}: {page}");
+        }
+        site.faults(json!({})).await;
+        led_to(&site, &cookie, &format!("{path}/ask"), &[]).await;
+        let page = shown(&site, &cookie, &format!("{path}?lang=zh")).await;
+        assert!(page.contains("向微信查询失败") && !page.contains("结果：查询失败"), "{page}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_wrong_amount_that_a_query_put_right_is_named_by_what_was_credited() {
     on_both(async |site| {
         let cookie = cookie(&site).await;

@@ -6,7 +6,7 @@ use cashier::db::audit::{AuditFilter, AuditRow};
 use leptos::prelude::*;
 use wxpay::{OutTradeNo, UnixMillis};
 
-use super::audit_words::{ACTIONS, action_word, values};
+use super::audit_words::{ACTIONS, action_word, source, values};
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
 use crate::components::{self, Clock};
@@ -155,10 +155,7 @@ fn table(lang: Lang, found: &[AuditRow]) -> impl IntoView + use<> {
 }
 
 fn row(lang: Lang, entry: &AuditRow) -> impl IntoView + use<> {
-    let source = match entry.address.as_str() {
-        "console" => lang.t(text::CONSOLE).to_owned(),
-        address => address.to_owned(),
-    };
+    let source = source(lang, &entry.address);
     view! {
         <tr>
             <th scope="row">{components::time(entry.at, Clock::Full)}</th>

@@ -1,13 +1,15 @@
 //! Words about the audit: what was done, and what was before and after it.
 
+use cashier::db::audit::AuditRow;
 use recharge::role::Role;
 use serde_json::Value;
 use wxpay::Fen;
 
+use super::exports::{Cell, csv};
 use super::filter_words::filter_words;
 use super::people_words::role_word;
 use crate::components::money;
-use crate::text::{Lang, Text, audit as text};
+use crate::text::{Lang, Text, audit as text, export};
 
 /// The actions that this version writes, with their words.
 pub const ACTIONS: [(&str, Text); 48] = [
@@ -152,6 +154,60 @@ fn shown(lang: Lang, name: &str, value: &Value) -> Option<String> {
     }
 }
 
+/// The headings of the audit's file: words for people, and at the end what is stored.
+const OF_FILE: [Text; 11] = [
+    text::TIME,
+    text::WHO,
+    text::WHAT,
+    text::OBJECT,
+    export::AMOUNT,
+    text::BEFORE,
+    text::AFTER,
+    text::SOURCE,
+    text::CODE,
+    text::CODE_BEFORE,
+    text::CODE_AFTER,
+];
+
+/// The beginning of the audit's file.
+pub fn csv_head(lang: Lang) -> String {
+    let heads = OF_FILE.map(|head| Cell::text(lang.t(head)));
+    format!("{}{}", csv::MARK, csv::line(&heads))
+}
+
+/// An entry in the audit's file.
+pub fn csv_line(lang: Lang, entry: &AuditRow) -> String {
+    csv::line(&[
+        Cell::Time(entry.at),
+        Cell::text(&entry.operator),
+        Cell::text(action_word(lang, &entry.action)),
+        Cell::text(&entry.subject),
+        amount(entry).map_or(Cell::Empty, Cell::Fen),
+        Cell::text(values(lang, &entry.before)),
+        Cell::text(values(lang, &entry.after)),
+        Cell::text(source(lang, &entry.address)),
+        Cell::text(&entry.action),
+        Cell::text(&entry.before),
+        Cell::text(&entry.after),
+    ])
+}
+
+/// The money that an entry is about: what it came to, else what it was before.
+fn amount(entry: &AuditRow) -> Option<Fen> {
+    [&entry.after, &entry.before].into_iter().find_map(|stored| {
+        let all: Value = serde_json::from_str(stored).ok()?;
+        all.get("amount")?.as_i64().map(Fen::new)
+    })
+}
+
+/// Where an action came from.
+pub fn source(lang: Lang, address: &str) -> String {
+    match address {
+        "console" => lang.t(text::CONSOLE).to_owned(),
+        address => address.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,5 +227,33 @@ mod tests {
         for (stored, words) in table {
             assert_eq!(values(Lang::Zh, stored), words, "{stored}");
         }
+    }
+
+    #[test]
+    fn a_line_of_the_file_has_words_and_yuan_and_at_its_end_what_is_stored() {
+        let entry = AuditRow {
+            id: "1".to_owned(),
+            at: wxpay::UnixMillis::from_beijing("20260315100000").unwrap(),
+            operator: "lin".to_owned(),
+            action: "refund".to_owned(),
+            subject: "SM1".to_owned(),
+            address: "console".to_owned(),
+            before: r#"{"amount":1000}"#.to_owned(),
+            after: r#"{"amount":405,"reason":"退"}"#.to_owned(),
+        };
+        let stored = r#""refund","{""amount"":1000}","{""amount"":405,""reason"":""退""}""#;
+        for (lang, words) in [
+            (Lang::Zh, r#""退款","SM1",4.05,"金额 ¥10.00","金额 ¥4.05 · 原因 退","命令行""#),
+            (Lang::En, r#""Refund","SM1",4.05,"amount ¥10.00","amount ¥4.05 · reason 退","Console""#),
+        ] {
+            let line = format!("2026-03-15 10:00:00,\"lin\",{words},{stored}\r\n");
+            assert_eq!(csv_line(lang, &entry), line);
+            let (head, columns) = (csv_head(lang), OF_FILE.len());
+            assert_eq!(head.split(',').count(), columns, "{head}");
+        }
+        let formula =
+            AuditRow { subject: "=1+1".to_owned(), before: "{}".to_owned(), after: "-1".to_owned(), ..entry };
+        let line = csv_line(Lang::Zh, &formula);
+        assert!(line.contains("\"'=1+1\",,") && line.ends_with("\"'-1\"\r\n"), "{line}");
     }
 }

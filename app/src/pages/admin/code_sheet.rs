@@ -7,7 +7,7 @@ use recharge::static_code::StaticCode;
 use wxpay::{Fen, ProductId};
 
 use super::extract::OperatorRequest;
-use super::frame::{absent, failed, page, way_back};
+use super::frame::{absent, failed, printed_page, way_back};
 use crate::checkout::qr_markup;
 use crate::components::{self, big_money, money};
 use crate::layout::Tab;
@@ -28,17 +28,26 @@ pub async fn show(
         Err(error) => return failed(&service, &request, Tab::Codes, &error).await,
     };
     let (lang, site) = (request.lang, service.site.clone());
-    page(&service, &request, Tab::Codes, lang.t(text::SHEET).to_owned(), move || {
+    printed_page(&service, &request, Tab::Codes, lang.t(text::SHEET).to_owned(), move || {
         let stopped = code.stopped_at.map(|_| components::notice(Some("warn"), lang.t(text::STOPPED_NOTE)));
         let scan = site.scan_url(code.shown().as_str()).map(|href| view! {
             <a class="button" href=href target="_blank" rel="noopener">{lang.t(crate::text::dialog::SANDBOX_SCAN)}</a>
         });
+        // A code that nobody may scan any more is not put up.
+        let is_on = code.stopped_at.is_none();
+        let print = is_on.then(|| view! {
+            <button class="button scripted" data-kind="solid" type="button" data-print="">{lang.t(text::PRINT)}</button>
+        });
+        let hint = is_on.then(|| view! { <p class="note">{lang.t(text::PRINT_HINT)}</p> });
         view! {
-            <div class="no-print stack">
+            <div class="no-print">
                 {way_back(lang.t(text::BACK), links::CODES.to_owned())}
+                <div class="page-head">
+                    <h1>{lang.t(text::SHEET)}</h1>
+                    <div class="row">{scan}{print}</div>
+                </div>
                 {stopped}
-                {code.stopped_at.is_none().then(|| view! { <p class="note">{lang.t(text::PRINT_HINT)}</p> })}
-                <div class="row">{scan}</div>
+                {hint}
             </div>
             {sheet(lang, &site, &code)}
         }
@@ -63,7 +72,7 @@ fn sheet(lang: Lang, site: &SiteSettings, code: &StaticCode) -> impl IntoView + 
     };
     view! {
         <article class="card sheet" data-width="narrow">
-            <h1>{site.name.clone()}</h1>
+            <h2>{site.name.clone()}</h2>
             <p class="label">{lang.fill(crate::text::dialog::ACCOUNT, &[("user", code.user.shown_name())])}</p>
             <p>{big_money(code.total_fee, "l")}</p>
             {bonus.map(|bonus| view! { <p class="note">{bonus}</p> })}

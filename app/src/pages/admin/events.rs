@@ -61,6 +61,9 @@ fn read(lang: Lang, event: &Event) -> Line {
                 signed(*sign_type),
             ])
         }
+        EventDetail::QueryFailed { result, by } => {
+            plain(text::E_QUERY_FAILED).warn().notes([who(by), Some(result.clone())])
+        }
         EventDetail::Notice { from, sign_type, fields } => {
             let notes = [Some(from.clone()), amount_note(lang, Some(fields)), signed(*sign_type)];
             Line { verdict: Some((lang.t(text::EV_ACCEPT), None)), ..plain(text::E_NOTICE_OK).notes(notes) }
@@ -218,10 +221,11 @@ pub fn answer(lang: Lang, word: &str) -> String {
     lang.t(words).to_owned()
 }
 
-/// The time and the result of the last query, in words.
+/// The time and the result of the last query, in words; one that failed is one, too.
 pub fn last_query(lang: Lang, line: &[Event]) -> Option<(UnixMillis, String)> {
     line.iter().rev().find_map(|event| match &event.detail {
         EventDetail::Queried { result, .. } => Some((event.at, answer(lang, result))),
+        EventDetail::QueryFailed { .. } => Some((event.at, lang.t(answer_text::FAILED).to_owned())),
         _ => None,
     })
 }
@@ -236,6 +240,7 @@ pub fn latest_change(lang: Lang, events: &[Event]) -> Option<String> {
                 | EventDetail::Repeated { .. }
                 | EventDetail::NotPaid { .. }
                 | EventDetail::Queried { .. }
+                | EventDetail::QueryFailed { .. }
                 | EventDetail::RefundNotice { .. }
         )
     };

@@ -3,12 +3,12 @@
 use leptos::prelude::*;
 use recharge::event::{Event, EventDetail};
 use recharge::{ExceptionKind, Order};
-use wxpay::{AppId, Evidence};
+use wxpay::{AppId, Evidence, UnixMillis};
 
 use super::events::{actor, fields, title, total_fee};
 use crate::components::{self, Clock, money, pill};
 use crate::icons::{self, Icon};
-use crate::text::{Lang, Text, common, order as text};
+use crate::text::{Lang, Text, common, order as text, orders};
 
 /// What the order says of itself.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,109 @@ fn comparison(lang: Lang, ours: &OurSide<'_>, fields: &Evidence) -> Option<impl 
     })
 }
 
+/// Where a message came from, or who asked for it.
+fn source(lang: Lang, event: &Event) -> Option<String> {
+    match &event.detail {
+        EventDetail::Notice { from, .. } => Some(from.clone()),
+        EventDetail::Queried { by, .. } => by.as_ref().map(|by| actor(lang, by)),
+        _ => None,
+    }
+}
+
+/// Every message that is kept as evidence: when, from where, what. Its drawer has all of it.
+pub fn list(lang: Lang, events: &[Event]) -> Option<impl IntoView + use<>> {
+    let rows: Vec<_> = events
+        .iter()
+        .enumerate()
+        .filter_map(|(index, event)| Some(row(lang, index, event, fields(event)?)))
+        .collect();
+    (!rows.is_empty()).then(|| {
+        view! {
+            <div class="card">
+                <div class="table-box" role="region" aria-labelledby="ev-t" tabindex="0">
+                    <table class="table">
+                        <caption><strong id="ev-t">{lang.t(text::EV_LIST)}</strong>{lang.t(text::EV_HIDDEN)}</caption>
+                        <thead>
+                            <tr>
+                                <th scope="col">{lang.t(orders::C_TIME)}</th>
+                                <th scope="col" data-wide="">{lang.t(text::EV_FROM)}</th>
+                                <th scope="col">{lang.t(text::EV_WHAT)}</th>
+                            </tr>
+                        </thead>
+                        <tbody>{rows}</tbody>
+                    </table>
+                </div>
+            </div>
+        }
+    })
+}
+
+fn row(lang: Lang, index: usize, event: &Event, fields: &Evidence) -> impl IntoView + use<> {
+    let from = source(lang, event).unwrap_or_else(|| "–".to_owned());
+    let title = title(lang, event).0;
+    let sum = ["total_fee", "amount.total"].into_iter().find_map(|name| {
+        let fee = fields.get(name)?;
+        Some(readable(fields, name, fee))
+    });
+    let number = fields.get("transaction_id").map(str::to_owned);
+    view! {
+        <tr>
+            <th scope="row">
+                {components::time(event.at, Clock::NoYear)}
+                <span class="note only-phone wrap">{from.clone()}</span>
+            </th>
+            <td data-wide="" class="wrap">{from}</td>
+            <td class="wrap">
+                <a href=format!("#evidence-{index}")>{title}</a>
+                <span class="note line-of">{sum}" "<span class="mono">{number}</span></span>
+            </td>
+        </tr>
+    }
+}
+
+/// What a field of a message of either protocol is, in words, where that is known.
+fn field_word(name: &str) -> Option<Text> {
+    Some(match name {
+        "out_trade_no" => text::EV_NUMBER,
+        "transaction_id" => text::TRANSACTION,
+        "total_fee" | "amount.total" => text::EV_SUM,
+        "cash_fee" => text::EV_CASH,
+        "fee_type" | "amount.currency" => text::EV_CURRENCY,
+        "appid" => text::APPID,
+        "mch_id" | "mchid" => text::EV_MERCHANT,
+        "time_end" | "success_time" => text::PAID_AT,
+        "trade_type" => text::EV_WAY,
+        "trade_state" => text::EV_STATE,
+        "bank_type" => text::EV_BANK,
+        _ => return None,
+    })
+}
+
+/// A value as people write it: sums in their currency, times with their separators. Others stay as they are.
+fn readable(fields: &Evidence, name: &str, value: &str) -> String {
+    let read = match name {
+        "total_fee" | "cash_fee" | "amount.total" => {
+            let fee_type = fields.get("fee_type").or_else(|| fields.get("amount.currency")).unwrap_or("CNY");
+            value.parse().ok().map(|fen| crate::money::amount(fen, fee_type))
+        }
+        "time_end" => UnixMillis::from_beijing(value).map(UnixMillis::to_beijing_text),
+        _ => None,
+    };
+    read.unwrap_or_else(|| value.to_owned())
+}
+
+/// One field: its word above its name, and its value as people write it above what was sent.
+fn field(lang: Lang, fields: &Evidence, name: &str, value: &str) -> impl IntoView + use<> {
+    let shown = readable(fields, name, value);
+    let raw = (shown != value).then(|| view! { <span class="note mono line-of">{value.to_owned()}</span> });
+    let (name, word) = (name.to_owned(), field_word(name));
+    let head = match word {
+        Some(word) => view! { {lang.t(word)}<span class="note mono line-of">{name}</span> }.into_any(),
+        None => view! { <span class="mono">{name}</span> }.into_any(),
+    };
+    view! { <tr><th scope="row" class="wrap">{head}</th><td class="wrap"><span class="mono">{shown}</span>{raw}</td></tr> }
+}
+
 /// One drawer for each event with evidence; a link's `:target` opens it, without script.
 pub fn drawers(lang: Lang, events: &[Event], ours: Option<&OurSide<'_>>) -> impl IntoView + use<> {
     let drawers: Vec<_> = events
@@ -86,13 +189,10 @@ fn drawer(
     let id = format!("evidence-{index}");
     let title_id = format!("evidence-title-{index}");
     let (title, tone) = title(lang, event);
-    let (from, sign_type, expected_fee) = match &event.detail {
-        EventDetail::Notice { from, sign_type, .. } => (Some(from.clone()), *sign_type, None),
-        EventDetail::Queried { by, sign_type, .. } => {
-            (by.as_ref().map(|by| actor(lang, by)), *sign_type, None)
-        }
-        EventDetail::Exception { sign_type, expected_fee, .. } => (None, *sign_type, *expected_fee),
-        _ => (None, None, None),
+    let (sign_type, expected_fee) = match &event.detail {
+        EventDetail::Notice { sign_type, .. } | EventDetail::Queried { sign_type, .. } => (*sign_type, None),
+        EventDetail::Exception { sign_type, expected_fee, .. } => (*sign_type, *expected_fee),
+        _ => (None, None),
     };
     let verdict = match &event.detail {
         EventDetail::Exception { kind, .. } if *kind != ExceptionKind::Late => {
@@ -100,7 +200,7 @@ fn drawer(
         }
         _ => pill(lang.t(text::EV_ACCEPT), None),
     };
-    let from = from.map(|from| {
+    let from = source(lang, event).map(|from| {
         view! {
             <dt>{lang.t(text::EV_FROM)}</dt><dd><span class="mono">{from}</span></dd>
         }
@@ -113,10 +213,7 @@ fn drawer(
             <dt>{lang.t(text::EV_OURS)}</dt><dd>{money(fee)}</dd>
         }
     });
-    let rows: Vec<_> = fields
-        .iter()
-        .map(|(name, value)| view! { <tr><th scope="row" class="mono">{name.to_owned()}</th><td class="mono wrap">{value.to_owned()}</td></tr> })
-        .collect();
+    let rows: Vec<_> = fields.iter().map(|(name, value)| field(lang, fields, name, value)).collect();
     let heading = view! { <h2 id=title_id.clone()>{title}</h2> };
     view! {
         <dialog class="drawer" id=id aria-labelledby=title_id>
@@ -139,5 +236,30 @@ fn drawer(
                 </table>
             </div>
         </dialog>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_and_times_are_written_as_people_do_and_all_else_as_it_was_sent() {
+        let of = |fee_type: &str| {
+            let fields = [("total_fee", "123456"), ("time_end", "20260315100000"), ("fee_type", fee_type)];
+            let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Evidence::from(std::collections::BTreeMap::from(fields))
+        };
+        for (fee_type, name, value, shown) in [
+            ("CNY", "total_fee", "123456", "¥1,234.56"),
+            ("USD", "total_fee", "123456", "USD 1,234.56"),
+            ("USD", "amount.total", "5", "USD 0.05"),
+            ("CNY", "total_fee", "many", "many"),
+            ("CNY", "time_end", "20260315100000", "2026-03-15 10:00:00"),
+            ("CNY", "time_end", "soon", "soon"),
+            ("CNY", "bank_type", "OTHERS", "OTHERS"),
+        ] {
+            assert_eq!(readable(&of(fee_type), name, value), shown, "{name} {value}");
+        }
     }
 }

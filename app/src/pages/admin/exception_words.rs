@@ -1,10 +1,13 @@
 //! What the pages say of an exception: its amount, what was stated and expected, and how far its resolution has come.
 
+use std::collections::BTreeMap;
+
 use leptos::prelude::*;
 use recharge::Exception;
 use recharge::exception::ResolutionKind;
 use recharge::refund::{Refund, RefundState};
-use wxpay::Fen;
+use serde_json::Value;
+use wxpay::{Evidence, Fen};
 
 use super::refunds::state_word;
 use crate::components::{money, pill};
@@ -30,6 +33,14 @@ pub fn notes(lang: Lang, found: &Exception) -> Vec<String> {
     }]
 }
 
+/// The fields that WeChat sent.
+pub fn evidence_of(payment: &Exception) -> Evidence {
+    let fields: BTreeMap<String, Value> = serde_json::from_str(&payment.evidence).unwrap_or_default();
+    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let fields: BTreeMap<_, _> = fields.into_iter().map(|(name, value)| (name, text(value))).collect();
+    Evidence::from(fields)
+}
+
 /// The refund with which an exception was resolved.
 pub fn refund_of<'r>(found: &Exception, refunds: &'r [Refund]) -> Option<&'r Refund> {
     let id = found.id();
@@ -39,13 +50,11 @@ pub fn refund_of<'r>(found: &Exception, refunds: &'r [Refund]) -> Option<&'r Ref
         .find(|refund| refund.exception.as_ref() == Some(&id) && refund.state != RefundState::Closed)
 }
 
-/// How far the resolution has come. `refund` is that of [`refund_of`]: a payment that is to go back is no payment that went
-/// back.
-pub fn state_pill(lang: Lang, found: &Exception, refund: Option<&Refund>) -> impl IntoView + use<> {
-    let Some(resolution) = &found.resolution else {
-        return pill(lang.t(exception::OPEN), Some("warn")).into_any();
-    };
-    let (word, tone): (Text, _) = match (resolution.how, refund) {
+/// How far the resolution has come, with its tone. `refund` is that of [`refund_of`]: a payment that is to go back is no payment
+/// that went back.
+pub fn state_of(found: &Exception, refund: Option<&Refund>) -> (Text, Option<&'static str>) {
+    let Some(resolution) = &found.resolution else { return (exception::OPEN, Some("warn")) };
+    match (resolution.how, refund) {
         (ResolutionKind::Credit, _) => (resolve::CREDITED, None),
         (ResolutionKind::TakeBack, _) => (resolve::TAKEN_BACK, None),
         (ResolutionKind::Dismiss, _) => (resolve::DISMISSED, None),
@@ -58,8 +67,13 @@ pub fn state_pill(lang: Lang, found: &Exception, refund: Option<&Refund>) -> imp
             RefundState::Requested | RefundState::Submitted => (state::REFUNDING, Some("open")),
             other => state_word(other),
         },
-    };
-    pill(lang.t(word), tone).into_any()
+    }
+}
+
+/// The same on a page.
+pub fn state_pill(lang: Lang, found: &Exception, refund: Option<&Refund>) -> impl IntoView + use<> {
+    let (word, tone) = state_of(found, refund);
+    pill(lang.t(word), tone)
 }
 
 #[cfg(test)]

@@ -8,7 +8,9 @@ use wxpay::UnixMillis;
 
 use super::extract::OperatorRequest;
 use super::frame::{failed, page};
-use super::{exception_list, exception_words};
+use super::{exception_list, exception_words, exports};
+use crate::access::Permission;
+use crate::auth::may;
 use crate::components::{self, Clock, exception_word, pill};
 use crate::icons;
 use crate::layout::Tab;
@@ -59,6 +61,7 @@ pub async fn show(
                 </nav>
             </div>
             <section class="card">{body}</section>
+            {may(Permission::Finance).then(|| view! { <p class="row part">{exports::link_of_all_unmatched(lang)}</p> })}
         }
     })
     .await

@@ -53,6 +53,20 @@ pub fn link_of_day(lang: Lang, day: BillDate) -> impl IntoView + use<> {
     view! { <a class="button" href=href>{lang.t(text::LINK)}</a> }
 }
 
+/// The link from a list with payments that match no order to their export.
+pub fn link_of_unmatched(lang: Lang, request: &PageRequest) -> impl IntoView + use<> {
+    let filter = address("", query::kept(&request.query, &query::OF_UNMATCHED));
+    let filter = filter.trim_start_matches('?');
+    let href = address(links::EXPORTS, [("list", Content::Unmatched.name()), ("filter", filter)]);
+    view! { <a class="button" href=href>{lang.t(text::LINK)}</a> }
+}
+
+/// The link from the exceptions to the export of all payments that match no order.
+pub fn link_of_all_unmatched(lang: Lang) -> impl IntoView {
+    let href = address(links::EXPORTS, [("list", Content::Unmatched.name())]);
+    view! { <a href=href>{lang.t(text::UNMATCHED)}</a> }
+}
+
 /// The form that asks for an export, and the exports of late.
 pub async fn form(
     State(service): State<Service>,
@@ -144,6 +158,7 @@ fn content_word(content: Content) -> Text {
         Content::Refunds => find::REFUNDS_TITLE,
         Content::Ledger => text::LEDGER,
         Content::Bill => text::BILL,
+        Content::Unmatched => orders::STRAYS,
     }
 }
 
@@ -168,7 +183,7 @@ fn list(lang: Lang, newest: &[Export], now: UnixMillis) -> Option<impl IntoView 
         })
         .collect();
     Some(view! {
-        <section class="card" aria-labelledby="late-t">
+        <div class="card">
             <h2 id="late-t">{lang.t(text::LATELY)}</h2>
             <div class="table-box" role="region" aria-labelledby="late-t" tabindex="0">
                 <table class="table">
@@ -185,7 +200,7 @@ fn list(lang: Lang, newest: &[Export], now: UnixMillis) -> Option<impl IntoView 
                     <tbody>{rows}</tbody>
                 </table>
             </div>
-        </section>
+        </div>
     })
 }
 
@@ -214,7 +229,7 @@ async fn rows_of(service: &Service, wanted: &Wanted) -> Result<Option<i64>, AppE
             let filter = query::refunds(&pairs, now).filter;
             service.cashier.refund_totals(&filter).await.map_err(internal)?.refunds
         }
-        Content::Ledger | Content::Bill => return Ok(None),
+        Content::Ledger | Content::Bill | Content::Unmatched => return Ok(None),
     };
     Ok((!figure.is_least).then_some(figure.value))
 }

@@ -25,9 +25,37 @@ pub async fn page<V>(
 where
     V: IntoView + 'static,
 {
+    framed(service, request, tab, title, Frame::DESK, view).await
+}
+
+/// Answers with an operator's page that has a button which prints it.
+pub async fn printed_page<V>(
+    service: &Service,
+    request: &PageRequest,
+    tab: Tab,
+    title: String,
+    view: impl Fn() -> V + Clone + Send + Sync + 'static,
+) -> Response
+where
+    V: IntoView + 'static,
+{
+    framed(service, request, tab, title, Frame { print: true, ..Frame::DESK }, view).await
+}
+
+async fn framed<V>(
+    service: &Service,
+    request: &PageRequest,
+    tab: Tab,
+    title: String,
+    frame: Frame,
+    view: impl Fn() -> V + Clone + Send + Sync + 'static,
+) -> Response
+where
+    V: IntoView + 'static,
+{
     let (site, view_request) = (service.site.clone(), request.clone());
-    let framed = move || layout::operator(&site, &view_request, tab, view());
-    layout::page(service, request, StatusCode::OK, title, Frame::DESK, framed).await
+    let content = move || layout::operator(&site, &view_request, tab, view());
+    layout::page(service, request, StatusCode::OK, title, frame, content).await
 }
 
 /// The way back to the list, above a page that belongs to it.

@@ -78,6 +78,7 @@ fn content(lang: Lang, request: &PageRequest, details: &OrderDetails) -> impl In
                 <div class="stack">
                     {summary(lang, details)}
                     {events::line(lang, &details.timeline)}
+                    {evidence::list(lang, &details.timeline)}
                 </div>
                 <div class="stack">
                     {exceptions}

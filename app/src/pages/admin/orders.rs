@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use cashier::db::desk_choices::{List, SavedFilter};
+use cashier::db::exceptions::Unmatched;
 use cashier::db::order_filter::{Filter, Sort, WithException};
 use cashier::db::order_list::{self, Listed, Page};
 use cashier::db::order_totals::Totals;
@@ -17,7 +18,7 @@ use super::frame::{failed, page};
 use super::list_parts::{self as parts, count, sum};
 use super::order_columns::{self as columns, Column, STATES, channel_word, proof_word};
 use super::query::{self, Wrong};
-use super::unmatched;
+use super::{exports, unmatched};
 use crate::access::Permission;
 use crate::components::{self, Clock, exception_word};
 use crate::layout::Tab;
@@ -102,18 +103,20 @@ async fn find_rows(
         Filter { search: filter.search.clone(), exception: filter.exception, ..Filter::default() };
     let is_wanted = filter.search.is_some() || filter.exception.is_some();
     let unmatched = match is_first && is_wanted && *filter == of_money_alone {
-        true => service.unmatched(filter.search.as_ref().map_or("", |search| search.as_str())).await?,
+        true => service.unmatched(&without_order(filter)).await?,
         false => Vec::new(),
     };
-    let unmatched = unmatched.into_iter().filter(|payment| fits(filter, payment)).collect();
     Ok(Found { page, is_cut, totals, unmatched, sort: filter.sort })
 }
 
-fn fits(filter: &Filter, payment: &Exception) -> bool {
-    filter.exception.is_none_or(|wanted| match wanted {
-        WithException::Any => true,
-        WithException::Of(kind) => kind == payment.kind,
-    })
+/// The payments without an order that this filter of orders names as well.
+fn without_order(filter: &Filter) -> Unmatched {
+    let search = filter.search.as_ref().map_or_else(String::new, |search| search.as_str().to_owned());
+    let kind = match filter.exception {
+        Some(WithException::Of(kind)) => Some(kind),
+        Some(WithException::Any) | None => None,
+    };
+    Unmatched { search, kind, ..Unmatched::default() }
 }
 
 fn to_refunds(lang: Lang) -> impl IntoView {
@@ -165,7 +168,10 @@ fn filters(lang: Lang, request: &PageRequest, saved: &[SavedFilter]) -> impl Int
 }
 
 fn results(lang: Lang, request: &PageRequest, found: &Found, chosen: &Chosen) -> impl IntoView + use<> {
-    let unmatched = (!found.unmatched.is_empty()).then(|| unmatched::list(lang, &found.unmatched));
+    let unmatched = (!found.unmatched.is_empty()).then(|| {
+        let export = chosen.may_export.then(|| exports::link_of_unmatched(lang, request));
+        unmatched::list(lang, &found.unmatched, export)
+    });
     let is_bare = found.page.rows.is_empty() && found.page.looked_to.is_none();
     let table = match is_bare {
         true if unmatched.is_some() => ().into_any(),

@@ -1,6 +1,7 @@
 //! The query of a list's address, read once into a filter. What cannot be meant is kept with its reason: a list that ignored it
 //! would show other rows than were asked for.
 
+use cashier::db::exceptions::Unmatched;
 use cashier::db::order_filter::{Filter, Sort, Span, State, WithException};
 use cashier::db::refund_list;
 use cashier::db::search::{Search, SearchError};
@@ -104,6 +105,8 @@ pub const OF_ORDERS: [&str; 14] = [
 pub const OF_REFUNDS: [&str; 9] = ["q", "state", "protocol", "by", "period", "from", "to", "min", "max"];
 /// The same of the ledger.
 pub const OF_DAYS: [&str; 3] = ["period", "from", "to"];
+/// The same of payments that match no order.
+pub const OF_UNMATCHED: [&str; 5] = ["q", "exception", "period", "from", "to"];
 /// Of the page itself.
 const OF_PAGES: [&str; 5] = ["before", "after", "lang", "said", "error"];
 
@@ -185,6 +188,13 @@ impl<'q> Reading<'q> {
         }
     }
 
+    fn exception(&mut self) -> Option<WithException> {
+        self.word("exception", find::E_EXCEPTION, |name| match name {
+            "any" => Some(WithException::Any),
+            name => ExceptionKind::from_name(name).map(WithException::Of),
+        })
+    }
+
     /// As people type sums: full-width digits of a Chinese keyboard, separators and the sign of the currency are fine.
     fn yuan(&mut self, name: &str) -> Option<Fen> {
         self.word(name, find::E_AMOUNT, |typed| {
@@ -244,10 +254,7 @@ pub fn orders(query: &Pairs, now: UnixMillis) -> Asked<Filter> {
         fits.then(|| user.to_owned())
     });
     let states = reading.words("state", find::E_STATE, State::from_name);
-    let exception = reading.word("exception", find::E_EXCEPTION, |name| match name {
-        "any" => Some(WithException::Any),
-        name => ExceptionKind::from_name(name).map(WithException::Of),
-    });
+    let exception = reading.exception();
     let channel = reading.word("channel", find::E_CHANNEL, OrderChannel::from_name);
     let protocol = reading.word("protocol", find::E_PROTOCOL, Protocol::from_name);
     let proof = reading.word("proof", find::E_PROOF, Proof::from_name);
@@ -294,6 +301,18 @@ pub fn orders(query: &Pairs, now: UnixMillis) -> Asked<Filter> {
 pub fn days(query: &Pairs, now: UnixMillis) -> Asked<Span> {
     let mut reading = Reading::new(query, &OF_DAYS);
     Asked { filter: reading.days(now), wrong: reading.wrong }
+}
+
+/// The payments without an order that an address asks for.
+pub fn unmatched(query: &Pairs, now: UnixMillis) -> Asked<Unmatched> {
+    let mut reading = Reading::new(query, &OF_UNMATCHED);
+    let search = reading.search().map_or_else(String::new, |search| search.as_str().to_owned());
+    let kind = match reading.exception() {
+        Some(WithException::Of(kind)) => Some(kind),
+        Some(WithException::Any) | None => None,
+    };
+    let seen = reading.days(now);
+    Asked { filter: Unmatched { search, kind, seen }, wrong: reading.wrong }
 }
 
 /// The refunds that an address asks for.

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use leptos::prelude::*;
 use recharge::reconciliation::{Difference, Done, Reconciliation, Side};
+use wxpay::Fen;
 use wxpay::bill::BillDate;
 
 use super::difference_words::{KINDS, day_text, dismiss_href, done_word, reason};
@@ -19,7 +20,7 @@ use crate::layout::Tab;
 use crate::links;
 use crate::request::PageRequest;
 use crate::service::{Service, internal};
-use crate::text::{Lang, bill as text, common};
+use crate::text::{Lang, Text, bill as text, common};
 
 /// Days that are listed.
 const DAYS: i64 = 90;
@@ -34,14 +35,13 @@ pub async fn show(
     };
     let lang = request.lang;
     page(&service, &request, Tab::Reconciliations, lang.t(text::TITLE).to_owned(), move || {
-        let items: Vec<_> = days.iter().map(|day| day_item(lang, day)).collect();
-        let body = match items.is_empty() {
+        let body = match days.is_empty() {
             true => components::empty(icons::LIST, lang.t(text::NONE), lang.t(text::NONE_TEXT)).into_any(),
-            false => view! { <ul class="list">{items}</ul> }.into_any(),
+            false => table(lang, &days).into_any(),
         };
         view! {
             <div class="page-head"><h1>{lang.t(text::TITLE)}</h1></div>
-            <section class="card"><p class="note">{lang.t(text::NOTE)}</p>{body}</section>
+            <section class="card stack"><p class="note">{lang.t(text::NOTE)}</p>{body}</section>
         }
     })
     .await
@@ -79,20 +79,64 @@ fn sides(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
     }
 }
 
-fn day_item(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
-    let repaired = day.differences - day.open;
-    let repaired = (repaired > 0).then(|| {
-        view! { <span>{lang.fill(text::REPAIRED, &[("n", &repaired.to_string())])}</span> }
-    });
-    let sums = day.finished_at.map(|_| sides(lang, day));
-    let repaired = repaired.map(|repaired| view! { <p class="note all">{repaired}</p> });
+/// The days, the newest first. A narrow screen has the figures below the day.
+fn table(lang: Lang, days: &[Reconciliation]) -> impl IntoView + use<> {
+    let rows: Vec<_> = days.iter().map(|day| row(lang, day)).collect();
+    let head = |label: Text| view! { <th scope="col" data-num="" data-wide="">{lang.t(label)}</th> };
     view! {
-        <li>
-            <p><a href=links::reconciliation(day.date)><strong>{day_text(day.date)}</strong></a></p>
-            {result_pill(lang, day)}
-            <div class="all">{sums}</div>
-            {repaired}
-        </li>
+        <div class="table-box" role="region" aria-labelledby="list-c" tabindex="0" data-tall="">
+            <table class="table">
+                <caption id="list-c">{lang.t(text::CAPTION)}</caption>
+                <thead>
+                    <tr>
+                        <th scope="col">{lang.t(text::DAY)}</th>
+                        {head(text::THEIR_PAYMENTS)}
+                        {head(text::OUR_PAYMENTS)}
+                        {head(text::THEIR_REFUNDS)}
+                        {head(text::OUR_REFUNDS)}
+                        <th scope="col" data-wide="">{lang.t(text::COMPARED)}</th>
+                        <th scope="col">{lang.t(text::RESULT)}</th>
+                    </tr>
+                </thead>
+                <tbody>{rows}</tbody>
+            </table>
+        </div>
+    }
+}
+
+fn row(lang: Lang, day: &Reconciliation) -> impl IntoView + use<> {
+    let is_done = day.finished_at.is_some();
+    let cell = |n: i64, fen: Fen| {
+        let figure = is_done.then(|| {
+            let count = lang.fill(text::COUNT, &[("n", &n.to_string())]);
+            view! { {money(fen)}<span class="note line-of">{count}</span> }
+        });
+        view! { <td data-num="" data-wide="">{figure}</td> }
+    };
+    let (theirs, ours) = (day.figures.bill, day.figures.ours);
+    let below = |label: Text, figures: &Side| {
+        is_done.then(
+            || view! { <span class="note only-phone wrap">{lang.t(label)}" "{side(lang, figures)}</span> },
+        )
+    };
+    let repaired = day.differences - day.open;
+    let repaired = (repaired > 0 && day.open > 0).then(|| {
+        view! { <span class="note line-of">{lang.fill(text::REPAIRED, &[("n", &repaired.to_string())])}</span> }
+    });
+    view! {
+        <tr>
+            <th scope="row">
+                <a href=links::reconciliation(day.date)><strong>{day_text(day.date)}</strong></a>
+                {below(text::THEIRS, &theirs)}
+                {below(text::OURS, &ours)}
+            </th>
+            {cell(theirs.payments, theirs.paid)}
+            {cell(ours.payments, ours.paid)}
+            {cell(theirs.refunds, theirs.refunded)}
+            {cell(ours.refunds, ours.refunded)}
+            <td data-wide="">{day.finished_at.map(|at| components::time(at, Clock::NoYear))}</td>
+            <td>{result_pill(lang, day)}{repaired}</td>
+        </tr>
     }
 }
 
@@ -182,7 +226,7 @@ fn item(lang: Lang, date: BillDate, found: &Difference) -> impl IntoView + use<>
     });
     let waits = matches!(found.done, Done::Listed | Done::Exception) && found.is_open;
     let (word, tone) = (done_word(found.done), waits.then_some("warn"));
-    let sum = |words, fen: Option<wxpay::Fen>| {
+    let sum = |words, fen: Option<Fen>| {
         fen.map(|fen| view! { <span class="money">{lang.fill(words, &[("amount", &money(fen))])}</span> })
     };
     let number = (!found.out_trade_no.is_empty()).then(|| {

@@ -1,14 +1,11 @@
 //! Verified payments that match no order: a list above the orders, and a page with the evidence of one number.
 
-use std::collections::BTreeMap;
-
 use axum::response::Response;
 use leptos::prelude::*;
 use recharge::Exception;
 use recharge::event::{Event, EventDetail, EventKind};
 use recharge::refund::Refund;
-use serde_json::Value;
-use wxpay::{Evidence, OutTradeNo};
+use wxpay::OutTradeNo;
 
 use super::frame::{absent, failed, page, to_orders};
 use super::{events, evidence, exception_list, exception_words, flash, refunds};
@@ -63,7 +60,7 @@ fn content(lang: Lang, request: &PageRequest, payment: &Unmatched) -> impl IntoV
         <div class="stack">
             {flash::said(request)}
             <div class="split">
-                <div class="stack">{events::line(lang, line)}</div>
+                <div class="stack">{events::line(lang, line)}{evidence::list(lang, line)}</div>
                 <div class="stack">
                     {exception_list::section(lang, exceptions)}
                     {refunds::section(lang, number, refunds, None)}
@@ -74,23 +71,20 @@ fn content(lang: Lang, request: &PageRequest, payment: &Unmatched) -> impl IntoV
     }
 }
 
-/// The exception as an event of the timeline, with the fields that WeChat sent.
+/// The exception as an event of the timeline, with its evidence.
 fn event(payment: &Exception) -> Event {
-    let fields: BTreeMap<String, Value> = serde_json::from_str(&payment.evidence).unwrap_or_default();
-    let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let fields: BTreeMap<_, _> = fields.into_iter().map(|(name, value)| (name, text(value))).collect();
     let detail = EventDetail::Exception {
         kind: payment.kind,
         expected_fee: None,
         time_end: None,
         sign_type: None,
-        fields: Some(Evidence::from(fields)),
+        fields: Some(exception_words::evidence_of(payment)),
     };
     Event::new(&payment.out_trade_no, payment.first_seen_at, detail)
 }
 
-/// The list above the orders.
-pub fn list(lang: Lang, payments: &[Exception]) -> impl IntoView + use<> {
+/// The list above the orders, with the link to its export.
+pub fn list<E: IntoView + 'static>(lang: Lang, payments: &[Exception], export: E) -> impl IntoView + use<E> {
     let items: Vec<_> = payments
         .iter()
         .map(|payment| view! {
@@ -103,7 +97,7 @@ pub fn list(lang: Lang, payments: &[Exception]) -> impl IntoView + use<> {
         .collect();
     view! {
         <section class="card" aria-labelledby="stray-t">
-            <div class="card-head"><h2 id="stray-t">{lang.t(orders::STRAYS)}</h2></div>
+            <div class="card-head"><h2 id="stray-t">{lang.t(orders::STRAYS)}</h2>{export}</div>
             <ul class="list">{items}</ul>
         </section>
     }

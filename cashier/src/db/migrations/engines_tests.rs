@@ -20,9 +20,9 @@ fn common_text(sql: &str) -> String {
     [",", ";", ")"].iter().fold(text, |text, sign| text.replace(&format!(" {sign}"), sign))
 }
 
-/// Versions that differ in their statements: a function that only PostgreSQL lacks, a table that SQLite has to make
-/// anew where PostgreSQL alters it, and columns that get the order of bytes, which SQLite's have. `both_engines_end_with_the_same_columns_and_indexes` covers what they lead to.
-const DIFFERENT: [i64; 3] = [0, 18, 31];
+/// Versions that differ in their statements: a function that only PostgreSQL lacks, tables that SQLite has to make
+/// anew where PostgreSQL alters them, and columns that get the order of bytes, which SQLite's have. `both_engines_end_with_the_same_columns_and_indexes` covers what they lead to.
+const DIFFERENT: [i64; 4] = [0, 18, 31, 40];
 
 #[test]
 fn both_engines_are_given_the_same_statements() {

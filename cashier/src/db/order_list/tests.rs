@@ -7,9 +7,10 @@ use sqlx::{AssertSqlSafe, Executor, Row};
 use wxpay::{Fen, OutTradeNo, Protocol, UnixMillis};
 
 use crate::db::order_filter::{Filter, Sort, Span, State, WithException};
+use crate::db::order_totals::Of;
 use crate::db::search::{self, Leads, Search};
 use crate::db::walk::{Cursor, Walk};
-use crate::db::{Db, Engine, order_totals, refund_list};
+use crate::db::{Db, Engine, exceptions, order_totals, refund_list};
 
 async fn both() -> (tempfile::TempDir, [Db; 2]) {
     let (folder, [sqlite, postgres]) = testdb::both().await;
@@ -87,7 +88,9 @@ async fn no_filter_scans_a_table() {
             let statements = [
                 page.rows_sql("out_trade_no, body", true, 51),
                 edge.edge_sql(true, 10_000),
-                order_totals::statement(&page),
+                order_totals::statement(&page, Of::Paid),
+                order_totals::statement(&page, Of::Refunded),
+                order_totals::refunds_statement(&mut page, 0),
             ];
             for sql in statements {
                 let plan = plan(&db, &page, sql.clone()).await;
@@ -109,6 +112,26 @@ async fn no_filter_scans_a_table() {
             let plan = plan(&db, &walk, walk.rows_sql("out_refund_no, reason", true, 51)).await;
             assert!(!scans(&plan, "refunds"), "{:?} {filter:?}\n{plan}", db.engine());
         }
+    }
+}
+
+#[tokio::test]
+async fn what_lies_open_is_counted_and_payments_without_an_order_are_found_by_an_index_of_their_own() {
+    let (_folder, databases) = both().await;
+    for db in databases {
+        let open = Filter { states: vec![State::Created, State::Pending], ..Filter::default() };
+        let walk = open.walk_behind(&Leads::default()).unwrap();
+        let counted = plan(&db, &walk, order_totals::statement(&walk, Of::Unpaid)).await;
+        assert!(counted.contains("orders_open"), "{:?}\n{counted}", db.engine());
+        let mut walk = Walk::of("exceptions", "id", "first_seen_at");
+        walk.text("");
+        walk.number(0);
+        walk.number(i64::MAX);
+        walk.number(i64::MAX);
+        walk.text("");
+        walk.number(50);
+        let found = plan(&db, &walk, exceptions::without_order_sql(false)).await;
+        assert!(found.contains("exceptions_without_order"), "{:?}\n{found}", db.engine());
     }
 }
 
@@ -203,7 +226,7 @@ async fn totals_are_exact_by_the_sums_of_days_and_else_say_that_they_are_the_lea
         let all = order_totals::totals(&db, &Filter::default()).await.unwrap();
         assert_eq!((all.orders.value, all.orders.is_least), (10_050, false));
         assert_eq!((all.paid.value, all.paid.is_least), (Fen::new(4000), false));
-        assert!(all.refunded.is_least);
+        assert_eq!((all.refunded.value, all.refunded.is_least), (Fen::ZERO, false));
         let some = Filter { min: Some(Fen::new(1000)), ..Filter::default() };
         let some = order_totals::totals(&db, &some).await.unwrap();
         assert_eq!((some.orders.value, some.orders.is_least), (10_000, true));
@@ -215,7 +238,65 @@ async fn totals_are_exact_by_the_sums_of_days_and_else_say_that_they_are_the_lea
             (10_050, false, true)
         );
         let paid = Filter { sort: Sort::Paid, ..Filter::default() };
-        assert_eq!(order_totals::totals(&db, &paid).await.unwrap().orders.value, 0);
+        let paid = order_totals::totals(&db, &paid).await.unwrap();
+        assert_eq!((paid.orders.value, paid.orders.is_least, paid.paid.value), (40, false, Fen::new(4000)));
+        let pending = Filter { states: vec![State::Created, State::Pending], ..Filter::default() };
+        assert_eq!(order_totals::totals(&db, &pending).await.unwrap(), order_totals::Totals::default());
+    }
+}
+
+/// A refund of one fen of each `every`th order, asked for when it was paid, written without the batch.
+async fn refund(db: &Db, every: i64) {
+    let sql = format!(
+        "INSERT INTO refunds (out_refund_no, out_trade_no, transaction_id, total_fee, amount, share, taken, user_id, user_name, \
+         reason, made_by, made_by_kind, overdrawn, requested_at, state, refund_id, ended_at, version) \
+         SELECT 'RF' || out_trade_no, out_trade_no, transaction_id, 1000, 1, 1, 1, user_id, user_name, 'r', 'chen', 'operator', 0, \
+         paid_at, 'succeeded', 'R', paid_at, 1 FROM orders WHERE state = 'paid' AND created_at % ({every} * 1000) = 0"
+    );
+    db.pool().execute("DELETE FROM refunds").await.unwrap();
+    db.pool().execute(AssertSqlSafe(sql)).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_refunded_of_many_orders_is_exact_where_few_refunds_are_from_that_time() {
+    let (_folder, databases) = both().await;
+    for db in databases {
+        fill(&db, 10_050).await;
+        let pay = "UPDATE orders SET state = 'paid', transaction_id = 'T' || out_trade_no, paid_at = created_at, proof = 'notice' \
+             WHERE created_at <= 10040000";
+        db.pool().execute(pay).await.unwrap();
+        let day =
+            "INSERT INTO days (day, orders, paid, paid_fen) VALUES ('19700101', 10050, 10040, 10039077)";
+        db.pool().execute(day).await.unwrap();
+        let all = Filter::default();
+        let paid = Filter { sort: Sort::Paid, ..Filter::default() };
+        let dear = Filter { min: Some(Fen::new(1)), ..Filter::default() };
+        refund(&db, 10).await;
+        for filter in [&all, &paid] {
+            let totals = order_totals::totals(&db, filter).await.unwrap();
+            assert_eq!((totals.refunded.value, totals.refunded.is_least), (Fen::new(1001), true));
+            assert_eq!((totals.paid.value, totals.paid.is_least), (Fen::new(10_039_077), false));
+        }
+        refund(&db, 100).await;
+        // A refund of another payment of the same number is not one of the order's own.
+        db.pool()
+            .execute("UPDATE refunds SET transaction_id = 'other' WHERE out_trade_no = 'SM1000100'")
+            .await
+            .unwrap();
+        for filter in [&all, &paid] {
+            let refunded = order_totals::totals(&db, filter).await.unwrap().refunded;
+            assert_eq!((refunded.value, refunded.is_least), (Fen::new(99), false), "{:?}", db.engine());
+        }
+        // Of a filter that is cut, the refunds of the orders that were looked at.
+        let some = order_totals::totals(&db, &dear).await.unwrap();
+        assert_eq!((some.orders.value, some.orders.is_least), (10_000, true));
+        assert_eq!((some.refunded.value, some.refunded.is_least), (Fen::new(99), true), "{:?}", db.engine());
+        // Of one that is not, those of each order.
+        let few =
+            Filter { placed: Span { from: Some(UnixMillis::new(5_000_500)), to: None }, ..Filter::default() };
+        let few = order_totals::totals(&db, &few).await.unwrap();
+        assert_eq!((few.orders.value, few.orders.is_least), (5_050, false));
+        assert_eq!((few.refunded.value, few.refunded.is_least), (Fen::new(50), false), "{:?}", db.engine());
     }
 }
 

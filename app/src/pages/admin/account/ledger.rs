@@ -7,6 +7,8 @@ use wxpay::Fen;
 use crate::components::{self, Clock, money};
 use crate::icons;
 use crate::links;
+use crate::pages::admin::events::actor;
+use crate::pages::admin::ledger_words::{kind_word, reason_words};
 use crate::request::PageRequest;
 use crate::text::{Lang, Text, accounts as text};
 
@@ -65,17 +67,11 @@ fn opening(entry: &LedgerEntry) -> Option<Fen> {
 }
 
 fn row(lang: Lang, entry: &LedgerEntry) -> impl IntoView + use<> {
-    let (kind, says_why) = match &entry.key {
-        LedgerKey::Credit => (text::K_CREDIT, false),
-        LedgerKey::CreditOf(_) => (text::K_CREDIT, true),
-        LedgerKey::Refund(_) => (text::K_REFUND, true),
-        LedgerKey::RefundReturned(_) => (text::K_RETURNED, false),
-        LedgerKey::Debit => (text::K_DEBIT, true),
-        LedgerKey::Reversal(_) => (text::K_REVERSAL, true),
-        LedgerKey::Grant => (text::K_GRANT, true),
-    };
-    let why = says_why.then(|| entry.reason.clone());
-    let by = says_why.then(|| view! { <span class="note">" "{entry.author.to_string()}</span> });
+    let kind = kind_word(&entry.key);
+    // That a payment was credited by rule needs no word.
+    let is_plain = matches!(entry.key, LedgerKey::Credit) && entry.reason == "payment";
+    let why = (!is_plain).then(|| reason_words(lang, Some(&entry.key), &entry.reason));
+    let by = (!is_plain).then(|| view! { <span class="note">" "{actor(lang, &entry.author)}</span> });
     let at = entry.at;
     view! {
         <tr>

@@ -1,5 +1,6 @@
 //! Where the rows of an export come from, read in steps: what each list's file has in its columns.
 
+use cashier::db::exceptions::Unmatched;
 use cashier::db::exports::{Content, Export};
 use cashier::db::ledger_list::{After, LedgerRow};
 use cashier::db::order_filter::{Filter, Span};
@@ -9,7 +10,7 @@ use cashier::{Cashier, DbError};
 use recharge::ledger::LedgerKey;
 use recharge::reconciliation::{Difference, DifferenceKind};
 use recharge::refund::Refund;
-use recharge::{Order, OrderState};
+use recharge::{Exception, Order, OrderState};
 use wxpay::bill::BillDate;
 use wxpay::{Fen, UnixMillis};
 
@@ -17,11 +18,13 @@ use super::cell::Cell;
 use crate::components::exception_word;
 use crate::pages::admin::difference_words::{KINDS, day_text, done_word, reason};
 use crate::pages::admin::events::actor;
+use crate::pages::admin::exception_words;
+use crate::pages::admin::ledger_words::{author_words, kind_word as motion_word, reason_words};
 use crate::pages::admin::order_columns::{channel_word, proof_word};
 use crate::pages::admin::query::{self, Asked};
 use crate::pages::admin::refunds::state_word as refund_word;
 use crate::refund_summary::RefundSummary;
-use crate::text::{Lang, Text, accounts, export as text, find, orders, state};
+use crate::text::{Lang, Text, accounts, export as text, find, order as order_text, orders, resolve, state};
 
 /// Rows of a step, and the most that are looked at for them.
 const ROWS: usize = 1_000;
@@ -41,6 +44,7 @@ pub enum Source {
     Refunds { filter: Box<refund_list::Filter>, from: Option<refund_list::Cursor>, is_cut: bool },
     Ledger { span: Span, after: Option<After> },
     Bill { day: BillDate },
+    Unmatched { wanted: Unmatched, before: Option<(UnixMillis, String)> },
 }
 
 impl Source {
@@ -61,6 +65,9 @@ impl Source {
                 let (_, day) = pairs.iter().find(|(name, _)| name == "day")?;
                 Source::Bill { day: BillDate::parse(day).ok()? }
             }
+            Content::Unmatched => {
+                Source::Unmatched { wanted: whole(query::unmatched(&pairs, now))?, before: None }
+            }
         })
     }
 
@@ -68,7 +75,7 @@ impl Source {
     pub fn is_cut(&self) -> bool {
         match self {
             Source::Orders { is_cut, .. } | Source::Refunds { is_cut, .. } => *is_cut,
-            Source::Ledger { .. } | Source::Bill { .. } => false,
+            Source::Ledger { .. } | Source::Bill { .. } | Source::Unmatched { .. } => false,
         }
     }
 
@@ -102,6 +109,16 @@ impl Source {
                 let rows = found.iter().map(|found| difference(lang, *day, found)).collect();
                 Ok(Step { rows, is_last: true })
             }
+            Source::Unmatched { wanted, before } => {
+                let place = before.as_ref().map(|(at, id)| (*at, id.as_str()));
+                let found = cashier.exceptions_without_order(wanted, place, ROWS as i64).await?;
+                let numbers: Vec<_> = found.iter().map(|found| found.out_trade_no.as_str()).collect();
+                let refunds = cashier.refunds_of(&numbers).await?;
+                let is_last = found.len() < ROWS;
+                let place = |found: &Exception| (found.first_seen_at, found.id().to_string());
+                *before = found.last().map(place).or(before.take());
+                Ok(Step { rows: found.iter().map(|found| payment(lang, found, &refunds)).collect(), is_last })
+            }
         }
     }
 
@@ -112,6 +129,7 @@ impl Source {
             Source::Refunds { .. } => &OF_REFUNDS,
             Source::Ledger { .. } => &OF_LEDGER,
             Source::Bill { .. } => &OF_BILL,
+            Source::Unmatched { .. } => &OF_UNMATCHED,
         };
         heads.iter().map(|head| lang.t(*head)).collect()
     }
@@ -220,7 +238,7 @@ fn refund(lang: Lang, refund: &Refund) -> Vec<Cell> {
     ]
 }
 
-const OF_LEDGER: [Text; 9] = [
+const OF_LEDGER: [Text; 10] = [
     accounts::TIME,
     text::USER_ID,
     accounts::SEQ,
@@ -230,18 +248,12 @@ const OF_LEDGER: [Text; 9] = [
     text::BELONGS_TO,
     find::C_WHO,
     accounts::WHY,
+    text::ENTRY,
 ];
 
 fn movement(lang: Lang, row: &LedgerRow) -> Vec<Cell> {
-    let kind = match LedgerKey::parse(&row.entry) {
-        Some(LedgerKey::Credit | LedgerKey::CreditOf(_)) => lang.t(accounts::K_CREDIT).to_owned(),
-        Some(LedgerKey::Refund(_)) => lang.t(accounts::K_REFUND).to_owned(),
-        Some(LedgerKey::RefundReturned(_)) => lang.t(accounts::K_RETURNED).to_owned(),
-        Some(LedgerKey::Debit) => lang.t(accounts::K_DEBIT).to_owned(),
-        Some(LedgerKey::Reversal(_)) => lang.t(accounts::K_REVERSAL).to_owned(),
-        Some(LedgerKey::Grant) => lang.t(accounts::K_GRANT).to_owned(),
-        None => row.entry.clone(),
-    };
+    let key = LedgerKey::parse(&row.entry);
+    let kind = key.as_ref().map_or_else(|| row.entry.clone(), |key| lang.t(motion_word(key)).to_owned());
     vec![
         Cell::Time(row.at),
         Cell::text(&row.user_id),
@@ -250,8 +262,9 @@ fn movement(lang: Lang, row: &LedgerRow) -> Vec<Cell> {
         Cell::Fen(row.amount),
         row.balance_after.map_or(Cell::Empty, Cell::Fen),
         Cell::number(&row.number),
-        Cell::text(&row.author),
-        Cell::text(&row.reason),
+        Cell::text(author_words(lang, row)),
+        Cell::text(reason_words(lang, key.as_ref(), &row.reason)),
+        Cell::text(&row.entry),
     ]
 }
 
@@ -286,6 +299,52 @@ fn difference(lang: Lang, day: BillDate, found: &Difference) -> Vec<Cell> {
 
 fn kind_word(lang: Lang, kind: DifferenceKind) -> &'static str {
     KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, word)| lang.t(*word))
+}
+
+const OF_UNMATCHED: [Text; 12] = [
+    resolve::SEEN,
+    orders::F_EXCEPTION,
+    orders::C_ORDER,
+    orders::C_TRANSACTION,
+    order_text::EV_SUM,
+    order_text::EV_CURRENCY,
+    find::C_PAID_AT,
+    order_text::APPID,
+    orders::C_STATE,
+    find::C_WHO,
+    text::SETTLED_AT,
+    find::C_WHY,
+];
+
+/// A payment that matches no order. Its amount is in the currency beside it.
+fn payment(lang: Lang, found: &Exception, refunds: &[Refund]) -> Vec<Cell> {
+    let evidence = exception_words::evidence_of(found);
+    let said = |name: &str| evidence.get(name).unwrap_or_default().to_owned();
+    // API v3 has another name and form for it.
+    let paid_at = match UnixMillis::from_beijing(&said("time_end")) {
+        Some(at) => Cell::Time(at),
+        None => Cell::text(said("success_time")),
+    };
+    let sum = match crate::money::has_cents(&found.fee_type) {
+        true => Cell::Fen(found.total_fee),
+        false => Cell::Count(found.total_fee.get()),
+    };
+    let state = exception_words::state_of(found, exception_words::refund_of(found, refunds)).0;
+    let settled = found.resolution.as_ref();
+    vec![
+        Cell::Time(found.first_seen_at),
+        Cell::text(lang.t(exception_word(found.kind))),
+        Cell::number(&found.out_trade_no),
+        found.transaction_id.as_ref().map_or(Cell::Empty, Cell::number),
+        sum,
+        Cell::text(&found.fee_type),
+        paid_at,
+        Cell::text(said("appid")),
+        Cell::text(lang.t(state)),
+        settled.map_or(Cell::Empty, |settled| Cell::text(actor(lang, &settled.by))),
+        settled.map_or(Cell::Empty, |settled| Cell::Time(settled.at)),
+        settled.map_or(Cell::Empty, |settled| Cell::text(&settled.reason)),
+    ]
 }
 
 /// What was asked for, if all of it was understood.

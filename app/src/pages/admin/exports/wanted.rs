@@ -8,7 +8,7 @@ use wxpay::bill::BillDate;
 
 use crate::pages::admin::difference_words::day_text;
 use crate::pages::admin::list_parts::names_of;
-use crate::pages::admin::query::{self, OF_DAYS, Period, Wrong};
+use crate::pages::admin::query::{self, OF_DAYS, OF_UNMATCHED, Period, Wrong};
 use crate::text::find;
 use crate::url::address;
 
@@ -30,6 +30,7 @@ impl Wanted {
             Content::Refunds => (names_of(List::Refunds), query::refunds(&pairs, now).wrong),
             Content::Ledger => (&OF_DAYS, query::days(&pairs, now).wrong),
             Content::Bill => (&["day"], Vec::new()),
+            Content::Unmatched => (&OF_UNMATCHED, query::unmatched(&pairs, now).wrong),
         };
         let query = address("", query::kept(&pairs, names)).trim_start_matches('?').to_owned();
         let is_day = pairs.iter().any(|(name, day)| name == "day" && BillDate::parse(day).is_ok());
@@ -67,6 +68,9 @@ mod tests {
         );
         assert_eq!(Wanted::read("orders", "period=7d&from=2026-03-01", now).wrong.len(), 1);
         assert_eq!(Wanted::read("orders", "state=bogus", now).wrong.len(), 1);
+        let wanted = Wanted::read("unmatched", "q=SM2&exception=other_app&state=paid&period=today", now);
+        assert_eq!(wanted.query, "q=SM2&exception=other_app&from=2026-03-15&to=2026-03-15");
+        assert_eq!(wanted.wrong.len(), 1, "no state chooses them");
         assert_eq!(Wanted::read("bill", "day=20260315", now).wrong.len(), 0);
         assert_eq!(Wanted::read("bill", "day=yesterday", now).wrong.len(), 1);
         assert_eq!(
